@@ -1,0 +1,11 @@
+"""The server's clock, as a type: whatever says how many seconds have gone by.
+
+State transitions, quotas, faults and lags are all computed from it when a request comes in. There is no
+thread or timer behind them, and the tests of those modules move the clock by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Clock = Callable[[], float]

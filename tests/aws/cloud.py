@@ -1,0 +1,116 @@
+"""AWS, as far as event source mappings are concerned: all state of the server, and what is done to it.
+
+Every method runs in the event loop's one thread from beginning to end without giving way, which is the lock
+around the state: requests are as if one after the other, whatever the number of connections.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+from itertools import count
+from typing import Any
+
+from .arns import parse_function
+from .clock import Clock
+from .configuration import Config
+from .faults import Faults
+from .ledger import Ledger
+from .mappings import TRANSITIONS, Mapping, Mappings, Transitions
+from .quota import Quota
+from .settings import Settings
+from .sources import FILLED_IN, Source
+from .tagging import TagIndex
+from .world import World
+
+
+class Cloud:
+    def __init__(self, settings: Settings, world: World, clock: Clock = time.monotonic) -> None:
+        self.clock = clock
+        self.settings = settings
+        self.world = world
+        self._sequence = count(1)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything but settings and world."""
+        self.faults = Faults(self.clock)
+        self.ledger = Ledger(self.clock)
+        self.quota = Quota(self.clock, self.settings.quota)
+        self.tagging_quota = Quota(self.clock, self.settings.tagging_quota)
+        self.transitions = Transitions(self.clock)
+        self.transitions.held = self.settings.hold
+        self._mappings: dict[tuple[str, str], Mappings] = {}
+        self._tags: dict[tuple[str, str], TagIndex] = {}
+
+    def make(
+        self, account: str, region: str, asked: Map[str, Any], source: Source, uuid: str, config: Config
+    ) -> Mapping:
+        """A mapping in the state in which the clock would leave it, and not yet among the others."""
+        enabled = asked.get("Enabled") is not False
+        return Mapping(
+            uuid=uuid,
+            sequence=next(self._sequence),
+            account=account,
+            region=region,
+            source=source,
+            function=parse_function(asked["FunctionName"], account, region),
+            config=config,
+            enabled=enabled,
+            state="Enabled" if enabled else "Disabled",
+            reason=FILLED_IN[source].reason,
+            last_modified=time.time(),
+            last_processing_result=FILLED_IN[source].last_processing_result,
+        )
+
+    def mappings(self, account: str, region: str) -> Mappings:
+        return self._mappings.setdefault((account, region), Mappings())
+
+    def every_mapping(self) -> Iterator[Mapping]:
+        for mappings in self._mappings.values():
+            yield from mappings
+
+    def tag_index(self, account: str, region: str) -> TagIndex:
+        return self._tags.setdefault((account, region), TagIndex(self.clock))
+
+    def apply(self, settings: Settings) -> None:
+        """Take over changed settings."""
+        if settings.quota != self.settings.quota:
+            self.quota.rate = settings.quota
+        if settings.tagging_quota != self.settings.tagging_quota:
+            self.tagging_quota.rate = settings.tagging_quota
+        self.transitions.held = settings.hold
+        self.settings = settings
+
+    def enter(self, mapping: Mapping, state: str) -> None:
+        """Put a mapping into a state; out of a transition it comes by itself."""
+        mapping.state = state
+        mapping.settles_at = None
+        mapping.changed(time.time())
+        if state in TRANSITIONS:
+            self.transitions.start(mapping, self.settings.pace)
+
+    def settle(self) -> None:
+        """End the transitions whose time has come. Called before each request."""
+        for mapping in self.transitions.done():
+            self.finish(mapping)
+
+    def finish(self, mapping: Mapping) -> None:
+        """End a mapping's transition now."""
+        if mapping.state == "Deleting":
+            self.remove(mapping)
+        elif mapping.state in TRANSITIONS:
+            self.enter(mapping, "Enabled" if mapping.enabled else "Disabled")
+
+    def remove(self, mapping: Mapping) -> None:
+        mapping.settles_at = None
+        self.mappings(mapping.account, mapping.region).remove(mapping)
+        self.tag_index(mapping.account, mapping.region).note(mapping.arn, None, self.settings.tagging_lag)
+
+    def tag(self, mapping: Mapping, tags: dict[str, str]) -> None:
+        """Give a mapping these tags, and no others. The tagging API learns of it later."""
+        mapping.tags = tags
+        self.tag_index(mapping.account, mapping.region).note(
+            mapping.arn, dict(tags), self.settings.tagging_lag
+        )

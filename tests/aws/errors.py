@@ -1,0 +1,119 @@
+"""AWS's errors: their HTTP statuses, the shape of their bodies, their sentences.
+
+Every refusal of the server is an AwsError. Sentences are kept together here with what they rest on:
+*recorded* on AWS, *reported* in public threads by people who met them, *documented* in the botocore model, or
+*assumed*.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """How AWS sends one error code: its HTTP status, and whether its body spells `message` or `Message`."""
+
+    status: int
+    message_key: str = "message"
+    type: str | None = "User"
+
+
+CODES: dict[str, Code] = {
+    "InvalidParameterValueException": Code(400),
+    "ResourceConflictException": Code(409),
+    "ResourceInUseException": Code(400, "Message"),
+    "ResourceNotFoundException": Code(404, "Message"),
+    "ServiceException": Code(500, "Message", "Service"),
+    "TooManyRequestsException": Code(429),
+    # Errors that no Lambda operation declares: a bare message, as recorded for ValidationException.
+    "ValidationException": Code(400, type=None),
+    "SerializationException": Code(400, "Message", None),
+    "ThrottlingException": Code(400, type=None),
+    "ExpiredTokenException": Code(403, type=None),
+    "UnrecognizedClientException": Code(403, type=None),
+    "AccessDeniedException": Code(403, "Message", None),
+    # The tagging API.
+    "InvalidParameterException": Code(400, "Message", None),
+    "PaginationTokenExpiredException": Code(400, "Message", None),
+    "ThrottledException": Code(400, "Message", None),
+}
+OTHER = Code(400, type=None)
+
+
+class AwsError(Exception):
+    """An answer that is an error."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int | None = None,
+        headers: dict[str, str] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.kind = CODES.get(code, OTHER)
+        self.status = status or self.kind.status
+        self.headers = headers or {}
+        self.reason = reason
+
+    def json(self) -> bytes:
+        body = {self.kind.message_key: self.message}
+        if self.kind.type:
+            body = {"Type": self.kind.type, **body}
+        if self.reason:
+            body["Reason"] = self.reason
+        return json.dumps(body).encode()
+
+    def tagging_json(self) -> bytes:
+        """As the JSON 1.1 protocol wants it: with the code in the body."""
+        return json.dumps({"__type": self.code, self.kind.message_key: self.message}).encode()
+
+    def xml(self) -> bytes:
+        """As the query protocol wants it (STS, IAM)."""
+        sender = "Receiver" if self.status >= 500 else "Sender"
+        return (
+            "<ErrorResponse><Error>"
+            f"<Type>{sender}</Type><Code>{escape(self.code)}</Code><Message>{escape(self.message)}</Message>"
+            "</Error></ErrorResponse>"
+        ).encode()
+
+
+def invalid_parameter(message: str) -> AwsError:
+    return AwsError("InvalidParameterValueException", message)
+
+
+def mapping_not_found() -> AwsError:
+    """Recorded."""
+    return AwsError("ResourceNotFoundException", "The resource you requested does not exist.")
+
+
+def tagged_mapping_not_found(arn: str) -> AwsError:
+    """Recorded."""
+    return AwsError("ResourceNotFoundException", f"Event source mapping not found: {arn}")
+
+
+def in_use(verb: str) -> AwsError:
+    """Reported."""
+    return AwsError("ResourceInUseException", f"Cannot {verb} the event source mapping because it is in use.")
+
+
+def throttled(retry_after: str | None) -> AwsError:
+    """Code and reason documented, sentence reported."""
+    return AwsError(
+        "TooManyRequestsException",
+        "Rate exceeded",
+        headers={"Retry-After": retry_after} if retry_after else {},
+        reason="CallerRateLimitExceeded",
+    )
+
+
+def tagging_throttled() -> AwsError:
+    """Code documented, sentence reported."""
+    return AwsError("ThrottledException", "Rate exceeded")

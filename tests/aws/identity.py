@@ -1,0 +1,88 @@
+"""When two mappings are the same to AWS, and the sentence in which it says so.
+
+Recorded: queues, streams (function and source ARN), self-managed Kafka (function, topic, any shared bootstrap
+server). Reported: MSK (with the topic). Assumed: MQ (with the queue), DocumentDB (with database and
+collection), and the qualifier behind a name in the sentences of queues and streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from typing import Any
+
+from .arns import Function
+from .configuration import Config
+from .errors import AwsError
+from .mappings import Mapping, Mappings
+from .sources import QUEUES, STREAMS, Source
+
+
+def refuse_twin(
+    mappings: Mappings,
+    source: Source,
+    function: Function,
+    config: Config,
+    asked: Map[str, Any],
+    *,
+    but: Mapping | None = None,
+) -> None:
+    """Raise AWS's conflict if a mapping with this identity exists (`but` is the one being updated)."""
+    for other in mappings.of_source(config.get("EventSourceArn")):
+        if (
+            other is not but
+            and other.function.identity == function.identity
+            and _same(source, other.config, config)
+        ):
+            sentence = _sentence(source, function, config, asked)
+            advice = f"Please update or delete the existing mapping with UUID {other.uuid}"
+            raise AwsError("ResourceConflictException", f"{sentence} already exists. {advice}")
+
+
+def _same(source: Source, one: Config, other: Config) -> bool:
+    if source is Source.SELF_MANAGED_KAFKA:
+        return one.get("Topics") == other.get("Topics") and bool(_servers(one) & _servers(other))
+    return all(one.get(member) == other.get(member) for member in ("Topics", "Queues")) and (
+        _collection(one) == _collection(other)
+    )
+
+
+def _servers(config: Config) -> frozenset[str]:
+    return frozenset(config["SelfManagedEventSource"]["Endpoints"].get("KAFKA_BOOTSTRAP_SERVERS", ()))
+
+
+def _collection(config: Config) -> tuple[Any, Any]:
+    document_db = config.get("DocumentDBEventSourceConfig", {})
+    return document_db.get("DatabaseName"), document_db.get("CollectionName")
+
+
+def _sentence(source: Source, function: Function, config: Config, asked: Map[str, Any]) -> str:
+    if source in QUEUES:
+        return _with_spaces("An event source mapping with SQS arn", config, function)
+    if source in STREAMS:
+        return _with_spaces("The event source arn", config, function) + " provided mapping"
+    if source is Source.SELF_MANAGED_KAFKA:
+        asked_source = asked.get("SelfManagedEventSource", config["SelfManagedEventSource"])
+        servers = ",".join(asked_source["Endpoints"]["KAFKA_BOOTSTRAP_SERVERS"])
+        return (
+            f'An event source mapping with event source ("{servers}"), function ("{function.arn}"), '
+            f'topics ("{config["Topics"][0]}")'
+        )
+    what = _what(source, config)
+    return (
+        f'An event source mapping with event source arn ("{config["EventSourceArn"]}"), '
+        f'function ("{function.arn}") and {what}'
+    )
+
+
+def _with_spaces(start: str, config: Config, function: Function) -> str:
+    name = f"{function.name}:{function.qualifier}" if function.qualifier else function.name
+    return f'{start} (" {config["EventSourceArn"]} ") and function (" {name} ")'
+
+
+def _what(source: Source, config: Config) -> str:
+    if source is Source.MSK:
+        return f'topics ("{config["Topics"][0]}")'
+    if source is Source.MQ:
+        return f'queues ("{config["Queues"][0]}")'
+    database, collection = _collection(config)
+    return f'database ("{database}")' + (f', collection ("{collection}")' if collection else "")

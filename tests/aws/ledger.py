@@ -1,0 +1,69 @@
+"""What was asked of the server: counts for assertions and benchmarks, and the last requests for reading."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from typing import Any
+
+from .calls import Call
+from .clock import Clock
+
+LOGGED = 2000
+WINDOW = 1.0
+
+
+class Ledger:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.log: deque[dict[str, Any]] = deque(maxlen=LOGGED)
+        self.reset()
+
+    def reset(self) -> None:
+        self._calls: Counter[str] = Counter()
+        self._errors: dict[str, Counter[str]] = {}
+        self._throttled = 0
+        self._busiest: Counter[str] = Counter()
+        self._recent: dict[str, deque[float]] = {}
+        self.log.clear()
+
+    def arrived(self, call: Call, *, counts_against_quota: bool) -> None:
+        """Count a call; those against Lambda's quota also into the busiest second of their account and
+        region."""
+        self._calls[call.operation] += 1
+        if not counts_against_quota:
+            return
+        now = self._clock()
+        target = f"{call.account}/{call.region}"
+        recent = self._recent.setdefault(target, deque())
+        recent.append(now)
+        while recent[0] <= now - WINDOW:
+            recent.popleft()
+        self._busiest[target] = max(self._busiest[target], len(recent))
+
+    def throttled(self) -> None:
+        self._throttled += 1
+
+    def answered(self, call: Call, outcome: str, status: int) -> None:
+        """Note how a call ended: `ok`, an error's code, or what a fault did to the connection."""
+        if outcome != "ok":
+            self._errors.setdefault(call.operation, Counter())[outcome] += 1
+        self.log.append(
+            {
+                "time": time.time(),
+                "account": call.account,
+                "region": call.region,
+                "operation": call.operation,
+                "members": call.members,
+                "outcome": outcome,
+                "status": status,
+            }
+        )
+
+    def counts(self) -> dict[str, Any]:
+        return {
+            "calls": dict(self._calls),
+            "errors": {operation: dict(codes) for operation, codes in self._errors.items()},
+            "throttled": self._throttled,
+            "busiest_second": dict(self._busiest),
+        }

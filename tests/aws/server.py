@@ -1,0 +1,168 @@
+"""The HTTP server: what happens to a request, top to bottom.
+
+aiohttp, rather than a WSGI server before moto's: one thread holds the state without locks, a delayed answer
+holds up no worker, and closing a connection instead of answering is one call. moto's WSGI application gets
+what is not ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+
+from aiohttp import web
+
+from . import moto_app
+from .calls import Call, call_of, caller_of
+from .cloud import Cloud
+from .control import control_routes
+from .errors import AwsError, tagging_throttled, throttled
+from .faults import Fault, Kind
+from .operations import MAPPING_OPERATIONS, without_items
+from .quota import OUTSIDE_OF_QUOTA
+from .tagging import get_resources, is_about_mappings
+from .tags import TAG_OPERATIONS, is_of_mapping
+from .validation import validate
+
+MOST_BYTES = 256 * 1024 * 1024
+SHUTDOWN_SECONDS = 0.1
+OPERATIONS = MAPPING_OPERATIONS | TAG_OPERATIONS
+
+Answer = tuple[int, bytes]
+
+
+class Server:
+    """One endpoint for all services, accounts and regions."""
+
+    def __init__(self, cloud: Cloud, log: Callable[[str], None] | None = None) -> None:
+        self._cloud = cloud
+        self._log = log
+        self._request_ids = count(1)
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen, and say on which port."""
+        application = web.Application(client_max_size=MOST_BYTES)
+        application.add_routes(control_routes(self._cloud))
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, reuse_address=True)
+        await site.start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self._cloud.settle()
+        caller = caller_of(request.headers)
+        call = Call(caller.service, request.method, caller.account, caller.region, {})
+        try:
+            call = call_of(caller, request.method, request.raw_path, request.headers, body)
+            self._admit(call)
+            response = await self._carry_out(request, call, body)
+            outcome = "ok" if response.status < 400 else f"HTTP {response.status}"  # moto's errors
+        except AwsError as error:
+            response = self._response(error.status, _error_body(request, call, error))
+            response.headers.update({"x-amzn-ErrorType": error.code, **error.headers})
+            outcome = error.code
+        except ConnectionLost as lost:
+            response = web.Response()
+            outcome = str(lost)
+        self._cloud.ledger.answered(call, outcome, response.status)
+        if self._log:
+            self._log(f"{call.account} {call.region} {call.operation} {response.status} {outcome}")
+        return response
+
+    def _admit(self, call: Call) -> None:
+        """Count the call, and refuse it if its quota is used up."""
+        cloud = self._cloud
+        against_quota = call.service == "lambda" and call.operation not in OUTSIDE_OF_QUOTA
+        cloud.ledger.arrived(call, counts_against_quota=against_quota)
+        if against_quota and not cloud.quota.take(call.account, call.region):
+            cloud.ledger.throttled()
+            raise throttled(cloud.settings.retry_after)
+        if call.service == "tagging" and not cloud.tagging_quota.take(call.account, call.region):
+            cloud.ledger.throttled()
+            raise tagging_throttled()
+
+    def _with_stored_members(self, call: Call) -> Call:
+        """So that a fault for a function or source meets the calls that name just a mapping, too."""
+        known = self._cloud.mappings(call.account, call.region).get(call.members.get("UUID", ""))
+        if known is None:
+            return call
+        stored = {"FunctionName": known.function.arn, "EventSourceArn": known.event_source_arn}
+        return Call(call.service, call.operation, call.account, call.region, {**stored, **call.members})
+
+    async def _carry_out(self, request: web.Request, call: Call, body: bytes) -> web.Response:
+        fault = self._cloud.faults.hit(self._with_stored_members(call))
+        if fault is not None:
+            await self._before(request, call, fault)
+        if _is_moto(call):
+            response = await moto_app.answer(request, body, call.account)
+        else:
+            status, answer = self._perform(call)
+            if fault is not None and fault.kind is Kind.MISSING_PAGE:
+                answer = without_items(answer)
+            response = self._response(status, answer)
+        if fault is not None:
+            await self._after(request, fault)
+        return response
+
+    async def _before(self, request: web.Request, call: Call, fault: Fault) -> None:
+        if fault.kind is Kind.CLOSE:
+            raise _close(request, "connection closed")
+        if fault.kind is Kind.DELAY:
+            await asyncio.sleep(fault.seconds)
+            self._cloud.settle()
+        if (error := fault.error(call)) is not None:
+            raise error
+
+    async def _after(self, request: web.Request, fault: Fault) -> None:
+        if fault.kind is Kind.ANSWER_LOST:
+            raise _close(request, "answer lost")
+        if fault.kind is Kind.DELAY_ANSWER:
+            await asyncio.sleep(fault.seconds)
+
+    def _perform(self, call: Call) -> Answer:
+        if call.service == "tagging":
+            return 200, get_resources(self._cloud.tag_index(call.account, call.region), call.members)
+        validate(call.operation, call.members)
+        return OPERATIONS[call.operation](self._cloud, call)
+
+    def _response(self, status: int, body: bytes) -> web.Response:
+        return web.Response(
+            status=status,
+            body=body or None,
+            content_type="text/xml" if body.startswith(b"<") else "application/json",
+            headers={"x-amzn-RequestId": f"00000000-0000-4000-8000-{next(self._request_ids):012x}"},
+        )
+
+
+class ConnectionLost(Exception):
+    """The connection was closed on purpose."""
+
+
+def _close(request: web.Request, outcome: str) -> ConnectionLost:
+    if request.transport is not None:
+        request.transport.close()
+    return ConnectionLost(outcome)
+
+
+def _is_moto(call: Call) -> bool:
+    if call.service == "tagging":
+        return call.operation != "GetResources" or not is_about_mappings(call.members)
+    if call.service != "lambda" or call.operation not in OPERATIONS:
+        return True
+    return call.operation in TAG_OPERATIONS and not is_of_mapping(call.members["Resource"])
+
+
+def _error_body(request: web.Request, call: Call, error: AwsError) -> bytes:
+    if call.service == "lambda":
+        return error.json()
+    form = request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+    return error.xml() if form else error.tagging_json()

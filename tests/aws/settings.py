@@ -1,0 +1,33 @@
+"""What can be set while the server runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(slots=True)
+class Settings:
+    """`pace`: seconds that a transition takes (0: done at the next request). `quota`, `tagging_quota`:
+    requests a second for an account and region, 0 for no limit. `tagging_lag`: seconds until the tagging API
+    sees a change. `retry_after`: the header of a throttled answer. `hold`: no transition ends.
+    `empty_resets`: AWS takes an empty LoggingConfig or SchemaRegistryConfig as a reset; nobody knows whether
+    it does."""
+
+    pace: float = 2.0
+    quota: float = 15.0
+    tagging_quota: float = 15.0
+    tagging_lag: float = 0.0
+    retry_after: str | None = None
+    hold: bool = False
+    empty_resets: bool = False
+
+    def arguments(self) -> list[str]:
+        """As `python -m tests.aws` takes them."""
+        arguments: list[str] = []
+        for name, value in asdict(self).items():
+            flag = f"--{name.replace('_', '-')}"
+            if value is True:
+                arguments.append(flag)
+            elif value is not None and value is not False:
+                arguments.append(f"{flag}={value}")
+        return arguments

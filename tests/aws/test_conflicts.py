@@ -1,0 +1,108 @@
+"""A second mapping of the same identity is refused, with the UUID of the first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from . import AwsServer, FaultKind
+from .examples import FUNCTION_ARN, example, refused
+from .sources import Source
+
+DATABASE = "DocumentDBEventSourceConfig"
+
+# Of two mappings made one after the other, what sets the second apart, and whether AWS takes it.
+CASES: list[tuple[Source, dict[str, Any], dict[str, Any], bool]] = [
+    *((source, {}, {}, False) for source in Source),
+    *((source, {}, {"FunctionName": "other"}, True) for source in Source),
+    *((source, {}, {"FunctionName": "handler:live"}, True) for source in Source),
+    *((source, {}, {"FunctionName": f"{FUNCTION_ARN}:$LATEST"}, False) for source in Source),
+    (Source.MSK, {}, {"Topics": ["other"]}, True),
+    (Source.MQ, {}, {"Queues": ["other"]}, True),
+    (Source.DOCUMENTDB, {}, {DATABASE: {"DatabaseName": "other"}}, True),
+    (Source.DOCUMENTDB, {}, {DATABASE: {"DatabaseName": "orders", "CollectionName": "open"}}, True),
+    (
+        Source.DOCUMENTDB,
+        {DATABASE: {"DatabaseName": "orders", "CollectionName": "open"}},
+        {DATABASE: {"DatabaseName": "orders", "CollectionName": "open", "FullDocument": "UpdateLookup"}},
+        False,
+    ),
+    (Source.SELF_MANAGED_KAFKA, {}, {"Topics": ["other"]}, True),
+]
+
+
+def servers(*names: str) -> dict[str, Any]:
+    return {"SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": list(names)}}}
+
+
+OVERLAPS: list[tuple[Source, dict[str, Any], dict[str, Any], bool]] = [
+    (Source.SELF_MANAGED_KAFKA, servers("a:1"), servers("a:1", "b:1"), False),
+    (Source.SELF_MANAGED_KAFKA, servers("a:1", "b:1"), servers("b:1", "c:1"), False),
+    (Source.SELF_MANAGED_KAFKA, servers("a:1"), servers("b:1"), True),
+    (Source.SELF_MANAGED_KAFKA, servers("a:1"), {**servers("a:1"), "Topics": ["other"]}, True),
+]
+
+
+@pytest.mark.parametrize(("source", "first", "second", "taken"), CASES + OVERLAPS)
+def test_identity(
+    lambda_: Any, source: Source, first: dict[str, Any], second: dict[str, Any], taken: bool
+) -> None:
+    made = lambda_.create_event_source_mapping(**example(source, **first))
+    if taken:
+        lambda_.create_event_source_mapping(**example(source, **second))
+        return
+    refusal = refused(lambda_.create_event_source_mapping, **example(source, **second))
+    assert (refusal.code, refusal.status) == ("ResourceConflictException", 409)
+    assert refusal.message.endswith(f"update or delete the existing mapping with UUID {made['UUID']}")
+
+
+def test_the_sentence_for_msk_names_topic_and_arns(lambda_: Any) -> None:
+    asked = example(Source.MSK)
+    lambda_.create_event_source_mapping(**asked)
+    message = refused(lambda_.create_event_source_mapping, **asked).message
+    expected = (
+        f'event source arn ("{asked["EventSourceArn"]}"), function ("{FUNCTION_ARN}") and topics ("orders") '
+    )
+    assert expected in message
+
+
+def test_servers_are_named_as_they_were_asked_for(lambda_: Any) -> None:
+    lambda_.create_event_source_mapping(**example(Source.SELF_MANAGED_KAFKA, **servers("a:1")))
+    again = example(Source.SELF_MANAGED_KAFKA, **servers("b:1", "a:1"))
+    assert 'event source ("b:1,a:1")' in refused(lambda_.create_event_source_mapping, **again).message
+
+
+def test_moving_onto_another_mapping_is_refused(lambda_: Any) -> None:
+    first = lambda_.create_event_source_mapping(**example(Source.SQS))
+    second = lambda_.create_event_source_mapping(**example(Source.SQS, FunctionName="other"))
+    refusal = refused(lambda_.update_event_source_mapping, UUID=second["UUID"], FunctionName="handler")
+    assert refusal.message.endswith(first["UUID"])
+
+
+def test_a_mapping_being_deleted_is_still_in_the_way(aws: AwsServer, lambda_: Any) -> None:
+    made = lambda_.create_event_source_mapping(**example(Source.SQS))
+    aws.control.settle(made["UUID"])
+    aws.control.set(hold=True)
+    lambda_.delete_event_source_mapping(UUID=made["UUID"])
+    assert refused(lambda_.create_event_source_mapping, **example(Source.SQS)).status == 409
+    aws.control.set(hold=False)
+    assert lambda_.create_event_source_mapping(**example(Source.SQS))["UUID"] != made["UUID"]
+
+
+def test_another_operation_in_progress_has_no_uuid(aws: AwsServer, lambda_: Any) -> None:
+    aws.control.fault(FaultKind.CONFLICT, "CreateEventSourceMapping", times=1)
+    refusal = refused(lambda_.create_event_source_mapping, **example(Source.SQS))
+    assert (refusal.code, refusal.status) == ("ResourceConflictException", 409)
+    assert "UUID" not in refusal.message
+    assert lambda_.create_event_source_mapping(**example(Source.SQS))["State"] == "Creating"
+
+
+def test_accounts_and_regions_are_apart(aws: AwsServer) -> None:
+    for account, region in (("111111111111", "eu-west-1"), ("111111111111", "us-east-1")):
+        client: Any = aws.client("lambda", region=region, account=account)
+        arn = f"arn:aws:sqs:{region}:{account}:orders"
+        client.create_event_source_mapping(FunctionName="handler", EventSourceArn=arn)
+        assert len(client.list_event_source_mappings()["EventSourceMappings"]) == 1
+    other: Any = aws.client("lambda", region="us-east-1", account="222222222222")
+    assert other.list_event_source_mappings()["EventSourceMappings"] == []

@@ -1,0 +1,77 @@
+"""`python -m tests.controlplane`: a control plane at the terminal, until Ctrl-C."""
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from tests.controlplane import assets
+from tests.controlplane.binaries import BINARIES, KUBERNETES
+from tests.controlplane.errors import ControlPlaneError
+from tests.controlplane.gomodule import parse_version, pinned_version, write_module
+from tests.controlplane.plane import ControlPlane
+from tests.controlplane.progress import say
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> int:
+    options = parse_arguments()
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop_once)
+    try:
+        if options.pin:
+            write_module(KUBERNETES, parse_version(options.kubernetes_version), KUBERNETES.folder)
+        elif options.build_only:
+            for name in BINARIES:
+                print(assets.find(name, options.kubernetes_version))
+        else:
+            run(options.kubernetes_version, options.data_dir)
+    except ControlPlaneError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run(kubernetes_version: str | None, data_dir: Path | None) -> None:
+    with ControlPlane(kubernetes_version=kubernetes_version, data_dir=data_dir) as plane:
+        say(f"The control plane is ready; Ctrl-C stops it. Its kubectl is {plane.kubectl_path}.")
+        say("To use it, in another terminal:")
+        print(f"export KUBECONFIG={plane.kubeconfig}", flush=True)
+        try:
+            while True:
+                plane.check()
+                time.sleep(1)
+        except KeyboardInterrupt:
+            say("Stopping.")
+
+
+def stop_once(number: int, frame: FrameType | None) -> None:
+    for each in STOP_SIGNALS:  # an impatient second Ctrl-C must not leave the data behind
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.controlplane", description=__doc__)
+    version_help = f"such as 1.32.13; else {pinned_version(KUBERNETES)}, or what is in KUBEBUILDER_ASSETS"
+    parser.add_argument("--kubernetes-version", metavar="VERSION", help=version_help)
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="FOLDER", help="where to keep the data for a next time"
+    )
+    parser.add_argument(
+        "--build-only", action="store_true", help="only see to it that the programs are there"
+    )
+    parser.add_argument("--pin", action="store_true", help="make --kubernetes-version the default")
+    options = parser.parse_args()
+    if options.pin and not options.kubernetes_version:
+        parser.error("--pin needs --kubernetes-version.")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""The programs that a control plane is made of, in one table, and the Go modules that they are built from.
+
+A program that is to be built too is one more line here, and if its requirements clash with the others' a
+folder of its own in `go/` with a go.mod that pins it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Module:
+    """A Go module that is pinned by `go/<name>/go.mod`."""
+
+    name: str
+    path: str
+    version_packages: tuple[str, ...] = ()
+    """Packages whose version variables the linker must set, or the program calls itself v0.0.0."""
+
+    @property
+    def folder(self) -> Path:
+        return Path(__file__).with_name("go") / self.name
+
+
+@dataclass(frozen=True)
+class Binary:
+    name: str
+    module: Module
+    package: str
+    minutes: int
+    """What a build takes on two cores, to tell people what to expect."""
+
+
+KUBERNETES = Module(
+    name="kubernetes",
+    path="k8s.io/kubernetes",
+    version_packages=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
+)
+ETCD = Module(name="etcd", path="go.etcd.io/etcd/server/v3")
+
+BINARIES = {
+    binary.name: binary
+    for binary in (
+        Binary("etcd", ETCD, "go.etcd.io/etcd/server/v3", minutes=1),
+        Binary("kube-apiserver", KUBERNETES, "k8s.io/kubernetes/cmd/kube-apiserver", minutes=5),
+        Binary("kubectl", KUBERNETES, "k8s.io/kubernetes/cmd/kubectl", minutes=1),
+    )
+}

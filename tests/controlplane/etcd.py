@@ -1,0 +1,66 @@
+"""etcd: its command line, and the one thing that tests ask of it directly.
+
+It listens on Unix sockets in the data folder, so there is no port to find, and nobody else on the machine
+gets in. The path of such a socket may have no more than about 100 characters, so it is named relative to the
+data folder, where both etcd and the API server run.
+"""
+
+import http.client
+import json
+import socket
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.controlplane.errors import ControlPlaneError
+
+CLIENT_SOCKET = "etcd.sock"
+CLIENT_URL = f"unix://{CLIENT_SOCKET}"
+PEER_URL = "unix://etcd-peer.sock"
+
+
+def command(binary: Path) -> list[str | Path]:
+    return [
+        binary,
+        "--data-dir=etcd",
+        "--unsafe-no-fsync",  # the data need not survive a power cut, and tests write a lot
+        f"--listen-client-urls={CLIENT_URL}",
+        f"--advertise-client-urls={CLIENT_URL}",
+        f"--listen-peer-urls={PEER_URL}",
+        f"--initial-advertise-peer-urls={PEER_URL}",
+        f"--initial-cluster=default={PEER_URL}",
+        "--log-level=warn",
+    ]
+
+
+def compact(data_dir: Path) -> None:
+    """Forgets all history: nothing before the current revision can be read or watched from etcd any more."""
+    with closing(SocketConnection(data_dir)) as connection:
+        revision = ask(connection, "range", {"key": "AA==", "limit": 1})["header"]["revision"]
+        ask(connection, "compaction", {"revision": revision, "physical": True})
+
+
+def ask(connection: http.client.HTTPConnection, method: str, body: dict[str, Any]) -> dict[str, Any]:
+    connection.request("POST", f"/v3/kv/{method}", json.dumps(body))
+    response = connection.getresponse()
+    answer = json.load(response)
+    if response.status != http.HTTPStatus.OK:
+        raise ControlPlaneError(f"etcd refused the request “{method}”: {answer.get('message')}")
+    return answer
+
+
+class SocketConnection(http.client.HTTPConnection):
+    """A connection to the socket in the data folder, however long that folder's path is."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__("localhost", timeout=10)
+        self._data_dir = data_dir
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        with TemporaryDirectory(dir="/tmp") as short:
+            link = Path(short) / "data"
+            link.symlink_to(self._data_dir)
+            self.sock.connect(str(link / CLIENT_SOCKET))

@@ -1,0 +1,88 @@
+"""The go.mod that a program is built from: the pinned one in `go/`, or one made for another version.
+
+k8s.io/kubernetes can't simply be required: its own go.mod replaces each k8s.io/X with a folder of its source
+tree, and replacements don't reach those who require a module. Each k8s.io/X is published as a module of its
+own, though, whose version follows from the Kubernetes version, and that takes the folder's place here.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.controlplane.binaries import BINARIES, Module
+from tests.controlplane.errors import ControlPlaneError
+from tests.controlplane.gotool import go, go_json
+from tests.controlplane.progress import say
+
+VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
+
+
+def parse_version(text: str) -> str:
+    """`1.37.2` from `1.37.2` or `v1.37.2`."""
+    match = VERSION.fullmatch(text)
+    if not match:
+        raise ControlPlaneError(f"“{text}” is not a full version. Give all three numbers, such as 1.32.13.")
+    return match[1]
+
+
+def pinned_version(module: Module) -> str:
+    go_mod = module.folder / "go.mod"
+    match = re.search(rf"^(?:require)?\s*{re.escape(module.path)} v(\S+)", go_mod.read_text(), re.MULTILINE)
+    if not match:
+        raise ControlPlaneError(f"{go_mod} does not require {module.path}.")
+    return match[1]
+
+
+def module_folder(module: Module, version: str, cache: Path) -> Path:
+    """A folder with go.mod and go.sum for this version; where `go/` has another, it is made in the cache."""
+    if version == pinned_version(module):
+        return module.folder
+    folder = cache / "go-module"
+    if not folder.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache.parent) as unfinished:
+            made = Path(unfinished) / "go-module"
+            made.mkdir()
+            write_module(module, version, made)
+            cache.mkdir(exist_ok=True)
+            made.rename(folder)
+    return folder
+
+
+def write_module(module: Module, version: str, folder: Path) -> None:
+    """Writes go.mod and go.sum."""
+    say(f"Resolving what {module.path} v{version} requires.")
+    published = go_json("mod", "download", "-json", f"{module.path}@v{version}", cwd=folder)
+    upstream = go_json("mod", "edit", "-json", published["GoMod"], cwd=folder)
+    (folder / "go.mod").write_text("\n".join(go_mod_lines(module, version, upstream)) + "\n")
+    (folder / "go.sum").unlink(missing_ok=True)
+    # -e, as modules that only tests import can't always be had. If a build misses one, it says so itself.
+    go("mod", "tidy", "-e", cwd=folder)
+
+
+def go_mod_lines(module: Module, version: str, upstream: dict[str, Any]) -> Iterator[str]:
+    """A go.mod that builds the module's programs as its own go.mod would; `upstream` is that one, as JSON."""
+    yield f"module esm-operator.io/tests/controlplane/{module.name}"
+    yield f"go {upstream['Go']}"
+    settings: list[dict[str, str]] = upstream.get("GoDebug") or []
+    replacements: list[dict[str, Any]] = upstream.get("Replace") or []
+    yield from block("godebug", (f"{setting['Key']}={setting['Value']}" for setting in settings))
+    yield from block("tool", (binary.package for binary in BINARIES.values() if binary.module == module))
+    yield f"require {module.path} v{version}"
+    yield from block("replace", (replacement(entry, version) for entry in replacements))
+
+
+def replacement(entry: dict[str, Any], version: str) -> str:
+    old, new = entry["Old"]["Path"], entry["New"]
+    if new["Path"].startswith("./"):
+        _, minor, patch = version.split(".")
+        return f"{old} => {old} v0.{minor}.{patch}"
+    return f"{old} => {new['Path']} {new['Version']}"
+
+
+def block(directive: str, entries: Iterable[str]) -> Iterator[str]:
+    yield f"{directive} ("
+    yield from entries
+    yield ")"
