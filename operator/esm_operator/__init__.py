@@ -1,0 +1,1 @@
+"""esm-operator: AWS Lambda event source mappings as Kubernetes resources."""

@@ -1,0 +1,78 @@
+"""What the description of a field says beyond its meaning, from the tables: values, defaults, who takes it.
+
+Called by ``crd``; what ``kubectl explain esm.spec.batchSize`` prints can't differ from what the rules do.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from esm_operator.api import access, limits, values
+from esm_operator.api.fields import BY_PATH, FIELDS, Field
+from esm_operator.api.rules import listed, takers, titles
+from esm_operator.api.sources import ALL, SourceType
+
+
+def complete(spec: dict[str, Any]) -> None:
+    """Adds to the descriptions in the schema of a spec, in place."""
+    _walk(spec, "")
+
+
+def _walk(schema: dict[str, Any], path: str) -> None:
+    for name, part in schema.get("properties", {}).items():
+        here = f"{path}.{name}" if path else name
+        part["description"] = " ".join([part["description"], *_facts(here)])
+        _walk(part, here)
+    items = schema.get("items", {})
+    if path == "sourceAccessConfigurations":
+        items["properties"]["type"]["description"] = _access_types()
+
+
+def _facts(path: str) -> Iterator[str]:
+    for row in limits.RANGES:
+        if row.path == path:
+            about = "" if row.sources >= takers(path) else f" ({titles(row.sources)})"
+            yield f"{str(row).capitalize()}{about}."
+    if path in BY_PATH:
+        yield from _defaults(BY_PATH[path])
+    sources = takers(path)
+    if sources:
+        yield "Taken by all sources." if sources == ALL else f"Taken by {titles(sources)}."
+        yield from _needs(path)
+
+
+def _defaults(row: Field) -> Iterator[str]:
+    groups: dict[str, list[SourceType]] = {}
+    for source in SourceType:
+        if source in row.sources and row.default(source) is not None:
+            groups.setdefault(values.text(row.default(source)), []).append(source)
+    if groups:
+        whole = len(groups) == 1 and frozenset(*groups.values()) == row.sources
+        yield (
+            "Default: "
+            + ", ".join(text if whole else f"{text} ({titles(sources)})" for text, sources in groups.items())
+            + "."
+        )
+
+
+def _needs(path: str) -> Iterator[str]:
+    row = BY_PATH.get(path)
+    if row is not None and row.required and row.required != row.sources:
+        yield f"Required by {titles(row.required)}."
+    elif row is not None and row.required:
+        yield "Required."
+    rows = [row for row in FIELDS if row.path == path or row.path.startswith(f"{path}.")]
+    if rows and all(row.immutable for row in rows):
+        yield "Can't be changed, unless replacePolicy is Recreate."
+
+
+def _access_types() -> str:
+    parts = [
+        f"{row.name}: {row.uri or 'no uri, the role of the function logs in'} ({titles(row.sources)})"
+        for row in access.ACCESS_TYPES
+    ]
+    return "What uri is. " + "; ".join(parts) + "."
+
+
+def access_types() -> str:
+    """The names of all access types, for documentation."""
+    return listed([row.name for row in access.ACCESS_TYPES])

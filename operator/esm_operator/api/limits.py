@@ -1,0 +1,235 @@
+"""The values that a field can have: numbers, words and texts, a row each.
+
+From the constraints in the botocore model, but for those that AWS raises on request. The rules refuse what
+is outside, the descriptions of the fields say what is inside.
+"""
+
+from dataclasses import dataclass
+
+from esm_operator.api.access import ACCESS_TYPES
+from esm_operator.api.sources import ALL, KAFKA, SourceType
+
+_SQS = frozenset({SourceType.SQS})
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers that a field can be."""
+
+    path: str
+    low: int
+    high: int | None = None
+    sources: frozenset[SourceType] = ALL
+    besides: int | None = None
+    """One more number, outside of the range."""
+
+    def __str__(self) -> str:
+        words = f"at least {self.low:,}" if self.high is None else f"from {self.low:,} to {self.high:,}"
+        return words if self.besides is None else f"{self.besides} or {words}"
+
+
+RANGES: tuple[Range, ...] = (
+    Range("batchSize", 1, 10_000),
+    Range("maximumBatchingWindowInSeconds", 0, 300),
+    Range("parallelizationFactor", 1, 10),
+    Range("tumblingWindowInSeconds", 0, 900),
+    Range("maximumRecordAgeInSeconds", 60, 604_800, besides=-1),
+    Range("maximumRetryAttempts", -1, 10_000),
+    Range("scalingConfig.maximumConcurrency", 2),
+    Range("provisionedPollerConfig.minimumPollers", 1, 200, KAFKA),
+    Range("provisionedPollerConfig.minimumPollers", 2, 200, _SQS),
+    Range("provisionedPollerConfig.maximumPollers", 1, 2_000, KAFKA),
+    Range("provisionedPollerConfig.maximumPollers", 2, 10_000, _SQS),
+)
+
+#: Where a schema registry stands in the spec.
+REGISTRIES = (
+    "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig",
+    "selfManagedKafkaEventSourceConfig.schemaRegistryConfig",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words that a field can be, or that the items of a list, or a member of the items, can be."""
+
+    path: str
+    words: tuple[str, ...]
+    items: bool = False
+    member: str = ""
+
+
+WORDS: tuple[Words, ...] = (
+    Words("startingPosition", ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")),
+    Words("functionResponseTypes", ("ReportBatchItemFailures",), items=True),
+    Words("metricsConfig.metrics", ("EventCount", "ErrorCount", "KafkaMetrics"), items=True),
+    Words("loggingConfig.systemLogLevel", ("DEBUG", "INFO", "WARN")),
+    Words("sourceAccessConfigurations", tuple(row.name for row in ACCESS_TYPES), items=True, member="type"),
+    Words("selfManagedKafkaEventSourceConfig.consumptionMode", ("Stream", "Queue")),
+    Words("documentDBEventSourceConfig.fullDocument", ("Default", "UpdateLookup")),
+    *(
+        row
+        for registry in REGISTRIES
+        for row in (
+            Words(f"{registry}.eventRecordFormat", ("JSON", "SOURCE")),
+            Words(
+                f"{registry}.accessConfigs",
+                (
+                    "BASIC_AUTH",
+                    "CLIENT_CERTIFICATE_TLS_AUTH",
+                    "SERVER_ROOT_CA_CERTIFICATE",
+                    "OAUTHBEARER_AUTH",
+                ),
+                items=True,
+                member="type",
+            ),
+            Words(f"{registry}.schemaValidationConfigs", ("KEY", "VALUE"), items=True, member="attribute"),
+        )
+    ),
+    Words("deletionPolicy", ("Delete", "Retain")),
+    Words("managementPolicy", ("Full", "Observe")),
+    Words("replacePolicy", ("Never", "Recreate")),
+    Words("adoption.policy", ("Never", "IfExists", "Required")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The texts that a field can be, as an RE2 pattern that both CEL and Python know."""
+
+    path: str
+    pattern: str
+    longest: int
+    what: str
+    """Completes "... must be ...", for people."""
+    items: bool = False
+    member: str = ""
+    shortest: int = 1
+
+
+_ARN_START = "arn:aws[a-zA-Z0-9-]*:"
+ARN_PATTERN = f"^{_ARN_START}[a-zA-Z0-9-]+:[a-z0-9-]*:([0-9]{{12}})?:.+$"
+REGION_PATTERN = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
+_FUNCTION = (
+    "^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]:)?([0-9]{12}:)?"
+    "(function:)?[a-zA-Z0-9_.-]+(:([$]LATEST([.]PUBLISHED)?|[a-zA-Z0-9_-]+))?$"
+)
+_URI = "^[ a-zA-Z0-9/*:_+=.@-]*$"
+UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+TEXTS: tuple[Text, ...] = (
+    Text(
+        "functionName",
+        _FUNCTION,
+        256,
+        "a function's name or ARN, with or without a version or an alias: my-function, my-function:live, "
+        "arn:aws:lambda:eu-west-1:123456789012:function:my-function",
+    ),
+    Text(
+        "eventSourceARN",
+        ARN_PATTERN,
+        10_000,
+        "an ARN such as arn:aws:sqs:eu-west-1:123456789012:my-queue",
+    ),
+    Text("kmsKeyARN", f"^({_ARN_START}.*)?$", 10_000, "the ARN of a KMS key", shortest=0),
+    Text(
+        "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
+        "^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?[.])*[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?:[0-9]{1,5}$",
+        300,
+        "a server and its port, as in kafka-1.example.com:9092",
+        items=True,
+    ),
+    Text(
+        "topics",
+        "^[^.][a-zA-Z0-9_.-]+$",
+        249,
+        "a topic's name: letters, digits, '.', '_' and '-', two at least",
+        items=True,
+    ),
+    Text("queues", "^(?s:.*)$", 1_000, "a queue's name", items=True),
+    Text("sourceAccessConfigurations", _URI, 200, "an ARN, a name or an id", items=True, member="uri"),
+    Text(
+        "destinationConfig.onFailure.destination",
+        f"^(|kafka://[^.][a-zA-Z0-9_.-]{{0,248}}|{_ARN_START}(sqs|sns|s3):[a-z0-9-]*:([0-9]{{12}})?:.*)$",
+        350,
+        "the ARN of an SQS queue, an SNS topic or an S3 bucket, or kafka://TOPIC for Kafka sources",
+        shortest=0,
+    ),
+    Text(
+        "provisionedPollerConfig.pollerGroupName",
+        "^[a-zA-Z0-9_-]*$",
+        128,
+        "letters, digits, '_' and '-'",
+        shortest=0,
+    ),
+    Text("amazonManagedKafkaEventSourceConfig.consumerGroupID", _URI, 200, "the name of a consumer group"),
+    Text("selfManagedKafkaEventSourceConfig.consumerGroupID", _URI, 200, "the name of a consumer group"),
+    *(
+        row
+        for registry in REGISTRIES
+        for row in (
+            Text(
+                f"{registry}.schemaRegistryURI",
+                "^[a-zA-Z0-9/*:_+=.@-]*$",
+                10_000,
+                "the ARN of a Glue registry or the URL of a Confluent registry",
+            ),
+            Text(
+                f"{registry}.accessConfigs",
+                ARN_PATTERN,
+                10_000,
+                "the ARN of a Secrets Manager secret",
+                items=True,
+                member="uri",
+            ),
+        )
+    ),
+    Text(
+        "documentDBEventSourceConfig.databaseName",
+        '^[^ /.$"]*$',
+        63,
+        "a database's name, without spaces, '/', '.', '$' and quotes",
+    ),
+    Text(
+        "documentDBEventSourceConfig.collectionName",
+        "^[_a-zA-Z0-9][^$]*$",
+        57,
+        "a collection's name: it begins with a letter, a digit or '_' and has no '$'",
+    ),
+    Text("region", REGION_PATTERN, 64, "a region such as eu-west-1"),
+    Text("adoption.uuid", UUID_PATTERN, 36, "the UUID of a mapping, as `aws lambda` prints it"),
+    Text("adoption.takeOverFrom", "^[^/]+/[^/]+/[^/]+$", 700, "CLUSTER/NAMESPACE/NAME of its present owner"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many items a list can have."""
+
+    path: str
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return f"exactly {self.low}"
+        return f"at most {self.high}" if self.low == 0 else f"from {self.low} to {self.high}"
+
+
+COUNTS: tuple[Count, ...] = (
+    Count("topics", 1, 1),
+    Count("queues", 1, 1),
+    Count("selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS", 1, 10),
+    Count("sourceAccessConfigurations", 0, 23),
+    Count("filterCriteria.filters", 0, 10),
+)
+
+#: The longest filter pattern, in characters.
+LONGEST_PATTERN = 4_096
+
+#: The tags that AWS takes on a mapping, and how many of them the operator needs for itself.
+MOST_TAGS = 50
+OWN_TAGS = 4
+LONGEST_TAG_KEY = 128
+LONGEST_TAG_VALUE = 256
+RESERVED_TAG_PREFIXES = ("aws:", "esm-operator.io/")

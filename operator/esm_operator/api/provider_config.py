@@ -1,0 +1,76 @@
+"""The custom resource ProviderConfig, as a model: an AWS account, how to reach it, and who may use it."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from esm_operator.api.models import Condition, Int64, Name, Structure, Tags, Word, Words, as_map
+
+
+class LabelSelectorRequirement(Structure):
+    """One requirement on labels."""
+
+    key: Name = Field(description="The label.")
+    operator: Word = Field(description="In, NotIn, Exists or DoesNotExist.")
+    values: list[Name] | None = Field(
+        None, max_length=256, description="The values, for In and NotIn; none for the others."
+    )
+
+
+class LabelSelector(Structure):
+    """Labels that a namespace has to have; all of what is said must hold."""
+
+    match_labels: dict[str, Name] | None = Field(None, description="Labels and the values that they must have.")
+    match_expressions: list[LabelSelectorRequirement] | None = Field(
+        None, max_length=64, description="Requirements on labels."
+    )
+
+
+class ProviderConfigSpec(Structure):
+    """An AWS account, how to reach it, and who may use it."""
+
+    namespace_selector: LabelSelector | None = Field(
+        None,
+        description="The namespaces whose resources may use it; all of them, if it is absent. A resource in "
+        "another namespace is Stalled and never falls back to other credentials.",
+    )
+    region: Word | None = Field(
+        None, description="The region of mappings that name none themselves, nor by their event source ARN."
+    )
+    allowed_regions: Words | None = Field(
+        None, description="The regions that mappings may be in; all of them, if it is absent."
+    )
+    role_arn: Name | None = Field(
+        None,
+        description="The IAM role to assume; the operator's own credentials are used, if it is absent.",
+    )
+    external_id: Name | None = Field(None, description="The external id that the role asks for. Needs roleARN.")
+    endpoint_url: Name | None = Field(
+        None, description="Where AWS's API is, for a VPC endpoint or a test server; AWS's own, if absent."
+    )
+    default_tags: Tags | None = Field(
+        None,
+        description="Tags of all mappings that use it, up to 46; a tag of the mapping itself goes before. "
+        "Keys that begin with aws: or esm-operator.io/ are reserved.",
+    )
+
+
+class ProviderConfigStatus(Structure):
+    """What became of a ProviderConfig."""
+
+    observed_generation: Int64 = Field(
+        -1, description="The metadata.generation that this status was made on; -1: none yet."
+    )
+    conditions: Annotated[list[Condition], *as_map("type")] | None = Field(
+        None, description="Ready: its credentials work."
+    )
+
+
+class ProviderConfig(Structure):
+    """The whole resource; its metadata are the API server's business."""
+
+    api_version: str
+    kind: str
+    metadata: dict[str, Any]
+    spec: ProviderConfigSpec
+    status: ProviderConfigStatus | None = None

@@ -1,0 +1,241 @@
+"""``esm-operator validate``: what the API server would refuse in YAML files, said without one, line by line.
+
+Called by the command line. The types come from the models, all else from the rules that are in the CRDs too;
+what CEL can't see is checked as the operator does it.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from esm_operator.api import manifests, models, provider_config, rules
+from esm_operator.api.manifests import Document, ManifestError, Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file."""
+
+    file: str
+    line: int
+    """From 1; 0 where the file as a whole is meant."""
+    resource: str
+    """``namespace/name``, or ``name``; empty where it is not known."""
+    field: str
+    """``spec.batchSize``; empty where the resource as a whole is meant."""
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (place, self.resource, self.field, self.message) if part)
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of the check of some files."""
+
+    problems: list[Problem] = field(default_factory=list[Problem])
+    checked: int = 0
+    """The resources of this operator."""
+    skipped: int = 0
+    """The resources of other kinds, which are not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    model: type[BaseModel]
+    table: tuple[rules.Rule, ...]
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "EventSourceMapping": _Kind(models.EventSourceMapping, rules.MAPPING_RULES),
+    "ProviderConfig": _Kind(provider_config.ProviderConfig, rules.PROVIDER_CONFIG_RULES),
+}
+
+
+def validate_files(names: Iterable[str], now: datetime | None = None) -> list[Problem]:
+    """The problems in some files; ``-`` is standard input."""
+    return check_files(names, now).problems
+
+
+def check_files(names: Iterable[str], now: datetime | None = None) -> Report:
+    """The same, with the number of resources that were checked and skipped."""
+    report = Report()
+    for name in names:
+        try:
+            check_text(name, manifests.read(name), report, now or datetime.now(UTC))
+        except ManifestError as error:
+            report.problems.append(Problem(name, error.line, "", "", str(error)))
+    return report
+
+
+def check_text(name: str, text: str, report: Report, now: datetime) -> None:
+    """Adds to a report what is in the text of a file."""
+    found = False
+    for document in manifests.documents(text):
+        for resource in _resources(document):
+            found = True
+            _check(name, resource, report, now)
+    if not found:
+        raise ManifestError(0, "There is no resource in this file.")
+
+
+def _resources(document: Document) -> Iterator[Document]:
+    """The document itself, or the items of a List."""
+    value: Any = document.value
+    is_list = isinstance(value, dict) and str(value.get("kind", "")).endswith("List")
+    if is_list and isinstance(value.get("items"), list):
+        for number, item in enumerate(value["items"]):
+            yield from _resources(document.part(("items", number), item))
+    else:
+        yield document
+
+
+def _check(name: str, document: Document, report: Report, now: datetime) -> None:
+    value: Any = document.value
+    resource = _resource(value)
+
+    def problem(path: Path, message: str) -> None:
+        report.problems.append(Problem(name, document.line_of(path), resource, _text(path), message))
+
+    if not isinstance(value, dict):
+        problem((), "A manifest must be an object with apiVersion, kind, metadata and spec.")
+        return
+    version, kind = value.get("apiVersion"), value.get("kind")
+    if not isinstance(version, str) or not isinstance(kind, str):
+        problem((), "A manifest needs apiVersion and kind.")
+        return
+    if version.split("/")[0] != models.GROUP:
+        report.skipped += 1
+        return
+    if version != models.API_VERSION:
+        problem(("apiVersion",), f"There is no such version; it must be {models.API_VERSION}.")
+        return
+    if kind not in _KINDS:
+        problem(("kind",), f"There is no such kind in {models.GROUP}; it must be {rules.listed(_KINDS, 'or')}.")
+        return
+    report.checked += 1
+    for path, message in _problems(_KINDS[kind], value, now):
+        problem(path, message)
+
+
+def _problems(kind: _Kind, value: dict[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
+    value = _without_nulls(value)
+    yield from _metadata(value.get("metadata"))
+    wrong = list(_types(kind.model, value))
+    yield from wrong
+    if wrong:
+        return
+    spec: dict[str, Any] = value["spec"]
+    found = rules.check(kind.table, spec)
+    if kind.table is rules.MAPPING_RULES:
+        found += rules.offline_problems(spec, now)
+    for problem in found:
+        yield _path(problem.field), problem.message
+
+
+def _without_nulls(value: Any) -> Any:
+    """As the API server sees it: a null is a field that is not there."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+def _metadata(metadata: Any) -> Iterator[tuple[Path, str]]:
+    if not isinstance(metadata, dict):
+        return
+    name = metadata.get("name")
+    if name is None and not metadata.get("generateName"):
+        yield ("metadata", "name"), "Required value: a resource needs a name."
+    elif name is not None and not (isinstance(name, str) and len(name) <= 253 and _NAME.fullmatch(name)):
+        yield ("metadata", "name"), "must be small letters, digits, '-' and '.', up to 253 of them."
+
+
+_TYPES: Mapping[str, str] = {
+    "string_type": "string",
+    "int_type": "integer",
+    "bool_type": "boolean",
+    "list_type": "array",
+    "dict_type": "object",
+    "model_type": "object",
+    "model_attributes_type": "object",
+}
+_LENGTHS: Mapping[str, str] = {
+    "string_too_long": "is too long: {max_length:,} characters are possible.",
+    "string_too_short": "is too short: it needs {min_length} characters.",
+    "too_long": "has too many entries: {max_length:,} are possible.",
+}
+
+
+def _types(model: type[BaseModel], value: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            yield tuple(detail["loc"]), _message(detail["type"], detail, value)
+
+
+def _message(kind: str, detail: Mapping[str, Any], value: Any) -> str:
+    if kind == "missing":
+        return "Required value: it has to be there."
+    if kind == "extra_forbidden":
+        return f"There is no such field{_suggestion(detail['loc'])}."
+    if kind in _TYPES:
+        return f"must be of type {_TYPES[kind]}, not {_type_name(detail['input'])}."
+    if kind in _LENGTHS:
+        return _LENGTHS[kind].format_map(detail.get("ctx", {}))
+    if kind == "value_error":
+        return f"{detail['ctx']['error']}."
+    return f"{detail['msg']}."
+
+
+def _suggestion(path: Path) -> str:
+    near = difflib.get_close_matches(str(path[-1]), _known_names(), n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _known_names() -> list[str]:
+    seen: dict[str, None] = {}
+    waiting: list[type[BaseModel]] = [kind.model for kind in _KINDS.values()]
+    for model in waiting:
+        for name, info in model.model_fields.items():
+            seen[info.alias or name] = None
+            waiting += [part for part in _models_in(info.annotation) if part not in waiting]
+    return list(seen)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)
+
+
+def _type_name(value: Any) -> str:
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return names.get(type(value), "null")
+
+
+def _resource(value: Any) -> str:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    if not isinstance(metadata, dict):
+        return ""
+    parts = (metadata.get("namespace"), metadata.get("name") or metadata.get("generateName"))
+    return "/".join(str(part) for part in parts if part)
+
+
+def _path(text: str) -> Path:
+    parts = re.findall(r"[^.\[\]]+", text)
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _text(path: Path) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

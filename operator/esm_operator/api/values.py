@@ -1,0 +1,147 @@
+"""Canonical values: what lets a field of a spec and the same field at AWS be compared.
+
+AWS sorts, fills in and rewrites what it was given: broker addresses come back sorted, a function's name
+as an ARN, JSON with other white space. Each kind of value has one function here that brings AWS's form
+to a canonical, hashable one; None stands for "absent". Both sides of a comparison pass through it.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+#: str, int, float, bool, FunctionRef, or a tuple of them; None means absent.
+Canonical: TypeAlias = Any
+
+_FUNCTION = re.compile(
+    r"(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:)?"
+    r"(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?"
+    r"(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9-_.]+)"
+    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """A function as a name, partial ARN or ARN says it; parts that the text leaves out are empty."""
+
+    name: str
+    qualifier: str
+    account: str
+    region: str
+
+    def same_as(self, other: "FunctionRef") -> bool:
+        """Whether both mean one function: parts that either leaves out are no difference.
+
+        ``$LATEST`` and no qualifier mean the same.
+        """
+        return (
+            self.name == other.name
+            and self.qualifier == other.qualifier
+            and (not self.account or not other.account or self.account == other.account)
+            and (not self.region or not other.region or self.region == other.region)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.qualifier}" if self.qualifier else self.name
+
+
+def function_ref(text: str) -> FunctionRef | None:
+    """Take a function's name or (partial) ARN apart, or None where the text is none of them."""
+    match = _FUNCTION.fullmatch(text)
+    if match is None:
+        return None
+    qualifier = match["qualifier"] or ""
+    return FunctionRef(
+        name=match["name"],
+        qualifier="" if qualifier == "$LATEST" else qualifier,
+        account=match["account"] or "",
+        region=match["region"] or "",
+    )
+
+
+def scalar(value: Any) -> Canonical:
+    """A number, a truth value or a word; the empty string is absent."""
+    return None if value == "" else value
+
+
+def function(value: Any) -> Canonical:
+    """A function's name or ARN; a text that is neither stays as it is, for AWS to refuse."""
+    return None if value is None else (function_ref(str(value)) or str(value))
+
+
+def names(value: Any) -> Canonical:
+    """A list that AWS treats as a set; the empty one is absent."""
+    return tuple(sorted(str(item) for item in value)) if value else None
+
+
+def timestamp(value: Any) -> Canonical:
+    """A point in time, as whole seconds since 1970 (AWS answers seconds)."""
+    if value is None:
+        return None
+    if isinstance(value, (int, float)):
+        return int(value)
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def json_text(text: str) -> str:
+    """JSON without insignificant white space and with sorted members; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def filters(value: Any) -> Canonical:
+    """FilterCriteria: its patterns as canonical JSON, in any order."""
+    patterns = (value or {}).get("Filters") or ()
+    return tuple(sorted(json_text(str(item.get("Pattern", ""))) for item in patterns)) or None
+
+
+def access_configurations(value: Any) -> Canonical:
+    """SourceAccessConfigurations: (type, uri) in any order; VPC ids with or without their prefix."""
+    pairs = sorted(
+        (str(item.get("Type", "")), re.sub(r"^(subnet|security_group):", "", str(item.get("URI") or "")))
+        for item in value or ()
+    )
+    return tuple(pairs) or None
+
+
+def structure(value: Any) -> Canonical:
+    """A nested structure whose lists AWS treats as sets, as canonical JSON; an empty one is absent."""
+
+    def ordered(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: ordered(member) for key, member in part.items() if member not in (None, [], {})}
+        if isinstance(part, list):
+            return sorted((ordered(item) for item in part), key=lambda item: json.dumps(item, sort_keys=True))
+        return part
+
+    result = ordered(value or {})
+    return json.dumps(result, sort_keys=True) if result else None
+
+
+Canonicalise: TypeAlias = Callable[[Any], Canonical]
+
+
+def equal(desired: Canonical, observed: Canonical) -> bool:
+    """Whether two canonical values mean the same."""
+    if isinstance(desired, FunctionRef) and isinstance(observed, FunctionRef):
+        return desired.same_as(observed)
+    return bool(desired == observed)
+
+
+def text(value: Canonical) -> str:
+    """A canonical value for a message to people."""
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(text(item) for item in value) + "]"
+    return str(value)

@@ -1,0 +1,106 @@
+"""The budget: a token bucket for the requests to one account and region.
+
+AWS grants an account 15 Lambda control-plane requests a second in a region, shared with everything else
+that works there (AWS Lambda quotas). The operator takes a share of it. Callers wait for a token by
+priority; one token in eight goes to whoever has waited longest, so that none starves. A throttled answer
+halves the rate, which then grows back slowly.
+"""
+
+import asyncio
+import heapq
+import itertools
+import time
+from enum import IntEnum
+
+#: Tokens that may be spent at once after a quiet time.
+BURST = 5.0
+#: The least rate that throttling can bring it to, in requests a second.
+LEAST_RATE = 0.5
+#: How much of the full rate comes back in a second.
+RECOVERY = 0.05
+_FAIR_TURN = 8
+
+
+class Priority(IntEnum):
+    """Who comes first: lower values do."""
+
+    EDIT = 0
+    CREATE = 1
+    TRANSITION = 2
+    SWEEP = 3
+
+
+class Budget:
+    """Requests a second, waited for by priority. For one event loop."""
+
+    def __init__(self, rate: float) -> None:
+        """
+        Args:
+            rate: requests a second.
+        """
+        self.full_rate = rate
+        self._rate = rate
+        self._tokens = min(BURST, rate)
+        self._filled = time.monotonic()
+        self._not_before = 0.0
+        self._order = itertools.count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._granted = 0
+        self._pump: asyncio.Task[None] | None = None
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that are granted now."""
+        return self._rate
+
+    async def take(self, priority: Priority) -> None:
+        """Wait for one request's worth of the budget."""
+        self._fill()
+        if not self._waiting and self._tokens >= 1 and time.monotonic() >= self._not_before:
+            self._tokens -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (int(priority), next(self._order), turn))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._grant(), name="budget")
+        await turn
+
+    def throttled(self, retry_after: float = 0.0) -> None:
+        """AWS has refused a request for being one too many.
+
+        Args:
+            retry_after: seconds for which AWS asks not to be called, or 0.
+        """
+        self._fill()
+        self._rate = max(LEAST_RATE, self._rate / 2)
+        self._tokens = 0.0
+        self._not_before = max(self._not_before, time.monotonic() + retry_after)
+
+    def _fill(self) -> None:
+        now = time.monotonic()
+        passed = now - self._filled
+        self._filled = now
+        self._rate = min(self.full_rate, self._rate + passed * RECOVERY * self.full_rate)
+        self._tokens = min(max(1.0, min(BURST, self.full_rate)), self._tokens + passed * self._rate)
+
+    async def _grant(self) -> None:
+        while self._waiting:
+            self._fill()
+            held = self._not_before - time.monotonic()
+            if held > 0 or self._tokens < 1:
+                await asyncio.sleep(max(held, (1 - self._tokens) / self._rate, 0.001))
+                continue
+            turn = self._next()
+            if turn is not None and not turn.done():
+                self._tokens -= 1
+                turn.set_result(None)
+
+    def _next(self) -> asyncio.Future[None] | None:
+        self._granted += 1
+        if self._granted % _FAIR_TURN == 0:
+            longest = min(range(len(self._waiting)), key=lambda index: self._waiting[index][1])
+            entry = self._waiting.pop(longest)
+            heapq.heapify(self._waiting)
+        else:
+            entry = heapq.heappop(self._waiting)
+        return entry[2]

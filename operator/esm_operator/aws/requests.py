@@ -1,0 +1,76 @@
+"""What is sent to AWS: the parameters of Create and Update.
+
+Update sends just what differs. A structure is sent whole where any part of it changes, for AWS does not
+say what it does with parts left out; parts that Update refuses are left out of it.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from esm_operator.api import fields, names
+from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES
+from esm_operator.api.sources import SourceType
+from esm_operator.plan import Update
+
+#: Fields of the spec that are the operator's own, not AWS's.
+OWN_FIELDS = frozenset(
+    {
+        "region",
+        "providerConfigRef",
+        "deletionPolicy",
+        "managementPolicy",
+        "replacePolicy",
+        "adoption",
+        "tags",
+    }
+)
+
+
+def create(spec: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of CreateEventSourceMapping."""
+    own = {name: value for name, value in spec.items() if name not in OWN_FIELDS and value is not None}
+    return {**names.to_aws(own), "Tags": dict(tags)}
+
+
+def update(spec: Mapping[str, Any], source: SourceType, what: Update, *, queue_mode: bool = False) -> dict[str, Any]:
+    """The parameters of UpdateEventSourceMapping.
+
+    Args:
+        spec: the resource's spec.
+        source: the mapping's source type.
+        what: the fields to set and to reset.
+        queue_mode: whether the mapping's ConsumptionMode is Queue.
+    """
+    wanted = names.to_aws({name: value for name, value in spec.items() if name not in OWN_FIELDS})
+    parameters: dict[str, Any] = {"UUID": what.uuid}
+    for top in sorted({BY_PATH[path].top for path in {*what.change, *what.reset}}):
+        parameters[top] = _member(top, wanted, source, what, queue_mode=queue_mode)
+    return parameters
+
+
+def _member(top: str, wanted: Mapping[str, Any], source: SourceType, what: Update, *, queue_mode: bool) -> Any:
+    rows = [row for row in FIELDS if row.top == top and not row.immutable]
+    if len(rows) == 1 and len(rows[0].member) == 1:
+        row = rows[0]
+        if row.path in what.reset:
+            default = row.default(source, queue_mode=queue_mode)
+            return default if default is not None else copy.copy(row.empty)
+        value = wanted[top]
+        if top == "SourceAccessConfigurations":
+            return [entry for entry in value if entry.get("Type") not in IMMUTABLE_ACCESS_TYPES]
+        return value
+    if any(row.defaults for row in rows) and all(fields.at(wanted, row.member) is None for row in rows):
+        return {}  # the whole structure is gone from the spec: ProvisionedPollerConfig is reset by {}
+    built: dict[str, Any] = {}
+    for row in rows:
+        value = fields.at(wanted, row.member)
+        if value is None and row.path in what.reset:
+            default = row.default(source, queue_mode=queue_mode)
+            value = default if default is not None else copy.copy(row.empty)
+        if value is not None:
+            part = built
+            for name in row.member[1:-1]:
+                part = part.setdefault(name, {})
+            part[row.member[-1]] = value
+    return built

@@ -1,0 +1,95 @@
+"""The command line: ``esm-operator run | crds | validate``."""
+
+import asyncio
+import os
+import sys
+from importlib.metadata import version
+
+import kopf
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, CliSubCommand, SettingsConfigDict
+
+from esm_operator import logs
+from esm_operator.api import crd, validate
+from esm_operator.handlers import registry
+from esm_operator.settings import PREFIX, Settings
+
+
+class Run(Settings):
+    """Run the operator until it is stopped."""
+
+    def cli_cmd(self) -> None:
+        logs.configure(self.log_format, self.log_level)
+        settings = self
+        if not settings.region:
+            region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+            settings = self.model_copy(update={"region": region})
+        asyncio.run(
+            kopf.operator(
+                registry=registry(settings),
+                standalone=True,
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                liveness_endpoint=f"http://{settings.probe_address}/healthz" if settings.probe_address else None,
+            )
+        )
+
+
+class Crds(BaseModel):
+    """Print the CustomResourceDefinitions, for kubectl apply -f -."""
+
+    def cli_cmd(self) -> None:
+        print(crd.render(), end="")
+
+
+class Validate(BaseModel):
+    """Check manifests without a cluster: the rules of kubectl apply, and those that only the operator has."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    files: CliPositionalArg[list[str]] = Field(min_length=1)
+    """YAML files, or - for standard input."""
+
+    def cli_cmd(self) -> None:
+        problems = validate.validate_files(self.files)
+        for problem in problems:
+            print(problem)
+        if problems:
+            sys.exit(1)
+
+
+class Root(BaseSettings):
+    """Keeps AWS Lambda event source mappings as Kubernetes resources say."""
+
+    model_config = SettingsConfigDict(
+        cli_prog_name="esm-operator",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        use_attribute_docstrings=True,
+        extra="ignore",
+    )
+
+    run: CliSubCommand[Run] = Field(description="run the operator until it is stopped")
+    crds: CliSubCommand[Crds] = Field(description="print the CustomResourceDefinitions")
+    validate_: CliSubCommand[Validate] = Field(alias="validate", description="check manifests without a cluster")
+    version: bool = False
+    """Print the version and end."""
+
+    def cli_cmd(self) -> None:
+        if self.version:
+            print(f"esm-operator {version('esm-operator')}")
+            return
+        CliApp.run_subcommand(self)
+
+
+def main() -> None:
+    """The console script ``esm-operator``."""
+    try:
+        CliApp.run(Root)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = str(problem["loc"][-1])
+            flag = name.replace("_", "-")
+            text = problem["msg"].removeprefix("Value error, ")
+            print(f"esm-operator: --{flag} (or {PREFIX}{name.upper()}): {text}", file=sys.stderr)
+        sys.exit(2)

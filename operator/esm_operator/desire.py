@@ -1,0 +1,105 @@
+"""What a resource desires, in the planner's terms: its spec, its notes, and what its target adds.
+
+Pure; called by the reconciler before each plan.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from esm_operator.api import identity
+from esm_operator.api.fields import desired_values
+from esm_operator.api.identity import Identity
+from esm_operator.api.rules import offline_problems
+from esm_operator.api.sources import source_type
+from esm_operator.ownership import Owner
+from esm_operator.plan import Adoption, Desired, immutable_texts
+from esm_operator.status import Applied, applied_of
+from esm_operator.store import Intent, Resource
+from esm_operator.target import Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the operator has to remember of a mapping: stands in the status, or is about to."""
+
+    uuid: str
+    applied: Applied
+
+    @classmethod
+    def of(cls, resource: Resource) -> "Note":
+        """What the resource's status says."""
+        return cls(resource.uuid, applied_of(resource.status))
+
+    def taken_up(self, uuid: str, resource: Resource) -> "Note":
+        """The mapping was made by the intent that stands: what that said is what was applied."""
+        intent = resource.intent
+        if self.applied.fields or intent is None:
+            return Note(uuid, self.applied)
+        return Note(uuid, Applied(frozenset(intent.fields), frozenset(intent.tags), intent.immutable))
+
+    def adopted(self, uuid: str, desired: Desired) -> "Note":
+        """The mapping was somebody else's: what the spec names is ours from now on."""
+        return Note(uuid, Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values)))
+
+
+def desired_of(resource: Resource, note: Note, target: Resolved, account: str, cluster: str) -> Desired:
+    """The planner's view of a resource.
+
+    Args:
+        resource: the resource as the cluster has it.
+        note: what is remembered of its mapping, as of now.
+        target: where the mapping lives.
+        account: the account of the target.
+        cluster: the operator's ``cluster_name``.
+    """
+    spec = resource.spec
+    owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
+    asked = identity.of_spec(spec)
+    intent = resource.intent
+    sought = asked
+    if intent is not None and not note.uuid:
+        sought = Identity(intent.function, intent.source, frozenset(intent.servers))
+    adoption = spec.get("adoption") or {}
+    problems = [] if resource.deleting else offline_problems(spec, datetime.now(UTC))
+    desired = Desired(
+        owner=owner,
+        identity=sought,
+        identity_asked=asked,
+        source=source_type(spec),
+        values=desired_values(spec),
+        tags={**target.default_tags, **(spec.get("tags") or {}), **owner.tags()},
+        deleting=resource.deleting,
+        finalizer=resource.has_finalizer,
+        prepared=resource.has_finalizer and intent is not None,
+        uuid=note.uuid,
+        applied_fields=note.applied.fields,
+        applied_tags=note.applied.tags,
+        applied_immutable=note.applied.immutable or {},
+        known_tags=resource.status.get("tagsAll"),
+        problem=" ".join(f"{one.field}: {one.message}" for one in problems),
+        retain=spec.get("deletionPolicy") == "Retain",
+        observe_only=spec.get("managementPolicy") == "Observe",
+        recreate=spec.get("replacePolicy") == "Recreate",
+        adoption=Adoption(
+            policy=str(adoption.get("policy") or "Never"),
+            uuid=str(adoption.get("uuid") or ""),
+            take_over_from=str(adoption.get("takeOverFrom") or ""),
+        ),
+    )
+    current = intent == intent_of(desired, account, target.target.region)
+    return replace(desired, intent_current=current)
+
+
+def intent_of(desired: Desired, account: str, region: str) -> Intent:
+    """The intent to make the mapping that the spec asks for now."""
+    asked = desired.identity_asked
+    return Intent(
+        account=account,
+        region=region,
+        function=asked.function,
+        source=asked.source,
+        servers=tuple(sorted(asked.servers)),
+        fields=tuple(sorted(desired.values)),
+        tags=tuple(sorted(desired.tags)),
+        immutable=immutable_texts(desired.values),
+    )

@@ -1,0 +1,55 @@
+"""Kubernetes Events: what happened, for ``kubectl describe``.
+
+Posted beside the work, never waited for: an Event that can't be posted is a line in the log. The same
+Event is not repeated for one incarnation of a resource within ten minutes.
+"""
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+
+from esm_operator.kube import Kubernetes
+from esm_operator.store import Resource
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which an Event is not repeated.
+QUIET = 600.0
+_MOST_KEPT = 10_000
+
+
+class Events:
+    """Posts Events about resources."""
+
+    def __init__(self, kubernetes: Kubernetes) -> None:
+        self._kubernetes = kubernetes
+        self._posted: dict[tuple[str, str, str], float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def normal(self, resource: Resource, reason: str, message: str) -> None:
+        """Something went as it should."""
+        self._post(resource, "Normal", reason, message)
+
+    def warning(self, resource: Resource, reason: str, message: str) -> None:
+        """Something a person should know of."""
+        self._post(resource, "Warning", reason, message)
+
+    def _post(self, resource: Resource, kind: str, reason: str, message: str) -> None:
+        now = time.monotonic()
+        mark = (resource.uid, reason, message)
+        if now - self._posted.get(mark, -QUIET) < QUIET:
+            return
+        if len(self._posted) >= _MOST_KEPT:
+            self._posted = {one: at for one, at in self._posted.items() if now - at < QUIET}
+        self._posted[mark] = now
+        task = asyncio.create_task(self._send(resource, kind, reason, message), name="event")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, resource: Resource, kind: str, reason: str, message: str) -> None:
+        moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            await self._kubernetes.event(resource, kind, reason, message, moment)
+        except Exception as error:  # an Event is never worth more than a line in the log
+            logger.warning("The Event %s of %s could not be posted: %s", reason, resource.key, error)

@@ -1,0 +1,177 @@
+"""Status: what a resource tells its users, as a pure function of what is known.
+
+Conditions are the user interface: kstatus (``kubectl wait``, Flux, Argo CD) reads Ready, Reconciling and
+Stalled by the table below; Synced says whether AWS has what the spec says, Processing what Lambda says of
+its last poll. Called by the reconciler, which writes the result only where it differs from what stands.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Verdict(Enum):
+    """What an outcome means, as (Ready, Reconciling, Stalled) and kstatus's word for it."""
+
+    READY = ("True", "False", "False", "Current")
+    IN_PROGRESS = ("False", "True", "False", "InProgress")
+    STALLED = ("False", "False", "True", "Failed")
+    TERMINATING = ("False", "True", "False", "Terminating")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of reconciling one resource."""
+
+    verdict: Verdict
+    reason: str
+    """CamelCase, for machines; one section of the troubleshooting page each."""
+    message: str
+    """A sentence for people: what is, and what to do."""
+    synced: bool | None = None
+    """Whether AWS has what the spec says; None: not known."""
+    sync_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What this resource has put into AWS."""
+
+    fields: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    immutable: Mapping[str, str] | None = None
+
+    def render(self) -> dict[str, Any]:
+        """As ``status.applied`` keeps it."""
+        return {
+            "fields": sorted(self.fields),
+            "tags": sorted(self.tags),
+            "immutable": dict(sorted((self.immutable or {}).items())),
+        }
+
+
+def applied_of(status: Mapping[str, Any]) -> Applied:
+    """What ``status.applied`` says."""
+    applied = status.get("applied") or {}
+    return Applied(
+        fields=frozenset(applied.get("fields") or ()),
+        tags=frozenset(applied.get("tags") or ()),
+        immutable=applied.get("immutable") or {},
+    )
+
+
+def render(
+    previous: Mapping[str, Any],
+    *,
+    generation: int,
+    outcome: Outcome,
+    mapping: Mapping[str, Any] | None,
+    tags: Mapping[str, str] | None,
+    applied: Applied,
+    uuid: str,
+    now: str,
+) -> dict[str, Any]:
+    """The whole status of a resource.
+
+    Args:
+        previous: the status that stands now; times of unchanged conditions are kept from it.
+        generation: metadata.generation of the spec that the plan was made on.
+        outcome: what came of the plan.
+        mapping: the mapping as AWS answered it last, or None where there is none.
+        tags: the mapping's tags as far as known; None keeps what stands.
+        applied: what this resource has put into AWS.
+        uuid: the mapping's UUID, or empty.
+        now: the time as RFC 3339 text.
+    """
+    status: dict[str, Any] = {"observedGeneration": generation}
+    if uuid:
+        status["uuid"] = uuid
+    if mapping is not None:
+        status |= _observed(mapping)
+        known = tags if tags is not None else previous.get("tagsAll")
+        if known is not None:
+            status["tagsAll"] = dict(sorted(known.items()))
+    if applied != Applied(immutable={}) and applied != Applied():
+        status["applied"] = applied.render()
+    status["conditions"] = _conditions(previous, generation, outcome, mapping, now)
+    return status
+
+
+def _observed(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    error = mapping.get("FilterCriteriaError") or {}
+    found = {
+        "state": mapping.get("State"),
+        "stateTransitionReason": mapping.get("StateTransitionReason"),
+        "arn": mapping.get("EventSourceMappingArn"),
+        "functionARN": mapping.get("FunctionArn"),
+        "lastModified": _time(mapping.get("LastModified")),
+        "lastProcessingResult": mapping.get("LastProcessingResult"),
+        "filterCriteriaError": {"errorCode": error.get("ErrorCode"), "message": error.get("Message")}
+        if error
+        else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _time(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return str(value.isoformat()).replace("+00:00", "Z")
+
+
+def _conditions(
+    previous: Mapping[str, Any],
+    generation: int,
+    outcome: Outcome,
+    mapping: Mapping[str, Any] | None,
+    now: str,
+) -> list[dict[str, Any]]:
+    ready, reconciling, stalled, _ = outcome.verdict.value
+    wanted = [
+        ("Ready", ready, outcome.reason, outcome.message),
+        ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
+        ("Stalled", stalled, outcome.reason, outcome.message if stalled == "True" else ""),
+        _synced(outcome),
+    ]
+    processing = _processing(mapping)
+    if processing is not None:
+        wanted.append(processing)
+    old = {condition.get("type"): condition for condition in previous.get("conditions") or ()}
+    return [
+        {
+            "type": kind,
+            "status": value,
+            "reason": reason,
+            "message": message,
+            "observedGeneration": generation,
+            "lastTransitionTime": old[kind]["lastTransitionTime"]
+            if kind in old and old[kind].get("status") == value
+            else now,
+        }
+        for kind, value, reason, message in wanted
+    ]
+
+
+def _synced(outcome: Outcome) -> tuple[str, str, str, str]:
+    if outcome.synced is None:
+        return ("Synced", "Unknown", outcome.reason, outcome.sync_message or "Not compared with AWS yet.")
+    if outcome.synced:
+        return ("Synced", "True", "InSync", outcome.sync_message or "AWS has what the spec says.")
+    return ("Synced", "False", outcome.reason, outcome.sync_message or outcome.message)
+
+
+def _processing(mapping: Mapping[str, Any] | None) -> tuple[str, str, str, str] | None:
+    """What Lambda says of its last poll; SQS mappings say nothing (recorded)."""
+    if mapping is None:
+        return None
+    error = mapping.get("FilterCriteriaError")
+    if error:
+        message = f"{error.get('ErrorCode')}: {error.get('Message')} Check spec.kmsKeyARN and the key's policy."
+        return ("Processing", "False", "FilterCriteriaError", message)
+    result = mapping.get("LastProcessingResult")
+    if not result:
+        return None
+    if str(result).startswith("PROBLEM"):
+        return ("Processing", "False", "ProcessingProblem", str(result))
+    return ("Processing", "True", "NoProblem", str(result))

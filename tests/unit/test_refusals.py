@@ -1,0 +1,60 @@
+"""The offline check refuses what the API server refuses, in the same words, and nothing else."""
+
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from esm_operator.api import rules, validate
+from tests import refusals
+from tests.refusals import BASES, Refusal, manifest, spec
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def messages(of: refusals.Spec) -> list[str]:
+    report = validate.Report()
+    validate.check_text("file.yaml", yaml.safe_dump(manifest(of)), report, NOW)
+    return [f"{problem.field}: {problem.message}" for problem in report.problems]
+
+
+@pytest.mark.parametrize(
+    "case",
+    refusals.REFUSALS + refusals.TYPE_REFUSALS + refusals.UNKNOWN_FIELDS + refusals.OFFLINE_REFUSALS,
+    ids=lambda case: case.name,
+)
+def test_a_refusal_names_the_field_the_source_and_the_remedy(case: Refusal) -> None:
+    found = messages(case.spec)
+    assert any(all(word in message for word in case.says) for message in found), found
+    assert messages(case.opposite) == []
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_the_smallest_spec_of_each_source_passes(base: str) -> None:
+    assert messages(spec(base, {})) == []
+
+
+@pytest.mark.parametrize("case", refusals.OFFLINE_REFUSALS, ids=lambda case: case.name)
+def test_what_cel_can_not_see_is_told_to_the_operator(case: Refusal) -> None:
+    assert rules.check(rules.MAPPING_RULES, case.spec) == []
+    assert rules.offline_problems(case.spec, NOW) != []
+    assert rules.offline_problems(case.opposite, NOW) == []
+
+
+def test_each_rule_is_met_by_a_refusal() -> None:
+    """A rule that no case of the table meets may be broken and nobody knows."""
+    met = {
+        rule.id
+        for case in refusals.REFUSALS
+        for rule in rules.MAPPING_RULES
+        if not rule.transition and rule in rules.broken(rules.MAPPING_RULES, case.spec)
+    }
+    simple = {"words", "text", "range", "not-taken", "count", "needs", "excludes", "types", "required"}
+    unmet = {
+        rule.id
+        for rule in rules.MAPPING_RULES
+        if not rule.transition and rule.id not in met and not any(word in rule.id for word in simple)
+    }
+    assert unmet <= {"queue-mode-startingPositionTimestamp", "system-collection", "tags-key-empty"} | {
+        rule_id for rule_id in unmet if rule_id.startswith("selfManagedKafkaEventSourceConfig.schemaRegistry")
+    }
