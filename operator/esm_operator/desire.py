@@ -76,6 +76,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         applied_tags=note.applied.tags,
         applied_immutable=note.applied.immutable or {},
         known_tags=resource.status.get("tagsAll"),
+        was_in_sync=_was_in_sync(resource),
         problem=" ".join(f"{one.field}: {one.message}" for one in problems),
         retain=spec.get("deletionPolicy") == "Retain",
         observe_only=spec.get("managementPolicy") == "Observe",
@@ -103,3 +104,8 @@ def intent_of(desired: Desired, account: str, region: str) -> Intent:
         tags=tuple(sorted(desired.tags)),
         immutable=immutable_texts(desired.values),
     )
+
+
+def _was_in_sync(resource: Resource) -> bool:
+    synced = next((one for one in resource.status.get("conditions") or () if one.get("type") == "Synced"), {})
+    return synced.get("status") == "True" and synced.get("observedGeneration") == resource.generation

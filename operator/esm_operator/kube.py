@@ -26,6 +26,10 @@ class ConflictError(Exception):
     """The resource was changed meanwhile; its new version comes with the watch."""
 
 
+class ApiError(Exception):
+    """The API server refused a request; the text says which and why."""
+
+
 class Kubernetes:
     """The API server, as the operator uses it."""
 
@@ -143,28 +147,24 @@ class Kubernetes:
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
-        try:
-            request = await self._api.param_serialize(
-                method,
-                path,
-                query_params=query or [],
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = await self._api.call_api(*request, _request_timeout=TIMEOUT)
-            data = await response.read()
-        except client.ApiException as error:
-            raise _translate(error) from error
+        request = await self._api.param_serialize(
+            method,
+            path,
+            query_params=query or [],
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response = await self._api.call_api(*request, _request_timeout=TIMEOUT)
+        data = await response.read() or b"{}"
+        if response.status == 404:
+            raise GoneError
+        if response.status == 409:
+            raise ConflictError
+        answer = json.loads(data)
         if response.status >= 400:
-            raise _translate(client.ApiException(http_resp=response, body=(data or b"").decode(), data=None))
-        return dict(json.loads(data or b"{}"))
-
-
-def _translate(error: client.ApiException) -> Exception:
-    if error.status == 404:
-        return GoneError()
-    return ConflictError() if error.status == 409 else error
+            raise ApiError(f"{method} {path}: {response.status} {answer.get('message', response.reason)}")
+        return dict(answer)
 
 
 def _path(key: Key) -> str:

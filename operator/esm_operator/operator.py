@@ -8,6 +8,9 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from esm_operator.aws.errors import understand
 from esm_operator.aws.targets import Targets
 from esm_operator.events import Events
 from esm_operator.kube import Kubernetes
@@ -16,7 +19,7 @@ from esm_operator.reconcile import Reconciler
 from esm_operator.settings import Settings
 from esm_operator.store import Key, Resource, Store, parse
 from esm_operator.surroundings import PROVIDER_CONFIGS, Surroundings
-from esm_operator.target import ProviderConfig
+from esm_operator.target import ProviderConfig, Resolved
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +149,7 @@ class Operator:
             if complete and not self._listed.is_set():
                 logger.info("All %d resources are known; work begins", len(self._store))
                 self._listed.set()
+                self._tasks.append(asyncio.create_task(self._warm_up(), name="warm-up"))
             self._relisted.clear()
             try:
                 async with asyncio.timeout(AUDIT if self._listed.is_set() else 0.2):
@@ -153,6 +157,15 @@ class Operator:
                     await asyncio.sleep(1)  # a list brings many events; one audit does for them
             except TimeoutError:
                 continue
+
+    async def _warm_up(self) -> None:
+        """Connect where most mappings live, so that the first one need not wait for it."""
+        resolved = self._surroundings.default()
+        if isinstance(resolved, Resolved):
+            try:
+                await self._targets.get(resolved.target)
+            except (ClientError, BotoCoreError) as error:
+                logger.error("%s", understand(error).message)
 
     async def _audit(self) -> bool:
         """Forget what is gone from the cluster. Returns whether all that is there is known."""

@@ -71,6 +71,8 @@ class Desired:
     applied_immutable: Mapping[str, str] = field(default_factory=dict[str, str])
     known_tags: Mapping[str, str] | None = None
     """Tags written last, by the status; to notice an edit without asking AWS."""
+    was_in_sync: bool = False
+    """Whether AWS had all of this very spec before: what differs now was changed by somebody else."""
     problem: str = ""
     """What makes the spec impossible to carry out, as a sentence with its remedy."""
     problem_reason: str = "InvalidSpec"
@@ -189,7 +191,7 @@ class Update:
     old: Mapping[str, Canonical]
     """Path -> value that AWS has now, for the event."""
     drift: bool = False
-    """Whether a field differs that nobody changed in the spec."""
+    """Whether somebody else changed the mapping, not the spec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +357,7 @@ def _plan_missing(desired: Desired, view: View) -> Action:
         return LookTags(next(one.uuid for one in view.candidates if one.tags is None))
     if desired.uuid and view.candidates:
         return _plan_other(desired, view.candidates[0])
-    return Create(again=bool(desired.uuid))
+    return Create(again=bool(desired.uuid) and not immutable_changes(desired))
 
 
 def _plan_other(desired: Desired, found: Observed) -> Action:
@@ -398,8 +400,7 @@ def _plan_ours(desired: Desired, found: Observed) -> Action:
             )
         return Replace(found.uuid, immutable)
     if change or reset:
-        known = all(path in desired.applied_fields for path in change) and not reset
-        return Update(found.uuid, change, reset, old, drift=known)
+        return Update(found.uuid, change, reset, old, drift=desired.was_in_sync)
     if found.tags is not None:
         add, remove = tag_changes(desired, found.tags)
         if add or remove:

@@ -47,6 +47,17 @@ class _Correction:
     not_before: float
 
 
+@dataclass(slots=True)
+class _Work:
+    """One resource being worked on: what is known of it changes from step to step."""
+
+    resource: Resource
+    note: Note
+    connected: Connected
+    fresh: bool = False
+    """Whether the API server has confirmed the resource within this work."""
+
+
 class Reconciler:
     """Brings one resource after the other to where its spec wants it."""
 
@@ -106,161 +117,173 @@ class Reconciler:
             return
         try:
             connected = await self._targets.get(target.target)
-            changed = _target_changed(resource, connected, target.target)
-            if changed is not None:
-                await self._tell(resource, changed, Note.of(resource), None)
-                return
-            await self._steps(resource, target, connected)
         except (ClientError, BotoCoreError) as error:
-            await self._failed(resource.key, errors.understand(error), target)
+            await self._failed(resource, Note.of(resource), None, error)
+            return
+        changed = _target_changed(resource, connected, target.target)
+        if changed is not None:
+            await self._tell(resource, changed, Note.of(resource), None)
+            return
+        await self._steps(resource, target, connected)
 
     async def _steps(self, resource: Resource, target: Resolved, connected: Connected) -> None:
-        note = Note.of(resource)
-        fresh = False
-        for _ in range(_MOST_STEPS):
-            desired = desired_of(resource, note, target, connected.client.account, self._cluster)
-            view = self._view(resource.key, desired, connected)
-            action = plan.plan(desired, view)
-            logger.debug("Planned %s", type(action).__name__, extra=_marks(resource))
-            match action:
-                case plan.Prepare():
-                    intent = intent_of(desired, connected.client.account, target.target.region)
-                    resource = self._took(await self._kubernetes.prepare(resource, intent))
-                    fresh = True
-                case plan.Look(uuid):
-                    await connected.client.get(uuid)
-                case plan.LookTags(uuid):
-                    await connected.client.list_tags(uuid)
-                case plan.TakeUp(uuid):
-                    note = note.taken_up(uuid, resource)
-                case plan.Create(again):
-                    current = resource if fresh else parse(await self._kubernetes.read(resource.key))
-                    if (current.uid, current.generation, current.deleting) != (
-                        resource.uid,
-                        resource.generation,
-                        resource.deleting,
-                    ):
-                        self._store.put(current)
-                        self._queue.add(resource.key, Urgency.EDIT)
-                        return
-                    note = await self._create(resource, desired, connected, again=again)
-                case plan.Update():
-                    held = self._held(resource.key, action)
-                    if held is not None:
-                        await self._tell(resource, held, note, connected)
-                        return
-                    resource, note = await self._update(resource, note, desired, connected, action)
-                case plan.Tag(uuid, add, remove):
-                    note = replace(note, applied=_with(note.applied, tags=frozenset(add)))
-                    resource = await self._note_first(resource, note, connected)
-                    await connected.client.tag(uuid, add, remove)
-                    note = replace(note, applied=replace(note.applied, tags=frozenset(desired.tags)))
-                    self._events.normal(resource, "Tagged", report.tagged(action))
-                case plan.Adopt(uuid, previous):
-                    await connected.client.tag(uuid, desired.tags, frozenset())
-                    note = note.adopted(uuid, desired)
-                    self._events.normal(resource, "Adopted", f"Took over the mapping {uuid} from {previous}.")
-                case plan.Replace(uuid, fields):
-                    self._events.warning(resource, "Replacing", report.replacing(uuid, fields))
-                    await connected.client.delete(uuid)
-                    connected.observer.wake()
-                case plan.Delete(uuid):
-                    await connected.client.delete(uuid)
-                    connected.observer.wake()
-                    self._events.normal(resource, "Deleting", f"Deleting the mapping {uuid} at AWS.")
-                case plan.Release(uuid, remove):
-                    await connected.client.tag(uuid, {}, remove)
-                    self._events.normal(
-                        resource, "Released", f"Left the mapping {uuid} at AWS, as spec.deletionPolicy says."
-                    )
-                    await self._finish(resource)
+        """Plan and act until nothing is left but to wait, or AWS refuses."""
+        work = _Work(resource, Note.of(resource), connected)
+        try:
+            for _ in range(_MOST_STEPS):
+                desired = desired_of(work.resource, work.note, target, connected.client.account, self._cluster)
+                view = self._view(resource.key, desired, connected)
+                action = plan.plan(desired, view)
+                logger.debug("Planned %s", type(action).__name__, extra=_marks(work.resource))
+                if isinstance(action, plan.NoOp | plan.Wait | plan.Stall | plan.Conflict):
+                    await self._rest(work, desired, view, action)
                     return
-                case plan.Finish():
-                    await self._finish(resource)
+                if not await self._act(work, desired, target, action):
                     return
-                case plan.NoOp() | plan.Wait() | plan.Stall() | plan.Conflict():
-                    await self._rest(resource, note, desired, view, action, connected)
-                    return
+        except (ClientError, BotoCoreError) as error:
+            await self._failed(work.resource, work.note, connected, error)
+            return
         raise RuntimeError(f"The plan of {resource.key} did not come to rest")
 
-    async def _create(self, resource: Resource, desired: Desired, connected: Connected, *, again: bool) -> Note:
-        parameters = requests.create(resource.spec, desired.tags)
+    async def _act(self, work: _Work, desired: Desired, target: Resolved, action: plan.Action) -> bool:
+        """Carry out one action. Returns whether to plan again."""
+        client = work.connected.client
+        match action:
+            case plan.Prepare():
+                intent = intent_of(desired, client.account, target.target.region)
+                work.resource = self._took(await self._kubernetes.prepare(work.resource, intent))
+                work.fresh = True
+            case plan.Look(uuid):
+                await client.get(uuid)
+            case plan.LookTags(uuid):
+                await client.list_tags(uuid)
+            case plan.TakeUp(uuid):
+                work.note = work.note.taken_up(uuid, work.resource)
+            case plan.Create(again):
+                return await self._create(work, desired, again=again)
+            case plan.Update():
+                return await self._update(work, desired, action)
+            case plan.Tag(uuid, add, remove):
+                work.note = replace(work.note, applied=_with(work.note.applied, tags=frozenset(add)))
+                await self._note_first(work)
+                await client.tag(uuid, add, remove)
+                work.note = replace(work.note, applied=replace(work.note.applied, tags=frozenset(desired.tags)))
+                self._events.normal(work.resource, "Tagged", report.tagged(action))
+            case plan.Adopt(uuid, previous):
+                await client.tag(uuid, desired.tags, frozenset())
+                work.note = work.note.adopted(uuid, desired)
+                self._events.normal(work.resource, "Adopted", f"Took over the mapping {uuid} from {previous}.")
+            case plan.Replace(uuid, fields):
+                self._events.warning(work.resource, "Replacing", report.replacing(uuid, fields))
+                await client.delete(uuid)
+            case plan.Delete(uuid):
+                await client.delete(uuid)
+                self._events.normal(work.resource, "Deleting", f"Deleting the mapping {uuid} at AWS.")
+            case plan.Release(uuid, remove):
+                await client.tag(uuid, {}, remove)
+                self._events.normal(work.resource, "Released", report.released(uuid))
+                return await self._finish(work.resource)
+            case plan.Finish():
+                return await self._finish(work.resource)
+            case _:
+                raise AssertionError(f"{action} is nothing to carry out")
+        return True
+
+    async def _create(self, work: _Work, desired: Desired, *, again: bool) -> bool:
+        resource, client = work.resource, work.connected.client
+        if not work.fresh:
+            current = parse(await self._kubernetes.read(resource.key))
+            if (current.uid, current.generation, current.deleting) != (resource.uid, resource.generation, False):
+                self._store.put(current)
+                self._queue.add(resource.key, Urgency.EDIT)
+                return False
         try:
-            answer = await connected.client.create(parameters)
+            answer = await client.create(requests.create(resource.spec, desired.tags))
         except ClientError as error:
             uuid = errors.conflicting_uuid(error)
             if not uuid:
                 raise
             self._conflicts[resource.key] = uuid
-            await connected.client.get(uuid)
-            return replace(Note.of(resource), uuid="")
+            await client.get(uuid)
+            work.note = replace(work.note, uuid="")
+            return True
         self._conflicts.pop(resource.key, None)
         self._corrections.pop(resource.key, None)
-        connected.observer.wake()
         uuid = str(answer["UUID"])
         if again:
             self._events.warning(resource, "CreatedAgain", report.created_again(uuid, source_type(resource.spec)))
         else:
             self._events.normal(resource, "Created", f"Created the mapping {uuid}.")
         logger.info("Created the mapping", extra=_marks(resource) | {"uuid": uuid})
-        return Note(uuid, _applied(desired))
+        work.note = Note(uuid, _applied(desired))
+        return True
 
-    async def _update(
-        self, resource: Resource, note: Note, desired: Desired, connected: Connected, action: plan.Update
-    ) -> tuple[Resource, Note]:
-        note = replace(note, applied=_with(note.applied, fields=frozenset(action.change)))
-        resource = await self._note_first(resource, note, connected)
+    async def _update(self, work: _Work, desired: Desired, action: plan.Update) -> bool:
+        key = work.resource.key
+        held = self._held(key, action)
+        if held is not None:
+            await self._tell(work.resource, held, work.note, work.connected)
+            return False
+        if desired.source is None:
+            return False
+        work.note = replace(work.note, applied=_with(work.note.applied, fields=frozenset(action.change)))
+        await self._note_first(work)
         queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
-        if desired.source is not None:
-            await connected.client.update(requests.update(resource.spec, desired.source, action, queue_mode=queue_mode))
-        connected.observer.wake()
-        self._remember(resource.key, action)
+        parameters = requests.update(work.resource.spec, desired.source, action, queue_mode=queue_mode)
+        await work.connected.client.update(parameters)
+        self._remember(key, action)
         message = plan.describe(action)
-        logger.info("Updated the mapping: %s", message, extra=_marks(resource))
+        logger.info("Updated the mapping: %s", message, extra=_marks(work.resource))
         if action.drift:
-            self._events.warning(resource, "DriftCorrected", f"Changed outside of Kubernetes, put right: {message}")
+            message = f"Changed outside of Kubernetes, put right: {message}"
+            self._events.warning(work.resource, "DriftCorrected", message)
         else:
-            self._events.normal(resource, "Updated", message)
-        return resource, replace(note, applied=replace(note.applied, fields=note.applied.fields - action.reset))
+            self._events.normal(work.resource, "Updated", message)
+        kept = work.note.applied.fields - action.reset
+        work.note = replace(work.note, applied=replace(work.note.applied, fields=kept))
+        return True
 
     async def _rest(
         self,
-        resource: Resource,
-        note: Note,
+        work: _Work,
         desired: Desired,
         view: View,
         action: plan.NoOp | plan.Wait | plan.Stall | plan.Conflict,
-        connected: Connected,
     ) -> None:
-        if isinstance(action, plan.NoOp) and not desired.observe_only and not resource.deleting:
+        """Tell how things are, while nothing is left but to wait."""
+        key, observer = work.resource.key, work.connected.observer
+        if isinstance(action, plan.NoOp) and not desired.observe_only and not desired.deleting:
             fields = frozenset(desired.values) | frozenset(plan.unresettable(desired))
-            note = replace(note, applied=replace(note.applied, fields=fields, tags=frozenset(desired.tags)))
-        if desired.observe_only and view.mapping is None and len(view.candidates) == 1:
-            note = replace(note, uuid=view.candidates[0].uuid)
-        entry = connected.inventory.get(note.uuid)
-        kept = self._resets.get(resource.key, frozenset())
+            work.note = replace(
+                work.note, applied=replace(work.note.applied, fields=fields, tags=frozenset(desired.tags))
+            )
+        if desired.observe_only and not work.note.uuid:
+            mapping = view.mapping or (view.candidates[0] if len(view.candidates) == 1 else None)
+            work.note = replace(work.note, uuid=mapping.uuid if mapping else "")
+        entry = work.connected.inventory.get(work.note.uuid)
+        kept = self._resets.get(key, frozenset())
         outcome = report.outcome(desired, action, entry.observed() if entry else None, kept)
-        if not view.swept and connected.observer.failure is not None:
-            outcome = failed_outcome(connected.observer.failure)
-        self._queue.forgive(resource.key)
+        if not view.swept and observer.failure is not None and not work.note.uuid:
+            outcome = failed_outcome(observer.failure)
+        if isinstance(action, plan.Conflict):
+            self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 60, 1800))
+        else:
+            self._queue.forgive(key)
         if isinstance(action, plan.Stall | plan.Conflict):
-            self._events.warning(resource, action_reason(action), action.message)
-            if isinstance(action, plan.Conflict):
-                self._queue.add_after(resource.key, Urgency.RESYNC, self._queue.back_off(resource.key, 60, 1800))
+            self._events.warning(work.resource, outcome.reason, outcome.message)
         if action == plan.NOT_FOUND:
-            self._queue.add_after(resource.key, Urgency.RESYNC, _LOOK_AGAIN)
-        await self._tell(resource, outcome, note, connected)
+            self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
+        await self._tell(work.resource, outcome, work.note, work.connected)
         if isinstance(action, plan.Wait):
-            connected.observer.wake()
+            observer.wake()
 
-    async def _note_first(self, resource: Resource, note: Note, connected: Connected) -> Resource:
+    async def _note_first(self, work: _Work) -> None:
         """Write the names of fields that are about to be set, if they do not stand there."""
-        if note.applied.fields <= status.applied_of(resource.status).fields and (
-            note.applied.tags <= status.applied_of(resource.status).tags
-        ):
-            return resource
+        stands = status.applied_of(work.resource.status)
+        if work.note.applied.fields <= stands.fields and work.note.applied.tags <= stands.tags:
+            return
         outcome = Outcome(Verdict.IN_PROGRESS, "Updating", "Changing the mapping at AWS.", synced=False)
-        return await self._tell(resource, outcome, note, connected)
+        work.resource = await self._tell(work.resource, outcome, work.note, work.connected)
 
     async def _tell(self, resource: Resource, outcome: Outcome, note: Note, connected: Connected | None) -> Resource:
         """Write the status if it differs from what stands."""
@@ -279,26 +302,25 @@ class Reconciler:
             return resource
         return self._took(await self._kubernetes.set_status(resource, rendered))
 
-    async def _finish(self, resource: Resource) -> None:
+    async def _finish(self, resource: Resource) -> bool:
         await self._kubernetes.release(resource)
         self.forget(resource.key)
         logger.info("Let the resource go", extra=_marks(resource))
+        return False
 
-    async def _failed(self, key: Key, failure: errors.Failure, target: Resolved) -> None:
+    async def _failed(
+        self, resource: Resource, note: Note, connected: Connected | None, error: ClientError | BotoCoreError
+    ) -> None:
         """Say what AWS refused, and try again later."""
-        resource = self._store.get(key)
-        if resource is None:
-            return
+        failure = errors.understand(error)
         first, longest = failure.disposition.value
-        delay = max(failure.retry_after, self._queue.back_off(key, first, longest))
-        urgency = Urgency.EDIT if resource.uuid else Urgency.CREATE
-        self._queue.add_after(key, urgency, delay)
+        delay = max(failure.retry_after, self._queue.back_off(resource.key, first, longest))
+        self._queue.add_after(resource.key, Urgency.EDIT if note.uuid else Urgency.CREATE, delay)
         if failure.throttled:
             return
         logger.warning("%s", failure.message, extra=_marks(resource) | {"reason": failure.reason})
         self._events.warning(resource, failure.reason, failure.message)
-        connected = self._targets.find(target.target)
-        await self._tell(resource, failed_outcome(failure), Note.of(resource), connected)
+        await self._tell(resource, failed_outcome(failure), note, connected)
 
     def _view(self, key: Key, desired: Desired, connected: Connected) -> View:
         inventory = connected.inventory
@@ -350,11 +372,6 @@ def failed_outcome(failure: errors.Failure) -> Outcome:
     stalled = failure.disposition is errors.Disposition.PERSON
     verdict = Verdict.STALLED if stalled else Verdict.IN_PROGRESS
     return Outcome(verdict, failure.reason, failure.message, synced=False)
-
-
-def action_reason(action: plan.Stall | plan.Conflict) -> str:
-    """The reason of a condition or an Event for an action that waits for a person."""
-    return action.reason if isinstance(action, plan.Stall) else "Conflict"
 
 
 def _fingerprint(action: plan.Update) -> dict[str, Any]:

@@ -97,3 +97,8 @@ def created_again(uuid: str, source: SourceType | None) -> str:
     if source in (SourceType.SQS, SourceType.MQ):
         return text
     return f"{text} It reads from spec.startingPosition again."
+
+
+def released(uuid: str) -> str:
+    """An Event's text for a mapping that is left behind."""
+    return f"Left the mapping {uuid} at AWS, as spec.deletionPolicy says."

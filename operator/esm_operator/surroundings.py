@@ -35,6 +35,10 @@ class Surroundings:
             operator=self._operator,
         )
 
+    def default(self) -> Resolved | Unresolved:
+        """Where a mapping lives that says nothing of it."""
+        return resolve({}, namespace="", namespace_labels={}, configs=self._configs, operator=self._operator)
+
     def put_config(self, body: Mapping[str, Any]) -> bool:
         """A ProviderConfig as the cluster has it. Returns whether it differs from what was known."""
         config = provider_config(body)

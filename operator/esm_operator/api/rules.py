@@ -166,8 +166,8 @@ _LISTS = frozenset({"topics", "queues", "sourceAccessConfigurations"})
 
 
 def takers(path: str) -> frozenset[SourceType]:
-    """The source types that take a field, or any part of a structure."""
-    rows = [row for row in FIELDS if row.path == path or row.path.startswith(f"{path}.")]
+    """The source types that take a field, or any part of a structure; none for what AWS does not know."""
+    rows = [row for row in FIELDS if f"{row.path}.".startswith(f"{path}.") or path.startswith(f"{row.path}.")]
     return frozenset[SourceType]().union(*(row.sources for row in rows))
 
 

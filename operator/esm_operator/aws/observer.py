@@ -86,9 +86,12 @@ class Observer:
 
     async def _look(self) -> None:
         inventory = self._client.inventory
-        moving = self._ours(inventory.in_transition())
-        due = time.monotonic() - self._swept_at >= self._interval or not inventory.swept
-        if due or self._pages() < len(moving):
+        if not inventory.swept or time.monotonic() >= self._quiet_until():
+            await self._sweep()
+            return
+        seen_before = time.monotonic() - self._period()
+        moving = [uuid for uuid in self._moving() if inventory.seen(uuid) <= seen_before]
+        if self._pages() < len(moving):
             await self._sweep()
         elif moving:
             await self._get(moving)
@@ -133,13 +136,23 @@ class Observer:
         """Monotonic time at which to look again, in seconds."""
         if self._failures:
             return started + min(60.0, 2.0**self._failures)
-        quiet = self._swept_at + self._interval + self._jitter
-        moving = len(self._ours(self._client.inventory.in_transition()))
+        moving = self._moving()
         if not moving:
-            return quiet
+            return self._quiet_until()
+        oldest = min(self._client.inventory.seen(uuid) for uuid in moving)
+        return min(self._quiet_until(), oldest + self._period())
+
+    def _quiet_until(self) -> float:
+        return self._swept_at + self._interval + self._jitter
+
+    def _moving(self) -> list[str]:
+        return self._ours(self._client.inventory.in_transition())
+
+    def _period(self) -> float:
+        """Seconds between two looks at a mapping in transition."""
         if self._creations_pending() > CROWD:
-            return min(quiet, started + CROWDED)
-        return min(quiet, started + max(FAST, min(moving, self._pages()) / self._client.budget.rate))
+            return CROWDED
+        return max(FAST, min(len(self._moving()), self._pages()) / self._client.budget.rate)
 
     def _pages(self) -> int:
         return max(1, math.ceil(len(self._client.inventory) / PAGE))

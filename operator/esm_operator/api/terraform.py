@@ -1,0 +1,96 @@
+"""Where each argument and attribute of Terraform's ``aws_lambda_event_source_mapping`` is in our resource.
+
+Called by ``make docs``: the table in the documentation is made from this one, so that it can be tested.
+"""
+
+from collections.abc import Mapping
+
+#: Arguments, and the fields of the spec. Blocks have a dot.
+ARGUMENTS: Mapping[str, str] = {
+    "function_name": "functionName",
+    "amazon_managed_kafka_event_source_config": "amazonManagedKafkaEventSourceConfig",
+    "amazon_managed_kafka_event_source_config.consumer_group_id": (
+        "amazonManagedKafkaEventSourceConfig.consumerGroupID"
+    ),
+    "batch_size": "batchSize",
+    "bisect_batch_on_function_error": "bisectBatchOnFunctionError",
+    "destination_config": "destinationConfig",
+    "destination_config.on_failure": "destinationConfig.onFailure",
+    "destination_config.on_failure.destination_arn": "destinationConfig.onFailure.destination",
+    "document_db_event_source_config": "documentDBEventSourceConfig",
+    "document_db_event_source_config.collection_name": "documentDBEventSourceConfig.collectionName",
+    "document_db_event_source_config.database_name": "documentDBEventSourceConfig.databaseName",
+    "document_db_event_source_config.full_document": "documentDBEventSourceConfig.fullDocument",
+    "enabled": "enabled",
+    "event_source_arn": "eventSourceARN",
+    "filter_criteria": "filterCriteria",
+    "filter_criteria.filter": "filterCriteria.filters",
+    "filter_criteria.filter.pattern": "filterCriteria.filters[].pattern",
+    "function_response_types": "functionResponseTypes",
+    "kms_key_arn": "kmsKeyARN",
+    "maximum_batching_window_in_seconds": "maximumBatchingWindowInSeconds",
+    "maximum_record_age_in_seconds": "maximumRecordAgeInSeconds",
+    "maximum_retry_attempts": "maximumRetryAttempts",
+    "metrics_config": "metricsConfig",
+    "metrics_config.metrics": "metricsConfig.metrics",
+    "parallelization_factor": "parallelizationFactor",
+    "provisioned_poller_config": "provisionedPollerConfig",
+    "provisioned_poller_config.maximum_pollers": "provisionedPollerConfig.maximumPollers",
+    "provisioned_poller_config.minimum_pollers": "provisionedPollerConfig.minimumPollers",
+    "queues": "queues",
+    "region": "region",
+    "scaling_config": "scalingConfig",
+    "scaling_config.maximum_concurrency": "scalingConfig.maximumConcurrency",
+    "self_managed_event_source": "selfManagedEventSource",
+    "self_managed_event_source.endpoints": "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
+    "self_managed_kafka_event_source_config": "selfManagedKafkaEventSourceConfig",
+    "self_managed_kafka_event_source_config.consumer_group_id": ("selfManagedKafkaEventSourceConfig.consumerGroupID"),
+    "source_access_configuration": "sourceAccessConfigurations",
+    "source_access_configuration.type": "sourceAccessConfigurations[].type",
+    "source_access_configuration.uri": "sourceAccessConfigurations[].uri",
+    "starting_position": "startingPosition",
+    "starting_position_timestamp": "startingPositionTimestamp",
+    "tags": "tags",
+    "topics": "topics",
+    "tumbling_window_in_seconds": "tumblingWindowInSeconds",
+}
+
+#: Attributes that AWS fills in, and the fields of the status.
+ATTRIBUTES: Mapping[str, str] = {
+    "arn": "arn",
+    "function_arn": "functionARN",
+    "last_modified": "lastModified",
+    "last_processing_result": "lastProcessingResult",
+    "state": "state",
+    "state_transition_reason": "stateTransitionReason",
+    "tags_all": "tagsAll",
+    "uuid": "uuid",
+}
+
+#: What is not the same on both sides, beyond the name.
+NOTES: Mapping[str, str] = {
+    "filter_criteria.filter": "a list; `pattern` is a string with JSON, there is no `jsonencode`",
+    "self_managed_event_source.endpoints": "a list of servers, not one string with commas",
+    "source_access_configuration": "a list, not repeated blocks",
+    "topics": "exactly one, as AWS takes no more",
+    "region": "default: the region of `eventSourceARN`",
+    "tags": "default tags are in the ProviderConfig, as `defaultTags`",
+    "destination_config.on_failure.destination_arn": "an S3 bucket is possible for all sources that have "
+    "destinations; `kafka://TOPIC` for Kafka sources",
+    "uuid": "`terraform import` is `adoption: {policy: Required, uuid: ...}`",
+}
+
+
+def markdown() -> str:
+    """The table, for the documentation."""
+    rows = [
+        "| Terraform | this resource | difference |",
+        "|---|---|---|",
+        *(_row(name, f"spec.{path}") for name, path in ARGUMENTS.items()),
+        *(_row(name, f"status.{path}") for name, path in ATTRIBUTES.items()),
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _row(name: str, path: str) -> str:
+    return f"| `{name}` | `{path}` | {NOTES.get(name, '')} |"
