@@ -51,10 +51,12 @@ class Validate(BaseModel):
     """YAML files, or - for standard input."""
 
     def cli_cmd(self) -> None:
-        problems = validate.validate_files(self.files)
-        for problem in problems:
+        report = validate.check_files(self.files)
+        for problem in report.problems:
             print(problem)
-        if problems:
+        skipped = f", {report.skipped} of other kinds skipped" if report.skipped else ""
+        print(f"{report.checked} resources checked{skipped}, {len(report.problems)} problems", file=sys.stderr)
+        if report.problems:
             sys.exit(1)
 
 

@@ -78,3 +78,14 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log lines that are written."""
+
+
+def table() -> str:
+    """The settings as a Markdown table, for the documentation."""
+    rows = ["| flag | environment variable | default | meaning |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = f"`{default}`" if default not in ("", {}, []) else ""
+        meaning = " ".join((field.description or "").split())
+        rows.append(f"| `--{name.replace('_', '-')}` | `{PREFIX}{name.upper()}` | {shown} | {meaning} |")
+    return "\n".join(rows)

@@ -56,10 +56,9 @@ def _defaults(row: Field) -> Iterator[str]:
 
 def _needs(path: str) -> Iterator[str]:
     row = BY_PATH.get(path)
-    if row is not None and row.required and row.required != row.sources:
-        yield f"Required by {titles(row.required)}."
-    elif row is not None and row.required:
-        yield "Required."
+    if row is not None and row.required:
+        same = "Required." if row.required == ALL else "Required by them."
+        yield same if row.required == row.sources else f"Required by {titles(row.required)}."
     rows = [row for row in FIELDS if row.path == path or row.path.startswith(f"{path}.")]
     if rows and all(row.immutable for row in rows):
         yield "Can't be changed, unless replacePolicy is Recreate."

@@ -158,6 +158,18 @@ FIELDS: tuple[Field, ...] = (
 
 BY_PATH: Mapping[str, Field] = {row.path: row for row in FIELDS}
 
+#: Members of AWS's answers that are no settings, and the fields of the status that tell them.
+STATUS_MEMBERS: Mapping[str, str] = {
+    "UUID": "uuid",
+    "EventSourceMappingArn": "arn",
+    "FunctionArn": "functionARN",
+    "State": "state",
+    "StateTransitionReason": "stateTransitionReason",
+    "LastModified": "lastModified",
+    "LastProcessingResult": "lastProcessingResult",
+    "FilterCriteriaError": "filterCriteriaError",
+}
+
 #: Entries of sourceAccessConfigurations that UpdateEventSourceMapping refuses (botocore, SourceAccessType).
 IMMUTABLE_ACCESS_TYPES = frozenset({"VIRTUAL_HOST"})
 

@@ -321,7 +321,7 @@ class EventSourceMappingSpec(Structure):
         None, description="The length of a window for aggregation, in seconds; 0 is none."
     )
     maximum_record_age_in_seconds: Int32 | None = Field(
-        None, description="Older records are discarded, in seconds; -1 is never."
+        None, description="How old a record may be before it is discarded, in seconds; -1 is any age."
     )
     maximum_retry_attempts: Int32 | None = Field(
         None,

@@ -126,14 +126,15 @@ def reads_from(sources: Iterable[SourceType]) -> str:
 def title(sources: Iterable[SourceType]) -> str:
     """The name of the spec's source type, for a message; it is one of these, or none."""
     wanted = frozenset(sources)
-    chosen = [(service, source) for service, source in ARN_SERVICES.items() if source in wanted]
     result = quoted("this source")
-    for service, source in reversed(chosen):
-        test = f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:{service}:')})"
-        result = f"{test} ? {quoted(TITLES[source])} : {result}"
-    without = quoted(TITLES[SELF_MANAGED] if SELF_MANAGED in wanted else "this source")
-    without = f"(has(self.selfManagedEventSource) ? {without} : 'this source')" if SELF_MANAGED in wanted else without
-    return f"has(self.eventSourceARN) ? ({result}) : {without}"
+    for service, source in ARN_SERVICES.items():
+        if source in wanted:
+            test = f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:{service}:')})"
+            result = f"{test} ? {quoted(TITLES[source])} : {result}"
+    result = f"has(self.eventSourceARN) ? ({result}) : 'this source'"
+    if SELF_MANAGED in wanted:
+        result = f"{reads_from([SELF_MANAGED])} ? {quoted(TITLES[SELF_MANAGED])} : ({result})"
+    return result
 
 
 def listed(words: Iterable[str], conjunction: str = "and") -> str:
@@ -142,10 +143,10 @@ def listed(words: Iterable[str], conjunction: str = "and") -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {conjunction} {items[-1]}"
 
 
-def titles(sources: Iterable[SourceType]) -> str:
+def titles(sources: Iterable[SourceType], conjunction: str = "and") -> str:
     """The names of source types, in the order of the table."""
     wanted = frozenset(sources)
-    return listed([name for source, name in TITLES.items() if source in wanted])
+    return listed([name for source, name in TITLES.items() if source in wanted], conjunction)
 
 
 # -- Who takes a field --------------------------------------------------------------------------------------
@@ -276,7 +277,7 @@ def _text(row: Text) -> Rule:
     value = f"self.{row.path}"
     condition = _all_items(row.path, row.member, good) if row.items else good.replace("{it}", value)
     name = f"{row.member} in {row.path}" if row.member else row.path
-    about = " (source: {source})" if takers(row.path) else ""
+    about = " (source: {source})" if takers(row.path) and row.path != "eventSourceARN" else ""
     return Rule(
         id=f"{row.path}-text{row.member and '-' + row.member}",
         field=row.path,
@@ -492,7 +493,7 @@ def _source() -> Iterator[Rule]:
         "source-missing",
         "eventSourceARN",
         "has(self.eventSourceARN) || has(self.selfManagedEventSource)",
-        f"There is no source: set eventSourceARN ({titles(ALL - {SELF_MANAGED})}), or "
+        f"There is no source: set eventSourceARN ({titles(ALL - {SELF_MANAGED}, 'or')}), or "
         f"selfManagedEventSource ({TITLES[SELF_MANAGED]}).",
         reason=Reason.REQUIRED,
     )
@@ -515,7 +516,7 @@ def _source() -> Iterator[Rule]:
             f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({known}):')})",
         ),
         f"eventSourceARN is the ARN of a service that AWS Lambda can't read from; it must be that of "
-        f"{titles(ALL - {SELF_MANAGED})} (service {listed(ARN_SERVICES, 'or')}).",
+        f"{titles(ALL - {SELF_MANAGED}, 'or')} (service {listed(ARN_SERVICES, 'or')}).",
     )
     yield Rule(
         "source-table",
