@@ -6,10 +6,11 @@ import sys
 from importlib.metadata import version
 
 import kopf
+from kubernetes.aio.config import ConfigException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, CliSubCommand, SettingsConfigDict
 
-from esm_operator import logs
+from esm_operator import kube, logs
 from esm_operator.api import crd, validate
 from esm_operator.handlers import registry
 from esm_operator.settings import PREFIX, Settings
@@ -24,13 +25,16 @@ class Run(Settings):
         if not settings.region:
             region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
             settings = self.model_copy(update={"region": region})
+        try:
+            asyncio.run(kube.configuration())
+        except ConfigException as error:
+            sys.exit(f"esm-operator: There is no cluster to work in ({error}). Set KUBECONFIG, or run it in a pod.")
         asyncio.run(
             kopf.operator(
                 registry=registry(settings),
                 standalone=True,
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
-                liveness_endpoint=f"http://{settings.probe_address}/healthz" if settings.probe_address else None,
             )
         )
 

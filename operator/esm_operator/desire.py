@@ -76,6 +76,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         applied_tags=note.applied.tags,
         applied_immutable=note.applied.immutable or {},
         known_tags=resource.status.get("tagsAll"),
+        edited=resource.status.get("observedGeneration") != resource.generation,
         was_in_sync=_was_in_sync(resource),
         problem=" ".join(f"{one.field}: {one.message}" for one in problems),
         retain=spec.get("deletionPolicy") == "Retain",

@@ -31,7 +31,7 @@ def registry(ours: Settings) -> kopf.OperatorRegistry:
         _configure(settings)
         operator = Operator(ours, await Kubernetes.connect())
         running.append(operator)
-        operator.start()
+        await operator.start()
 
     @kopf.on.cleanup(registry=handlers)
     async def stop(**_: Any) -> None:
@@ -52,10 +52,6 @@ def registry(ours: Settings) -> kopf.OperatorRegistry:
     async def namespace(event: kopf.RawEvent, **_: Any) -> None:
         for operator in running:
             operator.namespace_seen(event["type"], event["object"])
-
-    @kopf.on.probe(id="ready", registry=handlers)
-    async def ready(**_: Any) -> bool:
-        return all(operator.ready for operator in running)
 
     return handlers
 

@@ -5,7 +5,7 @@ were made from, so a write on top of something unseen is refused (409) and made 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubernetes.aio import client, config
@@ -30,6 +30,20 @@ class ApiError(Exception):
     """The API server refused a request; the text says which and why."""
 
 
+async def configuration() -> client.Configuration:
+    """How to reach the API server: with the pod's ServiceAccount, or with the kubeconfig.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: neither is there.
+    """
+    found = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=found)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=found)
+    return found
+
+
 class Kubernetes:
     """The API server, as the operator uses it."""
 
@@ -38,17 +52,8 @@ class Kubernetes:
 
     @classmethod
     async def connect(cls) -> "Kubernetes":
-        """Connect with the pod's ServiceAccount, or with the kubeconfig.
-
-        Raises:
-            kubernetes.aio.config.ConfigException: neither is there.
-        """
-        configuration = client.Configuration()
-        try:
-            config.load_incluster_config(client_configuration=configuration)
-        except config.ConfigException:
-            await config.load_kube_config(client_configuration=configuration)
-        return cls(client.ApiClient(configuration))
+        """Connect as :func:`configuration` says."""
+        return cls(client.ApiClient(await configuration()))
 
     async def close(self) -> None:
         await self._api.close()
@@ -77,19 +82,20 @@ class Kubernetes:
         """Read one resource. Raises GoneError."""
         return await self._request("GET", _path(key))
 
-    async def list_metadata(self) -> dict[Key, str]:
-        """All resources of the cluster with their uids, in chunks."""
+    async def list_metadata(self, namespaces: Sequence[str] = ()) -> dict[Key, str]:
+        """The resources of some namespaces (default: all) with their uids, in chunks."""
+        paths = [f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}" for namespace in namespaces]
         found: dict[Key, str] = {}
-        query: list[tuple[str, str]] = [("limit", str(_CHUNK))]
-        while True:
-            page = await self._request("GET", f"/apis/{GROUP}/{VERSION}/{PLURAL}", query=query, accept=_METADATA)
-            for item in page.get("items") or ():
-                meta = item["metadata"]
-                found[Key(meta.get("namespace", ""), meta["name"])] = meta["uid"]
-            rest = page.get("metadata", {}).get("continue")
-            if not rest:
-                return found
-            query = [("limit", str(_CHUNK)), ("continue", rest)]
+        for path in paths or [f"/apis/{GROUP}/{VERSION}/{PLURAL}"]:
+            rest: str | None = ""
+            while rest is not None:
+                query = [("limit", str(_CHUNK)), *([("continue", rest)] if rest else [])]
+                page = await self._request("GET", path, query=query, accept=_METADATA)
+                for item in page.get("items") or ():
+                    meta = item["metadata"]
+                    found[Key(meta.get("namespace", ""), meta["name"])] = meta["uid"]
+                rest = page.get("metadata", {}).get("continue") or None
+        return found
 
     async def list_plural(self, plural: str) -> list[dict[str, Any]]:
         """All objects of another, small kind of ours."""

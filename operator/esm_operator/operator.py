@@ -14,6 +14,7 @@ from esm_operator.aws.errors import understand
 from esm_operator.aws.targets import Targets
 from esm_operator.events import Events
 from esm_operator.kube import Kubernetes
+from esm_operator.probes import Probes
 from esm_operator.queue import Urgency, WorkQueue
 from esm_operator.reconcile import Reconciler
 from esm_operator.settings import Settings
@@ -34,6 +35,7 @@ class Operator:
 
     def __init__(self, settings: Settings, kubernetes: Kubernetes) -> None:
         self._kubernetes = kubernetes
+        self._namespaces = settings.namespaces
         self._store = Store()
         self._queue: WorkQueue[Key] = WorkQueue(LIMITS)
         self._surroundings = Surroundings(
@@ -64,9 +66,17 @@ class Operator:
         self._listed = asyncio.Event()
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        address = settings.probe_address
+        self._probes = Probes(address, lambda: self.ready) if address else None
 
-    def start(self) -> None:
-        """Begin to work."""
+    async def start(self) -> None:
+        """Begin to work.
+
+        Raises:
+            OSError: the address of the probes is taken, or not ours.
+        """
+        if self._probes is not None:
+            await self._probes.start()
         self._tasks.append(asyncio.create_task(self._audits(), name="audit"))
         workers = sum(LIMITS.values())
         self._tasks += [asyncio.create_task(self._work(), name=f"worker {n}") for n in range(workers)]
@@ -78,6 +88,8 @@ class Operator:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._targets.close()
         await self._kubernetes.close()
+        if self._probes is not None:
+            await self._probes.stop()
 
     @property
     def ready(self) -> bool:
@@ -175,7 +187,7 @@ class Operator:
             for body in await self._kubernetes.list_plural(PROVIDER_CONFIGS):
                 self._surroundings.put_config(body)
         known = {key: resource.uid for key in self._store.all_keys() if (resource := self._store.get(key))}
-        listed = await self._kubernetes.list_metadata()
+        listed = await self._kubernetes.list_metadata(self._namespaces)
         for key, uid in known.items():
             if listed.get(key) != uid and self._store.forget(key, uid):
                 logger.info("A resource is gone without a word from the watch; it is forgotten: %s", key)
@@ -195,7 +207,7 @@ class Operator:
         """The first sweep of a target is in, or has failed: work on those who wait for it."""
         for key in self._store.all_keys():
             resource = self._store.get(key)
-            if resource is not None and not resource.uuid:
+            if resource is not None:
                 self._queue.add(key, _urgency(resource, resource), at_once=False)
 
 

@@ -71,6 +71,8 @@ class Desired:
     applied_immutable: Mapping[str, str] = field(default_factory=dict[str, str])
     known_tags: Mapping[str, str] | None = None
     """Tags written last, by the status; to notice an edit without asking AWS."""
+    edited: bool = False
+    """Whether the spec is another than the one that the status speaks of."""
     was_in_sync: bool = False
     """Whether AWS had all of this very spec before: what differs now was changed by somebody else."""
     problem: str = ""
@@ -258,7 +260,7 @@ Action = (
     | Finish
 )
 
-_SWEEPING = Wait(
+SWEEPING = Wait(
     "WaitingForSweep",
     "Waiting for the first list of the mappings of this account and region, so that none is made twice.",
 )
@@ -315,7 +317,7 @@ def _plan_observed(desired: Desired, view: View) -> Action:
     if mapping is not None:
         return NoOp()
     if not view.swept:
-        return _SWEEPING
+        return SWEEPING
     return NOT_FOUND
 
 
@@ -325,12 +327,12 @@ def _find(desired: Desired, view: View) -> Observed | Look | LookTags | Wait | N
         if view.mapping is not None:
             return view.mapping
         if not view.gone:
-            return Look(desired.uuid)
+            return Look(desired.uuid) if view.swept or desired.edited or desired.deleting else SWEEPING
         if not view.swept and not desired.deleting:
-            return _SWEEPING
+            return SWEEPING
         return None
     if not view.swept:
-        return _SWEEPING
+        return SWEEPING
     candidates = view.candidates
     if desired.adoption.uuid and not desired.deleting:
         if view.mapping is None and not view.gone:

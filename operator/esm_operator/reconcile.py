@@ -252,6 +252,8 @@ class Reconciler:
     ) -> None:
         """Tell how things are, while nothing is left but to wait."""
         key, observer = work.resource.key, work.connected.observer
+        if action == plan.SWEEPING and work.note.uuid and observer.failure is None:
+            return  # it was well before; the sweep will tell whether it still is
         if isinstance(action, plan.NoOp) and not desired.observe_only and not desired.deleting:
             fields = frozenset(desired.values) | frozenset(plan.unresettable(desired))
             work.note = replace(

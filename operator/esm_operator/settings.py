@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     commas."""
 
     namespaces: Annotated[list[str], NoDecode, BeforeValidator(_items)] = Field(default_factory=list[str])
-    """Namespaces to work in, separated by commas or repeated. Default: all."""
+    """Namespaces to work in, by their full names, separated by commas or repeated. Default: all."""
 
     requests_per_second: float = Field(default=10.0, gt=0, le=1000)
     """Requests a second to AWS Lambda, for each account and region. AWS's quota is 15, shared with
@@ -70,8 +70,8 @@ class Settings(BaseSettings):
     sweep_interval: float = Field(default=60.0, ge=1, le=86400)
     """Seconds between two sweeps of all mappings while nothing happens."""
 
-    probe_address: str = "0.0.0.0:8080"
-    """Address of the HTTP probe /healthz; empty: none."""
+    probe_address: str = Field(default="0.0.0.0:8080", pattern=r"^(.*:\d{1,5})?$")
+    """Address of the HTTP probes /healthz and /readyz, as host:port; empty: none."""
 
     log_format: Literal["text", "json"] = "text"
     """How log lines look."""

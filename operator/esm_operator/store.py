@@ -135,6 +135,8 @@ class Store:
         if old is not None and old.uid == resource.uid and _newer(old, resource):
             return resource
         self._resources[resource.key] = resource
+        if old is not None and old.uuid != resource.uuid and self._key_of.get(old.uuid) == resource.key:
+            del self._key_of[old.uuid]
         if resource.uuid:
             self._key_of[resource.uuid] = resource.key
         return old

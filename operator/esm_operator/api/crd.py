@@ -118,9 +118,8 @@ def _simple(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema
         result["additionalProperties"] = _simple(merged["additionalProperties"], definitions)
     if "items" in merged:
         result["items"] = _simple(merged["items"], definitions)
-    if result.get("format") in ("int32", "int64"):
-        if result["format"] == "int32":
-            result.pop("minimum", None)
+    if result.get("format") == "int32":
+        result.pop("minimum", None)
     return result
 
 

@@ -133,7 +133,7 @@ class _Reader:
             return str(node.value)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        own = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        _refuse_duplicates(node)
         self._loader.flatten_mapping(node)
         result: dict[str, Any] = {}
         for key, value in node.value:
@@ -141,8 +141,15 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 raise ManifestError(line, "A name must be a text, not a list or an object.")
             name = str(key.value)
-            if own.count(name) > 1:
-                raise ManifestError(line, f"{name} is there twice; remove one of the two.")
             self._lines[(*path, name)] = line
             result[name] = self._value(value, (*path, name))
         return result
+
+
+def _refuse_duplicates(node: yaml.MappingNode) -> None:
+    """A name may be in an object once; what a merge (``<<``) brings doesn't count."""
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            raise ManifestError(key.start_mark.line + 1, f"{key.value} is there twice; remove one of the two.")
+        seen.add(str(key.value))

@@ -12,7 +12,8 @@ operator calls as well. Called by ``crd``, ``validate`` and the operator.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -49,7 +50,7 @@ class Rule:
     """True where all is well; ``self`` is the spec, ``oldSelf`` what it was."""
     words: str
     """The message. ``{source}`` stands for the source type, other names for expressions in ``parts``."""
-    parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    parts: Mapping[str, str] = attribute(default_factory=dict[str, str])
     sources: frozenset[SourceType] = ALL
     """The source types that can meet it; more than one makes ``{source}`` an expression."""
     reason: Reason = Reason.INVALID
