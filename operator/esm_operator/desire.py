@@ -78,7 +78,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         known_tags=resource.status.get("tagsAll"),
         edited=resource.status.get("observedGeneration") != resource.generation,
         was_in_sync=_was_in_sync(resource),
-        problem=" ".join(f"{one.field}: {one.message}" for one in problems),
+        problem=" ".join(one.message for one in problems),
         retain=spec.get("deletionPolicy") == "Retain",
         observe_only=spec.get("managementPolicy") == "Observe",
         recreate=spec.get("replacePolicy") == "Recreate",

@@ -32,7 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: More steps than any resource needs in one go; a plan that never comes to rest is a bug.
 _MOST_STEPS = 12
-#: Seconds after which a mapping that is only to be observed is looked for again.
+#: Seconds after which a mapping that is only to be observed, or a point in time that was in the future, is
+#: looked at again. Neither costs a call to AWS.
 _LOOK_AGAIN = 30.0
 #: Seconds before an Update that AWS did not keep is tried again: (first, longest).
 _CORRECTION = (10.0, 600.0)
@@ -273,7 +274,7 @@ class Reconciler:
             self._queue.forgive(key)
         if isinstance(action, plan.Stall | plan.Conflict):
             self._events.warning(work.resource, outcome.reason, outcome.message)
-        if action == plan.NOT_FOUND:
+        if action == plan.NOT_FOUND or (isinstance(action, plan.Stall) and desired.problem):
             self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
         await self._tell(work.resource, outcome, work.note, work.connected)
         if isinstance(action, plan.Wait):

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+#: Reason of Synced where AWS keeps a value that the spec does not have any more.
+KEPT = "KeptByAWS"
+
 
 class Verdict(Enum):
     """What an outcome means, as (Ready, Reconciling, Stalled) and kstatus's word for it."""
@@ -127,17 +130,17 @@ def _conditions(
     mapping: Mapping[str, Any] | None,
     now: str,
 ) -> list[dict[str, Any]]:
+    old = {condition.get("type"): condition for condition in previous.get("conditions") or ()}
     ready, reconciling, stalled, _ = outcome.verdict.value
     wanted = [
         ("Ready", ready, outcome.reason, outcome.message),
         ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
         ("Stalled", stalled, outcome.reason, outcome.message if stalled == "True" else ""),
-        _synced(outcome),
+        _synced(outcome, old.get("Synced"), generation),
     ]
     processing = _processing(mapping)
     if processing is not None:
         wanted.append(processing)
-    old = {condition.get("type"): condition for condition in previous.get("conditions") or ()}
     return [
         {
             "type": kind,
@@ -153,12 +156,17 @@ def _conditions(
     ]
 
 
-def _synced(outcome: Outcome) -> tuple[str, str, str, str]:
+def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) -> tuple[str, str, str, str]:
     if outcome.synced is None:
-        return ("Synced", "Unknown", outcome.reason, outcome.sync_message or "Not compared with AWS yet.")
-    if outcome.synced:
-        return ("Synced", "True", "InSync", outcome.sync_message or "AWS has what the spec says.")
-    return ("Synced", "False", outcome.reason, outcome.sync_message or outcome.message)
+        return ("Synced", "Unknown", outcome.reason, "Not compared with AWS yet.")
+    if not outcome.synced:
+        message = outcome.sync_message or "AWS does not have what the spec says; the condition Ready says why."
+        return ("Synced", "False", outcome.reason, message)
+    if outcome.sync_message:
+        return ("Synced", "True", KEPT, outcome.sync_message)
+    if old is not None and old.get("reason") == KEPT and old.get("observedGeneration") == generation:
+        return ("Synced", "True", KEPT, str(old.get("message", "")))  # told once, true until the next edit
+    return ("Synced", "True", "InSync", "AWS has what the spec says.")
 
 
 def _processing(mapping: Mapping[str, Any] | None) -> tuple[str, str, str, str] | None:

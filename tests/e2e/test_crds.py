@@ -1,0 +1,81 @@
+"""The CRDs on a real API server: the examples, server-side apply, kubectl explain and get."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import refusals
+from tests.controlplane import ControlPlane
+from tests.refusals import BASES, manifest, spec
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    yield control_plane
+    control_plane.kubectl("delete", "esm", "--all", "--namespace=default")
+
+
+def test_applying_the_examples_again_changes_nothing(plane: ControlPlane) -> None:
+    first = plane.kubectl("apply", "--server-side", f"--filename={EXAMPLES}").stdout.splitlines()
+    assert len(first) == 10
+    # The default of the status is stored with the first write after the creation, whatever that is.
+    plane.kubectl("apply", "--server-side", f"--filename={EXAMPLES}")
+    before = plane.kubectl("get", "esm", "--output=json", "--show-managed-fields").stdout
+    plane.kubectl("apply", "--server-side", f"--filename={EXAMPLES}")
+    assert plane.kubectl("get", "esm", "--output=json", "--show-managed-fields").stdout == before
+    assert before.count('"generation": 1,') == 10
+    assert plane.kubectl("diff", "--server-side", f"--filename={EXAMPLES}", check=False).stdout == ""
+
+
+def test_the_examples_apply_with_client_side_apply(plane: ControlPlane) -> None:
+    plane.kubectl("apply", f"--filename={EXAMPLES}")
+    second = plane.kubectl("apply", f"--filename={EXAMPLES}").stdout.splitlines()
+    assert all(line.endswith(" unchanged") for line in second)
+
+
+def test_the_api_server_adds_nothing_to_a_spec(plane: ControlPlane) -> None:
+    for base in BASES:
+        document = manifest(spec(base, {}), base)
+        plane.kubectl("apply", "--filename=-", input=json.dumps(document))
+        stored = json.loads(plane.kubectl("get", "esm", base, "--output=json").stdout)
+        assert stored["spec"] == document["spec"]
+        assert stored["status"] == {"observedGeneration": -1}
+
+
+def test_two_people_apply_tags_and_filters_of_one_mapping(plane: ControlPlane) -> None:
+    def apply(who: str, more: refusals.Edit) -> None:
+        document = manifest(spec("sqs", more), "shared")
+        arguments = ("--server-side", f"--field-manager={who}", "--filename=-")
+        plane.kubectl("apply", *arguments, input=json.dumps(document))
+
+    one, two = refusals.filters(2)
+    apply("one", {"tags": {"one": "1"}, "filterCriteria.filters": [one]})
+    apply("two", {"tags": {"two": "2"}, "filterCriteria.filters": [two]})
+    shared = json.loads(plane.kubectl("get", "esm", "shared", "--output=json").stdout)["spec"]
+    assert shared["tags"] == {"one": "1", "two": "2"}
+    assert shared["filterCriteria"]["filters"] == [one, two]
+
+
+def test_kubectl_explain_is_the_documentation(control_plane: ControlPlane) -> None:
+    deadline = time.monotonic() + 30
+    text = ""
+    while "batchSize" not in text and time.monotonic() < deadline:
+        text = control_plane.kubectl("explain", "esm.spec.batchSize", check=False).stdout
+        time.sleep(0.2)
+    flat = " ".join(text.split())
+    assert "The most records that go to the function at once." in flat
+    assert "Default: 10 (Amazon SQS), 100 (Amazon Kinesis" in flat
+    assert "Taken by all sources." in flat
+
+
+def test_kubectl_get_shows_the_columns(plane: ControlPlane) -> None:
+    plane.kubectl("apply", "--filename=-", input=json.dumps(manifest(spec("sqs", {}))))
+    header = plane.kubectl("get", "aws").stdout.splitlines()[0].split()
+    assert header == ["NAME", "FUNCTION", "SOURCE", "STATE", "READY", "LAST-RESULT", "AGE"]
+    wide = plane.kubectl("get", "esm", "--output=wide").stdout.splitlines()[0].split()
+    assert wide[-1] == "UUID"

@@ -1,0 +1,106 @@
+"""The budget: never more requests than the rate allows, the urgent first, nobody starved."""
+
+import asyncio
+import time
+
+import pytest
+
+from esm_operator.aws.budget import BURST, LEAST_RATE, RECOVERY, Budget, Priority
+
+LIMIT = 20.0
+"""Seconds after which a turn that should come is given up."""
+
+
+async def turns(budget: Budget, priorities: list[Priority]) -> tuple[list[Priority], list[float]]:
+    """Ask for all at once: in which order they were granted, and how long after the start each."""
+    order: list[Priority] = []
+    times: list[float] = []
+    started = time.monotonic()
+
+    async def one(priority: Priority) -> None:
+        await budget.take(priority)
+        order.append(priority)
+        times.append(time.monotonic() - started)
+
+    async with asyncio.timeout(LIMIT):
+        await asyncio.gather(*(one(priority) for priority in priorities))
+    return order, times
+
+
+async def drained(rate: float) -> Budget:
+    """A budget without tokens left from quiet times."""
+    budget = Budget(rate)
+    for _ in range(int(min(BURST, rate))):
+        await budget.take(Priority.EDIT)
+    return budget
+
+
+@pytest.mark.parametrize("rate", [20.0, 100.0])
+async def test_the_rate_is_never_exceeded(rate: float) -> None:
+    asked_first = time.monotonic()
+    budget = Budget(rate)
+    _, times = await turns(budget, [Priority.CREATE] * 40)
+    slack = time.monotonic() - asked_first - times[-1]
+    for granted, at in enumerate(times, start=1):
+        assert granted <= BURST + rate * (at + slack) + 1e-6
+
+
+async def test_the_rate_is_used() -> None:
+    _, times = await turns(await drained(50.0), [Priority.CREATE] * 25)
+    assert len(times) == 25
+    assert times[-1] >= 24 / 50
+
+
+async def test_a_quiet_time_saves_no_more_than_a_burst() -> None:
+    budget = Budget(1000.0)
+    await asyncio.sleep(0.05)
+    granted = 0
+    while True:
+        turn = asyncio.ensure_future(budget.take(Priority.EDIT))
+        await asyncio.sleep(0)
+        if not turn.done():
+            break
+        granted += 1
+        assert granted < 1000
+    await turn
+    assert granted >= BURST
+
+
+async def test_the_urgent_come_first_and_nobody_starves() -> None:
+    many = [Priority.SWEEP] * 2 + [Priority.TRANSITION] * 2 + [Priority.CREATE] * 20 + [Priority.EDIT] * 4
+    order, _ = await turns(await drained(200.0), many)
+    assert order[:4] == [Priority.EDIT] * 4
+    assert Priority.SWEEP in order[:8]
+    assert order.count(Priority.CREATE) == 20
+
+
+async def test_one_who_has_given_up_takes_no_turn() -> None:
+    budget = await drained(20.0)
+    given_up = asyncio.create_task(budget.take(Priority.EDIT))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    _, times = await turns(budget, [Priority.EDIT])
+    assert len(times) == 1
+    assert given_up.cancelled()
+
+
+async def test_throttling_halves_the_rate_down_to_a_limit_and_it_comes_back() -> None:
+    budget = Budget(40.0)
+    before = time.monotonic()
+    budget.throttled()
+    budget.throttled()
+    passed = time.monotonic() - before
+    assert 10.0 <= budget.rate <= 10.0 + 40.0 * RECOVERY * passed
+    for _ in range(20):
+        budget.throttled()
+    assert LEAST_RATE <= budget.rate < 1.0
+    await budget.take(Priority.EDIT)
+    assert budget.rate > LEAST_RATE
+
+
+async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
+    budget = Budget(100.0)
+    asked = time.monotonic()
+    budget.throttled(retry_after=0.2)
+    await turns(budget, [Priority.EDIT])
+    assert time.monotonic() - asked >= 0.2

@@ -1,0 +1,154 @@
+"""The CRDs are up to date, know all that AWS knows, and say in kubectl explain what the tables say."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import botocore.session
+import pytest
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from esm_operator.api import crd, fields, names, reference, rules
+
+ROOT = Path(__file__).parents[2]
+MODEL = botocore.session.get_session().get_service_model("lambda")
+
+#: In the shape, but "Not supported in CreateEventSourceMapping or UpdateEventSourceMapping".
+UNSUPPORTED = ("DestinationConfig", "OnSuccess")
+
+
+def keys(shape: MapShape) -> list[str]:
+    """The keys that a map can have; none, if they are free."""
+    return getattr(shape.key, "enum", [])
+
+
+def members(shape: Shape, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all leaves of a shape; those of a list's items stand at the list."""
+    if path[:2] == UNSUPPORTED:
+        return
+    if isinstance(shape, StructureShape):
+        for name, member in shape.members.items():
+            yield from members(member, (*path, name))
+    elif isinstance(shape, ListShape) and isinstance(shape.member, StructureShape):
+        yield from members(shape.member, path)
+    elif isinstance(shape, MapShape) and keys(shape):
+        for name in keys(shape):
+            yield from members(shape.value, (*path, name))
+    else:
+        yield path
+
+
+def operation(name: str) -> Shape:
+    shape = MODEL.operation_model(name).input_shape
+    assert shape is not None
+    return shape
+
+
+@cache
+def schema(part: str) -> dict[str, Any]:
+    version = crd.event_source_mappings()["spec"]["versions"][0]
+    return version["schema"]["openAPIV3Schema"]["properties"][part]
+
+
+def at(place: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any] | None:
+    """What stands at a path of a schema; a list's items are no step of it."""
+    if not path:
+        return place
+    part = place.get("items", place).get("properties", {}).get(path[0])
+    return None if part is None else at(part, path[1:])
+
+
+def nodes(place: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, place
+    for name, part in place.get("properties", {}).items():
+        yield from nodes(part, f"{path}.{name}")
+    for keyword in ("items", "additionalProperties"):
+        if keyword in place:
+            yield from nodes(place[keyword], f"{path}[]")
+
+
+def test_the_files_are_up_to_date() -> None:
+    found = {file.name: file.read_text() for file in (ROOT / "crds").iterdir()}
+    assert found == dict(crd.files()), "run `make crds`"
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "fields.md").read_text() == reference.markdown(), "run `make crds`"
+
+
+@pytest.mark.parametrize("name", ["CreateEventSourceMapping", "UpdateEventSourceMapping"])
+def test_each_member_of_a_request_has_a_field(name: str) -> None:
+    lacking = [
+        path
+        for path in members(operation(name))
+        if path != ("UUID",) and at(schema("spec"), tuple(map(names.kubernetes_name, path))) is None
+    ]
+    assert lacking == []
+
+
+def test_each_member_of_an_answer_is_compared_or_told() -> None:
+    compared = [row.member for row in fields.FIELDS]
+    unknown = [
+        path
+        for path in members(MODEL.shape_for("EventSourceMappingConfiguration"))
+        if path[0] not in fields.STATUS_MEMBERS and not any(path[: len(row)] == row for row in compared)
+    ]
+    assert unknown == []
+
+
+def test_each_status_member_is_an_answer_of_aws_and_a_field_of_the_status() -> None:
+    answer = cast(StructureShape, MODEL.shape_for("EventSourceMappingConfiguration"))
+    assert set(fields.STATUS_MEMBERS) <= set(answer.members)
+    assert set(fields.STATUS_MEMBERS.values()) <= set(schema("status")["properties"])
+
+
+def test_each_row_of_the_table_is_a_field_of_the_spec() -> None:
+    assert [row.path for row in fields.FIELDS if at(schema("spec"), tuple(row.path.split("."))) is None] == []
+
+
+def test_immutable_is_what_update_does_not_take() -> None:
+    taken = set(members(operation("UpdateEventSourceMapping")))
+    nested = {"ConsumerGroupId", "ConsumptionMode"}  # in the shape, refused by their documentation
+    for row in fields.FIELDS:
+        updated = any(path[: len(row.member)] == row.member for path in taken)
+        assert row.immutable == (not updated or row.member[-1] in nested), row.path
+
+
+@pytest.mark.parametrize("part", ["spec", "status"])
+def test_the_schema_is_structural_and_described(part: str) -> None:
+    for path, node in nodes(schema(part)):
+        assert "type" in node, path
+        assert not {"$ref", "anyOf", "allOf", "oneOf", "title"} & set(node), path
+        if not path.endswith("[]"):
+            assert node.get("description"), path
+
+
+def test_nothing_in_the_spec_has_a_default() -> None:
+    assert [path for path, node in nodes(schema("spec")) if "default" in node] == []
+
+
+def test_an_object_that_nobody_has_seen_says_so() -> None:
+    status = schema("status")
+    assert status["default"] == {"observedGeneration": -1}
+    assert status["properties"]["observedGeneration"]["default"] == -1
+
+
+def test_the_description_of_a_field_comes_with_its_facts() -> None:
+    text = schema("spec")["properties"]["batchSize"]["description"]
+    for word in ("at once", "10 (Amazon SQS)", "100 (Amazon Kinesis", "From 1 to 10,000", "Taken by all sources"):
+        assert word in text
+
+
+def test_a_rule_stands_at_a_field_that_exists() -> None:
+    for rule in rules.MAPPING_RULES:
+        assert at(schema("spec"), tuple(rule.field.split("."))) is not None, rule.id
+
+
+def test_the_rules_have_names_of_their_own() -> None:
+    names_of = [rule.id for rule in rules.MAPPING_RULES + rules.PROVIDER_CONFIG_RULES]
+    assert len(names_of) == len(set(names_of))
+
+
+def test_kubectl_apply_can_hold_a_crd_in_its_annotation() -> None:
+    assert all(len(text) < 200_000 for text in crd.files().values())

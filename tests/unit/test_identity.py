@@ -1,0 +1,77 @@
+"""Identity: which mappings AWS calls the same, from a spec and from an answer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from esm_operator.api.identity import of_mapping, of_spec
+from tests.e2e.manifests import HERE, QUEUE, TEN_KINDS
+
+FUNCTION = f"arn:aws:lambda:{HERE}:function:orders"
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "same"),
+    [
+        ("orders", FUNCTION, True),
+        ("orders:$LATEST", FUNCTION, True),
+        ("orders", f"{FUNCTION}:$LATEST", True),
+        ("123456789012:function:orders", FUNCTION, True),
+        ("123456789012:orders", FUNCTION, True),
+        (FUNCTION, FUNCTION, True),
+        ("orders:live", f"{FUNCTION}:live", True),
+        ("orders:live", FUNCTION, False),
+        ("orders:1", f"{FUNCTION}:2", False),
+        ("payments", FUNCTION, False),
+    ],
+)
+def test_spellings_of_a_function(asked: str, answered: str, same: bool) -> None:
+    spec = of_spec({"functionName": asked, "eventSourceARN": QUEUE})
+    mapping = of_mapping({"FunctionArn": answered, "EventSourceArn": QUEUE})
+    assert spec.same_as(mapping) is same
+    assert mapping.same_as(spec) is same
+
+
+def _kafka(*servers: str, topic: str = "orders") -> dict[str, Any]:
+    return {
+        "functionName": "orders",
+        "selfManagedEventSource": {"endpoints": {"KAFKA_BOOTSTRAP_SERVERS": list(servers)}},
+        "topics": [topic],
+    }
+
+
+_MSK, _MQ, _DOCUMENTDB = (dict(TEN_KINDS[name]) for name in ("msk", "activemq", "documentdb"))
+_DATABASE = _DOCUMENTDB["documentDBEventSourceConfig"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (_kafka("a:1", "b:1"), _kafka("b:1", "a:1"), True),
+        (_kafka("a:1", "b:1"), _kafka("a:1"), True),
+        (_kafka("a:1"), _kafka("b:1"), False),
+        (_kafka("a:1"), _kafka("a:1", topic="others"), False),
+        (_MSK, {**_MSK, "batchSize": 5}, True),
+        (_MSK, {**_MSK, "topics": ["others"]}, False),
+        (_MQ, {**_MQ, "queues": ["others"]}, False),
+        (_DOCUMENTDB, {**_DOCUMENTDB, "documentDBEventSourceConfig": {**_DATABASE, "databaseName": "x"}}, False),
+        (_DOCUMENTDB, {**_DOCUMENTDB, "documentDBEventSourceConfig": {**_DATABASE, "collectionName": "x"}}, False),
+        (_DOCUMENTDB, {**_DOCUMENTDB, "documentDBEventSourceConfig": {**_DATABASE, "fullDocument": "Default"}}, True),
+    ],
+)
+def test_what_tells_mappings_of_one_function_apart(
+    one: Mapping[str, Any], other: Mapping[str, Any], same: bool
+) -> None:
+    first, second = (of_spec({"functionName": "orders", **spec}) for spec in (one, other))
+    assert first.same_as(second) is same
+    assert second.same_as(first) is same
+    assert not same or first.key == second.key
+
+
+@pytest.mark.parametrize("kind", TEN_KINDS)
+def test_a_spec_and_the_create_that_follows_from_it_have_one_identity(kind: str) -> None:
+    from esm_operator.aws import requests
+
+    spec = {"functionName": "orders", **TEN_KINDS[kind]}
+    assert of_spec(spec) == of_mapping(requests.create(spec, {}))

@@ -1,0 +1,130 @@
+"""The inventory: what was seen last, and when absence means that a mapping is gone."""
+
+from typing import Any
+
+from esm_operator.api.identity import Identity
+from esm_operator.aws.inventory import Inventory
+
+HERE = "eu-west-1:123456789012"
+QUEUE = f"arn:aws:sqs:{HERE}:orders"
+
+
+def mapping(uuid: str = "1", state: str = "Enabled", **members: Any) -> dict[str, Any]:
+    return {
+        "UUID": uuid,
+        "State": state,
+        "FunctionArn": f"arn:aws:lambda:{HERE}:function:orders",
+        "EventSourceArn": QUEUE,
+        **members,
+    }
+
+
+def kafka(uuid: str, *servers: str) -> dict[str, Any]:
+    endpoints = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": list(servers)}}
+    return mapping(uuid, EventSourceArn=None, SelfManagedEventSource=endpoints, Topics=["orders"])
+
+
+def batch(inventory: Inventory, uuid: str = "1") -> Any:
+    entry = inventory.get(uuid)
+    return entry.raw.get("BatchSize") if entry is not None else None
+
+
+def test_a_sweep_tells_what_changed() -> None:
+    inventory = Inventory()
+    assert not inventory.swept
+    assert inventory.record_sweep([mapping("1"), mapping("2")], 1.0) == {"1", "2"}
+    assert inventory.swept
+    assert inventory.record_sweep([mapping("1"), mapping("2", "Disabled"), mapping("3")], 2.0) == {"2", "3"}
+    assert inventory.record_sweep([mapping("1"), mapping("2", "Disabled"), mapping("3")], 3.0) == set()
+
+
+def test_a_sweep_does_not_overrule_what_was_written_after_it_began() -> None:
+    inventory = Inventory()
+    inventory.record(mapping(BatchSize=5), 2.0)
+    assert inventory.record_sweep([mapping(BatchSize=1)], 1.0) == set()
+    assert batch(inventory) == 5
+    assert inventory.record_sweep([mapping(BatchSize=7)], 3.0) == {"1"}
+    assert batch(inventory) == 7
+
+
+def test_a_mapping_made_after_a_sweep_began_is_not_missed_by_it() -> None:
+    inventory = Inventory()
+    inventory.record(mapping(), 2.0)
+    assert inventory.record_sweep([], 1.0) == set()
+    assert inventory.get("1") is not None
+
+
+def test_absence_from_a_sweep_is_told_and_proves_nothing() -> None:
+    inventory = Inventory()
+    inventory.record(mapping(), 1.0)
+    assert inventory.record_sweep([], 2.0) == {"1"}
+    assert inventory.get("1") is None
+    assert not inventory.is_gone("1")
+
+
+def test_a_mapping_that_was_being_deleted_and_is_absent_is_gone() -> None:
+    inventory = Inventory()
+    inventory.record(mapping(state="Deleting"), 1.0)
+    assert inventory.record_sweep([], 2.0) == {"1"}
+    assert inventory.is_gone("1")
+
+
+def test_a_late_page_does_not_bring_back_what_aws_said_is_gone() -> None:
+    inventory = Inventory()
+    inventory.record(mapping(), 1.0)
+    inventory.record_gone("1")
+    assert inventory.record_sweep([mapping()], 2.0) == set()
+    assert inventory.is_gone("1")
+    assert inventory.with_identity(Identity("orders", QUEUE)) == []
+
+
+def test_mappings_are_found_by_identity_but_not_those_that_go() -> None:
+    inventory = Inventory()
+    inventory.record_sweep([mapping("1"), mapping("2", "Deleting"), mapping("3", EventSourceArn=f"{QUEUE}-2")], 1.0)
+    assert [one.raw["UUID"] for one in inventory.with_identity(Identity("orders", QUEUE))] == ["1"]
+    moved = mapping("1", FunctionArn=f"arn:aws:lambda:{HERE}:function:payments")
+    inventory.record(moved, 2.0)
+    assert inventory.with_identity(Identity("orders", QUEUE)) == []
+    assert [one.raw["UUID"] for one in inventory.with_identity(Identity("payments", QUEUE))] == ["1"]
+
+
+def test_self_managed_mappings_are_found_by_any_server_in_common() -> None:
+    inventory = Inventory()
+    inventory.record_sweep([kafka("1", "a:1", "b:1"), kafka("2", "c:1")], 1.0)
+    source = inventory.with_identity(Identity("orders", "self-managed-kafka|orders", frozenset({"b:1", "d:1"})))
+    assert [one.raw["UUID"] for one in source] == ["1"]
+
+
+def test_what_is_in_transition_is_known() -> None:
+    inventory = Inventory()
+    inventory.record_sweep([mapping("1", "Creating"), mapping("2", "Updating"), mapping("3")], 1.0)
+    assert inventory.in_transition() == {"1", "2"}
+    inventory.record(mapping("1"), 2.0)
+    inventory.record_gone("2")
+    assert inventory.in_transition() == frozenset()
+
+
+def test_tags_stay_known_through_sweeps() -> None:
+    inventory = Inventory()
+    inventory.record(mapping(state="Creating"), 1.0, tags={"team": "shop"})
+    inventory.record_sweep([mapping()], 2.0)
+    entry = inventory.get("1")
+    assert entry is not None
+    assert entry.observed().tags == {"team": "shop"}
+    inventory.record_tags("1", {"team": "else"})
+    assert entry.observed().tags == {"team": "else"}
+
+
+def test_filters_that_lists_hide_are_remembered() -> None:
+    inventory = Inventory()
+    shown = {"Filters": [{"Pattern": "{}"}]}
+    inventory.record_sweep([mapping(KMSKeyArn="key", FilterCriteria=None)], 1.0)
+    entry = inventory.get("1")
+    assert entry is not None
+    assert entry.observed().filters_hidden
+    inventory.record(mapping(KMSKeyArn="key", FilterCriteria=shown), 2.0)
+    inventory.record_sweep([mapping(KMSKeyArn="key", FilterCriteria=None)], 3.0)
+    entry = inventory.get("1")
+    assert entry is not None
+    assert not entry.observed().filters_hidden
+    assert entry.observed().values["filterCriteria"] == ("{}",)

@@ -1,0 +1,187 @@
+"""The work queue: once each, the urgent first, nothing lost, nobody starved."""
+
+import asyncio
+import time
+
+import pytest
+
+from esm_operator.queue import Urgency, WorkQueue
+
+LIMITS = {Urgency.EDIT: 2, Urgency.CREATE: 2, Urgency.TRANSITION: 2, Urgency.RESYNC: 1}
+LIMIT = 10.0
+"""Seconds after which a key that should come is given up."""
+
+
+def empty() -> WorkQueue[str]:
+    return WorkQueue(LIMITS)
+
+
+async def take(queue: WorkQueue[str]) -> str:
+    async with asyncio.timeout(LIMIT):
+        return await queue.take()
+
+
+async def nothing_comes(queue: WorkQueue[str]) -> bool:
+    """Whether the queue has nothing to give now."""
+    task = asyncio.create_task(queue.take())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    waiting = not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return waiting
+
+
+async def test_a_key_is_given_once() -> None:
+    queue = empty()
+    queue.add("a", Urgency.EDIT)
+    queue.add("a", Urgency.EDIT)
+    assert await take(queue) == "a"
+    queue.done("a")
+    assert await nothing_comes(queue)
+
+
+async def test_a_key_that_changes_while_it_is_worked_on_is_worked_on_again() -> None:
+    queue = empty()
+    queue.add("a", Urgency.EDIT)
+    await take(queue)
+    queue.add("a", Urgency.RESYNC)
+    queue.add("a", Urgency.CREATE)
+    assert await nothing_comes(queue)
+    queue.done("a")
+    assert queue.pending(Urgency.CREATE) == 1
+    assert await take(queue) == "a"
+    queue.done("a")
+    assert await nothing_comes(queue)
+
+
+async def test_the_urgent_come_first() -> None:
+    queue = empty()
+    for urgency in reversed(Urgency):
+        queue.add(urgency.name, urgency)
+    queue.add("RESYNC", Urgency.EDIT)
+    taken: list[str] = []
+    for _ in Urgency:
+        taken.append(await take(queue))
+        queue.done(taken[-1])
+    assert taken == ["EDIT", "RESYNC", "CREATE", "TRANSITION"]
+
+
+async def test_a_lower_urgency_takes_nothing_away() -> None:
+    queue = empty()
+    queue.add("a", Urgency.EDIT)
+    queue.add("a", Urgency.RESYNC)
+    assert queue.pending(Urgency.EDIT) == 1
+    assert queue.pending(Urgency.RESYNC) == 0
+
+
+async def test_limits_leave_workers_for_others() -> None:
+    queue = empty()
+    for number in range(4):
+        queue.add(f"create-{number}", Urgency.CREATE)
+    queue.add("resync", Urgency.RESYNC)
+    assert {await take(queue) for _ in range(3)} == {"create-0", "create-1", "resync"}
+    assert await nothing_comes(queue)
+    assert queue.pending(Urgency.CREATE) == 4
+    queue.done("create-0")
+    assert await take(queue) == "create-2"
+
+
+async def test_a_waiting_worker_is_woken() -> None:
+    queue = empty()
+    worker = asyncio.create_task(take(queue))
+    await asyncio.sleep(0)
+    queue.add("a", Urgency.RESYNC)
+    assert await worker == "a"
+
+
+async def test_a_delayed_key_comes_when_it_is_due_and_not_before() -> None:
+    queue = empty()
+    due = time.monotonic() + 0.05
+    queue.add_after("a", Urgency.RESYNC, 0.05)
+    queue.add_after("a", Urgency.RESYNC, 5.0)
+    assert await take(queue) == "a"
+    assert time.monotonic() >= due
+    queue.done("a")
+    assert await nothing_comes(queue)
+
+
+async def test_the_earlier_of_two_delays_counts() -> None:
+    queue = empty()
+    queue.add_after("a", Urgency.RESYNC, 60.0)
+    queue.add_after("a", Urgency.EDIT, 0.01)
+    assert await take(queue) == "a"
+
+
+async def test_an_edit_does_not_wait_for_a_delay_but_news_from_aws_do() -> None:
+    queue = empty()
+    queue.add_after("a", Urgency.RESYNC, 60.0)
+    queue.add("a", Urgency.TRANSITION, at_once=False)
+    assert await nothing_comes(queue)
+    queue.add("a", Urgency.EDIT)
+    assert await take(queue) == "a"
+
+
+async def test_news_during_the_work_do_not_end_the_delay_that_the_work_set() -> None:
+    queue = empty()
+    queue.add("a", Urgency.EDIT)
+    await take(queue)
+    queue.add("a", Urgency.TRANSITION, at_once=False)
+    queue.add_after("a", Urgency.RESYNC, 60.0)
+    queue.done("a")
+    assert await nothing_comes(queue)
+
+
+async def test_what_is_forgotten_does_not_come() -> None:
+    queue = empty()
+    queue.add("a", Urgency.EDIT)
+    queue.add_after("b", Urgency.EDIT, 0.01)
+    queue.forget("a")
+    queue.forget("b")
+    queue.add_after("c", Urgency.EDIT, 0.02)
+    assert await take(queue) == "c"
+    assert await nothing_comes(queue)
+
+
+@pytest.mark.parametrize(("first", "longest"), [(1.0, 60.0), (15.0, 300.0)])
+async def test_back_off_doubles_within_jitter_up_to_its_limit(first: float, longest: float) -> None:
+    queue = empty()
+    for failures in range(12):
+        expected = min(longest, first * 2**failures)
+        assert 0.75 * expected <= queue.back_off("a", first, longest) <= 1.25 * expected
+    assert queue.back_off("b", first, longest) <= 1.25 * first
+    queue.forgive("a")
+    assert queue.back_off("a", first, longest) <= 1.25 * first
+
+
+async def test_many_keys_and_workers_lose_nothing_and_share_no_key() -> None:
+    queue = empty()
+    keys = [f"key-{number}" for number in range(200)]
+    done: dict[str, int] = {}
+    under_way: set[str] = set()
+
+    finished = asyncio.Event()
+
+    async def work() -> None:
+        while True:
+            key = await queue.take()
+            assert key not in under_way
+            under_way.add(key)
+            await asyncio.sleep(0)
+            under_way.discard(key)
+            done[key] = done.get(key, 0) + 1
+            if done[key] == 1:
+                queue.add(key, Urgency.TRANSITION)
+            queue.done(key)
+            if len(done) == len(keys) and min(done.values()) == 2:
+                finished.set()
+
+    workers = [asyncio.create_task(work()) for _ in range(7)]
+    for number, key in enumerate(keys):
+        queue.add(key, Urgency(number % len(Urgency)))
+    async with asyncio.timeout(LIMIT):
+        await finished.wait()
+    for worker in workers:
+        worker.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+    assert set(done.values()) == {2}

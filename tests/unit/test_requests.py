@@ -1,0 +1,155 @@
+"""What is sent to AWS: right by botocore's own model, and no more than what differs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from esm_operator.api.fields import BY_PATH, FIELDS, desired_values
+from esm_operator.api.sources import SourceType, source_type
+from esm_operator.aws import requests
+from esm_operator.plan import Update
+from tests.e2e.manifests import TEN_KINDS
+
+UUID = "11111111-1111-1111-1111-111111111111"
+_LAMBDA = botocore.session.get_session().get_service_model("lambda")
+OWN = {
+    "region": "eu-west-1",
+    "providerConfigRef": {"name": "shop"},
+    "deletionPolicy": "Retain",
+    "managementPolicy": "Full",
+    "replacePolicy": "Never",
+    "adoption": {"policy": "Never"},
+    "tags": {"team": "shop"},
+}
+
+
+def problems(operation: str, parameters: Mapping[str, Any]) -> str:
+    shape = _LAMBDA.operation_model(operation).input_shape
+    assert shape is not None
+    return str(ParamValidator().validate(parameters, shape).generate_report())
+
+
+@pytest.mark.parametrize("kind", TEN_KINDS)
+def test_create(kind: str) -> None:
+    spec = {"functionName": "orders", **TEN_KINDS[kind]}
+    parameters = requests.create({**spec, **OWN}, {"team": "shop"})
+    assert problems("CreateEventSourceMapping", parameters) == ""
+    assert parameters == {**requests.create(spec, {}), "Tags": {"team": "shop"}}
+    assert parameters["FunctionName"] == "orders"
+
+
+@pytest.mark.parametrize("kind", TEN_KINDS)
+def test_an_update_of_all_that_can_change(kind: str) -> None:
+    spec = {"functionName": "orders", **TEN_KINDS[kind]}
+    source = source_type(spec)
+    assert source is not None
+    values = desired_values(spec)
+    change = {path: value for path, value in values.items() if not BY_PATH[path].immutable}
+    parameters = requests.update({**spec, **OWN}, source, Update(UUID, change, frozenset(), {}))
+    assert problems("UpdateEventSourceMapping", parameters) == ""
+    assert parameters.keys() == {"UUID", *(BY_PATH[path].top for path in change)}
+
+
+def update(
+    kind: str,
+    *changed: str,
+    reset: frozenset[str] = frozenset(),
+    without: str = "",
+    queue_mode: bool = False,
+    **spec: Any,
+) -> dict[str, Any]:
+    """The members of an Update, but the UUID."""
+    whole: dict[str, Any] = {"functionName": "orders", **TEN_KINDS[kind], **spec}
+    whole.pop(without, None)
+    source = source_type(whole)
+    assert source is not None
+    values = desired_values(whole)
+    what = Update(UUID, {path: values[path] for path in changed}, reset, {})
+    parameters = requests.update(whole, source, what, queue_mode=queue_mode)
+    assert parameters.pop("UUID") == UUID
+    return parameters
+
+
+def test_only_what_differs_is_sent() -> None:
+    assert update("sqs", "batchSize", batchSize=5, enabled=False) == {"BatchSize": 5}
+    assert update("dynamodb", "enabled", enabled=False) == {"Enabled": False}
+
+
+def test_a_structure_is_sent_whole_where_a_part_of_it_changes() -> None:
+    pollers = {"minimumPollers": 1, "maximumPollers": 3}
+    assert update("self-managed-kafka", "provisionedPollerConfig.maximumPollers", provisionedPollerConfig=pollers) == {
+        "ProvisionedPollerConfig": {"MinimumPollers": 1, "MaximumPollers": 3}
+    }
+    assert update("documentdb", "documentDBEventSourceConfig.fullDocument") == {
+        "DocumentDBEventSourceConfig": {
+            "DatabaseName": "orders",
+            "CollectionName": "orders",
+            "FullDocument": "UpdateLookup",
+        }
+    }
+
+
+def test_the_virtual_host_is_left_out_for_aws_refuses_it() -> None:
+    sent = update("rabbitmq", "sourceAccessConfigurations")["SourceAccessConfigurations"]
+    assert [entry["Type"] for entry in sent] == ["BASIC_AUTH"]
+
+
+#: From AWS.md's row of resets: path, kind of source, what is sent.
+RESETS: list[tuple[str, str, dict[str, Any]]] = [
+    ("filterCriteria", "sqs", {"FilterCriteria": {}}),
+    ("scalingConfig.maximumConcurrency", "sqs", {"ScalingConfig": {}}),
+    ("functionResponseTypes", "kinesis", {"FunctionResponseTypes": []}),
+    ("kmsKeyARN", "sqs", {"KMSKeyArn": ""}),
+    ("metricsConfig.metrics", "sqs", {"MetricsConfig": {"Metrics": []}}),
+    ("destinationConfig.onFailure.destination", "kinesis", {"DestinationConfig": {"OnFailure": {"Destination": ""}}}),
+    ("sourceAccessConfigurations", "msk", {"SourceAccessConfigurations": []}),
+    ("bisectBatchOnFunctionError", "kinesis", {"BisectBatchOnFunctionError": False}),
+    ("enabled", "kinesis", {"Enabled": True}),
+    ("maximumRetryAttempts", "kinesis", {"MaximumRetryAttempts": -1}),
+    ("maximumRecordAgeInSeconds", "kinesis", {"MaximumRecordAgeInSeconds": -1}),
+    ("batchSize", "sqs", {"BatchSize": 10}),
+    ("batchSize", "kinesis", {"BatchSize": 100}),
+    ("maximumBatchingWindowInSeconds", "sqs", {"MaximumBatchingWindowInSeconds": 0}),
+    ("parallelizationFactor", "kinesis", {"ParallelizationFactor": 1}),
+    ("tumblingWindowInSeconds", "kinesis", {"TumblingWindowInSeconds": 0}),
+    ("loggingConfig.systemLogLevel", "msk", {"LoggingConfig": {}}),
+]
+
+
+@pytest.mark.parametrize(("path", "kind", "expected"), RESETS, ids=[f"{path} of {kind}" for path, kind, _ in RESETS])
+def test_a_removed_field_is_reset(path: str, kind: str, expected: dict[str, Any]) -> None:
+    assert update(kind, reset=frozenset({path}), without=path.split(".")[0]) == expected
+
+
+def test_a_removed_structure_of_pollers_is_reset() -> None:
+    both = frozenset({"provisionedPollerConfig.minimumPollers", "provisionedPollerConfig.maximumPollers"})
+    assert update("self-managed-kafka", reset=both, without="provisionedPollerConfig") == {
+        "ProvisionedPollerConfig": {}
+    }
+
+
+def test_the_whole_document_is_no_more_sent() -> None:
+    reset = frozenset({"documentDBEventSourceConfig.fullDocument"})
+    config = {"databaseName": "orders", "collectionName": "orders"}
+    assert update("documentdb", reset=reset, documentDBEventSourceConfig=config) == {
+        "DocumentDBEventSourceConfig": {
+            "DatabaseName": "orders",
+            "CollectionName": "orders",
+            "FullDocument": "Default",
+        }
+    }
+
+
+def test_retries_go_back_to_none_in_queue_mode() -> None:
+    reset = frozenset({"maximumRetryAttempts"})
+    assert update("self-managed-kafka", reset=reset, queue_mode=True) == {"MaximumRetryAttempts": 0}
+
+
+@pytest.mark.parametrize("row", [row for row in FIELDS if not row.immutable], ids=lambda row: row.path)
+def test_every_reset_is_right_by_botocore(row: Any) -> None:
+    for source in sorted(row.sources - row.unresettable - row.required, key=SourceType):
+        parameters = requests.update({}, source, Update(UUID, {}, frozenset({row.path}), {}))
+        assert problems("UpdateEventSourceMapping", parameters) == ""

@@ -1,0 +1,165 @@
+"""The rules follow the tables: who takes a field, and whether it is needed, source by source."""
+
+import pytest
+
+from esm_operator.api import limits, rules
+from esm_operator.api.fields import FIELDS, Field
+from esm_operator.api.sources import SourceType
+from tests import refusals
+from tests.refusals import BASES, spec
+
+SOURCES = {
+    "sqs": SourceType.SQS,
+    "kinesis": SourceType.KINESIS,
+    "dynamodb": SourceType.DYNAMODB,
+    "msk": SourceType.MSK,
+    "self-managed": SourceType.SELF_MANAGED_KAFKA,
+    "mq": SourceType.MQ,
+    "documentdb": SourceType.DOCUMENTDB,
+}
+
+#: A value that is right for a field in itself.
+VALUES: dict[str, object] = {
+    "topics": ["orders"],
+    "queues": ["orders"],
+    "enabled": True,
+    "batchSize": 10,
+    "maximumBatchingWindowInSeconds": 1,
+    "startingPosition": "LATEST",
+    "startingPositionTimestamp": "2026-01-01T00:00:00Z",
+    "filterCriteria": {"filters": [{"pattern": "{}"}]},
+    "kmsKeyARN": f"arn:aws:kms:{refusals.HERE}:key/11111111-2222-3333-4444-555555555555",
+    "parallelizationFactor": 1,
+    "tumblingWindowInSeconds": 0,
+    "maximumRecordAgeInSeconds": 60,
+    "maximumRetryAttempts": 0,
+    "bisectBatchOnFunctionError": True,
+    "destinationConfig.onFailure.destination": f"arn:aws:sqs:{refusals.HERE}:failed",
+    "functionResponseTypes": ["ReportBatchItemFailures"],
+    "scalingConfig.maximumConcurrency": 2,
+    "provisionedPollerConfig.minimumPollers": 2,
+    "provisionedPollerConfig.maximumPollers": 2,
+    "provisionedPollerConfig.pollerGroupName": "orders",
+    "metricsConfig.metrics": ["EventCount"],
+    "loggingConfig.systemLogLevel": "INFO",
+    "sourceAccessConfigurations": refusals.access("BASIC_AUTH=orders"),
+    "amazonManagedKafkaEventSourceConfig.consumerGroupID": "orders",
+    "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig": {"eventRecordFormat": "JSON"},
+    "selfManagedKafkaEventSourceConfig.consumerGroupID": "orders",
+    "selfManagedKafkaEventSourceConfig.consumptionMode": "Stream",
+    "selfManagedKafkaEventSourceConfig.schemaRegistryConfig": {"eventRecordFormat": "JSON"},
+    "documentDBEventSourceConfig.databaseName": "orders",
+    "documentDBEventSourceConfig.collectionName": "orders",
+    "documentDBEventSourceConfig.fullDocument": "UpdateLookup",
+}
+SOURCE_FIELDS = {
+    "functionName",
+    "eventSourceARN",
+    "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
+}
+
+
+def refused(base: str, edit: refusals.Edit) -> set[str]:
+    """The fields at which something is refused."""
+    return {rule.field for rule in rules.broken(rules.MAPPING_RULES, spec(base, edit)) if not rule.transition}
+
+
+@pytest.mark.parametrize("base", SOURCES)
+@pytest.mark.parametrize("row", [row for row in FIELDS if row.path not in SOURCE_FIELDS], ids=lambda row: row.path)
+def test_a_source_refuses_what_it_does_not_take(base: str, row: Field) -> None:
+    edit = dict(refusals.BASES[base]) | {row.path: VALUES[row.path]}
+    if row.path == "startingPositionTimestamp":
+        edit["startingPosition"] = "AT_TIMESTAMP"
+    if row.path.endswith("schemaRegistryConfig"):
+        edit["provisionedPollerConfig.minimumPollers"] = 2
+    if base == "msk" and row.path == "sourceAccessConfigurations":
+        edit[row.path] = refusals.access("SASL_SCRAM_512_AUTH=orders")
+    at_field = {field for field in refused(base, edit) if f"{row.path}.".startswith(f"{field}.")}
+    assert bool(at_field) == (SOURCES[base] not in row.sources)
+
+
+@pytest.mark.parametrize("row", [row for row in FIELDS if row.path not in SOURCE_FIELDS], ids=lambda row: row.path)
+@pytest.mark.parametrize("base", BASES)
+def test_a_source_asks_for_what_it_needs(base: str, row: Field) -> None:
+    source = SOURCES.get(base, SourceType.SQS)
+    if row.path in refusals.BASES[base] or source in row.required:
+        assert (row.path in refused(base, {row.path: None})) == (source in row.required)
+
+
+@pytest.mark.parametrize("row", limits.RANGES, ids=lambda row: f"{row.path} {row}")
+def test_the_ends_of_a_range_pass_and_what_is_beyond_does_not(row: limits.Range) -> None:
+    base = next(base for base, source in SOURCES.items() if source in row.sources & rules.takers(row.path))
+    inside = [row.low, *([row.high] if row.high is not None else [])]
+    outside = [row.low - 1, *([row.high + 1] if row.high is not None else [])]
+    more = {"maximumBatchingWindowInSeconds": 1} if row.path == "batchSize" else {}
+    for value in inside:
+        assert row.path not in refused(base, {row.path: value, **more})
+    for value in outside:
+        assert row.path in refused(base, {row.path: value, **more})
+
+
+def test_a_message_of_one_source_is_plain_text() -> None:
+    rule = next(rule for rule in rules.MAPPING_RULES if rule.id == "fifo-window")
+    assert rule.message == "FIFO queues of Amazon SQS take no maximumBatchingWindowInSeconds; remove it."
+    assert rule.message_expression == ""
+
+
+@pytest.mark.parametrize("rule", rules.MAPPING_RULES, ids=lambda rule: rule.id)
+def test_a_message_is_a_sentence_on_one_line(rule: rules.Rule) -> None:
+    assert rule.words.endswith(".")
+    assert "\n" not in rule.words
+    assert bool(rule.message) != bool(rule.message_expression)
+
+
+def test_partitions_other_than_aws_are_known() -> None:
+    for partition, region in (
+        ("aws-cn", "cn-north-1"),
+        ("aws-us-gov", "us-gov-west-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+    ):
+        arn = f"arn:{partition}:sqs:{region}:123456789012:orders"
+        assert refused("sqs", {"eventSourceARN": arn, "region": region}) == set()
+        assert "startingPosition" in refused("sqs", {"eventSourceARN": arn, "startingPosition": "LATEST"})
+
+
+@pytest.mark.parametrize(
+    ("provider", "field"),
+    [
+        ({"region": "Ireland"}, "region"),
+        ({"region": "eu-west-1", "allowedRegions": ["eu-west-2"]}, "region"),
+        ({"allowedRegions": ["Ireland"]}, "allowedRegions"),
+        ({"roleARN": "esm-operator"}, "roleARN"),
+        ({"externalID": "x"}, "externalID"),
+        ({"endpointURL": "localhost:4566"}, "endpointURL"),
+        ({"defaultTags": {"aws:x": "y"}}, "defaultTags"),
+        (
+            {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "Is"}]}},
+            "namespaceSelector.matchExpressions",
+        ),
+        (
+            {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
+            "namespaceSelector.matchExpressions",
+        ),
+    ],
+)
+def test_a_provider_config_is_refused(provider: refusals.Spec, field: str) -> None:
+    assert field in {rule.field for rule in rules.broken(rules.PROVIDER_CONFIG_RULES, provider)}
+
+
+def test_a_provider_config_passes() -> None:
+    good = {
+        "region": "eu-west-1",
+        "allowedRegions": ["eu-west-1"],
+        "roleARN": "arn:aws:iam::123456789012:role/path/esm-operator",
+        "externalID": "x",
+        "endpointURL": "http://127.0.0.1:4566",
+        "defaultTags": {"team": "orders"},
+        "namespaceSelector": {
+            "matchLabels": {"team": "orders"},
+            "matchExpressions": [
+                {"key": "a", "operator": "In", "values": ["b"]},
+                {"key": "c", "operator": "Exists"},
+            ],
+        },
+    }
+    assert rules.check(rules.PROVIDER_CONFIG_RULES, good) == []

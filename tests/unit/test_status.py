@@ -1,0 +1,145 @@
+"""Status: conditions as kstatus reads them, and times that only a change moves."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from esm_operator.status import Applied, Outcome, Verdict, applied_of, render
+
+NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+MAPPING: Mapping[str, Any] = {
+    "UUID": "1",
+    "State": "Enabled",
+    "StateTransitionReason": "User action",
+    "EventSourceMappingArn": "arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:1",
+    "FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:orders",
+    "LastModified": datetime(2026, 1, 1, tzinfo=UTC),
+    "LastProcessingResult": "OK",
+    "BatchSize": 10,
+}
+
+
+def shown(
+    verdict: Verdict = Verdict.READY,
+    *,
+    previous: Mapping[str, Any] | None = None,
+    mapping: Mapping[str, Any] | None = MAPPING,
+    synced: bool | None = True,
+    applied: Applied | None = None,
+    tags: Mapping[str, str] | None = None,
+    now: str = NOW,
+) -> dict[str, Any]:
+    return render(
+        previous or {},
+        generation=3,
+        outcome=Outcome(verdict, "Reason", "A sentence.", synced=synced),
+        mapping=mapping,
+        tags=tags,
+        applied=applied or Applied(),
+        uuid="1" if mapping else "",
+        now=now,
+    )
+
+
+def conditions(status: Mapping[str, Any]) -> dict[str, str]:
+    return {one["type"]: one["status"] for one in status["conditions"]}
+
+
+def kstatus(status: Mapping[str, Any], generation: int, *, deleting: bool) -> str:
+    """What kstatus makes of an object (its rules for any kind)."""
+    if deleting:
+        return "Terminating"
+    if status.get("observedGeneration") not in (None, generation):
+        return "InProgress"
+    told = conditions(status)
+    if told.get("Reconciling") == "True":
+        return "InProgress"
+    if told.get("Stalled") == "True":
+        return "Failed"
+    return "InProgress" if told.get("Ready") == "False" else "Current"
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_verdicts_mean_what_kstatus_makes_of_them(verdict: Verdict) -> None:
+    ready, reconciling, stalled, word = verdict.value
+    status = shown(verdict)
+    told = conditions(status)
+    assert (told["Ready"], told["Reconciling"], told["Stalled"]) == (ready, reconciling, stalled)
+    assert kstatus(status, 3, deleting=verdict is Verdict.TERMINATING) == word
+    assert kstatus(status, 4, deleting=False) == "InProgress"
+
+
+def test_a_status_says_all_that_aws_says() -> None:
+    status = shown(tags={"b": "2", "a": "1"}, applied=Applied(frozenset({"batchSize"}), frozenset({"a"}), {"x": "y"}))
+    del status["conditions"]
+    assert status == {
+        "observedGeneration": 3,
+        "uuid": "1",
+        "state": "Enabled",
+        "stateTransitionReason": "User action",
+        "arn": MAPPING["EventSourceMappingArn"],
+        "functionARN": MAPPING["FunctionArn"],
+        "lastModified": "2026-01-01T00:00:00Z",
+        "lastProcessingResult": "OK",
+        "tagsAll": {"a": "1", "b": "2"},
+        "applied": {"fields": ["batchSize"], "tags": ["a"], "immutable": {"x": "y"}},
+    }
+
+
+def test_without_a_mapping_only_conditions_are_told() -> None:
+    assert shown(Verdict.STALLED, mapping=None, synced=None).keys() == {"observedGeneration", "conditions"}
+
+
+def test_what_is_not_known_of_tags_stays() -> None:
+    assert shown(previous={"tagsAll": {"a": "1"}})["tagsAll"] == {"a": "1"}
+    assert shown(previous={"tagsAll": {"a": "1"}}, tags={})["tagsAll"] == {}
+
+
+def test_times_move_only_with_the_status_of_a_condition() -> None:
+    first = shown()
+    assert shown(previous=first, now=LATER) == first
+    second = shown(Verdict.IN_PROGRESS, previous=first, now=LATER)
+    times = {one["type"]: one["lastTransitionTime"] for one in second["conditions"]}
+    assert times == {"Ready": LATER, "Reconciling": LATER, "Stalled": NOW, "Synced": NOW, "Processing": NOW}
+
+
+@pytest.mark.parametrize(
+    ("synced", "status", "message"),
+    [
+        (True, "True", "AWS has what the spec says."),
+        (False, "False", "A sentence."),
+        (None, "Unknown", "Not compared with AWS yet."),
+    ],
+)
+def test_synced(synced: bool | None, status: str, message: str) -> None:
+    told = next(one for one in shown(synced=synced)["conditions"] if one["type"] == "Synced")
+    assert (told["status"], told["message"]) == (status, message)
+
+
+@pytest.mark.parametrize(
+    ("members", "status", "reason"),
+    [
+        ({"LastProcessingResult": "OK"}, "True", "NoProblem"),
+        ({"LastProcessingResult": "No records processed"}, "True", "NoProblem"),
+        ({"LastProcessingResult": "PROBLEM: Function call failed"}, "False", "ProcessingProblem"),
+        (
+            {"FilterCriteriaError": {"ErrorCode": "KMSAccessDeniedException", "Message": "No."}},
+            "False",
+            "FilterCriteriaError",
+        ),
+        ({"LastProcessingResult": None}, None, None),
+    ],
+)
+def test_processing(members: Mapping[str, Any], status: str | None, reason: str | None) -> None:
+    rendered = shown(mapping={**MAPPING, **members})
+    told = next((one for one in rendered["conditions"] if one["type"] == "Processing"), {})
+    assert (told.get("status"), told.get("reason")) == (status, reason)
+    assert conditions(rendered)["Ready"] == "True"
+
+
+def test_what_was_applied_is_read_as_it_was_written() -> None:
+    applied = Applied(frozenset({"batchSize"}), frozenset({"team"}), {"startingPosition": "LATEST"})
+    assert applied_of({"applied": applied.render()}) == applied
+    assert applied_of({}) == Applied(immutable={})

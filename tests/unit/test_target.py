@@ -1,0 +1,138 @@
+"""Targets: where a mapping lives, and never a fallback to what a namespace may not use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from esm_operator.target import ProviderConfig, Resolved, Unresolved, provider_config, resolve, selects
+
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
+SHOP = ProviderConfig("shop", region="us-west-2", endpoint_url="http://shop", default_tags={"team": "shop"})
+OPERATOR = ProviderConfig("(operator)", region="eu-central-1", endpoint_url="http://all", default_tags={"by": "us"})
+NAMED = {"providerConfigRef": {"name": "shop"}}
+
+
+def resolved(
+    spec: Mapping[str, Any],
+    *configs: ProviderConfig,
+    operator: ProviderConfig = OPERATOR,
+    labels: Mapping[str, str] | None = None,
+) -> Resolved | Unresolved:
+    return resolve(
+        spec,
+        namespace="shop",
+        namespace_labels=labels or {},
+        configs={config.name: config for config in configs},
+        operator=operator,
+    )
+
+
+DEFAULT = ProviderConfig("default", region="us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("spec", "configs", "region", "endpoint"),
+    [
+        ({}, (), "eu-central-1", "http://all"),
+        ({"eventSourceARN": QUEUE}, (), "eu-west-1", "http://all"),
+        ({"region": "ap-south-1"}, (SHOP,), "ap-south-1", "http://all"),
+        ({}, (SHOP,), "eu-central-1", "http://all"),
+        ({}, (DEFAULT,), "us-east-1", "http://all"),
+        (NAMED, (SHOP, DEFAULT), "us-west-2", "http://shop"),
+        ({**NAMED, "eventSourceARN": QUEUE}, (SHOP,), "eu-west-1", "http://shop"),
+    ],
+)
+def test_region_and_endpoint(
+    spec: Mapping[str, Any], configs: tuple[ProviderConfig, ...], region: str, endpoint: str
+) -> None:
+    found = resolved(spec, *configs)
+    assert isinstance(found, Resolved)
+    assert (found.target.region, found.target.access.endpoint_url) == (region, endpoint)
+
+
+def test_default_tags_of_operator_and_provider_config() -> None:
+    found = resolved(NAMED, SHOP)
+    assert isinstance(found, Resolved)
+    assert found.default_tags == {"by": "us", "team": "shop"}
+
+
+_CHOOSY = ProviderConfig("default", region="us-east-1", namespace_selector={"matchLabels": {"shop": "yes"}})
+_NARROW = ProviderConfig("default", allowed_regions=frozenset({"us-east-1"}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "configs", "reason"),
+    [
+        (NAMED, (DEFAULT,), "ProviderConfigNotFound"),
+        ({}, (_CHOOSY,), "ProviderConfigForbidsNamespace"),
+        ({"eventSourceARN": QUEUE}, (_NARROW,), "RegionNotAllowed"),
+    ],
+)
+def test_no_fallback(spec: Mapping[str, Any], configs: tuple[ProviderConfig, ...], reason: str) -> None:
+    found = resolved(spec, *configs)
+    assert isinstance(found, Unresolved)
+    assert found.reason == reason
+
+
+def test_a_selected_namespace_is_admitted() -> None:
+    assert isinstance(resolved({}, _CHOOSY, labels={"shop": "yes"}), Resolved)
+
+
+def test_no_region_at_all() -> None:
+    found = resolved({}, operator=ProviderConfig("(operator)"))
+    assert isinstance(found, Unresolved)
+    assert found.reason == "NoRegion"
+
+
+def _expression(operator: str, *values: str) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": "stage", "operator": operator, "values": list(values)}]}
+
+
+@pytest.mark.parametrize(
+    ("selector", "labels", "selected"),
+    [
+        (None, {}, True),
+        ({}, {}, True),
+        ({"matchLabels": {"a": "1"}}, {"a": "1", "b": "2"}, True),
+        ({"matchLabels": {"a": "1"}}, {"a": "2"}, False),
+        (_expression("In", "test", "live"), {"stage": "live"}, True),
+        (_expression("In", "test"), {}, False),
+        (_expression("NotIn", "test"), {}, True),
+        (_expression("NotIn", "test"), {"stage": "test"}, False),
+        (_expression("Exists"), {"stage": ""}, True),
+        (_expression("Exists"), {}, False),
+        (_expression("DoesNotExist"), {}, True),
+        (_expression("DoesNotExist"), {"stage": ""}, False),
+        ({"matchLabels": {"a": "1"}, **_expression("Exists")}, {"a": "1"}, False),
+        (_expression("Newer"), {"stage": ""}, False),
+    ],
+)
+def test_label_selectors(selector: Mapping[str, Any] | None, labels: Mapping[str, str], selected: bool) -> None:
+    assert selects(selector, labels) is selected
+
+
+def test_a_provider_config_is_read() -> None:
+    body = {
+        "metadata": {"name": "shop"},
+        "spec": {
+            "region": "us-west-2",
+            "allowedRegions": ["us-west-2"],
+            "roleARN": "role",
+            "externalID": "id",
+            "endpointURL": "http://shop",
+            "defaultTags": {"team": "shop"},
+            "namespaceSelector": {"matchLabels": {"a": "1"}},
+        },
+    }
+    assert provider_config(body) == ProviderConfig(
+        "shop",
+        "us-west-2",
+        frozenset({"us-west-2"}),
+        "role",
+        "id",
+        "http://shop",
+        {"team": "shop"},
+        {"matchLabels": {"a": "1"}},
+    )
+    assert provider_config({"metadata": {"name": "empty"}}) == ProviderConfig("empty")
