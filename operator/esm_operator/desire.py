@@ -3,15 +3,17 @@
 Pure; called by the reconciler before each plan.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from esm_operator.api import identity
+from esm_operator.api import identity, limits
 from esm_operator.api.fields import desired_values
 from esm_operator.api.identity import Identity
-from esm_operator.api.rules import offline_problems
+from esm_operator.api.offline import offline_problems
 from esm_operator.api.sources import source_type
-from esm_operator.ownership import Owner
+from esm_operator.ownership import OWNER_TAGS, Owner
 from esm_operator.plan import Adoption, Desired, immutable_texts
 from esm_operator.status import Applied, applied_of
 from esm_operator.store import Intent, Resource
@@ -60,14 +62,14 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     if intent is not None and not note.uuid:
         sought = Identity(intent.function, intent.source, frozenset(intent.servers))
     adoption = spec.get("adoption") or {}
-    problems = [] if resource.deleting else offline_problems(spec, datetime.now(UTC))
+    tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()}
     desired = Desired(
         owner=owner,
         identity=sought,
         identity_asked=asked,
         source=source_type(spec),
         values=desired_values(spec),
-        tags={**target.default_tags, **(spec.get("tags") or {}), **owner.tags()},
+        tags=tags,
         deleting=resource.deleting,
         finalizer=resource.has_finalizer,
         prepared=resource.has_finalizer and intent is not None,
@@ -78,7 +80,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         known_tags=resource.status.get("tagsAll"),
         edited=resource.status.get("observedGeneration") != resource.generation,
         was_in_sync=_was_in_sync(resource),
-        problem=" ".join(one.message for one in problems),
+        problem="" if resource.deleting else " ".join(_problems(spec, tags, target.default_tags)),
         retain=spec.get("deletionPolicy") == "Retain",
         observe_only=spec.get("managementPolicy") == "Observe",
         recreate=spec.get("replacePolicy") == "Recreate",
@@ -90,6 +92,21 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     )
     current = intent == intent_of(desired, account, target.target.region)
     return replace(desired, intent_current=current)
+
+
+def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], default_tags: Mapping[str, str]) -> Iterator[str]:
+    """What makes the spec impossible to carry out."""
+    for problem in offline_problems(spec, datetime.now(UTC)):
+        yield problem.message
+    excess = len(tags) - limits.MOST_TAGS
+    if excess > 0 and spec.get("managementPolicy") != "Observe":
+        added = sorted(default_tags.keys() - (spec.get("tags") or {}).keys() - OWNER_TAGS)
+        yield (
+            f"The mapping would have {len(tags)} tags, {excess} more than AWS takes ({limits.MOST_TAGS}). Remove "
+            f"{excess} from spec.tags, or from the default tags (defaultTags of the ProviderConfig, --default-tags of "
+            f"the operator). {len(OWNER_TAGS)} of the {len(tags)} are the operator's own; default tags: "
+            f"{', '.join(added) or 'none'}."
+        )
 
 
 def intent_of(desired: Desired, account: str, region: str) -> Intent:

@@ -8,6 +8,8 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | going, nothing made | none | Finish |
 | going, Retain | ours | Release, then Finish |
 | going | unseen | Look / Wait for the sweep |
+| going | ours, tags unseen | LookTags |
+| going | ours, its uuid not noted | TakeUp |
 | going | ours, in transition | Wait |
 | going | ours | Delete, then Finish when it is gone |
 | going | another's or nobody's | Finish: never delete what is not ours |
@@ -285,6 +287,10 @@ def _plan_going(desired: Desired, view: View) -> Action:
         return found
     if found is None or ownership(desired.owner, found.tags) in (Ownership.FOREIGN, Ownership.NOBODYS):
         return Finish()
+    if found.tags is None and (desired.retain or not found.in_transition):
+        return LookTags(found.uuid)
+    if desired.uuid != found.uuid:
+        return TakeUp(found.uuid)  # else it is not waited for: what is being deleted is no candidate
     if desired.retain:
         return Release(found.uuid, OWNER_TAGS)
     if found.in_transition:

@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator import plan, report, status
+from esm_operator.api.identity import Identity
 from esm_operator.api.sources import source_type
 from esm_operator.aws import errors, requests
 from esm_operator.aws.targets import Connected, Targets
@@ -24,9 +25,9 @@ from esm_operator.kube import ConflictError, GoneError, Kubernetes
 from esm_operator.plan import Desired, View
 from esm_operator.queue import Urgency, WorkQueue
 from esm_operator.status import Applied, Outcome, Verdict
-from esm_operator.store import Key, Resource, Store, parse
+from esm_operator.store import FINALIZER, Intent, Key, Resource, Store, parse
 from esm_operator.surroundings import Surroundings
-from esm_operator.target import Resolved, Target, Unresolved
+from esm_operator.target import Resolved, Unresolved
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ _MOST_STEPS = 12
 _LOOK_AGAIN = 30.0
 #: Seconds before an Update that AWS did not keep is tried again: (first, longest).
 _CORRECTION = (10.0, 600.0)
+_LET_GO = f"To let the resource go and keep the mapping at AWS, remove the finalizer {FINALIZER} from it."
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ class Reconciler:
         self._events = events
         self._surroundings = surroundings
         self._conflicts: dict[Key, str] = {}
+        self._doubtful: dict[Key, Identity] = {}
+        """Creations without a clear answer: they may have been made."""
         self._corrections: dict[Key, _Correction] = {}
         self._resets: dict[Key, frozenset[str]] = {}
 
@@ -104,7 +108,7 @@ class Reconciler:
     def forget(self, key: Key) -> None:
         """The resource is gone from the cluster."""
         self._queue.forget(key)
-        for memory in (self._conflicts, self._corrections, self._resets):
+        for memory in (self._conflicts, self._doubtful, self._corrections, self._resets):
             memory.pop(key, None)
 
     async def _reconcile(self, resource: Resource) -> None:
@@ -116,14 +120,18 @@ class Reconciler:
             stalled = Outcome(Verdict.STALLED, target.reason, target.message)
             await self._tell(resource, stalled, Note.of(resource), None)
             return
+        moved = _region_changed(resource, target.target.region)
+        if moved is not None:
+            await self._tell(resource, moved, Note.of(resource), None)
+            return
         try:
             connected = await self._targets.get(target.target)
         except (ClientError, BotoCoreError) as error:
             await self._failed(resource, Note.of(resource), None, error)
             return
-        changed = _target_changed(resource, connected, target.target)
-        if changed is not None:
-            await self._tell(resource, changed, Note.of(resource), None)
+        moved = _account_changed(resource, connected.client.account)
+        if moved is not None:
+            await self._tell(resource, moved, Note.of(resource), None)
             return
         await self._steps(resource, target, connected)
 
@@ -133,6 +141,7 @@ class Reconciler:
         try:
             for _ in range(_MOST_STEPS):
                 desired = desired_of(work.resource, work.note, target, connected.client.account, self._cluster)
+                await self._clear_doubt(resource.key, connected)
                 view = self._view(resource.key, desired, connected)
                 action = plan.plan(desired, view)
                 logger.debug("Planned %s", type(action).__name__, extra=_marks(work.resource))
@@ -200,7 +209,9 @@ class Reconciler:
                 return False
         try:
             answer = await client.create(requests.create(resource.spec, desired.tags))
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
+            if errors.is_doubtful(error):
+                self._doubtful[resource.key] = desired.identity
             uuid = errors.conflicting_uuid(error)
             if not uuid:
                 raise
@@ -218,6 +229,13 @@ class Reconciler:
         logger.info("Created the mapping", extra=_marks(resource) | {"uuid": uuid})
         work.note = Note(uuid, _applied(desired))
         return True
+
+    async def _clear_doubt(self, key: Key, connected: Connected) -> None:
+        """See what became of a creation without a clear answer, before anything follows from there being none."""
+        identity = self._doubtful.get(key)
+        if identity is not None:
+            await connected.client.find(identity.function)
+            self._doubtful.pop(key, None)
 
     async def _update(self, work: _Work, desired: Desired, action: plan.Update) -> bool:
         key = work.resource.key
@@ -316,6 +334,8 @@ class Reconciler:
     ) -> None:
         """Say what AWS refused, and try again later."""
         failure = errors.understand(error)
+        if resource.deleting:
+            failure = replace(failure, message=f"{failure.message} {_LET_GO}")
         first, longest = failure.disposition.value
         delay = max(failure.retry_after, self._queue.back_off(resource.key, first, longest))
         self._queue.add_after(resource.key, Urgency.EDIT if note.uuid else Urgency.CREATE, delay)
@@ -389,17 +409,28 @@ def _applied(desired: Desired) -> Applied:
     return Applied(frozenset(desired.values), frozenset(desired.tags), plan.immutable_texts(desired.values))
 
 
-def _target_changed(resource: Resource, connected: Connected, target: Target) -> Outcome | None:
-    """A mapping never moves to another account or region by itself."""
+def _region_changed(resource: Resource, region: str) -> Outcome | None:
+    """A mapping never moves to another region by itself; AWS there is not even asked."""
     intent = resource.intent
-    if intent is None or (intent.account, intent.region) == (connected.client.account, target.region):
+    if intent is None or intent.region == region:
         return None
+    return _target_changed(intent, "spec.eventSourceARN, the ProviderConfig", f"region {region}")
+
+
+def _account_changed(resource: Resource, account: str) -> Outcome | None:
+    """A mapping never moves to another account by itself."""
+    intent = resource.intent
+    if intent is None or intent.account == account:
+        return None
+    return _target_changed(intent, "the ProviderConfig", f"account {account}")
+
+
+def _target_changed(intent: Intent, what: str, now: str) -> Outcome:
     return Outcome(
         Verdict.STALLED,
         "TargetChanged",
-        f"The mapping was made in account {intent.account}, region {intent.region}; the ProviderConfig or the "
-        f"operator's settings now lead to account {connected.client.account}, region {target.region}. Set them "
-        "back, or delete this resource first and create it anew.",
+        f"The mapping was made in account {intent.account}, region {intent.region}; {what} or the operator's settings "
+        f"now lead to {now}. Set that back; to move the mapping, delete this resource after that and create it anew.",
     )
 
 

@@ -111,6 +111,4 @@ class Cloud:
     def tag(self, mapping: Mapping, tags: dict[str, str]) -> None:
         """Give a mapping these tags, and no others. The tagging API learns of it later."""
         mapping.tags = tags
-        self.tag_index(mapping.account, mapping.region).note(
-            mapping.arn, dict(tags), self.settings.tagging_lag
-        )
+        self.tag_index(mapping.account, mapping.region).note(mapping.arn, dict(tags), self.settings.tagging_lag)

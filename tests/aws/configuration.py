@@ -43,9 +43,7 @@ def created(source: Source, uuid: str, parameters: Mapping[str, Any]) -> Config:
     return updated(source, config, parameters)
 
 
-def updated(
-    source: Source, config: Config, parameters: Mapping[str, Any], *, empty_resets: bool = False
-) -> Config:
+def updated(source: Source, config: Config, parameters: Mapping[str, Any], *, empty_resets: bool = False) -> Config:
     """The configuration after a request; `empty_resets`: whether AWS takes an empty value as a reset where
     nobody knows whether it does (LoggingConfig, SchemaRegistryConfig)."""
     config = deepcopy(config)

@@ -28,9 +28,7 @@ class Kind(StrEnum):
     ANSWER_LOST = "answer-lost"  # it has happened, the connection is closed without an answer
     DELAY = "delay"  # nothing happens for `seconds`, then all goes on
     DELAY_ANSWER = "delay-answer"  # it happens at once, the answer comes `seconds` later
-    MISSING_PAGE = (
-        "missing-page"  # a page of List or GetResources without its items; the sweep goes on behind it
-    )
+    MISSING_PAGE = "missing-page"  # a page of List or GetResources without its items; the sweep goes on behind it
     ERROR = "error"  # `code` and `message`, `status` if need be
     SERVICE_EXCEPTION = "service-exception"
     THROTTLE = "throttle"

@@ -19,17 +19,13 @@ def is_pattern(text: str) -> bool:
 
 
 def _is_object(pattern: dict[str, Any]) -> bool:
-    return all(
-        _is_alternatives(value) if name == "$or" else _is_rule(value) for name, value in pattern.items()
-    )
+    return all(_is_alternatives(value) if name == "$or" else _is_rule(value) for name, value in pattern.items())
 
 
 def _is_alternatives(value: Any) -> bool:
     if not isinstance(value, list) or not value:
         return False
-    return all(
-        isinstance(item, dict) and _is_object(cast(dict[str, Any], item)) for item in cast(list[Any], value)
-    )
+    return all(isinstance(item, dict) and _is_object(cast(dict[str, Any], item)) for item in cast(list[Any], value))
 
 
 def _is_rule(value: Any) -> bool:

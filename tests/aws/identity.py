@@ -28,11 +28,7 @@ def refuse_twin(
 ) -> None:
     """Raise AWS's conflict if a mapping with this identity exists (`but` is the one being updated)."""
     for other in mappings.of_source(config.get("EventSourceArn")):
-        if (
-            other is not but
-            and other.function.identity == function.identity
-            and _same(source, other.config, config)
-        ):
+        if other is not but and other.function.identity == function.identity and _same(source, other.config, config):
             sentence = _sentence(source, function, config, asked)
             advice = f"Please update or delete the existing mapping with UUID {other.uuid}"
             raise AwsError("ResourceConflictException", f"{sentence} already exists. {advice}")

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from .clock import Clock
 
-OUTSIDE_OF_QUOTA = frozenset(
-    {"Invoke", "InvokeAsync", "InvokeWithResponseStream", "GetFunction", "GetPolicy"}
-)
+OUTSIDE_OF_QUOTA = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream", "GetFunction", "GetPolicy"})
 
 
 @dataclass(slots=True)

@@ -100,9 +100,7 @@ def _timestamp(s: Subject) -> str | None:
         if at is None:
             return "StartingPositionTimestamp is required when StartingPosition is AT_TIMESTAMP."
         return "StartingPositionTimestamp must not be in the future." if at > s.now else None
-    return (
-        None if at is None else "StartingPositionTimestamp is only valid with StartingPosition AT_TIMESTAMP."
-    )
+    return None if at is None else "StartingPositionTimestamp is only valid with StartingPosition AT_TIMESTAMP."
 
 
 def _fifo_batch(s: Subject) -> str | None:
@@ -117,9 +115,7 @@ def _fifo_window(s: Subject) -> str | None:
 
 def _batch_needs_window(s: Subject) -> str | None:
     if s.becomes["BatchSize"] > 10 and s.becomes["MaximumBatchingWindowInSeconds"] < 1:
-        return (
-            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
-        )
+        return "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
     return None
 
 
@@ -140,10 +136,7 @@ def _destination(s: Subject) -> str | None:
     target = s.asked.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
     if not target:
         return None
-    if target.startswith("kafka://"):
-        taken = s.source in KAFKA
-    else:
-        taken = parse_arn(target).service in ("sqs", "sns", "s3")
+    taken = s.source in KAFKA if target.startswith("kafka://") else parse_arn(target).service in ("sqs", "sns", "s3")
     return None if taken else f"The provided destination config DestinationArn is invalid: {target}"
 
 

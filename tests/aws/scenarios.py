@@ -52,9 +52,7 @@ def create_sqs(label: str | None, *copied: str, queue: str = SQS, **asked: Any) 
 
 def create_dynamodb(label: str | None, *copied: str, **asked: Any) -> Step:
     position = {} if "StartingPosition" in asked else {"StartingPosition": "TRIM_HORIZON"}
-    return Step(
-        label, CREATE, {"EventSourceArn": STREAM, "FunctionName": FUNCTION, **position, **asked}, copied
-    )
+    return Step(label, CREATE, {"EventSourceArn": STREAM, "FunctionName": FUNCTION, **position, **asked}, copied)
 
 
 def create_kafka(label: str | None, servers: list[str], topic: str, **asked: Any) -> Step:
@@ -75,9 +73,7 @@ _ACCESS: dict[str, Any] = {"SourceAccessConfigurations": [{"Type": "BASIC_AUTH",
 
 _API: dict[str, list[Step]] = {
     "TestLambdaEventSourceMappings::test_create_event_filter_criteria_validation": [
-        create_dynamodb(
-            "/response-with-empty-filters", StartingPosition="LATEST", FilterCriteria={"Filters": []}
-        ),
+        create_dynamodb("/response-with-empty-filters", StartingPosition="LATEST", FilterCriteria={"Filters": []}),
     ],
     "TestLambdaEventSourceMappings::test_create_event_source_self_managed": [
         create_kafka("/missing-source-access-configuration", ["kafka:1000"], "topic"),
@@ -145,9 +141,7 @@ _API: dict[str, list[Step]] = {
             "tag_resource",
             {"Resource": UNKNOWN_ARN.replace("event-source-mapping", "foobar"), "Tags": {"A": "a"}},
         ),
-        Step(
-            "/aliased_arn_exception", "tag_resource", {"Resource": f"{UNKNOWN_ARN}:alias", "Tags": {"A": "a"}}
-        ),
+        Step("/aliased_arn_exception", "tag_resource", {"Resource": f"{UNKNOWN_ARN}:alias", "Tags": {"A": "a"}}),
     ],
     "TestLambdaTag::test_tag_lifecycle[event_source_mapping]": [
         create_sqs(None),
@@ -234,9 +228,7 @@ _DYNAMODB: dict[str, list[Step]] = {
         }.items()
     },
     "test_dynamodb_invalid_event_filter[single-string]": [
-        create_dynamodb(
-            "/exception_event_source_creation", FilterCriteria={"Filters": [{"Pattern": "single-string"}]}
-        ),
+        create_dynamodb("/exception_event_source_creation", FilterCriteria={"Filters": [{"Pattern": "single-string"}]}),
     ],
     **{
         f"test_dynamodb_report_batch_item_failures{name}": [
@@ -297,9 +289,7 @@ _SQS: dict[str, list[Step]] = {
     "test_sqs_event_source_mapping": [create_sqs("/create-event-source-mapping-response", WINDOW)],
     **{
         f"test_sqs_event_source_mapping_batch_size[{size}]": [
-            create_sqs(
-                "/create-event-source-mapping-response", BatchSize=size, MaximumBatchingWindowInSeconds=2
-            )
+            create_sqs("/create-event-source-mapping-response", BatchSize=size, MaximumBatchingWindowInSeconds=2)
         ]
         for size in (15, 100, 1000, 10000)
     },
@@ -312,9 +302,7 @@ _SQS: dict[str, list[Step]] = {
         Step("/updated_event_source_mapping", GET, {"UUID": "{uuid}"}),
     ],
     "test_sqs_invalid_event_filter[None]": [
-        create_sqs(
-            "/create_event_source_mapping_exception", FilterCriteria={"Filters": [{"Pattern": "null"}]}
-        ),
+        create_sqs("/create_event_source_mapping_exception", FilterCriteria={"Filters": [{"Pattern": "null"}]}),
     ],
 }
 
@@ -349,9 +337,7 @@ LEFT_OUT: dict[str, str] = {}
 # Members that AWS answers by now, and did not when a scenario was recorded.
 ANSWERED_SINCE: dict[str, frozenset[str]] = {
     # Recorded in September 2024; those recorded later have the ARN.
-    "TestLambdaEventSourceMappings::test_create_event_source_self_managed": frozenset(
-        {"EventSourceMappingArn"}
-    ),
+    "TestLambdaEventSourceMappings::test_create_event_source_self_managed": frozenset({"EventSourceMappingArn"}),
     "TestDynamoDBEventSourceMapping"
     "::test_dynamodb_report_batch_item_failures_with_on_failure_destination_config": frozenset(
         {"EventSourceMappingArn"}

@@ -70,7 +70,7 @@ class Server:
             response = self._response(error.status, _error_body(request, call, error))
             response.headers.update({"x-amzn-ErrorType": error.code, **error.headers})
             outcome = error.code
-        except ConnectionLost as lost:
+        except ConnectionLostError as lost:
             response = web.Response()
             outcome = str(lost)
         self._cloud.ledger.answered(call, outcome, response.status)
@@ -143,14 +143,14 @@ class Server:
         )
 
 
-class ConnectionLost(Exception):
+class ConnectionLostError(Exception):
     """The connection was closed on purpose."""
 
 
-def _close(request: web.Request, outcome: str) -> ConnectionLost:
+def _close(request: web.Request, outcome: str) -> ConnectionLostError:
     if request.transport is not None:
         request.transport.close()
-    return ConnectionLost(outcome)
+    return ConnectionLostError(outcome)
 
 
 def _is_moto(call: Call) -> bool:

@@ -83,9 +83,7 @@ TAKEN: dict[str, Taken] = {
     "SelfManagedEventSource": Taken(frozenset({Source.SELF_MANAGED_KAFKA})),
     "SelfManagedKafkaEventSourceConfig": Taken(frozenset({Source.SELF_MANAGED_KAFKA})),
     "AmazonManagedKafkaEventSourceConfig": Taken(frozenset({Source.MSK})),
-    "DocumentDBEventSourceConfig": Taken(
-        frozenset({Source.DOCUMENTDB}), required_by=frozenset({Source.DOCUMENTDB})
-    ),
+    "DocumentDBEventSourceConfig": Taken(frozenset({Source.DOCUMENTDB}), required_by=frozenset({Source.DOCUMENTDB})),
 }
 ALL_TAKE = frozenset(
     {

@@ -86,9 +86,7 @@ def get_resources(index: TagIndex, parameters: Mapping[str, Any]) -> bytes:
         if len(page) == per_page:
             more = True
             break
-        page.append(
-            {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-        )
+        page.append({"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]})
     return json.dumps(
         {"PaginationToken": str(start + len(page)) if more else "", "ResourceTagMappingList": page}
     ).encode()

@@ -45,9 +45,7 @@ OVERLAPS: list[tuple[Source, dict[str, Any], dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("source", "first", "second", "taken"), CASES + OVERLAPS)
-def test_identity(
-    lambda_: Any, source: Source, first: dict[str, Any], second: dict[str, Any], taken: bool
-) -> None:
+def test_identity(lambda_: Any, source: Source, first: dict[str, Any], second: dict[str, Any], taken: bool) -> None:
     made = lambda_.create_event_source_mapping(**example(source, **first))
     if taken:
         lambda_.create_event_source_mapping(**example(source, **second))
@@ -61,9 +59,7 @@ def test_the_sentence_for_msk_names_topic_and_arns(lambda_: Any) -> None:
     asked = example(Source.MSK)
     lambda_.create_event_source_mapping(**asked)
     message = refused(lambda_.create_event_source_mapping, **asked).message
-    expected = (
-        f'event source arn ("{asked["EventSourceArn"]}"), function ("{FUNCTION_ARN}") and topics ("orders") '
-    )
+    expected = f'event source arn ("{asked["EventSourceArn"]}"), function ("{FUNCTION_ARN}") and topics ("orders") '
     assert expected in message
 
 

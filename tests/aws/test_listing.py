@@ -13,8 +13,7 @@ from .sources import Source
 
 def make_many(aws: AwsServer, number: int) -> list[str]:
     return [
-        aws.control.make_mapping(**example(Source.SQS, EventSourceArn=f"{QUEUE}-{n}"))["UUID"]
-        for n in range(number)
+        aws.control.make_mapping(**example(Source.SQS, EventSourceArn=f"{QUEUE}-{n}"))["UUID"] for n in range(number)
     ]
 
 

@@ -24,9 +24,7 @@ PATIENCE = 30.0
 
 def test_by_hand_it_prints_what_to_paste_and_ends_on_a_signal() -> None:
     command = [sys.executable, "-m", MODULE, "--pace=0", "--quota=0", "--verbose"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().strip() for _ in range(3)]
         endpoint = lines[0].removeprefix("export AWS_ENDPOINT_URL=")

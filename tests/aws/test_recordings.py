@@ -80,7 +80,8 @@ class Replay:
         try:
             answer: dict[str, Any] = getattr(self._client, step.operation)(**asked)
         except ClientError as error:
-            assert step.label is not None, error
+            if step.label is None:
+                raise
             answer = {**error.response}
         metadata = answer.pop("ResponseMetadata")
         if "EventSourceMappingArn" in answer:
@@ -90,9 +91,7 @@ class Replay:
             return part
         return {**answer, "HTTPStatusCode": metadata["HTTPStatusCode"]}
 
-    def compare(
-        self, recorded: Any, answer: dict[str, Any], label: str, answered_since: frozenset[str]
-    ) -> None:
+    def compare(self, recorded: Any, answer: dict[str, Any], label: str, answered_since: frozenset[str]) -> None:
         surplus = {member for member in answer if member not in recorded and member in answered_since}
         self._same(recorded, {name: answer[name] for name in answer if name not in surplus}, label)
 
@@ -148,9 +147,7 @@ def _asked(member: str, recorded: Any) -> Any:
     """A recorded value as a request's; filter patterns are recorded as parsed, and are asked for as texts."""
     if member != "FilterCriteria":
         return recorded
-    return {
-        "Filters": [{"Pattern": json.dumps(_any_pattern(each["Pattern"]))} for each in recorded["Filters"]]
-    }
+    return {"Filters": [{"Pattern": json.dumps(_any_pattern(each["Pattern"]))} for each in recorded["Filters"]]}
 
 
 def _any_pattern(pattern: Any) -> Any:

@@ -217,9 +217,7 @@ def test_all_members_are_in_one_of_the_tables() -> None:
 
 @pytest.mark.parametrize("source", Source)
 @pytest.mark.parametrize("member", VALUES)
-def test_a_member_is_taken_by_its_sources_and_refused_by_others(
-    lambda_: Any, source: Source, member: str
-) -> None:
+def test_a_member_is_taken_by_its_sources_and_refused_by_others(lambda_: Any, source: Source, member: str) -> None:
     asked = example(source, **{member: VALUES[member]})
     if source in TAKEN[member].by:
         assert lambda_.create_event_source_mapping(**asked)[member] == VALUES[member]

@@ -102,8 +102,7 @@ def test_in_a_transition_update_and_delete_are_refused(lambda_: Any, control: Co
 def test_held_transitions_end_when_released(lambda_: Any, control: Control) -> None:
     control.set(hold=True)
     first, second = (
-        lambda_.create_event_source_mapping(**example(Source.SQS, FunctionName=name))["UUID"]
-        for name in ("one", "two")
+        lambda_.create_event_source_mapping(**example(Source.SQS, FunctionName=name))["UUID"] for name in ("one", "two")
     )
     assert control.settle(first)["State"] == "Enabled"
     assert (state_of(lambda_, first), state_of(lambda_, second)) == ("Enabled", "Creating")

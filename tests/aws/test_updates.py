@@ -130,9 +130,7 @@ def test_the_same_consumer_group_may_be_sent_again(lambda_: Any) -> None:
 
 def test_the_virtual_host_stays(lambda_: Any) -> None:
     host = {"Type": "VIRTUAL_HOST", "URI": "/production"}
-    made = lambda_.create_event_source_mapping(
-        **example(Source.MQ, SourceAccessConfigurations=[host, BASIC_AUTH])
-    )
+    made = lambda_.create_event_source_mapping(**example(Source.MQ, SourceAccessConfigurations=[host, BASIC_AUTH]))
     other = {"Type": "BASIC_AUTH", "URI": f"{SECRET}-2"}
     answer = lambda_.update_event_source_mapping(UUID=made["UUID"], SourceAccessConfigurations=[other])
     assert answer["SourceAccessConfigurations"] == [other, host]

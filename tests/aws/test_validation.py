@@ -32,8 +32,7 @@ CASES: list[tuple[Source, dict[str, Any], str]] = [
     (
         Source.SQS,
         {"KMSKeyArn": "none"},
-        "Value 'none' at 'kMSKeyArn' failed to satisfy constraint: "
-        "Member must satisfy regular expression pattern: ",
+        "Value 'none' at 'kMSKeyArn' failed to satisfy constraint: Member must satisfy regular expression pattern: ",
     ),
     (
         Source.SELF_MANAGED_KAFKA,
@@ -53,8 +52,7 @@ CASES: list[tuple[Source, dict[str, Any], str]] = [
     (
         Source.SQS,
         {"BatchSize": 10_001},
-        "Value '10001' at 'batchSize' failed to satisfy constraint: "
-        "Member must have value less than or equal to 10000",
+        "Value '10001' at 'batchSize' failed to satisfy constraint: Member must have value less than or equal to 10000",
     ),
     (Source.SQS, {"MaximumBatchingWindowInSeconds": 301}, "less than or equal to 300"),
     (Source.KINESIS, {"ParallelizationFactor": 11}, "less than or equal to 10"),

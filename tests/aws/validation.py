@@ -99,9 +99,7 @@ def _structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]
 def _list(shape: Any, value: list[Any], path: str) -> Iterator[str]:
     yield from _length(shape, value, path)
     if shape.member.type_name == "string":
-        inner = {
-            problem for item in value if isinstance(item, str) for problem in _scalar(shape.member)(item)
-        }
+        inner = {problem for item in value if isinstance(item, str) for problem in _scalar(shape.member)(item)}
         for item in value:
             check_type(shape.member, item)
         if inner:

@@ -37,11 +37,7 @@ class World:
         names = {function.name, function.unqualified_arn, function.arn}
         if names & self.missing_functions:
             raise _no_function()
-        if (
-            self.population is Population.DECLARED
-            and not names & self.functions
-            and not _moto_function(function)
-        ):
+        if self.population is Population.DECLARED and not names & self.functions and not _moto_function(function):
             raise _no_function()
 
     def check_source(self, source: Source, arn: str | None) -> None:

@@ -60,12 +60,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.controlplane", description=__doc__)
     version_help = f"such as 1.32.13; else {pinned_version(KUBERNETES)}, or what is in KUBEBUILDER_ASSETS"
     parser.add_argument("--kubernetes-version", metavar="VERSION", help=version_help)
-    parser.add_argument(
-        "--data-dir", type=Path, metavar="FOLDER", help="where to keep the data for a next time"
-    )
-    parser.add_argument(
-        "--build-only", action="store_true", help="only see to it that the programs are there"
-    )
+    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="where to keep the data for a next time")
+    parser.add_argument("--build-only", action="store_true", help="only see to it that the programs are there")
     parser.add_argument("--pin", action="store_true", help="make --kubernetes-version the default")
     options = parser.parse_args()
     if options.pin and not options.kubernetes_version:

@@ -45,7 +45,7 @@ def main() -> NoReturn:
         sys.argv[1:],
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
-        preexec_fn=die_with_guard,  # noqa: PLW1509  (there is no second thread yet)
+        preexec_fn=die_with_guard,  # there is no second thread yet
     )
     print(server.pid, flush=True)
     threading.Thread(target=kill_when_owner_is_gone, args=[server], daemon=True).start()

@@ -152,9 +152,7 @@ class ControlPlane:
         return Access(f"https://{host}:{port}", ca_certificate, user, token, namespace)
 
     def _launch_apiserver(self) -> GuardedProcess:
-        return self._launch(
-            apiserver.command(self._apiserver_binary, self.address, etcd.CLIENT_URL, self._files)
-        )
+        return self._launch(apiserver.command(self._apiserver_binary, self.address, etcd.CLIENT_URL, self._files))
 
     def _launch(self, command: Sequence[str | Path]) -> GuardedProcess:
         log = self._data_dir / f"{Path(command[0]).name}.log"

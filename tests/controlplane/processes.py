@@ -4,12 +4,12 @@ Used for etcd and kube-apiserver, and for long runs of Go.
 """
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
 
 from tests.controlplane.errors import ControlPlaneError
 
@@ -46,7 +46,7 @@ class GuardedProcess:
         if not pid:
             self._guard.wait()
             raise ControlPlaneError(self.obituary())
-        self._pid = int(pid)
+        self.pid = int(pid)
 
     def wait(self, timeout: float | None = None) -> int | None:
         """The exit code; None if the process still runs after the time-out."""
@@ -74,20 +74,21 @@ class GuardedProcess:
         return "\n".join(["The end of its log:", *(f"    {line}" for line in lines)])
 
     def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
+        self.signal(SIGSTOP)
 
     def resume(self) -> None:
-        self._signal(signal.SIGCONT)
+        self.signal(SIGCONT)
 
     def stop(self, grace: float = 5) -> None:
         """Asks the process to end, and ends it when the grace is over."""
-        self._signal(signal.SIGTERM)
-        self._signal(signal.SIGCONT)  # a paused process hears of the first signal only now
+        self.signal(SIGTERM)
+        self.signal(SIGCONT)  # a paused process hears of the first signal only now
         if self.wait(grace) is None:
-            self._signal(signal.SIGKILL)
+            self.signal(SIGKILL)
             self.wait()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: Signals) -> None:
+        """Send a signal to the process, if it still runs."""
         if not self.has_ended():
             with suppress(ProcessLookupError):  # it ended this moment
-                os.kill(self._pid, number)
+                os.kill(self.pid, number)

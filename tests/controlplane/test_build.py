@@ -33,9 +33,7 @@ def test_the_assets_folder_comes_first(folder: Path, monkeypatch: pytest.MonkeyP
     assert assets.find("etcd") == own
 
 
-def test_a_program_that_the_assets_folder_lacks_is_named(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_that_the_assets_folder_lacks_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(folder))
     with pytest.raises(ControlPlaneError, match="there is no program “kubectl” in it"):
         assets.find("kubectl")
@@ -65,9 +63,7 @@ def test_the_cache_is_where_the_user_s_caches_are(folder: Path, monkeypatch: pyt
 
 def test_without_go_people_are_told_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))
-    with pytest.raises(
-        ControlPlaneError, match=r"no “go” on the PATH. Install it.\nInstead.*KUBEBUILDER_ASSETS"
-    ):
+    with pytest.raises(ControlPlaneError, match=r"no “go” on the PATH. Install it.\nInstead.*KUBEBUILDER_ASSETS"):
         assets.find("etcd")
 
 

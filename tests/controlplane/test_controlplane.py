@@ -70,9 +70,7 @@ def test_a_service_account_may_do_what_its_role_says(plane: ControlPlane) -> Non
     plane.kubectl("create", "serviceaccount", "operator", "--namespace=team")
     kubeconfig = plane.kubeconfig_for("team", "operator")
 
-    who = plane.kubectl(
-        "auth", "whoami", "--output=jsonpath={.status.userInfo.username}", kubeconfig=kubeconfig
-    )
+    who = plane.kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}", kubeconfig=kubeconfig)
     assert who.stdout == "system:serviceaccount:team:operator"
     with pytest.raises(KubectlError, match="forbidden"):
         plane.kubectl("get", "configmaps", kubeconfig=kubeconfig)

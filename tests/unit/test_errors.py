@@ -9,16 +9,17 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from esm_operator.aws.errors import TABLE, Disposition, conflicting_uuid, is_gone, understand
+from esm_operator.aws.errors import TABLE, Disposition, conflicting_uuid, is_doubtful, is_gone, understand
 
 UUID = "11111111-2222-3333-4444-555555555555"
 SOON, SLOW, PERSON = Disposition.SOON, Disposition.SLOW, Disposition.PERSON
 INVALID = "InvalidParameterValueException"
 
 
-def refused(code: str, message: str = "", *, retry_after: str | None = None) -> ClientError:
+def refused(code: str, message: str = "", *, retry_after: str | None = None, status: int = 400) -> ClientError:
     headers = {"retry-after": retry_after} if retry_after is not None else {}
-    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPHeaders": headers}}
+    metadata = {"HTTPHeaders": headers, "HTTPStatusCode": status}
+    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
     return ClientError(response, "CreateEventSourceMapping")  # pyright: ignore[reportArgumentType]
 
 
@@ -136,3 +137,19 @@ def test_the_mapping_that_is_in_the_way(error: ClientError, uuid: str) -> None:
 def test_gone() -> None:
     assert is_gone(refused("ResourceNotFoundException"))
     assert not is_gone(refused("ServiceException"))
+
+
+@pytest.mark.parametrize(
+    ("error", "doubtful"),
+    [
+        (refused("ServiceException", status=500), True),
+        (refused("503", status=503), True),
+        (ReadTimeoutError(endpoint_url="http://x"), True),
+        (EndpointConnectionError(endpoint_url="http://x"), False),
+        (refused("TooManyRequestsException", status=429), False),
+        (refused(INVALID), False),
+        (NoCredentialsError(), False),
+    ],
+)
+def test_whether_aws_may_have_done_it_all_the_same(error: Exception, doubtful: bool) -> None:
+    assert is_doubtful(error) is doubtful

@@ -103,7 +103,14 @@ CASES: dict[str, tuple[Desired, View, plan.Action | type[Any]]] = {
     "going, unseen": (made(deleting=True), UNSWEPT, plan.Look(UUID)),
     "going, perhaps made by the intent": (wanted(deleting=True), UNSWEPT, plan.Wait),
     "going, not made": (wanted(deleting=True), NOTHING, plan.Finish()),
-    "going, made by the intent": (wanted(deleting=True), candidates(seen()), plan.Delete(UUID)),
+    "going, made by the intent": (wanted(deleting=True), candidates(seen()), plan.TakeUp(UUID)),
+    "going, tags unseen": (made(deleting=True), found(UNSEEN_TAGS), plan.LookTags(UUID)),
+    "going, retained, tags unseen": (made(deleting=True, retain=True), found(UNSEEN_TAGS), plan.LookTags(UUID)),
+    "going, AWS deletes it, tags unseen": (
+        made(deleting=True),
+        found(replace(seen(state="Deleting"), tags=None)),
+        plan.Wait,
+    ),
     "going, a candidate with unseen tags": (wanted(deleting=True), candidates(UNSEEN_TAGS), plan.LookTags(UUID)),
     "going, another's in its place": (wanted(deleting=True), candidates(seen(OTHER)), plan.Finish()),
     "going, nobody's in its place": (wanted(deleting=True), candidates(seen(None)), plan.Finish()),
@@ -169,6 +176,11 @@ CASES: dict[str, tuple[Desired, View, plan.Action | type[Any]]] = {
     "unseen and as it was": (made(), UNSWEPT, plan.SWEEPING),
     "unseen and edited": (made(edited=True), UNSWEPT, plan.Look(UUID)),
     "in a sweep no more, AWS not asked": (made(), NOTHING, plan.Look(UUID)),
+    "gone, to be replaced": (
+        replace(made(KINESIS, recreate=True), values=desired_values({**KINESIS, "startingPosition": "TRIM_HORIZON"})),
+        GONE,
+        plan.Create(again=False),
+    ),
     "gone, before the sweep": (made(), View(swept=False, gone=True), plan.Wait),
     "gone": (made(), GONE, plan.Create(again=True)),
     "gone, made again by the intent": (

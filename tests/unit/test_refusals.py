@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from esm_operator.api import rules, validate
+from esm_operator.api import offline, rules, validate
 from tests import refusals
 from tests.refusals import BASES, Refusal, manifest, spec
 
@@ -37,14 +37,14 @@ def test_the_smallest_spec_of_each_source_passes(base: str) -> None:
 
 @pytest.mark.parametrize("case", refusals.OFFLINE_REFUSALS, ids=lambda case: case.name)
 def test_what_cel_can_not_see_is_told_to_the_operator(case: Refusal) -> None:
-    assert rules.check(rules.MAPPING_RULES, case.spec) == []
-    assert rules.offline_problems(case.spec, NOW) != []
-    assert rules.offline_problems(case.opposite, NOW) == []
+    assert offline.check(rules.MAPPING_RULES, case.spec) == []
+    assert offline.offline_problems(case.spec, NOW) != []
+    assert offline.offline_problems(case.opposite, NOW) == []
 
 
 def test_each_rule_about_several_fields_is_met_by_a_refusal() -> None:
     """A rule that no case meets may be broken and nobody knows; those from tables have tests of their own."""
-    met = {rule.id for case in refusals.REFUSALS for rule in rules.broken(rules.MAPPING_RULES, case.spec)}
+    met = {rule.id for case in refusals.REFUSALS for rule in offline.broken(rules.MAPPING_RULES, case.spec)}
     of_tables = re.compile(r".*-(not-taken|required|count|range-\d+|words|words-\w+|text|text-\w+|types-.*)")
     twins = {
         "queue-mode-startingPositionTimestamp",

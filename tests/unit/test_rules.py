@@ -2,8 +2,10 @@
 
 import pytest
 
-from esm_operator.api import limits, rules
+from esm_operator.api import limits, offline, rules
+from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import FIELDS, Field
+from esm_operator.api.rule import Rule
 from esm_operator.api.sources import SourceType
 from tests import refusals
 from tests.refusals import BASES, spec
@@ -61,7 +63,7 @@ SOURCE_FIELDS = {
 
 def refused(base: str, edit: refusals.Edit) -> set[str]:
     """The fields at which something is refused."""
-    return {rule.field for rule in rules.broken(rules.MAPPING_RULES, spec(base, edit)) if not rule.transition}
+    return {rule.field for rule in offline.broken(rules.MAPPING_RULES, spec(base, edit)) if not rule.transition}
 
 
 @pytest.mark.parametrize("base", SOURCES)
@@ -88,7 +90,7 @@ def test_a_source_asks_for_what_it_needs(base: str, row: Field) -> None:
 
 @pytest.mark.parametrize("row", limits.RANGES, ids=lambda row: f"{row.path} {row}")
 def test_the_ends_of_a_range_pass_and_what_is_beyond_does_not(row: limits.Range) -> None:
-    base = next(base for base, source in SOURCES.items() if source in row.sources & rules.takers(row.path))
+    base = next(base for base, source in SOURCES.items() if source in row.sources & takers(row.path))
     inside = [row.low, *([row.high] if row.high is not None else [])]
     outside = [row.low - 1, *([row.high + 1] if row.high is not None else [])]
     more = {"maximumBatchingWindowInSeconds": 1} if row.path == "batchSize" else {}
@@ -105,7 +107,7 @@ def test_a_message_of_one_source_is_plain_text() -> None:
 
 
 @pytest.mark.parametrize("rule", rules.MAPPING_RULES, ids=lambda rule: rule.id)
-def test_a_message_is_a_sentence_on_one_line(rule: rules.Rule) -> None:
+def test_a_message_is_a_sentence_on_one_line(rule: Rule) -> None:
     assert rule.words.endswith(".")
     assert "\n" not in rule.words
     assert bool(rule.message) != bool(rule.message_expression)
@@ -143,7 +145,7 @@ def test_partitions_other_than_aws_are_known() -> None:
     ],
 )
 def test_a_provider_config_is_refused(provider: refusals.Spec, field: str) -> None:
-    assert field in {rule.field for rule in rules.broken(rules.PROVIDER_CONFIG_RULES, provider)}
+    assert field in {rule.field for rule in offline.broken(rules.PROVIDER_CONFIG_RULES, provider)}
 
 
 def test_a_provider_config_passes() -> None:
@@ -162,4 +164,4 @@ def test_a_provider_config_passes() -> None:
             ],
         },
     }
-    assert rules.check(rules.PROVIDER_CONFIG_RULES, good) == []
+    assert offline.check(rules.PROVIDER_CONFIG_RULES, good) == []

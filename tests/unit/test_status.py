@@ -109,7 +109,7 @@ def test_times_move_only_with_the_status_of_a_condition() -> None:
     ("synced", "status", "message"),
     [
         (True, "True", "AWS has what the spec says."),
-        (False, "False", "A sentence."),
+        (False, "False", "AWS does not have what the spec says; the condition Ready says why."),
         (None, "Unknown", "Not compared with AWS yet."),
     ],
 )

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from esm_operator.api import access, limits, values
+from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH, FIELDS, Field
-from esm_operator.api.rules import listed, takers, titles
+from esm_operator.api.rule import listed, titles
 from esm_operator.api.sources import ALL, SourceType
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from esm_operator.api import manifests, models, provider_config, rules
+from esm_operator.api import manifests, models, offline, provider_config, rules
 from esm_operator.api.manifests import Document, ManifestError, Path
+from esm_operator.api.rule import Rule, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class _Kind:
     model: type[BaseModel]
-    table: tuple[rules.Rule, ...]
+    table: tuple[Rule, ...]
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -117,7 +118,7 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
         problem(("apiVersion",), f"There is no such version; it must be {models.API_VERSION}.")
         return
     if kind not in _KINDS:
-        problem(("kind",), f"There is no such kind in {models.GROUP}; it must be {rules.listed(_KINDS, 'or')}.")
+        problem(("kind",), f"There is no such kind in {models.GROUP}; it must be {listed(_KINDS, 'or')}.")
         return
     report.checked += 1
     for path, message in _problems(_KINDS[kind], value, now):
@@ -132,9 +133,9 @@ def _problems(kind: _Kind, value: dict[str, Any], now: datetime) -> Iterator[tup
     if wrong:
         return
     spec: dict[str, Any] = value["spec"]
-    found = rules.check(kind.table, spec)
+    found = offline.check(kind.table, spec)
     if kind.table is rules.MAPPING_RULES:
-        found += rules.offline_problems(spec, now)
+        found += offline.offline_problems(spec, now)
     for problem in found:
         yield _path(problem.field), problem.message
 

@@ -116,9 +116,20 @@ class MappingsClient:
 
     async def sweep(self) -> AsyncIterator[list[dict[str, Any]]]:
         """The pages of ListEventSourceMappings: 100 mappings each, whatever is asked for."""
+        async for page in self._pages(Priority.SWEEP, {"MaxItems": 100}):
+            yield page
+
+    async def find(self, function: str) -> None:
+        """ListEventSourceMappings of one function (a name, perhaps qualified), noted in the inventory."""
+        at = time.monotonic()
+        async for page in self._pages(Priority.CREATE, {"FunctionName": function}):
+            for mapping in page:
+                self.inventory.record(mapping, at)
+
+    async def _pages(self, priority: Priority, wanted: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
         marker: dict[str, str] = {}
         while True:
-            page = await self._call("list_event_source_mappings", Priority.SWEEP, {"MaxItems": 100, **marker})
+            page = await self._call("list_event_source_mappings", priority, {**wanted, **marker})
             yield page.get("EventSourceMappings") or []
             if not page.get("NextMarker"):
                 return

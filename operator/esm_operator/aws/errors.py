@@ -144,9 +144,16 @@ def text_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", "") or code_of(error))
 
 
-def conflicting_uuid(error: ClientError) -> str:
+def is_doubtful(error: Exception) -> bool:
+    """Whether AWS may have done what it was asked, for there was no answer or one of a failure inside of AWS."""
+    if isinstance(error, ClientError):
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) >= 500
+    return isinstance(error, HTTPClientError)
+
+
+def conflicting_uuid(error: Exception) -> str:
     """The UUID that ends the message of a 409 for a mapping that exists (recorded), or empty."""
-    if code_of(error) != "ResourceConflictException":
+    if not isinstance(error, ClientError) or code_of(error) != "ResourceConflictException":
         return ""
     found = _UUID.findall(text_of(error))
     return found[-1] if found else ""

@@ -1,0 +1,67 @@
+# `make` lists what there is. Everything that a target needs is set up first: the Python packages of the lock file
+# in .venv, and the programs of the control plane in ~/.cache/esm-operator (see tests/controlplane/README.md).
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+BIN := .venv/bin
+STAMP := .venv/up-to-date
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
+
+export PYTHON
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(STAMP) ## see it work on this machine; DEMO_ONCE=1: end by itself; DEMO_CONTEXT=NAME: in a cluster of yours
+	@$(BIN)/python -m tests.demo
+
+.PHONY: test
+test: $(STAMP) ## run all tests; ARGS="-k word" for some of them
+	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: control-plane
+control-plane: $(STAMP) ## run etcd and kube-apiserver until Ctrl-C; K8S_VERSION=1.32.13 for another version
+	@$(BIN)/python -m tests.controlplane $(if $(K8S_VERSION),--kubernetes-version $(K8S_VERSION))
+
+.PHONY: aws
+aws: $(STAMP) ## run the AWS server until Ctrl-C; ARGS="--pace 5" for its options
+	@$(BIN)/python -m tests.aws $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## check style, types and whether crds/ and docs/ are what the models say
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python .ci/crds.py --check
+
+.PHONY: format
+format: $(STAMP) ## put the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: crds
+crds: $(STAMP) ## write crds/ and docs/fields.md from the models
+	$(BIN)/python .ci/crds.py
+
+.PHONY: tables
+tables: $(STAMP) ## write the tables of README.md from the code
+	PYTHONPATH=operator $(BIN)/python -m tests.tables
+
+.PHONY: lock
+lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade for the newest versions
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra dev --output-file requirements-dev.lock
+
+.PHONY: clean
+clean: ## remove what was set up or made in the checkout; the programs in ~/.cache/esm-operator stay
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist operator/*.egg-info
+	find operator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements-dev.lock pyproject.toml .ci/setup
+	@.ci/setup
+	@touch $@

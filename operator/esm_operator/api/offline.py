@@ -1,0 +1,94 @@
+"""The rules without an API server, and what CEL can't see: JSON, the clock, the letters of tags.
+
+Evaluates the CEL of the rules here, so that a file is refused in the words of the API server. Called by
+``validate`` for files, and by the operator for what reached the cluster though AWS refuses it.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import cel
+
+from esm_operator.api import values
+from esm_operator.api.rule import Problem, Rule, title
+from esm_operator.api.sources import ALL
+
+
+@cache
+def _program(expression: str) -> cel.Program:
+    # The library's size() counts the bytes of a string, Kubernetes' counts characters.
+    return cel.compile(re.sub(r"\bsize\(", "length(", expression))
+
+
+def _evaluate(expression: str, spec: Mapping[str, Any]) -> Any:
+    return _program(expression).execute(cel.Context(variables={"self": dict(spec)}, functions={"length": len}))
+
+
+def broken(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Rule]:
+    """The rules that a new resource of this spec, which has the right types, does not keep."""
+    return [rule for rule in table if not rule.transition and not _evaluate(rule.expression, spec)]
+
+
+def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Problem]:
+    """What the API server would refuse in a new resource of this spec, which has the right types."""
+    return [
+        Problem(f"spec.{rule.field}", rule.message or str(_evaluate(rule.message_expression, spec)))
+        for rule in broken(table, spec)
+    ]
+
+
+_TAG = re.compile(r"[\w .:/=+\-@\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
+
+
+def offline_problems(spec: Mapping[str, Any], now: datetime) -> list[Problem]:
+    """What CEL can't see and AWS refuses: patterns that are no JSON, a time in the future, letters in tags.
+
+    Args:
+        spec: the spec of an EventSourceMapping that the rules let pass.
+        now: the present, with a time zone.
+    """
+    return [*_patterns(spec), *_future(spec, now), *_letters(spec)]
+
+
+def _patterns(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    filters: Any = (spec.get("filterCriteria") or {}).get("filters") or ()
+    for number, item in enumerate(filters):
+        try:
+            fine = isinstance(json.loads(str(item.get("pattern"))), dict)
+        except (ValueError, RecursionError):
+            fine = False
+        if not fine:
+            yield Problem(
+                f"spec.filterCriteria.filters[{number}].pattern",
+                f"Pattern {number + 1} in filterCriteria.filters is not a JSON object, which AWS needs for "
+                f"{_title_of(spec)}; correct it.",
+            )
+
+
+def _future(spec: Mapping[str, Any], now: datetime) -> Iterator[Problem]:
+    stamp = spec.get("startingPositionTimestamp")
+    if stamp is not None and values.timestamp(stamp) > now.timestamp():
+        yield Problem(
+            "spec.startingPositionTimestamp",
+            f"startingPositionTimestamp {stamp} is in the future, where {_title_of(spec)} can't start; set an "
+            "earlier time, or startingPosition: LATEST.",
+        )
+
+
+def _letters(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    tags: Mapping[str, Any] = spec.get("tags") or {}
+    for key, value in tags.items():
+        if not (_TAG.fullmatch(str(key)) and _TAG.fullmatch(str(value))):
+            yield Problem(
+                "spec.tags",
+                f"The tag {key} has characters that AWS does not take ({_title_of(spec)}); letters, digits, spaces "
+                "and _ . : / = + - @ are possible. Change it.",
+            )
+
+
+def _title_of(spec: Mapping[str, Any]) -> str:
+    return str(_evaluate(title(ALL), spec))

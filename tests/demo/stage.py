@@ -1,0 +1,89 @@
+"""What the demo's steps stand on: the cluster, the AWS server and the operator, with words to show them in."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.aws import AwsServer
+from tests.demo import terminal
+from tests.demo.cluster import Cluster
+from tests.demo.errors import DemoError
+from tests.operator_process import OperatorProcess
+
+INTERVAL = 0.4  # seconds between two looks
+
+
+class Stage:
+    """The parts of a running demo."""
+
+    def __init__(self, cluster: Cluster, aws: AwsServer, operator: OperatorProcess) -> None:
+        self.cluster = cluster
+        self.kubectl = cluster.kubectl
+        self.aws = aws
+        self.operator = operator
+
+    def run(self, *arguments: str, limit: float = 60.0) -> None:
+        """Show a kubectl command, and what it prints."""
+        terminal.command(self.kubectl.shown(*arguments))
+        terminal.output(self.kubectl(*arguments, limit=limit))
+
+    def watch(self, until: Callable[[], bool], limit: float, what: str, *names: str) -> None:
+        """Show `kubectl get esm` of all, or of some, each time that it changes, until something is so."""
+        table = terminal.Table()
+        deadline = time.monotonic() + limit
+        while True:
+            done = until()
+            self.look(table, *names)
+            if done:
+                return
+            self.check()
+            if time.monotonic() > deadline:
+                raise DemoError(f"Not within {limit:.0f} seconds: {what}.")
+            time.sleep(INTERVAL)
+
+    def look(self, table: terminal.Table, *names: str) -> None:
+        """Show `kubectl get esm` if it changed."""
+        arguments = ("get", "esm", *names)
+        table.show(self.kubectl(*arguments), self.kubectl.shown(*arguments))
+
+    def wait(self, until: Callable[[], bool], limit: float, what: str) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + limit
+        while not until():
+            self.check()
+            if time.monotonic() > deadline:
+                raise DemoError(f"Not within {limit:.0f} seconds: {what}.")
+            time.sleep(INTERVAL)
+
+    def check(self) -> None:
+        """Raises if a part has come to its end."""
+        self.cluster.check()
+        if self.operator.has_ended():
+            raise DemoError("The operator ended without being told to.")
+
+    def resources(self) -> list[dict[str, Any]]:
+        """All EventSourceMappings."""
+        return self.kubectl.objects("esm")
+
+    def resource(self, name: str) -> dict[str, Any]:
+        """One EventSourceMapping."""
+        return dict(json.loads(self.kubectl("get", "esm", name, "--output=json")))
+
+    def mappings(self) -> dict[str, dict[str, Any]]:
+        """What is at AWS, by UUID."""
+        return {str(mapping["UUID"]): mapping for mapping in self.aws.control.mappings()}
+
+    @property
+    def kubectl_folder(self) -> Path:
+        """Where the kubectl is that fits."""
+        return self.kubectl.path.parent
+
+
+def is_ready(resource: dict[str, Any]) -> bool:
+    """Whether it is Ready, as its spec is now."""
+    status = resource.get("status") or {}
+    return status.get("observedGeneration") == resource["metadata"]["generation"] and any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in status.get("conditions") or ()
+    )

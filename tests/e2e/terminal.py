@@ -1,0 +1,73 @@
+"""Commands at a terminal, for tests of what people run by hand; and what they leave behind."""
+
+import os
+import pty
+import selectors
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 240.0
+
+
+class Terminal:
+    """A command at a terminal of its own, in the checkout."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.chdir(ROOT)
+            os.execvpe(command[0], list(command), dict(environment))
+        self.seen = ""
+
+    def wait_for(self, text: str, limit: float = LIMIT) -> None:
+        """Read until it was written."""
+        deadline = time.monotonic() + limit
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._terminal, selectors.EVENT_READ)
+            while text not in self.seen:
+                assert time.monotonic() < deadline, self.seen
+                if selector.select(1.0):
+                    self._read()
+
+    def press_ctrl_c(self) -> None:
+        """As a person at the keyboard."""
+        os.write(self._terminal, b"\x03")
+
+    def exit_status(self) -> int:
+        """Read to the end, and wait for it."""
+        with suppress(OSError):  # the terminal is closed when nobody has it open any more
+            while self._read():
+                pass
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self._terminal)
+        return os.waitstatus_to_exitcode(status)
+
+    def _read(self) -> int:
+        data = os.read(self._terminal, 65536)
+        self.seen += data.decode(errors="replace")
+        return len(data)
+
+
+def left_by(environment: Mapping[str, str]) -> list[str]:
+    """The processes that have this temporary folder in their environment or on their command line."""
+    mark = environment["TMPDIR"].encode()
+    found: list[str] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (folder / "cmdline").read_bytes()
+            if command and mark in (folder / "environ").read_bytes() + command:
+                found.append(command.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+def assert_nothing_left(environment: Mapping[str, str], *, files: bool = False) -> None:
+    """No process, and no file if the demo had the time to remove them."""
+    deadline = time.monotonic() + 15
+    while left := left_by(environment):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+    if not files:
+        assert list(Path(environment["TMPDIR"]).glob("esm-operator-*")) == []

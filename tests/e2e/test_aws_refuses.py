@@ -1,0 +1,76 @@
+"""What only AWS can know: its own sentence with the remedy in the status, and resources that heal by themselves."""
+
+from tests.aws import FaultKind
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import QUEUE, queue
+
+#: The first attempt after such a refusal is some 15 s later.
+HEALING = 60.0
+
+
+def test_what_is_missing_is_told_and_heals_by_itself(bed: Bed) -> None:
+    bed.control.set_world(missing_functions=["no-function"], missing_sources=[QUEUE])
+    bed.control.fault(
+        FaultKind.ROLE_LACKS_PERMISSION, "CreateEventSourceMapping", match={"FunctionName": "new-role"}, times=1
+    )
+    bed.operator()
+    bed.apply(queue("no-function"), queue("no-queue", eventSourceARN=QUEUE), queue("new-role"))
+
+    for name, reason, says, remedy in (
+        ("no-function", "FunctionNotFound", "Function does not exist", "spec.functionName"),
+        ("no-queue", "EventSourceNotFound", "NonExistentQueue", "spec.eventSourceARN"),
+        ("new-role", "RoleLacksPermission", "does not have permissions", "heals by itself"),
+    ):
+        ready = bed.wait_condition(name, "Ready", "False", reason)
+        assert says in ready["message"]
+        assert remedy in ready["message"]
+        assert bed.condition(name, "Reconciling")["status"] == "True"
+        assert bed.condition(name, "Stalled")["status"] == "False"
+        eventually(lambda name=name, reason=reason, told=ready["message"]: bed.events(name).get(reason) == told)
+
+    bed.control.set_world(missing_functions=[], missing_sources=[])
+    for name in ("no-function", "no-queue", "new-role"):
+        bed.wait_ready(name, HEALING)
+    assert len(bed.mappings()) == 3
+
+
+def test_an_edit_is_tried_at_once(bed: Bed) -> None:
+    bed.control.set_world(missing_functions=["wrong"])
+    bed.operator()
+    bed.apply(queue(functionName="wrong"))
+    bed.wait_condition("orders", "Ready", "False", "FunctionNotFound")
+    bed.patch("orders", {"functionName": "right"})
+    bed.wait_ready("orders", 10)
+
+
+def test_throttling_and_failures_of_aws_pass(bed: Bed) -> None:
+    kinds = (FaultKind.THROTTLE, FaultKind.THROTTLING_EXCEPTION, FaultKind.SERVICE_EXCEPTION, FaultKind.CLOSE)
+    for kind in kinds:
+        bed.control.fault(kind, "CreateEventSourceMapping", match={"FunctionName": str(kind)}, times=1)
+    bed.operator()
+    bed.apply(*(queue(str(kind)) for kind in kinds))
+    for kind in kinds:
+        bed.wait_ready(str(kind))
+    assert bed.calls()["CreateEventSourceMapping"] == 2 * len(kinds)
+    assert len(bed.mappings()) == len(kinds)
+
+
+def test_refused_credentials(bed: Bed) -> None:
+    fault = bed.control.fault(FaultKind.UNRECOGNIZED_CLIENT)
+    bed.operator()
+    bed.apply(queue())
+    ready = bed.wait_condition("orders", "Ready", "False", "CredentialsRefused")
+    assert "credentials" in ready["message"]
+    bed.control.remove_fault(fault)
+    bed.wait_ready("orders", HEALING)
+
+
+def test_many_at_once_stay_within_the_budget(bed: Bed) -> None:
+    bed.control.set(quota=15)
+    bed.operator("--requests-per-second=10")
+    bed.apply(*(queue(f"orders-{number}") for number in range(30)))
+    bed.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=60s")
+    counts = bed.control.counts()
+    assert counts.throttled == 0
+    assert counts.calls["CreateEventSourceMapping"] == 30
+    assert len(bed.mappings()) == 30

@@ -1,0 +1,66 @@
+"""The operator is killed, or AWS's answer is lost: exactly one mapping, and never an orphan."""
+
+import json
+
+from tests.aws import FaultKind
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import queue
+
+
+def test_the_answer_of_create_is_lost(bed: Bed) -> None:
+    bed.control.fault(FaultKind.ANSWER_LOST, "CreateEventSourceMapping", times=1)
+    bed.operator()
+    bed.apply(queue())
+    bed.wait_ready("orders")
+    assert [one["UUID"] for one in bed.mappings()] == [bed.status("orders")["uuid"]]
+
+
+def test_killed_while_create_is_under_way_and_edited_before_the_restart(bed: Bed) -> None:
+    bed.control.fault(FaultKind.DELAY_ANSWER, "CreateEventSourceMapping", times=1, seconds=4.0)
+    operator = bed.operator()
+    bed.apply(queue(batchSize=5))
+    made = eventually(bed.mappings)[0]
+    operator.kill()
+    found = bed.get("orders")
+    assert found is not None
+    assert "uuid" not in (found.get("status") or {})
+    intent = json.loads(found["metadata"]["annotations"]["lambda.esm-operator.io/intent"])
+    assert intent["function"] == "orders"
+
+    bed.patch("orders", {"functionName": "payments", "batchSize": None})
+    operator.start()
+    ready = bed.wait_ready("orders")
+    assert ready["status"]["uuid"] == made["UUID"]
+    assert ready["status"]["functionARN"].endswith(":function:payments")
+    assert [one["UUID"] for one in bed.mappings()] == [made["UUID"]]
+    assert bed.mappings()[0]["BatchSize"] == 10
+    assert bed.calls()["CreateEventSourceMapping"] == 1
+
+
+def test_killed_while_create_is_under_way_and_deleted_before_the_restart(bed: Bed) -> None:
+    bed.control.fault(FaultKind.DELAY_ANSWER, "CreateEventSourceMapping", times=1, seconds=4.0)
+    operator = bed.operator()
+    bed.apply(queue())
+    eventually(bed.mappings)
+    operator.kill()
+    bed.delete("orders")
+
+    operator.start()
+    bed.wait_gone("orders")
+    assert bed.mappings() == []
+
+
+def test_killed_while_a_deletion_is_under_way(bed: Bed) -> None:
+    operator = bed.operator()
+    bed.apply(queue())
+    bed.wait_ready("orders")
+    bed.control.set(hold=True)
+    bed.delete("orders")
+    eventually(lambda: "DeleteEventSourceMapping" in bed.calls())
+    operator.kill()
+    assert bed.get("orders") is not None
+
+    bed.control.set(hold=False)
+    operator.start()
+    bed.wait_gone("orders")
+    assert bed.mappings() == []

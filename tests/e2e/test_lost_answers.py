@@ -1,0 +1,61 @@
+"""AWS does what it was asked and its answer is lost: what was done is found, and is not done twice over."""
+
+from tests.aws import FaultKind
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import queue
+
+
+def test_the_answers_of_update_tag_and_delete_are_lost(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue(batchSize=5))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+
+    for operation in ("UpdateEventSourceMapping", "TagResource", "DeleteEventSourceMapping"):
+        bed.control.fault(FaultKind.ANSWER_LOST, operation, times=1)
+    bed.patch("orders", {"batchSize": None, "tags": {"team": "shop"}})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 10)
+    eventually(lambda: bed.mapping("orders")["Tags"].get("team") == "shop")
+    bed.wait_ready("orders")
+    assert bed.status("orders")["uuid"] == uuid
+    assert "batchSize" not in bed.status("orders")["applied"]["fields"]
+
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert bed.mappings() == []
+
+
+def test_a_function_that_is_missing_for_an_update(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.set_world(missing_functions=["payments"])
+    bed.patch("orders", {"functionName": "payments"})
+    ready = bed.wait_condition("orders", "Ready", "False", "FunctionNotFound")
+    assert "Function does not exist" in ready["message"]
+    assert bed.status("orders")["uuid"] == uuid
+
+    bed.patch("orders", {"functionName": "orders"})
+    bed.wait_ready("orders", 10)
+
+
+def test_the_answer_of_create_is_lost_and_the_function_is_edited_before_it_is_found(bed: Bed) -> None:
+    bed.control.fault(FaultKind.ANSWER_LOST, "CreateEventSourceMapping", times=1)
+    bed.operator()
+    bed.apply(queue())
+    made = eventually(bed.mappings)[0]
+    bed.control.fault(FaultKind.SERVICE_EXCEPTION, "CreateEventSourceMapping", match={"FunctionName": "orders"})
+    bed.patch("orders", {"functionName": "payments"})
+    eventually(lambda: bed.status("orders").get("functionARN", "").endswith(":function:payments"))
+    bed.wait_ready("orders")
+    assert [one["UUID"] for one in bed.mappings()] == [made["UUID"]]
+
+
+def test_the_answer_of_create_is_lost_and_the_resource_is_deleted_before_it_is_found(bed: Bed) -> None:
+    bed.control.fault(FaultKind.ANSWER_LOST, "CreateEventSourceMapping", times=1)
+    bed.operator()
+    bed.apply(queue())
+    eventually(bed.mappings)
+    bed.control.fault(FaultKind.SERVICE_EXCEPTION, "CreateEventSourceMapping")
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert bed.mappings() == []

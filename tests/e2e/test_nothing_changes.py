@@ -1,0 +1,30 @@
+"""A resource that has not changed costs nothing: no write to Kubernetes, and no call to AWS but the sweeps."""
+
+from tests.e2e.bed import KIND, SWEEPS, Bed
+from tests.e2e.manifests import TEN_KINDS, mapping
+
+
+def test_apply_again_touch_a_label_and_restart(bed: Bed) -> None:
+    manifests = [mapping(name, **spec) for name, spec in TEN_KINDS.items()]
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(*manifests)
+    for name in TEN_KINDS:
+        bed.wait_ready(name)
+    bed.wait_swept(2)
+    before = bed.versions()
+    bed.control.reset_counts()
+
+    bed.apply(*manifests)
+    bed.wait_swept(2)
+    assert bed.versions() == before
+
+    operator.stop()
+    operator.start()
+    bed.wait_swept(3)
+    assert bed.versions() == before
+
+    bed.kubectl("label", KIND, "--all", "touched=yes")
+    touched = bed.versions()
+    bed.wait_swept(2)
+    assert bed.versions() == touched
+    assert bed.calls().keys() <= SWEEPS

@@ -1,0 +1,71 @@
+"""The policies: what deleting does at AWS, whether AWS is written to at all, what an immutable field's change does."""
+
+from tests.e2e.bed import WRITES, Bed, eventually
+from tests.e2e.manifests import HERE, QUEUE, queue, stream
+
+
+def test_a_retained_mapping_outlives_its_resource_and_is_nobodys_then(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue(deletionPolicy="Retain", tags={"team": "shop"}))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert [(one["UUID"], one["State"], one["Tags"]) for one in bed.mappings()] == [(uuid, "Enabled", {"team": "shop"})]
+
+
+def test_observe_only_tells(bed: Bed) -> None:
+    made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, BatchSize=3, region="eu-west-1")
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue(managementPolicy="Observe", batchSize=5))
+    ready = bed.wait_ready("orders")
+    assert ready["status"]["uuid"] == made["UUID"]
+    synced = bed.condition("orders", "Synced")
+    assert synced["status"] == "False"
+    assert "batchSize" in synced["message"]
+
+    bed.control.edit_mapping(made["UUID"], BatchSize=5)
+    eventually(lambda: bed.condition("orders", "Synced")["status"] == "True")
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert len(bed.mappings()) == 1
+    assert not bed.calls().keys() & WRITES
+
+
+def test_recreate_replaces_the_mapping(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(stream(replacePolicy="Recreate"))
+    before = bed.wait_ready("orders")["status"]["uuid"]
+    bed.patch("orders", {"startingPosition": "TRIM_HORIZON"})
+    eventually(lambda: bed.status("orders").get("uuid") not in (before, None, ""))
+    bed.wait_ready("orders")
+    assert [(one["UUID"], one["StartingPosition"]) for one in bed.mappings()] == [
+        (bed.status("orders")["uuid"], "TRIM_HORIZON")
+    ]
+    events = eventually(lambda: bed.events("orders") if "Created" in bed.events("orders") else None)
+    assert "spec.startingPosition" in events["Replacing"]
+    assert "CreatedAgain" not in events
+
+
+def test_recreate_with_another_source(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue(replacePolicy="Recreate"))
+    before = bed.wait_ready("orders")["status"]["uuid"]
+    other = f"arn:aws:sqs:{HERE}:others"
+    bed.patch("orders", {"eventSourceARN": other})
+    eventually(lambda: [one["EventSourceArn"] for one in bed.mappings()] == [other])
+    bed.wait_ready("orders")
+    assert bed.status("orders")["uuid"] == bed.mappings()[0]["UUID"] != before
+
+
+def test_recreate_does_not_move_the_mapping_to_another_region(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue(replacePolicy="Recreate"))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.patch("orders", {"eventSourceARN": QUEUE.replace("eu-west-1", "us-west-2")})
+    stalled = bed.wait_condition("orders", "Stalled", "True", "TargetChanged")
+    assert "us-west-2" in stalled["message"]
+    assert [one for one in bed.control.requests() if one["region"] == "us-west-2"] == []
+
+    bed.patch("orders", {"eventSourceARN": QUEUE})
+    assert bed.wait_ready("orders")["status"]["uuid"] == uuid
+    assert [one["UUID"] for one in bed.mappings()] == [uuid]

@@ -1,0 +1,69 @@
+"""ProviderConfigs: where a mapping is made, with which tags, and who may use them."""
+
+from typing import Any
+
+from tests.aws import AwsServer, Settings
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import TEN_KINDS, mapping, provider_config, queue
+
+FROM_CONFIG: dict[str, Any] = {"providerConfigRef": {"name": "shop"}}
+
+
+def test_region_and_endpoint_of_a_provider_config(bed: Bed) -> None:
+    bed.operator()
+    with AwsServer(Settings(pace=0, quota=0, tagging_quota=0)) as elsewhere:
+        bed.apply(
+            provider_config("shop", region="us-west-2", endpointURL=elsewhere.endpoint, defaultTags={"team": "shop"})
+        )
+        bed.apply(mapping("kafka", **TEN_KINDS["self-managed-kafka"], **FROM_CONFIG))
+        ready = bed.wait_ready("kafka")
+        assert ready["status"]["arn"].startswith("arn:aws:lambda:us-west-2:")
+        assert ready["status"]["tagsAll"]["team"] == "shop"
+        assert [one["region"] for one in elsewhere.control.mappings()] == ["us-west-2"]
+        assert bed.mappings() == []
+
+
+def test_one_that_is_missing_and_is_then_made(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue(**FROM_CONFIG))
+    stalled = bed.wait_condition("orders", "Stalled", "True", "ProviderConfigNotFound")
+    assert "There is no ProviderConfig shop" in stalled["message"]
+    assert bed.mappings() == []
+
+    bed.apply(provider_config("shop"))
+    bed.wait_ready("orders")
+
+
+def test_one_that_does_not_admit_the_namespace_until_it_is_labelled(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(provider_config("default", namespaceSelector={"matchLabels": {"shop": "yes"}}))
+    bed.apply(queue())
+    # The resource may be seen before the ProviderConfig's change is: then it was made already, never later.
+    stalled = bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
+    assert bed.namespace in stalled["message"]
+    assert bed.mappings() == []
+
+    bed.plane.kubectl("label", "namespace", bed.namespace, "shop=yes")
+    bed.wait_ready("orders")
+
+
+def test_a_change_that_would_move_the_mapping(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(provider_config("shop", region="eu-west-1"))
+    bed.apply(mapping("kafka", **TEN_KINDS["self-managed-kafka"], **FROM_CONFIG))
+    uuid = bed.wait_ready("kafka")["status"]["uuid"]
+    bed.control.reset_counts()
+
+    bed.apply(provider_config("shop", region="us-west-2"))
+    stalled = bed.wait_condition("kafka", "Stalled", "True", "TargetChanged")
+    assert "us-west-2" in stalled["message"]
+    assert [one for one in bed.control.requests() if one["region"] == "us-west-2" and _writes(one)] == []
+    assert [one["region"] for one in bed.mappings()] == ["eu-west-1"]
+
+    bed.apply(provider_config("shop", region="eu-west-1"))
+    assert bed.wait_ready("kafka")["status"]["uuid"] == uuid
+    eventually(lambda: bed.condition("kafka", "Stalled").get("status") == "False")
+
+
+def _writes(request: dict[str, str]) -> bool:
+    return request["operation"] not in ("GetCallerIdentity", "ListEventSourceMappings")

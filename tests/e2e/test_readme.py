@@ -1,0 +1,147 @@
+"""A dress rehearsal for strangers: what the README says to type is typed, in order and as written.
+
+Commands are the lines of ```console blocks that begin with `$ `; one that ends with a backslash goes on in the next
+line. What they export holds for those that follow. The cluster and the AWS that the README supposes are those of
+`make control-plane` and `make aws`, with the lines pasted that these print. A command that runs on is waited for
+until it is ready, stays while the next ones are run, and is ended by Ctrl-C.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import Terminal, assert_nothing_left
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+LIMIT = 240.0
+#: What runs on, and what it says when it is ready.
+RUNS_ON = {
+    r"make control-plane\b": "export KUBECONFIG=",
+    r"make aws\b": "export AWS_DEFAULT_REGION=",
+    r"make demo\b(?!.*DEMO_ONCE)": "Ctrl-C ends the demo",
+    r"\S*esm-operator run\b": "work begins",
+}
+#: What would run this test again: only looked at.
+LOOKED_AT = re.compile(r"make test\b")
+BLOCK = re.compile(r"^```(?:console|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+pytestmark = pytest.mark.timeout(3 * LIMIT)
+
+
+def commands(text: str) -> Iterator[str]:
+    """All commands of a README, in order."""
+    for block in BLOCK.findall(text):
+        lines = iter(block.splitlines())
+        for line in lines:
+            if line.startswith("$ "):
+                command = line[2:]
+                while command.endswith("\\"):
+                    command += "\n" + next(lines)
+                yield command
+
+
+class Stranger:
+    """Types commands at terminals, one of them for what ends by itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment_file = folder / "environment"
+        (folder / "tmp").mkdir()
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(
+                ("AWS_", "DEMO_", "ESM_OPERATOR_R", "ESM_OPERATOR_N", "KUBECONFIG", "MAKE", "MFLAGS", "PYTEST_")
+            )
+        } | {"TMPDIR": str(folder / "tmp"), "ESM_OPERATOR_PROBE_ADDRESS": "", "AWS_EC2_METADATA_DISABLED": "true"}
+        self._running: list[tuple[str, Terminal]] = []
+
+    def type(self, command: str) -> None:
+        """Run a command as its kind wants it."""
+        if LOOKED_AT.match(command):
+            self._run(command.replace("make", "make --dry-run", 1))
+        elif ready := next((text for pattern, text in RUNS_ON.items() if re.match(pattern, command)), None):
+            terminal = self.start(command, ready)
+            if command.startswith("make demo"):
+                terminal.press_ctrl_c()
+                assert terminal.exit_status() == 0, terminal.seen
+                self._running.pop()
+        else:
+            self._run(command)
+
+    def start(self, command: str, ready: str) -> Terminal:
+        """Run what runs on, until it is ready."""
+        terminal = Terminal(["bash", "-c", command], self.environment)
+        self._running.append((command, terminal))
+        terminal.wait_for(ready, LIMIT)
+        return terminal
+
+    def paste(self, seen: str) -> None:
+        """The export lines that something printed."""
+        for line in re.findall(r"^(export .*?)\r?$", seen, re.MULTILINE):
+            self._run(line)
+
+    def end(self) -> None:
+        """Ctrl-C in all terminals, the last one first."""
+        while self._running:
+            command, terminal = self._running.pop()
+            terminal.press_ctrl_c()
+            terminal.exit_status()
+            assert "Traceback" not in terminal.seen, f"$ {command}\n{terminal.seen}"
+
+    def _run(self, command: str) -> None:
+        script = f"set -o pipefail\n{command}\nstatus=$?\nenv -0 >'{self._environment_file}'\nexit $status\n"
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        pairs = self._environment_file.read_text().split("\0")
+        self.environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Generator[Stranger]:
+    """With a cluster and an AWS at hand, as the README says how to have them."""
+    person = Stranger(tmp_path)
+    with ExitStack() as exits:
+        exits.callback(assert_nothing_left, dict(person.environment))
+        exits.callback(person.end)
+        plane = person.start("make control-plane", "export KUBECONFIG=")
+        plane.wait_for("\n")
+        found = re.search(r"Its kubectl is (\S+)/kubectl\.", plane.seen)
+        assert found, plane.seen
+        person.paste(plane.seen)
+        person.paste(f'export PATH="{found[1]}:$PATH"')
+        person.paste(person.start("make aws", "export AWS_DEFAULT_REGION=us-east-1").seen)
+        yield person
+
+
+def test_commands_are_found() -> None:
+    text = "```console\n$ one \\\n    two\nprinted\n```\n```yaml\n$ no\n```\n```console\n$ three\n```\n"
+    assert list(commands(text)) == ["one \\\n    two", "three"]
+
+
+def test_all_commands_work_in_order(stranger: Stranger) -> None:
+    found = list(commands(README.read_text()))
+    assert "make demo" in found
+    assert "make test" in found
+    for command in found:
+        stranger.type(command)
+
+
+def test_all_links_lead_somewhere() -> None:
+    gone = [link for link in LINK.findall(README.read_text()) if not (ROOT / link).exists()]
+    assert gone == []

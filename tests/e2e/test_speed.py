@@ -1,0 +1,51 @@
+"""From apply to Create, and what one creation costs. Times are printed, for they are the machine's; counts are not."""
+
+import statistics
+import time
+from pathlib import Path
+
+from tests.e2e.bed import SWEEPS, Bed, eventually
+from tests.e2e.manifests import queue, stream
+
+#: The finalizer with the intent; the mapping's uuid; its end of transition.
+WRITES_OF_A_CREATION = 3
+
+
+def test_from_apply_to_create(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue("first"))
+    bed.wait_ready("first")
+    waited: list[float] = []
+    for number in range(5):
+        name = f"orders-{number}"
+        bed.control.reset_counts()
+        bed.apply(queue(name))
+        applied = time.time()
+        request = eventually(
+            lambda: next(
+                (one for one in bed.control.requests(50) if one["operation"] == "CreateEventSourceMapping"), None
+            )
+        )
+        waited.append(request["time"] - applied)
+        bed.wait_ready(name)
+    print(f"From the end of kubectl apply to Create: median {1000 * statistics.median(waited):.0f} ms, ", end="")
+    print(f"most {1000 * max(waited):.0f} ms")
+
+
+def test_a_creation_is_one_call_and_three_writes(bed: Bed, tmp_path: Path) -> None:
+    bed.operator()
+    bed.apply(queue("first"))
+    bed.wait_ready("first")
+    bed.control.reset_counts()
+    seen = tmp_path / "versions"
+    bed.watch("orders", seen)
+    bed.apply(stream())
+    bed.wait_ready("orders")
+    bed.apply(queue("last"))
+    bed.wait_ready("last")
+
+    versions = seen.read_text().split()
+    assert len(set(versions)) <= 1 + WRITES_OF_A_CREATION, versions
+    calls = bed.calls()
+    assert calls["CreateEventSourceMapping"] == 2
+    assert calls.keys() <= SWEEPS | {"CreateEventSourceMapping", "GetEventSourceMapping"}

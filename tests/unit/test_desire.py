@@ -1,0 +1,61 @@
+"""What a resource desires, beyond its spec: tags from elsewhere, and what can't be carried out."""
+
+import re
+from typing import Any
+
+from esm_operator.desire import Note, desired_of
+from esm_operator.plan import Desired
+from esm_operator.store import parse
+from esm_operator.target import Resolved, Target
+from tests import refusals
+
+DEFAULTS = {f"default-{number}": "value" for number in range(6)}
+
+
+def desired(default_tags: dict[str, str], deleting: bool = False, **edit: Any) -> Desired:
+    """A resource of an SQS queue with an edited spec, where there are default tags."""
+    going = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
+    resource = parse(
+        {
+            "metadata": {"namespace": "shop", "name": "orders", "uid": "uid-1", "resourceVersion": "1", **going},
+            "spec": refusals.spec("sqs", edit),
+        }
+    )
+    target = Resolved(Target("eu-west-1"), default_tags)
+    return desired_of(resource, Note.of(resource), target, "123456789012", "test")
+
+
+def test_tags_are_the_default_ones_the_specs_and_the_owners() -> None:
+    tags = desired({"team": "platform", "stage": "test"}, tags={"team": "shop"}).tags
+    assert {key: value for key, value in tags.items() if not key.startswith("esm-operator.io/")} == {
+        "team": "shop",
+        "stage": "test",
+    }
+    assert len(tags) == 6
+
+
+def test_as_many_tags_as_aws_takes_are_no_problem() -> None:
+    full = desired(DEFAULTS, tags=refusals.tags(40))
+    assert len(full.tags) == 50
+    assert full.problem == ""
+    overridden = desired(DEFAULTS, tags=refusals.tags(40) | {"default-0": "mine"})
+    assert len(overridden.tags) == 50
+    assert overridden.problem == ""
+
+
+def test_too_many_tags_say_how_many_which_are_default_ones_and_what_to_do() -> None:
+    problem = desired(DEFAULTS, tags=refusals.tags(42) | {"default-0": "mine"}).problem
+    assert "52 tags, 2 more than AWS takes (50)" in problem
+    assert re.search(r"Remove 2 from spec\.tags, or from the default tags \(.*ProviderConfig, --default-tags", problem)
+    assert problem.endswith("default tags: default-1, default-2, default-3, default-4, default-5.")
+
+
+def test_too_many_tags_come_after_what_is_wrong_elsewhere() -> None:
+    filters = {"filters": [{"pattern": "{"}]}
+    problem = desired(DEFAULTS, tags=refusals.tags(42), filterCriteria=filters).problem
+    assert re.search(r"not a JSON object.*; correct it\. The mapping would have 52 tags", problem)
+
+
+def test_too_many_tags_matter_only_where_tags_are_set() -> None:
+    assert desired(DEFAULTS, tags=refusals.tags(42), managementPolicy="Observe").problem == ""
+    assert desired(DEFAULTS, deleting=True, tags=refusals.tags(42)).problem == ""
