@@ -118,6 +118,28 @@ def test_synced(synced: bool | None, status: str, message: str) -> None:
     assert (told["status"], told["message"]) == (status, message)
 
 
+def test_what_aws_keeps_is_told_until_the_next_edit() -> None:
+    def synced(previous: Mapping[str, Any], generation: int, says: str = "") -> dict[str, Any]:
+        return render(
+            previous,
+            generation=generation,
+            outcome=Outcome(Verdict.READY, "Enabled", "It is enabled.", synced=True, sync_message=says),
+            mapping=MAPPING,
+            tags=None,
+            applied=Applied(),
+            uuid="1",
+            now=NOW,
+        )
+
+    def message(status: Mapping[str, Any]) -> str:
+        return next(str(one["message"]) for one in status["conditions"] if one["type"] == "Synced")
+
+    told = synced({}, 3, "AWS keeps a field.")
+    assert message(told) == "AWS keeps a field."
+    assert message(synced(told, 3)) == "AWS keeps a field."
+    assert message(synced(told, 4)) == "AWS has what the spec says."
+
+
 @pytest.mark.parametrize(
     ("members", "status", "reason"),
     [
