@@ -13,6 +13,17 @@ from typing import Any
 #: Reason of Synced where AWS keeps a value that the spec does not have any more.
 KEPT = "KeptByAWS"
 
+#: The members of the status that repeat what AWS answered.
+OBSERVED = (
+    "state",
+    "stateTransitionReason",
+    "arn",
+    "functionARN",
+    "lastModified",
+    "lastProcessingResult",
+    "filterCriteriaError",
+)
+
 
 class Verdict(Enum):
     """What an outcome means, as (Ready, Reconciling, Stalled) and kstatus's word for it."""
@@ -92,9 +103,11 @@ def render(
         status["uuid"] = uuid
     if mapping is not None:
         status |= _observed(mapping)
-        known = tags if tags is not None else previous.get("tagsAll")
-        if known is not None:
-            status["tagsAll"] = dict(sorted(known.items()))
+    elif uuid and uuid == previous.get("uuid"):  # it can't be seen just now; what was seen last still says most
+        status |= {name: previous[name] for name in OBSERVED if name in previous}
+    known = tags if tags is not None else previous.get("tagsAll")
+    if known is not None and uuid:
+        status["tagsAll"] = dict(sorted(known.items()))
     if applied != Applied(immutable={}) and applied != Applied():
         status["applied"] = applied.render()
     status["conditions"] = _conditions(previous, generation, outcome, mapping, now)
@@ -141,6 +154,9 @@ def _conditions(
     processing = _processing(mapping)
     if processing is not None:
         wanted.append(processing)
+    elif mapping is None and "Processing" in old:
+        last = old["Processing"]
+        wanted.append(("Processing", str(last["status"]), str(last["reason"]), str(last["message"])))
     return [
         {
             "type": kind,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.status import Applied, Outcome, Verdict, applied_of, render
+from esm_operator.status import OBSERVED, Applied, Outcome, Verdict, applied_of, render
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 MAPPING: Mapping[str, Any] = {
@@ -165,3 +165,22 @@ def test_what_was_applied_is_read_as_it_was_written() -> None:
     applied = Applied(frozenset({"batchSize"}), frozenset({"team"}), {"startingPosition": "LATEST"})
     assert applied_of({"applied": applied.render()}) == applied
     assert applied_of({}) == Applied(immutable={})
+
+
+def test_what_was_seen_last_stays_while_the_mapping_can_not_be_seen() -> None:
+    seen = shown(tags={"team": "shop"})
+    refused = render(
+        seen,
+        generation=3,
+        outcome=Outcome(Verdict.IN_PROGRESS, "NoCredentials", "There are none.", synced=False),
+        mapping=None,
+        tags=None,
+        applied=Applied(),
+        uuid=str(seen["uuid"]),
+        now=LATER,
+    )
+    assert {name: refused.get(name) for name in (*OBSERVED, "tagsAll")} == {
+        name: seen.get(name) for name in (*OBSERVED, "tagsAll")
+    }
+    assert conditions(refused)["Processing"] == conditions(seen)["Processing"]
+    assert conditions(refused)["Ready"] == "False"
