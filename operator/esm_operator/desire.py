@@ -13,6 +13,7 @@ from esm_operator.api.fields import desired_values
 from esm_operator.api.identity import Identity
 from esm_operator.api.offline import offline_problems
 from esm_operator.api.sources import source_type
+from esm_operator.api.values import function_ref
 from esm_operator.ownership import OWNER_TAGS, Owner
 from esm_operator.plan import Adoption, Desired, immutable_texts
 from esm_operator.status import Applied, applied_of
@@ -56,17 +57,14 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     """
     spec = resource.spec
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
-    asked = identity.of_spec(spec)
-    intent = resource.intent
-    sought = asked
-    if intent is not None and not note.uuid:
-        sought = Identity(intent.function, intent.source, frozenset(intent.servers))
+    intent = resource.intent if resource.intent is not None and resource.intent.owner == str(resource.key) else None
+    intended = Identity(intent.function, intent.source, frozenset(intent.servers)) if intent is not None else None
     adoption = spec.get("adoption") or {}
     tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()}
     desired = Desired(
         owner=owner,
-        identity=sought,
-        identity_asked=asked,
+        identity=identity.of_spec(spec),
+        intended=intended,
         source=source_type(spec),
         values=desired_values(spec),
         tags=tags,
@@ -80,7 +78,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         known_tags=resource.status.get("tagsAll"),
         edited=resource.status.get("observedGeneration") != resource.generation,
         was_in_sync=_was_in_sync(resource),
-        problem="" if resource.deleting else " ".join(_problems(spec, tags, target.default_tags)),
+        problem="" if resource.deleting else " ".join(_problems(spec, tags, target)),
         retain=spec.get("deletionPolicy") == "Retain",
         observe_only=spec.get("managementPolicy") == "Observe",
         recreate=spec.get("replacePolicy") == "Recreate",
@@ -94,13 +92,20 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     return replace(desired, intent_current=current)
 
 
-def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], default_tags: Mapping[str, str]) -> Iterator[str]:
+def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved) -> Iterator[str]:
     """What makes the spec impossible to carry out."""
     for problem in offline_problems(spec, datetime.now(UTC)):
         yield problem.message
+    function = function_ref(str(spec.get("functionName", "")))
+    region = target.target.region
+    if function is not None and function.region and function.region != region:
+        yield (
+            f"spec.functionName names a function in {function.region}, and the mapping lives in {region}. A mapping "
+            "calls functions of its own region: name one there."
+        )
     excess = len(tags) - limits.MOST_TAGS
     if excess > 0 and spec.get("managementPolicy") != "Observe":
-        added = sorted(default_tags.keys() - (spec.get("tags") or {}).keys() - OWNER_TAGS)
+        added = sorted(target.default_tags.keys() - (spec.get("tags") or {}).keys() - OWNER_TAGS)
         yield (
             f"The mapping would have {len(tags)} tags, {excess} more than AWS takes ({limits.MOST_TAGS}). Remove "
             f"{excess} from spec.tags, or from the default tags (defaultTags of the ProviderConfig, --default-tags of "
@@ -111,8 +116,9 @@ def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], default_tags: Ma
 
 def intent_of(desired: Desired, account: str, region: str) -> Intent:
     """The intent to make the mapping that the spec asks for now."""
-    asked = desired.identity_asked
+    asked = desired.identity
     return Intent(
+        owner=f"{desired.owner.namespace}/{desired.owner.name}",
         account=account,
         region=region,
         function=asked.function,

@@ -30,8 +30,12 @@ def registry(ours: Settings) -> kopf.OperatorRegistry:
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         _configure(settings)
         operator = Operator(ours, await Kubernetes.connect())
+        try:
+            await operator.start()
+        except OSError as error:
+            text = f"--probe-address {ours.probe_address} can't be used: {error.strerror or error}"
+            raise kopf.PermanentError(text) from error
         running.append(operator)
-        await operator.start()
 
     @kopf.on.cleanup(registry=handlers)
     async def stop(**_: Any) -> None:

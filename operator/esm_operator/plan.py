@@ -54,9 +54,9 @@ class Desired:
 
     owner: Owner
     identity: Identity
-    """Where to look for the mapping: the intent's identity while it stands alone, else the spec's."""
-    identity_asked: Identity
     """The identity that the spec asks for now."""
+    intended: Identity | None
+    """The identity that the intent names: where a mapping may stand that a crash left without a note."""
     source: SourceType | None
     values: Mapping[str, Canonical]
     tags: Mapping[str, str]
@@ -114,7 +114,9 @@ class View:
     gone: bool = False
     """AWS itself has said that there is no mapping with that uuid."""
     candidates: tuple[Observed, ...] = ()
-    """Mappings with the identity that is looked for."""
+    """Mappings with the identity that the spec asks for: ours, or in the way."""
+    intended: tuple[Observed, ...] = ()
+    """Mappings with the identity of the intent, where that is another: ours, or nothing to us."""
 
 
 # What follows from a plan. Each is carried out by the reconciler.
@@ -328,27 +330,26 @@ def _plan_observed(desired: Desired, view: View) -> Action:
 
 
 def _find(desired: Desired, view: View) -> Observed | Look | LookTags | Wait | None:
-    """The mapping of this resource: by its uuid, else by identity and owner tags."""
+    """The mapping of this resource: by its uuid, else by identity and owner tags; else the one in its way."""
     if desired.uuid:
         if view.mapping is not None:
-            return view.mapping
-        if not view.gone:
+            if ownership(desired.owner, view.mapping.tags) in (Ownership.OURS, Ownership.UNKNOWN):
+                return view.mapping
+        elif not view.gone:
             return Look(desired.uuid) if view.swept or desired.edited or desired.deleting else SWEEPING
-        if not view.swept and not desired.deleting:
-            return SWEEPING
-        return None
     if not view.swept:
         return SWEEPING
     candidates = view.candidates
-    if desired.adoption.uuid and not desired.deleting:
+    if desired.adoption.uuid and not desired.uuid and not desired.deleting:
         if view.mapping is None and not view.gone:
             return Look(desired.adoption.uuid)
         candidates = (view.mapping,) if view.mapping is not None else ()
-    for candidate in candidates:
+    for candidate in (*view.intended, *candidates):
         if candidate.tags is None:
             return LookTags(candidate.uuid)
-    ours = [one for one in candidates if ownership(desired.owner, one.tags) is Ownership.OURS]
-    return (ours or list(candidates) or [None])[0]
+        if ownership(desired.owner, candidate.tags) is Ownership.OURS:
+            return candidate
+    return candidates[0] if candidates else None
 
 
 def _plan_missing(desired: Desired, view: View) -> Action:
@@ -361,17 +362,11 @@ def _plan_missing(desired: Desired, view: View) -> Action:
         )
     if not desired.intent_current:
         return Prepare()
-    if any(one.tags is None for one in view.candidates):
-        return LookTags(next(one.uuid for one in view.candidates if one.tags is None))
-    if desired.uuid and view.candidates:
-        return _plan_other(desired, view.candidates[0])
     return Create(again=bool(desired.uuid) and not immutable_changes(desired))
 
 
 def _plan_other(desired: Desired, found: Observed) -> Action:
     other = owner_of(found.tags or {})
-    if ownership(desired.owner, found.tags) is Ownership.OURS:
-        return TakeUp(found.uuid)
     adoption = desired.adoption
     if other is None and adoption.policy in ("IfExists", "Required"):
         return Adopt(found.uuid, "nobody")

@@ -5,6 +5,7 @@ told in ``report.py``; here it is carried out, in the order that a crash at any 
 intent before Create, names of fields before the Update that sets them, the finalizer last.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -101,9 +102,22 @@ class Reconciler:
             self.forget(key)
         except ConflictError:
             self._queue.add_after(key, Urgency.EDIT, 0.2)
-        except Exception:
+        except Exception as error:
             logger.exception("Reconciling failed unexpectedly; it is tried again", extra=_marks(resource))
             self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 1.0, 300.0))
+            await self._confess(key, error)
+
+    async def _confess(self, key: Key, error: Exception) -> None:
+        """Say on the resource that the operator itself failed, if that much still works."""
+        resource = self._store.get(key)
+        if resource is None:
+            return
+        message = (
+            f"The operator failed on this resource ({type(error).__name__}: {error}). It is tried again; look for "
+            "unusual values in the spec, and report it with the operator's log."
+        )
+        with contextlib.suppress(Exception):
+            await self._tell(resource, Outcome(Verdict.IN_PROGRESS, "OperatorError", message), Note.of(resource), None)
 
     def forget(self, key: Key) -> None:
         """The resource is gone from the cluster."""
@@ -350,6 +364,7 @@ class Reconciler:
         uuid = desired.uuid or desired.adoption.uuid
         entry = inventory.get(uuid) if uuid else None
         candidates = {one.raw["UUID"]: one for one in inventory.with_identity(desired.identity)}
+        intended = inventory.with_identity(desired.intended) if desired.intended is not None else []
         conflicting = inventory.get(self._conflicts.get(key, ""))
         if conflicting is not None:
             candidates[conflicting.raw["UUID"]] = conflicting
@@ -358,6 +373,7 @@ class Reconciler:
             mapping=entry.observed() if entry is not None else None,
             gone=bool(uuid) and inventory.is_gone(uuid),
             candidates=tuple(one.observed() for one in candidates.values()),
+            intended=tuple(one.observed() for one in intended if one.raw["UUID"] not in candidates),
         )
 
     def _held(self, key: Key, action: plan.Update) -> Outcome | None:

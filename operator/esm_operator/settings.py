@@ -27,7 +27,11 @@ def _pairs(value: Any) -> Any:
     items = _items(value)
     if isinstance(items, list) and not all("=" in item for item in items):
         raise ValueError("write each as key=value, separated by commas")
-    return dict(item.split("=", 1) for item in items)
+    pairs = dict(item.split("=", 1) for item in items)
+    reserved = sorted(key for key in pairs if key.lower().startswith(("aws:", "esm-operator.io/")))
+    if reserved:
+        raise ValueError(f"{', '.join(reserved)}: keys that begin with aws: or esm-operator.io/ are reserved")
+    return pairs
 
 
 class Settings(BaseSettings):
@@ -53,7 +57,7 @@ class Settings(BaseSettings):
     """AWS region of mappings whose resource, event source ARN and ProviderConfig name none. Default: the
     environment's AWS_REGION or AWS_DEFAULT_REGION."""
 
-    endpoint_url: str = ""
+    endpoint_url: str = Field(default="", pattern=r"^(https?://[^/]+.*)?$")
     """URL of the AWS endpoints, for a private or a test endpoint. Default: AWS's own, or AWS_ENDPOINT_URL."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])

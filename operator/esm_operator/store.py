@@ -5,6 +5,7 @@ newer versions are taken. Written by the handlers, read by the reconciler.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ PLURAL = "eventsourcemappings"
 KIND = "EventSourceMapping"
 FINALIZER = f"{GROUP}/mapping"
 INTENT = f"{GROUP}/intent"
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Key(NamedTuple):
@@ -35,6 +38,8 @@ class Intent:
     whatever the spec says by then.
     """
 
+    owner: str
+    """``namespace/name`` of the resource: a copy of its manifest carries the annotation along."""
     account: str
     region: str
     function: str
@@ -54,6 +59,7 @@ def parse_intent(text: str | None) -> Intent | None:
     try:
         raw = json.loads(text or "")
         return Intent(
+            owner=str(raw["owner"]),
             account=str(raw["account"]),
             region=str(raw["region"]),
             function=str(raw["function"]),
@@ -88,7 +94,9 @@ class Resource:
 
     @property
     def uuid(self) -> str:
-        return str(self.status.get("uuid") or "")
+        """The UUID that the status notes; empty where there is none or it was spoilt by hand."""
+        text = str(self.status.get("uuid") or "")
+        return text if _UUID.fullmatch(text) else ""
 
 
 def parse(body: Mapping[str, Any]) -> Resource:

@@ -19,6 +19,7 @@ OWNER = Owner("cluster", "shop", "orders", "uid-1")
 OTHER = Owner("cluster", "shop", "payments", "uid-2")
 HERE = "eu-west-1:123456789012"
 UUID = "11111111-1111-1111-1111-111111111111"
+SECOND = "22222222-2222-2222-2222-222222222222"
 SQS = {"functionName": "orders", "eventSourceARN": f"arn:aws:sqs:{HERE}:orders"}
 KINESIS = {
     "functionName": "orders",
@@ -46,7 +47,7 @@ def wanted(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = No
     return Desired(
         owner=OWNER,
         identity=asked,
-        identity_asked=asked,
+        intended=asked,
         source=source_type(spec),
         values=values,
         tags={**(tags or {}), **OWNER.tags()},
@@ -96,6 +97,31 @@ UNSWEPT = View(swept=False)
 UNSEEN_TAGS = replace(seen(), tags=None)
 
 CASES: dict[str, tuple[Desired, View, plan.Action | type[Any]]] = {
+    "the intent's identity: a mapping of somebody else is nothing to us": (
+        wanted(),
+        View(swept=True, intended=(seen(None),)),
+        plan.Create(),
+    ),
+    "the intent's identity: a mapping of somebody else is not adopted": (
+        wanted(adoption=plan.Adoption("IfExists")),
+        View(swept=True, intended=(seen(None),)),
+        plan.Create(),
+    ),
+    "the intent's identity: ours is taken up": (
+        wanted(),
+        View(swept=True, intended=(seen(),)),
+        plan.TakeUp(UUID),
+    ),
+    "going, the noted uuid is another's: ours is found by its identity": (
+        made(deleting=True),
+        View(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
+        plan.TakeUp(SECOND),
+    ),
+    "the noted uuid is another's: ours is found by its identity": (
+        made(),
+        View(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
+        plan.TakeUp(SECOND),
+    ),
     # Going
     "going, and was never ours to hold": (wanted(deleting=True, finalizer=False), NOTHING, plan.NoOp()),
     "going, nothing was made": (wanted(deleting=True, prepared=False), UNSWEPT, plan.Finish()),
@@ -119,7 +145,7 @@ CASES: dict[str, tuple[Desired, View, plan.Action | type[Any]]] = {
     "going, in transition": (made(deleting=True), found(seen(state="Updating")), plan.Wait),
     "going, AWS deletes it": (made(deleting=True), found(seen(state="Deleting")), plan.Wait),
     "going, gone": (made(deleting=True), GONE, plan.Finish()),
-    "going, gone before the sweep": (made(deleting=True), View(swept=False, gone=True), plan.Finish()),
+    "going, gone before the sweep": (made(deleting=True), View(swept=False, gone=True), plan.SWEEPING),
     "going, retained": (made(deleting=True, retain=True), found(seen()), plan.Release(UUID, OWNER_TAGS)),
     "going, the spec is wrong": (made(deleting=True, problem="No."), found(seen()), plan.Delete(UUID)),
     # Not worked on
@@ -194,7 +220,11 @@ CASES: dict[str, tuple[Desired, View, plan.Action | type[Any]]] = {
         plan.Conflict,
     ),
     "in transition": (made(), found(seen(state="Creating")), plan.Wait),
-    "taken over by another": (made(), found(seen(OTHER)), plan.Conflict),
+    "taken over by another": (
+        made(),
+        View(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
+        plan.Conflict,
+    ),
     # Fields
     "a field differs": (
         made({**SQS, "batchSize": 5}),

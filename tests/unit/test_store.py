@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from esm_operator.store import FINALIZER, INTENT, Intent, Key, Resource, Store, parse, parse_intent
 
 KEY = Key("shop", "orders")
-_INTENT = Intent("123456789012", "eu-west-1", "orders", "arn", ("b:1", "a:1"), ("batchSize",), ("team",), {"x": "y"})
+FIRST, SECOND = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+_INTENT = Intent(
+    "shop/orders", "123456789012", "eu-west-1", "orders", "arn", ("b:1", "a:1"), ("batchSize",), ("team",), {"x": "y"}
+)
 
 
 def body(version: str = "1", uid: str = "uid-1", uuid: str = "", **metadata: Any) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def resource(version: str = "1", uid: str = "uid-1", uuid: str = "") -> Resource
 def test_an_object_is_read() -> None:
     read = parse(
         body(
-            uuid="1",
+            uuid=FIRST,
             generation=3,
             deletionTimestamp="2026-01-01T00:00:00Z",
             finalizers=[FINALIZER],
@@ -34,8 +37,12 @@ def test_an_object_is_read() -> None:
         )
     )
     assert (read.key, read.generation, read.deleting, read.has_finalizer) == (KEY, 3, True, True)
-    assert read.uuid == "1"
+    assert read.uuid == FIRST
     assert read.intent == _INTENT
+
+
+def test_a_uuid_that_was_spoilt_by_hand_is_none() -> None:
+    assert resource(uuid="garbage").uuid == ""
 
 
 def test_an_intent_that_was_spoilt_by_hand_is_none() -> None:
@@ -49,6 +56,7 @@ _texts = st.text(max_size=10)
 @given(
     st.builds(
         Intent,
+        owner=_texts,
         account=_texts,
         region=_texts,
         function=_texts,
@@ -70,7 +78,7 @@ def test_only_newer_versions_are_taken() -> None:
     assert store.put(older) is older
     assert store.put(newer) == resource("9")
     assert store.get(KEY) is newer
-    same = resource("10", uuid="1")
+    same = resource("10", uuid=FIRST)
     assert store.put(same) is same
 
 
@@ -93,15 +101,15 @@ def test_only_the_incarnation_that_is_meant_is_forgotten() -> None:
 
 def test_resources_are_found_by_the_uuid_of_their_mapping() -> None:
     store = Store()
-    store.put(resource("1", uuid="1"))
-    assert store.known_uuids(["1", "2"]) == ["1"]
-    assert store.keys_of(["1", "2"]) == [KEY]
+    store.put(resource("1", uuid=FIRST))
+    assert store.known_uuids([FIRST, SECOND]) == [FIRST]
+    assert store.keys_of([FIRST, SECOND]) == [KEY]
     store.forget(KEY)
-    assert store.known_uuids(["1"]) == []
+    assert store.known_uuids([FIRST]) == []
 
 
 def test_a_mapping_that_was_made_again_is_found_by_its_new_uuid_only() -> None:
     store = Store()
-    store.put(resource("1", uuid="1"))
-    store.put(resource("2", uuid="2"))
-    assert store.keys_of(["1", "2"]) == [KEY]
+    store.put(resource("1", uuid=FIRST))
+    store.put(resource("2", uuid=SECOND))
+    assert store.keys_of([FIRST, SECOND]) == [KEY]

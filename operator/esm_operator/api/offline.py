@@ -54,11 +54,16 @@ def offline_problems(spec: Mapping[str, Any], now: datetime) -> list[Problem]:
     return [*_patterns(spec), *_future(spec, now), *_letters(spec)]
 
 
+def _no_json(word: str) -> None:
+    """NaN and Infinity, which Python reads and JSON has not."""
+    raise ValueError(word)
+
+
 def _patterns(spec: Mapping[str, Any]) -> Iterator[Problem]:
     filters: Any = (spec.get("filterCriteria") or {}).get("filters") or ()
     for number, item in enumerate(filters):
         try:
-            fine = isinstance(json.loads(str(item.get("pattern"))), dict)
+            fine = isinstance(json.loads(str(item.get("pattern")), parse_constant=_no_json), dict)
         except (ValueError, RecursionError):
             fine = False
         if not fine:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.assume import assumed
@@ -38,6 +38,12 @@ def _config(pool: int) -> Config:
     )
 
 
+class InvalidEndpointError(BotoCoreError):
+    """An endpoint URL, a setting's or the environment's, that is none; botocore raises just ValueError."""
+
+    fmt = "{reason}"
+
+
 class Connections:
     """Makes boto3 clients and runs their calls in threads."""
 
@@ -55,7 +61,10 @@ class Connections:
         if target.access.role_arn:
             session = assumed(target)
         make: Any = session.client
-        return make(service, endpoint_url=target.access.endpoint_url or None, config=_config(self._threads))
+        try:
+            return make(service, endpoint_url=target.access.endpoint_url or None, config=_config(self._threads))
+        except ValueError as error:
+            raise InvalidEndpointError(reason=str(error)) from error
 
     async def run(self, function: Any, *args: Any, **parameters: Any) -> Any:
         """Run a blocking call in the pool."""
