@@ -10,7 +10,7 @@ from kubernetes.aio.config import ConfigException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, CliSubCommand, SettingsConfigDict
 
-from esm_operator import kube, logs
+from esm_operator import kube, logs, probes
 from esm_operator.api import crd, validate
 from esm_operator.handlers import registry
 from esm_operator.settings import PREFIX, Settings
@@ -29,6 +29,12 @@ class Run(Settings):
             asyncio.run(kube.configuration())
         except ConfigException as error:
             sys.exit(f"esm-operator: There is no cluster to work in ({error}). Set KUBECONFIG, or run it in a pod.")
+        try:
+            probes.check(settings.probe_address)
+        except OSError as error:
+            sys.exit(
+                f"esm-operator: --probe-address {settings.probe_address} can't be used: {error.strerror or error}."
+            )
         asyncio.run(
             kopf.operator(
                 registry=registry(settings),

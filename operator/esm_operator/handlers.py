@@ -30,11 +30,7 @@ def registry(ours: Settings) -> kopf.OperatorRegistry:
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         _configure(settings)
         operator = Operator(ours, await Kubernetes.connect())
-        try:
-            await operator.start()
-        except OSError as error:
-            text = f"--probe-address {ours.probe_address} can't be used: {error.strerror or error}"
-            raise kopf.PermanentError(text) from error
+        await operator.start()
         running.append(operator)
 
     @kopf.on.cleanup(registry=handlers)

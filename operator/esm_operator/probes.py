@@ -1,8 +1,20 @@
 """The probes: whether the process is alive, and whether it knows all resources and can work."""
 
+import socket
 from collections.abc import Callable
 
 from aiohttp import web
+
+
+def check(address: str) -> None:
+    """See whether an address can be used, to say so before anything is started; empty: none is wanted.
+
+    Raises:
+        OSError: it is taken, or not ours.
+    """
+    host, _, port = address.rpartition(":")
+    if address:
+        socket.create_server((host, int(port))).close()
 
 
 class Probes:

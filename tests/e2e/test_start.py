@@ -1,0 +1,44 @@
+"""What keeps the operator from starting is said in one sentence."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.operator_process import ROOT
+
+
+def run(*arguments: str, kubeconfig: Path | str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "esm_operator", "run", *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator"), "KUBECONFIG": str(kubeconfig)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_probe_address_that_is_taken(operator_kubeconfig: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = run(f"--probe-address={address}", kubeconfig=operator_kubeconfig)
+    assert ended.returncode == 1
+    assert f"--probe-address {address} can't be used" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_no_cluster(tmp_path: Path) -> None:
+    ended = run(kubeconfig=tmp_path / "none")
+    assert ended.returncode == 1
+    assert "There is no cluster to work in" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_settings_that_are_wrong(tmp_path: Path) -> None:
+    for argument in ("--endpoint-url=nowhere", "--default-tags=aws:x=1", "--requests-per-second=0"):
+        ended = run(argument, kubeconfig=tmp_path / "none")
+        assert ended.returncode == 2
+        assert argument.partition("=")[0] in ended.stderr
+        assert "Traceback" not in ended.stderr
