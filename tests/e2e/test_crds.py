@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import refusals
+from tests import specs
 from tests.controlplane import ControlPlane
-from tests.refusals import BASES, manifest, spec
+from tests.specs import BASES, manifest, spec
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -48,12 +48,12 @@ def test_the_api_server_adds_nothing_to_a_spec(plane: ControlPlane) -> None:
 
 
 def test_two_people_apply_tags_and_filters_of_one_mapping(plane: ControlPlane) -> None:
-    def apply(who: str, more: refusals.Edit) -> None:
+    def apply(who: str, more: specs.Edit) -> None:
         document = manifest(spec("sqs", more), "shared")
         arguments = ("--server-side", f"--field-manager={who}", "--filename=-")
         plane.kubectl("apply", *arguments, input=json.dumps(document))
 
-    one, two = refusals.filters(2)
+    one, two = specs.filters(2)
     apply("one", {"tags": {"one": "1"}, "filterCriteria.filters": [one]})
     apply("two", {"tags": {"two": "2"}, "filterCriteria.filters": [two]})
     shared = json.loads(plane.kubectl("get", "esm", "shared", "--output=json").stdout)["spec"]

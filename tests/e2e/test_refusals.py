@@ -16,9 +16,11 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from esm_operator.api import validate
-from tests import refusals
+from tests import changes, refusals
+from tests.changes import Change
 from tests.controlplane import ControlPlane
-from tests.refusals import BASES, Change, Refusal, Spec, manifest, spec
+from tests.refusals import Refusal
+from tests.specs import BASES, Spec, manifest, spec
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 KIND = ("lambda.esm-operator.io", "v1", "default", "eventsourcemappings")
@@ -112,7 +114,7 @@ def test_a_null_is_a_field_that_is_not_there(server: Server) -> None:
     assert report.problems == []
 
 
-@pytest.mark.parametrize("case", refusals.CHANGES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", changes.CHANGES, ids=lambda case: case.name)
 def test_a_change_that_aws_can_not_make_is_refused(server: Server, case: Change) -> None:
     before = spec(case.base, case.before)
     after = spec(case.base, {**case.before, **case.after})
@@ -127,7 +129,7 @@ def test_a_change_that_aws_can_not_make_is_refused(server: Server, case: Change)
         server.delete("changed")
 
 
-@pytest.mark.parametrize("case", refusals.HARMLESS_CHANGES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", changes.HARMLESS_CHANGES, ids=lambda case: case.name)
 def test_a_change_that_aws_can_make_passes(server: Server, case: Change) -> None:
     assert server.create(spec(case.base, case.before), "changed", dry_run=False) == ""
     try:

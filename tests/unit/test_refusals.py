@@ -7,13 +7,14 @@ import pytest
 import yaml
 
 from esm_operator.api import offline, rules, validate
-from tests import refusals
-from tests.refusals import BASES, Refusal, manifest, spec
+from tests import refusals, specs
+from tests.refusals import Refusal
+from tests.specs import BASES, manifest, spec
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def messages(of: refusals.Spec) -> list[str]:
+def messages(of: specs.Spec) -> list[str]:
     report = validate.Report()
     validate.check_text("file.yaml", yaml.safe_dump(manifest(of)), report, NOW)
     return [f"{problem.field}: {problem.message}" for problem in report.problems]

@@ -7,8 +7,8 @@ from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import FIELDS, Field
 from esm_operator.api.rule import Rule
 from esm_operator.api.sources import SourceType
-from tests import refusals
-from tests.refusals import BASES, spec
+from tests import specs
+from tests.specs import BASES, spec
 
 SOURCES = {
     "sqs": SourceType.SQS,
@@ -30,13 +30,13 @@ VALUES: dict[str, object] = {
     "startingPosition": "LATEST",
     "startingPositionTimestamp": "2026-01-01T00:00:00Z",
     "filterCriteria": {"filters": [{"pattern": "{}"}]},
-    "kmsKeyARN": f"arn:aws:kms:{refusals.HERE}:key/11111111-2222-3333-4444-555555555555",
+    "kmsKeyARN": f"arn:aws:kms:{specs.HERE}:key/11111111-2222-3333-4444-555555555555",
     "parallelizationFactor": 1,
     "tumblingWindowInSeconds": 0,
     "maximumRecordAgeInSeconds": 60,
     "maximumRetryAttempts": 0,
     "bisectBatchOnFunctionError": True,
-    "destinationConfig.onFailure.destination": f"arn:aws:sqs:{refusals.HERE}:failed",
+    "destinationConfig.onFailure.destination": f"arn:aws:sqs:{specs.HERE}:failed",
     "functionResponseTypes": ["ReportBatchItemFailures"],
     "scalingConfig.maximumConcurrency": 2,
     "provisionedPollerConfig.minimumPollers": 2,
@@ -44,7 +44,7 @@ VALUES: dict[str, object] = {
     "provisionedPollerConfig.pollerGroupName": "orders",
     "metricsConfig.metrics": ["EventCount"],
     "loggingConfig.systemLogLevel": "INFO",
-    "sourceAccessConfigurations": refusals.access("BASIC_AUTH=orders"),
+    "sourceAccessConfigurations": specs.access("BASIC_AUTH=orders"),
     "amazonManagedKafkaEventSourceConfig.consumerGroupID": "orders",
     "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig": {"eventRecordFormat": "JSON"},
     "selfManagedKafkaEventSourceConfig.consumerGroupID": "orders",
@@ -61,7 +61,7 @@ SOURCE_FIELDS = {
 }
 
 
-def refused(base: str, edit: refusals.Edit) -> set[str]:
+def refused(base: str, edit: specs.Edit) -> set[str]:
     """The fields at which something is refused."""
     return {rule.field for rule in offline.broken(rules.MAPPING_RULES, spec(base, edit)) if not rule.transition}
 
@@ -69,13 +69,13 @@ def refused(base: str, edit: refusals.Edit) -> set[str]:
 @pytest.mark.parametrize("base", SOURCES)
 @pytest.mark.parametrize("row", [row for row in FIELDS if row.path not in SOURCE_FIELDS], ids=lambda row: row.path)
 def test_a_source_refuses_what_it_does_not_take(base: str, row: Field) -> None:
-    edit = dict(refusals.BASES[base]) | {row.path: VALUES[row.path]}
+    edit = dict(specs.BASES[base]) | {row.path: VALUES[row.path]}
     if row.path == "startingPositionTimestamp":
         edit["startingPosition"] = "AT_TIMESTAMP"
     if row.path.endswith("schemaRegistryConfig"):
         edit["provisionedPollerConfig.minimumPollers"] = 2
     if base == "msk" and row.path == "sourceAccessConfigurations":
-        edit[row.path] = refusals.access("SASL_SCRAM_512_AUTH=orders")
+        edit[row.path] = specs.access("SASL_SCRAM_512_AUTH=orders")
     at_field = {field for field in refused(base, edit) if f"{row.path}.".startswith(f"{field}.")}
     assert bool(at_field) == (SOURCES[base] not in row.sources)
 
@@ -84,7 +84,7 @@ def test_a_source_refuses_what_it_does_not_take(base: str, row: Field) -> None:
 @pytest.mark.parametrize("base", BASES)
 def test_a_source_asks_for_what_it_needs(base: str, row: Field) -> None:
     source = SOURCES.get(base, SourceType.SQS)
-    if row.path in refusals.BASES[base] or source in row.required:
+    if row.path in specs.BASES[base] or source in row.required:
         assert (row.path in refused(base, {row.path: None})) == (source in row.required)
 
 
@@ -144,7 +144,7 @@ def test_partitions_other_than_aws_are_known() -> None:
         ),
     ],
 )
-def test_a_provider_config_is_refused(provider: refusals.Spec, field: str) -> None:
+def test_a_provider_config_is_refused(provider: specs.Spec, field: str) -> None:
     assert field in {rule.field for rule in offline.broken(rules.PROVIDER_CONFIG_RULES, provider)}
 
 
