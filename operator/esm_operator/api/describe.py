@@ -9,7 +9,7 @@ from typing import Any
 from esm_operator.api import access, limits, values
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH, FIELDS, Field
-from esm_operator.api.rule import listed, titles
+from esm_operator.api.rule import titles
 from esm_operator.api.sources import ALL, SourceType
 
 
@@ -71,8 +71,3 @@ def _access_types() -> str:
         for row in access.ACCESS_TYPES
     ]
     return "What uri is. " + "; ".join(parts) + "."
-
-
-def access_types() -> str:
-    """The names of all access types, for documentation."""
-    return listed([row.name for row in access.ACCESS_TYPES])

@@ -87,8 +87,3 @@ def observed_source_type(mapping: Mapping[str, Any]) -> SourceType | None:
     if arn is not None:
         return ARN_SERVICES.get(arn.service)
     return SourceType.SELF_MANAGED_KAFKA if mapping.get("SelfManagedEventSource") else None
-
-
-def is_fifo(event_source_arn: str) -> bool:
-    """Whether the ARN is that of an SQS FIFO queue: their names end in ``.fifo``."""
-    return event_source_arn.endswith(".fifo")

@@ -159,10 +159,6 @@ class Inventory:
         self.swept = True
         return changed
 
-    def forget(self, uuid: str) -> None:
-        """Nobody will ask for this UUID again."""
-        self._gone.discard(uuid)
-
     def _unindex(self, uuid: str) -> None:
         self._moving.discard(uuid)
         entry = self._entries.get(uuid)

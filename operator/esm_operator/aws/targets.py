@@ -80,10 +80,6 @@ class Targets:
             self._refused.pop(target, None)
             return connected
 
-    def find(self, target: Target) -> Connected | None:
-        """The target if it is connected."""
-        return self._connected.get(target)
-
     async def close(self) -> None:
         """Stop observing and let the threads go."""
         tasks = [connected.task for connected in self._connected.values()]
