@@ -9,6 +9,9 @@ STAMP := .venv/up-to-date
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
 
+# Tests run beside each other, each worker with a control plane of its own: they wait most of the time.
+WORKERS ?= 4
+
 export PYTHON
 
 .PHONY: help
@@ -20,9 +23,9 @@ demo: $(STAMP) ## see it work on this machine; DEMO_ONCE=1: end by itself; DEMO_
 	@$(BIN)/python -m tests.demo
 
 .PHONY: test
-test: $(STAMP) ## run all tests; ARGS="-k word" for some of them
+test: $(STAMP) ## run all tests; ARGS="-k word" or "-m 'not long'" for some of them; WORKERS=1: one after the other
 	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: control-plane
 control-plane: $(STAMP) ## run etcd and kube-apiserver until Ctrl-C; K8S_VERSION=1.32.13 for another version

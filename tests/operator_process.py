@@ -1,25 +1,29 @@
 """The operator as a process of its own, under its own ServiceAccount and role, for end-to-end tests and the demo.
 
-Its log goes to a file that a failing test shows; it ends with its owner, even if that is killed.
+Its log goes to a file that a failing test shows; it ends with its owner, even if that is killed. It is forked from a
+process that has the operator's modules imported (``tests.zygote``), for tests start it often.
 """
 
 import os
 import signal
 import socket
-import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.controlplane.processes import GuardedProcess
+from tests.zygote import ForkedProcess, Zygote
 
 ROOT = Path(__file__).resolve().parents[1]
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
+#: What the command ``esm-operator`` calls.
+MAIN = "esm_operator.cli:main"
 
 
 class OperatorProcess:
@@ -33,6 +37,7 @@ class OperatorProcess:
         log: Path,
         arguments: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
+        entry: str = MAIN,
     ) -> None:
         """
         Args:
@@ -41,28 +46,27 @@ class OperatorProcess:
             log: file that its log lines are appended to.
             arguments: more flags of ``esm-operator run``.
             environment: more environment variables.
+            entry: ``module:function`` to call instead of the operator's own; it calls that in turn.
         """
         self.log = log
         self._port = _free_port()
-        self._command = [
-            *(sys.executable, "-m", "esm_operator", "run"),
-            f"--probe-address=127.0.0.1:{self._port}",
-            *arguments,
-        ]
+        self._entry = entry
+        self._arguments = ["esm-operator", "run", f"--probe-address=127.0.0.1:{self._port}", *arguments]
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
-            "PYTHONPATH": str(ROOT / "operator"),
-            "PYTHONUNBUFFERED": "1",
             "KUBECONFIG": str(kubeconfig),
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_REGION": "eu-west-1",
             "AWS_EC2_METADATA_DISABLED": "true",
+            "ESM_OPERATOR_IDENTITY": f"operator-{uuid.uuid4().hex[:8]}",
+            "ESM_OPERATOR_LEASE_NAMESPACE": "esm-operator",
+            "ESM_OPERATOR_LEASE_NAME": f"lease-{uuid.uuid4().hex[:8]}",
             **(environment or {}),
         }
-        self._process: GuardedProcess | None = None
+        self._process: ForkedProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -74,19 +78,31 @@ class OperatorProcess:
         self.stop()
 
     @property
+    def url(self) -> str:
+        """Where it answers probes and scrapes."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
     def pid(self) -> int:
         """The process id of the running operator."""
         return self._running.pid
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
-        process = self._process = GuardedProcess(self._command, log=self.log, env=self._environment)
+        process = self.launch()
         try:
             self._wait_until_ready(process)
         except BaseException:
             process.stop(0)
             self._process = None
             raise
+
+    def launch(self) -> ForkedProcess:
+        """Start it, and don't wait for anything."""
+        self._process = _zygote(self._environment["KUBECONFIG"]).start(
+            self._entry, arguments=self._arguments, environment=self._environment, log=self.log
+        )
+        return self._process
 
     def stop(self) -> None:
         """Stop it by SIGTERM, as Kubernetes does."""
@@ -117,11 +133,11 @@ class OperatorProcess:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     @property
-    def _running(self) -> GuardedProcess:
+    def _running(self) -> ForkedProcess:
         assert self._process is not None, "not started"
         return self._process
 
-    def _wait_until_ready(self, process: GuardedProcess) -> None:
+    def _wait_until_ready(self, process: ForkedProcess) -> None:
         deadline = time.monotonic() + START_TIMEOUT
         while not self._answers():
             code = process.wait(0)
@@ -133,10 +149,15 @@ class OperatorProcess:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+@cache
+def _zygote(kubeconfig: str) -> Zygote:
+    return Zygote(["esm_operator.cli"], {"KUBECONFIG": kubeconfig})
 
 
 def _free_port() -> int:

@@ -1,19 +1,20 @@
-"""The command line: ``esm-operator run | crds | validate``."""
+"""The command line: ``esm-operator run | crds | validate | orphans``."""
 
 import asyncio
-import os
 import sys
 from importlib.metadata import version
 
-import kopf
 from kubernetes.aio.config import ConfigException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, CliSubCommand, SettingsConfigDict
 
-from esm_operator import kube, logs, probes
+from esm_operator import handlers, logs
 from esm_operator.api import crd, validate
-from esm_operator.handlers import registry
+from esm_operator.cluster import kube
+from esm_operator.leading import lease
+from esm_operator.orphans.command import Orphans
 from esm_operator.settings import PREFIX, Settings
+from esm_operator.telling import probes
 
 
 class Run(Settings):
@@ -21,10 +22,13 @@ class Run(Settings):
 
     def cli_cmd(self) -> None:
         logs.configure(self.log_format, self.log_level)
-        settings = self
-        if not settings.region:
-            region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
-            settings = self.model_copy(update={"region": region})
+        settings = self.model_copy(
+            update={
+                "region": self.default_region(),
+                "identity": self.identity or lease.own_identity(),
+                "lease_namespace": self.lease_namespace or lease.own_namespace(),
+            }
+        )
         try:
             asyncio.run(kube.configuration())
         except ConfigException as error:
@@ -35,14 +39,7 @@ class Run(Settings):
             sys.exit(
                 f"esm-operator: --probe-address {settings.probe_address} can't be used: {error.strerror or error}."
             )
-        asyncio.run(
-            kopf.operator(
-                registry=registry(settings),
-                standalone=True,
-                clusterwide=not settings.namespaces,
-                namespaces=settings.namespaces,
-            )
-        )
+        asyncio.run(handlers.run(settings))
 
 
 class Crds(BaseModel):
@@ -84,6 +81,7 @@ class Root(BaseSettings):
     run: CliSubCommand[Run] = Field(description="run the operator until it is stopped")
     crds: CliSubCommand[Crds] = Field(description="print the CustomResourceDefinitions")
     validate_: CliSubCommand[Validate] = Field(alias="validate", description="check manifests without a cluster")
+    orphans: CliSubCommand[Orphans] = Field(description="list mappings at AWS that no resource stands for")
     version: bool = False
     """Print the version and end."""
 

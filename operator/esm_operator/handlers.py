@@ -6,21 +6,56 @@ is done by the operator's own tasks; nor does a handler return anything, for kop
 status.
 """
 
+import asyncio
+import signal
+from collections.abc import Sequence
 from typing import Any
 
 import kopf
 
-from esm_operator.kube import Kubernetes
+from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.store import FINALIZER, GROUP, PLURAL, VERSION
+from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
-from esm_operator.store import FINALIZER, GROUP, PLURAL, VERSION
-from esm_operator.surroundings import PROVIDER_CONFIGS
 
 
-def registry(ours: Settings) -> kopf.OperatorRegistry:
-    """All handlers, for ``kopf.run``."""
-    handlers = kopf.OperatorRegistry()
+async def run(ours: Settings) -> None:
+    """Run the operator with kopf until SIGTERM or SIGINT.
+
+    kopf ends its watches first and calls the clean-up last, which takes seconds, so the signals are ours: the
+    lease is handed over before kopf hears of it.
+    """
     running: list[Operator] = []
+    stop = asyncio.Event()
+    task = asyncio.current_task()
+    tasks = await kopf.spawn_tasks(
+        registry=registry(ours, running),
+        standalone=True,
+        clusterwide=not ours.namespaces,
+        namespaces=ours.namespaces,
+        stop_flag=stop,
+    )
+    ending: set[asyncio.Task[None]] = set()
+
+    def signalled() -> None:
+        ending.add(asyncio.create_task(_hand_over(running, stop), name="hand-over"))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signalled)
+    await kopf.run_tasks(tasks, ignored={task} if task else set())
+
+
+async def _hand_over(running: Sequence[Operator], stop: asyncio.Event) -> None:
+    try:
+        await asyncio.gather(*(operator.hand_over() for operator in running))
+    finally:
+        stop.set()
+
+
+def registry(ours: Settings, running: list[Operator]) -> kopf.OperatorRegistry:
+    """All handlers; the operator that they feed is in the list while it runs."""
+    handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
     def login(**arguments: Any) -> kopf.ConnectionInfo | None:

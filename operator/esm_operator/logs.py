@@ -10,10 +10,13 @@ from typing import Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
+from esm_operator.cluster.store import Resource
+
 #: Loggers of libraries that are too talkative below the level named.
 _QUIET = {
     "kopf": logging.WARNING,
     "botocore": logging.WARNING,
+    "botocore.credentials": logging.CRITICAL,  # with a traceback; the operator says it in a sentence
     "urllib3": logging.WARNING,
     "aiohttp.access": logging.WARNING,
     "asyncio": logging.WARNING,
@@ -53,3 +56,8 @@ def configure(style: Literal["text", "json"], level: str) -> None:
     root.setLevel(level.upper())
     for name, least in _QUIET.items():
         logging.getLogger(name).setLevel(max(least, root.level))
+
+
+def marks(resource: Resource) -> dict[str, str]:
+    """What a log line about a resource carries, as its ``extra``."""
+    return {"namespace": resource.key.namespace, "resource": resource.key.name, "uuid": resource.uuid}

@@ -1,43 +1,46 @@
-"""The operator put together: store, queue, targets, reconciler, and the tasks that run them.
+"""The operator put together: what always runs, and the term that works while it leads.
 
-The handlers feed it; the command line starts and stops it with kopf.
+A standby knows all resources, by the watch and by audits, and is connected to AWS, so that it can begin
+where the leader ended; it writes nothing and asks AWS for no mapping. The handlers feed the operator; the
+command line starts and stops it with kopf.
 """
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+import signal
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.aws.errors import understand
-from esm_operator.aws.targets import Targets
-from esm_operator.events import Events
-from esm_operator.kube import Kubernetes
-from esm_operator.probes import Probes
-from esm_operator.queue import Urgency, WorkQueue
-from esm_operator.reconcile import Reconciler
+from esm_operator.aws.client import Connections
+from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.store import Store, is_same_work, parse
+from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
+from esm_operator.cluster.target import ProviderConfig, Resolved, Target
+from esm_operator.leading.lease import Lease
 from esm_operator.settings import Settings
-from esm_operator.store import Key, Resource, Store, parse
-from esm_operator.surroundings import PROVIDER_CONFIGS, Surroundings
-from esm_operator.target import ProviderConfig, Resolved
+from esm_operator.telling import metrics
+from esm_operator.telling.probes import Probes
+from esm_operator.term import Term
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between comparisons of the store with the cluster, beside those after a new list of the watch.
 AUDIT = 60.0
-#: Keys under way at once, by urgency: many creations must leave workers free for edits.
-LIMITS = {Urgency.EDIT: 16, Urgency.CREATE: 16, Urgency.TRANSITION: 8, Urgency.RESYNC: 4}
+#: Seconds for which work under way may go on when the lease is to be handed over.
+FINISH = 0.8
+#: Seconds in which the lease must be given back then.
+RELEASE = 0.6
 
 
 class Operator:
     """One running operator. Made and used within one event loop."""
 
     def __init__(self, settings: Settings, kubernetes: Kubernetes) -> None:
+        self._settings = settings
         self._kubernetes = kubernetes
-        self._namespaces = settings.namespaces
         self._store = Store()
-        self._queue: WorkQueue[Key] = WorkQueue(LIMITS)
         self._surroundings = Surroundings(
             ProviderConfig(
                 name="(operator)",
@@ -46,55 +49,71 @@ class Operator:
                 default_tags=settings.default_tags,
             )
         )
-        self._targets = Targets(
-            requests_per_second=settings.requests_per_second,
-            sweep_interval=settings.sweep_interval,
-            ours=self._store.known_uuids,
-            creations_pending=lambda: self._queue.pending(Urgency.CREATE),
-            changed=self._changed,
-            waiting=self._waiting,
+        self._connections = Connections()
+        self._lease = Lease(
+            kubernetes,
+            namespace=settings.lease_namespace,
+            name=settings.lease_name,
+            identity=settings.identity,
+            duration=settings.lease_duration,
         )
-        self._reconciler = Reconciler(
-            cluster=settings.cluster_name,
-            store=self._store,
-            queue=self._queue,
-            targets=self._targets,
-            kubernetes=kubernetes,
-            events=Events(kubernetes),
-            surroundings=self._surroundings,
-        )
+        self._term: Term | None = None
         self._listed = asyncio.Event()
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._standing_tasks: list[asyncio.Task[None]] = []
+        self._leading_tasks: list[asyncio.Task[None]] = []
+        self._handing_over = asyncio.Lock()
         address = settings.probe_address
         self._probes = Probes(address, lambda: self.ready) if address else None
 
     async def start(self) -> None:
-        """Begin to work.
+        """Begin to watch, to stand for the lease, and to work when it is held.
 
         Raises:
             OSError: the address of the probes is taken, or not ours.
         """
+        metrics.LEADER.set_function(lambda: float(self.leading))
         if self._probes is not None:
             await self._probes.start()
-        self._tasks.append(asyncio.create_task(self._audits(), name="audit"))
-        workers = sum(LIMITS.values())
-        self._tasks += [asyncio.create_task(self._work(), name=f"worker {n}") for n in range(workers)]
+        self._tasks = [
+            asyncio.create_task(self._audits(), name="audit"),
+            asyncio.create_task(self._connect(), name="connect"),
+        ]
+        self._standing_tasks = [asyncio.create_task(self._stand(), name="lease")]
+        self._leading_tasks = [asyncio.create_task(self._lead(), name="term")]
+        for task in (*self._standing_tasks, *self._leading_tasks):
+            task.add_done_callback(_end_if_failed)
+
+    async def hand_over(self) -> None:
+        """Stop working and give the lease back, in at most 2 s; what can wait is :meth:`stop`'s."""
+        async with self._handing_over:
+            await _cancel(self._leading_tasks)  # no other term begins
+            if self._term is not None:
+                await self._term.finish(FINISH)
+                await self._term.stop()
+                self._term = None
+            await _cancel(self._standing_tasks)
+            await self._lease.release(RELEASE)
 
     async def stop(self) -> None:
-        """Stop working; what is under way is cut off and found again at the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._targets.close()
+        """Stop everything."""
+        await self.hand_over()
+        await _cancel(self._tasks)
+        self._connections.close()
         await self._kubernetes.close()
         if self._probes is not None:
             await self._probes.stop()
 
     @property
     def ready(self) -> bool:
-        """Whether the first full list is in."""
+        """Whether the first full list is in: a standby is ready too."""
         return self._listed.is_set()
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process holds the lease and works."""
+        return self._term is not None and self._lease.covers(0)
 
     # What the handlers call
 
@@ -102,23 +121,16 @@ class Operator:
         """A watch event of an EventSourceMapping; None: it comes from a list."""
         resource = parse(body)
         if kind == "DELETED":
-            if self._store.forget(resource.key, resource.uid):
-                self._reconciler.forget(resource.key)
+            if self._store.forget(resource.key, resource.uid) and self._term is not None:
+                self._term.forget(resource.key)
             return
         old = self._store.put(resource)
         if kind is None and old is not None:
             self._relisted.set()
-        if old is resource or _only_our_status(old, resource):
+        if old is not None and (old is resource or is_same_work(old, resource)):
             return
-        edited = (
-            old is None
-            or old.uid != resource.uid
-            or old.generation != resource.generation
-            or old.deleting != resource.deleting
-        )
-        if edited:
-            self._queue.forgive(resource.key)
-        self._queue.add(resource.key, _urgency(resource, old), at_once=edited)
+        if self._term is not None:
+            self._term.seen(resource, old)
 
     def provider_config_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of a ProviderConfig."""
@@ -126,26 +138,40 @@ class Operator:
             changed = self._surroundings.forget_config(body["metadata"]["name"])
         else:
             changed = self._surroundings.put_config(body)
-        if changed and self.ready:
+        if changed:
             self._requeue_all()
 
     def namespace_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of a namespace."""
         if kind == "DELETED":
             self._surroundings.forget_namespace(body["metadata"]["name"])
-        elif self._surroundings.put_namespace(body) and self.ready:
+        elif self._surroundings.put_namespace(body):
             self._requeue_all()
 
     # What the tasks do
 
-    async def _work(self) -> None:
+    async def _stand(self) -> None:
+        """Stand for the lease, but not before the work could begin: another may be further."""
         await self._listed.wait()
+        await self._lease.run()
+
+    async def _lead(self) -> None:
+        """Work while the lease is held, and anew each time."""
         while True:
-            key = await self._queue.take()
-            try:
-                await self._reconciler.reconcile(key)
-            finally:
-                self._queue.done(key)
+            fence = await self._lease.taken()
+            term = self._term = Term(
+                self._settings,
+                store=self._store,
+                surroundings=self._surroundings,
+                kubernetes=self._kubernetes,
+                connections=self._connections,
+                fence=fence,
+            )
+            logger.info("All %d resources are known and the lease is held; work begins", len(self._store))
+            term.start()
+            await self._lease.lost(fence)
+            await term.stop()
+            self._term = None
 
     async def _audits(self) -> None:
         """Compare the store with the cluster: at the start, after each new list of the watch, now and then.
@@ -156,12 +182,13 @@ class Operator:
             try:
                 complete = await self._audit()
             except Exception as error:
-                logger.warning("Listing the resources failed, it is tried again: %s", error)
+                logger.warning(
+                    "Listing the resources failed, it is tried again: %s", str(error) or type(error).__name__
+                )
                 complete = False
             if complete and not self._listed.is_set():
-                logger.info("All %d resources are known; work begins", len(self._store))
+                logger.info("All %d resources are known", len(self._store))
                 self._listed.set()
-                self._tasks.append(asyncio.create_task(self._warm_up(), name="warm-up"))
             self._relisted.clear()
             try:
                 async with asyncio.timeout(AUDIT if self._listed.is_set() else 0.2):
@@ -170,63 +197,57 @@ class Operator:
             except TimeoutError:
                 continue
 
-    async def _warm_up(self) -> None:
-        """Connect where most mappings live, so that the first one need not wait for it."""
-        resolved = self._surroundings.default()
-        if isinstance(resolved, Resolved):
-            try:
-                await self._targets.get(resolved.target)
-            except (ClientError, BotoCoreError) as error:
-                logger.error("%s", understand(error).message)
-
     async def _audit(self) -> bool:
         """Forget what is gone from the cluster. Returns whether all that is there is known."""
         if not self._listed.is_set():
             for body in await self._kubernetes.list_namespaces():
                 self._surroundings.put_namespace(body)
-            for body in await self._kubernetes.list_plural(PROVIDER_CONFIGS):
-                self._surroundings.put_config(body)
+        configs = self._surroundings.configs()
+        if self._surroundings.put_all_configs(await self._kubernetes.list_plural(PROVIDER_CONFIGS), configs):
+            self._requeue_all()
         known = {key: resource.uid for key in self._store.all_keys() if (resource := self._store.get(key))}
-        listed = await self._kubernetes.list_metadata(self._namespaces)
+        listed = await self._kubernetes.list_metadata(self._settings.namespaces)
         for key, uid in known.items():
             if listed.get(key) != uid and self._store.forget(key, uid):
                 logger.info("A resource is gone without a word from the watch; it is forgotten: %s", key)
-                self._reconciler.forget(key)
+                if self._term is not None:
+                    self._term.forget(key)
         return all(key in known for key in listed)
 
+    async def _connect(self) -> None:
+        """Connect where mappings live before that is needed: it takes a second, and costs no call to AWS Lambda."""
+        await self._listed.wait()
+        while True:
+            targets = self._targets()
+            if self._term is not None:
+                self._term.keep(targets)
+            for target in targets:
+                try:
+                    await self._connections.connect(target)
+                except (ClientError, BotoCoreError) as error:
+                    logger.debug("Connecting to %s failed: %s", target.region, error)
+            await asyncio.sleep(AUDIT)
+
+    def _targets(self) -> set[Target]:
+        """Where mappings live."""
+        resources = [resource for key in self._store.all_keys() if (resource := self._store.get(key))]
+        resolved = [self._surroundings.default(), *map(self._surroundings.resolve, resources)]
+        return {one.target for one in resolved if isinstance(one, Resolved)}
+
     def _requeue_all(self) -> None:
-        for key in self._store.all_keys():
-            self._queue.add(key, Urgency.RESYNC)
-
-    def _changed(self, uuids: Collection[str]) -> None:
-        """AWS has other things to say of some mappings."""
-        for key in self._store.keys_of(uuids):
-            self._queue.add(key, Urgency.TRANSITION, at_once=False)
-
-    def _waiting(self) -> None:
-        """The first sweep of a target is in, or has failed: work on those who wait for it."""
-        for key in self._store.all_keys():
-            resource = self._store.get(key)
-            if resource is not None:
-                self._queue.add(key, _urgency(resource, resource), at_once=False)
+        if self._term is not None:
+            self._term.requeue_all()
 
 
-def _urgency(resource: Resource, old: Resource | None) -> Urgency:
-    if resource.uuid:
-        return Urgency.RESYNC if old is None and not resource.deleting else Urgency.EDIT
-    return Urgency.EDIT if resource.deleting else Urgency.CREATE
+def _end_if_failed(task: asyncio.Task[None]) -> None:
+    """A process that can't go on must not keep the lease: it ends as if told to, and another takes over."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        logger.critical("The task %s failed, so the operator ends", task.get_name(), exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
-def _only_our_status(old: Resource | None, new: Resource) -> bool:
-    """Whether nothing changed that a plan depends on, but the status that we wrote ourselves."""
-    return (
-        old is not None
-        and old.uid == new.uid
-        and old.generation == new.generation
-        and old.deleting == new.deleting
-        and old.finalizers == new.finalizers
-        and old.intent == new.intent
-        and old.status.get("uuid") == new.status.get("uuid")
-        and old.status.get("applied") == new.status.get("applied")
-        and old.status.get("conditions") == new.status.get("conditions")
-    )
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,65 +1,51 @@
 """The loop: for one resource, plan, act, plan again, until nothing is left but to wait; then the status.
 
-Reads top to bottom like the sentence that explains the operator. What is decided is in ``plan.py``, what is
-told in ``report.py``; here it is carried out, in the order that a crash at any point can be mended from:
-intent before Create, names of fields before the Update that sets them, the finalizer last.
+Reads top to bottom like the sentence that explains the operator. What is decided is in ``planning/plan.py``, what is
+told in ``report.py``, and ``act.py`` carries it out.
 """
 
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Collection
+from dataclasses import replace
 
+from aiohttp import ClientError as HTTPException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator import plan, report, status
-from esm_operator.api.identity import Identity
-from esm_operator.api.sources import source_type
-from esm_operator.aws import errors, requests
+from esm_operator.act import Acts
+from esm_operator.aws import errors
 from esm_operator.aws.targets import Connected, Targets
-from esm_operator.desire import Note, desired_of, intent_of
-from esm_operator.events import Events
-from esm_operator.kube import ConflictError, GoneError, Kubernetes
-from esm_operator.plan import Desired, View
-from esm_operator.queue import Urgency, WorkQueue
-from esm_operator.status import Applied, Outcome, Verdict
-from esm_operator.store import FINALIZER, Intent, Key, Resource, Store, parse
-from esm_operator.surroundings import Surroundings
-from esm_operator.target import Resolved, Unresolved
+from esm_operator.cluster.events import Events
+from esm_operator.cluster.holds import Holds
+from esm_operator.cluster.kube import ApiError, ConflictError, GoneError, Kubernetes
+from esm_operator.cluster.store import LET_GO, Intent, Key, Resource, StaleError, Store, parse
+from esm_operator.cluster.surroundings import Surroundings
+from esm_operator.cluster.target import Resolved, Unresolved
+from esm_operator.leading.fence import NotLeadingError
+from esm_operator.logs import marks
+from esm_operator.memory import Memory
+from esm_operator.planning import actions, differences, plan
+from esm_operator.planning.desire import Note, desired_of
+from esm_operator.planning.state import Desired, View
+from esm_operator.telling import metrics, report, status
+from esm_operator.telling.metrics import Result
+from esm_operator.telling.status import Outcome, Verdict
+from esm_operator.telling.teller import Teller
+from esm_operator.view import view_of
+from esm_operator.waiting.obstacles import Obstacles
+from esm_operator.waiting.pace import Pace
+from esm_operator.waiting.queue import Urgency, WorkQueue
+from esm_operator.waiting.retries import Retries
+from esm_operator.work import Work
 
 logger = logging.getLogger(__name__)
 
 #: More steps than any resource needs in one go; a plan that never comes to rest is a bug.
-_MOST_STEPS = 12
+_MOST_STEPS = 16
 #: Seconds after which a mapping that is only to be observed, or a point in time that was in the future, is
 #: looked at again. Neither costs a call to AWS.
 _LOOK_AGAIN = 30.0
-#: Seconds before an Update that AWS did not keep is tried again: (first, longest).
-_CORRECTION = (10.0, 600.0)
-_LET_GO = f"To let the resource go and keep the mapping at AWS, remove the finalizer {FINALIZER} from it."
-
-
-@dataclass(slots=True)
-class _Correction:
-    """An Update that was sent, to notice when AWS does not keep it."""
-
-    update: Mapping[str, Any]
-    times: int
-    not_before: float
-
-
-@dataclass(slots=True)
-class _Work:
-    """One resource being worked on: what is known of it changes from step to step."""
-
-    resource: Resource
-    note: Note
-    connected: Connected
-    fresh: bool = False
-    """Whether the API server has confirmed the resource within this work."""
 
 
 class Reconciler:
@@ -69,12 +55,14 @@ class Reconciler:
         self,
         *,
         cluster: str,
+        deletions_per_minute: int = 300,
         store: Store,
         queue: WorkQueue[Key],
         targets: Targets,
         kubernetes: Kubernetes,
         events: Events,
         surroundings: Surroundings,
+        holds: Holds,
     ) -> None:
         self._cluster = cluster
         self._store = store
@@ -83,11 +71,26 @@ class Reconciler:
         self._kubernetes = kubernetes
         self._events = events
         self._surroundings = surroundings
-        self._conflicts: dict[Key, str] = {}
-        self._doubtful: dict[Key, Identity] = {}
-        """Creations without a clear answer: they may have been made."""
-        self._corrections: dict[Key, _Correction] = {}
-        self._resets: dict[Key, frozenset[str]] = {}
+        self._holds = holds
+        self._teller = Teller(store, kubernetes, events)
+        self._brake: Pace[Key] = Pace(deletions_per_minute / 60, deletions_per_minute)
+        self._retries: Retries[Key] = Retries()
+        self._obstacles: Obstacles[Key] = Obstacles()
+        self._memory = Memory()
+        self._acts = Acts(
+            brake=self._brake,
+            memory=self._memory,
+            store=store,
+            queue=queue,
+            kubernetes=kubernetes,
+            events=events,
+            teller=self._teller,
+        )
+
+    @property
+    def deletions_held(self) -> int:
+        """How many deletions wait for the brake."""
+        return len(self._brake)
 
     async def reconcile(self, key: Key) -> None:
         """Work on one resource once. Raises nothing: what goes wrong is told and tried again."""
@@ -96,16 +99,75 @@ class Reconciler:
             self.forget(key)
             return
         try:
-            await self._reconcile(resource)
+            result = await self._reconcile(resource)
+            if result is Result.RELEASED:
+                self._forget_incarnation(resource)
         except GoneError:
-            self._store.forget(key, resource.uid)
-            self.forget(key)
+            self._forget_incarnation(resource)
+            result = Result.RELEASED
+        except StaleError:
+            self._queue.add(key, Urgency.EDIT)
+            result = Result.CHANGED
         except ConflictError:
-            self._queue.add_after(key, Urgency.EDIT, 0.2)
+            result = await self._changed_meanwhile(key)
+        except NotLeadingError:
+            self._queue.add_after(key, Urgency.EDIT, 1.0)
+            return
+        except (ApiError, HTTPException, TimeoutError) as error:
+            logger.warning("The API server did not take it, it is tried again: %s", error or type(error).__name__)
+            self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 1.0, 30.0))
+            result = Result.FAILED
         except Exception as error:
-            logger.exception("Reconciling failed unexpectedly; it is tried again", extra=_marks(resource))
+            logger.exception("Reconciling failed unexpectedly; it is tried again", extra=marks(resource))
             self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 1.0, 300.0))
             await self._confess(key, error)
+            result = Result.FAILED
+        metrics.RECONCILES.labels(result).inc()
+
+    def edited(self, key: Key) -> None:
+        """A person has changed the resource: whatever it waits for by our own choice is over."""
+        self._queue.forgive(key)
+        self._retries.forget(key)
+        self._brake.forget(key)
+        self._memory.corrections.forget(key)
+
+    def forget(self, key: Key) -> None:
+        """The resource is gone from the cluster."""
+        self.edited(key)
+        self._queue.forget(key)
+        self._obstacles.forget(key)
+        self._memory.forget(key)
+
+    def is_failing(self, key: Key) -> bool:
+        """Whether a resource waits to be tried again because AWS has refused it."""
+        return self._retries.is_failing(key)
+
+    def _forget_incarnation(self, resource: Resource) -> None:
+        """A resource is gone; one of the same name may have been made meanwhile."""
+        self._store.forget(resource.key, resource.uid)
+        self.forget(resource.key)
+        if self._store.get(resource.key) is not None:
+            self._queue.add(resource.key, Urgency.EDIT)
+
+    def awaited(self, uuids: Collection[str]) -> list[str]:
+        """Those of the UUIDs whose mappings are not a resource's own, and in the way of one."""
+        return self._obstacles.known(uuids)
+
+    def waiting_for(self, uuids: Collection[str]) -> set[Key]:
+        """The resources in whose way these mappings are."""
+        return self._obstacles.waiting_for(uuids)
+
+    async def _changed_meanwhile(self, key: Key) -> Result:
+        """Begin anew from what the API server has: its watch may be late, or cut off."""
+        self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 0.1, 30.0))
+        try:
+            self._store.put(parse(await self._kubernetes.read(key)))
+        except GoneError:
+            self._store.forget(key)
+            self.forget(key)
+        except (ApiError, HTTPException, TimeoutError) as error:
+            logger.warning("Reading a resource failed, it is tried again: %s", error or type(error).__name__)
+        return Result.CHANGED
 
     async def _confess(self, key: Key, error: Exception) -> None:
         """Say on the resource that the operator itself failed, if that much still works."""
@@ -117,312 +179,205 @@ class Reconciler:
             "unusual values in the spec, and report it with the operator's log."
         )
         with contextlib.suppress(Exception):
-            await self._tell(resource, Outcome(Verdict.IN_PROGRESS, "OperatorError", message), Note.of(resource), None)
+            outcome = Outcome(Verdict.IN_PROGRESS, "OperatorError", message, event="OperatorError")
+            await self._teller.tell(resource, outcome, Note.of(resource), None)
 
-    def forget(self, key: Key) -> None:
-        """The resource is gone from the cluster."""
-        self._queue.forget(key)
-        for memory in (self._conflicts, self._doubtful, self._corrections, self._resets):
-            memory.pop(key, None)
-
-    async def _reconcile(self, resource: Resource) -> None:
+    async def _reconcile(self, resource: Resource) -> Result:
+        if resource.deleting and resource.let_go and resource.has_finalizer:
+            self._events.warning(resource, "LetGo", report.let_go(resource.uuid))
+            return await self._acts.finish(resource)
         target = self._surroundings.resolve(resource)
         if isinstance(target, Unresolved):
-            if resource.deleting and not resource.intent and not resource.uuid:
-                await self._finish(resource)
-                return
-            stalled = Outcome(Verdict.STALLED, target.reason, target.message)
-            await self._tell(resource, stalled, Note.of(resource), None)
-            return
+            return await self._stall(resource, _unresolved(target))
         moved = _region_changed(resource, target.target.region)
         if moved is not None:
-            await self._tell(resource, moved, Note.of(resource), None)
-            return
+            return await self._stall(resource, moved)
         try:
             connected = await self._targets.get(target.target)
         except (ClientError, BotoCoreError) as error:
-            await self._failed(resource, Note.of(resource), None, error)
-            return
+            return await self._failed(resource, Note.of(resource), None, error)
         moved = _account_changed(resource, connected.client.account)
         if moved is not None:
-            await self._tell(resource, moved, Note.of(resource), None)
-            return
-        await self._steps(resource, target, connected)
+            return await self._stall(resource, moved)
+        refused = await self._holds.hold(resource)
+        if refused is not None:
+            return await self._stall(resource, _unresolved(refused))
+        wait = self._retries.wait(resource.key, connected.client.budget)
+        if wait:
+            self._queue.add_after(resource.key, Urgency.RESYNC, wait)
+            return Result.WAITING
+        return await self._steps(resource, target, connected)
 
-    async def _steps(self, resource: Resource, target: Resolved, connected: Connected) -> None:
+    async def _steps(self, resource: Resource, target: Resolved, connected: Connected) -> Result:
         """Plan and act until nothing is left but to wait, or AWS refuses."""
-        work = _Work(resource, Note.of(resource), connected)
+        work = Work(resource, Note.of(resource), connected, began=time.monotonic())
+        self._inherit_doubt(resource)
         try:
+            if resource.look_requested:
+                await self._look(resource, connected)
+                work.looked = True
             for _ in range(_MOST_STEPS):
+                work.resource = self._store.current(work.resource)
                 desired = desired_of(work.resource, work.note, target, connected.client.account, self._cluster)
-                await self._clear_doubt(resource.key, connected)
-                view = self._view(resource.key, desired, connected)
+                unsettled = await self._memory.doubts.settle(resource.key, connected.client)
+                view = view_of(work, desired, self._memory, self._store, unsettled=unsettled)
                 action = plan.plan(desired, view)
-                logger.debug("Planned %s", type(action).__name__, extra=_marks(work.resource))
-                if isinstance(action, plan.NoOp | plan.Wait | plan.Stall | plan.Conflict):
-                    await self._rest(work, desired, view, action)
-                    return
-                if not await self._act(work, desired, target, action):
-                    return
+                logger.debug("Planned %s", type(action).__name__, extra=marks(work.resource))
+                if isinstance(action, actions.Rest):
+                    return await self._rest(work, desired, view, action)
+                result = await self._acts.carry_out(work, desired, target, action)
+                if isinstance(action, actions.Adopt | actions.Release):
+                    self._owner_changed(work.resource.key, action.uuid)
+                if result is not None:
+                    return result
         except (ClientError, BotoCoreError) as error:
-            await self._failed(work.resource, work.note, connected, error)
-            return
+            return await self._failed(work.resource, work.note, connected, error, replaced=work.replaced)
         raise RuntimeError(f"The plan of {resource.key} did not come to rest")
 
-    async def _act(self, work: _Work, desired: Desired, target: Resolved, action: plan.Action) -> bool:
-        """Carry out one action. Returns whether to plan again."""
-        client = work.connected.client
-        match action:
-            case plan.Prepare():
-                intent = intent_of(desired, client.account, target.target.region)
-                work.resource = self._took(await self._kubernetes.prepare(work.resource, intent))
-                work.fresh = True
-            case plan.Look(uuid):
-                await client.get(uuid)
-            case plan.LookTags(uuid):
-                await client.list_tags(uuid)
-            case plan.TakeUp(uuid):
-                work.note = work.note.taken_up(uuid, work.resource)
-            case plan.Create(again):
-                return await self._create(work, desired, again=again)
-            case plan.Update():
-                return await self._update(work, desired, action)
-            case plan.Tag(uuid, add, remove):
-                work.note = replace(work.note, applied=_with(work.note.applied, tags=frozenset(add)))
-                await self._note_first(work)
-                await client.tag(uuid, add, remove)
-                work.note = replace(work.note, applied=replace(work.note.applied, tags=frozenset(desired.tags)))
-                self._events.normal(work.resource, "Tagged", report.tagged(action))
-            case plan.Adopt(uuid, previous):
-                await client.tag(uuid, desired.tags, frozenset())
-                work.note = work.note.adopted(uuid, desired)
-                self._events.normal(work.resource, "Adopted", f"Took over the mapping {uuid} from {previous}.")
-            case plan.Replace(uuid, fields):
-                self._events.warning(work.resource, "Replacing", report.replacing(uuid, fields))
-                await client.delete(uuid)
-            case plan.Delete(uuid):
-                await client.delete(uuid)
-                self._events.normal(work.resource, "Deleting", f"Deleting the mapping {uuid} at AWS.")
-            case plan.Release(uuid, remove):
-                await client.tag(uuid, {}, remove)
-                self._events.normal(work.resource, "Released", report.released(uuid))
-                return await self._finish(work.resource)
-            case plan.Finish():
-                return await self._finish(work.resource)
-            case _:
-                raise AssertionError(f"{action} is nothing to carry out")
-        return True
+    async def _look(self, resource: Resource, connected: Connected) -> None:
+        """Ask AWS for the mapping as it is now, for a person wants to know."""
+        if resource.uuid:
+            await connected.client.get(resource.uuid)
+            if connected.inventory.get(resource.uuid) is not None:
+                await connected.client.list_tags(resource.uuid)
+        elif resource.intent is not None:
+            await connected.client.find(resource.intent.function)
+            in_the_way = self._obstacles.of(resource.key)
+            if connected.inventory.get(in_the_way) is not None:
+                await connected.client.list_tags(in_the_way)
 
-    async def _create(self, work: _Work, desired: Desired, *, again: bool) -> bool:
-        resource, client = work.resource, work.connected.client
-        if not work.fresh:
-            current = parse(await self._kubernetes.read(resource.key))
-            if (current.uid, current.generation, current.deleting) != (resource.uid, resource.generation, False):
-                self._store.put(current)
-                self._queue.add(resource.key, Urgency.EDIT)
-                return False
-        try:
-            answer = await client.create(requests.create(resource.spec, desired.tags))
-        except (ClientError, BotoCoreError) as error:
-            if errors.is_doubtful(error):
-                self._doubtful[resource.key] = desired.identity
-            uuid = errors.conflicting_uuid(error)
-            if not uuid:
-                raise
-            self._conflicts[resource.key] = uuid
-            await client.get(uuid)
-            work.note = replace(work.note, uuid="")
-            return True
-        self._conflicts.pop(resource.key, None)
-        self._corrections.pop(resource.key, None)
-        uuid = str(answer["UUID"])
-        if again:
-            self._events.warning(resource, "CreatedAgain", report.created_again(uuid, source_type(resource.spec)))
-        else:
-            self._events.normal(resource, "Created", f"Created the mapping {uuid}.")
-        logger.info("Created the mapping", extra=_marks(resource) | {"uuid": uuid})
-        work.note = Note(uuid, _applied(desired))
-        return True
-
-    async def _clear_doubt(self, key: Key, connected: Connected) -> None:
-        """See what became of a creation without a clear answer, before anything follows from there being none."""
-        identity = self._doubtful.get(key)
-        if identity is not None:
-            await connected.client.find(identity.function)
-            self._doubtful.pop(key, None)
-
-    async def _update(self, work: _Work, desired: Desired, action: plan.Update) -> bool:
-        key = work.resource.key
-        held = self._held(key, action)
-        if held is not None:
-            await self._tell(work.resource, held, work.note, work.connected)
-            return False
-        if desired.source is None:
-            return False
-        work.note = replace(work.note, applied=_with(work.note.applied, fields=frozenset(action.change)))
-        await self._note_first(work)
-        queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
-        parameters = requests.update(work.resource.spec, desired.source, action, queue_mode=queue_mode)
-        await work.connected.client.update(parameters)
-        self._remember(key, action)
-        message = plan.describe(action)
-        logger.info("Updated the mapping: %s", message, extra=_marks(work.resource))
-        if action.drift:
-            message = f"Changed outside of Kubernetes, put right: {message}"
-            self._events.warning(work.resource, "DriftCorrected", message)
-        else:
-            self._events.normal(work.resource, "Updated", message)
-        kept = work.note.applied.fields - action.reset
-        work.note = replace(work.note, applied=replace(work.note.applied, fields=kept))
-        return True
-
-    async def _rest(
-        self,
-        work: _Work,
-        desired: Desired,
-        view: View,
-        action: plan.NoOp | plan.Wait | plan.Stall | plan.Conflict,
-    ) -> None:
+    async def _rest(self, work: Work, desired: Desired, view: View, action: actions.Rest) -> Result:
         """Tell how things are, while nothing is left but to wait."""
         key, observer = work.resource.key, work.connected.observer
         if action == plan.SWEEPING and work.note.uuid and observer.failure is None:
-            return  # it was well before; the sweep will tell whether it still is
-        if isinstance(action, plan.NoOp) and not desired.observe_only and not desired.deleting:
-            fields = frozenset(desired.values) | frozenset(plan.unresettable(desired))
-            work.note = replace(
-                work.note, applied=replace(work.note.applied, fields=fields, tags=frozenset(desired.tags))
-            )
-        if desired.observe_only and not work.note.uuid:
-            mapping = view.mapping or (view.candidates[0] if len(view.candidates) == 1 else None)
-            work.note = replace(work.note, uuid=mapping.uuid if mapping else "")
+            return Result.WAITING  # it was well before; the sweep will tell whether it still is
+        work.note = _rested(work.note, desired, view, action)
         entry = work.connected.inventory.get(work.note.uuid)
-        kept = self._resets.get(key, frozenset())
-        outcome = report.outcome(desired, action, entry.observed() if entry else None, kept)
+        observed = entry.observed() if entry is not None else None
+        outcome = report.outcome(desired, action, observed, self._memory.resets.get(key, frozenset()))
         if not view.swept and observer.failure is not None and not work.note.uuid:
             outcome = failed_outcome(observer.failure)
-        if isinstance(action, plan.Conflict):
-            self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 60, 1800))
-        else:
-            self._queue.forgive(key)
-        if isinstance(action, plan.Stall | plan.Conflict):
-            self._events.warning(work.resource, outcome.reason, outcome.message)
-        if action == plan.NOT_FOUND or (isinstance(action, plan.Stall) and desired.problem):
-            self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
-        await self._tell(work.resource, outcome, work.note, work.connected)
-        if isinstance(action, plan.Wait):
+        if desired.observe_only and outcome.synced is False:
+            self._events.warning(work.resource, "DriftObserved", outcome.sync_message)
+        self._obstructed(key, view, action)
+        await self._teller.tell_of(work, outcome)
+        if work.connected.inventory.get(work.note.uuid) is not entry:
+            self._queue.add(key, Urgency.TRANSITION)  # AWS moved on before the store knew whose mapping it is
+        self._look_again(work, desired, action)
+        if isinstance(action, actions.Wait):
             observer.wake()
+            return Result.WAITING
+        return Result.SYNCED if isinstance(action, actions.NoOp) else Result.STALLED
 
-    async def _note_first(self, work: _Work) -> None:
-        """Write the names of fields that are about to be set, if they do not stand there."""
-        stands = status.applied_of(work.resource.status)
-        if work.note.applied.fields <= stands.fields and work.note.applied.tags <= stands.tags:
-            return
-        outcome = Outcome(Verdict.IN_PROGRESS, "Updating", "Changing the mapping at AWS.", synced=False)
-        work.resource = await self._tell(work.resource, outcome, work.note, work.connected)
+    def _obstructed(self, key: Key, view: View, action: actions.Rest) -> None:
+        """Be told when the mapping that is in the way moves."""
+        if isinstance(action, actions.Conflict) or (isinstance(action, actions.Wait) and action.uuid):
+            self._obstacles.put(key, action.uuid)
+        else:
+            self._obstacles.forget(key)
 
-    async def _tell(self, resource: Resource, outcome: Outcome, note: Note, connected: Connected | None) -> Resource:
-        """Write the status if it differs from what stands."""
-        entry = connected.inventory.get(note.uuid) if connected is not None and note.uuid else None
-        rendered = status.render(
-            resource.status,
-            generation=resource.generation,
-            outcome=outcome,
-            mapping=entry.raw if entry is not None else None,
-            tags=entry.tags if entry is not None else None,
-            applied=note.applied,
-            uuid=note.uuid,
-            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
-        if rendered == resource.status:
-            return resource
-        return self._took(await self._kubernetes.set_status(resource, rendered))
+    def _look_again(self, work: Work, desired: Desired, action: actions.Rest) -> None:
+        """Come back to what nobody tells of."""
+        key = work.resource.key
+        if action != plan.SWEEPING:
+            for other in self._retries.succeeded(key, work.connected.client.budget):
+                self._queue.add(other, Urgency.RESYNC)
+        match action:
+            case actions.Conflict():
+                self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 60, 1800))
+                return
+            case plan.NOT_FOUND | actions.Stall("NothingToAdopt"):
+                self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
+            case actions.Stall() if desired.problem:
+                self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
+            case plan.UNSETTLED:
+                self._queue.add_after(key, Urgency.EDIT, self._memory.doubts.left(key))
+            case _:
+                pass
+        self._queue.forgive(key)
 
-    async def _finish(self, resource: Resource) -> bool:
-        await self._kubernetes.release(resource)
-        self.forget(resource.key)
-        logger.info("Let the resource go", extra=_marks(resource))
-        return False
+    def _owner_changed(self, key: Key, uuid: str) -> None:
+        """Whoever had the mapping, or waits for it, looks again."""
+        for other in {*self._store.keys_of([uuid]), *self._obstacles.waiting_for([uuid])} - {key}:
+            self._queue.add(other, Urgency.EDIT)
+
+    async def _stall(self, resource: Resource, outcome: Outcome) -> Result:
+        """Tell of what keeps AWS from being asked at all."""
+        if resource.deleting:
+            outcome = replace(outcome, message=f"{outcome.message} {_let_go(resource)}")
+        await self._teller.tell(resource, outcome, Note.of(resource), None)
+        return Result.STALLED
 
     async def _failed(
-        self, resource: Resource, note: Note, connected: Connected | None, error: ClientError | BotoCoreError
-    ) -> None:
+        self,
+        resource: Resource,
+        note: Note,
+        connected: Connected | None,
+        error: ClientError | BotoCoreError,
+        *,
+        replaced: str = "",
+    ) -> Result:
         """Say what AWS refused, and try again later."""
         failure = errors.understand(error)
         if resource.deleting:
-            failure = replace(failure, message=f"{failure.message} {_LET_GO}")
+            failure = replace(failure, message=f"{failure.message} {_let_go(resource)}")
+        if replaced:
+            stands = connected is not None and connected.inventory.get(replaced) is not None
+            message = report.replacement_failed(replaced, failure.message, stands=stands)
+            failure = replace(failure, message=message)
         first, longest = failure.disposition.value
         delay = max(failure.retry_after, self._queue.back_off(resource.key, first, longest))
         self._queue.add_after(resource.key, Urgency.EDIT if note.uuid else Urgency.CREATE, delay)
-        if failure.throttled:
+        self._retries.failed(resource.key)
+        logger.debug("AWS refused: %s", failure.message, extra=marks(resource) | {"reason": failure.reason})
+        outcome = failed_outcome(failure)
+        if replaced:
+            outcome = replace(outcome, event="ReplacementFailed")
+        await self._teller.tell(resource, outcome, note, connected)
+        return Result.REFUSED
+
+    def _inherit_doubt(self, resource: Resource) -> None:
+        """An intent that another process wrote may be of a Create that AWS is still to carry out."""
+        intent = resource.intent
+        if intent is None or resource.key in self._memory.intents_known:
             return
-        logger.warning("%s", failure.message, extra=_marks(resource) | {"reason": failure.reason})
-        self._events.warning(resource, failure.reason, failure.message)
-        await self._tell(resource, failed_outcome(failure), note, connected)
+        self._memory.intents_known.add(resource.key)
+        if not resource.uuid or status.applied_of(resource.status).immutable != intent.immutable:
+            self._memory.doubts.inherited(resource.key, intent.function)
 
-    def _view(self, key: Key, desired: Desired, connected: Connected) -> View:
-        inventory = connected.inventory
-        uuid = desired.uuid or desired.adoption.uuid
-        entry = inventory.get(uuid) if uuid else None
-        candidates = {one.raw["UUID"]: one for one in inventory.with_identity(desired.identity)}
-        intended = inventory.with_identity(desired.intended) if desired.intended is not None else []
-        conflicting = inventory.get(self._conflicts.get(key, ""))
-        if conflicting is not None:
-            candidates[conflicting.raw["UUID"]] = conflicting
-        return View(
-            swept=inventory.swept,
-            mapping=entry.observed() if entry is not None else None,
-            gone=bool(uuid) and inventory.is_gone(uuid),
-            candidates=tuple(one.observed() for one in candidates.values()),
-            intended=tuple(one.observed() for one in intended if one.raw["UUID"] not in candidates),
-        )
 
-    def _held(self, key: Key, action: plan.Update) -> Outcome | None:
-        """Whether the same Update was sent before and AWS did not keep it: then it waits its turn."""
-        last = self._corrections.get(key)
-        if last is None or last.update != _fingerprint(action) or time.monotonic() >= last.not_before:
-            return None
-        self._queue.add_after(key, Urgency.RESYNC, last.not_before - time.monotonic())
-        return Outcome(
-            Verdict.IN_PROGRESS,
-            "ChangeNotKept",
-            f"AWS did not keep a change: {plan.describe(action)}. It is tried again, ever more rarely. See who else "
-            "changes the mapping, and status.stateTransitionReason.",
-            synced=False,
-        )
+def _rested(note: Note, desired: Desired, view: View, action: actions.Rest) -> Note:
+    """What is to be remembered of a mapping that nothing is to be done to."""
+    if desired.observe_only and view.mapping is None and view.swept:
+        return replace(note, uuid=view.candidates[0].uuid if len(view.candidates) == 1 else "")
+    if not isinstance(action, actions.NoOp) or desired.observe_only or desired.deleting:
+        return note
+    kept = note.applied.fields & {*differences.unresettable(desired), "enabled"}
+    applied = status.Applied(
+        fields=kept | frozenset(desired.values),
+        tags=frozenset(desired.tags),
+        immutable=differences.immutable_texts(desired.values),
+    )
+    return replace(note, applied=applied)
 
-    def _remember(self, key: Key, action: plan.Update) -> None:
-        last = self._corrections.get(key)
-        fingerprint = _fingerprint(action)
-        times = last.times + 1 if last is not None and last.update == fingerprint else 0
-        first, longest = _CORRECTION
-        self._corrections[key] = _Correction(
-            fingerprint, times, time.monotonic() + min(longest, first * 2.0 ** min(times, 20))
-        )
-        self._resets[key] = action.reset
 
-    def _took(self, body: Mapping[str, Any]) -> Resource:
-        resource = parse(body)
-        self._store.put(resource)
-        return resource
+def _unresolved(target: Unresolved) -> Outcome:
+    return Outcome(Verdict.STALLED, target.reason, target.message, event=target.reason)
 
 
 def failed_outcome(failure: errors.Failure) -> Outcome:
     """What a resource shows while AWS refuses."""
-    stalled = failure.disposition is errors.Disposition.PERSON
-    verdict = Verdict.STALLED if stalled else Verdict.IN_PROGRESS
-    return Outcome(verdict, failure.reason, failure.message, synced=False)
+    verdict = Verdict.STALLED if failure.disposition.stalls else Verdict.IN_PROGRESS
+    event = "" if failure.throttled else failure.reason  # being throttled passes by itself
+    return Outcome(verdict, failure.reason, failure.message, synced=False, event=event)
 
 
-def _fingerprint(action: plan.Update) -> dict[str, Any]:
-    return {**action.change, **{f"-{path}": None for path in action.reset}}
-
-
-def _with(applied: Applied, fields: frozenset[str] = frozenset(), tags: frozenset[str] = frozenset()) -> Applied:
-    return replace(applied, fields=applied.fields | fields, tags=applied.tags | tags)
-
-
-def _applied(desired: Desired) -> Applied:
-    return Applied(frozenset(desired.values), frozenset(desired.tags), plan.immutable_texts(desired.values))
+def _let_go(resource: Resource) -> str:
+    namespace, name = resource.key
+    return (
+        "To let the resource go and leave what is at AWS: "
+        f"kubectl annotate esm {name} --namespace {namespace} {LET_GO}=true"
+    )
 
 
 def _region_changed(resource: Resource, region: str) -> Outcome | None:
@@ -447,8 +402,5 @@ def _target_changed(intent: Intent, what: str, now: str) -> Outcome:
         "TargetChanged",
         f"The mapping was made in account {intent.account}, region {intent.region}; {what} or the operator's settings "
         f"now lead to {now}. Set that back; to move the mapping, delete this resource after that and create it anew.",
+        event="TargetChanged",
     )
-
-
-def _marks(resource: Resource) -> dict[str, str]:
-    return {"namespace": resource.key.namespace, "resource": resource.key.name, "uuid": resource.uuid}

@@ -4,15 +4,17 @@
 environment variable (``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``).
 """
 
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "ESM_OPERATOR_"
+_DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 
-def _items(value: Any) -> Any:
+def items(value: Any) -> Any:
     """``a,b`` (or several of it) as a list."""
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
@@ -24,18 +26,18 @@ def _pairs(value: Any) -> Any:
     """``k=v,l=w`` (or several of it) as a mapping."""
     if isinstance(value, dict):
         return value
-    items = _items(value)
-    if isinstance(items, list) and not all("=" in item for item in items):
+    texts = items(value)
+    if isinstance(texts, list) and not all("=" in text for text in texts):
         raise ValueError("write each as key=value, separated by commas")
-    pairs = dict(item.split("=", 1) for item in items)
+    pairs = dict(text.split("=", 1) for text in texts)
     reserved = sorted(key for key in pairs if key.lower().startswith(("aws:", "esm-operator.io/")))
     if reserved:
         raise ValueError(f"{', '.join(reserved)}: keys that begin with aws: or esm-operator.io/ are reserved")
     return pairs
 
 
-class Settings(BaseSettings):
-    """Run the operator until it is stopped."""
+class Reach(BaseSettings):
+    """Which cluster, and which part of AWS: what all commands that see both have in common."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -60,19 +62,49 @@ class Settings(BaseSettings):
     endpoint_url: str = Field(default="", pattern=r"^(https?://[^/]+.*)?$")
     """URL of the AWS endpoints, for a private or a test endpoint. Default: AWS's own, or AWS_ENDPOINT_URL."""
 
+    namespaces: Annotated[list[str], NoDecode, BeforeValidator(items)] = Field(default_factory=list[str])
+    """Namespaces to work in, by their full names, separated by commas or repeated. Default: all."""
+
+    def default_region(self) -> str:
+        """The region of what names none; empty: there is none."""
+        return self.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+
+
+class Settings(Reach):
+    """Run the operator until it is stopped."""
+
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """Tags that every mapping gets where there is no ProviderConfig: key=value, repeated or separated by
     commas."""
-
-    namespaces: Annotated[list[str], NoDecode, BeforeValidator(_items)] = Field(default_factory=list[str])
-    """Namespaces to work in, by their full names, separated by commas or repeated. Default: all."""
 
     requests_per_second: float = Field(default=10.0, gt=0, le=1000)
     """Requests a second to AWS Lambda, for each account and region. AWS's quota is 15, shared with
     everything else that calls the Lambda API there."""
 
+    deletions_per_minute: int = Field(default=300, ge=1, le=100_000)
+    """Mappings that may be deleted at AWS in a minute; more wait for their turn, and say so."""
+
     sweep_interval: float = Field(default=60.0, ge=1, le=86400)
     """Seconds between two sweeps of all mappings while nothing happens."""
+
+    tag_sweep_interval: float = Field(default=600.0, ge=1, le=86400)
+    """Seconds between two looks at the tags of all mappings, by the resource groups tagging API."""
+
+    lease_name: str = Field(default="esm-operator", pattern=_DNS_NAME, max_length=253)
+    """Name of the Lease by which, of several operators, one works and the others stand by. Operators that work
+    in different namespaces of one cluster need different names."""
+
+    lease_namespace: str = Field(default="", pattern=rf"^$|{_DNS_NAME}", max_length=63)
+    """Namespace of the Lease. Default: that of the operator's own pod; outside of a pod, `default`."""
+
+    identity: str = Field(default="", max_length=253)
+    """Who this process is in the Lease. No two that run at once may share it; one that is started anew in the
+    place of another should, for it then works at once. Default: the environment's POD_NAME and POD_UID, as the
+    chart sets them; else the host name with a random suffix."""
+
+    lease_duration: float = Field(default=20.0, ge=10, le=600)
+    """Seconds after which another operator takes over from one that died. It is renewed every 2 s, and no write
+    begins in its last 7 s."""
 
     probe_address: str = Field(default="0.0.0.0:8080", pattern=r"^(.*:\d{1,5})?$")
     """Address of the HTTP probes /healthz and /readyz, as host:port; empty: none."""

@@ -44,7 +44,7 @@ def guest(context: str) -> Generator[Cluster]:
                 name=f"the cluster of the context {context}",
                 kubectl=kubectl,
                 operator_kubeconfig=_operator_kubeconfig(kubectl, folder),
-                operator_arguments=(f"--namespaces={NAME}",),
+                operator_arguments=(f"--namespaces={NAME}", f"--lease-namespace={NAME}"),
             )
         finally:
             explain("What the demo brought into the cluster goes: resources, namespace, CRDs and role.")

@@ -17,6 +17,7 @@ from tests.operator_process import OperatorProcess
 
 Answer = TypeVar("Answer")
 KIND = "eventsourcemappings.lambda.esm-operator.io"
+CONFIGS = "providerconfigs.lambda.esm-operator.io"
 FINALIZER = "lambda.esm-operator.io/mapping"
 #: Operations that change something at AWS.
 WRITES = frozenset(
@@ -29,7 +30,7 @@ WRITES = frozenset(
     }
 )
 #: Operations that a resource which has not changed may cost.
-SWEEPS = frozenset({"ListEventSourceMappings", "GetCallerIdentity"})
+SWEEPS = frozenset({"ListEventSourceMappings", "GetResources", "GetCallerIdentity"})
 
 
 def eventually(check: Callable[[], Answer | None], timeout: float = 60.0, what: str = "") -> Answer:
@@ -199,8 +200,11 @@ class Bed:
     def clear(self) -> None:
         """Take all resources of the scenario away, though no operator runs."""
         names = list(self.versions())
+        patch = json.dumps({"metadata": {"finalizers": None}})
         if names:
-            patch = json.dumps({"metadata": {"finalizers": None}})
             self.kubectl("patch", KIND, *names, "--type=merge", "--patch", patch, check=False)
             self.kubectl("delete", KIND, *names, "--ignore-not-found", "--wait=false")
-        self.plane.kubectl("delete", "providerconfigs.lambda.esm-operator.io", "--all", "--wait=false")
+        configs = self.plane.kubectl("get", CONFIGS, "--output=name").stdout.split()
+        if configs:
+            self.plane.kubectl("patch", *configs, "--type=merge", "--patch", patch, check=False)
+        self.plane.kubectl("delete", CONFIGS, "--all", "--wait=false")

@@ -60,9 +60,11 @@ def test_refused_credentials(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     ready = bed.wait_condition("orders", "Ready", "False", "CredentialsRefused")
-    assert "credentials" in ready["message"]
+    assert "security token included in the request is invalid" in ready["message"]
+    assert "Give the operator valid AWS credentials" in ready["message"]
     bed.control.remove_fault(fault)
-    bed.wait_ready("orders", HEALING)
+    bed.patch("orders", {"batchSize": 5})
+    bed.wait_ready("orders", 10)
 
 
 def test_many_at_once_stay_within_the_budget(bed: Bed) -> None:

@@ -4,7 +4,7 @@ import json
 
 from tests.aws import FaultKind
 from tests.e2e.bed import Bed, eventually
-from tests.e2e.manifests import queue
+from tests.e2e.manifests import HERE, queue
 
 
 def test_the_answer_of_create_is_lost(bed: Bed) -> None:
@@ -48,6 +48,35 @@ def test_killed_while_create_is_under_way_and_deleted_before_the_restart(bed: Be
     operator.start()
     bed.wait_gone("orders")
     assert bed.mappings() == []
+
+
+def test_aws_carries_out_a_create_only_after_the_operator_was_killed(bed: Bed) -> None:
+    """The next one must not conclude from there being no mapping that there will be none."""
+    names = ("same", "function-edited", "source-edited", "deleted")
+    bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=len(names), seconds=5.0)
+    operator = bed.operator()
+    bed.apply(*(queue(name, batchSize=5, replacePolicy="Recreate") for name in names))
+    eventually(lambda: bed.calls().get("CreateEventSourceMapping", 0) == len(names))
+    operator.kill()
+    assert bed.mappings() == []
+    bed.patch("function-edited", {"functionName": "payments"})
+    bed.patch("source-edited", {"eventSourceARN": f"arn:aws:sqs:{HERE}:payments", "batchSize": None})
+    bed.delete("deleted")
+
+    operator.start()
+    bed.wait_gone("deleted")
+    for name in ("same", "function-edited", "source-edited"):
+        bed.wait_ready(name)
+    eventually(lambda: not any(one["State"] == "Deleting" for one in bed.mappings()))
+    made = {one["UUID"]: (one["FunctionArn"].rpartition(":")[2], one["EventSourceArn"]) for one in bed.mappings()}
+    assert made == {
+        bed.status("same")["uuid"]: ("same", f"arn:aws:sqs:{HERE}:same"),
+        bed.status("function-edited")["uuid"]: ("payments", f"arn:aws:sqs:{HERE}:function-edited"),
+        bed.status("source-edited")["uuid"]: ("source-edited", f"arn:aws:sqs:{HERE}:payments"),
+    }
+    assert bed.mapping("source-edited")["BatchSize"] == 10
+    late = [one for one in bed.control.requests(2000) if one["operation"] == "CreateEventSourceMapping"]
+    assert len(late) >= len(names), "all late ones have been answered"
 
 
 def test_killed_while_a_deletion_is_under_way(bed: Bed) -> None:

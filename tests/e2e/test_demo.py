@@ -20,7 +20,7 @@ EXAMPLES = len(list((ROOT / "examples").glob("*.yaml")))
 LIMIT = 240.0
 CRD = "eventsourcemappings.lambda.esm-operator.io"
 
-pytestmark = pytest.mark.timeout(LIMIT + 60)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(LIMIT + 60)]
 
 
 @pytest.fixture(scope="module")

@@ -1,38 +1,279 @@
-"""Somebody changes or deletes a mapping by hand: it is put right in the next sweep, and told."""
+"""Somebody, or AWS itself, changes or deletes a mapping: it is seen in the next sweep, told, and put right."""
 
-from tests.e2e.bed import Bed, eventually
-from tests.e2e.manifests import stream
+import json
+from typing import Any
+
+from tests.aws import FaultKind
+from tests.e2e.bed import KIND, WRITES, Bed, eventually
+from tests.e2e.manifests import QUEUE, queue, stream
+
+SECONDLY = "--sweep-interval=1"
+OURS = "esm-operator.io/"
+
+
+def users(tags: dict[str, str]) -> dict[str, str]:
+    """The tags that are not the operator's own."""
+    return {key: value for key, value in tags.items() if not key.startswith(OURS)}
+
+
+def disable(bed: Bed, uuid: str, reason: str = "User action") -> None:
+    """The mapping is disabled at AWS."""
+    bed.control.edit_mapping(uuid, State="Disabled", StateTransitionReason=reason)
+
+
+# -- Fields -------------------------------------------------------------------------------------------------
 
 
 def test_a_change_by_hand_is_put_right(bed: Bed) -> None:
-    bed.operator("--sweep-interval=2")
-    bed.apply(stream(batchSize=50))
+    bed.operator(SECONDLY)
+    bed.apply(stream(batchSize=50, parallelizationFactor=2))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
-    bed.control.edit_mapping(uuid, BatchSize=7)
+    bed.control.edit_mapping(uuid, BatchSize=7, ParallelizationFactor=3, MaximumRetryAttempts=9)
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 50)
     bed.wait_ready("orders")
-    assert bed.requests("UpdateEventSourceMapping") == [{"UUID": uuid, "BatchSize": 50}]
+    assert bed.requests("UpdateEventSourceMapping") == [{"UUID": uuid, "BatchSize": 50, "ParallelizationFactor": 2}]
+    assert bed.mapping("orders")["MaximumRetryAttempts"] == 9
     told = eventually(lambda: bed.events("orders").get("DriftCorrected"))
     assert "batchSize: 7 -> 50" in told
+    assert "parallelizationFactor: 3 -> 2" in told
+    assert "maximumRetryAttempts" not in told
+
+
+def test_what_changed_while_no_operator_ran_is_put_right(bed: Bed) -> None:
+    operator = bed.operator(SECONDLY)
+    bed.apply(queue(batchSize=5))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    operator.kill()
+    bed.control.edit_mapping(uuid, BatchSize=7)
+    operator.start()
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 5)
+    eventually(lambda: "batchSize: 7 -> 5" in bed.events("orders").get("DriftCorrected", ""))
+
+
+def test_a_function_moved_by_hand_is_moved_back(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    bed.apply(queue(functionName="orders:live"))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.edit_mapping(uuid, FunctionArn="arn:aws:lambda:eu-west-1:123456789012:function:orders:next")
+    eventually(lambda: bed.mapping("orders")["FunctionArn"].endswith(":function:orders:live"))
+    bed.wait_ready("orders")
+    assert [one["UUID"] for one in bed.mappings()] == [uuid]
+
+
+def test_a_filter_changed_by_hand_under_a_key_that_hides_it(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    filters = {"filters": [{"pattern": '{"data": {"kind": ["new"]}}'}]}
+    key = "arn:aws:kms:eu-west-1:123456789012:key/orders"
+    bed.apply(stream(kmsKeyARN=key, filterCriteria=filters))
+    bed.wait_ready("orders")
+    bed.wait_swept(3)
+    assert {name for name in bed.calls() if name in WRITES} == {"CreateEventSourceMapping"}
+    assert bed.condition("orders", "Ready")["status"] == "True"
+
+
+# -- Disabled -----------------------------------------------------------------------------------------------
+
+
+def test_a_mapping_disabled_by_hand_is_enabled_again(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    bed.apply(stream("named", enabled=True), stream("unnamed"))
+    for name in ("named", "unnamed"):
+        disable(bed, bed.wait_ready(name)["status"]["uuid"])
+    for name in ("named", "unnamed"):
+        told = eventually(lambda name=name: bed.events(name).get("DriftCorrected"))
+        assert "enabled: false -> true" in told
+        assert "User action" in told
+        eventually(lambda name=name: bed.mapping(name)["State"] == "Enabled")
+        bed.wait_ready(name)
+
+
+def test_a_mapping_that_aws_keeps_disabling_is_not_flipped_each_sweep(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    bed.apply(queue())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    reason = "The queue was deleted"
+    disable(bed, uuid, reason)
+    told = eventually(lambda: bed.events("orders").get("DriftCorrected"))
+    assert reason in told
+    eventually(lambda: bed.mapping("orders")["State"] == "Enabled")
+    bed.wait_ready("orders")
+
+    disable(bed, uuid, reason)
+    waiting = bed.wait_condition("orders", "Reconciling", "True", "ChangeNotKept")
+    assert "enabled: false -> true" in waiting["message"]
+    assert "stateTransitionReason" in waiting["message"]
+    assert bed.status("orders")["stateTransitionReason"] == reason
+    assert bed.condition("orders", "Ready")["status"] == "False"
+    bed.wait_swept(6)
+    assert bed.mapping("orders")["State"] == "Disabled"
+    assert bed.calls()["UpdateEventSourceMapping"] == 1
+
+    bed.kubectl("annotate", KIND, "orders", "lambda.esm-operator.io/reconcile-at=now")
+    eventually(lambda: bed.mapping("orders")["State"] == "Enabled", 15)
+    bed.wait_ready("orders")
+    assert bed.status("orders")["lastHandledReconcileAt"] == "now"
+    assert bed.calls()["UpdateEventSourceMapping"] == 2
+
+
+def test_an_edit_ends_the_waiting(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    bed.apply(queue(batchSize=5))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.edit_mapping(uuid, BatchSize=7)
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 5)
+    bed.wait_ready("orders")
+    bed.control.edit_mapping(uuid, BatchSize=7)
+    bed.wait_condition("orders", "Reconciling", "True", "ChangeNotKept")
+    bed.patch("orders", {"tags": {"team": "shop"}})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 5, 15)
+    bed.wait_ready("orders")
+
+
+def test_an_adopted_mapping_that_is_disabled_is_left_so_until_somebody_says(bed: Bed) -> None:
+    made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Enabled=False, region="eu-west-1")
+    bed.operator(SECONDLY)
+    bed.apply(queue(adoption={"policy": "Required"}))
+    told = bed.wait_condition("orders", "Stalled", "True", "DisabledAtAWS")["message"]
+    assert "spec.enabled to true" in told
+    bed.wait_swept(2)
+    assert "UpdateEventSourceMapping" not in bed.calls()
+    bed.patch("orders", {"enabled": True})
+    assert bed.wait_ready("orders")["status"]["uuid"] == made["UUID"]
+    assert bed.mapping("orders")["State"] == "Enabled"
+
+
+# -- Deleted ------------------------------------------------------------------------------------------------
 
 
 def test_a_mapping_deleted_by_hand_is_made_again(bed: Bed) -> None:
-    bed.operator("--sweep-interval=2")
-    bed.apply(stream())
-    before = bed.wait_ready("orders")["status"]["uuid"]
-    bed.control.delete_mapping(before)
-    eventually(lambda: bed.status("orders").get("uuid") not in (before, None, ""))
-    bed.wait_ready("orders")
-    assert len(bed.mappings()) == 1
-    told = eventually(lambda: bed.events("orders").get("CreatedAgain"))
-    assert "startingPosition" in told
+    bed.operator(SECONDLY)
+    bed.apply(stream(), queue("queue"))
+    before = {bed.wait_ready(name)["status"]["uuid"] for name in ("orders", "queue")}
+    for uuid in before:
+        bed.control.delete_mapping(uuid)
+    for name in ("orders", "queue"):
+        eventually(lambda name=name: bed.status(name).get("uuid") not in (*before, None, ""))
+        bed.wait_ready(name)
+    assert len(bed.mappings()) == 2
+    assert "startingPosition" in eventually(lambda: bed.events("orders").get("CreatedAgain"))
+    assert "startingPosition" not in eventually(lambda: bed.events("queue").get("CreatedAgain"))
 
 
-def test_what_lambda_says_of_its_polls_is_told(bed: Bed) -> None:
-    bed.operator("--sweep-interval=2")
+def test_a_mapping_being_deleted_by_hand_is_waited_for(bed: Bed) -> None:
+    bed.operator(SECONDLY)
     bed.apply(stream())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
-    bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
-    problem = bed.wait_condition("orders", "Processing", "False", "ProcessingProblem")
-    assert problem["message"] == "PROBLEM: Function call failed"
+    bed.control.set(hold=True)
+    bed.aws.client("lambda", region="eu-west-1").delete_event_source_mapping(UUID=uuid)
+    bed.wait_condition("orders", "Reconciling", "True", "Deleting")
+    bed.wait_swept(2)
+    assert bed.calls()["CreateEventSourceMapping"] == 1
+    bed.control.set(hold=False)
+    eventually(lambda: bed.status("orders").get("uuid") not in (uuid, None, ""))
+    bed.wait_ready("orders")
+    assert len(bed.mappings()) == 1
+
+
+# -- Observe ------------------------------------------------------------------------------------------------
+
+
+def test_drift_that_is_only_observed_is_told(bed: Bed) -> None:
+    made = bed.control.make_mapping(
+        FunctionName="orders", EventSourceArn=QUEUE, BatchSize=5, Tags={"team": "shop"}, region="eu-west-1"
+    )
+    bed.operator(SECONDLY)
+    bed.apply(queue(managementPolicy="Observe", batchSize=5, enabled=True))
+    bed.wait_condition("orders", "Synced", "True", "InSync")
+    bed.control.edit_mapping(made["UUID"], BatchSize=7)
+    disable(bed, made["UUID"])
+    for field in ("batchSize", "enabled"):
+        eventually(lambda field=field: field in _false(bed.condition("orders", "Synced")).get("message", ""))
+    told = eventually(lambda: bed.events("orders").get("DriftObserved"))
+    assert "batchSize" in told
+    bed.control.delete_mapping(made["UUID"])
+    bed.wait_condition("orders", "Reconciling", "True", "NotFound")
+    assert not bed.calls().keys() & WRITES
+
+
+def _false(condition: dict[str, Any]) -> dict[str, Any]:
+    """The condition, if it is false; else nothing."""
+    return condition if condition.get("status") == "False" else {}
+
+
+# -- Tags ---------------------------------------------------------------------------------------------------
+
+
+def drifted(bed: Bed, count: int, *arguments: str) -> list[str]:
+    """So many resources whose mappings lost a tag, and have another changed, while no operator ran.
+
+    What an operator has written itself lately it does not doubt, for the tagging API lags; so another goes on.
+
+    Returns:
+        the names of the resources. The operator runs.
+    """
+    names = [f"orders-{number}" for number in range(count)]
+    operator = bed.operator(SECONDLY, "--tag-sweep-interval=1", *arguments)
+    bed.apply(*(queue(name, tags={"team": "shop", "stage": "live"}) for name in names))
+    for name in names:
+        bed.wait_ready(name)
+    operator.stop()
+    for found in bed.mappings():
+        tags = {**found["Tags"], "team": "hand", "by": "hand"}
+        bed.control.edit_mapping(found["UUID"], Tags={key: text for key, text in tags.items() if key != "stage"})
+    bed.control.reset_counts()
+    operator.start()
+    return names
+
+
+def wait_tags_right(bed: Bed, names: list[str]) -> None:
+    """Wait until all tags are as the specs say, and what somebody else added stands."""
+    wanted = {"team": "shop", "stage": "live", "by": "hand"}
+    for name in names:
+        eventually(lambda name=name: users(bed.mapping(name)["Tags"]) == wanted, what=f"the tags of {name}")
+
+
+def test_tags_changed_by_hand_are_put_right_in_bulk(bed: Bed) -> None:
+    names = drifted(bed, 5)
+    wait_tags_right(bed, names)
+    for name in names:
+        told = eventually(lambda name=name: bed.events(name).get("DriftCorrected"))
+        assert "stage" in told
+        assert "team" in told
+        assert "hand" not in told
+        eventually(lambda name=name: bed.status(name)["tagsAll"] == bed.mapping(name)["Tags"])
+    calls = bed.calls()
+    assert calls["ListTags"] == len(names)
+    assert calls["TagResource"] == len(names)
+    assert "UntagResource" not in calls
+    assert all("PaginationToken" not in one or not one["PaginationToken"] for one in bed.requests("GetResources"))
+
+
+def test_tags_are_put_right_where_the_tagging_api_is_refused(bed: Bed) -> None:
+    bed.control.fault(FaultKind.ACCESS_DENIED, "GetResources")
+    wait_tags_right(bed, drifted(bed, 3, "--requests-per-second=100"))
+
+
+def test_the_tagging_api_only_nominates(bed: Bed) -> None:
+    bed.control.set(tagging_lag=600)
+    operator = bed.operator(SECONDLY, "--tag-sweep-interval=1")
+    bed.apply(queue(tags={"team": "shop"}))
+    bed.wait_ready("orders")
+    operator.stop()
+    bed.control.reset_counts()
+    operator.start()
+    eventually(lambda: bed.calls().get("GetResources", 0) >= 3)
+    assert bed.calls()["ListTags"] >= 1
+    assert not bed.calls().keys() & WRITES
     assert bed.condition("orders", "Ready")["status"] == "True"
+
+
+def test_tags_that_nobody_changed_cost_no_call_each(bed: Bed) -> None:
+    operator = bed.operator(SECONDLY, "--tag-sweep-interval=1")
+    bed.apply(*(queue(f"orders-{number}", tags={"team": "shop"}) for number in range(3)))
+    for number in range(3):
+        bed.wait_ready(f"orders-{number}")
+    operator.stop()
+    bed.control.reset_counts()
+    operator.start()
+    eventually(lambda: bed.calls().get("GetResources", 0) >= 3)
+    assert "ListTags" not in bed.calls(), json.dumps(bed.calls())

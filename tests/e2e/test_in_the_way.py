@@ -14,7 +14,7 @@ def test_nobodys_is_left_alone_until_it_is_adopted(bed: Bed) -> None:
     bed.apply(queue(batchSize=5))
     conflict = bed.wait_condition("orders", "Stalled", "True", "Conflict")
     assert made["UUID"] in conflict["message"]
-    assert "spec.adoption.policy to IfExists" in conflict["message"]
+    assert "spec.adoption to {policy: IfExists}" in conflict["message"]
     assert not bed.calls().keys() & WRITES
     assert bed.mappings()[0]["Tags"] == {"by": "hand"}
 

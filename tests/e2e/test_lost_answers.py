@@ -2,7 +2,7 @@
 
 from tests.aws import FaultKind
 from tests.e2e.bed import Bed, eventually
-from tests.e2e.manifests import queue
+from tests.e2e.manifests import queue, stream
 
 
 def test_the_answers_of_update_tag_and_delete_are_lost(bed: Bed) -> None:
@@ -59,3 +59,27 @@ def test_the_answer_of_create_is_lost_and_the_resource_is_deleted_before_it_is_f
     bed.delete("orders")
     bed.wait_gone("orders")
     assert bed.mappings() == []
+
+
+def test_the_answers_of_a_replacement_are_lost(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(stream(replacePolicy="Recreate"))
+    old = bed.wait_ready("orders")["status"]["uuid"]
+    for operation in ("DeleteEventSourceMapping", "CreateEventSourceMapping"):
+        bed.control.fault(FaultKind.ANSWER_LOST, operation, times=1)
+    bed.patch("orders", {"startingPosition": "TRIM_HORIZON"})
+    ready = bed.wait_ready("orders")
+    assert ready["status"]["uuid"] != old
+    assert [(one["UUID"], one["StartingPosition"]) for one in bed.mappings()] == [
+        (ready["status"]["uuid"], "TRIM_HORIZON")
+    ]
+
+
+def test_the_answer_is_lost_of_letting_a_mapping_go(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue(deletionPolicy="Retain", tags={"team": "shop"}))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.fault(FaultKind.ANSWER_LOST, "UntagResource", times=1)
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert [(one["UUID"], one["Tags"]) for one in bed.mappings()] == [(uuid, {"team": "shop"})]

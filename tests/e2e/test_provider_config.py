@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.aws import AwsServer, Settings
+from tests.aws import AwsServer, FaultKind, Settings
 from tests.e2e.bed import Bed, eventually
 from tests.e2e.manifests import TEN_KINDS, mapping, provider_config, queue
 
@@ -63,6 +63,67 @@ def test_a_change_that_would_move_the_mapping(bed: Bed) -> None:
     bed.apply(provider_config("shop", region="eu-west-1"))
     assert bed.wait_ready("kafka")["status"]["uuid"] == uuid
     eventually(lambda: bed.condition("kafka", "Stalled").get("status") == "False")
+
+
+def test_a_role_that_leads_to_another_account(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(provider_config("shop"))
+    bed.apply(queue(batchSize=5, **FROM_CONFIG))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.apply(provider_config("shop", roleARN="arn:aws:iam::222222222222:role/shop"))
+    stalled = bed.wait_condition("orders", "Stalled", "True", "TargetChanged")
+    assert "account 123456789012" in stalled["message"]
+    assert "account 222222222222" in stalled["message"]
+    bed.patch("orders", {"batchSize": 6})
+    bed.wait_condition("orders", "Stalled", "True", "TargetChanged")
+    assert [one for one in bed.control.requests() if one["account"] == "222222222222" and _writes(one)] == []
+    assert bed.mapping("orders")["BatchSize"] == 5
+
+    bed.apply(provider_config("shop"))
+    assert bed.wait_ready("orders")["status"]["uuid"] == uuid
+    assert bed.mapping("orders")["BatchSize"] == 6
+
+
+def test_a_role_that_can_not_be_assumed(bed: Bed) -> None:
+    fault = bed.control.fault(FaultKind.ACCESS_DENIED, "AssumeRole")
+    bed.operator()
+    bed.apply(provider_config("shop", roleARN="arn:aws:iam::222222222222:role/shop"))
+    bed.apply(queue("orders", eventSourceARN="arn:aws:sqs:eu-west-1:222222222222:orders", **FROM_CONFIG))
+    told = bed.wait_condition("orders", "Ready", "False", "RoleNotAssumable")
+    assert "spec.roleARN" in told["message"]
+    assert "trust policy" in told["message"]
+    bed.control.remove_fault(fault)
+    bed.wait_ready("orders")
+    assert [one["account"] for one in bed.mappings()] == ["222222222222"]
+
+
+def test_one_called_default_appears_and_leads_elsewhere(bed: Bed) -> None:
+    """Mappings that are made stay where they are; the others go where it leads."""
+    bed.control.set_world(missing_functions=["refused"])
+    kafka = TEN_KINDS["self-managed-kafka"]
+    bed.operator()
+    bed.apply(mapping("made", **kafka), mapping("refused", **kafka), queue("pinned"))
+    uuid = bed.wait_ready("made")["status"]["uuid"]
+    bed.wait_ready("pinned")
+    bed.wait_condition("refused", "Ready", "False", "FunctionNotFound")
+    bed.apply(provider_config("default", region="us-west-2"))
+    for name in ("made", "refused"):
+        stalled = bed.wait_condition(name, "Stalled", "True", "TargetChanged")
+        assert "region us-west-2" in stalled["message"]
+    bed.apply(mapping("new", **kafka))
+    bed.wait_ready("new")
+    bed.patch("pinned", {"batchSize": 5})
+    bed.wait_ready("pinned")  # its region is its queue's
+    assert {name: bed.mapping(name)["region"] for name in ("made", "new", "pinned")} == {
+        "made": "eu-west-1",
+        "new": "us-west-2",
+        "pinned": "eu-west-1",
+    }
+    bed.plane.kubectl("delete", "providerconfigs.lambda.esm-operator.io/default", "--wait=false")
+    bed.delete("new")
+    bed.wait_gone("new")  # until then it holds the ProviderConfig
+    assert bed.wait_ready("made")["status"]["uuid"] == uuid
+    assert len(bed.mappings()) == 2
 
 
 def _writes(request: dict[str, str]) -> bool:

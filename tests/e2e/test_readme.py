@@ -32,7 +32,7 @@ LOOKED_AT = re.compile(r"make test\b")
 BLOCK = re.compile(r"^```(?:console|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
-pytestmark = pytest.mark.timeout(3 * LIMIT)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3 * LIMIT)]
 
 
 def commands(text: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from tests.e2e.bed import Bed, eventually
 from tests.e2e.manifests import QUEUE, queue
 
+INTENT = "lambda.esm-operator.io/intent"
 STRANGER = "22222222-2222-2222-2222-222222222222"
 
 
@@ -55,6 +56,19 @@ def test_a_status_lost_after_an_edit_of_the_function_loses_no_mapping(bed: Bed) 
     bed.delete("orders")
     bed.wait_gone("orders")
     assert [one["UUID"] for one in bed.mappings()] == [bed.status("second")["uuid"]]
+
+
+def test_deleted_when_all_notes_but_the_finalizer_are_lost(bed: Bed) -> None:
+    operator = bed.operator()
+    bed.apply(queue())
+    bed.wait_ready("orders")
+    operator.stop()
+    bed.kubectl("annotate", "esm", "orders", f"{INTENT}-")
+    set_status(bed, "orders", None)
+    bed.delete("orders")
+    operator.start()
+    bed.wait_gone("orders")
+    assert bed.mappings() == []
 
 
 def test_a_uuid_of_another_resource_in_the_status_leads_back_to_the_own_mapping(bed: Bed) -> None:

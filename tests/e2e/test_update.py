@@ -27,7 +27,7 @@ def test_a_removed_field_goes_back_to_the_default_and_one_never_set_is_left_alon
     assert bed.requests("UpdateEventSourceMapping") == [
         {"UUID": uuid, "BatchSize": 10, "FilterCriteria": {}, "ScalingConfig": {}}
     ]
-    assert sorted(ready["status"]["applied"]["fields"]) == ["eventSourceARN", "functionName"]
+    assert sorted(ready["status"]["applied"]["fields"]) == ["enabled", "eventSourceARN", "functionName"]
 
     bed.control.edit_mapping(uuid, MaximumBatchingWindowInSeconds=30)
     bed.wait_swept(2)

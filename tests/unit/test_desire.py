@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from esm_operator.desire import Note, desired_of
-from esm_operator.plan import Desired
-from esm_operator.store import parse
-from esm_operator.target import Resolved, Target
+from esm_operator.cluster.store import parse
+from esm_operator.cluster.target import Resolved, Target
+from esm_operator.planning.desire import Note, desired_of
+from esm_operator.planning.state import Desired
 from tests import refusals
 
 DEFAULTS = {f"default-{number}": "value" for number in range(6)}

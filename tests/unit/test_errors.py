@@ -3,98 +3,241 @@
 import pytest
 from botocore.exceptions import (
     ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    IncompleteReadError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
+    ProfileNotFound,
     ReadTimeoutError,
 )
 
-from esm_operator.aws.errors import TABLE, Disposition, conflicting_uuid, is_doubtful, is_gone, understand
+from esm_operator.aws.errors import (
+    LONGEST_RETRY_AFTER,
+    TABLE,
+    Disposition,
+    UnreadableAnswerError,
+    conflicting_uuid,
+    is_doubtful,
+    is_gone,
+    row_of,
+    understand,
+)
 
 UUID = "11111111-2222-3333-4444-555555555555"
-SOON, SLOW, PERSON = Disposition.SOON, Disposition.SLOW, Disposition.PERSON
+SOON, SLOW, PERSON, FATAL = Disposition
 INVALID = "InvalidParameterValueException"
+EXPIRED = "Signature expired: 20260101T131223Z is now earlier than 20260101T131534Z (20260101T132034Z - 5 min.)"
 
 
-def refused(code: str, message: str = "", *, retry_after: str | None = None, status: int = 400) -> ClientError:
+def refused(
+    code: str,
+    message: str = "",
+    *,
+    retry_after: str | None = None,
+    status: int = 400,
+    operation: str = "CreateEventSourceMapping",
+) -> ClientError:
     headers = {"retry-after": retry_after} if retry_after is not None else {}
     metadata = {"HTTPHeaders": headers, "HTTPStatusCode": status}
     response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
-    return ClientError(response, "CreateEventSourceMapping")  # pyright: ignore[reportArgumentType]
+    return ClientError(response, operation)  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize(
-    ("code", "message", "reason", "disposition"),
-    [
-        ("TooManyRequestsException", "Rate exceeded", "Throttled", SOON),
-        ("ThrottlingException", "Rate exceeded", "Throttled", SOON),
-        ("ResourceInUseException", "The mapping is in use.", "OperationInProgress", SOON),
-        ("ResourceConflictException", "An update is in progress for resource: x", "OperationInProgress", SOON),
-        (
-            INVALID,
-            "The function defined for the task cannot be assumed by Lambda.",
-            "RoleLacksPermission",
-            SLOW,
-        ),
-        (
-            INVALID,
-            "The provided execution role does not have permissions to call ReceiveMessage on SQS",
-            "RoleLacksPermission",
-            SLOW,
-        ),
-        (
-            INVALID,
-            "Cannot access stream x. Please ensure the role can perform the GetRecords Actions on your stream in IAM.",
-            "RoleLacksPermission",
-            SLOW,
-        ),
-        (INVALID, "Function does not exist", "FunctionNotFound", SLOW),
-        (
-            INVALID,
-            "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS "
-            "Error Message: The specified queue does not exist.",
-            "EventSourceNotFound",
-            SLOW,
-        ),
-        (INVALID, "Stream not found: arn", "EventSourceNotFound", SLOW),
-        (INVALID, "Unrecognized event source.", "RefusedByAWS", PERSON),
-        ("ValidationException", "1 validation error detected", "RefusedByAWS", PERSON),
-        ("AccessDeniedException", "User x is not authorized to perform y", "AccessDenied", SLOW),
-        ("ExpiredTokenException", "The security token is expired", "CredentialsRefused", SLOW),
-        ("UnrecognizedClientException", "The security token is invalid.", "CredentialsRefused", SLOW),
-        ("InvalidClientTokenId", "The security token is invalid.", "CredentialsRefused", SLOW),
-        ("ResourceNotFoundException", "The resource you requested does not exist.", "NotFound", SOON),
-        ("ServiceException", "An error occurred.", "AWSUnavailable", SOON),
-        ("503", "", "AWSUnavailable", SOON),
-        ("SomethingNewException", "Nobody knows", "RefusedByAWS", SLOW),
-    ],
-)
-def test_answers_of_aws(code: str, message: str, reason: str, disposition: Disposition) -> None:
+#: Each row of the table is met by one of these: (code, AWS's sentence, reason, disposition, part of the remedy).
+ANSWERS = [
+    ("TooManyRequestsException", "Rate exceeded", "Throttled", SOON, "slows down"),
+    ("ThrottlingException", "Rate exceeded", "Throttled", SOON, "slows down"),
+    ("RequestLimitExceeded", "Request limit exceeded.", "Throttled", SOON, "slows down"),
+    ("ThrottledException", "Rate exceeded", "Throttled", SOON, "slows down"),
+    ("ResourceInUseException", "The mapping is in use.", "OperationInProgress", SOON, "tried again"),
+    (
+        "ResourceConflictException",
+        "An update is in progress for resource: x",
+        "OperationInProgress",
+        SOON,
+        "tried again",
+    ),
+    (
+        INVALID,
+        "The function defined for the task cannot be assumed by Lambda.",
+        "RoleLacksPermission",
+        SLOW,
+        "heals by itself within minutes",
+    ),
+    (
+        INVALID,
+        "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+        "RoleLacksPermission",
+        SLOW,
+        "execution role the permissions",
+    ),
+    (
+        INVALID,
+        "Cannot access stream x. Please ensure the role can perform the GetRecords Actions on your stream in IAM.",
+        "RoleLacksPermission",
+        SLOW,
+        "execution role the permissions",
+    ),
+    (
+        INVALID,
+        "Please add Lambda as a Trusted Entity for arn:aws:iam::123456789012:role/orders",
+        "RoleLacksPermission",
+        SLOW,
+        "heals by itself within minutes",
+    ),
+    (INVALID, "Function does not exist", "FunctionNotFound", SLOW, "spec.functionName"),
+    (
+        "ResourceNotFoundException",
+        "Function not found: arn:aws:lambda:eu-west-1:123456789012:function:orders",
+        "FunctionNotFound",
+        SLOW,
+        "spec.functionName",
+    ),
+    (
+        INVALID,
+        "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS "
+        "Error Message: The specified queue does not exist.",
+        "EventSourceNotFound",
+        SLOW,
+        "spec.eventSourceARN",
+    ),
+    (INVALID, "Stream not found: arn", "EventSourceNotFound", SLOW, "spec.eventSourceARN"),
+    (INVALID, "The secret arn:x could not be found.", "ReferenceNotFound", SLOW, "what the spec refers to"),
+    (INVALID, "Unrecognized event source.", "RefusedByAWS", PERSON, "Correct the spec"),
+    (
+        INVALID,
+        "Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds",
+        "RefusedByAWS",
+        PERSON,
+        "or what it refers to",
+    ),
+    ("ValidationException", "1 validation error detected", "RefusedByAWS", PERSON, "Correct the spec"),
+    ("KMSAccessDeniedException", "Lambda was unable to decrypt", "KMSKeyRefused", SLOW, "spec.kmsKeyARN"),
+    ("ServiceQuotaExceededException", "Too many mappings", "QuotaExceeded", SLOW, "Service Quotas"),
+    (
+        "AccessDenied",
+        "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+        "WebIdentityRefused",
+        SLOW,
+        "OIDC provider",
+    ),
+    ("InvalidIdentityToken", "No OpenIDConnect provider found", "WebIdentityRefused", SLOW, "OIDC provider"),
+    (
+        "AccessDenied",
+        "User: arn:x is not authorized to perform: sts:AssumeRole on resource: arn:y",
+        "RoleNotAssumable",
+        SLOW,
+        "trust policy",
+    ),
+    (
+        "AccessDeniedException",
+        "User x is not authorized",
+        "AccessDenied",
+        SLOW,
+        "the action lambda:CreateEventSourceMapping",
+    ),
+    ("InvalidSignatureException", EXPIRED, "ClockSkewed", SLOW, "clock"),
+    ("SignatureDoesNotMatch", EXPIRED, "ClockSkewed", SLOW, "clock"),
+    (
+        "InvalidSignatureException",
+        "Signature not yet current: 20260101T002809Z is still later than 20260101T002309Z (20260101T001809Z + 5 min.)",
+        "ClockSkewed",
+        SLOW,
+        "clock",
+    ),
+    (
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+        "ClockSkewed",
+        SLOW,
+        "clock",
+    ),
+    ("RequestExpired", "Request has expired.", "ClockSkewed", SLOW, "clock"),
+    ("ExpiredTokenException", "The security token is expired", "CredentialsRefused", SLOW, "valid AWS credentials"),
+    ("ExpiredToken", "The security token is expired", "CredentialsRefused", SLOW, "valid AWS credentials"),
+    (
+        "UnrecognizedClientException",
+        "The security token is invalid.",
+        "CredentialsRefused",
+        SLOW,
+        "valid AWS credentials",
+    ),
+    ("InvalidClientTokenId", "The security token is invalid.", "CredentialsRefused", SLOW, "valid AWS credentials"),
+    (
+        "InvalidSignatureException",
+        "The request signature we calculated does not match the signature you provided.",
+        "CredentialsRefused",
+        SLOW,
+        "valid AWS credentials",
+    ),
+    ("RegionDisabledException", "STS is not activated in this region", "RegionDisabled", PERSON, "Enable the region"),
+    ("ResourceNotFoundException", "The resource you requested does not exist.", "NotFound", SOON, "looked for again"),
+    ("SerializationException", "Could not parse request body", "RequestNotUnderstood", FATAL, "endpoint URL"),
+    ("ServiceException", "An error occurred.", "AWSUnavailable", SOON, "tried again"),
+    ("InternalServerErrorException", "", "AWSUnavailable", SOON, "tried again"),
+    ("503", "", "AWSUnavailable", SOON, "tried again"),
+    ("SomethingNewException", "Nobody knows", "RefusedByAWS", SLOW, "tried again"),
+]
+
+
+@pytest.mark.parametrize(("code", "message", "reason", "disposition", "remedy"), ANSWERS)
+def test_answers_of_aws(code: str, message: str, reason: str, disposition: Disposition, remedy: str) -> None:
     failure = understand(refused(code, message))
     assert (failure.reason, failure.disposition) == (reason, disposition)
     assert failure.throttled is (reason == "Throttled")
     assert failure.message.startswith(f"AWS says: {message or code}")
+    assert remedy in failure.message
     assert ".." not in failure.message
     assert failure.message.endswith(".")
 
 
 def test_each_row_of_the_table_can_be_met() -> None:
-    reasons = {row.reason for row in TABLE}
-    assert len(reasons) == len(TABLE)
+    met = {row_of(refused(code, message)) for code, message, *_ in ANSWERS}
+    assert [row for row in TABLE if row not in met] == []
+
+
+def test_a_person_is_waited_for_where_no_attempt_can_succeed_without_one() -> None:
+    assert {disposition for disposition in Disposition if disposition.stalls} == {PERSON, FATAL}
+
+
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [
+        ("ListTags", "lambda:ListTags"),
+        ("GetEventSourceMapping", "lambda:GetEventSourceMapping"),
+        ("GetResources", "tag:GetResources"),
+    ],
+)
+def test_the_action_that_is_to_be_allowed(operation: str, action: str) -> None:
+    error = refused("AccessDeniedException", "Access denied", operation=operation)
+    assert f"Allow the operator's IAM identity the action {action}." in understand(error).message
+
+
+def test_a_failure_with_an_unknown_code() -> None:
+    assert understand(refused("Strange", status=502)).reason == "AWSUnavailable"
 
 
 @pytest.mark.parametrize(
     ("error", "reason", "disposition"),
     [
         (NoCredentialsError(), "NoCredentials", SLOW),
+        (CredentialRetrievalError(provider="irsa", error_msg="no token file"), "NoCredentials", SLOW),
+        (ProfileNotFound(profile="shop"), "NoCredentials", SLOW),
         (NoRegionError(), "NoRegion", PERSON),
+        (InvalidRegionError(region_name="no region"), "NoRegion", PERSON),
         (EndpointConnectionError(endpoint_url="http://x"), "AWSUnreachable", SOON),
         (ReadTimeoutError(endpoint_url="http://x"), "AWSUnreachable", SOON),
+        (UnreadableAnswerError(operation="ListEventSourceMappings"), "AWSUnreachable", SOON),
     ],
 )
 def test_no_answer_at_all(error: Exception, reason: str, disposition: Disposition) -> None:
     failure = understand(error)
     assert (failure.reason, failure.disposition) == (reason, disposition)
+    assert str(error).rstrip(".") in failure.message
+    assert failure.message.endswith(".")
 
 
 def test_a_bug_is_not_an_error_of_aws() -> None:
@@ -102,7 +245,10 @@ def test_a_bug_is_not_an_error_of_aws() -> None:
         understand(KeyError("x"))
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("3", 3.0), ("1.5", 1.5), ("soon", 0.0), (None, 0.0), ("-1", 0.0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("3", 3.0), ("1.5", 1.5), ("soon", 0.0), (None, 0.0), ("-1", 0.0), ("86400", LONGEST_RETRY_AFTER)],
+)
 def test_how_long_aws_asks_to_wait(header: str | None, seconds: float) -> None:
     assert understand(refused("TooManyRequestsException", retry_after=header)).retry_after == seconds
 
@@ -135,7 +281,8 @@ def test_the_mapping_that_is_in_the_way(error: ClientError, uuid: str) -> None:
 
 
 def test_gone() -> None:
-    assert is_gone(refused("ResourceNotFoundException"))
+    assert is_gone(refused("ResourceNotFoundException", "The resource you requested does not exist."))
+    assert not is_gone(refused("ResourceNotFoundException", "Function not found: arn"))
     assert not is_gone(refused("ServiceException"))
 
 
@@ -145,7 +292,10 @@ def test_gone() -> None:
         (refused("ServiceException", status=500), True),
         (refused("503", status=503), True),
         (ReadTimeoutError(endpoint_url="http://x"), True),
+        (IncompleteReadError(actual_bytes=1, expected_bytes=2), True),
+        (UnreadableAnswerError(operation="CreateEventSourceMapping"), True),
         (EndpointConnectionError(endpoint_url="http://x"), False),
+        (ConnectTimeoutError(endpoint_url="http://x"), False),
         (refused("TooManyRequestsException", status=429), False),
         (refused(INVALID), False),
         (NoCredentialsError(), False),

@@ -10,7 +10,7 @@ from botocore.validate import ParamValidator
 from esm_operator.api.fields import BY_PATH, FIELDS, desired_values
 from esm_operator.api.sources import SourceType, source_type
 from esm_operator.aws import requests
-from esm_operator.plan import Update
+from esm_operator.planning.actions import Update
 from tests.e2e.manifests import TEN_KINDS
 
 UUID = "11111111-1111-1111-1111-111111111111"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.status import OBSERVED, Applied, Outcome, Verdict, applied_of, render
+from esm_operator.telling.status import OBSERVED, Applied, Outcome, Verdict, applied_of, render
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 MAPPING: Mapping[str, Any] = {
@@ -39,6 +39,8 @@ def shown(
         tags=tags,
         applied=applied or Applied(),
         uuid="1" if mapping else "",
+        gone=False,
+        requested="",
         now=now,
     )
 
@@ -128,6 +130,8 @@ def test_what_aws_keeps_is_told_until_the_next_edit() -> None:
             tags=None,
             applied=Applied(),
             uuid="1",
+            gone=False,
+            requested="",
             now=NOW,
         )
 
@@ -177,6 +181,8 @@ def test_what_was_seen_last_stays_while_the_mapping_can_not_be_seen() -> None:
         tags=None,
         applied=Applied(),
         uuid=str(seen["uuid"]),
+        gone=False,
+        requested="",
         now=LATER,
     )
     assert {name: refused.get(name) for name in (*OBSERVED, "tagsAll")} == {

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.store import FINALIZER, INTENT, Intent, Key, Resource, Store, parse, parse_intent
+from esm_operator.cluster.store import FINALIZER, INTENT, Intent, Key, Resource, Store, parse, parse_intent
 
 KEY = Key("shop", "orders")
 FIRST, SECOND = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
@@ -82,12 +83,19 @@ def test_only_newer_versions_are_taken() -> None:
     assert store.put(same) is same
 
 
-def test_a_new_incarnation_is_taken_whatever_its_version() -> None:
+def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never() -> None:
     store = Store()
-    store.put(resource("9"))
-    again = resource("3", uid="uid-2")
+    first = parse(body("9", creationTimestamp="2026-01-01T00:00:00Z"))
+    again = parse(body("3", "uid-2", creationTimestamp="2026-01-01T00:00:01Z"))
+    store.put(first)
     store.put(again)
     assert store.get(KEY) is again
+    store.put(first)
+    assert store.get(KEY) is again
+    at_once = parse(body("4", "uid-3", creationTimestamp="2026-01-01T00:00:01Z"))
+    store.put(at_once)
+    store.put(again)
+    assert store.get(KEY) is at_once
 
 
 def test_only_the_incarnation_that_is_meant_is_forgotten() -> None:
@@ -106,6 +114,81 @@ def test_resources_are_found_by_the_uuid_of_their_mapping() -> None:
     assert store.keys_of([FIRST, SECOND]) == [KEY]
     store.forget(KEY)
     assert store.known_uuids([FIRST]) == []
+
+
+def test_a_mapping_that_two_statuses_note_is_known_to_both() -> None:
+    store = Store()
+    store.put(resource("1", uuid=FIRST))
+    other = body("2", uid="uid-2", uuid=FIRST)
+    other["metadata"]["name"] = "watching"
+    store.put(parse(other))
+    watching = Key("shop", "watching")
+    assert store.keys_of([FIRST]) == [KEY, watching]
+    store.forget(watching)
+    assert store.keys_of([FIRST]) == [KEY]
+    store.forget(KEY)
+    assert store.keys_of([FIRST]) == []
+    assert store.known_uuids([FIRST]) == []
+
+
+def claimant(name: str, created: str, **more: Any) -> Resource:
+    """A resource that may adopt the mapping of one function and queue."""
+    adoption = {"policy": "IfExists"}
+    source = "arn:aws:sqs:eu-west-1:123456789012:orders"
+    return parse(
+        {
+            "metadata": {
+                "namespace": "shop",
+                "name": name,
+                "uid": f"uid-{name}",
+                "resourceVersion": "1",
+                "creationTimestamp": created,
+                **more.get("metadata", {}),
+            },
+            "spec": {"functionName": "orders", "eventSourceARN": source, "adoption": adoption, **more.get("spec", {})},
+            "status": more.get("status", {}),
+        }
+    )
+
+
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
+
+
+@pytest.mark.parametrize(
+    ("other", "comes_first"),
+    [
+        (claimant("a", "2026-01-01T00:00:00Z"), True),
+        (claimant("a", "2026-01-01T00:00:00Z", spec={"functionName": FUNCTION_ARN}), True),
+        (claimant("a", "2026-01-02T00:00:00Z"), True),
+        (claimant("c", "2026-01-02T00:00:00Z"), False),
+        (claimant("a", "2026-01-03T00:00:00Z"), False),
+        (claimant("a", "2026-01-01T00:00:00Z", spec={"adoption": None}), False),
+        (claimant("a", "2026-01-01T00:00:00Z", spec={"functionName": "returns"}), False),
+        (claimant("a", "2026-01-01T00:00:00Z", status={"uuid": FIRST}), False),
+        (claimant("a", "2026-01-01T00:00:00Z", metadata={"deletionTimestamp": "2026-01-02T00:00:00Z"}), False),
+        (
+            claimant("a", "2026-01-01T00:00:00Z", metadata={"annotations": {"lambda.esm-operator.io/paused": "true"}}),
+            False,
+        ),
+        (
+            claimant(
+                "a",
+                "2026-01-01T00:00:00Z",
+                metadata={"generation": 1},
+                status={"observedGeneration": 1, "conditions": [{"type": "Stalled", "status": "True"}]},
+            ),
+            False,
+        ),
+    ],
+)
+def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bool) -> None:
+    store = Store()
+    mine = claimant("b", "2026-01-02T00:00:00Z")
+    store.put(other)
+    store.put(mine)
+    assert store.older_claimant(mine) == (f"shop/{other.key.name}" if comes_first else "")
+    store.forget(other.key)
+    assert store.older_claimant(mine) == ""
 
 
 def test_a_mapping_that_was_made_again_is_found_by_its_new_uuid_only() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.target import ProviderConfig, Resolved, Unresolved, provider_config, resolve, selects
+from esm_operator.cluster.target import ProviderConfig, Resolved, Unresolved, provider_config, resolve, selects
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 SHOP = ProviderConfig("shop", region="us-west-2", endpoint_url="http://shop", default_tags={"team": "shop"})

@@ -32,12 +32,14 @@ def event_source_mappings() -> Schema:
         description="An AWS Lambda event source mapping: it reads records from a source and invokes a "
         "function with them.",
         spec=spec,
-        status=structural(models.EventSourceMappingStatus),
+        # An object without a status is "Current" to kstatus; this default says that nobody has seen it.
+        status=structural(models.EventSourceMappingStatus) | {"default": {"observedGeneration": -1}},
         columns=[
             _column("Function", ".spec.functionName"),
             _column("Source", ".spec.eventSourceARN"),
             _column("State", ".status.state"),
             _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+            _column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
             _column("Last-Result", ".status.lastProcessingResult"),
             _column("Age", ".metadata.creationTimestamp", type="date"),
             _column("UUID", ".status.uuid", priority=1),
@@ -60,7 +62,6 @@ def provider_configs() -> Schema:
         columns=[
             _column("Region", ".spec.region"),
             _column("Role", ".spec.roleARN"),
-            _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
             _column("Age", ".metadata.creationTimestamp", type="date"),
         ],
     )
@@ -167,8 +168,7 @@ def _definition(
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": spec,
-            # An object without a status is "Current" to kstatus; this default says that nobody has seen it.
-            "status": status | {"default": {"observedGeneration": -1}},
+            "status": status,
         },
     }
     version: Schema = {

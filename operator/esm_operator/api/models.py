@@ -466,6 +466,11 @@ class EventSourceMappingStatus(Structure):
         None, description="All tags of the mapping, with default tags and the operator's own."
     )
     applied: Applied | None = Field(None, description="What the operator has put into AWS.")
+    last_handled_reconcile_at: str | None = Field(
+        None,
+        description="The value of the annotation lambda.esm-operator.io/reconcile-at that was answered last: the "
+        "mapping was looked at after that was written.",
+    )
     conditions: Annotated[list[Condition], *as_map("type")] | None = Field(
         None,
         description="Ready: it works as asked. Reconciling: it is on its way there. Stalled: a person has to "

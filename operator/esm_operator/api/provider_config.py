@@ -58,11 +58,10 @@ class ProviderConfigSpec(Structure):
 class ProviderConfigStatus(Structure):
     """What became of a ProviderConfig."""
 
-    observed_generation: Int64 = Field(
-        -1, description="The metadata.generation that this status was made on; -1: none yet."
-    )
+    observed_generation: Int64 | None = Field(None, description="The metadata.generation that this status was made on.")
     conditions: Annotated[list[Condition], *as_map("type")] | None = Field(
-        None, description="Ready: its credentials work."
+        None,
+        description="InUse, once it is being deleted: the resources that still use it, for which it stays.",
     )
 
 

@@ -12,7 +12,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 
-from esm_operator.target import Target
+from esm_operator.cluster.target import Target
 
 SESSION_NAME = "esm-operator"
 

@@ -1,15 +1,18 @@
 """The AWS client of one target: each call takes from the budget and is noted in the inventory.
 
 boto3's own retries are off: all retrying is the work queue's, so that every request is counted and paid
-for. boto3 blocks, so calls run in a small thread pool.
+for. boto3 blocks, so calls run in a small thread pool. Writes are fenced at the last moment that botocore
+lets us see, when credentials, which may take seconds, are there and the request is signed.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -19,18 +22,47 @@ from esm_operator.aws import errors
 from esm_operator.aws.assume import assumed
 from esm_operator.aws.budget import Budget, Priority
 from esm_operator.aws.inventory import Inventory
-from esm_operator.target import Target
+from esm_operator.cluster.target import Target
+from esm_operator.leading.fence import SHUT, Fence
+from esm_operator.telling import metrics
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until a request to AWS is given up.
-TIMEOUT = 5.0
+Result = TypeVar("Result")
+
+#: Seconds until a connection to AWS is given up, and then, until an answer is.
+CONNECT_TIMEOUT = 1.5
+READ_TIMEOUT = 3.5
+#: Seconds that a call may take from when it is sent.
+CALL_TIMEOUT = CONNECT_TIMEOUT + READ_TIMEOUT
+#: Seconds until an answer of STS is given up: it is asked once, and no lease waits for it.
+STS_TIMEOUT = 5.0
+#: Operations of AWS Lambda that change something.
+WRITES = (
+    "CreateEventSourceMapping",
+    "UpdateEventSourceMapping",
+    "DeleteEventSourceMapping",
+    "TagResource",
+    "UntagResource",
+)
+#: Seconds for which a target that could not be connected is not tried again: many resources may ask.
+_REFUSED_FOR = 5.0
+#: The fence of the call that a thread of the pool is making.
+_fence: ContextVar[Fence] = ContextVar("fence", default=SHUT)
 
 
-def _config(pool: int) -> Config:
+#: Called just before a write, which it calls off by raising.
+Check: TypeAlias = Callable[[], object]
+
+
+def _none() -> None:
+    """No check."""
+
+
+def _config(pool: int, read_timeout: float) -> Config:
     return Config(
-        connect_timeout=TIMEOUT,
-        read_timeout=TIMEOUT,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=read_timeout,
         retries={"total_max_attempts": 1},
         max_pool_connections=pool,
         parameter_validation=False,
@@ -44,66 +76,148 @@ class InvalidEndpointError(BotoCoreError):
     fmt = "{reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What one target is reached by."""
+
+    account: str
+    client: Any
+    """boto3's client of AWS Lambda, whose writes are fenced."""
+    tagging: Any
+    """boto3's client of the resource groups tagging API; it only reads."""
+
+
 class Connections:
-    """Makes boto3 clients and runs their calls in threads."""
+    """Connects to targets, and runs their calls in threads.
+
+    A connection is made once in the life of the process, not of the lease: a standby has it ready.
+    Connecting asks STS for the account once (GetCallerIdentity, no permission needed), for the account is
+    part of the intent.
+    """
 
     def __init__(self, threads: int = 8) -> None:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
+        self._connected: dict[Target, Connection] = {}
+        self._connecting: dict[Target, asyncio.Lock] = {}
+        self._refused: dict[Target, tuple[float, Exception]] = {}
 
-    def client(self, service: Literal["lambda", "sts"], target: Target) -> Any:
-        """A boto3 client for a target. Blocks for some 100 ms: call it in the pool.
+    async def connect(self, target: Target) -> Connection:
+        """The connection to a target, made if there is none.
 
         Raises:
-            botocore.exceptions.BotoCoreError: no region, a bad endpoint.
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached.
         """
+        async with self._connecting.setdefault(target, asyncio.Lock()):
+            connection = self._connected.get(target)
+            if connection is not None:
+                return connection
+            at, error = self._refused.get(target, (0.0, None))
+            if error is not None and time.monotonic() - at < _REFUSED_FOR:
+                raise error
+            try:
+                connection = self._connected[target] = await self.run(SHUT, self._connect, target)
+            except (ClientError, BotoCoreError) as error:
+                self._refused[target] = (time.monotonic(), error)
+                raise
+            self._refused.pop(target, None)
+            return connection
+
+    def retry(self) -> None:
+        """Try targets again at once that could not be connected a moment ago."""
+        self._refused.clear()
+
+    async def run(self, fence: Fence, function: Callable[..., Result], *args: Any, **parameters: Any) -> Result:
+        """Run a blocking call in the pool.
+
+        Args:
+            fence: what its writes to AWS are asked of before they begin; it raises NotLeadingError.
+            function: what to call, with the rest.
+        """
+
+        def call() -> Result:
+            token = _fence.set(fence)
+            try:
+                return function(*args, **parameters)
+            finally:
+                _fence.reset(token)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+    def close(self) -> None:
+        """Let the threads go, without waiting for requests under way."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _connect(self, target: Target) -> Connection:
+        account = str(self._client("sts", target).get_caller_identity()["Account"])
+        client = self._client("lambda", target)
+        for operation in WRITES:
+            client.meta.events.register(f"before-send.lambda.{operation}", _check_fence)
+        return Connection(account, client, self._client("resourcegroupstaggingapi", target))
+
+    def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
         session = boto3.Session(region_name=target.region)
         if target.access.role_arn:
             session = assumed(target)
         make: Any = session.client
         try:
-            return make(service, endpoint_url=target.access.endpoint_url or None, config=_config(self._threads))
+            config = _config(self._threads, STS_TIMEOUT if service == "sts" else READ_TIMEOUT)
+            return make(service, endpoint_url=target.access.endpoint_url or None, config=config)
         except ValueError as error:
             raise InvalidEndpointError(reason=str(error)) from error
 
-    async def run(self, function: Any, *args: Any, **parameters: Any) -> Any:
-        """Run a blocking call in the pool."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: function(*args, **parameters))
 
-    def close(self) -> None:
-        """Let the threads go, without waiting for requests under way."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+def _check_fence(**_: Any) -> None:
+    _fence.get().check(CALL_TIMEOUT)
 
 
 class MappingsClient:
     """Event source mappings of one target."""
 
     def __init__(
-        self, client: Any, connections: Connections, budget: Budget, inventory: Inventory, account: str
+        self,
+        connection: Connection,
+        connections: Connections,
+        budget: Budget,
+        inventory: Inventory,
+        fence: Fence,
+        changed: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
-        self._client = client
+        """
+        Args:
+            changed: told of UUIDs of which an answer says something new, whoever has asked: the mapping may be
+                another resource's than the one that is worked on.
+        """
+        self._changed = changed
+        self._client = connection.client
+        self._tagging = connection.tagging
         self._connections = connections
         self.budget = budget
         self.inventory = inventory
-        self.account = account
+        self.account = connection.account
+        self._fence = fence
 
-    async def create(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """CreateEventSourceMapping. Raises what boto3 raises, as all calls here."""
-        answer = await self._call("create_event_source_mapping", Priority.CREATE, parameters)
+    async def create(self, parameters: Mapping[str, Any], check: Check = _none) -> dict[str, Any]:
+        """CreateEventSourceMapping. Raises what boto3 raises, as all calls here; writes NotLeadingError too.
+
+        Args:
+            parameters: the request's.
+            check: called when it is the request's turn; what it raises calls a write off.
+        """
+        answer = await self._call("create_event_source_mapping", Priority.CREATE, parameters, check)
         self.inventory.record(answer, time.monotonic(), tags=parameters.get("Tags") or {})
         return answer
 
-    async def update(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def update(self, parameters: Mapping[str, Any], check: Check = _none) -> dict[str, Any]:
         """UpdateEventSourceMapping."""
-        answer = await self._call("update_event_source_mapping", Priority.EDIT, parameters)
+        answer = await self._call("update_event_source_mapping", Priority.EDIT, parameters, check)
         self.inventory.record(answer, time.monotonic())
         return answer
 
-    async def delete(self, uuid: str) -> None:
+    async def delete(self, uuid: str, check: Check = _none) -> None:
         """DeleteEventSourceMapping; a mapping that is gone already is as good."""
         try:
-            answer = await self._call("delete_event_source_mapping", Priority.EDIT, {"UUID": uuid})
+            answer = await self._call("delete_event_source_mapping", Priority.EDIT, {"UUID": uuid}, check)
         except ClientError as error:
             if not errors.is_gone(error):
                 raise
@@ -120,8 +234,12 @@ class MappingsClient:
             if not errors.is_gone(error):
                 raise
             self.inventory.record_gone(uuid)
+            self._changed([uuid])
             return True
-        return self.inventory.record(answer, at)
+        differs = self.inventory.record(answer, at)
+        if differs:
+            self._changed([uuid])
+        return differs
 
     async def sweep(self) -> AsyncIterator[list[dict[str, Any]]]:
         """The pages of ListEventSourceMappings: 100 mappings each, whatever is asked for."""
@@ -132,8 +250,7 @@ class MappingsClient:
         """ListEventSourceMappings of one function (a name, perhaps qualified), noted in the inventory."""
         at = time.monotonic()
         async for page in self._pages(Priority.CREATE, {"FunctionName": function}):
-            for mapping in page:
-                self.inventory.record(mapping, at)
+            self._changed([str(mapping["UUID"]) for mapping in page if self.inventory.record(mapping, at, listed=True)])
 
     async def _pages(self, priority: Priority, wanted: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
         marker: dict[str, str] = {}
@@ -144,38 +261,98 @@ class MappingsClient:
                 return
             marker = {"Marker": page["NextMarker"]}
 
-    async def list_tags(self, uuid: str) -> None:
+    async def tagged(self, key: str, value: str) -> AsyncIterator[list[dict[str, Any]]]:
+        """The pages of the tagging API's GetResources: mappings with a tag, and all their tags. It lags.
+
+        It has a quota of its own, so nothing of the budget is taken.
+        """
+        wanted: dict[str, Any] = {
+            "TagFilters": [{"Key": key, "Values": [value]}],
+            "ResourceTypeFilters": ["lambda:event-source-mapping"],
+            "ResourcesPerPage": 100,
+        }
+        while True:
+            page = await self._request(self._tagging, "get_resources", wanted)
+            yield page.get("ResourceTagMappingList") or []
+            if not page.get("PaginationToken"):
+                return
+            wanted["PaginationToken"] = page["PaginationToken"]
+
+    async def list_tags(self, uuid: str, priority: Priority = Priority.EDIT) -> None:
         """ListTags of one mapping, noted in the inventory."""
-        answer = await self._call("list_tags", Priority.EDIT, {"Resource": self._arn(uuid)})
+        answer = await self._call("list_tags", priority, {"Resource": self._arn(uuid)})
         self.inventory.record_tags(uuid, answer.get("Tags") or {})
 
-    async def tag(self, uuid: str, add: Mapping[str, str], remove: frozenset[str]) -> None:
+    async def tag(self, uuid: str, add: Mapping[str, str], remove: frozenset[str], check: Check = _none) -> None:
         """TagResource and UntagResource, as far as there is something to do; adding comes first."""
-        if add:
-            await self._call("tag_resource", Priority.EDIT, {"Resource": self._arn(uuid), "Tags": dict(add)})
-        if remove:
-            parameters = {"Resource": self._arn(uuid), "TagKeys": sorted(remove)}
-            await self._call("untag_resource", Priority.EDIT, parameters)
+        resource = {"Resource": self._arn(uuid)}
+        try:
+            if add:
+                await self._call("tag_resource", Priority.EDIT, {**resource, "Tags": dict(add)}, check)
+            if remove:
+                await self._call("untag_resource", Priority.EDIT, {**resource, "TagKeys": sorted(remove)}, check)
+        except (ClientError, BotoCoreError) as error:
+            if errors.is_doubtful(error):
+                self.inventory.forget_tags(uuid)
+            raise
         entry = self.inventory.get(uuid)
         if entry is not None and entry.tags is not None:
             kept = {key: value for key, value in entry.tags.items() if key not in remove}
-            self.inventory.record_tags(uuid, {**kept, **add})
+            self.inventory.record_tags(uuid, {**kept, **add}, written=time.monotonic())
 
     def _arn(self, uuid: str) -> str:
         entry = self.inventory.get(uuid)
         return str(entry.raw.get("EventSourceMappingArn", "")) if entry is not None else ""
 
-    async def _call(self, operation: str, priority: Priority, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def _call(
+        self, operation: str, priority: Priority, parameters: Mapping[str, Any], check: Check = _none
+    ) -> dict[str, Any]:
         await self.budget.take(priority)
-        started = time.monotonic()
+        check()
         try:
-            answer = await self._connections.run(getattr(self._client, operation), **parameters)
-        except ClientError as error:
+            return await self._request(self._client, operation, parameters)
+        except (ClientError, BotoCoreError) as error:
             failure = errors.understand(error)
             if failure.throttled:
                 self.budget.throttled(failure.retry_after)
             raise
+
+    async def _request(self, client: Any, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        started = time.monotonic()
+        try:
+            answer = await self._connections.run(self._fence, getattr(client, operation), **parameters)
+        except (ClientError, BotoCoreError) as error:
+            metrics.count_request(_api_name(operation), error)
+            raise
         finally:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (time.monotonic() - started))
+        metrics.count_request(_api_name(operation))
         answer.pop("ResponseMetadata", None)
+        if not _is_readable(operation, answer):
+            raise errors.UnreadableAnswerError(operation=_api_name(operation))
         return answer
+
+
+#: What AWS always answers: the list that it is in, and the member; an empty name where there is no list.
+_ALWAYS: Mapping[str, tuple[str, str]] = {
+    "create_event_source_mapping": ("", "UUID"),
+    "update_event_source_mapping": ("", "UUID"),
+    "delete_event_source_mapping": ("", "UUID"),
+    "get_event_source_mapping": ("", "UUID"),
+    "list_event_source_mappings": ("EventSourceMappings", "UUID"),
+    "get_resources": ("ResourceTagMappingList", "ResourceARN"),
+}
+
+
+def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:
+    """Whether an answer has what AWS always answers."""
+    if operation not in _ALWAYS:
+        return True
+    place, member = _ALWAYS[operation]
+    items = answer.get(place) if place else [answer]
+    return items is not None and all(item.get(member) for item in items)
+
+
+def _api_name(operation: str) -> str:
+    """``get_event_source_mapping`` as AWS calls it: ``GetEventSourceMapping``."""
+    return operation.title().replace("_", "")

@@ -3,12 +3,16 @@
 | disposition | when it is tried again | what the resource shows |
 |---|---|---|
 | SOON | after about a second, doubling | Reconciling |
-| SLOW | after half a minute, doubling | Reconciling (AWS may heal by itself: a missing function, a role) |
-| PERSON | after minutes, doubling, or at once after an edit | Stalled |
+| SLOW | after a quarter of a minute, doubling | Reconciling (it may heal by itself: a missing function, a role) |
+| PERSON | after minutes, doubling | Stalled |
+| FATAL | hourly: no attempt can succeed before the operator or its settings change | Stalled |
 
-Used by the reconciler. Messages end in the remedy; AWS's own sentence comes first.
+An edit ends any waiting. Used by the reconciler, the client and the observer. In a message AWS's own sentence comes
+first, the remedy last. Sentences marked *recorded* are in the recordings of AWS's answers; the others are *reported*
+in public threads by people who met them, or *documented* in botocore's model.
 """
 
+import logging
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -16,11 +20,22 @@ from enum import Enum
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
+    IncompleteReadError,
+    InvalidRegionError,
+    MetadataRetrievalError,
+    NoAuthTokenError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
+    ProfileNotFound,
+    SSLError,
+    SSOError,
+    TokenRetrievalError,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class Disposition(Enum):
@@ -29,6 +44,12 @@ class Disposition(Enum):
     SOON = (1.0, 60.0)
     SLOW = (15.0, 300.0)
     PERSON = (60.0, 1800.0)
+    FATAL = (3600.0, 3600.0)
+
+    @property
+    def stalls(self) -> bool:
+        """Whether it waits for a person, so that the resource is Stalled."""
+        return self in (Disposition.PERSON, Disposition.FATAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,7 @@ class Row:
     reason: str
     disposition: Disposition
     remedy: str
+    """What to do, as sentences; ``{action}`` is the IAM action that was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +74,37 @@ class Failure:
     code: str = ""
     throttled: bool = False
     retry_after: float = 0.0
+    """Seconds for which AWS asks not to be called, or 0."""
 
+
+class UnreadableAnswerError(BotoCoreError):
+    """An answer that says it is well and lacks what AWS always answers: something between is not AWS."""
+
+    fmt = "The answer to {operation} is not one of AWS, though its HTTP status is that of a success."
+
+
+#: The longest that a Retry-After is obeyed, in seconds: a slip there must not stop all work for hours.
+LONGEST_RETRY_AFTER = 120.0
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ANY = ""
+_CLOCK = (
+    "The clock of the operator's node differs from AWS's by minutes. Set it right (NTP, or chrony with the Amazon Time "
+    "Sync Service); it is tried again by itself."
+)
+_FUNCTION = "Create the function, or correct spec.functionName and spec.region. It is tried again by itself."
+_WEB_IDENTITY = (
+    "Let the trust policy of the ServiceAccount's role name this cluster's OIDC provider and the operator's "
+    "ServiceAccount, and check its annotation eks.amazonaws.com/role-arn (IRSA)."
+)
 
+_UNAVAILABLE = Row(
+    r"ServiceException|InternalFailure|InternalServer|ServiceUnavailable|InternalError|^5\d\d$",
+    _ANY,
+    "AWSUnavailable",
+    Disposition.SOON,
+    "AWS failed to answer; it is tried again.",
+)
 TABLE: tuple[Row, ...] = (
     Row(
         "TooManyRequests|Throttl|RequestLimitExceeded",
@@ -74,46 +122,95 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "InvalidParameterValue",
-        "cannot be assumed by Lambda|does not have permissions|ensure the role can perform",
+        "cannot be assumed by Lambda|Lambda as a Trusted Entity|does not have permissions|ensure the role can perform",
         "RoleLacksPermission",
         Disposition.SLOW,
         "If the role was just made or changed, this heals by itself within minutes. Else give the function's "
         "execution role the permissions that its event source needs.",
     ),
+    Row("InvalidParameterValue", "Function does not exist", "FunctionNotFound", Disposition.SLOW, _FUNCTION),
+    Row("ResourceNotFound", "Function not found", "FunctionNotFound", Disposition.SLOW, _FUNCTION),
     Row(
         "InvalidParameterValue",
-        "Function does not exist",
-        "FunctionNotFound",
-        Disposition.SLOW,
-        "Create the function, or correct spec.functionName and spec.region. It is tried again by itself.",
-    ),
-    Row(
-        "InvalidParameterValue",
-        "NonExistentQueue|Stream not found|does not exist|not found",
+        r"NonExistentQueue|(?i:\b(queue|stream|consumer|table|cluster|broker|source)\b.*(does not exist|not found))",
         "EventSourceNotFound",
         Disposition.SLOW,
         "Create the event source, or correct spec.eventSourceARN. It is tried again by itself.",
     ),
     Row(
-        "InvalidParameterValue|Validation|InvalidRequest",
+        "InvalidParameterValue",
+        "(?i:does not exist|not found|could not be found)",
+        "ReferenceNotFound",
+        Disposition.SLOW,
+        "Create what the spec refers to, or correct the spec. It is tried again by itself.",
+    ),
+    Row(
+        "InvalidParameterValue|Validation|InvalidRequestException",
         _ANY,
         "RefusedByAWS",
         Disposition.PERSON,
-        "Correct the spec.",
+        "Correct the spec, or what it refers to. An edit is tried at once, else it is tried again within half an hour.",
     ),
     Row(
-        "AccessDenied|UnauthorizedOperation",
+        "^KMS",
+        _ANY,
+        "KMSKeyRefused",
+        Disposition.SLOW,
+        "Check spec.kmsKeyARN, that the key is enabled, and that its policy lets the operator's IAM identity and "
+        "Lambda use it. It is tried again by itself.",
+    ),
+    Row(
+        "LimitExceeded|QuotaExceeded|StorageExceeded",
+        _ANY,
+        "QuotaExceeded",
+        Disposition.SLOW,
+        "Ask AWS for a higher quota (Service Quotas), or use less of it. It is tried again by itself.",
+    ),
+    Row("AccessDenied", "AssumeRoleWithWebIdentity", "WebIdentityRefused", Disposition.SLOW, _WEB_IDENTITY),
+    Row(
+        "InvalidIdentityToken|IDPRejectedClaim|IDPCommunication",
+        _ANY,
+        "WebIdentityRefused",
+        Disposition.SLOW,
+        _WEB_IDENTITY,
+    ),
+    Row(
+        "AccessDenied",
+        "sts:AssumeRole",
+        "RoleNotAssumable",
+        Disposition.SLOW,
+        "Allow the operator's IAM identity sts:AssumeRole on the role that the ProviderConfig's spec.roleARN names, "
+        "and let that role's trust policy admit it (with spec.externalID, if it asks for one).",
+    ),
+    Row(
+        "AccessDenied|UnauthorizedOperation|NotAuthorized",
         _ANY,
         "AccessDenied",
         Disposition.SLOW,
-        "Allow the operator's IAM identity this action.",
+        "Allow the operator's IAM identity the action {action}. It is tried again by itself.",
     ),
     Row(
-        "ExpiredToken|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|IncompleteSignature",
+        "InvalidSignature|SignatureDoesNotMatch|AuthFailure",
+        "Signature expired|Signature not yet current",
+        "ClockSkewed",
+        Disposition.SLOW,
+        _CLOCK,
+    ),
+    Row("RequestTimeTooSkewed|RequestExpired|RequestInTheFuture", _ANY, "ClockSkewed", Disposition.SLOW, _CLOCK),
+    Row(
+        "ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId|InvalidSignature|SignatureDoesNotMatch|"
+        "IncompleteSignature|MissingAuthenticationToken|AuthFailure",
         _ANY,
         "CredentialsRefused",
         Disposition.SLOW,
-        "Give the operator valid AWS credentials (IRSA, Pod Identity or environment).",
+        "Give the operator valid AWS credentials (IRSA, Pod Identity or environment). It is tried again by itself.",
+    ),
+    Row(
+        "RegionDisabled|OptInRequired",
+        _ANY,
+        "RegionDisabled",
+        Disposition.PERSON,
+        "Enable the region for the account, or correct the region.",
     ),
     Row(
         "ResourceNotFound",
@@ -123,15 +220,35 @@ TABLE: tuple[Row, ...] = (
         "It is looked for again.",
     ),
     Row(
-        "ServiceException|InternalFailure|ServiceUnavailable|InternalError|5\\d\\d",
+        "Serialization|UnknownOperation|InvalidRequestContent|InvalidAction|MalformedQueryString",
         _ANY,
-        "AWSUnavailable",
-        Disposition.SOON,
-        "AWS failed to answer; it is tried again.",
+        "RequestNotUnderstood",
+        Disposition.FATAL,
+        "Check that the endpoint URL leads to AWS; else update the operator, or report it with the operator's log.",
     ),
+    _UNAVAILABLE,
 )
 
-_OTHER = Row(_ANY, _ANY, "RefusedByAWS", Disposition.SLOW, "It is tried again.")
+_OTHER = Row(
+    _ANY,
+    _ANY,
+    "RefusedByAWS",
+    Disposition.SLOW,
+    "Correct the spec, or what it refers to. It is tried again by itself.",
+)
+
+#: Not within AWS's reach: there are no credentials to ask it with.
+_CREDENTIALS = (
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+_SERVICES = {"AssumeRole": "sts", "AssumeRoleWithWebIdentity": "sts", "GetCallerIdentity": "sts", "GetResources": "tag"}
 
 
 def code_of(error: ClientError) -> str:
@@ -145,10 +262,10 @@ def text_of(error: ClientError) -> str:
 
 
 def is_doubtful(error: Exception) -> bool:
-    """Whether AWS may have done what it was asked, for there was no answer or one of a failure inside of AWS."""
+    """Whether AWS may have done what it was asked, for there was no answer, half of one, or a failure inside of AWS."""
     if isinstance(error, ClientError):
-        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) >= 500
-    return isinstance(error, HTTPClientError)
+        return _status(error) >= 500
+    return isinstance(error, HTTPClientError | IncompleteReadError | SSLError | UnreadableAnswerError)
 
 
 def conflicting_uuid(error: Exception) -> str:
@@ -161,7 +278,21 @@ def conflicting_uuid(error: Exception) -> str:
 
 def is_gone(error: ClientError) -> bool:
     """Whether AWS says that there is no such mapping."""
-    return code_of(error) == "ResourceNotFoundException"
+    return code_of(error) == "ResourceNotFoundException" and row_of(error).reason == "NotFound"
+
+
+def is_busy(error: ClientError) -> bool:
+    """Whether AWS says that it is at work on the mapping, which can't be changed meanwhile."""
+    return code_of(error) == "ResourceInUseException"
+
+
+def row_of(error: ClientError) -> Row:
+    """The row of the table that an error of AWS meets first."""
+    code, text = code_of(error), text_of(error)
+    for row in TABLE:
+        if re.search(row.code, code) and re.search(row.message, text):
+            return row
+    return _UNAVAILABLE if _status(error) >= 500 else _OTHER
 
 
 def understand(error: Exception) -> Failure:
@@ -171,37 +302,60 @@ def understand(error: Exception) -> Failure:
         error: what the call raised. An exception that is not botocore's is raised again: it is a bug.
     """
     if isinstance(error, ClientError):
-        code, text = code_of(error), text_of(error)
-        row = next((row for row in TABLE if re.search(row.code, code) and re.search(row.message, text)), _OTHER)
+        row = row_of(error)
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return Failure(
             reason=row.reason,
-            message=f"AWS says: {_sentence(text)} {row.remedy}",
+            message=f"AWS says: {_sentence(text_of(error))} {row.remedy.format(action=_action(error))}",
             disposition=row.disposition,
-            code=code,
+            code=code_of(error),
             throttled=row.reason == "Throttled",
             retry_after=_seconds(str(headers.get("retry-after", ""))),
         )
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+    if isinstance(error, _CREDENTIALS):
         return Failure(
             "NoCredentials",
-            "The operator has no AWS credentials. Give its ServiceAccount a role (IRSA or EKS Pod Identity), or set "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+            f"The operator has no AWS credentials: {_sentence(str(error))} Give its ServiceAccount a role (IRSA or EKS "
+            "Pod Identity), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
             Disposition.SLOW,
         )
-    if isinstance(error, NoRegionError):
+    if isinstance(error, NoRegionError | InvalidRegionError):
         return Failure(
             "NoRegion",
-            "No AWS region is known. Set spec.region, the ProviderConfig's region, or the operator's --region.",
+            f"No AWS region is known: {_sentence(str(error))} Set spec.region, the ProviderConfig's region, or the "
+            "operator's --region.",
             Disposition.PERSON,
         )
-    if isinstance(error, HTTPClientError | BotoCoreError):
+    if isinstance(error, BotoCoreError):
         return Failure(
             "AWSUnreachable",
-            f"AWS can't be reached: {_sentence(str(error))} Check the network, the region and the endpoint URL.",
+            f"AWS can't be reached: {_sentence(str(error))} Check the network, the region and the endpoint URL; it is "
+            "tried again.",
             Disposition.SOON,
         )
     raise error
+
+
+def understand_any(error: Exception) -> Failure:
+    """What any exception means to a task that has to go on; one that is a bug is logged with its traceback."""
+    if isinstance(error, ClientError | BotoCoreError):
+        return understand(error)
+    logger.exception("An answer of AWS was not understood", exc_info=error)
+    return Failure(
+        "OperatorError",
+        f"The operator did not understand AWS ({type(error).__name__}: {error}). It is tried again; report it with the "
+        "operator's log.",
+        Disposition.SLOW,
+    )
+
+
+def _action(error: ClientError) -> str:
+    """The IAM action of the call; those of Lambda are called as its operations."""
+    return f"{_SERVICES.get(error.operation_name, 'lambda')}:{error.operation_name}"
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
 
 
 def _sentence(text: str) -> str:
@@ -211,6 +365,6 @@ def _sentence(text: str) -> str:
 
 def _seconds(text: str) -> float:
     try:
-        return max(0.0, float(text))
+        return min(LONGEST_RETRY_AFTER, max(0.0, float(text)))
     except ValueError:
         return 0.0

@@ -12,8 +12,6 @@ import random
 import time
 from collections.abc import Callable, Collection
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from esm_operator.aws import errors
 from esm_operator.aws.budget import Priority
 from esm_operator.aws.client import MappingsClient
@@ -28,6 +26,10 @@ CROWDED = 15.0
 CROWD = 100
 #: How many mappings one List answers at most (AWS Lambda, ListEventSourceMappings).
 PAGE = 100
+
+
+#: The longest pause after looks that failed, in seconds; and while something is in transition.
+_MOST_FAILING, _MOST_FAILING_MOVING = 60.0, 5.0
 
 
 class Observer:
@@ -68,6 +70,12 @@ class Observer:
         """Something has begun: look again soon."""
         self._wake.set()
 
+    def retry(self) -> None:
+        """If the last look failed, look again at once."""
+        if self._failures:
+            self._failures = 0
+            self.wake()
+
     async def run(self) -> None:
         """Observe until cancelled."""
         while True:
@@ -76,9 +84,9 @@ class Observer:
                 await self._look()
                 self._failures = 0
                 self.failure = None
-            except (ClientError, BotoCoreError) as error:
+            except Exception as error:
                 self._failures += 1
-                self.failure = errors.understand(error)
+                self.failure = errors.understand_any(error)
                 logger.warning("Looking at the mappings failed: %s", self.failure.message)
                 if not self._client.inventory.swept:
                     self._waiting()
@@ -87,7 +95,11 @@ class Observer:
     async def _look(self) -> None:
         inventory = self._client.inventory
         if not inventory.swept or time.monotonic() >= self._quiet_until():
-            await self._sweep()
+            try:
+                await self._sweep()
+            except Exception:
+                await self._get(self._moving())  # one bad page must not keep what moves from being seen
+                raise
             return
         seen_before = time.monotonic() - self._period()
         moving = [uuid for uuid in self._moving() if inventory.seen(uuid) <= seen_before]
@@ -134,9 +146,9 @@ class Observer:
 
     def _next_look(self, started: float) -> float:
         """Monotonic time at which to look again, in seconds."""
-        if self._failures:
-            return started + min(60.0, 2.0**self._failures)
         moving = self._moving()
+        if self._failures:
+            return started + min(_MOST_FAILING_MOVING if moving else _MOST_FAILING, 2.0**self._failures)
         if not moving:
             return self._quiet_until()
         oldest = min(self._client.inventory.seen(uuid) for uuid in moving)

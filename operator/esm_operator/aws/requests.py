@@ -11,7 +11,7 @@ from typing import Any
 from esm_operator.api import fields, names
 from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES
 from esm_operator.api.sources import SourceType
-from esm_operator.plan import Update
+from esm_operator.planning.actions import Update
 
 #: Fields of the spec that are the operator's own, not AWS's.
 OWN_FIELDS = frozenset(

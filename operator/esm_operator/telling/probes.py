@@ -1,9 +1,10 @@
-"""The probes: whether the process is alive, and whether it knows all resources and can work."""
+"""The probes: whether the process is alive, and whether it knows all resources and can work; its metrics beside."""
 
 import socket
 from collections.abc import Callable
 
 from aiohttp import web
+from prometheus_client.aiohttp import make_aiohttp_handler
 
 
 def check(address: str) -> None:
@@ -18,7 +19,7 @@ def check(address: str) -> None:
 
 
 class Probes:
-    """An HTTP server with ``/healthz`` and ``/readyz``."""
+    """An HTTP server with ``/healthz``, ``/readyz`` and ``/metrics``."""
 
     def __init__(self, address: str, ready: Callable[[], bool]) -> None:
         """
@@ -40,9 +41,16 @@ class Probes:
         application = web.Application()
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", make_aiohttp_handler())
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
+
+    @property
+    def port(self) -> int:
+        """The port that it answers on, which the system chose where 0 was asked for."""
+        assert self._runner is not None, "not started"
+        return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Stop answering."""

@@ -46,6 +46,10 @@ class Outcome:
     synced: bool | None = None
     """Whether AWS has what the spec says; None: not known."""
     sync_message: str = ""
+    sync_reason: str = ""
+    """Reason of Synced, where it is another than that of Ready."""
+    event: str = ""
+    """Reason of the Warning event that tells of it when it begins; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,11 @@ class Applied:
             "tags": sorted(self.tags),
             "immutable": dict(sorted((self.immutable or {}).items())),
         }
+
+
+def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """A condition of a status, or an empty one."""
+    return next((one for one in status.get("conditions") or () if one.get("type") == kind), {})
 
 
 def applied_of(status: Mapping[str, Any]) -> Applied:
@@ -84,6 +93,8 @@ def render(
     tags: Mapping[str, str] | None,
     applied: Applied,
     uuid: str,
+    gone: bool,
+    requested: str,
     now: str,
 ) -> dict[str, Any]:
     """The whole status of a resource.
@@ -96,21 +107,27 @@ def render(
         tags: the mapping's tags as far as known; None keeps what stands.
         applied: what this resource has put into AWS.
         uuid: the mapping's UUID, or empty.
+        gone: whether AWS has said that there is no such mapping any more.
+        requested: the annotation by which a person asked for the resource to be looked at; empty: none.
         now: the time as RFC 3339 text.
     """
     status: dict[str, Any] = {"observedGeneration": generation}
+    if requested:
+        status["lastHandledReconcileAt"] = requested
     if uuid:
         status["uuid"] = uuid
     if mapping is not None:
         status |= _observed(mapping)
-    elif uuid and uuid == previous.get("uuid"):  # it can't be seen just now; what was seen last still says most
+    elif (
+        uuid and not gone and uuid == previous.get("uuid")
+    ):  # it can't be seen just now; what was seen last still says most
         status |= {name: previous[name] for name in OBSERVED if name in previous}
     known = tags if tags is not None else previous.get("tagsAll")
-    if known is not None and uuid:
+    if known is not None and uuid and not gone:
         status["tagsAll"] = dict(sorted(known.items()))
     if applied != Applied(immutable={}) and applied != Applied():
         status["applied"] = applied.render()
-    status["conditions"] = _conditions(previous, generation, outcome, mapping, now)
+    status["conditions"] = _conditions(previous, generation, outcome, mapping, gone, now)
     return status
 
 
@@ -141,6 +158,7 @@ def _conditions(
     generation: int,
     outcome: Outcome,
     mapping: Mapping[str, Any] | None,
+    gone: bool,
     now: str,
 ) -> list[dict[str, Any]]:
     old = {condition.get("type"): condition for condition in previous.get("conditions") or ()}
@@ -154,7 +172,7 @@ def _conditions(
     processing = _processing(mapping)
     if processing is not None:
         wanted.append(processing)
-    elif mapping is None and "Processing" in old:
+    elif mapping is None and not gone and "Processing" in old:
         last = old["Processing"]
         wanted.append(("Processing", str(last["status"]), str(last["reason"]), str(last["message"])))
     return [
@@ -177,7 +195,7 @@ def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) ->
         return ("Synced", "Unknown", outcome.reason, "Not compared with AWS yet.")
     if not outcome.synced:
         message = outcome.sync_message or "AWS does not have what the spec says; the condition Ready says why."
-        return ("Synced", "False", outcome.reason, message)
+        return ("Synced", "False", outcome.sync_reason or outcome.reason, message)
     if outcome.sync_message:
         return ("Synced", "True", KEPT, outcome.sync_message)
     if old is not None and old.get("reason") == KEPT and old.get("observedGeneration") == generation:

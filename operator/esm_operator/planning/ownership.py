@@ -52,7 +52,7 @@ def ownership(owner: Owner, tags: Mapping[str, str] | None) -> Ownership:
     if tags is None:
         return Ownership.UNKNOWN
     other = owner_of(tags)
-    if other is None:
-        return Ownership.NOBODYS
+    if other is None:  # a uid is never given twice: what is left of tags that somebody spoilt still proves it
+        return Ownership.OURS if owner.uid and tags.get(UID) == owner.uid else Ownership.NOBODYS
     same = (other.cluster, other.namespace, other.name) == (owner.cluster, owner.namespace, owner.name)
     return Ownership.OURS if same else Ownership.FOREIGN

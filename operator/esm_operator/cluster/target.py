@@ -5,7 +5,7 @@ is named, or is called ``default``, and does not admit the namespace is an error
 a namespace could reach an account that was not meant for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,8 @@ class Resolved:
 
     target: Target
     default_tags: Mapping[str, str]
+    config: str = ""
+    """The ProviderConfig that led there; empty: the operator's own settings did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,64 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
     )
 
 
+def named_config(spec: Mapping[str, Any]) -> str:
+    """The ProviderConfig that a spec names; empty: none."""
+    return str((spec.get("providerConfigRef") or {}).get("name") or "")
+
+
+def used_config(spec: Mapping[str, Any], configs: Collection[str]) -> str:
+    """The ProviderConfig that a spec leads to, whether or not it admits the namespace; empty: none.
+
+    Args:
+        spec: the resource's spec.
+        configs: the names of all ProviderConfigs.
+    """
+    named = named_config(spec)
+    return named or (DEFAULT_PROVIDER_CONFIG if DEFAULT_PROVIDER_CONFIG in configs else "")
+
+
+def region_of(spec: Mapping[str, Any]) -> str:
+    """The region that a spec itself tells; empty: none."""
+    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
+    return str(spec.get("region") or (arn.region if arn else ""))
+
+
+def access_of(config: ProviderConfig, operator: ProviderConfig) -> Access:
+    """Credentials and endpoint of a ProviderConfig.
+
+    Args:
+        config: the ProviderConfig, or the operator's own settings.
+        operator: what the operator's own settings say, where the ProviderConfig does not.
+    """
+    return Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
+
+
+def known_targets(
+    specs: Iterable[Mapping[str, Any]],
+    configs: Iterable[ProviderConfig],
+    operator: ProviderConfig,
+    regions: Collection[str] = (),
+) -> list[Target]:
+    """All targets that mappings may have been made in, as far as the cluster and the settings tell.
+
+    Each ProviderConfig, and the operator's own settings, in: the regions that it allows; where it allows all,
+    its own and each that any resource or ``regions`` names, for the resource that used it may be gone.
+
+    Args:
+        specs: the specs of all resources.
+        configs: all ProviderConfigs.
+        operator: what the operator's own settings say.
+        regions: more regions.
+    """
+    named = {region_of(spec) for spec in specs} | set(regions)
+    found: set[Target] = set()
+    for config in (operator, *configs):
+        anywhere = named | {config.region or operator.region}
+        access = access_of(config, operator)
+        found |= {Target(region, access) for region in config.allowed_regions or anywhere if region}
+    return sorted(found, key=lambda target: (target.region, target.access.role_arn, target.access.endpoint_url))
+
+
 def resolve(
     spec: Mapping[str, Any],
     *,
@@ -93,24 +153,21 @@ def resolve(
         configs: all ProviderConfigs by name.
         operator: what the operator's own settings say, where no ProviderConfig does.
     """
-    named = str((spec.get("providerConfigRef") or {}).get("name") or "")
-    config = configs.get(named or DEFAULT_PROVIDER_CONFIG)
+    name = used_config(spec, configs)
+    config = configs.get(name) if name else operator
     if config is None:
-        if named:
-            return Unresolved(
-                "ProviderConfigNotFound",
-                f"There is no ProviderConfig {named}. Create it, or make the resource anew without "
-                "spec.providerConfigRef (it can't be changed).",
-            )
-        config = operator
-    elif not selects(config.namespace_selector, namespace_labels):
+        return Unresolved(
+            "ProviderConfigNotFound",
+            f"There is no ProviderConfig {name}. Create it (again as it was, if the resource has a mapping already); a "
+            "resource that has none can be made anew without spec.providerConfigRef, which can't be changed.",
+        )
+    if name and not selects(config.namespace_selector, namespace_labels):
         return Unresolved(
             "ProviderConfigForbidsNamespace",
             f"The ProviderConfig {config.name} does not admit the namespace {namespace}. Label the namespace as "
             "its spec.namespaceSelector asks, or name another ProviderConfig in a new resource.",
         )
-    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
-    region = str(spec.get("region") or (arn.region if arn else "") or config.region or operator.region)
+    region = region_of(spec) or config.region or operator.region
     if not region:
         return Unresolved(
             "NoRegion",
@@ -123,8 +180,8 @@ def resolve(
             f"The ProviderConfig {config.name} does not allow the region {region}; it allows "
             f"{', '.join(sorted(config.allowed_regions))}.",
         )
-    access = Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
-    return Resolved(Target(region, access), {**operator.default_tags, **config.default_tags})
+    target = Target(region, access_of(config, operator))
+    return Resolved(target, {**operator.default_tags, **config.default_tags}, name)
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:

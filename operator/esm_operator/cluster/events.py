@@ -7,10 +7,11 @@ Event is not repeated for one incarnation of a resource within ten minutes.
 import asyncio
 import logging
 import time
-from datetime import UTC, datetime
 
-from esm_operator.kube import Kubernetes
-from esm_operator.store import Resource
+from esm_operator.clock import moment
+from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.store import Resource
+from esm_operator.leading.fence import NotLeadingError
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +32,30 @@ class Events:
         """Something went as it should."""
         self._post(resource, "Normal", reason, message)
 
-    def warning(self, resource: Resource, reason: str, message: str) -> None:
-        """Something a person should know of."""
-        self._post(resource, "Warning", reason, message)
+    def warning(self, resource: Resource, reason: str, message: str, quiet: float = QUIET) -> None:
+        """Something a person should know of.
 
-    def _post(self, resource: Resource, kind: str, reason: str, message: str) -> None:
+        Args:
+            resource: what it is about.
+            reason: in CamelCase.
+            message: a sentence.
+            quiet: seconds for which it is not repeated.
+        """
+        self._post(resource, "Warning", reason, message, quiet)
+
+    async def settle(self, within: float) -> None:
+        """Wait for what is being posted.
+
+        Args:
+            within: seconds after which it is waited for no longer.
+        """
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within)
+
+    def _post(self, resource: Resource, kind: str, reason: str, message: str, quiet: float = QUIET) -> None:
         now = time.monotonic()
         mark = (resource.uid, reason, message)
-        if now - self._posted.get(mark, -QUIET) < QUIET:
+        if now - self._posted.get(mark, -QUIET) < quiet:
             return
         if len(self._posted) >= _MOST_KEPT:
             self._posted = {one: at for one, at in self._posted.items() if now - at < QUIET}
@@ -48,8 +65,9 @@ class Events:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, resource: Resource, kind: str, reason: str, message: str) -> None:
-        moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
-            await self._kubernetes.event(resource, kind, reason, message, moment)
+            await self._kubernetes.event(resource, kind, reason, message, moment())
+        except NotLeadingError:
+            logger.debug("The Event %s of %s was not posted: another operator leads now", reason, resource.key)
         except Exception as error:  # an Event is never worth more than a line in the log
             logger.warning("The Event %s of %s could not be posted: %s", reason, resource.key, error)

@@ -14,11 +14,12 @@ from esm_operator.api.identity import Identity
 from esm_operator.api.offline import offline_problems
 from esm_operator.api.sources import source_type
 from esm_operator.api.values import function_ref
-from esm_operator.ownership import OWNER_TAGS, Owner
-from esm_operator.plan import Adoption, Desired, immutable_texts
-from esm_operator.status import Applied, applied_of
-from esm_operator.store import Intent, Resource
-from esm_operator.target import Resolved
+from esm_operator.cluster.store import Intent, Resource
+from esm_operator.cluster.target import Resolved
+from esm_operator.planning.differences import immutable_texts
+from esm_operator.planning.ownership import OWNER_TAGS, Owner
+from esm_operator.planning.state import Adoption, Desired
+from esm_operator.telling.status import Applied, applied_of, condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,15 @@ class Note:
         return cls(resource.uuid, applied_of(resource.status))
 
     def taken_up(self, uuid: str, resource: Resource) -> "Note":
-        """The mapping was made by the intent that stands: what that said is what was applied."""
+        """The mapping was made by the intent that stands, or that is what made the one which is noted.
+
+        What either says may have been applied. A field that was not is put back to AWS's default for nothing.
+        """
         intent = resource.intent
-        if self.applied.fields or intent is None:
+        if intent is None:
             return Note(uuid, self.applied)
-        return Note(uuid, Applied(frozenset(intent.fields), frozenset(intent.tags), intent.immutable))
+        fields, tags = self.applied.fields | set(intent.fields), self.applied.tags | set(intent.tags)
+        return Note(uuid, Applied(fields, tags, intent.immutable))
 
     def adopted(self, uuid: str, desired: Desired) -> "Note":
         """The mapping was somebody else's: what the spec names is ours from now on."""
@@ -57,7 +62,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     """
     spec = resource.spec
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
-    intent = resource.intent if resource.intent is not None and resource.intent.owner == str(resource.key) else None
+    intent = resource.intent
     intended = Identity(intent.function, intent.source, frozenset(intent.servers)) if intent is not None else None
     adoption = spec.get("adoption") or {}
     tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()}
@@ -76,6 +81,8 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         applied_tags=note.applied.tags,
         applied_immutable=note.applied.immutable or {},
         known_tags=resource.status.get("tagsAll"),
+        paused=resource.paused,
+        let_go=resource.let_go,
         edited=resource.status.get("observedGeneration") != resource.generation,
         was_in_sync=_was_in_sync(resource),
         problem="" if resource.deleting else " ".join(_problems(spec, tags, target)),
@@ -114,6 +121,16 @@ def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved
         )
 
 
+def created_fields(desired: Desired) -> frozenset[str]:
+    """The fields that a Create settles: the spec's, and ``enabled``, for a mapping that we make is to work."""
+    return frozenset({*desired.values, "enabled"})
+
+
+def _intended_fields(desired: Desired) -> frozenset[str]:
+    """The fields that the intent names. Where a mapping may be adopted, that one's own ``enabled`` is left alone."""
+    return created_fields(desired) if desired.adoption.policy == "Never" else frozenset(desired.values)
+
+
 def intent_of(desired: Desired, account: str, region: str) -> Intent:
     """The intent to make the mapping that the spec asks for now."""
     asked = desired.identity
@@ -124,12 +141,12 @@ def intent_of(desired: Desired, account: str, region: str) -> Intent:
         function=asked.function,
         source=asked.source,
         servers=tuple(sorted(asked.servers)),
-        fields=tuple(sorted(desired.values)),
+        fields=tuple(sorted(_intended_fields(desired))),
         tags=tuple(sorted(desired.tags)),
         immutable=immutable_texts(desired.values),
     )
 
 
 def _was_in_sync(resource: Resource) -> bool:
-    synced = next((one for one in resource.status.get("conditions") or () if one.get("type") == "Synced"), {})
+    synced = condition(resource.status, "Synced")
     return synced.get("status") == "True" and synced.get("observedGeneration") == resource.generation

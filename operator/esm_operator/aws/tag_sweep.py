@@ -1,0 +1,129 @@
+"""The tag sweep of one target: sees when somebody changes the tags of our mappings, in bulk.
+
+No answer of Lambda carries tags, and ListTags is one call for each mapping. The resource groups tagging API
+lists them a hundred at a time, on a quota of its own, but it lags and leaves out what has no tags. So it only
+nominates: what it tells otherwise than we know is asked of Lambda itself. Where the operator may not use it,
+ListTags goes through all mappings slowly. One task for each target.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from esm_operator.aws import errors
+from esm_operator.aws.budget import Priority
+from esm_operator.aws.client import MappingsClient
+from esm_operator.planning.ownership import CLUSTER
+
+logger = logging.getLogger(__name__)
+
+#: The part of the request rate that ListTags may take where the tagging API can't be used.
+_SHARE = 0.05
+#: Seconds between looks whether the mappings are known, before the first tag sweep.
+_SOON = 1.0
+#: The least seconds until a tag sweep that failed is tried again.
+_AGAIN = 60.0
+
+
+class TagSweep:
+    """Compares the tags at AWS with those that are known."""
+
+    def __init__(
+        self,
+        client: MappingsClient,
+        *,
+        cluster: str,
+        interval: float,
+        noted: Callable[[Collection[str]], Mapping[str, Mapping[str, str]]],
+        changed: Callable[[Collection[str]], None],
+    ) -> None:
+        """
+        Args:
+            client: the target's client.
+            cluster: the operator's ``cluster_name``.
+            interval: seconds between sweeps. What was written within that time is left out: the tagging API may
+                not know it yet.
+            noted: of some UUIDs, those that belong to resources, with the tags that their statuses tell.
+            changed: told of UUIDs whose tags are others than noted.
+        """
+        self._client = client
+        self._cluster = cluster
+        self._interval = interval
+        self._noted = noted
+        self._changed = changed
+        self._refused = False
+
+    async def run(self) -> None:
+        """Sweep until cancelled, for the first time when the mappings are known."""
+        pause = _SOON
+        while True:
+            await asyncio.sleep(pause)
+            if not self._client.inventory.swept:
+                continue
+            pause = self._interval * random.uniform(0.9, 1.1)
+            try:
+                await (self._one_by_one() if self._refused else self._in_bulk())
+            except Exception as error:
+                failure = errors.understand_any(error)
+                pause = max(_AGAIN, pause)
+                if failure.reason == "AccessDenied":
+                    self._refused, pause = True, _SOON
+                    logger.info(
+                        "Tags are looked at one mapping at a time, for the tagging API is refused: %s", failure.message
+                    )
+                else:
+                    logger.warning("Looking at the tags failed: %s", failure.message)
+
+    async def _in_bulk(self) -> None:
+        began = time.monotonic()
+        told: dict[str, dict[str, str]] = {}
+        async for page in self._client.tagged(CLUSTER, self._cluster):
+            told |= {_uuid(one): _tags(one) for one in page}
+        for uuid, known in self._known(began).items():
+            if told.get(uuid) != known:
+                await self._ask(uuid, known)
+            elif known != self._noted([uuid]).get(uuid):
+                self._changed([uuid])
+
+    async def _one_by_one(self) -> None:
+        for uuid, known in self._known(time.monotonic()).items():
+            await self._ask(uuid, known)
+            await asyncio.sleep(1 / (_SHARE * self._client.budget.rate))
+
+    def _known(self, now: float) -> dict[str, Mapping[str, str]]:
+        """The tags of our mappings as far as we know, but for those that were written lately."""
+        inventory = self._client.inventory
+        known: dict[str, Mapping[str, str]] = {}
+        for uuid, noted in self._noted(inventory.uuids()).items():
+            entry = inventory.get(uuid)
+            if entry is not None and now - entry.tags_written > self._interval:
+                known[uuid] = entry.tags if entry.tags is not None else noted
+        return known
+
+    async def _ask(self, uuid: str, known: Mapping[str, str]) -> None:
+        """What Lambda itself says of one mapping's tags."""
+        inventory = self._client.inventory
+        if inventory.get(uuid) is None:
+            return
+        try:
+            await self._client.list_tags(uuid, Priority.SWEEP)
+        except ClientError as error:
+            if errors.is_gone(error):
+                return
+            raise
+        entry = inventory.get(uuid)
+        if entry is not None and entry.tags != known:
+            self._changed([uuid])
+
+
+def _uuid(resource: Mapping[str, Any]) -> str:
+    return str(resource["ResourceARN"]).rpartition(":")[2]
+
+
+def _tags(resource: Mapping[str, Any]) -> dict[str, str]:
+    return {str(tag["Key"]): str(tag["Value"]) for tag in resource.get("Tags") or ()}

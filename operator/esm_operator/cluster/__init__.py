@@ -1,0 +1,1 @@
+"""Kubernetes: what it says, and what is written to it."""

@@ -1,0 +1,310 @@
+"""What is written to Kubernetes and read from it outside of the watch.
+
+A thin layer on the kubernetes package's asynchronous client. Patches carry the resourceVersion they
+were made from, so a write on top of something unseen is refused (409) and made again from what is there.
+Writes are fenced, but for those of the lease itself.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from kubernetes.aio import client, config
+
+from esm_operator.cluster.store import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, Intent, Key, Resource
+from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, ConfigObject
+from esm_operator.leading.fence import SHUT, Fence
+
+#: Seconds until a read from the API server is given up.
+READ_TIMEOUT = 10.0
+#: Seconds until a write is given up: shorter, for it must be over before the lease is.
+WRITE_TIMEOUT = 5.0
+#: Seconds until a request for the lease is given up: one that hangs holds the next one up.
+LEASE_TIMEOUT = 3.0
+#: Seconds between attempts at a list that the API server is too busy for.
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
+_CHUNK = 500
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class GoneError(Exception):
+    """The resource is not there any more."""
+
+
+class ConflictError(Exception):
+    """The resource was changed meanwhile; its new version comes with the watch."""
+
+
+class ApiError(Exception):
+    """The API server refused a request; the text says which and why."""
+
+
+class ForbiddenError(ApiError):
+    """The operator may not do this."""
+
+
+class BusyError(ApiError):
+    """The API server takes no more requests just now, or has only just started."""
+
+
+_REFUSALS: Mapping[int, type[ApiError]] = {403: ForbiddenError, 429: BusyError}
+
+
+async def configuration() -> client.Configuration:
+    """How to reach the API server: with the pod's ServiceAccount, or with the kubeconfig.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: neither is there.
+    """
+    found = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=found)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=found)
+    return found
+
+
+class Kubernetes:
+    """The API server, as the operator uses it."""
+
+    def __init__(self, api: client.ApiClient, fence: Fence = SHUT) -> None:
+        """
+        Args:
+            api: the client.
+            fence: what each write is asked of before it begins; it raises NotLeadingError.
+        """
+        self._api = api
+        self._fence = fence
+
+    @classmethod
+    async def connect(cls) -> "Kubernetes":
+        """Connect as :func:`configuration` says."""
+        return cls(client.ApiClient(await configuration()))
+
+    def fenced(self, fence: Fence) -> "Kubernetes":
+        """The same API server, for one stretch of leading."""
+        return Kubernetes(self._api, fence)
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def prepare(self, resource: Resource, intent: Intent) -> dict[str, Any]:
+        """Set the finalizer and the intent."""
+        finalizers = list(resource.finalizers)
+        if FINALIZER not in finalizers:
+            finalizers.append(FINALIZER)
+        return await self._patch(resource, {"finalizers": finalizers, "annotations": {INTENT: intent.render()}})
+
+    async def release(self, resource: Resource) -> None:
+        """Remove the finalizer and the intent, so that the resource can go."""
+        finalizers = [name for name in resource.finalizers if name != FINALIZER]
+        await self._patch(resource, {"finalizers": finalizers, "annotations": {INTENT: None}})
+
+    async def set_status(self, resource: Resource, status: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the whole status."""
+        body = {
+            "metadata": {"resourceVersion": resource.resource_version},
+            "status": _replacement(resource.status, status),
+        }
+        return await self._write("PATCH", _path(resource.key) + "/status", body)
+
+    async def read(self, key: Key) -> dict[str, Any]:
+        """Read one resource. Raises GoneError."""
+        return await self._request("GET", _path(key))
+
+    async def list_metadata(self, namespaces: Sequence[str] = ()) -> dict[Key, str]:
+        """The resources of some namespaces (default: all) with their uids, in chunks."""
+        found: dict[Key, str] = {}
+        async for item in self._list(namespaces, _METADATA):
+            meta = item["metadata"]
+            found[Key(meta.get("namespace", ""), meta["name"])] = meta["uid"]
+        return found
+
+    async def list_resources(self, namespaces: Sequence[str] = ()) -> AsyncIterator[dict[str, Any]]:
+        """The resources of some namespaces (default: all) in full, in chunks."""
+        async for item in self._list(namespaces, "application/json"):
+            yield item
+
+    async def _list(self, namespaces: Sequence[str], accept: str) -> AsyncIterator[dict[str, Any]]:
+        paths = [f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}" for namespace in namespaces]
+        for path in paths or [f"/apis/{GROUP}/{VERSION}/{PLURAL}"]:
+            rest: str | None = ""
+            while rest is not None:
+                query = [("limit", str(_CHUNK)), *([("continue", rest)] if rest else [])]
+                page = await self._page(path, query, accept)
+                for item in page.get("items") or ():
+                    yield item
+                rest = page.get("metadata", {}).get("continue") or None
+
+    async def _page(
+        self, path: str, query: list[tuple[str, str]] | None = None, accept: str = "application/json"
+    ) -> dict[str, Any]:
+        for pause in _PAUSES:
+            try:
+                return await self._request("GET", path, query=query, accept=accept)
+            except BusyError:
+                await asyncio.sleep(pause)
+        return await self._request("GET", path, query=query, accept=accept)
+
+    async def list_plural(self, plural: str) -> list[dict[str, Any]]:
+        """All objects of another, small kind of ours."""
+        page = await self._page(f"/apis/{GROUP}/{VERSION}/{plural}")
+        return list(page.get("items") or ())
+
+    async def list_namespaces(self) -> list[dict[str, Any]]:
+        """All namespaces."""
+        page = await self._page("/api/v1/namespaces")
+        return list(page.get("items") or ())
+
+    async def event(self, resource: Resource, kind: str, reason: str, message: str, now: str) -> None:
+        """Post an Event about a resource."""
+        about = {
+            "kind": KIND,
+            "namespace": resource.key.namespace,
+            "name": resource.key.name,
+            "uid": resource.uid,
+            "resourceVersion": resource.resource_version,
+        }
+        await self._event(resource.key.namespace, about, kind, reason, message, now)
+
+    async def config_event(self, config: ConfigObject, kind: str, reason: str, message: str, now: str) -> None:
+        """Post an Event about a ProviderConfig, where those about objects without a namespace are."""
+        about = {
+            "kind": "ProviderConfig",
+            "name": config.name,
+            "uid": config.uid,
+            "resourceVersion": config.resource_version,
+        }
+        await self._event("default", about, kind, reason, message, now)
+
+    async def _event(
+        self, namespace: str, about: Mapping[str, str], kind: str, reason: str, message: str, now: str
+    ) -> None:
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{about['name'][:200]}.", "namespace": namespace},
+            "involvedObject": {"apiVersion": f"{GROUP}/{VERSION}", **about},
+            "type": kind,
+            "reason": reason,
+            "message": message[:1024],
+            "source": {"component": "esm-operator"},
+            "reportingComponent": "esm-operator",
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        await self._write("POST", f"/api/v1/namespaces/{namespace}/events", body, "application/json")
+
+    async def set_config_finalizers(self, config: ConfigObject, finalizers: Sequence[str]) -> dict[str, Any]:
+        """Write the finalizers of a ProviderConfig. Raises GoneError, ConflictError."""
+        body = {"metadata": {"resourceVersion": config.resource_version, "finalizers": list(finalizers)}}
+        return await self._write("PATCH", _config_path(config), body)
+
+    async def set_config_status(self, config: ConfigObject, status: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the whole status of a ProviderConfig. Raises GoneError, ConflictError."""
+        body = {
+            "metadata": {"resourceVersion": config.resource_version},
+            "status": _replacement(config.status, status),
+        }
+        return await self._write("PATCH", _config_path(config) + "/status", body)
+
+    async def read_lease(self, namespace: str, name: str) -> dict[str, Any]:
+        """Read a Lease. Raises GoneError."""
+        return await self._request("GET", f"{_leases(namespace)}/{name}", limit=LEASE_TIMEOUT)
+
+    async def write_lease(self, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a Lease, or replace the version that the body was made from.
+
+        Raises:
+            GoneError: there is no such namespace, or no such Lease any more.
+            ConflictError: it exists already, or is another version by now.
+        """
+        path, metadata = _leases(namespace), body["metadata"]
+        if "resourceVersion" not in metadata:
+            return await self._request("POST", path, body=body, limit=LEASE_TIMEOUT)
+        return await self._request("PUT", f"{path}/{metadata['name']}", body=body, limit=LEASE_TIMEOUT)
+
+    async def _patch(self, resource: Resource, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        body = {"metadata": {"resourceVersion": resource.resource_version, **metadata}}
+        return await self._write("PATCH", _path(resource.key), body)
+
+    async def _write(
+        self, method: str, path: str, body: Mapping[str, Any], content_type: str = "application/merge-patch+json"
+    ) -> dict[str, Any]:
+        return await self._request(
+            method, path, body=body, content_type=content_type, limit=WRITE_TIMEOUT, fence=self._fence
+        )
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        limit: float = READ_TIMEOUT,
+        fence: Fence | None = None,
+    ) -> dict[str, Any]:
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        request = await self._api.param_serialize(
+            method,
+            path,
+            query_params=query or [],
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        if fence is not None:
+            fence.check(limit)
+        response = await self._api.call_api(*request, _request_timeout=limit)
+        answer = _decoded(await response.read())
+        if response.status < 400 and answer is not None:
+            return answer
+        # What is between may answer with a 404 of its own: only the API server's word counts.
+        if answer is not None and response.status == 404:
+            raise GoneError
+        if answer is not None and response.status == 409:
+            raise ConflictError
+        said = str((answer or {}).get("message") or response.reason)
+        raise _REFUSALS.get(response.status, ApiError)(f"{method} {path}: {response.status} {said}")
+
+
+def _decoded(data: bytes) -> dict[str, Any] | None:
+    """The object that was answered; None: it is none, as the plain text of a proxy or of a busy API server."""
+    try:
+        answer = json.loads(data or b"{}")
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _path(key: Key) -> str:
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
+
+
+def _config_path(config: ConfigObject) -> str:
+    return f"/apis/{GROUP}/{VERSION}/{PROVIDER_CONFIGS}/{config.name}"
+
+
+def _leases(namespace: str) -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+
+def _replacement(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """A merge patch that turns one document into another: what is not in the new one is set to null."""
+    patch: dict[str, Any] = {}
+    for name in old.keys() | new.keys():
+        before, after = old.get(name), new.get(name)
+        if name not in new:
+            patch[name] = None
+        elif isinstance(before, Mapping) and isinstance(after, Mapping):
+            patch[name] = _replacement(before, after)
+        elif before != after:
+            patch[name] = after
+    return patch

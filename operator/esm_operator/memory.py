@@ -1,0 +1,64 @@
+"""What one process remembers of resources, beside what stands on them.
+
+Nothing of it has to outlive the process: it spares calls to AWS, or keeps the operator from acting too soon.
+Used by what acts and by the view.
+"""
+
+from dataclasses import dataclass, field
+
+from esm_operator.api.identity import Identity
+from esm_operator.clock import passed
+from esm_operator.cluster.store import Key
+from esm_operator.waiting.corrections import Corrections
+from esm_operator.waiting.doubts import Doubts
+
+#: Seconds after which AWS is asked again whether a mapping is in the way of another identity than its own.
+_NAMED_FOR = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A mapping that AWS named when it refused what was asked for."""
+
+    asked: Identity
+    """The identity that was asked for."""
+    uuid: str
+    identity: Identity
+    """The identity that the mapping had then, as far as we can tell."""
+    at: float = field(default_factory=passed)
+
+    def is_in_the_way(self, asked: Identity, identity: Identity) -> bool:
+        """Whether it still is.
+
+        Args:
+            asked: the identity that is asked for now.
+            identity: the one that the mapping has now.
+        """
+        return asked == self.asked and identity == self.identity and passed() - self.at < _NAMED_FOR
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of all resources."""
+
+    conflicts: dict[Key, Named] = field(default_factory=dict[Key, Named])
+    made: dict[Key, str] = field(default_factory=dict[Key, str])
+    """UUIDs of the mappings that were made last."""
+    deleted: dict[Key, str] = field(default_factory=dict[Key, str])
+    """UUIDs of the mappings that we ourselves deleted last."""
+    doubts: Doubts[Key] = field(default_factory=Doubts[Key])
+    intents_known: set[Key] = field(default_factory=set[Key])
+    """Resources whose intent this process has written, or has looked at."""
+    corrections: Corrections[Key] = field(default_factory=Corrections[Key])
+    resets: dict[Key, frozenset[str]] = field(default_factory=dict[Key, frozenset[str]])
+    """The fields that the last Update was to reset."""
+
+    def forget(self, key: Key) -> None:
+        """The resource is gone from the cluster."""
+        self.conflicts.pop(key, None)
+        self.made.pop(key, None)
+        self.deleted.pop(key, None)
+        self.doubts.forget(key)
+        self.intents_known.discard(key)
+        self.corrections.forget(key)
+        self.resets.pop(key, None)

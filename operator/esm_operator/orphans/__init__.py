@@ -1,0 +1,1 @@
+"""The command that lists mappings at AWS that no resource stands for."""

@@ -1,0 +1,355 @@
+"""Orphans: mappings at AWS that carry this cluster's owner tags, and that no resource stands for.
+
+They are left behind when a finalizer is removed by hand, or a resource is let go. ``esm-operator orphans`` lists
+them and says how to delete each or to take it up; it only reads. The cluster and AWS are not seen at one instant,
+so what looks like an orphan is looked at once more, in both, before it is told.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from esm_operator.api import identity
+from esm_operator.aws import errors
+from esm_operator.aws.assume import assumed
+from esm_operator.aws.budget import Budget, Priority
+from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.store import Key, Resource, parse
+from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
+from esm_operator.cluster.target import ProviderConfig, Target, known_targets, provider_config
+from esm_operator.planning.ownership import CLUSTER, owner_of
+
+#: Requests under way at once.
+_AT_ONCE = 8
+#: Seconds between two words about how far it is.
+_PROGRESS = 5.0
+_MAPPING = "lambda:event-source-mapping"
+#: botocore tries again by itself: this is no operator, which has a queue for that.
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 6},
+    max_pool_connections=_AT_ONCE,
+    user_agent_extra="esm-operator-orphans",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A mapping of this cluster that no resource stands for."""
+
+    uuid: str
+    account: str
+    region: str
+    state: str
+    function: str
+    source: str
+    owner: str
+    """``cluster/namespace/name``, as far as its tags say."""
+    why: str
+    endpoint_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, and why not everything could be looked at."""
+
+    orphans: list[Orphan]
+    looked_at: int
+    """How many mappings were listed, whosever they are."""
+    regions: list[str]
+    """The regions that could be looked in."""
+    failures: list[str]
+
+
+class LookError(Exception):
+    """AWS refused a request, or could not be reached; the text is a sentence that names the action."""
+
+    def __init__(self, action: str, place: str, error: Exception) -> None:
+        failure = errors.understand(error)
+        message = failure.message.replace(" It is tried again by itself.", "")  # the operator does, this does not
+        super().__init__(f"{place}: {action}: {message}")
+        self.denied = failure.reason == "AccessDenied"
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """The resources of the cluster, as far as mappings depend on them."""
+
+    resources: Mapping[Key, Resource]
+    namespaces: Collection[str] = ()
+    """The namespaces that are known; empty: all."""
+    uuids: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, resources: Iterable[Resource], namespaces: Collection[str] = ()) -> "Living":
+        """From all resources of some namespaces (empty: of all)."""
+        found = {resource.key: resource for resource in resources}
+        return cls(found, namespaces, frozenset(resource.uuid for resource in found.values() if resource.uuid))
+
+
+def why_orphan(uuid: str, tags: Mapping[str, str], cluster: str, living: Living) -> str:
+    """Why a mapping is an orphan, or empty where it is none.
+
+    Args:
+        uuid: the mapping's.
+        tags: all its tags.
+        cluster: this cluster's name in owner tags.
+        living: the resources that there are.
+    """
+    if tags.get(CLUSTER) != cluster:
+        return ""
+    owner = owner_of(tags)
+    if owner is None:
+        return "" if living.namespaces or uuid in living.uuids else "its owner tags are incomplete"
+    if living.namespaces and owner.namespace not in living.namespaces:
+        return ""
+    resource = living.resources.get(Key(owner.namespace, owner.name))
+    if resource is None:
+        return "there is no such resource"
+    if resource.uuid and resource.uuid != uuid and _is_settled(resource):
+        return f"the resource stands for {resource.uuid}"
+    return ""
+
+
+def _is_settled(resource: Resource) -> bool:
+    """Whether nothing is under way, such as a replacement, that has two mappings for a while."""
+    ready = next((one for one in resource.status.get("conditions") or () if one.get("type") == "Ready"), {})
+    current = resource.status.get("observedGeneration") == resource.generation
+    return current and ready.get("status") == "True" and not resource.deleting
+
+
+@dataclass(slots=True)
+class Search:
+    """One search through all targets that are known."""
+
+    kubernetes: Kubernetes
+    cluster: str
+    operator: ProviderConfig
+    """What the settings say, for resources without any ProviderConfig."""
+    namespaces: list[str]
+    regions: list[str]
+    """Regions to look in, beside those that the cluster tells."""
+    requests_per_second: float
+    thorough: bool
+    say: Callable[[str], None]
+    """Told of progress and remarks, a line each."""
+    _said: float = field(default_factory=time.monotonic)
+
+    async def find(self) -> Found:
+        """Look everywhere.
+
+        Raises:
+            kube.ApiError, kube.GoneError, aiohttp.ClientError, TimeoutError: the cluster can't be asked.
+        """
+        living = await self._living()
+        configs = [provider_config(body) for body in await self.kubernetes.list_plural(PROVIDER_CONFIGS)]
+        specs = [resource.spec for resource in living.resources.values()]
+        orphans: list[Orphan] = []
+        looked_at = 0
+        regions: set[str] = set()
+        failures: list[str] = []
+        targets = known_targets(specs, configs, self.operator, self.regions)
+        if not targets:
+            failures.append("No AWS region is known. Set --region, or name some by --regions.")
+        for ways in (await self._connect(targets, failures)).values():
+            try:
+                candidates, listed = await self._candidates_by_any(ways, living)
+                orphans += await self._confirmed(candidates)
+            except LookError as error:
+                failures.append(str(error))
+                continue
+            looked_at += listed
+            regions.add(candidates.account.target.region)
+        orphans.sort(key=lambda one: (one.account, one.region, one.owner, one.uuid))
+        return Found(orphans, looked_at, sorted(regions), failures)
+
+    async def _living(self) -> Living:
+        resources = [parse(body) async for body in self.kubernetes.list_resources(self.namespaces)]
+        return Living.of(resources, self.namespaces)
+
+    async def _connect(self, targets: list[Target], failures: list[str]) -> dict[tuple[str, ...], list["_Account"]]:
+        """The accounts and regions that the targets lead to; several may lead to one."""
+        reached: dict[tuple[str, ...], list[_Account]] = {}
+        for target in targets:
+            try:
+                account = await asyncio.to_thread(_Account, target, self.requests_per_second)
+            except LookError as error:
+                failures.append(str(error))
+                continue
+            reached.setdefault((account.number, target.region, target.access.endpoint_url), []).append(account)
+        return reached
+
+    async def _candidates_by_any(self, ways: list["_Account"], living: Living) -> tuple["_Candidates", int]:
+        """Look by the first way whose credentials suffice."""
+        for account in ways[:-1]:
+            try:
+                return await self._candidates(account, living)
+            except LookError:
+                continue
+        return await self._candidates(ways[-1], living)
+
+    async def _candidates(self, account: "_Account", living: Living) -> tuple["_Candidates", int]:
+        """The mappings of one account and region that look as if they were orphans, and how many were listed."""
+        mappings: dict[str, Mapping[str, Any]] = {}
+        async for mapping in account.mappings():
+            mappings[str(mapping["UUID"])] = mapping
+            self._progress(f"{account.place}: {len(mappings)} mappings listed")
+        nominated = None if self.thorough else await self._nominated(account)
+        if nominated is None:
+            unknown = [mapping for uuid, mapping in mappings.items() if uuid not in living.uuids]
+            nominated = await self._all_tags(account, unknown)
+        candidates = {
+            uuid: mappings[uuid]
+            for uuid, tags in nominated.items()
+            if uuid in mappings and why_orphan(uuid, tags, self.cluster, living)
+        }
+        return _Candidates(account, candidates), len(mappings)
+
+    async def _nominated(self, account: "_Account") -> dict[str, Mapping[str, str]] | None:
+        """What the tagging API says of mappings of this cluster; None: it may not be asked."""
+        try:
+            return {uuid: tags async for uuid, tags in account.tagged(self.cluster)}
+        except LookError as error:
+            if not error.denied:
+                raise
+            self.say(f"{error} The tags of each mapping are listed instead.")
+            return None
+
+    async def _all_tags(
+        self, account: "_Account", mappings: Iterable[Mapping[str, Any]]
+    ) -> dict[str, Mapping[str, str]]:
+        found: dict[str, Mapping[str, str]] = {}
+        wanted = list(mappings)
+        looked = 0
+
+        async def look(mapping: Mapping[str, Any]) -> None:
+            nonlocal looked
+            tags = await account.tags(mapping)
+            looked += 1
+            self._progress(f"{account.place}: the tags of {looked} of {len(wanted)} mappings looked at")
+            if tags is not None:
+                found[str(mapping["UUID"])] = tags
+
+        for start in range(0, len(wanted), _AT_ONCE):
+            await asyncio.gather(*(look(mapping) for mapping in wanted[start : start + _AT_ONCE]))
+        return found
+
+    async def _confirmed(self, candidates: "_Candidates") -> list[Orphan]:
+        """Those that are still orphans now that their tags and the resources are looked at once more."""
+        if not candidates.mappings:
+            return []
+        account = candidates.account
+        living = await self._living()
+        tags = await self._all_tags(account, candidates.mappings.values())
+        return [
+            _orphan(candidates.mappings[uuid], tags[uuid], why, account)
+            for uuid in tags
+            if (why := why_orphan(uuid, tags[uuid], self.cluster, living))
+        ]
+
+    def _progress(self, text: str) -> None:
+        if time.monotonic() - self._said >= _PROGRESS:
+            self._said = time.monotonic()
+            self.say(text)
+
+
+class _Account:
+    """One account and region, reached by one target's credentials."""
+
+    def __init__(self, target: Target, requests_per_second: float) -> None:
+        """Connect. Blocks: call it in a thread. Raises LookError."""
+        self.place = target.region + (f" as {target.access.role_arn}" if target.access.role_arn else "")
+        self.target = target
+        self._budget = Budget(requests_per_second)
+        self._tagging_budget = Budget(requests_per_second)
+        try:
+            session = assumed(target) if target.access.role_arn else boto3.Session(region_name=target.region)
+            make: Any = session.client
+            options = {"endpoint_url": target.access.endpoint_url or None, "config": _CONFIG}
+            self._lambda = make("lambda", **options)
+            self._tagging = make("resourcegroupstaggingapi", **options)
+            self.number = str(make("sts", **options).get_caller_identity()["Account"])
+        except (ClientError, BotoCoreError) as error:
+            raise LookError("sts:GetCallerIdentity", self.place, error) from error
+
+    async def mappings(self) -> AsyncIterator[Mapping[str, Any]]:
+        """All mappings but those that are being deleted. Raises LookError."""
+        marker: dict[str, str] = {}
+        while True:
+            page = await self._call(
+                "lambda:ListEventSourceMappings",
+                self._budget,
+                self._lambda.list_event_source_mappings,
+                {"MaxItems": 100, **marker},
+            )
+            for mapping in page.get("EventSourceMappings") or ():
+                if mapping.get("State") != "Deleting":
+                    yield mapping
+            if not page.get("NextMarker"):
+                return
+            marker = {"Marker": page["NextMarker"]}
+
+    async def tagged(self, cluster: str) -> AsyncIterator[tuple[str, Mapping[str, str]]]:
+        """The UUIDs and tags of mappings that the tagging API knows to be a cluster's. Raises LookError."""
+        wanted: dict[str, Any] = {
+            "TagFilters": [{"Key": CLUSTER, "Values": [cluster]}],
+            "ResourceTypeFilters": [_MAPPING],
+            "ResourcesPerPage": 100,
+        }
+        while True:
+            page = await self._call("tag:GetResources", self._tagging_budget, self._tagging.get_resources, wanted)
+            for resource in page.get("ResourceTagMappingList") or ():
+                tags = {tag["Key"]: tag["Value"] for tag in resource.get("Tags") or ()}
+                yield str(resource["ResourceARN"]).rsplit(":", 1)[-1], tags
+            if not page.get("PaginationToken"):
+                return
+            wanted = {**wanted, "PaginationToken": page["PaginationToken"]}
+
+    async def tags(self, mapping: Mapping[str, Any]) -> Mapping[str, str] | None:
+        """The tags of a mapping, or None where it is gone. Raises LookError."""
+        try:
+            arn = {"Resource": mapping["EventSourceMappingArn"]}
+            answer = await self._call("lambda:ListTags", self._budget, self._lambda.list_tags, arn)
+        except LookError as error:
+            if isinstance(error.__cause__, ClientError) and errors.is_gone(error.__cause__):
+                return None
+            raise
+        return answer.get("Tags") or {}
+
+    async def _call(
+        self, action: str, budget: Budget, function: Callable[..., Mapping[str, Any]], parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        await budget.take(Priority.SWEEP)
+        try:
+            return await asyncio.to_thread(function, **parameters)
+        except (ClientError, BotoCoreError) as error:
+            raise LookError(action, self.place, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    account: _Account
+    mappings: Mapping[str, Mapping[str, Any]]
+
+
+def _orphan(mapping: Mapping[str, Any], tags: Mapping[str, str], why: str, account: _Account) -> Orphan:
+    what = identity.of_mapping(mapping)
+    owner = owner_of(tags)
+    return Orphan(
+        uuid=str(mapping["UUID"]),
+        account=account.number,
+        region=account.target.region,
+        state=str(mapping.get("State", "")),
+        function=what.function,
+        source=" ".join([*what.source.split("|"), *sorted(what.servers)]),
+        owner=str(owner) if owner is not None else tags[CLUSTER],
+        why=why,
+        endpoint_url=account.target.access.endpoint_url,
+    )

@@ -1,0 +1,388 @@
+"""The planner: what is to be done for one resource, given what is desired and what is observed.
+
+Pure: no clock, no input or output, no client. The reconciler asks it again after each action it has
+carried out, until nothing is left but to wait. The order of the cases, first match wins:
+
+| resource | mapping | what follows |
+|---|---|---|
+| paused | any | what would write to AWS is only told: Stall |
+| going, without our finalizer | any | NoOp |
+| going, let go or Observe | any | Finish |
+| going, Retain | ours | Release, then Finish |
+| going | unseen | Look / Wait for the sweep |
+| going | ours, tags unseen | LookTags |
+| going | ours, its uuid not noted | TakeUp |
+| going | ours, in transition | Wait |
+| going | ours | Delete, then Finish when it is gone |
+| going | none, but a Create may still be under way | Wait |
+| going, its uuid not noted | none, one of the same identity is being deleted | Wait |
+| going | another's or nobody's | Finish: never delete what is not ours |
+| invalid | any | Stall |
+| Observe | any | NoOp: only tell |
+| no finalizer or intent | any | Prepare; an intent that stands is kept |
+| live | unseen | Look / Wait for the sweep |
+| live | none, one of the same identity is being deleted | Wait |
+| live | none | Create, once the intent says what |
+| live | not ours | Adopt where the policy says so, else Conflict |
+| live | in transition | Wait |
+| live, immutable field differs from what was applied | ours | Stall (Never), Replace (Recreate) |
+| the same, and the identity differs | ours | Create the new one first, then Replace the old one |
+| live | ours, and a second one of ours | Discard the second |
+| live, function differs | ours, and another's has that function | Conflict |
+| live, fields differ | ours | Update |
+| live, tags differ | ours | Tag |
+| live | as desired | NoOp |
+"""
+
+from collections.abc import Iterable
+
+from esm_operator.api import values
+from esm_operator.planning.actions import (
+    WRITES,
+    Action,
+    Adopt,
+    Conflict,
+    Create,
+    Delete,
+    Discard,
+    Finish,
+    Look,
+    LookTags,
+    NoOp,
+    Prepare,
+    Release,
+    Replace,
+    Stall,
+    Tag,
+    TakeUp,
+    Update,
+    Wait,
+)
+from esm_operator.planning.differences import describe, differences, immutable_changes, tag_changes, tags_edited
+from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
+from esm_operator.planning.state import Desired, Observed, View
+
+SWEEPING = Wait(
+    "WaitingForSweep",
+    "Waiting for the first list of the mappings of this account and region, so that none is made twice or left behind.",
+)
+NOT_FOUND = Wait(
+    "NotFound",
+    "managementPolicy is Observe and there is no such mapping at AWS. It is shown as soon as there is one.",
+)
+#: How a deletion that is not meant is stopped for good.
+RESCUE = (
+    "To keep the mapping instead, set the annotation lambda.esm-operator.io/let-go to true: the resource goes, the "
+    "mapping stays, and a resource of the same name, applied again, takes it up."
+)
+UNSETTLED = Wait(
+    "CreateUnanswered",
+    "AWS has not answered a request to create the mapping, or the operator was stopped before it heard the answer. "
+    "For some seconds the mapping may still appear; the operator looks for it before anything else is done.",
+)
+
+
+def plan(desired: Desired, view: View) -> Action:
+    """The one thing to do next."""
+    action = _plan_going(desired, view) if desired.deleting else _plan_live(desired, view)
+    if desired.paused and isinstance(action, WRITES):
+        return Stall("Paused", _paused(desired, action))
+    return action
+
+
+def _plan_going(desired: Desired, view: View) -> Action:
+    if not desired.finalizer:
+        return NoOp()
+    if desired.let_go or desired.observe_only:
+        return Finish()
+    found = _find(desired, view)
+    if isinstance(found, Look | LookTags | Wait):
+        return found
+    if found is None or not _may_be_ours(desired, found):
+        if view.unsettled:
+            return UNSETTLED
+        if view.leaving and not desired.uuid:
+            return _predecessor(view.leaving[0])
+        return Finish()
+    if found.tags is None and (desired.retain or not found.in_transition):
+        return LookTags(found.uuid)
+    if desired.uuid != found.uuid:
+        return TakeUp(found.uuid)  # else it is not waited for: what is being deleted is no candidate
+    if found.state == "Deleting" or (found.in_transition and not desired.retain):
+        return Wait("Deleting", _transition(found, "it is deleted" if found.state != "Deleting" else ""))
+    if not found.tags_fresh:
+        return LookTags(found.uuid)
+    return Release(found.uuid, OWNER_TAGS) if desired.retain else Delete(found.uuid)
+
+
+def _plan_live(desired: Desired, view: View) -> Action:
+    if desired.problem:
+        return Stall(desired.problem_reason, desired.problem)
+    if desired.observe_only:
+        return _plan_observed(view)
+    if not desired.prepared:
+        return Prepare(keep_intent=desired.intended is not None)
+    found = _find(desired, view)
+    if isinstance(found, Look | LookTags | Wait):
+        return found
+    if found is None:
+        return _plan_missing(desired, view)
+    if not _may_be_ours(desired, found):
+        return _plan_other(desired, view, found)
+    if desired.uuid != found.uuid:
+        return TakeUp(found.uuid)
+    return _plan_ours(desired, view, found)
+
+
+def _plan_observed(view: View) -> Action:
+    mapping = view.mapping or (view.candidates[0] if len(view.candidates) == 1 else None)
+    if mapping is not None:
+        return NoOp()
+    if not view.swept:
+        return SWEEPING
+    return NOT_FOUND
+
+
+def _find(desired: Desired, view: View) -> Observed | Look | LookTags | Wait | None:
+    """The mapping of this resource: by its uuid, else by identity and owner tags; else the one in its way."""
+    if view.unseen:
+        return Look(view.unseen)
+    if desired.uuid:
+        if view.mapping is not None:
+            if _may_be_ours(desired, view.mapping):
+                return view.mapping
+        elif not view.gone:
+            return Look(desired.uuid) if view.swept or desired.edited or desired.deleting else SWEEPING
+    if not view.swept:
+        return SWEEPING
+    candidates = view.candidates
+    if desired.adoption.uuid and not desired.uuid and not desired.deleting:
+        if view.mapping is None and not view.gone:
+            return Look(desired.adoption.uuid)
+        candidates = (view.mapping,) if view.mapping is not None else view.candidates
+    ours = _first_ours(desired, (*view.intended, *view.candidates, *candidates))
+    if ours is not None:
+        return ours
+    return candidates[0] if candidates else None
+
+
+def _first_ours(desired: Desired, mappings: Iterable[Observed]) -> Observed | LookTags | None:
+    """The first mapping that our tags are on; tags that were not seen yet are looked at first."""
+    for mapping in mappings:
+        if mapping.tags is None:
+            return LookTags(mapping.uuid)
+        if ownership(desired.owner, mapping.tags) is Ownership.OURS:
+            return mapping
+    return None
+
+
+def _may_be_ours(desired: Desired, mapping: Observed) -> bool:
+    return ownership(desired.owner, mapping.tags) in (Ownership.OURS, Ownership.UNKNOWN)
+
+
+def _plan_missing(desired: Desired, view: View) -> Action:
+    adoption = desired.adoption
+    if adoption.policy == "Required":
+        named = f"with uuid {adoption.uuid} " if adoption.uuid else ""
+        gone = "any more" if desired.uuid else "to adopt"
+        return Stall(
+            "NothingToAdopt",
+            f"adoption.policy is Required, so nothing is created, and there is no mapping {named}{gone}. Create it at "
+            "AWS, correct spec.adoption.uuid, or set spec.adoption.policy to IfExists.",
+        )
+    lost = desired.uuid if view.mapping is None else ""  # else it stands, and has become another's
+    replaced = desired.uuid if immutable_changes(desired) else ""
+    return _plan_create(desired, view, Create(again=bool(lost) and not replaced, replaces=replaced))
+
+
+def _plan_create(desired: Desired, view: View, create: Create) -> Action:
+    """Create, once nothing is in its way and the intent says what is about to be made."""
+    if view.leaving:
+        return _predecessor(view.leaving[0])
+    if not desired.intent_current:
+        return UNSETTLED if view.unsettled else Prepare()
+    return create
+
+
+def _predecessor(leaving: Observed) -> Wait:
+    return Wait(
+        "PredecessorDeleting",
+        f"AWS is still deleting the mapping {leaving.uuid} of this function and source; the work goes on after that.",
+        leaving.uuid,
+    )
+
+
+def _plan_other(desired: Desired, view: View, found: Observed) -> Action:
+    if not found.tags_fresh:
+        return LookTags(found.uuid)
+    other = owner_of(found.tags or {})
+    adoption = desired.adoption
+    if other is None and adoption.policy in ("IfExists", "Required") and adoption.uuid in ("", found.uuid):
+        if view.rival:
+            return Conflict(
+                found.uuid,
+                f"The mapping {found.uuid} of this function and source is also claimed by {view.rival}, which is older "
+                "and gets it. Delete one of the two resources.",
+            )
+        return Adopt(found.uuid, "nobody")
+    named = other is not None and adoption.uuid == found.uuid and adoption.take_over_from == str(other)
+    if named and (desired.uuid != found.uuid or desired.edited):
+        return Adopt(found.uuid, str(other))  # once: what was taken from it meanwhile, it takes back after an edit only
+    return _conflict(desired, view, found)
+
+
+def _conflict(desired: Desired, view: View, found: Observed, *, own: str = "") -> Conflict:
+    """Say whose the mapping is that is in the way; ``own``: the UUID of the resource's own, which it keeps."""
+    other = owner_of(found.tags or {})
+    if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
+        whose = f"belongs to {other} (cluster/namespace/name)" if other else "belongs to no resource"
+        message = (
+            f"The mapping {found.uuid}, which spec.adoption.uuid names, {whose} and is of another function or source: "
+            f"{_described(found)}. Correct spec.adoption.uuid, or spec.functionName and the source."
+        )
+    elif own:
+        whose = f"belongs to {other} (cluster/namespace/name)" if other else "belongs to no resource"
+        message = (
+            f"The spec asks for a function and source that the mapping {found.uuid} has already, which {whose}. This "
+            f"resource keeps its mapping {own} as it is. Correct the spec, or delete the other one first."
+        )
+    elif other is None and found.uuid == desired.uuid:
+        message = (
+            f"Somebody has taken the operator's tags (esm-operator.io/...) off the mapping {found.uuid} of this "
+            "resource, so it is not touched any more, nor deleted with the resource. To have them put back, set "
+            "spec.adoption to {policy: IfExists}."
+        )
+    elif other is None:
+        message = (
+            f"The mapping {found.uuid} of this function and source exists and belongs to no resource. To take it "
+            "over, set spec.adoption to {policy: IfExists}; else delete it at AWS."
+        )
+    else:
+        message = (
+            f"The mapping {found.uuid} of this function and source belongs to {other} (cluster/namespace/name). "
+            f"To take it over, set spec.adoption to {{policy: IfExists, uuid: {found.uuid}, "
+            f"takeOverFrom: {other}}}; else correct the spec, or delete the other resource."
+        )
+    return Conflict(found.uuid, message)
+
+
+def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
+    immutable = immutable_changes(desired, found)
+    if found.in_transition:
+        if immutable and desired.recreate:
+            then = f"{_list(immutable)} can't be changed, so the mapping is replaced by a new one"
+            return Wait("Replacing", _transition(found, then))
+        return Wait(found.state, _transition(found, ""))
+    change, reset, old = differences(desired, found)
+    writes = bool(immutable or change or reset)
+    if (writes or tags_edited(desired)) and found.tags is None:
+        return LookTags(found.uuid)
+    if immutable:
+        return _plan_replacement(desired, view, found, immutable)
+    second = _first_ours(desired, (one for one in (*view.intended, *view.candidates) if one.uuid != found.uuid))
+    if isinstance(second, LookTags):
+        return second
+    if second is not None:
+        return _plan_discard(second)
+    others = [one for one in view.candidates if one.uuid != found.uuid]
+    if others and "functionName" in change:
+        return _conflict(desired, view, others[0], own=found.uuid)
+    if view.leaving and "functionName" in change:
+        return _predecessor(view.leaving[0])
+    if change or reset:
+        if desired.was_in_sync and not found.tags_fresh:
+            return LookTags(found.uuid)  # whoever changed it may own it by now
+        return Update(found.uuid, change, reset, old, drift=desired.was_in_sync)
+    if found.tags is not None:
+        add, remove = tag_changes(desired, found.tags)
+        if add or remove:
+            return Tag(found.uuid, add, remove, drift=desired.was_in_sync and found.tags != desired.known_tags)
+    return NoOp()
+
+
+def _plan_replacement(desired: Desired, view: View, found: Observed, immutable: tuple[str, ...]) -> Action:
+    """Delete and create again; or the other way round, where AWS takes both mappings beside each other."""
+    if not desired.recreate:
+        return Stall(
+            "ImmutableDiffers",
+            f"AWS can't change {_list(immutable)} of a mapping. Set it back, or set spec.replacePolicy to "
+            "Recreate to have the mapping deleted and created again.",
+        )
+    if desired.adoption.policy == "Required":
+        return Stall(
+            "ImmutableDiffers",
+            f"AWS can't change {_list(immutable)} of a mapping, and spec.adoption.policy is Required, so none is "
+            "created. Set it back, or set spec.adoption.policy to Never to have the mapping replaced.",
+        )
+    if not view.swept:
+        return SWEEPING
+    if any(one.uuid == found.uuid for one in view.candidates):
+        return _plan_replaced_first(desired, view, found, immutable)
+    successor = _first_ours(desired, view.candidates)
+    if isinstance(successor, LookTags):
+        return successor
+    if successor is not None:
+        return Replace(found.uuid, immutable, successor.uuid) if found.tags_fresh else LookTags(found.uuid)
+    if view.candidates:
+        return _conflict(desired, view, view.candidates[0], own=found.uuid)
+    stray = _first_ours(desired, (one for one in view.intended if one.uuid != found.uuid))
+    if isinstance(stray, LookTags):
+        return stray
+    if stray is not None:
+        return _plan_discard(stray)
+    return _plan_create(desired, view, Create(replaces=found.uuid))
+
+
+def _plan_replaced_first(desired: Desired, view: View, found: Observed, immutable: tuple[str, ...]) -> Action:
+    """Delete it, for the new one can't be beside it; but not if another's would be in the way even then."""
+    for other in view.candidates:
+        if other.uuid != found.uuid and other.tags is None:
+            return LookTags(other.uuid)
+        if other.uuid != found.uuid and not _may_be_ours(desired, other):
+            return _conflict(desired, view, other, own=found.uuid)
+    return Replace(found.uuid, immutable) if found.tags_fresh else LookTags(found.uuid)
+
+
+def _plan_discard(second: Observed) -> Action:
+    """A mapping of ours that is one too many."""
+    if second.in_transition:
+        return Wait(second.state, _transition(second, ""), second.uuid)
+    return Discard(second.uuid) if second.tags_fresh else LookTags(second.uuid)
+
+
+def _described(found: Observed) -> str:
+    """The function and what it reads from, as AWS has them."""
+    paths = ("functionName", "eventSourceARN", "topics", "queues")
+    return ", ".join(f"{path} {values.text(found.values[path])}" for path in paths if path in found.values)
+
+
+def _transition(found: Observed, then: str) -> str:
+    doing = f"AWS is at work on the mapping {found.uuid} (state {found.state})"
+    return f"{doing}; {then} after that." if then else f"{doing}."
+
+
+def _list(paths: tuple[str, ...]) -> str:
+    return ", ".join(f"spec.{path}" for path in paths)
+
+
+_VERBS: dict[type[Action], str] = {
+    Create: "create the mapping",
+    Update: "change the mapping",
+    Tag: "change its tags",
+    Adopt: "take over the mapping",
+    Replace: "delete the mapping and create it again",
+    Discard: "delete a second mapping",
+    Delete: "delete the mapping",
+    Release: "take its tags off the mapping",
+}
+
+
+def _paused(desired: Desired, action: Action) -> str:
+    what = _VERBS[type(action)]
+    if isinstance(action, Update):
+        what += f" ({describe(action)})"
+    message = (
+        f"The operator would {what} now, but the annotation lambda.esm-operator.io/paused holds it back. Remove the "
+        "annotation to let it go on."
+    )
+    return f"{message} {RESCUE}" if desired.deleting and isinstance(action, Delete) else message

@@ -1,0 +1,108 @@
+"""What the planner is given: what a resource desires, what AWS was seen to have, what is known of the rest.
+
+Values only. Made by ``desire.py`` and the inventory, read by ``plan.py``, ``differences.py`` and ``report.py``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from esm_operator.api.identity import Identity
+from esm_operator.api.sources import SourceType
+from esm_operator.api.values import Canonical
+from esm_operator.planning.ownership import Owner
+
+TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Deleting"})
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """``spec.adoption``."""
+
+    policy: str = "Never"
+    uuid: str = ""
+    take_over_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What a resource asks for, and what the operator noted on it."""
+
+    owner: Owner
+    identity: Identity
+    """The identity that the spec asks for now."""
+    intended: Identity | None
+    """The identity that the intent names: where a mapping may stand that a crash left without a note."""
+    source: SourceType | None
+    values: Mapping[str, Canonical]
+    tags: Mapping[str, str]
+    """Default tags, the spec's and the owner's; the spec's win over default ones."""
+    deleting: bool = False
+    prepared: bool = False
+    """Whether finalizer and intent stand on the resource."""
+    intent_current: bool = False
+    """Whether the intent names the identity and the fields that a Create would send now."""
+    finalizer: bool = False
+    uuid: str = ""
+    applied_fields: frozenset[str] = frozenset()
+    applied_tags: frozenset[str] = frozenset()
+    applied_immutable: Mapping[str, str] = field(default_factory=dict[str, str])
+    known_tags: Mapping[str, str] | None = None
+    """Tags written last, by the status; to notice an edit without asking AWS."""
+    edited: bool = False
+    """Whether the spec is another than the one that the status speaks of."""
+    was_in_sync: bool = False
+    """Whether AWS had all of this very spec before: what differs now was changed by somebody else."""
+    paused: bool = False
+    """Whether a person asked for nothing to be written to AWS."""
+    let_go: bool = False
+    """Whether a person asked for the resource to go without its mapping."""
+    problem: str = ""
+    """What makes the spec impossible to carry out, as a sentence with its remedy."""
+    problem_reason: str = "InvalidSpec"
+    retain: bool = False
+    observe_only: bool = False
+    recreate: bool = False
+    adoption: Adoption = field(default_factory=Adoption)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A mapping as AWS told of it last."""
+
+    uuid: str
+    state: str
+    values: Mapping[str, Canonical]
+    tags: Mapping[str, str] | None = None
+    """None: not seen in this process's life."""
+    tags_fresh: bool = True
+    """Whether the tags were seen since this work began; from others nothing follows that can't be undone."""
+    filters_hidden: bool = False
+    """FilterCriteria is encrypted: List answers null for it, which is no drift."""
+
+    @property
+    def in_transition(self) -> bool:
+        return self.state in TRANSITIONS
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the inventory can say about one resource's mapping."""
+
+    swept: bool
+    """Whether a sweep of the target is complete; before that absence means nothing."""
+    mapping: Observed | None = None
+    """The mapping with the uuid that the resource (or its adoption) names."""
+    gone: bool = False
+    """AWS itself has said that there is no mapping with that uuid."""
+    candidates: tuple[Observed, ...] = ()
+    """Mappings with the identity that the spec asks for: ours, or in the way."""
+    intended: tuple[Observed, ...] = ()
+    """Mappings with the identity of the intent, where that is another: ours, or nothing to us."""
+    leaving: tuple[Observed, ...] = ()
+    """Mappings with the identity that the spec asks for which AWS is deleting: still in the way of a Create."""
+    unsettled: bool = False
+    """Whether AWS may still carry out a Create of the intent: its answer was lost, or an earlier process sent it."""
+    unseen: str = ""
+    """The UUID of a mapping that this process made for the resource, and that no list has shown since."""
+    rival: str = ""
+    """An older resource (namespace/name) that may adopt the same mapping, which belongs to nobody yet."""

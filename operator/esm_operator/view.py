@@ -1,0 +1,44 @@
+"""The view: what the inventory and this process's memory can say about one resource's mapping.
+
+Made for each plan; the last step before ``plan.py``.
+"""
+
+from esm_operator.cluster.store import Store
+from esm_operator.memory import Memory
+from esm_operator.planning.state import Desired, View
+from esm_operator.work import Work
+
+
+def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unsettled: bool) -> View:
+    """What is known of a resource's mapping.
+
+    Args:
+        work: the work on the resource.
+        desired: what it asks for.
+        memory: what this process remembers.
+        store: all resources, for an older one that claims the same mapping.
+        unsettled: whether a Create of it may still be carried out.
+    """
+    resource, inventory, since = work.resource, work.connected.inventory, work.began
+    uuid = desired.uuid or desired.adoption.uuid
+    entry = inventory.get(uuid) if uuid else None
+    candidates = {one.uuid: one for one in inventory.with_identity(desired.identity)}
+    leaving = {one.uuid: one for one in inventory.leaving(desired.identity)}
+    intended = inventory.with_identity(desired.intended) if desired.intended is not None else []
+    named = memory.conflicts.get(resource.key)
+    conflicting = inventory.get(named.uuid) if named is not None else None
+    if named is not None and conflicting is not None and named.is_in_the_way(desired.identity, conflicting.identity):
+        (leaving if conflicting.state == "Deleting" else candidates)[named.uuid] = conflicting
+    made = memory.made.get(resource.key, "")
+    missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
+    return View(
+        swept=inventory.swept,
+        mapping=entry.observed(since) if entry is not None else None,
+        gone=bool(uuid) and inventory.is_gone(uuid),
+        candidates=tuple(one.observed(since) for one in candidates.values()),
+        intended=tuple(one.observed(since) for one in intended if one.uuid not in candidates),
+        leaving=tuple(one.observed(since) for one in leaving.values()),
+        unsettled=unsettled,
+        unseen=made if missed else "",
+        rival=store.older_claimant(resource),
+    )

@@ -1,0 +1,1 @@
+"""When: the queue, and all that has a resource wait for its turn."""

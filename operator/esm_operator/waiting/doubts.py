@@ -1,0 +1,70 @@
+"""Doubts: Creates whose outcome is not known, for AWS may carry them out a little later.
+
+An answer was lost, or an earlier process sent the request and was killed. Until the doubt is settled by a
+list that began well after the request, nothing may follow from there being no mapping: neither that the
+resource can go, nor that another identity can be written into its intent. (The same Create may be sent
+again: AWS refuses a second mapping of the same identity.) Asked by the reconciler.
+"""
+
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from esm_operator.aws.client import MappingsClient
+
+Key = TypeVar("Key", bound=Hashable)
+
+#: Seconds after which AWS does not carry out a request any more whose sender has given up or died.
+SETTLE = 8.0
+
+
+@dataclass(slots=True)
+class _Doubt:
+    function: str
+    settles: float
+    looked: bool
+
+
+class Doubts(Generic[Key]):
+    """The resources of which it is not known whether a mapping was made."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._doubts: dict[Key, _Doubt] = {}
+
+    def unanswered(self, key: Key, function: str) -> None:
+        """A Create had no clear answer.
+
+        Args:
+            key: the resource.
+            function: the function of the mapping, as its identity names it.
+        """
+        self._doubts[key] = _Doubt(function, time.monotonic() + SETTLE, looked=False)
+
+    def inherited(self, key: Key, function: str) -> None:
+        """An earlier process has noted that it was about to create a mapping, and not what came of it."""
+        self._doubts.setdefault(key, _Doubt(function, self._began + SETTLE, looked=True))
+
+    def left(self, key: Key) -> float:
+        """Seconds until a doubt can be settled."""
+        doubt = self._doubts.get(key)
+        return max(0.0, doubt.settles - time.monotonic()) if doubt is not None else 0.0
+
+    async def settle(self, key: Key, client: MappingsClient) -> bool:
+        """Look for the mapping, where that can tell something new. Returns whether the doubt remains."""
+        doubt = self._doubts.get(key)
+        if doubt is None:
+            return False
+        now = time.monotonic()
+        if client.inventory.swept_from < doubt.settles and (now >= doubt.settles or not doubt.looked):
+            await client.find(doubt.function)
+            doubt.looked = True
+        if max(now, client.inventory.swept_from) < doubt.settles:
+            return True
+        self._doubts.pop(key, None)
+        return False
+
+    def forget(self, key: Key) -> None:
+        """It is known what came of it, or the resource is gone."""
+        self._doubts.pop(key, None)

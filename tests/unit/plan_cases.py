@@ -1,0 +1,519 @@
+"""The planner's cases: what a resource desires, what was observed, and what is done next. A table for ``test_plan``."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from esm_operator.api import identity
+from esm_operator.api.fields import desired_values, observed_values
+from esm_operator.api.sources import source_type
+from esm_operator.planning import actions, differences, plan
+from esm_operator.planning.ownership import OWNER_TAGS, Owner
+from esm_operator.planning.state import Adoption, Desired, Observed, View
+
+OWNER = Owner("cluster", "shop", "orders", "uid-1")
+OTHER = Owner("cluster", "shop", "payments", "uid-2")
+HERE = "eu-west-1:123456789012"
+UUID = "11111111-1111-1111-1111-111111111111"
+SECOND = "22222222-2222-2222-2222-222222222222"
+SQS = {"functionName": "orders", "eventSourceARN": f"arn:aws:sqs:{HERE}:orders"}
+KINESIS = {
+    "functionName": "orders",
+    "eventSourceARN": f"arn:aws:kinesis:{HERE}:stream/orders",
+    "startingPosition": "LATEST",
+}
+MSK = {
+    "functionName": "orders",
+    "eventSourceARN": f"arn:aws:kafka:{HERE}:cluster/orders/1-2-3",
+    "topics": ["orders"],
+}
+MQ = {
+    "functionName": "orders",
+    "eventSourceARN": f"arn:aws:mq:{HERE}:broker:orders:b-1",
+    "queues": ["orders"],
+    "sourceAccessConfigurations": [{"type": "BASIC_AUTH", "uri": "secret"}, {"type": "VIRTUAL_HOST", "uri": "/a"}],
+}
+
+
+def wanted(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = None, **more: Any) -> Desired:
+    """A resource that is prepared and has nothing in AWS yet."""
+    values = desired_values(spec)
+    asked = identity.of_spec(spec)
+    settings: dict[str, Any] = {"prepared": True, "finalizer": True, "intent_current": True, **more}
+    return Desired(
+        owner=OWNER,
+        identity=asked,
+        intended=asked,
+        source=source_type(spec),
+        values=values,
+        tags={**(tags or {}), **OWNER.tags()},
+        **settings,
+    )
+
+
+def made(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = None, **more: Any) -> Desired:
+    """A resource whose mapping was made by it."""
+    desired = wanted(spec, tags=tags)
+    settings: dict[str, Any] = {
+        "uuid": UUID,
+        "applied_fields": frozenset(desired.values),
+        "applied_tags": frozenset(desired.tags),
+        "applied_immutable": differences.immutable_texts(desired.values),
+        "known_tags": desired.tags,
+        **more,
+    }
+    return replace(desired, **settings)
+
+
+def seen(owner: Owner | None = OWNER, *, uuid: str = UUID, state: str = "Enabled", **members: Any) -> Observed:
+    """A mapping of an SQS queue as AWS has it, unless the members say else."""
+    raw = {
+        "UUID": uuid,
+        "FunctionArn": f"arn:aws:lambda:{HERE}:function:orders",
+        "EventSourceArn": SQS["eventSourceARN"],
+        "State": state,
+        "BatchSize": 10,
+        "MaximumBatchingWindowInSeconds": 0,
+        **members,
+    }
+    return Observed(uuid, state, observed_values(raw), tags=owner.tags() if owner else {})
+
+
+def found(mapping: Observed) -> View:
+    return View(swept=True, mapping=mapping)
+
+
+def candidates(*mappings: Observed) -> View:
+    return View(swept=True, candidates=mappings)
+
+
+NOTHING = View(swept=True)
+GONE = View(swept=True, gone=True)
+UNSWEPT = View(swept=False)
+#: Deleted, and of the notes only the finalizer is left.
+LOST = replace(wanted(deleting=True, prepared=False), intended=None)
+STALE = replace(seen(), tags_fresh=False)
+UNSEEN_TAGS = replace(seen(), tags=None)
+TO_REPLACE = replace(
+    made(KINESIS, recreate=True), values=desired_values({**KINESIS, "startingPosition": "TRIM_HORIZON"})
+)
+TO_MOVE = replace(made(recreate=True), values=desired_values({**SQS, "eventSourceARN": f"arn:aws:sqs:{HERE}:others"}))
+
+CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
+    "the intent's identity: a mapping of somebody else is nothing to us": (
+        wanted(),
+        View(swept=True, intended=(seen(None),)),
+        actions.Create(),
+    ),
+    "the intent's identity: a mapping of somebody else is not adopted": (
+        wanted(adoption=Adoption("IfExists")),
+        View(swept=True, intended=(seen(None),)),
+        actions.Create(),
+    ),
+    "the intent's identity: ours is taken up": (
+        wanted(),
+        View(swept=True, intended=(seen(),)),
+        actions.TakeUp(UUID),
+    ),
+    "going, the noted uuid is another's: ours is found by its identity": (
+        made(deleting=True),
+        View(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
+        actions.TakeUp(SECOND),
+    ),
+    "the noted uuid is another's: ours is found by its identity": (
+        made(),
+        View(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
+        actions.TakeUp(SECOND),
+    ),
+    # Going
+    "going, and was never ours to hold": (wanted(deleting=True, finalizer=False), NOTHING, actions.NoOp()),
+    "going, perhaps made, the intent was lost": (LOST, UNSWEPT, plan.SWEEPING),
+    "going, made, the intent was lost": (LOST, candidates(seen()), actions.TakeUp(UUID)),
+    "going, its tags not seen lately": (made(deleting=True), found(STALE), actions.LookTags(UUID)),
+    "going, Retain, AWS is deleting it": (
+        made(deleting=True, retain=True),
+        found(seen(state="Deleting")),
+        actions.Wait,
+    ),
+    "going, another mapping was made that no list has": (
+        made(deleting=True),
+        View(swept=True, gone=True, unseen=SECOND),
+        actions.Look(SECOND),
+    ),
+    "going, nothing was made": (LOST, NOTHING, actions.Finish()),
+    "going, the intent was lost, AWS is deleting it": (LOST, View(swept=True, leaving=(seen(),)), actions.Wait),
+    "going, only observed": (made(deleting=True, observe_only=True), found(seen()), actions.Finish()),
+    "going, unseen": (made(deleting=True), UNSWEPT, actions.Look(UUID)),
+    "going, perhaps made by the intent": (wanted(deleting=True), UNSWEPT, actions.Wait),
+    "going, perhaps still to be made": (wanted(deleting=True), View(swept=True, unsettled=True), plan.UNSETTLED),
+    "going, let go": (made(deleting=True, let_go=True), UNSWEPT, actions.Finish()),
+    "going, paused": (made(deleting=True, paused=True), found(seen()), actions.Stall),
+    "going, paused, gone": (made(deleting=True, paused=True), GONE, actions.Finish()),
+    "let go, but not going": (made(let_go=True), found(seen()), actions.NoOp()),
+    "going, not made": (wanted(deleting=True), NOTHING, actions.Finish()),
+    "going, made by the intent": (wanted(deleting=True), candidates(seen()), actions.TakeUp(UUID)),
+    "going, tags unseen": (made(deleting=True), found(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "going, retained, tags unseen": (made(deleting=True, retain=True), found(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "going, AWS deletes it, tags unseen": (
+        made(deleting=True),
+        found(replace(seen(state="Deleting"), tags=None)),
+        actions.Wait,
+    ),
+    "going, a candidate with unseen tags": (wanted(deleting=True), candidates(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "going, another's in its place": (wanted(deleting=True), candidates(seen(OTHER)), actions.Finish()),
+    "going, nobody's in its place": (wanted(deleting=True), candidates(seen(None)), actions.Finish()),
+    "going, ours": (made(deleting=True), found(seen()), actions.Delete(UUID)),
+    "going, taken over by another": (made(deleting=True), found(seen(OTHER)), actions.Finish()),
+    "going, in transition": (made(deleting=True), found(seen(state="Updating")), actions.Wait),
+    "going, AWS deletes it": (made(deleting=True), found(seen(state="Deleting")), actions.Wait),
+    "going, gone": (made(deleting=True), GONE, actions.Finish()),
+    "going, gone before the sweep": (made(deleting=True), View(swept=False, gone=True), plan.SWEEPING),
+    "going, retained": (made(deleting=True, retain=True), found(seen()), actions.Release(UUID, OWNER_TAGS)),
+    "going, the spec is wrong": (made(deleting=True, problem="No."), found(seen()), actions.Delete(UUID)),
+    # Not worked on
+    "invalid": (made(problem="No."), found(seen()), actions.Stall("InvalidSpec", "No.")),
+    "observed": (wanted(observe_only=True, prepared=False), candidates(seen(None)), actions.NoOp()),
+    "observed, before the sweep": (wanted(observe_only=True), UNSWEPT, actions.Wait),
+    "observed, none": (wanted(observe_only=True), NOTHING, plan.NOT_FOUND),
+    # Being made
+    "no finalizer": (wanted(prepared=False), NOTHING, actions.Prepare(keep_intent=True)),
+    "no intent": (replace(wanted(prepared=False), intended=None), NOTHING, actions.Prepare()),
+    "before the sweep": (wanted(), UNSWEPT, actions.Wait),
+    "none": (wanted(), NOTHING, actions.Create()),
+    "none, with an intent of another spec": (wanted(intent_current=False), NOTHING, actions.Prepare()),
+    "made by the intent": (wanted(), candidates(seen()), actions.TakeUp(UUID)),
+    "ours among others": (
+        wanted(),
+        candidates(seen(OTHER, uuid="2"), seen(), seen(None, uuid="3")),
+        actions.TakeUp(UUID),
+    ),
+    "one with unseen tags": (wanted(), candidates(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "a predecessor is being deleted": (
+        wanted(),
+        View(swept=True, leaving=(seen(state="Deleting"),)),
+        actions.Wait,
+    ),
+    "an intent that may still be carried out": (wanted(), View(swept=True, unsettled=True), actions.Create()),
+    "an intent that may still be carried out, and another spec": (
+        wanted(intent_current=False),
+        View(swept=True, unsettled=True),
+        plan.UNSETTLED,
+    ),
+    "another's": (wanted(), candidates(seen(OTHER)), actions.Conflict),
+    "nobody's": (wanted(), candidates(seen(None)), actions.Conflict),
+    "Required and none": (wanted(adoption=Adoption("Required")), NOTHING, actions.Stall),
+    # Adoption
+    "nobody's, IfExists": (
+        wanted(adoption=Adoption("IfExists")),
+        candidates(seen(None)),
+        actions.Adopt(UUID, "nobody"),
+    ),
+    "nobody's, Required": (
+        wanted(adoption=Adoption("Required")),
+        candidates(seen(None)),
+        actions.Adopt(UUID, "nobody"),
+    ),
+    "named, gone, and one of its own stands": (
+        wanted(adoption=Adoption("IfExists", SECOND)),
+        View(swept=True, gone=True, candidates=(seen(),)),
+        actions.TakeUp(UUID),
+    ),
+    "named, and one of its own stands": (
+        wanted(adoption=Adoption("IfExists", SECOND)),
+        View(swept=True, mapping=seen(None, uuid=SECOND), candidates=(seen(),)),
+        actions.TakeUp(UUID),
+    ),
+    "named, gone, and a strange one in its way": (
+        wanted(adoption=Adoption("IfExists", SECOND)),
+        View(swept=True, gone=True, candidates=(seen(None),)),
+        actions.Conflict,
+    ),
+    "taken from it meanwhile, though it had taken it over itself": (
+        made(adoption=Adoption("IfExists", UUID, str(OTHER))),
+        View(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
+        actions.Conflict,
+    ),
+    "the same, after an edit": (
+        made(edited=True, adoption=Adoption("IfExists", UUID, str(OTHER))),
+        View(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
+        actions.Adopt(UUID, str(OTHER)),
+    ),
+    "to another function, whose mapping is being deleted": (
+        replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
+        View(swept=True, mapping=seen(), leaving=(seen(OTHER, uuid=SECOND, state="Deleting"),)),
+        actions.Wait,
+    ),
+    "named, unseen": (wanted(adoption=Adoption("IfExists", UUID)), NOTHING, actions.Look(UUID)),
+    "named, nobody's": (
+        wanted(adoption=Adoption("IfExists", UUID)),
+        found(seen(None)),
+        actions.Adopt(UUID, "nobody"),
+    ),
+    "another's, IfExists": (wanted(adoption=Adoption("IfExists")), candidates(seen(OTHER)), actions.Conflict),
+    "another's, with the wrong owner": (
+        wanted(adoption=Adoption("IfExists", UUID, "cluster/shop/someone")),
+        found(seen(OTHER)),
+        actions.Conflict,
+    ),
+    "another's, by name": (
+        wanted(adoption=Adoption("IfExists", UUID, str(OTHER))),
+        found(seen(OTHER)),
+        actions.Adopt(UUID, str(OTHER)),
+    ),
+    # Made
+    "as desired": (made(), found(seen()), actions.NoOp()),
+    "as desired, tags unseen but noted": (made(), found(UNSEEN_TAGS), actions.NoOp()),
+    "unseen and as it was": (made(), UNSWEPT, plan.SWEEPING),
+    "unseen and edited": (made(edited=True), UNSWEPT, actions.Look(UUID)),
+    "in a sweep no more, AWS not asked": (made(), NOTHING, actions.Look(UUID)),
+    "gone, to be replaced": (
+        TO_REPLACE,
+        GONE,
+        actions.Create(replaces=UUID),
+    ),
+    "gone, before the sweep": (made(), View(swept=False, gone=True), actions.Wait),
+    "gone": (made(), GONE, actions.Create(again=True)),
+    "gone, paused": (made(paused=True), GONE, actions.Stall),
+    "paused, as desired": (made(paused=True), found(seen()), actions.NoOp()),
+    "gone after Required": (made(adoption=Adoption("Required")), GONE, actions.Stall),
+    "gone, made again by the intent": (
+        made(),
+        View(swept=True, gone=True, candidates=(seen(uuid="2"),)),
+        actions.TakeUp("2"),
+    ),
+    "gone, another's in its place": (
+        made(),
+        View(swept=True, gone=True, candidates=(seen(OTHER, uuid="2"),)),
+        actions.Conflict,
+    ),
+    "to another function, which has a mapping": (
+        replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
+        View(swept=True, mapping=seen(), candidates=(seen(OTHER, uuid=SECOND),)),
+        actions.Conflict,
+    ),
+    "in transition": (made(), found(seen(state="Creating")), actions.Wait),
+    "taken over by another": (
+        made(),
+        View(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
+        actions.Conflict,
+    ),
+    # Fields
+    "a field differs": (
+        made({**SQS, "batchSize": 5}),
+        found(seen()),
+        actions.Update(UUID, {"batchSize": 5}, frozenset(), {"batchSize": 10}),
+    ),
+    "a field differs that was as the spec says": (
+        made({**SQS, "batchSize": 5}, was_in_sync=True),
+        found(seen()),
+        actions.Update(UUID, {"batchSize": 5}, frozenset(), {"batchSize": 10}, drift=True),
+    ),
+    "a field is new": (
+        made({**SQS, "batchSize": 5}, applied_fields=frozenset({"functionName", "eventSourceARN"})),
+        found(seen()),
+        actions.Update(UUID, {"batchSize": 5}, frozenset(), {"batchSize": 10}),
+    ),
+    "a field differs, tags unseen": (made({**SQS, "batchSize": 5}), found(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "a field was removed": (
+        made(applied_fields=frozenset({"batchSize"})),
+        found(seen(BatchSize=5)),
+        actions.Update(UUID, {}, frozenset({"batchSize"}), {"batchSize": 5}),
+    ),
+    "a structure was removed": (
+        made(applied_fields=frozenset({"scalingConfig.maximumConcurrency"})),
+        found(seen(ScalingConfig={"MaximumConcurrency": 5})),
+        actions.Update(
+            UUID,
+            {},
+            frozenset({"scalingConfig.maximumConcurrency"}),
+            {"scalingConfig.maximumConcurrency": 5},
+        ),
+    ),
+    "a removed field has AWS's default": (made(applied_fields=frozenset({"batchSize"})), found(seen()), actions.NoOp()),
+    "a field that was never set": (made(), found(seen(BatchSize=5)), actions.NoOp()),
+    "filters that List hides": (
+        made({**SQS, "filterCriteria": {"filters": [{"pattern": "{}"}]}, "kmsKeyARN": "key"}),
+        found(replace(seen(KMSKeyArn="key"), filters_hidden=True)),
+        actions.NoOp(),
+    ),
+    "filters with other white space": (
+        made({**SQS, "filterCriteria": {"filters": [{"pattern": '{"a": [1]}'}]}}),
+        found(seen(FilterCriteria={"Filters": [{"Pattern": '{ "a":[1] }'}]})),
+        actions.NoOp(),
+    ),
+    "a function by its ARN": (
+        made({**SQS, "functionName": f"arn:aws:lambda:{HERE}:function:orders:$LATEST"}),
+        found(seen()),
+        actions.NoOp(),
+    ),
+    "disabled by hand": (
+        made({**SQS, "enabled": True}, was_in_sync=True),
+        found(seen(state="Disabled")),
+        actions.Update(UUID, {"enabled": True}, frozenset(), {"enabled": False}, drift=True),
+    ),
+    "ours, disabled by hand, and the spec does not say": (
+        made(applied_fields=frozenset({"enabled"}), was_in_sync=True),
+        found(seen(state="Disabled")),
+        actions.Update(UUID, {}, frozenset({"enabled"}), {"enabled": False}, drift=True),
+    ),
+    "adopted disabled, and the spec does not say": (made(), found(seen(state="Disabled")), actions.NoOp()),
+    "to be disabled": (
+        made({**SQS, "enabled": False}),
+        found(seen()),
+        actions.Update(UUID, {"enabled": False}, frozenset(), {"enabled": True}),
+    ),
+    "unresettable": (
+        made(MSK, applied_fields=frozenset({"maximumBatchingWindowInSeconds"})),
+        found(seen(EventSourceArn=MSK["eventSourceARN"], Topics=["orders"], MaximumBatchingWindowInSeconds=30)),
+        actions.NoOp(),
+    ),
+    # Tags that were not seen lately
+    "changed by somebody who may own it by now": (
+        replace(made({**SQS, "batchSize": 5}), was_in_sync=True),
+        found(STALE),
+        actions.LookTags(UUID),
+    ),
+    "edited, by us": (made({**SQS, "batchSize": 5}), found(STALE), actions.Update),
+    "in the way, owner not seen lately": (
+        wanted(),
+        candidates(replace(seen(OTHER), tags_fresh=False)),
+        actions.LookTags(UUID),
+    ),
+    "some owner tags taken off, but not the uid": (
+        made(),
+        found(replace(seen(), tags={"esm-operator.io/uid": OWNER.uid})),
+        actions.Tag,
+    ),
+    # Immutable fields
+    "an immutable field was changed": (
+        replace(made(KINESIS), values=desired_values({**KINESIS, "startingPosition": "TRIM_HORIZON"})),
+        found(seen()),
+        actions.Stall,
+    ),
+    "an immutable field was changed, Recreate": (
+        TO_REPLACE,
+        View(swept=True, mapping=seen(), candidates=(seen(),)),
+        actions.Replace(UUID, ("startingPosition",)),
+    ),
+    "the same, its tags not seen lately": (
+        TO_REPLACE,
+        View(swept=True, mapping=STALE, candidates=(STALE,)),
+        actions.LookTags(UUID),
+    ),
+    "the same, but another's would be in the way of the new one": (
+        TO_REPLACE,
+        View(swept=True, mapping=seen(), candidates=(seen(), seen(OTHER, uuid=SECOND))),
+        actions.Conflict,
+    ),
+    "the same, but nothing may be created": (
+        replace(TO_REPLACE, adoption=Adoption("Required")),
+        View(swept=True, mapping=seen(), candidates=(seen(),)),
+        actions.Stall,
+    ),
+    "the same, and AWS is at work on it": (TO_REPLACE, found(seen(state="Deleting")), actions.Wait),
+    "another source": (TO_MOVE, found(seen()), actions.Create(replaces=UUID)),
+    "another source, before the sweep": (TO_MOVE, View(swept=False, mapping=seen()), plan.SWEEPING),
+    "another source, with the intent of the old one": (
+        replace(TO_MOVE, intent_current=False),
+        found(seen()),
+        actions.Prepare(),
+    ),
+    "another source, with an intent that may still be carried out": (
+        replace(TO_MOVE, intent_current=False),
+        View(swept=True, mapping=seen(), unsettled=True),
+        plan.UNSETTLED,
+    ),
+    "another source, the new mapping stands": (
+        TO_MOVE,
+        View(swept=True, mapping=seen(), candidates=(seen(uuid=SECOND),)),
+        actions.Replace(UUID, ("eventSourceARN",), SECOND),
+    ),
+    "another source, somebody else's mapping stands there": (
+        replace(TO_MOVE, adoption=Adoption("IfExists")),
+        View(swept=True, mapping=seen(), candidates=(seen(None, uuid=SECOND),)),
+        actions.Conflict,
+    ),
+    "another source, one with unseen tags stands there": (
+        TO_MOVE,
+        View(swept=True, mapping=seen(), candidates=(replace(UNSEEN_TAGS, uuid=SECOND),)),
+        actions.LookTags(SECOND),
+    ),
+    "another source, the old mapping is gone": (
+        TO_MOVE,
+        View(swept=True, gone=True, candidates=(seen(uuid=SECOND),)),
+        actions.TakeUp(SECOND),
+    ),
+    "a third source, and the second was created": (
+        TO_MOVE,
+        View(swept=True, mapping=seen(), intended=(seen(uuid=SECOND),)),
+        actions.Discard(SECOND),
+    ),
+    "a replacement called off": (
+        made(),
+        View(swept=True, mapping=seen(), candidates=(seen(),), intended=(seen(uuid=SECOND),)),
+        actions.Discard(SECOND),
+    ),
+    "a replacement called off, AWS at work on the second": (
+        made(),
+        View(swept=True, mapping=seen(), candidates=(seen(),), intended=(seen(uuid=SECOND, state="Creating"),)),
+        actions.Wait,
+    ),
+    "adopted with another value, then corrected": (
+        made(KINESIS, recreate=True, applied_immutable=differences.immutable_texts(TO_REPLACE.values)),
+        found(seen(EventSourceArn=KINESIS["eventSourceARN"], StartingPosition="LATEST")),
+        actions.NoOp(),
+    ),
+    "an immutable field that AWS filled in": (
+        made(MSK),
+        found(seen(EventSourceArn=MSK["eventSourceARN"], Topics=["orders"], StartingPosition="TRIM_HORIZON")),
+        actions.NoOp(),
+    ),
+    "a virtual host was changed": (
+        made(
+            MQ,
+            applied_immutable=differences.immutable_texts(desired_values(MQ))
+            | {"sourceAccessConfigurations[VIRTUAL_HOST]": "/b"},
+        ),
+        found(seen(SourceAccessConfigurations=[{"Type": "BASIC_AUTH", "URI": "secret"}])),
+        actions.Stall,
+    ),
+    "access configurations in another order": (
+        made(MQ),
+        found(
+            seen(
+                SourceAccessConfigurations=[
+                    {"Type": "VIRTUAL_HOST", "URI": "/a"},
+                    {"Type": "BASIC_AUTH", "URI": "secret"},
+                ]
+            )
+        ),
+        actions.NoOp(),
+    ),
+    # Tags
+    "a tag is new": (
+        made(tags={"team": "shop"}, known_tags=OWNER.tags()),
+        found(seen()),
+        actions.Tag(UUID, {"team": "shop"}, frozenset()),
+    ),
+    "a tag is new, tags unseen": (
+        made(tags={"team": "shop"}, known_tags=OWNER.tags()),
+        found(UNSEEN_TAGS),
+        actions.LookTags(UUID),
+    ),
+    "a tag was changed": (
+        made(tags={"team": "shop"}),
+        found(replace(seen(), tags={**OWNER.tags(), "team": "else"})),
+        actions.Tag(UUID, {"team": "shop"}, frozenset()),
+    ),
+    "a tag was removed": (
+        made(applied_tags=frozenset({"team", *OWNER_TAGS})),
+        found(replace(seen(), tags={**OWNER.tags(), "team": "shop", "foreign": "stays"})),
+        actions.Tag(UUID, {}, frozenset({"team"})),
+    ),
+    "a foreign tag": (made(), found(replace(seen(), tags={**OWNER.tags(), "foreign": "stays"})), actions.NoOp()),
+    "another incarnation of the resource": (
+        made(),
+        found(seen(replace(OWNER, uid="uid-0"))),
+        actions.Tag(UUID, {"esm-operator.io/uid": "uid-1"}, frozenset()),
+    ),
+}

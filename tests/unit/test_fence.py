@@ -1,0 +1,120 @@
+"""The fence in front of AWS: a write that may not begin is not sent, whatever boto3 does before and after."""
+
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from typing import Any
+
+import pytest
+
+from esm_operator.aws.budget import Budget
+from esm_operator.aws.client import CALL_TIMEOUT, WRITES, Connections, MappingsClient
+from esm_operator.aws.inventory import Inventory
+from esm_operator.cluster.target import Access, Target
+from esm_operator.leading.fence import MARGIN, Fence, NotLeadingError
+from tests.aws import AwsServer, Settings
+
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
+UUID = "11111111-2222-3333-4444-555555555555"
+ARN = f"arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:{UUID}"
+Write = Callable[[MappingsClient], Coroutine[Any, Any, Any]]
+CALLS: dict[str, Write] = {
+    "CreateEventSourceMapping": lambda client: client.create({"FunctionName": "orders", "EventSourceArn": QUEUE}),
+    "UpdateEventSourceMapping": lambda client: client.update({"UUID": UUID, "BatchSize": 5}),
+    "DeleteEventSourceMapping": lambda client: client.delete(UUID),
+    "TagResource": lambda client: client.tag(UUID, {"key": "value"}, frozenset()),
+    "UntagResource": lambda client: client.tag(UUID, {}, frozenset({"key"})),
+}
+
+
+@pytest.fixture(scope="module")
+def aws() -> Generator[AwsServer]:
+    with AwsServer(Settings(pace=0, quota=0)) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+@pytest.fixture
+async def connections() -> AsyncGenerator[Connections]:
+    made = Connections()
+    yield made
+    made.close()
+
+
+async def client_of(aws: AwsServer, connections: Connections, fence: Fence) -> MappingsClient:
+    connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
+    inventory = Inventory()
+    inventory.record({"UUID": UUID, "EventSourceMappingArn": ARN, "State": "Enabled"}, 0.0)
+    aws.control.reset()
+    return MappingsClient(connection, connections, Budget(1000), inventory, fence)
+
+
+def test_all_writes_are_tried() -> None:
+    assert CALLS.keys() == set(WRITES)
+
+
+@pytest.mark.parametrize("operation", WRITES)
+async def test_a_write_that_the_lease_may_not_outlast_is_not_sent(
+    aws: AwsServer, connections: Connections, operation: str
+) -> None:
+    fence = Fence(clock=lambda: 0.0)
+    client = await client_of(aws, connections, fence)
+    for until in (0.0, CALL_TIMEOUT, CALL_TIMEOUT + MARGIN):
+        fence.extend(until)
+        with pytest.raises(NotLeadingError):
+            await CALLS[operation](client)
+    assert aws.control.counts().calls == {}
+
+
+async def test_a_write_within_the_lease_is_sent_and_reads_always_are(aws: AwsServer, connections: Connections) -> None:
+    fence = Fence(clock=lambda: 0.0)
+    client = await client_of(aws, connections, fence)
+    await client.find("orders")
+    await client.get(UUID)
+    fence.extend(CALL_TIMEOUT + MARGIN + 0.1)
+    await CALLS["CreateEventSourceMapping"](client)
+    fence.close()
+    with pytest.raises(NotLeadingError):
+        await CALLS["CreateEventSourceMapping"](client)
+    assert aws.control.counts().calls == {
+        "ListEventSourceMappings": 1,
+        "GetEventSourceMapping": 1,
+        "CreateEventSourceMapping": 1,
+    }
+
+
+async def test_the_fence_is_asked_after_credentials_were_waited_for(aws: AwsServer, connections: Connections) -> None:
+    fence = Fence(clock=lambda: 0.0)
+    fence.extend(CALL_TIMEOUT + MARGIN + 0.1)
+    client = await client_of(aws, connections, fence)
+    connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
+    asked = threading.Event()
+
+    def the_lease_is_lost(**_: Any) -> None:
+        asked.set()
+        fence.close()
+
+    connection.client.meta.events.register("before-sign.lambda.CreateEventSourceMapping", the_lease_is_lost)
+    with pytest.raises(NotLeadingError):
+        await CALLS["CreateEventSourceMapping"](client)
+    assert asked.is_set()
+    assert aws.control.counts().calls == {}
+
+
+async def test_a_fence_is_of_one_term_even_where_terms_share_a_connection(
+    aws: AwsServer, connections: Connections
+) -> None:
+    before, after = Fence(clock=lambda: 0.0), Fence(clock=lambda: 0.0)
+    for fence in (before, after):
+        fence.extend(100.0)
+    old = await client_of(aws, connections, before)
+    new = await client_of(aws, connections, after)
+    before.close()
+    await CALLS["CreateEventSourceMapping"](new)
+    with pytest.raises(NotLeadingError):
+        await CALLS["CreateEventSourceMapping"](old)
+    assert aws.control.counts().calls == {"CreateEventSourceMapping": 1}

@@ -1,0 +1,200 @@
+"""Holds: what a finalizer is called, and who uses a ProviderConfig."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from esm_operator.cluster import holds
+from esm_operator.cluster.holds import finalizer_name
+from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.store import FINALIZER, INTENT, Key, Store, parse
+from esm_operator.cluster.surroundings import Surroundings
+from esm_operator.cluster.target import ProviderConfig, Unresolved
+
+#: A qualified name, as Kubernetes checks the names of finalizers.
+QUALIFIED = re.compile(r"lambda\.esm-operator\.io/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+SHOP = {"providerConfigRef": {"name": "shop"}}
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "lease_namespace", "lease_name"),
+    [
+        ([], "esm-operator", "esm-operator"),
+        (["a"], "esm-operator", "esm-operator"),
+        (["a"], "esm-operator", "team-a"),
+        (["a"], "n" * 63, "l" * 253),
+        (["a"], "n" * 30, "l." * 40 + "l"),
+    ],
+)
+def test_finalizers_are_names_that_kubernetes_takes(
+    namespaces: list[str], lease_namespace: str, lease_name: str
+) -> None:
+    name = finalizer_name(namespaces=namespaces, lease_namespace=lease_namespace, lease_name=lease_name)
+    assert QUALIFIED.fullmatch(name)
+
+
+def test_operators_that_share_a_cluster_have_each_its_own() -> None:
+    leases = [("a", "esm-operator"), ("b", "esm-operator"), ("a", "other"), ("a", "x" * 253), ("a", "x" * 252 + "y")]
+    names = {finalizer_name(namespaces=["n"], lease_namespace=place, lease_name=name) for place, name in leases}
+    assert len(names) == len(leases)
+
+
+def test_one_for_all_namespaces_keeps_its_finalizer_under_any_lease() -> None:
+    assert finalizer_name(namespaces=[], lease_namespace="a", lease_name="b") == "lambda.esm-operator.io/in-use"
+
+
+def resource(
+    name: str,
+    spec: Mapping[str, Any],
+    *,
+    finalizer: bool = True,
+    intent_of: str = "",
+    stalled: str = "",
+) -> dict[str, Any]:
+    intent = {
+        "owner": intent_of,
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "function": "f",
+        "source": "s",
+        "servers": [],
+        "fields": [],
+        "tags": [],
+        "immutable": {},
+    }
+    return {
+        "metadata": {
+            "namespace": "n",
+            "name": name,
+            "uid": name,
+            "resourceVersion": "1",
+            "finalizers": [FINALIZER] if finalizer else [],
+            "annotations": {INTENT: json.dumps(intent)} if intent_of else {},
+        },
+        "spec": spec,
+        "status": {"conditions": [{"type": "Stalled", "status": "True", "reason": stalled}] if stalled else []},
+    }
+
+
+def config(name: str, *, deleting: bool = False, finalizers: tuple[str, ...] = (), version: int = 1) -> dict[str, Any]:
+    meta = {"name": name, "uid": name, "resourceVersion": str(version), "finalizers": list(finalizers)}
+    going = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
+    return {"metadata": meta | going, "spec": {"region": "us-west-2"}}
+
+
+class Scene:
+    """Holds over resources and ProviderConfigs; the API server is never called."""
+
+    def __init__(self, configs: list[dict[str, Any]], resources: list[dict[str, Any]]) -> None:
+        self.store = Store()
+        self.surroundings = Surroundings(ProviderConfig("(operator)", region="eu-west-1"))
+        for body in configs:
+            self.surroundings.put_config(body)
+        for body in resources:
+            self.store.put(parse(body))
+        unreachable: Any = None
+        self.holds = holds.Holds(holds.FINALIZER, self.store, self.surroundings, Kubernetes(unreachable))
+
+    def users(self, name: str) -> list[str]:
+        return [key.name for key in self.holds.users(name)]
+
+    async def hold(self, name: str) -> Unresolved | None:
+        found = self.store.get(Key("n", name))
+        assert found is not None
+        return await self.holds.hold(found)
+
+
+@pytest.mark.parametrize(
+    ("body", "configs", "uses"),
+    [
+        (resource("r", SHOP), ["shop"], "shop"),
+        (resource("r", SHOP, finalizer=False), ["shop"], None),
+        (resource("r", SHOP, finalizer=False, intent_of="n/r"), ["shop"], "shop"),
+        (resource("r", SHOP, finalizer=False, intent_of="n/another"), ["shop"], None),
+        (resource("r", SHOP), ["shop", "default"], "shop"),
+        (resource("r", {}), ["shop"], None),
+        (resource("r", {}), ["shop", "default"], "default"),
+        # As the operator's own settings: it is reached just as well without it.
+        (resource("r", {"region": "us-west-2"}), ["shop", "default"], None),
+        (resource("r", {"region": "us-west-2", **SHOP}), ["shop", "default"], "shop"),
+        (resource("r", SHOP, stalled="TargetChanged"), ["shop"], "shop"),
+        (resource("r", {}, stalled="TargetChanged"), ["default"], None),
+        (resource("r", {}, stalled="InvalidSpec"), ["default"], "default"),
+    ],
+)
+def test_who_uses_a_provider_config(body: dict[str, Any], configs: list[str], uses: str | None) -> None:
+    scene = Scene([config(name) for name in configs], [body])
+    assert {name for name in configs if scene.users(name)} == ({uses} if uses else set())
+
+
+HELD = config("shop", finalizers=(holds.FINALIZER,))
+GOING = config("shop", finalizers=(holds.FINALIZER,), deleting=True)
+
+
+async def test_a_resource_that_was_admitted_counts_before_its_finalizer_is_seen() -> None:
+    scene = Scene([HELD], [resource("new", SHOP, finalizer=False)])
+    assert scene.users("shop") == []
+    assert await scene.hold("new") is None
+    assert scene.users("shop") == ["new"]
+    scene.store.forget(Key("n", "new"))
+    assert scene.users("shop") == []
+
+
+async def test_nothing_new_is_made_through_one_that_is_going() -> None:
+    scene = Scene([GOING], [resource("new", SHOP, finalizer=False), resource("old", SHOP)])
+    refused = await scene.hold("new")
+    assert refused is not None
+    assert refused.reason == "ProviderConfigDeleting"
+    assert await scene.hold("old") is None
+    assert scene.users("shop") == ["old"]
+
+
+async def test_one_that_is_not_there() -> None:
+    scene = Scene([], [resource("new", SHOP, finalizer=False)])
+    refused = await scene.hold("new")
+    assert refused is not None
+    assert refused.reason == "ProviderConfigNotFound"
+
+
+async def test_the_operators_own_credentials_need_no_hold() -> None:
+    assert await Scene([HELD], [resource("new", {}, finalizer=False)]).hold("new") is None
+
+
+def test_an_older_version_is_not_taken() -> None:
+    scene = Scene([config("shop", finalizers=(holds.FINALIZER,), version=10)], [])
+    assert not scene.surroundings.put_config(config("shop", version=9))
+    found = scene.surroundings.config("shop")
+    assert found is not None
+    assert found.finalizers == (holds.FINALIZER,)
+
+
+def test_one_that_was_made_anew_is_another() -> None:
+    scene = Scene([config("shop")], [])
+    again = config("shop", version=2)
+    assert not scene.surroundings.put_config(again)
+    again["metadata"]["uid"] = "another"
+    assert scene.surroundings.put_config(again)
+
+
+def test_a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile() -> None:
+    scene = Scene([config("gone"), config("stays")], [])
+    known = scene.surroundings.configs()
+    scene.surroundings.put_config(config("new"))
+    assert scene.surroundings.put_all_configs([config("stays")], known)
+    assert sorted(one.name for one in scene.surroundings.configs()) == ["new", "stays"]
+    assert not scene.surroundings.put_all_configs([config("stays"), config("new")], scene.surroundings.configs())
+
+
+@pytest.mark.parametrize(
+    ("count", "begins"),
+    [
+        (1, "1 EventSourceMapping (namespace/name) still uses this ProviderConfig: n/r0. "),
+        (5, "5 EventSourceMappings (namespace/name) still use this ProviderConfig: n/r0, n/r1, n/r2, n/r3, n/r4. "),
+        (7, "7 EventSourceMappings (namespace/name) still use this ProviderConfig: n/r0, n/r1, n/r2, n/r3, n/r4 and 2"),
+    ],
+)
+def test_the_sentence_names_the_first_few(count: int, begins: str) -> None:
+    assert holds.in_use([Key("n", f"r{number}") for number in range(count)]).startswith(begins)

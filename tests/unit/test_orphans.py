@@ -1,0 +1,140 @@
+"""What is an orphan, where they are looked for, and what is said of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from esm_operator.cluster.store import parse
+from esm_operator.cluster.target import Access, ProviderConfig, Target, known_targets
+from esm_operator.orphans.command import remedies, summary, table
+from esm_operator.orphans.search import Found, Living, Orphan, why_orphan
+
+ONE, TWO = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+TAGS = {"esm-operator.io/cluster": "blue", "esm-operator.io/namespace": "shop", "esm-operator.io/name": "orders"}
+
+
+def living(
+    uuid: str = "",
+    *,
+    name: str = "orders",
+    ready: str = "True",
+    generation: int = 1,
+    deleting: bool = False,
+    namespaces: tuple[str, ...] = (),
+) -> Living:
+    """One resource, as far as its status tells."""
+    meta = {"namespace": "shop", "name": name, "uid": "u", "resourceVersion": "1", "generation": generation}
+    if deleting:
+        meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    conditions = [{"type": "Ready", "status": ready}]
+    status = {"uuid": uuid, "observedGeneration": 1, "conditions": conditions}
+    return Living.of([parse({"metadata": meta, "status": status})], namespaces)
+
+
+@pytest.mark.parametrize(
+    ("tags", "there", "why"),
+    [
+        ({}, Living.of([]), ""),
+        ({"team": "shop"}, Living.of([]), ""),
+        (TAGS | {"esm-operator.io/cluster": "green"}, Living.of([]), ""),
+        (TAGS, Living.of([]), "there is no such resource"),
+        (TAGS, living(ONE, name="bills"), "there is no such resource"),
+        (TAGS, living(ONE), ""),
+        # It has not noted its mapping yet, or not told that all is well: what it has two mappings for may be under way.
+        (TAGS, living(), ""),
+        (TAGS, living(TWO), f"the resource stands for {TWO}"),
+        (TAGS, living(TWO, ready="False"), ""),
+        (TAGS, living(TWO, generation=2), ""),
+        (TAGS, living(TWO, deleting=True), ""),
+        ({"esm-operator.io/cluster": "blue"}, Living.of([]), "its owner tags are incomplete"),
+        ({"esm-operator.io/cluster": "blue"}, living(ONE), ""),
+        # An operator of other namespaces does not know this resource.
+        (TAGS, Living.of([], ["bank"]), ""),
+        (TAGS, Living.of([], ["bank", "shop"]), "there is no such resource"),
+    ],
+)
+def test_what_is_an_orphan(tags: Mapping[str, str], there: Living, why: str) -> None:
+    assert why_orphan(ONE, tags, "blue", there) == why
+
+
+OPERATOR = ProviderConfig("(operator)", region="eu-west-1", endpoint_url="http://aws")
+HERE = Access("http://aws")
+ROLE = Access("http://aws", "role")
+
+
+@pytest.mark.parametrize(
+    ("specs", "configs", "regions", "targets"),
+    [
+        ([], [], (), {("eu-west-1", HERE)}),
+        ([], [], ("us-east-1",), {("eu-west-1", HERE), ("us-east-1", HERE)}),
+        ([{"region": "us-east-1"}], [], (), {("eu-west-1", HERE), ("us-east-1", HERE)}),
+        (
+            [{"eventSourceARN": "arn:aws:sqs:eu-north-1:123456789012:q"}],
+            [],
+            (),
+            {("eu-west-1", HERE), ("eu-north-1", HERE)},
+        ),
+        (
+            [{"region": "us-east-1"}],
+            [ProviderConfig("shop", region="us-west-2", role_arn="role")],
+            (),
+            {("eu-west-1", HERE), ("us-east-1", HERE), ("us-east-1", ROLE), ("us-west-2", ROLE)},
+        ),
+        (
+            [{"region": "us-east-1"}],
+            [ProviderConfig("shop", allowed_regions=frozenset({"us-west-2"}), role_arn="role")],
+            (),
+            {("eu-west-1", HERE), ("us-east-1", HERE), ("us-west-2", ROLE)},
+        ),
+        ([], [ProviderConfig("shop", endpoint_url="http://else")], (), {("eu-west-1", HERE), ("eu-west-1", None)}),
+    ],
+)
+def test_where_they_are_looked_for(
+    specs: list[dict[str, Any]],
+    configs: list[ProviderConfig],
+    regions: tuple[str, ...],
+    targets: set[tuple[str, Access | None]],
+) -> None:
+    wanted = {Target(region, access or Access("http://else")) for region, access in targets}
+    assert set(known_targets(specs, configs, OPERATOR, regions)) == wanted
+
+
+def test_no_region_is_known() -> None:
+    assert known_targets([], [], ProviderConfig("(operator)")) == []
+
+
+ORPHAN = Orphan(
+    ONE, "123456789012", "eu-west-1", "Enabled", "orders", "arn:aws:sqs:...", "blue/shop/orders", "there is no such one"
+)
+INCOMPLETE = Orphan(TWO, "123456789012", "us-east-1", "", "f", "s", "blue", "why", endpoint_url="http://aws:1/?a=b c")
+
+
+def test_the_table_is_in_columns() -> None:
+    head, first, second = table([ORPHAN, INCOMPLETE]).splitlines()
+    assert head.split() == ["UUID", "REGION", "STATE", "FUNCTION", "SOURCE", "OWNER", "WHY"]
+    assert first.index("blue/shop/orders") == head.index("OWNER") == second.index("blue ")
+    assert first.endswith("there is no such one")
+
+
+def test_what_to_do_about_each() -> None:
+    text = remedies([ORPHAN, INCOMPLETE])
+    assert f"aws lambda delete-event-source-mapping --region eu-west-1 --uuid {ONE}\n" in text
+    assert f"adoption: {{policy: Required, uuid: {ONE}, takeOverFrom: blue/shop/orders}}" in text
+    assert f"--region us-east-1 --uuid {TWO} --endpoint-url 'http://aws:1/?a=b c'" in text
+    assert text.endswith(f"adoption: {{policy: Required, uuid: {TWO}}}")
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (Found([], 0, [], []), "No orphans of the cluster blue among 0 mappings."),
+        (Found([ORPHAN], 1, ["eu-west-1"], []), "1 orphan of the cluster blue among 1 mapping in eu-west-1."),
+        (
+            Found([ORPHAN, ORPHAN], 7, ["eu-west-1"], ["no"]),
+            "2 orphans of the cluster blue among 7 mappings in eu-west-1, as far as could be looked at.",
+        ),
+    ],
+)
+def test_the_summary(found: Found, text: str) -> None:
+    assert summary(found, "blue") == text

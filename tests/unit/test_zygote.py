@@ -1,0 +1,157 @@
+"""What the end-to-end tests count on: forked processes are processes as any others, and never outlive their owner."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from tests.zygote import ROOT, ForkedProcess, Zygote
+
+
+@pytest.fixture
+def zygote() -> Generator[Zygote]:
+    one = Zygote(["json"])
+    yield one
+    one.stop()
+
+
+def start(zygote: Zygote, entry: str, log: Path, *arguments: str, **environment: str) -> ForkedProcess:
+    return zygote.start(
+        f"tests.unit.test_zygote:{entry}", arguments=["it", *arguments], environment=environment, log=log
+    )
+
+
+def test_arguments_environment_and_log_are_its_own(zygote: Zygote, tmp_path: Path) -> None:
+    one = start(zygote, "say", tmp_path / "one", "a", COLOUR="red")
+    two = start(zygote, "say", tmp_path / "two", "b", SIZE="7")
+    assert (one.wait(30), two.wait(30)) == (0, 0)
+    assert len({os.getpid(), one.pid, two.pid}) == 3
+    for process, name, argument, environment in (
+        (one, "one", "a", {"COLOUR": "red"}),
+        (two, "two", "b", {"SIZE": "7"}),
+    ):
+        said = json.loads((tmp_path / name).read_text())
+        assert said == [process.pid, process.pid, ["it", argument], environment, {}]
+
+
+def test_its_exit_code_is_told(zygote: Zygote, tmp_path: Path) -> None:
+    refused = start(zygote, "refuse", tmp_path / "log")
+    assert refused.wait(30) == 3
+    assert refused.has_ended()
+    failed = start(zygote, "fail", tmp_path / "log")
+    assert failed.wait(30) == 1
+    assert "ValueError: bad" in (tmp_path / "log").read_text()
+
+
+def test_signals_reach_it(zygote: Zygote, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = start(zygote, "wait", log)
+    eventually(lambda: "waiting" in log.read_text())
+    process.signal(signal.SIGSTOP)
+    eventually(lambda: state(process.pid) == "T")
+    process.signal(signal.SIGCONT)
+    eventually(lambda: state(process.pid) == "S")
+    assert not process.has_ended()
+    process.signal(signal.SIGKILL)
+    assert process.wait(30) == 128 + signal.SIGKILL
+    assert state(process.pid) == ""
+
+
+def test_one_that_does_not_want_to_end_is_ended(zygote: Zygote, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = start(zygote, "wait", log)
+    eventually(lambda: "waiting" in log.read_text())
+    process.signal(signal.SIGSTOP)
+    process.signal(signal.SIGTERM)
+    process.stop(grace=0.1)
+    assert state(process.pid) == ""
+
+
+def test_none_is_left_when_the_zygote_ends(zygote: Zygote, tmp_path: Path) -> None:
+    process = start(zygote, "wait", tmp_path / "log")
+    os.kill(parent(process.pid), signal.SIGKILL)
+    assert process.wait(30) == 128 + signal.SIGKILL
+    eventually(lambda: state(process.pid) in ("", "Z"))
+    with pytest.raises(RuntimeError):
+        start(zygote, "wait", tmp_path / "log")
+
+
+def test_none_is_left_when_the_owner_is_killed(tmp_path: Path) -> None:
+    program = f"""
+        import signal, sys, time
+        from pathlib import Path
+        from tests.zygote import Zygote
+        zygote = Zygote(["json"])
+        log = Path({str(tmp_path / "log")!r})
+        start = lambda: zygote.start("tests.unit.test_zygote:wait", arguments=[], environment={{}}, log=log)
+        running, stopped = start(), start()
+        stopped.signal(signal.SIGSTOP)
+        print(running.pid, stopped.pid, flush=True)
+        time.sleep(1000)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        pids = [int(word) for word in owner.stdout.readline().split()]
+        assert len(pids) == 2
+        zygote = parent(pids[0])
+        owner.kill()
+    for pid in (*pids, zygote):
+        eventually(lambda pid=pid: state(pid) in ("", "Z"))
+
+
+# What the children do
+
+
+def say() -> None:
+    unset = {name: value for name, value in os.environ.items() if name not in ("COLOUR", "SIZE")}
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    print(json.dumps([os.getpid(), os.getsid(0), sys.argv, kept, unset]))
+
+
+def refuse() -> None:
+    sys.exit(3)
+
+
+def fail() -> None:
+    raise ValueError("bad")
+
+
+def wait() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("waiting")
+    while True:
+        signal.pause()
+
+
+# What they are looked at with
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} seconds"
+        time.sleep(0.02)
+
+
+def state(pid: int) -> str:
+    """As Linux calls it; empty where there is no such process."""
+    return _stat(pid)[0]
+
+
+def parent(pid: int) -> int:
+    return int(_stat(pid)[1])
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ["", "0"]
