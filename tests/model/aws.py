@@ -1,0 +1,233 @@
+"""The simulated AWS: event source mappings of one account and region, as ``boto3.client("lambda")`` shows them.
+
+As small as the model test needs it, and as awkward as AWS is: identities that conflict, states that take their
+time and refuse changes meanwhile, short pages whose items shift while mappings come and go, no tags in any
+answer. The detailed AWS server of the end-to-end tests is checked against recordings; this one is for speed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
+STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"
+#: Items on a page of List. AWS has 100; few make pages matter with few mappings.
+PAGE = 2
+#: Seconds that a transition takes, unless it is ended before.
+TRANSITION = 6.0
+
+_SETTINGS = ("BatchSize", "MaximumBatchingWindowInSeconds", "FilterCriteria", "ScalingConfig", "FunctionResponseTypes")
+_MOVING = ("Creating", "Updating", "Enabling", "Disabling", "Deleting")
+
+
+def refusal(operation: str, code: str, status: int, message: str) -> ClientError:
+    """An error as boto3 raises it."""
+    answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, operation)
+
+
+@dataclass
+class Standing:
+    """One mapping at AWS."""
+
+    uuid: str
+    function: str
+    """``name`` or ``name:qualifier``."""
+    source: str
+    position: str
+    config: dict[str, Any]
+    enabled: bool
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+    state: str = "Creating"
+    due: float = 0.0
+    """When the transition ends."""
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{self.uuid}"
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What AWS allows once."""
+        return self.function, self.source
+
+    @property
+    def moving(self) -> bool:
+        return self.state in _MOVING
+
+    def answer(self) -> dict[str, Any]:
+        """As Get and List answer it."""
+        return {
+            "UUID": self.uuid,
+            "EventSourceMappingArn": self.arn,
+            "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.function}",
+            "EventSourceArn": self.source,
+            "State": self.state,
+            "StateTransitionReason": "USER_INITIATED",
+            **({"StartingPosition": self.position} if self.position else {}),
+            **self.config,
+        }
+
+
+class Lambda:
+    """The methods of a boto3 client that the operator calls, and what goes on behind them."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self._made = 0
+        self.standing: dict[str, Standing] = {}
+
+    # What a client sees
+
+    def create_event_source_mapping(self, **asked: Any) -> dict[str, Any]:
+        function, source = _function(asked["FunctionName"]), asked["EventSourceArn"]
+        self._refuse_twin("CreateEventSourceMapping", function, source)
+        one = Standing(
+            uuid=self._uuid(),
+            function=function,
+            source=source,
+            position=asked.get("StartingPosition", ""),
+            config={"BatchSize": default_batch(source), **{k: asked[k] for k in _SETTINGS if k in asked}},
+            enabled=asked.get("Enabled", True),
+            tags=dict(asked.get("Tags") or {}),
+        )
+        self.standing[one.uuid] = one
+        self._move(one, "Creating")
+        return one.answer()
+
+    def update_event_source_mapping(self, **asked: Any) -> dict[str, Any]:
+        one = self._find("UpdateEventSourceMapping", asked["UUID"])
+        self._refuse_moving("UpdateEventSourceMapping", one)
+        function = _function(asked["FunctionName"]) if "FunctionName" in asked else one.function
+        if function != one.function:
+            self._refuse_twin("UpdateEventSourceMapping", function, one.source)
+        was = one.enabled
+        one.function = function
+        one.enabled = asked.get("Enabled", one.enabled)
+        one.config.update({name: asked[name] for name in _SETTINGS if name in asked})
+        self._move(one, "Updating" if was == one.enabled else "Enabling" if one.enabled else "Disabling")
+        return one.answer()
+
+    def delete_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
+        one = self._find("DeleteEventSourceMapping", UUID)
+        self._refuse_moving("DeleteEventSourceMapping", one)
+        self._move(one, "Deleting")
+        return one.answer()
+
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
+        return self._find("GetEventSourceMapping", UUID).answer()
+
+    def list_event_source_mappings(self, **asked: Any) -> dict[str, Any]:
+        function = _function(asked["FunctionName"]) if "FunctionName" in asked else ""
+        # A function without a qualifier lists all of its mappings, in an order that says nothing of their age.
+        found = [one for one in self.standing.values() if not function or one.function == function]
+        found.sort(key=lambda one: one.uuid[::-1])
+        start = int(asked.get("Marker", 0))
+        more = {"NextMarker": str(start + PAGE)} if start + PAGE < len(found) else {}
+        return {"EventSourceMappings": [one.answer() for one in found[start : start + PAGE]], **more}
+
+    def list_tags(self, *, Resource: str) -> dict[str, Any]:  # noqa: N803
+        return {"Tags": dict(self._of_arn("ListTags", Resource).tags)}
+
+    def tag_resource(self, *, Resource: str, Tags: Mapping[str, str]) -> dict[str, Any]:  # noqa: N803
+        self._of_arn("TagResource", Resource).tags.update(Tags)
+        return {}
+
+    def untag_resource(self, *, Resource: str, TagKeys: list[str]) -> dict[str, Any]:  # noqa: N803
+        one = self._of_arn("UntagResource", Resource)
+        one.tags = {key: value for key, value in one.tags.items() if key not in TagKeys}
+        return {}
+
+    def get_caller_identity(self) -> dict[str, Any]:
+        return {"Account": ACCOUNT}
+
+    def get_resources(self, **asked: Any) -> dict[str, Any]:
+        """GetResources of the tagging API: it leaves out what never had tags."""
+        wanted = asked.get("TagFilters") or ()
+        found = [one for one in self.standing.values() if one.tags and _tagged(one.tags, wanted)]
+        start = int(asked.get("PaginationToken") or 0)
+        listed = [
+            {"ResourceARN": one.arn, "Tags": [{"Key": key, "Value": value} for key, value in one.tags.items()]}
+            for one in found[start : start + PAGE]
+        ]
+        more = str(start + PAGE) if start + PAGE < len(found) else ""
+        return {"ResourceTagMappingList": listed, "PaginationToken": more}
+
+    # What goes on by itself, or by somebody's hand
+
+    def make(self, function: str, source: str, tags: Mapping[str, str]) -> Standing | None:
+        """A mapping that somebody else makes; None where AWS refuses it."""
+        position = {"StartingPosition": "LATEST"} if source == STREAM else {}
+        try:
+            answer = self.create_event_source_mapping(
+                FunctionName=function, EventSourceArn=source, Tags=tags, **position
+            )
+        except ClientError:
+            return None
+        return self.standing[answer["UUID"]]
+
+    def moving(self) -> list[Standing]:
+        """The mappings in transition."""
+        return [one for one in self.standing.values() if one.moving]
+
+    def end_transition(self, one: Standing) -> None:
+        """AWS is done with a mapping."""
+        if one.state == "Deleting":
+            del self.standing[one.uuid]
+        else:
+            one.state = "Enabled" if one.enabled else "Disabled"
+
+    def pass_time(self) -> None:
+        """Transitions that are due end."""
+        for one in self.moving():
+            if one.due <= self._clock.now:
+                self.end_transition(one)
+
+    def _move(self, one: Standing, state: str) -> None:
+        one.state = state
+        one.due = self._clock.now + TRANSITION
+
+    def _uuid(self) -> str:
+        self._made += 1
+        mixed = (self._made * 2654435761) % 2**32  # neither order nor age can be read from it
+        return f"{mixed:08x}-0000-4000-8000-{self._made:012x}"
+
+    def _find(self, operation: str, uuid: str) -> Standing:
+        one = self.standing.get(uuid)
+        if one is None:
+            raise refusal(operation, "ResourceNotFoundException", 404, "The resource you requested does not exist.")
+        return one
+
+    def _of_arn(self, operation: str, arn: str) -> Standing:
+        return self._find(operation, arn.rpartition(":")[2])
+
+    def _refuse_moving(self, operation: str, one: Standing) -> None:
+        if one.moving:
+            text = "Cannot update the event source mapping because it is in use."
+            raise refusal(operation, "ResourceInUseException", 400, text)
+
+    def _refuse_twin(self, operation: str, function: str, source: str) -> None:
+        for one in self.standing.values():
+            if one.identity == (function, source):
+                text = (
+                    f'An event source mapping with SQS arn (" {source} ") and function (" {function} ") already '
+                    f"exists. Please update or delete the existing mapping with UUID {one.uuid}"
+                )
+                raise refusal(operation, "ResourceConflictException", 409, text)
+
+
+def default_batch(source: str) -> int:
+    """What BatchSize is where nobody sets it."""
+    return 10 if source == QUEUE else 100
+
+
+def _function(text: str) -> str:
+    return text.rpartition(":function:")[2]
+
+
+def _tagged(tags: Mapping[str, str], wanted: Iterator[Mapping[str, Any]] | Any) -> bool:
+    return all(one["Key"] in tags and (not one.get("Values") or tags[one["Key"]] in one["Values"]) for one in wanted)

@@ -1,0 +1,255 @@
+"""The edges: every request of the operator, held until somebody decides what becomes of it.
+
+``Gate`` keeps the requests that wait; the two classes below it are what the operator is given instead of its
+connections to AWS and to the API server. What can become of a request is a row of ``FATES``.
+"""
+
+import asyncio
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from aiohttp import ClientConnectionError
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from esm_operator.aws.client import CALL_TIMEOUT, Connection
+from esm_operator.cluster.store import GROUP, VERSION
+from esm_operator.cluster.target import Target
+from esm_operator.leading.fence import Fence
+from tests.model.aws import ACCOUNT, Lambda, refusal
+from tests.model.cluster import Answer, Cluster, decoded
+from tests.model.loop import Clock
+
+#: Seconds after which one that the operator has given up takes effect at the latest.
+LANDS = 7.5
+
+#: What can become of a request, beside going well.
+FATES = ("lost", "late", "dropped", "throttled", "failed", "done but failed", "refused")
+
+
+_PREFIX = f"/apis/{GROUP}/{VERSION}/"
+
+
+class LostError(ClientConnectionError):
+    """The simulated API server's answer did not arrive."""
+
+
+@dataclass(eq=False)
+class Call:
+    """One request, from the moment that it is sent."""
+
+    name: str
+    what: dict[str, Any]
+    run: Callable[[], Any]
+    """Carries it out; may raise ClientError."""
+    answer: asyncio.Future[Any]
+    aws: bool
+    writes: bool
+    ends: float = math.inf
+    """When it is given up; and then, when it takes effect at the latest."""
+    done: bool = False
+    """Whether it was carried out, and its answer is on the way."""
+    result: Any = None
+
+    def __str__(self) -> str:
+        what = str(self.what.get("path", "")).removeprefix(_PREFIX) or json.dumps(
+            self.what, sort_keys=True, default=str
+        )
+        told = [one["reason"] for one in _conditions(self.what) if one.get("type") == "Ready"]
+        return " ".join([self.name, what.replace("esm-operator.io/", ""), *told])
+
+    def carry_out(self) -> None:
+        """Let it take effect, now."""
+        if not self.done:
+            self.done = True
+            try:
+                self.result = self.run()
+            except ClientError as error:
+                self.result = error
+
+
+@dataclass
+class Gate:
+    """The requests under way."""
+
+    clock: Clock
+    issued: Callable[[Call], None]
+    """Told of each request to AWS that writes, when it is sent."""
+    log: Callable[[str], None]
+    waiting: list[Call] = field(default_factory=list["Call"])
+    """Those that the operator waits for."""
+    late: list[Call] = field(default_factory=list["Call"])
+    """Those that it waits for no more, and that will take effect all the same."""
+    lease_is_cut: bool = False
+    """Whether requests for the lease fail; else they are answered at once."""
+    dead: bool = False
+    """Whether the process is gone: nothing is sent, nothing answered."""
+
+    async def pass_through(self, call: Call) -> Any:
+        """Wait for what becomes of a request."""
+        if self.dead:
+            raise asyncio.CancelledError
+        if call.aws and call.writes:
+            self.issued(call)
+        self.waiting.append(call)
+        return await call.answer
+
+    def settle(self, call: Call, fate: str = "well") -> None:
+        """Decide what becomes of a request."""
+        self.clock.now += 0.005
+        if fate == "carried out":
+            self.log(f"{fate}: {call}")
+            call.carry_out()
+            return
+        if call.done and fate != "lost":
+            fate = "well"  # too late to refuse it
+        if not call.aws and fate in ("throttled", "refused"):
+            fate = "failed"
+        self.log(f"{fate}: {call}")
+        self.waiting.remove(call)
+        if fate in ("well", "lost", "done but failed"):
+            call.carry_out()
+        elif fate == "late":
+            self._leave(call)
+        self._reply(call, fate)
+
+    def land(self, call: Call) -> None:
+        """A request that nobody waits for takes effect."""
+        self.log(f"lands late: {call}")
+        self.late.remove(call)
+        call.carry_out()
+
+    def pass_time(self) -> None:
+        """Requests that take too long are given up; those that were given up long ago land."""
+        for call in [one for one in self.waiting if one.ends <= self.clock.now]:
+            self.settle(call, "lost" if call.done else "late")
+        for call in [one for one in self.late if one.ends <= self.clock.now]:
+            self.land(call)
+
+    def tidy(self) -> None:
+        """Nobody waits any more for the requests of tasks that were cancelled."""
+        for call in [one for one in self.waiting if one.answer.done()]:
+            self.waiting.remove(call)
+            self._leave(call)
+
+    def crash(self) -> None:
+        """The process is gone; what it has sent may still take effect."""
+        self.dead = True
+        for call in self.waiting:
+            self._leave(call)
+        self.waiting.clear()
+
+    def _leave(self, call: Call) -> None:
+        if call.writes and not call.done:
+            call.ends = self.clock.now + LANDS
+            self.late.append(call)
+
+    def _reply(self, call: Call, fate: str) -> None:
+        if call.answer.done():
+            return
+        if fate == "well" and not isinstance(call.result, ClientError):
+            call.answer.set_result(call.result)
+        else:
+            call.answer.set_exception(call.result if fate == "well" else _error(call, fate))
+
+
+def _conditions(what: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return ((what.get("body") or {}).get("status") or {}).get("conditions") or []
+
+
+def _error(call: Call, fate: str) -> Exception:
+    if not call.aws:
+        return LostError(f"{call.name}: {fate}")
+    match fate:
+        case "throttled":
+            return refusal(call.name, "TooManyRequestsException", 429, "Rate exceeded")
+        case "failed" | "done but failed":
+            return refusal(call.name, "ServiceException", 500, "An error occurred and the request cannot be processed.")
+        case "refused":
+            return refusal(call.name, "AccessDeniedException", 403, "User is not authorized to perform this.")
+        case _:
+            return ReadTimeoutError(endpoint_url="https://lambda.eu-west-1.amazonaws.com")
+
+
+class Connections:
+    """In place of ``esm_operator.aws.client.Connections``: hands out the simulated AWS, through the gate."""
+
+    def __init__(self, gate: Gate, aws: Lambda, future: Callable[[], asyncio.Future[Any]]) -> None:
+        self._gate = gate
+        self._aws = aws
+        self._future = future
+
+    async def connect(self, target: Target) -> Connection:
+        """Connected already."""
+        del target
+        clients: dict[str, Any] = {one.name: self._aws for one in fields(Connection)}
+        return Connection(**{**clients, "account": ACCOUNT})
+
+    async def run(self, fence: Fence, function: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
+        """Send a request; a write only behind the fence, as botocore's event before it is sent sees to."""
+        name = function.__name__
+        writes = not name.startswith(("get_", "list_"))
+        if writes:
+            fence.check(CALL_TIMEOUT)
+        call = Call(
+            name=name,
+            what=parameters,
+            run=lambda: function(*args, **parameters),
+            answer=self._future(),
+            aws=True,
+            writes=writes,
+            ends=self._gate.clock.now + CALL_TIMEOUT,
+        )
+        return await self._gate.pass_through(call)
+
+    def retry(self) -> None:
+        """No connection is ever refused."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class _Response:
+    """What the kubernetes package's client answers, as far as the operator looks at it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status = answer.status
+        self.reason = ""
+        self._body = answer.body
+
+    async def read(self) -> bytes:
+        return self._body.encode()
+
+
+class Transport:
+    """In place of ``kubernetes.aio.client.ApiClient``: brings requests to the simulated API server."""
+
+    def __init__(self, gate: Gate, cluster: Cluster, future: Callable[[], asyncio.Future[Any]]) -> None:
+        self._gate = gate
+        self._cluster = cluster
+        self._future = future
+
+    async def param_serialize(self, method: str, path: str, *, body: Any = None, **_: Any) -> tuple[str, str, Any]:
+        return method, path, body
+
+    async def call_api(self, method: str, path: str, body: Any, *, _request_timeout: float, **_: Any) -> _Response:
+        sent = decoded(body)
+        if "/leases" in path and self._gate.lease_is_cut:
+            raise LostError("the lease can't be reached")
+        if path.endswith("/events") or "/leases" in path:
+            return _Response(self._cluster.request(method, path, sent))
+        call = Call(
+            name=method,
+            what={"path": path, **({"body": sent} if sent else {})},
+            run=lambda: self._cluster.request(method, path, sent),
+            answer=self._future(),
+            aws=False,
+            writes=method != "GET",
+            ends=self._gate.clock.now + _request_timeout,
+        )
+        return _Response(await self._gate.pass_through(call))
+
+    async def close(self) -> None:
+        """Nothing to close."""

@@ -1,0 +1,221 @@
+"""The simulated API server: requests in, answers out, and the watch events that follow.
+
+It knows what the operator relies on: resourceVersions and the 409 for a stale one, generations, finalizers and
+deletion, the status beside the spec, merge patches. The operator's own client code runs on it: only the
+transport is replaced (``calls.Transport``).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from esm_operator.cluster.store import FINALIZER, GROUP, PLURAL, VERSION, Key
+
+MAPPINGS = f"/apis/{GROUP}/{VERSION}/{PLURAL}"
+_NAMESPACED = f"/apis/{GROUP}/{VERSION}/namespaces/"
+
+
+class Answer(NamedTuple):
+    """What the API server answers: the body as it is at that moment."""
+
+    status: int
+    body: str
+
+
+class WatchEvent(NamedTuple):
+    """What the watch says; ``kind`` None: it is from a list."""
+
+    kind: str | None
+    body: dict[str, Any]
+
+    @property
+    def key(self) -> Key:
+        return key_of(self.body)
+
+
+class Cluster:
+    """The objects, by their paths, and what happened to the mappings among them.
+
+    Objects are never changed in place, for the watch shows them as they were.
+    """
+
+    def __init__(self) -> None:
+        self._version = 100
+        self._uids = 0
+        self._others: dict[str, dict[str, Any]] = {}
+        self.mappings: dict[Key, dict[str, Any]] = {}
+        self.watch: list[WatchEvent] = []
+        """What a watch that is open has not brought yet."""
+        self.releases: list[dict[str, Any]] = []
+        """Resources that went away because the operator took its finalizer off."""
+
+    # What the operator sees
+
+    def request(self, method: str, path: str, body: Any) -> Answer:
+        """One request, as it reaches the API server."""
+        if path.startswith(_NAMESPACED) and f"/{PLURAL}/" in path:
+            namespace, _, rest = path.removeprefix(_NAMESPACED).partition(f"/{PLURAL}/")
+            name, _, sub = rest.partition("/")
+            return self._mapping(method, Key(namespace, name), sub, body)
+        if method == "GET" and path.endswith(f"/{PLURAL}"):
+            return _answer(200, {"items": list(self.mappings.values()), "metadata": {}})
+        if path.endswith("/events"):
+            return _answer(201, {})
+        return self._other(method, path, body)
+
+    def relist(self) -> None:
+        """The watch is cut and begins anew with a list: what is gone meanwhile, it does not say."""
+        self.watch = [WatchEvent(None, body) for body in self.mappings.values()]
+
+    def _mapping(self, method: str, key: Key, sub: str, body: Any) -> Answer:
+        old = self.mappings.get(key)
+        if old is None:
+            return _answer(404, {"message": "not found"})
+        if method == "GET":
+            return _answer(200, old)
+        if method != "PATCH":
+            raise AssertionError(f"The simulated API server does not know {method} of a mapping")
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        if version not in (None, old["metadata"]["resourceVersion"]):
+            return _answer(409, {"message": "the object has been modified"})
+        new = _merge(old, {name: part for name, part in body.items() if (name == "status") == (sub == "status")})
+        added = set(_finalizers(new)) - set(_finalizers(old))
+        if added and "deletionTimestamp" in old["metadata"]:
+            return _answer(422, {"message": "no new finalizers can be added if the object is being deleted"})
+        new["metadata"] = {**new["metadata"], "resourceVersion": old["metadata"]["resourceVersion"]}
+        if (
+            FINALIZER in _finalizers(old)
+            and FINALIZER not in _finalizers(new)
+            and "deletionTimestamp" in old["metadata"]
+        ):
+            self.releases.append(old)
+        return _answer(200, self._put(key, old, new))
+
+    def _other(self, method: str, path: str, body: Any) -> Answer:
+        """Any other object, such as a Lease; lists of other kinds are empty."""
+        if method == "POST":
+            path = f"{path}/{body['metadata']['name']}"
+            if path in self._others:
+                return _answer(409, {"message": "already exists"})
+            return _answer(201, self._store(path, body))
+        old = self._others.get(path)
+        if method == "GET" and old is None and path.rpartition("/")[2] in ("namespaces", "providerconfigs"):
+            return _answer(200, {"items": []})
+        if old is None:
+            return _answer(404, {"message": "not found"})
+        if method == "GET":
+            return _answer(200, old)
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        if version not in (None, old["metadata"]["resourceVersion"]):
+            return _answer(409, {"message": "the object has been modified"})
+        return _answer(200, self._store(path, body if method == "PUT" else _merge(old, body)))
+
+    def _store(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        stored = _merge(body, {"metadata": {"resourceVersion": self._next_version()}})
+        self._others[path] = stored
+        return stored
+
+    # What users do
+
+    def create(self, key: Key, spec: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
+        """Make a resource; ``metadata`` may carry annotations and finalizers over from a backup."""
+        self._uids += 1
+        body: dict[str, Any] = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": "EventSourceMapping",
+            "metadata": {
+                **(metadata or {}),
+                "namespace": key.namespace,
+                "name": key.name,
+                "uid": f"uid-{self._uids}",
+                "generation": 1,
+                "creationTimestamp": f"2026-01-01T00:{self._uids // 60:02d}:{self._uids % 60:02d}Z",
+                "resourceVersion": self._next_version(),
+            },
+            "spec": dict(spec),
+            "status": {"observedGeneration": -1},
+        }
+        self.mappings[key] = body
+        self._tell("ADDED", body)
+
+    def edit(self, key: Key, patch: Mapping[str, Any]) -> None:
+        """Merge something into a resource, as ``kubectl patch`` does."""
+        old = self.mappings[key]
+        self._put(key, old, _merge(old, patch))
+
+    def delete(self, key: Key) -> None:
+        """Ask for a resource's deletion."""
+        old = self.mappings[key]
+        if not _finalizers(old):
+            self._remove(key)
+            return
+        if "deletionTimestamp" not in old["metadata"]:
+            going = {"deletionTimestamp": "2026-01-01T01:00:00Z", "generation": _generation(old) + 1}
+            self._put(key, old, _merge(old, {"metadata": going}))
+
+    def remove(self, key: Key) -> None:
+        """A resource vanishes, whatever its finalizers say: its cluster is lost."""
+        self._remove(key)
+
+    def _put(self, key: Key, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        if new == old:
+            return old
+        generation = _generation(old) + 1 if new.get("spec") != old.get("spec") else _generation(new)
+        new = _merge(new, {"metadata": {"generation": generation, "resourceVersion": self._next_version()}})
+        self.mappings[key] = new
+        if is_deleting(new) and not _finalizers(new):
+            self._remove(key)
+        else:
+            self._tell("MODIFIED", new)
+        return new
+
+    def _remove(self, key: Key) -> None:
+        body = self.mappings.pop(key)
+        self._tell("DELETED", _merge(body, {"metadata": {"resourceVersion": self._next_version()}}))
+
+    def _tell(self, kind: str, body: dict[str, Any]) -> None:
+        self.watch.append(WatchEvent(kind, body))
+
+    def _next_version(self) -> str:
+        self._version += 1
+        return str(self._version)
+
+
+def _answer(status: int, body: Mapping[str, Any]) -> Answer:
+    return Answer(status, json.dumps(body))
+
+
+def key_of(body: Mapping[str, Any]) -> Key:
+    """The name of an object."""
+    return Key(body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def is_deleting(body: Mapping[str, Any]) -> bool:
+    """Whether somebody asked for its deletion."""
+    return "deletionTimestamp" in body["metadata"]
+
+
+def decoded(data: Any) -> Any:
+    """A request's body, as it went over the wire."""
+    return json.loads(json.dumps(data)) if data is not None else {}
+
+
+def _finalizers(body: Mapping[str, Any]) -> list[str]:
+    return body["metadata"].get("finalizers") or []
+
+
+def _generation(body: Mapping[str, Any]) -> int:
+    return int(body["metadata"]["generation"])
+
+
+def _merge(target: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = _merge(result.get(name), value)
+    return result

@@ -1,0 +1,113 @@
+"""An event loop without waiting: time stands still until it is told to pass.
+
+The operator of the model test runs on it. ``settle`` runs what can run now and returns when every task waits
+for a timer or for an answer; ``next_timer`` says how far the next timer is. While the loop runs,
+``time.monotonic`` is the simulated clock, for the operator measures back-off and leases by it.
+"""
+
+import asyncio
+import selectors
+import time
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+
+class Clock:
+    """Simulated monotonic time, in seconds. It outlives the processes of the operator."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def _read(self) -> float:
+        self.now += 1e-7  # no two readings are the same: code that compares them ends
+        return self.now
+
+    @contextmanager
+    def told(self) -> Generator[None]:
+        """Have it told to whoever asks for the time."""
+        real = time.monotonic, time.clock_gettime, time.time
+        time.monotonic, time.clock_gettime, time.time = self._read, lambda _: self._read(), lambda: self.now
+        try:
+            yield
+        finally:
+            time.monotonic, time.clock_gettime, time.time = real
+
+
+class _IdleSelector(selectors.SelectSelector):
+    """Never blocks: where the loop would wait, it is stopped, and what it would wait for is noted."""
+
+    def __init__(self, idle: Callable[[float | None], None]) -> None:
+        super().__init__()
+        self._idle = idle
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout > 0:
+            self._idle(timeout)
+        return []
+
+
+class SteppedLoop:
+    """Runs one process of the operator, a step at a time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._loop = asyncio.SelectorEventLoop(_IdleSelector(self._idle))
+        self._loop.set_exception_handler(self._failed)
+        make_task: Any = self._make_task
+        self._loop.set_task_factory(make_task)
+        self._next: float | None = None
+        self._tasks: list[asyncio.Task[Any]] = []
+        self.failures: list[str] = []
+        """What tasks and callbacks raised and nobody took."""
+
+    @property
+    def next_timer(self) -> float | None:
+        """Seconds until something happens by itself, as of the last step; None: never."""
+        return self._next
+
+    def call(self, function: Callable[..., object], *args: Any) -> None:
+        """Have a function called within the next step."""
+        self._loop.call_soon(function, *args)
+
+    def future(self) -> asyncio.Future[Any]:
+        """A future of this loop."""
+        return self._loop.create_future()
+
+    def settle(self) -> None:
+        """Run until every task waits."""
+        with self._clock.told():
+            self._loop.run_forever()
+        for task in [task for task in self._tasks if task.done()]:
+            self._tasks.remove(task)
+            named = not task.get_name().startswith("Task-")  # the others are awaited by whoever began them
+            if named and not task.cancelled() and (error := task.exception()) is not None:
+                self.failures.append(f"The task {task.get_name()} ended with {error!r}")
+
+    def start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a coroutine function as a task of its own, from the next step on."""
+        self._loop.call_soon(lambda: self._loop.create_task(function()))
+
+    def close(self) -> None:
+        """End all tasks at once. What they await must not answer any more."""
+        with self._clock.told():
+            while tasks := asyncio.all_tasks(self._loop):
+                for task in tasks:
+                    task.cancel()
+                self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def _idle(self, timeout: float | None) -> None:
+        self._next = timeout
+        self._loop.stop()
+
+    def _make_task(
+        self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(work, loop=loop, **options)
+        self._tasks.append(task)
+        return task
+
+    def _failed(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        self.failures.append(f"{context.get('message')}: {context.get('exception')!r}")

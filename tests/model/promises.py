@@ -1,0 +1,279 @@
+"""What the operator promises, checked against the simulated AWS and cluster.
+
+Three kinds: what it may ask AWS to do (when a request is sent, by what this process then knows), what must hold
+at every moment, and what must hold at the good end, when all faults are over and nothing moves any more.
+
+``excused`` are resources whose mapping people themselves have cut loose: the finalizer was taken off by hand, or
+the resource was deleted under ``managementPolicy: Observe`` or with the annotation ``let-go``. What they leave at
+AWS is nobody's fault.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from esm_operator.cluster.store import LET_GO, PAUSED, Key, Resource
+from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
+from tests.model.aws import Standing, default_batch
+from tests.model.calls import Call
+from tests.model.cluster import is_deleting, key_of
+from tests.model.world import CLUSTER_NAME, World
+
+_WRITES = (
+    "update_event_source_mapping",
+    "delete_event_source_mapping",
+    "tag_resource",
+    "untag_resource",
+)
+
+
+class BrokenPromiseError(AssertionError):
+    """The operator did, or left, what it must not."""
+
+
+class Promises:
+    """The promises about one world."""
+
+    def __init__(self) -> None:
+        self.world = World(self.sent)
+        self.broken: list[str] = []
+        self.excused: set[Key] = set()
+        self.handled: set[Key] = set()
+        """Resources whose mapping was changed by hand, adopted, or whose notes were lost: AWS may keep values
+        that the spec does not name."""
+        self.told = False
+        self.held: set[Key] = set()
+        """Resources that were paused already when all was quiet."""
+        self.writes = 0
+        """Requests to AWS that write, counted."""
+
+    def fail(self, what: str) -> None:
+        """Note a broken promise."""
+        self.broken.append(what)
+        self.world.log(f"BROKEN: {what}")
+
+    # When a request is sent
+
+    def sent(self, call: Call) -> None:
+        """A request to AWS that writes is sent."""
+        self.writes += 1
+        if call.name == "create_event_source_mapping":
+            self._create_sent(call)
+            return
+        assert call.name in _WRITES, call
+        uuid = call.what.get("UUID") or str(call.what["Resource"]).rpartition(":")[2]
+        one = self.world.aws.standing.get(uuid)
+        if one is None:
+            return
+        owner = owner_of(one.tags)
+        resource = self._known(owner) if owner is not None and owner.cluster == CLUSTER_NAME else None
+        if call.name == "tag_resource" and self._takes_over(call, one, owner):
+            return
+        self._check_held(call, owner)
+        if call.name == "untag_resource" and not set(call.what["TagKeys"]) & one.tags.keys():
+            return
+        if owner is None or owner.cluster != CLUSTER_NAME:
+            self.fail(f"{call} changes a mapping of {owner or 'nobody'}")
+            return
+        if resource is None:
+            self.fail(f"{call} changes a mapping of {owner}, of which nothing is known")
+            return
+        self._check_asked(call, one, resource)
+
+    def quiet(self) -> None:
+        """Nothing is under way: from now on nothing may be done for what is paused."""
+        if not self.world.waiting and not self.world.cluster.watch:
+            bodies = self.world.cluster.mappings
+            self.held = {key for key, body in bodies.items() if PAUSED in (body["metadata"].get("annotations") or {})}
+
+    def _check_held(self, call: Call, owner: Owner | None) -> None:
+        if owner is not None and owner.cluster == CLUSTER_NAME and Key(owner.namespace, owner.name) in self.held:
+            self.fail(f"{call} though the resource is paused")
+
+    def _create_sent(self, call: Call) -> None:
+        owner = owner_of(call.what["Tags"])
+        self._check_held(call, owner)
+        resource = self._known(owner) if owner is not None else None
+        if resource is None:
+            self.fail(f"{call} for no resource")
+        elif resource.deleting or resource.spec.get("managementPolicy") == "Observe":
+            self.fail(f"{call} for a resource that does not ask for it")
+        elif (resource.spec.get("adoption") or {}).get("policy") == "Required" and not resource.uuid:
+            self.fail(f"{call} though adoption.policy is Required")
+
+    def _check_asked(self, call: Call, one: Standing, resource: Resource) -> None:
+        spec = resource.spec
+        if spec.get("managementPolicy") == "Observe":
+            self.fail(f"{call} though managementPolicy is Observe")
+        if call.name != "delete_event_source_mapping":
+            return
+        if resource.deleting:
+            if spec.get("deletionPolicy") == "Retain":
+                self.fail(f"{call} though deletionPolicy is Retain")
+            return
+        if resource.uuid and resource.uuid != one.uuid:
+            return  # one too many
+        other = one.source != spec["eventSourceARN"] or one.position != spec.get("startingPosition", "")
+        if not other or spec.get("replacePolicy") != "Recreate":
+            self.fail(f"{call} of a resource that lives and does not ask for it")
+
+    def _takes_over(self, call: Call, one: Standing, owner: Owner | None) -> bool:
+        """Whether tags change the mapping's owner, and may; else it is noted as broken."""
+        taker = owner_of(call.what["Tags"])
+        if taker is None or (owner is not None and str(taker) == str(owner)):
+            return False
+        self._check_held(call, taker)
+        resource = self._known(taker)
+        adoption = (resource.spec.get("adoption") or {}) if resource is not None else {}
+        if resource is None or resource.deleting:
+            self.fail(f"{call} takes over a mapping for no resource that lives")
+        elif owner is None and (
+            adoption.get("policy") not in ("IfExists", "Required") or adoption.get("uuid") not in (None, one.uuid)
+        ):
+            self.fail(f"{call} takes over nobody's mapping, which the spec does not allow")
+        elif owner is not None and (adoption.get("uuid"), adoption.get("takeOverFrom")) != (one.uuid, str(owner)):
+            self.fail(f"{call} takes over a mapping of {owner}, which the spec does not allow")
+        self.handled.add(Key(taker.namespace, taker.name))
+        return True
+
+    def _known(self, owner: Owner) -> Resource | None:
+        process = self.world.process
+        return process.knows(Key(owner.namespace, owner.name)) if process is not None else None
+
+    # At every moment
+
+    def check(self) -> None:
+        """What must hold now. Raises BrokenPromiseError."""
+        process = self.world.process
+        for failure in (*self.world.bugs, *(process.loop.failures if process is not None else ())):
+            self.fail(f"The operator failed: {failure}")
+        for body in self.world.cluster.releases:
+            self._check_release(body)
+        self.world.cluster.releases.clear()
+        for key, mappings in self.owned().items():
+            self._check_doubles(key, [one for one in mappings if one.state != "Deleting"])
+        if self.broken:
+            raise BrokenPromiseError("; ".join(self.broken))
+
+    def _check_release(self, body: Mapping[str, Any]) -> None:
+        key, spec = key_of(body), body["spec"]
+        if spec.get("managementPolicy") == "Observe" or LET_GO in (body["metadata"].get("annotations") or {}):
+            self.excused.add(key)
+        if key in self.excused:
+            return
+        for one in self.owned().get(key, ()):
+            self.fail(f"{key} was let go while its mapping {one.uuid} stands ({one.state})")
+
+    def _check_doubles(self, key: Key, mappings: list[Standing]) -> None:
+        if len(mappings) < 2 or key in self.excused:
+            return
+        body = self.world.cluster.mappings.get(key)
+        replaces = body is not None and body["spec"].get("replacePolicy") == "Recreate"
+        if not replaces or len({one.source for one in mappings}) < 2:
+            self.fail(f"{key} has {len(mappings)} mappings: {', '.join(map(_described, mappings))}")
+
+    def owned(self) -> dict[Key, list[Standing]]:
+        """The mappings at AWS by the resource of this cluster that their tags name."""
+        found: dict[Key, list[Standing]] = {}
+        for one in self.world.aws.standing.values():
+            owner = owner_of(one.tags)
+            if owner is not None and owner.cluster == CLUSTER_NAME:
+                found.setdefault(Key(owner.namespace, owner.name), []).append(one)
+        return found
+
+    # At the good end
+
+    def missing(self) -> list[str]:
+        """What is not yet as it must be at the good end."""
+        owned = self.owned()
+        bodies = self.world.cluster.mappings
+        found = [
+            f"{key} is gone, its mapping is not: {_described(one)}"
+            for key, mappings in owned.items()
+            if key not in bodies and key not in self.excused
+            for one in mappings
+        ]
+        for key, body in bodies.items():
+            if is_deleting(body):
+                found.append(f"{key} is not gone: {_ready(body)}")
+            elif body["spec"].get("managementPolicy") != "Observe":
+                found += [f"{key}: {what}" for what in self._missing_of(key, body, owned.get(key, []))]
+        return found
+
+    def _missing_of(self, key: Key, body: Mapping[str, Any], mappings: list[Standing]) -> Iterator[str]:
+        spec, status = body["spec"], body["status"]
+        ready = _ready(body)
+        if status.get("observedGeneration") != body["metadata"]["generation"]:
+            yield f"the status speaks of another spec ({ready})"
+        if self._in_its_way(key, spec):
+            if ready.get("status") != "False":
+                yield f"a mapping is in its way, and it does not say so: {ready}"
+            if len(mappings) > 1 and key not in self.excused:
+                yield f"it has {len(mappings)} mappings"
+            return
+        if not mappings and (spec.get("adoption") or {}).get("policy") == "Required":
+            if ready.get("reason") != "NothingToAdopt":
+                yield f"there is nothing to adopt, and it does not say so: {ready}"
+            return
+        if ready.get("reason") == "ImmutableDiffers":
+            if (spec.get("adoption") or {}).get("policy") != "Required" or not _replaced(spec, mappings):
+                yield f"it says without need that something can't be changed: {ready}"
+            return
+        mine = [one for one in mappings if one.uuid == status.get("uuid")]
+        if len(mine) != 1 or (len(mappings) != 1 and key not in self.excused):
+            described = ", ".join(map(_described, mappings)) or "none"
+            yield f"its mappings: {described}; status.uuid: {status.get('uuid')} ({ready})"
+            return
+        yield from self._differences(key, body, mine[0])
+        if ready.get("status") != "True" and not self._disabled_by_others(key, spec, mine[0]):
+            yield f"it is not ready: {ready}"
+
+    def _in_its_way(self, key: Key, spec: Mapping[str, Any]) -> bool:
+        """Whether a mapping that is not this resource's has its identity, or is the one that it is to adopt."""
+        wanted = (spec["functionName"], spec["eventSourceARN"])
+        named = (spec.get("adoption") or {}).get("uuid")
+        mine = self.owned().get(key, [])
+        in_the_way = [one for one in self.world.aws.standing.values() if one.identity == wanted and one not in mine]
+        named_others = [one for one in self.world.aws.standing.values() if one.uuid == named and one not in mine]
+        return bool(in_the_way) or (bool(named_others) and not mine)
+
+    def _differences(self, key: Key, body: Mapping[str, Any], one: Standing) -> Iterator[str]:
+        spec = body["spec"]
+        handled = key in self.handled or key in self.excused
+        wanted: dict[str, tuple[Any, Any]] = {
+            "functionName": (spec["functionName"], one.function),
+            "eventSourceARN": (spec["eventSourceARN"], one.source),
+        }
+        if not handled:
+            wanted["startingPosition"] = (spec.get("startingPosition", ""), one.position)
+        if "enabled" in spec or not handled:
+            wanted["enabled"] = (spec.get("enabled", True), one.enabled)
+        if "batchSize" in spec or not handled:
+            wanted["batchSize"] = (spec.get("batchSize", default_batch(one.source)), one.config["BatchSize"])
+        for name, (asked, has) in wanted.items():
+            if asked != has:
+                yield f"{name} is {has}, not {asked}"
+        owner = Owner(CLUSTER_NAME, key.namespace, key.name, body["metadata"]["uid"])
+        tags = {**(spec.get("tags") or {}), **owner.tags()}
+        has_tags = {name: value for name, value in one.tags.items() if not handled or name in tags}
+        if has_tags != tags:
+            yield f"tags are {has_tags}, not {tags}"
+
+    def _disabled_by_others(self, key: Key, spec: Mapping[str, Any], one: Standing) -> bool:
+        return key in self.handled and "enabled" not in spec and not one.enabled
+
+
+def _replaced(spec: Mapping[str, Any], mappings: Iterable[Standing]) -> bool:
+    """Whether only another mapping would have all that the spec asks for."""
+    wanted = (spec["eventSourceARN"], spec.get("startingPosition", ""))
+    return any((one.source, one.position) != wanted for one in mappings)
+
+
+def _ready(body: Mapping[str, Any]) -> dict[str, Any]:
+    conditions: Iterable[Mapping[str, Any]] = body["status"].get("conditions") or ()
+    found = next((one for one in conditions if one["type"] == "Ready"), {})
+    return {name: found[name] for name in ("status", "reason", "message") if name in found}
+
+
+def _described(one: Standing) -> str:
+    owner = " ".join(value for key, value in sorted(one.tags.items()) if key in OWNER_TAGS)
+    return f"{one.uuid[:8]} {one.function} {one.source.split(':')[2]} {one.state} [{owner}]"

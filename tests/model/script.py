@@ -1,0 +1,138 @@
+"""What a scripted scenario is told with: a world, one resource, and short ways to move both on."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from esm_operator.cluster.store import Key
+from tests.model.aws import Standing
+from tests.model.calls import Call
+from tests.model.promises import Promises
+from tests.model.world import SWEEP_INTERVAL
+
+#: The resource of a scenario that needs only one.
+ONE = Key("a", "one")
+#: Simulated seconds after which everything must be as it should; longer than any back-off.
+LONGEST = 3600.0
+#: Steps after which a request that is waited for should have been sent.
+_MOST_STEPS = 1000
+
+
+class Script:
+    """One scenario: what happens is said step by step, and everything else goes well."""
+
+    def __init__(self) -> None:
+        self.promises = Promises()
+        self.world = self.promises.world
+        self.aws = self.world.aws
+        self.cluster = self.world.cluster
+
+    # The resources
+
+    def apply(self, key: Key = ONE, **spec: Any) -> None:
+        """Make a resource."""
+        self.world.log(f"create {key} {spec}")
+        self.cluster.create(key, spec)
+
+    def edit(self, key: Key = ONE, **spec: Any) -> None:
+        """Merge something into a resource's spec."""
+        self.world.log(f"edit {key} {spec}")
+        self.cluster.edit(key, {"spec": spec})
+
+    def delete(self, key: Key = ONE) -> None:
+        """Ask for a resource's deletion."""
+        self.world.log(f"delete {key}")
+        self.cluster.delete(key)
+
+    def status(self, key: Key = ONE) -> Mapping[str, Any]:
+        """The status of a resource."""
+        return self.cluster.mappings[key]["status"]
+
+    def reason(self, key: Key = ONE) -> str:
+        """The reason of a resource's condition Ready; empty where there is none."""
+        conditions = self.status(key).get("conditions") or ()
+        return next((one["reason"] for one in conditions if one["type"] == "Ready"), "")
+
+    def said(self, reason: str) -> bool:
+        """Whether any status that the operator has written said this reason."""
+        return any(reason in line for line in self.world.history if " PATCH " in line)
+
+    def gone(self, key: Key = ONE) -> bool:
+        """Whether there is no such resource."""
+        return key not in self.cluster.mappings
+
+    # AWS
+
+    def mapping(self) -> Standing:
+        """The only mapping at AWS."""
+        (one,) = self.aws.standing.values()
+        return one
+
+    def of_source(self, source: str) -> Standing:
+        """The only mapping at AWS of this source."""
+        (one,) = [one for one in self.aws.standing.values() if one.source == source]
+        return one
+
+    # What happens
+
+    def begin(self) -> None:
+        """The operator starts; all comes to rest."""
+        self.world.start()
+        self.calmly(SWEEP_INTERVAL + 60)
+
+    def calmly(self, seconds: float = 0.0) -> None:
+        """All goes well for so many seconds; what must hold at every moment does."""
+        self.world.calm()
+        self.world.pass_time(seconds, calmly=True)
+        self.check()
+
+    def until(self, asked: Callable[[Call], bool]) -> Call:
+        """All goes well until a request is sent, which is left waiting. Returns it."""
+        for _ in range(_MOST_STEPS):
+            self.world.deliver(len(self.cluster.watch))
+            found = next(filter(asked, self.world.waiting), None)
+            if found is not None:
+                return found
+            for call in list(self.world.waiting):
+                self.world.decide(call, "well")
+            if not self.world.waiting and not self.cluster.watch:
+                self.world.pass_time(1)
+        raise AssertionError("The request that is waited for is not sent")
+
+    def until_asked(self, operation: str) -> Call:
+        """All goes well until AWS is asked for something, which is left waiting. Returns the request."""
+        return self.until(lambda call: call.name == operation)
+
+    # What must be
+
+    def check(self) -> None:
+        """What must hold at every moment."""
+        self.promises.check()
+
+    def converge(self) -> None:
+        """All goes well until everything is as the resources say; and it stays so."""
+        passed, step = 0.0, SWEEP_INTERVAL + 5
+        while True:
+            self.calmly(step)
+            missing = self.promises.missing()
+            passed += step
+            if not missing:
+                break
+            assert passed <= LONGEST, "It does not converge: " + "; ".join(missing)
+            step = 120.0
+        self.calmly(2 * SWEEP_INTERVAL)
+        assert self.promises.missing() == []
+
+
+@contextmanager
+def a_script() -> Generator[Script]:
+    """A scenario, which is over at the end."""
+    script = Script()
+    with script.world.watched():
+        try:
+            yield script
+        except AssertionError:
+            print("\n".join(script.world.history))
+            raise
+        finally:
+            script.world.end()

@@ -1,0 +1,407 @@
+"""The model test: any order of edits, sweeps, crashes and answers converges.
+
+The real operator (all of it but the two edges, ``calls.py``) runs between a simulated AWS and a simulated cluster.
+hypothesis decides what happens next: what users do, what people do at AWS by hand, which request is answered how
+and when, when the watch brings its events, when time passes, when the operator dies and starts again. After each
+step ``promises.py`` says what must hold; after the last one all faults end, and everything must come to rest as
+the resources say.
+
+What it leaves out, because no operator could know: owner tags changed by hand, an identity changed while neither
+status nor intent names the mapping any more.
+
+``ESM_MODEL_EXAMPLES`` and ``ESM_MODEL_STEPS`` set the number of runs and of steps in each; ``ESM_MODEL_SHRINK=no``
+leaves out the search for a shorter program that fails too, which can take five minutes. A failure
+is printed as a program of steps, with what happened in between by simulated time, the seed (``ESM_MODEL_SEED=...``
+repeats the whole test) and a line ``@reproduce_failure(...)``, which put above ``class Model`` plays it again.
+"""
+
+import os
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, note, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from esm_operator.cluster.store import FINALIZER, INTENT, LET_GO, PAUSED, RECONCILE_AT, Key
+from esm_operator.planning.ownership import owner_of
+from tests.model.aws import QUEUE, STREAM, Standing
+from tests.model.calls import FATES
+from tests.model.cluster import is_deleting
+from tests.model.promises import BrokenPromiseError, Promises
+from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
+
+#: The search for a shorter program may take hypothesis five minutes by itself.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
+
+EXAMPLES = int(os.environ.get("ESM_MODEL_EXAMPLES", "1000"))
+STEPS = int(os.environ.get("ESM_MODEL_STEPS", "60"))
+SEED = int(os.environ.get("ESM_MODEL_SEED") or random.SystemRandom().randrange(2**32))
+SHRINK = os.environ.get("ESM_MODEL_SHRINK", "yes") == "yes"
+#: Simulated seconds after which everything must be as it should; longer than any back-off.
+_LONGEST = 3600.0
+
+KEYS = (Key("a", "one"), Key("a", "two"), Key("b", "one"))
+FUNCTIONS = ("orders", "bills")
+_NAMED = st.sampled_from(KEYS)
+_WHICH = st.integers(0, 7)
+_BATCH = st.sampled_from([None, 1, 5])
+_TAGS = st.sampled_from([None, {"team": "red"}, {"team": "blue", "cost": "1"}])
+
+
+@st.composite
+def _specs(draw: st.DrawFn) -> dict[str, Any]:
+    source = draw(st.sampled_from([QUEUE, STREAM]))
+    spec = {
+        "functionName": draw(st.sampled_from(FUNCTIONS)),
+        "eventSourceARN": source,
+        "startingPosition": draw(st.sampled_from(["LATEST", "TRIM_HORIZON"])) if source == STREAM else None,
+        "batchSize": draw(_BATCH),
+        "enabled": draw(st.sampled_from([None, None, True, False])),
+        "tags": draw(_TAGS),
+        "replacePolicy": draw(st.sampled_from([None, "Recreate"])),
+        "deletionPolicy": draw(st.sampled_from([None, None, None, "Retain"])),
+        "managementPolicy": draw(st.sampled_from([None, None, None, None, "Observe"])),
+        "adoption": {"policy": draw(st.sampled_from(["Never", "Never", "IfExists", "Required"]))},
+    }
+    return {name: value for name, value in spec.items() if value is not None}
+
+
+_EDITS = st.one_of(
+    st.builds(lambda value: {"functionName": value}, st.sampled_from(FUNCTIONS)),
+    st.builds(lambda value: {"batchSize": value}, _BATCH),
+    st.builds(lambda value: {"enabled": value}, st.sampled_from([None, True, False])),
+    st.builds(lambda value: {"tags": value}, _TAGS),
+    st.builds(lambda value: {"deletionPolicy": value}, st.sampled_from(["Delete", "Retain"])),
+    st.builds(lambda value: {"managementPolicy": value}, st.sampled_from(["Full", "Full", "Observe"])),
+    st.builds(lambda value: {"adoption": {"policy": value}}, st.sampled_from(["Never", "IfExists", "Required"])),
+)
+_IMMUTABLE_EDITS = st.sampled_from(
+    [
+        {"eventSourceARN": QUEUE, "startingPosition": None},
+        {"eventSourceARN": STREAM, "startingPosition": "LATEST"},
+        {"eventSourceARN": STREAM, "startingPosition": "TRIM_HORIZON"},
+    ]
+)
+
+
+@seed(SEED)
+class Model(RuleBasedStateMachine):
+    """Everything that can happen, a rule each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.promises = Promises()
+        self.world = self.promises.world
+        self.watched = self.world.watched()
+        self.watched.__enter__()
+
+    @initialize(specs=st.lists(_specs(), max_size=2))
+    def begin(self, specs: list[dict[str, Any]]) -> None:
+        for key, spec in zip(KEYS, specs, strict=False):
+            self.apply(key, spec)
+        self.world.start()
+        self.world.calm()
+
+    # Users
+
+    @rule(key=_NAMED, spec=_specs())
+    def create(self, key: Key, spec: dict[str, Any]) -> None:
+        if key not in self.world.cluster.mappings:
+            self.promises.held.discard(key)
+            self.apply(key, spec)
+
+    @rule(key=_NAMED, change=_EDITS)
+    def edit(self, key: Key, change: dict[str, Any]) -> None:
+        if self._alive(key) and ("functionName" not in change or self._noted(key)):
+            self.world.log(f"edit {key} {change}")
+            self.world.cluster.edit(key, {"spec": change})
+
+    @rule(key=_NAMED, change=_IMMUTABLE_EDITS)
+    def edit_immutable(self, key: Key, change: dict[str, Any]) -> None:
+        if self._alive(key) and self._spec(key).get("replacePolicy") == "Recreate" and self._noted(key):
+            self.world.log(f"edit {key} {change}")
+            self.world.cluster.edit(key, {"spec": change})
+
+    @rule(key=_NAMED, which=_WHICH)
+    def adopt_one(self, key: Key, which: int) -> None:
+        """Name a mapping to take over, and its owner."""
+        if not self._alive(key):
+            return
+        there = [one for one in self.world.aws.standing.values() if one.source == self._spec(key)["eventSourceARN"]]
+        if there:
+            one = there[which % len(there)]
+            owner = owner_of(one.tags)
+            adoption = {"policy": "IfExists", "uuid": one.uuid, "takeOverFrom": str(owner) if owner else None}
+            self.promises.handled.add(key)
+            self.world.log(f"edit {key} {adoption}")
+            self.world.cluster.edit(key, {"spec": {"adoption": adoption}})
+
+    @rule(key=_NAMED)
+    def delete(self, key: Key) -> None:
+        if key in self.world.cluster.mappings:
+            self.world.log(f"delete {key}")
+            self.world.cluster.delete(key)
+            if key not in self.world.cluster.mappings:
+                self.promises.excused.add(key)  # it had no finalizer (any more)
+
+    @rule(key=_NAMED, what=st.sampled_from(["finalizer", "status", "intent"]))
+    def spoil(self, key: Key, what: str) -> None:
+        """What the operator noted on a resource is taken off by hand."""
+        if key in self.world.cluster.mappings:
+            self.world.log(f"{what} of {key} taken off")
+            {"finalizer": self._take_finalizer_off, "status": self._wipe_status, "intent": self._take_intent_off}[what](
+                key
+            )
+
+    def _take_finalizer_off(self, key: Key) -> None:
+        body = self.world.cluster.mappings[key]
+        if is_deleting(body):
+            self.promises.excused.add(key)
+        kept = [name for name in body["metadata"].get("finalizers") or [] if name != FINALIZER]
+        self.world.cluster.edit(key, {"metadata": {"finalizers": kept}})
+
+    def _wipe_status(self, key: Key) -> None:
+        if self._alive(key) and self._findable(key):
+            self.promises.handled.add(key)
+            self.world.cluster.edit(key, {"status": None})
+            self.world.cluster.edit(key, {"status": {"observedGeneration": -1}})
+
+    def _take_intent_off(self, key: Key) -> None:
+        mine = [one.uuid for one in self.promises.owned().get(key, [])]
+        if self._alive(key) and mine == [self._status(key).get("uuid")] and not self._under_way("create", "delete"):
+            self.world.cluster.edit(key, {"metadata": {"annotations": {INTENT: None}}})
+
+    @rule(key=_NAMED, annotation=st.sampled_from([PAUSED, LET_GO, RECONCILE_AT]), there=st.booleans())
+    def annotate(self, key: Key, annotation: str, there: bool) -> None:
+        if key in self.world.cluster.mappings:
+            value = str(self.world.clock.now) if annotation == RECONCILE_AT else "true" if there else None
+            self.world.log(f"{annotation} of {key}: {value}")
+            self.promises.held.discard(key)
+            self.world.cluster.edit(key, {"metadata": {"annotations": {annotation: value}}})
+
+    @rule(with_status=st.booleans())
+    def restore_from_backup(self, with_status: bool) -> None:
+        """All resources are lost, and made anew as they were: with other uids."""
+        self.world.log("all is restored from a backup")
+        bodies = dict(self.world.cluster.mappings)
+        if not with_status and not all(self._findable(key) for key in bodies):
+            return
+        for key in bodies:
+            self.world.cluster.remove(key)
+        for key, body in bodies.items():
+            kept = {name: body["metadata"].get(name) for name in ("annotations", "finalizers")}
+            self.world.cluster.create(key, body["spec"], {name: part for name, part in kept.items() if part})
+            if with_status:
+                self.world.cluster.edit(key, {"status": body["status"]})
+            else:
+                self.promises.handled.add(key)
+
+    # People at AWS
+
+    @rule(function=st.sampled_from(FUNCTIONS), source=st.sampled_from([QUEUE, STREAM]), tagged=st.booleans())
+    def make_by_hand(self, function: str, source: str, tagged: bool) -> None:
+        tags = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
+        self.world.aws.make(function, source, tags if tagged else {})
+
+    @rule(which=_WHICH, how=st.sampled_from(["BatchSize", "Enabled", "delete"]))
+    def meddle(self, which: int, how: str) -> None:
+        """A mapping is changed or deleted by hand."""
+        one = self._standing(which)
+        if one is None or one.moving:
+            return
+        self.world.log(f"by hand: {how} {one.uuid}")
+        if how == "delete":
+            self.world.aws.delete_event_source_mapping(UUID=one.uuid)
+            return
+        self._handled(one)
+        changed = {"Enabled": not one.enabled} if how == "Enabled" else {how: 3}
+        self.world.aws.update_event_source_mapping(UUID=one.uuid, **changed)
+
+    @precondition(lambda self: self.world.aws.moving())
+    @rule(which=_WHICH)
+    def end_transition(self, which: int) -> None:
+        moving = self.world.aws.moving()
+        self.world.aws.end_transition(moving[which % len(moving)])
+
+    # The edges
+
+    @precondition(lambda self: self.world.waiting)
+    @rule(which=_WHICH, fate=st.sampled_from(("well", "well", "well", "carried out", *FATES)))
+    def answer(self, which: int, fate: str) -> None:
+        waiting = self.world.waiting
+        self.world.decide(waiting[which % len(waiting)], fate)
+
+    @precondition(lambda self: self.world.waiting)
+    @rule(times=st.integers(1, 6))
+    def answer_in_order(self, times: int) -> None:
+        for _ in range(times):
+            if self.world.waiting:
+                self.world.decide(self.world.waiting[0], "well")
+
+    @precondition(lambda self: self.world.late)
+    @rule(which=_WHICH)
+    def land(self, which: int) -> None:
+        self.world.land(self.world.late[which % len(self.world.late)])
+
+    @precondition(lambda self: self.world.cluster.watch)
+    @rule(count=st.integers(1, 8), squashed=st.booleans())
+    def watch(self, count: int, squashed: bool) -> None:
+        self.world.deliver(count, squashed=squashed)
+
+    @precondition(lambda self: self.world.process)
+    @rule()
+    def relist(self) -> None:
+        """The watch is cut and begins anew."""
+        self.world.log("the watch begins anew")
+        self.world.cluster.relist()
+
+    @precondition(lambda self: self.world.process)
+    @rule()
+    def calm(self) -> None:
+        self.world.calm()
+        self.promises.quiet()
+
+    # Time
+
+    @rule(seconds=st.sampled_from([0.3, 2.0, 8.0, 70.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.world.pass_time(seconds)
+
+    @rule(seconds=st.sampled_from([1.0, 10.0, 70.0, SWEEP_INTERVAL + 2]))
+    def pass_time_calmly(self, seconds: float) -> None:
+        self.world.pass_time(seconds, calmly=True)
+        self.promises.quiet()
+
+    # The operator
+
+    @precondition(lambda self: self.world.process)
+    @rule()
+    def crash(self) -> None:
+        self.world.crash()
+
+    @precondition(lambda self: not self.world.process)
+    @rule()
+    def start(self) -> None:
+        self.world.start()
+
+    @precondition(lambda self: self.world.process)
+    @rule()
+    def lose_lease(self) -> None:
+        self.world.lose_lease()
+
+    # What must hold
+
+    @invariant()
+    def promises_hold(self) -> None:
+        try:
+            self.promises.check()
+        except AssertionError:
+            self._tell()
+            raise
+
+    def teardown(self) -> None:
+        try:
+            if not self.promises.broken:
+                self.world.log("--- the good end")
+                self._converge()
+        except AssertionError:
+            self._tell()
+            raise
+        finally:
+            self.world.end()
+            self.watched.__exit__(None, None, None)
+
+    def _converge(self) -> None:
+        world = self.world
+        self.promises.held.clear()
+        for key in world.cluster.mappings:
+            world.cluster.edit(key, {"metadata": {"annotations": {PAUSED: None}}})
+        if world.process is None:
+            world.start()
+        passed, step = 0.0, SWEEP_INTERVAL + 5  # whoever changed something at AWS has to be seen
+        while True:
+            world.pass_time(step, calmly=True)
+            self.promises.check()
+            missing = self.promises.missing()
+            passed += step
+            if not missing:
+                break
+            if passed > _LONGEST:
+                raise BrokenPromiseError("It does not converge: " + "; ".join(missing))
+            step = 120.0
+        self._stay()
+
+    def _stay(self) -> None:
+        """What has converged stays so, without another write to AWS."""
+        self.world.pass_time(60, calmly=True)
+        before = self.promises.writes
+        self.world.pass_time(2 * SWEEP_INTERVAL, calmly=True)
+        self.promises.check()
+        missing = self.promises.missing()
+        if missing:
+            raise BrokenPromiseError("It does not stay converged: " + "; ".join(missing))
+        if self.promises.writes != before:
+            raise BrokenPromiseError("It goes on writing to AWS, though all is as it should be")
+
+    def _tell(self) -> None:
+        if not self.promises.told:
+            self.promises.told = True
+            note(f"ESM_MODEL_SEED={SEED}\nWhat happened, by simulated time:\n" + "\n".join(self.world.history))
+
+    # What there is
+
+    def apply(self, key: Key, spec: dict[str, Any]) -> None:
+        """Make a resource."""
+        self.world.log(f"create {key} {spec}")
+        self.promises.handled.discard(key)
+        if spec["adoption"]["policy"] != "Never":
+            self.promises.handled.add(key)
+        self.world.cluster.create(key, spec)
+
+    def _alive(self, key: Key) -> bool:
+        body = self.world.cluster.mappings.get(key)
+        return body is not None and not is_deleting(body)
+
+    def _spec(self, key: Key) -> dict[str, Any]:
+        return dict(self.world.cluster.mappings[key]["spec"])
+
+    def _status(self, key: Key) -> Mapping[str, Any]:
+        return self.world.cluster.mappings[key]["status"]
+
+    def _under_way(self, *operations: str) -> bool:
+        calls = (*self.world.waiting, *self.world.late)
+        return any(call.aws and call.name.startswith(operations) for call in calls)
+
+    def _noted(self, key: Key) -> bool:
+        """Whether the mapping is known by its UUID, or the intent names it: else its identity must stay."""
+        return bool(self._status(key).get("uuid")) or key not in self.promises.handled
+
+    def _findable(self, key: Key) -> bool:
+        """Whether the mapping would be found without the status."""
+        names = {(self._spec(key)["functionName"], self._spec(key)["eventSourceARN"])}
+        mine = self.promises.owned().get(key, [])
+        return all(one.identity in names for one in mine) and not self._under_way("update", "create", "tag")
+
+    def _standing(self, which: int) -> Standing | None:
+        there = list(self.world.aws.standing.values())
+        return there[which % len(there)] if there else None
+
+    def _handled(self, one: Standing) -> None:
+        owner = owner_of(one.tags)
+        if owner is not None and owner.cluster == CLUSTER_NAME:
+            self.promises.handled.add(Key(owner.namespace, owner.name))
+
+
+TestModel = Model.TestCase
+TestModel.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    print_blob=True,
+    report_multiple_bugs=False,
+    phases=[phase for phase in Phase if SHRINK or phase not in (Phase.shrink, Phase.explain)],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)

@@ -1,0 +1,329 @@
+"""Scripted scenarios on the model: what goes wrong so rarely, or so far apart, that chance would hardly find it."""
+
+from collections.abc import Callable, Generator, Mapping
+from functools import wraps
+from typing import Any
+
+import pytest
+
+from esm_operator.cluster.store import RECONCILE_AT, Key
+from tests.model.aws import QUEUE, STREAM, Lambda, refusal
+from tests.model.calls import Call
+from tests.model.cluster import Answer
+from tests.model.script import ONE, Script, a_script
+from tests.model.world import SWEEP_INTERVAL
+
+SQS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": QUEUE}
+KINESIS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": STREAM, "startingPosition": "LATEST"}
+#: A mapping that does not exist.
+UNKNOWN = "11111111-2222-3333-4444-555555555555"
+#: What a proxy or an overloaded API server answers: no JSON.
+PLAIN = {
+    429: "Too many requests, please try again later.",
+    502: "<html><body><h1>502 Bad Gateway</h1></body></html>",
+}
+
+
+@pytest.fixture
+def script() -> Generator[Script]:
+    with a_script() as script:
+        yield script
+
+
+def answers(script: Script, operation: str, otherwise: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
+    """From now on AWS answers an operation otherwise: by a function of what it would do and of what is asked."""
+    really: Callable[..., Any] = getattr(script.aws, operation)
+
+    @wraps(really)
+    def answer(**asked: Any) -> Any:
+        return otherwise(really, asked)
+
+    setattr(script.aws, operation, answer)
+
+
+def as_ever(script: Script, operation: str) -> None:
+    """AWS answers an operation as it should again."""
+    setattr(script.aws, operation, getattr(Lambda, operation).__get__(script.aws))
+
+
+# -- The API server -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", PLAIN)
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_an_answer_of_the_api_server_that_is_no_json_stops_no_worker(
+    script: Script, monkeypatch: pytest.MonkeyPatch, status: int, method: str
+) -> None:
+    keys = [Key("a", f"one-{number}") for number in range(12)]
+    for key in keys:
+        script.apply(key, functionName=key.name, eventSourceARN=QUEUE)
+    script.world.start()
+    really = script.cluster.request
+
+    def in_trouble(asked: str, path: str, body: Any) -> Answer:
+        if "/eventsourcemappings/" not in path:
+            return really(asked, path, body)
+        if asked == method:
+            return Answer(status, PLAIN[status])
+        # A status that is always outdated has the operator read the resource.
+        return Answer(409, '{"message":"modified"}') if path.endswith("/status") else really(asked, path, body)
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(script.cluster, "request", in_trouble)
+        script.calmly(20)
+    script.converge()
+    assert len(script.aws.standing) == len(keys)
+    assert not script.said("OperatorError")
+
+
+@pytest.mark.parametrize("status", PLAIN)
+def test_one_write_that_is_answered_without_json_is_tried_again(
+    script: Script, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    script.apply(**SQS)
+    script.world.start()
+    really = script.cluster.request
+    refused: list[str] = []
+
+    def once(asked: str, path: str, body: Any) -> Answer:
+        if asked == "PATCH" and "/eventsourcemappings/" in path and not refused:
+            refused.append(path)
+            return Answer(status, PLAIN[status])
+        return really(asked, path, body)
+
+    monkeypatch.setattr(script.cluster, "request", once)
+    script.calmly(60)
+    assert refused
+    assert script.reason() == "Enabled"
+    assert not script.said("OperatorError")
+    script.converge()
+
+
+# -- Replacements -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("position", ["LATEST", "TRIM_HORIZON"])
+def test_a_replacement_that_is_edited_back_ends_with_one_mapping(script: Script, position: str) -> None:
+    """The successor stands and is being created still; the deletion of its predecessor was refused."""
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    script.edit(eventSourceARN=QUEUE, startingPosition=None)
+    deletion = script.until_asked("delete_event_source_mapping")
+    assert script.of_source(QUEUE).state == "Creating"
+    script.world.decide(deletion, "refused")
+    script.edit(eventSourceARN=STREAM, startingPosition=position)
+    script.calmly(2 * SWEEP_INTERVAL)
+    script.converge()
+    assert (script.mapping().source, script.mapping().position) == (STREAM, position)
+
+
+def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(script: Script) -> None:
+    """The sweep after the deletion misses the successor, as a page of a list does whose items shift."""
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    script.edit(eventSourceARN=QUEUE, startingPosition=None)
+    script.calmly()
+    old, new = script.of_source(STREAM), script.of_source(QUEUE)
+    missed: list[str] = []
+
+    def without_successor(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        answer = really(**asked)
+        if "FunctionName" in asked:
+            return answer
+        listed = [one for one in answer["EventSourceMappings"] if one["UUID"] != new.uuid]
+        missed.extend(["missed"] * (len(answer["EventSourceMappings"]) - len(listed)))
+        return {**answer, "EventSourceMappings": listed}
+
+    answers(script, "list_event_source_mappings", without_successor)
+    script.delete()
+    old.due += SWEEP_INTERVAL + 100  # the predecessor goes after that sweep
+    script.calmly(SWEEP_INTERVAL + 30)
+    assert missed
+    as_ever(script, "list_event_source_mappings")
+    script.converge()
+    assert script.gone()
+    assert script.aws.standing == {}
+
+
+# -- Names that are used again ------------------------------------------------------------------------------
+
+
+def test_a_late_word_of_an_earlier_resource_of_the_name_does_no_harm(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    script.delete()
+    late = script.cluster.watch[-1]
+    assert "deletionTimestamp" in late.body["metadata"]
+    script.calmly(60)
+    assert script.gone()
+    script.apply(**SQS)
+    script.calmly(60)
+    uuid = script.mapping().uuid
+
+    script.cluster.watch.append(late)
+    script.calmly(1)
+    assert (script.mapping().uuid, script.mapping().state) == (uuid, "Enabled")
+    script.converge()
+    assert script.mapping().uuid == uuid
+
+
+def test_a_resource_made_anew_while_the_old_one_is_let_go_is_worked_on(script: Script) -> None:
+    """The old one's finalizer is off, and the answer to that is under way when the name is used again."""
+    script.apply(**SQS)
+    script.begin()
+    script.delete()
+    release = script.until(_takes_the_finalizer_off)
+    script.world.decide(release, "carried out")
+    assert script.gone()
+    script.check()
+    script.apply(**SQS)
+    script.world.deliver(len(script.cluster.watch))
+    script.world.decide(release, "well")
+    script.calmly(60)
+    assert script.reason() == "Enabled"
+    script.converge()
+
+
+def _takes_the_finalizer_off(call: Call) -> bool:
+    metadata = (call.what.get("body") or {}).get("metadata") or {}
+    return call.name == "PATCH" and metadata.get("finalizers") == []
+
+
+# -- Odd answers of AWS -------------------------------------------------------------------------------------
+
+
+def test_an_item_of_a_list_without_a_uuid_does_not_end_the_sweeps(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    odd: list[str] = []
+
+    def once(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        if odd or "FunctionName" in asked:
+            return really(**asked)
+        odd.append("odd")
+        return {"EventSourceMappings": [{}]}
+
+    answers(script, "list_event_source_mappings", once)
+    script.calmly(SWEEP_INTERVAL + 60)
+    assert odd
+    script.aws.standing.clear()  # by hand, which only a sweep finds
+    script.calmly(4 * SWEEP_INTERVAL)
+    assert len(script.aws.standing) == 1
+    script.converge()
+
+
+def test_a_mapping_whose_creation_is_answered_without_a_uuid_is_deleted_with_the_resource(script: Script) -> None:
+    script.apply(**SQS)
+
+    def empty(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        really(**asked)
+        return {}
+
+    answers(script, "create_event_source_mapping", empty)
+    script.world.start()
+    script.world.decide(script.until_asked("create_event_source_mapping"), "well")
+    assert len(script.aws.standing) == 1
+    script.delete()
+    script.converge()
+    assert script.gone()
+    assert script.aws.standing == {}
+    assert not script.said("OperatorError")
+
+
+def test_a_conflict_with_a_mapping_that_is_gone_is_asked_about_rarely(script: Script) -> None:
+    """AWS is not consistent: it goes on to refuse what is in the way of a mapping that Get does not know."""
+    script.apply(**SQS)
+    attempts: list[float] = []
+
+    def refused(_: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        del asked
+        attempts.append(script.world.clock.now)
+        text = (
+            f'An event source mapping with SQS arn (" {QUEUE} ") and function (" orders ") already exists. '
+            f"Please update or delete the existing mapping with UUID {UNKNOWN}"
+        )
+        raise refusal("CreateEventSourceMapping", "ResourceConflictException", 409, text)
+
+    answers(script, "create_event_source_mapping", refused)
+    script.world.start()
+    script.calmly(60)
+    assert 1 <= len(attempts) <= 10
+    assert not script.said("OperatorError")
+    as_ever(script, "create_event_source_mapping")
+    script.converge()
+
+
+def test_the_release_of_a_mapping_that_is_being_deleted_waits_for_its_end(script: Script) -> None:
+    """Someone deletes by hand what is to be retained; AWS knows no tags of it any more."""
+    script.apply(**SQS, deletionPolicy="Retain")
+    script.begin()
+    one = script.mapping()
+    attempts: list[float] = []
+
+    def refused(_: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        del asked
+        attempts.append(script.world.clock.now)
+        raise refusal("UntagResource", "ResourceNotFoundException", 404, "The resource you requested does not exist.")
+
+    answers(script, "untag_resource", refused)
+    script.aws.delete_event_source_mapping(UUID=one.uuid)
+    one.due += 60
+    script.delete()
+    script.calmly(30)
+    assert len(attempts) <= 3
+    assert not script.said("OperatorError")
+    script.calmly(120)
+    assert script.gone()
+    assert script.aws.standing == {}
+
+
+# -- What others do -----------------------------------------------------------------------------------------
+
+
+def test_a_conflict_ends_soon_after_the_other_owner_lets_go(script: Script) -> None:
+    """With adoption.policy IfExists; the identity was another cluster's, and becomes nobody's."""
+    tags = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
+    with script.world.clock.told():
+        one = script.aws.make("orders", QUEUE, tags)
+    assert one is not None
+    script.apply(**SQS, adoption={"policy": "IfExists"})
+    script.begin()
+    assert script.reason() == "Conflict"
+    assert one.tags == tags
+    script.calmly(SWEEP_INTERVAL)
+    one.tags.clear()
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert script.reason() == "Enabled"
+    assert script.status()["uuid"] == one.uuid
+
+
+def test_what_was_written_before_a_crash_is_taken_back_when_the_spec_does_not_name_it_any_more(script: Script) -> None:
+    """The mapping is made anew with a tag and a size; nothing of it is in the status when the operator dies."""
+    script.apply(**SQS)
+    script.begin()
+    script.edit(batchSize=5, tags={"team": "red"})
+    script.aws.standing.clear()  # by hand, at the same time
+    creation = script.until_asked("create_event_source_mapping")
+    script.world.decide(creation, "carried out")
+    script.world.crash()
+    assert (script.mapping().config["BatchSize"], script.mapping().tags["team"]) == (5, "red")
+    script.edit(batchSize=None, tags=None)
+    script.world.start()
+    script.converge()
+    assert script.mapping().config["BatchSize"] == 10
+    assert "team" not in script.mapping().tags
+
+
+def test_a_look_that_was_asked_for_counts_as_done_when_it_succeeded(script: Script) -> None:
+    script.apply(**SQS, tags={"team": "red"})
+    script.begin()
+    one = script.mapping()
+    one.tags["team"] = "blue"
+    script.cluster.edit(ONE, {"metadata": {"annotations": {RECONCILE_AT: "now"}}})
+    look = script.until_asked("get_event_source_mapping")
+    script.world.decide(look, "failed")
+    script.world.calm()
+    assert "lastHandledReconcileAt" not in script.status()
+    script.calmly(120)
+    assert script.status()["lastHandledReconcileAt"] == "now"
+    assert one.tags["team"] == "red"
