@@ -1,0 +1,287 @@
+"""What the kill tests are told in: scenarios, and a stage of its own for each of several that run at once.
+
+A stage has a namespace, an account at AWS and an operator that works in just these, so stages don't meet. A scenario
+is played on it many times, each time with a resource of another name; the resources of earlier times stay, to see
+that nothing that is another's is touched. Called by ``test_kills`` and ``test_random_kills``.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.aws import Control
+from tests.boundaries import MAIN, Watch
+from tests.e2e.bed import FINALIZER
+from tests.e2e.rest import ApiServer
+from tests.operator_process import OperatorProcess
+
+Spec = dict[str, Any]
+REGION = "eu-west-1"
+SWEEP = "ListEventSourceMappings"
+OWNER = "esm-operator.io/"
+#: The account of the mappings that are as they ought to be, to compare with.
+MODEL_ACCOUNT = "999999999999"
+#: Seconds for all that an operator does for a few resources; the machine may be busy.
+TIMEOUT = 60.0
+_OWN_TO_EACH = ("UUID", "EventSourceMappingArn", "LastModified", "Tags", "account")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What there has to be at last. ``{name}`` in texts is the resource's name."""
+
+    mapping: Mapping[str, Any] | None
+    """The mapping, as Create would be asked for it; what is left out has AWS's default. None: there is none."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Its tags, beside the owner's."""
+    others_tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tags that somebody else gave it."""
+    applied: frozenset[str] = frozenset()
+    """``status.applied.fields``, beside the function, the source and, if it was made by the operator, ``enabled``."""
+    adopted: bool = False
+    """Whether somebody else made it."""
+    same: bool | None = None
+    """Whether it is the mapping that stood before; None: either will do."""
+    immutable: Mapping[str, str] = field(default_factory=dict[str, str])
+    """``status.applied.immutable``, beside the source ARN and the starting position."""
+    alone: bool = False
+    """There is no resource any more, so the mapping has no owner."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """A namespace, an account and an operator."""
+
+    api: ApiServer
+    control: Control
+    account: str
+    operator: OperatorProcess
+    watch: Watch
+
+    @property
+    def namespace(self) -> str:
+        return self.api.namespace
+
+    def mappings(self) -> dict[str, dict[str, Any]]:
+        """All mappings of the account, by UUID."""
+        return {one["UUID"]: one for one in self.control.mappings(account=self.account)}
+
+    def mappings_of(self, name: str) -> dict[str, dict[str, Any]]:
+        """The mappings of a resource's functions: of its name, or of one that begins with it and a dash."""
+        return {key: one for key, one in self.mappings().items() if _is_of(name, one)}
+
+    def creations(self, name: str) -> int:
+        """How often AWS made a mapping of a resource's functions."""
+        return sum(
+            _names_function(name, str(one["members"].get("FunctionName", "")))
+            for one in self.control.requests(2000)
+            if one["account"] == self.account
+            and one["operation"] == "CreateEventSourceMapping"
+            and one["status"] == 202
+        )
+
+    def start(self) -> None:
+        """Start the operator for the first time, and wait until it has seen all mappings of the account."""
+        self.operator.start()
+        wait(lambda: [] if self._lists() else ["the account is not swept"])
+
+    def close(self) -> None:
+        """Stop the operator, and take all resources away."""
+        try:
+            self.operator.stop()
+        finally:
+            self.api.clear()
+
+    def _lists(self) -> list[dict[str, Any]]:
+        requests = self.control.requests(2000)
+        return [one for one in requests if (one["account"], one["operation"]) == (self.account, SWEEP)]
+
+    def wait_ready(self, name: str) -> None:
+        """Wait until a resource is Ready."""
+        wait(lambda: [] if is_ready(self.api.get(name)) else [f"{name} is not ready"])
+
+    def problems(self, name: str, wanted: Wanted, before: frozenset[str]) -> list[str]:
+        """What is not as wanted.
+
+        Args:
+            name: the resource.
+            wanted: what there has to be.
+            before: UUIDs of the mappings that stood before the edit.
+        """
+        resource = self.api.get(name)
+        expected = wanted.mapping is not None and not wanted.alone
+        if expected and not is_ready(resource):  # most waiting ends here, and costs one request each time
+            return [f"{name} is not ready"]
+        found = self.mappings_of(name)
+        model = self.model(name, wanted.mapping) if wanted.mapping is not None and found else {}
+        return problems(name, self.namespace, resource, found, wanted, model, before)
+
+    def model(self, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The mapping as AWS would have it, had it just been made so."""
+        members = named(wanted, name)
+        made = self.control.make_mapping(account=MODEL_ACCOUNT, region=REGION, **members)
+        self.control.delete_mapping(made["UUID"])
+        return comparable(made)
+
+    def shown(self, name: str) -> str:
+        """The resource, its mappings and the operator's log, for a failing test."""
+        return (
+            f"Resource: {json.dumps(self.api.get(name), indent=1)}\n"
+            f"Mappings: {json.dumps(list(self.mappings_of(name).values()), indent=1)}\n"
+            f"The end of the operator's log:\n{self.operator.tail(80)}"
+        )
+
+
+def problems(
+    name: str,
+    namespace: str,
+    resource: Mapping[str, Any] | None,
+    found: Mapping[str, Mapping[str, Any]],
+    wanted: Wanted,
+    model: Mapping[str, Any],
+    before: frozenset[str],
+) -> list[str]:
+    """What is not as wanted.
+
+    Args:
+        name: the resource's.
+        namespace: the resource's.
+        resource: the resource, or None where there is none.
+        found: its mappings by UUID.
+        wanted: what there has to be.
+        model: the mapping that there has to be, as ``Stage.model`` says.
+        before: UUIDs of the mappings that stood before.
+    """
+    expected = wanted.mapping is not None and not wanted.alone
+    if (resource is not None) != expected:
+        return ["the resource is gone" if expected else "the resource is still there"]
+    if len(found) != (wanted.mapping is not None):
+        return [f"there are {len(found)} mappings"]
+    if wanted.mapping is None:
+        return []
+    (mapping,) = found.values()
+    tags = {**wanted.tags, **wanted.others_tags}
+    if resource is not None:
+        tags |= {f"{OWNER}cluster": "default", f"{OWNER}namespace": namespace}
+        tags |= {f"{OWNER}name": name, f"{OWNER}uid": resource["metadata"]["uid"]}
+    told = list(_mapping_problems(mapping, model, tags))
+    if wanted.same is not None and (mapping["UUID"] in before) != wanted.same:
+        told.append("it is another mapping than before" if wanted.same else "it is the mapping from before")
+    if resource is not None:
+        told += _resource_problems(resource, mapping, wanted)
+    return told
+
+
+def _mapping_problems(mapping: Mapping[str, Any], model: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[str]:
+    have = comparable(mapping)
+    for member in sorted(have.keys() | model.keys()):
+        if have.get(member) != model.get(member):
+            yield f"{member} is {have.get(member)}, and has to be {model.get(member)}"
+    if mapping["Tags"] != tags:
+        yield f"the tags are {mapping['Tags']}, and have to be {tags}"
+
+
+def _resource_problems(resource: Mapping[str, Any], mapping: Mapping[str, Any], wanted: Wanted) -> Iterator[str]:
+    meta, status = resource["metadata"], resource.get("status") or {}
+    if "deletionTimestamp" in meta:
+        yield "it is being deleted"
+    if meta.get("finalizers") != [FINALIZER]:
+        yield f"its finalizers are {meta.get('finalizers')}"
+    if not is_ready(resource):
+        yield f"it is not ready: {status.get('conditions')}"
+    spec = resource["spec"]
+    applied: dict[str, Any] = status.get("applied") or {}
+    known = {"functionName", "eventSourceARN"} & spec.keys() | (set() if wanted.adopted else {"enabled"})
+    ours = mapping["Tags"].keys() - wanted.others_tags.keys()
+    fixed = {name: spec[name] for name in ("eventSourceARN", "startingPosition") if name in spec}
+    for name, has, wants in (
+        ("uuid", status.get("uuid"), mapping["UUID"]),
+        ("state", status.get("state"), mapping["State"]),
+        ("tagsAll", status.get("tagsAll"), mapping["Tags"]),
+        ("applied.fields", sorted(applied.get("fields") or ()), sorted(wanted.applied | known)),
+        ("applied.tags", sorted(applied.get("tags") or ()), sorted(ours)),
+        ("applied.immutable", applied.get("immutable"), {**fixed, **wanted.immutable}),
+    ):
+        if has != wants:
+            yield f"status.{name} is {has}, and has to be {wants}"
+
+
+def is_ready(resource: Mapping[str, Any] | None) -> bool:
+    """Whether a resource is Ready, of its spec as it is now."""
+    if resource is None:
+        return False
+    status = resource.get("status") or {}
+    ready = next((one for one in status.get("conditions") or () if one["type"] == "Ready"), {})
+    return bool(ready.get("status") == "True" and ready.get("observedGeneration") == resource["metadata"]["generation"])
+
+
+def comparable(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping without what is its own: two that were asked for alike are equal."""
+    rest = {name: value for name, value in mapping.items() if name not in _OWN_TO_EACH}
+    text = json.dumps(rest, sort_keys=True).replace(mapping["UUID"], "UUID")
+    return json.loads(text.replace(mapping["account"], "ACCOUNT"))
+
+
+def named(value: Any, name: str, uuid: str = "") -> Any:
+    """With ``{name}`` and ``{uuid}`` in all texts filled in."""
+    text = json.dumps(value)
+    return json.loads(text.replace("{name}", name).replace("{uuid}", uuid))
+
+
+def wait(problems: Callable[[], list[str]], timeout: float = TIMEOUT) -> None:
+    """Wait until there are no problems.
+
+    Raises:
+        AssertionError: there are some still, after so many seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while found := problems():
+        if time.monotonic() > deadline:
+            raise AssertionError("; ".join(found))
+        time.sleep(0.2)
+
+
+def stage(
+    *,
+    kubeconfig: Path,
+    operator_kubeconfig: Path,
+    endpoint: str,
+    namespace: str,
+    account: str,
+    folder: Path,
+    arguments: tuple[str, ...] = (),
+) -> Stage:
+    """A new stage in a namespace that exists; its operator is not started yet.
+
+    Args:
+        kubeconfig: of the test itself.
+        operator_kubeconfig: of the operator.
+        endpoint: URL of the AWS server.
+        namespace: where its resources are.
+        account: where its mappings are, twelve digits.
+        folder: an empty folder of its own.
+        arguments: more flags of the operator.
+    """
+    folder.mkdir(parents=True)
+    watch = Watch(folder)
+    operator = OperatorProcess(
+        kubeconfig=operator_kubeconfig,
+        endpoint=endpoint,
+        log=folder / "operator.log",
+        arguments=("--log-level=debug", f"--namespaces={namespace}", "--sweep-interval=600", *arguments),
+        environment={"AWS_ACCESS_KEY_ID": account, **watch.environment},
+        entry=MAIN,
+    )
+    return Stage(ApiServer(kubeconfig, namespace), Control(endpoint), account, operator, watch)
+
+
+def _is_of(name: str, mapping: Mapping[str, Any]) -> bool:
+    return _names_function(name, mapping["FunctionArn"])
+
+
+def _names_function(name: str, function: str) -> bool:
+    return re.search(rf"(?:^|:){re.escape(name)}(?:$|:|-)", function) is not None

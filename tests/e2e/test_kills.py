@@ -1,0 +1,423 @@
+"""The operator is killed at every boundary there is: before and after each call to AWS and each write to Kubernetes.
+
+Each scenario is played once undisturbed, to learn its boundaries; then once for each of them, with the operator killed
+just there and started again. Whatever the moment, there is exactly one mapping at the end, right in every field and
+tag, or none, and the resource says so.
+"""
+
+import itertools
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import pytest
+
+from tests.aws import AwsServer
+from tests.controlplane import ControlPlane
+from tests.e2e.bed import WRITES
+from tests.e2e.kills import REGION, Spec, Stage, Wanted, is_ready, named, stage, wait
+from tests.e2e.manifests import HERE
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+#: How many boundaries are tried at once.
+STAGES = 6
+
+QUEUE: Spec = {"functionName": "{name}", "eventSourceARN": f"arn:aws:sqs:{HERE}:orders"}
+STREAM: Spec = {
+    "functionName": "{name}",
+    "eventSourceARN": f"arn:aws:kinesis:{HERE}:stream/orders",
+    "startingPosition": "LATEST",
+    "replacePolicy": "Recreate",
+}
+PATTERN = '{"body": {"kind": ["new"]}}'
+FILTERS = {"filters": [{"pattern": PATTERN}]}
+AT_AWS = {"FunctionName": "{name}", "EventSourceArn": QUEUE["eventSourceARN"]}
+STREAM_AT_AWS = {**AT_AWS, "EventSourceArn": STREAM["eventSourceARN"], "StartingPosition": "LATEST"}
+SERVERS = {"KAFKA_BOOTSTRAP_SERVERS": ["kafka-1.example.com:9092", "kafka-2.example.com:9092"]}
+ENDPOINTS = "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS"
+SECRET = f"arn:aws:secretsmanager:{HERE}:secret:orders"
+KAFKA: Spec = {
+    "functionName": "{name}",
+    "selfManagedEventSource": {"endpoints": SERVERS},
+    "topics": ["orders"],
+    "sourceAccessConfigurations": [{"type": "BASIC_AUTH", "uri": SECRET}],
+}
+KAFKA_AT_AWS = {
+    "FunctionName": "{name}",
+    "SelfManagedEventSource": {"Endpoints": SERVERS},
+    "Topics": ["orders"],
+    "SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": SECRET}],
+}
+DELETED: Spec = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What stands before, what is done, and what there has to be at last."""
+
+    name: str
+    edit: Spec
+    """The spec that is applied while boundaries are watched; DELETED: the resource is deleted."""
+    wanted: Wanted
+    before: Spec | None = None
+    """The spec of the resource that stands before."""
+    existing: dict[str, Any] | None = None
+    """The mapping that somebody else made before, as Create would be asked for it."""
+    meanwhile: Spec | None = None
+    """The spec that is applied between kill and restart."""
+    creations: int = 0
+    """How often AWS makes a mapping, at most."""
+    down: bool = False
+    """Whether the edit is made while no operator runs."""
+
+
+SCENARIOS = (
+    Scenario(
+        "create",
+        edit={**QUEUE, "batchSize": 5, "filterCriteria": FILTERS, "tags": {"team": "shop"}},
+        wanted=Wanted(
+            {**AT_AWS, "BatchSize": 5, "FilterCriteria": {"Filters": [{"Pattern": PATTERN}]}},
+            tags={"team": "shop"},
+            applied=frozenset({"batchSize", "filterCriteria"}),
+        ),
+        creations=1,
+    ),
+    Scenario(
+        "create at the start",
+        edit={**QUEUE, "enabled": False},
+        wanted=Wanted({**AT_AWS, "Enabled": False}, applied=frozenset({"enabled"})),
+        creations=1,
+        down=True,
+    ),
+    Scenario(
+        "create for self-managed Kafka",
+        edit={**KAFKA, "batchSize": 5},
+        wanted=Wanted(
+            {**KAFKA_AT_AWS, "BatchSize": 5},
+            applied=frozenset({"batchSize", "sourceAccessConfigurations", "topics", ENDPOINTS}),
+            immutable={"topics": "[orders]", ENDPOINTS: "[kafka-1.example.com:9092, kafka-2.example.com:9092]"},
+        ),
+        creations=1,
+    ),
+    Scenario(
+        "create, the function edited meanwhile",
+        edit={**STREAM, "batchSize": 5},
+        meanwhile={**STREAM, "functionName": "{name}-new"},
+        wanted=Wanted({**STREAM_AT_AWS, "FunctionName": "{name}-new"}, applied=frozenset({"startingPosition"})),
+        creations=1,
+    ),
+    Scenario(
+        "create, the source edited meanwhile",
+        edit={**QUEUE, "replacePolicy": "Recreate", "batchSize": 5},
+        meanwhile={**QUEUE, "replacePolicy": "Recreate", "eventSourceARN": f"arn:aws:sqs:{HERE}:others"},
+        wanted=Wanted({**AT_AWS, "EventSourceArn": f"arn:aws:sqs:{HERE}:others"}),
+        creations=2,
+    ),
+    Scenario(
+        "create, deleted meanwhile",
+        edit=STREAM,
+        meanwhile=DELETED,
+        wanted=Wanted(None),
+        creations=1,
+    ),
+    Scenario(
+        "adopt what is found",
+        existing={**AT_AWS, "BatchSize": 5, "MaximumBatchingWindowInSeconds": 7, "Tags": {"theirs": "kept"}},
+        edit={**QUEUE, "batchSize": 6, "tags": {"team": "shop"}, "adoption": {"policy": "IfExists"}},
+        wanted=Wanted(
+            {**AT_AWS, "BatchSize": 6, "MaximumBatchingWindowInSeconds": 7},
+            tags={"team": "shop"},
+            others_tags={"theirs": "kept"},
+            applied=frozenset({"batchSize"}),
+            adopted=True,
+            same=True,
+        ),
+    ),
+    Scenario(
+        "adopt by uuid from another owner",
+        existing={
+            **AT_AWS,
+            "Tags": {
+                "esm-operator.io/cluster": "old",
+                "esm-operator.io/namespace": "shop",
+                "esm-operator.io/name": "orders",
+                "esm-operator.io/uid": "11111111-2222-3333-4444-555555555555",
+            },
+        },
+        edit={
+            **QUEUE,
+            "batchSize": 6,
+            "adoption": {"policy": "Required", "uuid": "{uuid}", "takeOverFrom": "old/shop/orders"},
+        },
+        wanted=Wanted({**AT_AWS, "BatchSize": 6}, applied=frozenset({"batchSize"}), adopted=True, same=True),
+    ),
+    Scenario(
+        "update",
+        before={
+            **QUEUE,
+            "batchSize": 5,
+            "filterCriteria": FILTERS,
+            "scalingConfig": {"maximumConcurrency": 4},
+            "tags": {"team": "shop", "stage": "test", "gone": "soon"},
+        },
+        edit={
+            **QUEUE,
+            "batchSize": 7,
+            "maximumBatchingWindowInSeconds": 3,
+            "scalingConfig": {"maximumConcurrency": 4},
+            "tags": {"team": "sales", "stage": "test", "new": "tag"},
+        },
+        wanted=Wanted(
+            {
+                **AT_AWS,
+                "BatchSize": 7,
+                "MaximumBatchingWindowInSeconds": 3,
+                "ScalingConfig": {"MaximumConcurrency": 4},
+            },
+            tags={"team": "sales", "stage": "test", "new": "tag"},
+            applied=frozenset({"batchSize", "maximumBatchingWindowInSeconds", "scalingConfig.maximumConcurrency"}),
+            same=True,
+        ),
+        creations=1,
+    ),
+    Scenario(
+        "update, taken back meanwhile",
+        before=QUEUE,
+        edit={**QUEUE, "batchSize": 7, "maximumBatchingWindowInSeconds": 3, "tags": {"team": "shop"}},
+        meanwhile=QUEUE,
+        wanted=Wanted(AT_AWS, same=True),
+        creations=1,
+    ),
+    Scenario(
+        "another function",
+        before=STREAM,
+        edit={**STREAM, "functionName": "{name}-new"},
+        wanted=Wanted(
+            {**STREAM_AT_AWS, "FunctionName": "{name}-new"}, applied=frozenset({"startingPosition"}), same=True
+        ),
+        creations=1,
+    ),
+    Scenario(
+        "replace by one of the same identity",
+        before={**STREAM, "batchSize": 5},
+        edit={**STREAM, "batchSize": 5, "startingPosition": "TRIM_HORIZON"},
+        wanted=Wanted(
+            {**STREAM_AT_AWS, "BatchSize": 5, "StartingPosition": "TRIM_HORIZON"},
+            applied=frozenset({"batchSize", "startingPosition"}),
+            same=False,
+        ),
+        creations=2,
+    ),
+    Scenario(
+        "replace by one of another identity",
+        before={**QUEUE, "replacePolicy": "Recreate", "batchSize": 5},
+        edit={
+            **QUEUE,
+            "replacePolicy": "Recreate",
+            "batchSize": 5,
+            "eventSourceARN": f"arn:aws:sqs:{HERE}:others",
+        },
+        wanted=Wanted(
+            {**AT_AWS, "BatchSize": 5, "EventSourceArn": f"arn:aws:sqs:{HERE}:others"},
+            applied=frozenset({"batchSize"}),
+            same=False,
+        ),
+        creations=2,
+    ),
+    Scenario(
+        "replace, deleted meanwhile",
+        before={**QUEUE, "replacePolicy": "Recreate"},
+        edit={**QUEUE, "replacePolicy": "Recreate", "eventSourceARN": f"arn:aws:sqs:{HERE}:others"},
+        meanwhile=DELETED,
+        wanted=Wanted(None),
+        creations=2,
+    ),
+    Scenario("delete", before=STREAM, edit=DELETED, wanted=Wanted(None), creations=1),
+    Scenario(
+        "delete and retain",
+        before={**QUEUE, "deletionPolicy": "Retain", "tags": {"team": "shop"}},
+        edit=DELETED,
+        wanted=Wanted(AT_AWS, tags={"team": "shop"}, same=True, alone=True),
+        creations=1,
+    ),
+)
+
+
+@pytest.fixture
+def new_stage(
+    control_plane: ControlPlane, aws_server: AwsServer, operator_kubeconfig: Path, tmp_path: Path
+) -> Generator[Callable[[], Stage]]:
+    """Sets up stages with a running operator, with AWS empty."""
+    aws_server.control.reset()
+    numbers, stages = itertools.count(1), list[Stage]()
+
+    def make() -> Stage:
+        number = next(numbers)
+        namespace = f"{tmp_path.name.replace('_', '-')[:50]}-{number}"
+        control_plane.kubectl("create", "namespace", namespace)
+        one = stage(
+            kubeconfig=control_plane.kubeconfig,
+            operator_kubeconfig=operator_kubeconfig,
+            endpoint=aws_server.endpoint,
+            namespace=namespace,
+            account=f"{number:012d}",
+            folder=tmp_path / f"stage-{number}",
+        )
+        stages.append(one)
+        one.start()
+        return one
+
+    yield make
+    for one in stages:
+        one.close()
+
+
+def test_the_moment_of_a_kill_is_exact(new_stage: Callable[[], Stage]) -> None:
+    on = new_stage()
+    for number, (boundary, made) in enumerate(
+        (("before CreateEventSourceMapping 1", 0), ("after CreateEventSourceMapping 1", 1))
+    ):
+        name = f"play-{number}"
+        on.watch.begin(kill_at=boundary)
+        on.api.create(name, named(QUEUE, name))
+        wait(lambda boundary=boundary: [] if on.operator.has_ended() else [f"not at {boundary}"])
+        assert on.watch.passed()[-1] == boundary
+        on.operator.kill()
+        on.watch.end()
+        assert len(on.mappings_of(name)) == made
+        assert "uuid" not in ((on.api.get(name) or {}).get("status") or {})
+        on.operator.start()
+        on.wait_ready(name)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
+def test_killed_at_every_boundary(scenario: Scenario, new_stage: Callable[[], Stage]) -> None:
+    with ThreadPoolExecutor(STAGES) as pool:
+        stages = list(pool.map(lambda _: new_stage(), range(STAGES)))
+        boundaries = learn(scenario, stages[0])
+        series = Series(scenario, boundaries)
+        list(pool.map(lambda one: series.play_on(one, new_stage), stages))
+    print(f"{scenario.name}: killed at {len(boundaries)} boundaries: {', '.join(boundaries)}; missed: {series.missed}")
+    assert not series.failures, "\n\n".join(series.failures[:3])
+    missed_writes = [boundary for boundary in series.missed if boundary.split()[1] in WRITES]
+    assert not missed_writes, "calls that change something at AWS are the same each time"
+    assert len(series.missed) <= len(boundaries) / 4
+
+
+class Series:
+    """A scenario, played for each of its boundaries, on several stages at once."""
+
+    def __init__(self, scenario: Scenario, boundaries: list[str]) -> None:
+        self._scenario = scenario
+        self._turns = enumerate(boundaries, 1)
+        self._lock = Lock()
+        self.failures: list[str] = []
+        self.missed: list[str] = []
+        """Boundaries that a run did not come to: whether a status is written on the way depends on the moment."""
+
+    def play_on(self, on: Stage, new_stage: Callable[[], Stage]) -> None:
+        """Play it for one boundary after the other, until none is left."""
+        bystanders = on.mappings()
+        while (turn := self._next()) is not None:
+            number, boundary = turn
+            name = f"play-{number}"
+            try:
+                if not play(self._scenario, on, name, boundary):
+                    self.missed.append(boundary)
+                now = on.mappings()
+                touched = [uuid for uuid, one in bystanders.items() if now.get(uuid) != one]
+                assert not touched, f"mappings of other resources were touched: {touched}"
+                bystanders = now
+            except Exception as error:
+                self.failures.append(
+                    f"{self._scenario.name}, killed {boundary}: {type(error).__name__}: {error}\n"
+                    f"Boundaries passed: {on.watch.passed()}\n{on.shown(name)}"
+                )
+                on, bystanders = new_stage(), {}
+
+    def _next(self) -> tuple[int, str] | None:
+        with self._lock:
+            return next(self._turns, None)
+
+
+def learn(scenario: Scenario, on: Stage) -> list[str]:
+    """Play a scenario undisturbed. Returns its boundaries, in order."""
+    before = begin(scenario, on, "play-0", "")
+    wait(lambda: open_ends(scenario, on, "play-0", before))
+    on.watch.end()
+    return on.watch.passed()
+
+
+def play(scenario: Scenario, on: Stage, name: str, boundary: str) -> bool:
+    """Play a scenario with the operator killed at a boundary; it runs before and after.
+
+    Returns:
+        whether it came to the boundary; else it was killed at the end.
+    """
+    before = begin(scenario, on, name, boundary)
+    at_rest = math.inf
+
+    def killed_or_at_rest() -> list[str]:
+        nonlocal at_rest
+        ends = open_ends(scenario, on, name, before)
+        at_rest = math.inf if ends else min(at_rest, time.monotonic())
+        return [] if on.operator.has_ended() or time.monotonic() - at_rest > 3 else [f"not at {boundary}", *ends]
+
+    wait(killed_or_at_rest)
+    killed = on.operator.has_ended()
+    on.operator.kill()
+    on.watch.end()
+    if scenario.meanwhile is not None:
+        apply(scenario.meanwhile, on, name, before)
+    on.operator.start()
+    wait(lambda: on.problems(name, scenario.wanted, before))
+    creations = on.creations(name)
+    assert creations <= scenario.creations, f"AWS made {creations} mappings in all"
+    return killed
+
+
+def begin(scenario: Scenario, on: Stage, name: str, boundary: str) -> frozenset[str]:
+    """Let there be what stands before, and edit it. Returns the UUIDs of the mappings that stood before."""
+    if scenario.existing is not None:
+        on.control.make_mapping(account=on.account, region=REGION, **named(scenario.existing, name))
+    if scenario.before is not None:
+        on.api.create(name, named(scenario.before, name))
+        on.wait_ready(name)
+    before = frozenset(on.mappings_of(name))
+    if scenario.down:
+        on.operator.kill()
+    on.watch.begin(kill_at=boundary)
+    apply(scenario.edit, on, name, before)
+    if scenario.down:
+        on.operator.launch()
+    return before
+
+
+def apply(spec: Spec, on: Stage, name: str, before: frozenset[str]) -> None:
+    """Let a resource have a spec, or be deleted."""
+    filled = named(spec, name, next(iter(before), ""))
+    if not spec:
+        on.api.delete(name)
+    elif not on.api.edit(name, filled):
+        on.api.create(name, filled)
+
+
+def open_ends(scenario: Scenario, on: Stage, name: str, before: frozenset[str]) -> list[str]:
+    """What is still to come of the first edit; nothing when all is done."""
+    if scenario.meanwhile is not None:
+        done = is_ready(on.api.get(name)) if scenario.edit else on.api.get(name) is None
+        ends = [] if done else [f"{name} is not ready"]
+    else:
+        ends = on.problems(name, scenario.wanted, before)
+    begun, ended = Counter[str](), Counter[str]()
+    for boundary in on.watch.passed():
+        when, _, call = boundary.partition(" ")
+        (begun if when == "before" else ended)[call] += 1
+    return ends or sorted(begun - ended)
