@@ -1,0 +1,167 @@
+"""A TCP proxy in front of a server, so that one operator alone meets a network that fails.
+
+Stopping the API server would hit everybody in a test. TLS passes through: the API server's certificate is
+valid for the address that the proxy listens on. In front of the AWS server, which speaks plain HTTP, it also
+notes the requests of its one client. Used by the end-to-end tests.
+"""
+
+import re
+import socket
+import struct
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import yaml
+
+HOST = "127.0.0.1"
+_REQUEST = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) (\S+) HTTP/1\.1\r\n")
+_RESET_AT_CLOSE = struct.pack("ii", 1, 0)
+_CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A plain HTTP request that was passed on."""
+
+    at: float
+    """When, in seconds of ``time.monotonic``."""
+    method: str
+    path: str
+
+
+class Proxy:
+    """Passes connections on to a server, until told otherwise. Used as a context manager."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """
+        Args:
+            host: of the server.
+            port: of the server.
+        """
+        self._server = (host, port)
+        self._lock = threading.Lock()
+        self._connections: set[tuple[socket.socket, socket.socket]] = set()
+        self._requests: list[Request] = []
+        self._refusing = False
+        self._closed = False
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._listener = socket.create_server((HOST, 0), backlog=128)
+        self.port = int(self._listener.getsockname()[1])
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, name="proxy", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._closed = True
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+        self._flowing.set()
+
+    @property
+    def requests(self) -> list[Request]:
+        """The plain HTTP requests so far, in order; none of those within TLS."""
+        with self._lock:
+            return list(self._requests)
+
+    def cut(self) -> None:
+        """Close all connections now, as a server that restarts; new ones pass."""
+        with self._lock:
+            connections, self._connections = self._connections, set()
+        for pair in connections:
+            _end(*pair)
+
+    def hang(self) -> None:
+        """Keep and take connections, and pass nothing on in either direction."""
+        self._flowing.clear()
+
+    def refuse(self) -> None:
+        """Close all connections, and new ones at once."""
+        self._refusing = True
+        self.cut()
+
+    def restore(self) -> None:
+        """Pass everything on again, also what was sent while it hung."""
+        self._refusing = False
+        self._flowing.set()
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._refusing:
+                # With a reset, for a client that sends at once would take a plain end for an empty answer.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+                client.close()
+                continue
+            threading.Thread(target=self._connect, args=(client,), name="proxy connection", daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(self._server, timeout=10)
+        except OSError:
+            client.close()
+            return
+        server.settimeout(None)
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        pair = (client, server)
+        with self._lock:
+            self._connections.add(pair)
+        if self._refusing or self._closed:
+            self.cut()
+        back = threading.Thread(target=self._pump, args=(server, client), name="proxy answers", daemon=True)
+        back.start()
+        self._pump(client, server, note=True)
+        back.join()
+        with self._lock:
+            self._connections.discard(pair)
+        client.close()
+        server.close()
+
+    def _pump(self, source: socket.socket, target: socket.socket, *, note: bool = False) -> None:
+        """Pass on what comes from one end; at its end, end both."""
+        with suppress(OSError):
+            while data := source.recv(_CHUNK):
+                self._flowing.wait()
+                if note:
+                    self._note(data)
+                target.sendall(data)
+        _end(source, target)
+
+    def _note(self, data: bytes) -> None:
+        found = _REQUEST.match(data)
+        if found is not None:
+            request = Request(time.monotonic(), found[1].decode(), found[2].decode())
+            with self._lock:
+                self._requests.append(request)
+
+
+def kubeconfig_through(kubeconfig: Path, proxy: Proxy, into: Path) -> Path:
+    """A copy of a kubeconfig that leads through a proxy; returns the file it was written to."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    for each in config["clusters"]:
+        assert urlsplit(each["cluster"]["server"]).scheme == "https"
+        each["cluster"]["server"] = f"https://{HOST}:{proxy.port}"
+    into.write_text(yaml.safe_dump(config, sort_keys=False))
+    return into
+
+
+def _end(*ends: socket.socket) -> None:
+    """End both directions: whoever waits for data there gets an end of file."""
+    for end in ends:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
