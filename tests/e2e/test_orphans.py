@@ -1,0 +1,236 @@
+"""``esm-operator orphans``: finds what nothing stands for, and nothing else; only reads."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.aws import FaultKind
+from tests.e2e.bed import KIND, WRITES, Bed
+from tests.e2e.manifests import HERE, provider_config, queue
+from tests.operator_process import ROOT
+
+NONE, FAILED, SOME = 0, 1, 3
+CLUSTER = "esm-operator.io/cluster"
+MANY = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
+
+
+def orphans(
+    bed: Bed, *arguments: str, kubeconfig: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "esm_operator", "orphans", *arguments],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(bed.plane.kubeconfig.parent),
+            "PYTHONPATH": str(ROOT / "operator"),
+            "KUBECONFIG": str(kubeconfig or bed.plane.kubeconfig),
+            "AWS_ENDPOINT_URL": bed.aws.endpoint,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "eu-west-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **(environment or {}),
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def uuids(ended: subprocess.CompletedProcess[str]) -> set[str]:
+    """What ``--output json`` says."""
+    assert ended.stdout, ended.stderr
+    return {one["uuid"] for one in json.loads(ended.stdout)}
+
+
+def tags(bed: Bed, name: str, cluster: str = "default") -> dict[str, str]:
+    return {
+        CLUSTER: cluster,
+        "esm-operator.io/namespace": bed.namespace,
+        "esm-operator.io/name": name,
+        "esm-operator.io/uid": "u",
+    }
+
+
+def made(bed: Bed, name: str, region: str = "eu-west-1", **members: Any) -> str:
+    """A mapping that was made before, by whomever its tags name."""
+    source = f"arn:aws:sqs:{HERE}:{name}".replace("eu-west-1", region)
+    mapping = bed.control.make_mapping(FunctionName=name, EventSourceArn=source, region=region, **members)
+    return str(mapping["UUID"])
+
+
+def test_one_is_left_behind_and_taken_up_again(bed: Bed) -> None:
+    operator = bed.operator()
+    bed.apply(queue("orders"), queue("bills"))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.wait_ready("bills")
+    operator.stop()
+    bed.kubectl("patch", KIND, "orders", "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    made(bed, "untagged")
+    made(bed, "green", Tags=tags(bed, "orders", cluster="green"))
+    bed.control.reset_counts()
+
+    ended = orphans(bed)
+    assert ended.returncode == SOME, ended.stderr
+    head, row, *_ = ended.stdout.splitlines()
+    assert head.split() == ["UUID", "REGION", "STATE", "FUNCTION", "SOURCE", "OWNER", "WHY"]
+    assert row.split(maxsplit=6) == [
+        *(uuid, "eu-west-1", "Enabled", "orders", f"arn:aws:sqs:{HERE}:orders"),
+        *(f"default/{bed.namespace}/orders", "there is no such resource"),
+    ]
+    assert f"aws lambda delete-event-source-mapping --region eu-west-1 --uuid {uuid}\n" in ended.stdout
+    assert "1 orphan of the cluster default among 4 mappings in eu-west-1." in ended.stderr
+    asked = set(bed.calls())
+    assert asked == {"GetCallerIdentity", "ListEventSourceMappings", "GetResources", "ListTags"}
+    assert not asked & WRITES
+
+    line = re.search(r"^adoption: .*$", ended.stdout, re.MULTILINE)
+    assert line is not None
+    bed.apply(
+        queue("again", functionName="orders", eventSourceARN=f"arn:aws:sqs:{HERE}:orders", **yaml.safe_load(line[0]))
+    )
+    operator.start()
+    assert bed.wait_ready("again")["status"]["uuid"] == uuid
+    ended = orphans(bed)
+    assert (ended.returncode, ended.stdout) == (NONE, ""), ended.stdout + ended.stderr
+    assert "No orphans of the cluster default among 4 mappings in eu-west-1." in ended.stderr
+
+
+def test_one_that_a_resource_does_not_stand_for(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue())
+    ready = bed.wait_ready("orders")["status"]["uuid"]
+    second = made(bed, "second", Tags=tags(bed, "orders"))
+    (found,) = json.loads(orphans(bed, "--output=json").stdout)
+    assert (found["uuid"], found["why"]) == (second, f"the resource stands for {ready}")
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_several_pages(bed: Bed, thorough: bool) -> None:
+    ours = bed.control.make_mappings(230, **MANY, Tags=tags(bed, "r{n}"))
+    bed.control.make_mappings(120, **MANY, Tags=tags(bed, "r{n}", cluster="green"))
+    bed.control.make_mappings(50, **MANY)
+    ended = orphans(bed, "--output=json", "--requests-per-second=1000", "--thorough" if thorough else "--no-thorough")
+    assert uuids(ended) == set(ours)
+    assert ended.returncode == SOME
+    assert bed.calls()["ListEventSourceMappings"] == 4
+    assert bed.calls().get("GetResources", 0) == (0 if thorough else 3)
+    assert bed.calls()["ListTags"] == (400 + 230 if thorough else 230)
+
+
+def test_it_keeps_to_its_rate(bed: Bed) -> None:
+    bed.control.make_mappings(60, **MANY, Tags=tags(bed, "r{n}"))
+    ended = orphans(bed, "--output=json", "--requests-per-second=8")
+    assert len(uuids(ended)) == 60
+    assert bed.control.counts().busiest_second["123456789012/eu-west-1"] <= 8 + 5
+    assert "tags of" in ended.stderr
+
+
+def test_what_the_tagging_api_does_not_know_yet(bed: Bed) -> None:
+    bed.control.set(tagging_lag=3600)
+    try:
+        late = made(bed, "late", Tags=tags(bed, "late"))
+        assert orphans(bed).returncode == NONE
+        ended = orphans(bed, "--thorough", "--output=json")
+    finally:
+        bed.control.set(tagging_lag=0)
+    assert uuids(ended) == {late}
+
+
+def test_what_the_tagging_api_still_knows(bed: Bed) -> None:
+    """It nominates; the tags themselves decide."""
+    untagged = made(bed, "orders", Tags=tags(bed, "orders"))
+    bed.control.set(tagging_lag=3600)
+    try:
+        bed.control.edit_mapping(untagged, Tags={})
+        ended = orphans(bed)
+    finally:
+        bed.control.set(tagging_lag=0)
+    assert ended.returncode == NONE, ended.stdout
+
+
+def test_without_permission_to_ask_the_tagging_api(bed: Bed) -> None:
+    left = made(bed, "orders", Tags=tags(bed, "orders"))
+    made(bed, "untagged")
+    bed.control.fault(FaultKind.ACCESS_DENIED, "GetResources")
+    ended = orphans(bed, "--output=json")
+    assert uuids(ended) == {left}
+    assert ended.returncode == SOME
+    assert "tag:GetResources" in ended.stderr
+    assert "The tags of each mapping are listed instead." in ended.stderr
+
+
+def test_regions_that_a_provider_config_or_a_flag_names(bed: Bed) -> None:
+    bed.apply(provider_config("shop", allowedRegions=["us-west-2", "us-east-2"]))
+    west = made(bed, "west", region="us-west-2", Tags=tags(bed, "west"))
+    south = made(bed, "south", region="ap-south-1", Tags=tags(bed, "south"))
+    assert uuids(orphans(bed, "--output=json")) == {west}
+    ended = orphans(bed, "--output=json", "--regions=ap-south-1")
+    assert uuids(ended) == {west, south}
+    assert "in ap-south-1, eu-west-1, us-east-2, us-west-2." in ended.stderr
+
+
+def test_another_name_of_the_cluster_and_other_namespaces(bed: Bed) -> None:
+    blue = made(bed, "blue", Tags=tags(bed, "blue", cluster="blue"))
+    green = made(bed, "green", Tags=tags(bed, "green", cluster="green"))
+    assert uuids(orphans(bed, "--output=json", "--cluster-name=blue")) == {blue}
+    assert uuids(orphans(bed, "--output=json", environment={"ESM_OPERATOR_CLUSTER_NAME": "green"})) == {green}
+    assert orphans(bed, "--cluster-name=blue", "--namespaces=default").returncode == NONE
+
+
+def test_a_region_that_refuses_is_told_beside_what_was_found(bed: Bed) -> None:
+    left = made(bed, "orders", Tags=tags(bed, "orders"))
+    bed.control.fault(FaultKind.ACCESS_DENIED, "ListEventSourceMappings", match={"region": "us-west-2"})
+    ended = orphans(bed, "--output=json", "--regions=us-west-2")
+    assert uuids(ended) == {left}
+    assert ended.returncode == FAILED
+    assert "us-west-2: lambda:ListEventSourceMappings: AWS says:" in ended.stderr
+    assert "as far as could be looked at" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_no_credentials(bed: Bed) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    ended = orphans(bed, environment=keys)
+    assert ended.returncode == FAILED
+    assert "AWS credentials" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_no_cluster(bed: Bed, tmp_path: Path) -> None:
+    ended = orphans(bed, kubeconfig=tmp_path / "none")
+    assert ended.returncode == FAILED
+    assert "There is no cluster to compare with" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_least_role_in_the_cluster(bed: Bed) -> None:
+    left = made(bed, "orders", Tags=tags(bed, "orders"))
+    bed.kubectl("create", "serviceaccount", "reader")
+    kubeconfig = bed.plane.kubeconfig_for(bed.namespace, "reader")
+    ended = orphans(bed, kubeconfig=kubeconfig)
+    assert ended.returncode == FAILED
+    assert "cannot list resource" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+    kinds = "eventsourcemappings.lambda.esm-operator.io,providerconfigs.lambda.esm-operator.io"
+    bed.kubectl("create", "clusterrole", bed.namespace, "--verb=list", f"--resource={kinds}")
+    reader = f"--serviceaccount={bed.namespace}:reader"
+    bed.kubectl("create", "clusterrolebinding", bed.namespace, f"--clusterrole={bed.namespace}", reader)
+    try:
+        ended = orphans(bed, "--output=json", kubeconfig=kubeconfig)
+    finally:
+        bed.kubectl("delete", "clusterrolebinding,clusterrole", bed.namespace)
+    assert uuids(ended) == {left}, ended.stderr

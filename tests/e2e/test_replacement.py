@@ -1,0 +1,235 @@
+"""replacePolicy Recreate, step by step: what the status says, what comes in between, and what AWS is asked when."""
+
+from typing import Any
+
+from tests.aws import FaultKind
+from tests.e2e.bed import KIND, Bed, eventually
+from tests.e2e.manifests import HERE, QUEUE, STREAM, queue, stream
+
+OTHER = f"arn:aws:sqs:{HERE}:others"
+REFUSED = "The stream is not to your liking."
+
+
+def refuse_creation(bed: Bed) -> int:
+    """AWS refuses every Create for good. Returns the fault, to take it away."""
+    return bed.control.fault(
+        FaultKind.ERROR,
+        "CreateEventSourceMapping",
+        code="InvalidParameterValueException",
+        message=REFUSED,
+        status=400,
+    )
+
+
+def look_again(bed: Bed, name: str) -> None:
+    """Ask for a resource to be worked on at once."""
+    bed.kubectl("annotate", KIND, name, "lambda.esm-operator.io/reconcile-at=now", "--overwrite")
+
+
+def begin(bed: Bed, **edit: Any) -> str:
+    """A stream's mapping is made, then its replacement begins, and AWS is held in deleting it. The old UUID."""
+    bed.apply(stream(replacePolicy="Recreate", batchSize=7))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.set(hold=True)
+    bed.patch("orders", edit or {"startingPosition": "TRIM_HORIZON"})
+    bed.wait_condition("orders", "Reconciling", "True", "Replacing")
+    eventually(lambda: [one["State"] for one in bed.mappings()] == ["Deleting"])
+    return uuid
+
+
+def order(bed: Bed) -> list[str]:
+    """Creates and Deletes at AWS that were carried out, in their order."""
+    wanted = ("CreateEventSourceMapping", "DeleteEventSourceMapping")
+    return [
+        one["operation"].removesuffix("EventSourceMapping")
+        for one in bed.control.requests(2000)
+        if one["operation"] in wanted and one["status"] < 400
+    ]
+
+
+def test_the_status_tells_each_step(bed: Bed) -> None:
+    bed.operator()
+    before = begin(bed)
+    reconciling = bed.wait_condition("orders", "Reconciling", "True", "Replacing")
+    assert "spec.startingPosition" in reconciling["message"]
+    assert bed.condition("orders", "Ready")["status"] == "False"
+    assert bed.condition("orders", "Ready")["reason"] == "Replacing"
+    eventually(lambda: bed.status("orders").get("state") == "Deleting")
+    assert bed.status("orders")["uuid"] == before
+    warned = eventually(lambda: bed.events("orders").get("Replacing"))
+    assert before in warned
+    assert "spec.startingPosition again" in warned
+
+    bed.control.settle(before)
+    bed.wait_condition("orders", "Reconciling", "True", "Creating")
+    after = bed.status("orders")["uuid"]
+    assert after != before
+    assert bed.condition("orders", "Ready")["status"] == "False"
+    bed.control.set(hold=False)
+    bed.wait_ready("orders")
+    assert [(one["UUID"], one["StartingPosition"], one["BatchSize"]) for one in bed.mappings()] == [
+        (after, "TRIM_HORIZON", 7)
+    ]
+    assert order(bed) == ["Create", "Delete", "Create"]
+    assert "CreatedAgain" not in bed.events("orders")
+
+
+def test_a_creation_that_is_refused_after_the_deletion_is_said_loudly_and_tried_again(bed: Bed) -> None:
+    bed.operator()
+    before = begin(bed)
+    fault = refuse_creation(bed)
+    bed.control.set(hold=False)
+    warned = eventually(lambda: bed.events("orders").get("ReplacementFailed"))
+    assert REFUSED in warned
+    assert before in warned
+    ready = eventually(
+        lambda: told if REFUSED in (told := bed.condition("orders", "Ready")).get("message", "") else None
+    )
+    assert ready["status"] == "False"
+    assert bed.mappings() == []
+
+    bed.control.remove_fault(fault)
+    look_again(bed, "orders")
+    after = bed.wait_ready("orders", 15)["status"]["uuid"]
+    assert [(one["UUID"], one["StartingPosition"]) for one in bed.mappings()] == [(after, "TRIM_HORIZON")]
+    assert order(bed) == ["Create", "Delete", "Create"]
+
+
+def test_a_creation_that_fails_for_a_moment_is_tried_again_by_itself(bed: Bed) -> None:
+    bed.operator()
+    begin(bed)
+    bed.control.fault(FaultKind.SERVICE_EXCEPTION, "CreateEventSourceMapping", times=2)
+    bed.control.set(hold=False)
+    bed.wait_ready("orders")
+    assert [one["StartingPosition"] for one in bed.mappings()] == ["TRIM_HORIZON"]
+
+
+def test_after_a_restart_a_refused_creation_is_gone_on_with(bed: Bed) -> None:
+    operator = bed.operator()
+    begin(bed)
+    fault = refuse_creation(bed)
+    bed.control.set(hold=False)
+    eventually(lambda: "ReplacementFailed" in bed.events("orders"))
+    operator.kill()
+    bed.control.remove_fault(fault)
+    operator.start()
+    bed.wait_ready("orders")
+    assert [one["StartingPosition"] for one in bed.mappings()] == ["TRIM_HORIZON"]
+    assert "CreatedAgain" not in bed.events("orders")
+
+
+def test_edited_back_in_the_middle(bed: Bed) -> None:
+    bed.operator()
+    begin(bed)
+    bed.patch("orders", {"startingPosition": "LATEST", "batchSize": 9})
+    bed.control.set(hold=False)
+    bed.wait_ready("orders")
+    assert [(one["StartingPosition"], one["BatchSize"], one["State"]) for one in bed.mappings()] == [
+        ("LATEST", 9, "Enabled")
+    ]
+    assert order(bed) == ["Create", "Delete", "Create"]
+
+
+def test_deleted_in_the_middle(bed: Bed) -> None:
+    bed.operator()
+    begin(bed)
+    bed.delete("orders")
+    bed.control.set(hold=False)
+    bed.wait_gone("orders")
+    assert bed.mappings() == []
+    assert order(bed) == ["Create", "Delete"]
+
+
+def test_deleted_while_the_creation_is_refused(bed: Bed) -> None:
+    bed.operator()
+    begin(bed)
+    refuse_creation(bed)
+    bed.control.set(hold=False)
+    eventually(lambda: "ReplacementFailed" in bed.events("orders"))
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert bed.mappings() == []
+
+
+def test_with_a_new_source_the_new_one_is_created_before_the_old_one_is_deleted(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue(replacePolicy="Recreate", batchSize=7))
+    before = bed.wait_ready("orders")["status"]["uuid"]
+    bed.patch("orders", {"eventSourceARN": OTHER})
+    eventually(lambda: [one["EventSourceArn"] for one in bed.mappings()] == [OTHER])
+    after = bed.wait_ready("orders")["status"]["uuid"]
+    assert [(one["UUID"], one["BatchSize"]) for one in bed.mappings()] == [(after, 7)]
+    assert order(bed) == ["Create", "Create", "Delete"]
+    assert [one["UUID"] for one in bed.requests("DeleteEventSourceMapping")] == [before]
+    warned = eventually(lambda: bed.events("orders").get("Replacing"))
+    assert before in warned
+    assert after in warned
+
+
+def test_with_a_new_source_that_is_refused_the_old_one_works_on(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue(replacePolicy="Recreate"))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    fault = refuse_creation(bed)
+    bed.patch("orders", {"eventSourceARN": OTHER})
+    warned = eventually(lambda: bed.events("orders").get("ReplacementFailed"))
+    assert REFUSED in warned
+    assert "still works" in warned
+    bed.wait_swept(2)
+    assert [(one["UUID"], one["State"]) for one in bed.mappings()] == [(uuid, "Enabled")]
+
+    bed.control.remove_fault(fault)
+    bed.patch("orders", {"eventSourceARN": QUEUE})
+    assert bed.wait_ready("orders")["status"]["uuid"] == uuid
+    assert order(bed) == ["Create"]
+
+
+def test_with_a_new_source_that_is_anothers_nothing_is_lost(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    taken = bed.control.make_mapping(FunctionName="orders", EventSourceArn=OTHER, region="eu-west-1")
+    bed.apply(queue(replacePolicy="Recreate"))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.patch("orders", {"eventSourceARN": OTHER})
+    told = bed.wait_condition("orders", "Stalled", "True", "Conflict")["message"]
+    assert taken["UUID"] in told
+    bed.wait_swept(2)
+    assert {one["UUID"] for one in bed.mappings()} == {uuid, taken["UUID"]}
+    assert "DeleteEventSourceMapping" not in bed.calls()
+
+
+def test_with_a_new_source_edited_back_in_the_middle(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue(replacePolicy="Recreate"))
+    bed.wait_ready("orders")
+    bed.control.set(hold=True)
+    bed.patch("orders", {"eventSourceARN": OTHER})
+    eventually(lambda: len(bed.mappings()) == 2)
+    bed.patch("orders", {"eventSourceARN": QUEUE})
+    bed.control.set(hold=False)
+    eventually(lambda: [one["EventSourceArn"] for one in bed.mappings()] == [QUEUE])
+    ready = bed.wait_ready("orders")
+    assert [(one["UUID"], one["State"]) for one in bed.mappings()] == [(ready["status"]["uuid"], "Enabled")]
+
+
+def test_with_a_new_source_deleted_in_the_middle(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue(replacePolicy="Recreate"))
+    bed.wait_ready("orders")
+    bed.control.set(hold=True)
+    bed.patch("orders", {"eventSourceARN": OTHER})
+    eventually(lambda: len(bed.mappings()) == 2)
+    bed.delete("orders")
+    bed.control.set(hold=False)
+    bed.wait_gone("orders")
+    eventually(lambda: bed.mappings() == [])
+
+
+def test_two_changes_at_once_are_one_replacement(bed: Bed) -> None:
+    bed.operator()
+    begin(bed, startingPosition="TRIM_HORIZON", batchSize=9, tags={"team": "shop"})
+    bed.control.set(hold=False)
+    bed.wait_ready("orders")
+    (made,) = bed.mappings()
+    assert (made["EventSourceArn"], made["StartingPosition"], made["BatchSize"]) == (STREAM, "TRIM_HORIZON", 9)
+    assert made["Tags"]["team"] == "shop"
+    assert "UpdateEventSourceMapping" not in bed.calls()
