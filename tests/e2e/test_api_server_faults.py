@@ -1,0 +1,243 @@
+"""The API server fails, forgets or is meddled with: no mapping is lost, doubled or deleted that should stay."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client, config
+
+from tests.aws import FaultKind
+from tests.e2e.bed import FINALIZER, KIND, Bed, eventually
+from tests.e2e.manifests import queue
+from tests.e2e.proxy import Proxy, kubeconfig_through
+from tests.operator_process import OperatorProcess
+
+#: Seconds for which the API server is away; the lease ends meanwhile.
+AWAY = 30.0
+#: Seconds within which the operator works again after that: it takes its lease, lists, and goes on.
+BACK = 60.0
+
+
+@pytest.mark.long
+def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
+    """An edit is under way, a creation and a deletion too; at AWS things change meanwhile."""
+    bed.operator("--sweep-interval=2")
+    bed.apply(*(queue(name, batchSize=5) for name in ("edited", "drifts", "deleted", "edited-after")))
+    uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("edited", "drifts", "deleted", "edited-after")}
+    for operation in ("UpdateEventSourceMapping", "CreateEventSourceMapping", "DeleteEventSourceMapping"):
+        bed.control.fault(FaultKind.DELAY_ANSWER, operation, times=1, seconds=4.0)
+    bed.patch("edited", {"batchSize": 6})
+    bed.apply(queue("made"))
+    bed.delete("deleted")
+    eventually(lambda: {"UpdateEventSourceMapping", "DeleteEventSourceMapping"} <= bed.calls().keys())
+    eventually(lambda: bed.calls()["CreateEventSourceMapping"] == 5)
+    bed.plane.stop_apiserver()
+    stopped = time.monotonic()
+    try:
+        bed.control.edit_mapping(uuids["drifts"], BatchSize=1)
+        eventually(lambda: time.monotonic() > stopped + AWAY, AWAY + 10)
+    finally:
+        bed.plane.start_apiserver()
+    bed.patch("edited-after", {"batchSize": 7})
+    bed.apply(queue("made-after"))
+
+    bed.wait_gone("deleted", BACK)
+    for name in ("edited", "drifts", "edited-after", "made", "made-after"):
+        bed.wait_ready(name, BACK)
+    eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5, BACK, "the drift is put right")
+    assert [bed.mapping(name)["BatchSize"] for name in ("edited", "edited-after")] == [6, 7]
+    assert {name: bed.status(name)["uuid"] for name in ("edited", "drifts", "edited-after")}.items() <= uuids.items()
+    assert functions(bed) == Counter(["edited", "drifts", "edited-after", "made", "made-after"])
+    assert bed.calls()["CreateEventSourceMapping"] == 6
+    assert all("CreatedAgain" not in bed.events(name) for name in ("edited", "made", "made-after"))
+
+
+def test_history_is_compacted_while_the_watch_is_cut(bed: Bed, operator_kubeconfig: Path, tmp_path: Path) -> None:
+    """The watch can't go on where it was (410 Gone), and resources went meanwhile without a word of theirs."""
+    with Proxy(*bed.plane.address) as proxy:
+        operator_through(bed, proxy, operator_kubeconfig, tmp_path)
+        names = ("forced", "forced-and-made-anew", "deleted", "edited")
+        bed.apply(*(queue(name, batchSize=5) for name in names))
+        uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in names}
+        proxy.refuse()
+        for name in ("forced", "forced-and-made-anew"):
+            remove_finalizer(bed, name)
+            bed.delete(name)
+            bed.wait_gone(name)
+        bed.apply(queue("forced-and-made-anew", batchSize=6), queue("made"))
+        bed.patch("edited", {"batchSize": 7})
+        bed.delete("deleted")
+        bed.plane.stop_apiserver()
+        bed.plane.compact_etcd()
+        bed.plane.start_apiserver()
+        proxy.restore()
+
+        bed.wait_gone("deleted", BACK)
+        for name in ("forced-and-made-anew", "made", "edited"):
+            bed.wait_ready(name, BACK)
+        assert bed.status("forced-and-made-anew")["uuid"] == uuids["forced-and-made-anew"]
+        assert [bed.mapping(name)["BatchSize"] for name in ("forced-and-made-anew", "edited")] == [6, 7]
+        assert functions(bed) == Counter(["forced", "forced-and-made-anew", "made", "edited"])
+        assert bed.requests("DeleteEventSourceMapping") == [{"UUID": uuids["deleted"]}]
+
+        bed.apply(queue("forced"))
+        assert bed.wait_ready("forced")["status"]["uuid"] == uuids["forced"]
+        assert bed.calls()["CreateEventSourceMapping"] == 5
+
+
+def test_the_watch_is_cut_again_and_again(bed: Bed, operator_kubeconfig: Path, tmp_path: Path) -> None:
+    with Proxy(*bed.plane.address) as proxy:
+        operator_through(bed, proxy, operator_kubeconfig, tmp_path)
+        bed.apply(queue("edited"), queue("returns"))
+        uuid = bed.wait_ready("edited")["status"]["uuid"]
+        for batch_size in (2, 3, 4, 5, 6):
+            proxy.cut()
+            bed.patch("edited", {"batchSize": batch_size})
+            proxy.cut()
+            bed.apply(queue(f"made-{batch_size}"))
+        proxy.cut()
+        bed.delete("returns")
+        proxy.cut()
+        bed.wait_gone("returns")
+        bed.apply(queue("returns"))
+        names = ["edited", "returns", *(f"made-{number}" for number in (2, 3, 4, 5, 6))]
+        for name in names:
+            bed.wait_ready(name)
+        assert bed.mapping("edited")["BatchSize"] == 6
+        assert bed.status("edited")["uuid"] == uuid
+        assert functions(bed) == Counter(names)
+        assert bed.calls()["CreateEventSourceMapping"] == 8
+
+
+def test_somebody_else_writes_to_the_resources_all_the_time(bed: Bed) -> None:
+    """The operator's own writes are refused (409) now and then, and made again from what is there."""
+    bed.operator()
+    names = [f"orders-{number}" for number in range(4)]
+    with meddling(bed, names) as writes:
+        bed.apply(*(queue(name, batchSize=5) for name in names))
+        for name in names:
+            eventually(lambda name=name: bed.status(name).get("uuid"), what=f"{name} is made")
+            bed.patch(name, {"batchSize": 6})
+        for name in names:
+            eventually(lambda name=name: bed.mapping(name)["BatchSize"] == 6, what=f"{name} is changed")
+        bed.delete("orders-0")
+        bed.wait_gone("orders-0")
+        eventually(lambda: writes[0] > 50)
+    for name in names[1:]:
+        bed.wait_ready(name)
+    assert functions(bed) == Counter(names[1:])
+    assert bed.calls()["CreateEventSourceMapping"] == 4
+
+
+def test_made_anew_while_the_old_mapping_is_still_being_deleted(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue(batchSize=5))
+    old = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.set(hold=True)
+    bed.delete("orders")
+    eventually(lambda: [one["State"] for one in bed.mappings()] == ["Deleting"])
+    remove_finalizer(bed, "orders")
+    bed.wait_gone("orders")
+    bed.apply(queue(batchSize=6))
+    told = bed.wait_condition("orders", "Ready", "False", "PredecessorDeleting")
+    assert old in told["message"]
+    assert "the work goes on after that" in told["message"]
+    bed.control.set(hold=False)
+    ready = bed.wait_ready("orders")
+    assert [one["UUID"] for one in bed.mappings()] == [ready["status"]["uuid"]]
+    assert ready["status"]["uuid"] != old
+    assert bed.mapping("orders")["BatchSize"] == 6
+    assert bed.events("orders").keys() & {"CreatedAgain", "DriftCorrected"} == set()
+
+
+def test_a_finalizer_that_somebody_removed_is_put_back(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    remove_finalizer(bed, "orders")
+    eventually(lambda: FINALIZER in finalizers(bed, "orders"), what="the finalizer is back")
+    bed.wait_ready("orders")
+    assert bed.status("orders")["uuid"] == uuid
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert bed.mappings() == []
+
+
+@pytest.mark.parametrize("edit", [False, True], ids=["as it is", "and the spec is edited at once"])
+def test_a_status_is_wiped(bed: Bed, edit: bool) -> None:
+    bed.operator()
+    bed.apply(queue(batchSize=5, tags={"team": "shop"}))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    before = bed.status("orders")
+    bed.kubectl("patch", KIND, "orders", "--subresource=status", "--type=merge", '--patch={"status":null}')
+    if edit:
+        bed.patch("orders", {"batchSize": None, "tags": None, "functionName": "returns"})
+    eventually(lambda: bed.status("orders").get("uuid") == uuid, what="the mapping is found again")
+    bed.wait_ready("orders")
+    assert functions(bed) == Counter(["returns" if edit else "orders"])
+    assert bed.mapping("orders")["BatchSize"] == (10 if edit else 5)
+    assert bed.mapping("orders")["Tags"].get("team") == (None if edit else "shop")
+    assert bed.calls()["CreateEventSourceMapping"] == 1
+    assert bed.events("orders").keys() & {"CreatedAgain", "Adopted", "DriftCorrected"} == set()
+    if not edit:
+        assert bed.status("orders")["applied"] == before["applied"]
+
+
+def operator_through(bed: Bed, proxy: Proxy, kubeconfig: Path, folder: Path) -> OperatorProcess:
+    """An operator that reaches the API server through a proxy."""
+    through = kubeconfig_through(kubeconfig, proxy, folder / "kubeconfig")
+    return bed.operator(environment={"KUBECONFIG": str(through)})
+
+
+def functions(bed: Bed) -> Counter[str]:
+    """How many mappings each function has at AWS."""
+    return Counter(one["FunctionArn"].rpartition(":")[2] for one in bed.mappings())
+
+
+def finalizers(bed: Bed, name: str) -> list[str]:
+    return ((bed.get(name) or {}).get("metadata") or {}).get("finalizers") or []
+
+
+def remove_finalizer(bed: Bed, name: str) -> None:
+    bed.kubectl("patch", KIND, name, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+
+
+@contextmanager
+def meddling(bed: Bed, names: list[str]) -> Generator[list[int]]:
+    """Somebody writes an annotation and into the status of each resource, some 20 times a second each.
+
+    Yields:
+        the number of writes so far, in a list of one.
+    """
+    writes, stop = [0], threading.Event()
+    api: Any = client.CustomObjectsApi(config.new_client_from_config(str(bed.plane.kubeconfig)))
+    group, plural = "lambda.esm-operator.io", "eventsourcemappings"
+
+    def meddle() -> None:
+        while not stop.wait(0.05):
+            for name in names:
+                text = str(writes[0])
+                try:
+                    api.patch_namespaced_custom_object(
+                        group, "v1", bed.namespace, plural, name, {"metadata": {"annotations": {"meddler": text}}}
+                    )
+                    api.patch_namespaced_custom_object_status(
+                        group, "v1", bed.namespace, plural, name, {"status": {"stateTransitionReason": text}}
+                    )
+                except client.ApiException as error:
+                    if error.status != 404:
+                        raise
+                writes[0] += 1
+
+    thread = threading.Thread(target=meddle, name="meddler", daemon=True)
+    thread.start()
+    try:
+        yield writes
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,73 @@
+"""Many resources fail at once: their retries take a small share of the quota, and nobody else waits for them."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.aws import FaultKind
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import queue
+
+MANY = 60
+RATE = 10.0
+#: The part of the rate that retries may take.
+SHARE = 0.2
+WATCHED = 15.0
+
+
+@pytest.mark.long
+def test_a_storm_of_refusals(bed: Bed) -> None:
+    bed.operator(f"--requests-per-second={RATE:.0f}")
+    bed.apply(queue("healthy", batchSize=1))
+    bed.wait_ready("healthy")
+    # Of the errors that are tried again soonest: what is refused for good costs less.
+    fault = bed.control.fault(FaultKind.CONFLICT, "CreateEventSourceMapping")
+    names = [f"orders-{number}" for number in range(MANY)]
+    bed.apply(*(queue(name) for name in names))
+    eventually(lambda: {one["FunctionName"] for one in creations(bed)} >= set(names), what="each was tried once")
+
+    began, before = time.time(), len(creations(bed))
+    batch_size, slowest = 1, 0.0
+    while time.time() < began + WATCHED:
+        batch_size = batch_size % 10 + 1
+        bed.patch("healthy", {"batchSize": batch_size})
+        edited = time.monotonic()
+        eventually(lambda size=batch_size: bed.mapping("healthy")["BatchSize"] == size, what="an edit of a healthy one")
+        slowest = max(slowest, time.monotonic() - edited)
+        eventually(lambda: bed.mapping("healthy")["State"] == "Enabled")
+    retries, share = len(creations(bed)) - before, SHARE * RATE * (time.time() - began)
+    assert 1 <= retries <= share * 1.25 + 3, f"{retries} retries, and a fifth of the rate is {share:.0f}"
+    assert slowest < 5
+    told = bed.wait_condition(names[0], "Ready", "False", "OperationInProgress")
+    assert "tried again" in told["message"]
+
+    bed.control.remove_fault(fault)
+    for name in names:
+        bed.wait_ready(name)
+    assert len(bed.mappings()) == MANY + 1
+
+
+def test_an_edit_ends_any_back_off(bed: Bed) -> None:
+    """Even of what is refused for good, in the midst of others that are."""
+    fault = bed.control.fault(
+        FaultKind.ERROR, "CreateEventSourceMapping", code="InvalidParameterValueException", message="It can't be."
+    )
+    bed.operator()
+    names = [f"orders-{number}" for number in range(20)]
+    bed.apply(*(queue(name) for name in names))
+    for name in names:
+        told = bed.wait_condition(name, "Stalled", "True", "RefusedByAWS")
+        assert "AWS says: It can't be." in told["message"]
+        assert "Correct the spec" in told["message"]
+    refused = len(creations(bed))
+    bed.control.remove_fault(fault)
+    bed.patch("orders-7", {"batchSize": 5})
+    bed.wait_ready("orders-7", 10)
+    assert bed.mapping("orders-7")["BatchSize"] == 5
+    assert refused == len(names), "no attempt but one each, for an edit is waited for"
+
+
+def creations(bed: Bed) -> list[dict[str, Any]]:
+    """The members of all requests to create a mapping."""
+    return bed.requests("CreateEventSourceMapping")

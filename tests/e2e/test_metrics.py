@@ -1,0 +1,93 @@
+"""What Prometheus scrapes from a running operator."""
+
+import urllib.request
+from collections.abc import Callable
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.aws import FaultKind
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import queue, stream
+from tests.operator_process import OperatorProcess
+
+Series = tuple[str, frozenset[tuple[str, str]]]
+
+
+def scrape(operator: OperatorProcess) -> dict[Series, float]:
+    """All series of the operator's own."""
+    with urllib.request.urlopen(f"{operator.url}/metrics", timeout=30) as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=")
+        text = answer.read().decode()
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.startswith("esm_operator_")
+    }
+
+
+def reader(operator: OperatorProcess) -> Callable[..., float]:
+    """What one series says now; -1 where it is not there."""
+
+    def read(name: str, **labels: str) -> float:
+        return scrape(operator).get((f"esm_operator_{name}", frozenset(labels.items())), -1.0)
+
+    return read
+
+
+def test_drift_problems_and_requests(bed: Bed) -> None:
+    operator = bed.operator("--sweep-interval=1")
+    read = reader(operator)
+    eventually(lambda: read("leader") == 1)
+    assert [read("drift_corrected_total", kind=kind) for kind in ("fields", "tags", "deleted")] == [0, 0, 0]
+    assert read("processing_problems") == read("deletions_held") == 0
+
+    bed.apply(queue(batchSize=5), stream("clicks"))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.wait_ready("clicks")
+    assert read("aws_requests_total", operation="CreateEventSourceMapping", code="OK") == 2
+    assert read("reconciles_total", result="synced") >= 2
+
+    bed.control.edit_mapping(uuid, BatchSize=9)
+    eventually(lambda: read("drift_corrected_total", kind="fields") == 1)
+    bed.wait_ready("orders")
+    bed.control.delete_mapping(uuid)
+    eventually(lambda: read("drift_corrected_total", kind="deleted") == 1)
+
+    clicks = bed.mapping("clicks")["UUID"]
+    bed.control.edit_mapping(clicks, LastProcessingResult="PROBLEM: Function call failed")
+    eventually(lambda: read("processing_problems") == 1)
+    bed.control.edit_mapping(clicks, LastProcessingResult="OK")
+    eventually(lambda: read("processing_problems") == 0)
+
+    bed.control.fault(FaultKind.THROTTLE, "ListEventSourceMappings", times=1)
+    throttled = {"operation": "ListEventSourceMappings", "code": "TooManyRequestsException"}
+    eventually(lambda: read("aws_requests_total", **throttled) == 1)
+    bed.control.fault(FaultKind.CLOSE, "ListEventSourceMappings", times=1)
+    eventually(lambda: any(_is_unanswered(series) for series in scrape(operator)), what="a request without an answer")
+
+
+def _is_unanswered(series: Series) -> bool:
+    name, labels = series
+    code = dict(labels).get("code", "")
+    return name == "esm_operator_aws_requests_total" and code.endswith("Error")
+
+
+def test_deletions_that_the_brake_holds(bed: Bed) -> None:
+    read = reader(bed.operator("--deletions-per-minute=1"))
+    for name in ("a", "b", "c"):
+        bed.apply(queue(name))
+    for name in ("a", "b", "c"):
+        bed.wait_ready(name)
+    for name in ("a", "b", "c"):
+        bed.delete(name)
+    eventually(lambda: read("deletions_held") == 2)
+
+
+def test_a_standby_does_not_lead(bed: Bed) -> None:
+    lease = {"ESM_OPERATOR_LEASE_NAME": bed.namespace}
+    first, second = bed.operator(environment=lease), bed.operator(environment=lease)
+    eventually(lambda: sorted([reader(first)("leader"), reader(second)("leader")]) == [0, 1])
+    leader, standby = (first, second) if reader(first)("leader") else (second, first)
+    leader.stop()
+    eventually(lambda: reader(standby)("leader") == 1)

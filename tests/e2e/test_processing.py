@@ -1,0 +1,77 @@
+"""What Lambda says of its polls: a condition and a Warning event when it turns bad, and both again when it heals."""
+
+import json
+
+from tests.e2e.bed import WRITES, Bed, eventually
+from tests.e2e.manifests import HERE, stream
+
+KEY = f"arn:aws:kms:{HERE}:key/orders"
+FILTERS = {"filters": [{"pattern": '{"data": {"kind": ["new"]}}'}]}
+
+
+def event_types(bed: Bed, name: str) -> dict[str, str]:
+    """The type of each of a resource's Events, by reason."""
+    found = json.loads(bed.kubectl("get", "events", f"--field-selector=involvedObject.name={name}", "--output=json"))
+    return {one["reason"]: one["type"] for one in found["items"]}
+
+
+def test_a_problem_is_told_and_clears_again(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(stream())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.wait_condition("orders", "Processing", "True", "NoProblem")
+    writes = {name: count for name, count in bed.calls().items() if name in WRITES}
+
+    bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
+    told = bed.wait_condition("orders", "Processing", "False", "ProcessingProblem")
+    assert told["message"] == "PROBLEM: Function call failed"
+    assert bed.status("orders")["lastProcessingResult"] == "PROBLEM: Function call failed"
+    assert bed.condition("orders", "Ready")["status"] == "True"
+    eventually(lambda: bed.events("orders").get("ProcessingProblem") == "PROBLEM: Function call failed")
+
+    bed.control.edit_mapping(uuid, LastProcessingResult="OK")
+    bed.wait_condition("orders", "Processing", "True", "NoProblem")
+    eventually(lambda: "ProcessingRecovered" in bed.events("orders"))
+    types = event_types(bed, "orders")
+    assert (types["ProcessingProblem"], types["ProcessingRecovered"]) == ("Warning", "Normal")
+    assert {name: count for name, count in bed.calls().items() if name in WRITES} == writes
+
+
+def test_a_problem_that_stands_is_told_once(bed: Bed) -> None:
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(stream())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
+    bed.wait_condition("orders", "Processing", "False", "ProcessingProblem")
+    eventually(lambda: "ProcessingProblem" in bed.events("orders"))
+    operator.stop()
+    operator.start()
+    bed.wait_swept(3)
+    found = json.loads(bed.kubectl("get", "events", "--output=json"))["items"]
+    assert [one["reason"] for one in found].count("ProcessingProblem") == 1
+
+
+def test_a_filter_that_cant_be_decrypted_is_told_and_clears_again(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(stream(kmsKeyARN=KEY, filterCriteria=FILTERS))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    error = {"ErrorCode": "KMSAccessDeniedException", "Message": "Lambda may not use the key."}
+    bed.control.edit_mapping(uuid, FilterCriteriaError=error)
+    told = bed.wait_condition("orders", "Processing", "False", "FilterCriteriaError")
+    for part in (*error.values(), "spec.kmsKeyARN"):
+        assert part in told["message"]
+    assert bed.status("orders")["filterCriteriaError"] == {
+        "errorCode": error["ErrorCode"],
+        "message": error["Message"],
+    }
+    eventually(lambda: error["Message"] in bed.events("orders").get("FilterCriteriaError", ""))
+    bed.wait_swept(2)
+    assert bed.condition("orders", "Ready")["status"] == "True"
+    assert "UpdateEventSourceMapping" not in bed.calls(), "filters that AWS can't show are no drift"
+
+    bed.control.edit_mapping(uuid, FilterCriteriaError=None)
+    bed.wait_condition("orders", "Processing", "True", "NoProblem")
+    assert "filterCriteriaError" not in bed.status("orders")
+    eventually(lambda: "ProcessingRecovered" in bed.events("orders"))
+    types = event_types(bed, "orders")
+    assert (types["FilterCriteriaError"], types["ProcessingRecovered"]) == ("Warning", "Normal")
