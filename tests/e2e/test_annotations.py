@@ -1,0 +1,100 @@
+"""The annotations by which people steer the operator: paused, reconcile-at, let-go."""
+
+from tests.aws import FaultKind
+from tests.e2e.bed import WRITES, Bed, eventually
+from tests.e2e.manifests import queue
+
+PREFIX = "lambda.esm-operator.io"
+
+
+def annotate(bed: Bed, name: str, key: str, value: str | None) -> None:
+    bed.kubectl(
+        "annotate", "--overwrite", "esm", name, f"{PREFIX}/{key}-" if value is None else f"{PREFIX}/{key}={value}"
+    )
+
+
+def test_paused_holds_back_what_would_be_written_and_says_what(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue(batchSize=5))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    annotate(bed, "orders", "paused", "true")
+    eventually(lambda: "paused" in bed.condition("orders", "Ready")["message"])
+    assert bed.condition("orders", "Ready")["status"] == "True"
+    before = {operation: bed.calls().get(operation, 0) for operation in WRITES}
+
+    bed.patch("orders", {"batchSize": 7})
+    stalled = bed.wait_condition("orders", "Stalled", "True", "Paused")
+    assert "change the mapping" in stalled["message"]
+    bed.delete("orders")
+    stalled = eventually(
+        lambda: one if "delete the mapping" in (one := bed.condition("orders", "Stalled")).get("message", "") else None
+    )
+    assert "Remove the annotation" in stalled["message"]
+    assert [(one["UUID"], one["BatchSize"]) for one in bed.mappings()] == [(uuid, 5)]
+    assert {operation: bed.calls().get(operation, 0) for operation in WRITES} == before
+
+    annotate(bed, "orders", "paused", None)
+    bed.wait_gone("orders")
+    assert not bed.mappings()
+
+
+def test_a_new_resource_that_is_paused_makes_nothing(bed: Bed) -> None:
+    bed.operator()
+    manifest = queue()
+    manifest["metadata"]["annotations"] = {f"{PREFIX}/paused": "true"}
+    bed.apply(manifest)
+    stalled = bed.wait_condition("orders", "Stalled", "True", "Paused")
+    assert "create the mapping" in stalled["message"]
+    assert not bed.mappings()
+    annotate(bed, "orders", "paused", None)
+    bed.wait_ready("orders")
+
+
+def test_reconcile_at_looks_at_once(bed: Bed) -> None:
+    bed.operator("--sweep-interval=3600")
+    bed.apply(queue(batchSize=5))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    tags = {**bed.mapping("orders")["Tags"], "by": "hand"}
+    bed.control.edit_mapping(uuid, BatchSize=7, Tags=tags)
+    annotate(bed, "orders", "reconcile-at", "now")
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 5)
+    eventually(lambda: bed.status("orders").get("lastHandledReconcileAt") == "now")
+    eventually(lambda: bed.status("orders").get("tagsAll", {}).get("by") == "hand")
+    looks = bed.calls()["GetEventSourceMapping"]
+    annotate(bed, "orders", "reconcile-at", "later")
+    eventually(lambda: bed.status("orders").get("lastHandledReconcileAt") == "later")
+    assert bed.calls()["GetEventSourceMapping"] > looks
+
+
+def test_reconcile_at_ends_a_back_off(bed: Bed) -> None:
+    bed.control.fault(FaultKind.ERROR, "CreateEventSourceMapping", times=1, code="InvalidParameterValueException")
+    bed.operator()
+    bed.apply(queue())
+    bed.wait_condition("orders", "Stalled", "True", "RefusedByAWS")
+    annotate(bed, "orders", "reconcile-at", "2026-01-01")
+    bed.wait_ready("orders", 30)
+
+
+def test_let_go_frees_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.fault(FaultKind.ACCESS_DENIED, "DeleteEventSourceMapping")
+    bed.delete("orders")
+    told = eventually(lambda: one if "let-go" in (one := bed.condition("orders", "Ready")).get("message", "") else None)
+    command = told["message"].partition("kubectl ")[2].split()
+    assert command[:3] == ["annotate", "esm", "orders"]
+    bed.kubectl(*command)
+    bed.wait_gone("orders")
+    assert [one["UUID"] for one in bed.mappings()] == [uuid]
+    assert bed.mappings()[0]["Tags"]["esm-operator.io/name"] == "orders"
+
+
+def test_let_go_on_a_living_resource_does_nothing(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    annotate(bed, "orders", "let-go", "true")
+    bed.patch("orders", {"batchSize": 7})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
+    assert bed.wait_ready("orders")["status"]["uuid"] == uuid

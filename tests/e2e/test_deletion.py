@@ -1,0 +1,181 @@
+"""A resource is deleted while something is gone, refused or stuck: it ends well, or says why not and what to do."""
+
+import re
+from typing import Any
+
+from tests.aws import FaultKind
+from tests.e2e.bed import FINALIZER, WRITES, Bed, eventually
+from tests.e2e.manifests import TEN_KINDS, mapping, provider_config, queue
+
+#: The first attempt after refused credentials is some 15 s later.
+HEALING = 60.0
+KAFKA: dict[str, Any] = {**TEN_KINDS["self-managed-kafka"], "providerConfigRef": {"name": "shop"}}
+
+
+def test_credentials_are_gone(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue("patient"), queue("let-go"))
+    for name in ("patient", "let-go"):
+        bed.wait_ready(name)
+    fault = bed.control.fault(FaultKind.EXPIRED_TOKEN)
+    for name in ("patient", "let-go"):
+        bed.delete(name)
+        told = bed.wait_condition(name, "Reconciling", "True", "CredentialsRefused")
+        assert "security token" in told["message"]
+        assert "Give the operator valid AWS credentials" in told["message"]
+        assert bed.events(name)["CredentialsRefused"] == told["message"]
+
+    bed.control.reset_counts()
+    let_go(bed, "let-go")
+    bed.wait_gone("let-go", 10)
+    assert [
+        one for one in bed.control.requests() if one["members"].get("UUID") == bed.status("let-go").get("uuid")
+    ] == []
+    assert "left" in bed.events("let-go")["LetGo"].lower()
+
+    bed.control.remove_fault(fault)
+    bed.wait_gone("patient", HEALING)
+    assert functions(bed) == ["let-go"]
+
+
+def test_its_namespace_is_deleted_with_all_that_is_in_it(bed: Bed) -> None:
+    """As the namespace controller does it: the namespace is terminating, so that Events are refused, then all goes."""
+    bed.control.set_world(missing_functions=["missing"])
+    bed.operator()
+    names = [f"orders-{number}" for number in range(5)]
+    bed.apply(*(queue(name) for name in names), queue("kept", deletionPolicy="Retain"), queue("missing"))
+    for name in (*names, "kept"):
+        bed.wait_ready(name)
+    bed.wait_condition("missing", "Ready", "False", "FunctionNotFound")
+    bed.apply(queue("made-late"))
+    bed.plane.kubectl("delete", "namespace", bed.namespace, "--wait=false")
+    bed.kubectl("delete", "esm", "--all", "--wait=false")
+    eventually(lambda: bed.all() == [], what="all resources are gone")
+    assert functions(bed) == ["kept"]
+    assert not any(tag.startswith("esm-operator.io/") for tag in bed.mappings()[0]["Tags"])
+
+
+def test_the_function_was_deleted_first(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue("made"), queue("edited"))
+    for name in ("made", "edited"):
+        bed.wait_ready(name)
+    bed.control.set_world(missing_functions=["made", "edited", "never"])
+    bed.apply(queue("never"))
+    bed.wait_condition("never", "Ready", "False", "FunctionNotFound")
+    bed.patch("edited", {"functionName": "never"})
+    bed.wait_condition("edited", "Ready", "False", "FunctionNotFound")
+    for name in ("made", "edited", "never"):
+        bed.delete(name)
+    for name in ("made", "edited", "never"):
+        bed.wait_gone(name, 20)
+    assert bed.mappings() == []
+
+
+def test_the_mapping_is_gone_already(bed: Bed) -> None:
+    operator = bed.operator()
+    bed.apply(queue("gone"), queue("going"), queue("gone-while-away"))
+    uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("gone", "going", "gone-while-away")}
+    bed.control.delete_mapping(uuids["gone"])
+    bed.delete("gone")
+    bed.wait_gone("gone", 20)
+
+    bed.control.set(hold=True)
+    bed.aws.client("lambda", region="eu-west-1").delete_event_source_mapping(UUID=uuids["going"])
+    bed.delete("going")
+    told = bed.wait_condition("going", "Reconciling", "True", "Deleting")
+    assert "Deleting" in told["message"]
+    bed.control.set(hold=False)
+    bed.wait_gone("going")
+
+    operator.stop()
+    bed.control.delete_mapping(uuids["gone-while-away"])
+    bed.delete("gone-while-away")
+    operator.start()
+    bed.wait_gone("gone-while-away")
+    assert "CreatedAgain" not in bed.events("gone-while-away")
+    assert len(bed.requests("CreateEventSourceMapping")) == 3
+
+
+def test_aws_does_not_finish(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.set(hold=True)
+    bed.delete("orders")
+    eventually(lambda: bed.status("orders").get("state") == "Deleting")
+    told = bed.wait_condition("orders", "Reconciling", "True", "Deleting")
+    assert uuid in told["message"]
+    found = bed.get("orders")
+    assert found is not None
+    assert FINALIZER in found["metadata"]["finalizers"]
+    bed.kubectl("annotate", "esm", "orders", "lambda.esm-operator.io/let-go=true")
+    bed.wait_gone("orders", 10)
+
+
+def test_the_provider_config_was_removed_by_force(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(provider_config("shop", region="eu-west-1"))
+    bed.apply(mapping("patient", **KAFKA), mapping("let-go", **KAFKA), mapping("alive", **KAFKA))
+    for name in ("patient", "let-go", "alive"):
+        bed.wait_ready(name)
+    remove_config(bed, "shop")
+    told = bed.wait_condition("alive", "Stalled", "True", "ProviderConfigNotFound")
+    assert "There is no ProviderConfig shop" in told["message"]
+    assert "Create it" in told["message"]
+    bed.control.reset_counts()
+    for name in ("patient", "let-go"):
+        bed.delete(name)
+        told = bed.wait_condition(name, "Stalled", "True", "ProviderConfigNotFound")
+        assert "There is no ProviderConfig shop" in told["message"]
+    let_go(bed, "let-go")
+    bed.wait_gone("let-go", 10)
+    assert not bed.calls().keys() & WRITES
+
+    bed.apply(provider_config("shop", region="eu-west-1"))
+    bed.wait_gone("patient")
+    bed.wait_ready("alive")
+    assert functions(bed) == ["alive", "let-go"]
+
+
+def test_the_provider_config_leads_elsewhere(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(provider_config("shop", region="eu-west-1"))
+    bed.apply(mapping("patient", **KAFKA), mapping("let-go", **KAFKA))
+    for name in ("patient", "let-go"):
+        bed.wait_ready(name)
+    bed.apply(provider_config("shop", region="us-west-2"))
+    for name in ("patient", "let-go"):
+        bed.delete(name)
+        told = bed.wait_condition(name, "Stalled", "True", "TargetChanged")
+        assert "region eu-west-1" in told["message"]
+        assert "us-west-2" in told["message"]
+        assert "Set that back" in told["message"]
+    let_go(bed, "let-go")
+    bed.wait_gone("let-go", 10)
+    assert "DeleteEventSourceMapping" not in bed.calls()
+
+    bed.apply(provider_config("shop", region="eu-west-1"))
+    bed.wait_gone("patient")
+    assert functions(bed) == ["let-go"]
+
+
+def let_go(bed: Bed, name: str) -> None:
+    """Run the command that the resource's own message gives."""
+    messages = [one["message"] for one in bed.status(name)["conditions"] if one["type"] == "Ready"]
+    command = re.search(r"kubectl (annotate esm \S+ --namespace \S+ \S+)$", messages[0])
+    assert command is not None, messages
+    bed.plane.kubectl(*command[1].split())
+
+
+def remove_config(bed: Bed, name: str) -> None:
+    """As somebody does who is in a hurry."""
+    config = f"providerconfigs.lambda.esm-operator.io/{name}"
+    bed.plane.kubectl("delete", config, "--wait=false")
+    bed.plane.kubectl("patch", config, "--type=merge", '--patch={"metadata":{"finalizers":null}}', check=False)
+    eventually(lambda: not bed.plane.kubectl("get", config, "--ignore-not-found").stdout, what="no ProviderConfig")
+
+
+def functions(bed: Bed) -> list[str]:
+    """The functions of all mappings at AWS, sorted."""
+    return sorted(one["FunctionArn"].rpartition(":")[2] for one in bed.mappings())

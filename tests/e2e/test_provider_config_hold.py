@@ -1,0 +1,204 @@
+"""A ProviderConfig in use stays until the last resource that uses it is gone, and says so."""
+
+import json
+import subprocess
+from typing import Any
+
+from tests.e2e.bed import CONFIGS, Bed, eventually
+from tests.e2e.manifests import TEN_KINDS, mapping, provider_config, queue
+
+FINALIZER = "lambda.esm-operator.io/in-use"
+_KAFKA = TEN_KINDS["self-managed-kafka"]
+FROM_CONFIG: dict[str, Any] = {"providerConfigRef": {"name": "shop"}}
+
+
+def config(bed: Bed, name: str = "shop") -> dict[str, Any] | None:
+    found = bed.kubectl("get", CONFIGS, name, "--ignore-not-found", "--output=json")
+    return json.loads(found) if found else None
+
+
+def finalizers(bed: Bed, name: str = "shop") -> list[str]:
+    return ((config(bed, name) or {}).get("metadata") or {}).get("finalizers") or []
+
+
+def delete_config(bed: Bed, name: str = "shop") -> None:
+    bed.kubectl("delete", CONFIGS, name, "--wait=false")
+
+
+def wait_config_gone(bed: Bed, name: str = "shop") -> None:
+    eventually(lambda: config(bed, name) is None, what=f"{name} is gone")
+
+
+def test_deleted_while_in_use(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(provider_config("shop"))
+    bed.apply(queue("orders", **FROM_CONFIG), queue("bills", **FROM_CONFIG), queue("others"))
+    for name in ("orders", "bills", "others"):
+        bed.wait_ready(name)
+    assert finalizers(bed) == [FINALIZER]
+
+    delete_config(bed)
+    eventually(lambda: "EventSourceMappings" in bed.kubectl("describe", CONFIGS, "shop"), what="it says who uses it")
+    eventually(lambda: "Warning  InUse" in bed.kubectl("describe", CONFIGS, "shop"), what="an Event about it")
+    told = bed.kubectl("describe", CONFIGS, "shop")
+    assert f"2 EventSourceMappings (namespace/name) still use this ProviderConfig: {bed.namespace}/bills, " in told
+
+    # What uses it goes on working; nothing new is made through it.
+    bed.patch("orders", {"batchSize": 5})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 5)
+    bed.wait_ready("orders")
+    bed.apply(queue("late", **FROM_CONFIG))
+    bed.wait_condition("late", "Stalled", "True", "ProviderConfigDeleting")
+    assert len(bed.mappings()) == 3
+
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    eventually(lambda: "1 EventSourceMapping (" in bed.kubectl("describe", CONFIGS, "shop"), what="one is left")
+    bed.delete("bills")
+    bed.wait_gone("bills")
+    wait_config_gone(bed)
+    assert len(bed.mappings()) == 1
+    bed.wait_condition("late", "Stalled", "True", "ProviderConfigNotFound")
+
+    bed.apply(provider_config("shop"))
+    bed.wait_ready("late")
+    assert finalizers(bed) == [FINALIZER]
+
+
+def test_one_that_nothing_uses_goes_at_once(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(provider_config("shop"), provider_config("spare"))
+    bed.apply(queue(**FROM_CONFIG))
+    bed.wait_ready("orders")
+    assert finalizers(bed, "spare") == []
+    delete_config(bed, "spare")
+    assert config(bed, "spare") is None
+
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    delete_config(bed)
+    wait_config_gone(bed)
+
+
+def test_held_before_anything_is_made(bed: Bed) -> None:
+    """The API server does not take the finalizer: then no mapping is made."""
+    bed.apply(
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": bed.namespace},
+            "spec": {
+                "matchConstraints": {
+                    "resourceRules": [
+                        {
+                            "apiGroups": ["lambda.esm-operator.io"],
+                            "apiVersions": ["v1"],
+                            "operations": ["UPDATE"],
+                            "resources": ["providerconfigs"],
+                        }
+                    ]
+                },
+                "validations": [
+                    {"expression": "object.metadata.name != 'shop'", "message": "Not today."},
+                ],
+            },
+        },
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": bed.namespace},
+            "spec": {"policyName": bed.namespace, "validationActions": ["Deny"]},
+        },
+    )
+    try:
+        bed.apply(provider_config("shop"))
+        eventually(lambda: _refused(bed), what="the policy works")
+        operator = bed.operator()
+        bed.apply(queue(**FROM_CONFIG))
+        eventually(lambda: "Not today." in operator.tail(), what="the refusal is logged")
+        assert bed.mappings() == []
+        assert not (bed.get("orders") or {})["metadata"].get("finalizers")
+    finally:
+        bed.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", bed.namespace)
+    bed.wait_ready("orders", timeout=120)
+    assert finalizers(bed) == [FINALIZER]
+
+
+def _refused(bed: Bed) -> bool:
+    try:
+        bed.kubectl("label", CONFIGS, "shop", "tried=yes", "--overwrite", "--dry-run=server")
+    except subprocess.CalledProcessError as error:
+        return "Not today." in error.stderr
+    return False
+
+
+def test_deleted_while_the_operator_is_away(bed: Bed) -> None:
+    operator = bed.operator()
+    bed.apply(provider_config("shop"), provider_config("used"))
+    bed.apply(queue("orders", **FROM_CONFIG), queue("bills", providerConfigRef={"name": "used"}))
+    bed.wait_ready("orders")
+    bed.wait_ready("bills")
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    operator.stop()
+    delete_config(bed)
+    delete_config(bed, "used")
+    assert finalizers(bed) == [FINALIZER]
+
+    operator.start()
+    wait_config_gone(bed)
+    eventually(lambda: "still uses this ProviderConfig" in bed.kubectl("describe", CONFIGS, "used"))
+    bed.delete("bills")
+    bed.wait_gone("bills")
+    wait_config_gone(bed, "used")
+    assert bed.mappings() == []
+
+
+def test_operators_of_other_namespaces_hold_by_themselves(bed: Bed) -> None:
+    """Neither knows the resources of the other, so each has its own finalizer."""
+    other = f"{bed.namespace}-b"
+    bed.kubectl("create", "namespace", other)
+    for place in (bed.namespace, other):
+        bed.operator(f"--namespaces={place}", environment={"ESM_OPERATOR_LEASE_NAME": place})
+    bed.apply(provider_config("shop"))
+    bed.apply(queue("orders", **FROM_CONFIG))
+    bed.kubectl("apply", f"--namespace={other}", "--filename=-", input=json.dumps(queue("bills", **FROM_CONFIG)))
+    bed.wait_ready("orders")
+    bed.kubectl("wait", f"--namespace={other}", "--for=condition=Ready", "esm/bills", "--timeout=60s")
+    held = sorted(finalizers(bed))
+    assert held == sorted(f"{FINALIZER}.esm-operator.{place}" for place in (bed.namespace, other))
+
+    delete_config(bed)
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    eventually(lambda: len(finalizers(bed)) == 1, what="the first lets go")
+    assert finalizers(bed) == [f"{FINALIZER}.esm-operator.{other}"]
+    bed.kubectl("delete", f"--namespace={other}", "esm", "bills")
+    wait_config_gone(bed)
+    assert bed.mappings() == []
+
+
+def test_a_default_is_held_only_by_what_needs_it(bed: Bed) -> None:
+    """Resources that were made before it, and that it made stall or changed nothing for, do well without it."""
+    bed.operator()
+    bed.apply(mapping("stalls", **_KAFKA), queue("same"))
+    uuid = bed.wait_ready("stalls")["status"]["uuid"]
+    bed.wait_ready("same")
+    bed.apply(provider_config("default", region="us-west-2"))
+    bed.wait_condition("stalls", "Stalled", "True", "TargetChanged")
+    bed.patch("same", {"batchSize": 5})
+    bed.wait_ready("same")
+    assert finalizers(bed, "default") == []
+    bed.apply(mapping("needs", **_KAFKA))
+    bed.wait_ready("needs")
+    assert finalizers(bed, "default") == [FINALIZER]
+
+    delete_config(bed, "default")
+    alone = f"1 EventSourceMapping (namespace/name) still uses this ProviderConfig: {bed.namespace}/needs. "
+    eventually(lambda: alone in " ".join(bed.kubectl("describe", CONFIGS, "default").split()))
+    bed.delete("needs")
+    bed.wait_gone("needs")
+    wait_config_gone(bed, "default")
+    assert bed.wait_ready("stalls")["status"]["uuid"] == uuid
+    bed.wait_ready("same")
+    assert len(bed.mappings()) == 2
