@@ -1,0 +1,152 @@
+"""The role that the chart ships is the least: each verb that is taken away is missed, and the log says which.
+
+All other end-to-end tests run the operator under exactly that role, so it is also enough.
+"""
+
+import re
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.bed import CONFIGS, Bed, eventually
+from tests.e2e.conftest import ROOT
+from tests.e2e.manifests import provider_config, queue
+from tests.operator_process import OperatorProcess
+
+RBAC = ROOT / "helm" / "esm-operator" / "rbac.yaml"
+NAMESPACE = "esm-operator"
+SHIPPED: tuple[dict[str, Any], ...] = tuple(
+    one for one in yaml.safe_load_all(RBAC.read_text()) if one["kind"] in ("ClusterRole", "Role")
+)
+#: A line of the log at a level that operators of the operator look at, not one within a stack trace.
+LINE = re.compile(r"^\S+ (WARNING|ERROR|CRITICAL) +(?P<text>.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One verb on one resource, as the shipped roles have it."""
+
+    group: str
+    resource: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}"
+
+    @property
+    def account(self) -> str:
+        """The name of a ServiceAccount, and of its roles, that has all but this."""
+        return f"without-{self.verb}-{self.resource.replace('/', '-')}"
+
+    @property
+    def refusal(self) -> str:
+        """What the API server says in its 403."""
+        return f'cannot {self.verb} resource "{self.resource}"'
+
+
+def _grants() -> list[Grant]:
+    return [
+        Grant(group, resource, verb)
+        for role in SHIPPED
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    ]
+
+
+GRANTS = _grants()
+
+
+def _without(grant: Grant) -> list[dict[str, Any]]:
+    """A ServiceAccount whose roles are the shipped ones but for one verb."""
+    name = grant.account
+    objects: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
+    ]
+    for number, role in enumerate(SHIPPED):
+        meta = {**role["metadata"], "name": f"{name}-{number}"}
+        objects.append({**role, "metadata": meta, "rules": list(_rules(role, grant))})
+        objects.append(
+            {
+                "apiVersion": role["apiVersion"],
+                "kind": f"{role['kind']}Binding",
+                "metadata": meta,
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": meta["name"]},
+                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}],
+            }
+        )
+    return objects
+
+
+def _rules(role: dict[str, Any], grant: Grant) -> Generator[dict[str, Any]]:
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                taken = grant.verb if (group, resource) == (grant.group, grant.resource) else ""
+                verbs = [verb for verb in rule["verbs"] if verb != taken]
+                if verbs:
+                    yield {**rule, "apiGroups": [group], "resources": [resource], "verbs": verbs}
+
+
+@pytest.mark.parametrize("grant", GRANTS, ids=str)
+def test_each_verb_is_needed_and_its_lack_is_said(bed: Bed, tmp_path: Path, grant: Grant) -> None:
+    objects = yaml.safe_dump_all(_without(grant))
+    log = tmp_path / "without.log"
+    with ExitStack() as exits:
+        bed.plane.kubectl("apply", "--filename=-", input=objects)
+        exits.callback(bed.plane.kubectl, "delete", "--filename=-", "--wait=false", input=objects)
+        operator = OperatorProcess(
+            kubeconfig=bed.plane.kubeconfig_for(NAMESPACE, grant.account),
+            endpoint=bed.aws.endpoint,
+            log=log,
+            arguments=("--sweep-interval=1",),
+        )
+        operator.launch()
+        exits.callback(operator.stop)
+        bed.apply(provider_config(bed.namespace), queue(providerConfigRef={"name": bed.namespace}))
+        _tell_story_until(bed, lambda: grant.refusal in log.read_text(errors="replace"), str(grant), log)
+        eventually(
+            lambda: any(grant.refusal in line["text"] for line in LINE.finditer(log.read_text(errors="replace"))),
+            10,
+            f"a line of the log that says '{grant.refusal}':\n{log.read_text(errors='replace')[-5000:]}",
+        )
+
+
+def _tell_story_until(bed: Bed, refused: Callable[[], bool], what: str, log: Path) -> None:
+    """All that makes the operator use its role: a mapping is lost and made again, all it stands on is deleted."""
+    told: list[str] = []
+
+    def next_part() -> bool:
+        if refused():
+            return True
+        mappings = bed.mappings()
+        if not told and bed.condition("orders", "Ready").get("status") == "True" and mappings:
+            told.append("its mapping is deleted by hand, to be made again")
+            bed.control.delete_mapping(mappings[0]["UUID"])
+        elif len(told) == 1 and "CreatedAgain" in bed.events("orders"):
+            told.append("the ProviderConfig is deleted, then what uses it")
+            bed.kubectl("delete", CONFIGS, bed.namespace, "--wait=false")
+        elif len(told) == 2 and _is_held(bed):
+            told.append("the resource is deleted")
+            bed.delete("orders")
+        return len(told) == 3 and bed.get("orders") is None and not _config(bed)
+
+    eventually(next_part, 60, f"'{what}' is neither missed nor is the story told to its end")
+    assert refused(), f"Nothing needs '{what}':\n{log.read_text(errors='replace')[-5000:]}"
+
+
+def _config(bed: Bed) -> str:
+    """The ProviderConfig as YAML; empty: it is gone."""
+    return bed.kubectl("get", CONFIGS, bed.namespace, "--ignore-not-found", "--output=yaml")
+
+
+def _is_held(bed: Bed) -> bool:
+    """Whether the ProviderConfig is gone, or says that it is in use."""
+    told = _config(bed)
+    return not told or "InUse" in told
