@@ -39,6 +39,19 @@ def test_a_change_by_hand_is_put_right(bed: Bed) -> None:
     assert "maximumRetryAttempts" not in told
 
 
+def test_a_change_by_hand_that_is_first_seen_while_aws_is_at_it(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    bed.apply(queue(batchSize=5))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.set(hold=True)
+    bed.aws.client("lambda", region="eu-west-1").update_event_source_mapping(UUID=uuid, BatchSize=7)
+    bed.wait_condition("orders", "Reconciling", "True", "Updating")
+    bed.control.set(hold=False)
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 5)
+    bed.wait_ready("orders")
+    eventually(lambda: "batchSize: 7 -> 5" in bed.events("orders").get("DriftCorrected", ""))
+
+
 def test_what_changed_while_no_operator_ran_is_put_right(bed: Bed) -> None:
     operator = bed.operator(SECONDLY)
     bed.apply(queue(batchSize=5))

@@ -373,7 +373,12 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         found(STALE),
         actions.LookTags(UUID),
     ),
-    "edited, by us": (made({**SQS, "batchSize": 5}), found(STALE), actions.Update),
+    "changed by somebody, seen while AWS was at it": (
+        made({**SQS, "batchSize": 5}),
+        found(STALE),
+        actions.LookTags(UUID),
+    ),
+    "edited in Kubernetes": (replace(made({**SQS, "batchSize": 5}), edited=True), found(STALE), actions.Update),
     "in the way, owner not seen lately": (
         wanted(),
         candidates(replace(seen(OTHER), tags_fresh=False)),

@@ -120,6 +120,24 @@ def test_synced(synced: bool | None, status: str, message: str) -> None:
     assert (told["status"], told["message"]) == (status, message)
 
 
+@pytest.mark.parametrize(("generation", "says"), [(3, "True"), (2, "Unknown")])
+def test_what_was_in_sync_stays_so_while_somebody_else_changes_it(generation: int, says: str) -> None:
+    before = [{**one, "observedGeneration": generation} for one in shown()["conditions"]]
+    during = render(
+        {"conditions": before},
+        generation=3,
+        outcome=Outcome(Verdict.IN_PROGRESS, "Updating", "AWS is at work."),
+        mapping=MAPPING,
+        tags=None,
+        applied=Applied(),
+        uuid="1",
+        gone=False,
+        requested="",
+        now=NOW,
+    )
+    assert conditions(during)["Synced"] == says
+
+
 def test_what_aws_keeps_is_told_until_the_next_edit() -> None:
     def synced(previous: Mapping[str, Any], generation: int, says: str = "") -> dict[str, Any]:
         return render(

@@ -290,7 +290,7 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
     if view.leaving and "functionName" in change:
         return _predecessor(view.leaving[0])
     if change or reset:
-        if desired.was_in_sync and not found.tags_fresh:
+        if not desired.edited and not found.tags_fresh:
             return LookTags(found.uuid)  # whoever changed it may own it by now
         return Update(found.uuid, change, reset, old, drift=desired.was_in_sync)
     if found.tags is not None:

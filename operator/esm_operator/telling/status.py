@@ -13,6 +13,9 @@ from typing import Any
 #: Reason of Synced where AWS keeps a value that the spec does not have any more.
 KEPT = "KeptByAWS"
 
+#: Reasons of an outcome while AWS changes a mapping. If all was in sync before, somebody else has begun it.
+_CHANGING = frozenset({"Updating", "Enabling", "Disabling"})
+
 #: The members of the status that repeat what AWS answered.
 OBSERVED = (
     "state",
@@ -190,7 +193,14 @@ def _conditions(
     ]
 
 
+def _is_true_of(old: Mapping[str, Any] | None, generation: int) -> bool:
+    """Whether a condition was told to be true of the spec as it is now."""
+    return old is not None and old.get("status") == "True" and old.get("observedGeneration") == generation
+
+
 def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) -> tuple[str, str, str, str]:
+    if outcome.synced is None and outcome.reason in _CHANGING and _is_true_of(old, generation):
+        return ("Synced", "True", "InSync", "AWS had what the spec says before it began to work on the mapping.")
     if outcome.synced is None:
         return ("Synced", "Unknown", outcome.reason, "Not compared with AWS yet.")
     if not outcome.synced:
