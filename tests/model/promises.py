@@ -210,7 +210,14 @@ class Promises:
             if len(mappings) > 1 and key not in self.excused:
                 yield f"it has {len(mappings)} mappings"
             return
-        if not mappings and (spec.get("adoption") or {}).get("policy") == "Required":
+        asked = (spec["functionName"], spec["eventSourceARN"])
+        # What was cut loose from a resource of this name before is nothing to this one, if it is of another identity.
+        to_adopt = [
+            one
+            for one in mappings
+            if key not in self.excused or one.identity == asked or one.uuid == status.get("uuid")
+        ]
+        if not to_adopt and (spec.get("adoption") or {}).get("policy") == "Required":
             if ready.get("reason") != "NothingToAdopt":
                 yield f"there is nothing to adopt, and it does not say so: {ready}"
             return

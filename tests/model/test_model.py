@@ -36,7 +36,7 @@ from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 #: The search for a shorter program may take hypothesis five minutes by itself.
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
-EXAMPLES = int(os.environ.get("ESM_MODEL_EXAMPLES", "1000"))
+EXAMPLES = int(os.environ.get("ESM_MODEL_EXAMPLES", "500"))
 STEPS = int(os.environ.get("ESM_MODEL_STEPS", "60"))
 SEED = int(os.environ.get("ESM_MODEL_SEED") or random.SystemRandom().randrange(2**32))
 SHRINK = os.environ.get("ESM_MODEL_SHRINK", "yes") == "yes"
