@@ -30,11 +30,12 @@ def shown(
     applied: Applied | None = None,
     tags: Mapping[str, str] | None = None,
     now: str = NOW,
+    reason: str = "Reason",
 ) -> dict[str, Any]:
     return render(
         previous or {},
         generation=3,
-        outcome=Outcome(verdict, "Reason", "A sentence.", synced=synced),
+        outcome=Outcome(verdict, reason, "A sentence.", synced=synced),
         mapping=mapping,
         tags=tags,
         applied=applied or Applied(),
@@ -123,18 +124,7 @@ def test_synced(synced: bool | None, status: str, message: str) -> None:
 @pytest.mark.parametrize(("generation", "says"), [(3, "True"), (2, "Unknown")])
 def test_what_was_in_sync_stays_so_while_somebody_else_changes_it(generation: int, says: str) -> None:
     before = [{**one, "observedGeneration": generation} for one in shown()["conditions"]]
-    during = render(
-        {"conditions": before},
-        generation=3,
-        outcome=Outcome(Verdict.IN_PROGRESS, "Updating", "AWS is at work."),
-        mapping=MAPPING,
-        tags=None,
-        applied=Applied(),
-        uuid="1",
-        gone=False,
-        requested="",
-        now=NOW,
-    )
+    during = shown(Verdict.IN_PROGRESS, previous={"conditions": before}, synced=None, reason="Updating")
     assert conditions(during)["Synced"] == says
 
 
