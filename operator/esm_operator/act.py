@@ -19,7 +19,8 @@ from esm_operator.aws import errors, requests
 from esm_operator.aws.client import Check
 from esm_operator.cluster.events import Events
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import Key, Resource, StaleError, Store, parse
+from esm_operator.cluster.resource import Key, Resource, parse
+from esm_operator.cluster.store import StaleError, Store
 from esm_operator.cluster.target import Resolved
 from esm_operator.logs import marks
 from esm_operator.memory import Memory, Named

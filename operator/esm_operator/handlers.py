@@ -14,7 +14,7 @@ from typing import Any
 import kopf
 
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import FINALIZER, GROUP, PLURAL, VERSION
+from esm_operator.cluster.resource import FINALIZER, GROUP, PLURAL, VERSION
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
@@ -63,8 +63,8 @@ def registry(ours: Settings, running: list[Operator]) -> kopf.OperatorRegistry:
 
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
-        _configure(settings)
-        operator = Operator(ours, await Kubernetes.connect())
+        _configure(settings, ours)
+        operator = Operator(ours, await Kubernetes.connect(ours.kubernetes_requests_per_second))
         await operator.start()
         running.append(operator)
 
@@ -91,11 +91,27 @@ def registry(ours: Settings, running: list[Operator]) -> kopf.OperatorRegistry:
     return handlers
 
 
-def _configure(settings: kopf.OperatorSettings) -> None:
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Keeps kopf from copying each object to see what has changed, which no handler of ours asks for."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+
+def _configure(settings: kopf.OperatorSettings, ours: Settings) -> None:
     settings.persistence.finalizer = f"{FINALIZER}-unused"
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.watching.chunk_size = 500
+    if ours.selector:
+        settings.watching.label_selectors[GROUP, PLURAL] = ours.selector
     settings.queueing.worker_limit = 100
     settings.queueing.idle_timeout = 0.05
     settings.queueing.exit_timeout = 0.5

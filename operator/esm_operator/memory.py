@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from esm_operator.api.identity import Identity
 from esm_operator.clock import passed
-from esm_operator.cluster.store import Key
+from esm_operator.cluster.resource import Key
 from esm_operator.waiting.corrections import Corrections
 from esm_operator.waiting.doubts import Doubts
 

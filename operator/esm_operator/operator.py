@@ -8,14 +8,16 @@ command line starts and stops it with kopf.
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws.client import Connections
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import Store, is_same_work, parse
+from esm_operator.cluster.resource import Key, is_same_work, parse
+from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
 from esm_operator.cluster.target import ProviderConfig, Resolved, Target
 from esm_operator.leading.lease import Lease
@@ -27,7 +29,11 @@ from esm_operator.term import Term
 logger = logging.getLogger(__name__)
 
 #: Seconds between comparisons of the store with the cluster, beside those after a new list of the watch.
-AUDIT = 60.0
+AUDIT = 600.0
+#: Seconds between looks where mappings live by now.
+CONNECT = 60.0
+#: Seconds between looks whether what is awaited has come, and after which what does not come is listed anew.
+_SOON, _PATIENCE = 0.2, 3.0
 #: Seconds for which work under way may go on when the lease is to be handed over.
 FINISH = 0.8
 #: Seconds in which the lease must be given back then.
@@ -134,19 +140,19 @@ class Operator:
 
     def provider_config_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of a ProviderConfig."""
-        if kind == "DELETED":
-            changed = self._surroundings.forget_config(body["metadata"]["name"])
-        else:
-            changed = self._surroundings.put_config(body)
+        name = body["metadata"]["name"]
+        users = self._users(name)
+        changed = self._surroundings.forget_config(name) if kind == "DELETED" else self._surroundings.put_config(body)
         if changed:
-            self._requeue_all()
+            self._requeue({*users, *self._users(name)})
 
     def namespace_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of a namespace."""
+        name = body["metadata"]["name"]
         if kind == "DELETED":
-            self._surroundings.forget_namespace(body["metadata"]["name"])
+            self._surroundings.forget_namespace(name)
         elif self._surroundings.put_namespace(body):
-            self._requeue_all()
+            self._requeue(key for key in self._store.all_keys() if key.namespace == name)
 
     # What the tasks do
 
@@ -190,29 +196,49 @@ class Operator:
                 logger.info("All %d resources are known", len(self._store))
                 self._listed.set()
             self._relisted.clear()
+            if not complete:
+                await asyncio.sleep(_SOON)
+                continue
             try:
-                async with asyncio.timeout(AUDIT if self._listed.is_set() else 0.2):
+                async with asyncio.timeout(AUDIT):
                     await self._relisted.wait()
                     await asyncio.sleep(1)  # a list brings many events; one audit does for them
             except TimeoutError:
                 continue
 
     async def _audit(self) -> bool:
-        """Forget what is gone from the cluster. Returns whether all that is there is known."""
+        """Forget what is gone from the cluster. Returns whether all that is there is known, as far as it comes in."""
         if not self._listed.is_set():
             for body in await self._kubernetes.list_namespaces():
                 self._surroundings.put_namespace(body)
         configs = self._surroundings.configs()
-        if self._surroundings.put_all_configs(await self._kubernetes.list_plural(PROVIDER_CONFIGS), configs):
-            self._requeue_all()
-        known = {key: resource.uid for key in self._store.all_keys() if (resource := self._store.get(key))}
-        listed = await self._kubernetes.list_metadata(self._settings.namespaces)
+        bodies = await self._kubernetes.list_plural(PROVIDER_CONFIGS)
+        before = {name: self._users(name) for name in {config.name for config in configs}}
+        for name in self._surroundings.put_all_configs(bodies, configs):
+            self._requeue({*before.get(name, ()), *self._users(name)})
+        known = {resource.key: resource.uid for resource in self._store.all()}
+        listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
         for key, uid in known.items():
             if listed.get(key) != uid and self._store.forget(key, uid):
                 logger.info("A resource is gone without a word from the watch; it is forgotten: %s", key)
                 if self._term is not None:
                     self._term.forget(key)
-        return all(key in known for key in listed)
+        return await self._have_come({key for key in listed if key not in known})
+
+    async def _have_come(self, awaited: set[Key]) -> bool:
+        """Wait for resources that the cluster has and the watch brings, as long as they come.
+
+        Returns whether all did. One that did not may be gone again.
+        """
+        came = time.monotonic()
+        while awaited:
+            await asyncio.sleep(_SOON)
+            rest = {key for key in awaited if self._store.get(key) is None}
+            if len(rest) < len(awaited):
+                awaited, came = rest, time.monotonic()
+            elif time.monotonic() - came > _PATIENCE:
+                return False
+        return True
 
     async def _connect(self) -> None:
         """Connect where mappings live before that is needed: it takes a second, and costs no call to AWS Lambda."""
@@ -226,17 +252,20 @@ class Operator:
                     await self._connections.connect(target)
                 except (ClientError, BotoCoreError) as error:
                     logger.debug("Connecting to %s failed: %s", target.region, error)
-            await asyncio.sleep(AUDIT)
+            await asyncio.sleep(CONNECT)
 
     def _targets(self) -> set[Target]:
         """Where mappings live."""
-        resources = [resource for key in self._store.all_keys() if (resource := self._store.get(key))]
-        resolved = [self._surroundings.default(), *map(self._surroundings.resolve, resources)]
+        resolved = [self._surroundings.default(), *map(self._surroundings.resolve, self._store.all())]
         return {one.target for one in resolved if isinstance(one, Resolved)}
 
-    def _requeue_all(self) -> None:
+    def _users(self, name: str) -> list[Key]:
+        """The resources that lead to a ProviderConfig."""
+        return [one.key for one in self._store.all() if self._surroundings.config_of(one) == name]
+
+    def _requeue(self, keys: Iterable[Key]) -> None:
         if self._term is not None:
-            self._term.requeue_all()
+            self._term.requeue(keys)
 
 
 def _end_if_failed(task: asyncio.Task[None]) -> None:

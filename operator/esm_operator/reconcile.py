@@ -19,7 +19,8 @@ from esm_operator.aws.targets import Connected, Targets
 from esm_operator.cluster.events import Events
 from esm_operator.cluster.holds import Holds
 from esm_operator.cluster.kube import ApiError, ConflictError, GoneError, Kubernetes
-from esm_operator.cluster.store import LET_GO, Intent, Key, Resource, StaleError, Store, parse
+from esm_operator.cluster.resource import LET_GO, Intent, Key, Resource, parse
+from esm_operator.cluster.store import StaleError, Store
 from esm_operator.cluster.surroundings import Surroundings
 from esm_operator.cluster.target import Resolved, Unresolved
 from esm_operator.leading.fence import NotLeadingError
@@ -77,6 +78,7 @@ class Reconciler:
         self._retries: Retries[Key] = Retries()
         self._obstacles: Obstacles[Key] = Obstacles()
         self._memory = Memory()
+        self._unswept: set[Key] = set()
         self._acts = Acts(
             brake=self._brake,
             memory=self._memory,
@@ -134,9 +136,19 @@ class Reconciler:
     def forget(self, key: Key) -> None:
         """The resource is gone from the cluster."""
         self.edited(key)
+        self._unswept.discard(key)
         self._queue.forget(key)
         self._obstacles.forget(key)
         self._memory.forget(key)
+
+    def inherit_failure(self, key: Key) -> None:
+        """AWS had refused a resource when it was last told of, by another process: it takes its turn with such."""
+        self._retries.failed(key)
+
+    def unswept(self) -> set[Key]:
+        """The resources that have waited for the first sweep of their target since this was asked last."""
+        unswept, self._unswept = self._unswept, set()
+        return unswept
 
     def is_failing(self, key: Key) -> bool:
         """Whether a resource waits to be tried again because AWS has refused it."""
@@ -249,8 +261,10 @@ class Reconciler:
     async def _rest(self, work: Work, desired: Desired, view: View, action: actions.Rest) -> Result:
         """Tell how things are, while nothing is left but to wait."""
         key, observer = work.resource.key, work.connected.observer
-        if action == plan.SWEEPING and work.note.uuid and observer.failure is None:
-            return Result.WAITING  # it was well before; the sweep will tell whether it still is
+        if action == plan.SWEEPING:
+            self._unswept.add(key)
+            if observer.failure is None and (work.note.uuid or work.resource.told):
+                return Result.WAITING  # the status says how it was; the sweep will tell whether it still is so
         work.note = _rested(work.note, desired, view, action)
         entry = work.connected.inventory.get(work.note.uuid)
         observed = entry.observed() if entry is not None else None
@@ -279,13 +293,14 @@ class Reconciler:
     def _look_again(self, work: Work, desired: Desired, action: actions.Rest) -> None:
         """Come back to what nobody tells of."""
         key = work.resource.key
+        if isinstance(action, actions.Conflict):  # it costs a call each time, so many of them take turns
+            self._retries.failed(key)
+            self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 60, 1800))
+            return
         if action != plan.SWEEPING:
             for other in self._retries.succeeded(key, work.connected.client.budget):
                 self._queue.add(other, Urgency.RESYNC)
         match action:
-            case actions.Conflict():
-                self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 60, 1800))
-                return
             case plan.NOT_FOUND | actions.Stall("NothingToAdopt"):
                 self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
             case actions.Stall() if desired.problem:

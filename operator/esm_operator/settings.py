@@ -5,13 +5,21 @@ environment variable (``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``).
 """
 
 import os
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "ESM_OPERATOR_"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+_LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+_LABEL_KEY = rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_LABEL}"
+#: One requirement of a label selector, with the comma behind it (Kubernetes, labels and selectors).
+_REQUIREMENT = re.compile(
+    rf"\s*({_LABEL_KEY}\s*(=|==|!=)\s*({_LABEL})?|{_LABEL_KEY}\s+(not)?in\s*\(\s*{_LABEL}(\s*,\s*{_LABEL})*\s*\)"
+    rf"|!?\s*{_LABEL_KEY})\s*(,(?=.)|$)"
+)
 
 
 def items(value: Any) -> Any:
@@ -34,6 +42,20 @@ def _pairs(value: Any) -> Any:
     if reserved:
         raise ValueError(f"{', '.join(reserved)}: keys that begin with aws: or esm-operator.io/ are reserved")
     return pairs
+
+
+def _selector(text: str) -> str:
+    """A label selector that the API server takes."""
+    rest = text.strip()
+    while rest:
+        requirement = _REQUIREMENT.match(rest)
+        if requirement is None:
+            raise ValueError(
+                f"`{rest}` is no label selector. Write requirements such as key=value, key!=value, key in (a, b), "
+                "key notin (a, b), key or !key, separated by commas"
+            )
+        rest = rest[requirement.end() :]
+    return text.strip()
 
 
 class Reach(BaseSettings):
@@ -73,6 +95,10 @@ class Reach(BaseSettings):
 class Settings(Reach):
     """Run the operator until it is stopped."""
 
+    selector: Annotated[str, AfterValidator(_selector)] = ""
+    """Label selector of the resources to work on, as of kubectl: `team=shop,tier in (a, b)`. Default: all. With it
+    several operators share a cluster; each resource must be selected by one of them only."""
+
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """Tags that every mapping gets where there is no ProviderConfig: key=value, repeated or separated by
     commas."""
@@ -80,6 +106,10 @@ class Settings(Reach):
     requests_per_second: float = Field(default=10.0, gt=0, le=1000)
     """Requests a second to AWS Lambda, for each account and region. AWS's quota is 15, shared with
     everything else that calls the Lambda API there."""
+
+    kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
+    """Requests a second to the API server, beside the watches and those for the lease. One mapping that is made
+    takes three writes and an Event."""
 
     deletions_per_minute: int = Field(default=300, ge=1, le=100_000)
     """Mappings that may be deleted at AWS in a minute; more wait for their turn, and say so."""
@@ -92,7 +122,7 @@ class Settings(Reach):
 
     lease_name: str = Field(default="esm-operator", pattern=_DNS_NAME, max_length=253)
     """Name of the Lease by which, of several operators, one works and the others stand by. Operators that work
-    in different namespaces of one cluster need different names."""
+    in different namespaces of one cluster, or on different labels, need different names."""
 
     lease_namespace: str = Field(default="", pattern=rf"^$|{_DNS_NAME}", max_length=63)
     """Namespace of the Lease. Default: that of the operator's own pod; outside of a pod, `default`."""

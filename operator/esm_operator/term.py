@@ -7,7 +7,7 @@ next time its knowledge of AWS would be stale. What outlives it (the store, the 
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,21 +17,22 @@ from esm_operator.aws.targets import Targets
 from esm_operator.cluster.events import Events
 from esm_operator.cluster.holds import Holds, finalizer_name
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import Key, Resource, Store
+from esm_operator.cluster.resource import Key, Resource
+from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import Surroundings
 from esm_operator.cluster.target import Resolved, Target
 from esm_operator.leading.fence import Fence
 from esm_operator.reconcile import Reconciler
 from esm_operator.settings import Settings
-from esm_operator.telling import metrics, status
+from esm_operator.telling import metrics
 from esm_operator.waiting.queue import Urgency, WorkQueue
 
 logger = logging.getLogger(__name__)
 
-#: Keys under way at once, by urgency: many creations must leave workers free for edits.
+#: Keys under way at once in each target, by urgency: many creations must leave room for edits.
 LIMITS = {Urgency.EDIT: 16, Urgency.CREATE: 16, Urgency.TRANSITION: 8, Urgency.RESYNC: 4}
-
-
+#: Those whose work begins with a call that changes something at AWS.
+_CHANGES = (Urgency.EDIT, Urgency.CREATE)
 #: Seconds until a resource is tried again whose reconciliation ended in a way that nothing foresaw.
 _AGAIN = 30.0
 
@@ -60,7 +61,7 @@ class Term:
         """
         self._store = store
         self._surroundings = surroundings
-        self._queue: WorkQueue[Key] = WorkQueue(LIMITS)
+        self._queue: WorkQueue[Key] = WorkQueue(LIMITS, lane=self._target_of, party=lambda key: key.namespace)
         self._targets = Targets(
             connections,
             fence,
@@ -70,13 +71,13 @@ class Term:
             tag_sweep_interval=settings.tag_sweep_interval,
             ours=self._ours,
             noted_tags=store.noted_tags,
-            creations_pending=lambda: self._queue.pending(Urgency.CREATE),
+            changes_pending=lambda target: sum(self._queue.pending(one, target) for one in _CHANGES),
             changed=self._changed,
             waiting=self._waiting,
         )
         fenced = kubernetes.fenced(fence)
         finalizer = finalizer_name(
-            namespaces=settings.namespaces,
+            whole=not settings.namespaces and not settings.selector,
             lease_namespace=settings.lease_namespace,
             lease_name=settings.lease_name,
         )
@@ -93,24 +94,22 @@ class Term:
             surroundings=surroundings,
             holds=self._holds,
         )
-        self._finishing = False
-        self._busy: set[asyncio.Task[None]] = set()
-        self._workers: list[asyncio.Task[None]] = []
+        self._asleep: dict[Key, Target] = {}
+        """Resources that were well when last told of: nothing is to be done before their target is swept."""
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._dispatcher: asyncio.Task[None] | None = None
         self._others: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to work on all resources."""
         for key in self._store.all_keys():
-            resource = self._store.get(key)
-            if resource is not None:
-                self._queue.add(key, _urgency(resource, None))
+            self._begin(key)
         metrics.watch(
             processing_problems=self._processing_problems, deletions_held=lambda: self._reconciler.deletions_held
         )
-        workers = sum(LIMITS.values())
-        self._workers = [asyncio.create_task(self._work(), name=f"worker {n}") for n in range(workers)]
+        self._dispatcher = asyncio.create_task(self._dispatch(), name="dispatcher")
         self._others = [
-            asyncio.create_task(self._sweep_default(), name="warm-up"),
+            *(asyncio.create_task(self._connect(target), name="warm-up") for target in self._first_targets()),
             asyncio.create_task(self._holds.run(), name="holds"),
         ]
 
@@ -120,19 +119,17 @@ class Term:
         Args:
             within: seconds after which it is cut off by :meth:`stop`.
         """
-        self._finishing = True
-        for worker in self._workers:
-            if worker not in self._busy:
-                worker.cancel()
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
         until = time.monotonic() + within
-        if self._busy:
-            await asyncio.wait(self._busy, timeout=within)
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=within)
         await self._events.settle(max(0.0, until - time.monotonic()))
 
     async def stop(self) -> None:
         """Stop working; what is under way is cut off and found again by the next term, whoever's it is."""
         metrics.watch()
-        tasks = [*self._workers, *self._others]
+        tasks = [*self._under_way, *self._others, *([self._dispatcher] if self._dispatcher is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -157,47 +154,70 @@ class Term:
 
     def forget(self, key: Key) -> None:
         """A resource is gone from the cluster."""
+        self._asleep.pop(key, None)
         self._reconciler.forget(key)
 
     def keep(self, targets: Collection[Target]) -> None:
         """Mappings live in these targets only."""
         self._targets.keep(targets)
 
-    def requeue_all(self) -> None:
-        """The surroundings have changed."""
-        for key in self._store.all_keys():
+    def requeue(self, keys: Iterable[Key]) -> None:
+        """The surroundings of some resources have changed."""
+        for key in keys:
+            self._asleep.pop(key, None)
             self._queue.add(key, Urgency.RESYNC)
 
     # What the tasks do
 
-    async def _work(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        while not self._finishing:
-            key = await self._queue.take()
-            self._busy.add(task)
-            try:
-                await self._reconciler.reconcile(key)
-            except Exception:
-                logger.exception("Working on %s failed unexpectedly; it is tried again", key)
-                self._queue.add_after(key, Urgency.RESYNC, _AGAIN)
-            finally:
-                self._busy.discard(task)
-                self._queue.done(key)
+    def _begin(self, key: Key) -> None:
+        """Queue a resource, unless it was told of already: then the sweep has to say first how its mapping is."""
+        resource = self._store.get(key)
+        if resource is None:
+            return
+        urgency, target = _urgency(resource, None), self._target_of(key)
+        if not _is_told(resource) or target is None:
+            self._queue.add(key, urgency)
+            return
+        self._asleep[key] = target
+        if not _was_well(resource):
+            self._reconciler.inherit_failure(key)
 
-    async def _sweep_default(self) -> None:
-        """Begin to sweep where most mappings live, so that the first one need not wait for it."""
-        resolved = self._surroundings.default()
-        if isinstance(resolved, Resolved):
-            try:
-                await self._targets.get(resolved.target)
-            except (ClientError, BotoCoreError) as error:
-                logger.error("%s", understand(error).message)
+    async def _dispatch(self) -> None:
+        while True:
+            key = await self._queue.take()
+            task = asyncio.create_task(self._work(key), name=f"work on {key}")
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _work(self, key: Key) -> None:
+        try:
+            await self._reconciler.reconcile(key)
+        except Exception:
+            logger.exception("Working on %s failed unexpectedly; it is tried again", key)
+            self._queue.add_after(key, Urgency.RESYNC, _AGAIN)
+        finally:
+            self._queue.done(key)
+
+    def _first_targets(self) -> set[Target]:
+        """Where to begin to sweep: where resources wait for it, and where most mappings live."""
+        default = self._surroundings.default()
+        return {*self._asleep.values(), *([default.target] if isinstance(default, Resolved) else ())}
+
+    async def _connect(self, target: Target) -> None:
+        try:
+            await self._targets.get(target)
+        except (ClientError, BotoCoreError) as error:
+            logger.error("%s", understand(error).message)
+            self._waiting(target)
+
+    def _target_of(self, key: Key) -> Target | None:
+        """Where a resource's mapping lives, as far as that is known."""
+        resource = self._store.get(key)
+        resolved = self._surroundings.resolve(resource) if resource is not None else None
+        return resolved.target if isinstance(resolved, Resolved) else None
 
     def _processing_problems(self) -> int:
-        resources = (self._store.get(key) for key in self._store.all_keys())
-        conditions = (status.condition(one.status, "Processing") for one in resources if one is not None)
-        return sum(condition.get("status") == "False" for condition in conditions)
+        return sum(one.conditions.get("Processing") == "False" for one in self._store.all())
 
     def _ours(self, uuids: Collection[str]) -> list[str]:
         return list({*self._store.known_uuids(uuids), *self._reconciler.awaited(uuids)})
@@ -205,21 +225,34 @@ class Term:
     def _changed(self, uuids: Collection[str]) -> None:
         """AWS has other things to say of some mappings."""
         for key in self._store.keys_of(uuids):
-            self._queue.add(key, Urgency.TRANSITION, at_once=not self._reconciler.is_failing(key))
+            if key not in self._asleep:
+                self._queue.add(key, Urgency.TRANSITION, at_once=not self._reconciler.is_failing(key))
         for key in self._reconciler.waiting_for(uuids):
             self._queue.add(key, Urgency.TRANSITION)
 
-    def _waiting(self) -> None:
+    def _waiting(self, target: Target) -> None:
         """The first sweep of a target is in, or has failed: work on those who wait for it."""
-        for key in self._store.all_keys():
+        asleep = [key for key, one in self._asleep.items() if one == target]
+        for key in asleep:
+            del self._asleep[key]
+        for key in {*asleep, *self._reconciler.unswept()}:
             resource = self._store.get(key)
             if resource is not None:
-                self._queue.add(key, _urgency(resource, resource), at_once=False)
+                self._queue.add(key, _urgency(resource, None), at_once=False)
+
+
+def _is_told(resource: Resource) -> bool:
+    """Whether the status is of the resource as it is now, and nobody waits for anything."""
+    return resource.told and not resource.deleting and not resource.look_requested
+
+
+def _was_well(resource: Resource) -> bool:
+    """Whether the status tells of a mapping that was as it should be, so that AWS had refused nothing."""
+    return bool(resource.uuid) and resource.conditions.get("Synced") != "False"
 
 
 def _urgency(resource: Resource, old: Resource | None) -> Urgency:
     """How urgent a resource is: one that was not changed since it was last told of can wait at the start."""
     if resource.uuid:
-        told = resource.status.get("observedGeneration") == resource.generation
-        return Urgency.RESYNC if old is None and not resource.deleting and told else Urgency.EDIT
+        return Urgency.RESYNC if old is None and not resource.deleting and resource.told else Urgency.EDIT
     return Urgency.EDIT if resource.deleting else Urgency.CREATE

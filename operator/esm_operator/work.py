@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from esm_operator.aws.targets import Connected
-from esm_operator.cluster.store import Resource
+from esm_operator.cluster.resource import Resource
 from esm_operator.planning.desire import Note
 
 

@@ -15,7 +15,7 @@ from aiohttp import ClientConnectionError
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from esm_operator.aws.client import CALL_TIMEOUT, Connection
-from esm_operator.cluster.store import GROUP, VERSION
+from esm_operator.cluster.resource import GROUP, VERSION
 from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import Fence
 from tests.model.aws import ACCOUNT, Lambda, refusal

@@ -11,7 +11,7 @@ AWS is nobody's fault.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from esm_operator.cluster.store import LET_GO, PAUSED, Key, Resource
+from esm_operator.cluster.resource import LET_GO, PAUSED, Key, Resource
 from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
 from tests.model.aws import Standing, default_batch
 from tests.model.calls import Call

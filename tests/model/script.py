@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from esm_operator.cluster.store import Key
+from esm_operator.cluster.resource import Key
 from tests.model.aws import Standing
 from tests.model.calls import Call
 from tests.model.promises import Promises

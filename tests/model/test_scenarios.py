@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.store import RECONCILE_AT, Key
+from esm_operator.cluster.resource import RECONCILE_AT, Key
 from tests.model.aws import QUEUE, STREAM, Lambda, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer

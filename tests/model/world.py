@@ -15,9 +15,10 @@ import esm_operator.leading.lease
 import esm_operator.operator
 import esm_operator.term
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import Key, Resource
+from esm_operator.cluster.resource import Key, Resource
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
+from esm_operator.waiting.budget import Budget
 from esm_operator.waiting.queue import Urgency
 from tests.model.aws import Lambda
 from tests.model.calls import Call, Connections, Gate, LostError, Transport
@@ -80,7 +81,7 @@ class Process:
         api: Any = Transport(gate, cluster, self.loop.future)
 
         async def run() -> None:
-            self.operator = Operator(_SETTINGS, Kubernetes(api))
+            self.operator = Operator(_SETTINGS, Kubernetes(api, Budget(1000)))
             await self.operator.start()
 
         self.loop.start(run)

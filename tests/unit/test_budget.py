@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from esm_operator.aws.budget import BURST, LEAST_RATE, RECOVERY, Budget, Priority
+from esm_operator.waiting.budget import BURST, LEAST_RATE, RECOVERY, Budget, Priority
 
 LIMIT = 20.0
 """Seconds after which a turn that should come is given up."""
@@ -87,20 +87,30 @@ async def test_one_who_has_given_up_takes_no_turn() -> None:
 async def test_throttling_halves_the_rate_down_to_a_limit_and_it_comes_back() -> None:
     budget = Budget(40.0)
     before = time.monotonic()
-    budget.throttled()
-    budget.throttled()
+    budget.throttled(time.monotonic())
+    budget.throttled(time.monotonic())
     passed = time.monotonic() - before
     assert 10.0 <= budget.rate <= 10.0 + 40.0 * RECOVERY * passed
     for _ in range(20):
-        budget.throttled()
+        budget.throttled(time.monotonic())
     assert LEAST_RATE <= budget.rate < 1.0
     await budget.take(Priority.EDIT)
     assert budget.rate > LEAST_RATE
 
 
+async def test_requests_that_were_under_way_together_halve_the_rate_once() -> None:
+    budget = Budget(40.0)
+    sent = time.monotonic()
+    for _ in range(8):
+        budget.throttled(sent)
+    assert budget.rate >= 20.0
+    budget.throttled(time.monotonic())
+    assert budget.rate < 20.0
+
+
 async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
     budget = Budget(100.0)
     asked = time.monotonic()
-    budget.throttled(retry_after=0.2)
+    budget.throttled(asked, retry_after=0.2)
     await turns(budget, [Priority.EDIT])
     assert time.monotonic() - asked >= 0.2

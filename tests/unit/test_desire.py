@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from esm_operator.cluster.store import parse
+from esm_operator.cluster.resource import parse
 from esm_operator.cluster.target import Resolved, Target
 from esm_operator.planning.desire import Note, desired_of
 from esm_operator.planning.state import Desired

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from esm_operator.aws.budget import Budget
 from esm_operator.aws.client import CALL_TIMEOUT, WRITES, Connections, MappingsClient
 from esm_operator.aws.inventory import Inventory
 from esm_operator.cluster.target import Access, Target
 from esm_operator.leading.fence import MARGIN, Fence, NotLeadingError
+from esm_operator.waiting.budget import Budget
 from tests.aws import AwsServer, Settings
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
@@ -50,7 +50,7 @@ async def client_of(aws: AwsServer, connections: Connections, fence: Fence) -> M
     inventory = Inventory()
     inventory.record({"UUID": UUID, "EventSourceMappingArn": ARN, "State": "Enabled"}, 0.0)
     aws.control.reset()
-    return MappingsClient(connection, connections, Budget(1000), inventory, fence)
+    return MappingsClient(connection, connections, Budget(1000), Budget(1000), inventory, fence)
 
 
 def test_all_writes_are_tried() -> None:

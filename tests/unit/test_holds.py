@@ -10,9 +10,11 @@ import pytest
 from esm_operator.cluster import holds
 from esm_operator.cluster.holds import finalizer_name
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import FINALIZER, INTENT, Key, Store, parse
+from esm_operator.cluster.resource import FINALIZER, INTENT, Key, parse
+from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import Surroundings
 from esm_operator.cluster.target import ProviderConfig, Unresolved
+from esm_operator.waiting.budget import Budget
 
 #: A qualified name, as Kubernetes checks the names of finalizers.
 QUALIFIED = re.compile(r"lambda\.esm-operator\.io/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -20,30 +22,28 @@ SHOP = {"providerConfigRef": {"name": "shop"}}
 
 
 @pytest.mark.parametrize(
-    ("namespaces", "lease_namespace", "lease_name"),
+    ("whole", "lease_namespace", "lease_name"),
     [
-        ([], "esm-operator", "esm-operator"),
-        (["a"], "esm-operator", "esm-operator"),
-        (["a"], "esm-operator", "team-a"),
-        (["a"], "n" * 63, "l" * 253),
-        (["a"], "n" * 30, "l." * 40 + "l"),
+        (True, "esm-operator", "esm-operator"),
+        (False, "esm-operator", "esm-operator"),
+        (False, "esm-operator", "team-a"),
+        (False, "n" * 63, "l" * 253),
+        (False, "n" * 30, "l." * 40 + "l"),
     ],
 )
-def test_finalizers_are_names_that_kubernetes_takes(
-    namespaces: list[str], lease_namespace: str, lease_name: str
-) -> None:
-    name = finalizer_name(namespaces=namespaces, lease_namespace=lease_namespace, lease_name=lease_name)
+def test_finalizers_are_names_that_kubernetes_takes(whole: bool, lease_namespace: str, lease_name: str) -> None:
+    name = finalizer_name(whole=whole, lease_namespace=lease_namespace, lease_name=lease_name)
     assert QUALIFIED.fullmatch(name)
 
 
 def test_operators_that_share_a_cluster_have_each_its_own() -> None:
     leases = [("a", "esm-operator"), ("b", "esm-operator"), ("a", "other"), ("a", "x" * 253), ("a", "x" * 252 + "y")]
-    names = {finalizer_name(namespaces=["n"], lease_namespace=place, lease_name=name) for place, name in leases}
+    names = {finalizer_name(whole=False, lease_namespace=place, lease_name=name) for place, name in leases}
     assert len(names) == len(leases)
 
 
-def test_one_for_all_namespaces_keeps_its_finalizer_under_any_lease() -> None:
-    assert finalizer_name(namespaces=[], lease_namespace="a", lease_name="b") == "lambda.esm-operator.io/in-use"
+def test_one_for_all_resources_keeps_its_finalizer_under_any_lease() -> None:
+    assert finalizer_name(whole=True, lease_namespace="a", lease_name="b") == "lambda.esm-operator.io/in-use"
 
 
 def resource(
@@ -96,7 +96,7 @@ class Scene:
         for body in resources:
             self.store.put(parse(body))
         unreachable: Any = None
-        self.holds = holds.Holds(holds.FINALIZER, self.store, self.surroundings, Kubernetes(unreachable))
+        self.holds = holds.Holds(holds.FINALIZER, self.store, self.surroundings, Kubernetes(unreachable, Budget(100)))
 
     def users(self, name: str) -> list[str]:
         return [key.name for key in self.holds.users(name)]
@@ -183,7 +183,7 @@ def test_a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile() -> None:
     scene = Scene([config("gone"), config("stays")], [])
     known = scene.surroundings.configs()
     scene.surroundings.put_config(config("new"))
-    assert scene.surroundings.put_all_configs([config("stays")], known)
+    assert scene.surroundings.put_all_configs([config("stays")], known) == ["gone"]
     assert sorted(one.name for one in scene.surroundings.configs()) == ["new", "stays"]
     assert not scene.surroundings.put_all_configs([config("stays"), config("new")], scene.surroundings.configs())
 

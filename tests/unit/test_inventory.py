@@ -24,6 +24,11 @@ def kafka(uuid: str, *servers: str) -> dict[str, Any]:
     return mapping(uuid, EventSourceArn=None, SelfManagedEventSource=endpoints, Topics=["orders"])
 
 
+def sweep(inventory: Inventory, mappings: list[dict[str, Any]], at: float) -> set[str]:
+    """A sweep of one page."""
+    return inventory.record_page(mappings, at) | inventory.record_swept(at)
+
+
 def batch(inventory: Inventory, uuid: str = "1") -> Any:
     entry = inventory.get(uuid)
     return entry.raw.get("BatchSize") if entry is not None else None
@@ -32,32 +37,32 @@ def batch(inventory: Inventory, uuid: str = "1") -> Any:
 def test_a_sweep_tells_what_changed() -> None:
     inventory = Inventory()
     assert not inventory.swept
-    assert inventory.record_sweep([mapping("1"), mapping("2")], 1.0) == {"1", "2"}
+    assert sweep(inventory, [mapping("1"), mapping("2")], 1.0) == {"1", "2"}
     assert inventory.swept
-    assert inventory.record_sweep([mapping("1"), mapping("2", "Disabled"), mapping("3")], 2.0) == {"2", "3"}
-    assert inventory.record_sweep([mapping("1"), mapping("2", "Disabled"), mapping("3")], 3.0) == set()
+    assert sweep(inventory, [mapping("1"), mapping("2", "Disabled"), mapping("3")], 2.0) == {"2", "3"}
+    assert sweep(inventory, [mapping("1"), mapping("2", "Disabled"), mapping("3")], 3.0) == set()
 
 
 def test_a_sweep_does_not_overrule_what_was_written_after_it_began() -> None:
     inventory = Inventory()
     inventory.record(mapping(BatchSize=5), 2.0)
-    assert inventory.record_sweep([mapping(BatchSize=1)], 1.0) == set()
+    assert sweep(inventory, [mapping(BatchSize=1)], 1.0) == set()
     assert batch(inventory) == 5
-    assert inventory.record_sweep([mapping(BatchSize=7)], 3.0) == {"1"}
+    assert sweep(inventory, [mapping(BatchSize=7)], 3.0) == {"1"}
     assert batch(inventory) == 7
 
 
 def test_a_mapping_made_after_a_sweep_began_is_not_missed_by_it() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 2.0)
-    assert inventory.record_sweep([], 1.0) == set()
+    assert sweep(inventory, [], 1.0) == set()
     assert inventory.get("1") is not None
 
 
 def test_absence_from_a_sweep_is_told_and_proves_nothing() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 1.0)
-    assert inventory.record_sweep([], 2.0) == {"1"}
+    assert sweep(inventory, [], 2.0) == {"1"}
     assert inventory.get("1") is None
     assert not inventory.is_gone("1")
 
@@ -65,7 +70,7 @@ def test_absence_from_a_sweep_is_told_and_proves_nothing() -> None:
 def test_a_mapping_that_was_being_deleted_and_is_absent_is_gone() -> None:
     inventory = Inventory()
     inventory.record(mapping(state="Deleting"), 1.0)
-    assert inventory.record_sweep([], 2.0) == {"1"}
+    assert sweep(inventory, [], 2.0) == {"1"}
     assert inventory.is_gone("1")
 
 
@@ -73,14 +78,57 @@ def test_a_late_page_does_not_bring_back_what_aws_said_is_gone() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 1.0)
     inventory.record_gone("1")
-    assert inventory.record_sweep([mapping()], 2.0) == set()
+    assert sweep(inventory, [mapping()], 2.0) == set()
     assert inventory.is_gone("1")
     assert inventory.with_identity(Identity("orders", QUEUE)) == []
 
 
+def test_a_page_does_not_overrule_what_was_written_after_it_was_asked_for() -> None:
+    inventory = Inventory()
+    sweep(inventory, [mapping("1", BatchSize=1), mapping("2", BatchSize=1)], 1.0)
+    assert inventory.record_page([mapping("1", BatchSize=2)], 10.0) == {"1"}
+    inventory.record(mapping("2", BatchSize=5), 12.0)
+    assert inventory.record_page([mapping("2", BatchSize=1)], 11.0) == set()
+    assert batch(inventory, "2") == 5
+    assert inventory.record_swept(10.0) == set()
+
+
+def test_what_a_sweep_should_have_met_by_now_is_overdue_and_not_gone() -> None:
+    inventory = Inventory()
+    inventory.record_page([mapping("1"), mapping("2", "Deleting"), mapping("3")], 1.0)
+    inventory.record_page([mapping("4")], 2.0)
+    inventory.record(mapping("5"), 1.5)
+    inventory.record_swept(1.0)
+    inventory.record_page([mapping("3")], 5.0)
+    assert inventory.drop_overdue(2.0, 10) == {"1"}
+    assert inventory.get("1") is None
+    assert not inventory.is_gone("1")
+    assert inventory.get("2") is not None, "a sweep's end says that what was being deleted is gone"
+    assert inventory.get("5") is not None, "nobody knows on which page it is"
+    assert inventory.record_swept(5.0) == {"2", "4", "5"}
+    assert inventory.is_gone("2")
+
+
+def test_only_so_many_are_told_to_be_overdue_at_once() -> None:
+    inventory = Inventory()
+    inventory.record_page([mapping(str(number)) for number in range(9)], 1.0)
+    assert len(inventory.drop_overdue(2.0, 4)) == 4
+    assert len(inventory) == 5
+
+
+def test_since_when_a_mapping_is_in_its_state() -> None:
+    inventory = Inventory()
+    for at, state in ((1.0, "Creating"), (2.0, "Creating"), (3.0, "Enabled"), (4.0, "Enabled")):
+        inventory.record(mapping(state=state, LastModified=at), at)
+        entry = inventory.get("1")
+        assert entry is not None
+        assert entry.since == (1.0 if state == "Creating" else 3.0)
+        assert entry.seen == at
+
+
 def test_mappings_are_found_by_identity_but_not_those_that_go() -> None:
     inventory = Inventory()
-    inventory.record_sweep([mapping("1"), mapping("2", "Deleting"), mapping("3", EventSourceArn=f"{QUEUE}-2")], 1.0)
+    sweep(inventory, [mapping("1"), mapping("2", "Deleting"), mapping("3", EventSourceArn=f"{QUEUE}-2")], 1.0)
     assert [one.raw["UUID"] for one in inventory.with_identity(Identity("orders", QUEUE))] == ["1"]
     moved = mapping("1", FunctionArn=f"arn:aws:lambda:{HERE}:function:payments")
     inventory.record(moved, 2.0)
@@ -90,14 +138,14 @@ def test_mappings_are_found_by_identity_but_not_those_that_go() -> None:
 
 def test_self_managed_mappings_are_found_by_any_server_in_common() -> None:
     inventory = Inventory()
-    inventory.record_sweep([kafka("1", "a:1", "b:1"), kafka("2", "c:1")], 1.0)
+    sweep(inventory, [kafka("1", "a:1", "b:1"), kafka("2", "c:1")], 1.0)
     source = inventory.with_identity(Identity("orders", "self-managed-kafka|orders", frozenset({"b:1", "d:1"})))
     assert [one.raw["UUID"] for one in source] == ["1"]
 
 
 def test_what_is_in_transition_is_known() -> None:
     inventory = Inventory()
-    inventory.record_sweep([mapping("1", "Creating"), mapping("2", "Updating"), mapping("3")], 1.0)
+    sweep(inventory, [mapping("1", "Creating"), mapping("2", "Updating"), mapping("3")], 1.0)
     assert inventory.in_transition() == {"1", "2"}
     inventory.record(mapping("1"), 2.0)
     inventory.record_gone("2")
@@ -107,7 +155,7 @@ def test_what_is_in_transition_is_known() -> None:
 def test_tags_stay_known_through_sweeps() -> None:
     inventory = Inventory()
     inventory.record(mapping(state="Creating"), 1.0, tags={"team": "shop"})
-    inventory.record_sweep([mapping()], 2.0)
+    sweep(inventory, [mapping()], 2.0)
     entry = inventory.get("1")
     assert entry is not None
     assert entry.observed().tags == {"team": "shop"}
@@ -118,12 +166,12 @@ def test_tags_stay_known_through_sweeps() -> None:
 def test_filters_that_lists_hide_are_remembered() -> None:
     inventory = Inventory()
     shown = {"Filters": [{"Pattern": "{}"}]}
-    inventory.record_sweep([mapping(KMSKeyArn="key", FilterCriteria=None)], 1.0)
+    sweep(inventory, [mapping(KMSKeyArn="key", FilterCriteria=None)], 1.0)
     entry = inventory.get("1")
     assert entry is not None
     assert entry.observed().filters_hidden
     inventory.record(mapping(KMSKeyArn="key", FilterCriteria=shown), 2.0)
-    inventory.record_sweep([mapping(KMSKeyArn="key", FilterCriteria=None)], 3.0)
+    sweep(inventory, [mapping(KMSKeyArn="key", FilterCriteria=None)], 3.0)
     entry = inventory.get("1")
     assert entry is not None
     assert not entry.observed().filters_hidden

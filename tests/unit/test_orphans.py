@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.store import parse
+from esm_operator.cluster.resource import parse
 from esm_operator.cluster.target import Access, ProviderConfig, Target, known_targets
 from esm_operator.orphans.command import remedies, summary, table
 from esm_operator.orphans.search import Found, Living, Orphan, why_orphan

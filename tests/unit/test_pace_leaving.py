@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.aws.budget import Budget
+from esm_operator.waiting.budget import Budget
 from esm_operator.waiting.pace import Pace
 from esm_operator.waiting.retries import SHARE, Retries
 from tests.unit.test_pace import Clock

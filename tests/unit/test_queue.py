@@ -87,6 +87,43 @@ async def test_limits_leave_workers_for_others() -> None:
     assert await take(queue) == "create-2"
 
 
+async def test_parties_take_turns_however_many_keys_one_has() -> None:
+    queue: WorkQueue[str] = WorkQueue({**LIMITS, Urgency.CREATE: 100}, party=lambda key: key[0])
+    for number in range(10):
+        queue.add(f"a{number}", Urgency.CREATE)
+    for number in range(2):
+        queue.add(f"b{number}", Urgency.CREATE)
+    assert [await take(queue) for _ in range(6)] == ["a0", "b0", "a1", "b1", "a2", "a3"]
+
+
+async def test_a_full_lane_holds_up_no_other() -> None:
+    queue: WorkQueue[str] = WorkQueue(LIMITS, lane=lambda key: key[0])
+    for number in range(4):
+        queue.add(f"a{number}", Urgency.CREATE)
+    assert [await take(queue) for _ in range(2)] == ["a0", "a1"]
+    assert await nothing_comes(queue)
+    queue.add("b0", Urgency.CREATE)
+    assert await take(queue) == "b0"
+    assert queue.pending(Urgency.CREATE, "a") == 4
+    assert queue.pending(Urgency.CREATE, "b") == 1
+    queue.done("a0")
+    assert await take(queue) == "a2"
+
+
+async def test_a_key_keeps_its_lane_until_it_is_done_though_it_has_moved() -> None:
+    lanes = {"key": "before"}
+    queue: WorkQueue[str] = WorkQueue(LIMITS, lane=lambda key: lanes[key])
+    queue.add("key", Urgency.EDIT)
+    await take(queue)
+    lanes["key"] = "after"
+    queue.add("key", Urgency.EDIT)
+    queue.done("key")
+    assert queue.pending(Urgency.EDIT, "before") == 0
+    assert queue.pending(Urgency.EDIT, "after") == 1
+    queue.forget("key")
+    assert queue.pending(Urgency.EDIT, "after") == 0
+
+
 async def test_a_waiting_worker_is_woken() -> None:
     queue = empty()
     worker = asyncio.create_task(take(queue))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.cluster.store import FINALIZER, INTENT, Intent, Key, Resource, Store, parse, parse_intent
+from esm_operator.cluster.resource import FINALIZER, INTENT, Intent, Key, Resource, parse, parse_intent
+from esm_operator.cluster.store import Store
 
 KEY = Key("shop", "orders")
 FIRST, SECOND = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.target import ProviderConfig, Resolved, Unresolved, provider_config, resolve, selects
+from esm_operator.cluster.target import (
+    ProviderConfig,
+    Resolved,
+    Unresolved,
+    asked_of,
+    provider_config,
+    resolve,
+    selects,
+)
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 SHOP = ProviderConfig("shop", region="us-west-2", endpoint_url="http://shop", default_tags={"team": "shop"})
@@ -20,7 +28,7 @@ def resolved(
     labels: Mapping[str, str] | None = None,
 ) -> Resolved | Unresolved:
     return resolve(
-        spec,
+        asked_of(spec),
         namespace="shop",
         namespace_labels=labels or {},
         configs={config.name: config for config in configs},

@@ -20,11 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.assume import assumed
-from esm_operator.aws.budget import Budget, Priority
 from esm_operator.aws.inventory import Inventory
 from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import SHUT, Fence
 from esm_operator.telling import metrics
+from esm_operator.waiting.budget import Budget, Priority
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ WRITES = (
     "TagResource",
     "UntagResource",
 )
+#: How many mappings a page of ListEventSourceMappings has at most (AWS Lambda API, MaxItems).
+PAGE = 100
 #: Seconds for which a target that could not be connected is not tried again: many resources may ask.
 _REFUSED_FOR = 5.0
 #: The fence of the call that a thread of the pool is making.
@@ -74,6 +76,17 @@ class InvalidEndpointError(BotoCoreError):
     """An endpoint URL, a setting's or the environment's, that is none; botocore raises just ValueError."""
 
     fmt = "{reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list of mappings."""
+
+    mappings: list[dict[str, Any]]
+    next: str
+    """The marker of the page behind it; empty: this is the last."""
+    at: float
+    """Monotonic time before it was asked for, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +192,7 @@ class MappingsClient:
         connection: Connection,
         connections: Connections,
         budget: Budget,
+        tagging_budget: Budget,
         inventory: Inventory,
         fence: Fence,
         changed: Callable[[Collection[str]], None] = lambda _: None,
@@ -193,6 +207,7 @@ class MappingsClient:
         self._tagging = connection.tagging
         self._connections = connections
         self.budget = budget
+        self._tagging_budget = tagging_budget
         self.inventory = inventory
         self.account = connection.account
         self._fence = fence
@@ -241,30 +256,34 @@ class MappingsClient:
             self._changed([uuid])
         return differs
 
-    async def sweep(self) -> AsyncIterator[list[dict[str, Any]]]:
-        """The pages of ListEventSourceMappings: 100 mappings each, whatever is asked for."""
-        async for page in self._pages(Priority.SWEEP, {"MaxItems": 100}):
-            yield page
+    async def page(self, marker: str = "", function: str = "", priority: Priority = Priority.SWEEP) -> Page:
+        """One page of ListEventSourceMappings: at most 100 mappings, whatever is asked for.
+
+        Args:
+            marker: where the page before it ended; empty: the first page.
+            function: list those of one function only (a name, perhaps qualified); empty: all.
+            priority: in the budget.
+        """
+        wanted = {"Marker": marker} if marker else {}
+        wanted |= {"FunctionName": function} if function else {"MaxItems": PAGE}
+        at = time.monotonic()
+        answer = await self._call("list_event_source_mappings", priority, wanted)
+        return Page(answer.get("EventSourceMappings") or [], str(answer.get("NextMarker") or ""), at)
 
     async def find(self, function: str) -> None:
-        """ListEventSourceMappings of one function (a name, perhaps qualified), noted in the inventory."""
-        at = time.monotonic()
-        async for page in self._pages(Priority.CREATE, {"FunctionName": function}):
-            self._changed([str(mapping["UUID"]) for mapping in page if self.inventory.record(mapping, at, listed=True)])
-
-    async def _pages(self, priority: Priority, wanted: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
-        marker: dict[str, str] = {}
+        """All pages of one function's mappings (its name, perhaps qualified), noted in the inventory."""
+        marker, at = "", time.monotonic()
         while True:
-            page = await self._call("list_event_source_mappings", priority, {**wanted, **marker})
-            yield page.get("EventSourceMappings") or []
-            if not page.get("NextMarker"):
+            page = await self.page(marker, function, Priority.CREATE)
+            self._changed([str(one["UUID"]) for one in page.mappings if self.inventory.record(one, at, listed=True)])
+            if not page.next:
                 return
-            marker = {"Marker": page["NextMarker"]}
+            marker = page.next
 
     async def tagged(self, key: str, value: str) -> AsyncIterator[list[dict[str, Any]]]:
         """The pages of the tagging API's GetResources: mappings with a tag, and all their tags. It lags.
 
-        It has a quota of its own, so nothing of the budget is taken.
+        It has a quota and a budget of its own.
         """
         wanted: dict[str, Any] = {
             "TagFilters": [{"Key": key, "Values": [value]}],
@@ -272,6 +291,7 @@ class MappingsClient:
             "ResourcesPerPage": 100,
         }
         while True:
+            await self._tagging_budget.take(Priority.TAG_SWEEP)
             page = await self._request(self._tagging, "get_resources", wanted)
             yield page.get("ResourceTagMappingList") or []
             if not page.get("PaginationToken"):
@@ -309,12 +329,13 @@ class MappingsClient:
     ) -> dict[str, Any]:
         await self.budget.take(priority)
         check()
+        sent = time.monotonic()
         try:
             return await self._request(self._client, operation, parameters)
         except (ClientError, BotoCoreError) as error:
             failure = errors.understand(error)
             if failure.throttled:
-                self.budget.throttled(failure.retry_after)
+                self.budget.throttled(sent, failure.retry_after)
             raise
 
     async def _request(self, client: Any, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

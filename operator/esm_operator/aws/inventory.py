@@ -1,13 +1,13 @@
 """The inventory: what one target (account and region) was last seen to have.
 
-Sweeps bring whole lists, single answers bring one mapping each. A sweep never overrules what was written
-or read after the sweep began, for it may have passed that mapping before. Absence from a sweep alone is
-no proof either, for pages shift while mappings come and go: a mapping is *gone* when AWS answers so for
-its UUID, or when it was being deleted and a sweep has it no more. Written by the client and the observer,
-read by the reconciler. For one event loop.
+Sweeps bring whole lists, a page at a time, single answers bring one mapping each. A page never overrules what
+was written or read after it was asked for. Absence from a sweep alone is no proof either, for pages shift while
+mappings come and go: a mapping is *gone* when AWS answers so for its UUID, or when it was being deleted and a
+sweep has it no more. Written by the client and the sweeper, read by the reconciler. For one event loop.
 """
 
 import math
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,16 +16,25 @@ from typing import Any
 from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
 from esm_operator.api.identity import Identity
+from esm_operator.packed import Packed, shared
 from esm_operator.planning.state import TRANSITIONS, Observed
+
+#: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.
+_GONE_FOR = 3600.0
 
 
 @dataclass(slots=True)
 class Entry:
     """One mapping as AWS answered it last."""
 
-    raw: Mapping[str, Any]
+    uuid: str
+    state: str
+    raw: Packed
+    """The answer."""
     seen: float
     """Monotonic time, in seconds, from which the answer is."""
+    since: float
+    """Monotonic time, in seconds, from which it is known to be in its state."""
     identity: Identity
     tags: dict[str, str] | None = None
     tags_written: float = -math.inf
@@ -33,17 +42,11 @@ class Entry:
     tags_seen: float = -math.inf
     """Monotonic time at which tags were read or written last, in seconds."""
     filters: Mapping[str, Any] | None = None
-    """Filter criteria from an answer that shows them, where List hides them."""
+    """Filter criteria from an answer that shows them, where they are encrypted, so that List hides them."""
     filters_shown: bool = False
     """Whether there was such an answer."""
-
-    @property
-    def uuid(self) -> str:
-        return str(self.raw["UUID"])
-
-    @property
-    def state(self) -> str:
-        return str(self.raw.get("State", ""))
+    listed: bool = False
+    """Whether it was seen last on a page of a list."""
 
     def observed(self, since: float = -math.inf) -> Observed:
         """The entry for the planner.
@@ -53,7 +56,7 @@ class Entry:
         """
         encrypted = bool(self.raw.get("KMSKeyArn") or self.raw.get("FilterCriteriaError"))
         hidden = encrypted and self.raw.get("FilterCriteria") is None
-        raw = self.raw
+        raw: Mapping[str, Any] = self.raw
         if hidden and self.filters_shown:
             raw, hidden = {**raw, "FilterCriteria": self.filters}, False
         return Observed(
@@ -66,6 +69,16 @@ class Entry:
         )
 
 
+def _filters(mapping: Mapping[str, Any], old: Entry | None, *, listed: bool) -> tuple[Mapping[str, Any] | None, bool]:
+    """Filter criteria that have to be remembered, and whether an answer has shown them."""
+    if not mapping.get("KMSKeyArn"):
+        return None, False
+    filters, shown = mapping.get("FilterCriteria"), not listed and not mapping.get("FilterCriteriaError")
+    if filters is None and not shown and old is not None:
+        return old.filters, old.filters_shown
+    return filters, shown
+
+
 class Inventory:
     """The mappings of one target."""
 
@@ -75,7 +88,8 @@ class Inventory:
         """Monotonic time at which the last complete sweep began, in seconds."""
         self._entries: dict[str, Entry] = {}
         self._by_identity: dict[tuple[str, str], set[str]] = {}
-        self._gone: set[str] = set()
+        self._gone: dict[str, float] = {}
+        """With the monotonic time at which AWS said so, in seconds."""
         self._moving: set[str] = set()
 
     def __len__(self) -> int:
@@ -132,31 +146,34 @@ class Inventory:
         old = self._entries.get(uuid)
         if old is not None and old.seen > at:
             return False
-        filters, shown = mapping.get("FilterCriteria"), not listed and not mapping.get("FilterCriteriaError")
-        if filters is None and not shown and old is not None and mapping.get("KMSKeyArn"):
-            filters, shown = old.filters, old.filters_shown
-        if old is not None and old.raw == mapping and (old.filters, old.filters_shown) == (filters, shown):
-            old.seen = at
+        filters, shown = _filters(mapping, old, listed=listed)
+        raw = Packed(mapping)
+        if old is not None and old.raw == raw and (old.filters, old.filters_shown) == (filters, shown):
+            old.seen, old.listed = at, listed
             if tags is not None:
-                old.tags = dict(tags)
+                old.tags = shared(tags)
                 old.tags_written = old.tags_seen = at
             return False
         self._unindex(uuid)
         entry = Entry(
-            raw=mapping,
+            uuid=uuid,
+            state=sys.intern(str(mapping.get("State", ""))),
+            raw=raw,
             seen=at,
+            since=old.since if old is not None and old.state == mapping.get("State", "") else at,
             identity=identity.of_mapping(mapping),
-            tags=dict(tags) if tags is not None else old.tags if old is not None else None,
+            tags=shared(tags) if tags is not None else old.tags if old is not None else None,
             tags_written=at if tags is not None else old.tags_written if old is not None else -math.inf,
             tags_seen=at if tags is not None else old.tags_seen if old is not None else -math.inf,
             filters=filters,
             filters_shown=shown,
+            listed=listed,
         )
         self._entries[uuid] = entry
         self._by_identity.setdefault(entry.identity.key, set()).add(uuid)
         if entry.state in TRANSITIONS:
             self._moving.add(uuid)
-        self._gone.discard(uuid)
+        self._gone.pop(uuid, None)
         return True
 
     def tags(self, uuid: str) -> Mapping[str, str] | None:
@@ -174,7 +191,7 @@ class Inventory:
         """
         entry = self._entries.get(uuid)
         if entry is not None:
-            entry.tags = dict(tags)
+            entry.tags = shared(tags)
             entry.tags_seen = time.monotonic()
             if written is not None:
                 entry.tags_written = written
@@ -189,35 +206,72 @@ class Inventory:
         """Note that AWS has no mapping with this UUID."""
         self._unindex(uuid)
         self._entries.pop(uuid, None)
-        self._gone.add(uuid)
+        self._gone[uuid] = time.monotonic()
 
-    def record_sweep(self, mappings: Iterable[Mapping[str, Any]], began: float) -> set[str]:
-        """Note a complete list.
+    def record_page(self, mappings: Iterable[Mapping[str, Any]], at: float) -> set[str]:
+        """Note a page of a sweep.
 
         Args:
-            mappings: all mappings of the target.
-            began: monotonic time before the first page was asked for, in seconds.
+            mappings: the page.
+            at: monotonic time before it was asked for, in seconds.
 
         Returns:
-            the UUIDs of mappings that changed, came or were not in the list.
+            the UUIDs of mappings that changed or came.
         """
-        changed: set[str] = set()
-        listed: set[str] = set()
-        for mapping in mappings:
-            uuid = str(mapping["UUID"])
-            listed.add(uuid)
-            if uuid not in self._gone and self.record(mapping, began, listed=True):
-                changed.add(uuid)
-        for uuid in [uuid for uuid, entry in self._entries.items() if entry.seen < began and uuid not in listed]:
-            changed.add(uuid)
+        return {
+            str(mapping["UUID"])
+            for mapping in mappings
+            if str(mapping["UUID"]) not in self._gone and self.record(mapping, at, listed=True)
+        }
+
+    def record_swept(self, began: float) -> set[str]:
+        """Note the end of a sweep of all pages.
+
+        Args:
+            began: monotonic time before its first page was asked for, in seconds.
+
+        Returns:
+            the UUIDs of mappings that were on none of them.
+        """
+        self.swept = True
+        self.swept_from = began
+        self._forget_gone()
+        unseen = self._unseen(began)
+        for uuid in unseen:
             if self._entries[uuid].state == "Deleting":
                 self.record_gone(uuid)
             else:
-                self._unindex(uuid)
-                del self._entries[uuid]
-        self.swept = True
-        self.swept_from = began
-        return changed
+                self._drop(uuid)
+        return set(unseen)
+
+    def drop_overdue(self, since: float, most: int) -> set[str]:
+        """Know no more of mappings that a sweep should have met by now.
+
+        Args:
+            since: monotonic time from which they should have been seen, in seconds.
+            most: of how many at most; the sweep's end tells of the others.
+
+        Returns:
+            their UUIDs. Of one that was being deleted, or not seen on a page but otherwise, nothing follows before
+            the sweep's end.
+        """
+        unseen = [(uuid, self._entries[uuid]) for uuid in self._unseen(since)]
+        overdue = [uuid for uuid, entry in unseen if entry.listed and entry.state != "Deleting"][:most]
+        for uuid in overdue:
+            self._drop(uuid)
+        return set(overdue)
+
+    def _unseen(self, since: float) -> list[str]:
+        return [uuid for uuid, entry in self._entries.items() if entry.seen < since]
+
+    def _drop(self, uuid: str) -> None:
+        self._unindex(uuid)
+        del self._entries[uuid]
+
+    def _forget_gone(self) -> None:
+        """Forget UUIDs that are gone for so long that no late page can bring them back."""
+        before = time.monotonic() - _GONE_FOR
+        self._gone = {uuid: at for uuid, at in self._gone.items() if at >= before}
 
     def _unindex(self, uuid: str) -> None:
         self._moving.discard(uuid)

@@ -16,9 +16,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
-from esm_operator.aws.budget import Priority
 from esm_operator.aws.client import MappingsClient
 from esm_operator.planning.ownership import CLUSTER
+from esm_operator.waiting.budget import Priority
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class TagSweep:
 
     def __init__(
         self,
-        client: MappingsClient,
+        client: Callable[[], MappingsClient],
         *,
         cluster: str,
         interval: float,
@@ -44,7 +44,7 @@ class TagSweep:
     ) -> None:
         """
         Args:
-            client: the target's client.
+            client: through whom to look.
             cluster: the operator's ``cluster_name``.
             interval: seconds between sweeps. What was written within that time is left out: the tagging API may
                 not know it yet.
@@ -63,7 +63,7 @@ class TagSweep:
         pause = _SOON
         while True:
             await asyncio.sleep(pause)
-            if not self._client.inventory.swept:
+            if not self._client().inventory.swept:
                 continue
             pause = self._interval * random.uniform(0.9, 1.1)
             try:
@@ -82,7 +82,7 @@ class TagSweep:
     async def _in_bulk(self) -> None:
         began = time.monotonic()
         told: dict[str, dict[str, str]] = {}
-        async for page in self._client.tagged(CLUSTER, self._cluster):
+        async for page in self._client().tagged(CLUSTER, self._cluster):
             told |= {_uuid(one): _tags(one) for one in page}
         for uuid, known in self._known(began).items():
             if told.get(uuid) != known:
@@ -93,11 +93,11 @@ class TagSweep:
     async def _one_by_one(self) -> None:
         for uuid, known in self._known(time.monotonic()).items():
             await self._ask(uuid, known)
-            await asyncio.sleep(1 / (_SHARE * self._client.budget.rate))
+            await asyncio.sleep(1 / (_SHARE * self._client().budget.rate))
 
     def _known(self, now: float) -> dict[str, Mapping[str, str]]:
         """The tags of our mappings as far as we know, but for those that were written lately."""
-        inventory = self._client.inventory
+        inventory = self._client().inventory
         known: dict[str, Mapping[str, str]] = {}
         for uuid, noted in self._noted(inventory.uuids()).items():
             entry = inventory.get(uuid)
@@ -107,11 +107,11 @@ class TagSweep:
 
     async def _ask(self, uuid: str, known: Mapping[str, str]) -> None:
         """What Lambda itself says of one mapping's tags."""
-        inventory = self._client.inventory
+        inventory = self._client().inventory
         if inventory.get(uuid) is None:
             return
         try:
-            await self._client.list_tags(uuid, Priority.SWEEP)
+            await self._client().list_tags(uuid, Priority.TAG_SWEEP)
         except ClientError as error:
             if errors.is_gone(error):
                 return

@@ -1,20 +1,51 @@
-"""The targets in use: one client, inventory and observer for each, one budget for each account and region.
+"""The targets in use, and the places that they lead to.
 
-They live as long as one stretch of leading, for what is known of AWS is stale after it; the connections that
-they use outlive them. Called by the reconciler.
+A *place* is an account and region behind one endpoint. Several targets may lead to one, with other credentials:
+they share what is known of its mappings, who looks at them, and one budget, for AWS counts them together too.
+All of it lives as long as one stretch of leading, for what is known of AWS is stale after it; the connections
+outlive it. Called by the reconciler.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from esm_operator.aws.budget import Budget
 from esm_operator.aws.client import Connection, Connections, MappingsClient
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.observer import Observer
 from esm_operator.aws.tag_sweep import TagSweep
 from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import Fence
+from esm_operator.waiting.budget import Budget
+
+#: Requests a second to the tagging API: a third of what AWS grants GetResources (AWS General Reference, quotas of the
+#: Resource Groups Tagging API).
+TAGGING_RATE = 5.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """One account and region, and whom it is seen through."""
+
+    inventory: Inventory
+    budget: Budget
+    tagging_budget: Budget
+    clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
+    turn: int = 0
+    observer: Observer | None = None
+    tasks: tuple[asyncio.Task[None], ...] = ()
+
+    def client(self) -> MappingsClient:
+        """The client to look through."""
+        return list(self.clients.values())[self.turn % len(self.clients)]
+
+    def other_client(self) -> None:
+        """Look through another client, if there is one: what failed may be the credentials' fault."""
+        self.turn += 1
+
+    def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +54,6 @@ class Connected:
 
     client: MappingsClient
     observer: Observer
-    tasks: tuple[asyncio.Task[None], ...]
 
     @property
     def inventory(self) -> Inventory:
@@ -44,9 +74,9 @@ class Targets:
         tag_sweep_interval: float,
         ours: Callable[[Collection[str]], list[str]],
         noted_tags: Callable[[Collection[str]], Mapping[str, Mapping[str, str]]],
-        creations_pending: Callable[[], int],
+        changes_pending: Callable[[Target], int],
         changed: Callable[[Collection[str]], None],
-        waiting: Callable[[], None],
+        waiting: Callable[[Target], None],
     ) -> None:
         self._cluster = cluster
         self._requests_per_second = requests_per_second
@@ -54,15 +84,15 @@ class Targets:
         self._tag_sweep_interval = tag_sweep_interval
         self._ours = ours
         self._noted_tags = noted_tags
-        self._creations_pending = creations_pending
+        self._changes_pending = changes_pending
         self._changed = changed
         self._waiting = waiting
         self._connections = connections
         self._fence = fence
         self._budgets: dict[tuple[str, str], Budget] = {}
-        self._inventories: dict[tuple[str, str, str], Inventory] = {}
-        """By account, region and endpoint: several targets may lead to the same mappings, with other credentials."""
-        self._connected: dict[Target, Connected] = {}
+        self._places: dict[tuple[str, str, str], _Place] = {}
+        """By account, region and endpoint."""
+        self._connected: dict[Target, tuple[_Place, Connected]] = {}
 
     async def get(self, target: Target) -> Connected:
         """The connected target.
@@ -71,52 +101,72 @@ class Targets:
             botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached.
         """
         connection = await self._connections.connect(target)
-        connected = self._connected.get(target)
-        if connected is None:
-            connected = self._connected[target] = self._observe(target, connection)
-        return connected
+        if target not in self._connected:
+            self._connected[target] = self._join(target, connection)
+        return self._connected[target][1]
 
     def keep(self, wanted: Collection[Target]) -> None:
         """Stop observing what no resource leads to any more, such as by a role that a ProviderConfig named before."""
         for target in [target for target in self._connected if target not in wanted]:
-            for task in self._connected.pop(target).tasks:
-                task.cancel()
+            place, _ = self._connected.pop(target)
+            del place.clients[target]
+            if not place.clients:
+                place.stop()
+                self._places = {name: one for name, one in self._places.items() if one is not place}
 
     def retry(self) -> None:
         """A person has changed something: what AWS refused may be allowed now, so it is asked again at once."""
         self._connections.retry()
-        for connected in self._connected.values():
-            connected.observer.retry()
+        for place in self._places.values():
+            if place.observer is not None:
+                place.observer.retry()
 
     async def close(self) -> None:
         """Stop observing."""
-        tasks = [task for connected in self._connected.values() for task in connected.tasks]
-        for task in tasks:
-            task.cancel()
+        tasks = [task for place in self._places.values() for task in place.tasks]
+        for place in self._places.values():
+            place.stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _observe(self, target: Target, connection: Connection) -> Connected:
+    def _join(self, target: Target, connection: Connection) -> tuple[_Place, Connected]:
         budget = self._budgets.setdefault((connection.account, target.region), Budget(self._requests_per_second))
-        place = (connection.account, target.region, target.access.endpoint_url)
-        inventory = self._inventories.setdefault(place, Inventory())
-        client = MappingsClient(connection, self._connections, budget, inventory, self._fence, self._changed)
+        name = (connection.account, target.region, target.access.endpoint_url)
+        place = self._places.setdefault(name, _Place(Inventory(), budget, Budget(TAGGING_RATE)))
+        client = MappingsClient(
+            connection,
+            self._connections,
+            budget,
+            place.tagging_budget,
+            place.inventory,
+            self._fence,
+            self._changed,
+        )
+        place.clients[target] = client
+        if place.observer is None:
+            place.observer = self._observe(target.region, place)
+        elif place.inventory.swept:
+            self._waiting(target)
+        return place, Connected(client, place.observer)
+
+    def _observe(self, region: str, place: _Place) -> Observer:
         observer = Observer(
-            client,
+            place.client,
             interval=self._sweep_interval,
             ours=self._ours,
-            creations_pending=self._creations_pending,
+            changes_pending=lambda: sum(self._changes_pending(target) for target in place.clients),
             changed=self._changed,
-            waiting=self._waiting,
+            waiting=lambda: [self._waiting(target) for target in place.clients],
+            failed=place.other_client,
         )
         tag_sweep = TagSweep(
-            client,
+            place.client,
             cluster=self._cluster,
             interval=self._tag_sweep_interval,
             noted=self._noted_tags,
             changed=self._changed,
         )
-        tasks = (
-            asyncio.create_task(observer.run(), name=f"observer of {target.region}"),
-            asyncio.create_task(tag_sweep.run(), name=f"tag sweep of {target.region}"),
+        place.tasks = (
+            asyncio.create_task(observer.run(), name=f"observer of {region}"),
+            asyncio.create_task(tag_sweep.run(), name=f"tag sweep of {region}"),
         )
-        return Connected(client, observer, tasks)
+        return observer

@@ -10,7 +10,7 @@ import time
 
 from esm_operator.clock import moment
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import Resource
+from esm_operator.cluster.resource import Resource
 from esm_operator.leading.fence import NotLeadingError
 
 logger = logging.getLogger(__name__)

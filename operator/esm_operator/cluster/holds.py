@@ -16,9 +16,10 @@ from typing import Any
 
 from esm_operator.clock import moment
 from esm_operator.cluster.kube import WRITE_TIMEOUT, ConflictError, GoneError, Kubernetes
-from esm_operator.cluster.store import GROUP, Key, Resource, Store
+from esm_operator.cluster.resource import GROUP, Key, Resource
+from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import ConfigObject, Surroundings
-from esm_operator.cluster.target import Unresolved, named_config
+from esm_operator.cluster.target import Unresolved
 from esm_operator.leading.fence import NotLeadingError
 
 logger = logging.getLogger(__name__)
@@ -37,18 +38,18 @@ _NAMED = 5
 _LONGEST_NAME = 63
 
 
-def finalizer_name(*, namespaces: Sequence[str], lease_namespace: str, lease_name: str) -> str:
+def finalizer_name(*, whole: bool, lease_namespace: str, lease_name: str) -> str:
     """The finalizer of one operator.
 
-    Operators that share a cluster by namespaces don't see each other's resources, so each has its own, called
-    after its lease. One that works in all namespaces keeps its finalizer whatever its lease is called.
+    Operators that share a cluster, by namespaces or labels, don't see each other's resources, so each has its own,
+    called after its lease. One that works on all resources keeps its finalizer whatever its lease is called.
 
     Args:
-        namespaces: the namespaces that it works in; empty: all.
+        whole: whether it works on all resources of the cluster.
         lease_namespace: the namespace of its lease.
         lease_name: the name of its lease.
     """
-    if not namespaces:
+    if whole:
         return FINALIZER
     own = f"in-use.{lease_namespace}.{lease_name}"
     if len(own) > _LONGEST_NAME:
@@ -130,7 +131,7 @@ class Holds:
         if not _has_made(resource) or not self._surroundings.depends_on(resource, name):
             return False
         # A ProviderConfig `default` that came after the mapping and leads elsewhere: without it all is well again.
-        return bool(named_config(resource.spec)) or not _is_moved(resource)
+        return bool(resource.asked.config) or not _is_moved(resource)
 
     def _refusal(self, resource: Resource, name: str) -> Unresolved | None:
         """Why a resource may not have a mapping through a ProviderConfig; notes that it may."""
@@ -156,7 +157,7 @@ class Holds:
     def _ours(self, config: ConfigObject) -> list[str]:
         """The finalizers of a ProviderConfig that this operator may remove.
 
-        One that works in all namespaces sees all resources: it may remove those of others, who are gone.
+        One that works on all resources sees them all: it may remove those of others, who are gone.
         """
         if self._finalizer == FINALIZER:
             return [name for name in config.finalizers if name == FINALIZER or name.startswith(f"{FINALIZER}.")]

@@ -12,9 +12,10 @@ from typing import Any
 
 from kubernetes.aio import client, config
 
-from esm_operator.cluster.store import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, Intent, Key, Resource
+from esm_operator.cluster.resource import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, Intent, Key, Resource
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, ConfigObject
 from esm_operator.leading.fence import SHUT, Fence
+from esm_operator.waiting.budget import Budget, Priority
 
 #: Seconds until a read from the API server is given up.
 READ_TIMEOUT = 10.0
@@ -68,23 +69,29 @@ async def configuration() -> client.Configuration:
 class Kubernetes:
     """The API server, as the operator uses it."""
 
-    def __init__(self, api: client.ApiClient, fence: Fence = SHUT) -> None:
+    def __init__(self, api: client.ApiClient, budget: Budget, fence: Fence = SHUT) -> None:
         """
         Args:
             api: the client.
+            budget: the requests a second that may be sent; those for the lease don't wait for it.
             fence: what each write is asked of before it begins; it raises NotLeadingError.
         """
         self._api = api
+        self._budget = budget
         self._fence = fence
 
     @classmethod
-    async def connect(cls) -> "Kubernetes":
-        """Connect as :func:`configuration` says."""
-        return cls(client.ApiClient(await configuration()))
+    async def connect(cls, requests_per_second: float) -> "Kubernetes":
+        """Connect as :func:`configuration` says.
+
+        Args:
+            requests_per_second: how many may be sent, beside those for the lease.
+        """
+        return cls(client.ApiClient(await configuration()), Budget(requests_per_second))
 
     def fenced(self, fence: Fence) -> "Kubernetes":
         """The same API server, for one stretch of leading."""
-        return Kubernetes(self._api, fence)
+        return Kubernetes(self._api, self._budget, fence)
 
     async def close(self) -> None:
         await self._api.close()
@@ -113,10 +120,15 @@ class Kubernetes:
         """Read one resource. Raises GoneError."""
         return await self._request("GET", _path(key))
 
-    async def list_metadata(self, namespaces: Sequence[str] = ()) -> dict[Key, str]:
-        """The resources of some namespaces (default: all) with their uids, in chunks."""
+    async def list_metadata(self, namespaces: Sequence[str] = (), selector: str = "") -> dict[Key, str]:
+        """The resources of some namespaces (default: all) with their uids, in chunks.
+
+        Args:
+            namespaces: their names.
+            selector: a label selector; empty: all.
+        """
         found: dict[Key, str] = {}
-        async for item in self._list(namespaces, _METADATA):
+        async for item in self._list(namespaces, _METADATA, selector):
             meta = item["metadata"]
             found[Key(meta.get("namespace", ""), meta["name"])] = meta["uid"]
         return found
@@ -126,12 +138,13 @@ class Kubernetes:
         async for item in self._list(namespaces, "application/json"):
             yield item
 
-    async def _list(self, namespaces: Sequence[str], accept: str) -> AsyncIterator[dict[str, Any]]:
+    async def _list(self, namespaces: Sequence[str], accept: str, selector: str = "") -> AsyncIterator[dict[str, Any]]:
         paths = [f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}" for namespace in namespaces]
         for path in paths or [f"/apis/{GROUP}/{VERSION}/{PLURAL}"]:
             rest: str | None = ""
             while rest is not None:
                 query = [("limit", str(_CHUNK)), *([("continue", rest)] if rest else [])]
+                query += [("labelSelector", selector)] if selector else []
                 page = await self._page(path, query, accept)
                 for item in page.get("items") or ():
                     yield item
@@ -195,7 +208,8 @@ class Kubernetes:
             "lastTimestamp": now,
             "count": 1,
         }
-        await self._write("POST", f"/api/v1/namespaces/{namespace}/events", body, "application/json")
+        path = f"/api/v1/namespaces/{namespace}/events"
+        await self._write("POST", path, body, "application/json", Priority.SWEEP)
 
     async def set_config_finalizers(self, config: ConfigObject, finalizers: Sequence[str]) -> dict[str, Any]:
         """Write the finalizers of a ProviderConfig. Raises GoneError, ConflictError."""
@@ -212,7 +226,7 @@ class Kubernetes:
 
     async def read_lease(self, namespace: str, name: str) -> dict[str, Any]:
         """Read a Lease. Raises GoneError."""
-        return await self._request("GET", f"{_leases(namespace)}/{name}", limit=LEASE_TIMEOUT)
+        return await self._request("GET", f"{_leases(namespace)}/{name}", limit=LEASE_TIMEOUT, priority=None)
 
     async def write_lease(self, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Make a Lease, or replace the version that the body was made from.
@@ -223,18 +237,29 @@ class Kubernetes:
         """
         path, metadata = _leases(namespace), body["metadata"]
         if "resourceVersion" not in metadata:
-            return await self._request("POST", path, body=body, limit=LEASE_TIMEOUT)
-        return await self._request("PUT", f"{path}/{metadata['name']}", body=body, limit=LEASE_TIMEOUT)
+            return await self._request("POST", path, body=body, limit=LEASE_TIMEOUT, priority=None)
+        return await self._request("PUT", f"{path}/{metadata['name']}", body=body, limit=LEASE_TIMEOUT, priority=None)
 
     async def _patch(self, resource: Resource, metadata: Mapping[str, Any]) -> dict[str, Any]:
         body = {"metadata": {"resourceVersion": resource.resource_version, **metadata}}
         return await self._write("PATCH", _path(resource.key), body)
 
     async def _write(
-        self, method: str, path: str, body: Mapping[str, Any], content_type: str = "application/merge-patch+json"
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        content_type: str = "application/merge-patch+json",
+        priority: Priority = Priority.EDIT,
     ) -> dict[str, Any]:
         return await self._request(
-            method, path, body=body, content_type=content_type, limit=WRITE_TIMEOUT, fence=self._fence
+            method,
+            path,
+            body=body,
+            content_type=content_type,
+            limit=WRITE_TIMEOUT,
+            fence=self._fence,
+            priority=priority,
         )
 
     async def _request(
@@ -248,7 +273,10 @@ class Kubernetes:
         accept: str = "application/json",
         limit: float = READ_TIMEOUT,
         fence: Fence | None = None,
+        priority: Priority | None = Priority.EDIT,
     ) -> dict[str, Any]:
+        if priority is not None:
+            await self._budget.take(priority)
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type

@@ -4,162 +4,10 @@ Fed out of order: our own write's answer may come before the watch event of an o
 newer versions are taken. Written by the handlers, read by the reconciler.
 """
 
-import json
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 from esm_operator.api import identity
-
-GROUP = "lambda.esm-operator.io"
-VERSION = "v1"
-PLURAL = "eventsourcemappings"
-KIND = "EventSourceMapping"
-FINALIZER = f"{GROUP}/mapping"
-INTENT = f"{GROUP}/intent"
-#: Annotations by which people steer the operator.
-PAUSED = f"{GROUP}/paused"
-LET_GO = f"{GROUP}/let-go"
-RECONCILE_AT = f"{GROUP}/reconcile-at"
-
-#: Values of ``paused`` that let the work go on; any other holds it back, for whoever brakes may mistype.
-_NO = ("", "false", "no", "off", "0")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-class Key(NamedTuple):
-    """The name of a resource in the cluster."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What the operator was about to make, noted on the resource before it does.
-
-    After a crash between AWS's answer and the note of its UUID, the mapping is found again by it,
-    whatever the spec says by then.
-    """
-
-    owner: str
-    """``namespace/name`` of the resource: a copy of its manifest carries the annotation along."""
-    account: str
-    region: str
-    function: str
-    source: str
-    servers: tuple[str, ...]
-    fields: tuple[str, ...]
-    tags: tuple[str, ...]
-    immutable: Mapping[str, str]
-
-    def render(self) -> str:
-        """As the annotation keeps it."""
-        return json.dumps({name: getattr(self, name) for name in self.__slots__}, sort_keys=True, separators=(",", ":"))
-
-
-def parse_intent(text: str | None) -> Intent | None:
-    """The intent that an annotation holds; None where there is none or it was spoilt by hand."""
-    try:
-        raw = json.loads(text or "")
-        return Intent(
-            owner=str(raw["owner"]),
-            account=str(raw["account"]),
-            region=str(raw["region"]),
-            function=str(raw["function"]),
-            source=str(raw["source"]),
-            servers=tuple(raw["servers"]),
-            fields=tuple(raw["fields"]),
-            tags=tuple(raw["tags"]),
-            immutable=dict(raw["immutable"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One EventSourceMapping of the cluster."""
-
-    key: Key
-    uid: str
-    resource_version: str
-    generation: int
-    created: str
-    deleting: bool
-    finalizers: tuple[str, ...]
-    intent: Intent | None
-    """None: there is none, or a manifest was copied with that of another resource."""
-    paused: bool = False
-    """Whether a person asked for nothing to be written to AWS."""
-    let_go: bool = False
-    """Whether a person asked for the resource to go without its mapping."""
-    requested: str = ""
-    """When a person asked for it to be looked at, in their own words."""
-    spec: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    status: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def has_finalizer(self) -> bool:
-        return FINALIZER in self.finalizers
-
-    @property
-    def stalled(self) -> bool:
-        """Whether the status says of this very spec that a person has to do something."""
-        conditions = self.status.get("conditions") or ()
-        told = self.status.get("observedGeneration") == self.generation
-        return told and any(one.get("type") == "Stalled" and one.get("status") == "True" for one in conditions)
-
-    @property
-    def look_requested(self) -> bool:
-        """Whether a person asked for it to be looked at, and no status has answered that yet."""
-        return bool(self.requested) and self.requested != self.status.get("lastHandledReconcileAt")
-
-    @property
-    def uuid(self) -> str:
-        """The UUID that the status notes; empty where there is none or it was spoilt by hand."""
-        text = str(self.status.get("uuid") or "")
-        return text if _UUID.fullmatch(text) else ""
-
-
-def parse(body: Mapping[str, Any]) -> Resource:
-    """A resource from the object that the API server answers."""
-    meta = body["metadata"]
-    annotations = meta.get("annotations") or {}
-    key = Key(str(meta.get("namespace", "")), str(meta["name"]))
-    intent = parse_intent(annotations.get(INTENT))
-    return Resource(
-        key=key,
-        uid=str(meta["uid"]),
-        resource_version=str(meta["resourceVersion"]),
-        generation=int(meta.get("generation", 0)),
-        created=str(meta.get("creationTimestamp", "")),
-        deleting=bool(meta.get("deletionTimestamp")),
-        finalizers=tuple(meta.get("finalizers") or ()),
-        intent=intent if intent is not None and intent.owner == str(key) else None,
-        paused=str(annotations.get(PAUSED) or "").lower() not in _NO,
-        let_go=str(annotations.get(LET_GO) or "").lower() == "true",
-        requested=str(annotations.get(RECONCILE_AT) or ""),
-        spec=body.get("spec") or {},
-        status=body.get("status") or {},
-    )
-
-
-def is_same_work(old: Resource, new: Resource) -> bool:
-    """Whether nothing differs that a plan depends on; labels and who wrote what do not matter."""
-    return (
-        old.uid == new.uid
-        and old.generation == new.generation
-        and old.deleting == new.deleting
-        and old.finalizers == new.finalizers
-        and old.intent == new.intent
-        and (old.paused, old.let_go, old.requested) == (new.paused, new.let_go, new.requested)
-        and all(old.status.get(part) == new.status.get(part) for part in ("uuid", "applied", "conditions"))
-    )
+from esm_operator.cluster.resource import Key, Resource, is_same_work
 
 
 class StaleError(Exception):
@@ -192,6 +40,10 @@ class Store:
         if known is None or not is_same_work(resource, known):
             raise StaleError
         return known
+
+    def all(self) -> Iterable[Resource]:
+        """All resources, for who does not wait meanwhile."""
+        return self._resources.values()
 
     def all_keys(self) -> list[Key]:
         """The names of all resources."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from esm_operator.cluster.store import Resource
+from esm_operator.cluster.resource import Resource
 from esm_operator.cluster.target import (
+    Asked,
     ProviderConfig,
     Resolved,
     Unresolved,
-    named_config,
     provider_config,
     resolve,
     used_config,
@@ -67,17 +67,17 @@ class Surroundings:
 
     def default(self) -> Resolved | Unresolved:
         """Where a mapping lives that says nothing of it."""
-        return resolve({}, namespace="", namespace_labels={}, configs=self._configs, operator=self._operator)
+        return resolve(Asked(), namespace="", namespace_labels={}, configs=self._configs, operator=self._operator)
 
     def config_of(self, resource: Resource) -> str:
         """The name of the ProviderConfig that the resource's mapping is reached by; empty: of none."""
-        return used_config(resource.spec, self._configs)
+        return used_config(resource.asked, self._configs)
 
     def depends_on(self, resource: Resource, name: str) -> bool:
         """Whether without a ProviderConfig the resource's mapping would be reached otherwise, or not at all."""
         if self.config_of(resource) != name:
             return False
-        if named_config(resource.spec):
+        if resource.asked.config:
             return True
         others = {other: config for other, config in self._configs.items() if other != name}
         now, then = self._resolve(resource, self._configs), self._resolve(resource, others)
@@ -107,7 +107,7 @@ class Surroundings:
         self._configs[config.name] = config
         return changed
 
-    def put_all_configs(self, bodies: Iterable[Mapping[str, Any]], known: Iterable[ConfigObject]) -> bool:
+    def put_all_configs(self, bodies: Iterable[Mapping[str, Any]], known: Iterable[ConfigObject]) -> list[str]:
         """A list of all ProviderConfigs, for the watch says nothing of what went while it was cut.
 
         Args:
@@ -115,11 +115,11 @@ class Surroundings:
             known: what ``configs`` answered before the list was asked for; those of them that it lacks are gone.
 
         Returns:
-            whether any leads elsewhere than what was known.
+            the names of those that lead elsewhere than what was known, or are others.
         """
         listed = {str(body["metadata"]["name"]): body for body in bodies}
-        gone = [config.name for config in known if config.name not in listed]
-        return any([self.forget_config(name) for name in gone] + [self.put_config(body) for body in listed.values()])
+        gone = [config.name for config in known if config.name not in listed and self.forget_config(config.name)]
+        return gone + [name for name, body in listed.items() if self.put_config(body)]
 
     def forget_config(self, name: str) -> bool:
         """A ProviderConfig is gone. Returns whether it was known."""
@@ -140,7 +140,7 @@ class Surroundings:
     def _resolve(self, resource: Resource, configs: Mapping[str, ProviderConfig]) -> Resolved | Unresolved:
         namespace = resource.key.namespace
         return resolve(
-            resource.spec,
+            resource.asked,
             namespace=namespace,
             namespace_labels=self._labels.get(namespace, {}),
             configs=configs,

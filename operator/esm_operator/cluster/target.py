@@ -5,9 +5,10 @@ is named, or is called ``default``, and does not admit the namespace is an error
 a namespace could reach an account that was not meant for it.
 """
 
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from esm_operator.api.sources import parse_arn
 
@@ -78,26 +79,31 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
     )
 
 
-def named_config(spec: Mapping[str, Any]) -> str:
-    """The ProviderConfig that a spec names; empty: none."""
-    return str((spec.get("providerConfigRef") or {}).get("name") or "")
+class Asked(NamedTuple):
+    """What a spec says of where its mapping lives."""
+
+    region: str = ""
+    """Empty: nothing."""
+    config: str = ""
+    """The ProviderConfig that it names; empty: none."""
 
 
-def used_config(spec: Mapping[str, Any], configs: Collection[str]) -> str:
-    """The ProviderConfig that a spec leads to, whether or not it admits the namespace; empty: none.
+def asked_of(spec: Mapping[str, Any]) -> Asked:
+    """What a spec says."""
+    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
+    region = str(spec.get("region") or (arn.region if arn else ""))
+    config = str((spec.get("providerConfigRef") or {}).get("name") or "")
+    return Asked(sys.intern(region), sys.intern(config))
+
+
+def used_config(asked: Asked, configs: Collection[str]) -> str:
+    """The ProviderConfig that a resource leads to, whether or not it admits the namespace; empty: none.
 
     Args:
-        spec: the resource's spec.
+        asked: what the resource's spec says.
         configs: the names of all ProviderConfigs.
     """
-    named = named_config(spec)
-    return named or (DEFAULT_PROVIDER_CONFIG if DEFAULT_PROVIDER_CONFIG in configs else "")
-
-
-def region_of(spec: Mapping[str, Any]) -> str:
-    """The region that a spec itself tells; empty: none."""
-    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
-    return str(spec.get("region") or (arn.region if arn else ""))
+    return asked.config or (DEFAULT_PROVIDER_CONFIG if DEFAULT_PROVIDER_CONFIG in configs else "")
 
 
 def access_of(config: ProviderConfig, operator: ProviderConfig) -> Access:
@@ -127,7 +133,7 @@ def known_targets(
         operator: what the operator's own settings say.
         regions: more regions.
     """
-    named = {region_of(spec) for spec in specs} | set(regions)
+    named = {asked_of(spec).region for spec in specs} | set(regions)
     found: set[Target] = set()
     for config in (operator, *configs):
         anywhere = named | {config.region or operator.region}
@@ -137,7 +143,7 @@ def known_targets(
 
 
 def resolve(
-    spec: Mapping[str, Any],
+    asked: Asked,
     *,
     namespace: str,
     namespace_labels: Mapping[str, str],
@@ -147,13 +153,13 @@ def resolve(
     """Where the mapping of a resource lives.
 
     Args:
-        spec: the resource's spec.
+        asked: what the resource's spec says.
         namespace: the resource's namespace.
         namespace_labels: the labels of that namespace, for namespaceSelector.
         configs: all ProviderConfigs by name.
         operator: what the operator's own settings say, where no ProviderConfig does.
     """
-    name = used_config(spec, configs)
+    name = used_config(asked, configs)
     config = configs.get(name) if name else operator
     if config is None:
         return Unresolved(
@@ -167,7 +173,7 @@ def resolve(
             f"The ProviderConfig {config.name} does not admit the namespace {namespace}. Label the namespace as "
             "its spec.namespaceSelector asks, or name another ProviderConfig in a new resource.",
         )
-    region = region_of(spec) or config.region or operator.region
+    region = asked.region or config.region or operator.region
     if not region:
         return Unresolved(
             "NoRegion",

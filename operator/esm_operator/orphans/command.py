@@ -19,6 +19,8 @@ from esm_operator.cluster.target import ProviderConfig
 from esm_operator.orphans.search import Found, Orphan, Search
 from esm_operator.settings import Reach, items
 
+#: Requests a second to the API server, from which it just lists.
+_REQUESTS_PER_SECOND = 20.0
 #: What the process ends with.
 NONE, FAILED, SOME = 0, 1, 3
 _COLUMNS = ("uuid", "region", "state", "function", "source", "owner", "why")
@@ -61,7 +63,7 @@ class Orphans(Reach):
 
     async def _find(self) -> Found:
         try:
-            kubernetes = await Kubernetes.connect()
+            kubernetes = await Kubernetes.connect(_REQUESTS_PER_SECOND)
         except ConfigException as error:
             sys.exit(
                 f"esm-operator: There is no cluster to compare with ({error}). Set KUBECONFIG, or run it in a pod."

@@ -18,12 +18,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.api import identity
 from esm_operator.aws import errors
 from esm_operator.aws.assume import assumed
-from esm_operator.aws.budget import Budget, Priority
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import Key, Resource, parse
+from esm_operator.cluster.resource import Key, Resource, parse
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
 from esm_operator.cluster.target import ProviderConfig, Target, known_targets, provider_config
 from esm_operator.planning.ownership import CLUSTER, owner_of
+from esm_operator.waiting.budget import Budget, Priority
 
 #: Requests under way at once.
 _AT_ONCE = 8
@@ -121,7 +121,7 @@ def why_orphan(uuid: str, tags: Mapping[str, str], cluster: str, living: Living)
 def _is_settled(resource: Resource) -> bool:
     """Whether nothing is under way, such as a replacement, that has two mappings for a while."""
     ready = next((one for one in resource.status.get("conditions") or () if one.get("type") == "Ready"), {})
-    current = resource.status.get("observedGeneration") == resource.generation
+    current = resource.told
     return current and ready.get("status") == "True" and not resource.deleting
 
 

@@ -14,7 +14,7 @@ from esm_operator.api.identity import Identity
 from esm_operator.api.offline import offline_problems
 from esm_operator.api.sources import source_type
 from esm_operator.api.values import function_ref
-from esm_operator.cluster.store import Intent, Resource
+from esm_operator.cluster.resource import Intent, Resource
 from esm_operator.cluster.target import Resolved
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
@@ -83,7 +83,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         known_tags=resource.status.get("tagsAll"),
         paused=resource.paused,
         let_go=resource.let_go,
-        edited=resource.status.get("observedGeneration") != resource.generation,
+        edited=not resource.told,
         was_in_sync=_was_in_sync(resource),
         problem="" if resource.deleting else " ".join(_problems(spec, tags, target)),
         retain=spec.get("deletionPolicy") == "Retain",

@@ -11,7 +11,8 @@ from esm_operator.aws.targets import Connected
 from esm_operator.clock import moment
 from esm_operator.cluster.events import Events
 from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.store import Resource, Store, parse
+from esm_operator.cluster.resource import Resource, parse
+from esm_operator.cluster.store import Store
 from esm_operator.logs import marks
 from esm_operator.planning.desire import Note
 from esm_operator.telling import status

@@ -2,7 +2,9 @@
 
 Keyed and deduplicated: a key is worked on by one worker at a time, and one that changes meanwhile is worked
 on again. Lower priorities come first; so that many waiting creations do not occupy all workers, each
-priority has a limit of keys under way. Back-off is counted per key. For one event loop.
+priority has a limit of keys under way, in each *lane* of its own: what hangs in one AWS account holds up no
+other. Within a priority the *parties*, namespaces, take turns: one with thousands of new resources does not
+hold up another. Back-off is counted per key. For one event loop.
 """
 
 import asyncio
@@ -10,9 +12,10 @@ import heapq
 import itertools
 import random
 import time
-from collections.abc import Hashable, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
 from enum import IntEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -28,19 +31,45 @@ class Urgency(IntEnum):
     RESYNC = 3
 
 
+class _Place(NamedTuple):
+    """Where a key waits, or is under way."""
+
+    urgency: Urgency
+    lane: Hashable
+    party: Hashable
+
+
+def _one(_: Hashable) -> Hashable:
+    """All the same."""
+    return None
+
+
 class WorkQueue(Generic[Key]):
     """Keys to work on, by urgency, with delays and back-off."""
 
-    def __init__(self, limits: Mapping[Urgency, int]) -> None:
+    def __init__(
+        self,
+        limits: Mapping[Urgency, int],
+        *,
+        lane: Callable[[Key], Hashable] = _one,
+        party: Callable[[Key], Hashable] = _one,
+    ) -> None:
         """
         Args:
-            limits: how many keys of each urgency may be under way at once.
+            limits: how many keys of each urgency may be under way at once in each lane.
+            lane: the lane of a key, as of now.
+            party: with whose keys a key takes turns.
         """
         self._limits = limits
+        self._lane = lane
+        self._party = party
         self._order = itertools.count()
-        self._ready: dict[Urgency, dict[Key, None]] = {urgency: {} for urgency in Urgency}
-        self._urgency: dict[Key, Urgency] = {}
-        self._under_way: dict[Key, Urgency] = {}
+        self._ready: dict[Urgency, dict[tuple[Hashable, Hashable], dict[Key, None]]] = {one: {} for one in Urgency}
+        """By lane and party; the party whose turn is next comes first."""
+        self._place: dict[Key, _Place] = {}
+        self._under_way: dict[Key, _Place] = {}
+        self._waiting: Counter[tuple[Urgency, Hashable]] = Counter()
+        self._busy: Counter[tuple[Urgency, Hashable]] = Counter()
         self._dirty: dict[Key, tuple[Urgency, bool]] = {}
         self._delayed: list[tuple[float, int, Key, Urgency]] = []
         self._due: dict[Key, float] = {}
@@ -63,13 +92,14 @@ class WorkQueue(Generic[Key]):
             if not at_once:
                 return
             del self._due[key]
-        known = self._urgency.get(key)
-        if known is not None and known <= urgency:
-            return
-        if known is not None:
-            del self._ready[known][key]
-        self._urgency[key] = urgency
-        self._ready[urgency][key] = None
+        known_place = self._place.get(key)
+        if known_place is not None:
+            if known_place.urgency <= urgency:
+                return
+            self._withdraw(key)
+        place = self._place[key] = _Place(urgency, self._lane(key), self._party(key))
+        self._ready[urgency].setdefault((place.lane, place.party), {})[key] = None
+        self._waiting[urgency, place.lane] += 1
         self._changed.set()
 
     def add_after(self, key: Key, urgency: Urgency, delay: float) -> None:
@@ -96,23 +126,16 @@ class WorkQueue(Generic[Key]):
         self._failures.pop(key, None)
         self._due.pop(key, None)
         self._dirty.pop(key, None)
-        urgency = self._urgency.pop(key, None)
-        if urgency is not None:
-            del self._ready[urgency][key]
+        if key in self._place:
+            self._withdraw(key)
 
     async def take(self) -> Key:
         """Wait for the next key; it must be given back by :meth:`done`."""
         while True:
             self._release_due()
-            for urgency in Urgency:
-                ready = self._ready[urgency]
-                busy = sum(1 for one in self._under_way.values() if one is urgency)
-                if ready and busy < self._limits[urgency]:
-                    key = next(iter(ready))
-                    del ready[key]
-                    del self._urgency[key]
-                    self._under_way[key] = urgency
-                    return key
+            key = self._next()
+            if key is not None:
+                return key
             self._changed.clear()
             timeout = self._delayed[0][0] - time.monotonic() if self._delayed else None
             try:
@@ -123,16 +146,44 @@ class WorkQueue(Generic[Key]):
 
     def done(self, key: Key) -> None:
         """A worker has finished with a key."""
-        del self._under_way[key]
+        place = self._under_way.pop(key)
+        self._busy[place.urgency, place.lane] -= 1
         dirty = self._dirty.pop(key, None)
         if dirty is not None:
             urgency, at_once = dirty
             self.add(key, urgency, at_once=at_once)
         self._changed.set()
 
-    def pending(self, urgency: Urgency) -> int:
-        """How many keys of an urgency wait or are under way."""
-        return len(self._ready[urgency]) + sum(1 for one in self._under_way.values() if one is urgency)
+    def pending(self, urgency: Urgency, lane: Hashable = None) -> int:
+        """How many keys of an urgency wait or are under way in a lane."""
+        return self._waiting[urgency, lane] + self._busy[urgency, lane]
+
+    def _next(self) -> Key | None:
+        """Take the key whose turn it is out of those that wait."""
+        for urgency in Urgency:
+            for lane, party in self._ready[urgency]:
+                if self._busy[urgency, lane] < self._limits[urgency]:
+                    return self._start(urgency, lane, party)
+        return None
+
+    def _start(self, urgency: Urgency, lane: Hashable, party: Hashable) -> Key:
+        keys = self._ready[urgency].pop((lane, party))
+        key = next(iter(keys))
+        del keys[key]
+        if keys:
+            self._ready[urgency][lane, party] = keys  # behind the others
+        self._waiting[urgency, lane] -= 1
+        self._busy[urgency, lane] += 1
+        self._under_way[key] = self._place.pop(key)
+        return key
+
+    def _withdraw(self, key: Key) -> None:
+        urgency, lane, party = self._place.pop(key)
+        keys = self._ready[urgency][lane, party]
+        del keys[key]
+        if not keys:
+            del self._ready[urgency][lane, party]
+        self._waiting[urgency, lane] -= 1
 
     def _release_due(self) -> None:
         now = time.monotonic()

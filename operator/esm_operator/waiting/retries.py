@@ -8,7 +8,7 @@ Asked by the reconciler.
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from esm_operator.aws.budget import Budget
+from esm_operator.waiting.budget import Budget
 from esm_operator.waiting.pace import Pace
 
 Key = TypeVar("Key", bound=Hashable)

@@ -9,11 +9,12 @@ halves the rate, which then grows back slowly.
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from enum import IntEnum
 
 #: Tokens that may be spent at once after a quiet time.
-BURST = 5.0
+BURST = 3.0
 #: The least rate that throttling can bring it to, in requests a second.
 LEAST_RATE = 0.5
 #: How much of the full rate comes back in a second.
@@ -28,6 +29,7 @@ class Priority(IntEnum):
     CREATE = 1
     TRANSITION = 2
     SWEEP = 3
+    TAG_SWEEP = 4
 
 
 class Budget:
@@ -43,6 +45,7 @@ class Budget:
         self._tokens = min(BURST, rate)
         self._filled = time.monotonic()
         self._not_before = 0.0
+        self._throttled = -math.inf
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._granted = 0
@@ -65,14 +68,18 @@ class Budget:
             self._pump = asyncio.create_task(self._grant(), name="budget")
         await turn
 
-    def throttled(self, retry_after: float = 0.0) -> None:
+    def throttled(self, sent: float, retry_after: float = 0.0) -> None:
         """AWS has refused a request for being one too many.
 
         Args:
+            sent: monotonic time at which it was sent, in seconds. Of those that were under way together only one
+                halves the rate.
             retry_after: seconds for which AWS asks not to be called, or 0.
         """
         self._fill()
-        self._rate = max(LEAST_RATE, self._rate / 2)
+        if sent >= self._throttled:
+            self._throttled = time.monotonic()
+            self._rate = max(LEAST_RATE, self._rate / 2)
         self._tokens = 0.0
         self._not_before = max(self._not_before, time.monotonic() + retry_after)
 

@@ -1,0 +1,215 @@
+"""The sweeper of one target: reads the list of all mappings, page after page, again and again.
+
+Quiet, its pages are spread evenly over the interval: the quota, which others share, sees no bursts, several
+operators do not meet in step, and each mapping is looked at once an interval, so that what somebody changed is
+seen and put right within it, however many mappings there are. Hurried, pages follow each other as the budget
+allows: before the first sweep is complete, and while AWS is at work on more mappings than single looks are
+worth. Crowded, while many changes wait for the budget, pages are rare, for each delays one of those.
+"""
+
+import asyncio
+import logging
+import math
+import random
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from enum import Enum
+
+from botocore.exceptions import ClientError
+
+from esm_operator.aws import errors
+from esm_operator.aws.client import PAGE, MappingsClient, Page
+
+logger = logging.getLogger(__name__)
+
+#: The part of the request rate that pages take while many changes wait.
+CROWDED_SHARE = 0.03
+#: The least seconds between two sweeps.
+LEAST = 1.0
+#: Seconds over which a sweep is spread at most: nobody knows how long AWS's markers stay valid.
+_LONGEST = 300.0
+#: The part of the interval that the pages are spread over.
+_SPREAD = 0.97
+#: The longest pause after a page that failed, in seconds.
+_MOST_FAILING = 60.0
+#: How often a page is tried before its marker is taken to be invalid, and the sweep begun anew.
+_MOST_TRIES = 8
+#: Pages by which a mapping may have moved since the sweep before, until it counts as overdue.
+_SHIFT = 2
+
+
+class Pace(Enum):
+    """How soon one page follows the other."""
+
+    QUIET = "quiet"
+    HURRIED = "hurried"
+    CROWDED = "crowded"
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """A sweep under way, or the one before it."""
+
+    began: float
+    hurried: bool
+    marker: str = ""
+    pages: list[float] = field(default_factory=list[float])
+    """When each page was asked for, in monotonic seconds."""
+
+
+class Sweeper:
+    """Sweeps until cancelled."""
+
+    def __init__(
+        self,
+        client: Callable[[], MappingsClient],
+        *,
+        interval: float,
+        pace: Callable[[], Pace],
+        changed: Callable[[Collection[str]], None],
+        waiting: Callable[[], object],
+        failed: Callable[[], None],
+    ) -> None:
+        """
+        Args:
+            client: through whom to look.
+            interval: seconds between the beginnings of two sweeps when all is quiet.
+            pace: the pace that is wanted now.
+            changed: told of UUIDs whose mapping changed, came, or was not met any more.
+            waiting: told that the first sweep is in, or has failed: ``failure`` says why.
+            failed: told that a page was refused or not answered.
+        """
+        self._client = client
+        self._interval = interval
+        self._wanted = pace
+        self._changed = changed
+        self._waiting = waiting
+        self._tell_failed = failed
+        self.failure: errors.Failure | None = None
+        self._failures = 0
+        self._failed_at = 0.0
+        self._sweep: _Sweep | None = None
+        self._before: _Sweep | None = None
+        self._next_begins = -math.inf
+        self._looked_for_overdue = -math.inf
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """The pace that is wanted may be another."""
+        self._wake.set()
+
+    def retry(self) -> None:
+        """If the last page failed, try again at once."""
+        if self._failures:
+            self._failures = 0
+            self.wake()
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            await self._until_due()
+            try:
+                await self._step()
+                self._failures = 0
+                self.failure = None
+            except Exception as error:
+                self._failed(error)
+
+    async def _until_due(self) -> None:
+        while True:
+            self._wake.clear()
+            if self._sweep is not None and not self._sweep.hurried and self._pace() is Pace.HURRIED:
+                self._sweep = None  # what it has passed already is to be seen anew, and soon
+            left = self._due() - time.monotonic()
+            if left <= 0:
+                return
+            try:
+                async with asyncio.timeout(left):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def _due(self) -> float:
+        """Monotonic time at which the next page is to be asked for, in seconds."""
+        if self._failures:
+            return self._failed_at + min(_MOST_FAILING, 2.0**self._failures)
+        sweep, pace = self._sweep, self._pace()
+        if sweep is not None and sweep.pages:
+            return sweep.pages[-1] + self._pause(pace)
+        if pace is Pace.HURRIED:
+            return self._before.pages[-1] + LEAST if self._before is not None else -math.inf
+        if pace is Pace.CROWDED and self._before is not None:
+            return self._before.pages[-1] + max(LEAST, self._pause(pace))
+        return self._next_begins
+
+    def _pace(self) -> Pace:
+        return self._wanted() if self._client().inventory.swept else Pace.HURRIED
+
+    def _pause(self, pace: Pace) -> float:
+        """Seconds between two pages."""
+        match pace:
+            case Pace.HURRIED:
+                return 0.0
+            case Pace.CROWDED:
+                return 1 / (CROWDED_SHARE * self._client().budget.rate)
+            case Pace.QUIET:
+                return _SPREAD * min(self._interval, _LONGEST) / self._expected()
+
+    def _expected(self) -> int:
+        """How many pages a sweep takes."""
+        return max(1, math.ceil(len(self._client().inventory) / PAGE))
+
+    async def _step(self) -> None:
+        """Ask for the next page."""
+        now = time.monotonic()
+        if self._sweep is None:
+            self._sweep = _Sweep(now, hurried=self._pace() is Pace.HURRIED)
+        sweep = self._sweep
+        page = await self._client().page(sweep.marker)
+        sweep.pages.append(page.at)
+        sweep.marker = page.next
+        changed = self._client().inventory.record_page(page.mappings, page.at)
+        if page.next:
+            changed |= self._overdue(sweep)
+        else:
+            changed |= self._end(sweep, page)
+        if changed:
+            self._changed(changed)
+
+    def _end(self, sweep: _Sweep, page: Page) -> set[str]:
+        """The last page is in. Returns the UUIDs of mappings that were on none."""
+        first = not self._client().inventory.swept
+        unseen = self._client().inventory.record_swept(sweep.began)
+        self._before, self._sweep = sweep, None
+        # At a random moment first, so that operators which were started at once do not go in step.
+        share = random.uniform(0.5, 1) if first else 1.0
+        self._next_begins = sweep.began + share * self._interval + random.uniform(0, LEAST)
+        logger.debug("Swept %d pages, the last with %d mappings", len(sweep.pages), len(page.mappings))
+        if first:
+            self._waiting()
+        return unseen
+
+    def _overdue(self, sweep: _Sweep) -> set[str]:
+        """The mappings that the sweep before met earlier than this one has got by now."""
+        before, now = self._before, time.monotonic()
+        if before is None or now - self._looked_for_overdue < _LONGEST / PAGE:
+            return set()
+        self._looked_for_overdue = now
+        shift = _SHIFT + abs(self._expected() - len(before.pages))
+        passed = len(sweep.pages) - shift
+        if passed < 1 or passed >= len(before.pages):
+            return set()
+        return self._client().inventory.drop_overdue(before.pages[passed], PAGE)
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        self._failed_at = time.monotonic()
+        self.failure = errors.understand_any(error)
+        logger.warning("Looking at the mappings failed: %s", self.failure.message)
+        self._tell_failed()
+        refused = isinstance(error, ClientError) and not (self.failure.throttled or errors.is_doubtful(error))
+        if self._failures >= _MOST_TRIES or (refused and self._sweep is not None and self._sweep.marker):
+            self._sweep = None  # perhaps its marker is not valid any more
+        if not self._client().inventory.swept:
+            self._waiting()

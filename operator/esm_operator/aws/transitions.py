@@ -1,0 +1,148 @@
+"""The transitions of one target: looks at the mappings that AWS is at work on until it is done.
+
+By single looks (Get), about once a second, and ever more rarely at what takes long. Where a sweep takes fewer
+calls than the looks that are due, they are left to the sweeper. While many changes wait for the budget looks are
+rare, for each delays one of those.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Collection
+
+from esm_operator.aws import errors
+from esm_operator.aws.client import PAGE, MappingsClient
+from esm_operator.aws.inventory import Entry
+from esm_operator.waiting.budget import Priority
+
+logger = logging.getLogger(__name__)
+
+#: The least seconds between two looks at one mapping.
+FAST = 1.0
+#: The most.
+SLOW = 30.0
+#: The part of the time that a transition has taken already, until it is looked at again.
+_PATIENCE = 0.1
+#: The part of the request rate that looks take while many changes wait.
+_CROWDED_SHARE = 0.03
+#: More than these are left to the sweeper while many changes wait.
+_FEW = 10
+#: The longest pause after looks that failed, in seconds.
+_MOST_FAILING = 5.0
+
+
+class Transitions:
+    """Looks until cancelled."""
+
+    def __init__(
+        self,
+        client: Callable[[], MappingsClient],
+        *,
+        ours: Callable[[Collection[str]], list[str]],
+        crowded: Callable[[], bool],
+        too_many: Callable[[], None],
+    ) -> None:
+        """
+        Args:
+            client: through whom to look; it tells of what it sees.
+            ours: of some UUIDs, those that belong to resources.
+            crowded: whether many changes wait for the budget.
+            too_many: told that a sweep is cheaper than the looks that are due.
+        """
+        self._client = client
+        self._ours = ours
+        self._crowded = crowded
+        self._too_many = too_many
+        self._failures = 0
+        self._looked = -math.inf
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """A transition has begun."""
+        self._wake.set()
+
+    def retry(self) -> None:
+        """If the last looks failed, look again at once."""
+        if self._failures:
+            self._failures = 0
+            self.wake()
+
+    def overwhelming(self) -> bool:
+        """Whether a sweep takes fewer calls than the looks that are due."""
+        return len(self._due()) > self._pages()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self._until_next()
+            self._looked = time.monotonic()
+            due = self._due()
+            chosen = self._chosen(due)
+            if due and not chosen:
+                self._too_many()
+            try:
+                await self._look(chosen)
+                self._failures = 0
+            except Exception as error:
+                self._failures += 1
+                logger.warning("Looking at the mappings failed: %s", errors.understand_any(error).message)
+
+    async def _until_next(self) -> None:
+        """Wait until a look is due, which something that has begun may bring forward."""
+        while True:
+            self._wake.clear()
+            left = self._next() - time.monotonic()
+            if left <= 0:
+                return
+            try:
+                async with asyncio.timeout(left if left < math.inf else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def _next(self) -> float:
+        """Monotonic time of the next look, in seconds."""
+        moving = self._moving()
+        if not moving:
+            return math.inf
+        if self._failures:
+            return self._looked + min(_MOST_FAILING, 2.0**self._failures)
+        pause = 1 / (_CROWDED_SHARE * self._client().budget.rate) if self._crowded() else FAST / 2
+        load = self._load(moving)
+        return max(self._looked + pause, min(one.seen + max(_period(one), load) for one in moving))
+
+    def _due(self) -> list[Entry]:
+        now, moving = time.monotonic(), self._moving()
+        load = self._load(moving)
+        return [one for one in moving if one.seen + max(_period(one), load) <= now]
+
+    def _chosen(self, due: list[Entry]) -> list[str]:
+        """Those of the mappings that are due that single looks are worth."""
+        if not self._crowded():
+            return [one.uuid for one in due] if len(due) <= self._pages() else []
+        edited = [one.uuid for one in due if one.state != "Creating"]
+        return edited[:1] if len(edited) <= _FEW else []
+
+    async def _look(self, uuids: list[str]) -> None:
+        looks = (self._client().get(uuid, Priority.TRANSITION) for uuid in uuids)
+        for result in await asyncio.gather(*looks, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    def _moving(self) -> list[Entry]:
+        inventory = self._client().inventory
+        entries = (inventory.get(uuid) for uuid in self._ours(inventory.in_transition()))
+        return [entry for entry in entries if entry is not None]
+
+    def _load(self, moving: list[Entry]) -> float:
+        """Seconds that looking at all of them takes."""
+        return min(len(moving), self._pages()) / self._client().budget.rate
+
+    def _pages(self) -> int:
+        return max(1, math.ceil(len(self._client().inventory) / PAGE))
+
+
+def _period(entry: Entry) -> float:
+    """Seconds between two looks at a mapping, the longer, the longer it takes already."""
+    return min(SLOW, max(FAST, _PATIENCE * (entry.seen - entry.since)))

@@ -1,0 +1,192 @@
+"""One EventSourceMapping of the cluster, as the operator keeps it: what decides is at hand, the rest is packed."""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from esm_operator.cluster.target import Asked, asked_of
+from esm_operator.packed import Packed
+
+GROUP = "lambda.esm-operator.io"
+VERSION = "v1"
+PLURAL = "eventsourcemappings"
+KIND = "EventSourceMapping"
+FINALIZER = f"{GROUP}/mapping"
+INTENT = f"{GROUP}/intent"
+#: Annotations by which people steer the operator.
+PAUSED = f"{GROUP}/paused"
+LET_GO = f"{GROUP}/let-go"
+RECONCILE_AT = f"{GROUP}/reconcile-at"
+
+#: Intents that stay parsed: more than are worked on at once.
+_AT_HAND = 512
+#: Values of ``paused`` that let the work go on; any other holds it back, for whoever brakes may mistype.
+_NO = ("", "false", "no", "off", "0")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class Key(NamedTuple):
+    """The name of a resource in the cluster."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the operator was about to make, noted on the resource before it does.
+
+    After a crash between AWS's answer and the note of its UUID, the mapping is found again by it,
+    whatever the spec says by then.
+    """
+
+    owner: str
+    """``namespace/name`` of the resource: a copy of its manifest carries the annotation along."""
+    account: str
+    region: str
+    function: str
+    source: str
+    servers: tuple[str, ...]
+    fields: tuple[str, ...]
+    tags: tuple[str, ...]
+    immutable: Mapping[str, str]
+
+    def render(self) -> str:
+        """As the annotation keeps it."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, sort_keys=True, separators=(",", ":"))
+
+
+@lru_cache(_AT_HAND)
+def parse_intent(text: str) -> Intent | None:
+    """The intent that an annotation holds; None where there is none or it was spoilt by hand."""
+    try:
+        raw = json.loads(text)
+        return Intent(
+            owner=str(raw["owner"]),
+            account=str(raw["account"]),
+            region=str(raw["region"]),
+            function=str(raw["function"]),
+            source=str(raw["source"]),
+            servers=tuple(raw["servers"]),
+            fields=tuple(raw["fields"]),
+            tags=tuple(raw["tags"]),
+            immutable=dict(raw["immutable"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One EventSourceMapping of the cluster."""
+
+    key: Key
+    uid: str
+    resource_version: str
+    generation: int
+    created: str
+    deleting: bool
+    finalizers: tuple[str, ...]
+    noted: str
+    """The annotation that holds the intent."""
+    paused: bool
+    """Whether a person asked for nothing to be written to AWS."""
+    let_go: bool
+    """Whether a person asked for the resource to go without its mapping."""
+    requested: str
+    """When a person asked for it to be looked at, in their own words."""
+    uuid: str
+    """The UUID that the status notes; empty where there is none or it was spoilt by hand."""
+    told: bool
+    """Whether the status is of the spec as it is now."""
+    answered: str
+    """The last ``requested`` that a status has answered."""
+    conditions: Mapping[str, str]
+    """The status of each condition, by its type."""
+    asked: Asked
+    """What the spec says of where the mapping lives."""
+    spec: Packed
+    status: Packed
+
+    @property
+    def intent(self) -> Intent | None:
+        """None: there is none, or a manifest was copied with that of another resource."""
+        intent = parse_intent(self.noted)
+        return intent if intent is not None and intent.owner == str(self.key) else None
+
+    @property
+    def has_finalizer(self) -> bool:
+        return FINALIZER in self.finalizers
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the status says of this very spec that a person has to do something."""
+        return self.told and self.conditions.get("Stalled") == "True"
+
+    @property
+    def look_requested(self) -> bool:
+        """Whether a person asked for it to be looked at, and no status has answered that yet."""
+        return bool(self.requested) and self.requested != self.answered
+
+
+def parse(body: Mapping[str, Any]) -> Resource:
+    """A resource from the object that the API server answers."""
+    meta = body["metadata"]
+    annotations = meta.get("annotations") or {}
+    spec, status = body.get("spec") or {}, body.get("status") or {}
+    uuid = str(status.get("uuid") or "")
+    key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
+    return Resource(
+        key=key,
+        uid=str(meta["uid"]),
+        resource_version=str(meta["resourceVersion"]),
+        generation=int(meta.get("generation", 0)),
+        created=str(meta.get("creationTimestamp", "")),
+        deleting=bool(meta.get("deletionTimestamp")),
+        finalizers=tuple(map(sys.intern, meta.get("finalizers") or ())),
+        noted=str(annotations.get(INTENT) or ""),
+        paused=str(annotations.get(PAUSED) or "").lower() not in _NO,
+        let_go=str(annotations.get(LET_GO) or "").lower() == "true",
+        requested=str(annotations.get(RECONCILE_AT) or ""),
+        uuid=uuid if _UUID.fullmatch(uuid) else "",
+        told=status.get("observedGeneration") == int(meta.get("generation", 0)),
+        answered=str(status.get("lastHandledReconcileAt") or ""),
+        conditions=_conditions(tuple((str(one.get("type")), str(one.get("status"))) for one in _all(status))),
+        asked=asked_of(spec),
+        spec=Packed(spec),
+        status=Packed(status),
+    )
+
+
+def _all(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return status.get("conditions") or []
+
+
+@lru_cache(_AT_HAND)
+def _conditions(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """The same object for the same conditions: there are few combinations."""
+    return dict(pairs)
+
+
+#: Parts of the status that a plan depends on.
+_TOLD = ("uuid", "applied", "conditions")
+
+
+def is_same_work(old: Resource, new: Resource) -> bool:
+    """Whether nothing differs that a plan depends on; labels and who wrote what do not matter."""
+    return (
+        old.uid == new.uid
+        and old.generation == new.generation
+        and old.deleting == new.deleting
+        and old.finalizers == new.finalizers
+        and old.noted == new.noted
+        and (old.paused, old.let_go, old.requested) == (new.paused, new.let_go, new.requested)
+        and (old.status == new.status or all(old.status.get(part) == new.status.get(part) for part in _TOLD))
+    )

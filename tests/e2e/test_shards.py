@@ -1,0 +1,75 @@
+"""Operators that share a cluster by labels: each works on its own, and a resource moves without losing its mapping."""
+
+from tests.e2e.bed import FINALIZER, KIND, WRITES, Bed, eventually
+from tests.e2e.manifests import provider_config, queue
+
+
+def labelled(name: str, shard: str, **spec: object) -> dict[str, object]:
+    manifest = queue(name, **spec)
+    manifest["metadata"]["labels"] = {"shard": shard}
+    return manifest
+
+
+def test_each_works_on_what_it_selects(bed: Bed) -> None:
+    bed.operator("--selector=shard=a")
+    bed.apply(labelled("mine", "a"), labelled("others", "b"), queue("nobodys"))
+    bed.wait_ready("mine")
+    assert len(bed.mappings()) == 1
+    for name in ("others", "nobodys"):
+        found = bed.get(name)
+        assert found is not None
+        assert FINALIZER not in found["metadata"].get("finalizers", [])
+
+
+def test_a_resource_moves_to_another_operator_with_its_mapping(bed: Bed) -> None:
+    bed.operator("--selector=shard=a", "--sweep-interval=1")
+    bed.operator("--selector=shard in (b, c)", "--sweep-interval=1")
+    bed.apply(labelled("moves", "a", batchSize=1), labelled("stays", "a"), labelled("there", "b"))
+    for name in ("moves", "stays", "there"):
+        bed.wait_ready(name)
+    before = bed.status("moves")["uuid"]
+    bed.control.reset_counts()
+    bed.kubectl("label", KIND, "moves", "shard=b", "--overwrite")
+    bed.patch("moves", {"batchSize": 2})
+    bed.wait_ready("moves")
+    eventually(lambda: bed.mapping("moves")["BatchSize"] == 2)
+    assert bed.status("moves")["uuid"] == before
+    assert {name: count for name, count in bed.calls().items() if name in WRITES} == {"UpdateEventSourceMapping": 1}
+    assert len(bed.mappings()) == 3
+
+    bed.delete("moves")
+    bed.wait_gone("moves")
+    assert len(bed.mappings()) == 2
+
+
+def test_a_resource_without_an_operator_is_taken_up_later(bed: Bed) -> None:
+    bed.operator("--selector=shard=a", "--sweep-interval=1")
+    bed.apply(labelled("orders", "a"))
+    before = bed.wait_ready("orders")["status"]["uuid"]
+    bed.kubectl("label", KIND, "orders", "shard=z", "--overwrite")
+    bed.wait_swept(2)
+    assert [one["UUID"] for one in bed.mappings()] == [before], "leaving a shard is no deletion"
+    bed.kubectl("label", KIND, "orders", "shard=a", "--overwrite")
+    bed.patch("orders", {"batchSize": 3})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 3)
+    assert bed.status("orders")["uuid"] == before
+
+
+def test_each_holds_the_provider_config_for_its_own(bed: Bed) -> None:
+    bed.operator("--selector=shard=a")
+    bed.operator("--selector=shard=b")
+    bed.apply(provider_config("shop"))
+    for shard in ("a", "b"):
+        bed.apply(labelled(f"orders-{shard}", shard, providerConfigRef={"name": "shop"}))
+    for shard in ("a", "b"):
+        bed.wait_ready(f"orders-{shard}")
+    bed.kubectl("delete", "providerconfigs.lambda.esm-operator.io", "shop", "--wait=false")
+    bed.delete("orders-a")
+    bed.wait_gone("orders-a")
+    bed.patch("orders-b", {"batchSize": 7})
+    bed.wait_ready("orders-b")
+    eventually(lambda: bed.mapping("orders-b")["BatchSize"] == 7)
+    bed.delete("orders-b")
+    bed.wait_gone("orders-b")
+    names = "jsonpath={.items[*].metadata.name}"
+    eventually(lambda: not bed.kubectl("get", "providerconfigs.lambda.esm-operator.io", f"--output={names}"))

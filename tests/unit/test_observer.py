@@ -1,0 +1,254 @@
+"""The observer before a real AWS server: how often it looks, in which pace, and what it makes of a bad page."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Generator
+from typing import Any
+
+import pytest
+
+from esm_operator.aws.client import Connections, MappingsClient
+from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.observer import CROWD, Observer
+from esm_operator.cluster.target import Access, Target
+from esm_operator.leading.fence import Fence
+from esm_operator.waiting.budget import Budget
+from tests.aws import AwsServer, FaultKind, Settings
+
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-{n}"
+REGION = "eu-west-1"
+LIST, GET = "ListEventSourceMappings", "GetEventSourceMapping"
+LIMIT = 60.0
+"""Seconds after which something that should come is given up."""
+
+
+class Scene:
+    """An observer of an account, everything in which is ours."""
+
+    def __init__(self, aws: AwsServer, connections: Connections, connection: Any, interval: float) -> None:
+        self.control = aws.control
+        self.changed: list[str] = []
+        self.told_first = 0
+        self.failed = 0
+        self.pending = 0
+        self.inventory = Inventory()
+        client = MappingsClient(
+            connection,
+            connections,
+            Budget(1000),
+            Budget(1000),
+            self.inventory,
+            Fence(clock=lambda: 0.0),
+            self.saw,
+        )
+        self.observer = Observer(
+            lambda: client,
+            interval=interval,
+            ours=list,
+            changes_pending=lambda: self.pending,
+            changed=self.saw,
+            waiting=self.tell_first,
+            failed=self.tell_failed,
+        )
+        self._task = asyncio.create_task(self.observer.run())
+
+    def saw(self, uuids: Collection[str]) -> None:
+        self.changed.extend(uuids)
+
+    def tell_first(self) -> None:
+        self.told_first += 1
+
+    def tell_failed(self) -> None:
+        self.failed += 1
+
+    def calls(self, operation: str) -> int:
+        return self.control.counts().calls.get(operation, 0)
+
+    def times(self, operation: str) -> list[float]:
+        return [one["time"] for one in self.control.requests(2000) if one["operation"] == operation]
+
+    async def until(self, check: Callable[[], bool]) -> None:
+        async with asyncio.timeout(LIMIT):
+            while not check():  # noqa: ASYNC110  (it is the server that is looked at)
+                await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Generator[AwsServer]:
+    with AwsServer(Settings(pace=0, quota=0)) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+Begin = Callable[..., Any]
+
+
+@pytest.fixture
+async def begin(aws: AwsServer) -> AsyncGenerator[Begin]:
+    """Begin to observe so many mappings."""
+    connections = Connections()
+    scenes: list[Scene] = []
+
+    async def begin(mappings: int, *, interval: float) -> Scene:
+        aws.control.reset()
+        aws.control.set(hold=True)
+        if mappings:
+            aws.control.make_mappings(mappings, region=REGION, FunctionName="orders-{n}", EventSourceArn=QUEUE)
+        connection = await connections.connect(Target(REGION, Access(aws.endpoint)))
+        scenes.append(Scene(aws, connections, connection, interval))
+        return scenes[-1]
+
+    yield begin
+    for scene in scenes:
+        await scene.stop()
+    connections.close()
+
+
+async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) -> None:
+    scene = await begin(450, interval=600.0)
+    await scene.until(lambda: scene.told_first > 0)
+    assert scene.inventory.swept
+    assert len(scene.inventory) == 450
+    assert len(set(scene.changed)) == 450
+    assert scene.calls(LIST) == 5
+    assert scene.told_first == 1
+
+
+async def test_pages_are_spread_over_the_interval(begin: Begin) -> None:
+    scene = await begin(450, interval=4.0)
+    await scene.until(lambda: scene.calls(LIST) >= 15)
+    later = scene.times(LIST)[5:15]
+    assert all(second - first >= 0.5 for first, second in itertools.pairwise(later)), "no bursts"
+    assert later[5] - later[0] < 6.5, "the interval, and up to a second of jitter"
+    assert scene.calls(GET) == 0
+
+
+async def test_a_change_is_told_when_its_page_is_read(begin: Begin) -> None:
+    scene = await begin(300, interval=4.0)
+    await scene.until(lambda: scene.inventory.swept)
+    scene.changed.clear()
+    uuids = scene.inventory.uuids()
+    for uuid in (uuids[0], uuids[-1]):
+        scene.control.edit_mapping(uuid, BatchSize=7)
+    await scene.until(lambda: len(scene.changed) >= 2)
+    assert set(scene.changed) == {uuids[0], uuids[-1]}
+
+
+async def test_what_is_missing_is_told_before_the_sweep_ends(begin: Begin) -> None:
+    scene = await begin(900, interval=8.0)
+    await scene.until(lambda: scene.calls(LIST) >= 18)  # the second sweep tells in which order AWS lists
+    scene.changed.clear()
+    first = scene.inventory.uuids()[0]
+    swept_from = scene.inventory.swept_from
+    scene.control.delete_mapping(first)
+    await scene.until(lambda: first in scene.changed)
+    told_in_sweep = scene.inventory.swept_from == swept_from or scene.calls(LIST) % 9
+    assert told_in_sweep
+    assert scene.inventory.get(first) is None
+    assert not scene.inventory.is_gone(first), "only AWS's word for it proves that"
+
+
+async def test_few_transitions_are_looked_at_one_by_one(begin: Begin) -> None:
+    scene = await begin(250, interval=600.0)
+    await scene.until(lambda: scene.inventory.swept)
+    moving = scene.inventory.uuids()[:2]
+    for uuid in moving:
+        scene.control.edit_mapping(uuid, State="Updating")
+        scene.inventory.record({"UUID": uuid, "State": "Updating"}, time.monotonic())
+    scene.observer.wake()
+    await scene.until(lambda: scene.calls(GET) >= 4)
+    for uuid in moving:
+        scene.control.settle(uuid)
+    await scene.until(lambda: not scene.inventory.in_transition())
+    assert scene.calls(LIST) == 3
+
+
+async def test_many_transitions_are_swept(begin: Begin) -> None:
+    scene = await begin(150, interval=600.0)
+    await scene.until(lambda: scene.inventory.swept)
+    moving = scene.inventory.uuids()[:40]
+    for uuid in moving:
+        scene.control.edit_mapping(uuid, State="Updating")
+        scene.inventory.record({"UUID": uuid, "State": "Updating"}, time.monotonic())
+    scene.observer.wake()
+    await scene.until(lambda: scene.calls(LIST) >= 6)
+    for uuid in moving:
+        scene.control.settle(uuid)
+    await scene.until(lambda: not scene.inventory.in_transition())
+    assert scene.calls(GET) <= 10, "a few may be left over between two sweeps"
+
+
+async def test_what_takes_long_is_looked_at_ever_more_rarely(begin: Begin) -> None:
+    scene = await begin(1, interval=600.0)
+    await scene.until(lambda: scene.inventory.swept)
+    (uuid,) = scene.inventory.uuids()
+    scene.control.edit_mapping(uuid, State="Creating")
+    scene.inventory.record({"UUID": uuid, "State": "Creating"}, time.monotonic())
+    entry = scene.inventory.get(uuid)
+    assert entry is not None
+    entry.since -= 100
+    scene.observer.wake()
+    await scene.until(lambda: scene.calls(GET) >= 1)
+    calls, began = scene.calls(GET), time.monotonic()
+    await asyncio.sleep(5)
+    assert scene.calls(GET) - calls <= (time.monotonic() - began) / 8 + 1, "a tenth of its age, 100 s"
+
+
+async def test_while_many_changes_wait_looks_are_rare(begin: Begin) -> None:
+    scene = await begin(100, interval=1.0)
+    scene.pending = CROWD + 1
+    await scene.until(lambda: scene.inventory.swept)
+    moving = scene.inventory.uuids()
+    for uuid in moving:
+        scene.inventory.record({"UUID": uuid, "State": "Creating"}, time.monotonic())
+        scene.control.edit_mapping(uuid, State="Creating")
+    scene.observer.wake()
+    calls, began = scene.calls(LIST), time.monotonic()
+    await asyncio.sleep(3)
+    assert scene.calls(GET) == 0
+    assert scene.calls(LIST) - calls <= time.monotonic() - began + 1, "not more than one sweep a second"
+    scene.pending = 0
+    calls = scene.calls(LIST)
+    await scene.until(lambda: scene.calls(LIST) - calls >= 3)
+
+
+async def test_a_page_that_fails_is_tried_again_and_the_sweep_goes_on(begin: Begin) -> None:
+    scene = await begin(350, interval=600.0)
+    await scene.until(lambda: scene.inventory.swept)
+    scene = await begin(350, interval=600.0)
+    scene.control.fault(FaultKind.ERROR, LIST, code="ServiceException", status=500, message="Down.", times=1, after=2)
+    await scene.until(lambda: scene.inventory.swept)
+    assert scene.failed <= 1
+    assert len(scene.inventory) == 350
+    assert scene.calls(LIST) <= 5, "four pages, one of them twice"
+    assert scene.observer.failure is None
+
+
+async def test_a_marker_that_aws_does_not_take_any_more_begins_the_sweep_anew(begin: Begin) -> None:
+    scene = await begin(0, interval=600.0)
+    await scene.stop()
+    scene = await begin(350, interval=1.0)
+    await scene.until(lambda: scene.inventory.swept)
+    scene.control.fault(
+        FaultKind.ERROR,
+        LIST,
+        code="InvalidParameterValueException",
+        message="Invalid pagination token",
+        status=400,
+        times=1,
+        after=1,
+    )
+    await scene.until(lambda: scene.failed == 1)
+    uuid = scene.inventory.uuids()[0]
+    scene.control.edit_mapping(uuid, BatchSize=9)
+    await scene.until(lambda: (entry := scene.inventory.get(uuid)) is not None and entry.raw.get("BatchSize") == 9)

@@ -1,0 +1,69 @@
+"""Packed documents are read as what was packed."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esm_operator.packed import Packed, shared
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+DOCUMENTS = st.dictionaries(st.text(), VALUES, max_size=5)
+
+
+@given(DOCUMENTS)
+def test_what_was_packed_is_read(document: dict[str, Any]) -> None:
+    packed = Packed(document)
+    assert packed == document
+    assert document == packed
+    assert dict(packed) == document
+    assert len(packed) == len(document)
+    assert bool(packed) == bool(document)
+    assert all(packed[name] == value and name in packed for name, value in document.items())
+    assert packed.get("\x00nowhere") is None
+
+
+@given(DOCUMENTS, DOCUMENTS)
+def test_two_are_equal_where_what_was_packed_is(one: dict[str, Any], other: dict[str, Any]) -> None:
+    if json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True):
+        assert Packed(one) == Packed(other)
+        assert hash(Packed(one)) == hash(Packed(other))
+    else:
+        assert Packed(one) != Packed(other)
+
+
+def test_the_order_of_names_does_not_matter() -> None:
+    assert Packed({"a": 1, "b": 2}) == Packed({"b": 2, "a": 1})
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 1, 2, 3, 4, 5, 678000, UTC), "2026-01-02T03:04:05.678000Z"),
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=1))), "2026-01-02T03:04:05+01:00"),
+    ],
+)
+def test_times_become_text(moment: datetime, text: str) -> None:
+    assert Packed({"LastModified": moment})["LastModified"] == text
+
+
+def test_a_packed_document_can_be_part_of_another() -> None:
+    assert Packed({"inner": Packed({"a": [1]})}) == {"inner": {"a": [1]}}
+
+
+def test_what_json_does_not_hold_is_no_document() -> None:
+    with pytest.raises(TypeError, match="set is nothing that JSON holds"):
+        Packed({"a": {1}})
+
+
+def test_equal_texts_share_memory() -> None:
+    one, other = shared({"te" + "am": "sh" + "op"}), shared({"team": "shop"})
+    assert one == {"team": "shop"}
+    assert next(iter(one)) is next(iter(other))

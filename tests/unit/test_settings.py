@@ -1,0 +1,42 @@
+"""The settings: what is refused, and with which words."""
+
+import pytest
+from pydantic import ValidationError
+
+from esm_operator.settings import Settings
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "",
+        "team=shop",
+        "team==shop",
+        "team!=shop",
+        "team=",
+        "team",
+        "!team",
+        "team in (a, b)",
+        "team notin (a)",
+        "example.com/team in (a,b),tier=1 , !old",
+        " team = shop ",
+        "app.kubernetes.io/part-of=orders,track!=canary",
+    ],
+)
+def test_label_selectors_are_those_of_kubernetes(selector: str) -> None:
+    assert Settings(selector=selector).selector == selector.strip()
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["=shop", "team=a b", "team in a", "team in ()", "team=shop,", ",", "team>3 and b", "te am", "a=b,,c=d", "team=-x"],
+)
+def test_others_are_refused_with_an_example(selector: str) -> None:
+    with pytest.raises(ValidationError, match=r"is no label selector. Write requirements such as key=value"):
+        Settings(selector=selector)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 100_001])
+def test_requests_to_the_api_server_have_bounds(rate: float) -> None:
+    with pytest.raises(ValidationError):
+        Settings(kubernetes_requests_per_second=rate)
