@@ -11,6 +11,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 # Tests run beside each other, each worker with a control plane of its own: they wait most of the time.
 WORKERS ?= 4
+# Mappings of the benchmark, and from how many on it writes its page.
+N ?= 10000
+PUBLISHED := 10000
 
 export PYTHON
 
@@ -26,6 +29,11 @@ demo: $(STAMP) ## see it work on this machine; DEMO_ONCE=1: end by itself; DEMO_
 test: $(STAMP) ## run all tests; ARGS="-k word" or "-m 'not long'" for some of them; WORKERS=1: one after the other
 	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+.PHONY: bench
+bench: $(STAMP) ## measure with 10,000 mappings (an hour) and write docs/performance.md; N=500: fewer, and only report
+	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
+	$(BIN)/python -m tests.bench --mappings $(N) $(if $(shell test $(N) -ge $(PUBLISHED) && echo yes),--write) $(ARGS)
 
 .PHONY: control-plane
 control-plane: $(STAMP) ## run etcd and kube-apiserver until Ctrl-C; K8S_VERSION=1.32.13 for another version

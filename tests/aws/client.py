@@ -37,8 +37,9 @@ class Control:
     def counts(self) -> Counts:
         return Counts(**self._call("GET", "counts"))
 
-    def reset_counts(self) -> None:
-        self._call("DELETE", "counts")
+    def reset_counts(self) -> Counts:
+        """Count anew from here. Returns what was counted before; each call is in one of the two."""
+        return Counts(**self._call("DELETE", "counts"))
 
     def requests(self, last: int = 100) -> list[dict[str, Any]]:
         """The last requests: time, account, region, operation, members, outcome, status."""

@@ -77,8 +77,9 @@ class _Control:
         return web.json_response(self._cloud.ledger.counts())
 
     async def reset_counts(self, _request: web.Request) -> web.Response:
+        counts = self._cloud.ledger.counts()
         self._cloud.ledger.reset()
-        return web.json_response({})
+        return web.json_response(counts)
 
     async def requests(self, request: web.Request) -> web.Response:
         last = int(request.query.get("last", 100))

@@ -1,0 +1,5 @@
+"""What can go wrong in a benchmark other than a figure."""
+
+
+class BenchError(Exception):
+    """A phase can't be measured; the text says why."""

@@ -1,0 +1,200 @@
+"""The phases: each does one thing to a world, and waits until it is done. What they measure is in their results."""
+
+import math
+import time
+
+from tests.bench.arrivals import Arrivals, Change
+from tests.bench.errors import BenchError
+from tests.bench.progress import Progress
+from tests.bench.results import lambda_calls
+from tests.bench.scale import DEFAULT_INTERVAL
+from tests.bench.stage import Stage
+from tests.bench.workload import BATCH_SIZE, spread
+
+#: Requests a second that the operator makes at its defaults.
+BUDGET = 10.0
+#: Seconds after which no change is waited for any longer, beside those that its call has to wait for its turn.
+MOST_WAIT = 2 * DEFAULT_INTERVAL
+#: A batchSize that nobody but somebody at AWS sets.
+DRIFTED = BATCH_SIZE - 1
+#: Seconds in which all that follows from a change has been told.
+AFTERMATH = 5.0
+CREATE, DELETE = "CreateEventSourceMapping", "DeleteEventSourceMapping"
+
+
+def create(stage: Stage, numbers: range, *, name: str = "create", rate: float = BUDGET) -> None:
+    """Make resources, until AWS has been asked to create all their mappings.
+
+    Figures: ``seconds`` from the first resource to the last mapping.
+    """
+    count = len(numbers)
+    with stage.phase(name) as phase:
+        began = time.monotonic()
+        with stage.meanwhile(stage.driver.create, numbers):
+            stage.until(
+                "mappings created",
+                count,
+                lambda: stage.calls.now().get(CREATE, 0),
+                timeout=_patience(count, rate),
+                every=0.1 if count <= 1000 else 0.3,
+            )
+            phase.figures["seconds"] = time.monotonic() - began
+
+
+def settle(stage: Stage, count: int) -> None:
+    """Wait until all resources are ready."""
+    with stage.phase("settle"):
+        stage.until("resources ready", count, lambda: stage.following.ready, timeout=_patience(count))
+
+
+def restart(stage: Stage, count: int, arguments: tuple[str, ...] = ()) -> None:
+    """Stop the operator and start it again, until it has compared each resource with AWS.
+
+    Figures: ``stopped``, seconds that it took to end; from its start until all are compared: ``seconds``, ``cpu``
+    seconds and ``lambda_calls``. Calls of the tagging API are waited for beyond that.
+    """
+    with stage.phase("restart") as phase:
+        asked = time.monotonic()
+        stage.operator.stop()
+        phase.figures["stopped"] = time.monotonic() - asked
+        before, began = lambda_calls(stage.calls.now()), time.monotonic()
+        stage.operator.start(arguments)
+        stage.until(
+            "resources compared with AWS",
+            count,
+            stage.operator.reconciled,
+            timeout=_patience(count / 100) + 300,
+            every=0.1 if count <= 1000 else 1.0,
+        )
+        phase.figures["seconds"] = time.monotonic() - began
+        used = stage.operator.usage()
+        phase.figures["cpu"] = used.cpu if used is not None else math.nan
+        phase.figures["lambda_calls"] = lambda_calls(stage.calls.now()) - before
+        _until_tags_are_read(stage)
+
+
+def quiet(stage: Stage, seconds: float, *, name: str = "quiet") -> None:
+    """Nobody changes anything."""
+    with stage.phase(name):
+        pause(stage, seconds)
+
+
+def pause(stage: Stage, seconds: float) -> None:
+    """Let time pass."""
+    progress, began = Progress("seconds have passed", int(seconds)), time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        stage.check()
+        progress.tick(int(passed))
+        time.sleep(min(1.0, seconds - passed))
+
+
+def drift(stage: Stage, numbers: range, changes: int) -> None:
+    """Change mappings at AWS, all in a moment, and wait until they are put right.
+
+    Latencies: from each change to the Update that puts it right.
+    """
+    with stage.phase("drift") as phase:
+        arrivals = Arrivals(stage.control)
+        for number in spread(changes, numbers):
+            uuid = stage.following.uuid(number)
+            stage.control.edit_mapping(uuid, BatchSize=DRIFTED)
+            arrivals.made(Change(uuid, BATCH_SIZE), time.time())
+        phase.figures["changes"] = changes
+        _until_arrived(stage, arrivals, changes, "changes put right")
+        phase.latencies = arrivals.latencies()
+        _until_calm(stage, len(numbers))
+
+
+def edits_while_pending(stage: Stage, numbers: range, pending: range) -> None:
+    """Make many more resources, edit old ones while the new ones wait for AWS's quota, and delete the new ones.
+
+    Latencies: from the API server's answer to each edit to the Update. Figures: ``changes``; ``pending``, how many
+    still waited at the last edit; ``left``, seconds from the deletion until they are gone.
+    """
+    wait = len(pending) / BUDGET
+    changes = max(1, min(60, len(numbers) // 10))
+    pause = min(1.0, 0.6 * wait / changes)
+    with stage.phase("edits while many are created") as phase:
+        stage.driver.create(pending)
+        phase.latencies = _edits(stage, spread(changes, numbers), pause)
+        phase.figures["changes"] = changes
+        phase.figures["pending"] = len(pending) - stage.calls.now().get(CREATE, 0)
+        began = time.monotonic()
+        with stage.meanwhile(stage.driver.delete, pending):
+            stage.until(
+                "new resources gone",
+                len(pending),
+                lambda: len(numbers) + len(pending) - len(stage.following),
+                timeout=_patience(len(pending)),
+            )
+            phase.figures["seconds"] = time.monotonic() - began
+        _until_calm(stage, len(numbers))
+
+
+def edits(stage: Stage, numbers: range, changes: int, seconds: float, *, name: str) -> None:
+    """Edit resources now and then, over a stretch of time.
+
+    Latencies: from the API server's answer to each edit to the Update. Figures: ``changes``.
+    """
+    with stage.phase(name) as phase:
+        began = time.monotonic()
+        phase.latencies = _edits(stage, spread(changes, numbers), seconds / changes)
+        phase.figures["changes"] = changes
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
+
+
+def delete_all(stage: Stage, numbers: range) -> None:
+    """Delete all resources, until they and their mappings are gone.
+
+    Figures: ``seconds`` until then, ``left``: mappings at AWS after it.
+    """
+    count = len(numbers)
+    with stage.phase("delete") as phase:
+        began = time.monotonic()
+        with stage.meanwhile(stage.driver.delete, numbers):
+            stage.until(
+                "resources gone", count, lambda: count - len(stage.following), timeout=_patience(count), every=0.2
+            )
+            phase.figures["seconds"] = time.monotonic() - began
+        phase.figures["left"] = len(stage.control.mappings())
+
+
+def _edits(stage: Stage, numbers: list[int], pause: float) -> list[float]:
+    """Edit some resources, one after the other, and wait until AWS has been told of all."""
+    arrivals = Arrivals(stage.control)
+    for index, number in enumerate(numbers):
+        change = Change(stage.following.uuid(number), 1 + index % (DRIFTED - 1))
+        arrivals.made(change, stage.driver.edit(number, change.batch_size))
+        arrivals.wait_a_moment(pause)
+    _until_arrived(stage, arrivals, len(numbers), "edits arrived at AWS")
+    return arrivals.latencies()
+
+
+def _until_arrived(stage: Stage, arrivals: Arrivals, changes: int, what: str) -> None:
+    """Wait for all, but not for ever: what does not come is missing in the results."""
+    try:
+        stage.until(what, changes, arrivals.look, timeout=MOST_WAIT + changes / BUDGET, every=1.0)
+    except BenchError:
+        stage.check()
+
+
+def _until_calm(stage: Stage, count: int) -> None:
+    """Wait until all is told that follows from the last changes."""
+    time.sleep(AFTERMATH)
+    stage.until("resources ready again", count, lambda: stage.following.ready, timeout=_patience(count))
+
+
+def _until_tags_are_read(stage: Stage) -> None:
+    """Wait until the tagging API has not been asked for some seconds."""
+    calls, since = -1, time.monotonic()
+    while time.monotonic() - since < AFTERMATH:
+        stage.check()
+        now = stage.calls.now().get("GetResources", 0)
+        if now != calls:
+            calls, since = now, time.monotonic()
+        time.sleep(0.5)
+
+
+def _patience(count: float, rate: float = BUDGET) -> float:
+    """Seconds after which so many calls are not waited for any longer."""
+    return 120 + 4 * count / rate

@@ -1,0 +1,78 @@
+"""What is written on the terminal while something takes long: how much is done, and how long the rest may take."""
+
+import time
+from collections.abc import Callable
+
+from tests.bench.errors import BenchError
+
+#: Seconds between lines.
+EVERY = 10.0
+
+
+def say(text: str) -> None:
+    """A line of its own."""
+    print(text, flush=True)
+
+
+class Progress:
+    """Of one thing that takes long."""
+
+    def __init__(self, what: str, total: int) -> None:
+        """
+        Args:
+            what: of what there are so many, such as ``created``.
+            total: how many there will be.
+        """
+        self._what = what
+        self._total = total
+        self._began = self._said = time.monotonic()
+        self._at_first: int | None = None
+
+    def tick(self, done: int) -> None:
+        """So many are done; it is said now and then."""
+        now = time.monotonic()
+        if self._at_first is None:
+            self._at_first = done
+        if now - self._said < EVERY:
+            return
+        self._said = now
+        rest = remaining(done - self._at_first, self._total - done, now - self._began)
+        say(f"  {done:>7,} of {self._total:,} {self._what}{rest}")
+
+
+def remaining(done: int, left: int, seconds: float) -> str:
+    """How long the rest takes if it goes on like this; empty if nobody can tell."""
+    if done <= 0 or left <= 0:
+        return ""
+    return f", about {left * seconds / done:.0f} s to go"
+
+
+def until(
+    what: str,
+    total: int,
+    count: Callable[[], int],
+    *,
+    timeout: float,
+    check: Callable[[], None],
+    every: float = 0.1,
+) -> None:
+    """Wait until so many are done.
+
+    Args:
+        what: of what there are so many.
+        total: how many there will be.
+        count: how many are done.
+        timeout: seconds after which it is given up.
+        check: raises if it makes no sense to wait any longer.
+        every: seconds between looks.
+
+    Raises:
+        BenchError: it took too long.
+    """
+    progress, deadline = Progress(what, total), time.monotonic() + timeout
+    while (done := count()) < total:
+        check()
+        if time.monotonic() > deadline:
+            raise BenchError(f"After {timeout:.0f} s, {done:,} of {total:,} are {what}.")
+        progress.tick(done)
+        time.sleep(every)

@@ -1,0 +1,105 @@
+"""The worlds: which phases follow each other, with how many mappings, and with which settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.bench import phases, scale
+from tests.bench.load import load
+from tests.bench.operator import knows
+from tests.bench.stage import QUOTA, Stage
+from tests.bench.workload import function_of
+
+#: What lifts the operator's own limits, where AWS has none.
+LIFTED = ("--requests-per-second=1000",)
+_KUBERNETES = "--kubernetes-requests-per-second"
+#: Resources that are well while all others fail.
+GOOD = 50
+LOAD_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Script:
+    """One world's."""
+
+    play: Callable[[Stage, int], None]
+    part: int = 1
+    """Which part of the mappings of the whole benchmark it has: 10 for a tenth."""
+
+    def mappings(self, total: int) -> int:
+        """How many mappings it has."""
+        return max(1, total // self.part)
+
+
+def lifted() -> tuple[str, ...]:
+    """The flags that lift all limits that this operator has."""
+    return (*LIFTED, f"{_KUBERNETES}=10000") if knows(_KUBERNETES) else LIFTED
+
+
+def small(stage: Stage, count: int) -> None:
+    """To compare what one mapping costs with what it costs among many."""
+    stage.start()
+    phases.create(stage, range(count))
+    phases.settle(stage, count)
+    phases.restart(stage, count)
+
+
+def fifth(stage: Stage, count: int) -> None:
+    """What AWS is asked until all are ready, sweeps included."""
+    stage.start()
+    phases.create(stage, range(count))
+    phases.settle(stage, count)
+
+
+def full(stage: Stage, count: int) -> None:
+    """All that happens in the life of many mappings."""
+    numbers = range(count)
+    stage.start()
+    phases.create(stage, numbers)
+    phases.settle(stage, count)
+    phases.restart(stage, count)
+    phases.quiet(stage, scale.patience(count, 300.0))
+    phases.drift(stage, numbers, min(100, max(1, count // 5)))
+    phases.edits_while_pending(stage, numbers, range(count, count + count // 2))
+    phases.delete_all(stage, numbers)
+
+
+def ceiling(stage: Stage, count: int) -> None:
+    """How fast the operator itself is, if AWS sets no pace; and how fast the AWS server would be without it."""
+    stage.control.set(quota=0, tagging_quota=0)
+    stage.start(lifted())
+    phases.create(stage, range(count))
+    phases.settle(stage, count)
+    stage.operator.stop()
+    with stage.phase("load on the AWS server") as phase:
+        phase.figures["requests"] = load(stage.aws.endpoint, LOAD_SECONDS)
+        phase.figures["seconds"] = LOAD_SECONDS
+
+
+def errors(stage: Stage, count: int) -> None:
+    """All but a few fail for good, their functions missing; does that eat the quota, or hold up the few?"""
+    good, all_of_them = range(min(GOOD, count)), range(count + min(GOOD, count))
+    bad = all_of_them[len(good) :]
+    stage.control.set_world(missing_functions=[function_of(number) for number in bad])
+    stage.control.set(quota=0, tagging_quota=0)
+    stage.start(lifted())
+    with stage.phase("setup"):
+        stage.driver.create(good)
+        stage.until("good ones ready", len(good), lambda: stage.following.ready, timeout=300)
+        with stage.meanwhile(stage.driver.create, bad):
+            stage.until("resources told of", len(all_of_them), lambda: stage.following.told, timeout=300 + count / 5)
+    with stage.phase("begin anew"):
+        stage.operator.stop()
+        stage.control.set(quota=QUOTA, tagging_quota=QUOTA)
+        stage.operator.start()
+        phases.pause(stage, scale.patience(count, 60.0))
+    phases.quiet(stage, scale.patience(count, 120.0), name="errors alone")
+    phases.edits(stage, good, min(30, len(good)), scale.patience(count, 60.0), name="edits among errors")
+
+
+SCRIPTS = {
+    "small": Script(small, part=10),
+    "fifth": Script(fifth, part=5),
+    "full": Script(full),
+    "ceiling": Script(ceiling, part=5),
+    "errors": Script(errors),
+}

@@ -1,0 +1,117 @@
+"""What the benchmark asserts: each count that is not what it must be is told, by what it is and must be."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.bench.checks import failures
+from tests.bench.results import Results
+from tests.unit.bench_results import ideal, phase
+
+
+def test_nothing_is_wrong_with_what_is_ideal() -> None:
+    assert failures(ideal()) == []
+
+
+def _throttle(results: Results) -> None:
+    phase(results, "full", "create").throttled = 1
+
+
+def _create_twice(results: Results) -> None:
+    phase(results, "fifth", "settle").calls["CreateEventSourceMapping"] = 1
+
+
+def _ask_for_tags(results: Results) -> None:
+    phase(results, "full", "create").calls["ListTags"] = 4
+
+
+def _write_the_status_once_more(results: Results) -> None:
+    phase(results, "full", "settle").writes["PATCH eventsourcemappings/status"] += 1
+
+
+def _have_a_write_refused(results: Results) -> None:
+    phase(results, "full", "create").writes["PATCH eventsourcemappings 409"] = 1
+
+
+def _tell_too_much(results: Results) -> None:
+    phase(results, "full", "create").writes["POST events"] = 201
+
+
+def _write_at_a_restart(results: Results) -> None:
+    phase(results, "small", "restart").writes["PATCH eventsourcemappings/status"] = 2
+
+
+def _write_for_nothing(results: Results) -> None:
+    phase(results, "full", "quiet").writes["POST events"] = 1
+
+
+def _update_twice(results: Results) -> None:
+    phase(results, "full", "drift").calls["UpdateEventSourceMapping"] = 3
+
+
+def _lose_an_edit(results: Results) -> None:
+    phase(results, "errors", "edits among errors").latencies.clear()
+
+
+def _forget_a_pending_one(results: Results) -> None:
+    phase(results, "full", "edits while many are created").calls["DeleteEventSourceMapping"] = 8
+
+
+def _delete_twice(results: Results) -> None:
+    phase(results, "full", "delete").calls["DeleteEventSourceMapping"] += 1
+
+
+def _leave_one(results: Results) -> None:
+    phase(results, "full", "delete").figures["left"] = 1.0
+
+
+def _fail(results: Results) -> None:
+    results.worlds["ceiling"].failure = "BenchError: The watch failed."
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (_throttle, "full: in the phase create, AWS throttled 1 calls; none may be."),
+        (_create_twice, "fifth: 21 calls of CreateEventSourceMapping; it must be 20."),
+        (_ask_for_tags, "full: 4 calls of ListTags while mappings were created; it must be 0."),
+        (
+            _write_the_status_once_more,
+            "full: 201 writes PATCH eventsourcemappings/status while mappings were created; it must be 200.",
+        ),
+        (
+            _have_a_write_refused,
+            "full: 1 writes PATCH eventsourcemappings 409 while mappings were created; it must be 0.",
+        ),
+        (_tell_too_much, "full: 201 Events for 100 created mappings; at most 2 each may be."),
+        (_write_at_a_restart, "small: 2 writes PATCH eventsourcemappings/status in the phase restart; it must be 0."),
+        (_write_for_nothing, "full: 1 writes POST events in the phase quiet; it must be 0."),
+        (_update_twice, "full: 3 calls of UpdateEventSourceMapping in the phase drift; it must be 2."),
+        (_lose_an_edit, "errors: 0 changes that arrived in the phase edits among errors; it must be 1."),
+        (
+            _forget_a_pending_one,
+            "full: 8 calls of DeleteEventSourceMapping in the phase edits while many are created; it must be 9.",
+        ),
+        (_delete_twice, "full: 101 calls of DeleteEventSourceMapping; it must be 100."),
+        (_leave_one, "full: 1 mappings left at AWS; it must be 0."),
+        (_fail, "ceiling: it did not come to its end: BenchError: The watch failed."),
+    ],
+)
+def test_what_is_wrong_is_told(spoil: Callable[[Results], None], told: str) -> None:
+    results = ideal()
+    spoil(results)
+    assert failures(results) == [told]
+
+
+def test_times_are_never_checked() -> None:
+    results = ideal()
+    phase(results, "full", "restart").figures |= {"seconds": 1000.0, "cpu": 1000.0}
+    phase(results, "full", "quiet").peak = 10_000.0
+    assert failures(results) == []
+
+
+def test_a_phase_that_did_not_end_is_not_checked() -> None:
+    results = ideal()
+    phase(results, "full", "delete").complete = False
+    phase(results, "full", "delete").calls.clear()
+    assert failures(results) == []
