@@ -99,7 +99,7 @@ def errors(stage: Stage, count: int) -> None:
 SCRIPTS = {
     "small": Script(small, part=10),
     "fifth": Script(fifth, part=5),
-    "full": Script(full),
     "ceiling": Script(ceiling, part=5),
     "errors": Script(errors),
+    "full": Script(full),
 }

@@ -28,6 +28,8 @@ _PATIENCE = 0.1
 _CROWDED_SHARE = 0.03
 #: More than these are left to the sweeper while many changes wait.
 _FEW = 10
+#: Seconds in which transitions that begin are taken together, for thousands may be under way.
+_TOGETHER = FAST / 2
 #: The longest pause after looks that failed, in seconds.
 _MOST_FAILING = 5.0
 
@@ -98,6 +100,7 @@ class Transitions:
             try:
                 async with asyncio.timeout(left if left < math.inf else None):
                     await self._wake.wait()
+                    await asyncio.sleep(_TOGETHER)
             except TimeoutError:
                 continue
 
