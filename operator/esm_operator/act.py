@@ -203,7 +203,7 @@ class Acts:
         current = parse(await self._kubernetes.read(work.resource.key))
         if (current.uid, current.resource_version) == (work.resource.uid, work.resource.resource_version):
             return True
-        self._store.put(current)
+        self._store.renew(current)
         self._queue.add(current.key, Urgency.EDIT)
         return False
 

@@ -7,13 +7,11 @@ command line starts and stops it with kopf.
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from esm_operator import tasks
 from esm_operator.aws.client import Connections
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.resource import Key, is_same_work, parse
@@ -83,29 +81,27 @@ class Operator:
         if self._probes is not None:
             await self._probes.start()
         self._tasks = [
-            asyncio.create_task(self._audits(), name="audit"),
-            asyncio.create_task(self._connect(), name="connect"),
+            tasks.start(self._audits(), "audit"),
+            tasks.start(self._connect(), "connect"),
         ]
-        self._standing_tasks = [asyncio.create_task(self._stand(), name="lease")]
-        self._leading_tasks = [asyncio.create_task(self._lead(), name="term")]
-        for task in (*self._standing_tasks, *self._leading_tasks):
-            task.add_done_callback(_end_if_failed)
+        self._standing_tasks = [tasks.start(self._stand(), "lease")]
+        self._leading_tasks = [tasks.start(self._lead(), "term")]
 
     async def hand_over(self) -> None:
         """Stop working and give the lease back, in at most 2 s; what can wait is :meth:`stop`'s."""
         async with self._handing_over:
-            await _cancel(self._leading_tasks)  # no other term begins
+            await tasks.cancel(self._leading_tasks)  # no other term begins
             if self._term is not None:
                 await self._term.finish(FINISH)
                 await self._term.stop()
                 self._term = None
-            await _cancel(self._standing_tasks)
+            await tasks.cancel(self._standing_tasks)
             await self._lease.release(RELEASE)
 
     async def stop(self) -> None:
         """Stop everything."""
         await self.hand_over()
-        await _cancel(self._tasks)
+        await tasks.cancel(self._tasks)
         self._connections.close()
         await self._kubernetes.close()
         if self._probes is not None:
@@ -250,7 +246,7 @@ class Operator:
             for target in targets:
                 try:
                     await self._connections.connect(target)
-                except (ClientError, BotoCoreError) as error:
+                except Exception as error:  # whoever needs it tells of it
                     logger.debug("Connecting to %s failed: %s", target.region, error)
             await asyncio.sleep(CONNECT)
 
@@ -266,17 +262,3 @@ class Operator:
     def _requeue(self, keys: Iterable[Key]) -> None:
         if self._term is not None:
             self._term.requeue(keys)
-
-
-def _end_if_failed(task: asyncio.Task[None]) -> None:
-    """A process that can't go on must not keep the lease: it ends as if told to, and another takes over."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        logger.critical("The task %s failed, so the operator ends", task.get_name(), exc_info=error)
-        signal.raise_signal(signal.SIGTERM)
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -79,6 +79,7 @@ class Reconciler:
         self._obstacles: Obstacles[Key] = Obstacles()
         self._memory = Memory()
         self._unswept: set[Key] = set()
+        self._first: set[Key] = set()
         self._acts = Acts(
             brake=self._brake,
             memory=self._memory,
@@ -137,9 +138,17 @@ class Reconciler:
         """The resource is gone from the cluster."""
         self.edited(key)
         self._unswept.discard(key)
+        self._first.discard(key)
         self._queue.forget(key)
         self._obstacles.forget(key)
         self._memory.forget(key)
+
+    def began_with(self, keys: Collection[Key]) -> None:
+        """These resources were there when this process began to work: who worked on them before has ended.
+
+        Others may come from an operator that goes on, for they were given another label.
+        """
+        self._first = set(keys)
 
     def inherit_failure(self, key: Key) -> None:
         """AWS had refused a resource when it was last told of, by another process: it takes its turn with such."""
@@ -165,15 +174,18 @@ class Reconciler:
         """Those of the UUIDs whose mappings are not a resource's own, and in the way of one."""
         return self._obstacles.known(uuids)
 
-    def waiting_for(self, uuids: Collection[str]) -> set[Key]:
-        """The resources in whose way these mappings are."""
-        return self._obstacles.waiting_for(uuids)
+    def freed(self, uuids: Collection[str]) -> set[Key]:
+        """The resources in whose way mappings are that have changed: they need not take their turns any more."""
+        keys = self._obstacles.waiting_for(uuids)
+        for key in keys:
+            self._retries.forget(key)
+        return keys
 
     async def _changed_meanwhile(self, key: Key) -> Result:
         """Begin anew from what the API server has: its watch may be late, or cut off."""
         self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 0.1, 30.0))
         try:
-            self._store.put(parse(await self._kubernetes.read(key)))
+            self._store.renew(parse(await self._kubernetes.read(key)))
         except GoneError:
             self._store.forget(key)
             self.forget(key)
@@ -223,6 +235,8 @@ class Reconciler:
     async def _steps(self, resource: Resource, target: Resolved, connected: Connected) -> Result:
         """Plan and act until nothing is left but to wait, or AWS refuses."""
         work = Work(resource, Note.of(resource), connected, began=time.monotonic())
+        if not connected.inventory.swept:
+            self._unswept.add(resource.key)  # whatever comes of it, there may be more to know
         self._inherit_doubt(resource)
         try:
             if resource.look_requested:
@@ -261,16 +275,16 @@ class Reconciler:
     async def _rest(self, work: Work, desired: Desired, view: View, action: actions.Rest) -> Result:
         """Tell how things are, while nothing is left but to wait."""
         key, observer = work.resource.key, work.connected.observer
-        if action == plan.SWEEPING:
-            self._unswept.add(key)
-            if observer.failure is None and (work.note.uuid or work.resource.told):
-                return Result.WAITING  # the status says how it was; the sweep will tell whether it still is so
+        if action == plan.SWEEPING and observer.failure is None and (work.note.uuid or work.resource.told):
+            return Result.WAITING  # the status says how it was; the sweep will tell whether it still is so
         work.note = _rested(work.note, desired, view, action)
         entry = work.connected.inventory.get(work.note.uuid)
         observed = entry.observed() if entry is not None else None
         outcome = report.outcome(desired, action, observed, self._memory.resets.get(key, frozenset()))
-        if not view.swept and observer.failure is not None and not work.note.uuid:
+        if action == plan.SWEEPING and observer.failure is not None:
             outcome = failed_outcome(observer.failure)
+            if work.note.uuid:  # all that have one would have the same Event
+                outcome = replace(outcome, event="")
         if desired.observe_only and outcome.synced is False:
             self._events.warning(work.resource, "DriftObserved", outcome.sync_message)
         self._obstructed(key, view, action)
@@ -313,7 +327,7 @@ class Reconciler:
 
     def _owner_changed(self, key: Key, uuid: str) -> None:
         """Whoever had the mapping, or waits for it, looks again."""
-        for other in {*self._store.keys_of([uuid]), *self._obstacles.waiting_for([uuid])} - {key}:
+        for other in {*self._store.keys_of([uuid]), *self.freed([uuid])} - {key}:
             self._queue.add(other, Urgency.EDIT)
 
     async def _stall(self, resource: Resource, outcome: Outcome) -> Result:
@@ -358,7 +372,8 @@ class Reconciler:
             return
         self._memory.intents_known.add(resource.key)
         if not resource.uuid or status.applied_of(resource.status).immutable != intent.immutable:
-            self._memory.doubts.inherited(resource.key, intent.function)
+            alive = resource.key not in self._first
+            self._memory.doubts.inherited(resource.key, intent.function, alive=alive)
 
 
 def _rested(note: Note, desired: Desired, view: View, action: actions.Rest) -> Note:

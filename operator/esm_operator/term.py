@@ -9,10 +9,9 @@ import logging
 import time
 from collections.abc import Collection, Iterable
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from esm_operator import tasks
 from esm_operator.aws.client import Connections
-from esm_operator.aws.errors import understand
+from esm_operator.aws.errors import REASONS, understand_any
 from esm_operator.aws.targets import Targets
 from esm_operator.cluster.events import Events
 from esm_operator.cluster.holds import Holds, finalizer_name
@@ -24,7 +23,7 @@ from esm_operator.cluster.target import Resolved, Target
 from esm_operator.leading.fence import Fence
 from esm_operator.reconcile import Reconciler
 from esm_operator.settings import Settings
-from esm_operator.telling import metrics
+from esm_operator.telling import metrics, status
 from esm_operator.waiting.queue import Urgency, WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -102,15 +101,16 @@ class Term:
 
     def start(self) -> None:
         """Begin to work on all resources."""
+        self._reconciler.began_with(self._store.all_keys())
         for key in self._store.all_keys():
             self._begin(key)
         metrics.watch(
             processing_problems=self._processing_problems, deletions_held=lambda: self._reconciler.deletions_held
         )
-        self._dispatcher = asyncio.create_task(self._dispatch(), name="dispatcher")
+        self._dispatcher = tasks.start(self._dispatch(), "dispatcher")
         self._others = [
-            *(asyncio.create_task(self._connect(target), name="warm-up") for target in self._first_targets()),
-            asyncio.create_task(self._holds.run(), name="holds"),
+            *(tasks.start(self._connect(target), "warm-up") for target in self._first_targets()),
+            tasks.start(self._holds.run(), "holds"),
         ]
 
     async def finish(self, within: float) -> None:
@@ -129,10 +129,8 @@ class Term:
     async def stop(self) -> None:
         """Stop working; what is under way is cut off and found again by the next term, whoever's it is."""
         metrics.watch()
-        tasks = [*self._under_way, *self._others, *([self._dispatcher] if self._dispatcher is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        dispatcher = [self._dispatcher] if self._dispatcher is not None else []
+        await tasks.cancel([*self._under_way, *self._others, *dispatcher])
         await self._targets.close()
 
     # What the operator calls
@@ -147,6 +145,7 @@ class Term:
             or (resource.paused, resource.let_go, resource.requested) != (old.paused, old.let_go, old.requested)
         )
         if edited:
+            self._asleep.pop(resource.key, None)
             self._reconciler.edited(resource.key)
         if edited and old is not None:
             self._targets.retry()
@@ -179,7 +178,7 @@ class Term:
             self._queue.add(key, urgency)
             return
         self._asleep[key] = target
-        if not _was_well(resource):
+        if _was_refused(resource):
             self._reconciler.inherit_failure(key)
 
     async def _dispatch(self) -> None:
@@ -206,8 +205,8 @@ class Term:
     async def _connect(self, target: Target) -> None:
         try:
             await self._targets.get(target)
-        except (ClientError, BotoCoreError) as error:
-            logger.error("%s", understand(error).message)
+        except Exception as error:
+            logger.error("%s", understand_any(error).message)
             self._waiting(target)
 
     def _target_of(self, key: Key) -> Target | None:
@@ -227,7 +226,7 @@ class Term:
         for key in self._store.keys_of(uuids):
             if key not in self._asleep:
                 self._queue.add(key, Urgency.TRANSITION, at_once=not self._reconciler.is_failing(key))
-        for key in self._reconciler.waiting_for(uuids):
+        for key in self._reconciler.freed(uuids):
             self._queue.add(key, Urgency.TRANSITION)
 
     def _waiting(self, target: Target) -> None:
@@ -246,9 +245,12 @@ def _is_told(resource: Resource) -> bool:
     return resource.told and not resource.deleting and not resource.look_requested
 
 
-def _was_well(resource: Resource) -> bool:
-    """Whether the status tells of a mapping that was as it should be, so that AWS had refused nothing."""
-    return bool(resource.uuid) and resource.conditions.get("Synced") != "False"
+def _was_refused(resource: Resource) -> bool:
+    """Whether the status tells of something that AWS has refused, or that another has."""
+    if resource.conditions.get("Ready") == "True":
+        return False
+    reason = status.condition(resource.status, "Ready").get("reason")
+    return reason == "Conflict" or reason in REASONS
 
 
 def _urgency(resource: Resource, old: Resource | None) -> Urgency:

@@ -1,5 +1,6 @@
 """Operators that share a cluster by labels: each works on its own, and a resource moves without losing its mapping."""
 
+from tests.aws import FaultKind
 from tests.e2e.bed import FINALIZER, KIND, WRITES, Bed, eventually
 from tests.e2e.manifests import provider_config, queue
 
@@ -73,3 +74,20 @@ def test_each_holds_the_provider_config_for_its_own(bed: Bed) -> None:
     bed.wait_gone("orders-b")
     names = "jsonpath={.items[*].metadata.name}"
     eventually(lambda: not bed.kubectl("get", "providerconfigs.lambda.esm-operator.io", f"--output={names}"))
+
+
+def test_a_creation_of_the_operator_before_is_waited_for(bed: Bed) -> None:
+    """The first operator is killed during a Create that AWS carries out later; the resource moves, and is deleted."""
+    dying = bed.operator("--selector=shard=a")
+    bed.operator("--selector=shard=b", "--sweep-interval=600")
+    bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=1, seconds=3.0)
+    bed.apply(labelled("orders", "a"))
+    eventually(lambda: bed.calls().get("CreateEventSourceMapping"))
+    dying.kill()
+    bed.kubectl("label", KIND, "orders", "shard=b", "--overwrite")
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    eventually(lambda: len(bed.control.requests(50)) > 0 and not bed.mappings(), what="no mapping is left behind")
+    ended = [one for one in bed.control.requests(200) if one["operation"] == "CreateEventSourceMapping"]
+    assert ended, "the late Create was carried out"
+    assert bed.mappings() == []

@@ -184,11 +184,13 @@ class Connections:
     async def connect(self, target: Target) -> Connection:
         """Connected already."""
         del target
-        clients: dict[str, Any] = {one.name: self._aws for one in fields(Connection)}
-        return Connection(**{**clients, "account": ACCOUNT})
+        parts: dict[str, Any] = {one.name: self._aws for one in fields(Connection)}
+        parts["account"] = ACCOUNT
+        return Connection(**parts)
 
-    async def run(self, fence: Fence, function: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
+    async def run(self, threads: Any, fence: Fence, function: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
         """Send a request; a write only behind the fence, as botocore's event before it is sent sees to."""
+        del threads
         name = function.__name__
         writes = not name.startswith(("get_", "list_"))
         if writes:

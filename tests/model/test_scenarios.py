@@ -145,6 +145,28 @@ def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(scr
     assert script.aws.standing == {}
 
 
+def test_a_replacement_that_is_edited_back_while_no_operator_runs_leaves_no_second_mapping(script: Script) -> None:
+    """The successor was made, nothing notes it, and the resource looks well before the first sweep tells of it."""
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    script.edit(eventSourceARN=QUEUE, startingPosition=None)
+    creation = script.until_asked("create_event_source_mapping")
+    script.world.decide(creation, "carried out")
+    script.world.crash()
+    assert len(script.aws.standing) == 2
+    script.edit(eventSourceARN=STREAM, startingPosition="LATEST")
+    script.world.start()
+    page = script.until_asked("list_event_source_mappings")
+    for _ in range(20):  # whatever else is asked is answered before the first page
+        for call in [one for one in script.world.waiting if one is not page]:
+            script.world.decide(call, "well")
+        script.world.settle()
+    script.world.decide(page, "well")
+    script.calmly(60)
+    assert script.mapping().source == STREAM
+    script.converge()
+
+
 # -- Names that are used again ------------------------------------------------------------------------------
 
 

@@ -197,3 +197,13 @@ def test_a_mapping_that_was_made_again_is_found_by_its_new_uuid_only() -> None:
     store.put(resource("1", uuid=FIRST))
     store.put(resource("2", uuid=SECOND))
     assert store.keys_of([FIRST, SECOND]) == [KEY]
+
+
+def test_an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten() -> None:
+    store = Store()
+    store.put(resource("1"))
+    store.renew(resource("2"))
+    assert store.get(KEY) == resource("2")
+    store.forget(KEY)
+    store.renew(resource("3"))
+    assert store.get(KEY) is None, "it may have left what the watch is about"

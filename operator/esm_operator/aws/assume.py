@@ -11,6 +11,7 @@ from botocore.credentials import (
     CredentialResolver,
     DeferredRefreshableCredentials,
 )
+from botocore.exceptions import NoCredentialsError
 
 from esm_operator.cluster.target import Target
 
@@ -34,17 +35,20 @@ def assumed(target: Target) -> boto3.Session:
     """A session that works as the target's role.
 
     Raises:
-        botocore.exceptions.NoCredentialsError: when used, if the operator has none to assume it with.
+        botocore.exceptions.NoCredentialsError: the operator has none to assume it with.
     """
     own = botocore.session.get_session()
     own.set_config_variable("region", target.region)
+    credentials = own.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
     options: Mapping[str, str] = {
         "RoleSessionName": SESSION_NAME,
         **({"ExternalId": target.access.external_id} if target.access.external_id else {}),
     }
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=own.create_client,
-        source_credentials=own.get_credentials(),
+        source_credentials=credentials,
         role_arn=target.access.role_arn,
         extra_args=dict(options),
     )

@@ -98,6 +98,8 @@ class Connection:
     """boto3's client of AWS Lambda, whose writes are fenced."""
     tagging: Any
     """boto3's client of the resource groups tagging API; it only reads."""
+    threads: ThreadPoolExecutor
+    """What its calls run in: threads of its own, so that one that does not answer holds up no other."""
 
 
 class Connections:
@@ -109,8 +111,11 @@ class Connections:
     """
 
     def __init__(self, threads: int = 8) -> None:
+        """
+        Args:
+            threads: how many each connection may have.
+        """
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
         self._connected: dict[Target, Connection] = {}
         self._connecting: dict[Target, asyncio.Lock] = {}
         self._refused: dict[Target, tuple[float, Exception]] = {}
@@ -128,10 +133,13 @@ class Connections:
             at, error = self._refused.get(target, (0.0, None))
             if error is not None and time.monotonic() - at < _REFUSED_FOR:
                 raise error
+            threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
             try:
-                connection = self._connected[target] = await self.run(SHUT, self._connect, target)
-            except (ClientError, BotoCoreError) as error:
-                self._refused[target] = (time.monotonic(), error)
+                connection = self._connected[target] = await self.run(threads, SHUT, self._connect, target, threads)
+            except BaseException as error:
+                threads.shutdown(wait=False)
+                if isinstance(error, Exception):
+                    self._refused[target] = (time.monotonic(), error)
                 raise
             self._refused.pop(target, None)
             return connection
@@ -140,10 +148,18 @@ class Connections:
         """Try targets again at once that could not be connected a moment ago."""
         self._refused.clear()
 
-    async def run(self, fence: Fence, function: Callable[..., Result], *args: Any, **parameters: Any) -> Result:
-        """Run a blocking call in the pool.
+    async def run(
+        self,
+        threads: ThreadPoolExecutor,
+        fence: Fence,
+        function: Callable[..., Result],
+        *args: Any,
+        **parameters: Any,
+    ) -> Result:
+        """Run a blocking call in a thread.
 
         Args:
+            threads: the connection's.
             fence: what its writes to AWS are asked of before they begin; it raises NotLeadingError.
             function: what to call, with the rest.
         """
@@ -155,18 +171,21 @@ class Connections:
             finally:
                 _fence.reset(token)
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
 
     def close(self) -> None:
         """Let the threads go, without waiting for requests under way."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for connection in self._connected.values():
+            connection.threads.shutdown(wait=False, cancel_futures=True)
 
-    def _connect(self, target: Target) -> Connection:
-        account = str(self._client("sts", target).get_caller_identity()["Account"])
+    def _connect(self, target: Target, threads: ThreadPoolExecutor) -> Connection:
+        account = str(self._client("sts", target).get_caller_identity().get("Account") or "")
+        if not account:
+            raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
         client = self._client("lambda", target)
         for operation in WRITES:
             client.meta.events.register(f"before-send.lambda.{operation}", _check_fence)
-        return Connection(account, client, self._client("resourcegroupstaggingapi", target))
+        return Connection(account, client, self._client("resourcegroupstaggingapi", target), threads)
 
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
         session = boto3.Session(region_name=target.region)
@@ -205,6 +224,7 @@ class MappingsClient:
         self._changed = changed
         self._client = connection.client
         self._tagging = connection.tagging
+        self._threads = connection.threads
         self._connections = connections
         self.budget = budget
         self._tagging_budget = tagging_budget
@@ -341,7 +361,7 @@ class MappingsClient:
     async def _request(self, client: Any, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         try:
-            answer = await self._connections.run(self._fence, getattr(client, operation), **parameters)
+            answer = await self._connections.run(self._threads, self._fence, getattr(client, operation), **parameters)
         except (ClientError, BotoCoreError) as error:
             metrics.count_request(_api_name(operation), error)
             raise

@@ -237,6 +237,9 @@ _OTHER = Row(
     "Correct the spec, or what it refers to. It is tried again by itself.",
 )
 
+#: Reasons of what AWS has refused, or could not be asked.
+REASONS = frozenset({row.reason for row in (*TABLE, _OTHER)} | {"NoCredentials", "NoRegion", "AWSUnreachable"})
+
 #: Not within AWS's reach: there are no credentials to ask it with.
 _CREDENTIALS = (
     CredentialRetrievalError,

@@ -37,17 +37,20 @@ class Observer:
             changes_pending: how many resources wait for a change of theirs to be sent.
             changed: told of UUIDs whose mapping changed.
             waiting: told that the first sweep is in, or has failed: ``failure`` says why.
-            failed: told that a page was refused or not answered.
+            failed: told that a look was refused or not answered.
         """
         self._changes_pending = changes_pending
+        self._changed = changed
         self._sweeper = Sweeper(
-            client, interval=interval, pace=self._pace, changed=changed, waiting=waiting, failed=failed
+            client, interval=interval, pace=self._pace, changed=self._swept, waiting=waiting, failed=failed
         )
-        self._transitions = Transitions(client, ours=ours, crowded=self._crowded, too_many=self._sweeper.wake)
+        self._transitions = Transitions(
+            client, ours=ours, crowded=self._crowded, too_many=self._sweeper.wake, failed=failed
+        )
 
     @property
     def failure(self) -> errors.Failure | None:
-        """Why the last page of a sweep was not read; None: it was."""
+        """Why no page of a sweep is read; None: it is, or will be soon."""
         return self._sweeper.failure
 
     def wake(self) -> None:
@@ -64,6 +67,10 @@ class Observer:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._sweeper.run(), name="sweeper")
             tasks.create_task(self._transitions.run(), name="transitions")
+
+    def _swept(self, uuids: Collection[str]) -> None:
+        self._transitions.wake()  # a sweep may find that somebody else has begun something
+        self._changed(uuids)
 
     def _crowded(self) -> bool:
         return self._changes_pending() > CROWD

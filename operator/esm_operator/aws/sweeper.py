@@ -7,7 +7,6 @@ allows: before the first sweep is complete, and while AWS is at work on more map
 worth. Crowded, while many changes wait for the budget, pages are rare, for each delays one of those.
 """
 
-import asyncio
 import logging
 import math
 import random
@@ -20,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import PAGE, MappingsClient, Page
+from esm_operator.waiting.alarm import Alarm, pause_after
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ _SPREAD = 0.97
 _MOST_FAILING = 60.0
 #: How often a page is tried before its marker is taken to be invalid, and the sweep begun anew.
 _MOST_TRIES = 8
+#: Failures in a row that are told of nowhere but in the log, where they may pass by themselves.
+_PASSING = 3
 #: Pages by which a mapping may have moved since the sweep before, until it counts as overdue.
 _SHIFT = 2
 
@@ -93,11 +95,11 @@ class Sweeper:
         self._before: _Sweep | None = None
         self._next_begins = -math.inf
         self._looked_for_overdue = -math.inf
-        self._wake = asyncio.Event()
+        self._alarm = Alarm()
 
     def wake(self) -> None:
         """The pace that is wanted may be another."""
-        self._wake.set()
+        self._alarm.ring()
 
     def retry(self) -> None:
         """If the last page failed, try again at once."""
@@ -108,7 +110,7 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await self._until_due()
+            await self._alarm.until(self._due)
             try:
                 await self._step()
                 self._failures = 0
@@ -116,32 +118,23 @@ class Sweeper:
             except Exception as error:
                 self._failed(error)
 
-    async def _until_due(self) -> None:
-        while True:
-            self._wake.clear()
-            if self._sweep is not None and not self._sweep.hurried and self._pace() is Pace.HURRIED:
-                self._sweep = None  # what it has passed already is to be seen anew, and soon
-            left = self._due() - time.monotonic()
-            if left <= 0:
-                return
-            try:
-                async with asyncio.timeout(left):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-
     def _due(self) -> float:
         """Monotonic time at which the next page is to be asked for, in seconds."""
         if self._failures:
-            return self._failed_at + min(_MOST_FAILING, 2.0**self._failures)
-        sweep, pace = self._sweep, self._pace()
-        if sweep is not None and sweep.pages:
-            return sweep.pages[-1] + self._pause(pace)
+            return self._failed_at + pause_after(self._failures, _MOST_FAILING)
+        pace = self._pace()
+        if self._sweep is not None and self._sweep.pages and not self._is_too_slow(self._sweep, pace):
+            return self._sweep.pages[-1] + self._pause(pace)
         if pace is Pace.HURRIED:
             return self._before.pages[-1] + LEAST if self._before is not None else -math.inf
         if pace is Pace.CROWDED and self._before is not None:
             return self._before.pages[-1] + max(LEAST, self._pause(pace))
         return self._next_begins
+
+    @staticmethod
+    def _is_too_slow(sweep: _Sweep, pace: Pace) -> bool:
+        """Whether a sweep is begun anew: what it has passed already is to be seen again, and soon."""
+        return pace is Pace.HURRIED and not sweep.hurried
 
     def _pace(self) -> Pace:
         return self._wanted() if self._client().inventory.swept else Pace.HURRIED
@@ -162,10 +155,9 @@ class Sweeper:
 
     async def _step(self) -> None:
         """Ask for the next page."""
-        now = time.monotonic()
-        if self._sweep is None:
-            self._sweep = _Sweep(now, hurried=self._pace() is Pace.HURRIED)
-        sweep = self._sweep
+        sweep, pace = self._sweep, self._pace()
+        if sweep is None or self._is_too_slow(sweep, pace):
+            sweep = self._sweep = _Sweep(time.monotonic(), hurried=pace is Pace.HURRIED)
         page = await self._client().page(sweep.marker)
         sweep.pages.append(page.at)
         sweep.marker = page.next
@@ -205,11 +197,13 @@ class Sweeper:
     def _failed(self, error: Exception) -> None:
         self._failures += 1
         self._failed_at = time.monotonic()
-        self.failure = errors.understand_any(error)
-        logger.warning("Looking at the mappings failed: %s", self.failure.message)
+        failure = errors.understand_any(error)
+        logger.warning("Looking at the mappings failed: %s", failure.message)
         self._tell_failed()
-        refused = isinstance(error, ClientError) and not (self.failure.throttled or errors.is_doubtful(error))
+        passes = failure.disposition is errors.Disposition.SOON and self._failures < _PASSING
+        self.failure = None if passes else failure
+        refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))
         if self._failures >= _MOST_TRIES or (refused and self._sweep is not None and self._sweep.marker):
             self._sweep = None  # perhaps its marker is not valid any more
-        if not self._client().inventory.swept:
+        if self.failure is not None and not self._client().inventory.swept:
             self._waiting()

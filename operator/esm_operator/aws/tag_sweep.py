@@ -41,6 +41,7 @@ class TagSweep:
         interval: float,
         noted: Callable[[Collection[str]], Mapping[str, Mapping[str, str]]],
         changed: Callable[[Collection[str]], None],
+        failed: Callable[[], None],
     ) -> None:
         """
         Args:
@@ -50,12 +51,14 @@ class TagSweep:
                 not know it yet.
             noted: of some UUIDs, those that belong to resources, with the tags that their statuses tell.
             changed: told of UUIDs whose tags are others than noted.
+            failed: told that a request failed for another reason than that the tagging API is not to be used.
         """
         self._client = client
         self._cluster = cluster
         self._interval = interval
         self._noted = noted
         self._changed = changed
+        self._tell_failed = failed
         self._refused = False
 
     async def run(self) -> None:
@@ -78,6 +81,7 @@ class TagSweep:
                     )
                 else:
                     logger.warning("Looking at the tags failed: %s", failure.message)
+                    self._tell_failed()
 
     async def _in_bulk(self) -> None:
         began = time.monotonic()

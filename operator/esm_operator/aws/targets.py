@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from esm_operator import tasks
 from esm_operator.aws.client import Connection, Connections, MappingsClient
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.observer import Observer
@@ -123,10 +124,7 @@ class Targets:
 
     async def close(self) -> None:
         """Stop observing."""
-        tasks = [task for place in self._places.values() for task in place.tasks]
-        for place in self._places.values():
-            place.stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.cancel([task for place in self._places.values() for task in place.tasks])
 
     def _join(self, target: Target, connection: Connection) -> tuple[_Place, Connected]:
         budget = self._budgets.setdefault((connection.account, target.region), Budget(self._requests_per_second))
@@ -164,9 +162,10 @@ class Targets:
             interval=self._tag_sweep_interval,
             noted=self._noted_tags,
             changed=self._changed,
+            failed=place.other_client,
         )
         place.tasks = (
-            asyncio.create_task(observer.run(), name=f"observer of {region}"),
-            asyncio.create_task(tag_sweep.run(), name=f"tag sweep of {region}"),
+            tasks.start(observer.run(), f"observer of {region}"),
+            tasks.start(tag_sweep.run(), f"tag sweep of {region}"),
         )
         return observer

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from esm_operator.aws import errors
 from esm_operator.aws.client import PAGE, MappingsClient
 from esm_operator.aws.inventory import Entry
+from esm_operator.waiting.alarm import Alarm, pause_after
 from esm_operator.waiting.budget import Priority
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Transitions:
         ours: Callable[[Collection[str]], list[str]],
         crowded: Callable[[], bool],
         too_many: Callable[[], None],
+        failed: Callable[[], None],
     ) -> None:
         """
         Args:
@@ -51,18 +53,20 @@ class Transitions:
             ours: of some UUIDs, those that belong to resources.
             crowded: whether many changes wait for the budget.
             too_many: told that a sweep is cheaper than the looks that are due.
+            failed: told that a look was refused or not answered.
         """
         self._client = client
         self._ours = ours
         self._crowded = crowded
         self._too_many = too_many
+        self._tell_failed = failed
         self._failures = 0
         self._looked = -math.inf
-        self._wake = asyncio.Event()
+        self._alarm = Alarm()
 
     def wake(self) -> None:
         """A transition has begun."""
-        self._wake.set()
+        self._alarm.ring()
 
     def retry(self) -> None:
         """If the last looks failed, look again at once."""
@@ -77,7 +81,7 @@ class Transitions:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await self._until_next()
+            await self._alarm.until(self._next, together=_TOGETHER)
             self._looked = time.monotonic()
             due = self._due()
             chosen = self._chosen(due)
@@ -88,21 +92,8 @@ class Transitions:
                 self._failures = 0
             except Exception as error:
                 self._failures += 1
+                self._tell_failed()
                 logger.warning("Looking at the mappings failed: %s", errors.understand_any(error).message)
-
-    async def _until_next(self) -> None:
-        """Wait until a look is due, which something that has begun may bring forward."""
-        while True:
-            self._wake.clear()
-            left = self._next() - time.monotonic()
-            if left <= 0:
-                return
-            try:
-                async with asyncio.timeout(left if left < math.inf else None):
-                    await self._wake.wait()
-                    await asyncio.sleep(_TOGETHER)
-            except TimeoutError:
-                continue
 
     def _next(self) -> float:
         """Monotonic time of the next look, in seconds."""
@@ -110,7 +101,7 @@ class Transitions:
         if not moving:
             return math.inf
         if self._failures:
-            return self._looked + min(_MOST_FAILING, 2.0**self._failures)
+            return self._looked + pause_after(self._failures, _MOST_FAILING)
         pause = 1 / (_CROWDED_SHARE * self._client().budget.rate) if self._crowded() else FAST / 2
         load = self._load(moving)
         return max(self._looked + pause, min(one.seen + max(_period(one), load) for one in moving))
@@ -124,8 +115,8 @@ class Transitions:
         """Those of the mappings that are due that single looks are worth."""
         if not self._crowded():
             return [one.uuid for one in due] if len(due) <= self._pages() else []
-        edited = [one.uuid for one in due if one.state != "Creating"]
-        return edited[:1] if len(edited) <= _FEW else []
+        edited = sorted((one for one in due if one.state != "Creating"), key=lambda one: one.seen)
+        return [one.uuid for one in edited[:1]] if len(edited) <= _FEW else []
 
     async def _look(self, uuids: list[str]) -> None:
         looks = (self._client().get(uuid, Priority.TRANSITION) for uuid in uuids)

@@ -26,6 +26,7 @@ class Events:
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._kubernetes = kubernetes
         self._posted: dict[tuple[str, str, str], float] = {}
+        self._tidied = -QUIET
         self._tasks: set[asyncio.Task[None]] = set()
 
     def normal(self, resource: Resource, reason: str, message: str) -> None:
@@ -57,7 +58,8 @@ class Events:
         mark = (resource.uid, reason, message)
         if now - self._posted.get(mark, -QUIET) < quiet:
             return
-        if len(self._posted) >= _MOST_KEPT:
+        if len(self._posted) >= _MOST_KEPT and now - self._tidied > QUIET / 10:
+            self._tidied = now
             self._posted = {one: at for one, at in self._posted.items() if now - at < QUIET}
         self._posted[mark] = now
         task = asyncio.create_task(self._send(resource, kind, reason, message), name="event")

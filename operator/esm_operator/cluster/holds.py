@@ -113,6 +113,7 @@ class Holds:
         To be started when the first list of all resources is in, else what uses them is not known.
         """
         while True:
+            self._forget_admitted()
             for config in self._surroundings.configs():
                 if config.deleting and self._ours(config):
                     await self._look(config)
@@ -120,12 +121,15 @@ class Holds:
 
     def users(self, name: str) -> list[Key]:
         """The resources that have, or are about to have, a mapping that is reached by a ProviderConfig; sorted."""
-        now = time.monotonic()
-        self._admitted = {key: entry for key, entry in self._admitted.items() if now - entry[1] < _ADMITTED_FOR}
+        self._forget_admitted()
         found = {key for key, (config, _) in self._admitted.items() if config == name}
         resources = (self._store.get(key) for key in self._store.all_keys())
         found |= {one.key for one in resources if one is not None and self._uses(one, name)}
         return sorted(key for key in found if self._store.get(key) is not None)
+
+    def _forget_admitted(self) -> None:
+        now = time.monotonic()
+        self._admitted = {key: entry for key, entry in self._admitted.items() if now - entry[1] < _ADMITTED_FOR}
 
     def _uses(self, resource: Resource, name: str) -> bool:
         if not _has_made(resource) or not self._surroundings.depends_on(resource, name):

@@ -69,14 +69,18 @@ async def configuration() -> client.Configuration:
 class Kubernetes:
     """The API server, as the operator uses it."""
 
-    def __init__(self, api: client.ApiClient, budget: Budget, fence: Fence = SHUT) -> None:
+    def __init__(
+        self, api: client.ApiClient, budget: Budget, fence: Fence = SHUT, *, lease_api: client.ApiClient | None = None
+    ) -> None:
         """
         Args:
             api: the client.
             budget: the requests a second that may be sent; those for the lease don't wait for it.
             fence: what each write is asked of before it begins; it raises NotLeadingError.
+            lease_api: a client for the lease, whose requests wait for no connection of others; None: the same.
         """
         self._api = api
+        self._lease_api = lease_api or api
         self._budget = budget
         self._fence = fence
 
@@ -87,14 +91,16 @@ class Kubernetes:
         Args:
             requests_per_second: how many may be sent, beside those for the lease.
         """
-        return cls(client.ApiClient(await configuration()), Budget(requests_per_second))
+        found = await configuration()
+        return cls(client.ApiClient(found), Budget(requests_per_second), lease_api=client.ApiClient(found))
 
     def fenced(self, fence: Fence) -> "Kubernetes":
         """The same API server, for one stretch of leading."""
-        return Kubernetes(self._api, self._budget, fence)
+        return Kubernetes(self._api, self._budget, fence, lease_api=self._lease_api)
 
     async def close(self) -> None:
         await self._api.close()
+        await self._lease_api.close()
 
     async def prepare(self, resource: Resource, intent: Intent) -> dict[str, Any]:
         """Set the finalizer and the intent."""
@@ -275,12 +281,13 @@ class Kubernetes:
         fence: Fence | None = None,
         priority: Priority | None = Priority.EDIT,
     ) -> dict[str, Any]:
+        api = self._lease_api if priority is None else self._api
         if priority is not None:
             await self._budget.take(priority)
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
-        request = await self._api.param_serialize(
+        request = await api.param_serialize(
             method,
             path,
             query_params=query or [],
@@ -290,7 +297,7 @@ class Kubernetes:
         )
         if fence is not None:
             fence.check(limit)
-        response = await self._api.call_api(*request, _request_timeout=limit)
+        response = await api.call_api(*request, _request_timeout=limit)
         answer = _decoded(await response.read())
         if response.status < 400 and answer is not None:
             return answer

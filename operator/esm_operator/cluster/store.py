@@ -68,6 +68,14 @@ class Store:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
         return old
 
+    def renew(self, resource: Resource) -> None:
+        """Take what the API server answered about a resource, unless that was forgotten meanwhile.
+
+        It may have left what the watch is about, which would tell nothing of it any more.
+        """
+        if resource.key in self._resources:
+            self.put(resource)
+
     def forget(self, key: Key, uid: str = "") -> bool:
         """A resource is gone (of the given uid only, if one is given)."""
         old = self._resources.get(key)

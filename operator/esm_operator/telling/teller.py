@@ -79,7 +79,7 @@ class Teller:
     def took(self, body: Mapping[str, Any]) -> Resource:
         """Remember what the API server answered to a write of ours."""
         resource = parse(body)
-        self._store.put(resource)
+        self._store.renew(resource)
         return resource
 
     def _warn(self, resource: Resource, outcome: Outcome) -> None:

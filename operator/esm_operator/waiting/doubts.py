@@ -42,9 +42,16 @@ class Doubts(Generic[Key]):
         """
         self._doubts[key] = _Doubt(function, time.monotonic() + SETTLE, looked=False)
 
-    def inherited(self, key: Key, function: str) -> None:
-        """An earlier process has noted that it was about to create a mapping, and not what came of it."""
-        self._doubts.setdefault(key, _Doubt(function, self._began + SETTLE, looked=True))
+    def inherited(self, key: Key, function: str, *, alive: bool) -> None:
+        """Another process has noted that it was about to create a mapping, and not what came of it.
+
+        Args:
+            key: the resource.
+            function: the function of the mapping, as its identity names it.
+            alive: whether that process may still have lived a moment ago; else it had ended when this one began.
+        """
+        settles = (time.monotonic() if alive else self._began) + SETTLE
+        self._doubts.setdefault(key, _Doubt(function, settles, looked=not alive))
 
     def left(self, key: Key) -> float:
         """Seconds until a doubt can be settled."""

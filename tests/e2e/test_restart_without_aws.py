@@ -1,0 +1,47 @@
+"""The operator starts while AWS can't be reached: what was well before is not taken to be well for ever."""
+
+from tests.aws import FaultKind
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import provider_config, queue
+
+WITHOUT = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "/nowhere"}
+
+
+def test_without_credentials_to_assume_a_role_with(bed: Bed) -> None:
+    bed.apply(provider_config("shop", roleARN="arn:aws:iam::222222222222:role/shop"))
+    operator = bed.operator("--sweep-interval=1")
+    source = "arn:aws:sqs:eu-west-1:222222222222:orders"
+    bed.apply(queue(providerConfigRef={"name": "shop"}, batchSize=5, eventSourceARN=source))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    operator.stop()
+
+    without = bed.operator("--sweep-interval=1", environment=WITHOUT)
+    told = bed.wait_condition("orders", "Ready", "False", "NoCredentials")
+    assert "Give its ServiceAccount a role" in told["message"]
+    assert bed.status("orders")["uuid"] == uuid
+    without.stop()
+
+    operator.start()
+    bed.control.edit_mapping(uuid, BatchSize=1)
+    bed.wait_ready("orders")
+    eventually(lambda: {one["UUID"]: one for one in bed.mappings()}[uuid]["BatchSize"] == 5, what="it works again")
+
+
+def test_a_list_that_is_refused_is_told_and_one_that_fails_once_is_not(bed: Bed) -> None:
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(queue(batchSize=5))
+    bed.wait_ready("orders")
+    operator.stop()
+    before = bed.versions()
+    bed.control.fault(FaultKind.THROTTLE, "ListEventSourceMappings", times=2)
+    operator.start()
+    bed.wait_swept(4)
+    assert bed.versions() == before, "two refusals that passed by themselves"
+    operator.stop()
+
+    denied = bed.control.fault(FaultKind.ACCESS_DENIED, "ListEventSourceMappings")
+    operator.start()
+    told = bed.wait_condition("orders", "Ready", "False", "AccessDenied")
+    assert "lambda:ListEventSourceMappings" in told["message"]
+    bed.control.remove_fault(denied)
+    bed.wait_ready("orders")

@@ -1,0 +1,58 @@
+"""The alarm: it waits until its moment, which may be brought forward."""
+
+import asyncio
+import math
+import time
+
+import pytest
+
+from esm_operator.waiting.alarm import Alarm, pause_after
+
+LIMIT = 20.0
+"""Seconds after which a moment that should come is given up."""
+
+
+@pytest.mark.parametrize(
+    ("failures", "pause"), [(1, 2.0), (2, 4.0), (5, 32.0), (6, 60.0), (1023, 60.0), (1024, 60.0), (10**9, 60.0)]
+)
+def test_pauses_double_up_to_the_longest_however_often_it_fails(failures: int, pause: float) -> None:
+    assert pause_after(failures, 60.0) == pause
+
+
+async def test_it_waits_until_the_moment() -> None:
+    due = time.monotonic() + 0.05
+    async with asyncio.timeout(LIMIT):
+        await Alarm().until(lambda: due)
+    assert time.monotonic() >= due
+
+
+async def test_a_moment_that_has_passed_is_not_waited_for() -> None:
+    await asyncio.wait_for(Alarm().until(lambda: -math.inf), LIMIT)
+
+
+async def test_who_rings_brings_it_forward() -> None:
+    alarm, moment = Alarm(), math.inf
+    waiting = asyncio.create_task(alarm.until(lambda: moment))
+    await asyncio.sleep(0)
+    alarm.ring()
+    await asyncio.sleep(0)
+    assert not waiting.done(), "it is not due because somebody has rung"
+    moment = 0.0
+    alarm.ring()
+    await asyncio.wait_for(waiting, LIMIT)
+
+
+async def test_those_who_ring_are_taken_together() -> None:
+    alarm, asked = Alarm(), 0
+
+    def moment() -> float:
+        nonlocal asked
+        asked += 1
+        return math.inf
+
+    waiting = asyncio.create_task(alarm.until(moment, together=0.2))
+    for _ in range(50):
+        alarm.ring()
+        await asyncio.sleep(0)
+    assert asked <= 2
+    waiting.cancel()

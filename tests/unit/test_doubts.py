@@ -1,0 +1,68 @@
+"""Doubts: when it is known what came of a Create that another has begun."""
+
+from collections.abc import AsyncGenerator, Generator
+
+import pytest
+
+from esm_operator.aws.client import Connections, MappingsClient
+from esm_operator.aws.inventory import Inventory
+from esm_operator.cluster.target import Access, Target
+from esm_operator.leading.fence import SHUT
+from esm_operator.waiting.budget import Budget
+from esm_operator.waiting.doubts import SETTLE, Doubts
+from tests.aws import AwsServer, Settings
+
+
+@pytest.fixture(scope="module")
+def aws() -> Generator[AwsServer]:
+    with AwsServer(Settings(pace=0, quota=0)) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(aws: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[MappingsClient]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    connections = Connections()
+    connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
+    aws.control.reset()
+    yield MappingsClient(connection, connections, Budget(1000), Budget(1000), Inventory(), SHUT)
+    connections.close()
+
+
+def lists(aws: AwsServer) -> int:
+    return aws.control.counts().calls.get("ListEventSourceMappings", 0)
+
+
+def long_ago(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """So many seconds pass."""
+    import time
+
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + seconds)
+
+
+async def test_what_a_process_that_has_ended_began_is_settled_some_seconds_after_the_start(
+    aws: AwsServer, client: MappingsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubts: Doubts[str] = Doubts()
+    doubts.inherited("a", "orders", alive=False)
+    assert await doubts.settle("a", client)
+    assert lists(aws) == 0, "the sweep looks, and it is not time to conclude anything"
+    long_ago(monkeypatch, SETTLE)
+    assert not await doubts.settle("a", client)
+    assert lists(aws) == 1
+
+
+async def test_what_a_living_process_began_is_looked_for_at_once_and_settled_some_seconds_from_now(
+    aws: AwsServer, client: MappingsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubts: Doubts[str] = Doubts()
+    long_ago(monkeypatch, 10 * SETTLE)
+    doubts.inherited("a", "orders", alive=True)
+    assert await doubts.settle("a", client)
+    assert lists(aws) == 1
+    assert 0 < doubts.left("a") <= SETTLE
+    long_ago(monkeypatch, SETTLE)
+    assert not await doubts.settle("a", client)
+    assert lists(aws) == 2
