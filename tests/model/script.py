@@ -111,7 +111,7 @@ class Script:
 
     def converge(self) -> None:
         """All goes well until everything is as the resources say; and it stays so."""
-        passed, step = 0.0, SWEEP_INTERVAL + 5
+        passed, step = 0.0, 2 * SWEEP_INTERVAL
         while True:
             self.calmly(step)
             missing = self.promises.missing()

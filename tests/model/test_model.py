@@ -321,7 +321,7 @@ class Model(RuleBasedStateMachine):
             world.cluster.edit(key, {"metadata": {"annotations": {PAUSED: None}}})
         if world.process is None:
             world.start()
-        passed, step = 0.0, SWEEP_INTERVAL + 5  # whoever changed something at AWS has to be seen
+        passed, step = 0.0, 2 * SWEEP_INTERVAL  # whoever changed something at AWS has to be seen, on any page
         while True:
             world.pass_time(step, calmly=True)
             self.promises.check()

@@ -31,6 +31,8 @@ LEAST = 1.0
 _LONGEST = 300.0
 #: The part of the interval that the pages are spread over.
 _SPREAD = 0.97
+#: The part of the interval that passes at most between a hurried sweep of many pages and the next.
+_AFTER_HURRY = 0.2
 #: The longest pause after a page that failed, in seconds.
 _MOST_FAILING = 60.0
 #: How often a page is tried before its marker is taken to be invalid, and the sweep begun anew.
@@ -150,8 +152,10 @@ class Sweeper:
                 return _SPREAD * min(self._interval, _LONGEST) / self._expected()
 
     def _expected(self) -> int:
-        """How many pages a sweep takes."""
-        return max(1, math.ceil(len(self._client().inventory) / PAGE))
+        """How many pages a sweep takes; AWS may make them smaller than it need."""
+        before = len(self._before.pages) if self._before is not None else 1
+        so_far = len(self._sweep.pages) if self._sweep is not None else 0
+        return max(before, so_far + 1, math.ceil(len(self._client().inventory) / PAGE))
 
     async def _step(self) -> None:
         """Ask for the next page."""
@@ -174,9 +178,12 @@ class Sweeper:
         first = not self._client().inventory.swept
         unseen = self._client().inventory.record_swept(sweep.began)
         self._before, self._sweep = sweep, None
-        # At a random moment first, so that operators which were started at once do not go in step.
-        share = random.uniform(0.5, 1) if first else 1.0
-        self._next_begins = sweep.began + share * self._interval + random.uniform(0, LEAST)
+        self._next_begins = sweep.began + self._interval + random.uniform(0, LEAST)
+        if sweep.hurried:
+            # Soon, for its last page would else be two intervals away; at a random moment, so that operators which
+            # were started at once do not go in step.
+            pause = self._interval * max(_AFTER_HURRY, 1 / self._expected())
+            self._next_begins = sweep.pages[-1] + random.uniform(0.5, 1) * pause
         logger.debug("Swept %d pages, the last with %d mappings", len(sweep.pages), len(page.mappings))
         if first:
             self._waiting()

@@ -1,0 +1,65 @@
+"""Chunks of a list: the next one is asked for when the last is taken in, and nothing else waits."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+
+import aiohttp
+import kopf
+import pytest
+from aiohttp import web
+
+from esm_operator.cluster.chunks import Chunks
+
+
+class Server:
+    """Notes when which path was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, float] = {}
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked[request.path_qs] = time.monotonic()
+        return web.json_response({"authorization": request.headers.get("Authorization")})
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[Server]:
+    made, application = Server(), web.Application()
+    application.router.add_get("/{path:.*}", made.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+async def get(session: aiohttp.ClientSession, url: str) -> dict[str, str]:
+    async with session.get(url) as answer:
+        return await answer.json()
+
+
+async def test_the_next_chunk_waits_until_the_last_is_taken_in(server: Server) -> None:
+    chunks = Chunks()
+    session = chunks.session(kopf.ConnectionInfo(server=server.url, token="secret")).aiohttp_session
+    async with session:
+        assert await get(session, f"{server.url}/first?limit=500") == {"authorization": "Bearer secret"}
+        next_chunk = asyncio.create_task(get(session, f"{server.url}/next?limit=500&continue=abc"))
+        for _ in range(40):
+            chunks.took()
+            await asyncio.sleep(0.005)
+        assert "/next?limit=500&continue=abc" not in server.asked
+        await get(session, f"{server.url}/watch?watch=true")
+        chunks.took()
+        taken = time.monotonic()
+        await asyncio.wait_for(next_chunk, 30)
+    assert server.asked["/next?limit=500&continue=abc"] > taken
+    assert server.asked["/watch?watch=true"] < server.asked["/next?limit=500&continue=abc"]
+
+
+async def test_nothing_that_is_taken_in_holds_nothing_up(server: Server) -> None:
+    session = Chunks().session(kopf.ConnectionInfo(server=server.url)).aiohttp_session
+    async with session:
+        await asyncio.wait_for(get(session, f"{server.url}/next?continue=abc"), 30)
