@@ -15,6 +15,7 @@ import kopf
 
 from esm_operator.cluster.chunks import Chunks
 from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.logins import Logins
 from esm_operator.cluster.resource import FINALIZER, GROUP, PLURAL, VERSION
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
 from esm_operator.operator import Operator
@@ -58,11 +59,11 @@ def registry(ours: Settings, running: list[Operator]) -> kopf.OperatorRegistry:
     """All handlers; the operator that they feed is in the list while it runs."""
     handlers = kopf.OperatorRegistry()
     chunks = Chunks()
+    logins = Logins(chunks)
 
     @kopf.on.login(registry=handlers)
     async def login(**arguments: Any) -> kopf.AiohttpSession | None:
-        info = kopf.login_via_client(**arguments)
-        return chunks.session(info) if info is not None else None
+        return await logins.login(**arguments)
 
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:

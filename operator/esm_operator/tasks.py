@@ -34,6 +34,6 @@ async def cancel(tasks: list[asyncio.Task[None]]) -> None:
 
 def _end_if_failed(task: asyncio.Task[None]) -> None:
     error = None if task.cancelled() else task.exception()
-    if error is not None:
+    if error is not None and not task.cancelling():  # what fails while it is being ended does no harm
         logger.critical("The task %s failed, so the operator ends", task.get_name(), exc_info=error)
         signal.raise_signal(signal.SIGTERM)

@@ -46,20 +46,20 @@ async def test_the_next_chunk_waits_until_the_last_is_taken_in(server: Server) -
     session = chunks.session(kopf.ConnectionInfo(server=server.url, token="secret")).aiohttp_session
     async with session:
         assert await get(session, f"{server.url}/first?limit=500") == {"authorization": "Bearer secret"}
-        next_chunk = asyncio.create_task(get(session, f"{server.url}/next?limit=500&continue=abc"))
+        next_chunk = asyncio.create_task(get(session, f"{server.url}/next/eventsourcemappings?limit=500&continue=abc"))
         for _ in range(40):
             chunks.took()
             await asyncio.sleep(0.005)
-        assert "/next?limit=500&continue=abc" not in server.asked
+        assert "/next/eventsourcemappings?limit=500&continue=abc" not in server.asked
         await get(session, f"{server.url}/watch?watch=true")
         chunks.took()
         taken = time.monotonic()
         await asyncio.wait_for(next_chunk, 30)
-    assert server.asked["/next?limit=500&continue=abc"] > taken
-    assert server.asked["/watch?watch=true"] < server.asked["/next?limit=500&continue=abc"]
+    assert server.asked["/next/eventsourcemappings?limit=500&continue=abc"] > taken
+    assert server.asked["/watch?watch=true"] < server.asked["/next/eventsourcemappings?limit=500&continue=abc"]
 
 
 async def test_nothing_that_is_taken_in_holds_nothing_up(server: Server) -> None:
     session = Chunks().session(kopf.ConnectionInfo(server=server.url)).aiohttp_session
     async with session:
-        await asyncio.wait_for(get(session, f"{server.url}/next?continue=abc"), 30)
+        await asyncio.wait_for(get(session, f"{server.url}/eventsourcemappings?continue=abc"), 30)

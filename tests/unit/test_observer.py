@@ -59,7 +59,7 @@ class Scene:
     def tell_first(self) -> None:
         self.told_first += 1
 
-    def tell_failed(self) -> None:
+    def tell_failed(self, client: MappingsClient) -> None:
         self.failed += 1
 
     def calls(self, operation: str) -> int:

@@ -132,7 +132,7 @@ class Connections:
                 return connection
             at, error = self._refused.get(target, (0.0, None))
             if error is not None and time.monotonic() - at < _REFUSED_FOR:
-                raise error
+                raise error.with_traceback(None)  # else it would grow each time
             threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
             try:
                 connection = self._connected[target] = await self.run(threads, SHUT, self._connect, target, threads)

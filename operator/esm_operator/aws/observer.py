@@ -27,7 +27,7 @@ class Observer:
         changes_pending: Callable[[], int],
         changed: Callable[[Collection[str]], None],
         waiting: Callable[[], object],
-        failed: Callable[[], None],
+        failed: Callable[[MappingsClient], None],
     ) -> None:
         """
         Args:
@@ -37,7 +37,7 @@ class Observer:
             changes_pending: how many resources wait for a change of theirs to be sent.
             changed: told of UUIDs whose mapping changed.
             waiting: told that the first sweep is in, or has failed: ``failure`` says why.
-            failed: told that a look was refused or not answered.
+            failed: told that a look was refused or not answered, and through whom.
         """
         self._changes_pending = changes_pending
         self._changed = changed

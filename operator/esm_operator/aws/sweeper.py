@@ -73,7 +73,7 @@ class Sweeper:
         pace: Callable[[], Pace],
         changed: Callable[[Collection[str]], None],
         waiting: Callable[[], object],
-        failed: Callable[[], None],
+        failed: Callable[[MappingsClient], None],
     ) -> None:
         """
         Args:
@@ -82,7 +82,7 @@ class Sweeper:
             pace: the pace that is wanted now.
             changed: told of UUIDs whose mapping changed, came, or was not met any more.
             waiting: told that the first sweep is in, or has failed: ``failure`` says why.
-            failed: told that a page was refused or not answered.
+            failed: told that a page was refused or not answered, and through whom.
         """
         self._client = client
         self._interval = interval
@@ -106,19 +106,20 @@ class Sweeper:
     def retry(self) -> None:
         """If the last page failed, try again at once."""
         if self._failures:
-            self._failures = 0
+            self._failed_at = -math.inf
             self.wake()
 
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
             await self._alarm.until(self._due)
+            client = self._client()
             try:
-                await self._step()
+                await self._step(client)
                 self._failures = 0
                 self.failure = None
             except Exception as error:
-                self._failed(error)
+                self._failed(error, client)
 
     def _due(self) -> float:
         """Monotonic time at which the next page is to be asked for, in seconds."""
@@ -157,15 +158,15 @@ class Sweeper:
         so_far = len(self._sweep.pages) if self._sweep is not None else 0
         return max(before, so_far + 1, math.ceil(len(self._client().inventory) / PAGE))
 
-    async def _step(self) -> None:
+    async def _step(self, client: MappingsClient) -> None:
         """Ask for the next page."""
         sweep, pace = self._sweep, self._pace()
         if sweep is None or self._is_too_slow(sweep, pace):
             sweep = self._sweep = _Sweep(time.monotonic(), hurried=pace is Pace.HURRIED)
-        page = await self._client().page(sweep.marker)
+        page = await client.page(sweep.marker)
         sweep.pages.append(page.at)
         sweep.marker = page.next
-        changed = self._client().inventory.record_page(page.mappings, page.at)
+        changed = client.inventory.record_page(page.mappings, page.at)
         if page.next:
             changed |= self._overdue(sweep)
         else:
@@ -201,12 +202,13 @@ class Sweeper:
             return set()
         return self._client().inventory.drop_overdue(before.pages[passed], PAGE)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, client: MappingsClient) -> None:
         self._failures += 1
         self._failed_at = time.monotonic()
         failure = errors.understand_any(error)
         logger.warning("Looking at the mappings failed: %s", failure.message)
-        self._tell_failed()
+        if not failure.throttled:
+            self._tell_failed(client)
         passes = failure.disposition is errors.Disposition.SOON and self._failures < _PASSING
         self.failure = None if passes else failure
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))

@@ -41,7 +41,7 @@ class TagSweep:
         interval: float,
         noted: Callable[[Collection[str]], Mapping[str, Mapping[str, str]]],
         changed: Callable[[Collection[str]], None],
-        failed: Callable[[], None],
+        failed: Callable[[MappingsClient], None],
     ) -> None:
         """
         Args:
@@ -51,7 +51,7 @@ class TagSweep:
                 not know it yet.
             noted: of some UUIDs, those that belong to resources, with the tags that their statuses tell.
             changed: told of UUIDs whose tags are others than noted.
-            failed: told that a request failed for another reason than that the tagging API is not to be used.
+            failed: told through whom a request failed for another reason than that the tagging API is not to be used.
         """
         self._client = client
         self._cluster = cluster
@@ -69,6 +69,7 @@ class TagSweep:
             if not self._client().inventory.swept:
                 continue
             pause = self._interval * random.uniform(0.9, 1.1)
+            client = self._client()
             try:
                 await (self._one_by_one() if self._refused else self._in_bulk())
             except Exception as error:
@@ -81,7 +82,8 @@ class TagSweep:
                     )
                 else:
                     logger.warning("Looking at the tags failed: %s", failure.message)
-                    self._tell_failed()
+                    if not failure.throttled:
+                        self._tell_failed(client)
 
     async def _in_bulk(self) -> None:
         began = time.monotonic()

@@ -40,9 +40,10 @@ class _Place:
         """The client to look through."""
         return list(self.clients.values())[self.turn % len(self.clients)]
 
-    def other_client(self) -> None:
+    def failed(self, client: MappingsClient) -> None:
         """Look through another client, if there is one: what failed may be the credentials' fault."""
-        self.turn += 1
+        if client is self.client():
+            self.turn += 1
 
     def stop(self) -> None:
         for task in self.tasks:
@@ -110,8 +111,9 @@ class Targets:
         """Stop observing what no resource leads to any more, such as by a role that a ProviderConfig named before."""
         for target in [target for target in self._connected if target not in wanted]:
             place, _ = self._connected.pop(target)
-            del place.clients[target]
-            if not place.clients:
+            if len(place.clients) > 1:
+                del place.clients[target]
+            else:
                 place.stop()
                 self._places = {name: one for name, one in self._places.items() if one is not place}
 
@@ -154,7 +156,7 @@ class Targets:
             changes_pending=lambda: sum(self._changes_pending(target) for target in place.clients),
             changed=self._changed,
             waiting=lambda: [self._waiting(target) for target in place.clients],
-            failed=place.other_client,
+            failed=place.failed,
         )
         tag_sweep = TagSweep(
             place.client,
@@ -162,7 +164,7 @@ class Targets:
             interval=self._tag_sweep_interval,
             noted=self._noted_tags,
             changed=self._changed,
-            failed=place.other_client,
+            failed=place.failed,
         )
         place.tasks = (
             tasks.start(observer.run(), f"observer of {region}"),

@@ -45,7 +45,7 @@ class Transitions:
         ours: Callable[[Collection[str]], list[str]],
         crowded: Callable[[], bool],
         too_many: Callable[[], None],
-        failed: Callable[[], None],
+        failed: Callable[[MappingsClient], None],
     ) -> None:
         """
         Args:
@@ -53,7 +53,7 @@ class Transitions:
             ours: of some UUIDs, those that belong to resources.
             crowded: whether many changes wait for the budget.
             too_many: told that a sweep is cheaper than the looks that are due.
-            failed: told that a look was refused or not answered.
+            failed: told that a look was refused or not answered, and through whom.
         """
         self._client = client
         self._ours = ours
@@ -71,7 +71,7 @@ class Transitions:
     def retry(self) -> None:
         """If the last looks failed, look again at once."""
         if self._failures:
-            self._failures = 0
+            self._looked = -math.inf
             self.wake()
 
     def overwhelming(self) -> bool:
@@ -87,13 +87,16 @@ class Transitions:
             chosen = self._chosen(due)
             if due and not chosen:
                 self._too_many()
+            client = self._client()
             try:
-                await self._look(chosen)
+                await self._look(client, chosen)
                 self._failures = 0
             except Exception as error:
                 self._failures += 1
-                self._tell_failed()
-                logger.warning("Looking at the mappings failed: %s", errors.understand_any(error).message)
+                failure = errors.understand_any(error)
+                logger.warning("Looking at the mappings failed: %s", failure.message)
+                if not failure.throttled:
+                    self._tell_failed(client)
 
     def _next(self) -> float:
         """Monotonic time of the next look, in seconds."""
@@ -118,8 +121,8 @@ class Transitions:
         edited = sorted((one for one in due if one.state != "Creating"), key=lambda one: one.seen)
         return [one.uuid for one in edited[:1]] if len(edited) <= _FEW else []
 
-    async def _look(self, uuids: list[str]) -> None:
-        looks = (self._client().get(uuid, Priority.TRANSITION) for uuid in uuids)
+    async def _look(self, client: MappingsClient, uuids: list[str]) -> None:
+        looks = (client.get(uuid, Priority.TRANSITION) for uuid in uuids)
         for result in await asyncio.gather(*looks, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result

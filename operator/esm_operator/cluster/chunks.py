@@ -12,10 +12,12 @@ from types import SimpleNamespace
 import aiohttp
 import kopf
 
+from esm_operator.cluster.resource import PLURAL
+
 #: Seconds without an object that was taken in, after which the chunk is done.
 _STILL = 0.03
 #: The longest that a request waits, in seconds: the API server forgets a list after minutes.
-_LONGEST = 20.0
+_LONGEST = 5.0
 
 
 class Chunks:
@@ -53,7 +55,7 @@ class Chunks:
     async def _before_request(
         self, session: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams
     ) -> None:
-        if "continue" not in request.url.query:
+        if "continue" not in request.url.query or request.url.name != PLURAL:
             return
         until = time.monotonic() + _LONGEST
         while time.monotonic() < until:

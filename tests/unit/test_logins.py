@@ -1,0 +1,53 @@
+"""Logins: what the API server refuses is not tried for ever, and the event loop is not held up."""
+
+import logging
+from pathlib import Path
+
+import kopf
+import pytest
+
+from esm_operator.cluster import logins
+from esm_operator.cluster.chunks import Chunks
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: me}}]
+clusters: [{name: here, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: me, user: {token: TOKEN}}]
+"""
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "config"
+    file.write_text(KUBECONFIG)
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+    monkeypatch.setattr(logins, "_LONGEST", 0.01)
+    return file
+
+
+def write(kubeconfig: Path, token: str) -> None:
+    kubeconfig.write_text(KUBECONFIG.replace("TOKEN", token))
+
+
+async def login(made: logins.Logins) -> None:
+    session = await made.login(logger=logging.getLogger("test"), settings=kopf.OperatorSettings())
+    assert session is not None
+    await session.aiohttp_session.close()
+
+
+async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> None:
+    made = logins.Logins(Chunks())
+    for _ in range(5):
+        await login(made)
+    with pytest.raises(kopf.LoginError, match="refuses the operator's credentials"):
+        await login(made)
+
+
+async def test_other_credentials_begin_anew(kubeconfig: Path) -> None:
+    made = logins.Logins(Chunks())
+    for number in range(12):
+        write(kubeconfig, f"token-{number // 4}")
+        await login(made)
