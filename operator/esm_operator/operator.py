@@ -17,7 +17,7 @@ from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.resource import Key, is_same_work, parse
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
-from esm_operator.cluster.target import ProviderConfig, Resolved, Target
+from esm_operator.cluster.target import ProviderConfig, Resolved, Target, used_config
 from esm_operator.leading.lease import Lease
 from esm_operator.settings import Settings
 from esm_operator.telling import metrics
@@ -137,10 +137,9 @@ class Operator:
     def provider_config_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of a ProviderConfig."""
         name = body["metadata"]["name"]
-        users = self._users(name)
         changed = self._surroundings.forget_config(name) if kind == "DELETED" else self._surroundings.put_config(body)
         if changed:
-            self._requeue({*users, *self._users(name)})
+            self._requeue_users(name)
 
     def namespace_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of a namespace."""
@@ -209,9 +208,8 @@ class Operator:
                 self._surroundings.put_namespace(body)
         configs = self._surroundings.configs()
         bodies = await self._kubernetes.list_plural(PROVIDER_CONFIGS)
-        before = {name: self._users(name) for name in {config.name for config in configs}}
         for name in self._surroundings.put_all_configs(bodies, configs):
-            self._requeue({*before.get(name, ()), *self._users(name)})
+            self._requeue_users(name)
         known = {resource.key: resource.uid for resource in self._store.all()}
         listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
         for key, uid in known.items():
@@ -255,9 +253,9 @@ class Operator:
         resolved = [self._surroundings.default(), *map(self._surroundings.resolve, self._store.all())]
         return {one.target for one in resolved if isinstance(one, Resolved)}
 
-    def _users(self, name: str) -> list[Key]:
-        """The resources that lead to a ProviderConfig."""
-        return [one.key for one in self._store.all() if self._surroundings.config_of(one) == name]
+    def _requeue_users(self, name: str) -> None:
+        """Work on the resources that lead to a ProviderConfig, or did, or will if there is one of that name."""
+        self._requeue([one.key for one in self._store.all() if used_config(one.asked, {name}) == name])
 
     def _requeue(self, keys: Iterable[Key]) -> None:
         if self._term is not None:

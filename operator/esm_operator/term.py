@@ -102,8 +102,8 @@ class Term:
     def start(self) -> None:
         """Begin to work on all resources."""
         self._reconciler.began_with(self._store.all_keys())
-        for key in self._store.all_keys():
-            self._begin(key)
+        for resource in self._store.all():
+            self._begin(resource)
         metrics.watch(
             processing_problems=self._processing_problems, deletions_held=lambda: self._reconciler.deletions_held
         )
@@ -168,14 +168,11 @@ class Term:
 
     # What the tasks do
 
-    def _begin(self, key: Key) -> None:
+    def _begin(self, resource: Resource) -> None:
         """Queue a resource, unless it was told of already: then the sweep has to say first how its mapping is."""
-        resource = self._store.get(key)
-        if resource is None:
-            return
-        urgency, target = _urgency(resource, None), self._target_of(key)
+        key, target = resource.key, self._target_of(resource.key)
         if not _is_told(resource) or target is None:
-            self._queue.add(key, urgency)
+            self._queue.add(key, _urgency(resource, None))
             return
         self._asleep[key] = target
         if _was_refused(resource):

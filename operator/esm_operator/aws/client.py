@@ -7,6 +7,7 @@ lets us see, when credentials, which may take seconds, are there and the request
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -275,6 +276,11 @@ class MappingsClient:
         if differs:
             self._changed([uuid])
         return differs
+
+    @property
+    def pages(self) -> int:
+        """How many pages a list of all mappings has, as far as they are known and AWS fills them."""
+        return max(1, math.ceil(len(self.inventory) / PAGE))
 
     async def page(self, marker: str = "", function: str = "", priority: Priority = Priority.SWEEP) -> Page:
         """One page of ListEventSourceMappings: at most 100 mappings, whatever is asked for.

@@ -103,11 +103,6 @@ class Inventory:
         """The mapping with this UUID, if it was seen."""
         return self._entries.get(uuid)
 
-    def seen(self, uuid: str) -> float:
-        """Monotonic time from which the last answer about a mapping is, in seconds; 0: it was never seen."""
-        entry = self._entries.get(uuid)
-        return entry.seen if entry is not None else 0.0
-
     def is_gone(self, uuid: str) -> bool:
         """Whether AWS has said that there is no mapping with this UUID."""
         return uuid in self._gone

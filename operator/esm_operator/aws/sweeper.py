@@ -23,7 +23,7 @@ from esm_operator.waiting.alarm import Alarm, pause_after
 
 logger = logging.getLogger(__name__)
 
-#: The part of the request rate that pages take while many changes wait.
+#: The part of the request rate that pages take while many changes wait; single looks take as much.
 CROWDED_SHARE = 0.03
 #: The least seconds between two sweeps.
 LEAST = 1.0
@@ -148,7 +148,7 @@ class Sweeper:
             case Pace.HURRIED:
                 return 0.0
             case Pace.CROWDED:
-                return 1 / (CROWDED_SHARE * self._client().budget.rate)
+                return self._client().budget.pause(CROWDED_SHARE)
             case Pace.QUIET:
                 return _SPREAD * min(self._interval, _LONGEST) / self._expected()
 
@@ -156,7 +156,7 @@ class Sweeper:
         """How many pages a sweep takes; AWS may make them smaller than it need."""
         before = len(self._before.pages) if self._before is not None else 1
         so_far = len(self._sweep.pages) if self._sweep is not None else 0
-        return max(before, so_far + 1, math.ceil(len(self._client().inventory) / PAGE))
+        return max(before, so_far + 1, self._client().pages)
 
     async def _step(self, client: MappingsClient) -> None:
         """Ask for the next page."""

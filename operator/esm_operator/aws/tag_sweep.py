@@ -99,7 +99,7 @@ class TagSweep:
     async def _one_by_one(self) -> None:
         for uuid, known in self._known(time.monotonic()).items():
             await self._ask(uuid, known)
-            await asyncio.sleep(1 / (_SHARE * self._client().budget.rate))
+            await asyncio.sleep(self._client().budget.pause(_SHARE))
 
     def _known(self, now: float) -> dict[str, Mapping[str, str]]:
         """The tags of our mappings as far as we know, but for those that were written lately."""

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Collection
 
 from esm_operator.aws import errors
-from esm_operator.aws.client import PAGE, MappingsClient
+from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.inventory import Entry
+from esm_operator.aws.sweeper import CROWDED_SHARE
 from esm_operator.waiting.alarm import Alarm, pause_after
 from esm_operator.waiting.budget import Priority
 
@@ -25,8 +26,6 @@ FAST = 1.0
 SLOW = 30.0
 #: The part of the time that a transition has taken already, until it is looked at again.
 _PATIENCE = 0.1
-#: The part of the request rate that looks take while many changes wait.
-_CROWDED_SHARE = 0.03
 #: More than these are left to the sweeper while many changes wait.
 _FEW = 10
 #: Seconds in which transitions that begin are taken together, for thousands may be under way.
@@ -76,7 +75,7 @@ class Transitions:
 
     def overwhelming(self) -> bool:
         """Whether a sweep takes fewer calls than the looks that are due."""
-        return len(self._due()) > self._pages()
+        return len(self._due()) > self._client().pages
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -105,19 +104,19 @@ class Transitions:
             return math.inf
         if self._failures:
             return self._looked + pause_after(self._failures, _MOST_FAILING)
-        pause = 1 / (_CROWDED_SHARE * self._client().budget.rate) if self._crowded() else FAST / 2
+        pause = self._client().budget.pause(CROWDED_SHARE) if self._crowded() else FAST / 2
         load = self._load(moving)
-        return max(self._looked + pause, min(one.seen + max(_period(one), load) for one in moving))
+        return max(self._looked + pause, min(_due_at(one, load) for one in moving))
 
     def _due(self) -> list[Entry]:
         now, moving = time.monotonic(), self._moving()
         load = self._load(moving)
-        return [one for one in moving if one.seen + max(_period(one), load) <= now]
+        return [one for one in moving if _due_at(one, load) <= now]
 
     def _chosen(self, due: list[Entry]) -> list[str]:
         """Those of the mappings that are due that single looks are worth."""
         if not self._crowded():
-            return [one.uuid for one in due] if len(due) <= self._pages() else []
+            return [one.uuid for one in due] if len(due) <= self._client().pages else []
         edited = sorted((one for one in due if one.state != "Creating"), key=lambda one: one.seen)
         return [one.uuid for one in edited[:1]] if len(edited) <= _FEW else []
 
@@ -134,12 +133,16 @@ class Transitions:
 
     def _load(self, moving: list[Entry]) -> float:
         """Seconds that looking at all of them takes."""
-        return min(len(moving), self._pages()) / self._client().budget.rate
-
-    def _pages(self) -> int:
-        return max(1, math.ceil(len(self._client().inventory) / PAGE))
+        client = self._client()
+        return min(len(moving), client.pages) / client.budget.rate
 
 
-def _period(entry: Entry) -> float:
-    """Seconds between two looks at a mapping, the longer, the longer it takes already."""
-    return min(SLOW, max(FAST, _PATIENCE * (entry.seen - entry.since)))
+def _due_at(entry: Entry, load: float) -> float:
+    """Monotonic time of the next look at a mapping, in seconds: the later, the longer it takes already.
+
+    Args:
+        entry: the mapping.
+        load: seconds that looking at all of them takes.
+    """
+    period = min(SLOW, max(FAST, _PATIENCE * (entry.seen - entry.since)))
+    return entry.seen + max(period, load)

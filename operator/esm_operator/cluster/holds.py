@@ -123,8 +123,7 @@ class Holds:
         """The resources that have, or are about to have, a mapping that is reached by a ProviderConfig; sorted."""
         self._forget_admitted()
         found = {key for key, (config, _) in self._admitted.items() if config == name}
-        resources = (self._store.get(key) for key in self._store.all_keys())
-        found |= {one.key for one in resources if one is not None and self._uses(one, name)}
+        found |= {one.key for one in self._store.all() if self._uses(one, name)}
         return sorted(key for key in found if self._store.get(key) is not None)
 
     def _forget_admitted(self) -> None:

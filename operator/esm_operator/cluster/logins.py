@@ -11,6 +11,7 @@ from typing import Any
 import kopf
 
 from esm_operator.cluster.chunks import Chunks
+from esm_operator.waiting.alarm import pause_after
 
 #: Seconds within which a login with the same credentials counts as one more try.
 _SOON = 60.0
@@ -46,6 +47,6 @@ class Logins:
         if self._tries >= _MOST_TRIES:
             raise kopf.LoginError("The API server refuses the operator's credentials; see its ServiceAccount")
         if again:
-            await asyncio.sleep(min(_LONGEST, 2.0**self._tries))
+            await asyncio.sleep(pause_after(self._tries, _LONGEST))
         self._last, self._at = info, time.monotonic()
         return self._chunks.session(info)

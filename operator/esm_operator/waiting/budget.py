@@ -56,6 +56,10 @@ class Budget:
         """Requests a second that are granted now."""
         return self._rate
 
+    def pause(self, share: float) -> float:
+        """Seconds between two requests of those that take this part of the rate that is granted now."""
+        return 1 / (share * self._rate)
+
     async def take(self, priority: Priority) -> None:
         """Wait for one request's worth of the budget."""
         self._fill()
