@@ -20,6 +20,7 @@ from typing import Self
 from tests.zygote import ForkedProcess, Zygote
 
 ROOT = Path(__file__).resolve().parents[1]
+REGION = "eu-west-1"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 #: What the command ``esm-operator`` calls.
@@ -49,20 +50,12 @@ class OperatorProcess:
             entry: ``module:function`` to call instead of the operator's own; it calls that in turn.
         """
         self.log = log
-        self._port = _free_port()
+        self._port = free_port()
         self._entry = entry
         self._arguments = ["esm-operator", "run", f"--probe-address=127.0.0.1:{self._port}", *arguments]
         self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "KUBECONFIG": str(kubeconfig),
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "eu-west-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **base_environment(kubeconfig, endpoint),
             "ESM_OPERATOR_IDENTITY": f"operator-{uuid.uuid4().hex[:8]}",
-            "ESM_OPERATOR_LEASE_NAMESPACE": "esm-operator",
             "ESM_OPERATOR_LEASE_NAME": f"lease-{uuid.uuid4().hex[:8]}",
             **(environment or {}),
         }
@@ -160,7 +153,28 @@ def _zygote(kubeconfig: str) -> Zygote:
     return Zygote(["esm_operator.cli"], {"KUBECONFIG": kubeconfig})
 
 
-def _free_port() -> int:
+def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:
+    """What an operator needs to know of its surroundings, and nothing else of this process's environment.
+
+    Args:
+        kubeconfig: whom it is at the API server.
+        endpoint: URL of the AWS server.
+    """
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "KUBECONFIG": str(kubeconfig),
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "ESM_OPERATOR_LEASE_NAMESPACE": "esm-operator",
+    }
+
+
+def free_port() -> int:
+    """One that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -5,9 +5,7 @@ operator's.
 """
 
 import json
-import ssl
 import time
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +14,11 @@ from threading import Lock
 from typing import Any
 
 import urllib3
-import yaml
 
 from tests.bench import writes
 from tests.bench.errors import BenchError
 from tests.bench.workload import NAMESPACES, manifest, name_of
+from tests.controlplane.kubeconfig import Access
 
 RESOURCES = "eventsourcemappings"
 TIMEOUT = 60.0
@@ -32,15 +30,13 @@ class Driver:
     """An administrator at the API server. For any thread."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        cluster = config["clusters"][0]["cluster"]
-        certificate = b64decode(cluster["certificate-authority-data"]).decode()
-        self._server = str(cluster["server"])
+        access = Access.read(kubeconfig)
+        self._server = access.server
         self._http = urllib3.PoolManager(
             maxsize=AT_ONCE + 2,
             timeout=TIMEOUT,
-            ssl_context=ssl.create_default_context(cadata=certificate),
-            headers={"Authorization": f"Bearer {config['users'][0]['user']['token']}"},
+            ssl_context=access.tls(),
+            headers=access.headers,
         )
         self._writes: Counter[str] = Counter()
         self._lock = Lock()

@@ -5,8 +5,6 @@ import contextlib
 import http.client
 import json
 import socket
-import ssl
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import yaml
-
 from tests.bench.errors import BenchError
 from tests.bench.workload import Name, name_of
+from tests.controlplane.kubeconfig import Access
 
 PATH = "/apis/lambda.esm-operator.io/v1/eventsourcemappings"
 
@@ -38,12 +35,9 @@ class Following:
     """The resources, from the construction on; there must be none before."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        cluster = config["clusters"][0]["cluster"]
-        self._address = urlsplit(cluster["server"]).netloc
-        self._headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
-        certificate = b64decode(cluster["certificate-authority-data"]).decode()
-        self._tls = ssl.create_default_context(cadata=certificate)
+        access = Access.read(kubeconfig)
+        self._address = urlsplit(access.server).netloc
+        self._headers, self._tls = access.headers, access.tls()
         self._seen: dict[Name, Seen] = {}
         self._ready = self._told = 0
         self._lock = Lock()

@@ -11,8 +11,8 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 from tests.bench.errors import BenchError
-from tests.bench.operator import REGION
 from tests.e2e.manifests import HERE
+from tests.operator_process import REGION
 
 THREADS = 4
 PATH = "/2015-03-31/event-source-mappings"

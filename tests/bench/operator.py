@@ -1,7 +1,5 @@
 """The operator as people run it: the plain command. It ends with this process, however that ends."""
 
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,9 +12,9 @@ from tests.bench.errors import BenchError
 from tests.bench.exposition import series
 from tests.bench.processes import Usage
 from tests.controlplane.processes import GuardedProcess
+from tests.operator_process import base_environment, free_port
 
 COMMAND = Path(sys.executable).with_name("esm-operator")
-REGION = "eu-west-1"
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 30.0
 #: So that the brake on deletions does not set the pace of the benchmark.
@@ -44,22 +42,11 @@ class Operator:
         self._process: GuardedProcess | None = None
         self._port = 0
         self._arguments = arguments
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "KUBECONFIG": str(kubeconfig),
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "ESM_OPERATOR_IDENTITY": "bench",
-            "ESM_OPERATOR_LEASE_NAMESPACE": "esm-operator",
-        }
+        self._environment = {**base_environment(kubeconfig, endpoint), "ESM_OPERATOR_IDENTITY": "bench"}
 
     def start(self, arguments: tuple[str, ...] = ()) -> None:
         """Start it, and wait until it knows all resources."""
-        self._port = _free_port()
+        self._port = free_port()
         address = f"--probe-address=127.0.0.1:{self._port}"
         command = [COMMAND, "run", address, DELETIONS, *self._arguments, *arguments]
         self._process = GuardedProcess(command, log=self.log, env=self._environment)
@@ -111,9 +98,3 @@ class Operator:
     def _get(self, path: str, timeout: float = 30) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=timeout) as answer:
             return answer.read().decode()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -1,8 +1,10 @@
 """Kubeconfig files: how kubectl, the operator and the tests get at the API server, each as somebody."""
 
-from base64 import b64encode
+import ssl
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import yaml
 
@@ -34,3 +36,20 @@ class Access:
         }
         write_secret(path, yaml.safe_dump(config, sort_keys=False))
         return path
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What `write` wrote."""
+        config = yaml.safe_load(path.read_text())
+        cluster, user, context = config["clusters"][0]["cluster"], config["users"][0], config["contexts"][0]["context"]
+        certificate = b64decode(cluster["certificate-authority-data"])
+        return cls(cluster["server"], certificate, user["name"], user["user"]["token"], context["namespace"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Say who it is, in each request."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def tls(self) -> ssl.SSLContext:
+        """Trusts this server."""
+        return ssl.create_default_context(cadata=self.ca_certificate.decode())

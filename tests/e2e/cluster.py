@@ -2,13 +2,11 @@
 
 import http.client
 import json
-import ssl
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
+from tests.controlplane.kubeconfig import Access
 
 TIMEOUT = 30.0
 
@@ -17,18 +15,15 @@ class Cluster:
     """The API server, as the user of a kubeconfig that the control plane wrote."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        cluster = config["clusters"][0]["cluster"]
-        self._address = urlsplit(cluster["server"]).netloc
-        self._token = config["users"][0]["user"]["token"]
-        certificate = b64decode(cluster["certificate-authority-data"]).decode()
-        self._tls = ssl.create_default_context(cadata=certificate)
+        access = Access.read(kubeconfig)
+        self._address = urlsplit(access.server).netloc
+        self._headers, self._tls = access.headers, access.tls()
 
     def get(self, path: str) -> dict[str, Any] | None:
         """What stands at a path of the API, or None where nothing does."""
         connection = http.client.HTTPSConnection(self._address, timeout=TIMEOUT, context=self._tls)
         try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {self._token}"})
+            connection.request("GET", path, headers=self._headers)
             response = connection.getresponse()
             text = response.read().decode()
         finally:

@@ -2,13 +2,12 @@
 the operator itself."""
 
 import json
-import ssl
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
 import urllib3
-import yaml
+
+from tests.controlplane.kubeconfig import Access
 
 TIMEOUT = 30.0
 
@@ -21,19 +20,15 @@ class ApiServer:
     """The resources of one namespace, as the user of a kubeconfig that the control plane wrote. For any thread."""
 
     def __init__(self, kubeconfig: Path, namespace: str) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        cluster = config["clusters"][0]["cluster"]
-        certificate = b64decode(cluster["certificate-authority-data"]).decode()
+        access = Access.read(kubeconfig)
         self.namespace = namespace
         self._http = urllib3.PoolManager(
             maxsize=8,
             timeout=TIMEOUT,
-            ssl_context=ssl.create_default_context(cadata=certificate),
-            headers={"Authorization": f"Bearer {config['users'][0]['user']['token']}"},
+            ssl_context=access.tls(),
+            headers=access.headers,
         )
-        self._resources = (
-            f"{cluster['server']}/apis/lambda.esm-operator.io/v1/namespaces/{namespace}/eventsourcemappings"
-        )
+        self._resources = f"{access.server}/apis/lambda.esm-operator.io/v1/namespaces/{namespace}/eventsourcemappings"
 
     def get(self, name: str) -> dict[str, Any] | None:
         """A resource, or None where there is none."""

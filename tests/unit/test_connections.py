@@ -1,7 +1,6 @@
 """Connections to AWS: one that does not answer holds up no other, and one that can't be made says why."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
 
 import pytest
 from botocore.exceptions import NoCredentialsError
@@ -12,31 +11,11 @@ from esm_operator.aws.inventory import Inventory
 from esm_operator.cluster.target import Access, Target
 from esm_operator.leading.fence import SHUT
 from esm_operator.waiting.budget import Budget
-from tests.aws import AwsServer, FaultKind, Settings
+from tests.aws import AwsServer, FaultKind
 
 LIST = "ListEventSourceMappings"
 LIMIT = 60.0
 """Seconds after which something that should come is given up."""
-
-
-@pytest.fixture(scope="module")
-def aws() -> Generator[AwsServer]:
-    with AwsServer(Settings(pace=0, quota=0)) as server:
-        yield server
-
-
-@pytest.fixture
-async def connections() -> AsyncGenerator[Connections]:
-    made = Connections()
-    yield made
-    made.close()
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 async def client_of(connections: Connections, target: Target) -> MappingsClient:

@@ -1,6 +1,6 @@
 """Doubts: when it is known what came of a Create that another has begun."""
 
-from collections.abc import AsyncGenerator, Generator
+import time
 
 import pytest
 
@@ -10,24 +10,14 @@ from esm_operator.cluster.target import Access, Target
 from esm_operator.leading.fence import SHUT
 from esm_operator.waiting.budget import Budget
 from esm_operator.waiting.doubts import SETTLE, Doubts
-from tests.aws import AwsServer, Settings
-
-
-@pytest.fixture(scope="module")
-def aws() -> Generator[AwsServer]:
-    with AwsServer(Settings(pace=0, quota=0)) as server:
-        yield server
+from tests.aws import AwsServer
 
 
 @pytest.fixture
-async def client(aws: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[MappingsClient]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    connections = Connections()
+async def client(aws: AwsServer, connections: Connections) -> MappingsClient:
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     aws.control.reset()
-    yield MappingsClient(connection, connections, Budget(1000), Budget(1000), Inventory(), SHUT)
-    connections.close()
+    return MappingsClient(connection, connections, Budget(1000), Budget(1000), Inventory(), SHUT)
 
 
 def lists(aws: AwsServer) -> int:
@@ -36,8 +26,6 @@ def lists(aws: AwsServer) -> int:
 
 def long_ago(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """So many seconds pass."""
-    import time
-
     real = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: real() + seconds)
 

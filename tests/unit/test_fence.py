@@ -1,7 +1,7 @@
 """The fence in front of AWS: a write that may not begin is not sent, whatever boto3 does before and after."""
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from esm_operator.aws.inventory import Inventory
 from esm_operator.cluster.target import Access, Target
 from esm_operator.leading.fence import MARGIN, Fence, NotLeadingError
 from esm_operator.waiting.budget import Budget
-from tests.aws import AwsServer, Settings
+from tests.aws import AwsServer
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 UUID = "11111111-2222-3333-4444-555555555555"
@@ -24,25 +24,6 @@ CALLS: dict[str, Write] = {
     "TagResource": lambda client: client.tag(UUID, {"key": "value"}, frozenset()),
     "UntagResource": lambda client: client.tag(UUID, {}, frozenset({"key"})),
 }
-
-
-@pytest.fixture(scope="module")
-def aws() -> Generator[AwsServer]:
-    with AwsServer(Settings(pace=0, quota=0)) as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-
-
-@pytest.fixture
-async def connections() -> AsyncGenerator[Connections]:
-    made = Connections()
-    yield made
-    made.close()
 
 
 async def client_of(aws: AwsServer, connections: Connections, fence: Fence) -> MappingsClient:

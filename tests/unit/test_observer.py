@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Generator
+from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from esm_operator.aws.observer import CROWD, Observer
 from esm_operator.cluster.target import Access, Target
 from esm_operator.leading.fence import Fence
 from esm_operator.waiting.budget import Budget
-from tests.aws import AwsServer, FaultKind, Settings
+from tests.aws import AwsServer, FaultKind
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-{n}"
 REGION = "eu-west-1"
@@ -68,6 +68,21 @@ class Scene:
     def times(self, operation: str) -> list[float]:
         return [one["time"] for one in self.control.requests(2000) if one["operation"] == operation]
 
+    def begin_transitions(self, count: int, state: str = "Updating") -> list[str]:
+        """AWS begins to work on so many mappings, and the inventory knows. Returns which."""
+        moving = self.inventory.uuids()[:count]
+        for uuid in moving:
+            self.control.edit_mapping(uuid, State=state)
+            self.inventory.record({"UUID": uuid, "State": state}, time.monotonic())
+        self.observer.wake()
+        return moving
+
+    async def end_transitions(self, moving: list[str]) -> None:
+        """AWS is done, and the observer sees it."""
+        for uuid in moving:
+            self.control.settle(uuid)
+        await self.until(lambda: not self.inventory.in_transition())
+
     async def until(self, check: Callable[[], bool]) -> None:
         async with asyncio.timeout(LIMIT):
             while not check():  # noqa: ASYNC110  (it is the server that is looked at)
@@ -78,25 +93,12 @@ class Scene:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-@pytest.fixture(scope="module")
-def aws() -> Generator[AwsServer]:
-    with AwsServer(Settings(pace=0, quota=0)) as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-
-
 Begin = Callable[..., Any]
 
 
 @pytest.fixture
-async def begin(aws: AwsServer) -> AsyncGenerator[Begin]:
+async def begin(aws: AwsServer, connections: Connections) -> AsyncGenerator[Begin]:
     """Begin to observe so many mappings."""
-    connections = Connections()
     scenes: list[Scene] = []
 
     async def begin(mappings: int, *, interval: float) -> Scene:
@@ -111,7 +113,6 @@ async def begin(aws: AwsServer) -> AsyncGenerator[Begin]:
     yield begin
     for scene in scenes:
         await scene.stop()
-    connections.close()
 
 
 async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) -> None:
@@ -161,30 +162,18 @@ async def test_what_is_missing_is_told_before_the_sweep_ends(begin: Begin) -> No
 async def test_few_transitions_are_looked_at_one_by_one(begin: Begin) -> None:
     scene = await begin(250, interval=600.0)
     await scene.until(lambda: scene.inventory.swept)
-    moving = scene.inventory.uuids()[:2]
-    for uuid in moving:
-        scene.control.edit_mapping(uuid, State="Updating")
-        scene.inventory.record({"UUID": uuid, "State": "Updating"}, time.monotonic())
-    scene.observer.wake()
+    moving = scene.begin_transitions(2)
     await scene.until(lambda: scene.calls(GET) >= 4)
-    for uuid in moving:
-        scene.control.settle(uuid)
-    await scene.until(lambda: not scene.inventory.in_transition())
+    await scene.end_transitions(moving)
     assert scene.calls(LIST) == 3
 
 
 async def test_many_transitions_are_swept(begin: Begin) -> None:
     scene = await begin(150, interval=600.0)
     await scene.until(lambda: scene.inventory.swept)
-    moving = scene.inventory.uuids()[:40]
-    for uuid in moving:
-        scene.control.edit_mapping(uuid, State="Updating")
-        scene.inventory.record({"UUID": uuid, "State": "Updating"}, time.monotonic())
-    scene.observer.wake()
+    moving = scene.begin_transitions(40)
     await scene.until(lambda: scene.calls(LIST) >= 6)
-    for uuid in moving:
-        scene.control.settle(uuid)
-    await scene.until(lambda: not scene.inventory.in_transition())
+    await scene.end_transitions(moving)
     assert scene.calls(GET) <= 10, "a few may be left over between two sweeps"
 
 

@@ -1,0 +1,25 @@
+"""What tests of the AWS side stand on: a server without quota whose transitions end at once, and connections to it."""
+
+from collections.abc import AsyncGenerator, Generator
+
+import pytest
+
+from esm_operator.aws.client import Connections
+from tests.aws import AwsServer, Settings
+
+
+@pytest.fixture(scope="module")
+def aws() -> Generator[AwsServer]:
+    with AwsServer(Settings(pace=0, quota=0)) as server:
+        yield server
+
+
+@pytest.fixture
+async def connections(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Connections]:
+    """Connections, with credentials in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    made = Connections()
+    yield made
+    made.close()
