@@ -27,7 +27,7 @@ demo: $(STAMP) ## see it work on this machine; DEMO_ONCE=1: end by itself; DEMO_
 
 .PHONY: test
 test: $(STAMP) ## run all tests; ARGS="-k word" or "-m 'not long'" for some of them; WORKERS=1: one after the other
-	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
+	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: bench

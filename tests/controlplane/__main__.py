@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from tests.controlplane import assets
-from tests.controlplane.binaries import BINARIES, KUBERNETES
+from tests.controlplane.binaries import BINARIES, KUBERNETES, TOOLS
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.gomodule import parse_version, pinned_version, write_module
 from tests.controlplane.plane import ControlPlane
@@ -27,6 +27,8 @@ def main() -> int:
         elif options.build_only:
             for name in BINARIES:
                 print(assets.find(name, options.kubernetes_version))
+            for name in TOOLS if options.tools else ():
+                print(assets.find(name))
         else:
             run(options.kubernetes_version, options.data_dir)
     except ControlPlaneError as error:
@@ -62,6 +64,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--kubernetes-version", metavar="VERSION", help=version_help)
     parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="where to keep the data for a next time")
     parser.add_argument("--build-only", action="store_true", help="only see to it that the programs are there")
+    parser.add_argument("--tools", action="store_true", help="with --build-only: what tests use beside it, too")
     parser.add_argument("--pin", action="store_true", help="make --kubernetes-version the default")
     options = parser.parse_args()
     if options.pin and not options.kubernetes_version:

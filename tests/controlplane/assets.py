@@ -1,4 +1,7 @@
-"""Where the programs are: in KUBEBUILDER_ASSETS, else in the cache, else built into the cache now."""
+"""Where the programs are: in KUBEBUILDER_ASSETS, else in the cache, else built into the cache now.
+
+Of the control plane's, that is; the tools are in the cache or built.
+"""
 
 import fcntl
 import os
@@ -7,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.controlplane.binaries import BINARIES, KUBERNETES
+from tests.controlplane.binaries import BINARIES, KUBERNETES, TOOLS
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.gobuild import build
 from tests.controlplane.gomodule import parse_version, pinned_version
@@ -16,7 +19,7 @@ from tests.controlplane.progress import Progress
 
 def find(name: str, kubernetes_version: str | None = None) -> Path:
     """The path of a program; of Kubernetes' own in the given version, or else in the pinned one."""
-    if assets := os.environ.get("KUBEBUILDER_ASSETS"):
+    if name in BINARIES and (assets := os.environ.get("KUBEBUILDER_ASSETS")):
         if kubernetes_version:
             raise ControlPlaneError(
                 f"Kubernetes {kubernetes_version} is asked for, but KUBEBUILDER_ASSETS is set, and what is "
@@ -24,7 +27,7 @@ def find(name: str, kubernetes_version: str | None = None) -> Path:
             )
         return find_in_assets(name, Path(assets).absolute())
     wanted = parse_version(kubernetes_version or pinned_version(KUBERNETES))
-    binary = BINARIES[name]
+    binary = (BINARIES | TOOLS)[name]
     version = wanted if binary.module == KUBERNETES else pinned_version(binary.module)
     folder = cache_folder() / binary.module.name / version
     if not (folder / name).exists():
@@ -63,7 +66,7 @@ def build_lock() -> Generator[None]:
 
 
 def wait_for_lock(file: int) -> None:
-    progress = Progress("Another process is building the control plane's programs; waiting for it.")
+    progress = Progress("Another process is building programs; waiting for it.")
     while True:
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

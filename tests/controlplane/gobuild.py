@@ -30,7 +30,8 @@ def compile_program(binary: Binary, version: str, module: Path, made: Path) -> N
     )
     log = made.with_suffix(".log")
     command = ["go", "build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly"]
-    command += ["-ldflags", " ".join(linker_flags(binary, version)), "-o", str(made), binary.package]
+    command += ["-tags", ",".join(binary.tags), "-ldflags", " ".join(linker_flags(binary, version))]
+    command += ["-o", str(made), binary.package]
     process = GuardedProcess(command, log=log, cwd=module, env=environment())
     try:
         while (code := process.wait(timeout=1)) is None:
@@ -44,8 +45,8 @@ def compile_program(binary: Binary, version: str, module: Path, made: Path) -> N
 
 def linker_flags(binary: Binary, version: str) -> Iterator[str]:
     yield from ("-s", "-w")  # no debugging tables: a third smaller
-    major, minor, _ = version.split(".")
     for package in binary.module.version_packages:
+        major, minor, _ = version.split(".")
         yield f"-X {package}.gitVersion=v{version}"
         yield f"-X {package}.gitMajor={major}"
         yield f"-X {package}.gitMinor={minor}"

@@ -5,6 +5,7 @@ tree, and replacements don't reach those who require a module. Each k8s.io/X is 
 own, though, whose version follows from the Kubernetes version, and that takes the folder's place here.
 """
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ from tests.controlplane.gotool import go, go_json
 from tests.controlplane.progress import say
 
 VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
+#: What a program of our own is built from.
+SOURCES = (".go", ".mod", ".sum")
 
 
 def parse_version(text: str) -> str:
@@ -28,11 +31,20 @@ def parse_version(text: str) -> str:
 
 
 def pinned_version(module: Module) -> str:
+    """The version that `go/` pins; of a program of our own a digest of its sources."""
+    if not module.path:
+        return digest(path for path in module.folder.iterdir() if path.suffix in SOURCES)
     go_mod = module.folder / "go.mod"
     match = re.search(rf"^(?:require)?\s*{re.escape(module.path)} v(\S+)", go_mod.read_text(), re.MULTILINE)
     if not match:
         raise ControlPlaneError(f"{go_mod} does not require {module.path}.")
     return match[1]
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """Twelve characters that other names or contents of files would change."""
+    parts = ((path.name.encode(), path.read_bytes()) for path in sorted(paths))
+    return hashlib.sha256(b"\0".join(part for pair in parts for part in pair)).hexdigest()[:12]
 
 
 def module_folder(module: Module, version: str, cache: Path) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane import ControlPlaneError, assets
-from tests.controlplane.binaries import BINARIES, KUBERNETES
+from tests.controlplane.binaries import BINARIES, KUBERNETES, TOOLS
 from tests.controlplane.gobuild import linker_flags
-from tests.controlplane.gomodule import go_mod_lines, parse_version, pinned_version
+from tests.controlplane.gomodule import digest, go_mod_lines, parse_version, pinned_version
 from tests.controlplane.gotool import language_version
 
 
@@ -43,6 +43,22 @@ def test_the_assets_folder_has_the_version_it_has(folder: Path, monkeypatch: pyt
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(folder))
     with pytest.raises(ControlPlaneError, match="ask for no version"):
         assets.find("kubectl", "1.32.13")
+
+
+def test_tools_come_from_the_cache_whatever_the_assets_folder_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(folder / "assets"))
+    cached = put_program(folder / "helm" / pinned_version(TOOLS["helm"].module) / "helm")
+    assert assets.find("helm") == cached
+
+
+def test_a_program_of_our_own_has_the_version_of_its_sources(tmp_path: Path) -> None:
+    one, other = tmp_path / "go.mod", tmp_path / "main.go"
+    one.write_text("module one")
+    other.write_text("package main")
+    before = digest([one, other])
+    assert digest([other, one]) == before
+    other.write_text("package main // changed")
+    assert digest([one, other]) != before
 
 
 @pytest.mark.parametrize("version", ["1.32.13", "v1.32.13"])
