@@ -1,4 +1,4 @@
-"""The command line: ``esm-operator run | crds | validate | orphans``."""
+"""The command line: ``esm-operator run | crds | validate | orphans | iam-policy``."""
 
 import asyncio
 import sys
@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, CliSubComm
 from esm_operator import handlers, logs
 from esm_operator.api import crd, validate
 from esm_operator.cluster import kube
+from esm_operator.iam.command import IamPolicy
 from esm_operator.leading import lease
 from esm_operator.orphans.command import Orphans
 from esm_operator.settings import PREFIX, Settings
@@ -74,6 +75,8 @@ class Root(BaseSettings):
         cli_prog_name="esm-operator",
         cli_kebab_case=True,
         cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
         use_attribute_docstrings=True,
         extra="ignore",
     )
@@ -82,6 +85,9 @@ class Root(BaseSettings):
     crds: CliSubCommand[Crds] = Field(description="print the CustomResourceDefinitions")
     validate_: CliSubCommand[Validate] = Field(alias="validate", description="check manifests without a cluster")
     orphans: CliSubCommand[Orphans] = Field(description="list mappings at AWS that no resource stands for")
+    iam_policy: CliSubCommand[IamPolicy] = Field(
+        alias="iam-policy", description="print the least IAM policy, or a trust policy, as JSON"
+    )
     version: bool = False
     """Print the version and end."""
 
@@ -98,8 +104,10 @@ def main() -> None:
         CliApp.run(Root)
     except ValidationError as error:
         for problem in error.errors():
-            name = str(problem["loc"][-1])
-            flag = name.replace("_", "-")
+            place = [str(part) for part in problem["loc"]]
+            flag = f"--{place[-1].replace('_', '-')}"
+            if place[0] != "iam-policy":  # what it prints depends on nothing but its flags
+                flag += f" (or {PREFIX}{place[-1].upper()})"
             text = problem["msg"].removeprefix("Value error, ")
-            print(f"esm-operator: --{flag} (or {PREFIX}{name.upper()}): {text}", file=sys.stderr)
+            print(f"esm-operator: {flag}: {text}", file=sys.stderr)
         sys.exit(2)

@@ -1,0 +1,1 @@
+"""What the operator needs of AWS IAM, as documents: ``esm-operator iam-policy``."""

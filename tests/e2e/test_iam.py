@@ -1,0 +1,97 @@
+"""The policies that `esm-operator iam-policy` prints: the operator works under them, and needs each action of them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tests.aws import FaultKind
+from tests.e2e.bed import SWEEPS, WRITES, Bed, eventually
+from tests.e2e.manifests import QUEUE, provider_config, queue
+from tests.operator_process import ROOT
+
+ROLE = "arn:aws:iam::222222222222:role/esm-operator"
+#: All that the AWS server knows of what operators call.
+OPERATIONS = WRITES | SWEEPS | {"GetEventSourceMapping", "ListTags", "AssumeRole"}
+#: It needs no permission (AWS STS API Reference).
+FREE = {"GetCallerIdentity"}
+
+
+def allowed(*arguments: str) -> set[str]:
+    """The operations that a policy allows, without their services."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "esm_operator", "iam-policy", *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    statements: Sequence[dict[str, Any]] = json.loads(ended.stdout)["Statement"]
+    actions = [one["Action"] for one in statements]
+    return {one.partition(":")[2] for some in actions for one in ([some] if isinstance(some, str) else some)}
+
+
+def deny_all_but(bed: Bed, operations: set[str]) -> None:
+    """AWS refuses what a policy does not allow."""
+    for operation in OPERATIONS - operations - FREE:
+        bed.control.fault(FaultKind.ACCESS_DENIED, operation)
+
+
+def called(bed: Bed) -> set[str]:
+    return set(bed.calls()) - FREE
+
+
+def test_each_action_of_the_policy_is_called_and_no_other(bed: Bed) -> None:
+    policy = allowed(f"--assume-roles={ROLE}")
+    deny_all_but(bed, policy)
+    made = bed.control.make_mapping(FunctionName="found", EventSourceArn=f"{QUEUE}-found", region="eu-west-1")
+    bed.operator("--sweep-interval=1", "--tag-sweep-interval=2")
+    other = f"{QUEUE}-other".replace("123456789012", "222222222222")
+    bed.apply(
+        provider_config("other", roleARN=ROLE),
+        queue(batchSize=5, tags={"team": "shop", "old": "yes"}),
+        queue("found", eventSourceARN=f"{QUEUE}-found", adoption={"policy": "IfExists"}),
+        queue("elsewhere", eventSourceARN=other, providerConfigRef={"name": "other"}),
+    )
+    for name in ("orders", "found", "elsewhere"):
+        bed.wait_ready(name)
+    assert bed.status("found")["uuid"] == made["UUID"]
+    bed.patch("orders", {"batchSize": 6, "tags": {"team": "bank", "old": None}})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 6 and bed.mapping("orders")["Tags"].get("team") == "bank")
+    bed.wait_ready("orders")
+    eventually(lambda: "GetResources" in bed.calls(), what="a tag sweep")
+    for name in ("orders", "found", "elsewhere"):
+        bed.delete(name)
+    for name in ("orders", "found", "elsewhere"):
+        bed.wait_gone(name)
+    assert bed.mappings() == []
+    assert called(bed) == policy
+
+
+def test_without_the_tagging_api_tags_are_still_put_right(bed: Bed) -> None:
+    policy = allowed("--no-tagging-api")
+    deny_all_but(bed, policy)
+    bed.operator("--sweep-interval=1", "--tag-sweep-interval=1")
+    bed.apply(queue(tags={"team": "shop"}))
+    bed.wait_ready("orders")
+    mapping = bed.mapping("orders")
+    bed.control.edit_mapping(mapping["UUID"], Tags={**mapping["Tags"], "team": "bank"})
+    eventually(lambda: bed.mapping("orders")["Tags"]["team"] == "shop", what="the tags are put right")
+    assert called(bed) - policy == {"GetResources"}, "it is asked for once, and refused"
+
+
+def test_a_read_only_policy_is_enough_to_observe(bed: Bed) -> None:
+    policy = allowed("--read-only")
+    deny_all_but(bed, policy)
+    made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1", BatchSize=5)
+    bed.operator("--sweep-interval=1", "--tag-sweep-interval=1")
+    bed.apply(queue(managementPolicy="Observe"))
+    assert bed.wait_ready("orders")["status"]["uuid"] == made["UUID"]
+    eventually(lambda: "GetResources" in bed.calls(), what="a tag sweep")
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert called(bed) <= policy
+    assert [one["UUID"] for one in bed.mappings()] == [made["UUID"]]

@@ -1,0 +1,341 @@
+"""The IAM policies allow what the operator does, and no more: asked as IAM would be asked, in every scope."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_settings import CliApp
+
+from esm_operator import cli
+from esm_operator.aws import client
+from esm_operator.iam import policy
+from esm_operator.iam.policy import ACTIONS, Document, Scope, permissions
+
+HERE, THERE = "eu-west-1", "us-east-1"
+ACCOUNT, OTHER_ACCOUNT = "123456789012", "222222222222"
+ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/esm-operator"
+KEY = f"arn:aws:kms:{HERE}:{ACCOUNT}:key/1"
+CLUSTER = "esm-operator.io/cluster"
+WRITES = {f"lambda:{operation}" for operation in client.WRITES}
+READS = {
+    "lambda:GetEventSourceMapping",
+    "lambda:ListEventSourceMappings",
+    "lambda:ListTags",
+    "tag:GetResources",
+}
+
+#: The resource type and the condition keys of each action, as the Service Authorization Reference of AWS has them.
+_ON_MAPPINGS = "event-source-mapping"
+REFERENCE: Mapping[str, tuple[str, set[str]]] = {
+    "lambda:CreateEventSourceMapping": ("", {"lambda:FunctionArn", "aws:RequestTag"}),
+    "lambda:UpdateEventSourceMapping": (_ON_MAPPINGS, {"lambda:FunctionArn", "aws:ResourceTag"}),
+    "lambda:DeleteEventSourceMapping": (_ON_MAPPINGS, {"lambda:FunctionArn", "aws:ResourceTag"}),
+    "lambda:GetEventSourceMapping": (_ON_MAPPINGS, {"lambda:FunctionArn", "aws:ResourceTag"}),
+    "lambda:ListEventSourceMappings": ("", set()),
+    "lambda:ListTags": (_ON_MAPPINGS, {"aws:ResourceTag"}),
+    "lambda:TagResource": (_ON_MAPPINGS, {"aws:ResourceTag", "aws:RequestTag"}),
+    "lambda:UntagResource": (_ON_MAPPINGS, {"aws:ResourceTag"}),
+    "tag:GetResources": ("", set()),
+}
+
+
+def allows(
+    document: Document,
+    action: str,
+    *,
+    region: str = HERE,
+    account: str = ACCOUNT,
+    function: str = "orders",
+    tags: Mapping[str, str] | None = None,
+    new_tags: Mapping[str, str] | None = None,
+    resource: str = "",
+) -> bool:
+    """What IAM answers to a request of the operator; keys that an action does not know are not in the request."""
+    kind, keys = REFERENCE.get(action, ("", set[str]()))
+    arn = resource or (f"arn:aws:lambda:{region}:{account}:{kind}:11111111-1111" if kind else "*")
+    known = {"aws:RequestedRegion": region}
+    if "lambda:FunctionArn" in keys:
+        known["lambda:FunctionArn"] = f"arn:aws:lambda:{region}:{account}:function:{function}"
+    for key, given_tags in (("aws:ResourceTag", tags), ("aws:RequestTag", new_tags)):
+        if key in keys:
+            known |= {f"{key}/{name}": text for name, text in (given_tags or {}).items()}
+    return any(_matches(statement, action, arn, known) for statement in document["Statement"])
+
+
+def _matches(statement: Document, action: str, arn: str, known: Mapping[str, str]) -> bool:
+    if action not in _list(statement["Action"]):
+        return False
+    if not any(fnmatchcase(arn, pattern) for pattern in _list(statement["Resource"])):
+        return False
+    for operator, conditions in statement.get("Condition", {}).items():
+        for key, values in conditions.items():
+            same = _same_arn if operator == "ArnLike" else str.__eq__
+            if key not in known or not any(same(known[key], value) for value in _list(values)):
+                return False
+    return True
+
+
+def _same_arn(arn: str, pattern: str) -> bool:
+    """IAM compares ARNs part by part; the last one is the rest."""
+    parts, wanted = arn.split(":", 5), pattern.split(":", 5)
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def _list(value: str | Sequence[str]) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def actions(document: Document) -> set[str]:
+    return {action for statement in document["Statement"] for action in _list(statement["Action"])}
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Document:
+    CliApp.run(cli.Root, cli_args=["iam-policy", *arguments])
+    return json.loads(capsys.readouterr().out)
+
+
+# What is in it
+
+
+def test_the_table_is_what_the_operator_calls_and_what_the_reference_says() -> None:
+    table = {one.name: one for one in ACTIONS}
+    assert table.keys() == WRITES | READS == REFERENCE.keys()
+    assert {name for name, one in table.items() if one.writes} == WRITES
+    for name, one in table.items():
+        kind, keys = REFERENCE[name]
+        assert one.by_mapping == bool(kind), name
+        assert not one.by_function or "lambda:FunctionArn" in keys, name
+        assert not one.by_tag or one.by_tag in keys, name
+
+
+def test_actions_of_one_statement_are_restricted_alike() -> None:
+    for one, other in product(ACTIONS, repeat=2):
+        if one.sid == other.sid:
+            ways = [(action.by_mapping, action.by_function, action.by_tag, action.writes) for action in (one, other)]
+            assert ways[0] == ways[1], (one.name, other.name)
+
+
+def test_cloudformation_needs_nothing_else_for_mappings() -> None:
+    """AWS's own handlers for mappings need no action that the policy lacks, nor any key's but with a key."""
+    schema: Any = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Lambda::EventSourceMapping")
+    handlers: Mapping[str, Mapping[str, Sequence[str]]] = schema.schema["handlers"]
+    theirs = {action for handler in handlers.values() for action in handler["permissions"]}
+    ours = actions(permissions(Scope(kms_keys=[KEY])))
+    assert theirs <= ours
+    assert {action for action in theirs if action.startswith("kms:")} == set(policy.KMS_WRITES)
+    reading = {action for action in handlers["read"]["permissions"] if action.startswith("kms:")}
+    assert reading == set(policy.KMS_READS)
+    assert not any(action.startswith("kms:") for action in actions(permissions(Scope())))
+
+
+# What it allows
+
+TRUTH = st.booleans()
+SCOPES = st.builds(
+    Scope,
+    account=st.sampled_from(["", ACCOUNT]),
+    regions=st.sampled_from([(), (HERE,), (HERE, "eu-central-1")]),
+    functions=st.sampled_from([(), ("orders",), ("order*", "bills")]),
+    cluster_name=st.sampled_from(["", "blue"]),
+    kms_keys=st.sampled_from([(), (KEY,)]),
+    roles=st.sampled_from([(), (ROLE,)]),
+    read_only=TRUTH,
+    tagging_api=TRUTH,
+    session_tags=TRUTH,
+)
+
+
+def ask(
+    document: Document, action: str, *, region: str = HERE, account: str = ACCOUNT, function: str = "orders"
+) -> bool:
+    """With the tags that a mapping of the cluster blue has, and gets when it is made."""
+    tags = {CLUSTER: "blue"}
+    return allows(document, action, region=region, account=account, function=function, tags=tags, new_tags=tags)
+
+
+@given(SCOPES)
+def test_all_that_the_scope_needs_is_allowed(scope: Scope) -> None:
+    document = permissions(scope)
+    for action in ACTIONS:
+        wanted = not (action.writes and scope.read_only) and (scope.tagging_api or action.name != policy.TAGGING)
+        assert ask(document, action.name) == wanted, action.name
+    assert actions(document) <= WRITES | READS | {*policy.KMS_WRITES, "sts:AssumeRole", "sts:TagSession"}
+
+
+@given(SCOPES)
+def test_nothing_is_allowed_elsewhere(scope: Scope) -> None:
+    document = permissions(scope)
+    for action in ACTIONS:
+        if scope.regions:
+            assert not ask(document, action.name, region=THERE), action.name
+        if scope.account and action.by_mapping:
+            assert not ask(document, action.name, account=OTHER_ACCOUNT), action.name
+        if scope.functions and action.by_function:
+            assert not ask(document, action.name, function="secrets"), action.name
+            assert ask(document, action.name, function="orders:live") != scope.read_only, action.name
+
+
+@given(SCOPES.filter(lambda scope: bool(scope.cluster_name)))
+def test_mappings_of_other_clusters_can_be_claimed_but_not_changed(scope: Scope) -> None:
+    document = permissions(scope)
+    for tags in ({}, {CLUSTER: "green"}, {"team": "blue"}):
+        for action in ("lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UntagResource"):
+            assert not allows(document, action, tags=tags)
+        assert not allows(document, "lambda:TagResource", tags=tags, new_tags={"team": "shop"})
+        assert not allows(document, "lambda:CreateEventSourceMapping", new_tags=tags)
+        claims = allows(document, "lambda:TagResource", tags=tags, new_tags={CLUSTER: "blue", "team": "shop"})
+        assert claims != scope.read_only
+    assert allows(document, "lambda:TagResource", tags={CLUSTER: "blue"}, new_tags={"a": "b"}) != scope.read_only
+
+
+@given(SCOPES.filter(lambda scope: bool(scope.roles)))
+def test_roles_may_be_assumed(scope: Scope) -> None:
+    document = permissions(scope)
+    assert allows(document, "sts:AssumeRole", resource=ROLE)
+    assert not allows(document, "sts:AssumeRole", resource=ROLE + "-2")
+    assert allows(document, "sts:TagSession", resource=ROLE) == scope.session_tags
+
+
+@given(SCOPES)
+def test_it_fits_into_a_managed_policy(scope: Scope) -> None:
+    assert len(json.dumps(permissions(scope))) < policy.MOST_CHARACTERS
+
+
+# The command
+
+
+def test_the_partition_is_that_of_the_regions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "arn:aws-cn:lambda:cn-north-1:*:" in json.dumps(printed(capsys, "--regions=cn-north-1"))
+    assert "arn:aws-us-gov:lambda:*:*:" in json.dumps(printed(capsys, "--partition=aws-us-gov"))
+
+
+def test_only_other_accounts(capsys: pytest.CaptureFixture[str]) -> None:
+    document = printed(capsys, "--no-own-account", f"--assume-roles={ROLE},{ROLE}-2")
+    assert actions(document) == {"sts:AssumeRole"}
+    assert allows(document, "sts:AssumeRole", resource=f"{ROLE}-2")
+
+
+def test_trust_by_irsa_admits_one_service_account(capsys: pytest.CaptureFixture[str]) -> None:
+    provider = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{provider}"
+    url = printed(capsys, "--trust=irsa", f"--oidc-provider=https://{provider}", f"--account={ACCOUNT}")
+    assert url == printed(capsys, "--trust=irsa", f"--oidc-provider={arn}")
+    (statement,) = url["Statement"]
+    assert statement["Principal"] == {"Federated": arn}
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Condition"]["StringEquals"] == {
+        f"{provider}:aud": "sts.amazonaws.com",
+        f"{provider}:sub": "system:serviceaccount:esm-operator:esm-operator",
+    }
+    other = printed(capsys, "--trust=irsa", f"--oidc-provider={arn}", "--namespace=aws", "--service-account=esm")
+    assert other["Statement"][0]["Condition"]["StringEquals"][f"{provider}:sub"] == "system:serviceaccount:aws:esm"
+
+
+def test_trust_by_irsa_in_china(capsys: pytest.CaptureFixture[str]) -> None:
+    provider = "oidc.eks.cn-north-1.amazonaws.com.cn/id/ABC"
+    document = printed(capsys, "--trust=irsa", f"--oidc-provider={provider}", f"--account={ACCOUNT}")
+    assert document["Statement"][0]["Principal"]["Federated"].startswith("arn:aws-cn:iam::")
+
+
+def test_trust_by_pod_identity_admits_one_service_account(capsys: pytest.CaptureFixture[str]) -> None:
+    arn = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/blue"
+    document = printed(capsys, "--trust=pod-identity", f"--eks-cluster-arn={arn}", f"--account={ACCOUNT}")
+    (statement,) = document["Statement"]
+    assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert set(statement["Action"]) == {"sts:AssumeRole", "sts:TagSession"}
+    assert statement["Condition"]["StringEquals"] == {
+        "aws:RequestTag/kubernetes-namespace": "esm-operator",
+        "aws:RequestTag/kubernetes-service-account": "esm-operator",
+        "aws:RequestTag/eks-cluster-arn": arn,
+        "aws:SourceAccount": ACCOUNT,
+    }
+
+
+def test_trust_of_another_account_asks_for_the_external_id(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--trust=role", f"--trusted-roles={ROLE}", "--external-id=blue-1")
+    (assume,) = printed(capsys, *arguments)["Statement"]
+    assert assume["Principal"] == {"AWS": ROLE}
+    assert assume["Action"] == "sts:AssumeRole"
+    assert assume["Condition"] == {"StringEquals": {"sts:ExternalId": "blue-1"}}
+    again, tag = printed(capsys, *arguments, "--session-tags")["Statement"]
+    assert again == assume
+    assert tag["Action"] == "sts:TagSession"
+    assert "Condition" not in tag
+
+
+REFUSED = [
+    (["--account=12"], "--account: 12 is not an AWS account: it has twelve digits"),
+    (["--regions=eu-west-1,moon"], "--regions: moon is not an AWS region such as eu-west-1"),
+    (["--functions=a/b"], "--functions: a/b is not a function"),
+    (["--kms-keys=arn:aws:kms:eu-west-1:123456789012:alias/x"], "is not the ARN of a KMS key"),
+    (["--assume-roles=esm-operator"], "--assume-roles: esm-operator is not the ARN of an IAM role such as"),
+    (["--partition=azure"], "--partition: azure is not a partition such as aws"),
+    (["--cluster-name=a/b"], "--cluster-name: a/b is not a cluster name"),
+    (["--cluster-name=${aws:username}"], "is not a cluster name"),
+    (["--trust=role", "--trusted-roles=*"], "--trusted-roles: * is not the ARN of an IAM role"),
+    (["--trust=role", f"--trusted-roles={ROLE}", "--external-id=a"], "--external-id: a is not an external id"),
+    (["--trust=irsa", "--oidc-provider=nonsense"], "aws eks describe-cluster"),
+    (["--trust=pod-identity", "--eks-cluster-arn=blue"], "--eks-cluster-arn: blue is not the ARN of an EKS cluster"),
+    (["--trust=pod-identity", "--namespace=No"], "--namespace: No is not a namespace"),
+    (["--trust=other"], "--trust: Input should be 'irsa', 'pod-identity' or 'role'"),
+    (["--regions=cn-north-1,eu-west-1"], "--regions and --partition lead to aws and aws-cn; print a policy for each."),
+    (["--regions=cn-north-1", "--partition=aws"], "lead to aws and aws-cn"),
+    (["--no-own-account"], "--no-own-account needs --assume-roles, else nothing is allowed."),
+    (["--no-own-account", f"--assume-roles={ROLE}", "--read-only"], "--read-only restricts the operator's own role"),
+    (["--read-only", "--functions=orders"], "--functions restricts changes, which --read-only leaves out"),
+    (["--read-only", "--cluster-name=blue"], "--cluster-name restricts changes, which --read-only leaves out"),
+    (["--session-tags"], "--session-tags is for assuming other roles: give --assume-roles."),
+    (["--trust=irsa"], "--trust irsa needs --oidc-provider: what `aws eks describe-cluster"),
+    (["--trust=irsa", "--oidc-provider=oidc.eks.eu-west-1.amazonaws.com/id/A"], "--trust irsa needs --account"),
+    (["--trust=role"], "--trust role needs --trusted-roles: the ARN of the operator's own role."),
+    (["--trust=role", "--read-only"], "--read-only belongs to permissions, not to --trust."),
+    (["--trust=role", "--no-tagging-api"], "--no-tagging-api belongs to permissions, not to --trust."),
+    (["--external-id=abc"], "--external-id belongs to --trust role."),
+    (["--namespace=shop"], "--namespace belongs to --trust irsa and pod-identity."),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), REFUSED, ids=[" ".join(arguments) for arguments, _ in REFUSED])
+def test_what_makes_no_sense_is_refused_with_a_sentence(
+    arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["esm-operator", "iam-policy", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = capsys.readouterr()
+    assert ended.value.code == 2
+    assert told.out == ""
+    assert told.err.startswith("esm-operator: --")
+    assert sentence in told.err
+    assert len(told.err.splitlines()) == 1
+    assert "ESM_OPERATOR_" not in told.err, "it has no environment variables"
+
+
+def test_a_policy_that_iam_would_not_take_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ",".join(f"a-function-with-a-long-name-{number}" for number in range(60))
+    CliApp.run(cli.Root, cli_args=["iam-policy", f"--functions={names}"])
+    assert re.search(r"The policy has \d+ characters; IAM takes 6144", capsys.readouterr().err)
+
+
+def test_as_it_is_installed() -> None:
+    """The command that users have prints JSON and nothing else."""
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("esm-operator"), "iam-policy"],
+        env={"AWS_REGION": "moon", "ESM_OPERATOR_CLUSTER_NAME": "other"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(ended.stdout) == permissions(Scope())
+    assert ended.stderr == ""
