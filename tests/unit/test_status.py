@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from esm_operator.telling.reasons import OutcomeReason
 from esm_operator.telling.status import OBSERVED, Applied, Outcome, Verdict, applied_of, render
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -30,7 +31,7 @@ def shown(
     applied: Applied | None = None,
     tags: Mapping[str, str] | None = None,
     now: str = NOW,
-    reason: str = "Reason",
+    reason: OutcomeReason = "Enabled",
 ) -> dict[str, Any]:
     return render(
         previous or {},

@@ -35,6 +35,8 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from esm_operator.telling.reasons import RefusalReason
+
 logger = logging.getLogger(__name__)
 
 
@@ -58,7 +60,7 @@ class Row:
     """A pattern for AWS's error code."""
     message: str
     """A pattern for AWS's sentence."""
-    reason: str
+    reason: RefusalReason
     disposition: Disposition
     remedy: str
     """What to do, as sentences; ``{action}`` is the IAM action that was refused."""
@@ -68,7 +70,7 @@ class Row:
 class Failure:
     """An error of AWS, understood."""
 
-    reason: str
+    reason: RefusalReason
     message: str
     disposition: Disposition
     code: str = ""

@@ -12,6 +12,7 @@ from esm_operator.clock import moment
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.resource import Resource
 from esm_operator.leading.fence import NotLeadingError
+from esm_operator.telling.reasons import EventReason
 
 logger = logging.getLogger(__name__)
 
@@ -29,16 +30,16 @@ class Events:
         self._tidied = -QUIET
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def normal(self, resource: Resource, reason: str, message: str) -> None:
+    def normal(self, resource: Resource, reason: EventReason, message: str) -> None:
         """Something went as it should."""
         self._post(resource, "Normal", reason, message)
 
-    def warning(self, resource: Resource, reason: str, message: str, quiet: float = QUIET) -> None:
+    def warning(self, resource: Resource, reason: EventReason, message: str, quiet: float = QUIET) -> None:
         """Something a person should know of.
 
         Args:
             resource: what it is about.
-            reason: in CamelCase.
+            reason: one that the troubleshooting page explains.
             message: a sentence.
             quiet: seconds for which it is not repeated.
         """

@@ -21,12 +21,14 @@ from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import ConfigObject, Surroundings
 from esm_operator.cluster.target import Unresolved
 from esm_operator.leading.fence import NotLeadingError
+from esm_operator.telling.reasons import ProviderConfigReason
 
 logger = logging.getLogger(__name__)
 
 FINALIZER = f"{GROUP}/in-use"
-#: The condition that says why a ProviderConfig which is being deleted stays.
-CONDITION = "InUse"
+#: The condition that says why a ProviderConfig which is being deleted stays, and its Event.
+CONDITION: ProviderConfigReason = "InUse"
+_REMAIN: ProviderConfigReason = "MappingsRemain"
 #: Seconds between looks at ProviderConfigs that are being deleted: with 10,000 resources one takes up to 0.1 s.
 PACE = 2.0
 #: Seconds for which a resource that was just admitted counts, while its own finalizer is on its way.
@@ -191,7 +193,7 @@ class Holds:
             condition = {
                 "type": CONDITION,
                 "status": "True",
-                "reason": "MappingsRemain",
+                "reason": _REMAIN,
                 "message": message,
                 "observedGeneration": config.generation,
                 "lastTransitionTime": known["lastTransitionTime"] if known is not None else now,
@@ -202,7 +204,7 @@ class Holds:
         if time.monotonic() - self._told.get(config.uid, -_QUIET) >= _QUIET:
             self._told[config.uid] = time.monotonic()
             logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)
-            await self._kubernetes.config_event(config, "Warning", "InUse", message, now)
+            await self._kubernetes.config_event(config, "Warning", CONDITION, message, now)
 
 
 def in_use(users: Sequence[Key]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from esm_operator.api.sources import parse_arn
+from esm_operator.telling.reasons import TargetReason
 
 DEFAULT_PROVIDER_CONFIG = "default"
 
@@ -60,7 +61,7 @@ class Resolved:
 class Unresolved:
     """Why there is no target, as a sentence with its remedy."""
 
-    reason: str
+    reason: TargetReason
     message: str
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from esm_operator.api.values import Canonical
+from esm_operator.telling.reasons import OutcomeReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class NoOp:
 class Wait:
     """Nothing can be done until the observation changes."""
 
-    reason: str
+    reason: OutcomeReason
     message: str
     uuid: str = ""
     """The mapping that is waited for, where it is not the one that the status notes."""
@@ -25,7 +26,7 @@ class Wait:
 class Stall:
     """Nothing can be done until a person does something."""
 
-    reason: str
+    reason: OutcomeReason
     message: str
 
 

@@ -61,6 +61,7 @@ from esm_operator.planning.actions import (
 from esm_operator.planning.differences import describe, differences, immutable_changes, tag_changes, tags_edited
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
 from esm_operator.planning.state import Desired, Observed, View
+from esm_operator.telling.reasons import of_state
 
 SWEEPING = Wait(
     "WaitingForSweep",
@@ -272,7 +273,7 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
         if immutable and desired.recreate:
             then = f"{_list(immutable)} can't be changed, so the mapping is replaced by a new one"
             return Wait("Replacing", _transition(found, then))
-        return Wait(found.state, _transition(found, ""))
+        return Wait(of_state(found.state), _transition(found, ""))
     change, reset, old = differences(desired, found)
     writes = bool(immutable or change or reset)
     if (writes or tags_edited(desired)) and found.tags is None:
@@ -346,7 +347,7 @@ def _plan_replaced_first(desired: Desired, view: View, found: Observed, immutabl
 def _plan_discard(second: Observed) -> Action:
     """A mapping of ours that is one too many."""
     if second.in_transition:
-        return Wait(second.state, _transition(second, ""), second.uuid)
+        return Wait(of_state(second.state), _transition(second, ""), second.uuid)
     return Discard(second.uuid) if second.tags_fresh else LookTags(second.uuid)
 
 

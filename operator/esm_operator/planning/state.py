@@ -10,6 +10,7 @@ from esm_operator.api.identity import Identity
 from esm_operator.api.sources import SourceType
 from esm_operator.api.values import Canonical
 from esm_operator.planning.ownership import Owner
+from esm_operator.telling.reasons import PlanReason
 
 TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Deleting"})
 
@@ -58,7 +59,7 @@ class Desired:
     """Whether a person asked for the resource to go without its mapping."""
     problem: str = ""
     """What makes the spec impossible to carry out, as a sentence with its remedy."""
-    problem_reason: str = "InvalidSpec"
+    problem_reason: PlanReason = "InvalidSpec"
     retain: bool = False
     observe_only: bool = False
     recreate: bool = False

@@ -5,6 +5,7 @@ from esm_operator.api.sources import SourceType
 from esm_operator.planning import actions, differences
 from esm_operator.planning.plan import RESCUE
 from esm_operator.planning.state import Desired, Observed
+from esm_operator.telling.reasons import of_state
 from esm_operator.telling.status import Outcome, Verdict
 
 #: Sources that keep what was not processed, and have no position to start from.
@@ -76,8 +77,10 @@ def _settled(desired: Desired, mapping: Observed | None, reset: frozenset[str]) 
             return Outcome(
                 Verdict.STALLED, "AdoptedDiffers", differs, synced=False, sync_message=differs, event="AdoptedDiffers"
             )
-        return Outcome(Verdict.READY, state, message, synced=False, sync_reason="AdoptedDiffers", sync_message=differs)
-    return Outcome(Verdict.READY, state or "InSync", message, synced=True, sync_message=_kept(desired, mapping, reset))
+        return Outcome(
+            Verdict.READY, of_state(state), message, synced=False, sync_reason="AdoptedDiffers", sync_message=differs
+        )
+    return Outcome(Verdict.READY, of_state(state), message, synced=True, sync_message=_kept(desired, mapping, reset))
 
 
 def _kept(desired: Desired, mapping: Observed | None, reset: frozenset[str]) -> str:

@@ -8,10 +8,12 @@ its last poll. Called by the reconciler, which writes the result only where it d
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Literal, cast
+
+from esm_operator.telling.reasons import ConditionReason, EventReason, OutcomeReason, ProcessingReason
 
 #: Reason of Synced where AWS keeps a value that the spec does not have any more.
-KEPT = "KeptByAWS"
+KEPT: OutcomeReason = "KeptByAWS"
 
 #: Reasons of an outcome while AWS changes a mapping. If all was in sync before, somebody else has begun it.
 _CHANGING = frozenset({"Updating", "Enabling", "Disabling"})
@@ -42,16 +44,16 @@ class Outcome:
     """What came of reconciling one resource."""
 
     verdict: Verdict
-    reason: str
-    """CamelCase, for machines; one section of the troubleshooting page each."""
+    reason: OutcomeReason
+    """For programs; one section of the troubleshooting page each."""
     message: str
     """A sentence for people: what is, and what to do."""
     synced: bool | None = None
     """Whether AWS has what the spec says; None: not known."""
     sync_message: str = ""
-    sync_reason: str = ""
+    sync_reason: OutcomeReason | Literal[""] = ""
     """Reason of Synced, where it is another than that of Ready."""
-    event: str = ""
+    event: EventReason | Literal[""] = ""
     """Reason of the Warning event that tells of it when it begins; empty: none."""
 
 
@@ -166,7 +168,7 @@ def _conditions(
 ) -> list[dict[str, Any]]:
     old = {condition.get("type"): condition for condition in previous.get("conditions") or ()}
     ready, reconciling, stalled, _ = outcome.verdict.value
-    wanted = [
+    wanted: list[tuple[str, str, ConditionReason, str]] = [
         ("Ready", ready, outcome.reason, outcome.message),
         ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
         ("Stalled", stalled, outcome.reason, outcome.message if stalled == "True" else ""),
@@ -177,7 +179,7 @@ def _conditions(
         wanted.append(processing)
     elif mapping is None and not gone and "Processing" in old:
         last = old["Processing"]
-        wanted.append(("Processing", str(last["status"]), str(last["reason"]), str(last["message"])))
+        wanted.append(("Processing", str(last["status"]), cast(ProcessingReason, last["reason"]), str(last["message"])))
     return [
         {
             "type": kind,
@@ -198,7 +200,7 @@ def _is_true_of(old: Mapping[str, Any] | None, generation: int) -> bool:
     return old is not None and old.get("status") == "True" and old.get("observedGeneration") == generation
 
 
-def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) -> tuple[str, str, str, str]:
+def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) -> tuple[str, str, OutcomeReason, str]:
     if outcome.synced is None and outcome.reason in _CHANGING and _is_true_of(old, generation):
         return ("Synced", "True", "InSync", "AWS had what the spec says before it began to work on the mapping.")
     if outcome.synced is None:
@@ -213,7 +215,7 @@ def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) ->
     return ("Synced", "True", "InSync", "AWS has what the spec says.")
 
 
-def _processing(mapping: Mapping[str, Any] | None) -> tuple[str, str, str, str] | None:
+def _processing(mapping: Mapping[str, Any] | None) -> tuple[str, str, ProcessingReason, str] | None:
     """What Lambda says of its last poll; SQS mappings say nothing (recorded)."""
     if mapping is None:
         return None
