@@ -11,7 +11,8 @@ REFERENCE = ROOT / "docs" / "fields.md"
 
 
 def main() -> int:
-    wanted = {CRDS / name: text for name, text in crd.files().items()} | {REFERENCE: reference.markdown()}
+    wanted = {CRDS / name: text for name, text in crd.files().items()}
+    wanted |= {CRDS / "kustomization.yaml": crd.kustomization(), REFERENCE: reference.markdown()}
     there = {path: path.read_text() for path in (*CRDS.glob("*.yaml"), REFERENCE) if path.exists()}
     if "--check" not in sys.argv[1:]:
         for path in there.keys() - wanted.keys():

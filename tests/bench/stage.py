@@ -91,8 +91,8 @@ def opened(world: World, logs: Path, save: Callable[[], None], arguments: tuple[
     """
     with ExitStack() as exits:
         plane = exits.enter_context(ControlPlane())
-        for folder in (ROOT / "crds", ROOT / "helm" / "esm-operator" / "rbac.yaml"):
-            plane.kubectl("apply", "--filename", folder)
+        plane.kubectl("apply", "--kustomize", ROOT / "crds")
+        plane.kubectl("apply", "--filename", ROOT / "helm" / "esm-operator" / "rbac.yaml")
         for kind in ("eventsourcemappings", "providerconfigs"):
             plane.kubectl("wait", "--for=condition=Established", f"crd/{kind}.lambda.esm-operator.io")
         aws = exits.enter_context(AwsServer(Settings(pace=PACE, quota=QUOTA, tagging_quota=QUOTA)))

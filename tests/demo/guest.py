@@ -98,7 +98,7 @@ def _is_ours(found: dict[str, Any]) -> bool:
 
 def _install(kubectl: Kubectl) -> None:
     documents: list[dict[str, Any]] = []
-    for path in (*sorted(CRDS.glob("*.yaml")), ROLE):
+    for path in (*sorted(CRDS.glob("*_*.yaml")), ROLE):
         documents += [document for document in yaml.safe_load_all(path.read_text()) if document]
     for document in documents:
         document["metadata"].setdefault("labels", {}).update([MARK])

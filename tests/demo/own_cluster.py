@@ -26,7 +26,7 @@ def own_cluster() -> Generator[Cluster]:
     explain("A Kubernetes control plane of its own is started on this machine: etcd and kube-apiserver.")
     with ControlPlane() as plane:
         kubectl = Kubectl(plane.kubectl_path, str(plane.kubeconfig))
-        kubectl("apply", "--filename", CRDS)
+        kubectl("apply", "--kustomize", CRDS)
         kubectl("apply", "--filename", ROLE)
         wait_until_served(kubectl)
         yield OwnCluster(

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def control_plane() -> Generator[ControlPlane]:
     """A control plane with the CRDs and the operator's role."""
     with ControlPlane() as plane:
-        plane.kubectl("apply", "--filename", ROOT / "crds")
+        plane.kubectl("apply", "--kustomize", ROOT / "crds")
         plane.kubectl("apply", "--filename", ROOT / "helm" / "esm-operator" / "rbac.yaml")
         for kind in ("eventsourcemappings", "providerconfigs"):
             plane.kubectl("wait", "--for=condition=Established", f"crd/{kind}.lambda.esm-operator.io")

@@ -125,7 +125,7 @@ def test_as_a_guest(marked: Mapping[str, str], cluster: ControlPlane) -> None:
 
 
 def test_a_guest_stays_out_where_the_operator_is(marked: Mapping[str, str], cluster: ControlPlane) -> None:
-    cluster.kubectl("apply", "--filename", ROOT / "crds")
+    cluster.kubectl("apply", "--kustomize", ROOT / "crds")
     try:
         done = run_once(as_guest(marked, cluster))
         assert done.returncode == 1
@@ -133,7 +133,7 @@ def test_a_guest_stays_out_where_the_operator_is(marked: Mapping[str, str], clus
         assert "Traceback" not in done.stderr
         assert CRD in cluster.kubectl("get", "crds", "--output=name").stdout
     finally:
-        cluster.kubectl("delete", "--filename", ROOT / "crds")
+        cluster.kubectl("delete", "--kustomize", ROOT / "crds")
     assert_nothing_left(marked)
 
 

@@ -68,11 +68,17 @@ def provider_configs() -> Schema:
 
 
 def files() -> Mapping[str, str]:
-    """The files of ``crds/``, by name."""
+    """The files of ``crds/`` that hold CRDs, by name."""
     return {
         f"{document['spec']['group']}_{document['spec']['names']['plural']}.yaml": _HEADER + _yaml(document)
         for document in (event_source_mappings(), provider_configs())
     }
+
+
+def kustomization() -> str:
+    """``crds/kustomization.yaml``, for ``kubectl apply -k``, Argo CD and Flux."""
+    document = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(files())}
+    return _HEADER + _yaml(document)
 
 
 def render() -> str:
