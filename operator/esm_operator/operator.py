@@ -20,7 +20,7 @@ from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
 from esm_operator.cluster.target import ProviderConfig, Resolved, Target, used_config
 from esm_operator.leading.lease import Lease
 from esm_operator.settings import Settings
-from esm_operator.telling import metrics
+from esm_operator.telling import gauges, metrics
 from esm_operator.telling.probes import Probes
 from esm_operator.term import Term
 
@@ -77,7 +77,7 @@ class Operator:
         Raises:
             OSError: the address of the probes is taken, or not ours.
         """
-        metrics.LEADER.set_function(lambda: float(self.leading))
+        gauges.lead(lambda: self.leading)
         if self._probes is not None:
             await self._probes.start()
         self._tasks = [
@@ -170,7 +170,9 @@ class Operator:
             )
             logger.info("All %d resources are known and the lease is held; work begins", len(self._store))
             term.start()
+            metrics.LEASE_TAKEN.inc()
             await self._lease.lost(fence)
+            metrics.LEASE_LOST.inc()
             await term.stop()
             self._term = None
 

@@ -101,6 +101,7 @@ class Reconciler:
         if resource is None:
             self.forget(key)
             return
+        began = time.monotonic()
         try:
             result = await self._reconcile(resource)
             if result is Result.RELEASED:
@@ -119,13 +120,13 @@ class Reconciler:
         except (ApiError, HTTPException, TimeoutError) as error:
             logger.warning("The API server did not take it, it is tried again: %s", error or type(error).__name__)
             self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 1.0, 30.0))
-            result = Result.FAILED
+            result = Result.UNWRITTEN
         except Exception as error:
             logger.exception("Reconciling failed unexpectedly; it is tried again", extra=marks(resource))
             self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 1.0, 300.0))
             await self._confess(key, error)
             result = Result.FAILED
-        metrics.RECONCILES.labels(result).inc()
+        metrics.reconciled(result, time.monotonic() - began)
 
     def edited(self, key: Key) -> None:
         """A person has changed the resource: whatever it waits for by our own choice is over."""

@@ -137,7 +137,10 @@ class Settings(Reach):
     begins in its last 7 s."""
 
     probe_address: str = Field(default="0.0.0.0:8080", pattern=r"^(.*:\d{1,5})?$")
-    """Address of the HTTP probes /healthz and /readyz, as host:port; empty: none."""
+    """Address of the HTTP probes /healthz and /readyz, and of /metrics, as host:port; empty: none."""
+
+    metrics_per_mapping: bool = False
+    """Expose metrics of each mapping too: three series more for each."""
 
     log_format: Literal["text", "json"] = "text"
     """How log lines look."""

@@ -23,7 +23,8 @@ from esm_operator.cluster.target import Resolved, Target
 from esm_operator.leading.fence import Fence
 from esm_operator.reconcile import Reconciler
 from esm_operator.settings import Settings
-from esm_operator.telling import metrics, status
+from esm_operator.telling import gauges, metrics, status
+from esm_operator.telling.gauges import Snapshot
 from esm_operator.waiting.queue import Urgency, WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,10 @@ class Term:
         """
         self._store = store
         self._surroundings = surroundings
-        self._queue: WorkQueue[Key] = WorkQueue(LIMITS, lane=self._target_of, party=lambda key: key.namespace)
+        self._each = settings.metrics_per_mapping
+        self._queue: WorkQueue[Key] = WorkQueue(
+            LIMITS, lane=self._target_of, party=lambda key: key.namespace, waited=metrics.waited
+        )
         self._targets = Targets(
             connections,
             fence,
@@ -104,9 +108,7 @@ class Term:
         self._reconciler.began_with(self._store.all_keys())
         for resource in self._store.all():
             self._begin(resource)
-        metrics.watch(
-            processing_problems=self._processing_problems, deletions_held=lambda: self._reconciler.deletions_held
-        )
+        gauges.watch(self._snapshot)
         self._dispatcher = tasks.start(self._dispatch(), "dispatcher")
         self._others = [
             *(tasks.start(self._connect(target), "warm-up") for target in self._first_targets()),
@@ -128,7 +130,7 @@ class Term:
 
     async def stop(self) -> None:
         """Stop working; what is under way is cut off and found again by the next term, whoever's it is."""
-        metrics.watch()
+        gauges.watch(None)
         dispatcher = [self._dispatcher] if self._dispatcher is not None else []
         await tasks.cancel([*self._under_way, *self._others, *dispatcher])
         await self._targets.close()
@@ -212,8 +214,16 @@ class Term:
         resolved = self._surroundings.resolve(resource) if resource is not None else None
         return resolved.target if isinstance(resolved, Resolved) else None
 
-    def _processing_problems(self) -> int:
-        return sum(one.conditions.get("Processing") == "False" for one in self._store.all())
+    def _snapshot(self) -> Snapshot:
+        """What is told at a scrape."""
+        return Snapshot(
+            resources=self._store.counts(),
+            queue={urgency.name.lower(): self._queue.state(urgency) for urgency in Urgency},
+            delayed=self._queue.delayed,
+            places=self._targets.states(),
+            deletions_held=self._reconciler.deletions_held,
+            each=self._store.all() if self._each else (),
+        )
 
     def _ours(self, uuids: Collection[str]) -> list[str]:
         return list({*self._store.known_uuids(uuids), *self._reconciler.awaited(uuids)})

@@ -29,7 +29,7 @@ def scrape(operator: OperatorProcess) -> dict[Series, float]:
 def reader(operator: OperatorProcess) -> Callable[..., float]:
     """What one series says now; -1 where it is not there."""
 
-    def read(name: str, **labels: str) -> float:
+    def read(name: str, /, **labels: str) -> float:
         return scrape(operator).get((f"esm_operator_{name}", frozenset(labels.items())), -1.0)
 
     return read

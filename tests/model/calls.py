@@ -183,9 +183,8 @@ class Connections:
 
     async def connect(self, target: Target) -> Connection:
         """Connected already."""
-        del target
         parts: dict[str, Any] = {one.name: self._aws for one in fields(Connection)}
-        parts["account"] = ACCOUNT
+        parts |= {"account": ACCOUNT, "region": target.region}
         return Connection(**parts)
 
     async def run(self, threads: Any, fence: Fence, function: Callable[..., Any], *args: Any, **parameters: Any) -> Any:

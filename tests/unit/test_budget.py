@@ -114,3 +114,19 @@ async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
     budget.throttled(asked, retry_after=0.2)
     await turns(budget, [Priority.EDIT])
     assert time.monotonic() - asked >= 0.2
+
+
+async def test_how_it_is_told() -> None:
+    budget = Budget(0.5)
+    assert budget.state()[:2] == (0.5, 0.5)
+    assert budget.state().tokens <= 1
+    await budget.take(Priority.EDIT)
+    waiting = asyncio.create_task(budget.take(Priority.EDIT))
+    await asyncio.sleep(0)
+    assert budget.state().waiting == 1
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert budget.state().waiting == 0
+    fast = Budget(100.0)
+    fast.throttled(time.monotonic())
+    assert fast.state().rate_now < fast.state().rate_set == 100

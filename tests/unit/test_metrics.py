@@ -1,27 +1,90 @@
 """The metrics as Prometheus scrapes them."""
 
 import asyncio
+import time
 import urllib.request
+from collections.abc import Generator, Mapping
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from prometheus_client import REGISTRY, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
-from esm_operator.telling import metrics
+from esm_operator.aws.targets import PlaceState
+from esm_operator.cluster.facets import Facets
+from esm_operator.cluster.resource import Resource, parse
+from esm_operator.cluster.store import Store
+from esm_operator.telling import gauges, metrics
+from esm_operator.telling.catalogue import CATALOGUE, LABELS, Kind, Teller
+from esm_operator.telling.gauges import Snapshot
 from esm_operator.telling.probes import Probes
+from esm_operator.waiting.budget import BudgetState, Priority
+from esm_operator.waiting.queue import QueueState
+
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
+TARGET = {"account": "123456789012", "region": "eu-west-1"}
+#: A scrape at 10,000 mappings may take so many seconds; far more than it does, far less than a walk over all takes.
+CHEAP = 0.1
 
 
-def value(name: str, **labels: str) -> float:
-    """What a scrape would say now; 0 where the series is not there yet."""
-    return REGISTRY.get_sample_value(name, labels) or 0.0
+def value(name: str, /, **labels: str) -> float:
+    """What a scrape would say now; -1 where the series is not there."""
+    found = REGISTRY.get_sample_value(f"esm_operator_{name}", labels)
+    return -1.0 if found is None else found
+
+
+def resource(name: str = "orders", *, version: int = 1, **parts: Any) -> Resource:
+    """A resource with parts of its status, or of its metadata."""
+    conditions = [{"type": kind, "status": told} for kind, told in parts.pop("conditions", {}).items()]
+    for condition in conditions:
+        condition["reason"] = parts.get("reason", "")
+    status = {"conditions": conditions, **({"state": parts["state"]} if "state" in parts else {})}
+    metadata = {"namespace": "shop", "name": name, "uid": name, "resourceVersion": str(version), "generation": 1}
+    return parse(
+        {
+            "metadata": metadata | parts.get("metadata", {}),
+            "spec": {"functionName": name, **parts.get("spec", {"eventSourceARN": QUEUE})},
+            "status": status if conditions or "state" in parts else {},
+        }
+    )
+
+
+def snapshot(store: Store, *, each: bool = False) -> Snapshot:
+    """What a leader with these resources tells."""
+    return Snapshot(
+        resources=store.counts(),
+        queue={"edit": QueueState(depth=2, under_way=1, oldest=7.5)},
+        delayed=3,
+        places=[
+            PlaceState(
+                **TARGET,
+                sweep_age=61.0,
+                sweep_interval=60.0,
+                mappings=230,
+                budget=BudgetState(rate_set=10.0, rate_now=2.5, tokens=1.5, waiting=4),
+            )
+        ],
+        deletions_held=5,
+        each=store.all() if each else (),
+    )
+
+
+@pytest.fixture
+def store() -> Generator[Store]:
+    """The resources of a leader that is asked at each scrape."""
+    store = Store()
+    gauges.watch(lambda: snapshot(store))
+    yield store
+    gauges.watch(None)
 
 
 @pytest.mark.parametrize("kind", metrics.Drift)
 def test_drift_is_counted_by_kind_and_starts_at_zero(kind: metrics.Drift) -> None:
     assert f'esm_operator_drift_corrected_total{{kind="{kind}"}}' in generate_latest(REGISTRY).decode()
-    before = value("esm_operator_drift_corrected_total", kind=kind)
+    before = value("drift_corrected_total", kind=kind)
     metrics.DRIFT_CORRECTED.labels(kind).inc()
-    assert value("esm_operator_drift_corrected_total", kind=kind) == before + 1
+    assert value("drift_corrected_total", kind=kind) == before + 1
 
 
 @pytest.mark.parametrize(
@@ -35,17 +98,203 @@ def test_drift_is_counted_by_kind_and_starts_at_zero(kind: metrics.Drift) -> Non
 )
 def test_requests_are_counted_by_code(error: Exception | None, code: str | None) -> None:
     labels = {"operation": "GetEventSourceMapping", "code": code or "TooManyRequestsException"}
-    before = value("esm_operator_aws_requests_total", **labels)
-    metrics.count_request("GetEventSourceMapping", error)
-    assert value("esm_operator_aws_requests_total", **labels) == before + 1
+    before = max(0.0, value("aws_requests_total", **labels))
+    timed = max(0.0, value("aws_request_duration_seconds_sum", operation="GetEventSourceMapping"))
+    metrics.answered("GetEventSourceMapping", 0.25, error)
+    assert value("aws_requests_total", **labels) == before + 1
+    assert value("aws_request_duration_seconds_sum", operation="GetEventSourceMapping") == pytest.approx(timed + 0.25)
 
 
-def test_gauges_over_resources_are_asked_at_each_scrape() -> None:
-    held: list[str] = []
-    metrics.watch(processing_problems=lambda: 3, deletions_held=lambda: len(held))
-    assert value("esm_operator_processing_problems") == 3
-    held.extend(["a", "b"])
-    assert value("esm_operator_deletions_held") == 2
+def test_failures_are_counted_by_the_reason_that_conditions_tell() -> None:
+    before = value("aws_failures_total", reason="Throttled")
+    assert before >= 0, "it begins at zero"
+    error = ClientError({"Error": {"Code": "TooManyRequestsException"}}, "GetEventSourceMapping")
+    metrics.answered("GetEventSourceMapping", 0.1, error, "Throttled")
+    assert value("aws_failures_total", reason="Throttled") == before + 1
+
+
+def test_whatever_answers_in_place_of_aws_makes_no_endless_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_codes", set())
+    for number in range(1000):
+        metrics.answered("ListTags", 0.0, ClientError({"Error": {"Code": f"Proxy{number}"}}, "ListTags"))
+    scraped = [line for line in generate_latest(REGISTRY).decode().splitlines() if 'code="Proxy' in line]
+    assert len(scraped) == 100
+    assert value("aws_requests_total", operation="ListTags", code="Other") == 900
+
+
+def test_reconciliations_are_counted_and_timed_by_how_they_ended() -> None:
+    count, seconds = value("reconciles_total", result="stalled"), 1.5
+    timed = max(0.0, value("reconcile_duration_seconds_sum", result="stalled"))
+    metrics.reconciled(metrics.Result.STALLED, seconds)
+    assert value("reconciles_total", result="stalled") == count + 1
+    assert value("reconcile_duration_seconds_sum", result="stalled") == pytest.approx(timed + seconds)
+
+
+TRUE, FALSE = "True", "False"
+READY = {"Ready": TRUE, "Stalled": FALSE}
+FACETS: Mapping[str, tuple[dict[str, Any], Facets]] = {
+    "new": ({}, Facets("sqs", "None", "New", "", True, False, False)),
+    "ready": (
+        {"conditions": READY, "reason": "Enabled", "state": "Enabled"},
+        Facets("sqs", "Enabled", "Ready", "Enabled", True, False, False),
+    ),
+    "reconciling": (
+        {"conditions": {"Ready": FALSE}, "reason": "Creating", "state": "Creating"},
+        Facets("sqs", "Creating", "Reconciling", "Creating", True, False, False),
+    ),
+    "stalled": (
+        {"conditions": {"Ready": FALSE, "Stalled": TRUE, "Synced": FALSE}, "reason": "Conflict"},
+        Facets("sqs", "None", "Stalled", "Conflict", False, False, False),
+    ),
+    "deleting": (
+        {
+            "conditions": READY,
+            "reason": "Enabled",
+            "state": "Deleting",
+            "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+        },
+        Facets("sqs", "Deleting", "Deleting", "Enabled", True, False, False),
+    ),
+    "a deletion that needs a person": (
+        {
+            "conditions": {"Ready": FALSE, "Stalled": TRUE},
+            "reason": "TargetChanged",
+            "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+        },
+        Facets("sqs", "None", "Stalled", "TargetChanged", True, False, False),
+    ),
+    "a processing problem": (
+        {"conditions": {**READY, "Processing": FALSE}, "reason": "Enabled", "state": "Enabled"},
+        Facets("sqs", "Enabled", "Ready", "Enabled", True, True, False),
+    ),
+    "paused": (
+        {"metadata": {"annotations": {"lambda.esm-operator.io/paused": "true"}}},
+        Facets("sqs", "None", "New", "", True, False, True),
+    ),
+    "self-managed": (
+        {"spec": {"selfManagedEventSource": {"endpoints": {}}}},
+        Facets("self-managed-kafka", "None", "New", "", True, False, False),
+    ),
+    "no source": ({"spec": {}}, Facets("other", "None", "New", "", True, False, False)),
+}
+
+
+@pytest.mark.parametrize("name", FACETS)
+def test_what_resources_are_counted_by(name: str) -> None:
+    parts, facets = FACETS[name]
+    assert resource(**parts).facets == facets
+
+
+def test_the_store_counts_what_it_holds() -> None:
+    store = Store()
+    assert store.counts() == {}
+    store.put(resource("a"))
+    store.put(resource("b"))
+    new, ready = FACETS["new"][1], FACETS["ready"][1]
+    assert store.counts() == {new: 2}
+    store.put(resource("b", version=2, **FACETS["ready"][0]))
+    assert store.counts() == {new: 1, ready: 1}
+    store.put(resource("b", version=1))  # an older version comes late
+    assert store.counts() == {new: 1, ready: 1}
+    store.renew(resource("a", version=3, **FACETS["ready"][0]))
+    assert store.counts() == {ready: 2}
+    store.forget(resource("a").key)
+    store.forget(resource("b").key)
+    assert store.counts() == {}, "what is counted by nothing leaves nothing behind"
+
+
+def test_gauges_over_resources_are_asked_at_each_scrape(store: Store) -> None:
+    assert value("processing_problems") == 0
+    store.put(resource("a", **FACETS["a processing problem"][0]))
+    store.put(resource("b", **FACETS["stalled"][0]))
+    store.put(resource("c", **FACETS["ready"][0]))
+    assert value("resources", status="Ready", reason="Enabled") == 2
+    assert value("resources", status="Stalled", reason="Conflict") == 1
+    assert value("mappings", state="Enabled", source="sqs") == 2
+    assert value("mappings", state="None", source="sqs") == 1
+    assert value("processing_problems") == value("out_of_sync") == 1
+    assert value("paused") == 0
+    assert value("deletions_held") == 5
+
+
+def test_queue_sweeps_and_budget_are_told_by_priority_and_target(store: Store) -> None:
+    assert value("queue_depth", priority="edit") == 2
+    assert value("queue_under_way", priority="edit") == 1
+    assert value("queue_oldest_seconds", priority="edit") == 7.5
+    assert value("queue_delayed") == 3
+    assert value("sweep_age_seconds", **TARGET) == 61
+    assert value("sweep_interval_seconds", **TARGET) == 60
+    assert value("sweep_mappings", **TARGET) == 230
+    budget = {name: value(f"aws_budget_{name}", **TARGET) for name in ("rate_set", "rate_now", "tokens", "waiting")}
+    assert budget == {"rate_set": 10, "rate_now": 2.5, "tokens": 1.5, "waiting": 4}
+
+
+def test_a_standby_tells_nothing_of_resources(store: Store) -> None:
+    store.put(resource())
+    gauges.lead(lambda: False)
+    gauges.watch(None)
+    told = {family.name for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
+    assert not told & {metric.name for metric in CATALOGUE.values() if metric.teller is not Teller.ALL}
+    assert value("leader") == 0
+
+
+def test_each_mapping_has_series_only_by_choice(store: Store) -> None:
+    store.put(resource(**FACETS["a processing problem"][0]))
+    orders = {"namespace": "shop", "name": "orders"}
+    assert value("mapping_ready", **orders) == -1
+    gauges.watch(lambda: snapshot(store, each=True))
+    assert value("mapping_ready", **orders) == 1
+    assert value("mapping_processing_problem", **orders) == 1
+    assert value("mapping_state", **orders, state="Enabled") == 1
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(store: Store, *, each: bool) -> None:
+    generate_latest(REGISTRY)
+    before = len(generate_latest(REGISTRY).splitlines())
+    for number in range(10_000):
+        store.put(resource(f"mapping-{number}", **FACETS["ready"][0]))
+    gauges.watch(lambda: snapshot(store, each=each))
+    took, text = list[float](), b""
+    for _ in range(5):
+        began = time.perf_counter()
+        text = generate_latest(REGISTRY)
+        took.append(time.perf_counter() - began)
+    more = len(text.splitlines()) - before
+    assert more >= 30_000 if each else more < 20
+    assert each or min(took) < CHEAP
+
+
+def test_the_catalogue_is_what_is_exposed(store: Store) -> None:
+    """Names, types and labels, of all metrics that have a series here."""
+    store.put(resource())
+    gauges.watch(lambda: snapshot(store, each=True))
+    metrics.answered("ListTags", 0.1)
+    metrics.granted("123456789012", "eu-west-1", Priority.EDIT, 0.1)
+    metrics.place_in_use(**TARGET)
+    metrics.waited(Priority.EDIT, 0.1)
+    metrics.reconciled(metrics.Result.SYNCED, 0.1)
+    metrics.KUBERNETES_REQUESTS.labels("GET", "200").inc()
+    metrics.KUBERNETES_REQUEST_SECONDS.labels("GET").observe(0.1)
+    exposed: dict[str, tuple[str, frozenset[str]]] = {}
+    for family in text_string_to_metric_families(generate_latest(REGISTRY).decode()):
+        if family.name.startswith("esm_operator_"):
+            name = family.name + ("_total" if family.type == "counter" else "")
+            labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
+            exposed[name] = (family.type, labels)
+    assert exposed == {name: (one.kind, frozenset(one.labels)) for name, one in CATALOGUE.items()}
+
+
+def test_every_label_is_described() -> None:
+    assert {label for metric in CATALOGUE.values() for label in metric.labels} == set(LABELS)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_names_and_meanings_follow_the_conventions(name: str) -> None:
+    metric = CATALOGUE[name]
+    assert name.endswith("_total") == (metric.kind is Kind.COUNTER)
+    assert name.endswith("_seconds") or metric.kind is not Kind.HISTOGRAM
+    assert metric.meaning.endswith(".")
 
 
 async def test_they_are_served_beside_the_probes() -> None:
@@ -57,12 +306,5 @@ async def test_they_are_served_beside_the_probes() -> None:
     finally:
         await probes.stop()
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE esm_operator_")}
-    assert names == {
-        "esm_operator_leader",
-        "esm_operator_drift_corrected_total",
-        "esm_operator_processing_problems",
-        "esm_operator_deletions_held",
-        "esm_operator_aws_requests_total",
-        "esm_operator_reconciles_total",
-    }
+    assert names == {name for name, metric in CATALOGUE.items() if metric.teller is Teller.ALL}
     assert "_created" not in text

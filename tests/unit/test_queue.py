@@ -222,3 +222,29 @@ async def test_many_keys_and_workers_lose_nothing_and_share_no_key() -> None:
         worker.cancel()
     await asyncio.gather(*workers, return_exceptions=True)
     assert set(done.values()) == {2}
+
+
+async def test_how_it_is_told_by_urgency() -> None:
+    told: list[tuple[Urgency, float]] = []
+    queue: WorkQueue[str] = WorkQueue(
+        LIMITS, lane=lambda key: key[0], waited=lambda urgency, seconds: told.append((urgency, seconds))
+    )
+    assert queue.state(Urgency.CREATE) == (0, 0, 0.0)
+    before = time.monotonic()
+    for key in ("a1", "a2", "b1"):
+        queue.add(key, Urgency.CREATE)
+    queue.add_after("c1", Urgency.EDIT, 60.0)
+    assert (queue.delayed, queue.state(Urgency.EDIT).depth) == (1, 0)
+    await asyncio.sleep(0.02)
+    depth, under_way, oldest = queue.state(Urgency.CREATE)
+    assert (depth, under_way) == (3, 0)
+    assert 0.02 <= oldest <= time.monotonic() - before
+    key = await take(queue)
+    assert told[0][0] is Urgency.CREATE
+    assert told[0][1] >= 0.02
+    assert queue.state(Urgency.CREATE)[:2] == (2, 1)
+    queue.done(key)
+    queue.add("a2", Urgency.EDIT)
+    assert (queue.state(Urgency.CREATE).depth, queue.state(Urgency.EDIT).depth) == (1, 1)
+    queue.forget("c1")
+    assert queue.delayed == 0

@@ -95,6 +95,7 @@ class Connection:
     """What one target is reached by."""
 
     account: str
+    region: str
     client: Any
     """boto3's client of AWS Lambda, whose writes are fenced."""
     tagging: Any
@@ -180,13 +181,25 @@ class Connections:
             connection.threads.shutdown(wait=False, cancel_futures=True)
 
     def _connect(self, target: Target, threads: ThreadPoolExecutor) -> Connection:
-        account = str(self._client("sts", target).get_caller_identity().get("Account") or "")
-        if not account:
-            raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
+        account = self._account(target)
         client = self._client("lambda", target)
         for operation in WRITES:
             client.meta.events.register(f"before-send.lambda.{operation}", _check_fence)
-        return Connection(account, client, self._client("resourcegroupstaggingapi", target), threads)
+        return Connection(account, target.region, client, self._client("resourcegroupstaggingapi", target), threads)
+
+    def _account(self, target: Target) -> str:
+        started = time.monotonic()
+        try:
+            client = self._client("sts", target)
+            started = time.monotonic()
+            account = str(client.get_caller_identity().get("Account") or "")
+            if not account:
+                raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
+        except Exception as error:
+            _count("GetCallerIdentity", started, error)
+            raise
+        _count("GetCallerIdentity", started)
+        return account
 
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
         session = boto3.Session(region_name=target.region)
@@ -231,6 +244,7 @@ class MappingsClient:
         self._tagging_budget = tagging_budget
         self.inventory = inventory
         self.account = connection.account
+        self._place = (connection.account, connection.region)
         self._fence = fence
 
     async def create(self, parameters: Mapping[str, Any], check: Check = _none) -> dict[str, Any]:
@@ -353,7 +367,9 @@ class MappingsClient:
     async def _call(
         self, operation: str, priority: Priority, parameters: Mapping[str, Any], check: Check = _none
     ) -> dict[str, Any]:
+        asked = time.monotonic()
         await self.budget.take(priority)
+        metrics.granted(*self._place, priority, time.monotonic() - asked)
         check()
         sent = time.monotonic()
         try:
@@ -369,11 +385,12 @@ class MappingsClient:
         try:
             answer = await self._connections.run(self._threads, self._fence, getattr(client, operation), **parameters)
         except (ClientError, BotoCoreError) as error:
-            metrics.count_request(_api_name(operation), error)
+            if _count(_api_name(operation), started, error):
+                metrics.AWS_THROTTLES.labels(*self._place).inc()
             raise
         finally:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (time.monotonic() - started))
-        metrics.count_request(_api_name(operation))
+        _count(_api_name(operation), started)
         answer.pop("ResponseMetadata", None)
         if not _is_readable(operation, answer):
             raise errors.UnreadableAnswerError(operation=_api_name(operation))
@@ -389,6 +406,24 @@ _ALWAYS: Mapping[str, tuple[str, str]] = {
     "list_event_source_mappings": ("EventSourceMappings", "UUID"),
     "get_resources": ("ResourceTagMappingList", "ResourceARN"),
 }
+
+
+for _reason in errors.REASONS:  # a series that begins with its first event has no increase that could be seen
+    metrics.AWS_FAILURES.labels(_reason)
+
+
+def _count(operation: str, started: float, error: Exception | None = None) -> bool:
+    """Count a request that has ended. Returns whether it was throttled.
+
+    Args:
+        operation: AWS's name of it.
+        started: monotonic time at which it began, in seconds.
+        error: what it raised, or None.
+    """
+    known = isinstance(error, ClientError | BotoCoreError)
+    failure = errors.understand(error) if known else None
+    metrics.answered(operation, time.monotonic() - started, error, failure.reason if failure is not None else "")
+    return failure is not None and failure.throttled
 
 
 def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:

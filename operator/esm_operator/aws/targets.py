@@ -7,8 +7,10 @@ outlive it. Called by the reconciler.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from esm_operator import tasks
 from esm_operator.aws.client import Connection, Connections, MappingsClient
@@ -17,11 +19,26 @@ from esm_operator.aws.observer import Observer
 from esm_operator.aws.tag_sweep import TagSweep
 from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import Fence
-from esm_operator.waiting.budget import Budget
+from esm_operator.telling import metrics
+from esm_operator.waiting.budget import Budget, BudgetState
 
 #: Requests a second to the tagging API: a third of what AWS grants GetResources (AWS General Reference, quotas of the
 #: Resource Groups Tagging API).
 TAGGING_RATE = 5.0
+
+
+class PlaceState(NamedTuple):
+    """How an account and region is seen at one moment."""
+
+    account: str
+    region: str
+    sweep_age: float
+    """Seconds since the last whole sweep began; before the first: since it is in use."""
+    sweep_interval: float
+    """Seconds between two sweeps while all is quiet."""
+    mappings: int
+    """How many are known there."""
+    budget: BudgetState
 
 
 @dataclass(slots=True)
@@ -31,6 +48,8 @@ class _Place:
     inventory: Inventory
     budget: Budget
     tagging_budget: Budget
+    since: float
+    """Monotonic time from which it is in use, in seconds."""
     clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
     turn: int = 0
     observer: Observer | None = None
@@ -44,6 +63,14 @@ class _Place:
         """Look through another client, if there is one: what failed may be the credentials' fault."""
         if client is self.client():
             self.turn += 1
+
+    def sweep_age(self, now: float) -> float:
+        """Seconds since the last whole sweep began.
+
+        Args:
+            now: monotonic time, in seconds.
+        """
+        return now - (self.inventory.swept_from if self.inventory.swept else self.since)
 
     def stop(self) -> None:
         for task in self.tasks:
@@ -124,6 +151,26 @@ class Targets:
             if place.observer is not None:
                 place.observer.retry()
 
+    def states(self) -> list[PlaceState]:
+        """How each account and region is seen; of one behind several endpoints, through the worst."""
+        now = time.monotonic()
+        found: dict[tuple[str, str], _Place] = {}
+        for (account, region, _), place in self._places.items():
+            known = found.setdefault((account, region), place)
+            if place.sweep_age(now) > known.sweep_age(now):
+                found[account, region] = place
+        return [
+            PlaceState(
+                account,
+                region,
+                place.sweep_age(now),
+                self._sweep_interval,
+                len(place.inventory),
+                place.budget.state(),
+            )
+            for (account, region), place in found.items()
+        ]
+
     async def close(self) -> None:
         """Stop observing."""
         await tasks.cancel([task for place in self._places.values() for task in place.tasks])
@@ -131,7 +178,8 @@ class Targets:
     def _join(self, target: Target, connection: Connection) -> tuple[_Place, Connected]:
         budget = self._budgets.setdefault((connection.account, target.region), Budget(self._requests_per_second))
         name = (connection.account, target.region, target.access.endpoint_url)
-        place = self._places.setdefault(name, _Place(Inventory(), budget, Budget(TAGGING_RATE)))
+        place = self._places.setdefault(name, _Place(Inventory(), budget, Budget(TAGGING_RATE), time.monotonic()))
+        metrics.place_in_use(connection.account, target.region)
         client = MappingsClient(
             connection,
             self._connections,

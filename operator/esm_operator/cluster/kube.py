@@ -7,6 +7,7 @@ Writes are fenced, but for those of the lease itself.
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from kubernetes.aio import client, config
 from esm_operator.cluster.resource import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, Intent, Key, Resource
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, ConfigObject
 from esm_operator.leading.fence import SHUT, Fence
+from esm_operator.telling import metrics
 from esm_operator.waiting.budget import Budget, Priority
 
 #: Seconds until a read from the API server is given up.
@@ -297,8 +299,14 @@ class Kubernetes:
         )
         if fence is not None:
             fence.check(limit)
-        response = await api.call_api(*request, _request_timeout=limit)
-        answer = _decoded(await response.read())
+        began, code = time.monotonic(), "none"
+        try:
+            response = await api.call_api(*request, _request_timeout=limit)
+            answer = _decoded(await response.read())
+            code = str(response.status)
+        finally:
+            metrics.KUBERNETES_REQUESTS.labels(method, code).inc()
+            metrics.KUBERNETES_REQUEST_SECONDS.labels(method).observe(time.monotonic() - began)
         if response.status < 400 and answer is not None:
             return answer
         # What is between may answer with a 404 of its own: only the API server's word counts.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from esm_operator.cluster.facets import Facets, facets_of
 from esm_operator.cluster.target import Asked, asked_of
 from esm_operator.packed import Packed
 
@@ -112,6 +113,8 @@ class Resource:
     """The status of each condition, by its type."""
     asked: Asked
     """What the spec says of where the mapping lives."""
+    facets: Facets
+    """What it is counted by."""
     spec: Packed
     status: Packed
 
@@ -143,16 +146,18 @@ def parse(body: Mapping[str, Any]) -> Resource:
     spec, status = body.get("spec") or {}, body.get("status") or {}
     uuid = str(status.get("uuid") or "")
     key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
+    deleting = bool(meta.get("deletionTimestamp"))
+    paused = str(annotations.get(PAUSED) or "").lower() not in _NO
     return Resource(
         key=key,
         uid=str(meta["uid"]),
         resource_version=str(meta["resourceVersion"]),
         generation=int(meta.get("generation", 0)),
         created=str(meta.get("creationTimestamp", "")),
-        deleting=bool(meta.get("deletionTimestamp")),
+        deleting=deleting,
         finalizers=tuple(map(sys.intern, meta.get("finalizers") or ())),
         noted=str(annotations.get(INTENT) or ""),
-        paused=str(annotations.get(PAUSED) or "").lower() not in _NO,
+        paused=paused,
         let_go=str(annotations.get(LET_GO) or "").lower() == "true",
         requested=str(annotations.get(RECONCILE_AT) or ""),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
@@ -160,6 +165,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         answered=str(status.get("lastHandledReconcileAt") or ""),
         conditions=_conditions(tuple((str(one.get("type")), str(one.get("status"))) for one in _all(status))),
         asked=asked_of(spec),
+        facets=facets_of(spec, status, deleting=deleting, paused=paused),
         spec=Packed(spec),
         status=Packed(status),
     )

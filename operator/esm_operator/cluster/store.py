@@ -4,9 +4,11 @@ Fed out of order: our own write's answer may come before the watch event of an o
 newer versions are taken. Written by the handlers, read by the reconciler.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from esm_operator.api import identity
+from esm_operator.cluster.facets import Facets
 from esm_operator.cluster.resource import Key, Resource, is_same_work
 
 
@@ -23,6 +25,7 @@ class Store:
         """By UUID: the resources whose statuses note it. Beside the one that owns a mapping others may watch it."""
         self._claims: dict[tuple[str, str], set[Key]] = {}
         """By identity: the resources that may adopt."""
+        self._counts: Counter[Facets] = Counter()
 
     def __len__(self) -> int:
         return len(self._resources)
@@ -45,6 +48,10 @@ class Store:
         """All resources, for who does not wait meanwhile."""
         return self._resources.values()
 
+    def counts(self) -> Mapping[Facets, int]:
+        """How many resources there are, by their facets."""
+        return self._counts
+
     def all_keys(self) -> list[Key]:
         """The names of all resources."""
         return list(self._resources)
@@ -59,7 +66,9 @@ class Store:
         if old is not None and _newer(old, resource):
             return resource
         self._resources[resource.key] = resource
+        self._counts[resource.facets] += 1
         if old is not None:
+            self._uncount(old)
             self._unnote(old)
             self._unclaim(old)
         if _may_adopt(resource):
@@ -82,6 +91,7 @@ class Store:
         if old is None or (uid and old.uid != uid):
             return False
         del self._resources[key]
+        self._uncount(old)
         self._unnote(old)
         self._unclaim(old)
         return True
@@ -104,6 +114,11 @@ class Store:
             and identity.of_spec(other.spec).same_as(wanted)
         ]
         return str(min(rivals, key=lambda other: (other.created, other.uid)).key) if rivals else ""
+
+    def _uncount(self, resource: Resource) -> None:
+        self._counts[resource.facets] -= 1
+        if not self._counts[resource.facets]:
+            del self._counts[resource.facets]
 
     def _unnote(self, resource: Resource) -> None:
         keys = self._keys_of.get(resource.uuid, set())

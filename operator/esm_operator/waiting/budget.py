@@ -12,6 +12,7 @@ import itertools
 import math
 import time
 from enum import IntEnum
+from typing import NamedTuple
 
 #: Tokens that may be spent at once after a quiet time.
 BURST = 3.0
@@ -30,6 +31,19 @@ class Priority(IntEnum):
     TRANSITION = 2
     SWEEP = 3
     TAG_SWEEP = 4
+
+
+class BudgetState(NamedTuple):
+    """How a budget is at one moment."""
+
+    rate_set: float
+    """Requests a second that it grants at most."""
+    rate_now: float
+    """Requests a second that it grants now."""
+    tokens: float
+    """Requests that may be sent at once."""
+    waiting: int
+    """Requests that wait for their turn."""
 
 
 class Budget:
@@ -55,6 +69,12 @@ class Budget:
     def rate(self) -> float:
         """Requests a second that are granted now."""
         return self._rate
+
+    def state(self) -> BudgetState:
+        """How it is now."""
+        self._fill()
+        waiting = sum(not turn.done() for _, _, turn in self._waiting)
+        return BudgetState(self.full_rate, self._rate, self._tokens, waiting)
 
     def pause(self, share: float) -> float:
         """Seconds between two requests of those that take this part of the rate that is granted now."""

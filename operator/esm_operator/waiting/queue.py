@@ -31,17 +31,33 @@ class Urgency(IntEnum):
     RESYNC = 3
 
 
+class QueueState(NamedTuple):
+    """How the queue is in one urgency."""
+
+    depth: int
+    """How many keys wait to be worked on now."""
+    under_way: int
+    oldest: float
+    """Seconds for which the key waits that has waited longest; 0: none does."""
+
+
 class _Place(NamedTuple):
     """Where a key waits, or is under way."""
 
     urgency: Urgency
     lane: Hashable
     party: Hashable
+    since: float
+    """Monotonic time from which it waits, in seconds."""
 
 
 def _one(_: Hashable) -> Hashable:
     """All the same."""
     return None
+
+
+def _nobody(_: Urgency, __: float) -> None:
+    """Nobody is told."""
 
 
 class WorkQueue(Generic[Key]):
@@ -53,16 +69,19 @@ class WorkQueue(Generic[Key]):
         *,
         lane: Callable[[Key], Hashable] = _one,
         party: Callable[[Key], Hashable] = _one,
+        waited: Callable[[Urgency, float], object] = _nobody,
     ) -> None:
         """
         Args:
             limits: how many keys of each urgency may be under way at once in each lane.
             lane: the lane of a key, as of now.
             party: with whose keys a key takes turns.
+            waited: told how many seconds a key has waited that is taken, from when it could have been.
         """
         self._limits = limits
         self._lane = lane
         self._party = party
+        self._waited = waited
         self._order = itertools.count()
         self._ready: dict[Urgency, dict[tuple[Hashable, Hashable], dict[Key, None]]] = {one: {} for one in Urgency}
         """By lane and party; the party whose turn is next comes first."""
@@ -97,7 +116,7 @@ class WorkQueue(Generic[Key]):
             if known_place.urgency <= urgency:
                 return
             self._withdraw(key)
-        place = self._place[key] = _Place(urgency, self._lane(key), self._party(key))
+        place = self._place[key] = _Place(urgency, self._lane(key), self._party(key), time.monotonic())
         self._ready[urgency].setdefault((place.lane, place.party), {})[key] = None
         self._waiting[urgency, place.lane] += 1
         self._changed.set()
@@ -158,6 +177,20 @@ class WorkQueue(Generic[Key]):
         """How many keys of an urgency wait or are under way in a lane."""
         return self._waiting[urgency, lane] + self._busy[urgency, lane]
 
+    @property
+    def delayed(self) -> int:
+        """How many keys are to be worked on later."""
+        return len(self._due)
+
+    def state(self, urgency: Urgency) -> QueueState:
+        """How it is in one urgency, in all lanes."""
+        places = [self._place[next(iter(keys))] for keys in self._ready[urgency].values()]
+        return QueueState(
+            depth=_total(self._waiting, urgency),
+            under_way=_total(self._busy, urgency),
+            oldest=time.monotonic() - min(place.since for place in places) if places else 0.0,
+        )
+
     def _next(self) -> Key | None:
         """Take the key whose turn it is out of those that wait."""
         for urgency in Urgency:
@@ -174,11 +207,12 @@ class WorkQueue(Generic[Key]):
             self._ready[urgency][lane, party] = keys  # behind the others
         self._waiting[urgency, lane] -= 1
         self._busy[urgency, lane] += 1
-        self._under_way[key] = self._place.pop(key)
+        place = self._under_way[key] = self._place.pop(key)
+        self._waited(urgency, time.monotonic() - place.since)
         return key
 
     def _withdraw(self, key: Key) -> None:
-        urgency, lane, party = self._place.pop(key)
+        urgency, lane, party, _ = self._place.pop(key)
         keys = self._ready[urgency][lane, party]
         del keys[key]
         if not keys:
@@ -191,3 +225,7 @@ class WorkQueue(Generic[Key]):
             due, _, key, urgency = heapq.heappop(self._delayed)
             if self._due.get(key) == due:
                 self.add(key, urgency)
+
+
+def _total(counts: Counter[tuple[Urgency, Hashable]], urgency: Urgency) -> int:
+    return sum(count for (one, _), count in counts.items() if one is urgency)
