@@ -1,4 +1,4 @@
-"""The command line: ``esm-operator run | crds | validate | orphans | iam-policy``."""
+"""The command line: ``esm-operator run | crds | validate | orphans | export | iam-policy``."""
 
 import asyncio
 import sys
@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, CliSubComm
 from esm_operator import handlers, logs
 from esm_operator.api import crd, validate
 from esm_operator.cluster import kube
+from esm_operator.export.command import Export
 from esm_operator.iam.command import IamPolicy
 from esm_operator.leading import lease
 from esm_operator.orphans.command import Orphans
@@ -85,6 +86,7 @@ class Root(BaseSettings):
     crds: CliSubCommand[Crds] = Field(description="print the CustomResourceDefinitions")
     validate_: CliSubCommand[Validate] = Field(alias="validate", description="check manifests without a cluster")
     orphans: CliSubCommand[Orphans] = Field(description="list mappings at AWS that no resource stands for")
+    export: CliSubCommand[Export] = Field(description="print manifests of the mappings that exist at AWS")
     iam_policy: CliSubCommand[IamPolicy] = Field(
         alias="iam-policy", description="print the least IAM policy, or a trust policy, as JSON"
     )

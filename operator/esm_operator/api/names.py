@@ -45,3 +45,13 @@ def to_aws(value: Any) -> Any:
     if isinstance(value, list):
         return [to_aws(item) for item in value]
     return value
+
+
+def to_kubernetes(value: Any) -> Any:
+    """A structure in AWS's spelling, as Kubernetes spells it, without members that are empty."""
+    if isinstance(value, Mapping):
+        members = {kubernetes_name(str(name)): to_kubernetes(member) for name, member in value.items()}
+        return {name: member for name, member in members.items() if member not in (None, "", [], {})}
+    if isinstance(value, list):
+        return [to_kubernetes(item) for item in value]
+    return value

@@ -7,37 +7,21 @@ so what looks like an orphan is looked at once more, in both, before it is told.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from esm_operator.api import identity
-from esm_operator.aws import errors
-from esm_operator.aws.assume import assumed
+from esm_operator.api.sources import parse_arn
+from esm_operator.aws.account import Account, LookError
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.resource import Key, Resource, parse
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
 from esm_operator.cluster.target import ProviderConfig, Target, known_targets, provider_config
 from esm_operator.planning.ownership import CLUSTER, owner_of
-from esm_operator.waiting.budget import Budget, Priority
 
-#: Requests under way at once.
-_AT_ONCE = 8
 #: Seconds between two words about how far it is.
 _PROGRESS = 5.0
-_MAPPING = "lambda:event-source-mapping"
-#: botocore tries again by itself: this is no operator, which has a queue for that.
-_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=20,
-    retries={"mode": "standard", "total_max_attempts": 6},
-    max_pool_connections=_AT_ONCE,
-    user_agent_extra="esm-operator-orphans",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +50,6 @@ class Found:
     regions: list[str]
     """The regions that could be looked in."""
     failures: list[str]
-
-
-class LookError(Exception):
-    """AWS refused a request, or could not be reached; the text is a sentence that names the action."""
-
-    def __init__(self, action: str, place: str, error: Exception) -> None:
-        failure = errors.understand(error)
-        message = failure.message.replace(" It is tried again by itself.", "")  # the operator does, this does not
-        super().__init__(f"{place}: {action}: {message}")
-        self.denied = failure.reason == "AccessDenied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +148,21 @@ class Search:
         resources = [parse(body) async for body in self.kubernetes.list_resources(self.namespaces)]
         return Living.of(resources, self.namespaces)
 
-    async def _connect(self, targets: list[Target], failures: list[str]) -> dict[tuple[str, ...], list["_Account"]]:
+    async def _connect(self, targets: list[Target], failures: list[str]) -> dict[tuple[str, ...], list[Account]]:
         """The accounts and regions that the targets lead to; several may lead to one."""
-        reached: dict[tuple[str, ...], list[_Account]] = {}
+        reached: dict[tuple[str, ...], list[Account]] = {}
         for target in targets:
             try:
-                account = await asyncio.to_thread(_Account, target, self.requests_per_second)
+                account = await asyncio.to_thread(Account, target, self.requests_per_second, "orphans")
+                number = await asyncio.to_thread(account.number)
             except LookError as error:
                 failures.append(str(error))
                 continue
-            reached.setdefault((account.number, target.region, target.access.endpoint_url), []).append(account)
+            place = (number, target.region, target.access.endpoint_url)
+            reached.setdefault(place, []).append(account)
         return reached
 
-    async def _candidates_by_any(self, ways: list["_Account"], living: Living) -> tuple["_Candidates", int]:
+    async def _candidates_by_any(self, ways: list[Account], living: Living) -> tuple["_Candidates", int]:
         """Look by the first way whose credentials suffice."""
         for account in ways[:-1]:
             try:
@@ -195,7 +171,7 @@ class Search:
                 continue
         return await self._candidates(ways[-1], living)
 
-    async def _candidates(self, account: "_Account", living: Living) -> tuple["_Candidates", int]:
+    async def _candidates(self, account: Account, living: Living) -> tuple["_Candidates", int]:
         """The mappings of one account and region that look as if they were orphans, and how many were listed."""
         mappings: dict[str, Mapping[str, Any]] = {}
         async for mapping in account.mappings():
@@ -204,7 +180,7 @@ class Search:
         nominated = None if self.thorough else await self._nominated(account)
         if nominated is None:
             unknown = [mapping for uuid, mapping in mappings.items() if uuid not in living.uuids]
-            nominated = await self._all_tags(account, unknown)
+            nominated = await account.tags(unknown, self._progress)
         candidates = {
             uuid: mappings[uuid]
             for uuid, tags in nominated.items()
@@ -212,34 +188,15 @@ class Search:
         }
         return _Candidates(account, candidates), len(mappings)
 
-    async def _nominated(self, account: "_Account") -> dict[str, Mapping[str, str]] | None:
+    async def _nominated(self, account: Account) -> dict[str, Mapping[str, str]] | None:
         """What the tagging API says of mappings of this cluster; None: it may not be asked."""
         try:
-            return {uuid: tags async for uuid, tags in account.tagged(self.cluster)}
+            return {uuid: tags async for uuid, tags in account.tagged({CLUSTER: self.cluster})}
         except LookError as error:
             if not error.denied:
                 raise
             self.say(f"{error} The tags of each mapping are listed instead.")
             return None
-
-    async def _all_tags(
-        self, account: "_Account", mappings: Iterable[Mapping[str, Any]]
-    ) -> dict[str, Mapping[str, str]]:
-        found: dict[str, Mapping[str, str]] = {}
-        wanted = list(mappings)
-        looked = 0
-
-        async def look(mapping: Mapping[str, Any]) -> None:
-            nonlocal looked
-            tags = await account.tags(mapping)
-            looked += 1
-            self._progress(f"{account.place}: the tags of {looked} of {len(wanted)} mappings looked at")
-            if tags is not None:
-                found[str(mapping["UUID"])] = tags
-
-        for start in range(0, len(wanted), _AT_ONCE):
-            await asyncio.gather(*(look(mapping) for mapping in wanted[start : start + _AT_ONCE]))
-        return found
 
     async def _confirmed(self, candidates: "_Candidates") -> list[Orphan]:
         """Those that are still orphans now that their tags and the resources are looked at once more."""
@@ -247,7 +204,7 @@ class Search:
             return []
         account = candidates.account
         living = await self._living()
-        tags = await self._all_tags(account, candidates.mappings.values())
+        tags = await account.tags(candidates.mappings.values(), self._progress)
         return [
             _orphan(candidates.mappings[uuid], tags[uuid], why, account)
             for uuid in tags
@@ -260,91 +217,19 @@ class Search:
             self.say(text)
 
 
-class _Account:
-    """One account and region, reached by one target's credentials."""
-
-    def __init__(self, target: Target, requests_per_second: float) -> None:
-        """Connect. Blocks: call it in a thread. Raises LookError."""
-        self.place = target.region + (f" as {target.access.role_arn}" if target.access.role_arn else "")
-        self.target = target
-        self._budget = Budget(requests_per_second)
-        self._tagging_budget = Budget(requests_per_second)
-        try:
-            session = assumed(target) if target.access.role_arn else boto3.Session(region_name=target.region)
-            make: Any = session.client
-            options = {"endpoint_url": target.access.endpoint_url or None, "config": _CONFIG}
-            self._lambda = make("lambda", **options)
-            self._tagging = make("resourcegroupstaggingapi", **options)
-            self.number = str(make("sts", **options).get_caller_identity()["Account"])
-        except (ClientError, BotoCoreError) as error:
-            raise LookError("sts:GetCallerIdentity", self.place, error) from error
-
-    async def mappings(self) -> AsyncIterator[Mapping[str, Any]]:
-        """All mappings but those that are being deleted. Raises LookError."""
-        marker: dict[str, str] = {}
-        while True:
-            page = await self._call(
-                "lambda:ListEventSourceMappings",
-                self._budget,
-                self._lambda.list_event_source_mappings,
-                {"MaxItems": 100, **marker},
-            )
-            for mapping in page.get("EventSourceMappings") or ():
-                if mapping.get("State") != "Deleting":
-                    yield mapping
-            if not page.get("NextMarker"):
-                return
-            marker = {"Marker": page["NextMarker"]}
-
-    async def tagged(self, cluster: str) -> AsyncIterator[tuple[str, Mapping[str, str]]]:
-        """The UUIDs and tags of mappings that the tagging API knows to be a cluster's. Raises LookError."""
-        wanted: dict[str, Any] = {
-            "TagFilters": [{"Key": CLUSTER, "Values": [cluster]}],
-            "ResourceTypeFilters": [_MAPPING],
-            "ResourcesPerPage": 100,
-        }
-        while True:
-            page = await self._call("tag:GetResources", self._tagging_budget, self._tagging.get_resources, wanted)
-            for resource in page.get("ResourceTagMappingList") or ():
-                tags = {tag["Key"]: tag["Value"] for tag in resource.get("Tags") or ()}
-                yield str(resource["ResourceARN"]).rsplit(":", 1)[-1], tags
-            if not page.get("PaginationToken"):
-                return
-            wanted = {**wanted, "PaginationToken": page["PaginationToken"]}
-
-    async def tags(self, mapping: Mapping[str, Any]) -> Mapping[str, str] | None:
-        """The tags of a mapping, or None where it is gone. Raises LookError."""
-        try:
-            arn = {"Resource": mapping["EventSourceMappingArn"]}
-            answer = await self._call("lambda:ListTags", self._budget, self._lambda.list_tags, arn)
-        except LookError as error:
-            if isinstance(error.__cause__, ClientError) and errors.is_gone(error.__cause__):
-                return None
-            raise
-        return answer.get("Tags") or {}
-
-    async def _call(
-        self, action: str, budget: Budget, function: Callable[..., Mapping[str, Any]], parameters: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        await budget.take(Priority.SWEEP)
-        try:
-            return await asyncio.to_thread(function, **parameters)
-        except (ClientError, BotoCoreError) as error:
-            raise LookError(action, self.place, error) from error
-
-
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    account: _Account
+    account: Account
     mappings: Mapping[str, Mapping[str, Any]]
 
 
-def _orphan(mapping: Mapping[str, Any], tags: Mapping[str, str], why: str, account: _Account) -> Orphan:
+def _orphan(mapping: Mapping[str, Any], tags: Mapping[str, str], why: str, account: Account) -> Orphan:
     what = identity.of_mapping(mapping)
+    arn = parse_arn(str(mapping["EventSourceMappingArn"]))
     owner = owner_of(tags)
     return Orphan(
         uuid=str(mapping["UUID"]),
-        account=account.number,
+        account=arn.account if arn is not None else "",
         region=account.target.region,
         state=str(mapping.get("State", "")),
         function=what.function,

@@ -1,0 +1,202 @@
+"""From mappings as AWS answers them to manifests that take them over as they are. Pure; called by the command.
+
+A manifest says what the mapping has: a field that is left out is AWS's own business, so those that have AWS's default
+are, unless they are asked for. Its adoption names the UUID and is Required: applied by mistake, it creates nothing.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+import yaml
+
+from esm_operator.api import fields, limits, names, values
+from esm_operator.api.fields import FIELDS, STATUS_MEMBERS, Field
+from esm_operator.api.models import API_VERSION
+from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
+from esm_operator.planning.ownership import owner_of
+
+_STACK = "aws:cloudformation:stack-name"
+_KNOWN = frozenset({*STATUS_MEMBERS, "ResponseMetadata", *(row.top for row in FIELDS)})
+#: The longest name of a manifest before the UUID is put behind it.
+_LONGEST_NAME = 200
+#: Which parts of an ARN's resource, split at "/" and ":", are names of people's.
+_NAMED: Mapping[SourceType, tuple[int, ...]] = {
+    SourceType.SQS: (0,),
+    SourceType.KINESIS: (1, 3),
+    SourceType.DYNAMODB: (1,),
+    SourceType.MSK: (1,),
+    SourceType.MQ: (1,),
+    SourceType.DOCUMENTDB: (1,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A mapping as AWS answers it, and its tags."""
+
+    mapping: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+    @property
+    def uuid(self) -> str:
+        return str(self.mapping["UUID"])
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What is said in the manifests beside what AWS has."""
+
+    namespace: str = ""
+    provider_config: str = ""
+    management_policy: str = ""
+    deletion_policy: str = ""
+    all_fields: bool = False
+    """Whether fields are printed that have AWS's default."""
+    without_tags: Sequence[str] = ()
+    """Keys of tags that are left out; ``*`` stands for anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One manifest, and a line about the mapping for people."""
+
+    remark: str
+    body: Mapping[str, Any]
+
+    def render(self) -> str:
+        """As one document of YAML."""
+        text = yaml.dump(self.body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+        return f"---\n# {self.remark}\n{text}"
+
+
+def manifests(found: Sequence[Found], style: Style) -> list[Manifest]:
+    """The manifests of mappings, each with a name of its own; in the order of their names."""
+    called = {one.uuid: name_of(one.mapping) for one in found}
+    times = Counter(called.values())
+    for uuid, name in called.items():
+        if times[name] > 1 or len(name) > _LONGEST_NAME:
+            called[uuid] = f"{name[:_LONGEST_NAME].rstrip('-')}-{uuid[:8].lower()}"
+    made = [_manifest(one, called[one.uuid], style) for one in found]
+    return sorted(made, key=lambda one: str(one.body["metadata"]["name"]))
+
+
+def unknown_members(mapping: Mapping[str, Any]) -> frozenset[str]:
+    """Members of AWS's answer that this version does not know, and so can't print."""
+    return frozenset(mapping) - _KNOWN
+
+
+def name_of(mapping: Mapping[str, Any]) -> str:
+    """A name for the resource of a mapping: its function, and what it reads from."""
+    function = re.sub(r".*:function:", "", str(mapping.get("FunctionArn", ""))).removesuffix(":$LATEST")
+    parts = dict.fromkeys(_slug(part) for part in (function, *_source_names(mapping)))
+    return "-".join(part for part in parts if part) or "mapping"
+
+
+def spec_of(found: Found, style: Style) -> dict[str, Any]:
+    """The spec that asks for a mapping as it is."""
+    mapping = found.mapping
+    source = observed_source_type(mapping)
+    queue_mode = (mapping.get("SelfManagedKafkaEventSourceConfig") or {}).get("ConsumptionMode") == "Queue"
+    spec: dict[str, Any] = {"functionName": _function(mapping)}
+    enabled = fields.observed_values(mapping).get("enabled")  # not known in Creating and Updating
+    for row in FIELDS:
+        value = enabled if row.path == "enabled" else fields.at(mapping, row.member)
+        if value is None or row.canonical(value) is None:
+            continue
+        if not style.all_fields and _is_default(row, value, source, queue_mode=queue_mode):
+            continue
+        *parents, last = row.path.split(".")
+        place = spec
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = _time(value) if isinstance(value, datetime) else names.to_kubernetes(value)
+    tags = {key: value for key, value in sorted(found.tags.items()) if not _is_left_out(key, style)}
+    region = parse_arn(str(mapping.get("EventSourceMappingArn", "")))
+    owner = owner_of(found.tags)
+    said = {
+        "tags": tags,
+        "region": region.region if region is not None and source is SourceType.SELF_MANAGED_KAFKA else "",
+        "providerConfigRef": {"name": style.provider_config} if style.provider_config else None,
+        "managementPolicy": style.management_policy,
+        "deletionPolicy": style.deletion_policy,
+        "adoption": {"policy": "Required", "uuid": found.uuid}
+        | ({"takeOverFrom": str(owner)} if owner is not None else {}),
+    }
+    return spec | {name: value for name, value in said.items() if value}
+
+
+def _manifest(found: Found, name: str, style: Style) -> Manifest:
+    owner = owner_of(found.tags)
+    namespace = style.namespace or (owner.namespace if owner is not None else "")
+    metadata = {"name": owner.name if owner is not None else name} | ({"namespace": namespace} if namespace else {})
+    said = [str(found.mapping.get("EventSourceMappingArn") or found.uuid), str(found.mapping.get("State", ""))]
+    said += [f"of {owner}"] if owner is not None else []
+    said += [f"in the CloudFormation stack {found.tags[_STACK]}"] if _STACK in found.tags else []
+    body = {"apiVersion": API_VERSION, "kind": "EventSourceMapping", "metadata": metadata}
+    return Manifest(", ".join(said), {**body, "spec": spec_of(found, style)})
+
+
+def _function(mapping: Mapping[str, Any]) -> str:
+    """The function by its name, with version or alias; by its ARN where it is not of the mapping's own account."""
+    text = str(mapping.get("FunctionArn", ""))
+    own, function = parse_arn(str(mapping.get("EventSourceMappingArn", ""))), values.function_ref(text)
+    if own is None or function is None or (own.account, own.region) != (function.account, function.region):
+        return text
+    return str(function)
+
+
+def _is_default(row: Field, value: Any, source: SourceType | None, *, queue_mode: bool) -> bool:
+    """Whether leaving a field out means what its value says. A part of a structure may be what makes it be there."""
+    if source is None or len(row.member) > 1 or row.path == "enabled":
+        return False
+    if source in row.unresettable:  # 0 may be AWS's word for a default that nobody can set
+        return not value
+    return bool(row.canonical(value) == row.default(source, queue_mode=queue_mode))
+
+
+def _is_left_out(key: str, style: Style) -> bool:
+    reserved = key.lower().startswith(limits.RESERVED_TAG_PREFIXES)
+    return reserved or any(fnmatchcase(key, pattern) for pattern in style.without_tags)
+
+
+def _source_names(mapping: Mapping[str, Any]) -> Iterator[str]:
+    source, arn = observed_source_type(mapping), parse_arn(str(mapping.get("EventSourceArn") or ""))
+    if source is not None and arn is not None:
+        parts = re.split(r"[/:]", arn.resource)
+        yield from (parts[place] for place in _NAMED[source] if place < len(parts))
+    yield from mapping.get("Topics") or mapping.get("Queues") or ()
+    database = mapping.get("DocumentDBEventSourceConfig") or {}
+    yield from (database[member] for member in ("DatabaseName", "CollectionName") if database.get(member))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML that means the same to all of Kubernetes' tools."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Items of a list stand further in than their key."""
+        return super().increase_indent(flow, False)
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = None
+    if not text.isprintable():
+        style = '"'  # line breaks would be folded
+    elif re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text):
+        style = "'"  # PyYAML does not quote what only others read as a number, such as 1e3
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,199 @@
+"""Manifests of mappings that exist: names, what is left out, and that the text means what it says."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esm_operator.api import manifests as documents
+from esm_operator.api.names import to_aws, to_kubernetes
+from esm_operator.export.manifest import Found, Manifest, Style, manifests, name_of, spec_of, unknown_members
+from tests.specs import BASES, HERE, spec
+
+UUID = "1e3e4567-0000-4000-8000-000000000001"
+OTHER = "2e3e4567-0000-4000-8000-000000000002"
+ARN = f"arn:aws:lambda:{HERE}:event-source-mapping:"
+OWNED = {"cluster": "old", "namespace": "shop", "name": "orders", "uid": "1"}
+
+
+def answer(uuid: str = UUID, function: str = "orders", **members: Any) -> dict[str, Any]:
+    """A mapping as AWS answers it."""
+    return {
+        "UUID": uuid,
+        "EventSourceMappingArn": ARN + uuid,
+        "FunctionArn": f"arn:aws:lambda:{HERE}:function:{function}",
+        "EventSourceArn": BASES["sqs"]["eventSourceARN"],
+        "State": "Enabled",
+        **members,
+    }
+
+
+def said(mapping: Mapping[str, Any], tags: Mapping[str, str] | None = None, **style: Any) -> dict[str, Any]:
+    return spec_of(Found(mapping, tags or {}), Style(**style))
+
+
+@pytest.mark.parametrize(
+    ("function", "members", "name"),
+    [
+        ("process-orders", {}, "process-orders-orders"),
+        ("orders", {}, "orders"),
+        ("Orders_V2:live", {}, "orders-v2-live-orders"),
+        ("orders:$LATEST", {"EventSourceArn": f"arn:aws:sqs:{HERE}:Bills.fifo"}, "orders-bills-fifo"),
+        ("f", {"EventSourceArn": f"arn:aws:kinesis:{HERE}:stream/s/consumer/c:1"}, "f-s-c"),
+        ("f", {"EventSourceArn": f"arn:aws:dynamodb:{HERE}:table/T/stream/2026-01-01T00:00:00.000"}, "f-t"),
+        ("f", {"EventSourceArn": f"arn:aws:kafka:{HERE}:cluster/c/1-2", "Topics": ["a.b"]}, "f-c-a-b"),
+        ("f", {"EventSourceArn": f"arn:aws:mq:{HERE}:broker:b:b-1", "Queues": ["q"]}, "f-b-q"),
+        (
+            "f",
+            {
+                "EventSourceArn": f"arn:aws:rds:{HERE}:cluster:c",
+                "DocumentDBEventSourceConfig": {"DatabaseName": "d", "CollectionName": "x"},
+            },
+            "f-c-d-x",
+        ),
+        ("f", {"EventSourceArn": None, "SelfManagedEventSource": {"Endpoints": {}}, "Topics": ["t"]}, "f-t"),
+        ("f", {"EventSourceArn": f"arn:aws:new:{HERE}:thing"}, "f"),
+    ],
+)
+def test_a_name_is_of_the_function_and_the_source(function: str, members: dict[str, Any], name: str) -> None:
+    assert name_of(answer(function=function, **members)) == name
+
+
+def test_equal_and_long_names_get_the_uuid() -> None:
+    long = "x" * 250
+    found = [Found(answer(), {}), Found(answer(OTHER), {}), Found(answer(function="bills"), {})]
+    made = manifests([*found[:2], Found(answer("3" * 8 + OTHER[8:], function="bills"), {})], Style())
+    assert [one.body["metadata"]["name"] for one in made] == ["bills-orders", "orders-1e3e4567", "orders-2e3e4567"]
+    (one,) = manifests([Found(answer(function=long), {})], Style())
+    assert one.body["metadata"]["name"] == f"{'x' * 200}-1e3e4567"
+
+
+def test_a_function_of_the_same_account_goes_by_its_name() -> None:
+    assert said(answer(function="orders:live"))["functionName"] == "orders:live"
+    assert said(answer(function="orders:$LATEST"))["functionName"] == "orders"
+    elsewhere = "arn:aws:lambda:eu-west-1:999999999999:function:orders"
+    assert said({**answer(), "FunctionArn": elsewhere})["functionName"] == elsewhere
+
+
+def test_what_has_the_default_is_left_out_unless_it_is_asked_for() -> None:
+    stream = answer(
+        EventSourceArn=BASES["kinesis"]["eventSourceARN"],
+        StartingPosition="AT_TIMESTAMP",
+        StartingPositionTimestamp=datetime(2026, 1, 31, 12, 0, 0, 500_000, tzinfo=UTC),
+        BatchSize=100,
+        MaximumRetryAttempts=-1,
+        ParallelizationFactor=2,
+        BisectBatchOnFunctionError=False,
+        DestinationConfig={"OnFailure": {}},
+        FunctionResponseTypes=[],
+        FilterCriteria=None,
+        KMSKeyArn="",
+        LastModified=datetime(2026, 1, 31, tzinfo=UTC),
+    )
+    expected = {
+        "functionName": "orders",
+        "eventSourceARN": BASES["kinesis"]["eventSourceARN"],
+        "enabled": True,
+        "startingPosition": "AT_TIMESTAMP",
+        "startingPositionTimestamp": "2026-01-31T12:00:00Z",
+        "parallelizationFactor": 2,
+        "adoption": {"policy": "Required", "uuid": UUID},
+    }
+    assert said(stream) == expected
+    assert said(stream, all_fields=True) == expected | {
+        "batchSize": 100,
+        "maximumRetryAttempts": -1,
+        "bisectBatchOnFunctionError": False,
+    }
+
+
+def test_defaults_are_those_of_the_source() -> None:
+    assert "batchSize" not in said(answer(BatchSize=10))
+    assert said(answer(BatchSize=100))["batchSize"] == 100
+    broker: dict[str, Any] = {"EventSourceArn": BASES["mq"]["eventSourceARN"], "Queues": ["q"]}
+    assert "maximumBatchingWindowInSeconds" not in said(answer(**broker, MaximumBatchingWindowInSeconds=0))
+    assert said(answer(**broker, MaximumBatchingWindowInSeconds=3))["maximumBatchingWindowInSeconds"] == 3
+    kafka: dict[str, Any] = {
+        "EventSourceArn": None,
+        "SelfManagedEventSource": {"Endpoints": {}},
+        "MaximumRetryAttempts": 0,
+    }
+    assert said(answer(**kafka))["maximumRetryAttempts"] == 0
+    queue: dict[str, Any] = {"SelfManagedKafkaEventSourceConfig": {"ConsumptionMode": "Queue"}}
+    assert "maximumRetryAttempts" not in said(answer(**kafka, **queue))
+
+
+@pytest.mark.parametrize(
+    ("state", "enabled"),
+    [("Enabled", True), ("Enabling", True), ("Disabled", False), ("Disabling", False), ("Updating", None)],
+)
+def test_enabled_is_what_the_state_says(state: str, enabled: bool | None) -> None:
+    assert said(answer(State=state)).get("enabled") == enabled
+
+
+def test_pollers_are_printed_whole_for_a_schema_registry_needs_them() -> None:
+    pollers = {"MinimumPollers": 1, "MaximumPollers": 200}
+    kafka = answer(EventSourceArn=BASES["msk"]["eventSourceARN"], Topics=["t"], ProvisionedPollerConfig=pollers)
+    assert said(kafka)["provisionedPollerConfig"] == {"minimumPollers": 1, "maximumPollers": 200}
+
+
+def test_only_a_source_without_an_arn_needs_its_region() -> None:
+    assert "region" not in said(answer())
+    assert said(answer(EventSourceArn=None, SelfManagedEventSource={"Endpoints": {}}))["region"] == "eu-west-1"
+
+
+def test_tags_of_aws_of_ours_and_those_that_are_not_wanted_are_left_out() -> None:
+    tags = {"team": "shop", "aws:cloudformation:stack-name": "s", "esm-operator.io/x": "", "crossplane-name": "n"}
+    assert said(answer(), tags)["tags"] == {"team": "shop", "crossplane-name": "n"}
+    assert said(answer(), tags, without_tags=("crossplane-*",))["tags"] == {"team": "shop"}
+    assert "tags" not in said(answer(), tags, without_tags=("*",))
+
+
+def test_one_that_is_owned_keeps_its_name_and_is_taken_over() -> None:
+    tags = {f"esm-operator.io/{part}": text for part, text in OWNED.items()}
+    (one,) = manifests([Found(answer(), tags)], Style())
+    assert one.body["metadata"] == {"name": "orders", "namespace": "shop"}
+    assert one.body["spec"]["adoption"] == {"policy": "Required", "uuid": UUID, "takeOverFrom": "old/shop/orders"}
+    assert "of old/shop/orders" in one.remark
+
+
+def test_what_else_is_asked_for_stands_in_each() -> None:
+    style = Style("shop", provider_config="blue", management_policy="Observe", deletion_policy="Retain")
+    (one,) = manifests([Found(answer(), {"aws:cloudformation:stack-name": "s"})], style)
+    assert one.body["metadata"]["namespace"] == "shop"
+    assert one.body["spec"]["providerConfigRef"] == {"name": "blue"}
+    assert (one.body["spec"]["managementPolicy"], one.body["spec"]["deletionPolicy"]) == ("Observe", "Retain")
+    assert one.remark == f"{ARN}{UUID}, Enabled, in the CloudFormation stack s"
+
+
+def test_members_that_are_not_known_are_told() -> None:
+    assert unknown_members(answer(LastModified=0, ResponseMetadata={})) == frozenset()
+    assert unknown_members(answer(Novelty=1)) == {"Novelty"}
+
+
+@given(st.dictionaries(st.text(max_size=20), st.text(max_size=30), max_size=5))
+def test_any_text_is_read_back_as_it_is(tags: dict[str, str]) -> None:
+    body = {"spec": {"tags": tags, "functionName": next(iter(tags), "f")}}
+    (document,) = documents.documents(Manifest("a remark", body).render())
+    assert document.value == body
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "0o17", "0x1f", "12:30", "1_000", "yes", "null", "~", "2026-01-31", ".5", "-1"]
+)
+def test_what_looks_like_something_else_is_quoted(text: str) -> None:
+    rendered = Manifest("", {"a": text}).render()
+    assert f"'{text}'" in rendered
+
+
+def test_a_uuid_is_not_quoted() -> None:
+    assert f"uuid: {UUID}\n" in Manifest("", {"uuid": UUID}).render()
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_names_go_both_ways(base: str) -> None:
+    wanted = spec(base, {"destinationConfig.onFailure.destination": "d", "kmsKeyARN": "k"})
+    assert to_kubernetes(to_aws(wanted)) == wanted
