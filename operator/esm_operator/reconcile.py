@@ -286,8 +286,6 @@ class Reconciler:
             outcome = failed_outcome(observer.failure)
             if work.note.uuid:  # all that have one would have the same Event
                 outcome = replace(outcome, event="")
-        if desired.observe_only and outcome.synced is False:
-            self._events.warning(work.resource, "DriftObserved", outcome.sync_message)
         self._obstructed(key, view, action)
         await self._teller.tell_of(work, outcome)
         if work.connected.inventory.get(work.note.uuid) is not entry:

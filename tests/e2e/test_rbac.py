@@ -119,26 +119,33 @@ def test_each_verb_is_needed_and_its_lack_is_said(bed: Bed, tmp_path: Path, gran
 
 
 def _tell_story_until(bed: Bed, refused: Callable[[], bool], what: str, log: Path) -> None:
-    """All that makes the operator use its role: a mapping is lost and made again, all it stands on is deleted."""
-    told: list[str] = []
+    """All that makes the operator use its role."""
+    parts = iter(_parts(bed))
+    began = next(parts)
 
-    def next_part() -> bool:
-        if refused():
-            return True
-        mappings = bed.mappings()
-        if not told and bed.condition("orders", "Ready").get("status") == "True" and mappings:
-            told.append("its mapping is deleted by hand, to be made again")
-            bed.control.delete_mapping(mappings[0]["UUID"])
-        elif len(told) == 1 and "CreatedAgain" in bed.events("orders"):
-            told.append("the ProviderConfig is deleted, then what uses it")
-            bed.kubectl("delete", CONFIGS, bed.namespace, "--wait=false")
-        elif len(told) == 2 and _is_held(bed):
-            told.append("the resource is deleted")
-            bed.delete("orders")
-        return len(told) == 3 and bed.get("orders") is None and not _config(bed)
+    def told() -> bool:
+        nonlocal began
+        while not refused() and began():
+            began = next(parts, None) or (lambda: False)
+        return refused() or (bed.get("orders") is None and not _config(bed))
 
-    eventually(next_part, 60, f"'{what}' is neither missed nor is the story told to its end")
+    eventually(told, 60, f"'{what}' is neither missed nor is the story told to its end")
     assert refused(), f"Nothing needs '{what}':\n{log.read_text(errors='replace')[-5000:]}"
+
+
+def _parts(bed: Bed) -> Generator[Callable[[], bool]]:
+    """The story: each part goes on when what it waits for holds."""
+    yield lambda: bed.condition("orders", "Ready").get("status") == "True" and bool(bed.mappings())
+    uuid = bed.mappings()[0]["UUID"]
+    for result, reason in (("PROBLEM: No", "ProcessingProblem"), ("OK", "ProcessingRecovered"), ("PROBLEM: No", "")):
+        bed.control.edit_mapping(uuid, LastProcessingResult=result)  # the same twice: counted in the Event that stands
+        yield lambda reason=reason: not reason or reason in bed.events("orders")
+    yield lambda: bed.condition("orders", "Processing").get("status") == "False"
+    bed.control.delete_mapping(uuid)  # by hand, to be made again
+    yield lambda: "CreatedAgain" in bed.events("orders")
+    bed.kubectl("delete", CONFIGS, bed.namespace, "--wait=false")
+    yield lambda: _is_held(bed)
+    bed.delete("orders")
 
 
 def _config(bed: Bed) -> str:

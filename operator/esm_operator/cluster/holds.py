@@ -33,7 +33,7 @@ _REMAIN: ProviderConfigReason = "MappingsRemain"
 PACE = 2.0
 #: Seconds for which a resource that was just admitted counts, while its own finalizer is on its way.
 _ADMITTED_FOR = 6 * WRITE_TIMEOUT
-#: Seconds for which the Event about a ProviderConfig is not repeated.
+#: Seconds for which no other Event tells who still uses a ProviderConfig.
 _QUIET = 600.0
 _NAMED = 5
 #: What the name of a finalizer may have behind the slash (Kubernetes, qualified names).
@@ -188,19 +188,20 @@ class Holds:
         message = in_use(users)
         conditions = config.status.get("conditions") or []
         known = next((one for one in conditions if one["type"] == CONDITION), None)
+        if known is not None and known["message"] == message:
+            return
         now = moment()
-        if known is None or known["message"] != message:
-            condition = {
-                "type": CONDITION,
-                "status": "True",
-                "reason": _REMAIN,
-                "message": message,
-                "observedGeneration": config.generation,
-                "lastTransitionTime": known["lastTransitionTime"] if known is not None else now,
-            }
-            others = [one for one in conditions if one is not known]
-            status: dict[str, Any] = {"observedGeneration": config.generation, "conditions": [*others, condition]}
-            self._surroundings.put_config(await self._kubernetes.set_config_status(config, status))
+        condition = {
+            "type": CONDITION,
+            "status": "True",
+            "reason": _REMAIN,
+            "message": message,
+            "observedGeneration": config.generation,
+            "lastTransitionTime": known["lastTransitionTime"] if known is not None else now,
+        }
+        others = [one for one in conditions if one is not known]
+        status: dict[str, Any] = {"observedGeneration": config.generation, "conditions": [*others, condition]}
+        self._surroundings.put_config(await self._kubernetes.set_config_status(config, status))
         if time.monotonic() - self._told.get(config.uid, -_QUIET) >= _QUIET:
             self._told[config.uid] = time.monotonic()
             logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)

@@ -178,8 +178,23 @@ class Kubernetes:
         page = await self._page("/api/v1/namespaces")
         return list(page.get("items") or ())
 
-    async def event(self, resource: Resource, kind: str, reason: str, message: str, now: str) -> None:
-        """Post an Event about a resource."""
+    async def event(
+        self, resource: Resource, kind: str, reason: str, message: str, *, first: str, last: str, count: int
+    ) -> str:
+        """Post an Event about a resource.
+
+        Args:
+            resource: what it is about.
+            kind: ``Normal`` or ``Warning``.
+            reason: one word.
+            message: a sentence.
+            first: when it happened first, as RFC 3339 text.
+            last: when it happened last.
+            count: how often it happened.
+
+        Returns:
+            the name of the Event.
+        """
         about = {
             "kind": KIND,
             "namespace": resource.key.namespace,
@@ -187,7 +202,22 @@ class Kubernetes:
             "uid": resource.uid,
             "resourceVersion": resource.resource_version,
         }
-        await self._event(resource.key.namespace, about, kind, reason, message, now)
+        told = {"type": kind, "reason": reason, "message": message}
+        return await self._event(
+            resource.key.namespace, about, {**told, "firstTimestamp": first, "lastTimestamp": last, "count": count}
+        )
+
+    async def count_event(self, namespace: str, name: str, count: int, last: str) -> None:
+        """Say that what an Event tells of happened again. Raises GoneError: the API server has forgotten it.
+
+        Args:
+            namespace: where it is.
+            name: its name.
+            count: how often it happened by now.
+            last: when it happened last, as RFC 3339 text.
+        """
+        body = {"count": count, "lastTimestamp": last}
+        await self._write("PATCH", f"{_events(namespace)}/{name}", body, priority=Priority.SWEEP)
 
     async def config_event(self, config: ConfigObject, kind: str, reason: str, message: str, now: str) -> None:
         """Post an Event about a ProviderConfig, where those about objects without a namespace are."""
@@ -197,27 +227,22 @@ class Kubernetes:
             "uid": config.uid,
             "resourceVersion": config.resource_version,
         }
-        await self._event("default", about, kind, reason, message, now)
+        told = {"type": kind, "reason": reason, "message": message}
+        await self._event("default", about, {**told, "firstTimestamp": now, "lastTimestamp": now, "count": 1})
 
-    async def _event(
-        self, namespace: str, about: Mapping[str, str], kind: str, reason: str, message: str, now: str
-    ) -> None:
+    async def _event(self, namespace: str, about: Mapping[str, str], told: Mapping[str, Any]) -> str:
         body = {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"generateName": f"{about['name'][:200]}.", "namespace": namespace},
             "involvedObject": {"apiVersion": f"{GROUP}/{VERSION}", **about},
-            "type": kind,
-            "reason": reason,
-            "message": message[:1024],
             "source": {"component": "esm-operator"},
             "reportingComponent": "esm-operator",
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
+            **told,
+            "message": str(told["message"])[:1024],
         }
-        path = f"/api/v1/namespaces/{namespace}/events"
-        await self._write("POST", path, body, "application/json", Priority.SWEEP)
+        answer = await self._write("POST", _events(namespace), body, "application/json", Priority.SWEEP)
+        return str((answer.get("metadata") or {}).get("name") or "")
 
     async def set_config_finalizers(self, config: ConfigObject, finalizers: Sequence[str]) -> dict[str, Any]:
         """Write the finalizers of a ProviderConfig. Raises GoneError, ConflictError."""
@@ -333,6 +358,10 @@ def _path(key: Key) -> str:
 
 def _config_path(config: ConfigObject) -> str:
     return f"/apis/{GROUP}/{VERSION}/{PROVIDER_CONFIGS}/{config.name}"
+
+
+def _events(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/events"
 
 
 def _leases(namespace: str) -> str:

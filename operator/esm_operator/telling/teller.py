@@ -21,9 +21,6 @@ from esm_operator.work import Work
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which a problem that comes, goes and comes again makes no second Event.
-_AGAIN = 60.0
-
 
 class Teller:
     """Writes statuses."""
@@ -70,6 +67,7 @@ class Teller:
         self._warn(resource, outcome)
         written = self.took(await self._kubernetes.set_status(resource, rendered))
         self._tell_processing(resource, rendered)
+        self._tell_drift(resource, rendered, outcome)
         return written
 
     async def tell_of(self, work: Work, outcome: Outcome) -> Resource:
@@ -88,7 +86,7 @@ class Teller:
         if not outcome.event or (before.get("reason"), before.get("message")) == (outcome.reason, outcome.message):
             return
         logger.warning("%s", outcome.message, extra=marks(resource) | {"reason": outcome.reason})
-        self._events.warning(resource, outcome.event, outcome.message, quiet=_AGAIN)
+        self._events.warning(resource, outcome.event, outcome.message)
 
     def _tell_processing(self, resource: Resource, rendered: Mapping[str, Any]) -> None:
         """An Event when processing turned bad, or good again."""
@@ -101,3 +99,10 @@ class Teller:
         elif before.get("status") == "False":
             says = now.get("message") or "AWS tells of no problem any more."
             self._events.normal(resource, "ProcessingRecovered", f"Processing works again: {says}")
+
+    def _tell_drift(self, resource: Resource, rendered: Mapping[str, Any], outcome: Outcome) -> None:
+        """An Event when a mapping that is only watched began to differ from the spec, or differs otherwise."""
+        before, now = status.condition(resource.status, "Synced"), status.condition(rendered, "Synced")
+        same = (now["status"], now["message"]) == (before.get("status"), before.get("message"))
+        if outcome.reason == "Observed" and now["status"] == "False" and not same:
+            self._events.warning(resource, "DriftObserved", now["message"])

@@ -1,0 +1,123 @@
+"""Events tell what begins or is done: once, counted when it comes again, and never so many that they are a storm."""
+
+import json
+import time
+from typing import Any
+
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import provider_config, queue, stream
+
+#: Events a second over all resources; those of one resource at once, and seconds until one more: as in docs/console.md.
+RATE, BURST, REFILL = 20.0, 20, 60.0
+
+
+def events(bed: Bed, reason: str = "", name: str = "") -> list[dict[str, Any]]:
+    """The Events of the scenario's namespace, oldest first."""
+    found = json.loads(bed.kubectl("get", "events", "--output=json"))["items"]
+    return [
+        one
+        for one in sorted(found, key=lambda one: one["metadata"]["creationTimestamp"])
+        if reason in ("", one["reason"]) and name in ("", one["involvedObject"]["name"])
+    ]
+
+
+def counted(bed: Bed, reason: str, name: str = "orders") -> int:
+    """How often an Event was told; it stands but once."""
+    found = events(bed, reason, name)
+    assert len(found) <= 1, found
+    return found[0]["count"] if found else 0
+
+
+def test_what_happens_again_is_counted_in_the_event_that_stands(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(stream(batchSize=10))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    for times in (1, 2, 3):
+        bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
+        eventually(lambda times=times: counted(bed, "ProcessingProblem") == times, what=f"it is told {times} times")
+        bed.control.edit_mapping(uuid, LastProcessingResult="OK")
+        eventually(lambda times=times: counted(bed, "ProcessingRecovered") == times, what=f"and its end {times} times")
+    (told,) = events(bed, "ProcessingProblem")
+    assert told["firstTimestamp"] <= told["lastTimestamp"]
+    assert told["type"] == "Warning"
+    assert "(x3 over" in bed.kubectl("describe", "esm", "orders")
+
+
+def test_an_event_that_is_gone_is_posted_anew_with_its_count(bed: Bed) -> None:
+    """The API server forgets Events after an hour."""
+    bed.operator("--sweep-interval=1")
+    bed.apply(stream())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
+    eventually(lambda: counted(bed, "ProcessingProblem") == 1)
+    bed.control.edit_mapping(uuid, LastProcessingResult="OK")
+    eventually(lambda: counted(bed, "ProcessingRecovered") == 1)
+    bed.kubectl("delete", "events", "--all")
+    bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
+    eventually(lambda: counted(bed, "ProcessingProblem") == 2)
+
+
+def test_what_stands_is_not_told_again_by_sweeps_nor_after_a_restart(bed: Bed) -> None:
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(stream("watched", batchSize=10))
+    uuid = bed.wait_ready("watched")["status"]["uuid"]
+    bed.patch("watched", {"managementPolicy": "Observe"})
+    bed.wait_condition("watched", "Ready", "True", "Observed")
+    bed.control.edit_mapping(uuid, BatchSize=20)
+    bed.wait_condition("watched", "Synced", "False", "Observed")
+    bed.apply(provider_config("shop"), queue("held", providerConfigRef={"name": "shop"}))
+    bed.wait_ready("held")
+    bed.kubectl("delete", "providerconfig", "shop", "--wait=false")
+    bed.apply(queue("lost", providerConfigRef={"name": "missing"}))
+    bed.wait_condition("lost", "Stalled", "True", "ProviderConfigNotFound")
+    for reason in ("DriftObserved", "ProviderConfigNotFound"):
+        eventually(lambda reason=reason: events(bed, reason), what=reason)
+    eventually(lambda: config_events(bed), what="an Event of the ProviderConfig")
+
+    before = {one["metadata"]["name"]: one["metadata"]["resourceVersion"] for one in events(bed)}
+    of_config = config_events(bed)
+    bed.wait_swept(3)
+    operator.stop()
+    operator.start()
+    bed.wait_swept(3)
+    assert {one["metadata"]["name"]: one["metadata"]["resourceVersion"] for one in events(bed)} == before
+    assert config_events(bed) == of_config
+
+
+def config_events(bed: Bed) -> list[str]:
+    """The Events of this scenario's ProviderConfig, with their versions."""
+    uid = bed.kubectl("get", "providerconfig", "shop", "--output=jsonpath={.metadata.uid}")
+    selector = f"--field-selector=involvedObject.uid={uid}"
+    found = json.loads(bed.kubectl("get", "events", "--namespace=default", selector, "--output=json"))["items"]
+    return [f"{one['metadata']['name']} {one['metadata']['resourceVersion']}" for one in found]
+
+
+def test_many_failures_at_once_are_no_storm_of_events(bed: Bed) -> None:
+    names = [f"orders-{number}" for number in range(200)]
+    bed.apply(*(queue(name, providerConfigRef={"name": "missing"}) for name in names))
+    began = time.monotonic()
+    bed.operator()
+    eventually(lambda: all(bed.status(name).get("conditions") for name in (names[0], names[-1])))
+    most = 0
+    while most < len(names):
+        most = len(events(bed, "ProviderConfigNotFound"))
+        allowed = RATE * (time.monotonic() - began) + 5
+        assert most <= allowed, f"{most} Events within {time.monotonic() - began:.1f} s"
+        assert time.monotonic() - began < 60, f"{most} Events only"
+        time.sleep(0.2)
+    assert {one["involvedObject"]["name"] for one in events(bed, "ProviderConfigNotFound")} == set(names)
+
+
+def test_one_resource_has_no_more_than_its_share(bed: Bed) -> None:
+    """Edits without end are told as long as they are few; the rest is a line in the log."""
+    began = time.monotonic()
+    operator = bed.operator("--requests-per-second=1000", "--sweep-interval=1")
+    bed.control.set(pace=0.01)
+    bed.apply(stream(batchSize=1))
+    bed.wait_ready("orders")
+    for size in range(2, BURST + 10):
+        bed.patch("orders", {"batchSize": size})
+        eventually(lambda size=size: bed.mapping("orders")["BatchSize"] == size)
+    eventually(lambda: "were left out" in operator.log.read_text(), what="a line of the log says so")
+    eventually(lambda: len(events(bed, name="orders")) >= BURST)
+    assert len(events(bed, name="orders")) <= BURST + 1 + (time.monotonic() - began) / REFILL
