@@ -1,17 +1,37 @@
 """Where each argument and attribute of Terraform's ``aws_lambda_event_source_mapping`` is in our resource.
 
-Called by ``make docs``: the table in the documentation is made from this one, so that it can be tested.
+Those of version 6 of the AWS provider. Tests and ``make tables`` read it.
 """
 
 from collections.abc import Mapping
 
+from esm_operator.api.peers import Peer, under
+
+_REGISTRY: Mapping[str, str] = {
+    "access_config": "accessConfigs",
+    "access_config.type": "accessConfigs[].type",
+    "access_config.uri": "accessConfigs[].uri",
+    "event_record_format": "eventRecordFormat",
+    "schema_registry_uri": "schemaRegistryURI",
+    "schema_validation_config": "schemaValidationConfigs",
+    "schema_validation_config.attribute": "schemaValidationConfigs[].attribute",
+}
+
+
+def _kafka(block: str, structure: str) -> dict[str, str]:
+    registry = f"{structure}.schemaRegistryConfig"
+    return {
+        block: structure,
+        f"{block}.consumer_group_id": f"{structure}.consumerGroupID",
+        f"{block}.schema_registry_config": registry,
+        **under(f"{block}.schema_registry_config", _REGISTRY, registry),
+    }
+
+
 #: Arguments, and the fields of the spec. Blocks have a dot.
 ARGUMENTS: Mapping[str, str] = {
     "function_name": "functionName",
-    "amazon_managed_kafka_event_source_config": "amazonManagedKafkaEventSourceConfig",
-    "amazon_managed_kafka_event_source_config.consumer_group_id": (
-        "amazonManagedKafkaEventSourceConfig.consumerGroupID"
-    ),
+    **_kafka("amazon_managed_kafka_event_source_config", "amazonManagedKafkaEventSourceConfig"),
     "batch_size": "batchSize",
     "bisect_batch_on_function_error": "bisectBatchOnFunctionError",
     "destination_config": "destinationConfig",
@@ -37,28 +57,31 @@ ARGUMENTS: Mapping[str, str] = {
     "provisioned_poller_config": "provisionedPollerConfig",
     "provisioned_poller_config.maximum_pollers": "provisionedPollerConfig.maximumPollers",
     "provisioned_poller_config.minimum_pollers": "provisionedPollerConfig.minimumPollers",
+    "provisioned_poller_config.poller_group_name": "provisionedPollerConfig.pollerGroupName",
     "queues": "queues",
     "region": "region",
     "scaling_config": "scalingConfig",
     "scaling_config.maximum_concurrency": "scalingConfig.maximumConcurrency",
     "self_managed_event_source": "selfManagedEventSource",
     "self_managed_event_source.endpoints": "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
-    "self_managed_kafka_event_source_config": "selfManagedKafkaEventSourceConfig",
-    "self_managed_kafka_event_source_config.consumer_group_id": ("selfManagedKafkaEventSourceConfig.consumerGroupID"),
+    **_kafka("self_managed_kafka_event_source_config", "selfManagedKafkaEventSourceConfig"),
     "source_access_configuration": "sourceAccessConfigurations",
     "source_access_configuration.type": "sourceAccessConfigurations[].type",
     "source_access_configuration.uri": "sourceAccessConfigurations[].uri",
     "starting_position": "startingPosition",
     "starting_position_timestamp": "startingPositionTimestamp",
     "tags": "tags",
+    "timeouts": "",
     "topics": "topics",
     "tumbling_window_in_seconds": "tumblingWindowInSeconds",
+    "use_resource_timeout_for_propagation": "",
 }
 
 #: Attributes that AWS fills in, and the fields of the status.
 ATTRIBUTES: Mapping[str, str] = {
     "arn": "arn",
     "function_arn": "functionARN",
+    "id": "uuid",
     "last_modified": "lastModified",
     "last_processing_result": "lastProcessingResult",
     "state": "state",
@@ -66,6 +89,8 @@ ATTRIBUTES: Mapping[str, str] = {
     "tags_all": "tagsAll",
     "uuid": "uuid",
 }
+
+_WAITING = "what AWS is at work on is waited for as long as it takes, and told meanwhile"
 
 #: What is not the same on both sides, beyond the name.
 NOTES: Mapping[str, str] = {
@@ -78,19 +103,9 @@ NOTES: Mapping[str, str] = {
     "destination_config.on_failure.destination_arn": "an S3 bucket is possible for all sources that have "
     "destinations; `kafka://TOPIC` for Kafka sources",
     "uuid": "`terraform import` is `adoption: {policy: Required, uuid: ...}`",
+    "timeouts": _WAITING,
+    "use_resource_timeout_for_propagation": _WAITING,
 }
 
-
-def markdown() -> str:
-    """The table, for the documentation."""
-    rows = [
-        "| Terraform | this resource | difference |",
-        "|---|---|---|",
-        *(_row(name, f"spec.{path}") for name, path in ARGUMENTS.items()),
-        *(_row(name, f"status.{path}") for name, path in ATTRIBUTES.items()),
-    ]
-    return "\n".join(rows) + "\n"
-
-
-def _row(name: str, path: str) -> str:
-    return f"| `{name}` | `{path}` | {NOTES.get(name, '')} |"
+PEER = Peer("Terraform", ARGUMENTS, ATTRIBUTES, NOTES)
+markdown = PEER.markdown

@@ -1,0 +1,102 @@
+"""Where each field of ACK's EventSourceMapping (``lambda.services.k8s.aws/v1alpha1``) is in our resource.
+
+Those of the AWS Controllers for Kubernetes' Lambda controller, the newest among its versions. Tests and
+``make tables`` read it.
+"""
+
+from collections.abc import Mapping
+
+from esm_operator.api.peers import Peer, under
+
+_REGISTRY: Mapping[str, str] = {
+    "accessConfigs": "accessConfigs",
+    "accessConfigs[].type": "accessConfigs[].type",
+    "accessConfigs[].uri": "accessConfigs[].uri",
+    "eventRecordFormat": "eventRecordFormat",
+    "schemaRegistryURI": "schemaRegistryURI",
+    "schemaValidationConfigs": "schemaValidationConfigs",
+    "schemaValidationConfigs[].attribute": "schemaValidationConfigs[].attribute",
+}
+
+
+def _kafka(structure: str) -> dict[str, str]:
+    registry = f"{structure}.schemaRegistryConfig"
+    return {
+        f"{structure}.consumerGroupID": f"{structure}.consumerGroupID",
+        registry: registry,
+        **under(registry, _REGISTRY, registry),
+        f"{registry}.accessConfigs[].uriRef": "",
+    }
+
+
+#: The fields of its spec, and of ours.
+SPEC: Mapping[str, str] = {
+    **_kafka("amazonManagedKafkaEventSourceConfig"),
+    "batchSize": "batchSize",
+    "bisectBatchOnFunctionError": "bisectBatchOnFunctionError",
+    "destinationConfig.onFailure.destination": "destinationConfig.onFailure.destination",
+    "destinationConfig.onSuccess.destination": "",
+    "enabled": "enabled",
+    "eventSourceARN": "eventSourceARN",
+    "eventSourceRef": "",
+    "filterCriteria.filters": "filterCriteria.filters",
+    "filterCriteria.filters[].pattern": "filterCriteria.filters[].pattern",
+    "functionName": "functionName",
+    "functionRef": "",
+    "functionResponseTypes": "functionResponseTypes",
+    "maximumBatchingWindowInSeconds": "maximumBatchingWindowInSeconds",
+    "maximumRecordAgeInSeconds": "maximumRecordAgeInSeconds",
+    "maximumRetryAttempts": "maximumRetryAttempts",
+    "parallelizationFactor": "parallelizationFactor",
+    "queueRefs": "",
+    "queues": "queues",
+    "scalingConfig.maximumConcurrency": "scalingConfig.maximumConcurrency",
+    "selfManagedEventSource.endpoints": "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
+    **_kafka("selfManagedKafkaEventSourceConfig"),
+    "sourceAccessConfigurations": "sourceAccessConfigurations",
+    "sourceAccessConfigurations[].type_": "sourceAccessConfigurations[].type",
+    "sourceAccessConfigurations[].uRI": "sourceAccessConfigurations[].uri",
+    "startingPosition": "startingPosition",
+    "startingPositionTimestamp": "startingPositionTimestamp",
+    "tags": "tags",
+    "topics": "topics",
+    "tumblingWindowInSeconds": "tumblingWindowInSeconds",
+}
+
+#: The fields of its status, and of ours.
+STATUS: Mapping[str, str] = {
+    "ackResourceMetadata.arn": "arn",
+    "ackResourceMetadata.ownerAccountID": "",
+    "ackResourceMetadata.region": "",
+    "conditions": "conditions",
+    "functionARN": "functionARN",
+    "lastModified": "lastModified",
+    "lastProcessingResult": "lastProcessingResult",
+    "state": "state",
+    "stateTransitionReason": "stateTransitionReason",
+    "uuid": "uuid",
+}
+
+_NO_REFERENCE = "no references to other resources: write what it resolves to, which is in its own status"
+_REFERENCE = "kafka clusters only; write the ARN into `spec.eventSourceARN`"
+
+#: What is not the same on both sides, beyond the name.
+NOTES: Mapping[str, str] = {
+    "destinationConfig.onSuccess.destination": "AWS refuses it for event source mappings",
+    "functionRef": "no references to other resources: write the name into `spec.functionName`",
+    "eventSourceRef": _REFERENCE,
+    "queueRefs": "write the queue into `spec.queues`",
+    "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs[].uriRef": _NO_REFERENCE,
+    "selfManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs[].uriRef": _NO_REFERENCE,
+    "selfManagedEventSource.endpoints": "`KAFKA_BOOTSTRAP_SERVERS` is the only key",
+    "sourceAccessConfigurations[].type_": "without the underscore",
+    "sourceAccessConfigurations[].uRI": "`uri`",
+    "tags": "older controllers have none, and set the controller's own tags only",
+    "topics": "exactly one, as AWS takes no more",
+    "ackResourceMetadata.ownerAccountID": "part of `status.arn`",
+    "ackResourceMetadata.region": "part of `status.arn`",
+    "conditions": "`ACK.ResourceSynced` is `Synced`, `ACK.Terminal` and `ACK.Recoverable` are `Stalled` and "
+    "`Reconciling`; `Ready` says whether it works",
+}
+
+PEER = Peer("ACK", SPEC, STATUS, NOTES)

@@ -1,0 +1,130 @@
+"""Where each field of Crossplane's EventSourceMapping is in our resource.
+
+Those of the AWS provider that is made from Terraform's: ``lambda.aws.upbound.io/v1beta2`` and
+``lambda.aws.m.upbound.io/v1beta1`` (namespaced). ``lambda.aws.upbound.io/v1beta1`` has the same names, with a list of
+one entry in place of each structure. Tests and ``make tables`` read it.
+"""
+
+from collections.abc import Mapping
+
+from esm_operator.api.peers import Peer, under
+
+_REGISTRY: Mapping[str, str] = {
+    "accessConfig": "accessConfigs",
+    "accessConfig[].type": "accessConfigs[].type",
+    "accessConfig[].uri": "accessConfigs[].uri",
+    "eventRecordFormat": "eventRecordFormat",
+    "schemaRegistryUri": "schemaRegistryURI",
+    "schemaValidationConfig": "schemaValidationConfigs",
+    "schemaValidationConfig[].attribute": "schemaValidationConfigs[].attribute",
+}
+
+
+def _kafka(structure: str) -> dict[str, str]:
+    registry = f"{structure}.schemaRegistryConfig"
+    return {
+        f"{structure}.consumerGroupId": f"{structure}.consumerGroupID",
+        registry: registry,
+        **under(registry, _REGISTRY, registry),
+    }
+
+
+#: The fields of its ``spec.forProvider`` and what stands beside it, and the fields of our spec.
+SPEC: Mapping[str, str] = {
+    **{
+        f"forProvider.{name}": path
+        for name, path in {
+            **_kafka("amazonManagedKafkaEventSourceConfig"),
+            "batchSize": "batchSize",
+            "bisectBatchOnFunctionError": "bisectBatchOnFunctionError",
+            "destinationConfig.onFailure.destinationArn": "destinationConfig.onFailure.destination",
+            "destinationConfig.onFailure.destinationArnRef": "",
+            "destinationConfig.onFailure.destinationArnSelector": "",
+            "documentDbEventSourceConfig.collectionName": "documentDBEventSourceConfig.collectionName",
+            "documentDbEventSourceConfig.databaseName": "documentDBEventSourceConfig.databaseName",
+            "documentDbEventSourceConfig.fullDocument": "documentDBEventSourceConfig.fullDocument",
+            "enabled": "enabled",
+            "eventSourceArn": "eventSourceARN",
+            "filterCriteria.filter": "filterCriteria.filters",
+            "filterCriteria.filter[].pattern": "filterCriteria.filters[].pattern",
+            "functionName": "functionName",
+            "functionNameRef": "",
+            "functionNameSelector": "",
+            "functionResponseTypes": "functionResponseTypes",
+            "kmsKeyArn": "kmsKeyARN",
+            "kmsKeyArnRef": "",
+            "kmsKeyArnSelector": "",
+            "maximumBatchingWindowInSeconds": "maximumBatchingWindowInSeconds",
+            "maximumRecordAgeInSeconds": "maximumRecordAgeInSeconds",
+            "maximumRetryAttempts": "maximumRetryAttempts",
+            "metricsConfig.metrics": "metricsConfig.metrics",
+            "parallelizationFactor": "parallelizationFactor",
+            "provisionedPollerConfig.maximumPollers": "provisionedPollerConfig.maximumPollers",
+            "provisionedPollerConfig.minimumPollers": "provisionedPollerConfig.minimumPollers",
+            "provisionedPollerConfig.pollerGroupName": "provisionedPollerConfig.pollerGroupName",
+            "queues": "queues",
+            "region": "region",
+            "scalingConfig.maximumConcurrency": "scalingConfig.maximumConcurrency",
+            "selfManagedEventSource.endpoints": "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
+            **_kafka("selfManagedKafkaEventSourceConfig"),
+            "sourceAccessConfiguration": "sourceAccessConfigurations",
+            "sourceAccessConfiguration[].type": "sourceAccessConfigurations[].type",
+            "sourceAccessConfiguration[].uri": "sourceAccessConfigurations[].uri",
+            "startingPosition": "startingPosition",
+            "startingPositionTimestamp": "startingPositionTimestamp",
+            "tags": "tags",
+            "topics": "topics",
+            "tumblingWindowInSeconds": "tumblingWindowInSeconds",
+            "useResourceTimeoutForPropagation": "",
+        }.items()
+    },
+    "initProvider": "",
+    "providerConfigRef.name": "providerConfigRef.name",
+    "managementPolicies": "managementPolicy",
+    "deletionPolicy": "deletionPolicy",
+    "writeConnectionSecretToRef": "",
+}
+
+#: The fields of its ``status.atProvider`` that are not settings, and its conditions, and the fields of our status.
+STATUS: Mapping[str, str] = {
+    "atProvider.arn": "arn",
+    "atProvider.functionArn": "functionARN",
+    "atProvider.id": "uuid",
+    "atProvider.lastModified": "lastModified",
+    "atProvider.lastProcessingResult": "lastProcessingResult",
+    "atProvider.state": "state",
+    "atProvider.stateTransitionReason": "stateTransitionReason",
+    "atProvider.tagsAll": "tagsAll",
+    "atProvider.uuid": "uuid",
+    "conditions": "conditions",
+}
+
+_NO_REFERENCE = "no references to other resources: write what it resolves to"
+
+#: What is not the same on both sides, beyond the name.
+NOTES: Mapping[str, str] = {
+    **{
+        f"forProvider.{name}{end}": _NO_REFERENCE
+        for name in ("functionName", "kmsKeyArn")
+        for end in ("Ref", "Selector")
+    },
+    **{f"forProvider.destinationConfig.onFailure.destinationArn{end}": _NO_REFERENCE for end in ("Ref", "Selector")},
+    "forProvider.region": "default: the region of `eventSourceARN`",
+    "forProvider.filterCriteria.filter": "`filters`",
+    "forProvider.selfManagedEventSource.endpoints": "a list of servers, not one string with commas",
+    "forProvider.sourceAccessConfiguration": "with an `s`",
+    "forProvider.tags": "default tags are in the ProviderConfig, as `defaultTags`",
+    "forProvider.topics": "exactly one, as AWS takes no more",
+    "forProvider.useResourceTimeoutForPropagation": "what AWS is at work on is waited for as long as it takes",
+    "initProvider": "leave a field out of the spec, and it is AWS's own business",
+    "providerConfigRef.name": "a ProviderConfig of this operator; default: the one named `default`",
+    "managementPolicies": '`["Observe"]` is Observe, `["*"]` is Full; for what lies between see `deletionPolicy`, '
+    "`adoption` and `replacePolicy`",
+    "deletionPolicy": "Orphan is Retain; not in the namespaced kind",
+    "writeConnectionSecretToRef": "there are no secrets",
+    "atProvider.id": "also the annotation `crossplane.io/external-name`; to take a mapping over by it is "
+    "`adoption: {policy: Required, uuid: ...}`",
+    "conditions": "`Ready` and `Synced` mean the same; `Stalled` and `Reconciling` tell who has to do something",
+}
+
+PEER = Peer("Crossplane", SPEC, STATUS, NOTES)
