@@ -1,0 +1,159 @@
+"""docs/troubleshooting.md has a section for each reason that the code can tell, and for no other."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from esm_operator.aws import errors
+from esm_operator.telling import reasons
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "operator" / "esm_operator"
+TABLE = SOURCE / "telling" / "reasons.py"
+DOCS = ROOT / "docs"
+PAGE = (DOCS / "troubleshooting.md").read_text()
+STALLED, RETRIED, UNDER_WAY = (
+    "A person has to do something",
+    "It is tried again by itself",
+    "It is on its way",
+)
+WELL, PROCESSING, HAPPENINGS = "All is well", "Records are not processed", "Events that are not conditions"
+#: What carries a reason, and which of its arguments it is: by position, or by name.
+CARRIERS = {
+    "Outcome": (1, "reason", "event", "sync_reason"),
+    "Stall": (0, "reason"),
+    "Wait": (0, "reason"),
+    "Unresolved": (0, "reason"),
+    "Failure": (0, "reason"),
+    "Row": (2, "reason"),
+    "warning": (1, "reason"),
+    "normal": (1, "reason"),
+}
+
+
+def members(of: Any) -> set[str]:
+    """The words of a type that is made of Literals."""
+    return {one for part in get_args(of) for one in ({part} if isinstance(part, str) else members(part))}
+
+
+ALL = members(reasons.EventReason) | members(reasons.ProviderConfigReason)
+
+
+def sections() -> Iterator[tuple[str, str, str]]:
+    """Group, heading and text of each section of the page."""
+    for group in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
+        title, _, rest = group.partition("\n")
+        for section in re.split(r"^### ", rest, flags=re.MULTILINE)[1:]:
+            heading, _, text = section.partition("\n")
+            yield title, heading, text
+
+
+GROUPS = {heading: group for group, heading, _ in sections()}
+
+
+def modules() -> Iterator[ast.Module]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        if path != TABLE:
+            yield ast.parse(path.read_text())
+
+
+def said() -> set[str]:
+    """The reasons that the code gives to what carries them, as far as they are written there."""
+    return {
+        argument.value
+        for module in modules()
+        for call in ast.walk(module)
+        if isinstance(call, ast.Call)
+        for argument in carried(call)
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value
+    }
+
+
+def carried(call: ast.Call) -> Iterator[ast.expr]:
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    position, *names = CARRIERS.get(name, (None,))
+    if name in ("warning", "normal") and not _is_events(call.func):  # the logger's
+        return
+    if isinstance(position, int) and len(call.args) > position:
+        yield call.args[position]
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in names)
+
+
+def _is_events(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and "events" in ast.dump(function.value)
+
+
+def test_each_reason_has_a_section_and_no_other() -> None:
+    headings = [heading for _, heading, _ in sections()]
+    assert sorted(headings) == sorted(ALL)
+
+
+def test_the_code_says_no_others() -> None:
+    found = said()
+    assert len(found) > 40, "the calls that carry reasons are called otherwise now"
+    assert found <= ALL
+
+
+def test_the_code_says_each() -> None:
+    words = {
+        node.value
+        for module in modules()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    states = members(reasons.StateReason)  # AWS says them
+    assert sorted(ALL - states - words) == []
+
+
+@pytest.mark.parametrize(("group", "heading", "text"), list(sections()), ids=[one[1] for one in sections()])
+def test_a_section_says_what_to_look_at_and_what_to_do(group: str, heading: str, text: str) -> None:
+    meaning, look, act = (part.strip() for part in re.split(r"\*\*(?:Look at|Do):\*\*", text))
+    assert meaning.endswith((".", ":")), heading
+    assert len(meaning) > 15
+    assert look
+    assert act
+    assert (act == "wait.") <= (group == UNDER_WAY), heading
+
+
+def test_refusals_are_where_their_disposition_says() -> None:
+    stalls: dict[str, set[bool]] = {}
+    for row in errors.TABLE:
+        stalls.setdefault(row.reason, set()).add(row.disposition.stalls)
+    wrong = {
+        reason: GROUPS[reason]
+        for reason, kinds in stalls.items()
+        if GROUPS[reason] != (STALLED if True in kinds else RETRIED) and reason != "NotFound"
+    }
+    assert wrong == {}
+    assert GROUPS["NotFound"] == UNDER_WAY  # rarely of a refusal, mostly of a mapping that is only to be observed
+
+
+@pytest.mark.parametrize(
+    ("of", "groups"),
+    [
+        (reasons.TargetReason, {STALLED}),
+        (reasons.ProcessingReason, {PROCESSING}),
+        (reasons.HappeningReason, {HAPPENINGS}),
+        (reasons.ProviderConfigReason, {"ProviderConfig"}),
+        (reasons.StateReason, {UNDER_WAY, WELL}),
+    ],
+)
+def test_sections_are_grouped_by_how_urgent_they_are(of: Any, groups: set[str]) -> None:
+    assert {GROUPS[reason] for reason in members(of)} == groups
+
+
+def test_its_links_lead_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)$", PAGE, re.M)
+    }
+    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", PAGE)
+    assert len(links) > 10
+    for path, anchor in links:
+        if path:
+            assert (DOCS / path).is_file(), path
+        else:
+            assert anchor in anchors
