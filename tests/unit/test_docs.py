@@ -1,0 +1,180 @@
+"""The documentation says what is true: its YAML is valid, its commands exist, what is generated is fresh, it builds."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+import yaml
+from botocore import xform_name
+from pydantic_settings import CliSettingsSource
+
+from esm_operator import cli
+from esm_operator.api import manifests, validate
+from tests import iam_page
+from tests.pages import ROOT, Block, Command, blocks, calls, commands
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+COMMANDS = list(commands())
+OURS = [block for block in blocks("yaml", "yml") if "lambda.esm-operator.io" in block.text]
+#: Flags of every command of the AWS CLI (AWS CLI User Guide, global options).
+AWS_FLAGS = {"--query", "--output", "--region", "--profile", "--endpoint-url", "--no-cli-pager"}
+#: Commands of the AWS CLI that are no operations of the API.
+AWS_CUSTOM = {("logs", "tail"), ("eks", "update-kubeconfig")}
+
+
+def called(program: str) -> Iterator[tuple[Command, list[str]]]:
+    """The calls of a program in all commands, with their arguments."""
+    for command in COMMANDS:
+        for words in calls(command):
+            if words[0].rpartition("/")[2] == program:
+                yield command, words[1:]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(OURS) >= 5
+    typed_on = {command.place.rpartition(":")[0] for command in COMMANDS}
+    assert {"docs/getting-started.md", "docs/operations.md", "docs/iam.md"} <= typed_on
+    for program in ("esm-operator", "kubectl", "helm", "aws", "make"):
+        assert list(called(program)), program
+
+
+@pytest.mark.parametrize("block", OURS, ids=str)
+def test_manifests_are_valid(block: Block) -> None:
+    whole = [one for one in manifests.documents(block.text) if isinstance(one.value, dict) and "kind" in one.value]
+    report = validate.Report()
+    if whole:
+        validate.check_text(str(block), block.text, report, NOW)
+    assert [str(problem) for problem in report.problems] == []
+
+
+@pytest.mark.parametrize("block", list(blocks("yaml", "yml", "json")), ids=str)
+def test_blocks_can_be_read(block: Block) -> None:
+    assert list(yaml.safe_load_all(block.text)) != [None]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_the_shell_can_read_it(command: Command) -> None:
+    ended = subprocess.run(["bash", "-n", "-c", command.text], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+@cache
+def parser() -> Any:
+    return CliSettingsSource(cli.Root).root_parser
+
+
+@pytest.mark.parametrize(("command", "arguments"), list(called("esm-operator")), ids=lambda value: str(value)[:80])
+def test_our_own_commands_exist(command: Command, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    typed = [word for word in arguments if word != "-"]
+    typed = typed[: next((number for number, word in enumerate(typed) if word.startswith((">", "<"))), None)]
+    try:
+        parser().parse_args(typed)
+    except SystemExit as ended:
+        if ended.code:
+            pytest.fail(f"{command}: {capsys.readouterr().err}")
+
+
+@pytest.mark.parametrize(("command", "arguments"), list(called("aws")), ids=lambda value: str(value)[:80])
+def test_commands_of_aws_are_operations_with_such_members(command: Command, arguments: list[str]) -> None:
+    service, operation = arguments[:2]
+    if (service, operation) in AWS_CUSTOM:
+        return
+    model = botocore.session.get_session().get_service_model(service)
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    assert operation in names, f"{command}: {service} has no {operation}"
+    shape: Any = model.operation_model(names[operation]).input_shape
+    members = {f"--{xform_name(name, '-')}" for name in shape.members}
+    flags = {word.partition("=")[0] for word in arguments[2:] if word.startswith("--")}
+    assert flags <= members | AWS_FLAGS, command
+    required = {f"--{xform_name(name, '-')}" for name in shape.required_members}
+    assert required <= flags, command
+
+
+def test_targets_of_make_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    asked = {word for _, words in called("make") for word in words if "=" not in word and not word.startswith("-")}
+    assert asked <= targets
+
+
+def test_values_of_the_chart_exist() -> None:
+    values = yaml.safe_load((ROOT / "helm" / "esm-operator" / "values.yaml").read_text())
+    for command, words in called("helm"):
+        for flag, value in pairwise(words):
+            if flag.startswith("--set"):
+                place: Any = values
+                for key in value.partition("=")[0].split(".")[:2]:
+                    if place != {}:  # what may have any keys
+                        assert key in place, f"{command}: {value}"
+                        place = place[key]
+
+
+def test_the_policies_on_the_page_are_those_that_are_printed() -> None:
+    text = iam_page.PAGE.read_text()
+    assert iam_page.rendered(text) == text, "run `python -m tests.iam_page`"
+    assert text.count("```json") == text.count("$ esm-operator iam-policy") == text.count('"Statement"')
+
+
+def test_the_verbs_on_the_page_are_those_of_the_chart() -> None:
+    shipped = {
+        (resource, verb)
+        for file in (ROOT / "helm" / "esm-operator" / "files" / "rbac").glob("*.yaml")
+        for rule in yaml.safe_load(file.read_text())
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    rows = re.findall(r"^\| `([a-z/]+)` \| (`[a-z` ]+`) \|", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
+    assert {(resource, verb) for resource, verbs in rows for verb in re.findall("[a-z]+", verbs)} == shipped
+
+
+# The site
+
+
+class Loaded(HTMLParser):
+    """What a page of the site loads when it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("script", "img", "iframe", "source"):
+            self.addresses.append(given.get("src") or "")
+        if tag == "link" and given.get("rel") not in ("canonical", "prev", "next"):
+            self.addresses.append(given.get("href") or "")
+
+
+def test_it_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("mkdocs"), "build", "--strict", "--site-dir", tmp_path / "site"],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    made = sorted((tmp_path / "site").rglob("*.html"))
+    assert len(made) >= len(list((ROOT / "docs").rglob("*.md")))
+    for page in made:
+        loaded = Loaded()
+        loaded.feed(page.read_text())
+        assert loaded.addresses
+        assert [one for one in loaded.addresses if re.match(r"(https?:)?//", one)] == [], page
+    styles = "".join(file.read_text() for file in (tmp_path / "site").rglob("*.css"))
+    assert not re.search(r"url\(['\"]?(https?:)?//", styles)
+    pictures = list((ROOT / "docs").rglob("*.svg"))
+    assert pictures
+    for picture in pictures:
+        assert not re.search(r"(href|src)=|<script|@import", picture.read_text()), picture
