@@ -78,4 +78,4 @@ def test_kubectl_get_shows_the_columns(plane: ControlPlane) -> None:
     header = plane.kubectl("get", "aws").stdout.splitlines()[0].split()
     assert header == ["NAME", "FUNCTION", "SOURCE", "STATE", "READY", "REASON", "LAST-RESULT", "AGE"]
     wide = plane.kubectl("get", "esm", "--output=wide").stdout.splitlines()[0].split()
-    assert wide[-1] == "UUID"
+    assert wide == [*header, "TOPIC", "SYNCED", "PAUSED", "UUID", "MESSAGE"]

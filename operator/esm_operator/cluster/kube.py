@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from kubernetes.aio import client, config
@@ -94,7 +95,7 @@ class Kubernetes:
             requests_per_second: how many may be sent, beside those for the lease.
         """
         found = await configuration()
-        return cls(client.ApiClient(found), Budget(requests_per_second), lease_api=client.ApiClient(found))
+        return cls(_client(found), Budget(requests_per_second), lease_api=_client(found))
 
     def fenced(self, fence: Fence) -> "Kubernetes":
         """The same API server, for one stretch of leading."""
@@ -341,6 +342,13 @@ class Kubernetes:
             raise ConflictError
         said = str((answer or {}).get("message") or response.reason)
         raise _REFUSALS.get(response.status, ApiError)(f"{method} {path}: {response.status} {said}")
+
+
+def _client(found: client.Configuration) -> client.ApiClient:
+    """A client by whose name the API server knows who sets a field (managedFields) and who asks (audit log)."""
+    api = client.ApiClient(found)
+    api.user_agent = f"esm-operator/{version('esm-operator')}"
+    return api
 
 
 def _decoded(data: bytes) -> dict[str, Any] | None:
