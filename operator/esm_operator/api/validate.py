@@ -86,6 +86,11 @@ def check_text(name: str, text: str, report: Report, now: datetime) -> None:
         raise ManifestError(0, "There is no resource in this file.")
 
 
+def problems_of(mapping: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
+    """The fields and messages of what is wrong with an EventSourceMapping that is no text yet."""
+    return [(_text(path), message) for path, message in _problems(_KINDS["EventSourceMapping"], dict(mapping), now)]
+
+
 def _resources(document: Document) -> Iterator[Document]:
     """The document itself, or the items of a List."""
     value: Any = document.value

@@ -212,11 +212,10 @@ class _Export:
 
     def _check(self, made: Sequence[Manifest]) -> None:
         """Say what the API server will refuse: AWS may have taken what the rules don't know."""
-        report = validate.Report()
+        now = datetime.now(UTC)
         for one in made:
-            validate.check_text(one.remark, one.render(), report, datetime.now(UTC))
-        for problem in report.problems:
-            self._fail(f"{problem.file}: {problem.resource}: {problem.field}: {problem.message}")
+            for place, message in validate.problems_of(one.body, now):
+                self._fail(f"{one.remark}: {place}: {message}")
 
     def _tell_unknown(self, found: Sequence[Found]) -> None:
         unknown = {member for one in found for member in unknown_members(one.mapping)}

@@ -1,0 +1,318 @@
+"""``esm-operator export``: what it prints takes mappings over as they are, whatever they read from; it only reads."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.aws import FaultKind
+from tests.e2e.bed import WRITES, Bed, eventually
+from tests.e2e.manifests import HERE, mapping, provider_config, queue
+from tests.e2e.test_every_field import Subject
+from tests.every_field import SOURCES, pairs_of
+from tests.operator_process import ROOT
+
+DONE, FAILED = 0, 1
+OWNER = {"cluster": "old", "namespace": "shop", "name": "orders", "uid": "1"}
+OWNED = {f"esm-operator.io/{part}": text for part, text in OWNER.items()}
+#: What taking over changes in AWS's answer.
+TOUCHED = ("Tags", "LastModified")
+
+
+def export(bed: Bed, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, who needs no cluster for it."""
+    return subprocess.run(
+        [sys.executable, "-m", "esm_operator", "export", "--requests-per-second=1000", *arguments],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "operator"),
+            "AWS_ENDPOINT_URL": bed.aws.endpoint,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "eu-west-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **(environment or {}),
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def printed(bed: Bed, *arguments: str) -> str:
+    """What it prints, when nothing goes wrong."""
+    ended = export(bed, *arguments)
+    assert ended.returncode == DONE, ended.stderr
+    return ended.stdout
+
+
+def parsed(text: str) -> list[dict[str, Any]]:
+    """The manifests."""
+    return list(yaml.safe_load_all(text))
+
+
+def exported(bed: Bed, *arguments: str) -> list[dict[str, Any]]:
+    """The manifests, of a run in which nothing went wrong."""
+    return parsed(printed(bed, *arguments))
+
+
+def apply(bed: Bed, text: str) -> None:
+    """Apply what was printed, letter by letter."""
+    bed.kubectl("apply", "--filename=-", input=text)
+
+
+def uuids(manifests: list[dict[str, Any]]) -> set[str]:
+    return {one["spec"]["adoption"]["uuid"] for one in manifests}
+
+
+def made(bed: Bed, name: str, **members: Any) -> str:
+    """A mapping of somebody else's."""
+    source = f"arn:aws:sqs:{HERE}:{name}"
+    found = bed.control.make_mapping(
+        **{"FunctionName": name, "EventSourceArn": source, "region": "eu-west-1", **members}
+    )
+    return str(found["UUID"])
+
+
+def as_it_is(bed: Bed) -> dict[str, dict[str, Any]]:
+    """All mappings but for what taking over changes."""
+    return {one["UUID"]: {name: value for name, value in one.items() if name not in TOUCHED} for one in bed.mappings()}
+
+
+def wait_taken_over(bed: Bed, names: set[str]) -> None:
+    """Wait until all are Ready and in sync."""
+
+    def conditions() -> dict[str, tuple[str, ...]]:
+        return {
+            one["metadata"]["name"]: tuple(
+                f"{condition['type']}={condition['status']} ({condition['reason']}): {condition['message']}"
+                for condition in (one.get("status") or {}).get("conditions") or ()
+                if condition["type"] in ("Ready", "Synced")
+            )
+            for one in bed.all()
+        }
+
+    def others() -> dict[str, tuple[str, ...]]:
+        return {
+            name: told
+            for name, told in conditions().items()
+            if len(told) != 2
+            or not all(
+                ("=True (Enabled)" in one or "=True (Disabled)" in one or "=True (InSync)" in one) for one in told
+            )
+        }
+
+    try:
+        eventually(lambda: conditions().keys() == names and not others(), 90)
+    except AssertionError as error:
+        raise AssertionError(f"not taken over: {others()}") from error
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_field_of_every_source_is_taken_over_as_it_is(bed: Bed, source: str) -> None:
+    wanted = [
+        Subject(f"{source}-{number}-{turn}", pair).manifest(value)
+        for number, pair in enumerate(pairs_of(source))
+        for turn, value in enumerate(pair.values)
+    ]
+    check_taken_over(bed, wanted)
+
+
+def test_with_all_fields_every_source_is_taken_over_as_it_is(bed: Bed) -> None:
+    wanted = [mapping(f"bare-{source}", **base) for source, base in SOURCES.items()]
+    manifests = check_taken_over(bed, wanted, "--all-fields")
+    fifo = next(one["spec"] for one in manifests if one["spec"]["functionName"] == "bare-fifo")
+    assert (fifo["batchSize"], fifo["maximumBatchingWindowInSeconds"]) == (10, 0)
+
+
+def check_taken_over(bed: Bed, wanted: Sequence[Mapping[str, Any]], *arguments: str) -> list[dict[str, Any]]:
+    """Make mappings, and have what is printed of them taken over; the manifests."""
+    bed.control.set(pace=0)
+    aws = bed.aws.client("lambda", region="eu-west-1")
+    for one in wanted:
+        aws.create_event_source_mapping(**created(one["spec"]))
+    before = as_it_is(bed)
+    text = printed(bed, *arguments)
+    manifests = parsed(text)
+    assert uuids(manifests) == before.keys()
+    names = {one["metadata"]["name"] for one in manifests}
+    assert len(names) == len(before) == len(wanted)
+
+    bed.control.reset_counts()
+    apply(bed, text)
+    bed.operator("--sweep-interval=1", "--requests-per-second=1000")
+    wait_taken_over(bed, names)
+    bed.wait_swept(2)
+    assert {name: count for name, count in bed.calls().items() if name in WRITES} == {"TagResource": len(before)}
+    assert as_it_is(bed) == before
+    for one in bed.mappings():
+        ours = {key for key in one["Tags"] if key.startswith("esm-operator.io/")}
+        assert len(ours) == 4
+    return manifests
+
+
+def created(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a Create, in AWS's own spelling: stated apart from the operator's translation."""
+    return {_member(name): _members(value) if name != "tags" else value for name, value in spec.items()}
+
+
+def _members(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_member(name): _members(part) for name, part in value.items()}
+    return [_members(part) for part in value] if isinstance(value, list) else value
+
+
+def _member(name: str) -> str:
+    whole = {"uri": "URI", "kmsKeyARN": "KMSKeyArn", "KAFKA_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS"}
+    if name in whole:
+        return whole[name]
+    head = name[0].upper() + name[1:]
+    return f"{head[:-3]}Arn" if head.endswith("ARN") else f"{head[:-2]}Id" if head.endswith("ID") else head
+
+
+def test_disabled_ones_stay_so_and_foreign_tags_stay(bed: Bed) -> None:
+    made(bed, "asleep", Enabled=False, Tags={"team": "shop", "cost": "1e3"})
+    text = printed(bed)
+    assert parsed(text)[0]["spec"]["enabled"] is False
+    apply(bed, text)
+    bed.operator("--sweep-interval=1")
+    found = bed.wait_ready("asleep")
+    assert found["status"]["state"] == "Disabled"
+    assert {"team": "shop", "cost": "1e3"}.items() <= bed.mapping("asleep")["Tags"].items()
+
+
+def test_filters_that_a_key_encrypts_are_read_one_by_one(bed: Bed) -> None:
+    filters = {"Filters": [{"Pattern": '{"body": {"kind": ["new"]}}'}]}
+    key = f"arn:aws:kms:{HERE}:key/orders"
+    made(bed, "secret", FilterCriteria=filters, KMSKeyArn=key)
+    made(bed, "open")
+    (plain, secret) = exported(bed)
+    assert "filterCriteria" not in plain["spec"]
+    assert secret["spec"]["filterCriteria"] == {"filters": [{"pattern": '{"body": {"kind": ["new"]}}'}]}
+    assert bed.calls()["GetEventSourceMapping"] == 1
+
+    bed.control.fault(FaultKind.ACCESS_DENIED, "GetEventSourceMapping")
+    ended = export(bed)
+    assert ended.returncode == FAILED
+    assert "lambda:GetEventSourceMapping" in ended.stderr
+    assert "are not printed, and so left as they are" in ended.stderr
+    assert len(parsed(ended.stdout)) == 2
+
+
+def test_some_of_them(bed: Bed) -> None:
+    orders, bills = made(bed, "orders", Tags={"team": "shop"}), made(bed, "bills", Tags={"team": "accounts"})
+    late = made(bed, "late", FunctionName="orders:live", Tags={"team": "shop"})
+    assert uuids(exported(bed)) == {orders, bills, late}
+    assert uuids(exported(bed, "--function=bills")) == {bills}
+    assert uuids(exported(bed, "--function=orders,orders:live")) == {orders, late}
+    assert uuids(exported(bed, f"--event-source-arn=arn:aws:sqs:{HERE}:late")) == {late}
+    assert uuids(exported(bed, "--tag=team=shop")) == {orders, late}
+    assert uuids(exported(bed, f"--uuid={bills}", f"--uuid={late}")) == {bills, late}
+    ended = export(bed, f"--uuid={orders},11111111-2222-3333-4444-555555555555")
+    assert ended.returncode == FAILED
+    assert "There is no mapping 11111111-2222-3333-4444-555555555555." in ended.stderr
+    assert uuids(parsed(ended.stdout)) == {orders}
+    assert exported(bed, "--region=us-west-2") == []
+    assert not bed.calls().keys() & WRITES
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_many(bed: Bed, denied: bool) -> None:
+    """Their tags come from the tagging API, a hundred at a time, if it may be asked."""
+    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
+    tagged = bed.control.make_mappings(150, **many, Tags={"team": "t{n}"})
+    bare = bed.control.make_mappings(80, **many | {"FunctionName": "g{n}"})
+    if denied:
+        bed.control.fault(FaultKind.ACCESS_DENIED, "GetResources")
+    manifests = exported(bed)
+    assert uuids(manifests) == {*tagged, *bare}
+    assert sum("tags" in one["spec"] for one in manifests) == 150
+    assert bed.calls()["ListEventSourceMappings"] == 3
+    assert bed.calls().get("ListTags", 0) == (230 if denied else 0)
+
+
+def test_those_of_a_lost_cluster_are_taken_over_under_their_names(bed: Bed) -> None:
+    """Its resources were in a namespace of another name; that and the owner are in the manifests."""
+    owned = made(bed, "orders", Tags=OWNED)
+    free = made(bed, "free")
+    ended = export(bed)
+    assert uuids(parsed(ended.stdout)) == {free}
+    assert "1 manifest of 2 mappings in eu-west-1; 1 of resources of an esm-operator left out" in ended.stderr
+
+    text = printed(bed, "--owned", f"--namespace={bed.namespace}")
+    assert uuids(parsed(text)) == {owned, free}
+    bed.operator("--cluster-name=new", "--sweep-interval=1")
+    apply(bed, text)
+    assert bed.wait_ready("orders")["status"]["uuid"] == owned
+    assert bed.mapping("orders")["Tags"]["esm-operator.io/cluster"] == "new"
+    assert {name for name in bed.calls() if name in WRITES} == {"TagResource"}
+
+
+def test_what_the_manifests_say_beside(bed: Bed) -> None:
+    made(bed, "orders", Tags={"crossplane-name": "n", "team": "shop"})
+    style = ("--management-policy=Observe", "--deletion-policy=Retain", "--provider-config=blue")
+    (one,) = exported(bed, *style, "--without-tags=crossplane-*", "--namespace=shop")
+    assert one["metadata"] == {"name": "orders", "namespace": "shop"}
+    assert one["spec"]["tags"] == {"team": "shop"}
+    assert one["spec"]["providerConfigRef"] == {"name": "blue"}
+    assert (one["spec"]["managementPolicy"], one["spec"]["deletionPolicy"]) == ("Observe", "Retain")
+
+
+def test_what_the_api_server_will_refuse_is_said(bed: Bed) -> None:
+    """AWS takes 50 tags; the operator needs four of them."""
+    made(bed, "orders", Tags={f"key-{number}": "" for number in range(48)})
+    ended = export(bed)
+    assert ended.returncode == FAILED
+    assert "event-source-mapping:" in ended.stderr
+    assert "spec.tags: " in ended.stderr
+    assert len(parsed(ended.stdout)) == 1
+    assert exported(bed, "--without-tags=key-1*")
+
+
+def test_applied_where_there_is_no_such_mapping_nothing_is_created(bed: Bed) -> None:
+    uuid = made(bed, "orders")
+    text = printed(bed)
+    bed.control.delete_mapping(uuid)
+    bed.operator("--sweep-interval=1")
+    apply(bed, text)
+    bed.apply(queue("other"))
+    bed.wait_ready("other")
+    bed.wait_condition("orders", "Stalled", "True", "NothingToAdopt")
+    assert len(bed.mappings()) == 1
+
+
+def test_through_the_role_of_a_provider_config(bed: Bed) -> None:
+    account = "999999999999"
+    uuid = made(bed, "orders", account=account, EventSourceArn=f"arn:aws:sqs:eu-west-1:{account}:orders")
+    role = f"arn:aws:iam::{account}:role/esm"
+    text = printed(bed, f"--role-arn={role}", "--provider-config=shop")
+    assert uuids(parsed(text)) == {uuid}
+    bed.apply(provider_config("shop", roleARN=role))
+    bed.operator("--sweep-interval=1")
+    apply(bed, text)
+    assert bed.wait_ready("orders")["status"]["uuid"] == uuid
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        ((), {"AWS_REGION": ""}, "No AWS region is known. Set --region."),
+        ((), {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "has no AWS credentials"),
+        ((), {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "AWS can't be reached"),
+        (("--tag=team",), {}, "--tag (or ESM_OPERATOR_TAG): write each as key=value"),
+        (("--management-policy=Watch",), {}, "--management-policy"),
+    ],
+)
+def test_wrong_use_is_said_in_a_sentence(
+    bed: Bed, arguments: tuple[str, ...], environment: dict[str, str], said: str
+) -> None:
+    ended = export(bed, *arguments, environment=environment)
+    assert ended.returncode != DONE
+    assert said in ended.stderr
+    assert ended.stdout == ""
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,450 @@
+"""Coming from Terraform, ACK and Crossplane: the commands of docs/migrating/, typed as they stand there.
+
+The other tool is played by a thread that does what the pages say of it: as long as it manages a mapping, it takes off
+tags that it does not know, and when its resource goes it deletes the mapping, unless it was told not to. So a step that
+is missing, or in the wrong order, shows at AWS.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.bed import WRITES, Bed, eventually
+from tests.e2e.manifests import HERE
+from tests.operator_process import ROOT
+
+OURS = "esm-operator.io/"
+MOVE = ("1. Print the manifests", "2. Watch", "3. {tool} lets go", "4. Take over", "5. Clean up")
+#: Mappings of three kinds, as AWS has them.
+MAPPINGS: Mapping[str, Mapping[str, Any]] = {
+    "orders": {"EventSourceArn": f"arn:aws:sqs:{HERE}:orders", "BatchSize": 7},
+    "clicks": {
+        "EventSourceArn": f"arn:aws:kinesis:{HERE}:stream/clicks",
+        "StartingPosition": "TRIM_HORIZON",
+        "ParallelizationFactor": 2,
+    },
+    "bills": {
+        "EventSourceArn": f"arn:aws:kafka:{HERE}:cluster/bills/11111111-2222-3333-4444-555555555555-1",
+        "Topics": ["bills"],
+        "StartingPosition": "LATEST",
+    },
+}
+
+
+def commands(page: str, section: str) -> Iterator[str]:
+    """The commands of a section of a page."""
+    text = (ROOT / "docs" / "migrating" / page).read_text()
+    found = re.search(rf"^#+ {re.escape(section)}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{page} has no section {section}"
+    for block in re.findall(r"^```console\n(.*?)^```$", found[1], re.MULTILINE | re.DOTALL):
+        lines = block.splitlines()
+        assert all(line.startswith("$ ") for line in lines), block
+        yield from (line.removeprefix("$ ") for line in lines)
+
+
+@dataclass(slots=True)
+class Shell:
+    """Types commands, with the operator's command and kubectl on the path."""
+
+    bed: Bed
+    folder: Path
+    played: Mapping[str, Callable[[str], None]] = field(default_factory=dict[str, Callable[[str], None]])
+    """Programs that are not here, and what happens instead."""
+
+    def __post_init__(self) -> None:
+        self.script("kubectl", f'exec {self.bed.plane.kubectl_path} "$@"')
+        self.script("esm-operator", f'exec {sys.executable} -m esm_operator "$@"')
+
+    def script(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self.folder / name).chmod(0o755)
+
+    def run(self, page: str, section: str) -> list[str]:
+        """Type the commands of a section; what each has printed."""
+        return [self.type(command) for command in commands(page, section)]
+
+    def type(self, command: str) -> str:
+        program = shlex.split(command)[0]
+        if program in self.played:
+            self.played[program](command)
+            return ""
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", re.sub(r"(--namespace) shop\b", rf"\1 {self.bed.namespace}", command)],
+            cwd=self.folder,
+            env={
+                "PATH": f"{self.folder}:{os.environ['PATH']}",
+                "HOME": str(self.folder),
+                "PYTHONPATH": str(ROOT / "operator"),
+                "KUBECONFIG": str(self.bed.plane.kubeconfig),
+                "AWS_ENDPOINT_URL": self.bed.aws.endpoint,
+                "AWS_ACCESS_KEY_ID": "testing",
+                "AWS_SECRET_ACCESS_KEY": "testing",
+            },
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+
+class Tool(threading.Thread):
+    """Another tool at work. Each round it sees what it manages, and what of it goes."""
+
+    def __init__(self, bed: Bed) -> None:
+        super().__init__(daemon=True)
+        self.rounds = 0
+        self._bed = bed
+        self._aws = bed.aws.client("lambda", region="eu-west-1")
+        self._ended = threading.Event()
+        self._error: Exception | None = None
+
+    def managed(self) -> set[str]:
+        """The UUIDs of the mappings that it manages now."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Let go of what is being deleted."""
+
+    def run(self) -> None:
+        try:
+            while not self._ended.wait(0.2):
+                for uuid in self.managed():
+                    self._set_back(uuid)
+                self.release()
+                self.rounds += 1
+        except Exception as error:
+            self._error = error
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join(60)
+        assert self._error is None, self._error
+
+    def wait(self) -> None:
+        """Give it the time to do whatever it would."""
+        rounds = self.rounds
+        eventually(lambda: self.rounds >= rounds + 3 or self._error is not None)
+        assert self._error is None, self._error
+
+    def delete(self, uuid: str) -> None:
+        self._aws.delete_event_source_mapping(UUID=uuid)
+
+    def _set_back(self, uuid: str) -> None:
+        arn = f"arn:aws:lambda:{HERE}:event-source-mapping:{uuid}"
+        foreign = [key for key in self._aws.list_tags(Resource=arn)["Tags"] if key.startswith(OURS)]
+        if foreign:
+            self._aws.untag_resource(Resource=arn, TagKeys=foreign)
+
+
+class Terraform(Tool):
+    """What is in the state is managed. ``terraform apply`` is when the ``removed`` blocks take effect."""
+
+    def __init__(self, bed: Bed, uuids: Mapping[str, str], folder: Path) -> None:
+        super().__init__(bed)
+        self.state = set(uuids.values())
+        self.folder = folder
+
+    def managed(self) -> set[str]:
+        return set(self.state)
+
+    def type(self, command: str) -> None:
+        """A command line that begins with ``terraform``."""
+        if "show -json" in command:
+            assert command.endswith("> uuids")
+            (self.folder / "uuids").write_text("".join(f"{uuid}\n" for uuid in sorted(self.state)))
+        elif command == "terraform apply":
+            self.state = set()
+        else:
+            assert command == "terraform plan", command
+
+
+class Resources(Tool):
+    """A controller: its resources are in the cluster, and have a finalizer of its own."""
+
+    plural: str
+    namespaced = True
+
+    def __init__(self, bed: Bed, uuids: Mapping[str, str]) -> None:
+        super().__init__(bed)
+        self._where = ("--namespace", bed.namespace) if self.namespaced else ()
+        for name, uuid in uuids.items():
+            body = self.body(name, uuid)
+            status = body.pop("status", None)
+            body["metadata"] |= {"name": name, "finalizers": ["example.com/finalizer"]}
+            self.kubectl("create", "--filename=-", input=yaml.safe_dump(body))
+            if status:
+                patch = yaml.safe_dump({"status": status})
+                self.kubectl("patch", self.plural, name, "--subresource=status", "--type=merge", "--patch", patch)
+
+    def body(self, name: str, uuid: str) -> dict[str, Any]:
+        """A resource of its kind."""
+        raise NotImplementedError
+
+    def uuid(self, resource: Mapping[str, Any]) -> str:
+        raise NotImplementedError
+
+    def keeps(self, resource: Mapping[str, Any]) -> bool:
+        """Whether the mapping stays when the resource goes."""
+        raise NotImplementedError
+
+    def observes(self, resource: Mapping[str, Any]) -> bool:
+        """Whether it only looks."""
+        return False
+
+    def kubectl(self, *arguments: str, input: str | None = None) -> str:
+        return self._bed.plane.kubectl(*self._where, *arguments, input=input).stdout
+
+    def all(self) -> list[dict[str, Any]]:
+        return yaml.safe_load(self.kubectl("get", self.plural, "--output=json"))["items"]
+
+    def managed(self) -> set[str]:
+        return {self.uuid(one) for one in self.all() if not self.observes(one)}
+
+    def release(self) -> None:
+        for one in self.all():
+            if "deletionTimestamp" not in one["metadata"]:
+                continue
+            if not self.keeps(one):
+                self.delete(self.uuid(one))
+            gone = '{"metadata": {"finalizers": null}}'
+            self.kubectl("patch", self.plural, one["metadata"]["name"], "--type=merge", "--patch", gone)
+
+
+class Ack(Resources):
+    plural = "eventsourcemappings.lambda.services.k8s.aws"
+
+    def body(self, name: str, uuid: str) -> dict[str, Any]:
+        return {
+            "apiVersion": "lambda.services.k8s.aws/v1alpha1",
+            "kind": "EventSourceMapping",
+            "metadata": {},
+            "spec": {"functionName": name},
+            "status": {"uuid": uuid},
+        }
+
+    def uuid(self, resource: Mapping[str, Any]) -> str:
+        return resource["status"]["uuid"]
+
+    def keeps(self, resource: Mapping[str, Any]) -> bool:
+        annotations = resource["metadata"].get("annotations") or {}
+        return annotations.get("services.k8s.aws/deletion-policy") == "retain"
+
+
+class Crossplane(Resources):
+    plural = "eventsourcemappings.lambda.aws.upbound.io"
+    namespaced = False
+
+    def body(self, name: str, uuid: str) -> dict[str, Any]:
+        return {
+            "apiVersion": "lambda.aws.upbound.io/v1beta2",
+            "kind": "EventSourceMapping",
+            "metadata": {"annotations": {"crossplane.io/external-name": uuid}},
+            "spec": {"forProvider": {"functionName": name, "region": "eu-west-1"}, "managementPolicies": ["*"]},
+        }
+
+    def uuid(self, resource: Mapping[str, Any]) -> str:
+        return resource["metadata"]["annotations"]["crossplane.io/external-name"]
+
+    def keeps(self, resource: Mapping[str, Any]) -> bool:
+        return not {"*", "Delete"} & set(resource["spec"]["managementPolicies"])
+
+    def observes(self, resource: Mapping[str, Any]) -> bool:
+        return resource["spec"]["managementPolicies"] == ["Observe"]
+
+
+def definition(plural: str, version: str, scope: str) -> str:
+    """A CRD that takes anything: what matters here is the kind, and that its status is a subresource."""
+    name, _, group = plural.partition(".")
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    served = {
+        "name": version,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "schema": {"openAPIV3Schema": anything},
+    }
+    return yaml.safe_dump(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": plural},
+            "spec": {
+                "group": group,
+                "names": {"plural": name, "kind": "EventSourceMapping"},
+                "scope": scope,
+                "versions": [served],
+            },
+        }
+    )
+
+
+@contextmanager
+def kind(bed: Bed, plural: str, version: str, scope: str) -> Generator[None]:
+    """The other controller's kind, for the time of a test."""
+    bed.plane.kubectl("apply", "--filename=-", input=definition(plural, version, scope))
+    try:
+        bed.plane.kubectl("wait", "--for=condition=Established", f"crd/{plural}")
+        yield
+    finally:
+        bed.plane.kubectl("delete", "crd", plural, "--timeout=50s")
+
+
+@contextmanager
+def at_work(tool: Tool) -> Generator[Tool]:
+    tool.start()
+    try:
+        yield tool
+    finally:
+        tool.end()
+
+
+@pytest.fixture
+def uuids(bed: Bed) -> dict[str, str]:
+    """The mappings, made as the other tool makes them: with a plain request, and its own tags."""
+    aws = bed.aws.client("lambda", region="eu-west-1")
+    tags = {"team": "shop", "crossplane-name": "x", "services.k8s.aws/controller-version": "1"}
+    found = {
+        name: str(aws.create_event_source_mapping(FunctionName=name, Tags=tags, **members)["UUID"])
+        for name, members in MAPPINGS.items()
+    }
+    eventually(lambda: all(one["State"] == "Enabled" for one in bed.mappings()))
+    return found
+
+
+def as_it_is(bed: Bed) -> dict[str, dict[str, Any]]:
+    """The mappings, but for their tags."""
+    return {one["UUID"]: {name: value for name, value in one.items() if name != "Tags"} for one in bed.mappings()}
+
+
+def written(bed: Bed) -> dict[str, int]:
+    return {name: count for name, count in bed.calls().items() if name in WRITES}
+
+
+def owned(bed: Bed) -> int:
+    """How many mappings carry the operator's tags."""
+    return sum(f"{OURS}uid" in one["Tags"] for one in bed.mappings())
+
+
+def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None:
+    """Go through the page, and look at AWS after each step."""
+    before = as_it_is(bed)
+    bed.control.reset_counts()
+    bed.operator("--sweep-interval=1", "--requests-per-second=100")
+    export, watch, let_go, take_over, clean_up = (section.format(tool=name) for section in MOVE)
+    shell.run(page, export)
+    shell.run(page, watch)
+    tool.wait()
+    rows = shell.run(page, watch)[-1].splitlines()[1:]
+    assert len(rows) == len(before)
+    assert all(row.split()[1] == "True" for row in rows), rows
+    assert written(bed) == {}, "watching writes to AWS"
+
+    shell.run(page, let_go)
+    tool.wait()
+    assert tool.managed() == set()
+    assert written(bed) == {}, "letting go touches AWS"
+
+    looked = bed.calls()["ListTags"]
+    shell.run(page, take_over)
+    looked = bed.calls()["ListTags"] - looked  # the tool does not look any more
+    assert owned(bed) == len(before)
+    assert written(bed) == {"TagResource": len(before)}
+    assert looked + written(bed)["TagResource"] <= 3 * len(before), "the page says: three requests a mapping"
+
+    shell.run(page, clean_up)
+    names = {one["metadata"]["name"] for one in bed.all()}
+    for one in names:
+        spec = bed.wait_ready(one)["spec"]
+        assert not spec.keys() & {"adoption", "deletionPolicy", "managementPolicy"}
+        assert bed.condition(one, "Synced")["status"] == "True"
+    bed.wait_swept(2)
+    assert written(bed) == {"TagResource": len(before)}
+    assert as_it_is(bed) == before
+    assert all(one["Tags"]["team"] == "shop" for one in bed.mappings())
+
+
+def check_back(bed: Bed, shell: Shell, page: str) -> None:
+    """Go back as the page says: the mappings stay, and are nobody's."""
+    before = as_it_is(bed)
+    counts = written(bed)
+    shell.run(page, "Back")
+    assert bed.all() == []
+    assert as_it_is(bed) == before
+    assert owned(bed) == 0
+    assert written(bed) == counts | {"UntagResource": len(before)}
+
+
+def test_from_terraform(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    terraform = Terraform(bed, uuids, tmp_path)
+    shell = Shell(bed, tmp_path, {"terraform": terraform.type})
+    with at_work(terraform):
+        check_move(bed, shell, "terraform.md", terraform, "Terraform")
+        check_back(bed, shell, "terraform.md")
+
+
+def test_from_ack(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    with kind(bed, Ack.plural, "v1alpha1", "Namespaced"), at_work(Ack(bed, uuids)) as ack:
+        shell = Shell(bed, tmp_path)
+        check_move(bed, shell, "ack.md", ack, "ACK")
+        specs = [one["spec"] for one in bed.all()]
+        assert all(one["tags"] == {"team": "shop", "crossplane-name": "x"} for one in specs)
+        check_back(bed, shell, "ack.md")
+
+
+def test_from_crossplane(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    with kind(bed, Crossplane.plural, "v1beta2", "Cluster"), at_work(Crossplane(bed, uuids)) as crossplane:
+        shell = Shell(bed, tmp_path)
+        check_move(bed, shell, "crossplane.md", crossplane, "Crossplane")
+        specs = [one["spec"] for one in bed.all()]
+        assert all("crossplane-name" not in one["tags"] for one in specs)
+        check_back(bed, shell, "crossplane.md")
+
+
+def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    """Then deleting the resources is all, and whoever has the mappings keeps them."""
+    terraform = Terraform(bed, uuids, tmp_path)
+    shell = Shell(bed, tmp_path, {"terraform": terraform.type})
+    before = bed.mappings()
+    bed.control.reset_counts()
+    bed.operator("--sweep-interval=1")
+    with at_work(terraform):
+        for section in MOVE[:2]:
+            shell.run("terraform.md", section)
+        shell.type("kubectl delete --filename mappings.yaml")
+        terraform.wait()
+    assert written(bed) == {}
+    assert bed.mappings() == before
+
+
+def test_taken_over_too_early_nothing_is_lost(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    """The tool takes the owner tags off, the operator puts them back while the adoption stands, until the tool ends."""
+    terraform = Terraform(bed, uuids, tmp_path)
+    shell = Shell(bed, tmp_path, {"terraform": terraform.type})
+    before = as_it_is(bed)
+    bed.operator("--sweep-interval=1", "--tag-sweep-interval=1", "--requests-per-second=100")
+    with at_work(terraform):
+        shell.run("terraform.md", MOVE[0])
+        shell.type("sed -i '/managementPolicy: Observe/d' mappings.yaml")
+        shell.type("kubectl apply --server-side --filename mappings.yaml")
+        eventually(lambda: bed.calls().get("UntagResource"), what="the tool takes tags off")
+        shell.run("terraform.md", MOVE[2].format(tool="Terraform"))
+        names = [one["metadata"]["name"] for one in bed.all()]
+        shell.type("kubectl annotate esm --namespace shop --all lambda.esm-operator.io/reconcile-at=now")
+        for name in names:
+            bed.wait_ready(name)
+        eventually(lambda: owned(bed) == len(before), what="the tags are put back")
+    assert as_it_is(bed) == before
+    assert not bed.calls().keys() & {"UpdateEventSourceMapping", "DeleteEventSourceMapping"}
