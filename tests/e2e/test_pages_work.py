@@ -1,0 +1,181 @@
+"""What the pages about operations and security say to type or to apply does what they say."""
+
+import os
+import subprocess
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.controlplane import ControlPlane
+from tests.e2e.bed import KIND, Bed, eventually
+from tests.e2e.cluster import Cluster
+from tests.e2e.conftest import ROOT
+from tests.e2e.manifests import QUEUE, queue, stream
+from tests.operator_process import OperatorProcess
+from tests.pages import blocks, commands
+
+CLUSTER = "esm-operator.io/cluster"
+
+
+def run(bed: Bed, page: str, words: str) -> str:
+    """Type the command of a page that has some words, literally; what it prints."""
+    (text,) = {command.text for command in commands() if command.place.startswith(page) and words in command.text}
+    ended = subprocess.run(
+        ["bash", "-c", text],
+        env={
+            "PATH": f"{bed.plane.kubectl_path.parent}:{os.environ['PATH']}",
+            "HOME": os.environ.get("HOME", "/"),
+            "KUBECONFIG": str(bed.plane.kubeconfig),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, f"{text}\n{ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
+def manifest(page: str, words: str) -> str:
+    """The YAML of a page that has some words."""
+    (text,) = {block.text for block in blocks("yaml") if block.page == page and words in block.text}
+    return text
+
+
+def test_a_cluster_gets_another_name(bed: Bed) -> None:
+    operator = bed.operator("--cluster-name=blue", "--sweep-interval=1")
+    bed.apply(queue("one"), stream("two"))
+    uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("one", "two")}
+    operator.stop()
+    bed.operator("--cluster-name=green", "--sweep-interval=1")
+    for name in uuids:
+        bed.wait_condition(name, "Stalled", "True", "Conflict")
+    run(bed, "docs/operations.md", "takeOverFrom")
+    for name in uuids:
+        bed.wait_ready(name)
+        bed.kubectl("patch", KIND, name, "--type=json", '--patch=[{"op": "remove", "path": "/spec/adoption"}]')
+    bed.wait_swept(3)
+    for name, uuid in uuids.items():
+        assert bed.wait_ready(name)["status"]["uuid"] == uuid
+        assert bed.mapping(name)["Tags"][CLUSTER] == "green"
+    assert len(bed.mappings()) == 2
+
+
+def test_everything_goes_but_the_mappings(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(queue("one", tags={"team": "shop"}), stream("two"))
+    for name in ("one", "two"):
+        bed.wait_ready(name)
+    run(bed, "docs/operations.md", '{"deletionPolicy": "Retain"}')
+    run(bed, "docs/operations.md", "kubectl delete eventsourcemapping --all --all-namespaces")
+    assert bed.all() == []
+    assert [(one["State"], one["Tags"]) for one in sorted(bed.mappings(), key=lambda one: one["FunctionArn"])] == [
+        ("Enabled", {"team": "shop"}),
+        ("Enabled", {}),
+    ]
+
+
+def test_all_deletions_are_stopped(bed: Bed) -> None:
+    bed.operator("--deletions-per-minute=1")
+    names = [f"orders-{number}" for number in range(4)]
+    bed.apply(*(queue(name) for name in names))
+    for name in names:
+        bed.wait_ready(name)
+    for name in names:
+        bed.delete(name)
+    eventually(lambda: sum("DeletionsHeld" in bed.events(name) for name in names) == 3, what="all but one are held")
+    run(bed, "docs/operations.md", "kubectl annotate eventsourcemapping --all --all-namespaces")
+    eventually(lambda: len(bed.all()) == 3, what="the one that was under way is gone")
+    left = {one["metadata"]["name"] for one in bed.all()}
+    for name in left:
+        bed.wait_condition(name, "Ready", "False", "Paused")
+        bed.kubectl("annotate", KIND, name, "lambda.esm-operator.io/let-go=true")
+    for name in left:
+        bed.wait_gone(name)
+    assert len(bed.mappings()) == 3
+
+
+def test_who_names_no_provider_config_gets_nothing(bed: Bed) -> None:
+    bed.kubectl("apply", "--filename=-", input=manifest("docs/security.md", "uses-default"))
+    bed.operator()
+    bed.apply(queue())
+    bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
+    assert bed.mappings() == []
+    bed.kubectl("label", "namespace", bed.namespace, "esm-operator.example.com/uses-default=true")
+    bed.wait_ready("orders")
+
+
+@pytest.fixture
+def no_adoption(bed: Bed) -> Generator[None]:
+    """The page's policy, in force."""
+    text = manifest("docs/security.md", "ValidatingAdmissionPolicy")
+    bed.kubectl("apply", "--filename=-", input=text)
+    try:
+        yield
+    finally:
+        bed.kubectl("delete", "--filename=-", input=text)
+
+
+@pytest.mark.usefixtures("no_adoption")
+def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
+    bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
+    bed.operator()
+    wanted = yaml.safe_dump(queue(adoption={"policy": "IfExists"}))
+
+    def told() -> str:
+        dry = ("create", "--dry-run=server", "--filename=-")
+        return bed.plane.kubectl("--namespace", bed.namespace, *dry, input=wanted, check=False).stderr
+
+    message = eventually(told, what="the policy is in force")
+    assert "taken over by the platform team" in message
+    bed.apply(queue("other"))
+    bed.wait_ready("other")
+    bed.kubectl("label", "namespace", bed.namespace, "esm-operator.example.com/may-adopt=yes")
+    eventually(lambda: not told(), what="the namespace may adopt")
+    bed.kubectl("apply", "--filename=-", input=wanted)
+    bed.wait_ready("orders")
+
+
+@pytest.mark.long
+def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
+    flags = ("--cluster-name=blue", "--sweep-interval=1", "--tag-sweep-interval=2")
+    bed.operator(*flags)
+    bed.apply(queue(batchSize=5))
+    first = bed.wait_ready("orders")
+    path = f"/apis/lambda.esm-operator.io/v1/namespaces/{bed.namespace}/eventsourcemappings/orders"
+    with ExitStack() as exits:
+        plane = exits.enter_context(ControlPlane())
+        plane.kubectl("apply", "--kustomize", ROOT / "crds")
+        for namespace in ("esm-operator", bed.namespace):
+            plane.kubectl("create", "namespace", namespace)
+        plane.kubectl("wait", "--for=condition=Established", f"crd/{KIND}")
+        text = yaml.safe_dump(queue(batchSize=7))
+        plane.kubectl("--namespace", bed.namespace, "apply", "--filename=-", input=text)
+        exits.enter_context(
+            OperatorProcess(
+                kubeconfig=plane.kubeconfig, endpoint=bed.aws.endpoint, log=tmp_path / "other.log", arguments=flags
+            )
+        )
+        other = Cluster(plane.kubeconfig)
+        eventually(lambda: "DriftCorrected" in bed.events("orders"), 120, "the one puts it right")
+        events = f"/api/v1/namespaces/{bed.namespace}/events"
+
+        def told() -> set[str]:
+            return {one["reason"] for one in (other.get(events) or {})["items"]} | set(bed.events("orders"))
+
+        eventually(lambda: "ChangeNotKept" in told(), 120, "one of them sees that it is not kept")
+        uuid = first["status"]["uuid"]
+        assert [one["UUID"] for one in bed.mappings()] == [uuid], "nothing is doubled"
+        found = other.get(path)
+        assert found is not None
+        assert found["status"]["uuid"] == uuid
+
+        plane.kubectl("--namespace", bed.namespace, "delete", KIND, "orders", "--timeout=120s")
+        eventually(lambda: "CreatedAgain" in bed.events("orders"), 120, "the other one makes it again")
+    eventually(lambda: [one["BatchSize"] for one in bed.mappings()] == [5], 120, "all is right again")
+    bed.wait_ready("orders", 120)
+    (mapping,) = bed.mappings()
+    assert mapping["Tags"]["esm-operator.io/uid"] == first["metadata"]["uid"]
