@@ -44,6 +44,11 @@ class Operator:
         self._arguments = arguments
         self._environment = {**base_environment(kubeconfig, endpoint), "ESM_OPERATOR_IDENTITY": "bench"}
 
+    @property
+    def url(self) -> str:
+        """Where it answers probes and scrapes."""
+        return f"http://127.0.0.1:{self._port}"
+
     def start(self, arguments: tuple[str, ...] = ()) -> None:
         """Start it, and wait until it knows all resources."""
         self._port = free_port()
@@ -96,5 +101,5 @@ class Operator:
             return False
 
     def _get(self, path: str, timeout: float = 30) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=timeout) as answer:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=timeout) as answer:
             return answer.read().decode()

@@ -91,3 +91,20 @@ def test_a_standby_does_not_lead(bed: Bed) -> None:
     leader, standby = (first, second) if reader(first)("leader") else (second, first)
     leader.stop()
     eventually(lambda: reader(standby)("leader") == 1)
+
+
+def test_credentials_that_aws_refuses(bed: Bed) -> None:
+    """At the start, when not even the account is known; what is told then ends when they are good."""
+    bed.control.fault(FaultKind.UNRECOGNIZED_CLIENT)
+    read = reader(bed.operator("--sweep-interval=1"))
+    refused = {"operation": "GetCallerIdentity", "code": "UnrecognizedClientException"}
+    eventually(lambda: read("aws_requests_total", **refused) >= 1)
+    assert read("aws_failures_total", reason="CredentialsRefused") >= 1
+    bed.apply(queue())
+    eventually(lambda: read("resources", status="Reconciling", reason="CredentialsRefused") == 1)
+    bed.control.clear_faults()
+    bed.wait_ready("orders")
+    eventually(lambda: read("resources", status="Ready", reason="Enabled") == 1)
+    eventually(lambda: read("sweep_age_seconds", account="123456789012", region="eu-west-1") < 3)
+    assert read("mappings", state="Enabled", source="sqs") == 1
+    assert read("kubernetes_requests_total", verb="PATCH", code="200") >= 1

@@ -44,6 +44,8 @@ class Panel:
     unit: str
     stacked: bool
     options: Mapping[str, Any]
+    thresholds: tuple[tuple[float | None, str], ...]
+    """From which value on which colour; the first has no least value."""
 
 
 def load() -> dict[str, Any]:
@@ -80,6 +82,7 @@ def _panel(raw: Mapping[str, Any], variables: Mapping[str, str]) -> Panel:
         unit=defaults.get("unit", ""),
         stacked=defaults.get("custom", {}).get("stacking", {}).get("mode") == "normal",
         options=raw.get("options", {}),
+        thresholds=tuple((one["value"], one["color"]) for one in defaults.get("thresholds", {}).get("steps", ())),
     )
 
 
