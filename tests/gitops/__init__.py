@@ -1,0 +1,1 @@
+"""What Argo CD, Flux and people with kubectl see of the resources, by those tools' own rules."""

@@ -1,0 +1,31 @@
+"""A mapping moves to another namespace, name or application in two commits, and is processed all the time."""
+
+from typing import Any
+
+from tests.e2e.bed import KIND, WRITES, Bed
+from tests.e2e.manifests import queue
+
+
+def spec(**more: Any) -> dict[str, Any]:
+    return {"functionName": "orders", "batchSize": 10, **more}
+
+
+def test_to_another_name(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue("orders", **spec()))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.control.reset_counts()
+
+    # The first commit: what goes shall leave its mapping.
+    bed.apply(queue("orders", **spec(deletionPolicy="Retain")))
+    bed.wait_ready("orders")
+    # The second: the new one is applied before the old one is pruned, as Argo CD and Flux do.
+    source = queue("orders")["spec"]["eventSourceARN"]
+    bed.apply(queue("bills", **spec(eventSourceARN=source, adoption={"policy": "IfExists"})))
+    bed.wait_condition("bills", "Stalled", "True", "Conflict")
+    bed.kubectl("delete", KIND, "orders", "--timeout=50s")
+
+    assert bed.wait_ready("bills")["status"]["uuid"] == uuid
+    (found,) = bed.mappings()
+    assert (found["UUID"], found["State"], found["Tags"]["esm-operator.io/name"]) == (uuid, "Enabled", "bills")
+    assert bed.calls().keys() & WRITES == {"TagResource", "UntagResource"}

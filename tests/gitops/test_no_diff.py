@@ -1,0 +1,190 @@
+"""Nothing that is applied ever differs from what stands: no default, and no write of the operator, is in the spec.
+
+So neither Argo CD nor `kubectl diff` nor Flux's drift detection finds anything to put right, and no difference has to
+be ignored.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from esm_operator.api.manifests import documents
+from tests.e2e.bed import KIND, Bed, eventually
+from tests.e2e.conftest import ROOT
+from tests.e2e.manifests import mapping, provider_config
+from tests.every_field import SOURCES, pairs_of
+from tests.specs import BASES, spec
+
+OPERATOR = "esm-operator"
+#: All that the operator may set, beside the status.
+ITS_FIELDS = {
+    "f:annotations": {"f:lambda.esm-operator.io/intent"},
+    "f:finalizers": {'v:"lambda.esm-operator.io/mapping"'},
+}
+#: How the tools apply: flags of `kubectl apply` and `kubectl diff`.
+WAYS = {
+    "Argo CD, server-side": ("--server-side", "--field-manager=argocd-controller"),
+    "Flux": ("--server-side", "--force-conflicts", "--field-manager=kustomize-controller"),
+    "client-side": (),
+}
+
+
+def examples() -> list[dict[str, Any]]:
+    """The ten examples, and what the GitOps examples apply, as Kubernetes reads them."""
+    paths = [*sorted((ROOT / "examples").glob("*.yaml")), *sorted((ROOT / "gitops" / "manifests").rglob("*.yaml"))]
+    found = [one.value for path in paths for one in documents(path.read_text())]
+    return [one for one in found if one["apiVersion"].startswith("lambda.esm-operator.io/")]
+
+
+def every_field(source: str) -> Iterator[dict[str, Any]]:
+    """Of a source one resource with nothing but what it needs, and one more for each of its fields."""
+    yield mapping("bare", **{**_base(source), "functionName": "bare"})
+    pairs = {pair.path: pair for pair in pairs_of(source)}
+    for number, pair in enumerate(pairs.values()):
+        name = f"{source}-{number}"
+        of: dict[str, Any] = {**_base(source), "functionName": name}
+        for path, value in {**pair.beside, pair.path: pair.values[0].spec}.items():
+            *parents, last = path.split(".")
+            place = of
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[last] = value.replace("{name}", name) if isinstance(value, str) else value
+        yield mapping(name, **of)
+
+
+def _base(source: str) -> dict[str, Any]:
+    return _copy({**spec(source if source in BASES else "self-managed", {}), **SOURCES[source]})
+
+
+def _copy(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def write(folder: Path, manifests: list[dict[str, Any]]) -> Path:
+    path = folder / "manifests.yaml"
+    path.write_text(yaml.safe_dump_all(manifests))
+    return path
+
+
+def apply(bed: Bed, way: str, path: Path) -> None:
+    bed.kubectl("apply", *WAYS[way], f"--filename={path}")
+
+
+def assert_no_diff(bed: Bed, way: str, path: Path, manifests: list[dict[str, Any]]) -> None:
+    """`kubectl diff` finds nothing, and every spec stands as it was written."""
+    try:
+        said = bed.kubectl("diff", *WAYS[way], f"--filename={path}")
+    except subprocess.CalledProcessError as error:
+        raise AssertionError(f"kubectl diff: {error.stdout}") from error
+    assert said == ""
+    standing = {one["metadata"]["name"]: one for one in bed.all()}
+    for one in manifests:
+        if one["kind"] == "EventSourceMapping":
+            assert standing[one["metadata"]["name"]]["spec"] == one["spec"]
+
+
+def managers(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields of each manager beside the status, by its name."""
+    return {one["manager"]: one["fieldsV1"] for one in found["metadata"]["managedFields"] if "subresource" not in one}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_field_stands_as_it_was_written(bed: Bed, tmp_path: Path, source: str) -> None:
+    _apply_and_look(bed, tmp_path, "Argo CD, server-side", [*every_field(source)])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_examples_stand_as_they_were_written(bed: Bed, tmp_path: Path, way: str) -> None:
+    _apply_and_look(bed, tmp_path, way, examples())
+
+
+def _apply_and_look(bed: Bed, tmp_path: Path, way: str, manifests: list[dict[str, Any]]) -> None:
+    """Before the operator and after it, nothing differs; and what is applied again changes nothing."""
+    bed.control.set(pace=0.05)
+    path = write(tmp_path, manifests)
+    apply(bed, way, path)
+    assert_no_diff(bed, way, path, manifests)
+
+    bed.operator("--sweep-interval=1", "--requests-per-second=1000", "--kubernetes-requests-per-second=1000")
+    for one in bed.all():
+        bed.wait_ready(one["metadata"]["name"])
+    bed.wait_swept(2)
+    assert_no_diff(bed, way, path, manifests)
+    before = bed.versions()
+    apply(bed, way, path)
+    assert bed.versions() == before
+    for one in bed.all():
+        assert one["metadata"]["generation"] == 1, one["metadata"]["name"]
+        assert_operator_owns_little(one)
+
+
+def assert_operator_owns_little(found: dict[str, Any]) -> None:
+    """Nobody but who applied it has a field of the spec; the operator has its notes, its finalizer and the status."""
+    by_name = managers(found)
+    its = by_name.pop(OPERATOR)
+    assert its.keys() == {"f:metadata"}
+    for member, fields in its["f:metadata"].items():
+        assert set(fields) - {"."} <= ITS_FIELDS[member], found["metadata"]["name"]
+    assert len(by_name) == 1
+    assert "f:status" not in next(iter(by_name.values()))
+    of_status = {one["manager"] for one in found["metadata"]["managedFields"] if one.get("subresource") == "status"}
+    assert of_status == {OPERATOR}
+
+
+def test_what_is_not_well_makes_no_diff_either(bed: Bed, tmp_path: Path) -> None:
+    manifests = [mapping("orders", **BASES["sqs"], providerConfigRef={"name": "missing"})]
+    path = write(tmp_path, manifests)
+    way = "Argo CD, server-side"
+    apply(bed, way, path)
+    bed.operator("--sweep-interval=1")
+    bed.wait_condition("orders", "Stalled", "True", "ProviderConfigNotFound")
+    assert_no_diff(bed, way, path, manifests)
+    bed.kubectl(
+        "annotate", KIND, "orders", "lambda.esm-operator.io/paused=true", "lambda.esm-operator.io/reconcile-at=now"
+    )
+    assert_no_diff(bed, way, path, manifests)
+    apply(bed, way, path)
+    annotations = (bed.get("orders") or {})["metadata"]["annotations"]
+    assert annotations["lambda.esm-operator.io/paused"] == "true", "what people set by hand stays"
+
+
+def test_a_provider_config_in_use_makes_no_diff(bed: Bed, tmp_path: Path) -> None:
+    manifests = [
+        provider_config("shop", region="eu-west-1", defaultTags={"team": "shop"}),
+        mapping("orders", **BASES["sqs"], providerConfigRef={"name": "shop"}),
+    ]
+    path = write(tmp_path, manifests)
+    way = "Argo CD, server-side"
+    apply(bed, way, path)
+    bed.operator()
+    bed.wait_ready("orders")
+    assert_no_diff(bed, way, path, manifests)
+    config = json.loads(bed.kubectl("get", "providerconfig", "shop", "--output=json", "--show-managed-fields"))
+    assert config["spec"] == manifests[0]["spec"]
+    assert managers(config)[OPERATOR]["f:metadata"].keys() == {"f:finalizers"}
+
+
+@pytest.mark.parametrize("policy", ["background", "foreground"])
+def test_pruning_waits_for_aws_whatever_the_propagation(bed: Bed, policy: str) -> None:
+    """Argo CD deletes with foreground propagation: the finalizer of that is none of ours, and stays for its owner."""
+    bed.operator("--sweep-interval=1")
+    bed.apply(mapping("orders", **BASES["sqs"]))
+    bed.wait_ready("orders")
+    bed.control.set(hold=True)
+    bed.kubectl("delete", KIND, "orders", f"--cascade={policy}", "--wait=false")
+    bed.wait_condition("orders", "Ready", "False", "Deleting")
+    assert "lambda.esm-operator.io/mapping" in (bed.get("orders") or {})["metadata"]["finalizers"]
+    bed.control.set(hold=False)
+    left = ["foregroundDeletion"] if policy == "foreground" else None
+    eventually(lambda: _finalizers(bed) == left, what=f"only {left} is left")
+    assert bed.mappings() == []
+
+
+def _finalizers(bed: Bed) -> list[str] | None:
+    found = bed.get("orders")
+    return found["metadata"]["finalizers"] if found else None

@@ -1,0 +1,198 @@
+"""Whatever comes of a resource, kstatus and Argo CD understand it as the table of verdicts says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from esm_operator.aws.errors import TABLE
+from esm_operator.planning import actions, plan
+from esm_operator.telling import reasons, report
+from esm_operator.telling.status import Applied, Outcome, Verdict, render
+from tests.gitops.verdicts import Health, health
+from tests.unit.plan_cases import CASES
+
+NOW = "2026-01-01T00:00:00Z"
+GENERATION = 3
+PAUSED = "lambda.esm-operator.io/paused"
+#: Argo CD's word for each of kstatus's.
+ARGO_CD = {"Current": "Healthy", "InProgress": "Progressing", "Failed": "Degraded", "Terminating": "Progressing"}
+#: The status that the CRD gives to an object that no operator has seen.
+UNSEEN = {"observedGeneration": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An outcome, and whether the resource is being deleted."""
+
+    what: str
+    outcome: Outcome
+    deleting: bool = False
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What kstatus and Argo CD shall say."""
+        word = "Terminating" if self.deleting else self.outcome.verdict.value[3]
+        held = word == "Failed" and self.outcome.reason == "Paused"
+        return word, "Suspended" if held else ARGO_CD[word]
+
+
+def of_the_plan() -> Iterator[Case]:
+    """What each case of the planner's table ends in, if it is a rest."""
+    for name, (desired, view, _) in CASES.items():
+        action = plan.plan(desired, view)
+        if isinstance(action, actions.Rest):
+            yield Case(name, report.outcome(desired, action, view.mapping, frozenset()), desired.deleting)
+
+
+def of_refusals() -> Iterator[Case]:
+    """What AWS can refuse."""
+    for row in TABLE:
+        verdict = Verdict.STALLED if row.disposition.stalls else Verdict.IN_PROGRESS
+        yield Case(f"refused: {row.reason}", Outcome(verdict, row.reason, "A sentence.", synced=False))
+
+
+def of_all_reasons() -> Iterator[Case]:
+    """Every reason with every verdict, deleted or not, whether or not the operator can come to it today."""
+    for reason in sorted(_members(reasons.OutcomeReason)):
+        for verdict in Verdict:
+            if verdict is not Verdict.TERMINATING:
+                yield Case(f"{reason}: {verdict.name}", Outcome(verdict, reason, "A sentence."))
+            yield Case(f"{reason}: {verdict.name}, deleted", Outcome(verdict, reason, "A sentence."), deleting=True)
+
+
+def _members(of: Any) -> set[Any]:
+    """The words of a Literal, or of a union of such."""
+    return {word for part in get_args(of) for word in (_members(part) or {part})}
+
+
+ALL = [*of_the_plan(), *of_refusals(), *of_all_reasons()]
+
+
+def rendered(outcome: Outcome, generation: int = GENERATION) -> dict[str, Any]:
+    return render(
+        {},
+        generation=generation,
+        outcome=outcome,
+        mapping=None,
+        tags=None,
+        applied=Applied(),
+        uuid="",
+        gone=False,
+        requested="",
+        now=NOW,
+    )
+
+
+def resource(status: dict[str, Any] | None, *, deleting: bool = False, paused: str | None = None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": "orders", "generation": GENERATION}
+    if paused is not None:
+        metadata["annotations"] = {PAUSED: paused}
+    if deleting:
+        metadata["deletionTimestamp"] = NOW
+    found = {"apiVersion": "lambda.esm-operator.io/v1", "kind": "EventSourceMapping", "metadata": metadata, "spec": {}}
+    return found if status is None else {**found, "status": status}
+
+
+def test_the_table_has_outcomes_of_all_kinds() -> None:
+    met = {case.outcome.verdict for case in (*of_the_plan(), *of_refusals())}
+    assert met == set(Verdict)
+    assert "Paused" in {case.outcome.reason for case in of_the_plan()}
+
+
+def test_every_outcome_is_understood() -> None:
+    found = health(resource(rendered(case.outcome), deleting=case.deleting) for case in ALL)
+    wrong = {
+        case.what: (got.words, case.words) for case, got in zip(ALL, found, strict=True) if got.words != case.words
+    }
+    assert not wrong, f"{{case: (what they say, what they shall say)}}: {wrong}"
+
+
+def test_their_messages_are_ours() -> None:
+    found = health(resource(rendered(case.outcome)) for case in ALL)
+    for case, got in zip(ALL, found, strict=True):
+        assert got.argocd_message.startswith(case.outcome.message), case
+        if got.kstatus in ("InProgress", "Failed"):
+            assert got.kstatus_message == case.outcome.message, case
+
+
+def test_an_edit_that_the_operator_has_not_seen_is_in_progress() -> None:
+    found = health(resource(rendered(case.outcome, GENERATION - 1)) for case in ALL)
+    assert {got.words for got in found} == {("InProgress", "Progressing")}
+    assert all("has not seen" in got.argocd_message for got in found)
+
+
+@pytest.mark.parametrize(
+    ("status", "deleting", "words"),
+    [
+        (UNSEEN, False, ("InProgress", "Progressing")),
+        (UNSEEN, True, ("Terminating", "Progressing")),
+        # No CRD of ours lets it come to this; kstatus takes what has no status for done, and Argo CD must not.
+        (None, False, ("Current", "Progressing")),
+        ({"observedGeneration": GENERATION}, False, ("Current", "Progressing")),
+    ],
+)
+def test_one_that_the_operator_has_never_seen(
+    status: dict[str, Any] | None, deleting: bool, words: tuple[str, str]
+) -> None:
+    assert only(resource(status, deleting=deleting)).words == words
+
+
+@pytest.mark.parametrize("value", ["true", "True", "yes", "because of the audit"])
+@pytest.mark.parametrize(
+    ("verdict", "reason", "word"),
+    [
+        (Verdict.READY, "Enabled", "Suspended"),
+        (Verdict.STALLED, "Paused", "Suspended"),
+        (Verdict.STALLED, "Conflict", "Degraded"),
+        (Verdict.IN_PROGRESS, "Creating", "Progressing"),
+    ],
+)
+def test_what_is_paused_is_suspended(value: str, verdict: Verdict, reason: Any, word: str) -> None:
+    """But not so that it hides what is wrong, or under way."""
+    status = rendered(Outcome(verdict, reason, "A sentence.", synced=True))
+    assert only(resource(status, paused=value)).argocd == word
+
+
+@pytest.mark.parametrize("value", ["", "false", "False", "no", "off", "0"])
+def test_what_is_not_paused_any_more_is_healthy(value: str) -> None:
+    status = rendered(Outcome(Verdict.READY, "Enabled", "A sentence.", synced=True))
+    assert only(resource(status, paused=value)).argocd == "Healthy"
+
+
+def test_what_is_well_and_not_all_well_says_so() -> None:
+    outcome = Outcome(Verdict.READY, "Observed", "It is watched.", synced=False, sync_message="AWS differs.")
+    mapping = {"LastProcessingResult": "PROBLEM: Function call failed"}
+    status = render(
+        {},
+        generation=GENERATION,
+        outcome=outcome,
+        mapping=mapping,
+        tags=None,
+        applied=Applied(),
+        uuid="1",
+        gone=False,
+        requested="",
+        now=NOW,
+    )
+    got = only(resource(status))
+    assert got.words == ("Current", "Healthy")
+    assert got.argocd_message == "It is watched. Synced: AWS differs. Processing: PROBLEM: Function call failed"
+
+
+def test_a_script_that_fails_is_told_of(tmp_path: Path) -> None:
+    """What the tests stand on: a slip in the health check is not taken for health."""
+    script = tmp_path / "health.lua"
+    ready = resource(rendered(Outcome(Verdict.READY, "Enabled", "A sentence.", synced=True)))
+    for text in ("return obj.status.nothing.there", "return 1", 'return {status = "Fine"}', "while true do end"):
+        script.write_text(text)
+        assert health([ready], script)[0].argocd == "Unknown", text
+    script.write_text('return {status = "Healthy", message = string.lower("A")}')
+    assert health([ready], script)[0].argocd == "Unknown", "Argo CD has no strings for scripts"
+
+
+def only(found: dict[str, Any]) -> Health:
+    (got,) = health([found])
+    return got

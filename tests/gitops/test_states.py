@@ -1,0 +1,63 @@
+"""Real objects in every state, as the real operator leaves them: what kstatus and Argo CD make of them."""
+
+import json
+
+from tests.e2e.bed import CONFIGS, Bed, eventually
+from tests.e2e.manifests import provider_config, queue
+from tests.gitops.gallery import HELD, STATES, fill
+from tests.gitops.verdicts import health
+
+
+def test_every_state_is_understood(bed: Bed) -> None:
+    fill(bed)
+    by_name = {one["metadata"]["name"]: one for one in bed.all()}
+    found = health(by_name[state.name] for state in STATES)
+    wrong = {
+        state.name: got
+        for state, got in zip(STATES, found, strict=True)
+        if got.words != (state.kstatus, state.argocd) or state.says not in got.argocd_message
+    }
+    assert not wrong
+    (config,) = health([json.loads(bed.kubectl("get", CONFIGS, HELD, "--output=json"))])
+    assert config.words == ("Terminating", "Progressing")
+
+
+def test_a_provider_config_is_current_as_soon_as_it_is_there(bed: Bed) -> None:
+    """So what depends on it is applied next, and nothing waits for an operator to look at it."""
+    bed.apply(provider_config("shop", region="eu-west-1"))
+    config = json.loads(bed.kubectl("get", CONFIGS, "shop", "--output=json"))
+    assert health([config])[0].kstatus == "Current"
+    bed.operator()
+    bed.apply(queue(providerConfigRef={"name": "shop"}))
+    bed.wait_ready("orders")
+    config = json.loads(bed.kubectl("get", CONFIGS, "shop", "--output=json"))
+    assert config["metadata"]["finalizers"]
+    assert health([config])[0].kstatus == "Current"
+
+
+def test_from_the_apply_to_the_end_it_is_never_taken_for_done_too_early(bed: Bed) -> None:
+    """A GitOps tool that looks at any moment: nothing is Current before AWS has it, nothing is Failed on the way."""
+    seen: list[str] = []
+
+    def look() -> str:
+        found = bed.get("orders") or {}
+        (got,) = health([found])
+        at_aws = bed.mappings()
+        if got.kstatus == "Current":
+            assert [(one["State"], one["BatchSize"]) for one in at_aws] == [("Enabled", found["spec"]["batchSize"])]
+        if not seen or seen[-1] != got.kstatus:
+            seen.append(got.kstatus)
+        return got.kstatus
+
+    bed.apply(queue(batchSize=10))
+    assert look() == "InProgress"
+    bed.operator("--sweep-interval=1")
+    eventually(lambda: look() == "Current")
+    bed.patch("orders", {"batchSize": 5})
+    eventually(lambda: look() == "Current" and bed.mapping("orders")["BatchSize"] == 5)
+    bed.control.set(hold=True)
+    bed.delete("orders")
+    assert look() == "Terminating"
+    bed.control.set(hold=False)
+    bed.wait_gone("orders")
+    assert set(seen) == {"InProgress", "Current", "Terminating"}
