@@ -40,7 +40,7 @@ def _without_values(words: list[str]) -> Iterator[str]:
 @cache
 def told(program: str, *words: str) -> str:
     """What a program's help says."""
-    ended = subprocess.run([assets.find(program), *words], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([assets.find(program), *words], capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0, f"{program} {' '.join(words)}: {ended.stderr}"
     return ended.stdout
 

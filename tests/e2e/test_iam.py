@@ -26,7 +26,7 @@ def allowed(*arguments: str) -> set[str]:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     statements: Sequence[dict[str, Any]] = json.loads(ended.stdout)["Statement"]

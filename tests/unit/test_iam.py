@@ -293,6 +293,10 @@ REFUSED = [
     (["--trust=role", "--trusted-roles=*"], "--trusted-roles: * is not the ARN of an IAM role"),
     (["--trust=role", f"--trusted-roles={ROLE}", "--external-id=a"], "--external-id: a is not an external id"),
     (["--trust=irsa", "--oidc-provider=nonsense"], "aws eks describe-cluster"),
+    (
+        ["--trust=irsa", "--oidc-provider=oidc.eks.moon.amazonaws.com/id/A"],
+        "--oidc-provider: moon is not an AWS region",
+    ),
     (["--trust=pod-identity", "--eks-cluster-arn=blue"], "--eks-cluster-arn: blue is not the ARN of an EKS cluster"),
     (["--trust=pod-identity", "--namespace=No"], "--namespace: No is not a namespace"),
     (["--trust=other"], "--trust: Input should be 'irsa', 'pod-identity' or 'role'"),
@@ -342,7 +346,7 @@ def test_as_it_is_installed() -> None:
         env={"AWS_REGION": "moon", "ESM_OPERATOR_CLUSTER_NAME": "other"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     assert json.loads(ended.stdout) == permissions(Scope())

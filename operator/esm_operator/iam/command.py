@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Literal
 
 from botocore.exceptions import UnknownRegionError
@@ -22,6 +23,7 @@ _FUNCTION = re.compile(
 _KEY = re.compile(rf"arn:{_PARTITION}:kms:[a-z0-9-]+:\d{{12}}:key/[\w*-]+", re.ASCII)
 _EKS_CLUSTER = re.compile(rf"arn:{_PARTITION}:eks:[a-z0-9-]+:\d{{12}}:cluster/[\w-]+", re.ASCII)
 _PROVIDER = re.compile(r"[a-z0-9.-]+\.[a-z0-9-]+(/[\w./-]+)?", re.ASCII)
+_EKS_PROVIDER = re.compile(r"oidc\.eks\.(?P<region>[a-z0-9-]+)\.")
 _PROVIDER_ARN = re.compile(
     rf"arn:(?P<partition>{_PARTITION}):iam::(?P<account>\d{{12}}):oidc-provider/(?P<provider>.+)"
 )
@@ -38,9 +40,15 @@ def _like(pattern: re.Pattern[str] | str, what: str) -> Callable[[str], str]:
     return check
 
 
+@cache
+def _partition_of(region: str) -> str:
+    """The partition that a region is in. Raises UnknownRegionError."""
+    return str(get_session().get_partition_for_region(region))
+
+
 def _region(text: str) -> str:
     try:
-        get_session().get_partition_for_region(text)
+        _partition_of(text)
     except UnknownRegionError:
         raise ValueError(f"{text} is not an AWS region such as eu-west-1") from None
     return text
@@ -50,11 +58,15 @@ def _provider(text: str) -> str:
     """The OIDC provider as IAM writes it, or its ARN."""
     if _PROVIDER_ARN.fullmatch(text):
         return text
-    return _like(
+    provider = _like(
         _PROVIDER,
         "an OIDC provider; it is what `aws eks describe-cluster --query cluster.identity.oidc.issuer` prints, such as "
         "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF",
     )(text.removeprefix("https://").rstrip("/"))
+    eks = _EKS_PROVIDER.match(provider)
+    if eks:
+        _region(eks["region"])
+    return provider
 
 
 def _each(check: Callable[[str], str]) -> Callable[[list[str]], list[str]]:
@@ -229,7 +241,7 @@ class IamPolicy(BaseModel):
             return self._problem_without_own_account()
         if self.session_tags and not self.trust and not self.assume_roles:
             return "--session-tags is for assuming other roles: give --assume-roles."
-        partitions = {get_session().get_partition_for_region(region) for region in self.regions}
+        partitions = {_partition_of(region) for region in self.regions}
         if self.partition:
             partitions.add(self.partition)
         if len(partitions) > 1:
@@ -276,7 +288,7 @@ class IamPolicy(BaseModel):
     def _scope(self) -> policy.Scope:
         first = self.regions[0] if self.regions else ""
         return policy.Scope(
-            partition=self.partition or (get_session().get_partition_for_region(first) if first else "aws"),
+            partition=self.partition or (_partition_of(first) if first else "aws"),
             account=self.account,
             regions=self.regions,
             functions=self.functions,
@@ -297,5 +309,5 @@ def _flag(name: str) -> str:
 
 def _partition_of_host(provider: str) -> str:
     """That of an EKS OIDC provider, by the region in its name; another provider's: aws."""
-    found = re.match(r"oidc\.eks\.([a-z0-9-]+)\.", provider)
-    return get_session().get_partition_for_region(found[1]) if found else "aws"
+    eks = _EKS_PROVIDER.match(provider)
+    return _partition_of(eks["region"]) if eks else "aws"
