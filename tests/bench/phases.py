@@ -19,6 +19,8 @@ MOST_WAIT = 2 * DEFAULT_INTERVAL
 DRIFTED = BATCH_SIZE - 1
 #: Seconds in which all that follows from a change has been told.
 AFTERMATH = 5.0
+#: The phase in which more resources are there than the run is of.
+EDITS = "edits while many are created"
 CREATE, DELETE = "CreateEventSourceMapping", "DeleteEventSourceMapping"
 
 
@@ -114,7 +116,7 @@ def edits_while_pending(stage: Stage, numbers: range, pending: range) -> None:
     wait = len(pending) / BUDGET
     changes = max(1, min(60, len(numbers) // 10))
     pause = min(1.0, 0.6 * wait / changes)
-    with stage.phase("edits while many are created") as phase:
+    with stage.phase(EDITS) as phase:
         stage.driver.create(pending)
         phase.latencies = _edits(stage, spread(changes, numbers), pause)
         phase.figures["changes"] = changes

@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tests.bench.phases import BUDGET
+from tests.bench.phases import BUDGET, EDITS
 from tests.bench.results import OTHER_SERVICES, Results, Sample, World
 from tests.bench.stage import QUOTA
 from tests.bench.table import short
@@ -67,7 +67,7 @@ def calls(results: Results, file: Path) -> None:
 def latencies(results: Results, file: Path) -> None:
     """How long changes take to reach AWS: edits while much is created, edits among errors, and drift."""
     shown = [
-        ("edits while many are created", results.phase("full", "edits while many are created"), BLUE, "-"),
+        (EDITS, results.phase("full", EDITS), BLUE, "-"),
         ("edits while many fail", results.phase("errors", "edits among errors"), VERMILION, "--"),
         ("drift put right", results.phase("full", "drift"), GREEN, "-."),
     ]

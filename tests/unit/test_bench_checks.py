@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.bench.checks import failures
+from tests.bench.figures import figures
+from tests.bench.phases import EDITS
 from tests.bench.results import Results
 from tests.unit.bench_results import ideal, phase
 
@@ -108,6 +110,17 @@ def test_times_are_never_checked() -> None:
     phase(results, "full", "restart").figures |= {"seconds": 1000.0, "cpu": 1000.0}
     phase(results, "full", "quiet").peak = 10_000.0
     assert failures(results) == []
+
+
+def test_memory_is_that_with_as_many_mappings_as_the_table_speaks_of() -> None:
+    results = ideal()
+    phase(results, "full", "quiet").peak = 180.0
+    phase(results, "full", EDITS).peak = 270.0
+    figure = next(one for one in figures(results) if one.what.startswith("Memory"))
+    assert figure.value.startswith("180 MB; 270 MB with ")
+    assert figure.met
+    phase(results, "full", "quiet").peak = 251.0
+    assert not next(one for one in figures(results) if one.what.startswith("Memory")).met
 
 
 def test_a_phase_that_did_not_end_is_not_checked() -> None:
