@@ -1,4 +1,4 @@
-"""Writes the tables of README.md that are made from the code: ``python -m tests.tables``.
+"""Writes the tables of README.md and docs/ that are made from the code: ``python -m tests.tables``.
 
 A test fails when they are stale.
 """
@@ -8,26 +8,37 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from esm_operator import settings
-from esm_operator.api import terraform
+from esm_operator.api import ack, crossplane, terraform
+from esm_operator.telling import catalogue, gauges, metrics
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-TABLES: Mapping[str, Callable[[], str]] = {"settings": settings.table, "terraform": terraform.markdown}
+ROOT = Path(__file__).resolve().parents[1]
+#: They note their metrics in the catalogue when they are imported.
+NOTED_BY = (gauges, metrics)
+TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
+    ROOT / "README.md": {"settings": settings.table, "terraform": terraform.markdown},
+    ROOT / "docs" / "metrics.md": {"metrics": catalogue.markdown},
+    ROOT / "docs" / "migrating" / "terraform.md": {"terraform": terraform.PEER.markdown},
+    ROOT / "docs" / "migrating" / "ack.md": {"ack": ack.PEER.markdown},
+    ROOT / "docs" / "migrating" / "crossplane.md": {"crossplane": crossplane.PEER.markdown},
+}
 
 
-def rendered(text: str) -> str:
-    """The text with its tables as they should be.
+def rendered(page: Path) -> str:
+    """The text of a page with its tables as they should be.
 
     Raises:
         ValueError: a table's place is not marked.
     """
-    for name, make in TABLES.items():
+    text = page.read_text()
+    for name, make in TABLES[page].items():
         pattern = re.compile(rf"(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
-            raise ValueError(f"README.md has no place for the table {name}")
+            raise ValueError(f"{page.name} has no place for the table {name}")
         table = make().strip()
         text = pattern.sub(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(rendered(README.read_text()))
+    for page in TABLES:
+        page.write_text(rendered(page))

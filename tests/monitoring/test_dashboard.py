@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.monitoring.dashboard import ALL, Panel, load, panels
+from tests.monitoring.picture import told
 from tests.monitoring.queries import TARGET_LABELS, exposed, mistakes, names
 
 DASHBOARD = load()
@@ -61,3 +62,26 @@ def test_its_variables() -> None:
     for name in ALL:
         assert variables[name]["allValue"] == ALL[name]
         assert mistakes(variables[name]["query"]["query"]) == []
+
+
+def test_variables_are_replaced_as_grafana_does() -> None:
+    asked = " ".join(query.text for panel in PANELS for query in panel.queries)
+    assert "$" not in asked
+    assert "[60s]" in asked, "four scrapes"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.125, "percentunit", "12.5 %"),
+        (130_500_000, "bytes", "130 MB"),
+        (0.25, "s", "250 ms"),
+        (30.0, "s", "30 s"),
+        (150.0, "s", "2.5 min"),
+        (9.75, "reqps", "9.75/s"),
+        (1200.0, "short", "1,200"),
+        (1.0, "short", "1"),
+    ],
+)
+def test_numbers_in_the_picture_are_for_people(value: float, unit: str, text: str) -> None:
+    assert told(value, unit) == text

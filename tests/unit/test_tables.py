@@ -1,8 +1,12 @@
-"""The README's tables say what the code does."""
+"""The tables of README.md and docs/metrics.md say what the code does."""
 
-from tests.tables import README, rendered
+from pathlib import Path
+
+import pytest
+
+from tests.tables import TABLES, rendered
 
 
-def test_tables_are_fresh() -> None:
-    text = README.read_text()
-    assert rendered(text) == text, "run make tables"
+@pytest.mark.parametrize("page", TABLES, ids=lambda page: page.name)
+def test_tables_are_fresh(page: Path) -> None:
+    assert rendered(page) == page.read_text(), "run make tables"
