@@ -55,6 +55,10 @@ format: $(STAMP) ## put the code into its form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+.PHONY: docs
+docs: $(STAMP) ## build the documentation as a site into build/site; each warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
 .PHONY: crds
 crds: $(STAMP) ## write crds/ and docs/fields.md from the models
 	$(BIN)/python .ci/crds.py
