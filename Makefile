@@ -59,6 +59,11 @@ format: $(STAMP) ## put the code into its form
 docs: $(STAMP) ## build the documentation as a site into build/site; each warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
+.PHONY: dashboard
+dashboard: $(STAMP) ## draw docs/dashboard.png from a run that Prometheus scrapes (10 minutes)
+	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
+	$(BIN)/python -m tests.monitoring $(ARGS)
+
 .PHONY: crds
 crds: $(STAMP) ## write crds/ and docs/fields.md from the models
 	$(BIN)/python .ci/crds.py
