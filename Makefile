@@ -69,8 +69,9 @@ crds: $(STAMP) ## write crds/ and docs/fields.md from the models
 	$(BIN)/python .ci/crds.py
 
 .PHONY: tables
-tables: $(STAMP) ## write the tables of README.md from the code
+tables: $(STAMP) ## write the tables of README.md and docs/ from the code
 	PYTHONPATH=operator $(BIN)/python -m tests.tables
+	PYTHONPATH=operator $(BIN)/python -m tests.iam_page
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade for the newest versions
