@@ -88,10 +88,12 @@ def registry(ours: Settings, running: list[Operator]) -> kopf.OperatorRegistry:
         for operator in running:
             operator.provider_config_seen(event["type"], event["object"])
 
-    @kopf.on.event("", "v1", "namespaces", registry=handlers)
-    async def namespace(event: kopf.RawEvent, **_: Any) -> None:
-        for operator in running:
-            operator.namespace_seen(event["type"], event["object"])
+    if ours.watch_namespaces:
+
+        @kopf.on.event("", "v1", "namespaces", registry=handlers)
+        async def namespace(event: kopf.RawEvent, **_: Any) -> None:
+            for operator in running:
+                operator.namespace_seen(event["type"], event["object"])
 
     return handlers
 

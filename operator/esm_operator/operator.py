@@ -51,7 +51,8 @@ class Operator:
                 region=settings.region,
                 endpoint_url=settings.endpoint_url,
                 default_tags=settings.default_tags,
-            )
+            ),
+            labels_known=settings.watch_namespaces,
         )
         self._connections = Connections()
         self._lease = Lease(
@@ -205,7 +206,7 @@ class Operator:
 
     async def _audit(self) -> bool:
         """Forget what is gone from the cluster. Returns whether all that is there is known, as far as it comes in."""
-        if not self._listed.is_set():
+        if self._settings.watch_namespaces and not self._listed.is_set():
             for body in await self._kubernetes.list_namespaces():
                 self._surroundings.put_namespace(body)
         configs = self._surroundings.configs()

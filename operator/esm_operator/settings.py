@@ -99,6 +99,10 @@ class Settings(Reach):
     """Label selector of the resources to work on, as of kubectl: `team=shop,tier in (a, b)`. Default: all. With it
     several operators share a cluster; each resource must be selected by one of them only."""
 
+    watch_namespaces: bool = True
+    """Know the labels of namespaces, which a ProviderConfig's namespaceSelector asks for. Without it the operator
+    needs no right to list namespaces, and such a ProviderConfig admits none."""
+
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """Tags that every mapping gets where there is no ProviderConfig: key=value, repeated or separated by
     commas."""

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import role
 from tests.aws import AwsServer, Control, Settings
 from tests.bench import processes
 from tests.bench.driver import Driver
@@ -92,7 +93,7 @@ def opened(world: World, logs: Path, save: Callable[[], None], arguments: tuple[
     with ExitStack() as exits:
         plane = exits.enter_context(ControlPlane())
         plane.kubectl("apply", "--kustomize", ROOT / "crds")
-        plane.kubectl("apply", "--filename", ROOT / "helm" / "esm-operator" / "rbac.yaml")
+        plane.kubectl("apply", "--filename=-", input=role.manifest())
         for kind in ("eventsourcemappings", "providerconfigs"):
             plane.kubectl("wait", "--for=condition=Established", f"crd/{kind}.lambda.esm-operator.io")
         aws = exits.enter_context(AwsServer(Settings(pace=PACE, quota=QUOTA, tagging_quota=QUOTA)))

@@ -12,7 +12,6 @@ from tests.demo.errors import DemoError
 
 ROOT = Path(__file__).resolve().parents[2]
 CRDS = ROOT / "crds"
-ROLE = ROOT / "helm" / "esm-operator" / "rbac.yaml"
 KINDS = ("eventsourcemappings.lambda.esm-operator.io", "providerconfigs.lambda.esm-operator.io")
 LIMIT = 60.0  # seconds that a kubectl may take, if nothing else is said
 

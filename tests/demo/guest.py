@@ -18,8 +18,9 @@ from typing import Any
 
 import yaml
 
+from tests import role
 from tests.controlplane import assets
-from tests.demo.cluster import CRDS, KINDS, ROLE, Cluster, Kubectl, wait_until_served
+from tests.demo.cluster import CRDS, KINDS, Cluster, Kubectl, wait_until_served
 from tests.demo.errors import DemoError
 from tests.demo.terminal import explain, output, problem
 
@@ -97,19 +98,9 @@ def _is_ours(found: dict[str, Any]) -> bool:
 
 
 def _install(kubectl: Kubectl) -> None:
-    documents: list[dict[str, Any]] = []
-    for path in (*sorted(CRDS.glob("*_*.yaml")), ROLE):
-        documents += [document for document in yaml.safe_load_all(path.read_text()) if document]
+    documents = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*_*.yaml"))] + role.objects(NAME)
     for document in documents:
         document["metadata"].setdefault("labels", {}).update([MARK])
-        if document["kind"] != "CustomResourceDefinition":
-            document["metadata"]["name"] = NAME
-        if "namespace" in document["metadata"]:
-            document["metadata"]["namespace"] = NAME
-        if "roleRef" in document:
-            document["roleRef"]["name"] = NAME
-        for subject in document.get("subjects", ()):
-            subject.update(name=NAME, namespace=NAME)
     kubectl("create", "--filename=-", input=yaml.safe_dump_all(documents))
     wait_until_served(kubectl)
 

@@ -4,11 +4,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests import role
 from tests.controlplane import ControlPlane
-from tests.demo.cluster import CRDS, ROLE, Cluster, Kubectl, wait_until_served
+from tests.demo.cluster import CRDS, Cluster, Kubectl, wait_until_served
 from tests.demo.terminal import explain
-
-NAMESPACE = ACCOUNT = "esm-operator"
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,11 @@ def own_cluster() -> Generator[Cluster]:
     with ControlPlane() as plane:
         kubectl = Kubectl(plane.kubectl_path, str(plane.kubeconfig))
         kubectl("apply", "--kustomize", CRDS)
-        kubectl("apply", "--filename", ROLE)
+        kubectl("apply", "--filename=-", input=role.manifest())
         wait_until_served(kubectl)
         yield OwnCluster(
             name="the control plane",
             kubectl=kubectl,
-            operator_kubeconfig=plane.kubeconfig_for(NAMESPACE, ACCOUNT),
+            operator_kubeconfig=plane.kubeconfig_for(role.NAME, role.NAME),
             plane=plane,
         )

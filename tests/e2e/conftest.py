@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import role
 from tests.aws import AwsServer, Settings
 from tests.controlplane import ControlPlane
 from tests.e2e.bed import Bed
@@ -19,7 +20,7 @@ def control_plane() -> Generator[ControlPlane]:
     """A control plane with the CRDs and the operator's role."""
     with ControlPlane() as plane:
         plane.kubectl("apply", "--kustomize", ROOT / "crds")
-        plane.kubectl("apply", "--filename", ROOT / "helm" / "esm-operator" / "rbac.yaml")
+        plane.kubectl("apply", "--filename=-", input=role.manifest())
         for kind in ("eventsourcemappings", "providerconfigs"):
             plane.kubectl("wait", "--for=condition=Established", f"crd/{kind}.lambda.esm-operator.io")
         yield plane

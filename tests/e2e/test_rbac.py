@@ -6,23 +6,20 @@ All other end-to-end tests run the operator under exactly that role, so it is al
 import re
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests import role
 from tests.e2e.bed import CONFIGS, Bed, eventually
-from tests.e2e.conftest import ROOT
 from tests.e2e.manifests import provider_config, queue
 from tests.operator_process import OperatorProcess
 
-RBAC = ROOT / "helm" / "esm-operator" / "rbac.yaml"
-NAMESPACE = "esm-operator"
-SHIPPED: tuple[dict[str, Any], ...] = tuple(
-    one for one in yaml.safe_load_all(RBAC.read_text()) if one["kind"] in ("ClusterRole", "Role")
-)
+NAMESPACE = role.NAME
+SHIPPED = role.shipped()
 #: A line of the log at a level that operators of the operator look at, not one within a stack trace.
 LINE = re.compile(r"^\S+ (WARNING|ERROR|CRITICAL) +(?P<text>.*)$", re.MULTILINE)
 
@@ -52,8 +49,8 @@ class Grant:
 def _grants() -> list[Grant]:
     return [
         Grant(group, resource, verb)
-        for role in SHIPPED
-        for rule in role["rules"]
+        for shipped in SHIPPED
+        for rule in shipped.rules
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
@@ -66,26 +63,15 @@ GRANTS = _grants()
 def _without(grant: Grant) -> list[dict[str, Any]]:
     """A ServiceAccount whose roles are the shipped ones but for one verb."""
     name = grant.account
-    objects: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
-    ]
-    for number, role in enumerate(SHIPPED):
-        meta = {**role["metadata"], "name": f"{name}-{number}"}
-        objects.append({**role, "metadata": meta, "rules": list(_rules(role, grant))})
-        objects.append(
-            {
-                "apiVersion": role["apiVersion"],
-                "kind": f"{role['kind']}Binding",
-                "metadata": meta,
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": meta["name"]},
-                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}],
-            }
-        )
+    objects = [role.account(name, NAMESPACE)]
+    for number, shipped in enumerate(SHIPPED):
+        left = replace(shipped, rules=list(_rules(shipped, grant)))
+        objects += role.granted(left, f"{name}-{number}", name, NAMESPACE)
     return objects
 
 
-def _rules(role: dict[str, Any], grant: Grant) -> Generator[dict[str, Any]]:
-    for rule in role["rules"]:
+def _rules(shipped: role.Role, grant: Grant) -> Generator[role.Rule]:
+    for rule in shipped.rules:
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 taken = grant.verb if (group, resource) == (grant.group, grant.resource) else ""

@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 
 from tests.aws import FaultKind
 from tests.e2e.bed import Bed, eventually
@@ -33,7 +32,6 @@ NAMESPACE = "esm-operator"
 DURATION = 10.0
 #: Seconds before the end of a lease within which no write to AWS may begin: the call's own time, and 2.
 NO_WRITES = 7.0
-ROLE = Path(__file__).resolve().parents[2] / "helm" / "esm-operator" / "rbac.yaml"
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -447,9 +445,3 @@ def test_without_its_namespace_it_says_what_to_do_and_waits(bed: Bed, tmp_path: 
         bed.plane.kubectl("create", "namespace", nowhere)
         bed.wait_ready("orders")
         assert "Traceback" not in process.tail(1000)
-
-
-def test_the_role_is_what_the_lease_needs() -> None:
-    (role,) = (one for one in yaml.safe_load_all(ROLE.read_text()) if one["kind"] == "Role")
-    verbs = ["get", "create", "update"]
-    assert role["rules"] == [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs}]

@@ -144,3 +144,24 @@ def test_a_provider_config_is_read() -> None:
         {"matchLabels": {"a": "1"}},
     )
     assert provider_config({"metadata": {"name": "empty"}}) == ProviderConfig("empty")
+
+
+def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
+    # Of no labels at all it would be true.
+    for selector in (
+        {"matchLabels": {"shop": "yes"}},
+        {"matchExpressions": [{"key": "shop", "operator": "DoesNotExist"}]},
+    ):
+        config = ProviderConfig("default", region="us-east-1", namespace_selector=selector)
+        found = resolve(
+            asked_of({}), namespace="shop", namespace_labels=None, configs={"default": config}, operator=config
+        )
+        assert isinstance(found, Unresolved)
+        assert found.reason == "ProviderConfigForbidsNamespace"
+        assert "--no-watch-namespaces" in found.message
+
+
+def test_who_asks_for_no_labels_needs_none() -> None:
+    config = ProviderConfig("default", region="us-east-1")
+    found = resolve(asked_of({}), namespace="shop", namespace_labels=None, configs={"default": config}, operator=config)
+    assert isinstance(found, Resolved)

@@ -51,12 +51,14 @@ def config_object(body: Mapping[str, Any]) -> ConfigObject:
 class Surroundings:
     """What a resource's target depends on, beside the resource."""
 
-    def __init__(self, operator: ProviderConfig) -> None:
+    def __init__(self, operator: ProviderConfig, *, labels_known: bool = True) -> None:
         """
         Args:
             operator: what the operator's own settings say, for resources without any ProviderConfig.
+            labels_known: whether the labels of namespaces are put here.
         """
         self._operator = operator
+        self._labels_known = labels_known
         self._configs: dict[str, ProviderConfig] = {}
         self._objects: dict[str, ConfigObject] = {}
         self._labels: dict[str, Mapping[str, str]] = {}
@@ -142,7 +144,7 @@ class Surroundings:
         return resolve(
             resource.asked,
             namespace=namespace,
-            namespace_labels=self._labels.get(namespace, {}),
+            namespace_labels=self._labels.get(namespace, {}) if self._labels_known else None,
             configs=configs,
             operator=self._operator,
         )

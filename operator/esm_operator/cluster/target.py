@@ -147,7 +147,7 @@ def resolve(
     asked: Asked,
     *,
     namespace: str,
-    namespace_labels: Mapping[str, str],
+    namespace_labels: Mapping[str, str] | None,
     configs: Mapping[str, ProviderConfig],
     operator: ProviderConfig,
 ) -> Resolved | Unresolved:
@@ -156,7 +156,7 @@ def resolve(
     Args:
         asked: what the resource's spec says.
         namespace: the resource's namespace.
-        namespace_labels: the labels of that namespace, for namespaceSelector.
+        namespace_labels: the labels of that namespace, for namespaceSelector; None: they are not known.
         configs: all ProviderConfigs by name.
         operator: what the operator's own settings say, where no ProviderConfig does.
     """
@@ -168,7 +168,14 @@ def resolve(
             f"There is no ProviderConfig {name}. Create it (again as it was, if the resource has a mapping already); a "
             "resource that has none can be made anew without spec.providerConfigRef, which can't be changed.",
         )
-    if name and not selects(config.namespace_selector, namespace_labels):
+    if name and config.namespace_selector and namespace_labels is None:
+        return Unresolved(
+            "ProviderConfigForbidsNamespace",
+            f"The ProviderConfig {config.name} has a namespaceSelector, and the operator does not know the labels of "
+            "namespaces (--no-watch-namespaces), so it admits none. Let the operator watch them (watchNamespaces: true "
+            "in the chart's values), or take spec.namespaceSelector out.",
+        )
+    if name and not selects(config.namespace_selector, namespace_labels or {}):
         return Unresolved(
             "ProviderConfigForbidsNamespace",
             f"The ProviderConfig {config.name} does not admit the namespace {namespace}. Label the namespace as "

@@ -1,0 +1,91 @@
+{{- /* Whether it may list namespaces: "true" or nothing. */ -}}
+{{- define "esm-operator.watchNamespaces" -}}
+{{- if kindIs "bool" .Values.watchNamespaces }}
+{{- if .Values.watchNamespaces }}true{{ end }}
+{{- else if eq .Values.scope "cluster" }}true
+{{- else }}
+{{- range $spec := .Values.providerConfigs }}
+{{- if $spec.namespaceSelector }}true{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* The arguments of the operator, as a list. */ -}}
+{{- define "esm-operator.arguments" -}}
+{{- $flags := dict
+  "cluster-name" .Values.clusterName
+  "region" .Values.region
+  "endpoint-url" .Values.endpointURL
+  "namespaces" (join "," .Values.namespaces)
+  "selector" .Values.selector
+  "requests-per-second" .Values.requestsPerSecond
+  "kubernetes-requests-per-second" .Values.kubernetesRequestsPerSecond
+  "deletions-per-minute" .Values.deletionsPerMinute
+  "sweep-interval" .Values.sweepInterval
+  "tag-sweep-interval" .Values.tagSweepInterval
+  "lease-name" (include "esm-operator.leaseName" .)
+  "lease-namespace" (include "esm-operator.leaseNamespace" .)
+  "lease-duration" .Values.leaderElection.leaseDuration
+  "probe-address" (printf ":%v" .Values.port)
+  "log-format" .Values.logFormat
+  "log-level" .Values.logLevel
+}}
+{{- $arguments := list "run" }}
+{{- range $name, $value := $flags }}
+{{- if toString $value }}
+{{- $arguments = append $arguments (printf "--%s=%s" $name (toString $value)) }}
+{{- end }}
+{{- end }}
+{{- range $key, $value := .Values.defaultTags }}
+{{- $arguments = append $arguments (printf "--default-tags=%s=%s" $key $value) }}
+{{- end }}
+{{- if not (include "esm-operator.watchNamespaces" .) }}
+{{- $arguments = append $arguments "--no-watch-namespaces" }}
+{{- end }}
+{{- if .Values.metrics.perMapping }}
+{{- $arguments = append $arguments "--metrics-per-mapping" }}
+{{- end }}
+{{- concat $arguments .Values.extraArgs | toYaml }}
+{{- end }}
+
+{{- /* What the schema of the values can't say, each with its remedy. Included by the Deployment. */ -}}
+{{- define "esm-operator.check" -}}
+{{- $problems := list }}
+{{- if not .Values.clusterName }}
+{{- $problems = append $problems "clusterName is needed: a name for this cluster that no other cluster on the same AWS accounts has, such as --set clusterName=production. It goes into the owner tags of all mappings." }}
+{{- end }}
+{{- if and (eq .Values.scope "namespaces") (not .Values.namespaces) }}
+{{- $problems = append $problems "scope is namespaces, and namespaces is empty: name those to work in, such as --set 'namespaces={team-a,team-b}', or set scope to cluster." }}
+{{- end }}
+{{- if and (eq .Values.scope "cluster") .Values.namespaces }}
+{{- $problems = append $problems "namespaces has names, but scope is cluster: set scope to namespaces to work in these only, or leave namespaces empty." }}
+{{- end }}
+{{- range $key, $_ := .Values.defaultTags }}
+{{- if regexMatch "^(aws:|esm-operator.io/)" (lower $key) }}
+{{- $problems = append $problems (printf "defaultTags has the key %s: keys that begin with aws: or esm-operator.io/ are reserved, so choose another." $key) }}
+{{- else if not (regexMatch "^[^=,]{1,128}$" $key) }}
+{{- $problems = append $problems (printf "defaultTags has the key %s: a key has 1 to 128 characters, without = and commas." $key) }}
+{{- end }}
+{{- end }}
+{{- range $name, $_ := .Values.providerConfigs }}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" $name) }}
+{{- $problems = append $problems (printf "providerConfigs has the name %s: the name of a ProviderConfig is made of lower case letters, digits, - and dots." $name) }}
+{{- end }}
+{{- end }}
+{{- with .Values.podDisruptionBudget }}
+{{- if and .enabled (not (kindIs "invalid" .minAvailable)) (not (kindIs "invalid" .maxUnavailable)) }}
+{{- $problems = append $problems "podDisruptionBudget has minAvailable and maxUnavailable: Kubernetes takes one of them only, so set the other to null." }}
+{{- end }}
+{{- end }}
+{{- with .Values.metrics }}
+{{- if and .serviceMonitor.enabled .podMonitor.enabled }}
+{{- $problems = append $problems "metrics.serviceMonitor and metrics.podMonitor are both enabled: every metric would be scraped twice, so disable one." }}
+{{- end }}
+{{- if and .serviceMonitor.enabled (not .service.enabled) }}
+{{- $problems = append $problems "metrics.serviceMonitor is enabled without metrics.service: enable metrics.service, or use metrics.podMonitor." }}
+{{- end }}
+{{- end }}
+{{- if $problems }}
+{{- fail (printf "\n\n%s\n" (join "\n" $problems)) }}
+{{- end }}
+{{- end }}

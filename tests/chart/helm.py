@@ -1,0 +1,100 @@
+"""Helm, with the chart: what it renders, and releases on a control plane."""
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.controlplane import assets
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm" / "esm-operator"
+VALUES = sorted(Path(__file__).with_name("values").glob("*.yaml"))
+#: What every installation has to say.
+NEEDED: Mapping[str, Any] = {"clusterName": "blue", "image": {"repository": "registry.example.com/esm-operator"}}
+RELEASE = "esm-operator"
+NAMESPACE = "esm-operator"
+LIMIT = 120.0
+
+
+class HelmError(Exception):
+    """Helm refused; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class Helm:
+    """Helm, with folders of its own."""
+
+    folder: Path
+    kubeconfig: Path | None = None
+
+    def __call__(self, *arguments: str | Path, input: str | None = None) -> str:
+        """What it prints. Raises HelmError with what it complains of."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            **{f"HELM_{name}_HOME": str(self.folder / name.lower()) for name in ("CACHE", "CONFIG", "DATA")},
+            "KUBECONFIG": str(self.kubeconfig or self.folder / "none"),
+        }
+        done = subprocess.run(
+            [assets.find("helm"), *arguments],
+            env=environment,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise HelmError(done.stdout + done.stderr)
+        return done.stdout
+
+    def template(self, values: Mapping[str, Any], *arguments: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+        """The objects that it renders without a cluster."""
+        given = ("--namespace", namespace, "--values=-", *arguments)
+        text = self("template", RELEASE, CHART, *given, input=yaml.safe_dump(dict(values)))
+        return [document for document in yaml.safe_load_all(text) if document]
+
+    def install(self, values: Mapping[str, Any], *arguments: str | Path, namespace: str = NAMESPACE) -> str:
+        """``helm install``; the notes."""
+        return self._release("install", values, *arguments, namespace=namespace)
+
+    def upgrade(self, values: Mapping[str, Any], *arguments: str | Path, namespace: str = NAMESPACE) -> str:
+        """``helm upgrade``; the notes."""
+        return self._release("upgrade", values, *arguments, namespace=namespace)
+
+    def uninstall(self, namespace: str = NAMESPACE) -> str:
+        """``helm uninstall``. Nobody collects garbage here, so nothing is waited for."""
+        return self("uninstall", RELEASE, "--namespace", namespace, "--cascade=background", "--wait=hookOnly")
+
+    def _release(self, verb: str, values: Mapping[str, Any], *arguments: str | Path, namespace: str) -> str:
+        chart = next((one for one in arguments if isinstance(one, Path)), CHART)
+        flags = [one for one in arguments if not isinstance(one, Path)]
+        given = ("--namespace", namespace, "--values=-", *flags)
+        return self(verb, RELEASE, chart, *given, input=yaml.safe_dump(dict(values)))
+
+
+def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values on top of others, as Helm merges them."""
+    result: dict[str, Any] = {}
+    for layer in values:
+        for name, value in layer.items():
+            old = result.get(name)
+            deeper = isinstance(old, Mapping) and isinstance(value, Mapping)
+            result[name] = merged(dict(old or {}), dict(value)) if deeper else value
+    return result
+
+
+def of_kind(objects: Iterable[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The objects of a kind."""
+    return [one for one in objects if one["kind"] == kind]
+
+
+def the(objects: Iterable[dict[str, Any]], kind: str) -> dict[str, Any]:
+    """The one object of a kind."""
+    (found,) = of_kind(objects, kind)
+    return found

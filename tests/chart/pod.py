@@ -1,0 +1,246 @@
+"""What a kubelet does, as far as the operator's pod needs it: a pod of a Deployment's template, run as a process.
+
+The pod is made in the API server, admission included, and bound to no node. Its container is run with the arguments
+and the environment that the pod says (fields, ConfigMaps and Secrets resolved), in mounts of its own: the root file
+system is read-only if the security context says so, emptyDirs are there, and the token and certificate of its
+ServiceAccount are where clients in a cluster look for them. The token is bound to the pod, as a kubelet's is. The
+program is the checkout's `esm-operator` in place of the image's entry point.
+"""
+
+import base64
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.e2e.cluster import Cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(sys.executable).with_name("esm-operator")
+SECRETS = "/run/secrets/kubernetes.io/serviceaccount"
+LIMIT = 60.0
+_VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl as the administrator."""
+
+    path: Path
+    kubeconfig: Path
+
+    def __call__(self, *arguments: str, input: str | None = None) -> str:
+        """What it prints. Raises RuntimeError with what it complains of."""
+        done = subprocess.run(
+            [self.path, f"--kubeconfig={self.kubeconfig}", *arguments],
+            input=input,
+            env={**os.environ, "KUBERC": "off"},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return done.stdout
+
+
+def pod_of(deployment: dict[str, Any], name: str) -> dict[str, Any]:
+    """The pod that a ReplicaSet would make."""
+    template = deployment["spec"]["template"]
+    meta = {"name": name, "namespace": deployment["metadata"]["namespace"], **template["metadata"]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+
+
+def can_unshare() -> bool:
+    """Whether a process may have mounts of its own here."""
+    return subprocess.run([*_unshared(), "true"], capture_output=True, check=False).returncode == 0
+
+
+def _unshared() -> list[str]:
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return ["unshare", "--mount", *user]
+
+
+class Pod:
+    """A pod that runs."""
+
+    def __init__(self, kubectl: Kubectl, pod: dict[str, Any], process: subprocess.Popen[bytes], log: Path) -> None:
+        self.object = pod
+        self.log = log
+        self._kubectl = kubectl
+        self._process = process
+        (self._container,) = pod["spec"]["containers"]
+
+    @property
+    def name(self) -> str:
+        return self.object["metadata"]["name"]
+
+    def probe(self, name: str) -> int:
+        """The HTTP status that a probe gets; 0: nobody answers."""
+        action = self._container[name]["httpGet"]
+        port = action["port"]
+        if isinstance(port, str):
+            port = next(one["containerPort"] for one in self._container["ports"] if one["name"] == port)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{action['path']}", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def wait_until_ready(self) -> None:
+        """Until the probes succeed, in the order in which a kubelet asks them."""
+        deadline = time.monotonic() + LIMIT
+        for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+            while self.probe(name) != 200:
+                assert self._process.poll() is None, f"It ended:\n{self.tail()}"
+                assert time.monotonic() < deadline, f"{name} does not succeed:\n{self.tail()}"
+                time.sleep(0.1)
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(errors="replace")[-8000:]
+
+    def stop(self) -> int:
+        """End it as a kubelet does; its exit code."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            return self._process.wait(self.object["spec"]["terminationGracePeriodSeconds"])
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            raise
+        finally:
+            meta = self.object["metadata"]
+            self._kubectl(
+                *("delete", "pod", meta["name"], f"--namespace={meta['namespace']}"),
+                *("--force", "--grace-period=0", "--wait=false"),
+            )
+
+
+@contextmanager
+def running(kubectl: Kubectl, deployment: dict[str, Any], folder: Path) -> Generator[Pod]:
+    """A pod of a Deployment, from its creation to its end.
+
+    Raises:
+        RuntimeError: the API server does not admit it.
+    """
+    namespace = deployment["metadata"]["namespace"]
+    made = kubectl(
+        *("create", "--filename=-", "--output=json"),
+        input=json.dumps(pod_of(deployment, f"{deployment['metadata']['name']}-0")),
+    )
+    pod = json.loads(made)
+    meta = pod["metadata"]
+    token = kubectl(
+        *("create", "token", pod["spec"]["serviceAccountName"], f"--namespace={namespace}", "--bound-object-kind=Pod"),
+        *(f"--bound-object-name={meta['name']}", f"--bound-object-uid={meta['uid']}"),
+    )
+    cluster = yaml.safe_load(kubectl.kubeconfig.read_text())["clusters"][0]["cluster"]
+    host, _, port = cluster["server"].removeprefix("https://").rpartition(":")
+    secrets = folder / "secrets"
+    secrets.mkdir()
+    (secrets / "token").write_text(token.strip())
+    (secrets / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    (secrets / "namespace").write_text(namespace)
+
+    (container,) = pod["spec"]["containers"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "KUBERNETES_SERVICE_HOST": host,
+        "KUBERNETES_SERVICE_PORT": port,
+        **_environment(Cluster(kubectl.kubeconfig), pod, container),
+    }
+    arguments = [
+        _VARIABLE.sub(lambda match: environment.get(match[1], match[0]), argument) for argument in container["args"]
+    ]
+    log = folder / "pod.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*_unshared(), "bash", "-euc", _script(pod, container, secrets, [str(PROGRAM), *arguments])],
+            cwd="/",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    running = Pod(kubectl, pod, process, log)
+    with ExitStack() as exits:
+        exits.callback(running.stop)
+        yield running
+
+
+def _script(pod: dict[str, Any], container: dict[str, Any], secrets: Path, command: list[str]) -> str:
+    """Mounts, and then the program in the place of this script."""
+    empty = {volume["name"] for volume in pod["spec"]["volumes"] if "emptyDir" in volume}
+    lines = [
+        "mount --make-rprivate /",
+        "mount -t tmpfs none /run",
+        f"mkdir -p {SECRETS}",
+        f"cp {shlex.quote(str(secrets))}/* {SECRETS}/",
+        "mount -o remount,ro /run",
+    ]
+    if container["securityContext"]["readOnlyRootFilesystem"]:
+        lines.append("mount -o remount,bind,ro /")
+    lines += [
+        f"mount -t tmpfs none {shlex.quote(mount['mountPath'])}"
+        for mount in container["volumeMounts"]
+        if mount["name"] in empty
+    ]
+    return "\n".join([*lines, f"exec {shlex.join(command)}"])
+
+
+def _environment(cluster: Cluster, pod: dict[str, Any], container: dict[str, Any]) -> dict[str, str]:
+    namespace = pod["metadata"]["namespace"]
+
+    def data(kind: str, name: str) -> dict[str, str]:
+        found = cluster.get(f"/api/v1/namespaces/{namespace}/{kind}/{name}")
+        assert found is not None, f"{kind} {name} is missing"
+        if kind == "secrets":
+            return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
+        return found.get("data", {})
+
+    result: dict[str, str] = {}
+    for source in container.get("envFrom", ()):
+        for key, kind in (("secretRef", "secrets"), ("configMapRef", "configmaps")):
+            if key in source:
+                result |= data(kind, source[key]["name"])
+    for variable in container.get("env", ()):
+        chosen = variable.get("valueFrom", {})
+        if "fieldRef" in chosen:
+            value: Any = pod
+            for part in chosen["fieldRef"]["fieldPath"].split("."):
+                value = value[part]
+            result[variable["name"]] = value
+        elif "secretKeyRef" in chosen:
+            result[variable["name"]] = data("secrets", chosen["secretKeyRef"]["name"])[chosen["secretKeyRef"]["key"]]
+        elif "configMapKeyRef" in chosen:
+            wanted = chosen["configMapKeyRef"]
+            result[variable["name"]] = data("configmaps", wanted["name"])[wanted["key"]]
+        else:
+            result[variable["name"]] = variable.get("value", "")
+    return result
+
+
+def free_port() -> int:
+    """One that nobody listens on now, on any address."""
+    with socket.socket() as listener:
+        listener.bind(("", 0))
+        return int(listener.getsockname()[1])

@@ -1,0 +1,349 @@
+"""What the chart renders for several files of values: as Helm checks it, as the API server does, and what it says."""
+
+import json
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from esm_operator.api import crd
+from esm_operator.settings import Settings
+from tests import role
+from tests.chart.conftest import MONITORING, make_namespace
+from tests.chart.helm import CHART, NAMESPACE, NEEDED, ROOT, VALUES, Helm, merged, of_kind, the
+from tests.controlplane import ControlPlane
+
+#: Where the values say what a setting is to be.
+PLACES = {
+    "cluster_name": ("clusterName",),
+    "region": ("region",),
+    "endpoint_url": ("endpointURL",),
+    "namespaces": ("namespaces",),
+    "selector": ("selector",),
+    "watch_namespaces": ("watchNamespaces",),
+    "default_tags": ("defaultTags",),
+    "requests_per_second": ("requestsPerSecond",),
+    "kubernetes_requests_per_second": ("kubernetesRequestsPerSecond",),
+    "deletions_per_minute": ("deletionsPerMinute",),
+    "sweep_interval": ("sweepInterval",),
+    "tag_sweep_interval": ("tagSweepInterval",),
+    "lease_name": ("leaderElection", "leaseName"),
+    "lease_namespace": ("leaderElection", "leaseNamespace"),
+    "lease_duration": ("leaderElection", "leaseDuration"),
+    "probe_address": ("port",),
+    "metrics_per_mapping": ("metrics", "perMapping"),
+    "log_format": ("logFormat",),
+    "log_level": ("logLevel",),
+}
+TEAM = {"scope": "namespaces", "namespaces": ["a"]}
+#: Said by the environment: each pod has its own.
+FROM_THE_POD = {"identity"}
+#: Values that differ from the operator's own default, and why.
+DIFFERENT = {
+    "cluster_name": "required",
+    "lease_name": "of the release",
+    "probe_address": "a port of all addresses, IPv6 too",
+    "log_format": "logs are collected",
+    "watch_namespaces": "depends on the scope",
+}
+
+
+@pytest.fixture(scope="module")
+def plane() -> Generator[ControlPlane]:
+    """A control plane with all kinds that the chart may have objects of, and the namespaces of the values."""
+    with ControlPlane() as running:
+        running.kubectl("apply", "--server-side", "--kustomize", ROOT / "crds")
+        running.kubectl("apply", "--filename", MONITORING)
+        for name in (NAMESPACE, "team-a", "team-b"):
+            make_namespace(running, name)
+        running.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        yield running
+
+
+def value(values: dict[str, Any], place: tuple[str, ...]) -> Any:
+    for name in place:
+        values = values[name]
+    return values
+
+
+def arguments(objects: list[dict[str, Any]]) -> list[str]:
+    """Those of the operator's container."""
+    return the(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize("file", VALUES, ids=lambda file: file.stem)
+def test_helm_finds_nothing_to_complain_of(helm: Helm, file: Path) -> None:
+    said = helm("lint", "--strict", CHART, "--values", file)
+    assert "0 chart(s) failed" in said
+    assert "[WARNING]" not in said
+
+
+@pytest.mark.parametrize("file", VALUES, ids=lambda file: file.stem)
+def test_the_api_server_takes_all_of_it(helm: Helm, plane: ControlPlane, file: Path) -> None:
+    objects = helm.template(yaml.safe_load(file.read_text()))
+    done = plane.kubectl(
+        *("apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "--filename=-"),
+        input=yaml.safe_dump_all(objects),
+    )
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == len(objects) > 5
+
+
+def test_each_empty_default_is_set_in_some_file(helm: Helm) -> None:
+    """So that what is above says something of each of the chart's branches."""
+
+    def empty(values: dict[str, Any], place: tuple[str, ...] = ()) -> Generator[tuple[str, ...]]:
+        for name, one in values.items():
+            if isinstance(one, dict) and one:
+                yield from empty(one, (*place, name))
+            elif one in ("", None, {}, []):
+                yield (*place, name)
+
+    def is_set(values: Any, place: tuple[str, ...]) -> bool:
+        for name in place:
+            values = values.get(name) if isinstance(values, dict) else None
+        return values not in ("", None, {}, [])
+
+    given = [yaml.safe_load(file.read_text()) for file in VALUES]
+    unset = {
+        ".".join(place)
+        for place in empty(yaml.safe_load((CHART / "values.yaml").read_text()))
+        if not any(is_set(values, place) for values in given)
+    }
+    same_template = {
+        "metrics.serviceMonitor.namespace",
+        "metrics.serviceMonitor.annotations",
+        "metrics.prometheusRule.annotations",
+        "metrics.dashboard.namespace",
+    }
+    assert unset - same_template == {"namespaceOverride", "podDisruptionBudget.maxUnavailable"}
+
+
+def test_the_crds_are_those_of_the_models(helm: Helm) -> None:
+    rendered = {one["metadata"]["name"]: one for one in of_kind(helm.template(NEEDED), "CustomResourceDefinition")}
+    for text in crd.files().values():
+        made = yaml.safe_load(text)
+        one = rendered.pop(made["metadata"]["name"])
+        assert one["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+        assert one["metadata"].pop("labels")["app.kubernetes.io/managed-by"] == "Helm"
+        assert one == made
+    assert rendered == {}
+
+
+def test_braces_in_the_text_of_a_crd_are_text(helm: Helm, tmp_path: Path) -> None:
+    chart = copied(tmp_path)
+    file = next((chart / "files" / "crds").glob("*mappings.yaml"))
+    document = yaml.safe_load(file.read_text())
+    schema = document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema["description"] = text = "Set {{ .Values.clusterName }} and {{ nothing }}."
+    file.write_text(yaml.safe_dump(document))
+    said = helm(
+        "template", "x", chart, "--values=-", "--show-only=templates/crds.yaml", input=yaml.safe_dump(dict(NEEDED))
+    )
+    assert text in said
+
+
+def copied(folder: Path) -> Path:
+    """The chart, to change something in it."""
+    for path in CHART.rglob("*"):
+        if path.is_file():
+            target = folder / "chart" / path.relative_to(CHART)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return folder / "chart"
+
+
+def test_without_crds_there_are_none(helm: Helm) -> None:
+    objects = helm.template(merged(NEEDED, {"crds": {"install": False}}))
+    assert of_kind(objects, "CustomResourceDefinition") == []
+    objects = helm.template(merged(NEEDED, {"crds": {"keep": False}}))
+    assert all("annotations" not in one["metadata"] for one in of_kind(objects, "CustomResourceDefinition"))
+
+
+def test_each_setting_can_be_set(helm: Helm) -> None:
+    assert PLACES.keys() | FROM_THE_POD == Settings.model_fields.keys()
+    values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    ours = Settings.model_json_schema()["properties"]
+    for name, place in PLACES.items():
+        default = value(values, place)
+        if name not in DIFFERENT:
+            assert default == Settings.model_fields[name].get_default(call_default_factory=True), name
+        part = schema
+        for key in place:
+            part = part["properties"][key]
+        for limit in ("minimum", "maximum", "exclusiveMinimum", "enum"):
+            if name != "probe_address":
+                assert part.get(limit) == ours[name].get(limit), (name, limit)
+
+
+def test_the_operator_takes_what_the_values_say(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = yaml.safe_load((ROOT / "tests/chart/values/everything.yaml").read_text())
+    command, *flags = arguments(helm.template(merged(everything, {"metrics": {"perMapping": True}})))
+    assert command == "run"
+    settings = Settings(_cli_parse_args=flags)  # pyright: ignore[reportCallIssue]
+    assert settings.model_dump() == {
+        "cluster_name": "blue",
+        "region": "eu-west-1",
+        "endpoint_url": "https://aws.example.com:8443",
+        "namespaces": [],
+        "selector": "!experimental",
+        "watch_namespaces": True,
+        "default_tags": {"cluster": "blue", "owner": "platform team"},
+        "requests_per_second": 2.5,
+        "kubernetes_requests_per_second": 20,
+        "deletions_per_minute": 10,
+        "sweep_interval": 300,
+        "tag_sweep_interval": 3600,
+        "lease_name": "esm",
+        "lease_namespace": "kube-system",
+        "lease_duration": 30,
+        "probe_address": ":9090",
+        "metrics_per_mapping": True,
+        "log_format": "text",
+        "log_level": "debug",
+        "identity": "somebody",
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "watches"),
+    [
+        ({}, True),
+        ({"watchNamespaces": False}, False),
+        (TEAM, False),
+        (TEAM | {"watchNamespaces": True}, True),
+        (TEAM | {"providerConfigs": {"one": {"region": "eu-west-1"}}}, False),
+        (TEAM | {"providerConfigs": {"one": {"namespaceSelector": {"matchLabels": {"a": "b"}}}}}, True),
+    ],
+)
+def test_namespaces_are_watched_where_selectors_need_it(helm: Helm, values: dict[str, Any], watches: bool) -> None:
+    objects = helm.template(merged(NEEDED, values))
+    assert ("--no-watch-namespaces" not in arguments(objects)) == watches
+    (operator,) = (one for one in of_kind(objects, "ClusterRole") if one["metadata"]["name"] == "esm-operator")
+    assert all(rule in operator["rules"] for rule in role.rules("namespaces")) == watches
+
+
+def test_the_roles_of_an_operator_for_the_cluster_are_those_that_tests_run_it_under(helm: Helm) -> None:
+    objects = helm.template(NEEDED)
+    cluster, lease = role.shipped()
+    (operator,) = (one for one in of_kind(objects, "ClusterRole") if one["metadata"]["name"] == "esm-operator")
+    assert operator["rules"] == cluster.rules
+    only = the(objects, "Role")
+    assert only["metadata"]["namespace"] == lease.namespace
+    create, named = only["rules"]
+    assert named.pop("resourceNames") == ["esm-operator"], "no other lease"
+    assert [create, named] == lease.rules
+
+
+def test_the_roles_of_an_operator_for_namespaces(helm: Helm) -> None:
+    objects = helm.template(merged(NEEDED, {"scope": "namespaces", "namespaces": ["team-a", "team-b"]}))
+    (operator,) = (one for one in of_kind(objects, "ClusterRole") if one["metadata"]["name"] == "esm-operator")
+    assert operator["rules"] == role.rules("provider-configs"), "nothing else in the whole cluster"
+    roles = {(one["metadata"]["namespace"], one["metadata"]["name"]): one["rules"] for one in of_kind(objects, "Role")}
+    assert roles.pop((NAMESPACE, "esm-operator-lease"))
+    assert roles == {
+        ("team-a", "esm-operator"): role.rules("mappings"),
+        ("team-b", "esm-operator"): role.rules("mappings"),
+        ("default", "esm-operator-events"): role.rules("provider-config-events"),
+    }
+    assert "--namespaces=team-a,team-b" in arguments(objects)
+
+
+def test_two_releases_share_nothing(helm: Helm) -> None:
+    def identities(name: str) -> set[tuple[str, ...]]:
+        values = yaml.safe_dump(merged(NEEDED, {"crds": {"install": False}}))
+        text = helm("template", name, CHART, "--namespace=esm", "--values=-", input=values)
+        return {
+            (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"])
+            for one in yaml.safe_load_all(text)
+            if one
+        }
+
+    assert identities("one") & identities("two") == set()
+
+
+def test_alerts_and_dashboard_come_as_they_are(helm: Helm) -> None:
+    objects = helm.template(yaml.safe_load((ROOT / "tests/chart/values/monitoring.yaml").read_text()))
+    alerts = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
+    groups = the(objects, "PrometheusRule")["spec"]["groups"]
+    for group in groups:
+        for rule in group["rules"]:
+            if "alert" in rule:
+                assert rule["labels"].pop("team") == "platform"
+    assert groups == alerts["groups"]
+    assert "{{" in json.dumps(groups), "an alert's text is a template of Prometheus"
+    (dashboard,) = the(objects, "ConfigMap")["data"].values()
+    assert json.loads(dashboard) == json.loads((CHART / "files" / "dashboard.json").read_text())
+
+
+def test_what_selects_pods_selects_these(helm: Helm) -> None:
+    values = yaml.safe_load((ROOT / "tests/chart/values/monitoring.yaml").read_text())
+    objects = helm.template(merged(values, {"podLabels": {"app.kubernetes.io/name": "else", "more": "yes"}}))
+    labels = the(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert labels["more"] == "yes"
+    constraints = the(objects, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    selectors = [
+        the(objects, "Deployment")["spec"]["selector"]["matchLabels"],
+        the(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        the(objects, "Service")["spec"]["selector"],
+        the(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        *(one["labelSelector"]["matchLabels"] for one in constraints),
+    ]
+    assert len(selectors) == 6
+    for selector in selectors:
+        assert selector
+        assert selector.items() <= labels.items()
+    monitored = the(objects, "ServiceMonitor")["spec"]["selector"]["matchLabels"]
+    assert monitored.items() <= the(objects, "Service")["metadata"]["labels"].items()
+
+
+def test_names_and_namespaces_can_be_chosen(helm: Helm) -> None:
+    objects = helm.template(merged(NEEDED, {"fullnameOverride": "mine", "namespaceOverride": "elsewhere"}))
+    ours = [one for one in objects if one["kind"] != "CustomResourceDefinition"]
+    assert all(one["metadata"]["name"].startswith("mine") for one in ours)
+    assert {one["metadata"].get("namespace", "elsewhere") for one in ours} == {"elsewhere"}
+
+
+def test_the_version_is_the_projects() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    (version,) = re.findall(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            {},
+            (
+                "AWS CREDENTIALS: the values name none",
+                "create-pod-identity-association",
+                "REGION: the values name none",
+            ),
+        ),
+        ({"crds": {"keep": False}}, ("DANGER: crds.keep is false",)),
+        ({"crds": {"install": False}}, ("CRDS: crds.install is false",)),
+        ({"replicaCount": 1}, ("ONE REPLICA",)),
+        ({"scope": "namespaces", "namespaces": ["a", "b"]}, ("in the namespaces a, b", "NAMESPACE SELECTORS")),
+    ],
+)
+def test_the_notes_say_what_to_do(helm: Helm, values: dict[str, Any], words: tuple[str, ...]) -> None:
+    notes = noted(helm, values)
+    for one in (*words, "kubectl --namespace esm-operator rollout status deployment/esm-operator", "describe esm"):
+        assert one in notes
+
+
+def test_the_notes_of_a_complete_installation_warn_of_nothing(helm: Helm) -> None:
+    role_arn = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/esm-operator"}
+    notes = noted(helm, {"region": "eu-west-1", "serviceAccount": {"annotations": role_arn}})
+    assert re.findall(r"^[A-Z ]{4,}:", notes, re.MULTILINE) == []
+
+
+def noted(helm: Helm, values: dict[str, Any]) -> str:
+    given = ("--dry-run=client", "--namespace=esm-operator", "--values=-")
+    said = helm("install", "esm-operator", CHART, *given, input=yaml.safe_dump(merged(NEEDED, values)))
+    return said.partition("NOTES:\n")[2]

@@ -1,0 +1,111 @@
+"""Wrong values are refused before anything is done, with the value's name; and every value is documented."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart import readme
+from tests.chart.helm import CHART, NEEDED, Helm, HelmError, merged
+
+#: What is set, and what is said of it.
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"clusterName": ""}, "clusterName is needed: a name for this cluster that no other cluster"),
+    ({"clusterName": "a/b"}, "at '/clusterName': 'a/b' does not match pattern"),
+    ({"clustername": "a"}, "additional properties 'clustername' not allowed"),
+    ({"image": {"repository": ""}}, "image.repository is needed: the registry and name that the image was pushed to"),
+    ({"image": {"repository": "example.com/a:1.2"}}, "at '/image/repository'"),
+    ({"image": {"digest": "1234"}}, "at '/image/digest': '1234' does not match pattern '^(sha256:[0-9a-f]{64})?$'"),
+    ({"image": {"pullPolicy": "Sometimes"}}, "value must be one of 'Always', 'IfNotPresent', 'Never'"),
+    ({"region": "Ireland"}, "at '/region': 'Ireland' does not match pattern"),
+    ({"endpointURL": "localhost:4566"}, "at '/endpointURL'"),
+    ({"scope": "namespace"}, "at '/scope': value must be one of 'cluster', 'namespaces'"),
+    ({"scope": "namespaces"}, "scope is namespaces, and namespaces is empty: name those to work in"),
+    ({"namespaces": ["a"]}, "namespaces has names, but scope is cluster: set scope to namespaces"),
+    ({"scope": "namespaces", "namespaces": ["team-*"]}, "at '/namespaces/0'"),
+    ({"scope": "namespaces", "namespaces": ["a", "a"]}, "at '/namespaces': items at 0 and 1 are equal"),
+    ({"scope": "namespaces", "namespaces": "a,b"}, "at '/namespaces': got string, want array"),
+    ({"replicaCount": "two"}, "at '/replicaCount': got string, want integer"),
+    ({"replicaCount": -1}, "at '/replicaCount': minimum: got -1, want 0"),
+    ({"requestsPerSecond": 0}, "at '/requestsPerSecond': exclusiveMinimum: got 0, want 0"),
+    ({"sweepInterval": "1m"}, "at '/sweepInterval': got string, want number"),
+    ({"leaderElection": {"leaseDuration": 5}}, "at '/leaderElection/leaseDuration': minimum: got 5, want 10"),
+    ({"defaultTags": {"aws:team": "a"}}, "defaultTags has the key aws:team: keys that begin with aws: or"),
+    ({"defaultTags": {"esm-operator.io/name": "a"}}, "defaultTags has the key esm-operator.io/name: keys"),
+    ({"defaultTags": {"a=b": "c"}}, "defaultTags has the key a=b: a key has 1 to 128 characters, without = and commas"),
+    ({"defaultTags": {"port": 1}}, "at '/defaultTags/port': got number, want string"),
+    ({"logLevel": "trace"}, "at '/logLevel': value must be one of 'debug', 'info', 'warning', 'error'"),
+    ({"serviceAccount": {"annotation": {}}}, "at '/serviceAccount': additional properties 'annotation' not allowed"),
+    ({"providerConfigs": {"default": {"regoin": "eu-west-1"}}}, "at '/providerConfigs/default': additional properties"),
+    ({"providerConfigs": {"Default": {}}}, "providerConfigs has the name Default: the name of"),
+    ({"providerConfigs": [{"name": "default"}]}, "at '/providerConfigs': got array, want object"),
+    ({"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}}, "Kubernetes takes one of them only"),
+    ({"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}}, "are both enabled"),
+    ({"metrics": {"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}}, "enable metrics.service"),
+    ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "at '/metrics/serviceMonitor/interval'"),
+    ({"networkPolicy": {"egressPorts": ["443"]}}, "at '/networkPolicy/egressPorts/0': got string, want integer"),
+    ({"extraArgs": ["sweep-interval=5"]}, "at '/extraArgs/0': 'sweep-interval=5' does not match pattern '^--'"),
+    ({"extraEnv": {"A": "b"}}, "at '/extraEnv': got object, want array"),
+    ({"extraEnv": [{"name": "PORT", "value": 80}]}, "at '/extraEnv/0/value': got number, want string"),
+    ({"commonLabels": {"team": "a b"}}, "at '/commonLabels/team'"),
+    ({"crds": {"install": "yes"}}, "at '/crds/install': got string, want boolean"),
+]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), WRONG, ids=lambda one: json.dumps(one)[:60] if isinstance(one, dict) else ""
+)
+def test_wrong_values_are_refused(helm: Helm, values: dict[str, Any], said: str) -> None:
+    with pytest.raises(HelmError) as refused:
+        helm.template(merged(NEEDED, values))
+    assert said in str(refused.value)
+
+
+def test_all_that_is_missing_is_said_at_once(helm: Helm) -> None:
+    with pytest.raises(HelmError, match="clusterName is needed") as refused:
+        helm.template({"scope": "namespaces"})
+    assert "namespaces is empty" in str(refused.value)
+
+
+def test_a_chart_that_this_one_is_a_part_of_may_say_its_usual_words(helm: Helm) -> None:
+    assert helm.template(merged(NEEDED, {"global": {"region": "x"}, "enabled": True}))
+
+
+def test_the_schema_knows_exactly_the_values() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def compare(values: dict[str, Any], part: dict[str, Any], place: str) -> None:
+        known = part["properties"].keys() - ({"global", "enabled"} if not place else set[str]())
+        assert values.keys() == known, place or "top"
+        assert part["additionalProperties"] is False
+        for name, value in values.items():
+            if isinstance(value, dict) and "properties" in part["properties"][name]:
+                compare(value, part["properties"][name], f"{place}.{name}")
+
+    compare(yaml.safe_load((CHART / "values.yaml").read_text()), schema, "")
+
+
+def test_each_value_has_a_comment() -> None:
+    rows = readme.rows()
+    assert all(row.meaning.endswith(".") for row in rows)
+    documented = {row.name for row in rows}
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+
+    def lacking(part: dict[str, Any], place: str = "") -> list[str]:
+        names: list[str] = []
+        for name, value in part.items():
+            path = f"{place}{name}"
+            if path in documented:
+                continue
+            names += lacking(value, f"{path}.") if isinstance(value, dict) and value else [path]
+        return names
+
+    assert lacking(values) == []
+
+
+def test_the_readme_has_the_values() -> None:
+    text = readme.README.read_text()
+    assert readme.rendered(text) == text, "run `python -m tests.chart.readme`"
+    assert re.search(r"\| `clusterName` \|", text)
