@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: They note their metrics in the catalogue when they are imported.
 NOTED_BY = (gauges, metrics)
 TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
-    ROOT / "README.md": {"settings": settings.table, "terraform": terraform.markdown},
+    ROOT / "README.md": {"settings": settings.table},
     ROOT / "docs" / "metrics.md": {"metrics": catalogue.markdown},
     ROOT / "docs" / "migrating" / "terraform.md": {"terraform": terraform.PEER.markdown},
     ROOT / "docs" / "migrating" / "ack.md": {"ack": ack.PEER.markdown},

@@ -194,6 +194,6 @@ def test_what_is_only_here() -> None:
 
 
 def test_a_row() -> None:
-    lines = terraform.markdown().splitlines()
+    lines = terraform.PEER.markdown().splitlines()
     assert "| `batch_size` | `spec.batchSize` |  |" in lines
     assert "| `timeouts` |  | what AWS is at work on is waited for as long as it takes, and told meanwhile |" in lines

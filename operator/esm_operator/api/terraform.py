@@ -108,4 +108,3 @@ NOTES: Mapping[str, str] = {
 }
 
 PEER = Peer("Terraform", ARGUMENTS, ATTRIBUTES, NOTES)
-markdown = PEER.markdown
