@@ -7,12 +7,17 @@ status.
 """
 
 import asyncio
+import logging
+import os
 import signal
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from functools import partial
+from typing import Any, NoReturn
 
 import kopf
 
+from esm_operator.cluster import needs
 from esm_operator.cluster.chunks import Chunks
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.logins import Logins
@@ -20,6 +25,13 @@ from esm_operator.cluster.resource import FINALIZER, GROUP, PLURAL, VERSION
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
+from esm_operator.telling.probes import Probes
+from esm_operator.waiting.alarm import pause_after
+
+logger = logging.getLogger(__name__)
+
+#: The longest pause between looks at what the cluster lacks, in seconds.
+_LONGEST_PAUSE = 5.0
 
 
 async def run(ours: Settings) -> None:
@@ -27,17 +39,80 @@ async def run(ours: Settings) -> None:
 
     kopf ends its watches first and calls the clean-up last, which takes seconds, so the signals are ours: the
     lease is handed over before kopf hears of it.
+
+    Raises:
+        OSError: the address of the probes is taken, or not ours.
     """
     running: list[Operator] = []
     stop = asyncio.Event()
     task = asyncio.current_task()
+    probes = Probes(ours.probe_address)
+    await probes.start()
+    _take_signals(running, stop)
+    if not await _met(ours, probes, stop):
+        await probes.stop()
+        return
     tasks = await kopf.spawn_tasks(
-        registry=registry(ours, running),
+        registry=registry(ours, running, probes),
         standalone=True,
         clusterwide=not ours.namespaces,
         namespaces=ours.namespaces,
         stop_flag=stop,
     )
+    _take_signals(running, stop)
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    failure = next((error for one in ended if not one.cancelled() and (error := one.exception())), None)
+    if failure is not None:
+        await _hand_over(running, stop)
+        await _end(ours, failure)
+    await kopf.run_tasks(tasks, ignored={task} if task else set())
+
+
+async def _end(ours: Settings, failure: BaseException) -> NoReturn:
+    """End the process, to be started anew, for a watch or another part of kopf has failed.
+
+    kopf's own way to end may wait for ever: its other watches wait for a session that is closed already.
+    """
+    lacking = ""
+    with suppress(Exception):
+        async with asyncio.timeout(_LONGEST_PAUSE):
+            lacking = await _lacking(ours)
+    logger.critical("The operator ends: %s", lacking or f"a watch, or another part of it, failed: {failure}")
+    logging.shutdown()
+    os._exit(1)
+
+
+async def _met(ours: Settings, probes: Probes, stop: asyncio.Event) -> bool:
+    """Wait until the cluster has what the operator needs, and say meanwhile what it has not.
+
+    Returns:
+        whether it has; False: the operator is told to stop.
+    """
+    told, tries = "", 0
+    while lacking := await _lacking(ours):
+        probes.waits_for = partial(str, lacking)
+        if lacking != told:
+            logger.error("Not started yet: %s", lacking)
+            told = lacking
+        tries += 1
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_after(tries, _LONGEST_PAUSE)):
+                await stop.wait()
+                return False
+    return True
+
+
+async def _lacking(ours: Settings) -> str:
+    """What the cluster lacks, by its word now: with the credentials and the address that there are now."""
+    kubernetes = await Kubernetes.connect(ours.kubernetes_requests_per_second)
+    try:
+        return await needs.unmet(kubernetes, needs.kinds(ours.namespaces, labels=ours.watch_namespaces))
+    finally:
+        await kubernetes.close()
+
+
+def _take_signals(running: Sequence[Operator], stop: asyncio.Event) -> None:
+    """Hand over and stop at SIGTERM and SIGINT."""
     ending: set[asyncio.Task[None]] = set()
 
     def signalled() -> None:
@@ -45,7 +120,6 @@ async def run(ours: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signalled)
-    await kopf.run_tasks(tasks, ignored={task} if task else set())
 
 
 async def _hand_over(running: Sequence[Operator], stop: asyncio.Event) -> None:
@@ -55,7 +129,7 @@ async def _hand_over(running: Sequence[Operator], stop: asyncio.Event) -> None:
         stop.set()
 
 
-def registry(ours: Settings, running: list[Operator]) -> kopf.OperatorRegistry:
+def registry(ours: Settings, running: list[Operator], probes: Probes) -> kopf.OperatorRegistry:
     """All handlers; the operator that they feed is in the list while it runs."""
     handlers = kopf.OperatorRegistry()
     chunks = Chunks()
@@ -68,7 +142,7 @@ def registry(ours: Settings, running: list[Operator]) -> kopf.OperatorRegistry:
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         _configure(settings, ours)
-        operator = Operator(ours, await Kubernetes.connect(ours.kubernetes_requests_per_second))
+        operator = Operator(ours, await Kubernetes.connect(ours.kubernetes_requests_per_second), probes)
         await operator.start()
         running.append(operator)
 

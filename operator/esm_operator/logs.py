@@ -23,6 +23,10 @@ _QUIET = {
 }
 
 
+#: What is no failure of a request.
+_BUGS = (AttributeError, AssertionError, ImportError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+
+
 class _TextFormatter(logging.Formatter):
     """``2026-01-01T12:00:00 INFO [default/orders 1b2c...] Created the mapping``"""
 
@@ -37,9 +41,18 @@ class _TextFormatter(logging.Formatter):
         return super().format(record)
 
 
+def _without_traces(record: logging.LogRecord) -> bool:
+    """Take kopf's stack traces away where a request to the API server failed: its line says which, and why."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.name.startswith("kopf") and not isinstance(error, _BUGS):
+        record.exc_info = record.exc_text = None
+    return True
+
+
 def configure(style: Literal["text", "json"], level: str) -> None:
     """Send all log lines to standard error."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_without_traces)
     if style == "json":
         handler.setFormatter(
             JsonFormatter(

@@ -13,6 +13,7 @@ from typing import Any
 
 from esm_operator import tasks
 from esm_operator.aws.client import Connections
+from esm_operator.aws.errors import understand_any
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.resource import Key, is_same_work, parse
 from esm_operator.cluster.store import Store
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 AUDIT = 600.0
 #: Seconds between looks where mappings live by now.
 CONNECT = 60.0
+#: The same while some could not be connected.
+RECONNECT = 10.0
 #: Seconds between looks whether what is awaited has come, and after which what does not come is listed anew.
 _SOON, _PATIENCE = 0.2, 3.0
 #: Seconds for which work under way may go on when the lease is to be handed over.
@@ -41,7 +44,7 @@ RELEASE = 0.6
 class Operator:
     """One running operator. Made and used within one event loop."""
 
-    def __init__(self, settings: Settings, kubernetes: Kubernetes) -> None:
+    def __init__(self, settings: Settings, kubernetes: Kubernetes, probes: Probes) -> None:
         self._settings = settings
         self._kubernetes = kubernetes
         self._store = Store()
@@ -69,18 +72,14 @@ class Operator:
         self._standing_tasks: list[asyncio.Task[None]] = []
         self._leading_tasks: list[asyncio.Task[None]] = []
         self._handing_over = asyncio.Lock()
-        address = settings.probe_address
-        self._probes = Probes(address, lambda: self.ready) if address else None
+        self._probes = probes
+        self._troubles: dict[Target, str] = {}
+        """What keeps from AWS, by where mappings live."""
 
     async def start(self) -> None:
-        """Begin to watch, to stand for the lease, and to work when it is held.
-
-        Raises:
-            OSError: the address of the probes is taken, or not ours.
-        """
+        """Begin to watch, to stand for the lease, and to work when it is held."""
         gauges.lead(lambda: self.leading)
-        if self._probes is not None:
-            await self._probes.start()
+        self._probes.waits_for, self._probes.standing = self._lacking, self._standing
         self._tasks = [
             tasks.start(self._audits(), "audit"),
             tasks.start(self._connect(), "connect"),
@@ -105,13 +104,18 @@ class Operator:
         await tasks.cancel(self._tasks)
         self._connections.close()
         await self._kubernetes.close()
-        if self._probes is not None:
-            await self._probes.stop()
+        await self._probes.stop()
 
-    @property
-    def ready(self) -> bool:
-        """Whether the first full list is in: a standby is ready too."""
-        return self._listed.is_set()
+    def _lacking(self) -> str:
+        """What keeps it from leading, or being able to, as a sentence; empty: nothing, and a standby is ready too."""
+        if not self._listed.is_set():
+            return f"The first list of all resources is not in yet; {len(self._store)} are known."
+        return self._lease.lacking()
+
+    def _standing(self) -> str:
+        """What it does, and what keeps it from AWS, for who looks at the probe."""
+        failures = {*self._troubles.values(), *(self._term.failures() if self._term is not None else ())}
+        return "\n".join(["leading" if self.leading else f"standing by for the lease {self._lease}", *sorted(failures)])
 
     @property
     def leading(self) -> bool:
@@ -247,9 +251,18 @@ class Operator:
             for target in targets:
                 try:
                     await self._connections.connect(target)
-                except Exception as error:  # whoever needs it tells of it
-                    logger.debug("Connecting to %s failed: %s", target.region, error)
-            await asyncio.sleep(CONNECT)
+                except Exception as error:
+                    self._tell(target, f"{target.region}: {understand_any(error).message}")
+                else:
+                    self._troubles.pop(target, None)
+            self._troubles = {target: text for target, text in self._troubles.items() if target in targets}
+            await asyncio.sleep(RECONNECT if self._troubles else CONNECT)
+
+    def _tell(self, target: Target, trouble: str) -> None:
+        """Say what keeps from AWS, where it is another than before."""
+        if self._troubles.get(target) != trouble:
+            logger.error("%s", trouble)
+        self._troubles[target] = trouble
 
     def _targets(self) -> set[Target]:
         """Where mappings live."""

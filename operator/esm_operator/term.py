@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 
 from esm_operator import tasks
 from esm_operator.aws.client import Connections
-from esm_operator.aws.errors import REASONS, understand_any
+from esm_operator.aws.errors import REASONS
 from esm_operator.aws.targets import Targets
 from esm_operator.cluster.events import Events
 from esm_operator.cluster.holds import Holds, finalizer_name
@@ -158,6 +158,10 @@ class Term:
         self._asleep.pop(key, None)
         self._reconciler.forget(key)
 
+    def failures(self) -> list[str]:
+        """What AWS refuses of looking at mappings, as sentences."""
+        return self._targets.failures()
+
     def keep(self, targets: Collection[Target]) -> None:
         """Mappings live in these targets only."""
         self._targets.keep(targets)
@@ -204,8 +208,7 @@ class Term:
     async def _connect(self, target: Target) -> None:
         try:
             await self._targets.get(target)
-        except Exception as error:
-            logger.error("%s", understand_any(error).message)
+        except Exception:  # the operator tells of it: it connects too, leading or not
             self._waiting(target)
 
     def _target_of(self, key: Key) -> Target | None:

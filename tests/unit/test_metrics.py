@@ -298,7 +298,7 @@ def test_names_and_meanings_follow_the_conventions(name: str) -> None:
 
 
 async def test_they_are_served_beside_the_probes() -> None:
-    probes = Probes("127.0.0.1:0", lambda: True)
+    probes = Probes("127.0.0.1:0")
     await probes.start()
     try:
         url = f"http://127.0.0.1:{probes.port}/metrics"

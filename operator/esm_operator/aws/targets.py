@@ -171,6 +171,11 @@ class Targets:
             for (account, region), place in found.items()
         ]
 
+    def failures(self) -> list[str]:
+        """Why accounts and regions can't be seen now, as sentences."""
+        observers = ((region, place.observer) for (_, region, _), place in self._places.items())
+        return [f"{region}: {one.failure.message}" for region, one in observers if one is not None and one.failure]
+
     async def close(self) -> None:
         """Stop observing."""
         await tasks.cancel([task for place in self._places.values() for task in place.tasks])

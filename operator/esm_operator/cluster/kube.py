@@ -43,6 +43,9 @@ class ConflictError(Exception):
 class ApiError(Exception):
     """The API server refused a request; the text says which and why."""
 
+    status: int = 0
+    """The HTTP status; 0: there is none."""
+
 
 class ForbiddenError(ApiError):
     """The operator may not do this."""
@@ -104,6 +107,25 @@ class Kubernetes:
     async def close(self) -> None:
         await self._api.close()
         await self._lease_api.close()
+
+    @property
+    def host(self) -> str:
+        """URL of the API server."""
+        return str(self._api.configuration.host)
+
+    async def try_watch(self, path: str) -> None:
+        """See whether a kind may be listed and watched.
+
+        Args:
+            path: of its list.
+
+        Raises:
+            ApiError: it may not, or is not served.
+            aiohttp.ClientError, OSError: the API server can't be reached.
+        """
+        page = await self._request("GET", path, query=[("limit", "1")], accept=_METADATA)
+        query = [("watch", "true"), ("resourceVersion", str(page["metadata"]["resourceVersion"]))]
+        await self._request("GET", path, query=query, streams=True)
 
     async def prepare(self, resource: Resource, intent: Intent) -> dict[str, Any]:
         """Set the finalizer and the intent."""
@@ -308,6 +330,7 @@ class Kubernetes:
         limit: float = READ_TIMEOUT,
         fence: Fence | None = None,
         priority: Priority | None = Priority.EDIT,
+        streams: bool = False,
     ) -> dict[str, Any]:
         api = self._lease_api if priority is None else self._api
         if priority is not None:
@@ -328,8 +351,11 @@ class Kubernetes:
         began, code = time.monotonic(), "none"
         try:
             response = await api.call_api(*request, _request_timeout=limit)
-            answer = _decoded(await response.read())
             code = str(response.status)
+            if streams and response.status < 400:  # that it begins is all that is asked
+                response.response.close()
+                return {}
+            answer = _decoded(await response.read())
         finally:
             metrics.KUBERNETES_REQUESTS.labels(method, code).inc()
             metrics.KUBERNETES_REQUEST_SECONDS.labels(method).observe(time.monotonic() - began)
@@ -341,7 +367,9 @@ class Kubernetes:
         if answer is not None and response.status == 409:
             raise ConflictError
         said = str((answer or {}).get("message") or response.reason)
-        raise _REFUSALS.get(response.status, ApiError)(f"{method} {path}: {response.status} {said}")
+        error = _REFUSALS.get(response.status, ApiError)(f"{method} {path}: {response.status} {said}")
+        error.status = response.status
+        raise error
 
 
 def _client(found: client.Configuration) -> client.ApiClient:

@@ -30,6 +30,8 @@ RENEWAL = 2.0
 LOOK = 1.0
 #: Seconds for which the same trouble is not told again.
 QUIET = 60.0
+#: Seconds without an answer after which this process could not lead, or not for long.
+DEAF = 30.0
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -186,6 +188,9 @@ class Lease:
         """Whether what was written last may have come through without our knowing."""
         self._changed = asyncio.Condition()
         self._told: dict[str, float] = {}
+        self._trouble = ""
+        self._heard = -math.inf
+        """When the API server answered last, by the clock."""
         self._holder = ""
 
     def __str__(self) -> str:
@@ -194,6 +199,12 @@ class Lease:
     def covers(self, seconds: float) -> bool:
         """Whether the lease is held and runs longer than that."""
         return self._fence is not None and self._fence.covers(seconds)
+
+    def lacking(self) -> str:
+        """What keeps this process from leading, or from standing by, as a sentence; empty: nothing."""
+        if self._clock() - self._heard < DEAF:
+            return ""
+        return self._trouble or f"The lease {self} has not been read yet."
 
     async def taken(self) -> Fence:
         """Wait until the lease is held; the fence of this stretch."""
@@ -245,7 +256,9 @@ class Lease:
     async def _take(self) -> None:
         while True:
             try:
-                if await self._attempt():
+                taken = await self._attempt()
+                self._heard = self._clock()
+                if taken:
                     return
             except Exception as error:
                 self._tell(error)
@@ -315,6 +328,7 @@ class Lease:
                 self._tell(error)
                 pause = LOOK
                 continue
+            self._heard = self._clock()
             if not held:
                 by = self._record.holder
                 other = f"{by} holds it" if by != self._identity else f"another process has the identity {by} too"
@@ -386,6 +400,7 @@ class Lease:
             )
         else:
             text = f"The lease {self} can't be read or written; it is tried again: {_text(error)}"
+        self._trouble = text
         now = self._clock()
         if now - self._told.get(text, -QUIET) >= QUIET:
             logger.warning("%s", text)

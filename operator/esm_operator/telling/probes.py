@@ -1,4 +1,9 @@
-"""The probes: whether the process is alive, and whether it knows all resources and can work; its metrics beside."""
+"""The probes: whether the process is alive, and whether it could work; its metrics beside.
+
+Alive is a process whose event loop answers: one that lacks a part ends by itself. Ready is one that knows all
+resources and leads, or could. That AWS refuses it is said in the answer and makes it neither dead nor unready, for
+then no rollout could mend it.
+"""
 
 import socket
 from collections.abc import Callable
@@ -21,15 +26,17 @@ def check(address: str) -> None:
 class Probes:
     """An HTTP server with ``/healthz``, ``/readyz`` and ``/metrics``."""
 
-    def __init__(self, address: str, ready: Callable[[], bool]) -> None:
+    def __init__(self, address: str) -> None:
         """
         Args:
-            address: ``host:port``.
-            ready: whether all resources are known.
+            address: ``host:port``; empty: nothing is answered.
         """
         self._host, _, port = address.rpartition(":")
-        self._port = int(port)
-        self._ready = ready
+        self._port = int(port) if address else None
+        self.waits_for: Callable[[], str] = lambda: "The operator is starting."
+        """What it lacks to be ready, as a sentence; empty: nothing."""
+        self.standing: Callable[[], str] = lambda: ""
+        """What is told of one that is ready: lines of text."""
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -38,6 +45,8 @@ class Probes:
         Raises:
             OSError: the address is taken, or not ours.
         """
+        if self._port is None:
+            return
         application = web.Application()
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
@@ -61,6 +70,7 @@ class Probes:
         return web.Response(text="alive\n")
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        if self._ready():
-            return web.Response(text="ready\n")
-        return web.Response(status=503, text="the first list of all resources is not in yet\n")
+        lacking = self.waits_for()
+        if lacking:
+            return web.Response(status=503, text=f"not ready: {lacking}\n")
+        return web.Response(text=f"ready: {self.standing()}\n")
