@@ -18,6 +18,7 @@ from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.resource import Key, Resource
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
+from esm_operator.telling.probes import Probes
 from esm_operator.waiting.budget import Budget
 from esm_operator.waiting.queue import Urgency
 from tests.model.aws import Lambda
@@ -81,7 +82,7 @@ class Process:
         api: Any = Transport(gate, cluster, self.loop.future)
 
         async def run() -> None:
-            self.operator = Operator(_SETTINGS, Kubernetes(api, Budget(1000)))
+            self.operator = Operator(_SETTINGS, Kubernetes(api, Budget(1000)), Probes(_SETTINGS.probe_address))
             await self.operator.start()
 
         self.loop.start(run)
