@@ -4,7 +4,8 @@ The pod is made in the API server, admission included, and bound to no node. Its
 and the environment that the pod says (fields, ConfigMaps and Secrets resolved), in mounts of its own: the root file
 system is read-only if the security context says so, emptyDirs are there, and the token and certificate of its
 ServiceAccount are where clients in a cluster look for them. The token is bound to the pod, as a kubelet's is. The
-program is the checkout's `esm-operator` in place of the image's entry point.
+program is the checkout's `esm-operator` in place of the image's entry point. A pod has an address of its own, and
+here all share the machine's: so the port of its probes is replaced by one that is free.
 """
 
 import base64
@@ -19,7 +20,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +80,13 @@ def _unshared() -> list[str]:
 class Pod:
     """A pod that runs."""
 
-    def __init__(self, kubectl: Kubectl, pod: dict[str, Any], process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(
+        self, kubectl: Kubectl, pod: dict[str, Any], process: subprocess.Popen[bytes], log: Path, port: int
+    ) -> None:
         self.object = pod
         self.log = log
+        self.port = port
+        """In place of its container's."""
         self._kubectl = kubectl
         self._process = process
         (self._container,) = pod["spec"]["containers"]
@@ -93,11 +98,10 @@ class Pod:
     def probe(self, name: str) -> int:
         """The HTTP status that a probe gets; 0: nobody answers."""
         action = self._container[name]["httpGet"]
-        port = action["port"]
-        if isinstance(port, str):
-            port = next(one["containerPort"] for one in self._container["ports"] if one["name"] == port)
+        (port,) = self._container["ports"]
+        assert action["port"] in (port["name"], port["containerPort"])
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{action['path']}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{action['path']}", timeout=5) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -135,8 +139,16 @@ class Pod:
 
 
 @contextmanager
-def running(kubectl: Kubectl, deployment: dict[str, Any], folder: Path) -> Generator[Pod]:
+def running(
+    kubectl: Kubectl, deployment: dict[str, Any], folder: Path, injected: Mapping[str, str] | None = None
+) -> Generator[Pod]:
     """A pod of a Deployment, from its creation to its end.
+
+    Args:
+        kubectl: for its cluster.
+        deployment: as the API server has it.
+        folder: for its log and its secrets.
+        injected: variables that its surroundings put into its environment, as EKS does for its role at AWS.
 
     Raises:
         RuntimeError: the API server does not admit it.
@@ -165,11 +177,15 @@ def running(kubectl: Kubectl, deployment: dict[str, Any], folder: Path) -> Gener
         "PATH": os.environ["PATH"],
         "KUBERNETES_SERVICE_HOST": host,
         "KUBERNETES_SERVICE_PORT": port,
+        **(injected or {}),
         **_environment(Cluster(kubectl.kubeconfig), pod, container),
     }
     arguments = [
         _VARIABLE.sub(lambda match: environment.get(match[1], match[0]), argument) for argument in container["args"]
     ]
+    own_port = free_port()
+    probes = f"--probe-address=:{container['ports'][0]['containerPort']}"
+    arguments[arguments.index(probes)] = f"--probe-address=:{own_port}"
     log = folder / "pod.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -181,7 +197,7 @@ def running(kubectl: Kubectl, deployment: dict[str, Any], folder: Path) -> Gener
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    running = Pod(kubectl, pod, process, log)
+    running = Pod(kubectl, pod, process, log, own_port)
     with ExitStack() as exits:
         exits.callback(running.stop)
         yield running

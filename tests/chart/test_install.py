@@ -11,7 +11,7 @@ import yaml
 from tests.aws import AwsServer, Settings
 from tests.chart.conftest import make_namespace
 from tests.chart.helm import CHART, NAMESPACE, NEEDED, ROOT, Helm, HelmError, merged, the
-from tests.chart.pod import Kubectl, Pod, can_unshare, free_port, pod_of, running
+from tests.chart.pod import Kubectl, Pod, can_unshare, pod_of, running
 from tests.chart.test_render import copied
 from tests.controlplane import ControlPlane, KubectlError
 from tests.e2e.bed import eventually
@@ -189,11 +189,10 @@ def aws() -> Generator[AwsServer]:
 
 
 def values_for(aws: AwsServer, **more: Any) -> dict[str, Any]:
-    """An installation on a free port, with credentials from a Secret."""
+    """An installation with credentials from a Secret."""
     given = {
         "region": "eu-west-1",
         "endpointURL": aws.endpoint,
-        "port": free_port(),
         "envFrom": [{"secretRef": {"name": "aws-credentials"}}],
         "extraEnv": [{"name": "AWS_EC2_METADATA_DISABLED", "value": "true"}],
     }

@@ -3,9 +3,11 @@
 Commands are the lines of ```console blocks that begin with `$ `; one that ends with a backslash goes on in the next
 line. What they export holds for those that follow. The cluster and the AWS that the README supposes are those of
 `make control-plane` and `make aws`, with the lines pasted that these print. A command that runs on is waited for
-until it is ready, stays while the next ones are run, and is ended by Ctrl-C.
+until it is ready, stays while the next ones are run, and is ended by Ctrl-C. Between `helm install` and `helm
+uninstall` the operator's pod is run as its Deployment says, with the credentials that a cloud would put into it.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -15,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chart.pod import Kubectl, can_unshare, running
+from tests.controlplane import assets
 from tests.e2e.terminal import Terminal, assert_nothing_left
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +55,7 @@ class Stranger:
     """Types commands at terminals, one of them for what ends by itself."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._environment_file = folder / "environment"
         (folder / "tmp").mkdir()
         self.environment = {
@@ -60,12 +65,20 @@ class Stranger:
                 ("AWS_", "DEMO_", "ESM_OPERATOR_R", "ESM_OPERATOR_N", "KUBECONFIG", "MAKE", "MFLAGS", "PYTEST_")
             )
         } | {"TMPDIR": str(folder / "tmp"), "ESM_OPERATOR_PROBE_ADDRESS": "", "AWS_EC2_METADATA_DISABLED": "true"}
+        self.environment |= {f"HELM_{name}_HOME": str(folder / "helm") for name in ("CACHE", "CONFIG", "DATA")}
         self._running: list[tuple[str, Terminal]] = []
+        self._pod = ExitStack()
 
     def type(self, command: str) -> None:
         """Run a command as its kind wants it."""
         if LOOKED_AT.match(command):
             self._run(command.replace("make", "make --dry-run", 1))
+        elif command.startswith("helm install"):
+            self._run(command)
+            self._start_pod()
+        elif command.startswith("helm uninstall"):
+            self._run(command)
+            self._pod.close()
         elif ready := next((text for pattern, text in RUNS_ON.items() if re.match(pattern, command)), None):
             terminal = self.start(command, ready)
             if command.startswith("make demo"):
@@ -89,11 +102,22 @@ class Stranger:
 
     def end(self) -> None:
         """Ctrl-C in all terminals, the last one first."""
+        self._pod.close()
         while self._running:
             command, terminal = self._running.pop()
             terminal.press_ctrl_c()
             terminal.exit_status()
             assert "Traceback" not in terminal.seen, f"$ {command}\n{terminal.seen}"
+
+    def _start_pod(self) -> None:
+        """What a cluster would make of the Deployment."""
+        kubectl = Kubectl(assets.find("kubectl"), Path(self.environment["KUBECONFIG"]))
+        (deployment,) = json.loads(kubectl("get", "deployments", "--all-namespaces", "--output=json"))["items"]
+        credentials = {name: value for name, value in self.environment.items() if name.startswith("AWS_")}
+        folder = self._folder / "pod"
+        folder.mkdir()
+        pod = self._pod.enter_context(running(kubectl, deployment, folder, credentials))
+        pod.wait_until_ready()
 
     def _run(self, command: str) -> None:
         script = f"set -o pipefail\n{command}\nstatus=$?\nenv -0 >'{self._environment_file}'\nexit $status\n"
@@ -124,7 +148,7 @@ def stranger(tmp_path: Path) -> Generator[Stranger]:
         found = re.search(r"Its kubectl is (\S+)/kubectl\.", plane.seen)
         assert found, plane.seen
         person.paste(plane.seen)
-        person.paste(f'export PATH="{found[1]}:$PATH"')
+        person.paste(f'export PATH="{found[1]}:{assets.find("helm").parent}:$PATH"')
         person.paste(person.start("make aws", "export AWS_DEFAULT_REGION=us-east-1").seen)
         yield person
 
@@ -134,9 +158,11 @@ def test_commands_are_found() -> None:
     assert list(commands(text)) == ["one \\\n    two", "three"]
 
 
+@pytest.mark.skipif(not can_unshare(), reason="a process may not have mounts of its own here")
 def test_all_commands_work_in_order(stranger: Stranger) -> None:
     found = list(commands(README.read_text()))
     assert "make demo" in found
+    assert any(command.startswith("helm install") for command in found)
     assert "make test" in found
     for command in found:
         stranger.type(command)
