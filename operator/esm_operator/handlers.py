@@ -13,7 +13,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import kopf
 
@@ -55,6 +55,7 @@ async def run(ours: Settings) -> None:
     tasks = await kopf.spawn_tasks(
         registry=registry(ours, running, probes),
         standalone=True,
+        identity=cast(Any, ours.identity),  # else it asks for the user's name, and in a container there may be none
         clusterwide=not ours.namespaces,
         namespaces=ours.namespaces,
         stop_flag=stop,
