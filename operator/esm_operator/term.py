@@ -25,6 +25,7 @@ from esm_operator.reconcile import Reconciler
 from esm_operator.settings import Settings
 from esm_operator.telling import gauges, metrics, status
 from esm_operator.telling.gauges import Snapshot
+from esm_operator.waiting.alarm import pause_after
 from esm_operator.waiting.queue import Urgency, WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ LIMITS = {Urgency.EDIT: 16, Urgency.CREATE: 16, Urgency.TRANSITION: 8, Urgency.R
 _CHANGES = (Urgency.EDIT, Urgency.CREATE)
 #: Seconds until a resource is tried again whose reconciliation ended in a way that nothing foresaw.
 _AGAIN = 30.0
+#: The longest pause between attempts to connect to where mappings live, in seconds.
+_LONGEST_PAUSE = 10.0
 
 
 class Term:
@@ -206,10 +209,18 @@ class Term:
         return {*self._asleep.values(), *([default.target] if isinstance(default, Resolved) else ())}
 
     async def _connect(self, target: Target) -> None:
-        try:
-            await self._targets.get(target)
-        except Exception:  # the operator tells of it: it connects too, leading or not
-            self._waiting(target)
+        """Begin to sweep a target, however often that fails: while there are no resources, nobody else asks for it."""
+        failures = 0
+        while True:
+            try:
+                await self._targets.get(target)
+            except Exception:  # the operator tells of it: it connects too, leading or not
+                failures += 1
+            else:
+                return
+            if failures == 1:
+                self._waiting(target)
+            await asyncio.sleep(pause_after(failures, _LONGEST_PAUSE))
 
     def _target_of(self, key: Key) -> Target | None:
         """Where a resource's mapping lives, as far as that is known."""

@@ -45,3 +45,11 @@ def test_a_list_that_is_refused_is_told_and_one_that_fails_once_is_not(bed: Bed)
     assert "lambda:ListEventSourceMappings" in told["message"]
     bed.control.remove_fault(denied)
     bed.wait_ready("orders")
+
+
+def test_the_first_connection_fails_while_there_are_no_resources(bed: Bed) -> None:
+    bed.control.fault(FaultKind.UNRECOGNIZED_CLIENT)
+    bed.operator("--sweep-interval=1")
+    eventually(lambda: bed.calls().get("GetCallerIdentity", 0) >= 1, what="an attempt to connect")
+    bed.control.clear_faults()
+    bed.wait_swept()
