@@ -5,6 +5,7 @@ they are not to be had. The operator then runs in the image's own files, as anot
 the right to write to them.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -31,11 +32,7 @@ SOMEBODY = 1_000_650_000
 COMPILERS = ("cc", "gcc", "g++", "clang", "ld", "as", "make")
 INSTALLERS = ("pip", "pip3", "uv", "conda")
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.timeout(1200),
-    pytest.mark.xdist_group("image"),
-]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 def buildah(*arguments: str) -> str:
@@ -49,7 +46,10 @@ def image() -> str:
     if lacking or os.geteuid() != 0:
         pytest.skip(f"The image is not built here: {' and '.join(lacking) or 'root'} is needed.")
     environment = {**os.environ, "BASE": "debootstrap", "IMAGE": IMAGE, "STORAGE": str(STORAGE)}
-    done = subprocess.run([ROOT / ".ci" / "image"], env=environment, capture_output=True, text=True, check=False)
+    STORAGE.parent.mkdir(parents=True, exist_ok=True)
+    with STORAGE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker of the tests has it all in the cache then
+        done = subprocess.run([ROOT / ".ci" / "image"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-5000:]
     return IMAGE
 
