@@ -421,7 +421,9 @@ def test_without_permission_it_says_what_to_do_and_waits(bed: Bed, tmp_path: Pat
     plane.kubectl("create", "clusterrolebinding", account, "--clusterrole=esm-operator", *binding)
     kubeconfig = plane.kubeconfig_for(NAMESPACE, account)
     process = OperatorProcess(kubeconfig=kubeconfig, endpoint=bed.aws.endpoint, log=tmp_path / "operator.log")
-    with process:
+    with ExitStack() as exits:
+        exits.callback(process.stop)
+        process.launch()  # it is not ready before it could lead
         eventually(lambda: "Allow get, create and update of leases" in process.tail())
         bed.apply(queue())
         plane.kubectl("create", "rolebinding", account, f"--namespace={NAMESPACE}", "--role=esm-operator", *binding)
@@ -439,7 +441,9 @@ def test_without_its_namespace_it_says_what_to_do_and_waits(bed: Bed, tmp_path: 
         log=tmp_path / "nowhere.log",
         environment={"ESM_OPERATOR_LEASE_NAMESPACE": nowhere},
     )
-    with process:
+    with ExitStack() as exits:
+        exits.callback(process.stop)
+        process.launch()  # it is not ready before it could lead
         eventually(lambda: f"there is no namespace {nowhere}. Create it" in process.tail())
         bed.apply(queue())
         bed.plane.kubectl("create", "namespace", nowhere)
