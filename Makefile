@@ -72,6 +72,7 @@ crds: $(STAMP) ## write crds/ and docs/fields.md from the models
 tables: $(STAMP) ## write the tables of README.md and docs/ from the code
 	PYTHONPATH=operator $(BIN)/python -m tests.tables
 	PYTHONPATH=operator $(BIN)/python -m tests.iam_page
+	PYTHONPATH=operator $(BIN)/python -m tests.chart.readme
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade for the newest versions

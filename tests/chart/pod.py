@@ -33,6 +33,8 @@ from tests.e2e.cluster import Cluster
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("esm-operator")
 SECRETS = "/run/secrets/kubernetes.io/serviceaccount"
+#: Where the checkout is in any case, whatever is mounted over it.
+CHECKOUT = "/run/checkout"
 LIMIT = 60.0
 _VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
@@ -211,15 +213,18 @@ def _script(pod: dict[str, Any], container: dict[str, Any], secrets: Path, comma
         "mount -t tmpfs none /run",
         f"mkdir -p {SECRETS}",
         f"cp {shlex.quote(str(secrets))}/* {SECRETS}/",
+        f"mkdir {CHECKOUT}",
+        f"mount --rbind {shlex.quote(str(ROOT))} {CHECKOUT}",
         "mount -o remount,ro /run",
     ]
     if container["securityContext"]["readOnlyRootFilesystem"]:
         lines.append("mount -o remount,bind,ro /")
-    lines += [
-        f"mount -t tmpfs none {shlex.quote(mount['mountPath'])}"
-        for mount in container["volumeMounts"]
-        if mount["name"] in empty
-    ]
+    for mount in container["volumeMounts"]:
+        if mount["name"] in empty:
+            lines.append(f"mount -t tmpfs none {shlex.quote(mount['mountPath'])}")
+            if ROOT.is_relative_to(mount["mountPath"]):  # the program is to be found nevertheless
+                checkout = shlex.quote(str(ROOT))
+                lines += [f"mkdir -p {checkout}", f"mount --rbind {CHECKOUT} {checkout}"]
     return "\n".join([*lines, f"exec {shlex.join(command)}"])
 
 

@@ -77,15 +77,15 @@ def test_each_holds_the_provider_config_for_its_own(bed: Bed) -> None:
 
 
 def test_a_creation_of_the_operator_before_is_waited_for(bed: Bed) -> None:
-    """The first operator is killed during a Create that AWS carries out later; the resource moves, and is deleted."""
+    """The first operator is killed during a Create that AWS carries out later; the resource is deleted, and moves."""
     dying = bed.operator("--selector=shard=a")
     bed.operator("--selector=shard=b", "--sweep-interval=600")
     bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=1, seconds=3.0)
     bed.apply(labelled("orders", "a"))
     eventually(lambda: bed.calls().get("CreateEventSourceMapping"))
     dying.kill()
-    bed.kubectl("label", KIND, "orders", "shard=b", "--overwrite")
     bed.delete("orders")
+    bed.kubectl("label", KIND, "orders", "shard=b", "--overwrite")
     bed.wait_gone("orders")
     eventually(lambda: len(bed.control.requests(50)) > 0 and not bed.mappings(), what="no mapping is left behind")
     ended = [one for one in bed.control.requests(200) if one["operation"] == "CreateEventSourceMapping"]
