@@ -185,6 +185,7 @@ def plane_for_pods() -> Generator[ControlPlane]:
 @pytest.fixture
 def aws() -> Generator[AwsServer]:
     with AwsServer(Settings(pace=0.3, quota=0, tagging_quota=0)) as server:
+        server.client("sts").get_caller_identity()  # its first answer can take longer than the operator waits
         yield server
 
 
