@@ -173,8 +173,8 @@ def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:
     }
 
 
-def free_port() -> int:
-    """One that nobody listens on now."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """One that nobody listens on now; with an empty host: on any address."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((host, 0))
         return int(listener.getsockname()[1])

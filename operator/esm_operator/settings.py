@@ -58,20 +58,34 @@ def _selector(text: str) -> str:
     return text.strip()
 
 
-class Reach(BaseSettings):
-    """Which cluster, and which part of AWS: what all commands that see both have in common."""
+def command_config(name: str) -> SettingsConfigDict:
+    """How a command with settings takes them.
 
-    model_config = SettingsConfigDict(
+    Args:
+        name: the command's.
+    """
+    return SettingsConfigDict(
         env_prefix=PREFIX,
         cli_kebab_case=True,
         cli_implicit_flags=True,
-        cli_prog_name="esm-operator run",
+        cli_prog_name=f"esm-operator {name}",
         cli_hide_none_type=True,
         cli_avoid_json=True,
         use_attribute_docstrings=True,
         extra="ignore",
         frozen=True,
     )
+
+
+def environment_region() -> str:
+    """The AWS region that the environment names; empty: none."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+
+
+class Reach(BaseSettings):
+    """Which cluster, and which part of AWS: what all commands that see both have in common."""
+
+    model_config = command_config("run")
 
     cluster_name: str = Field(default="default", min_length=1, max_length=256, pattern=r"^[^/]+$")
     """Name of this cluster in the owner tags of its mappings. Two clusters on one AWS account need two
@@ -89,7 +103,7 @@ class Reach(BaseSettings):
 
     def default_region(self) -> str:
         """The region of what names none; empty: there is none."""
-        return self.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+        return self.region or environment_region()
 
 
 class Settings(Reach):

@@ -14,7 +14,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from typing import Any
 import yaml
 
 from tests.e2e.cluster import Cluster
+from tests.operator_process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("esm-operator")
@@ -185,7 +185,7 @@ def running(
     arguments = [
         _VARIABLE.sub(lambda match: environment.get(match[1], match[0]), argument) for argument in container["args"]
     ]
-    own_port = free_port()
+    own_port = free_port("")
     probes = f"--probe-address=:{container['ports'][0]['containerPort']}"
     arguments[arguments.index(probes)] = f"--probe-address=:{own_port}"
     log = folder / "pod.log"
@@ -258,10 +258,3 @@ def _environment(cluster: Cluster, pod: dict[str, Any], container: dict[str, Any
         else:
             result[variable["name"]] = variable.get("value", "")
     return result
-
-
-def free_port() -> int:
-    """One that nobody listens on now, on any address."""
-    with socket.socket() as listener:
-        listener.bind(("", 0))
-        return int(listener.getsockname()[1])

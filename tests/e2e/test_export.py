@@ -1,8 +1,6 @@
 """``esm-operator export``: what it prints takes mappings over as they are, whatever they read from; it only reads."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,10 +9,10 @@ import yaml
 
 from tests.aws import FaultKind
 from tests.e2e.bed import WRITES, Bed, eventually
+from tests.e2e.commands import run_command
 from tests.e2e.manifests import HERE, mapping, provider_config, queue
 from tests.e2e.test_every_field import Subject
 from tests.every_field import SOURCES, pairs_of
-from tests.operator_process import ROOT
 
 DONE, FAILED = 0, 1
 OWNER = {"cluster": "old", "namespace": "shop", "name": "orders", "uid": "1"}
@@ -25,23 +23,7 @@ TOUCHED = ("Tags", "LastModified")
 
 def export(bed: Bed, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, who needs no cluster for it."""
-    return subprocess.run(
-        [sys.executable, "-m", "esm_operator", "export", "--requests-per-second=1000", *arguments],
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "operator"),
-            "AWS_ENDPOINT_URL": bed.aws.endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "eu-west-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **(environment or {}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    return run_command(bed, "export", "--requests-per-second=1000", *arguments, environment=environment or {})
 
 
 def printed(bed: Bed, *arguments: str) -> str:

@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ class Shell:
         return done.stdout
 
 
-class Tool(threading.Thread):
+class Tool(threading.Thread, ABC):
     """Another tool at work. Each round it sees what it manages, and what of it goes."""
 
     def __init__(self, bed: Bed) -> None:
@@ -111,9 +112,9 @@ class Tool(threading.Thread):
         self._ended = threading.Event()
         self._error: Exception | None = None
 
+    @abstractmethod
     def managed(self) -> set[str]:
         """The UUIDs of the mappings that it manages now."""
-        raise NotImplementedError
 
     def release(self) -> None:
         """Let go of what is being deleted."""
@@ -189,16 +190,17 @@ class Resources(Tool):
                 patch = yaml.safe_dump({"status": status})
                 self.kubectl("patch", self.plural, name, "--subresource=status", "--type=merge", "--patch", patch)
 
+    @abstractmethod
     def body(self, name: str, uuid: str) -> dict[str, Any]:
         """A resource of its kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def uuid(self, resource: Mapping[str, Any]) -> str:
-        raise NotImplementedError
+        """The UUID of a resource's mapping."""
 
+    @abstractmethod
     def keeps(self, resource: Mapping[str, Any]) -> bool:
         """Whether the mapping stays when the resource goes."""
-        raise NotImplementedError
 
     def observes(self, resource: Mapping[str, Any]) -> bool:
         """Whether it only looks."""

@@ -1,10 +1,8 @@
 """``esm-operator orphans``: finds what nothing stands for, and nothing else; only reads."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,8 @@ import yaml
 
 from tests.aws import FaultKind
 from tests.e2e.bed import KIND, WRITES, Bed
+from tests.e2e.commands import run_command
 from tests.e2e.manifests import HERE, provider_config, queue
-from tests.operator_process import ROOT
 
 NONE, FAILED, SOME = 0, 1, 3
 CLUSTER = "esm-operator.io/cluster"
@@ -26,25 +24,8 @@ def orphans(
     bed: Bed, *arguments: str, kubeconfig: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "esm_operator", "orphans", *arguments],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(bed.plane.kubeconfig.parent),
-            "PYTHONPATH": str(ROOT / "operator"),
-            "KUBECONFIG": str(kubeconfig or bed.plane.kubeconfig),
-            "AWS_ENDPOINT_URL": bed.aws.endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "eu-west-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **(environment or {}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    cluster = {"HOME": str(bed.plane.kubeconfig.parent), "KUBECONFIG": str(kubeconfig or bed.plane.kubeconfig)}
+    return run_command(bed, "orphans", *arguments, environment={**cluster, **(environment or {})})
 
 
 def uuids(ended: subprocess.CompletedProcess[str]) -> set[str]:

@@ -71,15 +71,17 @@ def _members(of: Any) -> set[Any]:
 ALL = [*of_the_plan(), *of_refusals(), *of_all_reasons()]
 
 
-def rendered(outcome: Outcome, generation: int = GENERATION) -> dict[str, Any]:
+def rendered(
+    outcome: Outcome, generation: int = GENERATION, *, mapping: dict[str, Any] | None = None, uuid: str = ""
+) -> dict[str, Any]:
     return render(
         {},
         generation=generation,
         outcome=outcome,
-        mapping=None,
+        mapping=mapping,
         tags=None,
         applied=Applied(),
-        uuid="",
+        uuid=uuid,
         gone=False,
         requested="",
         now=NOW,
@@ -165,18 +167,7 @@ def test_what_is_not_paused_any_more_is_healthy(value: str) -> None:
 def test_what_is_well_and_not_all_well_says_so() -> None:
     outcome = Outcome(Verdict.READY, "Observed", "It is watched.", synced=False, sync_message="AWS differs.")
     mapping = {"LastProcessingResult": "PROBLEM: Function call failed"}
-    status = render(
-        {},
-        generation=GENERATION,
-        outcome=outcome,
-        mapping=mapping,
-        tags=None,
-        applied=Applied(),
-        uuid="1",
-        gone=False,
-        requested="",
-        now=NOW,
-    )
+    status = rendered(outcome, mapping=mapping, uuid="1")
     got = only(resource(status))
     assert got.words == ("Current", "Healthy")
     assert got.argocd_message == "It is watched. Synced: AWS differs. Processing: PROBLEM: Function call failed"

@@ -1,15 +1,13 @@
 """The command ``esm-operator export``: finds the mappings, and prints what ``manifest.py`` makes of them."""
 
 import asyncio
-import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode
 
 from esm_operator import logs
 from esm_operator.api import limits, validate
@@ -17,14 +15,13 @@ from esm_operator.aws.account import Account, LookError
 from esm_operator.cluster.target import Access, Target
 from esm_operator.export.manifest import Found, Manifest, Style, manifests, unknown_members
 from esm_operator.planning.ownership import CLUSTER
-from esm_operator.settings import PREFIX, items
+from esm_operator.progress import Progress
+from esm_operator.settings import command_config, environment_region, items
 
 #: What the process ends with.
 DONE, FAILED = 0, 1
 #: Up to so many mappings are asked for their tags one by one, for the tagging API learns of them late.
 _FEW = 100
-#: Seconds between two words about how far it is.
-_PROGRESS = 5.0
 
 
 def _pairs(texts: list[str]) -> list[str]:
@@ -45,17 +42,7 @@ class Export(BaseSettings):
     something could not be looked at or can't be said in a manifest.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        cli_kebab_case=True,
-        cli_implicit_flags=True,
-        cli_prog_name="esm-operator export",
-        cli_hide_none_type=True,
-        cli_avoid_json=True,
-        use_attribute_docstrings=True,
-        extra="ignore",
-        frozen=True,
-    )
+    model_config = command_config("export")
 
     region: str = Field(default="", pattern=f"^$|{limits.REGION_PATTERN}")
     """The AWS region to look in. Default: the environment's AWS_REGION or AWS_DEFAULT_REGION."""
@@ -109,7 +96,7 @@ class Export(BaseSettings):
 
     def cli_cmd(self) -> None:
         logs.configure("text", "error")
-        region = self.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+        region = self.region or environment_region()
         if not region:
             sys.exit("esm-operator: No AWS region is known. Set --region.")
         sys.exit(asyncio.run(_Export(self, region).run()))
@@ -122,7 +109,7 @@ class _Export:
         self._asked = asked
         self._region = region
         self._failed = False
-        self._said = time.monotonic()
+        self._progress = Progress(_say)
 
     async def run(self) -> int:
         """Print all, and tell how it went. Returns what the process ends with."""
@@ -228,11 +215,6 @@ class _Export:
     def _fail(self, text: str) -> None:
         self._failed = True
         _say(text)
-
-    def _progress(self, text: str) -> None:
-        if time.monotonic() - self._said >= _PROGRESS:
-            self._said = time.monotonic()
-            _say(text)
 
 
 def _count(number: int, what: str) -> str:

@@ -6,7 +6,6 @@ so what looks like an orphan is looked at once more, in both, before it is told.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,9 +18,7 @@ from esm_operator.cluster.resource import Key, Resource, parse
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
 from esm_operator.cluster.target import ProviderConfig, Target, known_targets, provider_config
 from esm_operator.planning.ownership import CLUSTER, owner_of
-
-#: Seconds between two words about how far it is.
-_PROGRESS = 5.0
+from esm_operator.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,10 @@ class Search:
     thorough: bool
     say: Callable[[str], None]
     """Told of progress and remarks, a line each."""
-    _said: float = field(default_factory=time.monotonic)
+    _progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._progress = Progress(self.say)
 
     async def find(self) -> Found:
         """Look everywhere.
@@ -210,11 +210,6 @@ class Search:
             for uuid in tags
             if (why := why_orphan(uuid, tags[uuid], self.cluster, living))
         ]
-
-    def _progress(self, text: str) -> None:
-        if time.monotonic() - self._said >= _PROGRESS:
-            self._said = time.monotonic()
-            self.say(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ which are exposed by choice, cost more. Asked in the thread that scrapes, which 
 """
 
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -176,9 +177,9 @@ def _of_each(resources: Iterable[Resource]) -> Iterator[GaugeMetricFamily]:
 
 
 def _counted(counts: Mapping[Facets, int], labels: Callable[[Facets], tuple[str, ...]]) -> Samples:
-    found: dict[tuple[str, ...], int] = {}
+    found: Counter[tuple[str, ...]] = Counter()
     for facets, count in counts.items():
-        found[labels(facets)] = found.get(labels(facets), 0) + count
+        found[labels(facets)] += count
     return sorted(found.items())
 
 
