@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,16 +21,28 @@ class Cluster:
         self._headers, self._tls = access.headers, access.tls()
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """What stands at a path of the API, or None where nothing does."""
+        """What stands at a path of the API, or None where nothing does.
+
+        As kubectl does, it asks again later where the server says so: after a change of a CRD its storage begins anew.
+        """
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            status, text, pause = self._ask(path)
+            if status != 429 or time.monotonic() > deadline:
+                break
+            time.sleep(pause)
+        if status == 404:
+            return None
+        if status != 200:
+            raise RuntimeError(f"GET {path}: {status} {text}")
+        return json.loads(text)
+
+    def _ask(self, path: str) -> tuple[int, str, float]:
+        """The status, the text, and the seconds after which the server wants to be asked again."""
         connection = http.client.HTTPSConnection(self._address, timeout=TIMEOUT, context=self._tls)
         try:
             connection.request("GET", path, headers=self._headers)
             response = connection.getresponse()
-            text = response.read().decode()
+            return response.status, response.read().decode(), float(response.headers.get("Retry-After", "1"))
         finally:
             connection.close()
-        if response.status == 404:
-            return None
-        if response.status != 200:
-            raise RuntimeError(f"GET {path}: {response.status} {text}")
-        return json.loads(text)
