@@ -19,8 +19,7 @@ def many() -> list[str]:
     return [f"orders-{number}" for number in range(MANY)]
 
 
-def apply_many(bed: Bed) -> None:
-    bed.apply(*(queue(name) for name in many()))
+def wait_many(bed: Bed) -> None:
     eventually(lambda: sum(ready(one) for one in bed.all()) == MANY, 120, "all are ready")
 
 
@@ -32,8 +31,9 @@ def ready(resource: dict[str, object]) -> bool:
 
 @pytest.mark.long
 def test_many_creations_and_a_restart(bed: Bed) -> None:
+    bed.apply(*(queue(name) for name in many()))
     operator = bed.operator("--requests-per-second=20")
-    apply_many(bed)
+    wait_many(bed)
     calls = bed.calls()
     assert calls["CreateEventSourceMapping"] == MANY
     assert {one for one in WRITES if one in calls} == {"CreateEventSourceMapping"}
