@@ -150,7 +150,6 @@ class Acts:
                 work.note = replace(work.note, uuid="")
             return None
         self._memory.conflicts.pop(resource.key, None)
-        self._memory.doubts.forget(resource.key)
         self._memory.corrections.forget(resource.key)
         uuid = self._memory.made[resource.key] = str(answer["UUID"])
         if action.again and self._memory.deleted.get(resource.key) != work.note.uuid:

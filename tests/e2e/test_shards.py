@@ -91,3 +91,25 @@ def test_a_creation_of_the_operator_before_is_waited_for(bed: Bed) -> None:
     ended = [one for one in bed.control.requests(200) if one["operation"] == "CreateEventSourceMapping"]
     assert ended, "the late Create was carried out"
     assert bed.mappings() == []
+
+
+def test_a_creation_of_the_operator_before_arrives_after_that_of_the_next(bed: Bed) -> None:
+    """The next makes the mapping itself, and is told to delete it, all before AWS carries out the first Create."""
+    dying = bed.operator("--selector=shard=a")
+    bed.operator("--selector=shard=b", "--sweep-interval=600")
+    bed.control.set(pace=0.05)
+    bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=1, seconds=6.0)
+    bed.apply(labelled("orders", "a"))
+    eventually(lambda: bed.calls().get("CreateEventSourceMapping"))
+    dying.kill()
+    bed.kubectl("label", KIND, "orders", "shard=b", "--overwrite")
+    bed.wait_ready("orders")
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    eventually(lambda: len(created(bed)) == 2, what="AWS has answered both")
+    assert bed.mappings() == [], "no mapping is left behind"
+
+
+def created(bed: Bed) -> list[int]:
+    """What AWS answered to each Create."""
+    return [one["status"] for one in bed.control.requests(1000) if one["operation"] == "CreateEventSourceMapping"]

@@ -3,7 +3,8 @@
 An answer was lost, or an earlier process sent the request and was killed. Until the doubt is settled by a
 list that began well after the request, nothing may follow from there being no mapping: neither that the
 resource can go, nor that another identity can be written into its intent. (The same Create may be sent
-again: AWS refuses a second mapping of the same identity.) Asked by the reconciler.
+again: AWS refuses a second mapping of the same identity. That settles nothing: once the mapping that it made is
+deleted, what was sent first may make another.) Asked by the reconciler.
 """
 
 import time
@@ -73,5 +74,5 @@ class Doubts(Generic[Key]):
         return False
 
     def forget(self, key: Key) -> None:
-        """It is known what came of it, or the resource is gone."""
+        """The resource is gone."""
         self._doubts.pop(key, None)
