@@ -15,6 +15,8 @@ from esm_operator import tasks
 from esm_operator.aws.client import Connections
 from esm_operator.aws.errors import understand_any
 from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.others import Others
+from esm_operator.cluster.own_names import manager_name
 from esm_operator.cluster.resource import Key, is_same_work, parse
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
@@ -48,6 +50,7 @@ class Operator:
         self._settings = settings
         self._kubernetes = kubernetes
         self._store = Store()
+        self._others = Others(manager_name(settings.lease_namespace, settings.lease_name))
         self._surroundings = Surroundings(
             ProviderConfig(
                 name="(operator)",
@@ -115,7 +118,8 @@ class Operator:
     def _standing(self) -> str:
         """What it does, and what keeps it from AWS, for who looks at the probe."""
         failures = {*self._troubles.values(), *(self._term.failures() if self._term is not None else ())}
-        return "\n".join(["leading" if self.leading else f"standing by for the lease {self._lease}", *sorted(failures)])
+        does = "leading" if self.leading else f"standing by for the lease {self._lease}"
+        return "\n".join([does, *self._others.told(), *sorted(failures)])
 
     @property
     def leading(self) -> bool:
@@ -128,10 +132,16 @@ class Operator:
         """A watch event of an EventSourceMapping; None: it comes from a list."""
         resource = parse(body)
         if kind == "DELETED":
+            self._others.forget(resource.key)
             if self._store.forget(resource.key, resource.uid) and self._term is not None:
                 self._term.forget(resource.key)
             return
         old = self._store.put(resource)
+        another = self._others.seen(resource.key, body, known=old is not None and old.uid == resource.uid)
+        if another:
+            logger.error("%s", another)
+            if self._term is not None:
+                self._term.tell(resource, another)
         if kind is None and old is not None:
             self._relisted.set()
         if old is not None and (old is resource or is_same_work(old, resource)):
@@ -174,6 +184,8 @@ class Operator:
                 fence=fence,
             )
             logger.info("All %d resources are known and the lease is held; work begins", len(self._store))
+            for text in self._others.before():
+                logger.info("%s", text)
             term.start()
             metrics.LEASE_TAKEN.inc()
             await self._lease.lost(fence)
@@ -222,6 +234,7 @@ class Operator:
         for key, uid in known.items():
             if listed.get(key) != uid and self._store.forget(key, uid):
                 logger.info("A resource is gone without a word from the watch; it is forgotten: %s", key)
+                self._others.forget(key)
                 if self._term is not None:
                     self._term.forget(key)
         return await self._have_come({key for key in listed if key not in known})

@@ -14,8 +14,9 @@ from esm_operator.aws.client import Connections
 from esm_operator.aws.errors import REASONS
 from esm_operator.aws.targets import Targets
 from esm_operator.cluster.events import Events
-from esm_operator.cluster.holds import Holds, finalizer_name
+from esm_operator.cluster.holds import Holds
 from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.own_names import finalizer_name, manager_name
 from esm_operator.cluster.resource import Key, Resource
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import Surroundings
@@ -81,7 +82,7 @@ class Term:
             changed=self._changed,
             waiting=self._waiting,
         )
-        fenced = kubernetes.fenced(fence)
+        fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
             whole=not settings.namespaces and not settings.selector,
             lease_namespace=settings.lease_namespace,
@@ -160,6 +161,15 @@ class Term:
         """A resource is gone from the cluster."""
         self._asleep.pop(key, None)
         self._reconciler.forget(key)
+
+    def tell(self, resource: Resource, another: str) -> None:
+        """Another operator works on a resource.
+
+        Args:
+            resource: the resource.
+            another: a sentence that says which, and what to do.
+        """
+        self._events.warning(resource, "AnotherOperator", another)
 
     def failures(self) -> list[str]:
         """What AWS refuses of looking at mappings, as sentences."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from esm_operator.cluster import holds
-from esm_operator.cluster.holds import finalizer_name
 from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.own_names import IN_USE, finalizer_name
 from esm_operator.cluster.resource import FINALIZER, INTENT, Key, parse
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import Surroundings
@@ -96,7 +96,7 @@ class Scene:
         for body in resources:
             self.store.put(parse(body))
         unreachable: Any = None
-        self.holds = holds.Holds(holds.FINALIZER, self.store, self.surroundings, Kubernetes(unreachable, Budget(100)))
+        self.holds = holds.Holds(IN_USE, self.store, self.surroundings, Kubernetes(unreachable, Budget(100)))
 
     def users(self, name: str) -> list[str]:
         return [key.name for key in self.holds.users(name)]
@@ -130,8 +130,8 @@ def test_who_uses_a_provider_config(body: dict[str, Any], configs: list[str], us
     assert {name for name in configs if scene.users(name)} == ({uses} if uses else set())
 
 
-HELD = config("shop", finalizers=(holds.FINALIZER,))
-GOING = config("shop", finalizers=(holds.FINALIZER,), deleting=True)
+HELD = config("shop", finalizers=(IN_USE,))
+GOING = config("shop", finalizers=(IN_USE,), deleting=True)
 
 
 async def test_a_resource_that_was_admitted_counts_before_its_finalizer_is_seen() -> None:
@@ -164,11 +164,11 @@ async def test_the_operators_own_credentials_need_no_hold() -> None:
 
 
 def test_an_older_version_is_not_taken() -> None:
-    scene = Scene([config("shop", finalizers=(holds.FINALIZER,), version=10)], [])
+    scene = Scene([config("shop", finalizers=(IN_USE,), version=10)], [])
     assert not scene.surroundings.put_config(config("shop", version=9))
     found = scene.surroundings.config("shop")
     assert found is not None
-    assert found.finalizers == (holds.FINALIZER,)
+    assert found.finalizers == (IN_USE,)
 
 
 def test_one_that_was_made_anew_is_another() -> None:

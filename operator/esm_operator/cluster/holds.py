@@ -8,7 +8,6 @@ The reconciler awaits ``hold`` before it prepares a resource; the operator runs 
 """
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from typing import Any
 
 from esm_operator.clock import moment
 from esm_operator.cluster.kube import WRITE_TIMEOUT, ConflictError, GoneError, Kubernetes
-from esm_operator.cluster.resource import GROUP, Key, Resource
+from esm_operator.cluster.own_names import IN_USE
+from esm_operator.cluster.resource import Key, Resource
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import ConfigObject, Surroundings
 from esm_operator.cluster.target import Unresolved
@@ -25,7 +25,6 @@ from esm_operator.telling.reasons import ProviderConfigReason
 
 logger = logging.getLogger(__name__)
 
-FINALIZER = f"{GROUP}/in-use"
 #: The condition that says why a ProviderConfig which is being deleted stays, and its Event.
 CONDITION: ProviderConfigReason = "InUse"
 _REMAIN: ProviderConfigReason = "MappingsRemain"
@@ -36,28 +35,6 @@ _ADMITTED_FOR = 6 * WRITE_TIMEOUT
 #: Seconds for which no other Event tells who still uses a ProviderConfig.
 _QUIET = 600.0
 _NAMED = 5
-#: What the name of a finalizer may have behind the slash (Kubernetes, qualified names).
-_LONGEST_NAME = 63
-
-
-def finalizer_name(*, whole: bool, lease_namespace: str, lease_name: str) -> str:
-    """The finalizer of one operator.
-
-    Operators that share a cluster, by namespaces or labels, don't see each other's resources, so each has its own,
-    called after its lease. One that works on all resources keeps its finalizer whatever its lease is called.
-
-    Args:
-        whole: whether it works on all resources of the cluster.
-        lease_namespace: the namespace of its lease.
-        lease_name: the name of its lease.
-    """
-    if whole:
-        return FINALIZER
-    own = f"in-use.{lease_namespace}.{lease_name}"
-    if len(own) > _LONGEST_NAME:
-        digest = hashlib.sha256(own.encode()).hexdigest()[:12]
-        own = f"{own[: _LONGEST_NAME - len(digest) - 1].rstrip('.-')}-{digest}"
-    return f"{GROUP}/{own}"
 
 
 class Holds:
@@ -66,7 +43,7 @@ class Holds:
     def __init__(self, finalizer: str, store: Store, surroundings: Surroundings, kubernetes: Kubernetes) -> None:
         """
         Args:
-            finalizer: as :func:`finalizer_name` says.
+            finalizer: as ``own_names.py`` says.
             store: the resources.
             surroundings: the ProviderConfigs.
             kubernetes: the API server.
@@ -164,8 +141,8 @@ class Holds:
 
         One that works on all resources sees them all: it may remove those of others, who are gone.
         """
-        if self._finalizer == FINALIZER:
-            return [name for name in config.finalizers if name == FINALIZER or name.startswith(f"{FINALIZER}.")]
+        if self._finalizer == IN_USE:
+            return [name for name in config.finalizers if name == IN_USE or name.startswith(f"{IN_USE}.")]
         return [name for name in config.finalizers if name == self._finalizer]
 
     async def _look(self, config: ConfigObject) -> None:

@@ -76,19 +76,27 @@ class Kubernetes:
     """The API server, as the operator uses it."""
 
     def __init__(
-        self, api: client.ApiClient, budget: Budget, fence: Fence = SHUT, *, lease_api: client.ApiClient | None = None
+        self,
+        api: client.ApiClient,
+        budget: Budget,
+        fence: Fence = SHUT,
+        manager: str = "",
+        *,
+        lease_api: client.ApiClient | None = None,
     ) -> None:
         """
         Args:
             api: the client.
             budget: the requests a second that may be sent; those for the lease don't wait for it.
             fence: what each write is asked of before it begins; it raises NotLeadingError.
+            manager: by which name the API server notes who wrote a field; empty: by that of the client.
             lease_api: a client for the lease, whose requests wait for no connection of others; None: the same.
         """
         self._api = api
         self._lease_api = lease_api or api
         self._budget = budget
         self._fence = fence
+        self._manager = manager
 
     @classmethod
     async def connect(cls, requests_per_second: float) -> "Kubernetes":
@@ -100,9 +108,14 @@ class Kubernetes:
         found = await configuration()
         return cls(_client(found), Budget(requests_per_second), lease_api=_client(found))
 
-    def fenced(self, fence: Fence) -> "Kubernetes":
-        """The same API server, for one stretch of leading."""
-        return Kubernetes(self._api, self._budget, fence, lease_api=self._lease_api)
+    def fenced(self, fence: Fence, manager: str) -> "Kubernetes":
+        """The same API server, for one stretch of leading.
+
+        Args:
+            fence: of the lease.
+            manager: by which name the API server notes who wrote a field.
+        """
+        return Kubernetes(self._api, self._budget, fence, manager, lease_api=self._lease_api)
 
     async def close(self) -> None:
         await self._api.close()
@@ -311,6 +324,7 @@ class Kubernetes:
         return await self._request(
             method,
             path,
+            query=[("fieldManager", self._manager)] if self._manager else None,
             body=body,
             content_type=content_type,
             limit=WRITE_TIMEOUT,
@@ -373,7 +387,7 @@ class Kubernetes:
 
 
 def _client(found: client.Configuration) -> client.ApiClient:
-    """A client by whose name the API server knows who sets a field (managedFields) and who asks (audit log)."""
+    """A client by whose name the API server knows who asks (audit log)."""
     api = client.ApiClient(found)
     api.user_agent = f"esm-operator/{version('esm-operator')}"
     return api

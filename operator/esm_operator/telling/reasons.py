@@ -85,6 +85,7 @@ ConditionReason: TypeAlias = OutcomeReason | ProcessingReason
 #: What is told in an Event alone.
 HappeningReason: TypeAlias = Literal[
     "Adopted",
+    "AnotherOperator",
     "Created",
     "CreatedAgain",
     "DriftCorrected",

@@ -1,0 +1,116 @@
+"""Other operators that work on the same resources, known by the name under which each writes.
+
+The API server notes who wrote which fields last, and when. A name of another operator is history where a resource
+moved from one to the other; where such a time changes on a resource that is known here, the other works on it still.
+Fed by the operator with what the watch brings, which asks it what to tell. Pure but for the clock.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from esm_operator.clock import passed
+from esm_operator.cluster.own_names import MANAGER
+from esm_operator.cluster.resource import Key
+
+#: Seconds after its last write for which another operator is told of.
+TOLD_FOR = 3600.0
+
+
+class Writes(NamedTuple):
+    """What others wrote of one resource."""
+
+    times: Mapping[str, str]
+    """When each other operator wrote last, as RFC 3339 text, by its field manager."""
+    last: str
+    """The field manager of the one that wrote after this operator did; empty: none."""
+
+
+class Others:
+    """Who else writes. For one event loop."""
+
+    def __init__(self, own: str, clock: Callable[[], float] = passed) -> None:
+        """
+        Args:
+            own: the field manager of this operator.
+            clock: seconds.
+        """
+        self._own = own
+        self._clock = clock
+        self._writes: dict[Key, Writes] = {}
+        self._met: dict[str, float] = {}
+
+    def seen(self, key: Key, body: Mapping[str, Any], *, known: bool) -> str:
+        """An object as the watch has it.
+
+        Args:
+            key: its name.
+            body: the object.
+            known: whether this very object was known before.
+
+        Returns:
+            what to tell of an operator that was not told of lately; empty: nothing.
+        """
+        before = self._writes.get(key)
+        now = _writes(body, self._own)
+        if now is not None:
+            self._writes[key] = now
+        elif before is not None:
+            del self._writes[key]
+        if now is None or not known:
+            return ""
+        times = before.times if before is not None else {}
+        writing = [manager for manager, time in now.times.items() if time > times.get(manager, "")]
+        new = [manager for manager in writing if not self._is_told(manager)]
+        self._met.update(dict.fromkeys(writing, self._clock()))
+        return self._text(new[0]) if new else ""
+
+    def forget(self, key: Key) -> None:
+        """A resource is gone, or not this operator's any more."""
+        self._writes.pop(key, None)
+
+    def told(self) -> list[str]:
+        """What to tell of those that wrote lately."""
+        return [self._text(manager) for manager in sorted(self._met) if self._is_told(manager)]
+
+    def before(self) -> list[str]:
+        """What to tell of those that wrote last, whether they still run or not: nobody can see that."""
+        counts = Counter(one.last for one in self._writes.values() if one.last)
+        return [
+            f"{count} resources were written last by the operator of the lease {_lease(manager)}. Should that still "
+            f"work on them, two do. {self._remedy()}"
+            for manager, count in sorted(counts.items())
+        ]
+
+    def _is_told(self, manager: str) -> bool:
+        return manager in self._met and self._clock() - self._met[manager] < TOLD_FOR
+
+    def _text(self, manager: str) -> str:
+        return (
+            f"Another operator works on the same resources, that of the lease {_lease(manager)}. Each changes what "
+            f"the other has written. {self._remedy()}"
+        )
+
+    def _remedy(self) -> str:
+        return (
+            f"Stop one of the two, or set --namespaces or --selector so that each resource is one operator's only, or "
+            f"give both the lease {_lease(self._own)}, so that one stands by for the other."
+        )
+
+
+def _lease(manager: str) -> str:
+    return manager.removeprefix(MANAGER)
+
+
+def _writes(body: Mapping[str, Any], own: str) -> Writes | None:
+    """What others wrote of an object; None: nothing."""
+    times: dict[str, str] = {}
+    for entry in body["metadata"].get("managedFields") or ():
+        manager, time = str(entry.get("manager") or ""), str(entry.get("time") or "")
+        if manager.startswith(MANAGER):
+            times[manager] = max(time, times.get(manager, ""))
+    ours = times.pop(own, "")
+    if not times:
+        return None
+    last = max(times, key=lambda manager: times[manager])
+    return Writes(times, last if times[last] > ours else "")

@@ -1,0 +1,82 @@
+"""Two operators that by mistake work on the same resources: both say it, with what to do; those that share don't."""
+
+import urllib.request
+
+from tests.e2e.bed import KIND, Bed, eventually
+from tests.e2e.manifests import queue
+from tests.operator_process import OperatorProcess
+
+SAID = "Another operator works on the same resources"
+LAST = "resources were written last by the operator of the lease"
+
+
+def leased(bed: Bed, name: str, *arguments: str) -> OperatorProcess:
+    """An operator with a lease of that name."""
+    return bed.operator("--sweep-interval=1", *arguments, environment={"ESM_OPERATOR_LEASE_NAME": name})
+
+
+def probe(operator: OperatorProcess) -> str:
+    with urllib.request.urlopen(f"{operator.url}/readyz", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_a_second_operator_on_the_same_scope_is_told_of(bed: Bed) -> None:
+    first = leased(bed, f"one-{bed.namespace}")
+    bed.apply(queue("orders"))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    assert SAID not in first.tail(1000)
+
+    second = leased(bed, f"two-{bed.namespace}")
+    eventually(lambda: f"1 {LAST}" in second.tail(1000), what="the second says who wrote last")
+    sizes = iter(range(1, 1000))
+
+    def both_say_it() -> bool:
+        bed.patch("orders", {"batchSize": next(sizes)})
+        bed.wait_ready("orders")
+        return SAID in probe(first) and SAID in probe(second)
+
+    eventually(both_say_it, 60)
+    for operator, other in ((first, "two"), (second, "one")):
+        text = probe(operator)
+        assert text.startswith("ready: leading")
+        assert f"{other}-{bed.namespace}. " in text
+        assert "Stop one of the two, or set --namespaces or --selector" in text
+    assert "AnotherOperator" in eventually(lambda: bed.events("orders"))
+    assert [one["UUID"] for one in bed.mappings()] == [uuid]
+
+    second.stop()
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert bed.mappings() == []
+
+
+def test_operators_that_share_a_cluster_are_not_taken_for_rivals(bed: Bed) -> None:
+    here = leased(bed, f"a-{bed.namespace}", "--selector=shard=a")
+    there = leased(bed, f"b-{bed.namespace}", "--selector=shard=b")
+    moving = queue("moves")
+    moving["metadata"]["labels"] = {"shard": "a"}
+    bed.apply(moving)
+    bed.wait_ready("moves")
+    for size, shard in enumerate("bab", start=1):
+        bed.kubectl("label", KIND, "moves", f"shard={shard}", "--overwrite")
+        bed.patch("moves", {"batchSize": size})
+        bed.wait_ready("moves")
+        eventually(lambda size=size: bed.mapping("moves")["BatchSize"] == size)
+    assert SAID not in here.tail(1000)
+    assert probe(here).splitlines() == ["ready: leading"]
+    assert probe(there).splitlines() == ["ready: leading"]
+
+
+def test_replicas_are_one_operator(bed: Bed) -> None:
+    lease = f"shared-{bed.namespace}"
+    first = leased(bed, lease)
+    bed.apply(queue("orders"))
+    bed.wait_ready("orders")
+    second = leased(bed, lease)
+    first.stop()
+    eventually(lambda: "work begins" in second.tail(1000) and probe(second).startswith("ready: leading"), 60)
+    bed.patch("orders", {"batchSize": 3})
+    bed.wait_ready("orders")
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 3)
+    assert SAID not in second.tail(1000)
+    assert LAST not in second.tail(1000)

@@ -1,0 +1,97 @@
+"""Another operator is told of when it writes what is known here; one that wrote before is history."""
+
+from typing import Any
+
+import pytest
+
+from esm_operator.cluster.others import TOLD_FOR, Others
+from esm_operator.cluster.own_names import MANAGER, manager_name
+from esm_operator.cluster.resource import Key
+
+ORDERS, BILLS = Key("shop", "orders"), Key("shop", "bills")
+OWN = manager_name("esm-operator", "esm-operator")
+OTHER = manager_name("team-a", "esm-operator")
+REMEDY = "--namespaces or --selector"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def body(**times: str) -> dict[str, Any]:
+    """An object that each of these wrote at a time: ``own``, ``other``, ``kubectl``; by the minute."""
+    names = {"own": OWN, "other": OTHER}
+    entries = [
+        {"manager": names.get(name, name), "operation": "Update", "time": f"2026-01-01T00:{minute}:00Z"}
+        for name, minute in times.items()
+    ]
+    return {"metadata": {"name": "orders", "managedFields": entries}}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (body(own="01"), body(own="01", other="02"), True),
+        (body(own="01", other="02"), body(own="01", other="03"), True),
+        (body(other="02"), body(other="02"), False),
+        (body(other="02"), body(own="03", other="02"), False),
+        (body(other="02"), body(own="03"), False),
+        (body(own="01"), body(own="02"), False),
+        (body(own="01"), body(own="01", kubectl="02"), False),
+        (body(own="01"), {"metadata": {"name": "orders"}}, False),
+    ],
+)
+def test_who_writes_what_is_known_is_told_of(before: dict[str, Any], now: dict[str, Any], told: bool) -> None:
+    others = Others(OWN, Clock())
+    assert others.seen(ORDERS, before, known=False) == ""
+    said = others.seen(ORDERS, now, known=True)
+    assert bool(said) is told
+    assert others.told() == ([said] if told else [])
+    if told:
+        assert "team-a/esm-operator" in said
+        assert REMEDY in said
+
+
+def test_what_comes_from_another_operator_is_no_sign_of_it() -> None:
+    """It moved from one to the other, or another object of the name was there before."""
+    others = Others(OWN, Clock())
+    others.seen(ORDERS, body(other="01"), known=False)
+    others.forget(ORDERS)
+    assert others.seen(ORDERS, body(other="02"), known=False) == ""
+    assert others.told() == []
+
+
+def test_it_is_told_of_once_an_hour() -> None:
+    clock = Clock()
+    others = Others(OWN, clock)
+    assert others.seen(ORDERS, body(other="01"), known=True)
+    assert not others.seen(BILLS, body(other="01"), known=True)
+    clock.now = TOLD_FOR - 1
+    assert others.told()
+    clock.now = TOLD_FOR + 1
+    assert not others.told()
+    assert others.seen(ORDERS, body(other="02"), known=True)
+
+
+def test_who_wrote_last_before_the_start_is_counted() -> None:
+    others = Others(OWN, Clock())
+    for number in range(3):
+        others.seen(Key("shop", f"orders-{number}"), body(own="01", other="02"), known=False)
+    others.seen(BILLS, body(own="02", other="01"), known=False)
+    (said,) = others.before()
+    assert said.startswith("3 resources")
+    assert "team-a/esm-operator" in said
+    assert REMEDY in said
+
+
+def test_the_names_of_field_managers_are_ones_that_kubernetes_takes() -> None:
+    leases = [("a", "esm-operator"), ("b", "esm-operator"), ("n" * 63, "l" * 253), ("n" * 63, "l" * 252 + "x")]
+    names = {manager_name(namespace, name) for namespace, name in leases}
+    assert len(names) == len(leases)
+    for name in names:
+        assert name.startswith(MANAGER)
+        assert len(name) <= 128
