@@ -1,4 +1,4 @@
-# The image of the operator: Python, what the lock file names, and nothing that builds or installs.
+# The image of the operator: Python, what the lock file names, no compiler and nothing that installs Python packages.
 #
 # BASE has Python 3.11 or newer as python3, with its venv module: an official slim image (pin it by its digest:
 # python:3.13-slim-trixie@sha256:...), or one of your own. Where packages come from, pip is told by two build secrets

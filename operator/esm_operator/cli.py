@@ -64,7 +64,9 @@ class Validate(BaseModel):
         for problem in report.problems:
             print(problem)
         skipped = f", {report.skipped} of other kinds skipped" if report.skipped else ""
-        print(f"{report.checked} resources checked{skipped}, {len(report.problems)} problems", file=sys.stderr)
+        checked = f"{report.checked} resource{'' if report.checked == 1 else 's'} checked"
+        problems = f"{len(report.problems)} problem{'' if len(report.problems) == 1 else 's'}"
+        print(f"{checked}{skipped}, {problems}", file=sys.stderr)
         if report.problems:
             sys.exit(1)
 

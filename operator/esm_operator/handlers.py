@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NoReturn, cast
 
 import kopf
+from kubernetes.aio.config import ConfigException
 
 from esm_operator.cluster import needs
 from esm_operator.cluster.chunks import Chunks
@@ -23,6 +24,7 @@ from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.logins import Logins
 from esm_operator.cluster.resource import FINALIZER, GROUP, PLURAL, VERSION
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
+from esm_operator.cluster.watches import Watches
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
 from esm_operator.telling.probes import Probes
@@ -105,11 +107,18 @@ async def _met(ours: Settings, probes: Probes, stop: asyncio.Event) -> bool:
 
 async def _lacking(ours: Settings) -> str:
     """What the cluster lacks, by its word now: with the credentials and the address that there are now."""
-    kubernetes = await Kubernetes.connect(ours.kubernetes_requests_per_second)
     try:
-        return await needs.unmet(kubernetes, needs.kinds(ours.namespaces, labels=ours.watch_namespaces))
+        kubernetes = await Kubernetes.connect(ours.kubernetes_requests_per_second)
+    except (OSError, ValueError, ConfigException) as error:
+        return needs.unusable(error)
+    try:
+        return await needs.unmet(kubernetes, _kinds(ours))
     finally:
         await kubernetes.close()
+
+
+def _kinds(ours: Settings) -> list[needs.Kind]:
+    return needs.kinds(ours.namespaces, labels=ours.watch_namespaces)
 
 
 def _take_signals(running: Sequence[Operator], stop: asyncio.Event) -> None:
@@ -134,7 +143,8 @@ def registry(ours: Settings, running: list[Operator], probes: Probes) -> kopf.Op
     """All handlers; the operator that they feed is in the list while it runs."""
     handlers = kopf.OperatorRegistry()
     chunks = Chunks()
-    logins = Logins(chunks)
+    watches = Watches([kind.path for kind in _kinds(ours)])
+    logins = Logins([chunks.trace, watches.trace])
 
     @kopf.on.login(registry=handlers)
     async def login(**arguments: Any) -> kopf.AiohttpSession | None:
@@ -143,7 +153,8 @@ def registry(ours: Settings, running: list[Operator], probes: Probes) -> kopf.Op
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         _configure(settings, ours)
-        operator = Operator(ours, await Kubernetes.connect(ours.kubernetes_requests_per_second), probes)
+        kubernetes = await Kubernetes.connect(ours.kubernetes_requests_per_second)
+        operator = Operator(ours, kubernetes, watches, probes)
         await operator.start()
         running.append(operator)
 

@@ -20,8 +20,9 @@ from esm_operator.cluster.own_names import manager_name
 from esm_operator.cluster.resource import Key, is_same_work, parse
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
-from esm_operator.cluster.target import ProviderConfig, Resolved, Target, used_config
-from esm_operator.leading.lease import Lease
+from esm_operator.cluster.target import ProviderConfig, Target, used_config
+from esm_operator.cluster.watches import Watches
+from esm_operator.leading.lease import DEAF, Lease
 from esm_operator.settings import Settings
 from esm_operator.telling import gauges, metrics
 from esm_operator.telling.probes import Probes
@@ -46,7 +47,7 @@ RELEASE = 0.6
 class Operator:
     """One running operator. Made and used within one event loop."""
 
-    def __init__(self, settings: Settings, kubernetes: Kubernetes, probes: Probes) -> None:
+    def __init__(self, settings: Settings, kubernetes: Kubernetes, watches: Watches, probes: Probes) -> None:
         self._settings = settings
         self._kubernetes = kubernetes
         self._store = Store()
@@ -75,13 +76,14 @@ class Operator:
         self._standing_tasks: list[asyncio.Task[None]] = []
         self._leading_tasks: list[asyncio.Task[None]] = []
         self._handing_over = asyncio.Lock()
+        self._watches = watches
         self._probes = probes
         self._troubles: dict[Target, str] = {}
         """What keeps from AWS, by where mappings live."""
 
     async def start(self) -> None:
         """Begin to watch, to stand for the lease, and to work when it is held."""
-        gauges.lead(lambda: self.leading)
+        gauges.stand(lambda: self.leading, lambda: self._others.met)
         self._probes.waits_for, self._probes.standing = self._lacking, self._standing
         self._tasks = [
             tasks.start(self._audits(), "audit"),
@@ -113,7 +115,7 @@ class Operator:
         """What keeps it from leading, or being able to, as a sentence; empty: nothing, and a standby is ready too."""
         if not self._listed.is_set():
             return f"The first list of all resources is not in yet; {len(self._store)} are known."
-        return self._lease.lacking()
+        return self._watches.lacking(DEAF) or self._lease.lacking()
 
     def _standing(self) -> str:
         """What it does, and what keeps it from AWS, for who looks at the probe."""
@@ -184,8 +186,8 @@ class Operator:
                 fence=fence,
             )
             logger.info("All %d resources are known and the lease is held; work begins", len(self._store))
-            for text in self._others.before():
-                logger.info("%s", text)
+            for text in self._others.begin():
+                logger.warning("%s", text)
             term.start()
             metrics.LEASE_TAKEN.inc()
             await self._lease.lost(fence)
@@ -279,8 +281,7 @@ class Operator:
 
     def _targets(self) -> set[Target]:
         """Where mappings live."""
-        resolved = [self._surroundings.default(), *map(self._surroundings.resolve, self._store.all())]
-        return {one.target for one in resolved if isinstance(one, Resolved)}
+        return self._surroundings.targets(self._store.all())
 
     def _requeue_users(self, name: str) -> None:
         """Work on the resources that lead to a ProviderConfig, or did, or will if there is one of that name."""

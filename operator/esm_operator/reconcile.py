@@ -47,6 +47,8 @@ _MOST_STEPS = 16
 #: Seconds after which a mapping that is only to be observed, or a point in time that was in the future, is
 #: looked at again. Neither costs a call to AWS.
 _LOOK_AGAIN = 30.0
+#: Seconds after which a resource is worked on whose namespace is not known yet, if nothing tells of it before.
+_NAMESPACE_SEEN = 5.0
 
 
 class Reconciler:
@@ -212,6 +214,9 @@ class Reconciler:
             self._events.warning(resource, "LetGo", report.let_go(resource.uuid))
             return await self._acts.finish(resource)
         target = self._surroundings.resolve(resource)
+        if isinstance(target, Unresolved) and target.passes:
+            self._queue.add_after(resource.key, Urgency.RESYNC, _NAMESPACE_SEEN)
+            return Result.WAITING
         if isinstance(target, Unresolved):
             return await self._stall(resource, _unresolved(target))
         moved = _region_changed(resource, target.target.region)
@@ -248,6 +253,8 @@ class Reconciler:
                 desired = desired_of(work.resource, work.note, target, connected.client.account, self._cluster)
                 unsettled = await self._memory.doubts.settle(resource.key, connected.client)
                 view = view_of(work, desired, self._memory, self._store, unsettled=unsettled)
+                if view.gone and self._doubt_what_is_gone(work.resource):
+                    continue
                 action = plan.plan(desired, view)
                 logger.debug("Planned %s", type(action).__name__, extra=marks(work.resource))
                 if isinstance(action, actions.Rest):
@@ -276,12 +283,15 @@ class Reconciler:
     async def _rest(self, work: Work, desired: Desired, view: View, action: actions.Rest) -> Result:
         """Tell how things are, while nothing is left but to wait."""
         key, observer = work.resource.key, work.connected.observer
+        self._brake.forget(key)
         if action == plan.SWEEPING and observer.failure is None and (work.note.uuid or work.resource.told):
             return Result.WAITING  # the status says how it was; the sweep will tell whether it still is so
         work.note = _rested(work.note, desired, view, action)
         entry = work.connected.inventory.get(work.note.uuid)
         observed = entry.observed() if entry is not None else None
         outcome = report.outcome(desired, action, observed, self._memory.resets.get(key, frozenset()))
+        if observer.blind is not None and outcome.synced:
+            outcome = report.unseen(outcome, observer.blind.reason, observer.blind.message)
         if action == plan.SWEEPING and observer.failure is not None:
             outcome = failed_outcome(observer.failure)
             if work.note.uuid:  # all that have one would have the same Event
@@ -320,6 +330,8 @@ class Reconciler:
                 self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
             case plan.UNSETTLED:
                 self._queue.add_after(key, Urgency.EDIT, self._memory.doubts.left(key))
+            case _ if self._memory.doubts.stands(key):  # a second mapping may come, and nobody would tell whose it is
+                self._queue.add_after(key, Urgency.RESYNC, self._memory.doubts.left(key))
             case _:
                 pass
         self._queue.forgive(key)
@@ -370,9 +382,23 @@ class Reconciler:
         if intent is None or resource.key in self._memory.intents_known:
             return
         self._memory.intents_known.add(resource.key)
-        if not resource.uuid or status.applied_of(resource.status).immutable != intent.immutable:
-            alive = resource.key not in self._first
-            self._memory.doubts.inherited(resource.key, intent.function, alive=alive)
+        if resource.uuid and status.applied_of(resource.status).immutable == intent.immutable:
+            self._memory.made_by_others.add(resource.key)
+        else:
+            self._memory.doubts.inherited(resource.key, intent.function, alive=resource.key not in self._first)
+
+    def _doubt_what_is_gone(self, resource: Resource) -> bool:
+        """Where a mapping that another process made is gone, that may have been about to make it again.
+
+        Returns:
+            whether that is new.
+        """
+        if resource.key not in self._memory.made_by_others:
+            return False
+        self._memory.made_by_others.discard(resource.key)
+        if resource.intent is not None:
+            self._memory.doubts.inherited(resource.key, resource.intent.function, alive=resource.key not in self._first)
+        return True
 
 
 def _rested(note: Note, desired: Desired, view: View, action: actions.Rest) -> Note:

@@ -15,6 +15,7 @@ PREFIX = "ESM_OPERATOR_"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _LABEL_KEY = rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_LABEL}"
+_LAST_PORT = 65535
 #: One requirement of a label selector, with the comma behind it (Kubernetes, labels and selectors).
 _REQUIREMENT = re.compile(
     rf"\s*({_LABEL_KEY}\s*(=|==|!=)\s*({_LABEL})?|{_LABEL_KEY}\s+(not)?in\s*\(\s*{_LABEL}(\s*,\s*{_LABEL})*\s*\)"
@@ -58,6 +59,16 @@ def _selector(text: str) -> str:
     return text.strip()
 
 
+def _address(text: str) -> str:
+    """``host:port``, or nothing."""
+    _, colon, port = text.rpartition(":")
+    if text and not (colon and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= _LAST_PORT):
+        raise ValueError(
+            f"`{text}` is no address. Write host:port, such as 0.0.0.0:8080, with a port up to {_LAST_PORT}"
+        )
+    return text
+
+
 def command_config(name: str) -> SettingsConfigDict:
     """How a command with settings takes them.
 
@@ -96,7 +107,9 @@ class Reach(BaseSettings):
     environment's AWS_REGION or AWS_DEFAULT_REGION."""
 
     endpoint_url: str = Field(default="", pattern=r"^(https?://[^/]+.*)?$")
-    """URL of the AWS endpoints, for a private or a test endpoint. Default: AWS's own, or AWS_ENDPOINT_URL."""
+    """URL at which Lambda, STS and the tagging API all answer, such as a proxy's or a test server's. VPC endpoints have
+    one each: use their private DNS names, or set AWS_ENDPOINT_URL_LAMBDA and the like. Default: AWS's own, or
+    AWS_ENDPOINT_URL."""
 
     namespaces: Annotated[list[str], NoDecode, BeforeValidator(items)] = Field(default_factory=list[str])
     """Namespaces to work in, by their full names, separated by commas or repeated. Default: all."""
@@ -154,7 +167,7 @@ class Settings(Reach):
     """Seconds after which another operator takes over from one that died. It is renewed every 2 s, and no write
     begins in its last 7 s."""
 
-    probe_address: str = Field(default="0.0.0.0:8080", pattern=r"^(.*:\d{1,5})?$")
+    probe_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8080"
     """Address of the HTTP probes /healthz and /readyz, and of /metrics, as host:port; empty: none."""
 
     metrics_per_mapping: bool = False

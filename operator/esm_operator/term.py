@@ -81,6 +81,7 @@ class Term:
             changes_pending=lambda target: sum(self._queue.pending(one, target) for one in _CHANGES),
             changed=self._changed,
             waiting=self._waiting,
+            sight=self._sight,
         )
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
@@ -103,6 +104,8 @@ class Term:
         )
         self._asleep: dict[Key, Target] = {}
         """Resources that were well when last told of: nothing is to be done before their target is swept."""
+        self._wanted: Collection[Target] | None = None
+        """Where mappings live; None: all that was asked for is wanted."""
         self._under_way: set[asyncio.Task[None]] = set()
         self._dispatcher: asyncio.Task[None] | None = None
         self._others: list[asyncio.Task[None]] = []
@@ -177,6 +180,7 @@ class Term:
 
     def keep(self, targets: Collection[Target]) -> None:
         """Mappings live in these targets only."""
+        self._wanted = frozenset(targets)
         self._targets.keep(targets)
 
     def requeue(self, keys: Iterable[Key]) -> None:
@@ -214,14 +218,13 @@ class Term:
             self._queue.done(key)
 
     def _first_targets(self) -> set[Target]:
-        """Where to begin to sweep: where resources wait for it, and where most mappings live."""
-        default = self._surroundings.default()
-        return {*self._asleep.values(), *([default.target] if isinstance(default, Resolved) else ())}
+        """Where to begin to sweep: where resources wait for it; while there are none, where the first will live."""
+        return set(self._asleep.values()) or self._surroundings.targets(self._store.all())
 
     async def _connect(self, target: Target) -> None:
         """Begin to sweep a target, however often that fails: while there are no resources, nobody else asks for it."""
         failures = 0
-        while True:
+        while self._wanted is None or target in self._wanted:
             try:
                 await self._targets.get(target)
             except Exception:  # the operator tells of it: it connects too, leading or not
@@ -259,6 +262,10 @@ class Term:
                 self._queue.add(key, Urgency.TRANSITION, at_once=not self._reconciler.is_failing(key))
         for key in self._reconciler.freed(uuids):
             self._queue.add(key, Urgency.TRANSITION)
+
+    def _sight(self, target: Target) -> None:
+        """Mappings can't be seen for long, or can again: their resources are to tell it."""
+        self.requeue([resource.key for resource in self._store.all() if self._target_of(resource.key) == target])
 
     def _waiting(self, target: Target) -> None:
         """The first sweep of a target is in, or has failed: work on those who wait for it."""

@@ -125,23 +125,35 @@ def test_crds_that_are_there_from_elsewhere_are_left_alone_when_told(plane: Cont
     assert plane.kubectl("get", "crd", CRD, "--output=name").stdout
 
 
-def test_provider_configs_come_with_the_first_install_and_go_with_their_value(plane: ControlPlane, helm: Helm) -> None:
+@pytest.mark.parametrize("keep", [True, False])
+def test_provider_configs_come_with_the_first_install(plane: ControlPlane, helm: Helm, keep: bool) -> None:
+    """They go with their value, or with the release, only if that is wanted: resources may use them."""
+
     def configs() -> dict[str, Any]:
         return {one["metadata"]["name"]: one for one in get(plane, "providerconfigs")["items"]}
 
+    given = merged(NEEDED, {"crds": {"keep": keep}})
     one = {"providerConfigs": {"default": {"region": "eu-west-1"}}}
-    helm.install(merged(NEEDED, one))
+    helm.install(merged(given, one))
     assert configs()["default"]["spec"] == {"region": "eu-west-1"}
     uid = configs()["default"]["metadata"]["uid"]
 
     two = {"providerConfigs": {"default": {"region": "eu-central-1"}, "shop": {"region": "us-east-1"}}}
-    helm.upgrade(merged(NEEDED, two))
+    helm.upgrade(merged(given, two))
     assert configs()["default"]["metadata"]["uid"] == uid, "the same one, for resources may use it"
     assert configs()["default"]["spec"] == {"region": "eu-central-1"}
     assert "shop" in configs()
 
-    helm.upgrade(merged(NEEDED, one))
-    eventually(lambda: configs().keys() == {"default"})
+    helm.upgrade(merged(given, one))
+    if not keep:
+        eventually(lambda: configs().keys() == {"default"})
+        return
+    assert configs().keys() == {"default", "shop"}
+    helm.uninstall()
+    assert configs()["default"]["metadata"]["uid"] == uid
+    assert "deletionTimestamp" not in configs()["default"]["metadata"]
+    helm.install(merged(given, one))
+    assert configs()["default"]["metadata"]["uid"] == uid
 
 
 # The pod

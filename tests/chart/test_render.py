@@ -81,14 +81,15 @@ def test_helm_finds_nothing_to_complain_of(helm: Helm, file: Path) -> None:
     assert "[WARNING]" not in said
 
 
+@pytest.mark.parametrize("way", [("--server-side", "--force-conflicts"), ()], ids=["server-side", "client-side"])
 @pytest.mark.parametrize("file", VALUES, ids=lambda file: file.stem)
-def test_the_api_server_takes_all_of_it(helm: Helm, plane: ControlPlane, file: Path) -> None:
+def test_the_api_server_takes_all_of_it(helm: Helm, plane: ControlPlane, file: Path, way: tuple[str, ...]) -> None:
     objects = helm.template(yaml.safe_load(file.read_text()))
     done = plane.kubectl(
-        *("apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "--filename=-"),
-        input=yaml.safe_dump_all(objects),
+        *("apply", *way, "--dry-run=server", "--validate=strict", "--filename=-"), input=yaml.safe_dump_all(objects)
     )
-    assert done.stderr == ""
+    unapplied = "last-applied-configuration"  # of the CRDs, which are there already
+    assert [line for line in done.stderr.splitlines() if unapplied not in line] == []
     assert len(done.stdout.splitlines()) == len(objects) > 5
 
 
@@ -253,6 +254,34 @@ def test_the_roles_of_an_operator_for_namespaces(helm: Helm) -> None:
     assert "--namespaces=team-a,team-b" in arguments(objects)
 
 
+@pytest.mark.parametrize(("aggregated", "readers"), [(True, {"view", "view-providerconfigs"}), (False, {"view"})])
+def test_who_may_read_what(helm: Helm, aggregated: bool, readers: set[str]) -> None:
+    objects = helm.template(merged(NEEDED, {"rbac": {"aggregateProviderConfigs": aggregated}}))
+    view = "rbac.authorization.k8s.io/aggregate-to-view"
+    found = {
+        one["metadata"]["name"].removeprefix("esm-operator-"): one["rules"]
+        for one in of_kind(objects, "ClusterRole")
+        if view in one["metadata"]["labels"]
+    }
+    assert found.keys() == readers
+    resources = {name for rules in found.values() for rule in rules for name in rule["resources"]}
+    assert resources == {"eventsourcemappings", *(("providerconfigs",) if aggregated else ())}
+
+
+@pytest.mark.parametrize(
+    ("values", "addresses"),
+    [
+        ({}, {"169.254.170.23/32", "fd00:ec2::23/128"}),
+        ({"podIdentity": False, "instanceMetadata": True}, {"169.254.169.254/32", "fd00:ec2::254/128"}),
+        ({"podIdentity": False}, set[str]()),
+    ],
+)
+def test_which_agents_of_the_node_may_be_reached(helm: Helm, values: dict[str, bool], addresses: set[str]) -> None:
+    policy = the(helm.template(merged(NEEDED, {"networkPolicy": {"enabled": True, **values}})), "NetworkPolicy")
+    peers = [peer for rule in policy["spec"]["egress"] for peer in rule.get("to", ())]
+    assert {peer["ipBlock"]["cidr"] for peer in peers} == addresses
+
+
 def test_two_releases_share_nothing(helm: Helm) -> None:
     def identities(name: str) -> set[tuple[str, ...]]:
         values = yaml.safe_dump(merged(NEEDED, {"crds": {"install": False}}))
@@ -274,7 +303,15 @@ def test_alerts_and_dashboard_come_as_they_are(helm: Helm) -> None:
         for rule in group["rules"]:
             if "alert" in rule:
                 assert rule["labels"].pop("team") == "platform"
-    assert groups == alerts["groups"]
+                page = rule["annotations"].pop("runbook_url")
+                assert page == f"https://docs.example.com/esm-operator/runbooks/{rule['alert']}"
+            if rule.get("alert") == "EsmOperatorAbsent":
+                assert rule["expr"] == 'absent(esm_operator_build_info{namespace="esm-operator"})'
+                rule["expr"] = "absent(esm_operator_build_info)"
+    expected = alerts["groups"]
+    for group in expected:
+        group["rules"] = [rule for rule in group["rules"] if rule["alert"] != "EsmOperatorBudgetExhausted"]
+    assert groups == expected
     assert "{{" in json.dumps(groups), "an alert's text is a template of Prometheus"
     (dashboard,) = the(objects, "ConfigMap")["data"].values()
     assert json.loads(dashboard) == json.loads((CHART / "files" / "dashboard.json").read_text())
@@ -328,19 +365,27 @@ def test_the_version_is_the_projects() -> None:
         ({"crds": {"keep": False}}, ("DANGER: crds.keep is false",)),
         ({"crds": {"install": False}}, ("CRDS: crds.install is false",)),
         ({"replicaCount": 1}, ("ONE REPLICA",)),
-        ({"scope": "namespaces", "namespaces": ["a", "b"]}, ("in the namespaces a, b", "NAMESPACE SELECTORS")),
+        ({"rbac": {"create": False}}, ("ROLES: rbac.create is false",)),
+        ({"selector": "team=shop"}, ("those that this selects: team=shop",)),
+        (TEAM, ("in the namespaces a", "NAMESPACE SELECTORS", "kubectl --namespace a apply -f -")),
     ],
 )
 def test_the_notes_say_what_to_do(helm: Helm, values: dict[str, Any], words: tuple[str, ...]) -> None:
     notes = noted(helm, values)
-    for one in (*words, "kubectl --namespace esm-operator rollout status deployment/esm-operator", "describe esm"):
+    for one in (
+        *words,
+        "kubectl --namespace esm-operator rollout status deployment/esm-operator",
+        "describe esm orders",
+    ):
         assert one in notes
 
 
 def test_the_notes_of_a_complete_installation_warn_of_nothing(helm: Helm) -> None:
     role_arn = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/esm-operator"}
-    notes = noted(helm, {"region": "eu-west-1", "serviceAccount": {"annotations": role_arn}})
-    assert re.findall(r"^[A-Z ]{4,}:", notes, re.MULTILINE) == []
+    web_identity = [{"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::123456789012:role/esm-operator"}]
+    for given in ({"serviceAccount": {"annotations": role_arn}}, {"extraEnv": web_identity}):
+        notes = noted(helm, merged({"region": "eu-west-1"}, given))
+        assert re.findall(r"^[A-Z ]{4,}:", notes, re.MULTILINE) == []
 
 
 def noted(helm: Helm, values: dict[str, Any]) -> str:

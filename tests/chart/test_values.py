@@ -50,6 +50,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"extraEnv": {"A": "b"}}, "at '/extraEnv': got object, want array"),
     ({"extraEnv": [{"name": "PORT", "value": 80}]}, "at '/extraEnv/0/value': got number, want string"),
     ({"commonLabels": {"team": "a b"}}, "at '/commonLabels/team'"),
+    ({"metrics": {"prometheusRule": {"disabled": ["Absent"]}}}, "at '/metrics/prometheusRule/disabled/0'"),
     ({"crds": {"install": "yes"}}, "at '/crds/install': got string, want boolean"),
 ]
 

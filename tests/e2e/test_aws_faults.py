@@ -211,6 +211,27 @@ def test_credentials_expire_and_come_back(bed: Bed) -> None:
     assert functions(bed) == Counter(["edited", "waiting"])
 
 
+def test_what_is_well_says_that_nobody_knows_while_aws_can_not_be_asked(bed: Bed) -> None:
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue("drifts", batchSize=5), queue("stays", batchSize=5))
+    uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("drifts", "stays")}
+    fault = bed.control.fault(FaultKind.EXPIRED_TOKEN)
+    for name in uuids:
+        told = bed.wait_condition(name, "Synced", "Unknown", "CredentialsRefused")
+        assert "AWS had what the spec says when it could be asked last" in told["message"]
+        assert "Give the operator valid AWS credentials" in told["message"]
+        assert bed.condition(name, "Ready")["status"] == "True"
+        assert bed.status(name)["uuid"] == uuids[name]
+    bed.control.edit_mapping(uuids["drifts"], BatchSize=1)
+    bed.control.remove_fault(fault)
+
+    for name in uuids:
+        bed.wait_condition(name, "Synced", "True", "InSync", HEALING)
+    eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5)
+    assert "DriftCorrected" in eventually(lambda: bed.events("drifts"))
+    assert "DriftCorrected" not in bed.events("stays")
+
+
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [

@@ -1,7 +1,10 @@
 """The brake: deletions beyond the limit of a minute wait, and say so; edits go on."""
 
+import urllib.request
+
 from tests.e2e.bed import Bed, eventually
-from tests.e2e.manifests import queue
+from tests.e2e.manifests import queue, stream
+from tests.operator_process import OperatorProcess
 
 LIMIT = 3
 
@@ -46,3 +49,26 @@ def test_what_was_held_is_deleted_in_the_end(bed: Bed) -> None:
     bed.kubectl("delete", "esm", "--all", "--wait=false")
     eventually(lambda: not bed.all(), what="all are gone")
     assert not bed.mappings()
+
+
+def test_what_needs_no_deletion_any_more_waits_for_none(bed: Bed) -> None:
+    operator = bed.operator("--deletions-per-minute=1", "--sweep-interval=1")
+    bed.apply(queue("first"), stream("held", replacePolicy="Recreate"))
+    uuid = bed.wait_ready("held")["status"]["uuid"]
+    bed.wait_ready("first")
+    bed.delete("first")
+    bed.wait_gone("first")
+    bed.patch("held", {"startingPosition": "TRIM_HORIZON"})
+    bed.wait_condition("held", "Ready", "False", "DeletionsHeld")
+    assert held(operator) == 1
+    bed.control.delete_mapping(uuid)
+    bed.wait_ready("held")
+    assert held(operator) == 0
+
+
+def held(operator: OperatorProcess) -> float:
+    """How many deletions it says that wait."""
+    with urllib.request.urlopen(f"{operator.url}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    (value,) = (line.split()[1] for line in lines if line.startswith("esm_operator_deletions_held "))
+    return float(value)

@@ -99,6 +99,33 @@ def test_one_of_the_kinds_goes_while_it_runs(bare: ControlPlane, tmp_path: Path)
         wait_said(again, "does not serve eventsourcemappings.lambda.esm-operator.io/v1", "Install the CRDs")
 
 
+def test_a_watch_that_is_not_answered(bare: ControlPlane, tmp_path: Path) -> None:
+    """All else is answered: lists, and what the lease asks."""
+    install(bare)
+    with Proxy(*bare.address) as proxy, ExitStack() as exits:
+        direct = bare.kubeconfig_for("esm-operator", "esm-operator")
+        kubeconfig = kubeconfig_through(direct, proxy, tmp_path / "config")
+        operator = exits.enter_context(launched(kubeconfig, tmp_path / "log"))
+        eventually(lambda: "ready: leading" in probe(operator)[1], 40, "it leads")
+        exits.callback(install, bare)
+        bare.kubectl("apply", "--filename=-", input=without_watches())
+        proxy.cut()
+        told = ("has not answered the watch of", "403", "check the network to it, and the operator's roles")
+        eventually(lambda: all(word in probe(operator)[1] for word in told), 60, "the probe says it")
+        assert probe(operator)[0] == 503
+        install(bare)
+        eventually(lambda: probe(operator)[0] == 200, 40, "it is ready again")
+
+
+def without_watches() -> str:
+    """The operator's roles without the verb watch."""
+    manifests = list(yaml.safe_load_all(role.manifest()))
+    for one in manifests:
+        for rule in one.get("rules") or ():
+            rule["verbs"] = [verb for verb in rule["verbs"] if verb != "watch"]
+    return yaml.safe_dump_all(manifests)
+
+
 def test_an_api_server_that_is_away(bare: ControlPlane, tmp_path: Path) -> None:
     install(bare)
     with Proxy(*bare.address) as proxy:
@@ -118,6 +145,11 @@ def test_an_api_server_that_is_away(bare: ControlPlane, tmp_path: Path) -> None:
             "cluster",
             lambda cluster: cluster.pop("certificate-authority-data"),
             ("can't be trusted", "certificate-authority"),
+        ),
+        (
+            "cluster",
+            lambda cluster: cluster.update({"certificate-authority-data": "bm9uZQ=="}),
+            ("can't be used", "Check the certificates"),
         ),
     ],
 )

@@ -79,6 +79,30 @@ def test_aws_carries_out_a_create_only_after_the_operator_was_killed(bed: Bed) -
     assert len(late) >= len(names), "all late ones have been answered"
 
 
+def test_aws_makes_a_deleted_mapping_again_only_after_the_operator_was_killed(bed: Bed) -> None:
+    """The status notes a mapping that is gone, and no word of the one that is under way."""
+    names = ("deleted", "edited")
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(*(queue(name) for name in names))
+    uuids = [bed.wait_ready(name)["status"]["uuid"] for name in names]
+    bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=len(names), seconds=5.0)
+    for uuid in uuids:
+        bed.control.delete_mapping(uuid)
+    eventually(lambda: bed.calls()["CreateEventSourceMapping"] == 2 * len(names), what="they are made again")
+    operator.kill()
+    bed.delete("deleted")
+    bed.patch("edited", {"functionName": "payments"})
+
+    operator.start()
+    bed.wait_gone("deleted")
+    bed.wait_ready("edited")
+    late = [one for one in bed.control.requests(2000) if one["operation"] == "CreateEventSourceMapping"]
+    assert len(late) >= 2 * len(names), "all late ones have been answered"
+    eventually(lambda: not any(one["State"] == "Deleting" for one in bed.mappings()))
+    made = {one["UUID"]: one["FunctionArn"].rpartition(":")[2] for one in bed.mappings()}
+    assert made == {bed.status("edited")["uuid"]: "payments"}
+
+
 def test_killed_while_a_deletion_is_under_way(bed: Bed) -> None:
     operator = bed.operator()
     bed.apply(queue())

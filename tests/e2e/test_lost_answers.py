@@ -61,6 +61,28 @@ def test_the_answer_of_create_is_lost_and_the_resource_is_deleted_before_it_is_f
     assert bed.mappings() == []
 
 
+def test_a_create_without_an_answer_is_carried_out_after_the_next_one_and_an_edit(bed: Bed) -> None:
+    """The function that it was for is free again by then."""
+    bed.control.set(pace=0.05)
+    bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=1, seconds=8.0)
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue())
+    bed.wait_ready("orders")
+    bed.patch("orders", {"functionName": "payments"})
+    bed.wait_ready("orders")
+    eventually(lambda: len(creates(bed)) >= 2, what="AWS has answered both")
+    eventually(lambda: functions(bed) == ["payments"], what="one mapping, of the function that the spec names")
+    assert bed.mappings()[0]["UUID"] == bed.status("orders")["uuid"]
+
+
+def creates(bed: Bed) -> list[dict[str, object]]:
+    return [one for one in bed.control.requests(1000) if one["operation"] == "CreateEventSourceMapping"]
+
+
+def functions(bed: Bed) -> list[str]:
+    return [one["FunctionArn"].rpartition(":")[2] for one in bed.mappings()]
+
+
 def test_the_answers_of_a_replacement_are_lost(bed: Bed) -> None:
     bed.operator()
     bed.apply(stream(replacePolicy="Recreate"))

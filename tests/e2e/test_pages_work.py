@@ -12,6 +12,7 @@ import yaml
 from tests.controlplane import ControlPlane
 from tests.e2e.bed import KIND, Bed, eventually
 from tests.e2e.cluster import Cluster
+from tests.e2e.commands import run_command
 from tests.e2e.conftest import ROOT
 from tests.e2e.manifests import QUEUE, queue, stream
 from tests.operator_process import OperatorProcess
@@ -70,7 +71,7 @@ def test_everything_goes_but_the_mappings(bed: Bed) -> None:
     for name in ("one", "two"):
         bed.wait_ready(name)
     run(bed, "docs/operations.md", '{"deletionPolicy": "Retain"}')
-    run(bed, "docs/operations.md", "kubectl delete eventsourcemapping --all --all-namespaces")
+    run(bed, "docs/operations.md", "kubectl delete esm --all --all-namespaces")
     assert bed.all() == []
     assert [(one["State"], one["Tags"]) for one in sorted(bed.mappings(), key=lambda one: one["FunctionArn"])] == [
         ("Enabled", {"team": "shop"}),
@@ -88,7 +89,7 @@ def test_all_deletions_are_stopped(bed: Bed) -> None:
         bed.delete(name)
     eventually(lambda: sum("DeletionsHeld" in bed.events(name) for name in names) == 3, what="all but one are held")
     eventually(lambda: len(bed.all()) == 3, what="the one that is let through is gone")  # else kubectl may miss it
-    run(bed, "docs/operations.md", "kubectl annotate eventsourcemapping --all --all-namespaces")
+    run(bed, "docs/operations.md", "kubectl annotate esm --all --all-namespaces")
     left = {one["metadata"]["name"] for one in bed.all()}
     for name in left:
         bed.wait_condition(name, "Ready", "False", "Paused")
@@ -137,6 +138,12 @@ def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
     eventually(lambda: not told(), what="the namespace may adopt")
     bed.kubectl("apply", "--filename=-", input=wanted)
     bed.wait_ready("orders")
+    bed.kubectl("label", "namespace", bed.namespace, "esm-operator.example.com/may-adopt-")
+    eventually(lambda: "taken over by the platform team" in told(), what="the policy is in force again")
+    bed.patch("orders", {"batchSize": 3})
+    bed.wait_ready("orders")
+    bed.delete("orders")
+    bed.wait_gone("orders")
 
 
 @pytest.mark.long
@@ -179,3 +186,12 @@ def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
     bed.wait_ready("orders", 120)
     (mapping,) = bed.mappings()
     assert mapping["Tags"]["esm-operator.io/uid"] == first["metadata"]["uid"]
+
+
+def test_the_job_that_looks_for_orphans_is_taken_and_asks_what_there_is(bed: Bed) -> None:
+    job = manifest("docs/operations.md", "CronJob")
+    bed.plane.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", input=job)
+    (container,) = yaml.safe_load(job)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    kubeconfig = bed.plane.kubeconfig_for("esm-operator", "esm-operator")
+    ended = run_command(bed, *container["args"], environment={"KUBECONFIG": str(kubeconfig)})
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr

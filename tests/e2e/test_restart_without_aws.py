@@ -1,5 +1,7 @@
 """The operator starts while AWS can't be reached: what was well before is not taken to be well for ever."""
 
+import pytest
+
 from tests.aws import FaultKind
 from tests.e2e.bed import Bed, eventually
 from tests.e2e.manifests import provider_config, queue
@@ -53,3 +55,20 @@ def test_the_first_connection_fails_while_there_are_no_resources(bed: Bed) -> No
     eventually(lambda: bed.calls().get("GetCallerIdentity", 0) >= 1, what="an attempt to connect")
     bed.control.clear_faults()
     bed.wait_swept()
+
+
+@pytest.mark.long
+def test_a_role_that_nobody_names_any_more_is_given_up(bed: Bed) -> None:
+    """It was wrong when the operator started, and was put right."""
+    arn = "arn:aws:iam::222222222222:role"
+    bed.control.fault(FaultKind.ACCESS_DENIED, "AssumeRole", match={"RoleArn": f"{arn}/wrong"})
+    bed.apply(provider_config("default", roleARN=f"{arn}/wrong"))
+    bed.operator("--sweep-interval=1")
+    eventually(lambda: bed.calls().get("AssumeRole", 0) >= 2, what="attempts to connect")
+    bed.apply(provider_config("default", roleARN=f"{arn}/right"))
+    bed.apply(queue(eventSourceARN="arn:aws:sqs:eu-west-1:222222222222:orders"))
+    bed.wait_ready("orders")
+    bed.wait_swept(15)
+    bed.control.reset_counts()
+    bed.wait_swept(15)
+    assert bed.calls().get("AssumeRole", 0) == 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.chart.helm import Helm, the
 from tests.controlplane import ControlPlane
 from tests.e2e.bed import KIND, Bed
 from tests.e2e.conftest import ROOT
@@ -71,7 +72,7 @@ def test_flux_applies_in_order_and_waits() -> None:
     assert folders == {path.name for path in MANIFESTS.iterdir()}
 
 
-def test_the_chart_that_is_named_is_there_and_takes_the_values() -> None:
+def test_the_chart_that_is_named_is_there_and_takes_the_values(tmp_path: Path) -> None:
     (release,) = (one for one in flux_documents() if one["kind"] == "HelmRelease")
     chart = release["spec"]["chart"]["spec"]["chart"]
     (operator,) = (one for path in APPLICATIONS for one in documents(path) if "helm" in one["spec"]["source"])
@@ -80,6 +81,10 @@ def test_the_chart_that_is_named_is_there_and_takes_the_values() -> None:
     known = yaml.safe_load((ROOT / chart / "values.yaml").read_text())
     assert release["spec"]["values"] == operator["spec"]["source"]["helm"]["valuesObject"]
     assert release["spec"]["values"].keys() <= known.keys()
+    objects = Helm(tmp_path).template(release["spec"]["values"])
+    (container,) = the(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["image"].startswith("registry.example.com/esm-operator:")
+    assert "--cluster-name=production" in container["args"]
 
 
 def test_argo_cd_applies_server_side_and_ignores_no_difference() -> None:

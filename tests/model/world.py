@@ -16,6 +16,7 @@ import esm_operator.operator
 import esm_operator.term
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.resource import Key, Resource
+from esm_operator.cluster.watches import Watches
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
 from esm_operator.telling.probes import Probes
@@ -82,7 +83,9 @@ class Process:
         api: Any = Transport(gate, cluster, self.loop.future)
 
         async def run() -> None:
-            self.operator = Operator(_SETTINGS, Kubernetes(api, Budget(1000)), Probes(_SETTINGS.probe_address))
+            self.operator = Operator(
+                _SETTINGS, Kubernetes(api, Budget(1000)), Watches(()), Probes(_SETTINGS.probe_address)
+            )
             await self.operator.start()
 
         self.loop.start(run)

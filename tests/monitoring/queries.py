@@ -12,7 +12,7 @@ NOTED_BY = (gauges, metrics)
 #: Labels that every series has by its target.
 TARGET_LABELS = {"cluster", "namespace", "job", "pod", "instance"}
 #: Of prometheus_client, of every process on Linux.
-PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
+PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"}
 _SERIES = re.compile(r"\b((?:esm_operator|process)_\w+)\s*(?:{([^}]*)})?")
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 _BY = re.compile(r"\bby\s*\(([^)]*)\)")

@@ -83,7 +83,7 @@ def test_each_says_what_is_wrong_and_where_to_read_on(alert: str) -> None:
     assert alert.startswith("EsmOperator")
     assert rule["labels"]["severity"] in ("critical", "warning")
     texts = rule["annotations"]
-    assert texts.keys() == {"summary", "description", "runbook"}
+    assert texts.keys() == {"summary", "description", "runbook"}, "a chart's value adds runbook_url"
     assert texts["summary"].endswith(".")
     assert texts["description"].endswith(".")
     page = ROOT / texts["runbook"]

@@ -428,6 +428,16 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         View(swept=True, mapping=seen(), unsettled=True),
         plan.UNSETTLED,
     ),
+    "another function, while a Create of the old one may still be carried out": (
+        replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
+        View(swept=True, mapping=seen(), unsettled=True),
+        plan.UNSETTLED,
+    ),
+    "another batch size, while a Create may still be carried out": (
+        replace(made(), values=desired_values({**SQS, "batchSize": 5})),
+        View(swept=True, mapping=seen(), unsettled=True),
+        actions.Update,
+    ),
     "another source, the new mapping stands": (
         TO_MOVE,
         View(swept=True, mapping=seen(), candidates=(seen(uuid=SECOND),)),

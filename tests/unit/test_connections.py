@@ -1,10 +1,15 @@
 """Connections to AWS: one that does not answer holds up no other, and one that can't be made says why."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 import pytest
-from botocore.exceptions import NoCredentialsError
+from aiohttp import web
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from prometheus_client import REGISTRY
 
+from esm_operator.aws.account import Account, LookError
 from esm_operator.aws.client import Connections, MappingsClient
 from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
@@ -55,3 +60,80 @@ async def test_a_role_without_credentials_to_assume_it_with(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     connections.retry()
     assert (await connections.connect(target)).account == "222222222222"
+
+
+@dataclass
+class Between:
+    """What answers in place of AWS."""
+
+    url: str = ""
+    status: int = 200
+    body: str = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        return web.Response(status=self.status, text=self.body, content_type="text/html")
+
+
+@pytest.fixture
+async def between() -> AsyncGenerator[Between]:
+    made, application = Between(), web.Application()
+    application.router.add_route("*", "/{path:.*}", made.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+PAGE = "<html><head><title>S3CRET</title></head><body><hr>Log in</body></html>"
+ANSWERS = [
+    (200, PAGE),
+    (403, PAGE),
+    (404, PAGE),
+    (200, PAGE.replace("<hr>", "")),
+    (200, ""),
+    (200, "{}"),
+    (200, "<GetCallerIdentityResponse><Other>S3CRET</Other></GetCallerIdentityResponse>"),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), ANSWERS)
+async def test_what_answers_in_place_of_sts_is_said_in_a_sentence(
+    between: Between, connections: Connections, caplog: pytest.LogCaptureFixture, status: int, body: str
+) -> None:
+    between.status, between.body = status, body
+    with pytest.raises((ClientError, BotoCoreError)) as refused:
+        await connections.connect(Target("eu-west-1", Access(between.url)))
+    failure = understand_any(refused.value)
+    assert failure.reason not in ("OperatorError", "AccessDenied")
+    assert "S3CRET" not in failure.message + caplog.text
+    account = Account(Target("eu-west-1", Access(between.url)), 10.0, "orphans")
+    with pytest.raises(LookError) as said:
+        await asyncio.to_thread(account.number)
+    assert "S3CRET" not in str(said.value)
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, PAGE), (200, "{}"), (200, "")])
+async def test_what_answers_in_place_of_lambda_is_counted_as_a_failure(
+    aws: AwsServer, between: Between, connections: Connections, status: int, body: str
+) -> None:
+    client = await client_of(connections, Target("eu-west-1", Access(aws.endpoint)))
+    between.status, between.body = status, body
+    client._client.meta.events.register(  # pyright: ignore[reportPrivateUsage]
+        "before-sign.lambda", lambda request, **_: setattr(request, "url", f"{between.url}/")
+    )
+    before = failures("AWSUnreachable")
+    with pytest.raises((ClientError, BotoCoreError)) as refused:
+        await client.get("11111111-2222-3333-4444-555555555555")
+    assert understand_any(refused.value).reason == "AWSUnreachable"
+    assert failures("AWSUnreachable") == before + 1
+
+
+def failures(reason: str) -> float:
+    return REGISTRY.get_sample_value("esm_operator_aws_failures_total", {"reason": reason}) or 0.0
+
+
+def test_an_endpoint_that_is_none_is_said_by_the_commands() -> None:
+    with pytest.raises(LookError, match="endpoint"):
+        Account(Target("eu-west-1", Access("http://local_stack:4566")), 10.0, "orphans")

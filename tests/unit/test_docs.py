@@ -29,7 +29,7 @@ OURS = [block for block in blocks("yaml", "yml") if "lambda.esm-operator.io" in 
 #: Flags of every command of the AWS CLI (AWS CLI User Guide, global options).
 AWS_FLAGS = {"--query", "--output", "--region", "--profile", "--endpoint-url", "--no-cli-pager"}
 #: Commands of the AWS CLI that are no operations of the API.
-AWS_CUSTOM = {("logs", "tail"), ("eks", "update-kubeconfig")}
+AWS_CUSTOM = {("logs", "tail"), ("eks", "update-kubeconfig"), ("ecr", "get-login-password")}
 
 
 def called(program: str) -> Iterator[tuple[Command, list[str]]]:

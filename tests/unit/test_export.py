@@ -182,7 +182,7 @@ def test_any_text_is_read_back_as_it_is(tags: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1e3", "0o17", "0x1f", "12:30", "1_000", "yes", "null", "~", "2026-01-31", ".5", "-1"]
+    "text", ["1e3", "0o17", "0x1f", "12:30", "1_000", "yes", "null", "~", "2026-01-31", ".5", "-1", "y", "Y", "n", "N"]
 )
 def test_what_looks_like_something_else_is_quoted(text: str) -> None:
     rendered = Manifest("", {"a": text}).render()

@@ -7,7 +7,6 @@ import kopf
 import pytest
 
 from esm_operator.cluster import logins
-from esm_operator.cluster.chunks import Chunks
 
 KUBECONFIG = """
 apiVersion: v1
@@ -32,22 +31,24 @@ def write(kubeconfig: Path, token: str) -> None:
     kubeconfig.write_text(KUBECONFIG.replace("TOKEN", token))
 
 
-async def login(made: logins.Logins) -> None:
+async def login(made: logins.Logins) -> str:
+    """One login. Returns what it is authorized by."""
     session = await made.login(logger=logging.getLogger("test"), settings=kopf.OperatorSettings())
     assert session is not None
     await session.aiohttp_session.close()
+    return session.aiohttp_session.headers["Authorization"]
 
 
 async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> None:
-    made = logins.Logins(Chunks())
+    made = logins.Logins()
     for _ in range(5):
-        await login(made)
+        assert await login(made) == "Bearer TOKEN"
     with pytest.raises(kopf.LoginError, match="refuses the operator's credentials"):
         await login(made)
 
 
 async def test_other_credentials_begin_anew(kubeconfig: Path) -> None:
-    made = logins.Logins(Chunks())
+    made = logins.Logins()
     for number in range(12):
         write(kubeconfig, f"token-{number // 4}")
         await login(made)

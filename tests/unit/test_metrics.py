@@ -231,11 +231,13 @@ def test_queue_sweeps_and_budget_are_told_by_priority_and_target(store: Store) -
 
 def test_a_standby_tells_nothing_of_resources(store: Store) -> None:
     store.put(resource())
-    gauges.lead(lambda: False)
+    gauges.stand(lambda: False, lambda: 0)
     gauges.watch(None)
     told = {family.name for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
     assert not told & {metric.name for metric in CATALOGUE.values() if metric.teller is not Teller.ALL}
     assert value("leader") == 0
+    gauges.stand(lambda: True, lambda: 1)
+    assert (value("leader"), value("other_operators")) == (1, 1)
 
 
 def test_each_mapping_has_series_only_by_choice(store: Store) -> None:

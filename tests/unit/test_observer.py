@@ -31,6 +31,7 @@ class Scene:
         self.changed: list[str] = []
         self.told_first = 0
         self.failed = 0
+        self.sights: list[bool] = []
         self.pending = 0
         self.inventory = Inventory()
         client = MappingsClient(
@@ -50,6 +51,7 @@ class Scene:
             changed=self.saw,
             waiting=self.tell_first,
             failed=self.tell_failed,
+            sight=lambda: self.sights.append(self.observer.blind is None),
         )
         self._task = asyncio.create_task(self.observer.run())
 
@@ -242,3 +244,20 @@ async def test_a_marker_that_aws_does_not_take_any_more_begins_the_sweep_anew(be
     uuid = scene.inventory.uuids()[0]
     scene.control.edit_mapping(uuid, BatchSize=9)
     await scene.until(lambda: (entry := scene.inventory.get(uuid)) is not None and entry.raw.get("BatchSize") == 9)
+
+
+async def test_sight_is_lost_after_five_intervals_of_failures_and_comes_back(begin: Begin) -> None:
+    scene = await begin(150, interval=1.0)
+    await scene.until(lambda: scene.inventory.swept)
+    fault = scene.control.fault(FaultKind.EXPIRED_TOKEN, LIST)
+    failing = time.monotonic()
+    await scene.until(lambda: scene.failed > 0)
+    assert scene.observer.blind is None, "it may pass by itself"
+    await scene.until(lambda: scene.observer.blind is not None)
+    assert time.monotonic() - failing >= 4.5
+    assert (blind := scene.observer.blind) is not None
+    assert blind.reason == "CredentialsRefused"
+    scene.control.remove_fault(fault)
+    scene.observer.retry()
+    await scene.until(lambda: scene.observer.blind is None)
+    assert scene.sights == [False, True]

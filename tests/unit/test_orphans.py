@@ -58,6 +58,11 @@ def test_what_is_an_orphan(tags: Mapping[str, str], there: Living, why: str) -> 
     assert why_orphan(ONE, tags, "blue", there) == why
 
 
+def test_what_follows_a_mapping_that_is_gone_is_none() -> None:
+    assert why_orphan(ONE, TAGS, "blue", living(TWO), {ONE}) == ""
+    assert why_orphan(ONE, TAGS, "blue", living(TWO), {ONE, TWO}) == f"the resource stands for {TWO}"
+
+
 OPERATOR = ProviderConfig("(operator)", region="eu-west-1", endpoint_url="http://aws")
 HERE = Access("http://aws")
 ROLE = Access("http://aws", "role")

@@ -1,5 +1,6 @@
 """Another operator is told of when it writes what is known here; one that wrote before is history."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -71,21 +72,35 @@ def test_it_is_told_of_once_an_hour() -> None:
     assert others.seen(ORDERS, body(other="01"), known=True)
     assert not others.seen(BILLS, body(other="01"), known=True)
     clock.now = TOLD_FOR - 1
-    assert others.told()
+    assert not others.seen(ORDERS, body(other="02"), known=True)
     clock.now = TOLD_FOR + 1
+    assert others.seen(ORDERS, body(other="03"), known=True), "it goes on writing"
+    assert others.told()
+    clock.now = 2 * TOLD_FOR + 1
     assert not others.told()
-    assert others.seen(ORDERS, body(other="02"), known=True)
 
 
-def test_who_wrote_last_before_the_start_is_counted() -> None:
-    others = Others(OWN, Clock())
+#: 00:05 of the day of the objects, in seconds since 1970.
+MINUTE_5 = datetime(2026, 1, 1, 0, 5, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(("later", "told"), [(0, True), (TOLD_FOR - 300, True), (TOLD_FOR, False)])
+def test_who_wrote_last_shortly_before_the_start_is_counted(later: float, told: bool) -> None:
+    clock = Clock()
+    others = Others(OWN, clock, wall=lambda: MINUTE_5 + later)
     for number in range(3):
         others.seen(Key("shop", f"orders-{number}"), body(own="01", other="02"), known=False)
     others.seen(BILLS, body(own="02", other="01"), known=False)
-    (said,) = others.before()
-    assert said.startswith("3 resources")
-    assert "team-a/esm-operator" in said
-    assert REMEDY in said
+    said = others.begin()
+    assert len(said) == told
+    assert others.told() == said
+    assert others.met == 0, "nobody knows whether it still runs"
+    if told:
+        assert ", 3 of them" in said[0]
+        assert "team-a/esm-operator" in said[0]
+        assert REMEDY in said[0]
+    clock.now = TOLD_FOR + 1
+    assert others.told() == []
 
 
 def test_the_names_of_field_managers_are_ones_that_kubernetes_takes() -> None:

@@ -40,3 +40,14 @@ def test_others_are_refused_with_an_example(selector: str) -> None:
 def test_requests_to_the_api_server_have_bounds(rate: float) -> None:
     with pytest.raises(ValidationError):
         Settings(kubernetes_requests_per_second=rate)
+
+
+@pytest.mark.parametrize("address", ["", "0.0.0.0:8080", ":0", "[::1]:65535"])
+def test_addresses_have_a_port(address: str) -> None:
+    assert Settings(probe_address=address).probe_address == address
+
+
+@pytest.mark.parametrize("address", ["8080", "localhost", ":", ":99999", ":65536", "a:b", "a:-1", "a:\u0663"])
+def test_others_are_refused_with_the_range(address: str) -> None:
+    with pytest.raises(ValidationError, match="is no address"):
+        Settings(probe_address=address)

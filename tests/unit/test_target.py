@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from esm_operator.cluster.resource import parse
+from esm_operator.cluster.surroundings import Surroundings
 from esm_operator.cluster.target import (
     ProviderConfig,
     Resolved,
@@ -144,6 +146,43 @@ def test_a_provider_config_is_read() -> None:
         {"matchLabels": {"a": "1"}},
     )
     assert provider_config({"metadata": {"name": "empty"}}) == ProviderConfig("empty")
+
+
+def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> None:
+    selector = {"matchExpressions": [{"key": "restricted", "operator": "DoesNotExist"}]}
+    config = ProviderConfig("default", region="us-east-1", namespace_selector=selector)
+    surroundings = Surroundings(config)
+    surroundings.put_config(
+        {
+            "metadata": {"name": "default", "uid": "1", "resourceVersion": "1"},
+            "spec": {"region": "us-east-1", "namespaceSelector": selector},
+        }
+    )
+    orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
+    found = surroundings.resolve(orders)
+    assert isinstance(found, Unresolved)
+    assert found.passes
+    surroundings.put_namespace({"metadata": {"name": "shop", "labels": {"restricted": "yes"}}})
+    found = surroundings.resolve(orders)
+    assert isinstance(found, Unresolved)
+    assert not found.passes
+    assert surroundings.put_namespace({"metadata": {"name": "shop"}}), "its resources are to be looked at"
+    assert isinstance(surroundings.resolve(orders), Resolved)
+
+
+def test_only_what_resources_lead_to_is_looked_at() -> None:
+    surroundings = Surroundings(ProviderConfig("(operator)", region="eu-west-1"))
+    assert {one.region for one in surroundings.targets([])} == {"eu-west-1"}, "where the first will live"
+    surroundings.put_config(
+        {"metadata": {"name": "shop", "uid": "1", "resourceVersion": "1"}, "spec": {"region": "us-east-1"}}
+    )
+    assert surroundings.targets([]) == set(), "the operator's own account may be no business of it"
+    spec = {"providerConfigRef": {"name": "shop"}}
+    meta = {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}
+    orders = parse({"metadata": meta, "spec": spec})
+    assert {one.region for one in surroundings.targets([orders])} == {"us-east-1"}
+    plain = parse({"metadata": {**meta, "name": "plain"}})
+    assert {one.region for one in surroundings.targets([orders, plain])} == {"us-east-1", "eu-west-1"}
 
 
 def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:

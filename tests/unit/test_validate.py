@@ -89,11 +89,14 @@ def test_wrong_types_and_unknown_fields(line: str, field: str, words: str) -> No
 
 
 def test_words_are_read_as_kubernetes_reads_them() -> None:
-    text = "{enabled: yes, off: no, time: 12:30, date: 2026-01-01T00:00:00Z, hex: 0x10, old: 010, none: ~, e: 1e3}"
+    text = "{enabled: yes, off: no, yes: Y, no: n, time: 12:30, date: 2026-01-01T00:00:00Z, "
+    text += "hex: 0x10, old: 010, none: ~, e: 1e3}"
     (document,) = manifests.documents(text)
     assert document.value == {
         "enabled": True,
         "off": False,
+        "yes": True,
+        "no": False,
         "time": "12:30",
         "date": "2026-01-01T00:00:00Z",
         "hex": 16,

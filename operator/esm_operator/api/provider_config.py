@@ -46,7 +46,9 @@ class ProviderConfigSpec(Structure):
     )
     external_id: Name | None = Field(None, description="The external id that the role asks for. Needs roleARN.")
     endpoint_url: Name | None = Field(
-        None, description="Where AWS's API is, for a VPC endpoint or a test server; AWS's own, if absent."
+        None,
+        description="Where AWS's APIs are, all three that are used (Lambda, STS, resource groups tagging), such as a "
+        "proxy or a test server; AWS's own, if absent.",
     )
     default_tags: Tags | None = Field(
         None,

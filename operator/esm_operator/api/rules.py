@@ -272,7 +272,7 @@ def _provider_config() -> Iterator[Rule]:
             "^arn:aws[a-zA-Z0-9-]*:iam::[0-9]{12}:role/.+$",
             "the ARN of a role such as arn:aws:iam::123456789012:role/esm-operator",
         ),
-        ("endpointURL", "^https?://[^/ ].*$", "a URL such as https://lambda.eu-west-1.amazonaws.com"),
+        ("endpointURL", "^https?://[^/ ].*$", "a URL such as https://aws-proxy.example.com"),
     ):
         yield Rule(
             id=f"provider-{path}-text",

@@ -65,6 +65,8 @@ class Account:
             self._lambda = make("lambda", **options)
             self._tagging = make("resourcegroupstaggingapi", **options)
             self._sts = make("sts", **options)
+        except ValueError as error:
+            raise LookError("endpoint", self.place, errors.InvalidEndpointError(reason=str(error))) from error
         except (ClientError, BotoCoreError) as error:
             raise LookError("credentials", self.place, error) from error
 
@@ -72,8 +74,9 @@ class Account:
         """The account's number. Blocks: call it in a thread. Raises LookError."""
         try:
             return str(self._sts.get_caller_identity()["Account"])
-        except (ClientError, BotoCoreError) as error:
-            raise LookError("sts:GetCallerIdentity", self.place, error) from error
+        except Exception as error:
+            raised = errors.readable(error, "GetCallerIdentity")
+            raise LookError("sts:GetCallerIdentity", self.place, raised) from None
 
     async def mappings(self, function: str = "", source: str = "") -> AsyncIterator[Mapping[str, Any]]:
         """All mappings but those that are being deleted.
@@ -173,5 +176,6 @@ class Account:
         await budget.take(Priority.SWEEP)
         try:
             return await asyncio.to_thread(function, **parameters)
-        except (ClientError, BotoCoreError) as error:
-            raise LookError(action, self.place, error) from error
+        except Exception as error:
+            raised = errors.readable(error, action.partition(":")[2])
+            raise LookError(action, self.place, raised) from None

@@ -73,12 +73,6 @@ def _config(pool: int, read_timeout: float) -> Config:
     )
 
 
-class InvalidEndpointError(BotoCoreError):
-    """An endpoint URL, a setting's or the environment's, that is none; botocore raises just ValueError."""
-
-    fmt = "{reason}"
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of a list of mappings."""
@@ -196,8 +190,9 @@ class Connections:
             if not account:
                 raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
         except Exception as error:
-            _count("GetCallerIdentity", started, error)
-            raise
+            raised = errors.readable(error, "GetCallerIdentity")
+            _count("GetCallerIdentity", started, raised)
+            raise raised from None
         _count("GetCallerIdentity", started)
         return account
 
@@ -210,7 +205,7 @@ class Connections:
             config = _config(self._threads, STS_TIMEOUT if service == "sts" else READ_TIMEOUT)
             return make(service, endpoint_url=target.access.endpoint_url or None, config=config)
         except ValueError as error:
-            raise InvalidEndpointError(reason=str(error)) from error
+            raise errors.InvalidEndpointError(reason=str(error)) from error
 
 
 def _check_fence(**_: Any) -> None:
@@ -381,19 +376,20 @@ class MappingsClient:
             raise
 
     async def _request(self, client: Any, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        started = time.monotonic()
+        started, name = time.monotonic(), _api_name(operation)
         try:
             answer = await self._connections.run(self._threads, self._fence, getattr(client, operation), **parameters)
-        except (ClientError, BotoCoreError) as error:
-            if _count(_api_name(operation), started, error):
+            answer.pop("ResponseMetadata", None)
+            if not _is_readable(operation, answer):
+                raise errors.UnreadableAnswerError(operation=name)
+        except Exception as error:
+            raised = errors.readable(error, name)
+            if isinstance(raised, ClientError | BotoCoreError) and _count(name, started, raised):
                 metrics.AWS_THROTTLES.labels(*self._place).inc()
-            raise
+            raise raised from None
         finally:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (time.monotonic() - started))
-        _count(_api_name(operation), started)
-        answer.pop("ResponseMetadata", None)
-        if not _is_readable(operation, answer):
-            raise errors.UnreadableAnswerError(operation=_api_name(operation))
+        _count(name, started)
         return answer
 
 

@@ -35,6 +35,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from esm_operator.leading.fence import NotLeadingError
 from esm_operator.telling.reasons import RefusalReason
 
 logger = logging.getLogger(__name__)
@@ -80,9 +81,29 @@ class Failure:
 
 
 class UnreadableAnswerError(BotoCoreError):
-    """An answer that says it is well and lacks what AWS always answers: something between is not AWS."""
+    """An answer that can't be read, or lacks what AWS always answers: something between is not AWS."""
 
-    fmt = "The answer to {operation} is not one of AWS, though its HTTP status is that of a success."
+    fmt = "The answer to {operation} is not one of AWS, or lacks what AWS always answers."
+
+
+class InvalidEndpointError(BotoCoreError):
+    """An endpoint URL, a setting's or the environment's, that is none; botocore raises just ValueError."""
+
+    fmt = "{reason}"
+
+
+def readable(error: Exception, operation: str) -> Exception:
+    """What is to be raised in place of what botocore raised.
+
+    Its parsers raise anything at an answer that is none of AWS's, such as a proxy's page, and quote all of it: such an
+    answer may hold anything, so nothing of it is repeated.
+
+    Args:
+        error: what was raised.
+        operation: AWS's name of what was asked.
+    """
+    known = isinstance(error, ClientError | BotoCoreError | RuntimeError | NotLeadingError)
+    return error if known else UnreadableAnswerError(operation=operation)
 
 
 #: The longest that a Retry-After is obeyed, in seconds: a slip there must not stop all work for hours.

@@ -28,6 +28,7 @@ class Observer:
         changed: Callable[[Collection[str]], None],
         waiting: Callable[[], object],
         failed: Callable[[MappingsClient], None],
+        sight: Callable[[], object],
     ) -> None:
         """
         Args:
@@ -38,11 +39,18 @@ class Observer:
             changed: told of UUIDs whose mapping changed.
             waiting: told that the first sweep is in, or has failed: ``failure`` says why.
             failed: told that a look was refused or not answered, and through whom.
+            sight: told that ``blind`` is another.
         """
         self._changes_pending = changes_pending
         self._changed = changed
         self._sweeper = Sweeper(
-            client, interval=interval, pace=self._pace, changed=self._swept, waiting=waiting, failed=failed
+            client,
+            interval=interval,
+            pace=self._pace,
+            changed=self._swept,
+            waiting=waiting,
+            failed=failed,
+            sight=sight,
         )
         self._transitions = Transitions(
             client, ours=ours, crowded=self._crowded, too_many=self._sweeper.wake, failed=failed
@@ -52,6 +60,11 @@ class Observer:
     def failure(self) -> errors.Failure | None:
         """Why no page of a sweep is read; None: it is, or will be soon."""
         return self._sweeper.failure
+
+    @property
+    def blind(self) -> errors.Failure | None:
+        """Why nobody has known for long how the mappings are; None: they are known, or never were."""
+        return self._sweeper.blind
 
     def wake(self) -> None:
         """Something has begun: look again soon."""

@@ -39,6 +39,8 @@ _MOST_FAILING = 60.0
 _MOST_TRIES = 8
 #: Failures in a row that are told of nowhere but in the log, where they may pass by themselves.
 _PASSING = 3
+#: Intervals without a page, for failures, after which nobody knows how the mappings are.
+_BLIND = 5
 #: Pages by which a mapping may have moved since the sweep before, until it counts as overdue.
 _SHIFT = 2
 
@@ -74,6 +76,7 @@ class Sweeper:
         changed: Callable[[Collection[str]], None],
         waiting: Callable[[], object],
         failed: Callable[[MappingsClient], None],
+        sight: Callable[[], object],
     ) -> None:
         """
         Args:
@@ -83,6 +86,7 @@ class Sweeper:
             changed: told of UUIDs whose mapping changed, came, or was not met any more.
             waiting: told that the first sweep is in, or has failed: ``failure`` says why.
             failed: told that a page was refused or not answered, and through whom.
+            sight: told that ``blind`` is another.
         """
         self._client = client
         self._interval = interval
@@ -90,7 +94,12 @@ class Sweeper:
         self._changed = changed
         self._waiting = waiting
         self._tell_failed = failed
+        self._tell_sight = sight
         self.failure: errors.Failure | None = None
+        self.blind: errors.Failure | None = None
+        """Why no page has been read for so long that nobody knows how the mappings are; None: they are known, or never
+        were."""
+        self._failing_since = 0.0
         self._failures = 0
         self._failed_at = 0.0
         self._sweep: _Sweep | None = None
@@ -118,6 +127,7 @@ class Sweeper:
                 await self._step(client)
                 self._failures = 0
                 self.failure = None
+                self._see(None)
             except Exception as error:
                 self._failed(error, client)
 
@@ -202,9 +212,18 @@ class Sweeper:
             return set()
         return self._client().inventory.drop_overdue(before.pages[passed], PAGE)
 
+    def _see(self, blind: errors.Failure | None) -> None:
+        """Tell where sight is lost or back, not where only the reason is another."""
+        changed = (self.blind is None) != (blind is None)
+        self.blind = blind
+        if changed:
+            self._tell_sight()
+
     def _failed(self, error: Exception, client: MappingsClient) -> None:
         self._failures += 1
         self._failed_at = time.monotonic()
+        if self._failures == 1:
+            self._failing_since = self._failed_at
         failure = errors.understand_any(error)
         logger.warning("Looking at the mappings failed: %s", failure.message)
         if not failure.throttled:
@@ -214,5 +233,9 @@ class Sweeper:
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))
         if self._failures >= _MOST_TRIES or (refused and self._sweep is not None and self._sweep.marker):
             self._sweep = None  # perhaps its marker is not valid any more
-        if self.failure is not None and not self._client().inventory.swept:
+        if self.failure is None:
+            return
+        if not self._client().inventory.swept:
             self._waiting()
+        elif self._failed_at - self._failing_since >= _BLIND * self._interval:
+            self._see(self.failure)

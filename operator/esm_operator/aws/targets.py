@@ -106,6 +106,7 @@ class Targets:
         changes_pending: Callable[[Target], int],
         changed: Callable[[Collection[str]], None],
         waiting: Callable[[Target], None],
+        sight: Callable[[Target], None],
     ) -> None:
         self._cluster = cluster
         self._requests_per_second = requests_per_second
@@ -116,6 +117,7 @@ class Targets:
         self._changes_pending = changes_pending
         self._changed = changed
         self._waiting = waiting
+        self._sight = sight
         self._connections = connections
         self._fence = fence
         self._budgets: dict[tuple[str, str], Budget] = {}
@@ -210,6 +212,7 @@ class Targets:
             changed=self._changed,
             waiting=lambda: [self._waiting(target) for target in place.clients],
             failed=place.failed,
+            sight=lambda: [self._sight(target) for target in place.clients],
         )
         tag_sweep = TagSweep(
             place.client,

@@ -10,7 +10,6 @@ import time
 from types import SimpleNamespace
 
 import aiohttp
-import kopf
 
 from esm_operator.cluster.resource import PLURAL
 
@@ -30,27 +29,11 @@ class Chunks:
         """An object was taken in."""
         self._taken += 1
 
-    def session(self, info: kopf.ConnectionInfo) -> kopf.AiohttpSession:
-        """The session for kopf, whose lists wait.
-
-        Args:
-            info: how the API server is reached, and as whom.
-        """
+    def trace(self) -> aiohttp.TraceConfig:
+        """For the session whose lists wait."""
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(self._before_request)
-        return kopf.AiohttpSession(
-            server=info.server,
-            priority=info.priority,
-            default_namespace=info.default_namespace,
-            expiration=info.expiration,
-            aiohttp_session=aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
-                headers=info.as_http_headers(),
-                proxy=info.proxy_url,
-                trust_env=info.trust_env,
-                trace_configs=[trace],
-            ),
-        )
+        return trace
 
     async def _before_request(
         self, session: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams

@@ -144,7 +144,9 @@ class Events:
             try:
                 await self._send(series)
             except NotLeadingError:
-                logger.debug("%d Events were not posted: another operator leads now", len(self._waiting) + 1)
+                logger.debug("%d Events were not posted: the lease may not last", len(self._waiting) + 1)
+                for one in self._waiting:
+                    one.waiting = False
                 self._waiting.clear()
             except Exception as error:  # an Event is never worth more than a line in the log
                 about = series.resource.key

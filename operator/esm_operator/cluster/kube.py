@@ -137,7 +137,10 @@ class Kubernetes:
             aiohttp.ClientError, OSError: the API server can't be reached.
         """
         page = await self._request("GET", path, query=[("limit", "1")], accept=_METADATA)
-        query = [("watch", "true"), ("resourceVersion", str(page["metadata"]["resourceVersion"]))]
+        version = (page.get("metadata") or {}).get("resourceVersion")
+        if version is None:
+            raise ApiError(f"GET {path}: the answer is no list, so something between is not the API server")
+        query = [("watch", "true"), ("resourceVersion", str(version))]
         await self._request("GET", path, query=query, streams=True)
 
     async def prepare(self, resource: Resource, intent: Intent) -> dict[str, Any]:

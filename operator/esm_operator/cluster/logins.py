@@ -6,11 +6,12 @@ see that of sessions, so here it is counted.
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import aiohttp
 import kopf
 
-from esm_operator.cluster.chunks import Chunks
 from esm_operator.waiting.alarm import pause_after
 
 #: Seconds within which a login with the same credentials counts as one more try.
@@ -22,12 +23,12 @@ _MOST_TRIES, _LONGEST = 5, 10.0
 class Logins:
     """Makes the sessions. For one event loop."""
 
-    def __init__(self, chunks: Chunks) -> None:
+    def __init__(self, traces: Sequence[Callable[[], aiohttp.TraceConfig]] = ()) -> None:
         """
         Args:
-            chunks: what the sessions' lists wait for.
+            traces: make what each session tells of its requests.
         """
-        self._chunks = chunks
+        self._traces = traces
         self._last: kopf.ConnectionInfo | None = None
         self._at = 0.0
         self._tries = 0
@@ -49,4 +50,19 @@ class Logins:
         if again:
             await asyncio.sleep(pause_after(self._tries, _LONGEST))
         self._last, self._at = info, time.monotonic()
-        return self._chunks.session(info)
+        return self._session(info)
+
+    def _session(self, info: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=info.server,
+            priority=info.priority,
+            default_namespace=info.default_namespace,
+            expiration=info.expiration,
+            aiohttp_session=aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+                headers=info.as_http_headers(),
+                proxy=info.proxy_url,
+                trust_env=info.trust_env,
+                trace_configs=[trace() for trace in self._traces],
+            ),
+        )

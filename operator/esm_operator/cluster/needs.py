@@ -58,6 +58,18 @@ async def unmet(kubernetes: Kubernetes, watched: Sequence[Kind]) -> str:
     return next((_said(error, kubernetes.host) for error in errors.values()), "")
 
 
+def unusable(error: Exception) -> str:
+    """Why there is no client for the API server, with what to do about it, as sentences.
+
+    Args:
+        error: what making it raised: files that the kubeconfig names can't be read, or are no certificates.
+    """
+    return (
+        f"What says how to reach the API server can't be used ({str(error) or type(error).__name__}). Check the "
+        "certificates, the key and the files that the kubeconfig names, or the ServiceAccount's token and ca.crt."
+    )
+
+
 def _is_unserved(error: Exception) -> bool:
     """For a kind that there is not, the API server answers in plain text."""
     return isinstance(error, GoneError) or (isinstance(error, ApiError) and error.status == 404)

@@ -5,15 +5,17 @@ moved from one to the other; where such a time changes on a resource that is kno
 Fed by the operator with what the watch brings, which asks it what to tell. Pure but for the clock.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from esm_operator.clock import passed
 from esm_operator.cluster.own_names import MANAGER
 from esm_operator.cluster.resource import Key
 
-#: Seconds after its last write for which another operator is told of.
+#: Seconds after its last write for which another operator is told of, and between lines in the log about it.
 TOLD_FOR = 3600.0
 
 
@@ -29,16 +31,25 @@ class Writes(NamedTuple):
 class Others:
     """Who else writes. For one event loop."""
 
-    def __init__(self, own: str, clock: Callable[[], float] = passed) -> None:
+    def __init__(
+        self, own: str, clock: Callable[[], float] = passed, wall: Callable[[], float] = lambda: time.time()
+    ) -> None:
         """
         Args:
             own: the field manager of this operator.
             clock: seconds.
+            wall: seconds since 1970, which the API server's times are compared with.
         """
         self._own = own
         self._clock = clock
+        self._wall = wall
+        self._began = 0.0
+        self._before: list[str] = []
         self._writes: dict[Key, Writes] = {}
         self._met: dict[str, float] = {}
+        """When each wrote last."""
+        self._told: dict[str, float] = {}
+        """When each was told of last."""
 
     def seen(self, key: Key, body: Mapping[str, Any], *, known: bool) -> str:
         """An object as the watch has it.
@@ -61,29 +72,43 @@ class Others:
             return ""
         times = before.times if before is not None else {}
         writing = [manager for manager, time in now.times.items() if time > times.get(manager, "")]
-        new = [manager for manager in writing if not self._is_told(manager)]
-        self._met.update(dict.fromkeys(writing, self._clock()))
-        return self._text(new[0]) if new else ""
+        moment = self._clock()
+        self._met.update(dict.fromkeys(writing, moment))
+        for manager in writing:
+            if moment - self._told.get(manager, -TOLD_FOR) >= TOLD_FOR:
+                self._told[manager] = moment
+                return self._text(manager)
+        return ""
 
     def forget(self, key: Key) -> None:
         """A resource is gone, or not this operator's any more."""
         self._writes.pop(key, None)
 
-    def told(self) -> list[str]:
-        """What to tell of those that wrote lately."""
-        return [self._text(manager) for manager in sorted(self._met) if self._is_told(manager)]
-
-    def before(self) -> list[str]:
-        """What to tell of those that wrote last, whether they still run or not: nobody can see that."""
-        counts = Counter(one.last for one in self._writes.values() if one.last)
-        return [
-            f"{count} resources were written last by the operator of the lease {_lease(manager)}. Should that still "
-            f"work on them, two do. {self._remedy()}"
+    def begin(self) -> list[str]:
+        """The work begins, with all resources seen. Returns what to tell of who wrote to them last, and lately."""
+        self._began = self._clock()
+        since = self._wall() - TOLD_FOR
+        counts = Counter(
+            one.last for one in self._writes.values() if one.last and _seconds(one.times[one.last]) >= since
+        )
+        self._before = [
+            f"The operator of the lease {_lease(manager)} was the last to write to resources of this one, {count} of "
+            f"them, within the last hour. Should it still run, two work on the same. {self._remedy()}"
             for manager, count in sorted(counts.items())
         ]
+        return self._before
 
-    def _is_told(self, manager: str) -> bool:
-        return manager in self._met and self._clock() - self._met[manager] < TOLD_FOR
+    def told(self) -> list[str]:
+        """What to tell of those that write; while none does, of those that wrote shortly before the work began."""
+        now = self._clock()
+        met = [self._text(manager) for manager, at in sorted(self._met.items()) if now - at < TOLD_FOR]
+        return met or (self._before if now - self._began < TOLD_FOR else [])
+
+    @property
+    def met(self) -> int:
+        """How many have written to resources that were known here, within the last hour."""
+        now = self._clock()
+        return sum(now - at < TOLD_FOR for at in self._met.values())
 
     def _text(self, manager: str) -> str:
         return (
@@ -96,6 +121,14 @@ class Others:
             f"Stop one of the two, or set --namespaces or --selector so that each resource is one operator's only, or "
             f"give both the lease {_lease(self._own)}, so that one stands by for the other."
         )
+
+
+def _seconds(text: str) -> float:
+    """Seconds since 1970 of a time of the API server's; 0 where it is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _lease(manager: str) -> str:

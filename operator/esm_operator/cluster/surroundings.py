@@ -12,6 +12,7 @@ from esm_operator.cluster.target import (
     Asked,
     ProviderConfig,
     Resolved,
+    Target,
     Unresolved,
     provider_config,
     resolve,
@@ -70,6 +71,17 @@ class Surroundings:
     def default(self) -> Resolved | Unresolved:
         """Where a mapping lives that says nothing of it."""
         return resolve(Asked(), namespace="", namespace_labels={}, configs=self._configs, operator=self._operator)
+
+    def targets(self, resources: Iterable[Resource]) -> set[Target]:
+        """Where the mappings of resources live; while there are none, where the first will, as far as that is known.
+
+        Nothing else is looked at: what the operator's own credentials lead to may be no business of it.
+        """
+        found = {one.target for one in map(self.resolve, resources) if isinstance(one, Resolved)}
+        default = self.default()
+        if found or not isinstance(default, Resolved) or (self._configs and not default.config):
+            return found
+        return {default.target}
 
     def config_of(self, resource: Resource) -> str:
         """The name of the ProviderConfig that the resource's mapping is reached by; empty: of none."""
@@ -144,7 +156,8 @@ class Surroundings:
         return resolve(
             resource.asked,
             namespace=namespace,
-            namespace_labels=self._labels.get(namespace, {}) if self._labels_known else None,
+            namespace_labels=self._labels.get(namespace) if self._labels_known else None,
+            labels_come=self._labels_known,
             configs=configs,
             operator=self._operator,
         )

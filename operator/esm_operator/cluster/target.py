@@ -63,6 +63,8 @@ class Unresolved:
 
     reason: TargetReason
     message: str
+    passes: bool = False
+    """Whether it will be known in a moment, so that nothing is to be told."""
 
 
 def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
@@ -150,6 +152,7 @@ def resolve(
     namespace_labels: Mapping[str, str] | None,
     configs: Mapping[str, ProviderConfig],
     operator: ProviderConfig,
+    labels_come: bool = False,
 ) -> Resolved | Unresolved:
     """Where the mapping of a resource lives.
 
@@ -157,6 +160,7 @@ def resolve(
         asked: what the resource's spec says.
         namespace: the resource's namespace.
         namespace_labels: the labels of that namespace, for namespaceSelector; None: they are not known.
+        labels_come: whether labels that are not known will be.
         configs: all ProviderConfigs by name.
         operator: what the operator's own settings say, where no ProviderConfig does.
     """
@@ -167,6 +171,13 @@ def resolve(
             "ProviderConfigNotFound",
             f"There is no ProviderConfig {name}. Create it (again as it was, if the resource has a mapping already); a "
             "resource that has none can be made anew without spec.providerConfigRef, which can't be changed.",
+        )
+    if name and config.namespace_selector and namespace_labels is None and labels_come:
+        return Unresolved(
+            "ProviderConfigForbidsNamespace",
+            f"The ProviderConfig {config.name} has a namespaceSelector, and the labels of the namespace {namespace} "
+            "are not known yet.",
+            passes=True,
         )
     if name and config.namespace_selector and namespace_labels is None:
         return Unresolved(

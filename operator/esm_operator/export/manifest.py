@@ -182,6 +182,10 @@ def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+#: What Kubernetes' tools read as true or false, and PyYAML as text.
+_OTHERS_BOOLEANS = ("y", "Y", "n", "N")
+
+
 class _Dumper(yaml.SafeDumper):
     """YAML that means the same to all of Kubernetes' tools."""
 
@@ -196,6 +200,8 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
         style = '"'  # line breaks would be folded
     elif re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text):
         style = "'"  # PyYAML does not quote what only others read as a number, such as 1e3
+    elif text in _OTHERS_BOOLEANS:
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

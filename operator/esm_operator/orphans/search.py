@@ -65,7 +65,9 @@ class Living:
         return cls(found, namespaces, frozenset(resource.uuid for resource in found.values() if resource.uuid))
 
 
-def why_orphan(uuid: str, tags: Mapping[str, str], cluster: str, living: Living) -> str:
+def why_orphan(
+    uuid: str, tags: Mapping[str, str], cluster: str, living: Living, there: Collection[str] | None = None
+) -> str:
     """Why a mapping is an orphan, or empty where it is none.
 
     Args:
@@ -73,6 +75,7 @@ def why_orphan(uuid: str, tags: Mapping[str, str], cluster: str, living: Living)
         tags: all its tags.
         cluster: this cluster's name in owner tags.
         living: the resources that there are.
+        there: the UUIDs of all mappings of that account and region; None: they are not known.
     """
     if tags.get(CLUSTER) != cluster:
         return ""
@@ -84,7 +87,8 @@ def why_orphan(uuid: str, tags: Mapping[str, str], cluster: str, living: Living)
     resource = living.resources.get(Key(owner.namespace, owner.name))
     if resource is None:
         return "there is no such resource"
-    if resource.uuid and resource.uuid != uuid and _is_settled(resource):
+    stands = there is None or resource.uuid in there  # else that one is gone, and this may be what follows it
+    if resource.uuid and resource.uuid != uuid and stands and _is_settled(resource):
         return f"the resource stands for {resource.uuid}"
     return ""
 
@@ -184,9 +188,9 @@ class Search:
         candidates = {
             uuid: mappings[uuid]
             for uuid, tags in nominated.items()
-            if uuid in mappings and why_orphan(uuid, tags, self.cluster, living)
+            if uuid in mappings and why_orphan(uuid, tags, self.cluster, living, mappings)
         }
-        return _Candidates(account, candidates), len(mappings)
+        return _Candidates(account, candidates, frozenset(mappings)), len(mappings)
 
     async def _nominated(self, account: Account) -> dict[str, Mapping[str, str]] | None:
         """What the tagging API says of mappings of this cluster; None: it may not be asked."""
@@ -208,7 +212,7 @@ class Search:
         return [
             _orphan(candidates.mappings[uuid], tags[uuid], why, account)
             for uuid in tags
-            if (why := why_orphan(uuid, tags[uuid], self.cluster, living))
+            if (why := why_orphan(uuid, tags[uuid], self.cluster, living, candidates.there))
         ]
 
 
@@ -216,6 +220,8 @@ class Search:
 class _Candidates:
     account: Account
     mappings: Mapping[str, Mapping[str, Any]]
+    there: Collection[str]
+    """The UUIDs of all mappings that were listed."""
 
 
 def _orphan(mapping: Mapping[str, Any], tags: Mapping[str, str], why: str, account: Account) -> Orphan:

@@ -6,7 +6,7 @@ Pure; called by the reconciler before each plan.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import desired_values
@@ -19,6 +19,7 @@ from esm_operator.cluster.target import Resolved
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from esm_operator.planning.state import Adoption, Desired
+from esm_operator.telling.reasons import RefusalReason
 from esm_operator.telling.status import Applied, applied_of, condition
 
 
@@ -147,6 +148,11 @@ def intent_of(desired: Desired, account: str, region: str) -> Intent:
     )
 
 
+#: Why a mapping that was in sync can't be seen any more.
+_UNSEEN = frozenset(get_args(RefusalReason))
+
+
 def _was_in_sync(resource: Resource) -> bool:
     synced = condition(resource.status, "Synced")
-    return synced.get("status") == "True" and synced.get("observedGeneration") == resource.generation
+    seen = synced.get("status") == "True" or (synced.get("status") == "Unknown" and synced.get("reason") in _UNSEEN)
+    return seen and synced.get("observedGeneration") == resource.generation

@@ -71,6 +71,10 @@ NOT_FOUND = Wait(
     "NotFound",
     "managementPolicy is Observe and there is no such mapping at AWS. It is shown as soon as there is one.",
 )
+#: What an Update can change of a mapping's identity.
+_IDENTITY = frozenset(
+    {"functionName", "documentDBEventSourceConfig.databaseName", "documentDBEventSourceConfig.collectionName"}
+)
 #: How a deletion that is not meant is stopped for good.
 RESCUE = (
     "To keep the mapping instead, set the annotation lambda.esm-operator.io/let-go to true: the resource goes, the "
@@ -290,6 +294,8 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
         return _conflict(desired, view, others[0], own=found.uuid)
     if view.leaving and "functionName" in change:
         return _predecessor(view.leaving[0])
+    if view.unsettled and _IDENTITY & change.keys():
+        return UNSETTLED  # AWS would carry it out once this mapping is none of that function any more
     if change or reset:
         if not desired.edited and not found.tags_fresh:
             return LookTags(found.uuid)  # whoever changed it may own it by now

@@ -24,6 +24,11 @@ from esm_operator.waiting.queue import QueueState
 
 BUILD_INFO = gauge("build_info", "Always 1; its labels say what runs.", "version", "python", teller=Teller.ALL)
 LEADER = gauge("leader", "Whether this process holds the lease and works (1), or stands by (0).", teller=Teller.ALL)
+OTHER_OPERATORS = gauge(
+    "other_operators",
+    "Operators of other leases that wrote to the same resources within the last hour.",
+    teller=Teller.ALL,
+)
 RESOURCES = gauge("resources", "Resources, by what their conditions tell and the reason of Ready.", "status", "reason")
 MAPPINGS = gauge(
     "mappings", "Resources, by the state of their mappings at AWS and the type of source.", "state", "source"
@@ -106,12 +111,14 @@ class Gauges(Collector):
 
     def __init__(self) -> None:
         self.leading: Callable[[], bool] = lambda: False
+        self.others: Callable[[], int] = lambda: 0
         self.snapshot: Callable[[], Snapshot] | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """What a scrape tells."""
         yield _family(BUILD_INFO, [(_build(), 1)])
         yield _family(LEADER, [((), self.leading())])
+        yield _family(OTHER_OPERATORS, [((), self.others())])
         if self.snapshot is not None:
             yield from _families(self.snapshot())
 
@@ -124,9 +131,9 @@ _GAUGES = Gauges()
 REGISTRY.register(_GAUGES)
 
 
-def lead(leading: Callable[[], bool]) -> None:
-    """Say whom to ask whether this process leads."""
-    _GAUGES.leading = leading
+def stand(leading: Callable[[], bool], others: Callable[[], int]) -> None:
+    """Say whom to ask whether this process leads, and how many others write to the same resources."""
+    _GAUGES.leading, _GAUGES.others = leading, others
 
 
 def watch(snapshot: Callable[[], Snapshot] | None) -> None:

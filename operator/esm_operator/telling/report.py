@@ -1,11 +1,13 @@
 """What an action of the planner means for people: outcome and sentences. Pure; called by the reconciler."""
 
+from dataclasses import replace
+
 from esm_operator.api import values
 from esm_operator.api.sources import SourceType
 from esm_operator.planning import actions, differences
 from esm_operator.planning.plan import RESCUE
 from esm_operator.planning.state import Desired, Observed
-from esm_operator.telling.reasons import of_state
+from esm_operator.telling.reasons import OutcomeReason, of_state
 from esm_operator.telling.status import Outcome, Verdict
 
 #: Sources that keep what was not processed, and have no position to start from.
@@ -39,6 +41,18 @@ def outcome(
             return Outcome(verdict, reason, message, synced=None)
         case actions.NoOp():
             return _settled(desired, mapping, reset)
+
+
+def unseen(outcome: Outcome, reason: OutcomeReason, message: str) -> Outcome:
+    """What a resource shows that was in sync when its mapping could be seen last.
+
+    Args:
+        outcome: what it showed then.
+        reason: why AWS can't be asked.
+        message: the same as a sentence.
+    """
+    text = f"AWS had what the spec says when it could be asked last. Since then: {message}"
+    return replace(outcome, synced=None, sync_reason=reason, sync_message=text)
 
 
 def _settled(desired: Desired, mapping: Observed | None, reset: frozenset[str]) -> Outcome:

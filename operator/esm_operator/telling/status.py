@@ -204,7 +204,8 @@ def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) ->
     if outcome.synced is None and outcome.reason in _CHANGING and _is_true_of(old, generation):
         return ("Synced", "True", "InSync", "AWS had what the spec says before it began to work on the mapping.")
     if outcome.synced is None:
-        return ("Synced", "Unknown", outcome.reason, "Not compared with AWS yet.")
+        message = outcome.sync_message or "Not compared with AWS yet."
+        return ("Synced", "Unknown", outcome.sync_reason or outcome.reason, message)
     if not outcome.synced:
         message = outcome.sync_message or "AWS does not have what the spec says; the condition Ready says why."
         return ("Synced", "False", outcome.sync_reason or outcome.reason, message)

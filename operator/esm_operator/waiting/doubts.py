@@ -54,6 +54,10 @@ class Doubts(Generic[Key]):
         settles = (time.monotonic() if alive else self._began) + SETTLE
         self._doubts.setdefault(key, _Doubt(function, settles, looked=not alive))
 
+    def stands(self, key: Key) -> bool:
+        """Whether a doubt is not settled yet."""
+        return key in self._doubts
+
     def left(self, key: Key) -> float:
         """Seconds until a doubt can be settled."""
         doubt = self._doubts.get(key)

@@ -1,0 +1,63 @@
+"""Events: what a short loss of the lease does to them."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio import client
+
+from esm_operator.cluster.events import Events
+from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.resource import parse
+from esm_operator.leading.fence import Fence
+from esm_operator.waiting.budget import Budget
+
+ORDERS = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "1", "resourceVersion": "1"}})
+LONG = 1000.0
+
+
+@dataclass
+class Server:
+    """An API server that takes Events."""
+
+    url: str = ""
+    told: list[str] = field(default_factory=list[str])
+
+    async def answer(self, request: web.Request) -> web.Response:
+        body: dict[str, Any] = await request.json()
+        self.told.append(str(body.get("message") or body["count"]))
+        return web.json_response({"metadata": {"name": "orders.1"}}, status=201)
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[Server]:
+    made, application = Server(), web.Application()
+    application.router.add_route("*", "/{path:.*}", made.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+async def test_what_was_not_posted_while_the_lease_was_short_is_posted_when_it_is_told_again(
+    server: Server,
+) -> None:
+    fence = Fence(clock=lambda: 0.0)
+    kubernetes = Kubernetes(client.ApiClient(client.Configuration(host=server.url)), Budget(LONG), fence)
+    events = Events(kubernetes)
+    try:
+        for message in ("one", "two"):
+            events.warning(ORDERS, "Conflict", message)
+        await events.settle(LONG)
+        assert server.told == []
+        fence.extend(LONG)
+        for message in ("one", "two"):
+            events.warning(ORDERS, "Conflict", message)
+        await events.settle(LONG)
+        assert server.told == ["one", "two"]
+    finally:
+        await kubernetes.close()

@@ -1,0 +1,90 @@
+"""Watches: what is not answered for long is said, with the reason, until it is answered."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from esm_operator.cluster.watches import Watches
+
+WATCHED = "/apis/lambda.esm-operator.io/v1/eventsourcemappings"
+PATIENCE = 30.0
+
+
+@dataclass
+class Server:
+    """Answers with a status."""
+
+    url: str = ""
+    status: int = 200
+
+    async def answer(self, request: web.Request) -> web.Response:
+        return web.Response(status=self.status)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[Server]:
+    made, application = Server(), web.Application()
+    application.router.add_get("/{path:.*}", made.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+async def ask(session: aiohttp.ClientSession, url: str) -> None:
+    async with session.get(url):
+        pass
+
+
+@pytest.mark.parametrize("before", ["", "/k8s/clusters/blue"])
+async def test_what_is_refused_for_long_is_said(server: Server, before: str) -> None:
+    clock = Clock()
+    watches = Watches([WATCHED], clock)
+    async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
+        await ask(session, server.url + before + WATCHED)
+        clock.now = 1000.0
+        assert watches.lacking(PATIENCE) == "", "a watch that stands is not asked for again"
+        server.status = 503
+        await ask(session, f"{server.url}{before}{WATCHED}?watch=true")
+        clock.now = 1020.0
+        await ask(session, f"{server.url}{before}{WATCHED}?watch=true")
+        assert watches.lacking(PATIENCE) == ""
+        clock.now = 1031.0
+        said = watches.lacking(PATIENCE)
+        assert f"{before}{WATCHED} for 31 s (503 Service Unavailable)" in said
+        server.status = 200
+        await ask(session, f"{server.url}{before}{WATCHED}?watch=true")
+        assert watches.lacking(PATIENCE) == ""
+
+
+async def test_who_cannot_be_reached_is_said(server: Server) -> None:
+    clock = Clock()
+    watches = Watches([WATCHED], clock)
+    async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await ask(session, f"http://127.0.0.1:1{WATCHED}")
+        clock.now = 31.0
+        assert "Cannot connect to host 127.0.0.1:1" in watches.lacking(PATIENCE)
+
+
+async def test_other_requests_do_not_count(server: Server) -> None:
+    clock = Clock()
+    watches = Watches([WATCHED], clock)
+    server.status = 500
+    async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
+        await ask(session, f"{server.url}/apis/lambda.esm-operator.io/v1/namespaces/a/eventsourcemappings")
+        await ask(session, f"{server.url}/version")
+    clock.now = 100.0
+    assert watches.lacking(PATIENCE) == ""
