@@ -260,7 +260,7 @@ class Operator:
         """Connect where mappings live before that is needed: it takes a second, and costs no call to AWS Lambda."""
         await self._listed.wait()
         while True:
-            targets = self._targets()
+            targets = self._surroundings.targets(self._store.all())
             if self._term is not None:
                 self._term.keep(targets)
             for target in targets:
@@ -278,10 +278,6 @@ class Operator:
         if self._troubles.get(target) != trouble:
             logger.error("%s", trouble)
         self._troubles[target] = trouble
-
-    def _targets(self) -> set[Target]:
-        """Where mappings live."""
-        return self._surroundings.targets(self._store.all())
 
     def _requeue_users(self, name: str) -> None:
         """Work on the resources that lead to a ProviderConfig, or did, or will if there is one of that name."""

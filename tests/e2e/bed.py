@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -191,6 +192,10 @@ class Bed:
     def requests(self, operation: str) -> list[dict[str, Any]]:
         """The members of all requests of one operation, in order."""
         return [one["members"] for one in self.control.requests(2000) if one["operation"] == operation]
+
+    def functions(self) -> Counter[str]:
+        """How many mappings each function has at AWS."""
+        return Counter(one["FunctionArn"].rpartition(":")[2] for one in self.mappings())
 
     def wait_swept(self, times: int = 1, timeout: float = 60.0) -> None:
         """Wait until AWS has been asked for so many more lists."""

@@ -1,9 +1,8 @@
 """Two operators that by mistake work on the same resources: both say it, with what to do; those that share don't."""
 
-import urllib.request
-
 from tests.e2e.bed import KIND, Bed, eventually
 from tests.e2e.manifests import queue
+from tests.e2e.test_cluster_lacks import probe
 from tests.operator_process import OperatorProcess
 
 SAID = "Another operator works on the same resources"
@@ -15,9 +14,11 @@ def leased(bed: Bed, name: str, *arguments: str) -> OperatorProcess:
     return bed.operator("--sweep-interval=1", *arguments, environment={"ESM_OPERATOR_LEASE_NAME": name})
 
 
-def probe(operator: OperatorProcess) -> str:
-    with urllib.request.urlopen(f"{operator.url}/readyz", timeout=10) as answer:
-        return answer.read().decode()
+def said(operator: OperatorProcess) -> str:
+    """What the readiness probe of one that is ready answers."""
+    status, text = probe(operator)
+    assert status == 200, text
+    return text
 
 
 def test_a_second_operator_on_the_same_scope_is_told_of(bed: Bed) -> None:
@@ -27,18 +28,18 @@ def test_a_second_operator_on_the_same_scope_is_told_of(bed: Bed) -> None:
     assert SAID not in first.tail(1000)
 
     second = leased(bed, f"two-{bed.namespace}")
-    eventually(lambda: f"{LAST}1 of them" in probe(second), what="the second says who wrote last")
+    eventually(lambda: f"{LAST}1 of them" in said(second), what="the second says who wrote last")
     assert LAST in second.tail(1000)
     sizes = iter(range(1, 1000))
 
     def both_say_it() -> bool:
         bed.patch("orders", {"batchSize": next(sizes)})
         bed.wait_ready("orders")
-        return SAID in probe(first) and SAID in probe(second)
+        return SAID in said(first) and SAID in said(second)
 
     eventually(both_say_it, 60)
     for operator, other in ((first, "two"), (second, "one")):
-        text = probe(operator)
+        text = said(operator)
         assert text.startswith("ready: leading")
         assert f"{other}-{bed.namespace}. " in text
         assert "Stop one of the two, or set --namespaces or --selector" in text
@@ -64,8 +65,8 @@ def test_operators_that_share_a_cluster_are_not_taken_for_rivals(bed: Bed) -> No
         bed.wait_ready("moves")
         eventually(lambda size=size: bed.mapping("moves")["BatchSize"] == size)
     assert SAID not in here.tail(1000)
-    assert probe(here).splitlines() == ["ready: leading"]
-    assert probe(there).splitlines() == ["ready: leading"]
+    assert said(here).splitlines() == ["ready: leading"]
+    assert said(there).splitlines() == ["ready: leading"]
 
 
 def test_replicas_are_one_operator(bed: Bed) -> None:
@@ -75,7 +76,7 @@ def test_replicas_are_one_operator(bed: Bed) -> None:
     bed.wait_ready("orders")
     second = leased(bed, lease)
     first.stop()
-    eventually(lambda: "work begins" in second.tail(1000) and probe(second).startswith("ready: leading"), 60)
+    eventually(lambda: "work begins" in second.tail(1000) and said(second).startswith("ready: leading"), 60)
     bed.patch("orders", {"batchSize": 3})
     bed.wait_ready("orders")
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 3)

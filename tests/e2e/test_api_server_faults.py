@@ -52,7 +52,7 @@ def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
     eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5, BACK, "the drift is put right")
     assert [bed.mapping(name)["BatchSize"] for name in ("edited", "edited-after")] == [6, 7]
     assert {name: bed.status(name)["uuid"] for name in ("edited", "drifts", "edited-after")}.items() <= uuids.items()
-    assert functions(bed) == Counter(["edited", "drifts", "edited-after", "made", "made-after"])
+    assert bed.functions() == Counter(["edited", "drifts", "edited-after", "made", "made-after"])
     assert bed.calls()["CreateEventSourceMapping"] == 6
     assert all("CreatedAgain" not in bed.events(name) for name in ("edited", "made", "made-after"))
 
@@ -82,7 +82,7 @@ def test_history_is_compacted_while_the_watch_is_cut(bed: Bed, operator_kubeconf
             bed.wait_ready(name, BACK)
         assert bed.status("forced-and-made-anew")["uuid"] == uuids["forced-and-made-anew"]
         assert [bed.mapping(name)["BatchSize"] for name in ("forced-and-made-anew", "edited")] == [6, 7]
-        assert functions(bed) == Counter(["forced", "forced-and-made-anew", "made", "edited"])
+        assert bed.functions() == Counter(["forced", "forced-and-made-anew", "made", "edited"])
         assert bed.requests("DeleteEventSourceMapping") == [{"UUID": uuids["deleted"]}]
 
         bed.apply(queue("forced"))
@@ -110,7 +110,7 @@ def test_the_watch_is_cut_again_and_again(bed: Bed, operator_kubeconfig: Path, t
             bed.wait_ready(name)
         assert bed.mapping("edited")["BatchSize"] == 6
         assert bed.status("edited")["uuid"] == uuid
-        assert functions(bed) == Counter(names)
+        assert bed.functions() == Counter(names)
         assert bed.calls()["CreateEventSourceMapping"] == 8
 
 
@@ -130,7 +130,7 @@ def test_somebody_else_writes_to_the_resources_all_the_time(bed: Bed) -> None:
         eventually(lambda: writes[0] > 50)
     for name in names[1:]:
         bed.wait_ready(name)
-    assert functions(bed) == Counter(names[1:])
+    assert bed.functions() == Counter(names[1:])
     assert bed.calls()["CreateEventSourceMapping"] == 4
 
 
@@ -179,7 +179,7 @@ def test_a_status_is_wiped(bed: Bed, edit: bool) -> None:
         bed.patch("orders", {"batchSize": None, "tags": None, "functionName": "returns"})
     eventually(lambda: bed.status("orders").get("uuid") == uuid, what="the mapping is found again")
     bed.wait_ready("orders")
-    assert functions(bed) == Counter(["returns" if edit else "orders"])
+    assert bed.functions() == Counter(["returns" if edit else "orders"])
     assert bed.mapping("orders")["BatchSize"] == (10 if edit else 5)
     assert bed.mapping("orders")["Tags"].get("team") == (None if edit else "shop")
     assert bed.calls()["CreateEventSourceMapping"] == 1
@@ -192,11 +192,6 @@ def operator_through(bed: Bed, proxy: Proxy, kubeconfig: Path, folder: Path) -> 
     """An operator that reaches the API server through a proxy."""
     through = kubeconfig_through(kubeconfig, proxy, folder / "kubeconfig")
     return bed.operator(environment={"KUBECONFIG": str(through)})
-
-
-def functions(bed: Bed) -> Counter[str]:
-    """How many mappings each function has at AWS."""
-    return Counter(one["FunctionArn"].rpartition(":")[2] for one in bed.mappings())
 
 
 def finalizers(bed: Bed, name: str) -> list[str]:

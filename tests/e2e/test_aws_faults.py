@@ -33,7 +33,7 @@ def test_throttled_for_a_minute(bed: Bed) -> None:
     refused = Counter(one["outcome"] for one in bed.control.requests(2000))["TooManyRequestsException"]
     assert refused <= 60, "it slows down: at the full rate it would be 600"
     assert bed.mapping("known")["BatchSize"] == 7
-    assert functions(bed) == Counter([*names, "known"])
+    assert bed.functions() == Counter([*names, "known"])
     assert all("Throttled" not in bed.events(name) for name in names), "it passes by itself, and is no warning"
 
 
@@ -70,7 +70,7 @@ def test_aws_fails_for_a_while(bed: Bed) -> None:
     bed.wait_gone("deleted")
     for name in ("made", "edited", "tagged"):
         bed.wait_ready(name)
-    assert functions(bed) == Counter(["made", "edited", "tagged"])
+    assert bed.functions() == Counter(["made", "edited", "tagged"])
     assert bed.mapping("edited")["BatchSize"] == 7
     assert bed.mapping("tagged")["Tags"]["team"] == "shop"
 
@@ -103,7 +103,7 @@ def test_answers_that_come_too_late(bed: Bed) -> None:
     for name in ("edited", "twice"):
         eventually(lambda name=name: bed.mapping(name)["BatchSize"] == 7, what=f"{name} has what was asked for last")
     eventually(lambda: bed.mapping("tagged")["Tags"].get("team") == "shop")
-    assert functions(bed) == Counter(["made", "edited", "twice", "tagged"])
+    assert bed.functions() == Counter(["made", "edited", "twice", "tagged"])
 
 
 def test_what_is_written_during_a_slow_sweep_is_not_overruled_by_it(bed: Bed) -> None:
@@ -167,7 +167,7 @@ def test_a_page_in_the_middle_of_a_sweep(bed: Bed, unreadable: bool) -> None:
     for name in (*names, "made"):
         bed.wait_ready(name)
     assert {name: bed.status(name)["uuid"] for name in names} == uuids
-    assert functions(bed) & Counter([*names, "made"]) == Counter([*names, "made"])
+    assert bed.functions() & Counter([*names, "made"]) == Counter([*names, "made"])
     assert len(bed.mappings()) == 120 + 200 + 6
     assert [one["FunctionName"] for one in bed.requests("CreateEventSourceMapping")] == ["made"]
     assert all("CreatedAgain" not in bed.events(name) for name in names)
@@ -187,7 +187,7 @@ def test_an_edit_of_a_mapping_that_is_gone(bed: Bed) -> None:
         assert "deleted outside of Kubernetes" in bed.events(name)["CreatedAgain"]
     assert bed.mapping("edited")["BatchSize"] == 6
     assert bed.mapping("tagged")["Tags"]["team"] == "shop"
-    assert functions(bed) == Counter(["edited", "tagged"])
+    assert bed.functions() == Counter(["edited", "tagged"])
 
 
 def test_credentials_expire_and_come_back(bed: Bed) -> None:
@@ -208,7 +208,7 @@ def test_credentials_expire_and_come_back(bed: Bed) -> None:
     bed.wait_ready("edited", AT_ONCE)
     bed.wait_ready("waiting", HEALING)
     assert (bed.mapping("edited")["BatchSize"], bed.mapping("waiting")["BatchSize"]) == (7, 6)
-    assert functions(bed) == Counter(["edited", "waiting"])
+    assert bed.functions() == Counter(["edited", "waiting"])
 
 
 def test_what_is_well_says_that_nobody_knows_while_aws_can_not_be_asked(bed: Bed) -> None:
@@ -302,14 +302,9 @@ def test_one_action_is_not_allowed(bed: Bed) -> None:
     bed.wait_gone("delete", HEALING)
     for name in ("create", "update", "tag", "list-tags", "get", "list"):
         bed.wait_ready(name, HEALING)
-    assert functions(bed) == Counter(["create", "update", "tag", "list-tags", "get", "list"])
+    assert bed.functions() == Counter(["create", "update", "tag", "list-tags", "get", "list"])
     assert [bed.mapping(name)["BatchSize"] for name in ("update", "list-tags", "get")] == [6, 6, 6]
     assert bed.mapping("tag")["Tags"]["team"] == "shop"
-
-
-def functions(bed: Bed) -> Counter[str]:
-    """How many mappings each function has at AWS."""
-    return Counter(one["FunctionArn"].rpartition(":")[2] for one in bed.mappings())
 
 
 def others(bed: Bed, count: int, name: str = "other") -> None:

@@ -1,10 +1,8 @@
 """The brake: deletions beyond the limit of a minute wait, and say so; edits go on."""
 
-import urllib.request
-
 from tests.e2e.bed import Bed, eventually
 from tests.e2e.manifests import queue, stream
-from tests.operator_process import OperatorProcess
+from tests.e2e.test_metrics import reader
 
 LIMIT = 3
 
@@ -60,15 +58,8 @@ def test_what_needs_no_deletion_any_more_waits_for_none(bed: Bed) -> None:
     bed.wait_gone("first")
     bed.patch("held", {"startingPosition": "TRIM_HORIZON"})
     bed.wait_condition("held", "Ready", "False", "DeletionsHeld")
-    assert held(operator) == 1
+    read = reader(operator)
+    assert read("deletions_held") == 1
     bed.control.delete_mapping(uuid)
     bed.wait_ready("held")
-    assert held(operator) == 0
-
-
-def held(operator: OperatorProcess) -> float:
-    """How many deletions it says that wait."""
-    with urllib.request.urlopen(f"{operator.url}/metrics", timeout=30) as answer:
-        lines = answer.read().decode().splitlines()
-    (value,) = (line.split()[1] for line in lines if line.startswith("esm_operator_deletions_held "))
-    return float(value)
+    assert read("deletions_held") == 0

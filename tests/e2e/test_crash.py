@@ -75,7 +75,7 @@ def test_aws_carries_out_a_create_only_after_the_operator_was_killed(bed: Bed) -
         bed.status("source-edited")["uuid"]: ("source-edited", f"arn:aws:sqs:{HERE}:payments"),
     }
     assert bed.mapping("source-edited")["BatchSize"] == 10
-    late = [one for one in bed.control.requests(2000) if one["operation"] == "CreateEventSourceMapping"]
+    late = bed.requests("CreateEventSourceMapping")
     assert len(late) >= len(names), "all late ones have been answered"
 
 
@@ -96,7 +96,7 @@ def test_aws_makes_a_deleted_mapping_again_only_after_the_operator_was_killed(be
     operator.start()
     bed.wait_gone("deleted")
     bed.wait_ready("edited")
-    late = [one for one in bed.control.requests(2000) if one["operation"] == "CreateEventSourceMapping"]
+    late = bed.requests("CreateEventSourceMapping")
     assert len(late) >= 2 * len(names), "all late ones have been answered"
     eventually(lambda: not any(one["State"] == "Deleting" for one in bed.mappings()))
     made = {one["UUID"]: one["FunctionArn"].rpartition(":")[2] for one in bed.mappings()}

@@ -106,10 +106,5 @@ def test_a_creation_of_the_operator_before_arrives_after_that_of_the_next(bed: B
     bed.wait_ready("orders")
     bed.delete("orders")
     bed.wait_gone("orders")
-    eventually(lambda: len(created(bed)) == 2, what="AWS has answered both")
+    eventually(lambda: len(bed.requests("CreateEventSourceMapping")) == 2, what="AWS has answered both")
     assert bed.mappings() == [], "no mapping is left behind"
-
-
-def created(bed: Bed) -> list[int]:
-    """What AWS answered to each Create."""
-    return [one["status"] for one in bed.control.requests(1000) if one["operation"] == "CreateEventSourceMapping"]

@@ -17,6 +17,7 @@ from esm_operator.cluster.target import Access, Target
 from esm_operator.leading.fence import SHUT
 from esm_operator.waiting.budget import Budget
 from tests.aws import AwsServer, FaultKind
+from tests.unit.http_server import served
 
 LIST = "ListEventSourceMappings"
 LIMIT = 60.0
@@ -76,14 +77,9 @@ class Between:
 
 @pytest.fixture
 async def between() -> AsyncGenerator[Between]:
-    made, application = Between(), web.Application()
-    application.router.add_route("*", "/{path:.*}", made.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    made = Between()
+    async with served(made.answer) as made.url:
+        yield made
 
 
 PAGE = "<html><head><title>S3CRET</title></head><body><hr>Log in</body></html>"

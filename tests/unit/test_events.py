@@ -13,6 +13,7 @@ from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.resource import parse
 from esm_operator.leading.fence import Fence
 from esm_operator.waiting.budget import Budget
+from tests.unit.http_server import served
 
 ORDERS = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "1", "resourceVersion": "1"}})
 LONG = 1000.0
@@ -33,14 +34,9 @@ class Server:
 
 @pytest.fixture
 async def server() -> AsyncGenerator[Server]:
-    made, application = Server(), web.Application()
-    application.router.add_route("*", "/{path:.*}", made.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    made = Server()
+    async with served(made.answer) as made.url:
+        yield made
 
 
 async def test_what_was_not_posted_while_the_lease_was_short_is_posted_when_it_is_told_again(

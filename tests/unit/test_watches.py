@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from esm_operator.cluster.watches import Watches
+from tests.unit.http_server import served
 
 WATCHED = "/apis/lambda.esm-operator.io/v1/eventsourcemappings"
 PATIENCE = 30.0
@@ -33,14 +34,9 @@ class Clock:
 
 @pytest.fixture
 async def server() -> AsyncGenerator[Server]:
-    made, application = Server(), web.Application()
-    application.router.add_get("/{path:.*}", made.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    made = Server()
+    async with served(made.answer) as made.url:
+        yield made
 
 
 async def ask(session: aiohttp.ClientSession, url: str) -> None:
