@@ -6,6 +6,7 @@ Update that sets them, the finalizer last. Called by the reconciler.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -38,6 +39,10 @@ from esm_operator.waiting.queue import Urgency, WorkQueue
 from esm_operator.work import Work
 
 logger = logging.getLogger(__name__)
+
+#: What is told of a mapping on the way.
+UPDATING = Outcome(Verdict.IN_PROGRESS, "Updating", "Changing the mapping at AWS.", synced=False)
+REPLACING = Outcome(Verdict.IN_PROGRESS, "Replacing", "The mapping is replaced by a new one.", synced=False)
 
 
 class Acts:
@@ -103,6 +108,8 @@ class Acts:
         match action:
             case actions.Prepare(keep_intent):
                 kept = work.resource.intent if keep_intent else None
+                if kept is None and await self._note_mapping(work, REPLACING):
+                    return None
                 if kept is None:
                     self._memory.intents_known.add(work.resource.key)
                 intent = kept or intent_of(desired, client.account, target.target.region)
@@ -110,6 +117,8 @@ class Acts:
                 work.fresh = True
             case actions.Look(uuid):
                 await client.get(uuid)
+            case actions.Search():
+                await self._memory.doubts.search(work.resource.key, client)
             case actions.LookTags(uuid):
                 await self._as_known(work, uuid, client.list_tags(uuid))
             case actions.TakeUp(uuid):
@@ -226,8 +235,11 @@ class Acts:
             outcome = Outcome(verdict, "DeletionsHeld", report.deletions_held(), event="DeletionsHeld")
             await self._teller.tell_of(work, outcome)
             return Result.WAITING
+        began = time.monotonic()
         if await self._as_known(work, action.uuid, work.connected.client.delete(action.uuid, self._check(work))):
             self._memory.deleted[resource.key] = action.uuid
+            if self._memory.made_by_others.get(resource.key, began) < began:
+                del self._memory.made_by_others[resource.key]  # it stood in the way of whatever others had sent
             self._tell_deletion(resource, action)
         return None
 
@@ -249,6 +261,8 @@ class Acts:
             return Result.WAITING
         if desired.source is None:
             return Result.STALLED
+        if actions.IDENTITY & action.change.keys() and await self._note_mapping(work, UPDATING):
+            return None
         if await self._note_first(work, _with(work.note.applied, fields=frozenset(action.change))):
             return None
         queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
@@ -313,7 +327,16 @@ class Acts:
         stands = status.applied_of(work.resource.status)
         if applied.fields <= stands.fields and applied.tags <= stands.tags:
             return False
-        outcome = Outcome(Verdict.IN_PROGRESS, "Updating", "Changing the mapping at AWS.", synced=False)
+        work.resource = await self._teller.tell_of(work, UPDATING)
+        return True
+
+    async def _note_mapping(self, work: Work, outcome: Outcome) -> bool:
+        """Write the UUID of a mapping that only the intent tells of, before neither does.
+
+        Returns whether it was written: it is planned again.
+        """
+        if work.note.uuid in ("", work.resource.uuid):
+            return False
         work.resource = await self._teller.tell_of(work, outcome)
         return True
 

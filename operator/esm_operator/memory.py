@@ -49,9 +49,9 @@ class Memory:
     doubts: Doubts[Key] = field(default_factory=Doubts[Key])
     intents_known: set[Key] = field(default_factory=set[Key])
     """Resources whose intent this process has written, or has looked at."""
-    made_by_others: set[Key] = field(default_factory=set[Key])
-    """Resources whose mapping stood when this process saw them first: should it be gone, another process may have been
-    about to make it again."""
+    made_by_others: dict[Key, float] = field(default_factory=dict[Key, float])
+    """Resources whose mapping was noted when this process saw them first: should it be gone, another process may have
+    been about to make it again. With the monotonic time from which AWS does not carry that out any more, in seconds."""
     corrections: Corrections[Key] = field(default_factory=Corrections[Key])
     resets: dict[Key, frozenset[str]] = field(default_factory=dict[Key, frozenset[str]])
     """The fields that the last Update was to reset."""
@@ -63,6 +63,6 @@ class Memory:
         self.deleted.pop(key, None)
         self.doubts.forget(key)
         self.intents_known.discard(key)
-        self.made_by_others.discard(key)
+        self.made_by_others.pop(key, None)
         self.corrections.forget(key)
         self.resets.pop(key, None)

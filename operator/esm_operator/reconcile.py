@@ -383,9 +383,13 @@ class Reconciler:
             return
         self._memory.intents_known.add(resource.key)
         if resource.uuid and status.applied_of(resource.status).immutable == intent.immutable:
-            self._memory.made_by_others.add(resource.key)
+            self._memory.made_by_others[resource.key] = self._memory.doubts.settles(alive=self._is_alive(resource))
         else:
-            self._memory.doubts.inherited(resource.key, intent.function, alive=resource.key not in self._first)
+            self._memory.doubts.inherited(resource.key, intent.function, alive=self._is_alive(resource))
+
+    def _is_alive(self, resource: Resource) -> bool:
+        """Whether the process that worked on a resource before may have lived a moment ago."""
+        return resource.key not in self._first
 
     def _doubt_what_is_gone(self, resource: Resource) -> bool:
         """Where a mapping that another process made is gone, that may have been about to make it again.
@@ -393,11 +397,10 @@ class Reconciler:
         Returns:
             whether that is new.
         """
-        if resource.key not in self._memory.made_by_others:
+        if self._memory.made_by_others.pop(resource.key, None) is None:
             return False
-        self._memory.made_by_others.discard(resource.key)
         if resource.intent is not None:
-            self._memory.doubts.inherited(resource.key, resource.intent.function, alive=resource.key not in self._first)
+            self._memory.doubts.inherited(resource.key, resource.intent.function, alive=self._is_alive(resource))
         return True
 
 

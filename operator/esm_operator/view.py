@@ -39,6 +39,7 @@ def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unset
         intended=tuple(one.observed(since) for one in intended if one.uuid not in candidates),
         leaving=tuple(one.observed(since) for one in leaving.values()),
         unsettled=unsettled,
+        unsearched=memory.doubts.is_unsearched(resource.key),
         unseen=made if missed else "",
         rival=store.older_claimant(resource),
     )

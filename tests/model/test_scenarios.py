@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.resource import RECONCILE_AT, Key
-from tests.model.aws import QUEUE, STREAM, Lambda, refusal
+from esm_operator.cluster.resource import INTENT, RECONCILE_AT, Key
+from tests.model.aws import QUEUE, STREAM, Lambda, Standing, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer
 from tests.model.script import ONE, Script, a_script
@@ -165,6 +165,127 @@ def test_a_replacement_that_is_edited_back_while_no_operator_runs_leaves_no_seco
     script.calmly(60)
     assert script.mapping().source == STREAM
     script.converge()
+
+
+# -- What only the intent tells of --------------------------------------------------------------------------
+
+
+def killed_before_the_note(script: Script) -> None:
+    """A mapping is made, and the operator killed before it has heard of it."""
+    creation = script.until_asked("create_event_source_mapping")
+    script.world.decide(creation, "carried out")
+    script.world.crash()
+
+
+@pytest.fixture
+def unlisted(script: Script) -> Callable[[], None]:
+    """Sees to it that sweep after sweep misses the mapping of a resource, as pages do whose items shift.
+
+    Only the intent tells of that mapping. To be called when the resource is what it is to be while no operator runs;
+    the next one works on it after the first sweep that began when it was settled that nothing more is being made.
+    """
+    others = [Key("b", f"other-{number}") for number in range(3)]
+    for other in others:
+        script.apply(other, functionName=other.name, eventSourceARN=QUEUE)
+    script.begin()
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    killed_before_the_note(script)
+    (missed,) = [one for one in script.aws.standing.values() if one.function == "orders"]
+
+    def listed(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        answer = really(**asked)
+        if "FunctionName" in asked:
+            return answer
+        items = [one for one in answer["EventSourceMappings"] if one["UUID"] != missed.uuid]
+        return {**answer, "EventSourceMappings": items}
+
+    def restart() -> None:
+        for one in script.aws.standing.values():
+            if one is not missed:  # as long as AWS is at work on so many, sweep follows on sweep
+                script.aws.update_event_source_mapping(UUID=one.uuid, BatchSize=10)
+                one.due += 60
+        answers(script, "list_event_source_mappings", listed)
+        script.world.start()
+        script.until(lambda call: _tells_of(ONE, call))
+        end = script.world.clock.now + 11
+        while script.world.clock.now < end:
+            for call in [one for one in script.world.waiting if not _tells_of(ONE, one)]:
+                script.world.decide(call, "well")
+            script.world.deliver(len(script.cluster.watch))
+            script.world.pass_time(0.5)
+        script.calmly(30)
+        as_ever(script, "list_event_source_mappings")
+
+    return restart
+
+
+def _tells_of(key: Key, call: Call) -> bool:
+    return call.name == "PATCH" and str(call.what["path"]).endswith(f"/{key.name}/status")
+
+
+def test_a_resource_goes_only_when_the_list_of_its_function_shows_no_mapping(
+    script: Script, unlisted: Callable[[], None]
+) -> None:
+    script.delete()
+    unlisted()
+    script.converge()
+    assert script.gone()
+
+
+def test_another_identity_is_intended_only_when_the_list_of_the_function_shows_no_mapping(
+    script: Script, unlisted: Callable[[], None]
+) -> None:
+    script.edit(eventSourceARN=QUEUE, startingPosition=None)
+    unlisted()
+    script.converge()
+    assert {one.source for one in script.aws.standing.values()} == {QUEUE}
+
+
+def replaced_and_killed(script: Script) -> Standing:
+    """A successor stands beside its predecessor, which is being deleted; the intent alone tells of the successor.
+
+    Returns:
+        the successor.
+    """
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    script.edit(functionName="bills", startingPosition="TRIM_HORIZON")
+    killed_before_the_note(script)
+    (successor,) = [one for one in script.aws.standing.values() if one.function == "bills"]
+    script.edit(functionName="orders", startingPosition="TRIM_HORIZON")
+    script.world.start()
+    script.calmly(2)
+    (old,) = [one for one in script.aws.standing.values() if one is not successor]
+    assert old.state == "Deleting"
+    old.due += 60
+    script.calmly(30)  # by now it is settled that nothing more is being made
+    return successor
+
+
+def test_what_the_intent_tells_of_is_noted_before_it_is_given_another_function(script: Script) -> None:
+    successor = replaced_and_killed(script)
+    update = script.until_asked("update_event_source_mapping")
+    script.world.decide(update, "carried out")
+    script.world.crash()
+    assert successor.function == "orders"
+    script.edit(functionName="bills")
+    script.world.start()
+    script.converge()
+    assert (script.mapping().uuid, script.mapping().function) == (successor.uuid, "bills")
+
+
+def test_what_the_intent_tells_of_is_noted_before_another_intent(script: Script) -> None:
+    successor = replaced_and_killed(script)
+    script.edit(startingPosition="LATEST")
+    intent = script.until(lambda call: INTENT in str(call.what.get("body")) and call.name == "PATCH")
+    script.world.decide(intent, "carried out")
+    script.world.crash()
+    assert script.mapping() is successor
+    script.delete()
+    script.world.start()
+    script.converge()
+    assert script.gone()
+    assert script.aws.standing == {}
 
 
 # -- Names that are used again ------------------------------------------------------------------------------

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from esm_operator.api.values import Canonical
 from esm_operator.telling.reasons import OutcomeReason
 
+#: What an Update can change of a mapping's identity.
+IDENTITY = frozenset(
+    {"functionName", "documentDBEventSourceConfig.databaseName", "documentDBEventSourceConfig.collectionName"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class NoOp:
@@ -51,6 +56,11 @@ class Look:
     """Get one mapping from AWS."""
 
     uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """List the mappings of the function that the intent names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +165,7 @@ Action = (
     | Conflict
     | Prepare
     | Look
+    | Search
     | LookTags
     | TakeUp
     | Create

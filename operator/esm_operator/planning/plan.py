@@ -15,6 +15,7 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | going | ours, in transition | Wait |
 | going | ours | Delete, then Finish when it is gone |
 | going | none, but a Create may still be under way | Wait |
+| going | none, but a Create may have made one that sweeps miss | Search |
 | going, its uuid not noted | none, one of the same identity is being deleted | Wait |
 | going | another's or nobody's | Finish: never delete what is not ours |
 | invalid | any | Stall |
@@ -22,7 +23,7 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | no finalizer or intent | any | Prepare; an intent that stands is kept |
 | live | unseen | Look / Wait for the sweep |
 | live | none, one of the same identity is being deleted | Wait |
-| live | none | Create, once the intent says what |
+| live | none | Create, once the intent says what; where it says another, Search before it is overwritten |
 | live | not ours | Adopt where the policy says so, else Conflict |
 | live | in transition | Wait |
 | live, immutable field differs from what was applied | ours | Stall (Never), Replace (Recreate) |
@@ -38,6 +39,7 @@ from collections.abc import Iterable
 
 from esm_operator.api import values
 from esm_operator.planning.actions import (
+    IDENTITY,
     WRITES,
     Action,
     Adopt,
@@ -52,6 +54,7 @@ from esm_operator.planning.actions import (
     Prepare,
     Release,
     Replace,
+    Search,
     Stall,
     Tag,
     TakeUp,
@@ -70,10 +73,6 @@ SWEEPING = Wait(
 NOT_FOUND = Wait(
     "NotFound",
     "managementPolicy is Observe and there is no such mapping at AWS. It is shown as soon as there is one.",
-)
-#: What an Update can change of a mapping's identity.
-_IDENTITY = frozenset(
-    {"functionName", "documentDBEventSourceConfig.databaseName", "documentDBEventSourceConfig.collectionName"}
 )
 #: How a deletion that is not meant is stopped for good.
 RESCUE = (
@@ -108,7 +107,7 @@ def _plan_going(desired: Desired, view: View) -> Action:
             return UNSETTLED
         if view.leaving and not desired.uuid:
             return _predecessor(view.leaving[0])
-        return Finish()
+        return Search() if view.unsearched else Finish()
     if found.tags is None and (desired.retain or not found.in_transition):
         return LookTags(found.uuid)
     if desired.uuid != found.uuid:
@@ -204,9 +203,11 @@ def _plan_create(desired: Desired, view: View, create: Create) -> Action:
     """Create, once nothing is in its way and the intent says what is about to be made."""
     if view.leaving:
         return _predecessor(view.leaving[0])
-    if not desired.intent_current:
-        return UNSETTLED if view.unsettled else Prepare()
-    return create
+    if desired.intent_current:
+        return create
+    if view.unsettled:
+        return UNSETTLED
+    return Search() if view.unsearched else Prepare()
 
 
 def _predecessor(leaving: Observed) -> Wait:
@@ -294,7 +295,7 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
         return _conflict(desired, view, others[0], own=found.uuid)
     if view.leaving and "functionName" in change:
         return _predecessor(view.leaving[0])
-    if view.unsettled and _IDENTITY & change.keys():
+    if view.unsettled and IDENTITY & change.keys():
         return UNSETTLED  # AWS would carry it out once this mapping is none of that function any more
     if change or reset:
         if not desired.edited and not found.tags_fresh:

@@ -103,6 +103,8 @@ class View:
     """Mappings with the identity that the spec asks for which AWS is deleting: still in the way of a Create."""
     unsettled: bool = False
     """Whether AWS may still carry out a Create of the intent: its answer was lost, or an earlier process sent it."""
+    unsearched: bool = False
+    """Whether such a Create may have made one that no sweep shows: they miss some. The function's own list tells."""
     unseen: str = ""
     """The UUID of a mapping that this process made for the resource, and that no list has shown since."""
     rival: str = ""

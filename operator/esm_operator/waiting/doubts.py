@@ -4,7 +4,9 @@ An answer was lost, or an earlier process sent the request and was killed. Until
 list that began well after the request, nothing may follow from there being no mapping: neither that the
 resource can go, nor that another identity can be written into its intent. (The same Create may be sent
 again: AWS refuses a second mapping of the same identity. That settles nothing: once the mapping that it made is
-deleted, what was sent first may make another.) Asked by the reconciler.
+deleted, what was sent first may make another.) A sweep settles a doubt too, but proves no absence, for its pages shift
+while mappings come and go: before anything follows from there being none, the function's own list is asked, which is
+one page. Asked by the reconciler.
 """
 
 import time
@@ -25,6 +27,8 @@ class _Doubt:
     function: str
     settles: float
     looked: bool
+    settled: bool = False
+    """Whether nothing more is being made. The doubt stays until a list of the function has told what was."""
 
 
 class Doubts(Generic[Key]):
@@ -51,11 +55,24 @@ class Doubts(Generic[Key]):
             function: the function of the mapping, as its identity names it.
             alive: whether that process may still have lived a moment ago; else it had ended when this one began.
         """
-        settles = (time.monotonic() if alive else self._began) + SETTLE
-        self._doubts.setdefault(key, _Doubt(function, settles, looked=not alive))
+        if not self.stands(key):
+            self._doubts[key] = _Doubt(function, self.settles(alive=alive), looked=not alive)
+
+    def settles(self, *, alive: bool) -> float:
+        """Monotonic time, in seconds, from which AWS does not carry out any more what another process has sent.
+
+        Args:
+            alive: whether that process may still have lived a moment ago; else it had ended when this one began.
+        """
+        return (time.monotonic() if alive else self._began) + SETTLE
 
     def stands(self, key: Key) -> bool:
         """Whether a doubt is not settled yet."""
+        doubt = self._doubts.get(key)
+        return doubt is not None and not doubt.settled
+
+    def is_unsearched(self, key: Key) -> bool:
+        """Whether no list of the function has told yet what was made."""
         return key in self._doubts
 
     def left(self, key: Key) -> float:
@@ -66,16 +83,24 @@ class Doubts(Generic[Key]):
     async def settle(self, key: Key, client: MappingsClient) -> bool:
         """Look for the mapping, where that can tell something new. Returns whether the doubt remains."""
         doubt = self._doubts.get(key)
-        if doubt is None:
+        if doubt is None or doubt.settled:
             return False
         now = time.monotonic()
         if client.inventory.swept_from < doubt.settles and (now >= doubt.settles or not doubt.looked):
             await client.find(doubt.function)
             doubt.looked = True
-        if max(now, client.inventory.swept_from) < doubt.settles:
-            return True
-        self._doubts.pop(key, None)
-        return False
+            if now >= doubt.settles:
+                self._doubts.pop(key, None)
+                return False
+        doubt.settled = max(now, client.inventory.swept_from) >= doubt.settles
+        return not doubt.settled
+
+    async def search(self, key: Key, client: MappingsClient) -> None:
+        """Ask AWS for the list of the function, once the doubt is settled: whatever was made is known then."""
+        doubt = self._doubts.get(key)
+        if doubt is not None:
+            await client.find(doubt.function)
+            self._doubts.pop(key, None)
 
     def forget(self, key: Key) -> None:
         """The resource is gone."""
