@@ -14,10 +14,9 @@ from typing import Any
 from aiohttp import ClientConnectionError
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from esm_operator.aws.client import CALL_TIMEOUT, Connection
+from esm_operator.aws.client import CALL_TIMEOUT, Connection, Passage
 from esm_operator.cluster.resource import GROUP, VERSION
 from esm_operator.cluster.target import Target
-from esm_operator.leading.fence import Fence
 from tests.model.aws import ACCOUNT, Lambda, refusal
 from tests.model.cluster import Answer, Cluster, decoded
 from tests.model.loop import Clock
@@ -187,13 +186,15 @@ class Connections:
         parts |= {"account": ACCOUNT, "region": target.region}
         return Connection(**parts)
 
-    async def run(self, threads: Any, fence: Fence, function: Callable[..., Any], *args: Any, **parameters: Any) -> Any:
+    async def run(
+        self, threads: Any, passage: Passage, function: Callable[..., Any], *args: Any, **parameters: Any
+    ) -> Any:
         """Send a request; a write only behind the fence, as botocore's event before it is sent sees to."""
         del threads
         name = function.__name__
         writes = not name.startswith(("get_", "list_"))
         if writes:
-            fence.check(CALL_TIMEOUT)
+            passage.fence.check(CALL_TIMEOUT)
         call = Call(
             name=name,
             what=parameters,

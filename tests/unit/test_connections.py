@@ -1,6 +1,7 @@
 """Connections to AWS: one that does not answer holds up no other, and one that can't be made says why."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from esm_operator.aws.inventory import Inventory
 from esm_operator.cluster.target import Access, Target
 from esm_operator.leading.fence import SHUT
 from esm_operator.waiting.budget import Budget
+from esm_operator.waiting.window import Window
 from tests.aws import AwsServer, FaultKind
 from tests.unit.http_server import served
 
@@ -133,3 +135,16 @@ def failures(reason: str) -> float:
 def test_an_endpoint_that_is_none_is_said_by_the_commands() -> None:
     with pytest.raises(LookError, match="endpoint"):
         Account(Target("eu-west-1", Access("http://local_stack:4566")), 10.0, "orphans")
+
+
+async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections: Connections) -> None:
+    """The budget would grant all of it: it is the last gate that counts what is sent within a second."""
+    connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
+    budget = Budget(1000)
+    budget.window = Window(5)
+    client = MappingsClient(connection, connections, budget, Budget(1000), Inventory(), SHUT)
+    began = time.monotonic()
+    async with asyncio.timeout(LIMIT):
+        await asyncio.gather(*(client.find("orders") for _ in range(16)))
+    assert time.monotonic() - began >= 3.0
+    assert aws.control.counts().calls[LIST] == 16

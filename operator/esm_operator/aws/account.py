@@ -7,12 +7,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
-from esm_operator.aws.assume import assumed
+from esm_operator.aws.sessions import session_for
 from esm_operator.cluster.target import Target
 from esm_operator.waiting.budget import Budget, Priority
 
@@ -59,8 +58,7 @@ class Account:
             user_agent_extra=f"esm-operator-{command}",
         )
         try:
-            session = assumed(target) if target.access.role_arn else boto3.Session(region_name=target.region)
-            make: Any = session.client
+            make: Any = session_for(target).client
             options = {"endpoint_url": target.access.endpoint_url or None, "config": config}
             self._lambda = make("lambda", **options)
             self._tagging = make("resourcegroupstaggingapi", **options)

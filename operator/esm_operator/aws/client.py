@@ -1,8 +1,8 @@
 """The AWS client of one target: each call takes from the budget and is noted in the inventory.
 
 boto3's own retries are off: all retrying is the work queue's, so that every request is counted and paid
-for. boto3 blocks, so calls run in a small thread pool. Writes are fenced at the last moment that botocore
-lets us see, when credentials, which may take seconds, are there and the request is signed.
+for. boto3 blocks, so calls run in a small thread pool. Requests are spaced, and writes fenced, at the last moment
+that botocore lets us see, when credentials, which may take seconds, are there and the request is signed.
 """
 
 import asyncio
@@ -15,17 +15,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
-from esm_operator.aws.assume import assumed
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.sessions import session_for
 from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import SHUT, Fence
 from esm_operator.telling import metrics
 from esm_operator.waiting.budget import Budget, Priority
+from esm_operator.waiting.window import Window
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +46,26 @@ WRITES = (
     "TagResource",
     "UntagResource",
 )
+#: Those that only look.
+_READS = ("GetEventSourceMapping", "ListEventSourceMappings", "ListTags")
 #: How many mappings a page of ListEventSourceMappings has at most (AWS Lambda API, MaxItems).
 PAGE = 100
 #: Seconds for which a target that could not be connected is not tried again: many resources may ask.
 _REFUSED_FOR = 5.0
-#: The fence of the call that a thread of the pool is making.
-_fence: ContextVar[Fence] = ContextVar("fence", default=SHUT)
 
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a request has to pass at the last moment before it is sent."""
+
+    fence: Fence
+    """For writes to AWS: it raises NotLeadingError."""
+    window: Window | None = None
+    """For requests to AWS Lambda, where they share a quota: it waits."""
+
+
+#: What the call that a thread of the pool is making has to pass.
+_passage: ContextVar[Passage] = ContextVar("passage")
 
 #: Called just before a write, which it calls off by raising.
 Check: TypeAlias = Callable[[], object]
@@ -131,13 +144,16 @@ class Connections:
                 raise error.with_traceback(None)  # else it would grow each time
             threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
             try:
-                connection = self._connected[target] = await self.run(threads, SHUT, self._connect, target, threads)
+                connection = self._connected[target] = await self.run(
+                    threads, Passage(SHUT), self._connect, target, threads
+                )
             except BaseException as error:
                 threads.shutdown(wait=False)
                 if isinstance(error, Exception):
                     self._refused[target] = (time.monotonic(), error)
                 raise
             self._refused.pop(target, None)
+            self._connected[target] = connection
             return connection
 
     def retry(self) -> None:
@@ -147,7 +163,7 @@ class Connections:
     async def run(
         self,
         threads: ThreadPoolExecutor,
-        fence: Fence,
+        passage: Passage,
         function: Callable[..., Result],
         *args: Any,
         **parameters: Any,
@@ -156,16 +172,16 @@ class Connections:
 
         Args:
             threads: the connection's.
-            fence: what its writes to AWS are asked of before they begin; it raises NotLeadingError.
+            passage: what its requests have to pass.
             function: what to call, with the rest.
         """
 
         def call() -> Result:
-            token = _fence.set(fence)
+            token = _passage.set(passage)
             try:
                 return function(*args, **parameters)
             finally:
-                _fence.reset(token)
+                _passage.reset(token)
 
         return await asyncio.get_running_loop().run_in_executor(threads, call)
 
@@ -177,7 +193,9 @@ class Connections:
     def _connect(self, target: Target, threads: ThreadPoolExecutor) -> Connection:
         account = self._account(target)
         client = self._client("lambda", target)
-        for operation in WRITES:
+        for operation in (*_READS, *WRITES):
+            client.meta.events.register(f"before-send.lambda.{operation}", _wait_for_window)
+        for operation in WRITES:  # after that, for it takes time
             client.meta.events.register(f"before-send.lambda.{operation}", _check_fence)
         return Connection(account, target.region, client, self._client("resourcegroupstaggingapi", target), threads)
 
@@ -197,10 +215,7 @@ class Connections:
         return account
 
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
-        session = boto3.Session(region_name=target.region)
-        if target.access.role_arn:
-            session = assumed(target)
-        make: Any = session.client
+        make: Any = session_for(target).client
         try:
             config = _config(self._threads, STS_TIMEOUT if service == "sts" else READ_TIMEOUT)
             return make(service, endpoint_url=target.access.endpoint_url or None, config=config)
@@ -208,8 +223,14 @@ class Connections:
             raise errors.InvalidEndpointError(reason=str(error)) from error
 
 
+def _wait_for_window(**_: Any) -> None:
+    window = _passage.get().window
+    if window is not None:
+        window.wait()
+
+
 def _check_fence(**_: Any) -> None:
-    _fence.get().check(CALL_TIMEOUT)
+    _passage.get().fence.check(CALL_TIMEOUT)
 
 
 class MappingsClient:
@@ -240,7 +261,8 @@ class MappingsClient:
         self.inventory = inventory
         self.account = connection.account
         self._place = (connection.account, connection.region)
-        self._fence = fence
+        self._passage = Passage(fence, budget.window)
+        self._tagging_passage = Passage(SHUT)
 
     async def create(self, parameters: Mapping[str, Any], check: Check = _none) -> dict[str, Any]:
         """CreateEventSourceMapping. Raises what boto3 raises, as all calls here; writes NotLeadingError too.
@@ -327,7 +349,7 @@ class MappingsClient:
         }
         while True:
             await self._tagging_budget.take(Priority.TAG_SWEEP)
-            page = await self._request(self._tagging, "get_resources", wanted)
+            page = await self._request(self._tagging, self._tagging_passage, "get_resources", wanted)
             yield page.get("ResourceTagMappingList") or []
             if not page.get("PaginationToken"):
                 return
@@ -368,17 +390,19 @@ class MappingsClient:
         check()
         sent = time.monotonic()
         try:
-            return await self._request(self._client, operation, parameters)
+            return await self._request(self._client, self._passage, operation, parameters)
         except (ClientError, BotoCoreError) as error:
             failure = errors.understand(error)
             if failure.throttled:
                 self.budget.throttled(sent, failure.retry_after)
             raise
 
-    async def _request(self, client: Any, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def _request(
+        self, client: Any, passage: Passage, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         started, name = time.monotonic(), _api_name(operation)
         try:
-            answer = await self._connections.run(self._threads, self._fence, getattr(client, operation), **parameters)
+            answer = await self._connections.run(self._threads, passage, getattr(client, operation), **parameters)
             answer.pop("ResponseMetadata", None)
             if not _is_readable(operation, answer):
                 raise errors.UnreadableAnswerError(operation=name)

@@ -14,6 +14,8 @@ import time
 from enum import IntEnum
 from typing import NamedTuple
 
+from esm_operator.waiting.window import Window
+
 #: Tokens that may be spent at once after a quiet time.
 BURST = 3.0
 #: The least rate that throttling can bring it to, in requests a second.
@@ -55,6 +57,8 @@ class Budget:
             rate: requests a second.
         """
         self.full_rate = rate
+        self.window = Window(int(rate + min(BURST, rate)) + 1)
+        """How many requests are sent within a second at most: what the rate and a burst come to."""
         self._rate = rate
         self._tokens = min(BURST, rate)
         self._filled = time.monotonic()

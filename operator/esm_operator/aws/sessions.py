@@ -1,6 +1,10 @@
-"""Credentials of a ProviderConfig's role: STS AssumeRole with the operator's own, renewed by botocore."""
+"""boto3's sessions: with the operator's own credentials, or with a role's of a ProviderConfig.
+
+For the latter STS AssumeRole is asked with the operator's own; botocore renews what runs out.
+"""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -12,6 +16,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import NoCredentialsError
+from botocore.utils import parse_timestamp
 
 from esm_operator.cluster.target import Target
 
@@ -31,12 +36,23 @@ class _RoleProvider(CredentialProvider):
         return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=self._fetcher.fetch_credentials)
 
 
-def assumed(target: Target) -> boto3.Session:
-    """A session that works as the target's role.
+def session_for(target: Target) -> boto3.Session:
+    """A session that works as the target's role, or as the operator itself.
 
     Raises:
-        botocore.exceptions.NoCredentialsError: the operator has none to assume it with.
+        botocore.exceptions.NoCredentialsError: the operator has none to assume the role with.
     """
+    session = _assumed(target) if target.access.role_arn else botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
+    return boto3.Session(botocore_session=session, region_name=target.region)
+
+
+def _time(value: Any) -> datetime:
+    """A time as AWS answers it; for Lambda's, which are seconds since 1970, botocore's own way takes much longer."""
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else parse_timestamp(value)
+
+
+def _assumed(target: Target) -> botocore.session.Session:
     own = botocore.session.get_session()
     own.set_config_variable("region", target.region)
     credentials = own.get_credentials()
@@ -54,4 +70,4 @@ def assumed(target: Target) -> boto3.Session:
     )
     as_role = botocore.session.get_session()
     as_role.register_component("credential_provider", CredentialResolver([_RoleProvider(fetcher)]))
-    return boto3.Session(botocore_session=as_role, region_name=target.region)
+    return as_role
