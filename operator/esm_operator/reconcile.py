@@ -324,7 +324,7 @@ class Reconciler:
             for other in self._retries.succeeded(key, work.connected.client.budget):
                 self._queue.add(other, Urgency.RESYNC)
         match action:
-            case plan.NOT_FOUND | actions.Stall("NothingToAdopt"):
+            case actions.Wait("NotFound") | actions.Stall("NothingToAdopt"):
                 self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
             case actions.Stall() if desired.problem:
                 self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
@@ -406,8 +406,11 @@ class Reconciler:
 
 def _rested(note: Note, desired: Desired, view: View, action: actions.Rest) -> Note:
     """What is to be remembered of a mapping that nothing is to be done to."""
-    if desired.observe_only and view.mapping is None and view.swept:
-        return replace(note, uuid=view.candidates[0].uuid if len(view.candidates) == 1 else "")
+    if desired.observe_only and not desired.deleting:
+        watched = plan.observed_mapping(desired, view)
+        if watched is not None:
+            return replace(note, uuid=watched.uuid)
+        return replace(note, uuid="") if view.swept or view.gone else note
     if not isinstance(action, actions.NoOp) or desired.observe_only or desired.deleting:
         return note
     kept = note.applied.fields & {*differences.unresettable(desired), "enabled"}

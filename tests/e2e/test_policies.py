@@ -31,6 +31,48 @@ def test_observe_only_tells(bed: Bed) -> None:
     assert not bed.calls().keys() & WRITES
 
 
+def test_observe_with_a_uuid_watches_that_mapping(bed: Bed) -> None:
+    """As `esm-operator export --management-policy Observe` writes it; no sweep comes meanwhile."""
+    bed.operator("--sweep-interval=600")
+    bed.apply(queue("other"))
+    bed.wait_ready("other")
+    made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, BatchSize=3, region="eu-west-1")
+    adoption = {"policy": "IfExists", "uuid": made["UUID"]}
+    bed.apply(queue(managementPolicy="Observe", batchSize=3, adoption=adoption))
+    ready = bed.wait_ready("orders")
+    assert (ready["status"]["uuid"], ready["status"]["state"]) == (made["UUID"], "Enabled")
+    assert bed.condition("orders", "Ready")["reason"] == "Observed"
+    assert bed.condition("orders", "Synced")["status"] == "True"
+
+    bed.patch("orders", {"batchSize": 7})
+    synced = eventually(lambda: (one := bed.condition("orders", "Synced")).get("status") == "False" and one)
+    assert "batchSize" in synced["message"]
+
+    unknown = "11111111-2222-3333-4444-555555555555"
+    bed.patch("orders", {"adoption": {"uuid": unknown}})
+    refused = eventually(lambda: (one := bed.condition("orders", "Ready")).get("reason") == "NotFound" and one)
+    assert unknown in refused["message"]
+    assert not bed.status("orders").get("uuid")
+    bed.patch("orders", {"adoption": {"uuid": made["UUID"]}})
+    bed.wait_ready("orders")
+    assert not {one["UUID"] for one in bed.mappings()} - {made["UUID"], bed.status("other")["uuid"]}
+
+
+def test_observe_watches_its_own_mapping_whatever_it_was_adopted_as(bed: Bed) -> None:
+    """The mapping that was adopted has been replaced since."""
+    made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
+    bed.operator()
+    adoption = {"policy": "IfExists", "uuid": made["UUID"]}
+    bed.apply(queue(adoption=adoption, replacePolicy="Recreate"))
+    bed.wait_ready("orders")
+    bed.patch("orders", {"eventSourceARN": f"arn:aws:sqs:{HERE}:others"})
+    eventually(lambda: bed.status("orders").get("uuid") not in (made["UUID"], None, ""))
+    successor = bed.wait_ready("orders")["status"]["uuid"]
+    bed.patch("orders", {"managementPolicy": "Observe"})
+    eventually(lambda: bed.condition("orders", "Ready").get("reason") == "Observed")
+    assert bed.status("orders")["uuid"] == successor
+
+
 def test_recreate_replaces_the_mapping(bed: Bed) -> None:
     bed.operator()
     bed.apply(stream(replacePolicy="Recreate"))

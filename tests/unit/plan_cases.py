@@ -185,6 +185,17 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "observed": (wanted(observe_only=True, prepared=False), candidates(seen(None)), actions.NoOp()),
     "observed, before the sweep": (wanted(observe_only=True), UNSWEPT, actions.Wait),
     "observed, none": (wanted(observe_only=True), NOTHING, plan.NOT_FOUND),
+    "observed by uuid": (wanted(observe_only=True, adoption=Adoption("IfExists", UUID)), found(seen()), actions.NoOp()),
+    "observed by uuid, unseen": (
+        wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
+        UNSWEPT,
+        actions.Look(UUID),
+    ),
+    "observed by uuid, none, and one of that identity": (
+        wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
+        View(swept=True, gone=True, candidates=(seen(None, uuid=SECOND),)),
+        actions.Wait,
+    ),
     # Being made
     "no finalizer": (wanted(prepared=False), NOTHING, actions.Prepare(keep_intent=True)),
     "no intent": (replace(wanted(prepared=False), intended=None), NOTHING, actions.Prepare()),

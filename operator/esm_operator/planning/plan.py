@@ -123,7 +123,7 @@ def _plan_live(desired: Desired, view: View) -> Action:
     if desired.problem:
         return Stall(desired.problem_reason, desired.problem)
     if desired.observe_only:
-        return _plan_observed(view)
+        return _plan_observed(desired, view)
     if not desired.prepared:
         return Prepare(keep_intent=desired.intended is not None)
     found = _find(desired, view)
@@ -138,13 +138,26 @@ def _plan_live(desired: Desired, view: View) -> Action:
     return _plan_ours(desired, view, found)
 
 
-def _plan_observed(view: View) -> Action:
-    mapping = view.mapping or (view.candidates[0] if len(view.candidates) == 1 else None)
-    if mapping is not None:
+def _plan_observed(desired: Desired, view: View) -> Action:
+    if observed_mapping(desired, view) is not None:
         return NoOp()
-    if not view.swept:
-        return SWEEPING
-    return NOT_FOUND
+    named = desired.adoption.uuid
+    if named and not view.gone:
+        return Look(named)
+    if named:
+        return Wait(
+            "NotFound",
+            f"managementPolicy is Observe and there is no mapping {named} at AWS, which spec.adoption.uuid names. "
+            "Correct it, or leave it out to have the mapping of this function and source shown.",
+        )
+    return NOT_FOUND if view.swept else SWEEPING
+
+
+def observed_mapping(desired: Desired, view: View) -> Observed | None:
+    """The mapping that is watched where ``managementPolicy`` is Observe: its own or named one, else the only one."""
+    if view.mapping is not None or desired.adoption.uuid or len(view.candidates) != 1:
+        return view.mapping
+    return view.candidates[0]
 
 
 def _find(desired: Desired, view: View) -> Observed | Look | LookTags | Wait | None:
