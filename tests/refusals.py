@@ -606,4 +606,11 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         {"tags": {"Schlüssel /:": "Größe 1"}},
         ("tags", SQS, "key!", "Change it"),
     ),
+    Refusal(
+        "a function of another region",
+        "sqs",
+        {"functionName": "arn:aws:lambda:us-east-1:123456789012:function:orders"},
+        {"functionName": "arn:aws:lambda:eu-west-1:123456789012:function:orders"},
+        ("functionName", "us-east-1", "eu-west-1", "name one there"),
+    ),
 )

@@ -15,7 +15,7 @@ import cel
 
 from esm_operator.api import values
 from esm_operator.api.rule import Problem, Rule, title
-from esm_operator.api.sources import ALL
+from esm_operator.api.sources import ALL, parse_arn
 
 
 @cache
@@ -45,13 +45,30 @@ _TAG = re.compile(r"[\w .:/=+\-@\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205
 
 
 def offline_problems(spec: Mapping[str, Any], now: datetime) -> list[Problem]:
-    """What CEL can't see and AWS refuses: patterns that are no JSON, a time in the future, letters in tags.
+    """What CEL can't see and AWS refuses: patterns that are no JSON, a time in the future, letters in tags, places.
 
     Args:
         spec: the spec of an EventSourceMapping that the rules let pass.
         now: the present, with a time zone.
     """
-    return [*_patterns(spec), *_future(spec, now), *_letters(spec)]
+    return [*_patterns(spec), *_future(spec, now), *_letters(spec), *_places(spec)]
+
+
+def region_of(spec: Mapping[str, Any]) -> str:
+    """The region that a spec itself names; empty: none."""
+    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
+    return str(spec.get("region") or (arn.region if arn else ""))
+
+
+def function_elsewhere(spec: Mapping[str, Any], region: str) -> str:
+    """What is wrong where the function is not in the mapping's region; empty: nothing."""
+    function = values.function_ref(str(spec.get("functionName", "")))
+    if function is None or function.region in ("", region):
+        return ""
+    return (
+        f"spec.functionName names a function in {function.region}, and the mapping lives in {region}. A mapping "
+        "calls functions of its own region: name one there."
+    )
 
 
 def _no_json(word: str) -> None:
@@ -93,6 +110,12 @@ def _letters(spec: Mapping[str, Any]) -> Iterator[Problem]:
                 f"The tag {key} has characters that AWS does not take ({_title_of(spec)}); letters, digits, spaces "
                 "and _ . : / = + - @ are possible. Change it.",
             )
+
+
+def _places(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    region = region_of(spec)
+    if region and (wrong := function_elsewhere(spec, region)):
+        yield Problem("spec.functionName", wrong)
 
 
 def _title_of(spec: Mapping[str, Any]) -> str:

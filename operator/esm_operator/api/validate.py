@@ -193,7 +193,7 @@ def _message(kind: str, detail: Mapping[str, Any], value: Any) -> str:
     if kind == "missing":
         return "Required value: it has to be there."
     if kind == "extra_forbidden":
-        return f"There is no such field{_suggestion(detail['loc'])}."
+        return f"There is no such field{_suggestion(detail['loc'])}"
     if kind in _TYPES:
         return f"must be of type {_TYPES[kind]}, not {_type_name(detail['input'])}."
     if kind in _LENGTHS:
@@ -205,7 +205,7 @@ def _message(kind: str, detail: Mapping[str, Any], value: Any) -> str:
 
 def _suggestion(path: Path) -> str:
     near = difflib.get_close_matches(str(path[-1]), _known_names(), n=1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def _known_names() -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from esm_operator.api.sources import parse_arn
+from esm_operator.api.offline import region_of
 from esm_operator.telling.reasons import TargetReason
 
 DEFAULT_PROVIDER_CONFIG = "default"
@@ -93,8 +93,7 @@ class Asked(NamedTuple):
 
 def asked_of(spec: Mapping[str, Any]) -> Asked:
     """What a spec says."""
-    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
-    region = str(spec.get("region") or (arn.region if arn else ""))
+    region = region_of(spec)
     config = str((spec.get("providerConfigRef") or {}).get("name") or "")
     return Asked(sys.intern(region), sys.intern(config))
 

@@ -11,9 +11,8 @@ from typing import Any, get_args
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import desired_values
 from esm_operator.api.identity import Identity
-from esm_operator.api.offline import offline_problems
+from esm_operator.api.offline import function_elsewhere, offline_problems, region_of
 from esm_operator.api.sources import source_type
-from esm_operator.api.values import function_ref
 from esm_operator.cluster.resource import Intent, Resource
 from esm_operator.cluster.target import Resolved
 from esm_operator.planning.differences import immutable_texts
@@ -104,13 +103,8 @@ def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved
     """What makes the spec impossible to carry out."""
     for problem in offline_problems(spec, datetime.now(UTC)):
         yield problem.message
-    function = function_ref(str(spec.get("functionName", "")))
-    region = target.target.region
-    if function is not None and function.region and function.region != region:
-        yield (
-            f"spec.functionName names a function in {function.region}, and the mapping lives in {region}. A mapping "
-            "calls functions of its own region: name one there."
-        )
+    if not region_of(spec) and (wrong := function_elsewhere(spec, target.target.region)):
+        yield wrong
     excess = len(tags) - limits.MOST_TAGS
     if excess > 0 and spec.get("managementPolicy") != "Observe":
         added = sorted(target.default_tags.keys() - (spec.get("tags") or {}).keys() - OWNER_TAGS)
