@@ -319,7 +319,7 @@ def test_alerts_and_dashboard_come_as_they_are(helm: Helm) -> None:
 
 def test_what_selects_pods_selects_these(helm: Helm) -> None:
     values = yaml.safe_load((ROOT / "tests/chart/values/monitoring.yaml").read_text())
-    objects = helm.template(merged(values, {"podLabels": {"app.kubernetes.io/name": "else", "more": "yes"}}))
+    objects = helm.template(merged(values, {"podLabels": {"more": "yes"}}))
     labels = the(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
     assert labels["more"] == "yes"
     constraints = the(objects, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]

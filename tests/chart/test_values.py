@@ -14,6 +14,7 @@ from tests.chart.helm import CHART, NEEDED, Helm, HelmError, merged
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"clusterName": ""}, "clusterName is needed: a name for this cluster that no other cluster"),
     ({"clusterName": "a/b"}, "at '/clusterName': 'a/b' does not match pattern"),
+    ({"clusterName": "My Cluster!"}, "at '/clusterName': 'My Cluster!' does not match pattern"),
     ({"clustername": "a"}, "additional properties 'clustername' not allowed"),
     ({"image": {"repository": ""}}, "image.repository is needed: the registry and name that the image was pushed to"),
     ({"image": {"repository": "example.com/a:1.2"}}, "at '/image/repository'"),
@@ -51,7 +52,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"extraEnv": [{"name": "PORT", "value": 80}]}, "at '/extraEnv/0/value': got number, want string"),
     ({"commonLabels": {"team": "a b"}}, "at '/commonLabels/team'"),
     ({"metrics": {"prometheusRule": {"disabled": ["Absent"]}}}, "at '/metrics/prometheusRule/disabled/0'"),
+    ({"metrics": {"prometheusRule": {"disabled": ["EsmOperatorBogus"]}}}, "EsmOperatorBogus, which is no alert. There"),
+    ({"podLabels": {"app.kubernetes.io/name": "a"}}, "podLabels has the label app.kubernetes.io/name, by which"),
+    ({"commonLabels": {"app.kubernetes.io/instance": "a"}}, "commonLabels has the label app.kubernetes.io/instance"),
+    ({"podDisruptionBudget": {"minAvailable": 2}}, "minAvailable is 2 with 2 replicas, so no node could be drained"),
     ({"crds": {"install": "yes"}}, "at '/crds/install': got string, want boolean"),
+    ({"metrics": None}, "missing property 'metrics'"),
+    ({"image": None}, "missing property 'image'"),
+    ({"metrics": {"serviceMonitor": None}}, "at '/metrics': missing property 'serviceMonitor'"),
 ]
 
 
@@ -62,6 +70,29 @@ def test_wrong_values_are_refused(helm: Helm, values: dict[str, Any], said: str)
     with pytest.raises(HelmError) as refused:
         helm.template(merged(NEEDED, values))
     assert said in str(refused.value)
+
+
+def test_what_is_left_empty_is_empty(helm: Helm) -> None:
+    """As in ``annotations:`` with only comments below it, which is null in YAML; nothing else is meant by it."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def emptied(values: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for name, value in values.items():
+            inner = part["properties"][name]
+            if isinstance(value, dict) and "properties" in inner:
+                result[name] = emptied(value, inner)
+            elif isinstance(value, dict) or value in ([], "", None):
+                result[name] = None
+        return result
+
+    values = emptied(yaml.safe_load((CHART / "values.yaml").read_text()), schema)
+    assert values["providerConfigs"] is None
+    assert values["serviceAccount"]["annotations"] is None
+    everything = {name: {"enabled": True} for name in ("podMonitor", "prometheusRule", "dashboard")}
+    values = merged(values, {"metrics": everything, "networkPolicy": {"enabled": True}})
+    assert helm.template(merged(values, NEEDED))
+    assert "Next:" in helm.install(merged(values, NEEDED), "--dry-run=client")
 
 
 def test_all_that_is_missing_is_said_at_once(helm: Helm) -> None:

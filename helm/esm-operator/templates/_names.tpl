@@ -32,7 +32,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- range rest . }}
 {{- $labels = merge $labels (deepCopy (default dict .)) }}
 {{- end }}
-{{- merge $labels $context.Values.commonLabels | toYaml }}
+{{- merge $labels (default dict $context.Values.commonLabels) | toYaml }}
 {{- end }}
 
 {{- define "esm-operator.serviceAccountName" -}}

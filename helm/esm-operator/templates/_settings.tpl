@@ -45,7 +45,7 @@
 {{- if .Values.metrics.perMapping }}
 {{- $arguments = append $arguments "--metrics-per-mapping" }}
 {{- end }}
-{{- concat $arguments .Values.extraArgs | toYaml }}
+{{- concat $arguments (default list .Values.extraArgs) | toYaml }}
 {{- end }}
 
 {{- /* What the schema of the values can't say, each with its remedy. Included by the Deployment. */ -}}
@@ -72,7 +72,18 @@
 {{- $problems = append $problems (printf "providerConfigs has the name %s: the name of a ProviderConfig is made of lower case letters, digits, - and dots." $name) }}
 {{- end }}
 {{- end }}
+{{- range $value, $labels := dict "podLabels" .Values.podLabels "commonLabels" .Values.commonLabels }}
+{{- range $key, $_ := $labels }}
+{{- if has $key (list "app.kubernetes.io/name" "app.kubernetes.io/instance") }}
+{{- $problems = append $problems (printf "%s has the label %s, by which Deployment, Service and PodDisruptionBudget know their pods: leave it out. nameOverride changes the name." $value $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $replicas := int .Values.replicaCount }}
 {{- with .Values.podDisruptionBudget }}
+{{- if and .enabled $replicas (not (kindIs "invalid" .minAvailable)) (not (kindIs "string" .minAvailable)) (ge (int .minAvailable) $replicas) }}
+{{- $problems = append $problems (printf "podDisruptionBudget.minAvailable is %d with %d replicas, so no node could be drained: set it lower, or raise replicaCount." (int .minAvailable) $replicas) }}
+{{- end }}
 {{- if and .enabled (not (kindIs "invalid" .minAvailable)) (not (kindIs "invalid" .maxUnavailable)) }}
 {{- $problems = append $problems "podDisruptionBudget has minAvailable and maxUnavailable: Kubernetes takes one of them only, so set the other to null." }}
 {{- end }}
@@ -83,6 +94,15 @@
 {{- end }}
 {{- if and .serviceMonitor.enabled (not .service.enabled) }}
 {{- $problems = append $problems "metrics.serviceMonitor is enabled without metrics.service: enable metrics.service, or use metrics.podMonitor." }}
+{{- end }}
+{{- end }}
+{{- $alerts := list }}
+{{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups }}
+{{- range .rules }}{{ with .alert }}{{ $alerts = append $alerts . }}{{ end }}{{ end }}
+{{- end }}
+{{- range .Values.metrics.prometheusRule.disabled }}
+{{- if not (has . $alerts) }}
+{{- $problems = append $problems (printf "metrics.prometheusRule.disabled has %s, which is no alert. There are %s." . (join ", " $alerts)) }}
 {{- end }}
 {{- end }}
 {{- if $problems }}
