@@ -1,6 +1,7 @@
 """The command line: ``esm-operator run | crds | validate | orphans | export | iam-policy``."""
 
 import asyncio
+import os
 import sys
 from importlib.metadata import version
 
@@ -15,7 +16,7 @@ from esm_operator.export.command import Export
 from esm_operator.iam.command import IamPolicy
 from esm_operator.leading import lease
 from esm_operator.orphans.command import Orphans
-from esm_operator.settings import PREFIX, Settings
+from esm_operator.settings import PREFIX, Settings, known_region
 from esm_operator.telling import probes
 
 
@@ -24,6 +25,10 @@ class Run(Settings):
 
     def cli_cmd(self) -> None:
         logs.configure(self.log_format, self.log_level)
+        try:
+            known_region(self.default_region())
+        except ValueError as error:
+            sys.exit(f"esm-operator: AWS_REGION (or AWS_DEFAULT_REGION): {error}.")
         settings = self.model_copy(
             update={
                 "region": self.default_region(),
@@ -106,6 +111,10 @@ def main() -> None:
     """The console script ``esm-operator``."""
     try:
         CliApp.run(Root)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except ValidationError as error:
         for problem in error.errors():
             place = [str(part) for part in problem["loc"]]

@@ -16,6 +16,11 @@ _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _LABEL_KEY = rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_LABEL}"
 _LAST_PORT = 65535
+#: What AWS takes in a tag's value (AWS Lambda API, TagResource), but for the slash, which parts owners' names.
+_TAG_VALUE = re.compile(r"[\w .:=+\-@]+")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
+_URL = re.compile(r"https?://[^/]+.*")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 #: One requirement of a label selector, with the comma behind it (Kubernetes, labels and selectors).
 _REQUIREMENT = re.compile(
     rf"\s*({_LABEL_KEY}\s*(=|==|!=)\s*({_LABEL})?|{_LABEL_KEY}\s+(not)?in\s*\(\s*{_LABEL}(\s*,\s*{_LABEL})*\s*\)"
@@ -43,6 +48,35 @@ def _pairs(value: Any) -> Any:
     if reserved:
         raise ValueError(f"{', '.join(reserved)}: keys that begin with aws: or esm-operator.io/ are reserved")
     return pairs
+
+
+def _cluster(text: str) -> str:
+    """What can be a part of an owner tag's value."""
+    if not _TAG_VALUE.fullmatch(text):
+        raise ValueError(
+            f"`{text}` can't stand in a tag at AWS: use letters, digits, spaces and _ . : = + - @ only (no /)"
+        )
+    return text
+
+
+def known_region(text: str) -> str:
+    """A region, or nothing. Raises ValueError."""
+    if text and not _REGION.fullmatch(text):
+        raise ValueError(f"`{text}` is not an AWS region such as eu-west-1")
+    return text
+
+
+def _url(text: str) -> str:
+    if text and not _URL.fullmatch(text):
+        raise ValueError(f"`{text}` is no URL such as https://lambda.example.com")
+    return text
+
+
+def _namespaces(names: list[str]) -> list[str]:
+    wrong = [name for name in names if not _NAMESPACE.fullmatch(name)]
+    if wrong:
+        raise ValueError(f"`{wrong[0]}` is no name of a namespace: lower case letters, digits and - make one")
+    return names
 
 
 def _selector(text: str) -> str:
@@ -98,20 +132,22 @@ class Reach(BaseSettings):
 
     model_config = command_config("run")
 
-    cluster_name: str = Field(default="default", min_length=1, max_length=256, pattern=r"^[^/]+$")
+    cluster_name: Annotated[str, AfterValidator(_cluster)] = Field(default="default", min_length=1, max_length=256)
     """Name of this cluster in the owner tags of its mappings. Two clusters on one AWS account need two
     names; it must survive a restore from backup."""
 
-    region: str = ""
+    region: Annotated[str, AfterValidator(known_region)] = ""
     """AWS region of mappings whose resource, event source ARN and ProviderConfig name none. Default: the
     environment's AWS_REGION or AWS_DEFAULT_REGION."""
 
-    endpoint_url: str = Field(default="", pattern=r"^(https?://[^/]+.*)?$")
+    endpoint_url: Annotated[str, AfterValidator(_url)] = ""
     """URL at which Lambda, STS and the tagging API all answer, such as a proxy's or a test server's. VPC endpoints have
     one each: use their private DNS names, or set AWS_ENDPOINT_URL_LAMBDA and the like. Default: AWS's own, or
     AWS_ENDPOINT_URL."""
 
-    namespaces: Annotated[list[str], NoDecode, BeforeValidator(items)] = Field(default_factory=list[str])
+    namespaces: Annotated[list[str], NoDecode, BeforeValidator(items), AfterValidator(_namespaces)] = Field(
+        default_factory=list[str]
+    )
     """Namespaces to work in, by their full names, separated by commas or repeated. Default: all."""
 
     def default_region(self) -> str:

@@ -1,5 +1,8 @@
 """What the cluster lacks is said in a sentence with the remedy, in the log and by the probe, until it is there."""
 
+import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator
@@ -162,3 +165,17 @@ def test_an_api_server_that_refuses_or_is_not_trusted(
     wrong.write_text(yaml.safe_dump(config))
     with launched(wrong, tmp_path / "log") as operator:
         wait_said(operator, *words)
+
+
+def test_orphans_of_a_cluster_without_the_kinds() -> None:
+    with ControlPlane() as plane:
+        ended = subprocess.run(
+            [sys.executable, "-m", "esm_operator", "orphans", "--region=eu-west-1"],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator"), "KUBECONFIG": str(plane.kubeconfig)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert "their CustomResourceDefinitions are not installed. Is KUBECONFIG that" in ended.stderr

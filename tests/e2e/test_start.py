@@ -9,10 +9,15 @@ from pathlib import Path
 from tests.operator_process import ROOT
 
 
-def run(*arguments: str, kubeconfig: Path | str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, kubeconfig: Path | str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "esm_operator", "run", *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator"), "KUBECONFIG": str(kubeconfig)},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "operator"),
+            "KUBECONFIG": str(kubeconfig),
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -37,8 +42,22 @@ def test_no_cluster(tmp_path: Path) -> None:
 
 
 def test_settings_that_are_wrong(tmp_path: Path) -> None:
-    for argument in ("--endpoint-url=nowhere", "--default-tags=aws:x=1", "--requests-per-second=0"):
+    for argument in (
+        "--endpoint-url=nowhere",
+        "--default-tags=aws:x=1",
+        "--requests-per-second=0",
+        "--region=Ireland",
+        "--cluster-name=a/b",
+        "--namespaces=Bad_ns",
+    ):
         ended = run(argument, kubeconfig=tmp_path / "none")
         assert ended.returncode == 2
         assert argument.partition("=")[0] in ended.stderr
         assert "Traceback" not in ended.stderr
+
+
+def test_an_environment_that_names_no_region_of_aws(operator_kubeconfig: Path) -> None:
+    ended = run(kubeconfig=operator_kubeconfig, AWS_REGION="Ireland")
+    assert ended.returncode == 1
+    assert "AWS_REGION (or AWS_DEFAULT_REGION): `Ireland` is not an AWS region such as eu-west-1." in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,6 +1,7 @@
 """The IAM policies allow what the operator does, and no more: asked as IAM would be asked, in every scope."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -351,3 +352,21 @@ def test_as_it_is_installed() -> None:
     )
     assert json.loads(ended.stdout) == permissions(Scope())
     assert ended.stderr == ""
+
+
+def test_who_reads_only_the_beginning_sees_no_traceback() -> None:
+    """As `esm-operator iam-policy | head -3` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "esm_operator", "iam-policy"],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, "")

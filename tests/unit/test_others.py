@@ -110,3 +110,12 @@ def test_the_names_of_field_managers_are_ones_that_kubernetes_takes() -> None:
     for name in names:
         assert name.startswith(MANAGER)
         assert len(name) <= 128
+
+
+def test_what_is_some_time_ago_says_so() -> None:
+    clock = Clock()
+    others = Others(OWN, clock)
+    others.seen(ORDERS, body(own="01"), known=False)
+    said = others.seen(ORDERS, body(own="01", other="02"), known=True)
+    clock.now += 150.0
+    assert others.told() == [f"{said} It wrote last 2 minutes ago; if it has ended since, there is nothing to do."]

@@ -51,3 +51,29 @@ def test_addresses_have_a_port(address: str) -> None:
 def test_others_are_refused_with_the_range(address: str) -> None:
     with pytest.raises(ValidationError, match="is no address"):
         Settings(probe_address=address)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("cluster_name", "My Cluster!", "`My Cluster!` can't stand in a tag at AWS: use letters, digits"),
+        ("cluster_name", "a/b", r"can't stand in a tag at AWS: .* \(no /\)"),
+        ("region", "Ireland", "`Ireland` is not an AWS region such as eu-west-1"),
+        ("endpoint_url", "lambda.local", "`lambda.local` is no URL such as https://"),
+        ("namespaces", "team-a,Bad_ns", "`Bad_ns` is no name of a namespace"),
+        ("namespaces", "team-*", r"`team-\*` is no name of a namespace"),
+    ],
+)
+def test_wrong_values_are_refused_with_the_remedy(field: str, value: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Settings.model_validate({field: value})
+
+
+@pytest.mark.parametrize("name", ["production", "Größe 1", "a_b.c:d=e+f-g@h"])
+def test_cluster_names_are_what_a_tag_takes(name: str) -> None:
+    assert Settings(cluster_name=name).cluster_name == name
+
+
+@pytest.mark.parametrize("region", ["", "eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "us-isob-east-1"])
+def test_regions(region: str) -> None:
+    assert Settings(region=region).region == region

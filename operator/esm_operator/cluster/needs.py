@@ -49,7 +49,7 @@ async def unmet(kubernetes: Kubernetes, watched: Sequence[Kind]) -> str:
     asked = (kubernetes.try_watch(kind.path) for kind in watched)
     answers = await asyncio.gather(*asked, return_exceptions=True)
     errors = {kind: error for kind, error in zip(watched, answers, strict=True) if isinstance(error, Exception)}
-    unserved = sorted({kind.plural for kind, error in errors.items() if _is_unserved(error)})
+    unserved = sorted({kind.plural for kind, error in errors.items() if is_unserved(error)})
     refused = sorted({str(error) for error in errors.values() if isinstance(error, ForbiddenError)})
     if unserved:
         return f"The cluster does not serve {' and '.join(f'{one}.{GROUP}/{VERSION}' for one in unserved)}. {_CRDS}."
@@ -70,7 +70,7 @@ def unusable(error: Exception) -> str:
     )
 
 
-def _is_unserved(error: Exception) -> bool:
+def is_unserved(error: Exception) -> bool:
     """For a kind that there is not, the API server answers in plain text."""
     return isinstance(error, GoneError) or (isinstance(error, ApiError) and error.status == 404)
 

@@ -101,7 +101,9 @@ class Others:
     def told(self) -> list[str]:
         """What to tell of those that write; while none does, of those that wrote shortly before the work began."""
         now = self._clock()
-        met = [self._text(manager) for manager, at in sorted(self._met.items()) if now - at < TOLD_FOR]
+        met = [
+            f"{self._text(manager)}{_ago(now - at)}" for manager, at in sorted(self._met.items()) if now - at < TOLD_FOR
+        ]
         return met or (self._before if now - self._began < TOLD_FOR else [])
 
     @property
@@ -121,6 +123,15 @@ class Others:
             f"Stop one of the two, or set --namespaces or --selector so that each resource is one operator's only, or "
             f"give both the lease {_lease(self._own)}, so that one stands by for the other."
         )
+
+
+def _ago(seconds: float) -> str:
+    """What to add where it has not written for a while."""
+    minutes = int(seconds / 60)
+    if not minutes:
+        return ""
+    unit = "minute" if minutes == 1 else "minutes"
+    return f" It wrote last {minutes} {unit} ago; if it has ended since, there is nothing to do."
 
 
 def _seconds(text: str) -> float:

@@ -15,6 +15,7 @@ from pydantic_settings import NoDecode
 
 from esm_operator import logs
 from esm_operator.cluster.kube import ApiError, GoneError, Kubernetes
+from esm_operator.cluster.needs import is_unserved
 from esm_operator.cluster.target import ProviderConfig
 from esm_operator.orphans.search import Found, Orphan, Search
 from esm_operator.settings import Reach, items
@@ -80,12 +81,13 @@ class Orphans(Reach):
         )
         try:
             return await search.find()
-        except GoneError:
-            sys.exit(
-                "esm-operator: The cluster has no EventSourceMappings at all: their CustomResourceDefinitions are not "
-                "installed. Is KUBECONFIG that of the cluster which made the mappings?"
-            )
-        except ApiError as error:
+        except (ApiError, GoneError) as error:
+            if is_unserved(error):
+                sys.exit(
+                    "esm-operator: The cluster lacks EventSourceMappings or ProviderConfigs: their "
+                    "CustomResourceDefinitions are not installed. Is KUBECONFIG that of the cluster which made the "
+                    "mappings?"
+                )
             sys.exit(f"esm-operator: The cluster refused. {error}")
         except (aiohttp.ClientError, TimeoutError) as error:
             sys.exit(f"esm-operator: The cluster can't be reached: {error or 'no answer in time'}.")
