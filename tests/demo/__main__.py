@@ -55,6 +55,8 @@ def perform(context: str, once: bool) -> None:
         try:
             apply_examples(stage)
             if once:
+                if not os.environ.get("DEMO_ONCE"):
+                    explain("There is no terminal to play on at, so the demo shows what it can and ends by itself.")
                 play_the_script(stage)
             else:
                 play_on(stage)

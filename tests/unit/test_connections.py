@@ -143,6 +143,7 @@ async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections
     budget = Budget(1000)
     budget.window = Window(5)
     client = MappingsClient(connection, connections, budget, Budget(1000), Inventory(), SHUT)
+    aws.control.reset_counts()
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):
         await asyncio.gather(*(client.find("orders") for _ in range(16)))
