@@ -5,7 +5,6 @@ Made for each plan; the last step before ``plan.py``.
 
 from esm_operator.cluster.store import Store
 from esm_operator.memory import Memory
-from esm_operator.planning.ownership import Ownership, ownership
 from esm_operator.planning.state import Desired, View
 from esm_operator.work import Work
 
@@ -21,9 +20,7 @@ def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unset
         unsettled: whether a Create of it may still be carried out.
     """
     resource, inventory, since = work.resource, work.connected.inventory, work.began
-    uuid = desired.uuid or desired.adoption.uuid
-    if desired.observe_only and ownership(desired.owner, desired.known_tags) is not Ownership.OURS:
-        uuid = desired.adoption.uuid or desired.uuid  # what was watched so far is nothing to it
+    uuid = desired.looked_for
     entry = inventory.get(uuid) if uuid else None
     candidates = {one.uuid: one for one in inventory.with_identity(desired.identity)}
     leaving = {one.uuid: one for one in inventory.leaving(desired.identity)}

@@ -61,7 +61,7 @@ def test_observe_with_a_uuid_watches_that_mapping(bed: Bed) -> None:
 def test_observe_watches_its_own_mapping_whatever_it_was_adopted_as(bed: Bed) -> None:
     """The mapping that was adopted has been replaced since."""
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
-    bed.operator()
+    bed.operator("--sweep-interval=1")
     adoption = {"policy": "IfExists", "uuid": made["UUID"]}
     bed.apply(queue(adoption=adoption, replacePolicy="Recreate"))
     bed.wait_ready("orders")
@@ -71,6 +71,10 @@ def test_observe_watches_its_own_mapping_whatever_it_was_adopted_as(bed: Bed) ->
     bed.patch("orders", {"managementPolicy": "Observe"})
     eventually(lambda: bed.condition("orders", "Ready").get("reason") == "Observed")
     assert bed.status("orders")["uuid"] == successor
+
+    bed.control.delete_mapping(successor)
+    eventually(lambda: bed.condition("orders", "Ready").get("reason") == "NotFound")
+    assert not bed.status("orders").get("uuid")
 
 
 def test_recreate_replaces_the_mapping(bed: Bed) -> None:

@@ -191,6 +191,21 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         UNSWEPT,
         actions.Look(UUID),
     ),
+    "observed, its own gone, that was adopted as another": (
+        made(observe_only=True, adoption=Adoption("IfExists", SECOND), known_tags=OWNER.tags()),
+        NOTHING,
+        actions.Look(UUID),
+    ),
+    "observed, its own known to be gone, that was adopted as another": (
+        made(observe_only=True, adoption=Adoption("IfExists", SECOND), known_tags=OWNER.tags()),
+        View(swept=True, gone=True),
+        plan.NOT_FOUND,
+    ),
+    "observed, another one noted": (
+        made(observe_only=True, adoption=Adoption("IfExists", SECOND), known_tags={}),
+        NOTHING,
+        actions.Look(SECOND),
+    ),
     "observed by uuid, none, and one of that identity": (
         wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
         View(swept=True, gone=True, candidates=(seen(None, uuid=SECOND),)),

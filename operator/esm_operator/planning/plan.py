@@ -143,8 +143,8 @@ def _plan_observed(desired: Desired, view: View) -> Action:
         return NoOp()
     named = desired.adoption.uuid
     if named and not view.gone:
-        return Look(named)
-    if named:
+        return Look(desired.looked_for)
+    if named and named == desired.looked_for:
         return Wait(
             "NotFound",
             f"managementPolicy is Observe and there is no mapping {named} at AWS, which spec.adoption.uuid names. "

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from esm_operator.api.identity import Identity
 from esm_operator.api.sources import SourceType
 from esm_operator.api.values import Canonical
-from esm_operator.planning.ownership import Owner
+from esm_operator.planning.ownership import Owner, Ownership, ownership
 from esm_operator.telling.reasons import PlanReason
 
 TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Deleting"})
@@ -65,6 +65,16 @@ class Desired:
     recreate: bool = False
     adoption: Adoption = field(default_factory=Adoption)
 
+    @property
+    def looked_for(self) -> str:
+        """The UUID by which its mapping is looked for; empty: by its identity.
+
+        The noted one's, else the one to adopt. What is only watched is nothing to it, so it may name another.
+        """
+        if self.observe_only and ownership(self.owner, self.known_tags) is not Ownership.OURS:
+            return self.adoption.uuid or self.uuid
+        return self.uuid or self.adoption.uuid
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -92,7 +102,7 @@ class View:
     swept: bool
     """Whether a sweep of the target is complete; before that absence means nothing."""
     mapping: Observed | None = None
-    """The mapping with the uuid that the resource (or its adoption) names."""
+    """The mapping with the uuid that is looked for."""
     gone: bool = False
     """AWS itself has said that there is no mapping with that uuid."""
     candidates: tuple[Observed, ...] = ()
