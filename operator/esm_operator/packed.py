@@ -27,6 +27,11 @@ class Packed(Mapping[str, Any]):
         """
         self._text = json.dumps(document, separators=(",", ":"), sort_keys=True, default=_plain).encode()
 
+    @property
+    def unpacked(self) -> Mapping[str, Any]:
+        """What it holds, for who looks at much of it at once."""
+        return _unpack(self._text)
+
     def __getitem__(self, name: str) -> Any:
         return _unpack(self._text)[name]
 

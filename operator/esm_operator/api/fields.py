@@ -205,7 +205,11 @@ def observed_values(mapping: Mapping[str, Any]) -> dict[str, Canonical]:
 
 def _present(document: Mapping[str, Any]) -> Iterator[tuple[str, Canonical]]:
     for row in FIELDS:
-        value = at(document, row.member)
+        first, *rest = row.member
+        part = document.get(first)
+        if part is None:  # so are most: a mapping has the fields of one source
+            continue
+        value = at(part, rest)
         if value is not None:
             canonical = row.canonical(value)
             if canonical is not None:

@@ -11,16 +11,20 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
 from esm_operator.api.identity import Identity
+from esm_operator.api.values import Canonical
 from esm_operator.packed import Packed, shared
 from esm_operator.planning.state import TRANSITIONS, Observed
 
 #: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.
 _GONE_FOR = 3600.0
+#: Mappings whose fields stay at hand: more than are worked on at once.
+_AT_HAND = 512
 
 
 @dataclass(slots=True)
@@ -54,19 +58,26 @@ class Entry:
         Args:
             since: monotonic time from which tags count as fresh, in seconds.
         """
-        encrypted = bool(self.raw.get("KMSKeyArn") or self.raw.get("FilterCriteriaError"))
-        hidden = encrypted and self.raw.get("FilterCriteria") is None
-        raw: Mapping[str, Any] = self.raw
+        raw = self.raw.unpacked
+        encrypted = bool(raw.get("KMSKeyArn") or raw.get("FilterCriteriaError"))
+        hidden = encrypted and raw.get("FilterCriteria") is None
         if hidden and self.filters_shown:
-            raw, hidden = {**raw, "FilterCriteria": self.filters}, False
+            values, hidden = observed_values({**raw, "FilterCriteria": self.filters}), False
+        else:
+            values = _values(self.raw)
         return Observed(
             uuid=self.uuid,
             state=self.state,
-            values=observed_values(raw),
+            values=values,
             tags=self.tags,
             filters_hidden=hidden,
             tags_fresh=self.tags_seen >= since,
         )
+
+
+@lru_cache(_AT_HAND)
+def _values(raw: Packed) -> Mapping[str, Canonical]:
+    return observed_values(raw.unpacked)
 
 
 def _filters(mapping: Mapping[str, Any], old: Entry | None, *, listed: bool) -> tuple[Mapping[str, Any] | None, bool]:

@@ -6,6 +6,7 @@ Pure; called by the reconciler before each plan.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, get_args
 
 from esm_operator.api import identity, limits
@@ -13,13 +14,18 @@ from esm_operator.api.fields import desired_values
 from esm_operator.api.identity import Identity
 from esm_operator.api.offline import function_elsewhere, offline_problems, region_of
 from esm_operator.api.sources import source_type
+from esm_operator.api.values import Canonical
 from esm_operator.cluster.resource import Intent, Resource
 from esm_operator.cluster.target import Resolved
+from esm_operator.packed import Packed
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from esm_operator.planning.state import Adoption, Desired
 from esm_operator.telling.reasons import RefusalReason
 from esm_operator.telling.status import Applied, applied_of, condition
+
+#: Specs whose fields stay at hand: more than are worked on at once.
+_AT_HAND = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         account: the account of the target.
         cluster: the operator's ``cluster_name``.
     """
-    spec = resource.spec
+    spec = resource.spec.unpacked
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
     intent = resource.intent
     intended = Identity(intent.function, intent.source, frozenset(intent.servers)) if intent is not None else None
@@ -71,7 +77,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         identity=identity.of_spec(spec),
         intended=intended,
         source=source_type(spec),
-        values=desired_values(spec),
+        values=_values(resource.spec),
         tags=tags,
         deleting=resource.deleting,
         finalizer=resource.has_finalizer,
@@ -97,6 +103,11 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     )
     current = intent == intent_of(desired, account, target.target.region)
     return replace(desired, intent_current=current)
+
+
+@lru_cache(_AT_HAND)
+def _values(spec: Packed) -> Mapping[str, Canonical]:
+    return desired_values(spec)
 
 
 def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved) -> Iterator[str]:
