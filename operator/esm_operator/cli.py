@@ -7,7 +7,14 @@ from importlib.metadata import version
 
 from kubernetes.aio.config import ConfigException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, CliSubCommand, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliPositionalArg,
+    CliSubCommand,
+    SettingsConfigDict,
+    get_subcommand,
+)
 
 from esm_operator import handlers, logs
 from esm_operator.api import crd, validate
@@ -104,6 +111,10 @@ class Root(BaseSettings):
         if self.version:
             print(f"esm-operator {version('esm-operator')}")
             return
+        if get_subcommand(self, is_required=False) is None:
+            names = (field.alias or name for name, field in Root.model_fields.items() if name != "version")
+            print(f"esm-operator: Name a command: {', '.join(names)}. --help tells what each does.", file=sys.stderr)
+            sys.exit(2)
         CliApp.run_subcommand(self)
 
 

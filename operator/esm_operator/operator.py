@@ -185,7 +185,7 @@ class Operator:
                 connections=self._connections,
                 fence=fence,
             )
-            logger.info("All %d resources are known and the lease is held; work begins", len(self._store))
+            logger.info("All resources (%d) are known and the lease is held; work begins", len(self._store))
             for text in self._others.begin():
                 logger.warning("%s", text)
             term.start()
@@ -209,7 +209,7 @@ class Operator:
                 )
                 complete = False
             if complete and not self._listed.is_set():
-                logger.info("All %d resources are known", len(self._store))
+                logger.info("All resources (%d) are known", len(self._store))
                 self._listed.set()
             self._relisted.clear()
             if not complete:

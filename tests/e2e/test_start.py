@@ -56,6 +56,21 @@ def test_settings_that_are_wrong(tmp_path: Path) -> None:
         assert "Traceback" not in ended.stderr
 
 
+def test_no_command() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "esm_operator"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "esm-operator: Name a command: run, crds, validate, orphans, export, iam-policy. --help tells what each does.\n"
+    )
+
+
 def test_an_environment_that_names_no_region_of_aws(operator_kubeconfig: Path) -> None:
     ended = run(kubeconfig=operator_kubeconfig, AWS_REGION="Ireland")
     assert ended.returncode == 1

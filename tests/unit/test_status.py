@@ -122,6 +122,14 @@ def test_synced(synced: bool | None, status: str, message: str) -> None:
     assert (told["status"], told["message"]) == (status, message)
 
 
+def test_what_is_being_deleted_is_not_compared() -> None:
+    told = next(one for one in shown(Verdict.TERMINATING, synced=None)["conditions"] if one["type"] == "Synced")
+    assert (told["status"], told["message"]) == (
+        "Unknown",
+        "The resource is being deleted; nothing is compared any more.",
+    )
+
+
 @pytest.mark.parametrize(("generation", "says"), [(3, "True"), (2, "Unknown")])
 def test_what_was_in_sync_stays_so_while_somebody_else_changes_it(generation: int, says: str) -> None:
     before = [{**one, "observedGeneration": generation} for one in shown()["conditions"]]

@@ -204,7 +204,9 @@ def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) ->
     if outcome.synced is None and outcome.reason in _CHANGING and _is_true_of(old, generation):
         return ("Synced", "True", "InSync", "AWS had what the spec says before it began to work on the mapping.")
     if outcome.synced is None:
-        message = outcome.sync_message or "Not compared with AWS yet."
+        going = outcome.verdict is Verdict.TERMINATING
+        otherwise = "The resource is being deleted; nothing is compared any more."
+        message = outcome.sync_message or (otherwise if going else "Not compared with AWS yet.")
         return ("Synced", "Unknown", outcome.sync_reason or outcome.reason, message)
     if not outcome.synced:
         message = outcome.sync_message or "AWS does not have what the spec says; the condition Ready says why."
