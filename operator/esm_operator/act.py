@@ -160,6 +160,7 @@ class Acts:
             return None
         self._memory.conflicts.pop(resource.key, None)
         self._memory.corrections.forget(resource.key)
+        self._memory.doubts.answered(resource.key)
         uuid = self._memory.made[resource.key] = str(answer["UUID"])
         if action.again and self._memory.deleted.get(resource.key) != work.note.uuid:
             self._events.warning(resource, "CreatedAgain", report.created_again(uuid, source_type(resource.spec)))

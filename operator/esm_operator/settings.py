@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from esm_operator.api import limits
+
 PREFIX = "ESM_OPERATOR_"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
@@ -18,7 +20,7 @@ _LABEL_KEY = rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_LABEL}"
 _LAST_PORT = 65535
 #: What AWS takes in a tag's value (AWS Lambda API, TagResource), but for the slash, which parts owners' names.
 _TAG_VALUE = re.compile(r"[\w .:=+\-@]+")
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
+_REGION = re.compile(limits.REGION_PATTERN)
 _URL = re.compile(r"https?://[^/]+.*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 #: One requirement of a label selector, with the comma behind it (Kubernetes, labels and selectors).

@@ -52,14 +52,17 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"extraEnv": [{"name": "PORT", "value": 80}]}, "at '/extraEnv/0/value': got number, want string"),
     ({"commonLabels": {"team": "a b"}}, "at '/commonLabels/team'"),
     ({"metrics": {"prometheusRule": {"disabled": ["Absent"]}}}, "at '/metrics/prometheusRule/disabled/0'"),
-    ({"metrics": {"prometheusRule": {"disabled": ["EsmOperatorBogus"]}}}, "EsmOperatorBogus, which is no alert. There"),
+    (
+        {"metrics": {"prometheusRule": {"enabled": True, "disabled": ["EsmOperatorBogus"]}}},
+        "which is no alert. There are",
+    ),
     ({"podLabels": {"app.kubernetes.io/name": "a"}}, "podLabels has the label app.kubernetes.io/name, by which"),
     ({"commonLabels": {"app.kubernetes.io/instance": "a"}}, "commonLabels has the label app.kubernetes.io/instance"),
     ({"podDisruptionBudget": {"minAvailable": 2}}, "minAvailable is 2 with 2 replicas, so no node could be drained"),
     ({"crds": {"install": "yes"}}, "at '/crds/install': got string, want boolean"),
     ({"metrics": None}, "missing property 'metrics'"),
     ({"image": None}, "missing property 'image'"),
-    ({"metrics": {"serviceMonitor": None}}, "at '/metrics': missing property 'serviceMonitor'"),
+    ({"crds": None}, "missing property 'crds'"),
 ]
 
 
@@ -93,6 +96,15 @@ def test_what_is_left_empty_is_empty(helm: Helm) -> None:
     values = merged(values, {"metrics": everything, "networkPolicy": {"enabled": True}})
     assert helm.template(merged(values, NEEDED))
     assert "Next:" in helm.install(merged(values, NEEDED), "--dry-run=client")
+
+
+def test_what_can_be_left_out_may_be_null(helm: Helm) -> None:
+    parts = ("service", "serviceMonitor", "podMonitor", "prometheusRule", "dashboard")
+    values = {"podDisruptionBudget": None, "networkPolicy": None, "metrics": dict.fromkeys(parts)}
+    kinds = {one["kind"] for one in helm.template(merged(NEEDED, values))}
+    assert "Deployment" in kinds
+    assert not kinds & {"PodDisruptionBudget", "NetworkPolicy", "Service", "ConfigMap"}
+    assert "Next:" in helm.install(merged(NEEDED, values), "--dry-run=client")
 
 
 def test_all_that_is_missing_is_said_at_once(helm: Helm) -> None:

@@ -115,3 +115,18 @@ def test_recreate_does_not_move_the_mapping_to_another_region(bed: Bed) -> None:
     bed.patch("orders", {"eventSourceARN": QUEUE})
     assert bed.wait_ready("orders")["status"]["uuid"] == uuid
     assert [one["UUID"] for one in bed.mappings()] == [uuid]
+
+
+def test_observe_tells_of_what_can_not_be_changed(bed: Bed) -> None:
+    """What adopting it would end in: the mapping that is named reads from another queue."""
+    other = f"arn:aws:sqs:{HERE}:others"
+    made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=other, region="eu-west-1")
+    bed.operator()
+    # As people write it by hand: AWS's UUIDs are in lower case.
+    adoption = {"policy": "IfExists", "uuid": made["UUID"].upper()}
+    bed.apply(queue(managementPolicy="Observe", adoption=adoption))
+    bed.wait_ready("orders")
+    synced = bed.condition("orders", "Synced")
+    assert synced["status"] == "False"
+    assert "eventSourceARN" in synced["message"]
+    assert bed.status("orders")["uuid"] == made["UUID"]

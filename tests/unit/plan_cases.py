@@ -188,8 +188,13 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "observed by uuid": (wanted(observe_only=True, adoption=Adoption("IfExists", UUID)), found(seen()), actions.NoOp()),
     "observed by uuid, unseen": (
         wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
-        UNSWEPT,
+        NOTHING,
         actions.Look(UUID),
+    ),
+    "observed by uuid, before the sweep": (
+        wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
+        UNSWEPT,
+        plan.SWEEPING,
     ),
     "observed, its own gone, that was adopted as another": (
         made(observe_only=True, adoption=Adoption("IfExists", SECOND), known_tags=OWNER.tags()),

@@ -81,7 +81,7 @@
 {{- end }}
 {{- $replicas := int .Values.replicaCount }}
 {{- with .Values.podDisruptionBudget }}
-{{- if and .enabled $replicas (not (kindIs "invalid" .minAvailable)) (not (kindIs "string" .minAvailable)) (ge (int .minAvailable) $replicas) }}
+{{- if and .enabled (gt $replicas 1) (not (kindIs "invalid" .minAvailable)) (not (kindIs "string" .minAvailable)) (ge (int .minAvailable) $replicas) }}
 {{- $problems = append $problems (printf "podDisruptionBudget.minAvailable is %d with %d replicas, so no node could be drained: set it lower, or raise replicaCount." (int .minAvailable) $replicas) }}
 {{- end }}
 {{- if and .enabled (not (kindIs "invalid" .minAvailable)) (not (kindIs "invalid" .maxUnavailable)) }}
@@ -89,19 +89,21 @@
 {{- end }}
 {{- end }}
 {{- with .Values.metrics }}
-{{- if and .serviceMonitor.enabled .podMonitor.enabled }}
+{{- $service := default dict .serviceMonitor }}
+{{- if and $service.enabled (default dict .podMonitor).enabled }}
 {{- $problems = append $problems "metrics.serviceMonitor and metrics.podMonitor are both enabled: every metric would be scraped twice, so disable one." }}
 {{- end }}
-{{- if and .serviceMonitor.enabled (not .service.enabled) }}
+{{- if and $service.enabled (not (default dict .service).enabled) }}
 {{- $problems = append $problems "metrics.serviceMonitor is enabled without metrics.service: enable metrics.service, or use metrics.podMonitor." }}
 {{- end }}
 {{- end }}
+{{- $rule := default dict .Values.metrics.prometheusRule }}
 {{- $alerts := list }}
 {{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups }}
 {{- range .rules }}{{ with .alert }}{{ $alerts = append $alerts . }}{{ end }}{{ end }}
 {{- end }}
-{{- range .Values.metrics.prometheusRule.disabled }}
-{{- if not (has . $alerts) }}
+{{- range $rule.disabled }}
+{{- if and $rule.enabled (not (has . $alerts)) }}
 {{- $problems = append $problems (printf "metrics.prometheusRule.disabled has %s, which is no alert. There are %s." . (join ", " $alerts)) }}
 {{- end }}
 {{- end }}

@@ -263,7 +263,8 @@ class Adoption(Structure):
     )
     uuid: Word | None = Field(
         None,
-        description="The mapping to take over. If it is absent, it is the one with this function and source.",
+        description="The mapping to take over, or to watch if managementPolicy is Observe. If it is absent, it is the "
+        "one with this function and source.",
     )
     take_over_from: Name | None = Field(
         None,

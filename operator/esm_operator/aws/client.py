@@ -331,7 +331,12 @@ class MappingsClient:
         """All pages of one function's mappings (its name, perhaps qualified), noted in the inventory."""
         marker, at = "", time.monotonic()
         while True:
-            page = await self.page(marker, function, Priority.CREATE)
+            try:
+                page = await self.page(marker, function, Priority.CREATE)
+            except ClientError as error:
+                if errors.code_of(error) == "ResourceNotFoundException":
+                    return  # there is no such function, so sweeps have to tell
+                raise
             self._changed([str(one["UUID"]) for one in page.mappings if self.inventory.record(one, at, listed=True)])
             if not page.next:
                 return

@@ -97,7 +97,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         recreate=spec.get("replacePolicy") == "Recreate",
         adoption=Adoption(
             policy=str(adoption.get("policy") or "Never"),
-            uuid=str(adoption.get("uuid") or ""),
+            uuid=str(adoption.get("uuid") or "").lower(),
             take_over_from=str(adoption.get("takeOverFrom") or ""),
         ),
     )

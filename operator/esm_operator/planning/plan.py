@@ -143,7 +143,7 @@ def _plan_observed(desired: Desired, view: View) -> Action:
         return NoOp()
     named = desired.adoption.uuid
     if named and not view.gone:
-        return Look(desired.looked_for)
+        return Look(desired.looked_for) if view.swept else SWEEPING
     if named and named == desired.looked_for:
         return Wait(
             "NotFound",

@@ -102,6 +102,12 @@ class Doubts(Generic[Key]):
             await client.find(doubt.function)
             self._doubts.pop(key, None)
 
+    def answered(self, key: Key) -> None:
+        """A Create has made the mapping. If nothing more was being made, there is no other: AWS refuses a twin."""
+        doubt = self._doubts.get(key)
+        if doubt is not None and doubt.settled:
+            del self._doubts[key]
+
     def forget(self, key: Key) -> None:
         """The resource is gone."""
         self._doubts.pop(key, None)

@@ -22,15 +22,19 @@ class Window:
             most: requests within a second.
         """
         self._sent: deque[float] = deque(maxlen=most)
-        """When the last ones were sent, or are going to be, in monotonic seconds."""
+        """When the last ones were sent, in monotonic seconds."""
         self._lock = threading.Lock()
 
     def wait(self) -> None:
         """Wait, blocking, until one more may be sent."""
+        while pause := self._pause():
+            time.sleep(pause)
+
+    def _pause(self) -> float:
+        """Seconds until one more may be sent; 0: it is sent now. Who slept asks again, for it may be woken late."""
         with self._lock:
             now = time.monotonic()
-            full = len(self._sent) == self._sent.maxlen
-            at = max(now, self._sent[0] + LENGTH) if full else now
-            self._sent.append(at)
-        if at > now:
-            time.sleep(at - now)
+            if len(self._sent) == self._sent.maxlen and now < self._sent[0] + LENGTH:
+                return self._sent[0] + LENGTH - now
+            self._sent.append(now)
+            return 0.0
