@@ -29,6 +29,9 @@ EDITS = 300
 KILLS = 50
 #: Seconds between two kills, from and to: some come before the operator is ready.
 BETWEEN = (0.1, 2.0)
+#: Seconds for what can't end before the kills do: what may still be being made is waited for longer than any process
+#: lives. A busy machine takes minutes for fifty processes.
+LONGEST = 400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,7 @@ def carry_out(plan: Plan, on: Stage, pause: float) -> None:
         if step.asked is None:
             on.api.delete(step.name)
         elif step.new:
-            wait(lambda step=step: [] if _make(on, step) else [f"{step.name} is still there"])
+            wait(lambda step=step: [] if _make(on, step) else [f"{step.name} is still there"], LONGEST)
         else:
             assert on.api.edit(step.name, step.asked.spec), f"{step.name} is gone"
         time.sleep(pause)

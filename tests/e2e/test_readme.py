@@ -62,7 +62,7 @@ class Stranger:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(
-                ("AWS_", "DEMO_", "ESM_OPERATOR_R", "ESM_OPERATOR_N", "KUBECONFIG", "MAKE", "MFLAGS", "PYTEST_")
+                ("AWS_", "DEMO_", "ESM_OPERATOR_R", "ESM_OPERATOR_N", "KUBECONFIG", "MAKE", "MFLAGS", "ARGS", "PYTEST_")
             )
         } | {"TMPDIR": str(folder / "tmp"), "ESM_OPERATOR_PROBE_ADDRESS": "", "AWS_EC2_METADATA_DISABLED": "true"}
         self.environment |= {f"HELM_{name}_HOME": str(folder / "helm") for name in ("CACHE", "CONFIG", "DATA")}
