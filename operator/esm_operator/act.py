@@ -108,9 +108,9 @@ class Acts:
         match action:
             case actions.Prepare(keep_intent):
                 kept = work.resource.intent if keep_intent else None
-                if kept is None and await self._note_mapping(work, REPLACING):
-                    return None
                 if kept is None:
+                    if await self._note_mapping(work, REPLACING):
+                        return None
                     self._memory.intents_known.add(work.resource.key)
                 intent = kept or intent_of(desired, client.account, target.target.region)
                 work.resource = self._teller.took(await self._kubernetes.prepare(work.resource, intent))

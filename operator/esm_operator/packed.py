@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-#: How many documents stay unpacked: more than are worked on at once.
-_UNPACKED = 512
+#: How many documents stay unpacked, and what is read from them at hand: more than are worked on at once.
+AT_HAND = 512
 
 
 class Packed(Mapping[str, Any]):
@@ -56,7 +56,7 @@ class Packed(Mapping[str, Any]):
         return f"Packed({_unpack(self._text)!r})"
 
 
-@lru_cache(_UNPACKED)
+@lru_cache(AT_HAND)
 def _unpack(text: bytes) -> dict[str, Any]:
     return json.loads(text)
 

@@ -411,7 +411,7 @@ def _rested(note: Note, desired: Desired, view: View, action: actions.Rest) -> N
         if watched is not None:
             return replace(note, uuid=watched.uuid)
         return replace(note, uuid="") if view.swept or view.gone else note
-    if not isinstance(action, actions.NoOp) or desired.observe_only or desired.deleting:
+    if not isinstance(action, actions.NoOp) or desired.deleting:
         return note
     kept = note.applied.fields & {*differences.unresettable(desired), "enabled"}
     applied = status.Applied(

@@ -74,6 +74,11 @@ def _url(text: str) -> str:
     return text
 
 
+#: What commands take as a region, and as the address of AWS's APIs.
+Region = Annotated[str, AfterValidator(known_region)]
+Endpoint = Annotated[str, AfterValidator(_url)]
+
+
 def _namespaces(names: list[str]) -> list[str]:
     wrong = [name for name in names if not _NAMESPACE.fullmatch(name)]
     if wrong:
@@ -138,11 +143,11 @@ class Reach(BaseSettings):
     """Name of this cluster in the owner tags of its mappings. Two clusters on one AWS account need two
     names; it must survive a restore from backup."""
 
-    region: Annotated[str, AfterValidator(known_region)] = ""
+    region: Region = ""
     """AWS region of mappings whose resource, event source ARN and ProviderConfig name none. Default: the
     environment's AWS_REGION or AWS_DEFAULT_REGION."""
 
-    endpoint_url: Annotated[str, AfterValidator(_url)] = ""
+    endpoint_url: Endpoint = ""
     """URL at which Lambda, STS and the tagging API all answer, such as a proxy's or a test server's. VPC endpoints have
     one each: use their private DNS names, or set AWS_ENDPOINT_URL_LAMBDA and the like. Default: AWS's own, or
     AWS_ENDPOINT_URL."""

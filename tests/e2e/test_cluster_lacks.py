@@ -1,8 +1,5 @@
 """What the cluster lacks is said in a sentence with the remedy, in the log and by the probe, until it is there."""
 
-import os
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator
@@ -17,6 +14,7 @@ from tests.controlplane import ControlPlane
 from tests.e2e.bed import eventually
 from tests.e2e.conftest import ROOT
 from tests.e2e.proxy import Proxy, kubeconfig_through
+from tests.e2e.test_start import command
 from tests.operator_process import OperatorProcess
 
 CRDS = tuple(f"--filename={file}" for file in sorted((ROOT / "crds").glob("lambda.*.yaml")))
@@ -169,13 +167,6 @@ def test_an_api_server_that_refuses_or_is_not_trusted(
 
 def test_orphans_of_a_cluster_without_the_kinds() -> None:
     with ControlPlane() as plane:
-        ended = subprocess.run(
-            [sys.executable, "-m", "esm_operator", "orphans", "--region=eu-west-1"],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator"), "KUBECONFIG": str(plane.kubeconfig)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        ended = command("orphans", "--region=eu-west-1", KUBECONFIG=str(plane.kubeconfig))
     assert ended.returncode == 1
     assert "their CustomResourceDefinitions are not installed. Is KUBECONFIG that" in ended.stderr

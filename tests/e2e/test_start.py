@@ -9,20 +9,20 @@ from pathlib import Path
 from tests.operator_process import ROOT
 
 
-def run(*arguments: str, kubeconfig: Path | str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``esm-operator`` with these arguments, in an environment that has nothing else."""
     return subprocess.run(
-        [sys.executable, "-m", "esm_operator", "run", *arguments],
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "operator"),
-            "KUBECONFIG": str(kubeconfig),
-            **environment,
-        },
+        [sys.executable, "-m", "esm_operator", *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator"), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
+
+
+def run(*arguments: str, kubeconfig: Path | str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return command("run", *arguments, KUBECONFIG=str(kubeconfig), **environment)
 
 
 def test_a_probe_address_that_is_taken(operator_kubeconfig: Path) -> None:
@@ -57,14 +57,7 @@ def test_settings_that_are_wrong(tmp_path: Path) -> None:
 
 
 def test_no_command() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "esm_operator"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = command()
     assert ended.returncode == 2
     assert ended.stderr == (
         "esm-operator: Name a command: run, crds, validate, orphans, export, iam-policy. --help tells what each does.\n"

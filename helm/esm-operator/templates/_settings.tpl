@@ -98,13 +98,15 @@
 {{- end }}
 {{- end }}
 {{- $rule := default dict .Values.metrics.prometheusRule }}
+{{- if and $rule.enabled $rule.disabled }}
 {{- $alerts := list }}
 {{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups }}
 {{- range .rules }}{{ with .alert }}{{ $alerts = append $alerts . }}{{ end }}{{ end }}
 {{- end }}
 {{- range $rule.disabled }}
-{{- if and $rule.enabled (not (has . $alerts)) }}
+{{- if not (has . $alerts) }}
 {{- $problems = append $problems (printf "metrics.prometheusRule.disabled has %s, which is no alert. There are %s." . (join ", " $alerts)) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if $problems }}

@@ -15,7 +15,7 @@ import cel
 
 from esm_operator.api import values
 from esm_operator.api.rule import Problem, Rule, title
-from esm_operator.api.sources import ALL, parse_arn
+from esm_operator.api.sources import ALL, region_of
 
 
 @cache
@@ -52,12 +52,6 @@ def offline_problems(spec: Mapping[str, Any], now: datetime) -> list[Problem]:
         now: the present, with a time zone.
     """
     return [*_patterns(spec), *_future(spec, now), *_letters(spec), *_places(spec)]
-
-
-def region_of(spec: Mapping[str, Any]) -> str:
-    """The region that a spec itself names; empty: none."""
-    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
-    return str(spec.get("region") or (arn.region if arn else ""))
 
 
 def function_elsewhere(spec: Mapping[str, Any], region: str) -> str:

@@ -73,6 +73,12 @@ def parse_arn(text: str) -> Arn | None:
     return Arn(*(part or "" for part in match.groups())) if match else None
 
 
+def region_of(spec: Mapping[str, Any]) -> str:
+    """The region that a resource's spec itself names, by ``region`` or its source's ARN; empty: none."""
+    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
+    return str(spec.get("region") or (arn.region if arn else ""))
+
+
 def source_type(spec: Mapping[str, Any]) -> SourceType | None:
     """The source type of a resource's spec (Kubernetes spelling), or None where the spec names none."""
     arn = parse_arn(str(spec.get("eventSourceARN") or ""))

@@ -18,13 +18,11 @@ from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
 from esm_operator.api.identity import Identity
 from esm_operator.api.values import Canonical
-from esm_operator.packed import Packed, shared
+from esm_operator.packed import AT_HAND, Packed, shared
 from esm_operator.planning.state import TRANSITIONS, Observed
 
 #: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.
 _GONE_FOR = 3600.0
-#: Mappings whose fields stay at hand: more than are worked on at once.
-_AT_HAND = 512
 
 
 @dataclass(slots=True)
@@ -75,7 +73,7 @@ class Entry:
         )
 
 
-@lru_cache(_AT_HAND)
+@lru_cache(AT_HAND)
 def _values(raw: Packed) -> Mapping[str, Canonical]:
     return observed_values(raw.unpacked)
 

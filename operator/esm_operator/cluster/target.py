@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from esm_operator.api.offline import region_of
+from esm_operator.api.sources import region_of
 from esm_operator.telling.reasons import TargetReason
 
 DEFAULT_PROVIDER_CONFIG = "default"

@@ -10,13 +10,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
 from esm_operator import logs
-from esm_operator.api import limits, validate
+from esm_operator.api import validate
 from esm_operator.aws.account import Account, LookError
 from esm_operator.cluster.target import Access, Target
 from esm_operator.export.manifest import Found, Manifest, Style, manifests, unknown_members
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.progress import Progress
-from esm_operator.settings import command_config, environment_region, items
+from esm_operator.settings import Endpoint, Region, command_config, environment_region, items
 
 #: What the process ends with.
 DONE, FAILED = 0, 1
@@ -44,10 +44,10 @@ class Export(BaseSettings):
 
     model_config = command_config("export")
 
-    region: str = Field(default="", pattern=f"^$|{limits.REGION_PATTERN}")
+    region: Region = ""
     """The AWS region to look in. Default: the environment's AWS_REGION or AWS_DEFAULT_REGION."""
 
-    endpoint_url: str = Field(default="", pattern=r"^(https?://[^/]+.*)?$")
+    endpoint_url: Endpoint = ""
     """URL of the AWS endpoints, for a private or a test endpoint. Default: AWS's own, or AWS_ENDPOINT_URL."""
 
     role_arn: str = Field(default="", pattern=r"^(arn:.+)?$")

@@ -12,20 +12,17 @@ from typing import Any, get_args
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import desired_values
 from esm_operator.api.identity import Identity
-from esm_operator.api.offline import function_elsewhere, offline_problems, region_of
-from esm_operator.api.sources import source_type
+from esm_operator.api.offline import function_elsewhere, offline_problems
+from esm_operator.api.sources import region_of, source_type
 from esm_operator.api.values import Canonical
 from esm_operator.cluster.resource import Intent, Resource
 from esm_operator.cluster.target import Resolved
-from esm_operator.packed import Packed
+from esm_operator.packed import AT_HAND, Packed
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from esm_operator.planning.state import Adoption, Desired
 from esm_operator.telling.reasons import RefusalReason
 from esm_operator.telling.status import Applied, applied_of, condition
-
-#: Specs whose fields stay at hand: more than are worked on at once.
-_AT_HAND = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     return replace(desired, intent_current=current)
 
 
-@lru_cache(_AT_HAND)
+@lru_cache(AT_HAND)
 def _values(spec: Packed) -> Mapping[str, Canonical]:
     return desired_values(spec)
 

@@ -59,8 +59,9 @@ def _settled(desired: Desired, mapping: Observed | None, reset: frozenset[str]) 
     state = mapping.state if mapping is not None else ""
     if mapping is not None and desired.observe_only:
         change, _, old = differences.differences(desired, mapping)
-        for path in differences.immutable_differences(desired, mapping):
-            change, old = {**change, path: desired.values[path]}, {**old, path: mapping.values[path]}
+        immutable = differences.immutable_differences(desired, mapping)
+        change = {**change, **{path: desired.values[path] for path in immutable}}
+        old = {**old, **{path: mapping.values[path] for path in immutable}}
         names = ", ".join(sorted(change))
         described = differences.describe(actions.Update(mapping.uuid, change, frozenset(), old)) if change else ""
         return Outcome(
