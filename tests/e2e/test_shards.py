@@ -106,5 +106,6 @@ def test_a_creation_of_the_operator_before_arrives_after_that_of_the_next(bed: B
     bed.wait_ready("orders")
     bed.delete("orders")
     bed.wait_gone("orders")
-    eventually(lambda: len(bed.requests("CreateEventSourceMapping")) == 2, what="AWS has answered both")
+    sent = bed.calls()["CreateEventSourceMapping"]  # one, where the next was slower than AWS
+    eventually(lambda: len(bed.requests("CreateEventSourceMapping")) == sent, what="AWS has answered all")
     assert bed.mappings() == [], "no mapping is left behind"
