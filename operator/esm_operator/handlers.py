@@ -7,6 +7,7 @@ status.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -32,6 +33,9 @@ from esm_operator.waiting.alarm import pause_after
 
 logger = logging.getLogger(__name__)
 
+#: Objects made until Python looks for cycles among the young, and looks until those among the older are looked for
+#: (its own: 700, 10, 10). What is done for a resource makes thousands that need none of it.
+_GARBAGE = (10_000, 10, 10)
 #: The longest pause between looks at what the cluster lacks, in seconds.
 _LONGEST_PAUSE = 5.0
 
@@ -45,6 +49,7 @@ async def run(ours: Settings) -> None:
     Raises:
         OSError: the address of the probes is taken, or not ours.
     """
+    gc.set_threshold(*_GARBAGE)
     running: list[Operator] = []
     stop = asyncio.Event()
     task = asyncio.current_task()
@@ -197,9 +202,29 @@ class _NoDiffs(kopf.DiffBaseStorage):
         """Nothing is kept."""
 
 
+class _NoProgress(kopf.ProgressStorage):
+    """Keeps kopf from looking through each object for the progress of handlers that are called until they succeed."""
+
+    def fetch(self, **_: Any) -> kopf.ProgressRecord | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+    def purge(self, **_: Any) -> None:
+        """Nothing is there."""
+
+    def touch(self, **_: Any) -> None:
+        """Nobody is to be woken."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
+
+
 def _configure(settings: kopf.OperatorSettings, ours: Settings) -> None:
     settings.persistence.finalizer = f"{FINALIZER}-unused"
     settings.persistence.diffbase_storage = _NoDiffs()
+    settings.persistence.progress_storage = _NoProgress()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.watching.chunk_size = 500

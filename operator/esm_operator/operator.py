@@ -17,7 +17,7 @@ from esm_operator.aws.errors import understand_any
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.others import Others
 from esm_operator.cluster.own_names import manager_name
-from esm_operator.cluster.resource import Key, is_same_work, parse
+from esm_operator.cluster.resource import Key, is_same_work
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
 from esm_operator.cluster.target import ProviderConfig, Target, used_config
@@ -132,7 +132,7 @@ class Operator:
 
     def mapping_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of an EventSourceMapping; None: it comes from a list."""
-        resource = parse(body)
+        resource = self._store.taken(body)
         if kind == "DELETED":
             self._others.forget(resource.key)
             if self._store.forget(resource.key, resource.uid) and self._term is not None:

@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import from_json
+
 #: How many documents stay unpacked, and what is read from them at hand: more than are worked on at once.
 AT_HAND = 512
 
@@ -58,7 +60,10 @@ class Packed(Mapping[str, Any]):
 
 @lru_cache(AT_HAND)
 def _unpack(text: bytes) -> dict[str, Any]:
-    return json.loads(text)
+    try:
+        return from_json(text)  # thrice as fast as Python's own, which takes half a surrogate pair too
+    except ValueError:
+        return json.loads(text)
 
 
 def _plain(value: Any) -> Any:

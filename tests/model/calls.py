@@ -233,10 +233,12 @@ class Transport:
         self._cluster = cluster
         self._future = future
 
-    async def param_serialize(self, method: str, path: str, *, body: Any = None, **_: Any) -> tuple[str, str, Any]:
-        return method, path, body
+    async def param_serialize(self, method: str, path: str, **_: Any) -> tuple[str, str, dict[str, str], None, None]:
+        return method, path, {}, None, None
 
-    async def call_api(self, method: str, path: str, body: Any, *, _request_timeout: float, **_: Any) -> _Response:
+    async def call_api(
+        self, method: str, path: str, headers: dict[str, str], body: Any, *, _request_timeout: float
+    ) -> _Response:
         sent = decoded(body)
         if "/leases" in path and self._gate.lease_is_cut:
             raise LostError("the lease can't be reached")

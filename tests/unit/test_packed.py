@@ -54,6 +54,11 @@ def test_times_become_text(moment: datetime, text: str) -> None:
     assert Packed({"LastModified": moment})["LastModified"] == text
 
 
+@pytest.mark.parametrize("value", ["\ud800", "\udc00 and \U0001f600", 10**40, 1e300, -0.5])
+def test_what_is_unusual_is_read_as_it_was(value: Any) -> None:
+    assert Packed({"a": value})["a"] == value
+
+
 def test_a_packed_document_can_be_part_of_another() -> None:
     assert Packed({"inner": Packed({"a": [1]})}) == {"inner": {"a": [1]}}
 

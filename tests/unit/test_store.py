@@ -84,6 +84,16 @@ def test_only_newer_versions_are_taken() -> None:
     assert store.put(same) is same
 
 
+def test_an_object_of_the_version_that_is_known_is_what_is_known() -> None:
+    store = Store()
+    store.put(resource("2"))
+    known = store.get(KEY)
+    assert store.taken(body("2")) is known
+    for other in (body("3", uuid=FIRST), body("1"), body("2", uid="uid-2")):
+        assert store.taken(other) == parse(other)
+    assert store.get(KEY) is known, "nothing is put by it"
+
+
 def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never() -> None:
     store = Store()
     first = parse(body("9", creationTimestamp="2026-01-01T00:00:00Z"))

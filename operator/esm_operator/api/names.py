@@ -6,6 +6,7 @@ Kubernetes' API conventions write initialisms in one case (``eventSourceARN``, `
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 #: Names that the rules below would get wrong.
@@ -15,9 +16,12 @@ _IRREGULAR: Mapping[str, str] = {
     "KAFKA_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS",
 }
 _REGULAR_BACK: Mapping[str, str] = {kubernetes: aws for aws, kubernetes in _IRREGULAR.items()}
+#: How many names stay at hand: more than the API has.
+_AT_HAND = 512
 _INITIALISMS = {"uri": "URI", "uuid": "UUID"}
 
 
+@lru_cache(_AT_HAND)
 def kubernetes_name(aws: str) -> str:
     """``BatchSize`` -> ``batchSize``, ``ConsumerGroupId`` -> ``consumerGroupID``, ``URI`` -> ``uri``."""
     if aws in _IRREGULAR:
@@ -28,6 +32,7 @@ def kubernetes_name(aws: str) -> str:
     return name[0].lower() + name[1:]
 
 
+@lru_cache(_AT_HAND)
 def aws_name(kubernetes: str) -> str:
     """The inverse of :func:`kubernetes_name` for the members of CreateEventSourceMapping."""
     if kubernetes in _REGULAR_BACK:

@@ -6,12 +6,10 @@ Evaluates the CEL of the rules here, so that a file is refused in the words of t
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
-
-import cel
 
 from esm_operator.api import values
 from esm_operator.api.rule import Problem, Rule, title
@@ -19,13 +17,16 @@ from esm_operator.api.sources import ALL, region_of
 
 
 @cache
-def _program(expression: str) -> cel.Program:
+def _program(expression: str) -> Callable[[Mapping[str, Any]], Any]:
+    import cel  # it imports 250 modules, 12 MB, and the operator evaluates nothing
+
     # The library's size() counts the bytes of a string, Kubernetes' counts characters.
-    return cel.compile(re.sub(r"\bsize\(", "length(", expression))
+    program = cel.compile(re.sub(r"\bsize\(", "length(", expression))
+    return lambda spec: program.execute(cel.Context(variables={"self": dict(spec)}, functions={"length": len}))
 
 
 def _evaluate(expression: str, spec: Mapping[str, Any]) -> Any:
-    return _program(expression).execute(cel.Context(variables={"self": dict(spec)}, functions={"length": len}))
+    return _program(expression)(spec)
 
 
 def broken(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Rule]:

@@ -11,6 +11,8 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio import client, config
 
@@ -355,19 +357,14 @@ class Kubernetes:
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
-        request = await api.param_serialize(
-            method,
-            path,
-            query_params=query or [],
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
+        method, url, headers, _, _ = await api.param_serialize(
+            method, path, query_params=query or [], header_params=headers, auth_settings=["BearerToken"]
         )
         if fence is not None:
             fence.check(limit)
         began, code = time.monotonic(), "none"
         try:
-            response = await api.call_api(*request, _request_timeout=limit)
+            response = await api.call_api(method, url, headers, body, _request_timeout=limit)
             code = str(response.status)
             if streams and response.status < 400:  # that it begins is all that is asked
                 response.response.close()
@@ -391,9 +388,18 @@ class Kubernetes:
 
 def _client(found: client.Configuration) -> client.ApiClient:
     """A client by whose name the API server knows who asks (audit log)."""
+    # Left to the library, ~/.netrc is read for each request too, and goes before the kubeconfig's credentials.
+    found.client_session_kwargs = {"trust_env": False}
+    found.proxy = found.proxy or _proxy(found.host)
     api = client.ApiClient(found)
     api.user_agent = f"esm-operator/{version('esm-operator')}"
     return api
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for a URL (HTTPS_PROXY, NO_PROXY)."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _decoded(data: bytes) -> dict[str, Any] | None:

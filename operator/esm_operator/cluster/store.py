@@ -6,10 +6,11 @@ newer versions are taken. Written by the handlers, read by the reconciler.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from esm_operator.api import identity
 from esm_operator.cluster.facets import Facets
-from esm_operator.cluster.resource import Key, Resource, is_same_work
+from esm_operator.cluster.resource import Key, Resource, is_same_work, parse
 
 
 class StaleError(Exception):
@@ -32,6 +33,17 @@ class Store:
 
     def get(self, key: Key) -> Resource | None:
         return self._resources.get(key)
+
+    def taken(self, body: Mapping[str, Any]) -> Resource:
+        """The resource of an object of the API server; the known one where it is of that very version.
+
+        Our own writes come back with the watch, when their answers have been taken already.
+        """
+        meta = body["metadata"]
+        known = self._resources.get(Key(meta.get("namespace", ""), meta["name"]))
+        if known is not None and (known.uid, known.resource_version) == (meta["uid"], meta["resourceVersion"]):
+            return known
+        return parse(body)
 
     def current(self, resource: Resource) -> Resource:
         """A resource that is being worked on, in its newest version.

@@ -71,7 +71,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()}
     desired = Desired(
         owner=owner,
-        identity=identity.of_spec(spec),
+        identity=_identity(resource.spec),
         intended=intended,
         source=source_type(spec),
         values=_values(resource.spec),
@@ -105,6 +105,11 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
 @lru_cache(AT_HAND)
 def _values(spec: Packed) -> Mapping[str, Canonical]:
     return desired_values(spec)
+
+
+@lru_cache(AT_HAND)
+def _identity(spec: Packed) -> Identity:
+    return identity.of_spec(spec)
 
 
 def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved) -> Iterator[str]:
