@@ -77,7 +77,8 @@ def test_without_keep_an_uninstall_takes_the_crds(plane: ControlPlane, helm: Hel
     helm.install(merged(NEEDED, {"crds": {"keep": False}}))
     established(plane)
     helm.uninstall()
-    eventually(lambda: "lambda.esm-operator.io" not in plane.kubectl("get", "crds", "--output=name").stdout)
+    # The API server waits a minute at most for the objects of a CRD to go, and then begins anew.
+    eventually(lambda: "lambda.esm-operator.io" not in plane.kubectl("get", "crds", "--output=name").stdout, 200)
 
 
 def test_an_upgrade_brings_new_fields_of_the_crds(plane: ControlPlane, helm: Helm, tmp_path: Path) -> None:
