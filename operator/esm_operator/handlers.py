@@ -34,7 +34,7 @@ from esm_operator.waiting.alarm import pause_after
 logger = logging.getLogger(__name__)
 
 #: Objects made until Python looks for cycles among the young, and looks until those among the older are looked for
-#: (its own: 700, 10, 10). What is done for a resource makes thousands that need none of it.
+#: (of itself 700 or 2,000, 10, 10). What is done for a resource makes thousands that need none of it.
 _GARBAGE = (10_000, 10, 10)
 #: The longest pause between looks at what the cluster lacks, in seconds.
 _LONGEST_PAUSE = 5.0

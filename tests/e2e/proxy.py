@@ -150,6 +150,26 @@ class Proxy:
                 self._requests.append(request)
 
 
+class HttpProxy(Proxy):
+    """One that is asked by CONNECT, as HTTPS_PROXY has it; whoever is asked for, the server answers."""
+
+    @property
+    def url(self) -> str:
+        """For HTTPS_PROXY and proxy-url."""
+        return f"http://{HOST}:{self.port}"
+
+    def _connect(self, client: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = client.recv(_CHUNK)
+            if not data:
+                client.close()
+                return
+            head += data
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        super()._connect(client)
+
+
 def kubeconfig_through(kubeconfig: Path, proxy: Proxy, into: Path) -> Path:
     """A copy of a kubeconfig that leads through a proxy; returns the file it was written to."""
     config = yaml.safe_load(kubeconfig.read_text())

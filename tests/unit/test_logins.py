@@ -22,7 +22,8 @@ users: [{name: me, user: {token: TOKEN}}]
 def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "config"
     file.write_text(KUBECONFIG)
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+    for package in ("kubernetes.config", "kubernetes.aio.config"):
+        monkeypatch.setattr(f"{package}.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
     monkeypatch.setattr(logins, "_LONGEST", 0.01)
     return file
 

@@ -68,4 +68,4 @@ def of_mapping(mapping: Mapping[str, Any]) -> Identity:
 
 def of_spec(spec: Mapping[str, Any]) -> Identity:
     """The identity that a resource's spec asks for."""
-    return of_mapping(names.to_aws(dict(spec)))
+    return of_mapping(names.to_aws({name: value for name, value in spec.items() if name != "tags"}))

@@ -16,7 +16,7 @@ _IRREGULAR: Mapping[str, str] = {
     "KAFKA_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS",
 }
 _REGULAR_BACK: Mapping[str, str] = {kubernetes: aws for aws, kubernetes in _IRREGULAR.items()}
-#: How many names stay at hand: more than the API has.
+#: How many names stay at hand: more than the API has that are asked for.
 _AT_HAND = 512
 _INITIALISMS = {"uri": "URI", "uuid": "UUID"}
 

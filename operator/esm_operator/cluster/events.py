@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from esm_operator.clock import moment
 from esm_operator.cluster.kube import GoneError, Kubernetes
-from esm_operator.cluster.resource import Resource
+from esm_operator.cluster.resource import About, Resource
 from esm_operator.leading.fence import NotLeadingError
 from esm_operator.telling.reasons import EventReason
 from esm_operator.waiting.budget import Budget, Priority
@@ -37,7 +37,7 @@ _QUIET = 60.0
 class Series:
     """One Event, and how often it was told."""
 
-    resource: Resource
+    about: About
     kind: str
     reason: EventReason
     message: str
@@ -96,7 +96,7 @@ class Events:
     def _tell(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
         now = moment()
         mark = (resource.uid, reason, message)
-        series = self._told.setdefault(mark, Series(resource, kind, reason, message, first=now, last=now))
+        series = self._told.setdefault(mark, Series(resource.about, kind, reason, message, first=now, last=now))
         self._told.move_to_end(mark)
         series.count += 1
         series.last = now
@@ -149,12 +149,11 @@ class Events:
                     one.waiting = False
                 self._waiting.clear()
             except Exception as error:  # an Event is never worth more than a line in the log
-                about = series.resource.key
-                logger.warning("The Event %s of %s could not be posted: %s", series.reason, about, error)
+                logger.warning("The Event %s of %s could not be posted: %s", series.reason, series.about.key, error)
 
     async def _send(self, series: Series) -> None:
         """Count it up where it stands; post it where it does not, or not any more."""
-        namespace = series.resource.key.namespace
+        namespace = series.about.key.namespace
         if series.name:
             try:
                 await self._kubernetes.count_event(namespace, series.name, series.count, series.last)
@@ -163,7 +162,7 @@ class Events:
             else:
                 return
         series.name = await self._kubernetes.event(
-            series.resource,
+            series.about,
             series.kind,
             series.reason,
             series.message,

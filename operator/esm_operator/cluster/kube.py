@@ -7,6 +7,7 @@ Writes are fenced, but for those of the lease itself.
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
@@ -16,11 +17,13 @@ from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio import client, config
 
-from esm_operator.cluster.resource import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, Intent, Key, Resource
+from esm_operator.cluster.resource import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, About, Intent, Key, Resource
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, ConfigObject
 from esm_operator.leading.fence import SHUT, Fence
 from esm_operator.telling import metrics
 from esm_operator.waiting.budget import Budget, Priority
+
+logger = logging.getLogger(__name__)
 
 #: Seconds until a read from the API server is given up.
 READ_TIMEOUT = 10.0
@@ -63,6 +66,8 @@ _REFUSALS: Mapping[int, type[ApiError]] = {403: ForbiddenError, 429: BusyError}
 async def configuration() -> client.Configuration:
     """How to reach the API server: with the pod's ServiceAccount, or with the kubeconfig.
 
+    Through the proxy that the kubeconfig names, or else the environment (HTTPS_PROXY, NO_PROXY).
+
     Raises:
         kubernetes.aio.config.ConfigException: neither is there.
     """
@@ -71,6 +76,7 @@ async def configuration() -> client.Configuration:
         config.load_incluster_config(client_configuration=found)
     except config.ConfigException:
         await config.load_kube_config(client_configuration=found)
+    found.proxy = found.proxy or _proxy(found.host)
     return found
 
 
@@ -220,12 +226,12 @@ class Kubernetes:
         return list(page.get("items") or ())
 
     async def event(
-        self, resource: Resource, kind: str, reason: str, message: str, *, first: str, last: str, count: int
+        self, about: About, kind: str, reason: str, message: str, *, first: str, last: str, count: int
     ) -> str:
         """Post an Event about a resource.
 
         Args:
-            resource: what it is about.
+            about: what it is about.
             kind: ``Normal`` or ``Warning``.
             reason: one word.
             message: a sentence.
@@ -236,16 +242,17 @@ class Kubernetes:
         Returns:
             the name of the Event.
         """
-        about = {
+        namespace, name = about.key
+        involved = {
             "kind": KIND,
-            "namespace": resource.key.namespace,
-            "name": resource.key.name,
-            "uid": resource.uid,
-            "resourceVersion": resource.resource_version,
+            "namespace": namespace,
+            "name": name,
+            "uid": about.uid,
+            "resourceVersion": about.resource_version,
         }
         told = {"type": kind, "reason": reason, "message": message}
         return await self._event(
-            resource.key.namespace, about, {**told, "firstTimestamp": first, "lastTimestamp": last, "count": count}
+            namespace, involved, {**told, "firstTimestamp": first, "lastTimestamp": last, "count": count}
         )
 
     async def count_event(self, namespace: str, name: str, count: int, last: str) -> None:
@@ -388,18 +395,21 @@ class Kubernetes:
 
 def _client(found: client.Configuration) -> client.ApiClient:
     """A client by whose name the API server knows who asks (audit log)."""
-    # Left to the library, ~/.netrc is read for each request too, and goes before the kubeconfig's credentials.
+    # Else ~/.netrc is read for each request, and what it has for any host gets in the way of the credentials.
     found.client_session_kwargs = {"trust_env": False}
-    found.proxy = found.proxy or _proxy(found.host)
     api = client.ApiClient(found)
     api.user_agent = f"esm-operator/{version('esm-operator')}"
     return api
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL (HTTPS_PROXY, NO_PROXY)."""
+    """The proxy that the environment names for a URL; one that speaks TLS itself would need trust of its own."""
     parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    found = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    if found and not found.startswith("http://"):
+        logger.warning("The proxy of the environment for %s is passed by: only http:// is possible", parts.scheme)
+        return None
+    return found
 
 
 def _decoded(data: bytes) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import kopf
 
+from esm_operator.cluster.kube import configuration
 from esm_operator.waiting.alarm import pause_after
 
 #: Seconds within which a login with the same credentials counts as one more try.
@@ -50,9 +51,10 @@ class Logins:
         if again:
             await asyncio.sleep(pause_after(self._tries, _LONGEST))
         self._last, self._at = info, time.monotonic()
-        return self._session(info)
+        proxy = info.proxy_url or (await configuration()).proxy  # which kopf does not look for
+        return self._session(info, proxy)
 
-    def _session(self, info: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+    def _session(self, info: kopf.ConnectionInfo, proxy: str | None) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(
             server=info.server,
             priority=info.priority,
@@ -61,7 +63,7 @@ class Logins:
             aiohttp_session=aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
                 headers=info.as_http_headers(),
-                proxy=info.proxy_url,
+                proxy=proxy,
                 trust_env=info.trust_env,
                 trace_configs=[trace() for trace in self._traces],
             ),

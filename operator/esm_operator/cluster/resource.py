@@ -40,6 +40,14 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+class About(NamedTuple):
+    """What an Event says of the resource that it is about."""
+
+    key: Key
+    uid: str
+    resource_version: str
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What the operator was about to make, noted on the resource before it does.
@@ -117,6 +125,11 @@ class Resource:
     """What it is counted by."""
     spec: Packed
     status: Packed
+
+    @property
+    def about(self) -> About:
+        """For what is remembered of it longer than this version lives."""
+        return About(self.key, self.uid, self.resource_version)
 
     @property
     def intent(self) -> Intent | None:
