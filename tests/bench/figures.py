@@ -161,17 +161,18 @@ def _quiet(results: Results) -> Iterator[Figure]:
 
 
 def _memory(results: Results) -> Iterator[Figure]:
-    """The most in any phase of which no more resources are there than the table speaks of."""
+    """The most in any phase before more resources are there than the table speaks of; then the most of all."""
     world, count = results.worlds.get("full"), results.mappings
-    edits = results.phase("full", EDITS)
+    edits, deletion = results.phase("full", EDITS), results.phase("full", "delete")
     if world is None:
         return
     phases = itertools.takewhile(lambda phase: phase.name != EDITS, world.phases.values())
     peak = max((phase.peak for phase in phases), default=0.0)
     more = f"; {edits.peak:.0f} MB with {count + count // 2:,}" if edits is not None else ""
+    more += f"; {deletion.peak:.0f} MB until all are deleted" if deletion is not None else ""
     if peak:
         yield Figure(
-            f"Memory (RSS) with {count:,} mappings, the most in any phase",
+            f"Memory (RSS) with {count:,} mappings, the most until there are more",
             f"{peak:.0f} MB{more}",
             "",
             "at most 250 MB",

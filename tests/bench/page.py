@@ -74,7 +74,8 @@ def _figures(results: Results) -> str:
         *Ideal* is what the task itself needs at least: calls that can't be saved, at the rate that is allowed (AWS's
         quota is {QUOTA:.0f} requests a second for an account and region; the operator makes {BUDGET:.0f} of them).
         *Target* is what was aimed at. *ACK* is AWS's own Lambda controller, measured on the same AWS server with 200
-        mappings; where nothing stands, that was not measured.
+        mappings; where nothing stands, that was not measured. What bounds the figures of the processor is in
+        [scaling.md](scaling.md#where-the-processors-time-goes).
     """)
     return f"""
 ## Figures
