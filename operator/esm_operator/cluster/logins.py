@@ -51,8 +51,7 @@ class Logins:
         if again:
             await asyncio.sleep(pause_after(self._tries, _LONGEST))
         self._last, self._at = info, time.monotonic()
-        proxy = info.proxy_url or (await configuration()).proxy  # which kopf does not look for
-        return self._session(info, proxy)
+        return self._session(info, (await configuration()).proxy)  # which kopf does not look for
 
     def _session(self, info: kopf.ConnectionInfo, proxy: str | None) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(
