@@ -11,7 +11,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn, cast
@@ -20,7 +20,7 @@ import kopf
 from kubernetes.aio.config import ConfigException
 
 from esm_operator.cluster import needs
-from esm_operator.cluster.chunks import Chunks
+from esm_operator.cluster.intake import Intake
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.logins import Logins
 from esm_operator.cluster.resource import FINALIZER, GROUP, PLURAL, VERSION
@@ -147,9 +147,16 @@ async def _hand_over(running: Sequence[Operator], stop: asyncio.Event) -> None:
 def registry(ours: Settings, running: list[Operator], probes: Probes) -> kopf.OperatorRegistry:
     """All handlers; the operator that they feed is in the list while it runs."""
     handlers = kopf.OperatorRegistry()
-    chunks = Chunks()
     watches = Watches([kind.path for kind in _kinds(ours)])
-    logins = Logins([chunks.trace, watches.trace])
+
+    def listed(body: Mapping[str, Any]) -> None:
+        for operator in running:
+            operator.mapping_listed(body)
+
+    def returned(body: Mapping[str, Any]) -> bool:
+        return all(operator.mapping_returned(body) for operator in running)
+
+    logins = Logins([watches.trace], Intake(listed, returned).response_class())
 
     @kopf.on.login(registry=handlers)
     async def login(**arguments: Any) -> kopf.AiohttpSession | None:
@@ -170,7 +177,6 @@ def registry(ours: Settings, running: list[Operator], probes: Probes) -> kopf.Op
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def mapping(event: kopf.RawEvent, **_: Any) -> None:
-        chunks.took()
         for operator in running:
             operator.mapping_seen(event["type"], event["object"])
 

@@ -17,7 +17,7 @@ from esm_operator.aws.errors import understand_any
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.others import Others
 from esm_operator.cluster.own_names import manager_name
-from esm_operator.cluster.resource import Key, is_same_work
+from esm_operator.cluster.resource import Key, is_same_work, parse
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
 from esm_operator.cluster.target import ProviderConfig, Target, used_config
@@ -128,15 +128,27 @@ class Operator:
         """Whether this process holds the lease and works."""
         return self._term is not None and self._lease.covers(0)
 
-    # What the handlers call
+    # What the handlers and the intake call
+
+    def mapping_listed(self, body: Mapping[str, Any]) -> None:
+        """An EventSourceMapping of a list that a watch begins with."""
+        self.mapping_seen(None, body)
+
+    def mapping_returned(self, body: Mapping[str, Any]) -> bool:
+        """An EventSourceMapping of the watch that is still there. Returns whether that very version was known."""
+        if self._store.known(body) is None:
+            return False
+        self.mapping_seen("MODIFIED", body)
+        return True
 
     def mapping_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of an EventSourceMapping; None: it comes from a list."""
-        resource = self._store.taken(body)
+        resource = self._store.known(body) or parse(body)
         if kind == "DELETED":
-            self._others.forget(resource.key)
-            if self._store.forget(resource.key, resource.uid) and self._term is not None:
-                self._term.forget(resource.key)
+            if self._store.gone(resource):
+                self._others.forget(resource.key)
+                if self._term is not None:
+                    self._term.forget(resource.key)
             return
         old = self._store.put(resource)
         another = self._others.seen(resource.key, body, known=old is not None and old.uid == resource.uid)

@@ -94,7 +94,7 @@ class Process:
     def tell(self, event: WatchEvent) -> None:
         """The watch brings an event of a mapping."""
         if self.operator is not None:
-            self.loop.call(self.operator.mapping_seen, event.kind, event.body)
+            self.loop.call(_take, self.operator, event)
 
     def knows(self, key: Key) -> Resource | None:
         """A resource as this process knows it."""
@@ -106,6 +106,14 @@ class Process:
         self.loop.close()
         for patch in self._patches:
             patch.stop()
+
+
+def _take(operator: Operator, event: WatchEvent) -> None:
+    """As the intake and the handler do."""
+    if event.kind is None:
+        operator.mapping_listed(event.body)
+    elif event.kind == "DELETED" or not operator.mapping_returned(event.body):
+        operator.mapping_seen(event.kind, event.body)
 
 
 class World:

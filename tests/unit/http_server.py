@@ -7,7 +7,7 @@ from aiohttp import web
 
 
 @asynccontextmanager
-async def served(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncGenerator[str]:
+async def served(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncGenerator[str]:
     """The URL at which all requests are answered so."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)

@@ -141,7 +141,7 @@ async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections
     """The budget would grant all of it: it is the last gate that counts what is sent within a second."""
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     budget = Budget(1000)
-    budget.window = Window(5)
+    budget.window = Window(5, rate=5)
     client = MappingsClient(connection, connections, budget, Budget(1000), Inventory(), SHUT)
     aws.control.reset_counts()
     began = time.monotonic()
@@ -149,3 +149,16 @@ async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections
         await asyncio.gather(*(client.find("orders") for _ in range(16)))
     assert time.monotonic() - began >= 3.0
     assert aws.control.counts().calls[LIST] == 16
+
+
+async def test_what_is_under_way_keeps_its_place(aws: AwsServer, connections: Connections) -> None:
+    """It may reach AWS at any moment until it is answered."""
+    connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
+    budget = Budget(1000)
+    budget.window = Window(1, rate=0.01)
+    client = MappingsClient(connection, connections, budget, Budget(1000), Inventory(), SHUT)
+    aws.control.fault(FaultKind.DELAY_ANSWER, LIST, seconds=1.0, times=1)
+    began = time.monotonic()
+    async with asyncio.timeout(LIMIT):
+        await asyncio.gather(*(client.find("orders") for _ in range(2)))
+    assert time.monotonic() - began >= 2.0, "the answer, and a second"

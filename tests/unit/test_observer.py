@@ -127,6 +127,14 @@ async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) ->
     assert scene.told_first == 1
 
 
+async def test_pages_are_no_closer_than_aws_grants_requests_whatever_rate_is_set(begin: Begin) -> None:
+    began = time.monotonic()
+    scene = await begin(1501, interval=600.0)
+    await scene.until(lambda: scene.told_first > 0)
+    assert scene.calls(LIST) == 16
+    assert time.monotonic() - began >= 1.0
+
+
 async def test_pages_are_spread_over_the_interval(begin: Begin) -> None:
     scene = await begin(450, interval=4.0)
     await scene.until(lambda: scene.calls(LIST) >= 15)

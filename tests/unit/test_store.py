@@ -88,10 +88,22 @@ def test_an_object_of_the_version_that_is_known_is_what_is_known() -> None:
     store = Store()
     store.put(resource("2"))
     known = store.get(KEY)
-    assert store.taken(body("2")) is known
+    assert store.known(body("2")) is known
     for other in (body("3", uuid=FIRST), body("1"), body("2", uid="uid-2")):
-        assert store.taken(other) == parse(other)
-    assert store.get(KEY) is known, "nothing is put by it"
+        assert store.known(other) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "forgotten"),
+    [("9", "10", True), ("9", "9", True), ("11", "10", False), ("later", "sooner", True)],
+)
+def test_what_has_come_back_since_the_watch_said_that_it_went_is_kept(known: str, said: str, forgotten: bool) -> None:
+    """A resource may be given a label again that it had lost; what was read of it by itself is known at once."""
+    store = Store()
+    store.put(resource(known))
+    assert store.gone(resource(said)) is forgotten
+    assert (store.get(KEY) is None) is forgotten
+    assert not store.gone(parse(body("99", "uid-2"))), "another incarnation is no word about this one"
 
 
 def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never() -> None:

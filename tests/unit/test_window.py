@@ -1,5 +1,6 @@
-"""The window: what has piled up is not sent at once."""
+"""The window: what has piled up does not reach AWS at once, wherever it was held up."""
 
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,25 +9,67 @@ import pytest
 from esm_operator.waiting import window
 from esm_operator.waiting.window import Window
 
+LENGTH = 0.3
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "LENGTH", LENGTH)
+
 
 @pytest.mark.parametrize("threads", [1, 8, 40])
-def test_never_more_within_a_window(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "LENGTH", 0.3)
-    gate, most = Window(7), 7
+def test_never_more_within_a_window(threads: int) -> None:
+    gate, most = Window(7, rate=0.1), 7
 
-    def send(_: int) -> float:
-        gate.wait()
-        return time.monotonic()
+    def send(number: int) -> float:
+        """Returns when it reached AWS: at some moment between its sending and its answer."""
+        place = gate.wait()
+        pause = random.Random(number).uniform(0, LENGTH / 3)
+        time.sleep(pause)
+        arrived = time.monotonic()
+        time.sleep(pause / 2)
+        gate.answered(place)
+        return arrived
 
     with ThreadPoolExecutor(threads) as pool:
-        before = time.monotonic()
-        sent = sorted(pool.map(send, range(40)))
-    assert sent[most] - before >= 0.3
-    assert sent[-1] - before >= 0.3 * (39 // most)
+        arrived = sorted(pool.map(send, range(40)))
+    assert all(later - earlier >= LENGTH for earlier, later in zip(arrived, arrived[most:], strict=False))
+
+
+def test_a_place_is_kept_until_a_window_after_the_answer() -> None:
+    gate = Window(1, rate=0.001)
+    place = gate.wait()
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(gate.wait)
+        time.sleep(LENGTH)
+        assert not second.done()
+        answered = time.monotonic()
+        gate.answered(place)
+        second.result(30)
+    assert time.monotonic() - answered >= LENGTH
+
+
+def test_what_is_never_answered_does_not_hold_the_rate_down() -> None:
+    gate = Window(14, rate=10 / LENGTH)
+    began = time.monotonic()
+    for _ in range(14):
+        gate.wait()
+    gate.wait()
+    assert time.monotonic() - began >= 14 * LENGTH / 10
+
+
+def test_a_late_answer_gives_up_nobody_elses_place() -> None:
+    gate = Window(1, rate=1 / LENGTH)
+    late = gate.wait()
+    gate.wait()
+    taken = time.monotonic()
+    gate.answered(late)
+    gate.wait()
+    assert time.monotonic() - taken >= LENGTH
 
 
 def test_as_many_as_a_window_takes_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "LENGTH", 3600.0)
-    gate = Window(1000)
+    gate = Window(1000, rate=1)
     for _ in range(1000):
         gate.wait()

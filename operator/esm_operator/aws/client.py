@@ -25,7 +25,7 @@ from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import SHUT, Fence
 from esm_operator.telling import metrics
 from esm_operator.waiting.budget import Budget, Priority
-from esm_operator.waiting.window import Window
+from esm_operator.waiting.window import Place, Window
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +64,26 @@ class Passage:
     """For requests to AWS Lambda, where they share a quota: it waits."""
 
 
-#: What the call that a thread of the pool is making has to pass.
-_passage: ContextVar[Passage] = ContextVar("passage")
+@dataclass(slots=True)
+class _Passing:
+    """The call that a thread of the pool is making."""
+
+    passage: Passage
+    place: Place | None = None
+    """In the window; None: it has not got there, or need not."""
+
+    def enter(self) -> None:
+        """Wait for a place in the window."""
+        if self.passage.window is not None:
+            self.place = self.passage.window.wait()
+
+    def end(self) -> None:
+        """It was answered, or came to nothing."""
+        if self.passage.window is not None and self.place is not None:
+            self.passage.window.answered(self.place)
+
+
+_passing: ContextVar[_Passing] = ContextVar("passing")
 
 #: Called just before a write, which it calls off by raising.
 Check: TypeAlias = Callable[[], object]
@@ -177,11 +195,13 @@ class Connections:
         """
 
         def call() -> Result:
-            token = _passage.set(passage)
+            passing = _Passing(passage)
+            token = _passing.set(passing)
             try:
                 return function(*args, **parameters)
             finally:
-                _passage.reset(token)
+                _passing.reset(token)
+                passing.end()
 
         return await asyncio.get_running_loop().run_in_executor(threads, call)
 
@@ -224,13 +244,11 @@ class Connections:
 
 
 def _wait_for_window(**_: Any) -> None:
-    window = _passage.get().window
-    if window is not None:
-        window.wait()
+    _passing.get().enter()
 
 
 def _check_fence(**_: Any) -> None:
-    _passage.get().fence.check(CALL_TIMEOUT)
+    _passing.get().passage.fence.check(CALL_TIMEOUT)
 
 
 class MappingsClient:

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 CROWDED_SHARE = 0.03
 #: The least seconds between two sweeps.
 LEAST = 1.0
+#: The least seconds between two pages, whatever rate is set: AWS grants 15 requests a second (AWS Lambda quotas).
+_CLOSEST = 1 / 15
 #: Seconds over which a sweep is spread at most: nobody knows how long AWS's markers stay valid.
 _LONGEST = 300.0
 #: The part of the interval that the pages are spread over.
@@ -141,7 +143,7 @@ class Sweeper:
         if pace is Pace.HURRIED:
             return self._before.pages[-1] + LEAST if self._before is not None else -math.inf
         if pace is Pace.CROWDED and self._before is not None:
-            return self._before.pages[-1] + max(LEAST, self._pause(pace))
+            return self._before.pages[-1] + self._pause(pace)
         return self._next_begins
 
     @staticmethod
@@ -156,9 +158,9 @@ class Sweeper:
         """Seconds between two pages."""
         match pace:
             case Pace.HURRIED:
-                return 0.0
+                return _CLOSEST
             case Pace.CROWDED:
-                return self._client().budget.pause(CROWDED_SHARE)
+                return max(LEAST, self._client().budget.pause(CROWDED_SHARE))
             case Pace.QUIET:
                 return _SPREAD * min(self._interval, _LONGEST) / self._expected()
 

@@ -98,15 +98,17 @@ class Transitions:
                     self._tell_failed(client)
 
     def _next(self) -> float:
-        """Monotonic time of the next look, in seconds."""
+        """Monotonic time of the next look, or from which it can be told, in seconds."""
+        pause = self._client().budget.pause(CROWDED_SHARE) if self._crowded() else FAST / 2
+        if self._failures:
+            pause = pause_after(self._failures, _MOST_FAILING)
+        if time.monotonic() < self._looked + pause:
+            return self._looked + pause  # before that it need not be known what moves, which may be thousands
         moving = self._moving()
         if not moving:
             return math.inf
-        if self._failures:
-            return self._looked + pause_after(self._failures, _MOST_FAILING)
-        pause = self._client().budget.pause(CROWDED_SHARE) if self._crowded() else FAST / 2
         load = self._load(moving)
-        return max(self._looked + pause, min(_due_at(one, load) for one in moving))
+        return -math.inf if self._failures else min(_due_at(one, load) for one in moving)
 
     def _due(self) -> list[Entry]:
         now, moving = time.monotonic(), self._moving()

@@ -6,7 +6,6 @@ Writes are fenced, but for those of the lease itself.
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from kubernetes.aio import client, config
 from esm_operator.cluster.resource import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, About, Intent, Key, Resource
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, ConfigObject
 from esm_operator.leading.fence import SHUT, Fence
+from esm_operator.packed import parsed
 from esm_operator.telling import metrics
 from esm_operator.waiting.budget import Budget, Priority
 
@@ -415,7 +415,7 @@ def _proxy(url: str) -> str | None:
 def _decoded(data: bytes) -> dict[str, Any] | None:
     """The object that was answered; None: it is none, as the plain text of a proxy or of a busy API server."""
     try:
-        answer = json.loads(data or b"{}")
+        answer = parsed(data or b"{}")
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None

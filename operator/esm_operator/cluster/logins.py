@@ -24,12 +24,18 @@ _MOST_TRIES, _LONGEST = 5, 10.0
 class Logins:
     """Makes the sessions. For one event loop."""
 
-    def __init__(self, traces: Sequence[Callable[[], aiohttp.TraceConfig]] = ()) -> None:
+    def __init__(
+        self,
+        traces: Sequence[Callable[[], aiohttp.TraceConfig]] = (),
+        response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
+    ) -> None:
         """
         Args:
             traces: make what each session tells of its requests.
+            response_class: of the answers to each session's requests.
         """
         self._traces = traces
+        self._response_class = response_class
         self._last: kopf.ConnectionInfo | None = None
         self._at = 0.0
         self._tries = 0
@@ -65,5 +71,6 @@ class Logins:
                 proxy=proxy,
                 trust_env=info.trust_env,
                 trace_configs=[trace() for trace in self._traces],
+                response_class=self._response_class,
             ),
         )

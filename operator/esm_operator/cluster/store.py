@@ -10,7 +10,7 @@ from typing import Any
 
 from esm_operator.api import identity
 from esm_operator.cluster.facets import Facets
-from esm_operator.cluster.resource import Key, Resource, is_same_work, parse
+from esm_operator.cluster.resource import Key, Resource, is_same_work
 
 
 class StaleError(Exception):
@@ -34,8 +34,8 @@ class Store:
     def get(self, key: Key) -> Resource | None:
         return self._resources.get(key)
 
-    def taken(self, body: Mapping[str, Any]) -> Resource:
-        """The resource of an object of the API server; the known one where it is of that very version.
+    def known(self, body: Mapping[str, Any]) -> Resource | None:
+        """The resource of an object of the API server, where it is known in that very version; else None.
 
         Our own writes come back with the watch, when their answers have been taken already.
         """
@@ -43,7 +43,7 @@ class Store:
         known = self._resources.get(Key(meta.get("namespace", ""), meta["name"]))
         if known is not None and (known.uid, known.resource_version) == (meta["uid"], meta["resourceVersion"]):
             return known
-        return parse(body)
+        return None
 
     def current(self, resource: Resource) -> Resource:
         """A resource that is being worked on, in its newest version.
@@ -96,6 +96,17 @@ class Store:
         """
         if resource.key in self._resources:
             self.put(resource)
+
+    def gone(self, resource: Resource) -> bool:
+        """The watch says that a resource has gone, or is not among those that it is about any more.
+
+        Returns:
+            whether it is forgotten; else it is not known, or in a later version: it has come back since.
+        """
+        known = self._resources.get(resource.key)
+        if known is not None and _is_later(known, resource) and not _is_later(resource, known):
+            return False
+        return self.forget(resource.key, resource.uid)
 
     def forget(self, key: Key, uid: str = "") -> bool:
         """A resource is gone (of the given uid only, if one is given)."""
@@ -174,7 +185,12 @@ def _newer(old: Resource, new: Resource) -> bool:
     """
     if old.uid != new.uid and old.created != new.created:
         return old.created > new.created
+    return not _is_later(new, old)
+
+
+def _is_later(one: Resource, other: Resource) -> bool:
+    """Whether a version counts more than another; of those that are no numbers all do."""
     try:
-        return int(old.resource_version) >= int(new.resource_version)
+        return int(one.resource_version) > int(other.resource_version)
     except ValueError:
-        return False
+        return True

@@ -57,8 +57,8 @@ class Budget:
             rate: requests a second.
         """
         self.full_rate = rate
-        self.window = Window(int(rate + min(BURST, rate)) + 1)
-        """How many requests are sent within a second at most: what the rate and a burst come to."""
+        self.window = Window(int(rate + min(BURST, rate)) + 1, rate)
+        """How many requests reach AWS within a second at most: what the rate and a burst come to."""
         self._rate = rate
         self._tokens = min(BURST, rate)
         self._filled = time.monotonic()

@@ -1,40 +1,56 @@
-"""The window: how many requests are sent within any one second, whatever held them up before.
+"""The window: how many requests reach AWS within any one second, whatever held them up.
 
 The budget grants turns evenly, but a process that gets no processor for a moment, as one with a CPU limit does, sends
-at once what has been granted meanwhile. So the last thing that happens to a request before it is sent is that it waits
-here. Asked from the threads that send.
+at once what has been granted meanwhile, and what is sent may be held up on its way. So the last thing that happens to a
+request before it is sent is that it waits here for a place, which it gives up only a second after its answer: AWS
+counts it at some moment between. Asked from the threads that send.
 """
 
 import threading
 import time
-from collections import deque
+from dataclasses import dataclass
 
 #: Seconds of a window: AWS counts requests by the second.
 LENGTH = 1.0
 
 
+@dataclass(slots=True)
+class Place:
+    """A request's, while it may count."""
+
+    until: float
+    """When it is given up, in monotonic seconds."""
+
+
 class Window:
     """At most so many requests within any one second."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, rate: float) -> None:
         """
         Args:
             most: requests within a second.
+            rate: requests a second that are sent even while AWS takes long to answer; one that long under way is taken
+                to have reached it.
         """
-        self._sent: deque[float] = deque(maxlen=most)
-        """When the last ones were sent, in monotonic seconds."""
-        self._lock = threading.Lock()
+        self._most = most
+        self._under_way = max(0.0, most / rate - LENGTH)
+        self._taken: list[Place] = []
+        self._changed = threading.Condition()
 
-    def wait(self) -> None:
-        """Wait, blocking, until one more may be sent."""
-        while pause := self._pause():
-            time.sleep(pause)
+    def wait(self) -> Place:
+        """Wait, blocking, until one more may be sent. Returns its place."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                self._taken = [place for place in self._taken if place.until > now]
+                if len(self._taken) < self._most:
+                    taken = Place(now + self._under_way + LENGTH)
+                    self._taken.append(taken)
+                    return taken
+                self._changed.wait(min(place.until for place in self._taken) - now)
 
-    def _pause(self) -> float:
-        """Seconds until one more may be sent; 0: it is sent now. Who slept asks again, for it may be woken late."""
-        with self._lock:
-            now = time.monotonic()
-            if len(self._sent) == self._sent.maxlen and now < self._sent[0] + LENGTH:
-                return self._sent[0] + LENGTH - now
-            self._sent.append(now)
-            return 0.0
+    def answered(self, place: Place) -> None:
+        """The request that has a place was answered, or given up."""
+        with self._changed:
+            place.until = min(place.until, time.monotonic() + LENGTH)
+            self._changed.notify_all()
