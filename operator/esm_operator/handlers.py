@@ -1,4 +1,4 @@
-"""The kopf handlers: they put what the watch says where it belongs, and nothing else.
+"""The kopf handlers, and the intake before them: they put what the watch says where it belongs, and nothing else.
 
 kopf's state-changing handlers cost CPU and an annotation for each object at every restart, so only the
 plain ``on.event`` is used. A handler that raised would be logged and never retried, so all that can fail

@@ -1,8 +1,8 @@
 """The operator put together: what always runs, and the term that works while it leads.
 
 A standby knows all resources, by the watch and by audits, and is connected to AWS, so that it can begin
-where the leader ended; it writes nothing and asks AWS for no mapping. The handlers feed the operator; the
-command line starts and stops it with kopf.
+where the leader ended; it writes nothing and asks AWS for no mapping. The intake and the handlers feed the operator;
+the command line starts and stops it with kopf.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from esm_operator.aws.errors import understand_any
 from esm_operator.cluster.kube import Kubernetes
 from esm_operator.cluster.others import Others
 from esm_operator.cluster.own_names import manager_name
-from esm_operator.cluster.resource import Key, is_same_work, parse
+from esm_operator.cluster.resource import Key, Resource, is_same_work, parse
 from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
 from esm_operator.cluster.target import ProviderConfig, Target, used_config
@@ -135,7 +135,7 @@ class Operator:
         self.mapping_seen(None, body)
 
     def mapping_returned(self, body: Mapping[str, Any]) -> bool:
-        """An EventSourceMapping of the watch that is still there. Returns whether that very version was known."""
+        """An EventSourceMapping of the watch that is still there. Returns whether that version or a later was known."""
         if self._store.known(body) is None:
             return False
         self.mapping_seen("MODIFIED", body)
@@ -143,13 +143,10 @@ class Operator:
 
     def mapping_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of an EventSourceMapping; None: it comes from a list."""
-        resource = self._store.known(body) or parse(body)
         if kind == "DELETED":
-            if self._store.gone(resource):
-                self._others.forget(resource.key)
-                if self._term is not None:
-                    self._term.forget(resource.key)
+            self._mapping_gone(parse(body))
             return
+        resource = self._store.known(body) or parse(body)
         old = self._store.put(resource)
         another = self._others.seen(resource.key, body, known=old is not None and old.uid == resource.uid)
         if another:
@@ -162,6 +159,15 @@ class Operator:
             return
         if self._term is not None:
             self._term.seen(resource, old)
+
+    def _mapping_gone(self, resource: Resource) -> None:
+        if self._store.gone(resource) and self._term is not None:
+            self._term.forget(resource.key)
+        known = self._store.get(resource.key)
+        if known is None:
+            self._others.forget(resource.key)
+        elif known.uid == resource.uid:
+            self._relisted.set()  # is it there again? The watch may have told that before: it is taken in two ways
 
     def provider_config_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of a ProviderConfig."""
@@ -213,6 +219,7 @@ class Operator:
         kopf says nothing of the end of a list, nor of objects that are gone from a new one.
         """
         while True:
+            self._relisted.clear()
             try:
                 complete = await self._audit()
             except Exception as error:
@@ -223,7 +230,6 @@ class Operator:
             if complete and not self._listed.is_set():
                 logger.info("All resources (%d) are known", len(self._store))
                 self._listed.set()
-            self._relisted.clear()
             if not complete:
                 await asyncio.sleep(_SOON)
                 continue

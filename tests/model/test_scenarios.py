@@ -9,7 +9,7 @@ import pytest
 from esm_operator.cluster.resource import INTENT, RECONCILE_AT, Key
 from tests.model.aws import QUEUE, STREAM, Lambda, Standing, refusal
 from tests.model.calls import Call
-from tests.model.cluster import Answer
+from tests.model.cluster import Answer, WatchEvent
 from tests.model.script import ONE, Script, a_script
 from tests.model.world import SWEEP_INTERVAL
 
@@ -74,6 +74,23 @@ def test_an_answer_of_the_api_server_that_is_no_json_stops_no_worker(
     script.converge()
     assert len(script.aws.standing) == len(keys)
     assert not script.said("OperatorError")
+
+
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_late_word_that_a_resource_went_is_looked_into(script: Script, is_back: bool) -> None:
+    """It lost the label that the operator works on; a later version is known already, labelled again or not."""
+    script.apply(**SQS)
+    script.begin()
+    process, version = script.world.process, script.cluster.mappings[ONE]
+    assert process is not None
+    script.cluster.edit(ONE, {"metadata": {"annotations": {"example.com/seen": "1"}}})
+    if not is_back:
+        del script.cluster.mappings[ONE]
+    script.calmly()
+    process.tell(WatchEvent("DELETED", version))
+    assert process.knows(ONE) is not None
+    script.calmly(10)
+    assert (process.knows(ONE) is not None) is is_back
 
 
 @pytest.mark.parametrize("status", PLAIN)

@@ -48,6 +48,8 @@ async def watched(lines: bytes, path: str = OURS, *, pieces: int = PIECE, status
 
     def returned(body: Mapping[str, Any]) -> bool:
         name = str(body["metadata"]["name"])
+        if name.startswith("odd"):
+            raise ValueError(name)
         if name.startswith("own"):
             taken.append(name)
         return name.startswith("own")
@@ -107,6 +109,11 @@ async def test_other_answers_are_left(path: str, status: int) -> None:
 async def test_what_returns_is_taken_from_a_watch() -> None:
     mixed = [event("MODIFIED", "own"), event("ADDED", "one"), event("ADDED", "own-2"), event("MODIFIED", "two")]
     assert await watched(b"".join(mixed)) == (mixed[1] + mixed[3], ["own", "own-2"])
+
+
+@pytest.mark.parametrize("line", [event("MODIFIED", "odd"), b"{}\n", b"[]\n", b"no JSON\n"])
+async def test_a_line_that_can_not_be_taken_is_left(line: bytes) -> None:
+    assert await watched(line) == (line, [])
 
 
 @pytest.mark.parametrize("kind", ["DELETED", "BOOKMARK", "ERROR"])

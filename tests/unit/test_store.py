@@ -84,12 +84,13 @@ def test_only_newer_versions_are_taken() -> None:
     assert store.put(same) is same
 
 
-def test_an_object_of_the_version_that_is_known_is_what_is_known() -> None:
+def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_known() -> None:
     store = Store()
     store.put(resource("2"))
     known = store.get(KEY)
-    assert store.known(body("2")) is known
-    for other in (body("3", uuid=FIRST), body("1"), body("2", uid="uid-2")):
+    for version in ("2", "1"):
+        assert store.known(body(version)) is known
+    for other in (body("3", uuid=FIRST), body("x"), body("2", uid="uid-2")):
         assert store.known(other) is None
 
 
@@ -97,7 +98,7 @@ def test_an_object_of_the_version_that_is_known_is_what_is_known() -> None:
     ("known", "said", "forgotten"),
     [("9", "10", True), ("9", "9", True), ("11", "10", False), ("later", "sooner", True)],
 )
-def test_what_has_come_back_since_the_watch_said_that_it_went_is_kept(known: str, said: str, forgotten: bool) -> None:
+def test_what_is_known_in_a_later_version_than_went_is_kept(known: str, said: str, forgotten: bool) -> None:
     """A resource may be given a label again that it had lost; what was read of it by itself is known at once."""
     store = Store()
     store.put(resource(known))

@@ -31,7 +31,7 @@ class Intake:
         Args:
             listed: given each object of a list; one that it raises for is left to kopf, which says so.
             returned: given each object of the watch that was not deleted; whether it has been taken, as a version that
-                was known before.
+                was known before. What it raises for is left to kopf too.
         """
         self._listed = listed
         self._returned = returned
@@ -71,8 +71,11 @@ class Intake:
 
     def _is_left(self, line: bytes) -> bool:
         """Whether a line of the watch is kopf's."""
-        event = parsed(line)
-        return event.get("type") not in ("ADDED", "MODIFIED") or not self._returned(event["object"])
+        try:
+            event = parsed(line)
+            return event["type"] not in ("ADDED", "MODIFIED") or not self._returned(event["object"])
+        except Exception:  # kopf, or its handler, says what is wrong
+            return True
 
 
 class _Rest:

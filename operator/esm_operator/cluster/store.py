@@ -1,7 +1,7 @@
 """The desired store: the resources as the cluster says they are, fed by the watch and by our own writes.
 
 Fed out of order: our own write's answer may come before the watch event of an older version, so only
-newer versions are taken. Written by the handlers, read by the reconciler.
+newer versions are taken. Written by the operator and the reconciler, read by the latter.
 """
 
 from collections import Counter
@@ -35,15 +35,16 @@ class Store:
         return self._resources.get(key)
 
     def known(self, body: Mapping[str, Any]) -> Resource | None:
-        """The resource of an object of the API server, where it is known in that very version; else None.
+        """The resource of an object of the API server, where it is known in that version or a later one; else None.
 
         Our own writes come back with the watch, when their answers have been taken already.
         """
         meta = body["metadata"]
         known = self._resources.get(Key(meta.get("namespace", ""), meta["name"]))
-        if known is not None and (known.uid, known.resource_version) == (meta["uid"], meta["resourceVersion"]):
-            return known
-        return None
+        if known is None or known.uid != meta["uid"]:
+            return None
+        version = str(meta["resourceVersion"])
+        return known if known.resource_version == version or _counts_more(known.resource_version, version) else None
 
     def current(self, resource: Resource) -> Resource:
         """A resource that is being worked on, in its newest version.
@@ -101,10 +102,11 @@ class Store:
         """The watch says that a resource has gone, or is not among those that it is about any more.
 
         Returns:
-            whether it is forgotten; else it is not known, or in a later version: it has come back since.
+            whether it is forgotten. It is not where a later version is known: it may have come back since, or was read
+            after it went.
         """
         known = self._resources.get(resource.key)
-        if known is not None and _is_later(known, resource) and not _is_later(resource, known):
+        if known is not None and _counts_more(known.resource_version, resource.resource_version):
             return False
         return self.forget(resource.key, resource.uid)
 
@@ -185,12 +187,12 @@ def _newer(old: Resource, new: Resource) -> bool:
     """
     if old.uid != new.uid and old.created != new.created:
         return old.created > new.created
-    return not _is_later(new, old)
+    return old.resource_version == new.resource_version or _counts_more(old.resource_version, new.resource_version)
 
 
-def _is_later(one: Resource, other: Resource) -> bool:
-    """Whether a version counts more than another; of those that are no numbers all do."""
+def _counts_more(one: str, other: str) -> bool:
+    """Whether a version counts more than another; those that are no numbers count nothing."""
     try:
-        return int(one.resource_version) > int(other.resource_version)
+        return int(one) > int(other)
     except ValueError:
-        return True
+        return False
