@@ -128,8 +128,8 @@ async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) ->
 
 
 async def test_pages_are_no_closer_than_aws_grants_requests_whatever_rate_is_set(begin: Begin) -> None:
-    began = time.monotonic()
     scene = await begin(1501, interval=600.0)
+    began = time.monotonic()
     await scene.until(lambda: scene.told_first > 0)
     assert scene.calls(LIST) == 16
     assert time.monotonic() - began >= 1.0

@@ -25,7 +25,7 @@ from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import SHUT, Fence
 from esm_operator.telling import metrics
 from esm_operator.waiting.budget import Budget, Priority
-from esm_operator.waiting.window import Place, Window
+from esm_operator.waiting.window import Slot, Window
 
 logger = logging.getLogger(__name__)
 
@@ -69,18 +69,18 @@ class _Passing:
     """The call that a thread of the pool is making."""
 
     passage: Passage
-    place: Place | None = None
-    """In the window; None: it has not got there, or need not."""
+    slot: Slot | None = None
+    """Of the window; None: it has not got there, or need not."""
 
     def enter(self) -> None:
-        """Wait for a place in the window."""
+        """Wait for a slot of the window."""
         if self.passage.window is not None:
-            self.place = self.passage.window.wait()
+            self.slot = self.passage.window.wait()
 
     def end(self) -> None:
         """It was answered, or came to nothing."""
-        if self.passage.window is not None and self.place is not None:
-            self.passage.window.answered(self.place)
+        if self.passage.window is not None and self.slot is not None:
+            self.passage.window.answered(self.slot)
 
 
 _passing: ContextVar[_Passing] = ContextVar("passing")

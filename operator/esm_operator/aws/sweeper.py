@@ -3,8 +3,9 @@
 Quiet, its pages are spread evenly over the interval: the quota, which others share, sees no bursts, several
 operators do not meet in step, and each mapping is looked at once an interval, so that what somebody changed is
 seen and put right within it, however many mappings there are. Hurried, pages follow each other as the budget
-allows: before the first sweep is complete, and while AWS is at work on more mappings than single looks are
-worth. Crowded, while many changes wait for the budget, pages are rare, for each delays one of those.
+allows, and no closer than AWS grants requests: before the first sweep is complete, and while AWS is at work on more
+mappings than single looks are worth. Crowded, while many changes wait for the budget, pages are rare, for each delays
+one of those.
 """
 
 import logging
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 #: The part of the request rate that pages take while many changes wait; single looks take as much.
 CROWDED_SHARE = 0.03
-#: The least seconds between two sweeps.
+#: The least seconds between two sweeps, and between two pages while many changes wait.
 LEAST = 1.0
 #: The least seconds between two pages, whatever rate is set: AWS grants 15 requests a second (AWS Lambda quotas).
 _CLOSEST = 1 / 15

@@ -58,7 +58,8 @@ class Budget:
         """
         self.full_rate = rate
         self.window = Window(int(rate + min(BURST, rate)) + 1, rate)
-        """How many requests reach AWS within a second at most: what the rate and a burst come to."""
+        """How many requests reach AWS within a second at most, unless one is long under way: what the rate and a burst
+        come to."""
         self._rate = rate
         self._tokens = min(BURST, rate)
         self._filled = time.monotonic()

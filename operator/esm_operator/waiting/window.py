@@ -2,7 +2,7 @@
 
 The budget grants turns evenly, but a process that gets no processor for a moment, as one with a CPU limit does, sends
 at once what has been granted meanwhile, and what is sent may be held up on its way. So the last thing that happens to a
-request before it is sent is that it waits here for a place, which it gives up only a second after its answer: AWS
+request before it is sent is that it waits here for a slot, which it gives up only a second after its answer: AWS
 counts it at some moment between. Asked from the threads that send.
 """
 
@@ -15,7 +15,7 @@ LENGTH = 1.0
 
 
 @dataclass(slots=True)
-class Place:
+class Slot:
     """A request's, while it may count."""
 
     until: float
@@ -34,23 +34,23 @@ class Window:
         """
         self._most = most
         self._under_way = max(0.0, most / rate - LENGTH)
-        self._taken: list[Place] = []
+        self._taken: list[Slot] = []
         self._changed = threading.Condition()
 
-    def wait(self) -> Place:
-        """Wait, blocking, until one more may be sent. Returns its place."""
+    def wait(self) -> Slot:
+        """Wait, blocking, until one more may be sent. Returns its slot."""
         with self._changed:
             while True:
                 now = time.monotonic()
-                self._taken = [place for place in self._taken if place.until > now]
+                self._taken = [slot for slot in self._taken if slot.until > now]
                 if len(self._taken) < self._most:
-                    taken = Place(now + self._under_way + LENGTH)
+                    taken = Slot(now + self._under_way + LENGTH)
                     self._taken.append(taken)
                     return taken
-                self._changed.wait(min(place.until for place in self._taken) - now)
+                self._changed.wait(min(slot.until for slot in self._taken) - now)
 
-    def answered(self, place: Place) -> None:
-        """The request that has a place was answered, or given up."""
+    def answered(self, slot: Slot) -> None:
+        """The request that has a slot was answered, or given up."""
         with self._changed:
-            place.until = min(place.until, time.monotonic() + LENGTH)
+            slot.until = min(slot.until, time.monotonic() + LENGTH)
             self._changed.notify_all()
