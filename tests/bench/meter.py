@@ -114,6 +114,10 @@ class Meter:
             _fill(phase, before, after)
             self._save()
 
+    def pass_over(self) -> None:
+        """Have what happened since the last phase count for none; else it is the next one's."""
+        self._last = self._mark()
+
     def _mark(self) -> _Mark:
         usage = {name: processes.usage(pid) for name, pid in self._pids.items()}
         operator = self._operator()

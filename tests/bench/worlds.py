@@ -87,7 +87,8 @@ def errors(stage: Stage, count: int) -> None:
         stage.until("good ones ready", len(good), lambda: stage.following.ready, timeout=300)
         with stage.meanwhile(stage.driver.create, bad):
             stage.until("resources told of", len(all_of_them), lambda: stage.following.told, timeout=300 + count / 5)
-    stage.operator.stop()  # before the phase: its last calls know no limit
+    stage.operator.stop()
+    stage.meter.pass_over()  # its last calls knew no limit
     with stage.phase("begin anew"):
         stage.control.set(quota=QUOTA, tagging_quota=QUOTA)
         stage.operator.start()
