@@ -5,6 +5,7 @@ process that has the operator's modules imported (``tests.zygote``), for tests s
 """
 
 import os
+import random
 import signal
 import socket
 import time
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 REGION = "eu-west-1"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
+#: Below those that Linux makes connections from.
+_PORTS = range(20_000, 32_768)
 #: What the command ``esm-operator`` calls.
 MAIN = "esm_operator.cli:main"
 
@@ -174,7 +178,12 @@ def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """One that nobody listens on now; with an empty host: on any address."""
-    with socket.socket() as listener:
-        listener.bind((host, 0))
-        return int(listener.getsockname()[1])
+    """One that nobody listens on now; with an empty host: on any address.
+
+    It is none of those that connections are made from, of which one may be taken before who asked listens.
+    """
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind((host, port))
+            return port
+    raise RuntimeError(f"All ports of {_PORTS} are in use")
