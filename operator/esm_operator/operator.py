@@ -136,9 +136,10 @@ class Operator:
 
     def mapping_returned(self, body: Mapping[str, Any]) -> bool:
         """An EventSourceMapping of the watch that is still there. Returns whether that version or a later was known."""
-        if self._store.known(body) is None:
+        known = self._store.known(body)
+        if known is None:
             return False
-        self.mapping_seen("MODIFIED", body)
+        self._meet_others(known, body, known=True)
         return True
 
     def mapping_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
@@ -148,17 +149,20 @@ class Operator:
             return
         resource = self._store.known(body) or parse(body)
         old = self._store.put(resource)
-        another = self._others.seen(resource.key, body, known=old is not None and old.uid == resource.uid)
-        if another:
-            logger.error("%s", another)
-            if self._term is not None:
-                self._term.tell(resource, another)
+        self._meet_others(resource, body, known=old is not None and old.uid == resource.uid)
         if kind is None and old is not None:
             self._relisted.set()
         if old is not None and (old is resource or is_same_work(old, resource)):
             return
         if self._term is not None:
             self._term.seen(resource, old)
+
+    def _meet_others(self, resource: Resource, body: Mapping[str, Any], *, known: bool) -> None:
+        another = self._others.seen(resource.key, body, known=known)
+        if another:
+            logger.error("%s", another)
+            if self._term is not None:
+                self._term.tell(resource, another)
 
     def _mapping_gone(self, resource: Resource) -> None:
         if self._store.gone(resource) and self._term is not None:

@@ -43,8 +43,7 @@ class Store:
         known = self._resources.get(Key(meta.get("namespace", ""), meta["name"]))
         if known is None or known.uid != meta["uid"]:
             return None
-        version = str(meta["resourceVersion"])
-        return known if known.resource_version == version or _counts_more(known.resource_version, version) else None
+        return known if _is_as_new(known.resource_version, str(meta["resourceVersion"])) else None
 
     def current(self, resource: Resource) -> Resource:
         """A resource that is being worked on, in its newest version.
@@ -187,7 +186,12 @@ def _newer(old: Resource, new: Resource) -> bool:
     """
     if old.uid != new.uid and old.created != new.created:
         return old.created > new.created
-    return old.resource_version == new.resource_version or _counts_more(old.resource_version, new.resource_version)
+    return _is_as_new(old.resource_version, new.resource_version)
+
+
+def _is_as_new(one: str, other: str) -> bool:
+    """Whether a version is another or a later one."""
+    return one == other or _counts_more(one, other)
 
 
 def _counts_more(one: str, other: str) -> bool:
