@@ -168,7 +168,7 @@ def _memory(results: Results) -> Iterator[Figure]:
         return
     phases = itertools.takewhile(lambda phase: phase.name != EDITS, world.phases.values())
     peak = max((phase.peak for phase in phases), default=0.0)
-    more = f"; {edits.peak:.0f} MB with {count + count // 2:,}" if edits is not None else ""
+    more = f"; {edits.peak:.0f} MB with {count // 2:,} more resources, mostly pending" if edits is not None else ""
     more += f"; {deletion.peak:.0f} MB until all are deleted" if deletion is not None else ""
     if peak:
         yield Figure(

@@ -7,6 +7,8 @@ from tests.bench.errors import BenchError
 
 #: Seconds between lines.
 EVERY = 10.0
+#: It is not foretold how long the rest takes, as long as it is more than so many times what is done.
+_FEW = 100
 
 
 def say(text: str) -> None:
@@ -41,8 +43,8 @@ class Progress:
 
 
 def remaining(done: int, left: int, seconds: float) -> str:
-    """How long the rest takes if it goes on like this; empty if nobody can tell."""
-    if done <= 0 or left <= 0:
+    """How long the rest takes if it goes on like this; empty if nobody can tell: at first, or where it begins late."""
+    if left <= 0 or done * _FEW < left:
         return ""
     return f", about {left * seconds / done:.0f} s to go"
 

@@ -79,3 +79,4 @@ def test_kinds_are_spread_too() -> None:
 def test_an_estimate_is_made_only_from_progress() -> None:
     assert remaining(100, 300, 10.0) == ", about 30 s to go"
     assert remaining(0, 300, 10.0) == remaining(100, 0, 10.0) == ""
+    assert remaining(2, 9_998, 500.0) == ""
