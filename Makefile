@@ -31,7 +31,7 @@ test: $(STAMP) ## run all tests; ARGS="-k word" or "-m 'not long'" for some of t
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## measure with 10,000 mappings (80 minutes) and write docs/performance.md; N=500: fewer, and only report
+bench: $(STAMP) ## measure with 10,000 mappings (85 minutes) and write docs/performance.md; N=500: fewer, and only report
 	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
 	$(BIN)/python -m tests.bench --mappings $(N) $(if $(shell test $(N) -ge $(PUBLISHED) && echo yes),--write) $(ARGS)
 

@@ -60,7 +60,7 @@ def _head(results: Results) -> str:
 {what}
 
 ```console
-$ make bench          # 10,000 mappings: 80 minutes, writes this page
+$ make bench          # 10,000 mappings: 85 minutes, writes this page
 $ make bench N=500    # some ten minutes, only reports
 ```
 

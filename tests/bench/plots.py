@@ -92,7 +92,7 @@ def latencies(results: Results, file: Path) -> None:
     axes[0].set_ylabel("% of the changes")
     axes[0].set_ylim(0, 102)
     axes[0].grid(alpha=0.3)
-    axes[0].legend(loc="upper left", frameon=True)
+    axes[0].legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     _save(figure, file)
 
 
