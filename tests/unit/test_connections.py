@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import tracemalloc
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -63,6 +64,26 @@ async def test_a_role_without_credentials_to_assume_it_with(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     connections.retry()
     assert (await connections.connect(target)).account == "222222222222"
+
+
+async def test_each_account_takes_little_memory(
+    aws: AwsServer, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+
+    async def connect(account: int) -> None:
+        role = f"arn:aws:iam::{account}{account:011}:role/shop"
+        await connections.connect(Target("eu-west-1", Access(aws.endpoint, role)))
+
+    await connect(1)  # what all of them use is read
+    tracemalloc.start()
+    try:
+        for account in (2, 3, 4):
+            await connect(account)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / 3 < 5e6, "bytes for each; the descriptions of the services alone take 20 MB"
 
 
 @dataclass

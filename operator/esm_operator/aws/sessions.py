@@ -5,6 +5,7 @@ For the latter STS AssumeRole is asked with the operator's own; botocore renews 
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import boto3
@@ -16,6 +17,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import NoCredentialsError
+from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
 from esm_operator.cluster.target import Target
@@ -42,9 +44,21 @@ def session_for(target: Target) -> boto3.Session:
     Raises:
         botocore.exceptions.NoCredentialsError: the operator has none to assume the role with.
     """
-    session = _assumed(target) if target.access.role_arn else botocore.session.get_session()
+    session = _assumed(target) if target.access.role_arn else _session()
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     return boto3.Session(botocore_session=session, region_name=target.region)
+
+
+def _session() -> botocore.session.Session:
+    """One that reads the descriptions of services from where all do: they take 20 MB, and would for each account."""
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _descriptions(path: str | None) -> Loader:
+    return create_loader(path)
 
 
 def _time(value: Any) -> datetime:
@@ -53,7 +67,7 @@ def _time(value: Any) -> datetime:
 
 
 def _assumed(target: Target) -> botocore.session.Session:
-    own = botocore.session.get_session()
+    own = _session()
     own.set_config_variable("region", target.region)
     credentials = own.get_credentials()
     if credentials is None:
@@ -68,6 +82,6 @@ def _assumed(target: Target) -> botocore.session.Session:
         role_arn=target.access.role_arn,
         extra_args=dict(options),
     )
-    as_role = botocore.session.get_session()
+    as_role = _session()
     as_role.register_component("credential_provider", CredentialResolver([_RoleProvider(fetcher)]))
     return as_role
