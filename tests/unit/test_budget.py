@@ -116,6 +116,19 @@ async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
     assert time.monotonic() - asked >= 0.2
 
 
+async def test_the_rate_does_not_come_back_while_aws_asks_not_to_be_called() -> None:
+    budget = Budget(100.0)
+    budget.throttled(time.monotonic(), retry_after=0.3)
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until - 0.05:
+        rate, tokens = budget.state().rate_now, budget.state().tokens
+        if time.monotonic() < until - 0.05:  # else it may have been over when it was asked
+            assert (rate, tokens) == (50.0, 0.0)
+        await asyncio.sleep(0.01)
+    await budget.take(Priority.EDIT)
+    assert budget.rate <= 50.0 + 100.0 * RECOVERY * (time.monotonic() - until + 0.05)
+
+
 async def test_how_it_is_told() -> None:
     budget = Budget(0.5)
     assert budget.state()[:2] == (0.5, 0.5)

@@ -3,7 +3,7 @@
 AWS grants an account 15 Lambda control-plane requests a second in a region, shared with everything else
 that works there (AWS Lambda quotas). The operator takes a share of it. Callers wait for a token by
 priority; one token in eight goes to whoever has waited longest, so that none starves. A throttled answer
-halves the rate, which then grows back slowly.
+halves the rate, which then grows back slowly, from the end of a Retry-After on.
 """
 
 import asyncio
@@ -114,7 +114,8 @@ class Budget:
 
     def _fill(self) -> None:
         now = time.monotonic()
-        passed = now - self._filled
+        # Nothing comes back while AWS asks not to be called.
+        passed = max(0.0, now - max(self._filled, self._not_before))
         self._filled = now
         self._rate = min(self.full_rate, self._rate + passed * RECOVERY * self.full_rate)
         self._tokens = min(max(1.0, min(BURST, self.full_rate)), self._tokens + passed * self._rate)
