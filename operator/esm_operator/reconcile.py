@@ -120,7 +120,7 @@ class Reconciler:
             self._queue.add_after(key, Urgency.EDIT, 1.0)
             return
         except (ApiError, HTTPException, TimeoutError) as error:
-            logger.warning("The API server did not take it, it is tried again: %s", error or type(error).__name__)
+            logger.warning("The API server did not take it, it is tried again: %s", str(error) or type(error).__name__)
             self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 1.0, 30.0))
             result = Result.UNWRITTEN
         except Exception as error:
@@ -193,7 +193,7 @@ class Reconciler:
             self._store.forget(key)
             self.forget(key)
         except (ApiError, HTTPException, TimeoutError) as error:
-            logger.warning("Reading a resource failed, it is tried again: %s", error or type(error).__name__)
+            logger.warning("Reading a resource failed, it is tried again: %s", str(error) or type(error).__name__)
         return Result.CHANGED
 
     async def _confess(self, key: Key, error: Exception) -> None:

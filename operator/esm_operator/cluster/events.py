@@ -92,6 +92,8 @@ class Events:
         """
         if self._poster is not None:
             await asyncio.wait([self._poster], timeout=within)
+        if self._waiting:
+            logger.info("%d Events were not posted: there was no time left", len(self._waiting))
 
     def _tell(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
         now = moment()
@@ -144,7 +146,7 @@ class Events:
             try:
                 await self._send(series)
             except NotLeadingError:
-                logger.debug("%d Events were not posted: the lease may not last", len(self._waiting) + 1)
+                logger.info("%d Events were not posted: the lease may not last", len(self._waiting) + 1)
                 for one in self._waiting:
                     one.waiting = False
                 self._waiting.clear()
