@@ -70,7 +70,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _several(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
     if number < 20:
         raise argparse.ArgumentTypeError("20 are the least that all phases work with")
     return number

@@ -151,7 +151,7 @@ def _quiet(results: Results) -> Iterator[Figure]:
     yield Figure(
         f"While nothing happens, {count:,} mappings: part of AWS's quota",
         _percent(share),
-        f"{_percent(pages / (interval + 0.5) / QUOTA)} ({pages:,} pages each {interval:.0f} s)",
+        f"{_percent(pages / interval / QUOTA)} ({pages:,} pages each {interval:.0f} s)",
         "at most 12 %",
         share <= 0.12,
     )

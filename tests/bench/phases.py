@@ -3,6 +3,7 @@
 import math
 import time
 
+from tests.bench import writes
 from tests.bench.arrivals import Arrivals, Change
 from tests.bench.errors import BenchError
 from tests.bench.progress import Progress
@@ -15,6 +16,8 @@ from tests.bench.workload import BATCH_SIZE, spread
 BUDGET = 10.0
 #: Seconds after which no change is waited for any longer, beside those that its call has to wait for its turn.
 MOST_WAIT = 2 * DEFAULT_INTERVAL
+#: Seconds without an Event after which none waits to be posted.
+TOLD = 5.0
 #: A batchSize that nobody but somebody at AWS sets.
 DRIFTED = BATCH_SIZE - 1
 #: Seconds in which all that follows from a change has been told.
@@ -55,6 +58,7 @@ def restart(stage: Stage, count: int, arguments: tuple[str, ...] = ()) -> None:
     Figures: ``stopped``, seconds that it took to end; from its start until all are compared: ``seconds``, ``cpu``
     seconds and ``lambda_calls``. Calls of the tagging API are waited for beyond that.
     """
+    _until_told(stage)
     with stage.phase("restart") as phase:
         asked = time.monotonic()
         stage.operator.stop()
@@ -73,6 +77,17 @@ def restart(stage: Stage, count: int, arguments: tuple[str, ...] = ()) -> None:
         phase.figures["cpu"] = used.cpu if used is not None else math.nan
         phase.figures["lambda_calls"] = lambda_calls(stage.calls.now()) - before
         _until_tags_are_read(stage)
+
+
+def _until_told(stage: Stage) -> None:
+    """Wait until no Event comes any more: those that wait are posted at the end of the operator, else."""
+    events, since = -1, time.monotonic()
+    while time.monotonic() < since + TOLD:
+        stage.check()
+        if (now := stage.driver.writes_of_others()[writes.EVENTS]) != events:
+            events, since = now, time.monotonic()
+        time.sleep(0.5)
+    stage.meter.pass_over()
 
 
 def quiet(stage: Stage, seconds: float, *, name: str = "quiet") -> None:
