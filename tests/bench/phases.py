@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 from tests.bench import writes
 from tests.bench.arrivals import Arrivals, Change
@@ -16,8 +17,6 @@ from tests.bench.workload import BATCH_SIZE, spread
 BUDGET = 10.0
 #: Seconds after which no change is waited for any longer, beside those that its call has to wait for its turn.
 MOST_WAIT = 2 * DEFAULT_INTERVAL
-#: Seconds without an Event after which none waits to be posted.
-TOLD = 5.0
 #: A batchSize that nobody but somebody at AWS sets.
 DRIFTED = BATCH_SIZE - 1
 #: Seconds in which all that follows from a change has been told.
@@ -58,7 +57,9 @@ def restart(stage: Stage, count: int, arguments: tuple[str, ...] = ()) -> None:
     Figures: ``stopped``, seconds that it took to end; from its start until all are compared: ``seconds``, ``cpu``
     seconds and ``lambda_calls``. Calls of the tagging API are waited for beyond that.
     """
-    _until_told(stage)
+    # Events that wait would be posted at the operator's end.
+    _until_it_stays(stage, lambda: stage.driver.writes_of_others()[writes.EVENTS])
+    stage.meter.pass_over()
     with stage.phase("restart") as phase:
         asked = time.monotonic()
         stage.operator.stop()
@@ -76,18 +77,7 @@ def restart(stage: Stage, count: int, arguments: tuple[str, ...] = ()) -> None:
         used = stage.operator.usage()
         phase.figures["cpu"] = used.cpu if used is not None else math.nan
         phase.figures["lambda_calls"] = lambda_calls(stage.calls.now()) - before
-        _until_tags_are_read(stage)
-
-
-def _until_told(stage: Stage) -> None:
-    """Wait until no Event comes any more: those that wait are posted at the end of the operator, else."""
-    events, since = -1, time.monotonic()
-    while time.monotonic() < since + TOLD:
-        stage.check()
-        if (now := stage.driver.writes_of_others()[writes.EVENTS]) != events:
-            events, since = now, time.monotonic()
-        time.sleep(0.5)
-    stage.meter.pass_over()
+        _until_it_stays(stage, lambda: stage.calls.now().get("GetResources", 0))
 
 
 def quiet(stage: Stage, seconds: float, *, name: str = "quiet") -> None:
@@ -201,14 +191,14 @@ def _until_calm(stage: Stage, count: int) -> None:
     stage.until("resources ready again", count, lambda: stage.following.ready, timeout=_patience(count))
 
 
-def _until_tags_are_read(stage: Stage) -> None:
-    """Wait until the tagging API has not been asked for some seconds."""
-    calls, since = -1, time.monotonic()
+def _until_it_stays(stage: Stage, count: Callable[[], int]) -> None:
+    """Wait until what is counted has been the same for some seconds."""
+    before, since = -1, time.monotonic()
     while time.monotonic() - since < AFTERMATH:
         stage.check()
-        now = stage.calls.now().get("GetResources", 0)
-        if now != calls:
-            calls, since = now, time.monotonic()
+        now = count()
+        if now != before:
+            before, since = now, time.monotonic()
         time.sleep(0.5)
 
 
