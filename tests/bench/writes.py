@@ -15,8 +15,6 @@ METADATA = "PATCH eventsourcemappings"
 STATUS = "PATCH eventsourcemappings/status"
 _VERBS = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
 _RESOURCES = frozenset({"eventsourcemappings", "providerconfigs", "events", LEASES})
-#: The code of a write that was made for an older version of the object.
-CONFLICT = 409
 _REFUSED = 400
 
 
