@@ -113,8 +113,8 @@ def _method(results: Results) -> str:
         """Calls to AWS and throttled answers are counted by the AWS server, writes to Kubernetes by the API server
         (`apiserver_request_total`), less those of the benchmark itself. CPU time and memory are the kernel's figures
         for the process; MB are 10^6 bytes.""",
-        """Events are no part of what is bounded: the operator posts up to 20 a second and leaves out what is beyond
-        1,000 that wait, so where limits are lifted it posts fewer than it creates mappings.""",
+        """Events are posted beside the work, up to 20 a second, and what is beyond 1,000 that wait is left out: where
+        limits are lifted there are fewer Events than mappings created.""",
         """A restart is a SIGTERM and a start; it ends when `esm_operator_reconciles_total{result="synced"}` of the new
         process has reached the number of resources: each was compared with what AWS has.""",
         """Drift: batch sizes changed at AWS, all in a moment; the time is until the operator's Update for that mapping
