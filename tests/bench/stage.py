@@ -69,13 +69,18 @@ class Stage:
 
     @contextmanager
     def meanwhile(self, do: Callable[[Iterable[int]], None], numbers: Iterable[int]) -> Generator[None]:
-        """Have the driver do something to resources beside what is done within. Its failure is raised at the end."""
+        """Have the driver do something to resources beside what is done within.
+
+        Its failure is raised at the end, also where that was waited for in vain.
+        """
         with ThreadPoolExecutor(1, thread_name_prefix="meanwhile") as thread:
             doing = thread.submit(do, numbers)
             try:
                 yield
             except BaseException:
                 self.driver.give_up()
+                if doing.done():
+                    doing.result()  # what was waited for can't come
                 raise
             doing.result()
 
