@@ -29,6 +29,7 @@ def _arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--retry-after", default=None, help="header of throttled answers, seconds")
     parser.add_argument("--hold", action="store_true", help="no transition ends until released")
     parser.add_argument("--empty-resets", action="store_true", help="see tests/aws/README.md")
+    parser.add_argument("--tag-delay", type=float, default=defaults.tag_delay, help="see tests/aws/README.md")
     parser.add_argument(
         "--world", type=Population, choices=list(Population), default=Population.ANY, help="what exists"
     )

@@ -111,4 +111,9 @@ class Cloud:
     def tag(self, mapping: Mapping, tags: dict[str, str]) -> None:
         """Give a mapping these tags, and no others. The tagging API learns of it later."""
         mapping.tags = tags
-        self.tag_index(mapping.account, mapping.region).note(mapping.arn, dict(tags), self.settings.tagging_lag)
+        lag = max(self.settings.tagging_lag, mapping.tags_hidden_until - self.clock())
+        self.tag_index(mapping.account, mapping.region).note(mapping.arn, dict(tags), lag)
+
+    def visible_tags(self, mapping: Mapping) -> dict[str, str]:
+        """The tags that ListTags shows: none while those of the Create are delayed."""
+        return mapping.tags if self.clock() >= mapping.tags_hidden_until else {}

@@ -40,6 +40,7 @@ class Mapping:
     last_processing_result: str | None = None
     filter_criteria_error: dict[str, str] | None = None
     tags: dict[str, str] = field(default_factory=dict[str, str])
+    tags_hidden_until: float = 0.0
     settles_at: float | None = None
     _answer: bytes | None = None
     _list_answer: bytes | None = None

@@ -41,6 +41,7 @@ def create(cloud: Cloud, call: Call) -> Answer:
     at_once = FILLED_IN[source].disabled_at_once and not mapping.enabled
     cloud.enter(mapping, "Disabled" if at_once else "Creating")
     if asked.get("Tags"):
+        mapping.tags_hidden_until = cloud.clock() + cloud.settings.tag_delay
         cloud.tag(mapping, dict(asked["Tags"]))
     return 202, mapping.answer()
 

@@ -11,7 +11,8 @@ class Settings:
     requests a second for an account and region, 0 for no limit. `tagging_lag`: seconds until the tagging API
     sees a change. `retry_after`: the header of a throttled answer. `hold`: no transition ends.
     `empty_resets`: AWS takes an empty LoggingConfig or SchemaRegistryConfig as a reset; nobody knows whether
-    it does."""
+    it does. `tag_delay`: seconds until ListTags and GetResources show the tags of a Create; a second emulator
+    stores a mapping before its tags, and AWS documents nowhere that it does otherwise."""
 
     pace: float = 2.0
     quota: float = 15.0
@@ -20,6 +21,7 @@ class Settings:
     retry_after: str | None = None
     hold: bool = False
     empty_resets: bool = False
+    tag_delay: float = 0.0
 
     def arguments(self) -> list[str]:
         """As `python -m tests.aws` takes them."""

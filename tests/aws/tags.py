@@ -46,7 +46,7 @@ def untag(cloud: Cloud, call: Call) -> Answer:
 
 
 def list_tags(cloud: Cloud, call: Call) -> Answer:
-    return 200, json.dumps({"Tags": _existing(cloud, call).tags}).encode()
+    return 200, json.dumps({"Tags": cloud.visible_tags(_existing(cloud, call))}).encode()
 
 
 TAG_OPERATIONS: dict[str, Callable[[Cloud, Call], Answer]] = {

@@ -36,6 +36,17 @@ def test_tags_of_a_create(lambda_: Any) -> None:
     assert lambda_.list_tags(Resource=arn)["Tags"] == {"x": "1", "esm-operator.io/name": "orders"}
 
 
+def test_tags_of_a_create_become_visible_after_the_mapping(aws: AwsServer, lambda_: Any, tagging: Any) -> None:
+    aws.control.set(tag_delay=3600)
+    arn = make(lambda_, "a", {"x": "1"})
+    lambda_.tag_resource(Resource=arn, Tags={"y": "2"})
+    assert lambda_.list_tags(Resource=arn)["Tags"] == {}
+    assert found(tagging) == {}
+    aws.control.set(tag_delay=0)
+    later = make(lambda_, "b", {"x": "1"})
+    assert lambda_.list_tags(Resource=later)["Tags"] == {"x": "1"}
+
+
 def test_statuses(lambda_: Any) -> None:
     arn = make(lambda_, "a", {})
     tagged = lambda_.tag_resource(Resource=arn, Tags={"a b": "c"})
