@@ -19,7 +19,7 @@ from esm_operator.api.sources import source_type
 from esm_operator.aws import errors, requests
 from esm_operator.aws.client import Check
 from esm_operator.cluster.events import Events
-from esm_operator.cluster.kube import Kubernetes
+from esm_operator.cluster.kube import GoneError, Kubernetes
 from esm_operator.cluster.resource import Key, Resource, parse
 from esm_operator.cluster.store import StaleError, Store
 from esm_operator.cluster.target import Resolved
@@ -114,7 +114,6 @@ class Acts:
                     self._memory.intents_known.add(work.resource.key)
                 intent = kept or intent_of(desired, client.account, target.target.region)
                 work.resource = self._teller.took(await self._kubernetes.prepare(work.resource, intent))
-                work.fresh = True
             case actions.Look(uuid):
                 await client.get(uuid)
             case actions.Search():
@@ -130,7 +129,7 @@ class Acts:
             case actions.Tag():
                 return await self._tag(work, desired, action)
             case actions.Adopt(uuid, previous):
-                await self._adopt(work, desired, uuid, previous)
+                return await self._adopt(work, desired, uuid, previous)
             case actions.Delete() | actions.Replace() | actions.Discard():
                 return await self._delete(work, action)
             case actions.Release(uuid, remove):
@@ -206,9 +205,14 @@ class Acts:
         return True
 
     async def _confirmed(self, work: Work) -> bool:
-        """Whether the resource is just as we know it, by the API server's own word. Else it is begun anew."""
-        if work.fresh:
-            return True
+        """Read the resource before a mapping is made for it. Returns whether it is as we know it.
+
+        The answer to the PATCH that added the finalizer is no proof that the finalizer holds: a DELETE that read the
+        object before may still remove it. Else the work is begun again.
+
+        Raises:
+            GoneError: the resource does not exist any more.
+        """
         current = parse(await self._kubernetes.read(work.resource.key))
         if (current.uid, current.resource_version) == (work.resource.uid, work.resource.resource_version):
             return True
@@ -216,16 +220,19 @@ class Acts:
         self._queue.add(current.key, Urgency.EDIT)
         return False
 
-    async def _adopt(self, work: Work, desired: Desired, uuid: str, previous: str) -> None:
+    async def _adopt(self, work: Work, desired: Desired, uuid: str, previous: str) -> Result | None:
         """Tag a mapping as ours, unless somebody was quicker."""
         client, inventory = work.connected.client, work.connected.inventory
+        if not await self._confirmed(work):
+            return Result.CHANGED
         before = inventory.tags(uuid)
         if not await self._as_known(work, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
-            return
+            return None
         if not await self._as_known(work, uuid, client.tag(uuid, desired.tags, frozenset(), self._check(work))):
-            return
+            return None
         work.note = work.note.adopted(uuid, desired)
         self._events.normal(work.resource, "Adopted", f"Took over the mapping {uuid} from {previous}.")
+        return None
 
     async def _delete(self, work: Work, action: actions.Delete | actions.Replace | actions.Discard) -> Result | None:
         resource = work.resource
@@ -355,9 +362,32 @@ class Acts:
             why = f"it belongs to {other} (cluster/namespace/name)"
         self._events.warning(work.resource, "Left", report.left(uuid, why))
 
+    async def is_removed(self, resource: Resource) -> bool:
+        """Whether the API server has removed a resource of which the watch said so. It is asked once.
+
+        The watch says the same of an object that has lost the label by which this operator selects.
+        """
+        if resource.key in self._memory.removals_confirmed:
+            return True
+        try:
+            current = parse(await self._kubernetes.read(resource.key))
+        except GoneError:
+            pass
+        else:
+            if current.uid == resource.uid:
+                return False
+        self._memory.removals_confirmed.add(resource.key)
+        logger.warning(
+            "The API server removed this resource while its finalizer was written. The operator deletes its mapping, "
+            "if there is one.",
+            extra=marks(resource),
+        )
+        return True
+
     async def finish(self, resource: Resource) -> Result:
-        """Let the resource go: remove the finalizer."""
-        await self._kubernetes.release(resource)
+        """Let the resource go: remove the finalizer, if the object still exists."""
+        if not resource.removed:
+            await self._kubernetes.release(resource)
         logger.info("Let the resource go", extra=marks(resource))
         return Result.RELEASED
 

@@ -47,6 +47,8 @@ class Memory:
     deleted: dict[Key, str] = field(default_factory=dict[Key, str])
     """UUIDs of the mappings that we ourselves deleted last."""
     doubts: Doubts[Key] = field(default_factory=Doubts[Key])
+    removals_confirmed: set[Key] = field(default_factory=set[Key])
+    """Resources of which the API server has confirmed that they were removed although they carried our finalizer."""
     intents_known: set[Key] = field(default_factory=set[Key])
     """Resources whose intent this process has written, or has looked at."""
     made_by_others: dict[Key, float] = field(default_factory=dict[Key, float])
@@ -62,6 +64,7 @@ class Memory:
         self.made.pop(key, None)
         self.deleted.pop(key, None)
         self.doubts.forget(key)
+        self.removals_confirmed.discard(key)
         self.intents_known.discard(key)
         self.made_by_others.pop(key, None)
         self.corrections.forget(key)

@@ -165,6 +165,13 @@ class Operator:
                 self._term.tell(resource, another)
 
     def _mapping_gone(self, resource: Resource) -> None:
+        if resource.was_removed_with_finalizer and not self._store.knows_later(resource):
+            self._others.forget(resource.key)
+            old = self._store.keep_removed(resource)
+            kept = self._store.get(resource.key)
+            if self._term is not None and kept is not None:
+                self._term.seen(kept, old)
+            return
         if self._store.gone(resource) and self._term is not None:
             self._term.forget(resource.key)
         known = self._store.get(resource.key)
@@ -253,7 +260,7 @@ class Operator:
         bodies = await self._kubernetes.list_plural(PROVIDER_CONFIGS)
         for name in self._surroundings.put_all_configs(bodies, configs):
             self._requeue_users(name)
-        known = {resource.key: resource.uid for resource in self._store.all()}
+        known = {resource.key: resource.uid for resource in self._store.all() if not resource.removed}
         listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
         for key, uid in known.items():
             if listed.get(key) != uid and self._store.forget(key, uid):
@@ -261,6 +268,8 @@ class Operator:
                 self._others.forget(key)
                 if self._term is not None:
                     self._term.forget(key)
+        if self._term is None:
+            self._store.forget_removed(AUDIT)  # the leader has seen to their mappings
         return await self._have_come({key for key in listed if key not in known})
 
     async def _have_come(self, awaited: set[Key]) -> bool:

@@ -115,7 +115,7 @@ class Reconciler:
             self._queue.add(key, Urgency.EDIT)
             result = Result.CHANGED
         except ConflictError:
-            result = await self._changed_meanwhile(key)
+            result = await self._changed_meanwhile(resource)
         except NotLeadingError:
             self._queue.add_after(key, Urgency.EDIT, 1.0)
             return
@@ -168,6 +168,10 @@ class Reconciler:
 
     def _forget_incarnation(self, resource: Resource) -> None:
         """A resource is gone; one of the same name may have been made meanwhile."""
+        known = self._store.get(resource.key)
+        if known is not None and known.removed and not resource.removed:
+            self._queue.add(resource.key, Urgency.EDIT)  # its mapping is still to be deleted
+            return
         self._store.forget(resource.key, resource.uid)
         self.forget(resource.key)
         if self._store.get(resource.key) is not None:
@@ -184,14 +188,14 @@ class Reconciler:
             self._retries.forget(key)
         return keys
 
-    async def _changed_meanwhile(self, key: Key) -> Result:
+    async def _changed_meanwhile(self, resource: Resource) -> Result:
         """Begin anew from what the API server has: its watch may be late, or cut off."""
+        key = resource.key
         self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 0.1, 30.0))
         try:
             self._store.renew(parse(await self._kubernetes.read(key)))
         except GoneError:
-            self._store.forget(key)
-            self.forget(key)
+            self._forget_incarnation(resource)
         except (ApiError, HTTPException, TimeoutError) as error:
             logger.warning("Reading a resource failed, it is tried again: %s", str(error) or type(error).__name__)
         return Result.CHANGED
@@ -210,6 +214,20 @@ class Reconciler:
             await self._teller.tell(resource, outcome, Note.of(resource), None)
 
     async def _reconcile(self, resource: Resource) -> Result:
+        if resource.removed and not await self._acts.is_removed(resource):
+            return Result.RELEASED
+        result = await self._reconcile_known(resource)
+        if resource.removed and result is Result.STALLED:
+            return self._give_up(resource)
+        return result
+
+    def _give_up(self, resource: Resource) -> Result:
+        """Forget a removed resource whose mapping can't be deleted. The orphans that the tag sweep counts show it."""
+        self._events.warning(resource, "Left", report.left_by_removed())
+        logger.error("%s", report.left_by_removed(), extra=marks(resource))
+        return Result.RELEASED
+
+    async def _reconcile_known(self, resource: Resource) -> Result:
         if resource.deleting and resource.let_go and resource.has_finalizer:
             self._events.warning(resource, "LetGo", report.let_go(resource.uuid))
             return await self._acts.finish(resource)
@@ -374,6 +392,9 @@ class Reconciler:
         if replaced:
             outcome = replace(outcome, event="ReplacementFailed")
         await self._teller.tell(resource, outcome, note, connected)
+        if resource.removed and failure.disposition is not errors.Disposition.SOON:
+            if self._store.has_successor(resource.key):
+                return self._give_up(resource)  # else a new resource of the name would wait for ever
         return Result.REFUSED
 
     def _inherit_doubt(self, resource: Resource) -> None:

@@ -16,8 +16,6 @@ class Work:
     connected: Connected
     began: float
     """Monotonic time, in seconds. From tags that were seen before it, nothing follows that can't be undone."""
-    fresh: bool = False
-    """Whether the API server has confirmed the resource within this work."""
     looked: bool = False
     """Whether AWS was asked for the mapping as it is now, because a person wants to know."""
     replaced: str = ""

@@ -29,7 +29,7 @@ from esm_operator.cluster.resource import FINALIZER, INTENT, LET_GO, PAUSED, REC
 from esm_operator.planning.ownership import owner_of
 from tests.model.aws import QUEUE, STREAM, Standing
 from tests.model.calls import FATES
-from tests.model.cluster import is_deleting
+from tests.model.cluster import Deletion, is_deleting
 from tests.model.promises import BrokenPromiseError, Promises
 from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
@@ -96,6 +96,8 @@ class Model(RuleBasedStateMachine):
         self.promises = Promises()
         self.world = self.promises.world
         self.watched = self.world.watched()
+        self.deletions: list[Deletion] = []
+        """DELETE requests that have read their object and have not taken effect."""
         self.watched.__enter__()
 
     @initialize(specs=st.lists(_specs(), max_size=2))
@@ -143,9 +145,28 @@ class Model(RuleBasedStateMachine):
     def delete(self, key: Key) -> None:
         if key in self.world.cluster.mappings:
             self.world.log(f"delete {key}")
-            self.world.cluster.delete(key)
-            if key not in self.world.cluster.mappings:
-                self.promises.excused.add(key)  # it had no finalizer (any more)
+            self._finish_deletion(self.world.cluster.begin_deletion(key))
+
+    @rule(key=_NAMED)
+    def begin_deletion(self, key: Key) -> None:
+        """A DELETE has read the resource; something else may happen before it takes effect."""
+        if key in self.world.cluster.mappings:
+            self.world.log(f"begin to delete {key}")
+            self.deletions.append(self.world.cluster.begin_deletion(key))
+
+    @precondition(lambda self: self.deletions)
+    @rule()
+    def finish_deletion(self) -> None:
+        self._finish_deletion(self.deletions.pop(0))
+
+    def _finish_deletion(self, deletion: Deletion) -> None:
+        cluster = self.world.cluster
+        body = cluster.mappings.get(deletion.key)
+        cluster.finish_deletion(deletion)
+        if body is not None and body is not cluster.mappings.get(deletion.key):
+            self.world.log(f"deleted: {deletion.key}")
+        if deletion.key not in cluster.mappings and body is not None and not body["metadata"].get("finalizers"):
+            self.promises.excused.add(deletion.key)  # a person has taken the finalizer off
 
     @rule(key=_NAMED, what=st.sampled_from(["finalizer", "status", "intent"]))
     def spoil(self, key: Key, what: str) -> None:
@@ -189,8 +210,9 @@ class Model(RuleBasedStateMachine):
         bodies = dict(self.world.cluster.mappings)
         if not with_status and not all(self._findable(key) for key in bodies):
             return
+        self.deletions.clear()
         for key in bodies:
-            self.world.cluster.remove(key)
+            self.world.cluster.lose(key)
         for key, body in bodies.items():
             kept = {name: body["metadata"].get(name) for name in ("annotations", "finalizers")}
             self.world.cluster.create(key, body["spec"], {name: part for name, part in kept.items() if part})
@@ -198,6 +220,7 @@ class Model(RuleBasedStateMachine):
                 self.world.cluster.edit(key, {"status": body["status"]})
             else:
                 self.promises.handled.add(key)
+        self.world.cluster.relist()
 
     # People at AWS
 
@@ -317,6 +340,8 @@ class Model(RuleBasedStateMachine):
     def _converge(self) -> None:
         world = self.world
         self.promises.held.clear()
+        while self.deletions:
+            self._finish_deletion(self.deletions.pop(0))
         for key in world.cluster.mappings:
             world.cluster.edit(key, {"metadata": {"annotations": {PAUSED: None}}})
         if world.process is None:

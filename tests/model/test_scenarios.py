@@ -487,3 +487,58 @@ def test_a_look_that_was_asked_for_counts_as_done_when_it_succeeded(script: Scri
     script.calmly(120)
     assert script.status()["lastHandledReconcileAt"] == "now"
     assert one.tags["team"] == "red"
+
+
+# -- Objects that are removed although they carry the finalizer ---------------------------------------------
+
+
+def test_a_resource_that_was_removed_before_the_create_gets_no_mapping(script: Script) -> None:
+    """The DELETE had read the object before the finalizer was added."""
+    script.world.start()
+    script.calmly(60)
+    script.apply(**SQS)
+    deletion = script.cluster.begin_deletion(ONE)
+    prepared = script.until(_adds_the_finalizer)
+    script.world.decide(prepared, "carried out")
+    script.cluster.finish_deletion(deletion)
+    assert script.gone()
+    script.world.decide(prepared, "well")
+    script.calmly(60)
+    assert not any("create_event_source_mapping" in line for line in script.world.history)
+    assert script.aws.standing == {}
+
+
+@pytest.mark.parametrize("word", ["before the answer", "after the answer"])
+def test_the_mapping_of_a_resource_that_was_removed_during_the_create_is_deleted(script: Script, word: str) -> None:
+    script.world.start()
+    script.calmly(60)
+    script.apply(**SQS)
+    deletion = script.cluster.begin_deletion(ONE)
+    creation = script.until_asked("create_event_source_mapping")
+    script.cluster.finish_deletion(deletion)
+    assert script.gone()
+    if word == "before the answer":
+        script.world.deliver(len(script.cluster.watch))
+    script.world.decide(creation, "well")
+    assert len(script.aws.standing) == 1
+    script.converge()
+    assert script.aws.standing == {}
+
+
+def test_a_new_resource_waits_for_the_mapping_of_a_removed_one_of_its_name(script: Script) -> None:
+    script.world.start()
+    script.calmly(60)
+    script.apply(**SQS)
+    deletion = script.cluster.begin_deletion(ONE)
+    creation = script.until_asked("create_event_source_mapping")
+    script.cluster.finish_deletion(deletion)
+    script.apply(functionName="bills", eventSourceARN=QUEUE)
+    script.world.deliver(len(script.cluster.watch))
+    script.world.decide(creation, "well")
+    script.converge()
+    assert script.mapping().function == "bills"
+    assert script.reason() == "Enabled"
+
+
+def _adds_the_finalizer(call: Call) -> bool:
+    return call.name == "PATCH" and bool(((call.what.get("body") or {}).get("metadata") or {}).get("finalizers"))

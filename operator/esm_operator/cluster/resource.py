@@ -125,6 +125,9 @@ class Resource:
     """What it is counted by."""
     spec: Packed
     status: Packed
+    removed: bool = False
+    """Whether the API server has removed the object although it carried our finalizer. It counts as being deleted, and
+    nothing can be written to it."""
 
     @property
     def about(self) -> About:
@@ -140,6 +143,16 @@ class Resource:
     @property
     def has_finalizer(self) -> bool:
         return FINALIZER in self.finalizers
+
+    @property
+    def was_removed_with_finalizer(self) -> bool:
+        """Whether this last state of a deleted object shows that our finalizer did not hold it.
+
+        kube-apiserver removes an object at once if it had no finalizer when the DELETE read it, even if a PATCH has
+        added one since. The DELETED event then shows the finalizer and no deletionTimestamp (seen with kube-apiserver
+        1.37). After an ordinary release it shows both; a finalizer that a person took off is not shown.
+        """
+        return self.has_finalizer and not self.deleting
 
     @property
     def stalled(self) -> bool:

@@ -6,9 +6,11 @@ newer versions are taken. Written by the operator and the reconciler, read by th
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from esm_operator.api import identity
+from esm_operator.clock import passed
 from esm_operator.cluster.facets import Facets
 from esm_operator.cluster.resource import Key, Resource, is_same_work
 
@@ -27,6 +29,10 @@ class Store:
         self._claims: dict[tuple[str, str], set[Key]] = {}
         """By identity: the resources that may adopt."""
         self._counts: Counter[Facets] = Counter()
+        self._successors: dict[Key, Resource] = {}
+        """New objects whose name is still taken by a removed one."""
+        self._removed: dict[Key, float] = {}
+        """When each removed object was kept, in seconds of ``clock.passed``."""
 
     def __len__(self) -> int:
         return len(self._resources)
@@ -77,6 +83,40 @@ class Store:
         old = self._resources.get(resource.key)
         if old is not None and _newer(old, resource):
             return resource
+        if old is not None and old.removed and old.uid != resource.uid:
+            waiting = self._successors.get(resource.key)
+            if waiting is None or not _newer(waiting, resource):
+                self._successors[resource.key] = resource
+            return resource
+        return self._take(resource, old)
+
+    def keep_removed(self, resource: Resource) -> Resource | None:
+        """Keep an object that was removed although it carried our finalizer, until :meth:`forget` is called for it.
+
+        It keeps its name, as it would by its finalizer: a new object of the name is taken when this one is forgotten.
+
+        Args:
+            resource: the last state of the object.
+
+        Returns:
+            what was known before.
+        """
+        old = self._resources.get(resource.key)
+        if old is not None and old.uid != resource.uid and not old.removed:
+            self._successors[resource.key] = old
+        self._removed.setdefault(resource.key, passed())
+        return self._take(replace(resource, deleting=True, removed=True), old)
+
+    def forget_removed(self, age: float) -> None:
+        """Forget removed objects that were kept for longer than so many seconds."""
+        for key in [key for key, since in self._removed.items() if passed() - since > age]:
+            self.forget(key)
+
+    def has_successor(self, key: Key) -> bool:
+        """Whether a new object waits for the name of a removed one."""
+        return key in self._successors
+
+    def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
         self._resources[resource.key] = resource
         self._counts[resource.facets] += 1
         if old is not None:
@@ -104,10 +144,15 @@ class Store:
             whether it is forgotten. It is not where a later version is known: it may have come back since, or was read
             after it went.
         """
+        waiting = self._successors.get(resource.key)
+        if waiting is not None and waiting.uid == resource.uid:
+            del self._successors[resource.key]
+        return not self.knows_later(resource) and self.forget(resource.key, resource.uid)
+
+    def knows_later(self, resource: Resource) -> bool:
+        """Whether a later version is known under the name."""
         known = self._resources.get(resource.key)
-        if known is not None and _counts_more(known.resource_version, resource.resource_version):
-            return False
-        return self.forget(resource.key, resource.uid)
+        return known is not None and _counts_more(known.resource_version, resource.resource_version)
 
     def forget(self, key: Key, uid: str = "") -> bool:
         """A resource is gone (of the given uid only, if one is given)."""
@@ -115,9 +160,13 @@ class Store:
         if old is None or (uid and old.uid != uid):
             return False
         del self._resources[key]
+        self._removed.pop(key, None)
         self._uncount(old)
         self._unnote(old)
         self._unclaim(old)
+        successor = self._successors.pop(key, None)
+        if successor is not None:
+            self.put(successor)
         return True
 
     def older_claimant(self, resource: Resource) -> str:

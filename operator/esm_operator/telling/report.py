@@ -193,6 +193,14 @@ def left(uuid: str, why: str) -> str:
     return f"The mapping {uuid} is left at AWS as it is, for {why}."
 
 
+def left_by_removed() -> str:
+    """An Event's text for a removed resource whose mapping can't be deleted."""
+    return (
+        "The API server removed this resource while its finalizer was written, and its mapping could not be deleted. "
+        "It may remain in AWS. Find it with: esm-operator orphans"
+    )
+
+
 def let_go(uuid: str) -> str:
     """An Event's text for a resource that goes without its mapping."""
     left = f"the mapping {uuid} is" if uuid else "what was made is"

@@ -5,6 +5,7 @@ The one place that writes a status; called by the reconciler with what came of i
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from esm_operator.aws.targets import Connected
@@ -42,12 +43,20 @@ class Teller:
             connected: the target whose inventory knows the mapping; None: it can't be seen.
             looked: whether AWS was asked for the mapping as it is now.
 
+        A resource whose object was removed has no status: the Event and the log report the outcome, and only the store
+        keeps the UUID.
+
         Returns:
             the resource as it stands now.
 
         Raises:
             esm_operator.cluster.kube.ConflictError: it was changed meanwhile.
         """
+        if resource.removed:
+            self._warn(resource, outcome)
+            kept = replace(resource, uuid=note.uuid)
+            self._store.keep_removed(kept)
+            return kept
         entry = connected.inventory.get(note.uuid) if connected is not None and note.uuid else None
         gone = connected is not None and bool(note.uuid) and connected.inventory.is_gone(note.uuid)
         rendered = status.render(
