@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.api.sources import source_type
 from esm_operator.aws import errors, requests
 from esm_operator.aws.client import Check
+from esm_operator.clock import moment
 from esm_operator.cluster.events import Events
 from esm_operator.cluster.kube import GoneError, Kubernetes
 from esm_operator.cluster.resource import Key, Resource, parse
@@ -361,6 +362,18 @@ class Acts:
         else:
             why = f"it belongs to {other} (cluster/namespace/name)"
         self._events.warning(work.resource, "Left", report.left(uuid, why))
+
+    async def note_waiting(self, work: Work) -> None:
+        """Note in the intent since when the operator only waits for what an earlier Create may have made.
+
+        While the note stands no Create is sent for the intent, so a restarted process need not wait again from its own
+        start.
+        """
+        intent = work.resource.intent
+        if intent is None or intent.waiting_since or work.resource.removed:
+            return
+        noted = replace(intent, waiting_since=moment())
+        work.resource = self._teller.took(await self._kubernetes.prepare(work.resource, noted))
 
     async def is_removed(self, resource: Resource) -> bool:
         """Whether the API server has removed a resource of which the watch said so. It is asked once.

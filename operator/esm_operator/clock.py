@@ -19,6 +19,14 @@ def moment() -> str:
     return datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def seconds_since(text: str) -> float:
+    """Seconds from a time in RFC 3339 until now, by clocks that people set; 0 if the text is no time, or to come."""
+    try:
+        return max(0.0, time.time() - datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        return 0.0
+
+
 def precise_moment() -> str:
     """The time that people read, to the microsecond: Kubernetes' MicroTime."""
     return datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.act import Acts
 from esm_operator.aws import errors
 from esm_operator.aws.targets import Connected, Targets
+from esm_operator.clock import seconds_since
 from esm_operator.cluster.events import Events
 from esm_operator.cluster.holds import Holds
 from esm_operator.cluster.kube import ApiError, ConflictError, GoneError, Kubernetes
@@ -315,6 +316,8 @@ class Reconciler:
             if work.note.uuid:  # all that have one would have the same Event
                 outcome = replace(outcome, event="")
         self._obstructed(key, view, action)
+        if action == plan.UNSETTLED:
+            await self._acts.note_waiting(work)
         await self._teller.tell_of(work, outcome)
         if work.connected.inventory.get(work.note.uuid) is not entry:
             self._queue.add(key, Urgency.TRANSITION)  # AWS moved on before the store knew whose mapping it is
@@ -334,6 +337,9 @@ class Reconciler:
     def _look_again(self, work: Work, desired: Desired, action: actions.Rest) -> None:
         """Come back to what nobody tells of."""
         key = work.resource.key
+        if isinstance(action, actions.Wait) and action.reason == "TagsNotVisible":
+            self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 1.0, 8.0))
+            return
         if isinstance(action, actions.Conflict):  # it costs a call each time, so many of them take turns
             self._retries.failed(key)
             self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 60, 1800))
@@ -392,9 +398,9 @@ class Reconciler:
         if replaced:
             outcome = replace(outcome, event="ReplacementFailed")
         await self._teller.tell(resource, outcome, note, connected)
-        if resource.removed and failure.disposition is not errors.Disposition.SOON:
-            if self._store.has_successor(resource.key):
-                return self._give_up(resource)  # else a new resource of the name would wait for ever
+        lasts = failure.disposition is not errors.Disposition.SOON
+        if resource.removed and lasts and self._store.has_successor(resource.key):
+            return self._give_up(resource)  # else a new resource of the name would wait for ever
         return Result.REFUSED
 
     def _inherit_doubt(self, resource: Resource) -> None:
@@ -406,7 +412,12 @@ class Reconciler:
         if resource.uuid and status.applied_of(resource.status).immutable == intent.immutable:
             self._memory.made_by_others[resource.key] = self._memory.doubts.settles(alive=self._is_alive(resource))
         else:
-            self._memory.doubts.inherited(resource.key, intent.function, alive=self._is_alive(resource))
+            self._inherit_create(resource, intent)
+
+    def _inherit_create(self, resource: Resource, intent: Intent) -> None:
+        """Another process may have sent a Create for the intent, until the time that the intent notes, or until now."""
+        waited = seconds_since(intent.waiting_since)
+        self._memory.doubts.inherited(resource.key, intent.function, alive=self._is_alive(resource), waited=waited)
 
     def _is_alive(self, resource: Resource) -> bool:
         """Whether the process that worked on a resource before may have lived a moment ago."""
@@ -421,7 +432,7 @@ class Reconciler:
         if self._memory.made_by_others.pop(resource.key, None) is None:
             return False
         if resource.intent is not None:
-            self._memory.doubts.inherited(resource.key, resource.intent.function, alive=self._is_alive(resource))
+            self._inherit_create(resource, resource.intent)
         return True
 
 

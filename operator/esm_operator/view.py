@@ -40,6 +40,7 @@ def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unset
         leaving=tuple(one.observed(since) for one in leaving.values()),
         unsettled=unsettled,
         unsearched=memory.doubts.is_unsearched(resource.key),
+        may_have_made=memory.doubts.may_have_made(resource.key),
         unseen=made if missed else "",
         rival=store.older_claimant(resource),
     )

@@ -42,6 +42,7 @@ class Standing:
     config: dict[str, Any]
     enabled: bool
     tags: dict[str, str] = field(default_factory=dict[str, str])
+    tags_hidden_until: float = 0.0
     state: str = "Creating"
     due: float = 0.0
     """When the transition ends."""
@@ -80,6 +81,8 @@ class Lambda:
         self._clock = clock
         self._made = 0
         self.standing: dict[str, Standing] = {}
+        self.tag_delay = 0.0
+        """Seconds until the tags of a Create are visible."""
 
     # What a client sees
 
@@ -94,6 +97,7 @@ class Lambda:
             config={"BatchSize": default_batch(source), **{k: asked[k] for k in _SETTINGS if k in asked}},
             enabled=asked.get("Enabled", True),
             tags=dict(asked.get("Tags") or {}),
+            tags_hidden_until=self._clock.now + self.tag_delay,
         )
         self.standing[one.uuid] = one
         self._move(one, "Creating")
@@ -131,7 +135,7 @@ class Lambda:
         return {"EventSourceMappings": [one.answer() for one in found[start : start + PAGE]], **more}
 
     def list_tags(self, *, Resource: str) -> dict[str, Any]:  # noqa: N803
-        return {"Tags": dict(self._of_arn("ListTags", Resource).tags)}
+        return {"Tags": self._visible_tags(self._of_arn("ListTags", Resource))}
 
     def tag_resource(self, *, Resource: str, Tags: Mapping[str, str]) -> dict[str, Any]:  # noqa: N803
         self._of_arn("TagResource", Resource).tags.update(Tags)
@@ -148,7 +152,7 @@ class Lambda:
     def get_resources(self, **asked: Any) -> dict[str, Any]:
         """GetResources of the tagging API: it leaves out what never had tags."""
         wanted = asked.get("TagFilters") or ()
-        found = [one for one in self.standing.values() if one.tags and _tagged(one.tags, wanted)]
+        found = [one for one in self.standing.values() if (tags := self._visible_tags(one)) and _tagged(tags, wanted)]
         start = int(asked.get("PaginationToken") or 0)
         listed = [
             {"ResourceARN": one.arn, "Tags": [{"Key": key, "Value": value} for key, value in one.tags.items()]}
@@ -195,6 +199,9 @@ class Lambda:
         self._made += 1
         mixed = (self._made * 2654435761) % 2**32  # neither order nor age can be read from it
         return f"{mixed:08x}-0000-4000-8000-{self._made:012x}"
+
+    def _visible_tags(self, one: Standing) -> dict[str, str]:
+        return dict(one.tags) if self._clock.now >= one.tags_hidden_until else {}
 
     def _find(self, operation: str, uuid: str) -> Standing:
         one = self.standing.get(uuid)

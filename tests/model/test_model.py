@@ -100,8 +100,9 @@ class Model(RuleBasedStateMachine):
         """DELETE requests that have read their object and have not taken effect."""
         self.watched.__enter__()
 
-    @initialize(specs=st.lists(_specs(), max_size=2))
-    def begin(self, specs: list[dict[str, Any]]) -> None:
+    @initialize(specs=st.lists(_specs(), max_size=2), tag_delay=st.sampled_from([0.0, 0.0, 15.0]))
+    def begin(self, specs: list[dict[str, Any]], tag_delay: float) -> None:
+        self.world.aws.tag_delay = tag_delay
         for key, spec in zip(KEYS, specs, strict=False):
             self.apply(key, spec)
         self.world.start()

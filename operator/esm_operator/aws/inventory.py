@@ -18,11 +18,19 @@ from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
 from esm_operator.api.identity import Identity
 from esm_operator.api.values import Canonical
+from esm_operator.clock import seconds_since
 from esm_operator.packed import AT_HAND, Packed, shared
+from esm_operator.planning.ownership import names_owner
 from esm_operator.planning.state import TRANSITIONS, Observed
 
 #: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.
 _GONE_FOR = 3600.0
+#: Seconds after which owner tags that ListTags does not show are taken not to exist. AWS documents no bound; a second
+#: emulator needs seconds, 15 were tested.
+TAGS_VISIBLE = 60.0
+#: Seconds after a mapping's LastModified in which its tags may not be visible yet: the above, and the most by which
+#: AWS's clock and this machine's may differ (AWS refuses signatures beyond 5 minutes).
+_JUST_MODIFIED = 600.0
 
 
 @dataclass(slots=True)
@@ -43,6 +51,8 @@ class Entry:
     """Monotonic time at which tags were written by us last, in seconds."""
     tags_seen: float = -math.inf
     """Monotonic time at which tags were read or written last, in seconds."""
+    untagged_since: float = math.inf
+    """Monotonic time of the first of the latest reads in a row that showed no owner tags, in seconds."""
     filters: Mapping[str, Any] | None = None
     """Filter criteria from an answer that shows them, where they are encrypted, so that List hides them."""
     filters_shown: bool = False
@@ -70,7 +80,13 @@ class Entry:
             tags=self.tags,
             filters_hidden=hidden,
             tags_fresh=self.tags_seen >= since,
+            tags_may_follow=self._tags_may_follow(),
         )
+
+    def _tags_may_follow(self) -> bool:
+        if not 0 <= time.monotonic() - self.untagged_since < TAGS_VISIBLE:
+            return False
+        return seconds_since(str(self.raw.get("LastModified") or "")) < _JUST_MODIFIED
 
 
 @lru_cache(AT_HAND)
@@ -169,6 +185,7 @@ class Inventory:
             tags=shared(tags) if tags is not None else old.tags if old is not None else None,
             tags_written=at if tags is not None else old.tags_written if old is not None else -math.inf,
             tags_seen=at if tags is not None else old.tags_seen if old is not None else -math.inf,
+            untagged_since=old.untagged_since if old is not None and tags is None else math.inf,
             filters=filters,
             filters_shown=shown,
             listed=listed,
@@ -194,11 +211,18 @@ class Inventory:
             written: monotonic time at which they were written, in seconds; None: they were read.
         """
         entry = self._entries.get(uuid)
-        if entry is not None:
-            entry.tags = shared(tags)
-            entry.tags_seen = time.monotonic()
-            if written is not None:
-                entry.tags_written = written
+        if entry is None:
+            return
+        now = entry.tags_seen = time.monotonic()
+        if written is not None:
+            entry.tags_written, entry.untagged_since = written, math.inf
+        elif names_owner(tags):
+            entry.untagged_since = math.inf
+        elif names_owner(entry.tags or {}) and now - entry.tags_written < TAGS_VISIBLE:
+            return  # AWS does not show yet what we have written
+        else:
+            entry.untagged_since = min(entry.untagged_since, now)
+        entry.tags = shared(tags)
 
     def forget_tags(self, uuid: str) -> None:
         """It is not known which tags a mapping has: they were to be changed, and AWS did not answer."""

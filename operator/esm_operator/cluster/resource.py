@@ -66,10 +66,16 @@ class Intent:
     fields: tuple[str, ...]
     tags: tuple[str, ...]
     immutable: Mapping[str, str]
+    waiting_since: str = ""
+    """RFC 3339 time since which no Create has been sent for it: the operator waits for the outcome of an earlier one. A
+    Create needs a new intent without this time."""
 
     def render(self) -> str:
         """As the annotation keeps it."""
-        return json.dumps({name: getattr(self, name) for name in self.__slots__}, sort_keys=True, separators=(",", ":"))
+        members = {name: getattr(self, name) for name in self.__slots__}
+        if not self.waiting_since:
+            del members["waiting_since"]
+        return json.dumps(members, sort_keys=True, separators=(",", ":"))
 
 
 @lru_cache(_AT_HAND)
@@ -87,6 +93,7 @@ def parse_intent(text: str) -> Intent | None:
             fields=tuple(raw["fields"]),
             tags=tuple(raw["tags"]),
             immutable=dict(raw["immutable"]),
+            waiting_since=str(raw.get("waiting_since") or ""),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -78,6 +78,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         tags=tags,
         deleting=resource.deleting,
         finalizer=resource.has_finalizer,
+        removed=resource.removed,
         prepared=resource.has_finalizer and intent is not None,
         uuid=note.uuid,
         applied_fields=note.applied.fields,

@@ -47,12 +47,23 @@ def owner_of(tags: Mapping[str, str]) -> Owner | None:
     return Owner(tags[CLUSTER], tags[NAMESPACE], tags[NAME], tags.get(UID, ""))
 
 
-def ownership(owner: Owner, tags: Mapping[str, str] | None) -> Ownership:
-    """Whose a mapping with these tags is (None: its tags have not been seen)."""
+def names_owner(tags: Mapping[str, str]) -> bool:
+    """Whether any of the tags is one that the operator gives a mapping when it creates it."""
+    return not OWNER_TAGS.isdisjoint(tags)
+
+
+def ownership(owner: Owner, tags: Mapping[str, str] | None, *, incarnation: bool = False) -> Ownership:
+    """Whose a mapping with these tags is.
+
+    Args:
+        owner: the resource that asks.
+        tags: the mapping's; None: they have not been seen.
+        incarnation: whether a mapping of another incarnation of the resource is not its own.
+    """
     if tags is None:
         return Ownership.UNKNOWN
     other = owner_of(tags)
     if other is None:  # a uid is never given twice: what is left of tags that somebody spoilt still proves it
         return Ownership.OURS if owner.uid and tags.get(UID) == owner.uid else Ownership.NOBODYS
     same = (other.cluster, other.namespace, other.name) == (owner.cluster, owner.namespace, owner.name)
-    return Ownership.OURS if same else Ownership.FOREIGN
+    return Ownership.OURS if same and not (incarnation and other.uid != owner.uid) else Ownership.FOREIGN

@@ -17,6 +17,8 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | going | none, but a Create may still be under way | Wait |
 | going | none, but a Create may have made one that sweeps miss | Search |
 | going, its uuid not noted | none, one of the same identity is being deleted | Wait |
+| any | nobody's, but a Create of ours may have made it and its tags may follow | LookTags, Wait |
+| going | nobody's, its tags not seen lately | LookTags |
 | going | another's or nobody's | Finish: never delete what is not ours |
 | invalid | any | Stall |
 | Observe | any | NoOp: only tell |
@@ -74,6 +76,8 @@ NOT_FOUND = Wait(
     "NotFound",
     "managementPolicy is Observe and there is no such mapping at AWS. It is shown as soon as there is one.",
 )
+#: What `_find` answers where something else comes before the mapping.
+_First = Look | LookTags | Wait
 #: How a deletion that is not meant is stopped for good.
 RESCUE = (
     "To keep the mapping instead, set the annotation lambda.esm-operator.io/let-go to true: the resource goes, the "
@@ -100,14 +104,10 @@ def _plan_going(desired: Desired, view: View) -> Action:
     if desired.let_go or desired.observe_only:
         return Finish()
     found = _find(desired, view)
-    if isinstance(found, Look | LookTags | Wait):
+    if isinstance(found, _First):
         return found
     if found is None or not _may_be_ours(desired, found):
-        if view.unsettled:
-            return UNSETTLED
-        if view.leaving and not desired.uuid:
-            return _predecessor(view.leaving[0])
-        return Search() if view.unsearched else Finish()
+        return _plan_parting(desired, view)
     if found.tags is None and (desired.retain or not found.in_transition):
         return LookTags(found.uuid)
     if desired.uuid != found.uuid:
@@ -119,6 +119,21 @@ def _plan_going(desired: Desired, view: View) -> Action:
     return Release(found.uuid, OWNER_TAGS) if desired.retain else Delete(found.uuid)
 
 
+def _plan_parting(desired: Desired, view: View) -> Action:
+    """No mapping is ours as far as is known: make sure of that before the finalizer is removed."""
+    if view.unsettled:
+        return UNSETTLED
+    if view.leaving and not desired.uuid:
+        return _predecessor(view.leaving[0])
+    if view.unsearched:
+        return Search()
+    named = (view.mapping,) if view.mapping is not None else ()
+    for other in (*named, *view.intended, *view.candidates):
+        if _whose(desired, other) is Ownership.NOBODYS and not other.tags_fresh:
+            return LookTags(other.uuid)
+    return Finish()
+
+
 def _plan_live(desired: Desired, view: View) -> Action:
     if desired.problem:
         return Stall(desired.problem_reason, desired.problem)
@@ -127,7 +142,7 @@ def _plan_live(desired: Desired, view: View) -> Action:
     if not desired.prepared:
         return Prepare(keep_intent=desired.intended is not None)
     found = _find(desired, view)
-    if isinstance(found, Look | LookTags | Wait):
+    if isinstance(found, _First):
         return found
     if found is None:
         return _plan_missing(desired, view)
@@ -160,7 +175,7 @@ def observed_mapping(desired: Desired, view: View) -> Observed | None:
     return view.candidates[0]
 
 
-def _find(desired: Desired, view: View) -> Observed | Look | LookTags | Wait | None:
+def _find(desired: Desired, view: View) -> Observed | _First | None:
     """The mapping of this resource: by its uuid, else by identity and owner tags; else the one in its way."""
     if view.unseen:
         return Look(view.unseen)
@@ -168,6 +183,8 @@ def _find(desired: Desired, view: View) -> Observed | Look | LookTags | Wait | N
         if view.mapping is not None:
             if _may_be_ours(desired, view.mapping):
                 return view.mapping
+            if _tags_may_follow(desired, view, view.mapping):
+                return _tags_awaited(view.mapping)
         elif not view.gone:
             return Look(desired.uuid) if view.swept or desired.edited or desired.deleting else SWEEPING
     if not view.swept:
@@ -177,24 +194,47 @@ def _find(desired: Desired, view: View) -> Observed | Look | LookTags | Wait | N
         if view.mapping is None and not view.gone:
             return Look(desired.adoption.uuid)
         candidates = (view.mapping,) if view.mapping is not None else view.candidates
-    ours = _first_ours(desired, (*view.intended, *view.candidates, *candidates))
+    ours = _first_ours(desired, view, (*view.intended, *view.candidates, *candidates))
     if ours is not None:
         return ours
     return candidates[0] if candidates else None
 
 
-def _first_ours(desired: Desired, mappings: Iterable[Observed]) -> Observed | LookTags | None:
-    """The first mapping that our tags are on; tags that were not seen yet are looked at first."""
+def _first_ours(desired: Desired, view: View, mappings: Iterable[Observed]) -> Observed | LookTags | Wait | None:
+    """The first mapping that our tags are on; tags that were not seen yet, or may follow, are looked at first."""
+    awaited: LookTags | Wait | None = None
     for mapping in mappings:
         if mapping.tags is None:
             return LookTags(mapping.uuid)
-        if ownership(desired.owner, mapping.tags) is Ownership.OURS:
+        if _whose(desired, mapping) is Ownership.OURS:
             return mapping
-    return None
+        if awaited is None and _tags_may_follow(desired, view, mapping):
+            awaited = _tags_awaited(mapping)
+    return awaited
+
+
+def _whose(desired: Desired, mapping: Observed) -> Ownership:
+    return ownership(desired.owner, mapping.tags, incarnation=desired.removed)
 
 
 def _may_be_ours(desired: Desired, mapping: Observed) -> bool:
-    return ownership(desired.owner, mapping.tags) in (Ownership.OURS, Ownership.UNKNOWN)
+    return _whose(desired, mapping) in (Ownership.OURS, Ownership.UNKNOWN)
+
+
+def _tags_may_follow(desired: Desired, view: View, mapping: Observed) -> bool:
+    """Whether a mapping without owner tags may be ours all the same: tags can become visible after the mapping."""
+    return mapping.tags_may_follow and (view.may_have_made or mapping.uuid == desired.uuid)
+
+
+def _tags_awaited(mapping: Observed) -> LookTags | Wait:
+    if not mapping.tags_fresh:
+        return LookTags(mapping.uuid)
+    return Wait(
+        "TagsNotVisible",
+        f"AWS shows no owner tags on the mapping {mapping.uuid}, which this resource may have created a moment ago. "
+        "Tags can become visible later than the mapping. The operator reads them again within seconds.",
+        mapping.uuid,
+    )
 
 
 def _plan_missing(desired: Desired, view: View) -> Action:
@@ -298,8 +338,8 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
         return LookTags(found.uuid)
     if immutable:
         return _plan_replacement(desired, view, found, immutable)
-    second = _first_ours(desired, (one for one in (*view.intended, *view.candidates) if one.uuid != found.uuid))
-    if isinstance(second, LookTags):
+    second = _first_ours(desired, view, (one for one in (*view.intended, *view.candidates) if one.uuid != found.uuid))
+    if isinstance(second, _First):
         return second
     if second is not None:
         return _plan_discard(second)
@@ -339,15 +379,15 @@ def _plan_replacement(desired: Desired, view: View, found: Observed, immutable: 
         return SWEEPING
     if any(one.uuid == found.uuid for one in view.candidates):
         return _plan_replaced_first(desired, view, found, immutable)
-    successor = _first_ours(desired, view.candidates)
-    if isinstance(successor, LookTags):
+    successor = _first_ours(desired, view, view.candidates)
+    if isinstance(successor, _First):
         return successor
     if successor is not None:
         return Replace(found.uuid, immutable, successor.uuid) if found.tags_fresh else LookTags(found.uuid)
     if view.candidates:
         return _conflict(desired, view, view.candidates[0], own=found.uuid)
-    stray = _first_ours(desired, (one for one in view.intended if one.uuid != found.uuid))
-    if isinstance(stray, LookTags):
+    stray = _first_ours(desired, view, (one for one in view.intended if one.uuid != found.uuid))
+    if isinstance(stray, _First):
         return stray
     if stray is not None:
         return _plan_discard(stray)
@@ -359,6 +399,8 @@ def _plan_replaced_first(desired: Desired, view: View, found: Observed, immutabl
     for other in view.candidates:
         if other.uuid != found.uuid and other.tags is None:
             return LookTags(other.uuid)
+        if other.uuid != found.uuid and _tags_may_follow(desired, view, other):
+            return _tags_awaited(other)
         if other.uuid != found.uuid and not _may_be_ours(desired, other):
             return _conflict(desired, view, other, own=found.uuid)
     return Replace(found.uuid, immutable) if found.tags_fresh else LookTags(found.uuid)

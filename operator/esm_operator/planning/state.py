@@ -43,6 +43,8 @@ class Desired:
     intent_current: bool = False
     """Whether the intent names the identity and the fields that a Create would send now."""
     finalizer: bool = False
+    removed: bool = False
+    """Whether the object does not exist any more: only the mapping of this very incarnation is to be deleted."""
     uuid: str = ""
     applied_fields: frozenset[str] = frozenset()
     applied_tags: frozenset[str] = frozenset()
@@ -87,6 +89,8 @@ class Observed:
     """None: not seen in this process's life."""
     tags_fresh: bool = True
     """Whether the tags were seen since this work began; from others nothing follows that can't be undone."""
+    tags_may_follow: bool = False
+    """Whether the tags lack an owner, and may do so only because AWS shows them later than the mapping."""
     filters_hidden: bool = False
     """FilterCriteria is encrypted: List answers null for it, which is no drift."""
 
@@ -115,6 +119,8 @@ class View:
     """Whether AWS may still carry out a Create of the intent: its answer was lost, or an earlier process sent it."""
     unsearched: bool = False
     """Whether such a Create may have made one that no sweep shows: they miss some. The function's own list tells."""
+    may_have_made: bool = False
+    """Whether a Create of the resource, of which this process has seen no answer, may have made a mapping."""
     unseen: str = ""
     """The UUID of a mapping that this process made for the resource, and that no list has shown since."""
     rival: str = ""

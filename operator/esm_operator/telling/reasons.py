@@ -57,6 +57,7 @@ PlanReason: TypeAlias = Literal[
     "Paused",
     "PredecessorDeleting",
     "Replacing",
+    "TagsNotVisible",
     "WaitingForSweep",
 ]
 

@@ -20,6 +20,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 #: Seconds after which AWS does not carry out a request any more whose sender has given up or died.
 SETTLE = 8.0
+#: Seconds by which the clocks of two machines may differ.
+CLOCKS_DIFFER = 5.0
 
 
 @dataclass(slots=True)
@@ -37,6 +39,11 @@ class Doubts(Generic[Key]):
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._doubts: dict[Key, _Doubt] = {}
+        self._suspects: set[Key] = set()
+
+    def may_have_made(self, key: Key) -> bool:
+        """Whether a Create whose answer this process has not seen may have made a mapping for the resource."""
+        return key in self._suspects
 
     def unanswered(self, key: Key, function: str) -> None:
         """A Create had no clear answer.
@@ -45,18 +52,24 @@ class Doubts(Generic[Key]):
             key: the resource.
             function: the function of the mapping, as its identity names it.
         """
+        self._suspects.add(key)
         self._doubts[key] = _Doubt(function, time.monotonic() + SETTLE, looked=False)
 
-    def inherited(self, key: Key, function: str, *, alive: bool) -> None:
+    def inherited(self, key: Key, function: str, *, alive: bool, waited: float = 0.0) -> None:
         """Another process has noted that it was about to create a mapping, and not what came of it.
 
         Args:
             key: the resource.
             function: the function of the mapping, as its identity names it.
             alive: whether that process may still have lived a moment ago; else it had ended when this one began.
+            waited: seconds since a note that no Create is sent any more, by the clocks of two machines.
         """
+        self._suspects.add(key)
         if not self.stands(key):
-            self._doubts[key] = _Doubt(function, self.settles(alive=alive), looked=not alive)
+            settles = self.settles(alive=alive)
+            if waited:
+                settles = min(settles, time.monotonic() + max(0.0, SETTLE + CLOCKS_DIFFER - waited))
+            self._doubts[key] = _Doubt(function, settles, looked=not alive)
 
     def settles(self, *, alive: bool) -> float:
         """Monotonic time, in seconds, from which AWS does not carry out any more what another process has sent.
@@ -111,3 +124,4 @@ class Doubts(Generic[Key]):
     def forget(self, key: Key) -> None:
         """The resource is gone."""
         self._doubts.pop(key, None)
+        self._suspects.discard(key)
