@@ -22,6 +22,7 @@ from esm_operator.cluster.store import Store
 from esm_operator.cluster.surroundings import Surroundings
 from esm_operator.cluster.target import Resolved, Target
 from esm_operator.leading.fence import Fence
+from esm_operator.orphans.count import OrphanCounter
 from esm_operator.reconcile import Reconciler
 from esm_operator.settings import Settings
 from esm_operator.telling import gauges, metrics, status
@@ -82,6 +83,7 @@ class Term:
             changed=self._changed,
             waiting=self._waiting,
             sight=self._sight,
+            orphan_counter=lambda: OrphanCounter(settings.cluster_name, settings.namespaces, store, kubernetes),
         )
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(

@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from tests.aws import FaultKind
-from tests.e2e.bed import KIND, WRITES, Bed
+from tests.e2e.bed import KIND, WRITES, Bed, eventually
 from tests.e2e.commands import run_command
 from tests.e2e.manifests import HERE, provider_config, queue
+from tests.e2e.test_metrics import reader
 
 NONE, FAILED, SOME = 0, 1, 3
 CLUSTER = "esm-operator.io/cluster"
@@ -215,3 +216,23 @@ def test_the_least_role_in_the_cluster(bed: Bed) -> None:
     finally:
         bed.kubectl("delete", "clusterrolebinding,clusterrole", bed.namespace)
     assert uuids(ended) == {left}, ended.stderr
+
+
+@pytest.mark.parametrize("tagging_api", [True, False])
+def test_the_operator_counts_them(bed: Bed, tagging_api: bool) -> None:
+    """The mapping of a resource that exists does not count, nor one of another cluster."""
+    if not tagging_api:
+        bed.control.fault(FaultKind.ACCESS_DENIED, "GetResources")
+    left, other = made(bed, "left"), made(bed, "other", Tags=tags(bed, "other", "green"))
+    bed.control.edit_mapping(left, Tags=tags(bed, "left"))
+    operator = bed.operator("--sweep-interval=1", "--tag-sweep-interval=1")
+    read = reader(operator)
+    bed.apply(queue("orders"))
+    bed.wait_ready("orders")
+    count = {"account": "123456789012", "region": "eu-west-1"}
+    eventually(lambda: read("orphaned_mappings", **count) == 1)
+    named = next(line for line in operator.log.read_text().splitlines() if "have no resource" in line)
+    assert left in named
+    assert other not in named
+    bed.control.delete_mapping(left)
+    eventually(lambda: read("orphaned_mappings", **count) == 0)

@@ -63,6 +63,7 @@ def snapshot(store: Store, *, each: bool = False) -> Snapshot:
                 sweep_interval=60.0,
                 mappings=230,
                 budget=BudgetState(rate_set=10.0, rate_now=2.5, tokens=1.5, waiting=4),
+                orphans=3,
             )
         ],
         deletions_held=5,

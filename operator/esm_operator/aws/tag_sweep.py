@@ -4,19 +4,23 @@ No answer of Lambda carries tags, and ListTags is one call for each mapping. The
 lists them a hundred at a time, on a quota of its own, but it lags and leaves out what has no tags. So it only
 nominates: what it tells otherwise than we know is asked of Lambda itself. Where the operator may not use it,
 ListTags goes through all mappings slowly. One task for each target.
+
+A tag sweep also counts orphans: mappings with this cluster's owner tags and without a resource.
 """
 
 import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
+from aiohttp import ClientError as HTTPException
 from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
+from esm_operator.cluster.kube import ApiError
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.waiting.budget import Priority
 
@@ -42,6 +46,7 @@ class TagSweep:
         noted: Callable[[Collection[str]], Mapping[str, Mapping[str, str]]],
         changed: Callable[[Collection[str]], None],
         failed: Callable[[MappingsClient], None],
+        count_orphans: Callable[[Mapping[str, Mapping[str, str]]], Awaitable[int]],
     ) -> None:
         """
         Args:
@@ -52,6 +57,8 @@ class TagSweep:
             noted: of some UUIDs, those that belong to resources, with the tags that their statuses tell.
             changed: told of UUIDs whose tags are others than noted.
             failed: told through whom a request failed for another reason than that the tagging API is not to be used.
+            count_orphans: given the tags of the mappings that carry this cluster's tag, by UUID; answers how many of
+                them have no resource.
         """
         self._client = client
         self._cluster = cluster
@@ -59,7 +66,11 @@ class TagSweep:
         self._noted = noted
         self._changed = changed
         self._tell_failed = failed
+        self._count_orphans = count_orphans
         self._refused = False
+        self._looked_at: set[str] = set()
+        self.orphans: int | None = None
+        """Mappings of this cluster without a resource; None: not counted yet."""
 
     async def run(self) -> None:
         """Sweep until cancelled, for the first time when the mappings are known."""
@@ -95,11 +106,42 @@ class TagSweep:
                 await self._ask(uuid, known)
             elif known != self._noted([uuid]).get(uuid):
                 self._changed([uuid])
+        await self._count(told)
 
     async def _one_by_one(self) -> None:
         for uuid, known in self._known(time.monotonic()).items():
             await self._ask(uuid, known)
             await asyncio.sleep(self._client().budget.pause(_SHARE))
+        for uuid in self._unlooked():
+            await self._ask(uuid, {})
+            self._looked_at.add(uuid)
+            await asyncio.sleep(self._client().budget.pause(_SHARE))
+        inventory = self._client().inventory
+        await self._count({uuid: tags for uuid in inventory.uuids() if (tags := inventory.tags(uuid))})
+
+    def _unlooked(self) -> list[str]:
+        """Mappings that belong to no resource and whose tags have not been listed: each costs a call, once."""
+        uuids = self._client().inventory.uuids()
+        self._looked_at.intersection_update(uuids)
+        ours = self._noted(uuids)
+        return [uuid for uuid in uuids if uuid not in ours and uuid not in self._looked_at]
+
+    async def _count(self, told: Mapping[str, Mapping[str, str]]) -> None:
+        """Count orphans among the mappings that exist and are not being deleted."""
+        inventory = self._client().inventory
+        there = {
+            uuid: tags
+            for uuid, tags in told.items()
+            if tags.get(CLUSTER) == self._cluster
+            and (entry := inventory.get(uuid)) is not None
+            and entry.state != "Deleting"
+        }
+        try:
+            self.orphans = await self._count_orphans(there)
+        except (ApiError, HTTPException, TimeoutError) as error:
+            logger.warning(
+                "Counting orphans failed; the next tag sweep retries: %s", str(error) or type(error).__name__
+            )
 
     def _known(self, now: float) -> dict[str, Mapping[str, str]]:
         """The tags of our mappings as far as we know, but for those that were written lately."""

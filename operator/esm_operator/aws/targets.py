@@ -19,6 +19,7 @@ from esm_operator.aws.observer import Observer
 from esm_operator.aws.tag_sweep import TagSweep
 from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import Fence
+from esm_operator.orphans.count import OrphanCounter
 from esm_operator.telling import metrics
 from esm_operator.waiting.budget import Budget, BudgetState
 
@@ -39,6 +40,8 @@ class PlaceState(NamedTuple):
     mappings: int
     """How many are known there."""
     budget: BudgetState
+    orphans: int | None
+    """Mappings with this cluster's owner tags and without a resource; None: not counted yet."""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class _Place:
     clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
     turn: int = 0
     observer: Observer | None = None
+    tag_sweep: TagSweep | None = None
     tasks: tuple[asyncio.Task[None], ...] = ()
 
     def client(self) -> MappingsClient:
@@ -107,6 +111,7 @@ class Targets:
         changed: Callable[[Collection[str]], None],
         waiting: Callable[[Target], None],
         sight: Callable[[Target], None],
+        orphan_counter: Callable[[], OrphanCounter],
     ) -> None:
         self._cluster = cluster
         self._requests_per_second = requests_per_second
@@ -118,6 +123,7 @@ class Targets:
         self._changed = changed
         self._waiting = waiting
         self._sight = sight
+        self._orphan_counter = orphan_counter
         self._connections = connections
         self._fence = fence
         self._budgets: dict[tuple[str, str], Budget] = {}
@@ -169,6 +175,7 @@ class Targets:
                 self._sweep_interval,
                 len(place.inventory),
                 place.budget.state(),
+                place.tag_sweep.orphans if place.tag_sweep is not None else None,
             )
             for (account, region), place in found.items()
         ]
@@ -214,13 +221,14 @@ class Targets:
             failed=place.failed,
             sight=lambda: [self._sight(target) for target in place.clients],
         )
-        tag_sweep = TagSweep(
+        tag_sweep = place.tag_sweep = TagSweep(
             place.client,
             cluster=self._cluster,
             interval=self._tag_sweep_interval,
             noted=self._noted_tags,
             changed=self._changed,
             failed=place.failed,
+            count_orphans=self._orphan_counter().count,
         )
         place.tasks = (
             tasks.start(observer.run(), f"observer of {region}"),

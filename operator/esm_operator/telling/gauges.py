@@ -58,6 +58,12 @@ SWEEP_MAPPINGS = gauge(
     "account",
     "region",
 )
+ORPHANED_MAPPINGS = gauge(
+    "orphaned_mappings",
+    "Mappings that carry this cluster's owner tags and have no resource. Counted by the tag sweep.",
+    "account",
+    "region",
+)
 BUDGET_RATE_SET = gauge(
     "aws_budget_rate_set", "Requests a second to AWS Lambda that --requests-per-second allows.", "account", "region"
 )
@@ -170,6 +176,8 @@ def _of_places(places: Sequence[PlaceState]) -> Iterator[GaugeMetricFamily]:
     yield told(SWEEP_AGE, lambda one: one.sweep_age)
     yield told(SWEEP_INTERVAL, lambda one: one.sweep_interval)
     yield told(SWEEP_MAPPINGS, lambda one: one.mappings)
+    counted = [((one.account, one.region), one.orphans) for one in places if one.orphans is not None]
+    yield _family(ORPHANED_MAPPINGS, counted)
     yield told(BUDGET_RATE_SET, lambda one: one.budget.rate_set)
     yield told(BUDGET_RATE_NOW, lambda one: one.budget.rate_now)
     yield told(BUDGET_TOKENS, lambda one: one.budget.tokens)
