@@ -129,7 +129,7 @@ class _Control:
         )
 
     async def make_mapping(self, request: web.Request) -> web.Response:
-        """A mapping made by somebody else: enabled at once, with just the tags that are given."""
+        """A mapping made by somebody else an hour ago: enabled, with just the tags that are given."""
         return web.json_response(_described(self._make(await request.json())), status=201)
 
     async def make_mappings(self, request: web.Request) -> web.Response:
@@ -142,6 +142,7 @@ class _Control:
         account, region = asked.pop("account", DEFAULT_ACCOUNT), asked.pop("region", DEFAULT_REGION)
         source, new = source_of(asked), str(uuid.uuid4())
         mapping = self._cloud.make(account, region, asked, source, new, created(source, new, asked))
+        mapping.last_modified -= 3600
         self._cloud.mappings(account, region).add(mapping)
         if asked.get("Tags"):
             self._cloud.tag(mapping, asked["Tags"])

@@ -616,6 +616,21 @@ def test_a_mapping_that_somebody_else_has_just_made_is_a_conflict_at_once(script
     assert script.reason() == "Conflict"
 
 
+@pytest.mark.usefixtures("tags_are_late")
+def test_a_mapping_that_another_cluster_has_just_made_is_not_adopted(script: Script) -> None:
+    """Its tags are not visible yet when adoption.policy IfExists is applied."""
+    script.world.start()
+    script.calmly(60)
+    tags = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
+    with script.world.clock.told():
+        one = script.aws.make("orders", QUEUE, tags)
+    assert one is not None
+    script.apply(**SQS, adoption={"policy": "IfExists"})
+    script.calmly(60)
+    assert script.reason() == "Conflict"
+    assert one.tags == tags
+
+
 def test_a_conflicting_mapping_that_got_our_tags_meanwhile_is_deleted_with_the_resource(script: Script) -> None:
     """The tags were read long ago; they are read again before the finalizer is removed."""
     with script.world.clock.told():

@@ -94,6 +94,9 @@ UNSWEPT = View(swept=False)
 LOST = replace(wanted(deleting=True, prepared=False), intended=None)
 STALE = replace(seen(), tags_fresh=False)
 UNSEEN_TAGS = replace(seen(), tags=None)
+#: No owner tags, and AWS may show them later.
+UNTAGGED = replace(seen(None), tags_may_follow=True)
+UNTAGGED_STALE = replace(UNTAGGED, tags_fresh=False)
 TO_REPLACE = replace(
     made(KINESIS, recreate=True), values=desired_values({**KINESIS, "startingPosition": "TRIM_HORIZON"})
 )
@@ -180,6 +183,58 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "going, gone before the sweep": (made(deleting=True), View(swept=False, gone=True), plan.SWEEPING),
     "going, retained": (made(deleting=True, retain=True), found(seen()), actions.Release(UUID, OWNER_TAGS)),
     "going, the spec is wrong": (made(deleting=True, problem="No."), found(seen()), actions.Delete(UUID)),
+    "going, nobody's in its place, its tags not seen lately": (
+        wanted(deleting=True),
+        candidates(replace(STALE, tags={})),
+        actions.LookTags(UUID),
+    ),
+    # Tags that AWS may show later than the mapping
+    "tags may follow, perhaps made by us": (
+        wanted(),
+        replace(candidates(UNTAGGED), may_have_made=True),
+        actions.Wait,
+    ),
+    "tags may follow, perhaps made by us, not seen lately": (
+        wanted(),
+        replace(candidates(UNTAGGED_STALE), may_have_made=True),
+        actions.LookTags(UUID),
+    ),
+    "tags may follow, not made by us": (wanted(), candidates(UNTAGGED), actions.Conflict),
+    "tags may follow, to be adopted": (wanted(adoption=Adoption("IfExists")), candidates(UNTAGGED), actions.Wait),
+    "tags did not follow, perhaps made by us": (
+        wanted(),
+        replace(candidates(seen(None)), may_have_made=True),
+        actions.Conflict,
+    ),
+    "tags may follow on the noted mapping": (made(), found(UNTAGGED), actions.Wait),
+    "tags may follow on one mapping, another is ours": (
+        wanted(),
+        replace(candidates(UNTAGGED, seen(uuid=SECOND)), may_have_made=True),
+        actions.TakeUp(SECOND),
+    ),
+    "going, tags may follow, perhaps made by us": (
+        wanted(deleting=True),
+        replace(candidates(UNTAGGED), may_have_made=True),
+        actions.Wait,
+    ),
+    "going, tags may follow on the noted mapping, not seen lately": (
+        made(deleting=True),
+        found(UNTAGGED_STALE),
+        actions.LookTags(UUID),
+    ),
+    "to be moved, tags may follow on the successor": (
+        TO_MOVE,
+        replace(found(seen()), candidates=(replace(UNTAGGED, uuid=SECOND),), may_have_made=True),
+        actions.Wait,
+    ),
+    # Removed although it carried the finalizer
+    "removed, its own mapping": (wanted(deleting=True, removed=True), candidates(seen()), actions.TakeUp(UUID)),
+    "removed, the mapping of the next resource of its name": (
+        wanted(deleting=True, removed=True),
+        candidates(seen(replace(OWNER, uid="uid-9"))),
+        actions.Finish(),
+    ),
+    "removed, nothing was made": (wanted(deleting=True, removed=True), NOTHING, actions.Finish()),
     # Not worked on
     "invalid": (made(problem="No."), found(seen()), actions.Stall("InvalidSpec", "No.")),
     "observed": (wanted(observe_only=True, prepared=False), candidates(seen(None)), actions.NoOp()),

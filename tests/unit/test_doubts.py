@@ -9,7 +9,7 @@ from esm_operator.aws.inventory import Inventory
 from esm_operator.cluster.target import Access, Target
 from esm_operator.leading.fence import SHUT
 from esm_operator.waiting.budget import Budget
-from esm_operator.waiting.doubts import SETTLE, Doubts
+from esm_operator.waiting.doubts import CLOCKS_DIFFER, SETTLE, Doubts
 from tests.aws import AwsServer
 
 
@@ -54,3 +54,16 @@ async def test_what_a_living_process_began_is_looked_for_at_once_and_settled_som
     long_ago(monkeypatch, SETTLE)
     assert not await doubts.settle("a", client)
     assert lists(aws) == 2
+
+
+async def test_the_time_that_earlier_processes_have_waited_counts(
+    client: MappingsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubts: Doubts[str] = Doubts()
+    doubts.inherited("short", "orders", alive=False, waited=1.0)
+    doubts.inherited("long", "orders", alive=False, waited=SETTLE + CLOCKS_DIFFER)
+    assert await doubts.settle("short", client)
+    assert not await doubts.settle("long", client)
+    assert doubts.may_have_made("long")
+    doubts.forget("long")
+    assert not doubts.may_have_made("long")

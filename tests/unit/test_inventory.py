@@ -1,9 +1,13 @@
 """The inventory: what was seen last, and when absence means that a mapping is gone."""
 
+import time
 from typing import Any
 
+import pytest
+
 from esm_operator.api.identity import Identity
-from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.inventory import TAGS_VISIBLE, Inventory
+from esm_operator.planning.ownership import Owner
 
 HERE = "eu-west-1:123456789012"
 QUEUE = f"arn:aws:sqs:{HERE}:orders"
@@ -176,3 +180,66 @@ def test_filters_that_lists_hide_are_remembered() -> None:
     assert entry is not None
     assert not entry.observed().filters_hidden
     assert entry.observed().values["filterCriteria"] == ("{}",)
+
+
+OWNED = {"team": "shop", **Owner("blue", "shop", "orders", "u").tags()}
+
+
+def tagged(*, written: bool = False, modified: float = 0.0) -> Inventory:
+    """An inventory with one mapping.
+
+    Args:
+        written: whether we have just created it with tags.
+        modified: seconds since it was modified.
+    """
+    inventory = Inventory()
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - modified))
+    inventory.record(mapping(LastModified=moment), time.monotonic(), OWNED if written else None)
+    return inventory
+
+
+def may_follow(inventory: Inventory) -> bool:
+    entry = inventory.get("1")
+    assert entry is not None
+    return entry.observed().tags_may_follow
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """So many seconds pass."""
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + seconds)
+
+
+def test_owner_tags_that_are_missing_on_a_new_mapping_may_follow_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    inventory = tagged()
+    assert not may_follow(inventory), "they have not been read"
+    inventory.record_tags("1", {"team": "shop"})
+    assert may_follow(inventory)
+    later(monkeypatch, TAGS_VISIBLE + 1)
+    inventory.record_tags("1", {})
+    assert not may_follow(inventory)
+
+
+def test_owner_tags_that_are_missing_on_an_old_mapping_are_missing() -> None:
+    inventory = tagged(modified=3600)
+    inventory.record_tags("1", {})
+    assert not may_follow(inventory)
+
+
+def test_owner_tags_that_we_have_taken_off_do_not_follow() -> None:
+    inventory = tagged()
+    inventory.record_tags("1", {}, written=time.monotonic())
+    assert not may_follow(inventory)
+
+
+@pytest.mark.parametrize("owner", ["", "another"])
+def test_tags_that_we_have_just_written_outlast_a_read_without_an_owner(
+    monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    inventory = tagged(written=True)
+    read = Owner("green", "bank", "bills", "v").tags() if owner else {}
+    inventory.record_tags("1", read)
+    assert inventory.tags("1") == (read or OWNED)
+    later(monkeypatch, TAGS_VISIBLE + 1)
+    inventory.record_tags("1", {})
+    assert inventory.tags("1") == {}

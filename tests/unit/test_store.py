@@ -230,3 +230,89 @@ def test_an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgott
     store.forget(KEY)
     store.renew(resource("3"))
     assert store.get(KEY) is None, "it may have left what the watch is about"
+
+
+# -- Objects that were removed although they carried the finalizer -----------------------------------------
+
+
+def removed(version: str = "3", uid: str = "uid-1") -> Resource:
+    """The last state of such an object, as the watch shows it."""
+    return parse(body(version, uid, finalizers=[FINALIZER], creationTimestamp="2026-01-01T00:00:00Z"))
+
+
+def successor(version: str = "4", uid: str = "uid-2") -> Resource:
+    """The next object of the name."""
+    return parse(body(version, uid, creationTimestamp="2026-01-01T00:00:01Z"))
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "deletion", "expected"),
+    [([FINALIZER], False, True), ([FINALIZER], True, False), ([], False, False), (["other"], False, False)],
+)
+def test_what_the_last_state_of_an_object_says_of_its_removal(
+    finalizers: list[str], deletion: bool, expected: bool
+) -> None:
+    metadata = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deletion else {}
+    assert parse(body(finalizers=finalizers, **metadata)).was_removed_with_finalizer is expected
+
+
+def test_a_removed_object_counts_as_being_deleted_until_it_is_forgotten() -> None:
+    store = Store()
+    store.put(resource())
+    store.keep_removed(removed())
+    kept = store.get(KEY)
+    assert kept is not None
+    assert (kept.removed, kept.deleting) == (True, True)
+    assert store.known(body("2")) is kept, "a late event of it changes nothing"
+    assert store.forget(KEY, "uid-1")
+    assert store.get(KEY) is None
+
+
+def test_a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten() -> None:
+    store = Store()
+    store.keep_removed(removed())
+    new = successor()
+    assert store.put(new) is new, "nobody is told of it yet"
+    assert store.has_successor(KEY)
+    newer = successor("5")
+    store.put(newer)
+    store.put(successor("4"))
+    store.forget(KEY, "uid-1")
+    assert store.get(KEY) is newer
+    assert not store.has_successor(KEY)
+
+
+def test_a_new_object_that_is_known_already_waits_too() -> None:
+    store = Store()
+    new = successor()
+    store.put(new)
+    store.keep_removed(removed())
+    store.forget(KEY, "uid-1")
+    assert store.get(KEY) is new
+
+
+def test_a_new_object_that_is_deleted_meanwhile_is_not_taken() -> None:
+    store = Store()
+    store.keep_removed(removed())
+    store.put(successor())
+    store.gone(successor("6"))
+    store.forget(KEY, "uid-1")
+    assert store.get(KEY) is None
+
+
+def test_an_object_that_has_only_lost_its_label_for_a_while_is_taken_again() -> None:
+    store = Store()
+    store.keep_removed(removed())
+    back = parse(body("4", finalizers=[FINALIZER]))
+    store.put(back)
+    assert store.get(KEY) is back
+
+
+def test_removed_objects_are_forgotten_in_time() -> None:
+    store = Store()
+    store.keep_removed(removed())
+    store.forget_removed(3600)
+    assert store.get(KEY) is not None
+    store.forget_removed(-1)
+    assert store.get(KEY) is None
+    assert not store.counts() or not any(store.counts().values())

@@ -26,6 +26,7 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | live | unseen | Look / Wait for the sweep |
 | live | none, one of the same identity is being deleted | Wait |
 | live | none | Create, once the intent says what; where it says another, Search before it is overwritten |
+| live | nobody's, to be adopted, but its tags may follow | Wait |
 | live | not ours | Adopt where the policy says so, else Conflict |
 | live | in transition | Wait |
 | live, immutable field differs from what was applied | ours | Stall (Never), Replace (Recreate) |
@@ -231,8 +232,8 @@ def _tags_awaited(mapping: Observed) -> LookTags | Wait:
         return LookTags(mapping.uuid)
     return Wait(
         "TagsNotVisible",
-        f"AWS shows no owner tags on the mapping {mapping.uuid}, which this resource may have created a moment ago. "
-        "Tags can become visible later than the mapping. The operator reads them again within seconds.",
+        f"AWS shows no owner tags on the mapping {mapping.uuid}, which was created or changed minutes ago. Tags can "
+        "become visible later than the mapping, so it may have an owner. The operator reads them again within seconds.",
         mapping.uuid,
     )
 
@@ -283,7 +284,7 @@ def _plan_other(desired: Desired, view: View, found: Observed) -> Action:
                 f"The mapping {found.uuid} of this function and source is also claimed by {view.rival}, which is older "
                 "and gets it. Delete one of the two resources.",
             )
-        return Adopt(found.uuid, "nobody")
+        return _tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid, "nobody")
     named = other is not None and adoption.uuid == found.uuid and adoption.take_over_from == str(other)
     if named and (desired.uuid != found.uuid or desired.edited):
         return Adopt(found.uuid, str(other))  # once: what was taken from it meanwhile, it takes back after an edit only
