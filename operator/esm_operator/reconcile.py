@@ -173,6 +173,8 @@ class Reconciler:
         if known is not None and known.removed and not resource.removed:
             self._queue.add(resource.key, Urgency.EDIT)  # its mapping is still to be deleted
             return
+        if known is not None and known.uid == resource.uid and known.is_unheld:
+            return  # the last state of the object, which the watch shows, says whether its mapping is to be deleted
         self._store.forget(resource.key, resource.uid)
         self.forget(resource.key)
         if self._store.get(resource.key) is not None:

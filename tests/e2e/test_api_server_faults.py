@@ -23,6 +23,12 @@ AWAY = 30.0
 BACK = 60.0
 
 
+@pytest.fixture(autouse=True)
+def tags_are_late(bed: Bed) -> None:
+    """The tags of a Create become visible seconds after the mapping, in addition to each fault."""
+    bed.control.set(tag_delay=3.0)
+
+
 @pytest.mark.long
 def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
     """An edit is under way, a creation and a deletion too; at AWS things change meanwhile."""

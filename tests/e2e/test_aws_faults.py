@@ -16,6 +16,12 @@ AT_ONCE = 12.0
 SWEEP = "ListEventSourceMappings"
 
 
+@pytest.fixture(autouse=True)
+def tags_are_late(bed: Bed) -> None:
+    """The tags of a Create become visible seconds after the mapping, in addition to each fault."""
+    bed.control.set(tag_delay=3.0)
+
+
 @pytest.mark.long
 def test_throttled_for_a_minute(bed: Bed) -> None:
     bed.operator()

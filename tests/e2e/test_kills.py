@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 #: How many boundaries are tried at once.
 STAGES = 6
+#: Seconds until the tags of a Create are visible, in the runs with tags that are late.
+TAG_DELAY = 3.0
 
 QUEUE: Spec = {"functionName": "{name}", "eventSourceARN": f"arn:aws:sqs:{HERE}:orders"}
 STREAM: Spec = {
@@ -76,6 +78,11 @@ class Scenario:
     """How often AWS makes a mapping, at most."""
     down: bool = False
     """Whether the edit is made while no operator runs."""
+
+    @property
+    def tags_matter(self) -> bool:
+        """Whether a mapping is created while boundaries are watched, so that its tags decide whose it is."""
+        return self.creations > 0 and (self.before is None or self.creations > 1)
 
 
 SCENARIOS = (
@@ -297,8 +304,19 @@ def test_the_moment_of_a_kill_is_exact(new_stage: Callable[[], Stage]) -> None:
         on.wait_ready(name)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
-def test_killed_at_every_boundary(scenario: Scenario, new_stage: Callable[[], Stage]) -> None:
+def _name(value: Scenario | float) -> str:
+    return value.name.replace(" ", "-") if isinstance(value, Scenario) else f"tags-{value:g}-s-late"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "tag_delay"),
+    [*((one, 0.0) for one in SCENARIOS), *((one, TAG_DELAY) for one in SCENARIOS if one.tags_matter)],
+    ids=_name,
+)
+def test_killed_at_every_boundary(
+    scenario: Scenario, tag_delay: float, new_stage: Callable[[], Stage], aws_server: AwsServer
+) -> None:
+    aws_server.control.set(tag_delay=tag_delay)
     with ThreadPoolExecutor(STAGES) as pool:
         stages = list(pool.map(lambda _: new_stage(), range(STAGES)))
         boundaries = learn(scenario, stages[0])

@@ -2,9 +2,17 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.aws import FaultKind
 from tests.e2e.bed import Bed, eventually
 from tests.e2e.manifests import queue, stream
+
+
+@pytest.fixture(params=[0.0, 3.0], ids=["tags at once", "tags 3 s late"], autouse=True)
+def tag_delay(bed: Bed, request: pytest.FixtureRequest) -> None:
+    """Seconds until the tags of a Create are visible."""
+    bed.control.set(tag_delay=request.param)
 
 
 def test_the_answers_of_update_tag_and_delete_are_lost(bed: Bed) -> None:

@@ -190,18 +190,21 @@ class Plan:
         return Asked(named(spec, name), wanted, fixed)
 
 
+@pytest.mark.parametrize("tag_delay", [0.0, 3.0])
 def test_fifty_kills_at_random_moments(
-    control_plane: ControlPlane, aws_server: AwsServer, operator_kubeconfig: Path, tmp_path: Path
+    control_plane: ControlPlane, aws_server: AwsServer, operator_kubeconfig: Path, tmp_path: Path, tag_delay: float
 ) -> None:
     seed = int(os.environ.get("KILLS_SEED") or random.randrange(10**6))
     print(f"KILLS_SEED={seed}")
     aws_server.control.reset()
-    control_plane.kubectl("create", "namespace", f"kills-{seed}")
+    aws_server.control.set(tag_delay=tag_delay)
+    namespace = f"kills-{seed}-{tag_delay:g}"
+    control_plane.kubectl("create", "namespace", namespace)
     on = stage(
         kubeconfig=control_plane.kubeconfig,
         operator_kubeconfig=operator_kubeconfig,
         endpoint=aws_server.endpoint,
-        namespace=f"kills-{seed}",
+        namespace=namespace,
         account="111111111111",
         folder=tmp_path / "stage",
         arguments=("--requests-per-second=200",),

@@ -32,6 +32,11 @@ class WatchEvent(NamedTuple):
     def key(self) -> Key:
         return key_of(self.body)
 
+    @property
+    def shows_unheld(self) -> bool:
+        """Whether it alone shows that an object was removed although it carried the operator's finalizer."""
+        return self.kind == "DELETED" and FINALIZER in _finalizers(self.body) and not is_deleting(self.body)
+
 
 class Deletion(NamedTuple):
     """A DELETE under way, as far as its outcome depends on what it has read."""
@@ -54,6 +59,9 @@ class Cluster:
         self.mappings: dict[Key, dict[str, Any]] = {}
         self.watch: list[WatchEvent] = []
         """What a watch that is open has not brought yet."""
+        self.unseen_removals: set[Key] = set()
+        """Resources that were removed although they carried the finalizer, while no watch showed it. To the operator they
+        look like those whose finalizer a person took off: it only counts their mappings, as orphans."""
         self.releases: list[dict[str, Any]] = []
         """Resources that went away because the operator took its finalizer off."""
 
@@ -73,6 +81,7 @@ class Cluster:
 
     def relist(self) -> None:
         """The watch is cut and begins anew with a list: what is gone meanwhile, it does not say."""
+        self.unseen_removals |= {event.key for event in self.watch if event.shows_unheld}
         self.watch = [WatchEvent(None, body) for body in self.mappings.values()]
 
     def _mapping(self, method: str, key: Key, sub: str, body: Any) -> Answer:

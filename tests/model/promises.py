@@ -5,7 +5,7 @@ at every moment, and what must hold at the good end, when all faults are over an
 
 ``excused`` are resources whose mapping people themselves have cut loose: the finalizer was taken off by hand, or
 the resource was deleted under ``managementPolicy: Observe`` or with the annotation ``let-go``. What they leave at
-AWS is nobody's fault.
+AWS is nobody's fault. Resources that look just like that to the operator are excused too (``unseen_removals``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -146,6 +146,7 @@ class Promises:
         process = self.world.process
         for failure in (*self.world.bugs, *(process.loop.failures if process is not None else ())):
             self.fail(f"The operator failed: {failure}")
+        self.excused |= self.world.cluster.unseen_removals
         for body in self.world.cluster.releases:
             self._check_release(body)
         self.world.cluster.releases.clear()

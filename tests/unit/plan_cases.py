@@ -217,6 +217,11 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         replace(candidates(UNTAGGED), may_have_made=True),
         actions.Wait,
     ),
+    "going, retained, tags may follow on the noted mapping": (
+        made(deleting=True, retain=True),
+        found(UNTAGGED),
+        actions.Finish(),
+    ),
     "going, tags may follow on the noted mapping, not seen lately": (
         made(deleting=True),
         found(UNTAGGED_STALE),

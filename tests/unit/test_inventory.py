@@ -243,3 +243,11 @@ def test_tags_that_we_have_just_written_outlast_a_read_without_an_owner(
     later(monkeypatch, TAGS_VISIBLE + 1)
     inventory.record_tags("1", {})
     assert inventory.tags("1") == {}
+
+
+def test_tags_that_were_visible_once_and_are_missing_were_taken_off() -> None:
+    inventory = tagged(written=True)
+    inventory.record_tags("1", OWNED)
+    inventory.record_tags("1", {})
+    assert inventory.tags("1") == {}
+    assert not may_follow(inventory)

@@ -51,6 +51,8 @@ class Entry:
     """Monotonic time at which tags were written by us last, in seconds."""
     tags_seen: float = -math.inf
     """Monotonic time at which tags were read or written last, in seconds."""
+    owner_shown: bool = False
+    """Whether AWS has ever shown owner tags: from then on, tags that are missing have been taken off."""
     untagged_since: float = math.inf
     """Monotonic time of the first of the latest reads in a row that showed no owner tags, in seconds."""
     filters: Mapping[str, Any] | None = None
@@ -84,7 +86,7 @@ class Entry:
         )
 
     def _tags_may_follow(self) -> bool:
-        if not 0 <= time.monotonic() - self.untagged_since < TAGS_VISIBLE:
+        if self.owner_shown or not 0 <= time.monotonic() - self.untagged_since < TAGS_VISIBLE:
             return False
         return seconds_since(str(self.raw.get("LastModified") or "")) < _JUST_MODIFIED
 
@@ -185,6 +187,7 @@ class Inventory:
             tags=shared(tags) if tags is not None else old.tags if old is not None else None,
             tags_written=at if tags is not None else old.tags_written if old is not None else -math.inf,
             tags_seen=at if tags is not None else old.tags_seen if old is not None else -math.inf,
+            owner_shown=old.owner_shown if old is not None else False,
             untagged_since=old.untagged_since if old is not None and tags is None else math.inf,
             filters=filters,
             filters_shown=shown,
@@ -217,8 +220,8 @@ class Inventory:
         if written is not None:
             entry.tags_written, entry.untagged_since = written, math.inf
         elif names_owner(tags):
-            entry.untagged_since = math.inf
-        elif names_owner(entry.tags or {}) and now - entry.tags_written < TAGS_VISIBLE:
+            entry.owner_shown, entry.untagged_since = True, math.inf
+        elif names_owner(entry.tags or {}) and not entry.owner_shown and now - entry.tags_written < TAGS_VISIBLE:
             return  # AWS does not show yet what we have written
         else:
             entry.untagged_since = min(entry.untagged_since, now)
