@@ -166,8 +166,8 @@ class Model(RuleBasedStateMachine):
         cluster.finish_deletion(deletion)
         if body is not None and body is not cluster.mappings.get(deletion.key):
             self.world.log(f"deleted: {deletion.key}")
-        if deletion.key not in cluster.mappings and body is not None and not body["metadata"].get("finalizers"):
-            self.promises.excused.add(deletion.key)  # a person has taken the finalizer off
+        if deletion.key not in cluster.mappings and body is not None and _is_cut_loose(body):
+            self.promises.excused.add(deletion.key)
 
     @rule(key=_NAMED, what=st.sampled_from(["finalizer", "status", "intent"]))
     def spoil(self, key: Key, what: str) -> None:
@@ -419,6 +419,13 @@ class Model(RuleBasedStateMachine):
         owner = owner_of(one.tags)
         if owner is not None and owner.cluster == CLUSTER_NAME:
             self.promises.handled.add(Key(owner.namespace, owner.name))
+
+
+def _is_cut_loose(body: Mapping[str, Any]) -> bool:
+    """Whether a person wants, or has seen to it, that a resource which is removed now leaves its mapping."""
+    metadata = body["metadata"]
+    told = {PAUSED, LET_GO} & (metadata.get("annotations") or {}).keys()
+    return not metadata.get("finalizers") or bool(told) or body["spec"].get("managementPolicy") == "Observe"
 
 
 TestModel = Model.TestCase

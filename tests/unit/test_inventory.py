@@ -213,7 +213,7 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 def test_owner_tags_that_are_missing_on_a_new_mapping_may_follow_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     inventory = tagged()
     assert not may_follow(inventory), "they have not been read"
-    inventory.record_tags("1", {"team": "shop"})
+    inventory.record_tags("1", {})
     assert may_follow(inventory)
     later(monkeypatch, TAGS_VISIBLE + 1)
     inventory.record_tags("1", {})
@@ -223,6 +223,12 @@ def test_owner_tags_that_are_missing_on_a_new_mapping_may_follow_for_a_while(mon
 def test_owner_tags_that_are_missing_on_an_old_mapping_are_missing() -> None:
     inventory = tagged(modified=3600)
     inventory.record_tags("1", {})
+    assert not may_follow(inventory)
+
+
+def test_a_mapping_that_shows_other_tags_has_no_owner_tags() -> None:
+    inventory = tagged()
+    inventory.record_tags("1", {"team": "shop"})
     assert not may_follow(inventory)
 
 

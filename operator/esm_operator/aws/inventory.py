@@ -20,12 +20,11 @@ from esm_operator.api.identity import Identity
 from esm_operator.api.values import Canonical
 from esm_operator.clock import seconds_since
 from esm_operator.packed import AT_HAND, Packed, shared
-from esm_operator.planning.ownership import names_owner
 from esm_operator.planning.state import TRANSITIONS, Observed
 
 #: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.
 _GONE_FOR = 3600.0
-#: Seconds after which owner tags that ListTags does not show are taken not to exist. AWS documents no bound; a second
+#: Seconds after which ListTags that shows no tags at all is believed. AWS documents no bound; a second
 #: emulator needs seconds, 15 were tested.
 TAGS_VISIBLE = 60.0
 #: Seconds after a mapping's LastModified in which its tags may not be visible yet: the above, and the most by which
@@ -51,10 +50,10 @@ class Entry:
     """Monotonic time at which tags were written by us last, in seconds."""
     tags_seen: float = -math.inf
     """Monotonic time at which tags were read or written last, in seconds."""
-    owner_shown: bool = False
-    """Whether AWS has ever shown owner tags: from then on, tags that are missing have been taken off."""
+    tags_shown: bool = False
+    """Whether AWS has ever shown tags: from then on, tags that are missing have been taken off."""
     untagged_since: float = math.inf
-    """Monotonic time of the first of the latest reads in a row that showed no owner tags, in seconds."""
+    """Monotonic time of the first of the latest reads in a row that showed no tags at all, in seconds."""
     filters: Mapping[str, Any] | None = None
     """Filter criteria from an answer that shows them, where they are encrypted, so that List hides them."""
     filters_shown: bool = False
@@ -86,7 +85,7 @@ class Entry:
         )
 
     def _tags_may_follow(self) -> bool:
-        if self.owner_shown or not 0 <= time.monotonic() - self.untagged_since < TAGS_VISIBLE:
+        if self.tags_shown or not 0 <= time.monotonic() - self.untagged_since < TAGS_VISIBLE:
             return False
         return seconds_since(str(self.raw.get("LastModified") or "")) < _JUST_MODIFIED
 
@@ -187,7 +186,7 @@ class Inventory:
             tags=shared(tags) if tags is not None else old.tags if old is not None else None,
             tags_written=at if tags is not None else old.tags_written if old is not None else -math.inf,
             tags_seen=at if tags is not None else old.tags_seen if old is not None else -math.inf,
-            owner_shown=old.owner_shown if old is not None else False,
+            tags_shown=old.tags_shown if old is not None else False,
             untagged_since=old.untagged_since if old is not None and tags is None else math.inf,
             filters=filters,
             filters_shown=shown,
@@ -219,9 +218,9 @@ class Inventory:
         now = entry.tags_seen = time.monotonic()
         if written is not None:
             entry.tags_written, entry.untagged_since = written, math.inf
-        elif names_owner(tags):
-            entry.owner_shown, entry.untagged_since = True, math.inf
-        elif names_owner(entry.tags or {}) and not entry.owner_shown and now - entry.tags_written < TAGS_VISIBLE:
+        elif tags:
+            entry.tags_shown, entry.untagged_since = True, math.inf
+        elif entry.tags and not entry.tags_shown and now - entry.tags_written < TAGS_VISIBLE:
             return  # AWS does not show yet what we have written
         else:
             entry.untagged_since = min(entry.untagged_since, now)

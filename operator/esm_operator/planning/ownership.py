@@ -47,11 +47,6 @@ def owner_of(tags: Mapping[str, str]) -> Owner | None:
     return Owner(tags[CLUSTER], tags[NAMESPACE], tags[NAME], tags.get(UID, ""))
 
 
-def names_owner(tags: Mapping[str, str]) -> bool:
-    """Whether any of the tags is one that the operator gives a mapping when it creates it."""
-    return not OWNER_TAGS.isdisjoint(tags)
-
-
 def ownership(owner: Owner, tags: Mapping[str, str] | None, *, incarnation: bool = False) -> Ownership:
     """Whose a mapping with these tags is.
 

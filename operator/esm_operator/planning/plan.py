@@ -234,7 +234,7 @@ def _tags_awaited(mapping: Observed) -> LookTags | Wait:
         return LookTags(mapping.uuid)
     return Wait(
         "TagsNotVisible",
-        f"AWS shows no owner tags on the mapping {mapping.uuid}, which was created or changed minutes ago. Tags can "
+        f"AWS shows no tags on the mapping {mapping.uuid}, which was created or changed minutes ago. Tags can "
         "become visible later than the mapping, so it may have an owner. The operator reads them again within seconds.",
         mapping.uuid,
     )

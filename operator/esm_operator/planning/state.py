@@ -90,7 +90,7 @@ class Observed:
     tags_fresh: bool = True
     """Whether the tags were seen since this work began; from others nothing follows that can't be undone."""
     tags_may_follow: bool = False
-    """Whether the tags lack an owner, and may do so only because AWS shows them later than the mapping."""
+    """Whether there are no tags, perhaps only because AWS shows them later than the mapping."""
     filters_hidden: bool = False
     """FilterCriteria is encrypted: List answers null for it, which is no drift."""
 
