@@ -60,8 +60,9 @@ class Cluster:
         self.watch: list[WatchEvent] = []
         """What a watch that is open has not brought yet."""
         self.unseen_removals: set[Key] = set()
-        """Resources that were removed although they carried the finalizer, while no watch showed it. To the operator
-        they look like those whose finalizer a person took off: it only counts their mappings, as orphans."""
+        """Resources that were removed although they carried the finalizer, while no watch showed it, or whose operator
+        died before it had deleted their mapping. To the next operator they look like those whose finalizer a person has
+        taken off: it only counts their mappings, as orphans."""
         self.releases: list[dict[str, Any]] = []
         """Resources that went away because the operator took its finalizer off."""
 

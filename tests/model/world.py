@@ -100,6 +100,10 @@ class Process:
         """A resource as this process knows it."""
         return self.operator._store.get(key) if self.operator is not None else None  # pyright: ignore[reportPrivateUsage]
 
+    def knows_removed(self) -> set[Key]:
+        """The resources that it knows to have been removed although they carried the finalizer."""
+        return {one.key for one in self.operator._store.all() if one.removed} if self.operator is not None else set()  # pyright: ignore[reportPrivateUsage]
+
     def end(self) -> None:
         """It is gone; nothing is cleaned up."""
         self.gate.crash()
@@ -165,6 +169,7 @@ class World:
         """Kill the operator."""
         if self.process is not None:
             self.log("the operator dies")
+            self.cluster.unseen_removals |= self.process.knows_removed()
             self.process.end()
             self._orphaned = self.process.gate.late
             self.process = None

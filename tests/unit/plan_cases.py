@@ -220,7 +220,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "going, retained, tags may follow on the noted mapping": (
         made(deleting=True, retain=True),
         found(UNTAGGED),
-        actions.Finish(),
+        actions.Wait,
     ),
     "going, tags may follow on the noted mapping, not seen lately": (
         made(deleting=True),

@@ -26,7 +26,7 @@ from esm_operator.planning.state import TRANSITIONS, Observed
 _GONE_FOR = 3600.0
 #: Seconds after which ListTags that shows no tags at all is believed. AWS documents no bound; a second
 #: emulator needs seconds, 15 were tested.
-TAGS_VISIBLE = 60.0
+TAGS_VISIBLE = 30.0
 #: Seconds after a mapping's LastModified in which its tags may not be visible yet: the above, and the most by which
 #: AWS's clock and this machine's may differ (AWS refuses signatures beyond 5 minutes).
 _JUST_MODIFIED = 600.0

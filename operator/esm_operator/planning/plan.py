@@ -224,8 +224,6 @@ def _may_be_ours(desired: Desired, mapping: Observed) -> bool:
 
 def _tags_may_follow(desired: Desired, view: View, mapping: Observed) -> bool:
     """Whether a mapping without owner tags may be ours all the same: tags can become visible after the mapping."""
-    if desired.deleting and desired.retain:
-        return False  # the mapping stays in any case, and this operator may itself have taken its tags off
     return mapping.tags_may_follow and (view.may_have_made or mapping.uuid == desired.uuid)
 
 
