@@ -14,7 +14,9 @@ from typing import Any
 from aiohttp import ClientConnectionError
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from esm_operator.aws.client import CALL_TIMEOUT, Connection, Passage
+from esm_operator.aws.call import CALL_TIMEOUT, Passage
+from esm_operator.aws.client import Connection
+from esm_operator.aws.errors import NotSentError
 from esm_operator.cluster.resource import GROUP, VERSION
 from esm_operator.cluster.target import Target
 from tests.model.aws import ACCOUNT, Lambda, refusal
@@ -25,7 +27,7 @@ from tests.model.loop import Clock
 LANDS = 7.5
 
 #: What can become of a request, beside going well.
-FATES = ("lost", "late", "dropped", "throttled", "failed", "done but failed", "refused")
+FATES = ("lost", "late", "dropped", "unsent", "throttled", "failed", "done but failed", "refused")
 
 
 _PREFIX = f"/apis/{GROUP}/{VERSION}/"
@@ -104,7 +106,7 @@ class Gate:
             return
         if call.done and fate != "lost":
             fate = "well"  # too late to refuse it
-        if not call.aws and fate in ("throttled", "refused"):
+        if not call.aws and fate in ("unsent", "throttled", "refused"):
             fate = "failed"
         self.log(f"{fate}: {call}")
         self.waiting.remove(call)
@@ -166,6 +168,8 @@ def _error(call: Call, fate: str) -> Exception:
             return refusal(call.name, "TooManyRequestsException", 429, "Rate exceeded")
         case "failed" | "done but failed":
             return refusal(call.name, "ServiceException", 500, "An error occurred and the request cannot be processed.")
+        case "unsent":
+            return NotSentError(reason="There was no connection in time.")
         case "refused":
             return refusal(call.name, "AccessDeniedException", 403, "User is not authorized to perform this.")
         case _:
@@ -189,7 +193,7 @@ class Connections:
     async def run(
         self, threads: Any, passage: Passage, function: Callable[..., Any], *args: Any, **parameters: Any
     ) -> Any:
-        """Send a request; a write only behind the fence, as botocore's event before it is sent sees to."""
+        """Send a request; a write only behind the fence, which the operator asks immediately before the first byte."""
         del threads
         name = function.__name__
         writes = not name.startswith(("get_", "list_"))

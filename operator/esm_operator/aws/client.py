@@ -1,8 +1,8 @@
 """The AWS client of one target: each call takes from the budget and is noted in the inventory.
 
 boto3's own retries are off: all retrying is the work queue's, so that every request is counted and paid
-for. boto3 blocks, so calls run in a small thread pool. Requests are spaced, and writes fenced, at the last moment
-that botocore lets us see, when credentials, which may take seconds, are there and the request is signed.
+for. boto3 blocks, so calls run in a small thread pool. How requests are spaced, when writes are fenced and calls are
+given up is in :mod:`esm_operator.aws.call`.
 """
 
 import asyncio
@@ -11,79 +11,36 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.aws import errors
+from esm_operator.aws import botocore_hooks, call, errors
+from esm_operator.aws.call import Passage
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.sessions import session_for
 from esm_operator.cluster.target import Target
 from esm_operator.leading.fence import SHUT, Fence
 from esm_operator.telling import metrics
 from esm_operator.waiting.budget import Budget, Priority
-from esm_operator.waiting.window import Slot, Window
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-#: Seconds until a connection to AWS is given up, and then, until an answer is.
+#: Seconds until one address of AWS, or the TLS handshake, is given up, and until an answer is that has stopped to come
+#: in. The limits of the whole call are in esm_operator.aws.call.
 CONNECT_TIMEOUT = 1.5
 READ_TIMEOUT = 3.5
-#: Seconds that a call may take from when it is sent.
-CALL_TIMEOUT = CONNECT_TIMEOUT + READ_TIMEOUT
 #: Seconds until an answer of STS is given up: it is asked once, and no lease waits for it.
 STS_TIMEOUT = 5.0
-#: Operations of AWS Lambda that change something.
-WRITES = (
-    "CreateEventSourceMapping",
-    "UpdateEventSourceMapping",
-    "DeleteEventSourceMapping",
-    "TagResource",
-    "UntagResource",
-)
-#: Those that only look.
-_READS = ("GetEventSourceMapping", "ListEventSourceMappings", "ListTags")
 #: How many mappings a page of ListEventSourceMappings has at most (AWS Lambda API, MaxItems).
 PAGE = 100
 #: Seconds for which a target that could not be connected is not tried again: many resources may ask.
 _REFUSED_FOR = 5.0
 
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """What a request has to pass at the last moment before it is sent."""
-
-    fence: Fence
-    """For writes to AWS: it raises NotLeadingError."""
-    window: Window | None = None
-    """For requests to AWS Lambda, where they share a quota: it waits."""
-
-
-@dataclass(slots=True)
-class _Passing:
-    """The call that a thread of the pool is making."""
-
-    passage: Passage
-    slot: Slot | None = None
-    """Of the window; None: it has not got there, or need not."""
-
-    def enter(self) -> None:
-        """Wait for a slot of the window."""
-        if self.passage.window is not None:
-            self.slot = self.passage.window.wait()
-
-    def end(self) -> None:
-        """It was answered, or came to nothing."""
-        if self.passage.window is not None and self.slot is not None:
-            self.passage.window.answered(self.slot)
-
-
-_passing: ContextVar[_Passing] = ContextVar("passing")
 
 #: Called just before a write, which it calls off by raising.
 Check: TypeAlias = Callable[[], object]
@@ -162,9 +119,8 @@ class Connections:
                 raise error.with_traceback(None)  # else it would grow each time
             threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
             try:
-                connection = self._connected[target] = await self.run(
-                    threads, Passage(SHUT), self._connect, target, threads
-                )
+                account = await self.run(threads, Passage(SHUT), self._account, target)
+                connection = await self.run(threads, Passage(SHUT), self._connect, target, account, threads)
             except BaseException as error:
                 threads.shutdown(wait=False)
                 if isinstance(error, Exception):
@@ -186,38 +142,23 @@ class Connections:
         *args: Any,
         **parameters: Any,
     ) -> Result:
-        """Run a blocking call in a thread.
+        """Run a blocking call in a thread: see :func:`esm_operator.aws.call.run`.
 
         Args:
             threads: the connection's.
-            passage: what its requests have to pass.
+            passage: what its request has to pass.
             function: what to call, with the rest.
         """
-
-        def call() -> Result:
-            passing = _Passing(passage)
-            token = _passing.set(passing)
-            try:
-                return function(*args, **parameters)
-            finally:
-                _passing.reset(token)
-                passing.end()
-
-        return await asyncio.get_running_loop().run_in_executor(threads, call)
+        return await call.run(threads, passage, function, *args, **parameters)
 
     def close(self) -> None:
         """Let the threads go, without waiting for requests under way."""
         for connection in self._connected.values():
             connection.threads.shutdown(wait=False, cancel_futures=True)
 
-    def _connect(self, target: Target, threads: ThreadPoolExecutor) -> Connection:
-        account = self._account(target)
-        client = self._client("lambda", target)
-        for operation in (*_READS, *WRITES):
-            client.meta.events.register(f"before-send.lambda.{operation}", _wait_for_window)
-        for operation in WRITES:  # after that, for it takes time
-            client.meta.events.register(f"before-send.lambda.{operation}", _check_fence)
-        return Connection(account, target.region, client, self._client("resourcegroupstaggingapi", target), threads)
+    def _connect(self, target: Target, account: str, threads: ThreadPoolExecutor) -> Connection:
+        client, tagging = self._client("lambda", target), self._client("resourcegroupstaggingapi", target)
+        return Connection(account, target.region, client, tagging, threads)
 
     def _account(self, target: Target) -> str:
         started = time.monotonic()
@@ -238,17 +179,11 @@ class Connections:
         make: Any = session_for(target).client
         try:
             config = _config(self._threads, STS_TIMEOUT if service == "sts" else READ_TIMEOUT)
-            return make(service, endpoint_url=target.access.endpoint_url or None, config=config)
+            client = make(service, endpoint_url=target.access.endpoint_url or None, config=config)
         except ValueError as error:
             raise errors.InvalidEndpointError(reason=str(error)) from error
-
-
-def _wait_for_window(**_: Any) -> None:
-    _passing.get().enter()
-
-
-def _check_fence(**_: Any) -> None:
-    _passing.get().passage.fence.check(CALL_TIMEOUT)
+        botocore_hooks.install(client)
+        return client
 
 
 class MappingsClient:

@@ -86,6 +86,12 @@ class UnreadableAnswerError(BotoCoreError):
     fmt = "The answer to {operation} is not one of AWS, or lacks what AWS always answers."
 
 
+class NotSentError(BotoCoreError):
+    """No byte of the request was sent, so AWS has not done what it asks for."""
+
+    fmt = "{reason}"
+
+
 class InvalidEndpointError(BotoCoreError):
     """An endpoint URL, a setting's or the environment's, that is none; botocore raises just ValueError."""
 

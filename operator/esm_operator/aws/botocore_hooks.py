@@ -1,0 +1,138 @@
+"""The hooks into botocore and urllib3 by which a request can be called off when its connection is ready.
+
+botocore's last event, ``before-send``, comes before name resolution, connect and TLS handshake. botocore has no event
+between these and the first byte. Therefore :func:`install` gives the connections of a client classes that ask the
+current request before they send anything.
+
+These hooks rely on the following behaviour. tests/unit/test_botocore_hooks.py has a test for each item, which fails
+when a new version of a library changes it.
+
+1. ``client._endpoint.http_session`` is a ``URLLib3Session`` that belongs to this client alone. Its connection pools are
+   made from ``_manager.pool_classes_by_scheme``, and those to a proxy from ``_pool_classes_by_scheme``.
+2. botocore emits ``before-send.SERVICE.OPERATION`` in the thread that sends, after the request was signed and before a
+   connection is taken from the pool. Handlers get the event's name and the request with its URL.
+3. All bytes of a request pass through the connection's ``send``. An HTTPS connection has made its TLS handshake by
+   then. A plain one may not be connected yet.
+4. A CONNECT request to a proxy is sent within ``connect``, and no byte for AWS is.
+5. If ``send`` raises, urllib3 closes the connection and does not use it again, and botocore does not repeat the
+   request.
+6. If another thread shuts the socket down, a read that waits for the answer ends, with TLS too.
+"""
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
+from urllib3.connection import HTTPConnection
+
+
+class Request(Protocol):
+    """What a thread sends, or calls off by raising."""
+
+    def connecting(self, operation: str, url: str) -> None:
+        """The request is signed. A connection is taken from the pool, or made, next.
+
+        Args:
+            operation: AWS's name of it, such as ``CreateEventSourceMapping``.
+            url: where it is sent to.
+        """
+        ...
+
+    def sending(self, cut: Callable[[], None]) -> float:
+        """The connection is ready, and bytes of the request leave next. Called for each part of the request.
+
+        Args:
+            cut: ends the connection, so that the thread stops to wait for the answer. For any thread, at any time.
+
+        Returns:
+            seconds in which AWS has to acknowledge these bytes. After that, the kernel does not send them again.
+        """
+        ...
+
+
+#: The request that this thread makes.
+current: ContextVar[Request] = ContextVar("current")
+
+
+def install(client: Any) -> None:
+    """Let a client ask :data:`current` before it connects and before it sends.
+
+    Args:
+        client: boto3's, which has not been used.
+    """
+    session = client._endpoint.http_session
+    session._pool_classes_by_scheme = session._manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+    client.meta.events.register("before-send", _before_send)
+
+
+def _before_send(request: Any, event_name: str, **_: Any) -> None:
+    current.get().connecting(event_name.rpartition(".")[2], request.url)
+
+
+class _AskingConnection(HTTPConnection):
+    """What is added to botocore's connections."""
+
+    _is_connecting = False
+
+    def connect(self) -> None:
+        self._is_connecting = True
+        try:
+            super().connect()
+        finally:
+            self._is_connecting = False
+
+    def send(self, data: Any) -> None:
+        if not self._is_connecting:
+            if self.sock is None:
+                self.connect()
+            connected = _tcp(self.sock)
+            _send_again_within(connected, current.get().sending(lambda: _cut(connected)))
+        super().send(data)
+
+
+# botocore's mixin calls the parameter of send "str", urllib3 calls it "data".
+class _Connection(_AskingConnection, AWSHTTPConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """A plain connection."""
+
+
+class _TLSConnection(_AskingConnection, AWSHTTPSConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """A connection with TLS."""
+
+
+class _Pool(AWSHTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(AWSHTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+def _tcp(connected: Any) -> socket.socket:
+    """The socket of a connection. With TLS inside of the TLS of a proxy, urllib3 has an object of its own around it."""
+    while not isinstance(connected, socket.socket):
+        connected = connected.socket
+    return connected
+
+
+def _cut(connected: socket.socket) -> None:
+    """Shut a connection down, without the changes that SSLSocket.shutdown makes, since another thread may read."""
+    with suppress(OSError):
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+
+def _send_again_within(connected: socket.socket, seconds: float) -> None:
+    """Bound the time in which the kernel repeats bytes that are not acknowledged.
+
+    Otherwise it goes on for many minutes, after the connection was closed too, and a request can reach AWS when a
+    network is connected again (tcp(7), TCP_USER_TIMEOUT; Linux only).
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(1000 * seconds)))

@@ -1,0 +1,212 @@
+"""A call to AWS, from when it waits for a thread until it is answered or given up.
+
+boto3 blocks, so a thread makes the call while a coroutine waits for it. A thread can't be interrupted: name resolution
+may take minutes. So the coroutine gives the call up at its deadline, and the thread, whenever it comes back, asks the
+call before it sends.
+
+| phase | ends with | seconds at most |
+|---|---|---|
+| it waits for a thread, then for credentials and for a slot of the window | name resolution | WAIT_TIMEOUT |
+| name resolution, connect, TLS handshake | the first byte | SEND_TIMEOUT |
+| request and answer | the last byte of the answer | CALL_TIMEOUT |
+
+What is given up before its first byte is never sent, so AWS has not done it (``NotSentError``). What is given up later
+may have been done; then its connection is cut, so that the thread ends. Credentials that come late are kept by botocore
+for the next call. The fence is asked for a write when a connection is ready, immediately before bytes leave, and has to
+cover only what can still happen then, which is CALL_TIMEOUT.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ReadTimeoutError
+
+from esm_operator.aws import botocore_hooks, errors
+from esm_operator.clock import passed
+from esm_operator.leading.fence import Fence
+from esm_operator.waiting.window import Slot, Window
+
+Result = TypeVar("Result")
+
+#: Seconds until a call is given up for which there is no thread, no credentials or no slot.
+WAIT_TIMEOUT = 60.0
+#: Seconds until a call is given up whose connection is not ready. A resolver asks its second name server after 5 s.
+SEND_TIMEOUT = 10.0
+#: Seconds that a call may take from when its first byte is sent.
+CALL_TIMEOUT = 5.0
+#: Operations that only read. All others are fenced.
+READS = frozenset({"GetCallerIdentity", "GetEventSourceMapping", "GetResources", "ListEventSourceMappings", "ListTags"})
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a request has to pass before it is sent."""
+
+    fence: Fence
+    """For writes to AWS: it raises NotLeadingError."""
+    window: Window | None = None
+    """For requests to AWS Lambda, where they share a quota: it waits."""
+
+
+class _Phase(Enum):
+    QUEUED = auto()
+    PREPARING = auto()
+    CONNECTING = auto()
+    SENT = auto()
+    ENDED = auto()
+
+
+async def run(
+    threads: ThreadPoolExecutor,
+    passage: Passage,
+    function: Callable[..., Result],
+    *args: Any,
+    **parameters: Any,
+) -> Result:
+    """Run a function in a thread that makes at most one request, with a client that has the hooks.
+
+    If this coroutine is cancelled, the request is given up.
+
+    Args:
+        threads: one of these.
+        passage: what the request has to pass.
+        function: called with the remaining arguments.
+
+    Raises:
+        NotLeadingError: a write was called off.
+        NotSentError: no byte was sent, because the connection could not be made, or not in time.
+        botocore.exceptions.ReadTimeoutError: there was no answer in time, or not the whole of it.
+    """
+    call = _Call(passage)
+    future = asyncio.get_running_loop().run_in_executor(threads, partial(call.make, function, *args, **parameters))
+    try:
+        while not future.done():
+            left = call.left()
+            if left <= 0 and (error := call.give_up()) is not None:
+                raise error
+            # No phase is shorter than this, so none that begins meanwhile is missed.
+            shortest = min(SEND_TIMEOUT, CALL_TIMEOUT)
+            await asyncio.wait([future], timeout=min(max(left, 0.001), shortest))
+        return future.result()
+    finally:
+        if not future.done():
+            call.give_up()
+            future.cancel()
+
+
+class _Call:
+    """What the coroutine and the thread of a call share."""
+
+    def __init__(self, passage: Passage) -> None:
+        self._passage = passage
+        self._lock = threading.Lock()
+        self._phase = _Phase.QUEUED
+        self._ends = passed() + WAIT_TIMEOUT
+        self._refusal: Exception | None = None
+        """Why no byte may leave any more. Raised instead of what boto3 makes of it."""
+        self._is_sent = False
+        self._is_write = True
+        self._url = ""
+        self._slot: Slot | None = None
+        self._cut: Callable[[], None] | None = None
+
+    # For the coroutine
+
+    def left(self) -> float:
+        """Seconds until the current phase has to end."""
+        return self._ends - passed()
+
+    def give_up(self) -> Exception | None:
+        """Let no byte leave from now on, and end the connection. Returns what to raise; None: the call has ended."""
+        with self._lock:
+            if self._phase is _Phase.ENDED:
+                return None
+            self._refusal = self._refusal or self._late()
+            if self._cut is not None:
+                self._cut()
+            return self._refusal
+
+    # For the thread
+
+    def make(self, function: Callable[..., Result], *args: Any, **parameters: Any) -> Result:
+        """Call the function."""
+        token = botocore_hooks.current.set(self)
+        try:
+            with self._admitted():
+                self._phase = _Phase.PREPARING
+            return function(*args, **parameters)
+        except Exception as error:
+            if self._refusal is not None:
+                raise self._refusal from None
+            if not self._is_sent and isinstance(error, BotoCoreError) and errors.is_doubtful(error):
+                raise errors.NotSentError(reason=str(error)) from error
+            raise
+        finally:
+            botocore_hooks.current.reset(token)
+            self._end()
+
+    def connecting(self, operation: str, url: str) -> None:
+        """Wait for a slot of the window; then the time for the connection begins."""
+        if self._passage.window is not None:
+            self._slot = self._passage.window.wait()
+        with self._admitted():
+            self._is_write, self._url = operation not in READS, url
+            self._ask_fence(CALL_TIMEOUT)
+            self._phase, self._ends = _Phase.CONNECTING, passed() + SEND_TIMEOUT
+
+    def sending(self, cut: Callable[[], None]) -> float:
+        """See whether bytes may leave. Returns the seconds in which the answer has to be there."""
+        with self._admitted():
+            now = passed()
+            if self._phase is not _Phase.SENT:
+                if now >= self._ends:
+                    raise self._late()
+                self._ask_fence(CALL_TIMEOUT)
+                self._phase, self._ends = _Phase.SENT, now + CALL_TIMEOUT
+                self._is_sent, self._cut = True, cut
+            else:
+                self._ask_fence(self._ends - now)
+            return self._ends - now
+
+    def _end(self) -> None:
+        with self._lock:
+            self._phase, self._cut = _Phase.ENDED, None
+        if self._passage.window is not None and self._slot is not None:
+            self._passage.window.answered(self._slot)
+
+    @contextmanager
+    def _admitted(self) -> Generator[None]:
+        """Refuse the next step if the call was given up; an exception refuses all further ones."""
+        with self._lock:
+            if self._refusal is not None:
+                raise self._refusal
+            try:
+                yield
+            except Exception as error:
+                self._refusal = error
+                raise
+
+    def _ask_fence(self, seconds: float) -> None:
+        if self._is_write:
+            self._passage.fence.check(seconds)
+
+    def _late(self) -> Exception:
+        match self._phase:
+            case _Phase.QUEUED:
+                text = f"No thread was free for the request within {WAIT_TIMEOUT:.0f} s: earlier ones hang."
+            case _Phase.PREPARING:
+                text = f"There were no AWS credentials for the request within {WAIT_TIMEOUT:.0f} s."
+            case _Phase.CONNECTING:
+                host = urlsplit(self._url).netloc
+                text = f"There was no connection to {host} (DNS, TCP, TLS) within {SEND_TIMEOUT:.0f} s."
+            case _:
+                return ReadTimeoutError(endpoint_url=self._url)
+        return errors.NotSentError(reason=text)

@@ -1,0 +1,250 @@
+"""Servers that are slow to be connected to, on real sockets.
+
+They have a slow resolver, a late TLS handshake or a full accept queue. Each of them holds a connection up until
+``Held.release`` is called, and keeps all bytes of requests that it gets.
+"""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+#: A host name that only :func:`slow_resolver` knows.
+HOST = "slow.test"
+#: What a server answers unless it is given something else: a mapping, or an object of Kubernetes.
+BODY = b'{"UUID": "11111111-2222-3333-4444-555555555555", "metadata": {"name": "orders", "resourceVersion": "2"}}'
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+#: What can hold a connection up.
+WAYS = ("slow resolver", "late TLS handshake", "full accept queue")
+#: Seconds after which a test gives up to wait for something that should happen.
+LIMIT = 60.0
+_SYN_SENT = "02"
+_real_getaddrinfo = socket.getaddrinfo
+
+
+class SlowServer:
+    """An HTTP server on a raw socket. Ended by :meth:`close`."""
+
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        backlog: int = 16,
+        answer: Callable[[socket.socket], None] | None = None,
+    ) -> None:
+        """
+        Args:
+            tls: for a server that speaks TLS.
+            backlog: connections that wait to be accepted.
+            answer: sends the answer to one request; None: ``ANSWER``.
+        """
+        self._tls = tls
+        self._answer = answer or (lambda connection: connection.sendall(ANSWER))
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(backlog)
+        self.port: int = self._listener.getsockname()[1]
+        self.handshake = threading.Event()
+        """Set: TLS handshakes are made."""
+        self.accepted = 0
+        self.closed = 0
+        """Connections that have ended."""
+        self.received = b""
+        """All bytes of requests, of all connections, as they came in."""
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://localhost:{self.port}"
+
+    @property
+    def requests(self) -> int:
+        """Requests that have come in so far as to have a first line."""
+        return self.received.count(b" HTTP/1.1\r\n")
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether a client waits for its connection: it has sent SYN, and has no answer."""
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return any(int(line[2].rpartition(":")[2], 16) == self.port and line[3] == _SYN_SENT for line in lines)
+
+    def has_ended(self, connections: int) -> bool:
+        """Whether there were so many connections, and none is open."""
+        return self.closed == self.accepted == connections
+
+    def accept(self) -> None:
+        """Accept connections from now on."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self.handshake.set()
+        for one in (self._listener, *self._open):
+            with suppress(OSError):
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._open.append(connection)
+                self.accepted += 1
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            if self._tls is not None:
+                self.handshake.wait()
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
+            while self._read_request(connection):
+                self._answer(connection)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+            with self._lock:
+                self.closed += 1
+
+    def _read_request(self, connection: socket.socket) -> bool:
+        """Returns False at the end of the connection."""
+        request = b""
+        while b"\r\n\r\n" not in request:
+            data = connection.recv(65536)
+            if not data:
+                return False
+            self.received += data
+            request += data
+        head, _, body = request.partition(b"\r\n\r\n")
+        lengths = [
+            int(line.partition(b":")[2]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-len")
+        ]
+        missing = sum(lengths) - len(body)
+        while missing > 0:
+            data = connection.recv(missing)
+            if not data:
+                return False
+            self.received += data
+            missing -= len(data)
+        return True
+
+
+@dataclass
+class Held:
+    """A server that holds connections up."""
+
+    server: SlowServer
+    url: str
+    is_reached: Callable[[], bool]
+    """Whether a request is held up by now."""
+    release: Callable[[], None]
+    """Hold nothing up any more."""
+    before: int = 0
+    """Connections that are not the client's."""
+
+
+def held_up(way: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AbstractContextManager[Held]:
+    """A server that holds connections up in one of ``WAYS``.
+
+    Args:
+        way: which.
+        monkeypatch: for the resolver.
+        folder: for the certificate: see :func:`certificate`.
+    """
+    match way:
+        case "slow resolver":
+            return slow_resolver(monkeypatch)
+        case "late TLS handshake":
+            return late_handshake(folder)
+        case _:
+            return full_accept_queue()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until something is so that is to be seen in another thread, or in the kernel."""
+    async with asyncio.timeout(LIMIT):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@contextmanager
+def slow_resolver(monkeypatch: pytest.MonkeyPatch) -> Generator[Held]:
+    """A server whose name is resolved only once it is released."""
+    server, asked, go = SlowServer(), threading.Semaphore(0), threading.Event()
+
+    def getaddrinfo(host: Any, *args: Any, **named: Any) -> Any:
+        if host not in (HOST, HOST.encode()):
+            return _real_getaddrinfo(host, *args, **named)
+        asked.release()
+        go.wait()
+        return _real_getaddrinfo("127.0.0.1", *args, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    server.accept()
+    try:
+        yield Held(server, f"http://{HOST}:{server.port}", lambda: asked.acquire(blocking=False), go.set)
+    finally:
+        go.set()
+        server.close()
+
+
+@contextmanager
+def late_handshake(folder: Path) -> Generator[Held]:
+    """A server that accepts connections, and makes the TLS handshake only once it is released."""
+    server = SlowServer(tls=certificate(folder))
+    server.accept()
+    try:
+        yield Held(server, server.url, lambda: server.accepted > 0, server.handshake.set)
+    finally:
+        server.close()
+
+
+@contextmanager
+def full_accept_queue() -> Generator[Held]:
+    """A server whose queue of connections is full until it is released: the kernel drops what asks for one."""
+    server = SlowServer(backlog=0)
+    filler = socket.create_connection(("127.0.0.1", server.port))  # Linux queues one more than the backlog
+    filler.close()
+    try:
+        yield Held(server, f"http://127.0.0.1:{server.port}", lambda: server.is_connecting, server.accept, before=1)
+    finally:
+        server.close()
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """The TLS side of a server called localhost, whose certificate is in ``ca.pem`` of the folder."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    return context

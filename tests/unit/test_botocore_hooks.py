@@ -1,0 +1,312 @@
+"""What aws/botocore_hooks.py relies on in botocore and urllib3, in the order of the list in its docstring."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, HTTPClientError
+
+from esm_operator.aws import botocore_hooks
+from tests.unit.slow_connections import LIMIT, SlowServer, certificate
+
+UUID = "11111111-2222-3333-4444-555555555555"
+KINDS = ("plain", "TLS", "plain through a proxy", "TLS through a proxy")
+
+
+class CalledOffError(Exception):
+    """The request was called off."""
+
+
+@dataclass
+class Recorder:
+    """A request that notes what it is asked."""
+
+    server: SlowServer
+    connecting_after: list[int] = field(default_factory=list[int])
+    """How many connections there had been each time that it was to connect."""
+    sending_after: list[bytes] = field(default_factory=list[bytes])
+    """What the server had got each time that bytes were to be sent."""
+    operations: list[str] = field(default_factory=list[str])
+    urls: list[str] = field(default_factory=list[str])
+    call_off_at: int = 0
+    """The part of the request that is called off, counted from 1; 0: none."""
+    sent: threading.Event = field(default_factory=threading.Event)
+    cut: Callable[[], None] | None = None
+
+    def connecting(self, operation: str, url: str) -> None:
+        self.connecting_after.append(self.server.accepted)
+        self.operations.append(operation)
+        self.urls.append(url)
+
+    def sending(self, cut: Callable[[], None]) -> float:
+        self.sending_after.append(self.server.received)
+        self.cut = cut
+        if len(self.sending_after) == self.call_off_at:
+            raise CalledOffError
+        self.sent.set()
+        return 5.0
+
+
+class Ways(NamedTuple):
+    """A server, and how to get to it."""
+
+    server: SlowServer
+    proxy: "Proxy | None"
+    options: dict[str, Any]
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether a proxy reads the request before it connects to the server."""
+        return self.proxy is not None and self.server.url.startswith("http:")
+
+    def client(self, service: str = "lambda") -> Any:
+        make: Any = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing").client
+        made = make(service, region_name="eu-west-1", endpoint_url=self.server.url, **self.options)
+        botocore_hooks.install(made)
+        return made
+
+
+class Proxy:
+    """An HTTP proxy, for what is to be forwarded and for tunnels."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.connects = 0
+        """Tunnels that were asked for."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            data = client.recv(65536)
+            if not data:
+                return
+            method, target, _ = data.split(b" ", 2)
+            host, _, port = (target if method == b"CONNECT" else target.split(b"/")[2]).decode().partition(":")
+            with socket.create_connection((host, int(port))) as server:
+                if method == b"CONNECT":
+                    self.connects += 1
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    server.sendall(data)
+                back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+                back.start()
+                _pump(client, server)
+                back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture(params=KINDS)
+def ways(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Ways]:
+    with opened(request.param, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def opened(kind: str, folder: Path, answer: Callable[[socket.socket], None] | None = None) -> Generator[Ways]:
+    server = SlowServer(tls=certificate(folder) if kind.startswith("TLS") else None, answer=answer)
+    server.handshake.set()
+    server.accept()
+    proxy = Proxy() if kind.endswith("proxy") else None
+    config = Config(
+        retries={"total_max_attempts": 1},
+        read_timeout=LIMIT,
+        proxies={"http": proxy.url, "https": proxy.url} if proxy else None,
+    )
+    try:
+        yield Ways(server, proxy, {"config": config, "verify": str(folder / "ca.pem")})
+    finally:
+        server.close()
+        if proxy is not None:
+            proxy.close()
+
+
+@contextmanager
+def making(recorder: Recorder) -> Generator[None]:
+    token = botocore_hooks.current.set(recorder)
+    try:
+        yield
+    finally:
+        botocore_hooks.current.reset(token)
+
+
+def is_called_off(client: Any) -> bool:
+    """Whether an update fails as one that was called off while it was sent."""
+    with pytest.raises(HTTPClientError) as failed:
+        client.update_event_source_mapping(UUID=UUID, BatchSize=5)
+    return isinstance(failed.value.kwargs.get("error"), CalledOffError)
+
+
+def wait_until_ended(server: SlowServer, connections: int) -> None:
+    """Wait until the server has read all that was sent on so many connections."""
+    until = time.monotonic() + LIMIT
+    while not server.has_ended(connections):
+        assert time.monotonic() < until, f"{server.accepted} connections, {server.closed} of them closed"
+        time.sleep(0.01)
+
+
+# 1: a session of its own
+
+
+def test_each_client_has_an_http_session_of_its_own(tmp_path: Path) -> None:
+    with opened("plain", tmp_path) as ways:
+        session: Any = boto3.Session(
+            aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-1"
+        )
+        with_hooks, without = (session.client("lambda", endpoint_url=ways.server.url) for _ in range(2))
+        botocore_hooks.install(with_hooks)
+        assert without.get_event_source_mapping(UUID=UUID)["UUID"] == UUID
+        with pytest.raises(LookupError):
+            with_hooks.get_event_source_mapping(UUID=UUID)
+        assert ways.server.requests == 1
+
+
+# 2: before-send
+
+
+def test_it_is_asked_after_the_signature_and_before_a_connection(ways: Ways) -> None:
+    client, recorder = ways.client(), Recorder(ways.server)
+
+    def created(request: Any, **_: Any) -> None:
+        recorder.operations.append("signed" if "Authorization" in request.headers else "not signed")
+
+    client.meta.events.register_last("request-created", created)
+    with making(recorder):
+        client.get_event_source_mapping(UUID=UUID)
+    assert recorder.operations == ["signed", "GetEventSourceMapping"]
+    assert recorder.connecting_after == [0]
+    assert recorder.urls == [f"{ways.server.url}/2015-03-31/event-source-mappings/{UUID}"]
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "operation"),
+    [
+        ("sts", "get_caller_identity", "GetCallerIdentity"),
+        ("resourcegroupstaggingapi", "get_resources", "GetResources"),
+    ],
+)
+def test_it_is_told_the_operation_of_all_services(tmp_path: Path, service: str, method: str, operation: str) -> None:
+    with opened("plain", tmp_path) as ways:
+        recorder = Recorder(ways.server)
+        with making(recorder), suppress(Exception):  # the answer is not one of theirs
+            getattr(ways.client(service), method)()
+        assert recorder.operations == [operation]
+        assert ways.server.requests == 1
+
+
+# 3, 4: all bytes pass through send, once the connection is ready
+
+
+def test_it_is_asked_before_each_part_when_the_connection_is_ready(ways: Ways) -> None:
+    client, recorder = ways.client(), Recorder(ways.server)
+    with making(recorder):
+        client.update_event_source_mapping(UUID=UUID, BatchSize=5)
+        client.update_event_source_mapping(UUID=UUID, BatchSize=6)
+    assert recorder.sending_after[0] == b""
+    assert (ways.server.accepted, ways.server.requests) == (1, 2), "the connection was kept alive"
+    assert ways.proxy is None or ways.proxy.connects == ways.server.url.startswith("https")
+    assert len(recorder.sending_after) >= 2
+    assert recorder.connecting_after == [0, 1]
+
+
+def test_not_one_byte_is_sent_of_what_is_called_off(ways: Ways) -> None:
+    client, recorder = ways.client(), Recorder(ways.server, call_off_at=1)
+    with making(recorder):
+        assert is_called_off(client)
+    wait_until_ended(ways.server, 0 if ways.is_forwarded else 1)
+    assert ways.server.received == b""
+
+
+def test_the_body_is_not_sent_if_it_is_called_off_after_the_head(tmp_path: Path) -> None:
+    with opened("plain", tmp_path) as ways:
+        client, recorder = ways.client(), Recorder(ways.server, call_off_at=2)
+        with making(recorder):
+            assert is_called_off(client)
+        wait_until_ended(ways.server, 1)
+        assert ways.server.requests == 1
+        assert b"BatchSize" not in ways.server.received
+
+
+# 5: what is called off ends the connection, and is not repeated
+
+
+def test_a_connection_on_which_a_request_was_called_off_is_not_used_again(ways: Ways) -> None:
+    client = ways.client()
+    with making(Recorder(ways.server)):
+        client.get_event_source_mapping(UUID=UUID)
+    recorder = Recorder(ways.server, call_off_at=1)
+    with making(recorder):
+        assert is_called_off(client)
+    assert len(recorder.operations) == 1, "botocore has not tried again"
+    assert ways.server.requests == 1
+    with making(Recorder(ways.server)):
+        client.get_event_source_mapping(UUID=UUID)
+    assert (ways.server.accepted, ways.server.requests) == (2, 2)
+
+
+# 6: a read ends when its connection is cut
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_read_that_waits_for_an_answer_ends_when_it_is_cut(tmp_path: Path, kind: str) -> None:
+    never = threading.Event()
+
+    def keep_waiting(_: socket.socket) -> None:
+        never.wait()
+
+    with opened(kind, tmp_path, keep_waiting) as ways, ThreadPoolExecutor(1) as pool:
+        client, recorder = ways.client(), Recorder(ways.server)
+
+        def call() -> None:
+            with making(recorder):
+                client.get_event_source_mapping(UUID=UUID)
+
+        called = pool.submit(call)
+        assert recorder.sent.wait(LIMIT)
+        assert recorder.cut is not None
+        recorder.cut()
+        with pytest.raises(BotoCoreError):
+            called.result(LIMIT)
+        never.set()
+
+
+# The kernel
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel has no such option")
+def test_the_kernel_does_not_repeat_bytes_for_longer_than_the_call_may_take(ways: Ways) -> None:
+    client = ways.client()
+    with making(Recorder(ways.server)):
+        client.get_event_source_mapping(UUID=UUID)
+    session = client._endpoint.http_session
+    managers = [session._manager, *session._proxy_managers.values()]
+    pools = [manager.pools[key] for manager in managers for key in manager.pools.keys()]  # noqa: SIM118
+    kept = [one.sock for pool in pools for one in list(pool.pool.queue) if one is not None and one.sock is not None]
+    assert [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) for one in kept] == [5000]
