@@ -2,7 +2,7 @@
 
 A thin layer on the kubernetes package's asynchronous client. Patches carry the resourceVersion they
 were made from, so a write on top of something unseen is refused (409) and made again from what is there.
-Writes are fenced, but for those of the lease itself.
+Writes are fenced, but for those of the lease itself: before a connection is made, and again when it is ready.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio import client, config
 
+from esm_operator.clock import passed
+from esm_operator.cluster import aiohttp_hooks
 from esm_operator.cluster.resource import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, About, Intent, Key, Resource
 from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, ConfigObject
 from esm_operator.leading.fence import SHUT, Fence
@@ -367,11 +369,17 @@ class Kubernetes:
         method, url, headers, _, _ = await api.param_serialize(
             method, path, query_params=query or [], header_params=headers, auth_settings=["BearerToken"]
         )
-        if fence is not None:
-            fence.check(limit)
+        ends = passed() + limit
+
+        def check() -> None:
+            if fence is not None:
+                fence.check(max(0.0, ends - passed()))
+
+        check()  # so that no connection is made in vain
         began, code = time.monotonic(), "none"
         try:
-            response = await api.call_api(method, url, headers, body, _request_timeout=limit)
+            with aiohttp_hooks.asking(check):
+                response = await api.call_api(method, url, headers, body, _request_timeout=limit)
             code = str(response.status)
             if streams and response.status < 400:  # that it begins is all that is asked
                 response.response.close()
@@ -396,7 +404,7 @@ class Kubernetes:
 def _client(found: client.Configuration) -> client.ApiClient:
     """A client by whose name the API server knows who asks (audit log)."""
     # Else ~/.netrc is read for each request, and what it has for any host gets in the way of the credentials.
-    found.client_session_kwargs = {"trust_env": False}
+    found.client_session_kwargs = {"trust_env": False, "request_class": aiohttp_hooks.AskingRequest}
     api = client.ApiClient(found)
     api.user_agent = f"esm-operator/{version('esm-operator')}"
     return api

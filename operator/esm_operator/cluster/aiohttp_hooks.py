@@ -1,0 +1,40 @@
+"""The hook into aiohttp by which a request can be called off when its connection is ready.
+
+It relies on the following behaviour, which tests/unit/test_slow_api_server.py shows: ``kubernetes.aio`` hands
+``Configuration.client_session_kwargs`` to ``aiohttp.ClientSession``. The session makes requests of its
+``request_class``, and awaits their ``send`` when the connection is ready and before any byte leaves. What ``send``
+raises closes the connection.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from aiohttp import ClientRequest, ClientResponse
+from aiohttp.connector import Connection
+
+_check: ContextVar[Callable[[], object] | None] = ContextVar("check", default=None)
+
+
+@contextmanager
+def asking(check: Callable[[], object]) -> Generator[None]:
+    """Call a function immediately before each request that this task sends meanwhile.
+
+    Args:
+        check: calls the request off by raising.
+    """
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
+
+
+class AskingRequest(ClientRequest):
+    """A request that calls the function of :func:`asking` before it is sent."""
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        check = _check.get()
+        if check is not None:
+            check()
+        return await super().send(conn)
