@@ -7,7 +7,7 @@ operator. See README.md.
 from .client import Control, ControlError, Counts
 from .faults import Kind as FaultKind
 from .process import AwsServer
-from .settings import Settings
+from .settings import DestinationReset, Settings
 from .world import Population
 
-__all__ = ["AwsServer", "Control", "ControlError", "Counts", "FaultKind", "Population", "Settings"]
+__all__ = ["AwsServer", "Control", "ControlError", "Counts", "DestinationReset", "FaultKind", "Population", "Settings"]

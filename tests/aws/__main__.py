@@ -11,7 +11,7 @@ from dataclasses import fields
 from .arns import DEFAULT_REGION
 from .cloud import Cloud
 from .server import Server
-from .settings import Settings
+from .settings import DestinationReset, Settings
 from .world import Population, World
 
 ENDPOINT_LINE = "export AWS_ENDPOINT_URL="
@@ -30,6 +30,13 @@ def _arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--hold", action="store_true", help="no transition ends until released")
     parser.add_argument("--empty-resets", action="store_true", help="see tests/aws/README.md")
     parser.add_argument("--tag-delay", type=float, default=defaults.tag_delay, help="see tests/aws/README.md")
+    parser.add_argument(
+        "--destination-reset",
+        type=DestinationReset,
+        choices=list(DestinationReset),
+        default=defaults.destination_reset,
+        help="which form removes an on-failure destination",
+    )
     parser.add_argument(
         "--world", type=Population, choices=list(Population), default=Population.ANY, help="what exists"
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from .settings import DestinationReset, Settings
 from .sources import CONSUMER_GROUP, FILLED_IN, POLLERS, Source
 
 Config = dict[str, Any]
@@ -28,6 +29,7 @@ RESETS: dict[str, Callable[[Any], bool]] = {
     "SourceAccessConfigurations": lambda value: value == [],
     "DestinationConfig": lambda value: value.get("OnFailure", {}).get("Destination") == "",
 }
+_STANDARD = Settings()
 
 
 def created(source: Source, uuid: str, parameters: Mapping[str, Any]) -> Config:
@@ -43,20 +45,18 @@ def created(source: Source, uuid: str, parameters: Mapping[str, Any]) -> Config:
     return updated(source, config, parameters)
 
 
-def updated(source: Source, config: Config, parameters: Mapping[str, Any], *, empty_resets: bool = False) -> Config:
-    """The configuration after a request; `empty_resets`: whether AWS takes an empty value as a reset where
-    nobody knows whether it does (LoggingConfig, SchemaRegistryConfig)."""
+def updated(source: Source, config: Config, parameters: Mapping[str, Any], settings: Settings = _STANDARD) -> Config:
+    """The configuration after a request; the settings say what resets a member where nobody knows it."""
     config = deepcopy(config)
     for member, value in parameters.items():
         if member in _ELSEWHERE or value is None:
             continue
-        reset = RESETS.get(member)
-        if reset is not None and reset(value):
+        if _resets(member, value, settings):
             _put_back(source, config, member)
         elif member in ("AmazonManagedKafkaEventSourceConfig", "SelfManagedKafkaEventSourceConfig"):
-            config[member] = _kafka(config.get(member, {}), value, empty_resets)
+            config[member] = _kafka(config.get(member, {}), value, settings.empty_resets)
         elif member == "LoggingConfig" and not value:
-            if empty_resets:
+            if settings.empty_resets:
                 config.pop(member, None)
         else:
             config[member] = _VALUES.get(member, _as_asked)(source, config.get(member), deepcopy(value))
@@ -65,6 +65,13 @@ def updated(source: Source, config: Config, parameters: Mapping[str, Any], *, em
 
 def consumption_mode(config: Mapping[str, Any]) -> str | None:
     return config.get("SelfManagedKafkaEventSourceConfig", {}).get("ConsumptionMode")
+
+
+def _resets(member: str, value: Any, settings: Settings) -> bool:
+    if member == "DestinationConfig" and settings.destination_reset is DestinationReset.EMPTY_STRUCTURE:
+        return not value
+    reset = RESETS.get(member)
+    return reset is not None and reset(value)
 
 
 def _put_back(source: Source, config: Config, member: str) -> None:

@@ -51,8 +51,12 @@ def update(cloud: Cloud, call: Call) -> Answer:
     mapping = _existing(cloud, call)
     if mapping.state in TRANSITIONS:
         raise in_use("update")
-    config = updated(mapping.source, mapping.config, asked, empty_resets=cloud.settings.empty_resets)
-    refuse(Subject(mapping.source, call.region, asked, config, mapping.config, time.time()))
+    config = updated(mapping.source, mapping.config, asked, cloud.settings)
+    refuse(
+        Subject(
+            mapping.source, call.region, asked, config, mapping.config, time.time(), cloud.settings.destination_reset
+        )
+    )
     function = mapping.function
     if asked.get("FunctionName") is not None:
         function = parse_function(asked["FunctionName"], call.account, call.region)

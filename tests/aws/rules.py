@@ -14,6 +14,7 @@ from .arns import parse_arn, partition_of
 from .configuration import Config, consumption_mode
 from .errors import invalid_parameter
 from .filters import is_pattern
+from .settings import DestinationReset
 from .sources import (
     ACCESS_TYPES,
     ALL,
@@ -40,6 +41,7 @@ class Subject:
     becomes: Config
     was: Config | None
     now: float
+    destination_reset: DestinationReset = DestinationReset.EMPTY_TEXT
 
     @property
     def is_update(self) -> bool:
@@ -126,10 +128,17 @@ def _on_success(s: Subject) -> str | None:
 
 
 def _empty_on_failure(s: Subject) -> str | None:
-    on_failure = s.asked.get("DestinationConfig", {}).get("OnFailure")
-    if on_failure is not None and on_failure.get("Destination") is None:
-        return "The Destination field is required for an OnFailure configuration"
-    return None
+    asked = s.asked.get("DestinationConfig")
+    if asked is None:
+        return None
+    on_failure = asked.get("OnFailure")
+    if on_failure is None:
+        refused = s.is_update and s.destination_reset is DestinationReset.REFUSED
+    elif on_failure.get("Destination") == "":
+        refused = s.is_update and s.destination_reset is not DestinationReset.EMPTY_TEXT
+    else:
+        refused = on_failure.get("Destination") is None
+    return "The Destination field is required for an OnFailure configuration" if refused else None
 
 
 def _destination(s: Subject) -> str | None:
@@ -189,8 +198,10 @@ def _metrics(s: Subject) -> str | None:
 
 
 def _schema_registry(s: Subject) -> str | None:
-    config = s.becomes.get(CONSUMER_GROUP[s.source], {})
-    if config.get("SchemaRegistryConfig") and not s.becomes.get("ProvisionedPollerConfig"):
+    # A mapping that has a registry can't go on-demand, not even by the Update that removes the registry: AWS's
+    # developer guide says that the registry is to be removed first. The sentence is assumed.
+    configs = (config.get(CONSUMER_GROUP[s.source], {}) for config in (s.becomes, s.was or {}))
+    if any(config.get("SchemaRegistryConfig") for config in configs) and not s.becomes.get("ProvisionedPollerConfig"):
         return "SchemaRegistryConfig is only available for event source mappings with provisioned mode."
     return None
 

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class DestinationReset(StrEnum):
+    """Which form of DestinationConfig removes an on-failure destination. Public reports differ."""
+
+    EMPTY_TEXT = "empty-text"  # {OnFailure: {Destination: ""}}; {} changes nothing
+    EMPTY_STRUCTURE = "empty-structure"  # {}; an empty Destination is refused
+    IGNORED = "ignored"  # none: an empty Destination is refused, {} changes nothing
+    REFUSED = "refused"  # none: both are refused
 
 
 @dataclass(slots=True)
@@ -11,8 +21,9 @@ class Settings:
     requests a second for an account and region, 0 for no limit. `tagging_lag`: seconds until the tagging API
     sees a change. `retry_after`: the header of a throttled answer. `hold`: no transition ends.
     `empty_resets`: AWS takes an empty LoggingConfig or SchemaRegistryConfig as a reset; nobody knows whether
-    it does. `tag_delay`: seconds until ListTags and GetResources show the tags of a Create; a second emulator
-    stores a mapping before its tags, and AWS documents nowhere that it does otherwise."""
+    it does. `destination_reset`: what removes an on-failure destination. `tag_delay`: seconds until ListTags
+    and GetResources show the tags of a Create; a second emulator stores a mapping before its tags, and AWS documents
+    nowhere that it does otherwise."""
 
     pace: float = 2.0
     quota: float = 15.0
@@ -22,6 +33,10 @@ class Settings:
     hold: bool = False
     empty_resets: bool = False
     tag_delay: float = 0.0
+    destination_reset: DestinationReset = DestinationReset.EMPTY_TEXT
+
+    def __post_init__(self) -> None:
+        self.destination_reset = DestinationReset(self.destination_reset)
 
     def arguments(self) -> list[str]:
         """As `python -m tests.aws` takes them."""

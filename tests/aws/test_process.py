@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
-from . import AwsServer, Population, Settings
+from . import AwsServer, DestinationReset, Population, Settings
 from .examples import QUEUE, example
 from .process import MODULE, ROOT
 from .sources import Source
@@ -66,7 +66,14 @@ def test_a_port_that_is_taken_is_told(aws: AwsServer) -> None:
 
 def test_settings_reach_the_process_and_survive_a_reset() -> None:
     settings = Settings(
-        pace=1.5, quota=7, tagging_quota=3, tagging_lag=2, retry_after="4", hold=True, empty_resets=True
+        pace=1.5,
+        quota=7,
+        tagging_quota=3,
+        tagging_lag=2,
+        retry_after="4",
+        hold=True,
+        empty_resets=True,
+        destination_reset=DestinationReset.IGNORED,
     )
     with AwsServer(settings, world=Population.DECLARED) as server:
         assert server.control.settings() == settings

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from . import AwsServer, Control
+from . import AwsServer, Control, DestinationReset
 from .configuration import RESETS
 from .examples import BASIC_AUTH, HERE, QUEUE, SECRET, example, raw, refused
 from .sources import Source
@@ -73,6 +73,54 @@ def test_an_empty_value_resets_if_the_server_is_told_so(lambda_: Any, control: C
     assert answer["AmazonManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": made["UUID"]}
 
 
+DESTINATION_REFUSED = "The Destination field is required for an OnFailure configuration"
+
+
+@pytest.mark.parametrize(
+    ("reset", "empty_text", "empty_structure"),
+    [
+        (DestinationReset.EMPTY_TEXT, "removed", "kept"),
+        (DestinationReset.EMPTY_STRUCTURE, "refused", "removed"),
+        (DestinationReset.IGNORED, "refused", "kept"),
+        (DestinationReset.REFUSED, "refused", "refused"),
+    ],
+)
+def test_which_form_removes_a_destination_is_a_setting(
+    lambda_: Any, control: Control, reset: DestinationReset, empty_text: str, empty_structure: str
+) -> None:
+    control.set(destination_reset=reset)
+    for sent, expected in (({"OnFailure": {"Destination": ""}}, empty_text), ({}, empty_structure)):
+        made = lambda_.create_event_source_mapping(**example(Source.KINESIS, DestinationConfig=TO_QUEUE))
+        request = {"UUID": made["UUID"], "DestinationConfig": sent}
+        if expected == "refused":
+            assert refused(lambda_.update_event_source_mapping, **request).message == DESTINATION_REFUSED
+        else:
+            lambda_.update_event_source_mapping(**request)
+        after = lambda_.get_event_source_mapping(UUID=made["UUID"])["DestinationConfig"]
+        assert after == ({"OnFailure": {}} if expected == "removed" else TO_QUEUE)
+        lambda_.delete_event_source_mapping(UUID=made["UUID"])
+
+
+@pytest.mark.parametrize("empty_resets", [False, True])
+def test_pollers_stay_while_there_is_a_schema_registry(lambda_: Any, control: Control, empty_resets: bool) -> None:
+    control.set(empty_resets=empty_resets)
+    registry = {"SchemaRegistryConfig": {"SchemaRegistryURI": f"arn:aws:glue:{HERE}:registry/orders"}}
+    made = lambda_.create_event_source_mapping(
+        **example(Source.MSK, ProvisionedPollerConfig=POLLERS, AmazonManagedKafkaEventSourceConfig=registry)
+    )
+    uuid, no_registry = made["UUID"], {"AmazonManagedKafkaEventSourceConfig": {"SchemaRegistryConfig": {}}}
+    for sent in ({}, no_registry):
+        refusal = refused(lambda_.update_event_source_mapping, UUID=uuid, ProvisionedPollerConfig={}, **sent)
+        assert "provisioned mode" in refusal.message
+    lambda_.update_event_source_mapping(UUID=uuid, **no_registry)
+    if empty_resets:
+        lambda_.update_event_source_mapping(UUID=uuid, ProvisionedPollerConfig={})
+        assert "ProvisionedPollerConfig" not in lambda_.get_event_source_mapping(UUID=uuid)
+    else:
+        refusal = refused(lambda_.update_event_source_mapping, UUID=uuid, ProvisionedPollerConfig={})
+        assert "provisioned mode" in refusal.message
+
+
 def test_left_out_means_unchanged(lambda_: Any) -> None:
     asked = example(Source.KINESIS, BatchSize=7, ParallelizationFactor=3, DestinationConfig=TO_QUEUE)
     made = lambda_.create_event_source_mapping(**asked)
@@ -87,7 +135,7 @@ def test_the_destination_that_aws_answers_is_refused_when_sent_back(lambda_: Any
     refusal = refused(
         lambda_.update_event_source_mapping, UUID=made["UUID"], DestinationConfig=made["DestinationConfig"]
     )
-    assert refusal.message == "The Destination field is required for an OnFailure configuration"
+    assert refusal.message == DESTINATION_REFUSED
 
 
 def test_moves_to_another_function(lambda_: Any) -> None:
