@@ -26,14 +26,15 @@ from esm_operator.cluster.store import StaleError, Store
 from esm_operator.cluster.target import Resolved
 from esm_operator.logs import marks
 from esm_operator.memory import Memory, Named
-from esm_operator.planning import actions, differences
+from esm_operator.planning import actions, differences, isolation
 from esm_operator.planning.actions import Action
 from esm_operator.planning.desire import Note, created_fields, intent_of
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.state import TRANSITIONS, Desired
 from esm_operator.telling import metrics, report, status
+from esm_operator.telling.kept import as_text
 from esm_operator.telling.metrics import Drift, Result
-from esm_operator.telling.status import Applied, Outcome, Verdict
+from esm_operator.telling.status import Applied, Kept, Outcome, Verdict
 from esm_operator.telling.teller import Teller
 from esm_operator.waiting.pace import Pace
 from esm_operator.waiting.queue import Urgency, WorkQueue
@@ -160,6 +161,7 @@ class Acts:
             return None
         self._memory.conflicts.pop(resource.key, None)
         self._memory.corrections.forget(resource.key)
+        self._memory.refusals.forget(resource.key)
         self._memory.doubts.answered(resource.key)
         uuid = self._memory.made[resource.key] = str(answer["UUID"])
         if action.again and self._memory.deleted.get(resource.key) != work.note.uuid:
@@ -283,9 +285,15 @@ class Acts:
             if not await self._as_known(work, action.uuid, request):
                 return None
         except ClientError as error:
-            return await self._in_the_way(work, desired, error)
+            failure = errors.understand(error)
+            if failure.reason not in errors.ABOUT_ONE_MEMBER:
+                return await self._in_the_way(work, desired, error)
+            members = isolation.members_of((*action.change, *action.reset))
+            logger.debug("AWS refused %s: %s", message, failure.message, extra=marks(work.resource))
+            self._memory.refusals.refused(key, work.resource.generation, members, failure)
+            return None
         self._memory.corrections.sent(key, "fields", fingerprint)
-        self._memory.resets[key] = action.reset
+        self._memory.refusals.accepted(key)
         logger.info("Updated the mapping: %s", message, extra=marks(work.resource))
         if action.drift:
             by_aws = reason if "enabled" in action.old else ""
@@ -293,8 +301,9 @@ class Acts:
             metrics.DRIFT_CORRECTED.labels(Drift.FIELDS).inc()
         else:
             self._events.normal(work.resource, "Updated", f"{message}.")
-        kept = work.note.applied.fields - (action.reset - {"enabled"})
-        work.note = replace(work.note, applied=replace(work.note.applied, fields=kept))
+        sent = {path: Kept(as_text(action.old.get(path))) for path in action.reset - {"enabled"}}
+        applied = work.note.applied
+        work.note = replace(work.note, applied=replace(applied, kept={**applied.kept, **sent}))
         return None
 
     async def _tag(self, work: Work, desired: Desired, action: actions.Tag) -> Result | None:

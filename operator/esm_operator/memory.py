@@ -11,6 +11,7 @@ from esm_operator.clock import passed
 from esm_operator.cluster.resource import Key
 from esm_operator.waiting.corrections import Corrections
 from esm_operator.waiting.doubts import Doubts
+from esm_operator.waiting.refusals import Refusals
 
 #: Seconds after which AWS is asked again whether a mapping is in the way of another identity than its own.
 _NAMED_FOR = 300.0
@@ -55,8 +56,7 @@ class Memory:
     """Resources whose mapping was noted when this process saw them first: should it be gone, another process may have
     been about to make it again. With the monotonic time from which AWS does not carry that out any more, in seconds."""
     corrections: Corrections[Key] = field(default_factory=Corrections[Key])
-    resets: dict[Key, frozenset[str]] = field(default_factory=dict[Key, frozenset[str]])
-    """The fields that the last Update was to reset."""
+    refusals: Refusals[Key] = field(default_factory=Refusals[Key])
 
     def forget(self, key: Key) -> None:
         """The resource is gone from the cluster."""
@@ -68,4 +68,4 @@ class Memory:
         self.intents_known.discard(key)
         self.made_by_others.pop(key, None)
         self.corrections.forget(key)
-        self.resets.pop(key, None)
+        self.refusals.forget(key)

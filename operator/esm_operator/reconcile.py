@@ -7,7 +7,7 @@ told in ``report.py``, and ``act.py`` carries it out.
 import contextlib
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from aiohttp import ClientError as HTTPException
@@ -31,7 +31,11 @@ from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.desire import Note, desired_of
 from esm_operator.planning.state import Desired, View
 from esm_operator.telling import metrics, report, status
+from esm_operator.telling.kept import kept_fields
+from esm_operator.telling.kept import message as kept_message
 from esm_operator.telling.metrics import Result
+from esm_operator.telling.refused import RefusedFields, first_disposition, refused_fields
+from esm_operator.telling.refused import outcome as refused_outcome
 from esm_operator.telling.status import Outcome, Verdict
 from esm_operator.telling.teller import Teller
 from esm_operator.view import view_of
@@ -44,7 +48,7 @@ from esm_operator.work import Work
 logger = logging.getLogger(__name__)
 
 #: More steps than any resource needs in one go; a plan that never comes to rest is a bug.
-_MOST_STEPS = 16
+_MOST_STEPS = 48
 #: Seconds after which a mapping that is only to be observed, or a point in time that was in the future, is
 #: looked at again. Neither costs a call to AWS.
 _LOOK_AGAIN = 30.0
@@ -137,6 +141,7 @@ class Reconciler:
         self._retries.forget(key)
         self._brake.forget(key)
         self._memory.corrections.forget(key)
+        self._memory.refusals.forget(key)
 
     def forget(self, key: Key) -> None:
         """The resource is gone from the cluster."""
@@ -278,6 +283,8 @@ class Reconciler:
                     continue
                 action = plan.plan(desired, view)
                 logger.debug("Planned %s", type(action).__name__, extra=marks(work.resource))
+                if isinstance(action, actions.NoOp) and self._memory.refusals.repeat(resource.key):
+                    continue
                 if isinstance(action, actions.Rest):
                     return await self._rest(work, desired, view, action)
                 result = await self._acts.carry_out(work, desired, target, action)
@@ -307,10 +314,14 @@ class Reconciler:
         self._brake.forget(key)
         if action == plan.SWEEPING and observer.failure is None and (work.note.uuid or work.resource.told):
             return Result.WAITING  # the status says how it was; the sweep will tell whether it still is so
-        work.note = _rested(work.note, desired, view, action)
+        refused = self._refused(key, work, desired, view, action)
+        work.note = _rested(work.note, desired, view, action, refused, work.resource.generation)
         entry = work.connected.inventory.get(work.note.uuid)
         observed = entry.observed() if entry is not None else None
-        outcome = report.outcome(desired, action, observed, self._memory.resets.get(key, frozenset()))
+        outcome = report.outcome(desired, action, observed, work.note.applied.kept)
+        refused = tuple(one for one in refused if not one.kept)
+        if refused:
+            outcome = refused_outcome(refused, kept_message(work.note.applied.kept))
         if observer.blind is not None and outcome.synced:
             outcome = report.unseen(outcome, observer.blind.reason, observer.blind.message)
         if action == plan.SWEEPING and observer.failure is not None:
@@ -323,11 +334,36 @@ class Reconciler:
         await self._teller.tell_of(work, outcome)
         if work.connected.inventory.get(work.note.uuid) is not entry:
             self._queue.add(key, Urgency.TRANSITION)  # AWS moved on before the store knew whose mapping it is
+        if refused:
+            self._retry_refused(work, refused)
+            return Result.REFUSED
+        if isinstance(action, actions.NoOp):
+            self._memory.refusals.forget(key)
         self._look_again(work, desired, action)
         if isinstance(action, actions.Wait):
             observer.wake()
             return Result.WAITING
         return Result.SYNCED if isinstance(action, actions.NoOp) else Result.STALLED
+
+    def _refused(
+        self, key: Key, work: Work, desired: Desired, view: View, action: actions.Rest
+    ) -> tuple[RefusedFields, ...]:
+        """The fields that AWS refused to change, once nothing else is left to send."""
+        failures = self._memory.refusals.of(key, work.resource.generation)
+        if not failures or not isinstance(action, actions.NoOp) or view.mapping is None:
+            return ()
+        return refused_fields(desired, view.mapping, failures)
+
+    def _retry_refused(self, work: Work, refused: Sequence[RefusedFields]) -> None:
+        """Schedule the next attempt for refused fields, with back-off."""
+        key, refusals = work.resource.key, self._memory.refusals
+        delay = refusals.left(key)
+        if delay is None:
+            first, longest = first_disposition(refused).value
+            delay = self._queue.back_off(key, first, longest)
+            refusals.retry_after(key, delay)
+            self._retries.failed(key)
+        self._queue.add_after(key, Urgency.EDIT, delay)
 
     def _obstructed(self, key: Key, view: View, action: actions.Rest) -> None:
         """Be told when the mapping that is in the way moves."""
@@ -438,20 +474,30 @@ class Reconciler:
         return True
 
 
-def _rested(note: Note, desired: Desired, view: View, action: actions.Rest) -> Note:
+def _rested(
+    note: Note,
+    desired: Desired,
+    view: View,
+    action: actions.Rest,
+    refused: Sequence[RefusedFields],
+    generation: int,
+) -> Note:
     """What is to be remembered of a mapping that nothing is to be done to."""
     if desired.observe_only and not desired.deleting:
         watched = plan.observed_mapping(desired, view)
         if watched is not None:
             return replace(note, uuid=watched.uuid)
         return replace(note, uuid="") if view.swept or view.gone else note
-    if not isinstance(action, actions.NoOp) or desired.deleting:
+    if not isinstance(action, actions.NoOp) or desired.deleting or view.mapping is None:
         return note
-    kept = note.applied.fields & {*differences.unresettable(desired), "enabled"}
+    sentences = {path: one.failure.sentence for one in refused if one.kept for path in one.paths}
+    kept = kept_fields(desired, view.mapping, note.applied.kept, sentences, generation)
+    reset = differences.to_reset(desired, view.mapping)
     applied = status.Applied(
-        fields=kept | frozenset(desired.values),
+        fields=frozenset(desired.values) | (note.applied.fields & {"enabled"}) | kept.keys() | reset.keys(),
         tags=frozenset(desired.tags),
         immutable=differences.immutable_texts(desired.values),
+        kept=kept,
     )
     return replace(note, applied=applied)
 

@@ -42,5 +42,9 @@ def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unset
         unsearched=memory.doubts.is_unsearched(resource.key),
         may_have_made=memory.doubts.may_have_made(resource.key),
         unseen=made if missed else "",
+        refused={
+            members: failure.message
+            for members, failure in memory.refusals.of(resource.key, resource.generation).items()
+        },
         rival=store.older_claimant(resource),
     )

@@ -20,7 +20,10 @@ PAGE = 2
 #: Seconds that a transition takes, unless it is ended before.
 TRANSITION = 6.0
 
-_SETTINGS = ("BatchSize", "MaximumBatchingWindowInSeconds", "FilterCriteria", "ScalingConfig", "FunctionResponseTypes")
+WINDOW = "MaximumBatchingWindowInSeconds"
+#: A batching window that no Update may set.
+REFUSED_WINDOW = 66
+_SETTINGS = ("BatchSize", WINDOW, "FilterCriteria", "ScalingConfig", "FunctionResponseTypes")
 _MOVING = ("Creating", "Updating", "Enabling", "Disabling", "Deleting")
 
 
@@ -83,6 +86,10 @@ class Lambda:
         self.standing: dict[str, Standing] = {}
         self.tag_delay = 0.0
         """Seconds until the tags of a Create are visible."""
+        self.window_refusal = "It can't be."
+        """What AWS answers to an Update that resets the batching window; empty: it takes it."""
+        self.ignores_window_reset = False
+        """Whether AWS keeps the batching window all the same."""
 
     # What a client sees
 
@@ -94,7 +101,7 @@ class Lambda:
             function=function,
             source=source,
             position=asked.get("StartingPosition", ""),
-            config={"BatchSize": default_batch(source), **{k: asked[k] for k in _SETTINGS if k in asked}},
+            config={"BatchSize": default_batch(source), WINDOW: 0, **{k: asked[k] for k in _SETTINGS if k in asked}},
             enabled=asked.get("Enabled", True),
             tags=dict(asked.get("Tags") or {}),
             tags_hidden_until=self._clock.now + self.tag_delay,
@@ -109,10 +116,12 @@ class Lambda:
         function = _function(asked["FunctionName"]) if "FunctionName" in asked else one.function
         if function != one.function:
             self._refuse_twin("UpdateEventSourceMapping", function, one.source)
+        self._refuse_window(one, asked.get(WINDOW))
         was = one.enabled
         one.function = function
         one.enabled = asked.get("Enabled", one.enabled)
-        one.config.update({name: asked[name] for name in _SETTINGS if name in asked})
+        ignored = {WINDOW} if self.ignores_window_reset and asked.get(WINDOW) == 0 else set[str]()
+        one.config.update({name: asked[name] for name in _SETTINGS if name in asked and name not in ignored})
         self._move(one, "Updating" if was == one.enabled else "Enabling" if one.enabled else "Disabling")
         return one.answer()
 
@@ -216,6 +225,16 @@ class Lambda:
         if one.moving:
             text = "Cannot update the event source mapping because it is in use."
             raise refusal(operation, "ResourceInUseException", 400, text)
+
+    def _refuse_window(self, one: Standing, wanted: int | None) -> None:
+        """One value is not taken, and no value is reset; the sentence does not say which member it is about."""
+        text = ""
+        if wanted == REFUSED_WINDOW != one.config[WINDOW]:
+            text = "It can't be."
+        elif wanted == 0 and one.config[WINDOW]:
+            text = self.window_refusal
+        if text:
+            raise refusal("UpdateEventSourceMapping", "InvalidParameterValueException", 400, text)
 
     def _refuse_twin(self, operation: str, function: str, source: str) -> None:
         for one in self.standing.values():

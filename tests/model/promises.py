@@ -13,7 +13,7 @@ from typing import Any
 
 from esm_operator.cluster.resource import LET_GO, PAUSED, Key, Resource
 from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
-from tests.model.aws import Standing, default_batch
+from tests.model.aws import REFUSED_WINDOW, WINDOW, Standing, default_batch
 from tests.model.calls import Call
 from tests.model.cluster import is_deleting, key_of
 from tests.model.world import CLUSTER_NAME, World
@@ -232,7 +232,10 @@ class Promises:
             yield f"its mappings: {described}; status.uuid: {status.get('uuid')} ({ready})"
             return
         yield from self._differences(key, body, mine[0])
-        if ready.get("status") != "True" and not self._disabled_by_others(key, spec, mine[0]):
+        if _is_refused(spec, mine[0]):
+            if ready.get("reason") != "RefusedByAWS":
+                yield f"AWS refuses a field, and it does not say so: {ready}"
+        elif ready.get("status") != "True" and not self._disabled_by_others(key, spec, mine[0]):
             yield f"it is not ready: {ready}"
 
     def _in_its_way(self, key: Key, spec: Mapping[str, Any]) -> bool:
@@ -260,14 +263,29 @@ class Promises:
         for name, (asked, has) in wanted.items():
             if asked != has:
                 yield f"{name} is {has}, not {asked}"
+        window = spec.get("maximumBatchingWindowInSeconds")
+        if window not in (None, REFUSED_WINDOW, one.config[WINDOW]):
+            yield f"maximumBatchingWindowInSeconds is {one.config[WINDOW]}, not {window}"
+        kept = (body["status"].get("applied") or {}).get("kept", {})
+        if window is None and one.config[WINDOW] and not handled and "maximumBatchingWindowInSeconds" not in kept:
+            yield f"AWS keeps a batching window of {one.config[WINDOW]} s, and it does not say so"
         owner = Owner(CLUSTER_NAME, key.namespace, key.name, body["metadata"]["uid"])
         tags = {**(spec.get("tags") or {}), **owner.tags()}
         has_tags = {name: value for name, value in one.tags.items() if not handled or name in tags}
         if has_tags != tags:
             yield f"tags are {has_tags}, not {tags}"
 
+    def is_refused(self) -> bool:
+        """Whether AWS refuses a field of a resource, which is sent again now and then."""
+        return any(_ready(body).get("reason") == "RefusedByAWS" for body in self.world.cluster.mappings.values())
+
     def _disabled_by_others(self, key: Key, spec: Mapping[str, Any], one: Standing) -> bool:
         return key in self.handled and "enabled" not in spec and not one.enabled
+
+
+def _is_refused(spec: Mapping[str, Any], one: Standing) -> bool:
+    """Whether AWS refuses what the spec asks for."""
+    return spec.get("maximumBatchingWindowInSeconds") == REFUSED_WINDOW != one.config[WINDOW]
 
 
 def _replaced(spec: Mapping[str, Any], mappings: Iterable[Standing]) -> bool:

@@ -474,6 +474,51 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         found(seen(EventSourceArn=MSK["eventSourceARN"], Topics=["orders"], MaximumBatchingWindowInSeconds=30)),
         actions.NoOp(),
     ),
+    # Fields that AWS keeps, and members that it refused
+    "gone from the spec, and AWS keeps it": (
+        made(applied_fields=frozenset({"kmsKeyARN"}), kept=frozenset({"kmsKeyARN"})),
+        found(seen(KMSKeyArn="key")),
+        actions.NoOp(),
+    ),
+    "AWS kept it, and the spec sets it again": (
+        made({**SQS, "kmsKeyARN": "other"}, kept=frozenset({"kmsKeyARN"})),
+        found(seen(KMSKeyArn="key")),
+        actions.Update(UUID, {"kmsKeyARN": "other"}, frozenset(), {"kmsKeyARN": "key"}),
+    ),
+    "AWS refused to reset it before the last edit: the edit comes first": (
+        made(
+            {**SQS, "batchSize": 5},
+            applied_fields=frozenset({"batchSize", "kmsKeyARN"}),
+            refused_before=frozenset({"kmsKeyARN"}),
+        ),
+        found(seen(KMSKeyArn="key")),
+        actions.Update(UUID, {"batchSize": 5}, frozenset(), {"batchSize": 10}),
+    ),
+    "the same, and nothing else is left": (
+        made(applied_fields=frozenset({"kmsKeyARN"}), refused_before=frozenset({"kmsKeyARN"})),
+        found(seen(KMSKeyArn="key")),
+        actions.Update(UUID, {}, frozenset({"kmsKeyARN"}), {"kmsKeyARN": "key"}),
+    ),
+    "AWS refused one member: the others": (
+        made({**SQS, "batchSize": 5, "kmsKeyARN": "key"}),
+        replace(found(seen()), refused={frozenset({"BatchSize"}): "No."}),
+        actions.Update(UUID, {"kmsKeyARN": "key"}, frozenset(), {"kmsKeyARN": None}),
+    ),
+    "AWS refused two together and names one: the other": (
+        made({**SQS, "batchSize": 5, "kmsKeyARN": "key"}),
+        replace(found(seen()), refused={frozenset({"BatchSize", "KMSKeyArn"}): "Batch size must be another."}),
+        actions.Update(UUID, {"kmsKeyARN": "key"}, frozenset(), {"kmsKeyARN": None}),
+    ),
+    "AWS refused all that differs: the tags": (
+        replace(made({**SQS, "batchSize": 5}), tags={"team": "shop", **OWNER.tags()}),
+        replace(found(seen()), refused={frozenset({"BatchSize"}): "No."}),
+        actions.Tag(UUID, {"team": "shop"}, frozenset()),
+    ),
+    "AWS refused all that differs, and its tags were not seen": (
+        made({**SQS, "batchSize": 5}),
+        replace(found(UNSEEN_TAGS), refused={frozenset({"BatchSize"}): "No."}),
+        actions.NoOp(),
+    ),
     # Tags that were not seen lately
     "changed by somebody who may own it by now": (
         replace(made({**SQS, "batchSize": 5}), was_in_sync=True),

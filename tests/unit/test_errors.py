@@ -188,6 +188,7 @@ ANSWERS = [
 def test_answers_of_aws(code: str, message: str, reason: str, disposition: Disposition, remedy: str) -> None:
     failure = understand(refused(code, message))
     assert (failure.reason, failure.disposition) == (reason, disposition)
+    assert failure.sentence.rstrip(".") == (message or code).rstrip(".")
     assert failure.throttled is (reason == "Throttled")
     assert failure.message.startswith(f"AWS says: {message or code}")
     assert remedy in failure.message

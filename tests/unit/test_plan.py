@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.state import Desired, Observed, View
-from tests.unit.plan_cases import CASES, MSK, OTHER, OWNER, SQS, UUID, candidates, found, made, seen, wanted
+from tests.unit.plan_cases import CASES, OTHER, OWNER, SQS, UUID, candidates, found, made, seen, wanted
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -28,11 +28,6 @@ def test_conflicts_say_whose_it_is_and_how_to_take_it_over() -> None:
     nobodys = plan.plan(wanted(), candidates(seen(None)))
     assert isinstance(nobodys, actions.Conflict)
     assert "spec.adoption to {policy: IfExists}" in nobodys.message
-
-
-def test_what_is_kept_is_told() -> None:
-    desired = made(MSK, applied_fields=frozenset({"maximumBatchingWindowInSeconds", "batchSize"}))
-    assert differences.unresettable(desired) == ("maximumBatchingWindowInSeconds",)
 
 
 def test_an_update_is_described_with_old_and_new_values() -> None:

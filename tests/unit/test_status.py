@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from esm_operator.telling.reasons import OutcomeReason
-from esm_operator.telling.status import OBSERVED, Applied, Outcome, Verdict, applied_of, render
+from esm_operator.telling.status import OBSERVED, Applied, Kept, Outcome, Verdict, applied_of, render
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 MAPPING: Mapping[str, Any] = {
@@ -137,30 +137,6 @@ def test_what_was_in_sync_stays_so_while_somebody_else_changes_it(generation: in
     assert conditions(during)["Synced"] == says
 
 
-def test_what_aws_keeps_is_told_until_the_next_edit() -> None:
-    def synced(previous: Mapping[str, Any], generation: int, says: str = "") -> dict[str, Any]:
-        return render(
-            previous,
-            generation=generation,
-            outcome=Outcome(Verdict.READY, "Enabled", "It is enabled.", synced=True, sync_message=says),
-            mapping=MAPPING,
-            tags=None,
-            applied=Applied(),
-            uuid="1",
-            gone=False,
-            requested="",
-            now=NOW,
-        )
-
-    def message(status: Mapping[str, Any]) -> str:
-        return next(str(one["message"]) for one in status["conditions"] if one["type"] == "Synced")
-
-    told = synced({}, 3, "AWS keeps a field.")
-    assert message(told) == "AWS keeps a field."
-    assert message(synced(told, 3)) == "AWS keeps a field."
-    assert message(synced(told, 4)) == "AWS has what the spec says."
-
-
 @pytest.mark.parametrize(
     ("members", "status", "reason"),
     [
@@ -183,7 +159,8 @@ def test_processing(members: Mapping[str, Any], status: str | None, reason: str 
 
 
 def test_what_was_applied_is_read_as_it_was_written() -> None:
-    applied = Applied(frozenset({"batchSize"}), frozenset({"team"}), {"startingPosition": "LATEST"})
+    kept = {"kmsKeyARN": Kept("key"), "loggingConfig.systemLogLevel": Kept("DEBUG", "It can't be.", 3)}
+    applied = Applied(frozenset({"batchSize"}), frozenset({"team"}), {"startingPosition": "LATEST"}, kept)
     assert applied_of({"applied": applied.render()}) == applied
     assert applied_of({}) == Applied(immutable={})
 

@@ -432,6 +432,18 @@ class FilterCriteriaError(Structure):
 Strings = Annotated[list[str], AfterValidator(_unique), Field(json_schema_extra={"x-kubernetes-list-type": "set"})]
 
 
+class Kept(Structure):
+    """A value that AWS keeps, though the spec does not set the field any more."""
+
+    value: str = Field(description="The value, as text of up to 1,024 characters.")
+    message: str | None = Field(
+        None, description="AWS's refusal to reset the field; absent where AWS took the request and kept the value."
+    )
+    generation: Int64 | None = Field(
+        None, description="The metadata.generation for which AWS refused it. The operator tries again after an edit."
+    )
+
+
 class Applied(Structure):
     """What the operator has put into AWS, to tell a field that was removed from one that was never set."""
 
@@ -439,6 +451,10 @@ class Applied(Structure):
     tags: Strings | None = Field(None, description="The keys of the tags that were sent to AWS.")
     immutable: dict[str, str] | None = Field(
         None, description="The values of fields that AWS can't update, as they were sent."
+    )
+    kept: dict[str, Kept] | None = Field(
+        None,
+        description="By path: fields that the spec does not set any more and that AWS has not reset to their default.",
     )
 
 

@@ -75,6 +75,8 @@ class Failure:
     message: str
     disposition: Disposition
     code: str = ""
+    sentence: str = ""
+    """AWS's own sentence; empty where AWS did not answer."""
     throttled: bool = False
     retry_after: float = 0.0
     """Seconds for which AWS asks not to be called, or 0."""
@@ -269,6 +271,20 @@ _OTHER = Row(
 #: Reasons of what AWS has refused, or could not be asked.
 REASONS = frozenset({row.reason for row in (*TABLE, _OTHER)} | {"NoCredentials", "NoRegion", "AWSUnreachable"})
 
+#: Reasons of refusals that can be about one member of an Update alone. A denied action is not among them: it is denied
+#: for any Update of the mapping.
+ABOUT_ONE_MEMBER: frozenset[RefusalReason] = frozenset(
+    {
+        "EventSourceNotFound",
+        "FunctionNotFound",
+        "KMSKeyRefused",
+        "QuotaExceeded",
+        "ReferenceNotFound",
+        "RefusedByAWS",
+        "RoleLacksPermission",
+    }
+)
+
 #: Not within AWS's reach: there are no credentials to ask it with.
 _CREDENTIALS = (
     CredentialRetrievalError,
@@ -341,6 +357,7 @@ def understand(error: Exception) -> Failure:
             message=f"AWS says: {_sentence(text_of(error))} {row.remedy.format(action=_action(error))}",
             disposition=row.disposition,
             code=code_of(error),
+            sentence=_sentence(text_of(error)),
             throttled=row.reason == "Throttled",
             retry_after=_seconds(str(headers.get("retry-after", ""))),
         )

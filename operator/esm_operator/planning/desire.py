@@ -69,6 +69,9 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     intended = Identity(intent.function, intent.source, frozenset(intent.servers)) if intent is not None else None
     adoption = spec.get("adoption") or {}
     tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()}
+    refused_before = frozenset(
+        path for path, kept in note.applied.kept.items() if kept.message and kept.generation != resource.generation
+    )
     desired = Desired(
         owner=owner,
         identity=_identity(resource.spec),
@@ -84,6 +87,8 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         applied_fields=note.applied.fields,
         applied_tags=note.applied.tags,
         applied_immutable=note.applied.immutable or {},
+        kept=frozenset(note.applied.kept) - refused_before,
+        refused_before=refused_before,
         known_tags=resource.status.get("tagsAll"),
         paused=resource.paused,
         let_go=resource.let_go,

@@ -47,26 +47,49 @@ def differences(desired: Desired, found: Observed) -> tuple[dict[str, Canonical]
     A field that is neither in the spec nor applied is AWS's own business.
     """
     change: dict[str, Canonical] = {}
-    reset: set[str] = set()
     old: dict[str, Canonical] = {}
-    queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
     for row in FIELDS:
-        if row.immutable or (row.path == "filterCriteria" and found.filters_hidden):
+        if row.immutable or _is_hidden(row, found):
             continue
         observed = found.values.get(row.path)
         wanted = desired.values.get(row.path)
-        if wanted is not None:
-            if not same(row, wanted, observed):
-                change[row.path] = wanted
-                old[row.path] = observed
-        elif row.path in desired.applied_fields and desired.source not in row.unresettable:
-            default = row.default(desired.source, queue_mode=queue_mode) if desired.source else None
-            if row.path == "enabled" and observed is None:
-                continue
-            if not values.equal(default, observed) and not _struct_gone(row, found):
-                reset.add(row.path)
-                old[row.path] = observed
-    return change, frozenset(reset), old
+        if wanted is not None and not same(row, wanted, observed):
+            change[row.path] = wanted
+            old[row.path] = observed
+    reset = to_reset(desired, found)
+    return change, frozenset(reset), old | reset
+
+
+def to_reset(desired: Desired, found: Observed) -> dict[str, Canonical]:
+    """The fields to put back to AWS's default, with the values that AWS has, by path."""
+    return {
+        path: observed
+        for path, observed in left_over(desired, found).items()
+        if path not in desired.kept and desired.source not in BY_PATH[path].unresettable
+    }
+
+
+def left_over(desired: Desired, found: Observed) -> dict[str, Canonical]:
+    """The fields that were applied and are gone from the spec, and of which AWS has another value than its default.
+
+    Returns:
+        the values that AWS has, by path.
+    """
+    queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
+    left: dict[str, Canonical] = {}
+    for path in sorted(desired.applied_fields - desired.values.keys()):
+        row, observed = BY_PATH.get(path), found.values.get(path)
+        if row is None or row.immutable or _is_hidden(row, found) or (path == "enabled" and observed is None):
+            continue
+        default = row.default(desired.source, queue_mode=queue_mode) if desired.source else None
+        if not values.equal(default, observed) and not _struct_gone(row, found):
+            left[path] = observed
+    return left
+
+
+def _is_hidden(row: Field, found: Observed) -> bool:
+    """Whether AWS does not show what it has of a field."""
+    return row.path == "filterCriteria" and found.filters_hidden
 
 
 def same(row: Field, wanted: Canonical, observed: Canonical) -> bool:
@@ -82,17 +105,6 @@ def _split_access(entries: Canonical) -> tuple[list[tuple[str, str]], list[tuple
     """Access configurations that never change, and the others."""
     fixed = [entry for entry in entries or () if entry[0] in IMMUTABLE_ACCESS_TYPES]
     return fixed, [entry for entry in entries or () if entry[0] not in IMMUTABLE_ACCESS_TYPES]
-
-
-def unresettable(desired: Desired) -> tuple[str, ...]:
-    """Fields that were removed from the spec and that AWS can't put back."""
-    return tuple(
-        sorted(
-            path
-            for path in desired.applied_fields
-            if path in BY_PATH and path not in desired.values and desired.source in BY_PATH[path].unresettable
-        )
-    )
 
 
 def _struct_gone(row: Field, found: Observed) -> bool:

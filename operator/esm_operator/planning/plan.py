@@ -33,7 +33,7 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | the same, and the identity differs | ours | Create the new one first, then Replace the old one |
 | live | ours, and a second one of ours | Discard the second |
 | live, function differs | ours, and another's has that function | Conflict |
-| live, fields differ | ours | Update |
+| live, fields differ | ours | Update, without the members that AWS has refused |
 | live, tags differ | ours | Tag |
 | live | as desired | NoOp |
 """
@@ -65,6 +65,7 @@ from esm_operator.planning.actions import (
     Wait,
 )
 from esm_operator.planning.differences import describe, differences, immutable_changes, tag_changes, tags_edited
+from esm_operator.planning.isolation import portion
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
 from esm_operator.planning.state import Desired, Observed, View
 from esm_operator.telling.reasons import of_state
@@ -334,6 +335,7 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
             return Wait("Replacing", _transition(found, then))
         return Wait(of_state(found.state), _transition(found, ""))
     change, reset, old = differences(desired, found)
+    change, reset = portion(change, reset, view.refused, desired.refused_before)
     writes = bool(immutable or change or reset)
     if (writes or tags_edited(desired)) and found.tags is None:
         return LookTags(found.uuid)
@@ -354,6 +356,7 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
     if change or reset:
         if not desired.edited and not found.tags_fresh:
             return LookTags(found.uuid)  # whoever changed it may own it by now
+        old = {path: old[path] for path in (*change, *reset)}
         return Update(found.uuid, change, reset, old, drift=desired.was_in_sync)
     if found.tags is not None:
         add, remove = tag_changes(desired, found.tags)

@@ -49,6 +49,10 @@ class Desired:
     applied_fields: frozenset[str] = frozenset()
     applied_tags: frozenset[str] = frozenset()
     applied_immutable: Mapping[str, str] = field(default_factory=dict[str, str])
+    kept: frozenset[str] = frozenset()
+    """Fields gone from the spec that AWS keeps. They are not reset again."""
+    refused_before: frozenset[str] = frozenset()
+    """Fields whose reset AWS refused before the last edit. They are reset once more, after everything else."""
     known_tags: Mapping[str, str] | None = None
     """Tags written last, by the status; to notice an edit without asking AWS."""
     edited: bool = False
@@ -123,5 +127,7 @@ class View:
     """Whether a Create of the resource, of which this process has seen no answer, may have made a mapping."""
     unseen: str = ""
     """The UUID of a mapping that this process made for the resource, and that no list has shown since."""
+    refused: Mapping[frozenset[str], str] = field(default_factory=dict[frozenset[str], str])
+    """Sets of members of an Update that AWS refused since the last edit, each with the message."""
     rival: str = ""
     """An older resource (namespace/name) that may adopt the same mapping, which belongs to nobody yet."""

@@ -1,5 +1,6 @@
 """What an action of the planner means for people: outcome and sentences. Pure; called by the reconciler."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from esm_operator.api import values
@@ -7,8 +8,9 @@ from esm_operator.api.sources import SourceType
 from esm_operator.planning import actions, differences
 from esm_operator.planning.plan import RESCUE
 from esm_operator.planning.state import Desired, Observed
+from esm_operator.telling.kept import message as kept_message
 from esm_operator.telling.reasons import OutcomeReason, of_state
-from esm_operator.telling.status import Outcome, Verdict
+from esm_operator.telling.status import Kept, Outcome, Verdict
 
 #: Sources that keep what was not processed, and have no position to start from.
 _WITHOUT_POSITION = (SourceType.SQS, SourceType.MQ)
@@ -21,7 +23,7 @@ def outcome(
     desired: Desired,
     action: actions.Rest,
     mapping: Observed | None,
-    reset: frozenset[str],
+    kept: Mapping[str, Kept],
 ) -> Outcome:
     """What a resource shows while nothing is left but to wait.
 
@@ -29,7 +31,7 @@ def outcome(
         desired: what the resource asks for.
         action: what the planner said.
         mapping: the mapping, where there is one.
-        reset: fields that the last Update was to reset, to tell of those that AWS kept.
+        kept: fields that are gone from the spec and that AWS keeps.
     """
     match action:
         case actions.Stall(reason, message):
@@ -40,7 +42,7 @@ def outcome(
             verdict = Verdict.TERMINATING if desired.deleting else Verdict.IN_PROGRESS
             return Outcome(verdict, reason, message, synced=None)
         case actions.NoOp():
-            return _settled(desired, mapping, reset)
+            return _settled(desired, mapping, kept)
 
 
 def unseen(outcome: Outcome, reason: OutcomeReason, message: str) -> Outcome:
@@ -55,7 +57,7 @@ def unseen(outcome: Outcome, reason: OutcomeReason, message: str) -> Outcome:
     return replace(outcome, synced=None, sync_reason=reason, sync_message=text)
 
 
-def _settled(desired: Desired, mapping: Observed | None, reset: frozenset[str]) -> Outcome:
+def _settled(desired: Desired, mapping: Observed | None, kept: Mapping[str, Kept]) -> Outcome:
     state = mapping.state if mapping is not None else ""
     if mapping is not None and desired.observe_only:
         change, _, old = differences.differences(desired, mapping)
@@ -97,26 +99,7 @@ def _settled(desired: Desired, mapping: Observed | None, reset: frozenset[str]) 
         return Outcome(
             Verdict.READY, of_state(state), message, synced=False, sync_reason="AdoptedDiffers", sync_message=differs
         )
-    return Outcome(Verdict.READY, of_state(state), message, synced=True, sync_message=_kept(desired, mapping, reset))
-
-
-def _kept(desired: Desired, mapping: Observed | None, reset: frozenset[str]) -> str:
-    """Fields that are gone from the spec and that AWS keeps."""
-    kept = set(differences.unresettable(desired))
-    if mapping is not None:
-        kept |= {path for path in reset if path in mapping.values and path not in desired.values and _odd(path)}
-    if not kept:
-        return ""
-    names = ", ".join(f"spec.{path}" for path in sorted(kept))
-    return (
-        f"AWS has what the spec says. It keeps the last value of {names}, which it can't put back to its default; "
-        "set the field, or create the resource anew."
-    )
-
-
-def _odd(path: str) -> bool:
-    """Fields of which it is not known whether AWS resets them."""
-    return path.endswith((".schemaRegistryConfig", ".systemLogLevel"))
+    return Outcome(Verdict.READY, of_state(state), message, synced=True, sync_message=kept_message(kept))
 
 
 def corrected(what: str, reason: str = "") -> str:

@@ -6,7 +6,7 @@ its last poll. Called by the reconciler, which writes the result only where it d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, cast
 
@@ -58,19 +58,41 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A value that AWS keeps though its field is gone from the spec."""
+
+    value: str
+    """The value as text, to notice when AWS has it no more."""
+    message: str = ""
+    """AWS's sentence, where it refused to reset the field; empty where it took the request and kept the value."""
+    generation: int = 0
+    """metadata.generation for which AWS refused it."""
+
+    def render(self) -> dict[str, Any]:
+        """As ``status.applied.kept`` has it."""
+        refusal = {"message": self.message, "generation": self.generation} if self.message else {}
+        return {"value": self.value, **refusal}
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """What this resource has put into AWS."""
 
     fields: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
     immutable: Mapping[str, str] | None = None
+    kept: Mapping[str, Kept] = field(default_factory=dict[str, Kept])
+    """Those of the fields that are gone from the spec and that AWS keeps, by path. A field is added with the Update
+    that resets it, and removed when AWS shows another value."""
 
     def render(self) -> dict[str, Any]:
         """As ``status.applied`` keeps it."""
+        kept = {path: one.render() for path, one in sorted(self.kept.items())}
         return {
             "fields": sorted(self.fields),
             "tags": sorted(self.tags),
             "immutable": dict(sorted((self.immutable or {}).items())),
+            **({"kept": kept} if kept else {}),
         }
 
 
@@ -86,6 +108,10 @@ def applied_of(status: Mapping[str, Any]) -> Applied:
         fields=frozenset(applied.get("fields") or ()),
         tags=frozenset(applied.get("tags") or ()),
         immutable=applied.get("immutable") or {},
+        kept={
+            path: Kept(str(one.get("value", "")), str(one.get("message", "")), int(one.get("generation", 0)))
+            for path, one in (applied.get("kept") or {}).items()
+        },
     )
 
 
@@ -213,8 +239,6 @@ def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) ->
         return ("Synced", "False", outcome.sync_reason or outcome.reason, message)
     if outcome.sync_message:
         return ("Synced", "True", KEPT, outcome.sync_message)
-    if old is not None and old.get("reason") == KEPT and old.get("observedGeneration") == generation:
-        return ("Synced", "True", KEPT, str(old.get("message", "")))  # told once, true until the next edit
     return ("Synced", "True", "InSync", "AWS has what the spec says.")
 
 

@@ -1,0 +1,91 @@
+"""Fields that are removed from the spec and that AWS keeps: the resource says so until AWS has them no more."""
+
+from typing import Any
+
+from tests.e2e.bed import Bed, eventually
+from tests.e2e.manifests import HERE, mapping
+
+LOG_LEVEL = "loggingConfig.systemLogLevel"
+
+
+def kafka(name: str = "orders", **spec: Any) -> dict[str, Any]:
+    """A mapping of an MSK cluster."""
+    arn = f"arn:aws:kafka:{HERE}:cluster/{name}/11111111-2222-3333-4444-555555555555-1"
+    return mapping(name, **{"eventSourceARN": arn, "topics": ["orders"], **spec})
+
+
+def kept(bed: Bed, name: str = "orders") -> dict[str, Any]:
+    """The fields that the status says AWS keeps."""
+    return bed.status(name).get("applied", {}).get("kept", {})
+
+
+def wait_kept(bed: Bed, *paths: str, name: str = "orders") -> str:
+    """Wait until the resource shows that AWS keeps these fields, and no others; the message then."""
+    told = bed.wait_condition(name, "Synced", "True", "KeptByAWS")["message"]
+    assert set(kept(bed, name)) == set(paths)
+    for path in paths:
+        assert f"spec.{path}" in told
+    assert bed.condition(name, "Ready")["status"] == "True"
+    return told
+
+
+def test_what_aws_keeps_is_known_after_edits_and_restarts(bed: Bed) -> None:
+    bed.control.set(pace=0.05)
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(kafka(loggingConfig={"systemLogLevel": "DEBUG"}))
+    bed.wait_ready("orders")
+    bed.patch("orders", {"loggingConfig": None})
+    wait_kept(bed, LOG_LEVEL)
+
+    bed.patch("orders", {"batchSize": 7})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
+    wait_kept(bed, LOG_LEVEL)
+    operator.kill()
+    operator.start()
+    bed.patch("orders", {"batchSize": 8})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 8)
+    wait_kept(bed, LOG_LEVEL)
+    bed.wait_swept(2)
+    wait_kept(bed, LOG_LEVEL)
+    sent = [set(one) - {"UUID"} for one in bed.requests("UpdateEventSourceMapping")]
+    assert sent == [{"LoggingConfig"}, {"BatchSize"}, {"BatchSize"}]
+
+
+def test_what_aws_keeps_is_over_when_the_field_is_set_again(bed: Bed) -> None:
+    bed.control.set(pace=0.05)
+    bed.operator("--sweep-interval=1")
+    bed.apply(kafka(loggingConfig={"systemLogLevel": "DEBUG"}))
+    bed.wait_ready("orders")
+    bed.patch("orders", {"loggingConfig": None})
+    wait_kept(bed, LOG_LEVEL)
+    bed.patch("orders", {"loggingConfig": {"systemLogLevel": "WARN"}})
+    bed.wait_condition("orders", "Synced", "True", "InSync")
+    assert bed.mapping("orders")["LoggingConfig"] == {"SystemLogLevel": "WARN"}
+    assert not kept(bed)
+
+
+def test_what_aws_keeps_is_over_when_aws_has_it_no_more(bed: Bed) -> None:
+    bed.control.set(pace=0.05)
+    bed.operator("--sweep-interval=1")
+    bed.apply(kafka(loggingConfig={"systemLogLevel": "DEBUG"}, maximumBatchingWindowInSeconds=20))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.patch("orders", {"loggingConfig": None, "maximumBatchingWindowInSeconds": None})
+    wait_kept(bed, LOG_LEVEL, "maximumBatchingWindowInSeconds")
+    bed.control.edit_mapping(uuid, LoggingConfig=None, MaximumBatchingWindowInSeconds=None)
+    bed.wait_condition("orders", "Synced", "True", "InSync")
+    assert not kept(bed)
+    assert len(bed.requests("UpdateEventSourceMapping")) == 1
+
+
+def test_a_crash_while_aws_is_at_it_loses_nothing(bed: Bed) -> None:
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(kafka(loggingConfig={"systemLogLevel": "DEBUG"}))
+    bed.wait_ready("orders")
+    bed.control.set(hold=True)
+    bed.patch("orders", {"loggingConfig": None})
+    bed.wait_condition("orders", "Reconciling", "True", "Updating")
+    eventually(lambda: "UpdateEventSourceMapping" in bed.calls())
+    operator.kill()
+    bed.control.set(hold=False)
+    operator.start()
+    wait_kept(bed, LOG_LEVEL)

@@ -1,0 +1,155 @@
+"""Fields that AWS keeps or refuses: what is remembered, and what the resource shows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from esm_operator.aws.errors import Disposition, Failure
+from esm_operator.planning.state import Desired, Observed
+from esm_operator.telling import refused
+from esm_operator.telling.kept import kept_fields, message
+from esm_operator.telling.refused import RefusedFields, refused_fields
+from esm_operator.telling.status import Kept, Verdict
+from tests.unit.plan_cases import MSK, SQS, made, seen
+
+LOG, WINDOW = "loggingConfig.systemLogLevel", "maximumBatchingWindowInSeconds"
+DEBUG = seen(EventSourceArn=MSK["eventSourceARN"], LoggingConfig={"SystemLogLevel": "DEBUG"})
+INVALID = Failure("RefusedByAWS", "AWS says: No. Correct it.", Disposition.PERSON, sentence="No.")
+NO_ROLE = Failure("RoleLacksPermission", "AWS says: No role. Wait.", Disposition.SLOW, sentence="No role.")
+
+
+def gone(*paths: str, **more: Any) -> Desired:
+    """A Kafka mapping whose spec has lost these fields."""
+    return made(MSK, applied_fields=frozenset(paths), **more)
+
+
+CASES: Mapping[str, tuple[Desired, Observed, dict[str, Kept], dict[str, str], dict[str, Kept]]] = {
+    "AWS took the reset and kept the value": (gone(LOG), DEBUG, {LOG: Kept("DEBUG")}, {}, {LOG: Kept("DEBUG")}),
+    "AWS has reset it": (
+        gone(LOG),
+        seen(EventSourceArn=MSK["eventSourceARN"]),
+        {LOG: Kept("DEBUG")},
+        {},
+        {},
+    ),
+    "somebody has set another value since": (gone(LOG), DEBUG, {LOG: Kept("WARN")}, {}, {}),
+    "the spec sets it again": (
+        made({**MSK, "loggingConfig": {"systemLogLevel": "DEBUG"}}),
+        DEBUG,
+        {LOG: Kept("DEBUG")},
+        {},
+        {},
+    ),
+    "AWS refused the reset": (gone(LOG), DEBUG, {}, {LOG: "No."}, {LOG: Kept("DEBUG", "No.", 3)}),
+    "AWS refused the reset again": (
+        gone(LOG),
+        DEBUG,
+        {LOG: Kept("DEBUG", "Never.", 2)},
+        {LOG: "No."},
+        {LOG: Kept("DEBUG", "No.", 3)},
+    ),
+    "AWS refused the reset before, for this very spec": (
+        gone(LOG),
+        DEBUG,
+        {LOG: Kept("DEBUG", "No.", 3)},
+        {},
+        {LOG: Kept("DEBUG", "No.", 3)},
+    ),
+    "AWS knows no reset of it": (
+        gone(WINDOW),
+        seen(EventSourceArn=MSK["eventSourceARN"], MaximumBatchingWindowInSeconds=30),
+        {},
+        {},
+        {WINDOW: Kept("30")},
+    ),
+    "it is still to be reset": (gone(LOG), DEBUG, {}, {}, {}),
+    "a default is nothing that is kept": (
+        made(applied_fields=frozenset({"batchSize"})),
+        seen(BatchSize=10),
+        {"batchSize": Kept("5")},
+        {},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_aws_keeps(case: str) -> None:
+    desired, found, noted, refusals, expected = CASES[case]
+    assert kept_fields(desired, found, noted, refusals, 3) == expected
+
+
+def test_a_long_value_is_remembered_by_its_beginning() -> None:
+    pattern = '{"a":["' + "x" * 3_000 + '"]}'
+    desired = made(applied_fields=frozenset({"filterCriteria"}))
+    found = seen(FilterCriteria={"Filters": [{"Pattern": pattern}]})
+    kept = kept_fields(desired, found, {}, {"filterCriteria": "No."}, 3)
+    assert len(kept["filterCriteria"].value) == 1_024
+    assert kept_fields(desired, found, kept, {}, 3) == kept
+
+
+def test_the_message_says_which_fields_why_and_what_to_do() -> None:
+    assert message({}) == ""
+    told = message({WINDOW: Kept("30"), LOG: Kept("DEBUG", "No.", 3)})
+    assert told == (
+        f"AWS keeps the last value of spec.{LOG}, spec.{WINDOW}, which the spec does not set any more. AWS refuses to "
+        f"reset spec.{LOG}: No. The operator tries that again after the next edit. Set the field to the value that you "
+        "want, or recreate the resource. Everything else is as the spec says."
+    )
+
+
+POLLERS = ("provisionedPollerConfig.maximumPollers", "provisionedPollerConfig.minimumPollers")
+_PROVISIONED = seen(
+    EventSourceArn=MSK["eventSourceARN"],
+    ProvisionedPollerConfig={"MinimumPollers": 2, "MaximumPollers": 3},
+    BatchSize=100,
+)
+MIN_ONLY = made({**MSK, "provisionedPollerConfig": {"minimumPollers": 5}}, applied_fields=frozenset(POLLERS))
+
+
+@pytest.mark.parametrize(
+    ("desired", "failures", "expected"),
+    [
+        (gone(*POLLERS), {}, ()),
+        (gone(*POLLERS), {("ProvisionedPollerConfig",): INVALID}, [(POLLERS, INVALID, True)]),
+        (gone(*POLLERS), {("ProvisionedPollerConfig",): NO_ROLE}, [(POLLERS, NO_ROLE, False)]),
+        (MIN_ONLY, {("ProvisionedPollerConfig",): INVALID}, [(POLLERS, INVALID, False)]),
+        (gone(*POLLERS), {("BatchSize",): INVALID}, ()),  # AWS has it as it should be by now
+        (gone(*POLLERS), {("BatchSize", "ProvisionedPollerConfig"): INVALID}, ()),
+    ],
+)
+def test_which_fields_are_refused(
+    desired: Desired, failures: Mapping[tuple[str, ...], Failure], expected: list[tuple[Any, ...]]
+) -> None:
+    found = refused_fields(desired, _PROVISIONED, {frozenset(members): one for members, one in failures.items()})
+    assert found == tuple(RefusedFields(*one) for one in expected)
+
+
+def test_a_refused_field_is_shown_by_its_name_with_the_sentence_of_aws() -> None:
+    shown = refused.outcome([RefusedFields(("batchSize",), INVALID, kept=False)], "")
+    assert (shown.verdict, shown.reason, shown.synced, shown.event) == (
+        Verdict.STALLED,
+        "RefusedByAWS",
+        False,
+        "RefusedByAWS",
+    )
+    assert shown.message == "AWS refuses to change spec.batchSize. AWS says: No. Correct it."
+    assert shown.sync_message == ""
+
+
+def test_of_several_refusals_the_one_that_waits_for_a_person_is_the_reason_and_the_one_that_heals_the_pace() -> None:
+    both = [RefusedFields(POLLERS, NO_ROLE, kept=False), RefusedFields(("batchSize",), INVALID, kept=False)]
+    shown = refused.outcome(both, "AWS keeps something.")
+    assert (shown.verdict, shown.reason) == (Verdict.STALLED, "RefusedByAWS")
+    assert shown.message == (
+        f"AWS refuses to change spec.{POLLERS[0]}, spec.{POLLERS[1]}. AWS says: No role. Wait. AWS refuses to change "
+        "spec.batchSize. AWS says: No. Correct it."
+    )
+    assert shown.sync_message.endswith("AWS keeps something.")
+    assert refused.first_disposition(both) is Disposition.SLOW
+    assert refused.outcome(both[:1], "").verdict is Verdict.IN_PROGRESS
+
+
+def test_an_sqs_mapping_needs_no_notes() -> None:
+    assert kept_fields(made(SQS), seen(), {}, {}, 1) == {}
