@@ -281,8 +281,7 @@ class Acts:
         entry = work.connected.inventory.get(action.uuid)
         reason = str(entry.raw.get("StateTransitionReason") or "") if entry is not None else ""
         try:
-            request = work.connected.client.update(parameters, self._check(work))
-            if not await self._as_known(work, action.uuid, request):
+            if not await self._as_known(work, action.uuid, self._send_update(work, parameters)):
                 return None
         except ClientError as error:
             failure = errors.understand(error)
@@ -305,6 +304,17 @@ class Acts:
         applied = work.note.applied
         work.note = replace(work.note, applied=replace(applied, kept={**applied.kept, **sent}))
         return None
+
+    async def _send_update(self, work: Work, parameters: Mapping[str, Any]) -> None:
+        """Send an Update, once more in another form where AWS does not take the first one."""
+        client, check = work.connected.client, self._check(work)
+        try:
+            await client.update(parameters, check)
+        except ClientError as error:
+            other = requests.in_other_form(parameters, errors.text_of(error))
+            if other is None:
+                raise
+            await client.update(other, check)
 
     async def _tag(self, work: Work, desired: Desired, action: actions.Tag) -> Result | None:
         key, client = work.resource.key, work.connected.client

@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import pytest
+
+from tests.aws import DestinationReset
 from tests.e2e.bed import Bed, eventually
-from tests.e2e.manifests import HERE, mapping
+from tests.e2e.manifests import HERE, QUEUE, mapping, stream
 
 LOG_LEVEL = "loggingConfig.systemLogLevel"
+DESTINATION = "destinationConfig.onFailure.destination"
+TO_QUEUE = {"onFailure": {"destination": QUEUE}}
 
 
 def kafka(name: str = "orders", **spec: Any) -> dict[str, Any]:
@@ -89,3 +94,37 @@ def test_a_crash_while_aws_is_at_it_loses_nothing(bed: Bed) -> None:
     bed.control.set(hold=False)
     operator.start()
     wait_kept(bed, LOG_LEVEL)
+
+
+@pytest.mark.parametrize(
+    ("reset", "forms", "says"),
+    [
+        (DestinationReset.EMPTY_TEXT, 1, None),
+        (DestinationReset.EMPTY_STRUCTURE, 2, None),
+        (DestinationReset.IGNORED, 2, ""),
+        (DestinationReset.REFUSED, 2, "The Destination field is required for an OnFailure configuration"),
+    ],
+)
+def test_a_destination_is_removed_in_the_form_that_aws_takes(
+    bed: Bed, reset: DestinationReset, forms: int, says: str | None
+) -> None:
+    bed.control.set(pace=0.05, destination_reset=reset)
+    bed.operator("--sweep-interval=1")
+    bed.apply(stream(destinationConfig=TO_QUEUE, batchSize=5))
+    bed.wait_ready("orders")
+    bed.patch("orders", {"destinationConfig": None})
+    if says is None:
+        eventually(lambda: bed.mapping("orders")["DestinationConfig"] == {"OnFailure": {}})
+        bed.wait_condition("orders", "Synced", "True", "InSync")
+        assert not kept(bed)
+    else:
+        assert says in wait_kept(bed, DESTINATION)
+        assert bed.mapping("orders")["DestinationConfig"] == {"OnFailure": {"Destination": QUEUE}}
+    sent = [one["DestinationConfig"] for one in bed.requests("UpdateEventSourceMapping")]
+    assert sent == [{"OnFailure": {"Destination": ""}}, {}][:forms]
+    bed.wait_swept(2)
+    assert len(bed.requests("UpdateEventSourceMapping")) == forms
+
+    bed.patch("orders", {"batchSize": 7})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
+    bed.wait_condition("orders", "Synced", "True", "InSync" if says is None else "KeptByAWS")

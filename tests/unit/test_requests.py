@@ -148,6 +148,16 @@ def test_retries_go_back_to_none_in_queue_mode() -> None:
     assert update("self-managed-kafka", reset=reset, queue_mode=True) == {"MaximumRetryAttempts": 0}
 
 
+def test_a_destination_is_removed_in_another_form_where_aws_asks_for_one() -> None:
+    asks = "The Destination field is required for an OnFailure configuration"
+    removed = update("kinesis", "batchSize", reset=frozenset({"destinationConfig.onFailure.destination"}), batchSize=5)
+    assert requests.in_other_form(removed, asks) == {"BatchSize": 5, "DestinationConfig": {}}
+    assert problems("UpdateEventSourceMapping", {"UUID": UUID, "DestinationConfig": {}}) == ""
+    assert requests.in_other_form(removed, "It can't be.") is None
+    assert requests.in_other_form({**removed, "DestinationConfig": {}}, asks) is None
+    assert requests.in_other_form({"BatchSize": 5}, asks) is None
+
+
 @pytest.mark.parametrize("row", [row for row in FIELDS if not row.immutable], ids=lambda row: row.path)
 def test_every_reset_is_right_by_botocore(row: Any) -> None:
     for source in sorted(row.sources - row.unresettable - row.required, key=SourceType):

@@ -49,6 +49,24 @@ def update(spec: Mapping[str, Any], source: SourceType, what: Update, *, queue_m
     return parameters
 
 
+_EMPTY_DESTINATION: Mapping[str, Any] = {"OnFailure": {"Destination": ""}}
+
+
+def in_other_form(parameters: Mapping[str, Any], refusal: str) -> dict[str, Any] | None:
+    """The same Update with the other known form of a reset, where AWS refused the first; None: there is no other.
+
+    An on-failure destination is removed by an empty Destination, or by an empty DestinationConfig: public reports
+    differ.
+
+    Args:
+        parameters: the parameters that AWS refused.
+        refusal: AWS's sentence.
+    """
+    if parameters.get("DestinationConfig") == _EMPTY_DESTINATION and "Destination field is required" in refusal:
+        return {**parameters, "DestinationConfig": {}}
+    return None
+
+
 def _member(top: str, wanted: Mapping[str, Any], source: SourceType, what: Update, *, queue_mode: bool) -> Any:
     rows = [row for row in FIELDS if row.top == top and not row.immutable]
     if len(rows) == 1 and len(rows[0].member) == 1:
