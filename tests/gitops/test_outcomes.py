@@ -44,7 +44,7 @@ def of_the_plan() -> Iterator[Case]:
     for name, (desired, view, _) in CASES.items():
         action = plan.plan(desired, view)
         if isinstance(action, actions.Rest):
-            yield Case(name, report.outcome(desired, action, view.mapping, frozenset()), desired.deleting)
+            yield Case(name, report.outcome(desired, action, view.mapping, {}), desired.deleting)
 
 
 def of_refusals() -> Iterator[Case]:

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from pydantic_settings import CliApp
 
 from esm_operator import cli
-from esm_operator.aws import client
 from esm_operator.iam import policy
 from esm_operator.iam.policy import ACTIONS, Document, Scope, permissions
 
@@ -28,7 +27,13 @@ ACCOUNT, OTHER_ACCOUNT = "123456789012", "222222222222"
 ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/esm-operator"
 KEY = f"arn:aws:kms:{HERE}:{ACCOUNT}:key/1"
 CLUSTER = "esm-operator.io/cluster"
-WRITES = {f"lambda:{operation}" for operation in client.WRITES}
+WRITES = {
+    "lambda:CreateEventSourceMapping",
+    "lambda:UpdateEventSourceMapping",
+    "lambda:DeleteEventSourceMapping",
+    "lambda:TagResource",
+    "lambda:UntagResource",
+}
 READS = {
     "lambda:GetEventSourceMapping",
     "lambda:ListEventSourceMappings",
