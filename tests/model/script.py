@@ -2,16 +2,22 @@
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 from esm_operator.cluster.resource import Key
-from tests.model.aws import Standing
+from tests.model.aws import QUEUE, STREAM, Lambda, Standing
 from tests.model.calls import Call
 from tests.model.promises import Promises
 from tests.model.world import SWEEP_INTERVAL
 
 #: The resource of a scenario that needs only one.
 ONE = Key("a", "one")
+#: Another one.
+TWO = Key("a", "two")
+#: Specs of a queue and of a stream.
+SQS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": QUEUE}
+KINESIS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": STREAM, "startingPosition": "LATEST"}
 #: Simulated seconds after which everything must be as it should; longer than any back-off.
 LONGEST = 3600.0
 #: Steps after which a request that is waited for should have been sent.
@@ -136,3 +142,19 @@ def a_script() -> Generator[Script]:
             raise
         finally:
             script.world.end()
+
+
+def answers(script: Script, operation: str, otherwise: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
+    """From now on AWS answers an operation otherwise: by a function of what it would do and of what is asked."""
+    really: Callable[..., Any] = getattr(script.aws, operation)
+
+    @wraps(really)
+    def answer(**asked: Any) -> Any:
+        return otherwise(really, asked)
+
+    setattr(script.aws, operation, answer)
+
+
+def as_ever(script: Script, operation: str) -> None:
+    """AWS answers an operation as it should again."""
+    setattr(script.aws, operation, getattr(Lambda, operation).__get__(script.aws))

@@ -1,20 +1,17 @@
 """Scripted scenarios on the model: what goes wrong so rarely, or so far apart, that chance would hardly find it."""
 
-from collections.abc import Callable, Generator, Mapping
-from functools import wraps
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from esm_operator.cluster.resource import INTENT, RECONCILE_AT, Key
-from tests.model.aws import QUEUE, STREAM, Lambda, Standing, refusal
+from tests.model.aws import QUEUE, STREAM, Standing, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer, WatchEvent
-from tests.model.script import ONE, Script, a_script
+from tests.model.script import KINESIS, ONE, SQS, Script, answers, as_ever
 from tests.model.world import SWEEP_INTERVAL
 
-SQS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": QUEUE}
-KINESIS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": STREAM, "startingPosition": "LATEST"}
 #: A mapping that does not exist.
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
 #: What a proxy or an overloaded API server answers: no JSON.
@@ -22,28 +19,6 @@ PLAIN = {
     429: "Too many requests, please try again later.",
     502: "<html><body><h1>502 Bad Gateway</h1></body></html>",
 }
-
-
-@pytest.fixture
-def script() -> Generator[Script]:
-    with a_script() as script:
-        yield script
-
-
-def answers(script: Script, operation: str, otherwise: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
-    """From now on AWS answers an operation otherwise: by a function of what it would do and of what is asked."""
-    really: Callable[..., Any] = getattr(script.aws, operation)
-
-    @wraps(really)
-    def answer(**asked: Any) -> Any:
-        return otherwise(really, asked)
-
-    setattr(script.aws, operation, answer)
-
-
-def as_ever(script: Script, operation: str) -> None:
-    """AWS answers an operation as it should again."""
-    setattr(script.aws, operation, getattr(Lambda, operation).__get__(script.aws))
 
 
 # -- The API server -----------------------------------------------------------------------------------------

@@ -1,0 +1,13 @@
+"""A scripted scenario for each test that asks for one."""
+
+from collections.abc import Generator
+
+import pytest
+
+from tests.model.script import Script, a_script
+
+
+@pytest.fixture
+def script() -> Generator[Script]:
+    with a_script() as script:
+        yield script
