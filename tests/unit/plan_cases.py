@@ -308,6 +308,11 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "another's": (wanted(), candidates(seen(OTHER)), actions.Conflict),
     "nobody's": (wanted(), candidates(seen(None)), actions.Conflict),
+    "owned by a resource of the same name in another cluster": (
+        wanted(),
+        candidates(seen(replace(OWNER, cluster="elsewhere"))),
+        actions.Conflict,
+    ),
     "Required and none": (wanted(adoption=Adoption("Required")), NOTHING, actions.Stall),
     # Adoption
     "nobody's, IfExists": (
@@ -319,6 +324,11 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         wanted(adoption=Adoption("Required")),
         candidates(seen(None)),
         actions.Adopt(UUID, "nobody"),
+    ),
+    "nobody's, IfExists, and an older resource may adopt it": (
+        wanted(adoption=Adoption("IfExists")),
+        View(swept=True, candidates=(seen(None),), rival="shop/older"),
+        actions.Conflict,
     ),
     "named, gone, and one of its own stands": (
         wanted(adoption=Adoption("IfExists", SECOND)),
@@ -562,6 +572,11 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         View(swept=True, mapping=seen(), candidates=(seen(), seen(OTHER, uuid=SECOND))),
         actions.Conflict,
     ),
+    "the same, but another one with unread tags has the identity of the new one": (
+        TO_REPLACE,
+        View(swept=True, mapping=seen(), candidates=(seen(), replace(UNSEEN_TAGS, uuid=SECOND))),
+        actions.LookTags(SECOND),
+    ),
     "the same, but nothing may be created": (
         replace(TO_REPLACE, adoption=Adoption("Required")),
         View(swept=True, mapping=seen(), candidates=(seen(),)),
@@ -595,6 +610,11 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         View(swept=True, mapping=seen(), candidates=(seen(uuid=SECOND),)),
         actions.Replace(UUID, ("eventSourceARN",), SECOND),
     ),
+    "another source, the new mapping exists, tags of the old one not read recently": (
+        TO_MOVE,
+        View(swept=True, mapping=STALE, candidates=(seen(uuid=SECOND),)),
+        actions.LookTags(UUID),
+    ),
     "another source, somebody else's mapping stands there": (
         replace(TO_MOVE, adoption=Adoption("IfExists")),
         View(swept=True, mapping=seen(), candidates=(seen(None, uuid=SECOND),)),
@@ -619,6 +639,11 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         made(),
         View(swept=True, mapping=seen(), candidates=(seen(),), intended=(seen(uuid=SECOND),)),
         actions.Discard(SECOND),
+    ),
+    "a replacement called off, tags of the second not read recently": (
+        made(),
+        View(swept=True, mapping=seen(), candidates=(seen(),), intended=(replace(STALE, uuid=SECOND),)),
+        actions.LookTags(SECOND),
     ),
     "a replacement called off, AWS at work on the second": (
         made(),
@@ -664,6 +689,11 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "a tag is new, tags unseen": (
         made(tags={"team": "shop"}, known_tags=OWNER.tags()),
+        found(UNSEEN_TAGS),
+        actions.LookTags(UUID),
+    ),
+    "a tag was noted before a kill, and the spec does not name it any more": (
+        made(applied_tags=frozenset({"team", *OWNER_TAGS}), known_tags=OWNER.tags()),
         found(UNSEEN_TAGS),
         actions.LookTags(UUID),
     ),

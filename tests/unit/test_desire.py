@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-from esm_operator.cluster.resource import parse
+import pytest
+
+from esm_operator.cluster.resource import FINALIZER, INTENT, Intent, parse
 from esm_operator.cluster.target import Resolved, Target
 from esm_operator.planning.desire import Note, desired_of
 from esm_operator.planning.state import Desired
@@ -59,3 +61,24 @@ def test_too_many_tags_come_after_what_is_wrong_elsewhere() -> None:
 def test_too_many_tags_matter_only_where_tags_are_set() -> None:
     assert desired(DEFAULTS, tags=refusals.tags(42), managementPolicy="Observe").problem == ""
     assert desired(DEFAULTS, deleting=True, tags=refusals.tags(42)).problem == ""
+
+
+INTENT_OF_IT = Intent("shop/orders", "123456789012", "eu-west-1", "orders", "arn", (), (), (), {}).render()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "prepared"),
+    [
+        ({}, False),
+        ({"finalizers": [FINALIZER]}, False),
+        ({"annotations": {INTENT: INTENT_OF_IT}}, False),
+        ({"annotations": {INTENT: INTENT_OF_IT}, "finalizers": ["example.com/other"]}, False),
+        ({"annotations": {INTENT: "no JSON"}, "finalizers": [FINALIZER]}, False),
+        ({"annotations": {INTENT: INTENT_OF_IT}, "finalizers": [FINALIZER]}, True),
+    ],
+)
+def test_a_resource_is_prepared_once_it_has_both_finalizer_and_intent(metadata: dict[str, Any], prepared: bool) -> None:
+    meta = {"namespace": "shop", "name": "orders", "uid": "uid-1", "resourceVersion": "1", **metadata}
+    resource = parse({"metadata": meta, "spec": refusals.spec("sqs", {})})
+    target = Resolved(Target("eu-west-1"), {})
+    assert desired_of(resource, Note.of(resource), target, "123456789012", "test").prepared is prepared

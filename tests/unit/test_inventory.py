@@ -63,6 +63,14 @@ def test_a_mapping_made_after_a_sweep_began_is_not_missed_by_it() -> None:
     assert inventory.get("1") is not None
 
 
+def test_a_sweep_is_as_old_as_its_first_page() -> None:
+    inventory = Inventory()
+    inventory.record_page([mapping("1")], 5.0)
+    inventory.record_page([mapping("2")], 9.0)
+    inventory.record_swept(5.0)
+    assert inventory.swept_from == 5.0, "its first page can't show what was created after that"
+
+
 def test_absence_from_a_sweep_is_told_and_proves_nothing() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 1.0)

@@ -120,12 +120,15 @@ def tag_changes(desired: Desired, tags: Mapping[str, str]) -> tuple[dict[str, st
 
 
 def tags_edited(desired: Desired) -> bool:
-    """Whether the tags that the spec asks for are others than those that the status tells of."""
+    """Whether the tags that the spec asks for are others than those that the status tells of.
+
+    So are tags that were noted before they were set: the operator may have been killed after AWS had set them.
+    """
     known = desired.known_tags
     if known is None:
         return True
     add, remove = tag_changes(desired, known)
-    return bool(add or remove)
+    return bool(add or remove or desired.applied_tags - desired.tags.keys())
 
 
 def describe(update: Update) -> str:

@@ -1,0 +1,55 @@
+"""Scripted scenarios: the operator is killed after AWS has done what it asked for, and before it noted that."""
+
+from tests.model.aws import QUEUE
+from tests.model.script import KINESIS, SQS, Script
+
+
+def killed_after(script: Script, operation: str) -> None:
+    """AWS carries out the next request of this kind, and the operator is killed before it is answered."""
+    script.world.decide(script.until_asked(operation), "carried out")
+    script.world.crash()
+
+
+def test_a_field_that_was_set_before_a_kill_goes_back_to_its_default_when_the_spec_drops_it(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    script.edit(batchSize=5)
+    killed_after(script, "update_event_source_mapping")
+    assert script.mapping().config["BatchSize"] == 5
+    script.edit(batchSize=None)
+    script.world.start()
+    script.converge()
+    assert script.mapping().config["BatchSize"] == 10
+
+
+def test_a_tag_that_was_set_before_a_kill_is_removed_when_the_spec_drops_it(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    script.edit(tags={"team": "red"})
+    killed_after(script, "tag_resource")
+    assert script.mapping().tags["team"] == "red"
+    script.edit(tags=None)
+    script.world.start()
+    script.converge()
+    assert "team" not in script.mapping().tags
+
+
+def test_a_mapping_that_was_created_before_a_kill_is_found_by_the_intent_after_an_edit(script: Script) -> None:
+    script.apply(**SQS)
+    script.world.start()
+    killed_after(script, "create_event_source_mapping")
+    script.edit(functionName="bills")
+    script.world.start()
+    script.converge()
+    assert script.mapping().function == "bills"
+
+
+def test_the_predecessor_of_a_mapping_that_was_created_before_a_kill_is_deleted(script: Script) -> None:
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    script.edit(eventSourceARN=QUEUE, startingPosition=None)
+    killed_after(script, "delete_event_source_mapping")
+    assert len(script.aws.standing) == 2
+    script.world.start()
+    script.converge()
+    assert script.mapping().source == QUEUE
