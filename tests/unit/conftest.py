@@ -3,9 +3,14 @@
 from collections.abc import AsyncGenerator, Generator
 
 import pytest
+from hypothesis import settings
 
 from esm_operator.aws.client import Connections
 from tests.aws import AwsServer, Settings
+
+# A busy machine takes longer than hypothesis allows for one example by default (0.2 s).
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="module")
