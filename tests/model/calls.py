@@ -232,10 +232,20 @@ class _Response:
 class Transport:
     """In place of ``kubernetes.aio.client.ApiClient``: brings requests to the simulated API server."""
 
-    def __init__(self, gate: Gate, cluster: Cluster, future: Callable[[], asyncio.Future[Any]]) -> None:
+    def __init__(
+        self, gate: Gate, cluster: Cluster, future: Callable[[], asyncio.Future[Any]], *, hold_leases: bool = False
+    ) -> None:
+        """
+        Args:
+            gate: where requests wait.
+            cluster: who answers them.
+            future: makes what a request waits on.
+            hold_leases: whether requests for leases wait there too; else they are answered immediately.
+        """
         self._gate = gate
         self._cluster = cluster
         self._future = future
+        self._hold_leases = hold_leases
 
     async def param_serialize(self, method: str, path: str, **_: Any) -> tuple[str, str, dict[str, str], None, None]:
         return method, path, {}, None, None
@@ -246,7 +256,7 @@ class Transport:
         sent = decoded(body)
         if "/leases" in path and self._gate.lease_is_cut:
             raise LostError("the lease can't be reached")
-        if path.endswith("/events") or "/leases" in path:
+        if path.endswith("/events") or ("/leases" in path and not self._hold_leases):
             return _Response(self._cluster.request(method, path, sent))
         call = Call(
             name=method,

@@ -110,7 +110,8 @@ class Cluster:
         return _answer(200, self._put(key, old, new))
 
     def _other(self, method: str, path: str, body: Any) -> Answer:
-        """Any other object, such as a Lease; lists of other kinds are empty."""
+        """Any other object, such as a Lease or a ProviderConfig; its status is written as all of it is."""
+        path = path.removesuffix("/status")
         if method == "POST":
             path = f"{path}/{body['metadata']['name']}"
             if path in self._others:
@@ -118,7 +119,7 @@ class Cluster:
             return _answer(201, self._store(path, body))
         old = self._others.get(path)
         if method == "GET" and old is None and path.rpartition("/")[2] in ("namespaces", "providerconfigs"):
-            return _answer(200, {"items": []})
+            return _answer(200, {"items": [one for name, one in self._others.items() if name.startswith(f"{path}/")]})
         if old is None:
             return _answer(404, {"message": "not found"})
         if method == "GET":

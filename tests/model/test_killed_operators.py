@@ -10,7 +10,7 @@ def killed_after(script: Script, operation: str) -> None:
     script.world.crash()
 
 
-def test_a_field_that_was_set_before_a_kill_goes_back_to_its_default_when_the_spec_drops_it(script: Script) -> None:
+def test_a_field_that_was_set_before_a_kill_is_reset_when_the_spec_drops_it(script: Script) -> None:
     script.apply(**SQS)
     script.begin()
     script.edit(batchSize=5)
@@ -34,7 +34,7 @@ def test_a_tag_that_was_set_before_a_kill_is_removed_when_the_spec_drops_it(scri
     assert "team" not in script.mapping().tags
 
 
-def test_a_mapping_that_was_created_before_a_kill_is_found_by_the_intent_after_an_edit(script: Script) -> None:
+def test_a_mapping_that_was_created_before_a_kill_is_found_after_an_edit(script: Script) -> None:
     script.apply(**SQS)
     script.world.start()
     killed_after(script, "create_event_source_mapping")
@@ -42,6 +42,19 @@ def test_a_mapping_that_was_created_before_a_kill_is_found_by_the_intent_after_a
     script.world.start()
     script.converge()
     assert script.mapping().function == "bills"
+
+
+def test_the_intent_names_what_is_created_after_an_edit(script: Script) -> None:
+    script.apply(**SQS)
+    script.world.start()
+    script.world.decide(script.until_asked("create_event_source_mapping"), "dropped")
+    script.edit(functionName="bills")
+    killed_after(script, "create_event_source_mapping")
+    assert script.mapping().function == "bills"
+    script.edit(functionName="returns")
+    script.world.start()
+    script.converge()
+    assert script.mapping().function == "returns"
 
 
 def test_the_predecessor_of_a_mapping_that_was_created_before_a_kill_is_deleted(script: Script) -> None:

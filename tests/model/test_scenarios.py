@@ -131,6 +131,8 @@ def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(scr
     old.due += SWEEP_INTERVAL + 100  # the predecessor goes after that sweep
     script.calmly(SWEEP_INTERVAL + 30)
     assert missed
+    script.aws.end_transition(old)
+    script.calmly(60)
     as_ever(script, "list_event_source_mappings")
     script.converge()
     assert script.gone()

@@ -69,6 +69,7 @@ class Process:
 
     def __init__(self, clock: Clock, gate: Gate, aws: Lambda, cluster: Cluster) -> None:
         self.gate = gate
+        self._clock = clock
         self.loop = SteppedLoop(clock)
         self.operator: Operator | None = None
         connections = Connections(gate, aws, self.loop.future)
@@ -103,6 +104,11 @@ class Process:
     def knows_removed(self) -> set[Key]:
         """The resources that it knows to have been removed although they carried the finalizer."""
         return {one.key for one in self.operator._store.all() if one.removed} if self.operator is not None else set()  # pyright: ignore[reportPrivateUsage]
+
+    def covers(self, seconds: float) -> bool:
+        """Whether this process holds the lease, and for longer than that."""
+        with self._clock.told():
+            return self.operator is not None and self.operator._lease.covers(seconds)  # pyright: ignore[reportPrivateUsage]
 
     def end(self) -> None:
         """It is gone; nothing is cleaned up."""

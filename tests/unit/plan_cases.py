@@ -176,6 +176,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "going, another's in its place": (wanted(deleting=True), candidates(seen(OTHER)), actions.Finish()),
     "going, nobody's in its place": (wanted(deleting=True), candidates(seen(None)), actions.Finish()),
     "going, ours": (made(deleting=True), found(seen()), actions.Delete(UUID)),
+    "going, ours, without our finalizer": (made(deleting=True, finalizer=False), found(seen()), actions.NoOp()),
     "going, taken over by another": (made(deleting=True), found(seen(OTHER)), actions.Finish()),
     "going, in transition": (made(deleting=True), found(seen(state="Updating")), actions.Wait),
     "going, AWS deletes it": (made(deleting=True), found(seen(state="Deleting")), actions.Wait),

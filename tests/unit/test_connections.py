@@ -183,3 +183,13 @@ async def test_what_is_under_way_keeps_its_place(aws: AwsServer, connections: Co
     async with asyncio.timeout(LIMIT):
         await asyncio.gather(*(client.find("orders") for _ in range(2)))
     assert time.monotonic() - began >= 2.0, "the answer, and a second"
+
+
+async def test_a_request_that_fails_is_not_sent_again(aws: AwsServer, connections: Connections) -> None:
+    """botocore would do so by itself, past the budget; all retrying is the work queue's."""
+    client = await client_of(connections, Target("eu-west-1", Access(aws.endpoint)))
+    aws.control.fault(FaultKind.ERROR, LIST, code="ServiceException", status=500, message="Down.", times=1)
+    aws.control.reset_counts()
+    with pytest.raises(ClientError):
+        await client.find("orders")
+    assert aws.control.counts().calls[LIST] == 1

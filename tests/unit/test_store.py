@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.cluster.resource import FINALIZER, INTENT, Intent, Key, Resource, parse, parse_intent
+from esm_operator.cluster.resource import (
+    FINALIZER,
+    INTENT,
+    LET_GO,
+    PAUSED,
+    Intent,
+    Key,
+    Resource,
+    parse,
+    parse_intent,
+)
 from esm_operator.cluster.store import Store
 
 KEY = Key("shop", "orders")
@@ -41,6 +51,24 @@ def test_an_object_is_read() -> None:
     assert (read.key, read.generation, read.deleting, read.has_finalizer) == (KEY, 3, True, True)
     assert read.uuid == FIRST
     assert read.intent == _INTENT
+
+
+@pytest.mark.parametrize(
+    ("value", "paused", "let_go"),
+    [
+        ("true", True, True),
+        ("True", True, True),
+        ("yes", True, False),
+        ("ture", True, False),
+        ("false", False, False),
+        ("no", False, False),
+        ("0", False, False),
+        ("", False, False),
+    ],
+)
+def test_an_annotation_that_is_mistyped_pauses_and_lets_nothing_go(value: str, paused: bool, let_go: bool) -> None:
+    read = parse(body(annotations={PAUSED: value, LET_GO: value}))
+    assert (read.paused, read.let_go) == (paused, let_go)
 
 
 def test_a_uuid_that_was_spoilt_by_hand_is_none() -> None:

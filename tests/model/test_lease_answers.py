@@ -1,0 +1,125 @@
+"""Scripted scenarios of the lease: slow answers, and another process that takes the lease."""
+
+import json
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from esm_operator.cluster.kube import LEASE_TIMEOUT, Kubernetes
+from esm_operator.leading.fence import Fence
+from esm_operator.leading.lease import RENEWAL, Lease
+from esm_operator.waiting.budget import Budget
+from tests.model.calls import Call, Gate, Transport
+from tests.model.cluster import Cluster
+from tests.model.loop import Clock, SteppedLoop
+
+DURATION = 20.0
+PATH = "/apis/coordination.k8s.io/v1/namespaces/default/leases/operator"
+#: Seconds that an answer takes here.
+SLOW = LEASE_TIMEOUT - 0.5
+
+
+class Process:
+    """A candidate for the lease. Its requests wait until the test answers them."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.cluster = Cluster()
+        self.loop = SteppedLoop(self.clock)
+        self.gate = Gate(self.clock, lambda _: None, lambda _: None)
+        api: Any = Transport(self.gate, self.cluster, self.loop.future, hold_leases=True)
+        with self.clock.told():
+            self.lease = Lease(
+                Kubernetes(api, Budget(1000)), namespace="default", name="operator", identity="us", duration=DURATION
+            )
+        self.loop.start(self.lease.run)
+        self.loop.settle()
+
+    def asks(self, method: str) -> Call:
+        """The only request that waits."""
+        (call,) = self.gate.waiting
+        assert (call.name, str(call.what["path"]).startswith(PATH.rpartition("/")[0])) == (method, True)
+        return call
+
+    def answer(self, method: str, *, after: float = 0.0) -> None:
+        """The request that waits takes effect now, and is answered so many seconds later."""
+        call = self.asks(method)
+        self.gate.settle(call, "carried out")
+        self.clock.now += after
+        self.gate.settle(call, "well")
+        self.loop.settle()
+
+    def take(self, *, after: float = 0.0) -> Fence:
+        """It takes the lease, which nobody has; that is answered so many seconds later."""
+        self.answer("GET")
+        self.answer("POST", after=after)
+        return self.fence
+
+    def wait_for_renewal(self) -> None:
+        """Time passes until it is to renew the lease."""
+        self.clock.now += RENEWAL + 0.1
+        self.loop.settle()
+
+    @property
+    def fence(self) -> Fence:
+        """That of the stretch."""
+        assert self.lease._fence is not None, "it does not hold the lease"  # pyright: ignore[reportPrivateUsage]
+        return self.lease._fence  # pyright: ignore[reportPrivateUsage]
+
+    def covers(self, fence: Fence, seconds: float) -> bool:
+        """Whether a fence lets through what takes so many seconds."""
+        with self.clock.told():
+            return fence.covers(seconds)
+
+    def is_taken_by_another(self) -> None:
+        """Another process takes the lease."""
+        spec = {"holderIdentity": "them", "renewTime": "2026-01-01T00:00:00.000000Z", "leaseDurationSeconds": DURATION}
+        self.cluster.request("PATCH", PATH, {"spec": spec})
+
+    def holder(self) -> str:
+        """Who has it, by the API server's word."""
+        return str(json.loads(self.cluster.request("GET", PATH, {}).body)["spec"].get("holderIdentity", ""))
+
+
+@pytest.fixture
+def process() -> Generator[Process]:
+    made = Process()
+    yield made
+    made.gate.crash()
+    made.loop.close()
+
+
+def test_a_lease_runs_from_before_it_was_taken(process: Process) -> None:
+    fence = process.take(after=SLOW)
+    assert not process.covers(fence, DURATION - SLOW)
+    assert process.covers(fence, DURATION - SLOW - 1)
+
+
+def test_a_lease_runs_from_before_it_was_renewed(process: Process) -> None:
+    fence = process.take()
+    process.wait_for_renewal()
+    process.answer("PUT", after=SLOW)
+    assert not process.covers(fence, DURATION - SLOW)
+    assert process.covers(fence, DURATION - SLOW - 1)
+
+
+def test_the_fence_is_closed_when_another_process_has_taken_the_lease(process: Process) -> None:
+    fence = process.take()
+    process.is_taken_by_another()
+    process.wait_for_renewal()
+    process.answer("PUT")
+    process.answer("GET")
+    assert process.holder() == "them"
+    assert not process.covers(fence, 0)
+
+
+def test_the_fence_is_closed_before_the_lease_is_given_back(process: Process) -> None:
+    fence = process.take()
+    process.loop.start(lambda: process.lease.release(1.0))
+    process.loop.settle()
+    process.asks("PUT")
+    assert process.holder() == "us"
+    assert not process.covers(fence, 0)
+    process.answer("PUT")
+    assert process.holder() == ""

@@ -1,0 +1,120 @@
+"""Scripted scenarios: a mapping gets another owner while the operator works on it."""
+
+from tests.model.aws import Standing
+from tests.model.calls import Call
+from tests.model.script import ONE, SQS, TWO, Script
+from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
+
+#: The owner tags of a resource in another cluster.
+ELSEWHERE = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
+
+
+def answer_all_but(script: Script, held: Call) -> None:
+    """All watch events are delivered, and all requests answered except one, until nothing else happens."""
+    for _ in range(20):
+        script.world.deliver(len(script.cluster.watch))
+        for call in [one for one in script.world.waiting if one is not held]:
+            script.world.decide(call, "well")
+
+
+def test_an_edit_of_the_former_owner_does_not_reach_a_mapping_that_is_being_taken_over(script: Script) -> None:
+    script.apply(**SQS, batchSize=7)
+    script.begin()
+    one = script.mapping()
+    adoption = {"policy": "IfExists", "uuid": one.uuid, "takeOverFrom": f"{CLUSTER_NAME}/{ONE}"}
+    script.apply(TWO, **SQS, adoption=adoption)
+    tagging = script.until_asked("tag_resource")
+    script.world.decide(tagging, "carried out")
+    script.edit(batchSize=5)
+    answer_all_but(script, tagging)
+    assert one.config["BatchSize"] == 7
+    script.world.decide(tagging, "well")
+    script.calmly(60)
+    assert one.config["BatchSize"] == 7
+    assert (script.reason(ONE), script.reason(TWO)) == ("Conflict", "Enabled")
+    script.converge()
+
+
+def test_a_mapping_that_gets_an_owner_between_the_plan_and_its_adoption_is_left_to_it(script: Script) -> None:
+    with script.world.clock.told():
+        one = script.aws.make("orders", SQS["eventSourceARN"], {})
+    assert one is not None
+    script.apply(**SQS, adoption={"policy": "IfExists"})
+    script.world.start()
+    looked = script.until_asked("list_tags")
+    script.world.decide(looked, "carried out")
+    one.tags = dict(ELSEWHERE)
+    script.world.decide(looked, "well")
+    script.calmly(60)
+    assert one.tags == ELSEWHERE
+    assert script.reason() == "Conflict"
+
+
+def test_a_mapping_that_gets_another_owner_while_the_status_is_written_is_not_updated(script: Script) -> None:
+    """Another resource in conflict reads the tags in the meantime, so that the operator knows them."""
+    script.apply(**SQS)
+    script.begin()
+    script.apply(TWO, **SQS)
+    script.calmly(10)
+    assert script.reason(TWO) == "Conflict"
+    one = script.mapping()
+    script.edit(batchSize=5)
+    note = script.until(lambda call: call.name == "PATCH" and "Updating" in str(call))
+    one.tags = dict(ELSEWHERE)
+    script.edit(TWO, tags={"team": "red"})
+    answer_all_but(script, note)
+    script.world.decide(note, "well")
+    script.calmly(60)
+    assert one.config["BatchSize"] == 10
+    assert (script.reason(ONE), script.reason(TWO)) == ("Conflict", "Conflict")
+
+
+def test_of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it(script: Script) -> None:
+    """The younger one is worked on first: the API server answers the older one's first write late."""
+    with script.world.clock.told():
+        one = script.aws.make("orders", SQS["eventSourceARN"], {})
+    assert one is not None
+    script.apply(ONE, **SQS, adoption={"policy": "IfExists"})
+    script.apply(TWO, **SQS, adoption={"policy": "IfExists"})
+    script.world.start()
+    script.world.deliver(len(script.cluster.watch))
+    older = script.until(lambda call: call.name == "PATCH" and f"/{ONE.name}" in str(call.what["path"]))
+    answer_all_but(script, older)
+    script.world.pass_time(1)
+    answer_all_but(script, older)
+    assert one.tags == {}
+    script.calmly(SWEEP_INTERVAL)
+    assert one.tags["esm-operator.io/name"] == ONE.name
+    assert script.reason(TWO) == "Conflict"
+
+
+def make_disabled(script: Script) -> Standing:
+    """A mapping without an owner that is disabled, and has values of its own."""
+    with script.world.clock.told():
+        one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
+        assert one is not None
+        script.aws.end_transition(one)
+        script.aws.update_event_source_mapping(UUID=one.uuid, BatchSize=3, Enabled=False)
+        script.aws.end_transition(one)
+    return one
+
+
+def test_an_adopted_mapping_keeps_what_the_spec_does_not_name(script: Script) -> None:
+    one = make_disabled(script)
+    script.apply(**SQS, adoption={"policy": "IfExists"})
+    script.begin()
+    script.calmly(SWEEP_INTERVAL)
+    assert script.status()["uuid"] == one.uuid
+    assert (one.enabled, one.config["BatchSize"], one.tags["team"]) == (False, 3, "red")
+
+
+def test_an_adoption_that_a_kill_interrupts_leaves_a_disabled_mapping_disabled(script: Script) -> None:
+    one = make_disabled(script)
+    script.apply(**SQS, adoption={"policy": "IfExists"})
+    script.world.start()
+    script.world.decide(script.until_asked("tag_resource"), "carried out")
+    script.world.crash()
+    script.world.start()
+    script.calmly(SWEEP_INTERVAL)
+    assert script.status()["uuid"] == one.uuid
+    assert not one.enabled

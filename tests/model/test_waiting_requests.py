@@ -1,0 +1,105 @@
+"""Scripted scenarios: a request waits for its turn, and the resource changes before it is sent."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from esm_operator.cluster.resource import PAUSED, Key
+from tests.model.aws import QUEUE, refusal
+from tests.model.script import ONE, SQS, TWO, Script, answers, as_ever
+from tests.model.world import SWEEP_INTERVAL
+
+#: Seconds for which AWS asks not to be called.
+RETRY_AFTER = 30.0
+
+
+def throttle(script: Script) -> None:
+    """A request for another resource is throttled, so that all requests wait for half a minute."""
+
+    def throttled(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        del really, asked
+        error = refusal("UpdateEventSourceMapping", "TooManyRequestsException", 429, "Rate exceeded")
+        response: Any = error.response
+        response["ResponseMetadata"]["HTTPHeaders"] = {"retry-after": f"{RETRY_AFTER:.0f}"}
+        raise error
+
+    answers(script, "update_event_source_mapping", throttled)
+    script.edit(TWO, batchSize=3)
+    script.world.decide(script.until_asked("update_event_source_mapping"), "well")
+    as_ever(script, "update_event_source_mapping")
+    script.calmly()
+
+
+@pytest.fixture
+def throttled(script: Script) -> Script:
+    """Two resources are in sync, and AWS is not called for half a minute from now on."""
+    script.apply(**SQS, batchSize=7)
+    script.apply(TWO, functionName="bills", eventSourceARN=QUEUE)
+    script.begin()
+    throttle(script)
+    return script
+
+
+def test_an_update_that_waits_is_not_sent_when_the_resource_is_paused(throttled: Script) -> None:
+    script = throttled
+    script.edit(batchSize=5)
+    script.calmly(RETRY_AFTER / 2)
+    script.cluster.edit(ONE, {"metadata": {"annotations": {PAUSED: "true"}}})
+    script.calmly(2 * RETRY_AFTER)
+    assert script.reason() == "Paused"
+    assert script.aws.standing[script.status()["uuid"]].config["BatchSize"] == 7
+
+
+def test_an_update_that_waits_is_not_sent_when_the_spec_is_edited_back(throttled: Script) -> None:
+    script = throttled
+    script.edit(batchSize=5)
+    script.calmly(RETRY_AFTER / 2)
+    script.edit(batchSize=7)
+    script.calmly(2 * RETRY_AFTER)
+    uuid = script.status()["uuid"]
+    assert not [line for line in script.world.history if "update_event" in line and uuid in line]
+    script.converge()
+
+
+def test_a_create_that_waits_is_not_sent_when_the_resource_is_deleted(throttled: Script) -> None:
+    script, three = throttled, Key("a", "three")
+    script.apply(three, functionName="returns", eventSourceARN=QUEUE)
+    script.calmly(RETRY_AFTER / 2)
+    script.delete(three)
+    script.calmly(2 * RETRY_AFTER)
+    assert not [line for line in script.world.history if "create_event" in line and '"returns"' in line]
+    script.converge()
+    assert script.gone(three)
+
+
+def test_no_more_deletions_a_minute_are_sent_than_the_setting_allows(script: Script) -> None:
+    keys = [Key("a", f"one-{number}") for number in range(6)]
+    for key in keys:
+        script.apply(key, functionName=key.name, eventSourceARN=QUEUE)
+    script.begin()
+    for key in keys:
+        script.delete(key)
+    script.calmly(10)
+    assert len([key for key in keys if not script.gone(key)]) == 3
+    assert len([key for key in keys if not script.gone(key) and script.reason(key) == "DeletionsHeld"]) == 3
+    assert len(script.aws.standing) == 3
+    script.converge()
+    assert script.aws.standing == {}
+
+
+def test_a_change_that_aws_does_not_keep_is_sent_less_and_less_often(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    attempts: list[float] = []
+
+    def not_kept(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        attempts.append(script.world.clock.now)
+        return really(**{name: value for name, value in asked.items() if name != "BatchSize"})
+
+    answers(script, "update_event_source_mapping", not_kept)
+    script.edit(batchSize=5)
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert 2 <= len(attempts) <= 6
+    as_ever(script, "update_event_source_mapping")
+    script.converge()

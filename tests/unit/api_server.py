@@ -1,0 +1,43 @@
+"""The model's API server behind HTTP, for what talks to it through the real client."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from kubernetes.aio import client
+
+from esm_operator.cluster.kube import Kubernetes
+from esm_operator.leading.fence import SHUT, Fence
+from esm_operator.waiting.budget import Budget
+from tests.model.cluster import Cluster
+from tests.unit.http_server import served
+
+
+class ApiServer:
+    """Answers requests from a cluster, and notes them."""
+
+    def __init__(self) -> None:
+        self.cluster = Cluster()
+        self.asked: list[str] = []
+        """Method and path of each request."""
+        self.page = ""
+        """HTML that a proxy answers instead, with status 404."""
+        self.answered: Callable[[], None] = lambda: None
+        """Called when a request has been answered."""
+
+    @asynccontextmanager
+    async def connect(self, fence: Fence = SHUT) -> AsyncGenerator[Kubernetes]:
+        """The operator's client of it, whose writes a fence holds back."""
+        async with served(self._answer) as url:
+            kubernetes = Kubernetes(client.ApiClient(client.Configuration(host=url)), Budget(1000), fence)
+            yield kubernetes
+            await kubernetes.close()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.asked.append(f"{request.method} {request.path}")
+        if self.page:
+            return web.Response(status=404, text=self.page, content_type="text/html")
+        body = await request.json() if request.can_read_body else {}
+        status, text = self.cluster.request(request.method, request.path, body)
+        self.answered()
+        return web.Response(status=status, text=text, content_type="application/json")

@@ -1,0 +1,108 @@
+"""The API server as the operator uses it: writes are fenced, and refused where they are made from an old version."""
+
+import json
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from esm_operator.cluster.kube import WRITE_TIMEOUT, ApiError, ConflictError, GoneError, Kubernetes
+from esm_operator.cluster.resource import FINALIZER, GROUP, VERSION, Intent, Key, parse
+from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, config_object
+from esm_operator.leading.fence import MARGIN, Fence, NotLeadingError
+from tests.unit.api_server import ApiServer
+
+KEY = Key("shop", "orders")
+CONFIGS = f"/apis/{GROUP}/{VERSION}/{PROVIDER_CONFIGS}"
+INTENT = Intent(str(KEY), "123456789012", "eu-west-1", "orders", "arn", (), (), (), {})
+
+
+class Scene(ApiServer):
+    """A resource and a ProviderConfig, as an earlier request has answered them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fence = Fence(clock=lambda: 0.0)
+        self.fence.extend(100.0)
+        self.cluster.create(KEY, {"functionName": "orders"}, {"finalizers": ["example.com/other"]})
+        self.resource = parse(self.cluster.mappings[KEY])
+        made = self.cluster.request("POST", CONFIGS, {"metadata": {"name": "shop", "uid": "uid-2"}})
+        self.config = config_object(json.loads(made.body))
+
+    def change(self) -> None:
+        """Somebody else writes to both objects."""
+        self.cluster.edit(KEY, {"metadata": {"finalizers": ["example.com/another"]}, "status": {"uuid": "another"}})
+        path = f"{CONFIGS}/{self.config.name}"
+        self.cluster.request("PATCH", path, {"metadata": {"finalizers": ["example.com/another"]}})
+
+    def objects(self) -> list[Any]:
+        """Both objects as they are."""
+        return [self.cluster.mappings[KEY], self.cluster.request("GET", f"{CONFIGS}/{self.config.name}", {}).body]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.fixture
+async def kubernetes(scene: Scene) -> AsyncGenerator[Kubernetes]:
+    async with scene.connect(scene.fence) as made:
+        yield made
+
+
+Write = Callable[[Kubernetes, Scene], Coroutine[Any, Any, Any]]
+WRITES: dict[str, Write] = {
+    "prepare": lambda kubernetes, scene: kubernetes.prepare(scene.resource, INTENT),
+    "release": lambda kubernetes, scene: kubernetes.release(scene.resource),
+    "set_status": lambda kubernetes, scene: kubernetes.set_status(scene.resource, {"uuid": "1"}),
+    "set_config_finalizers": lambda kubernetes, scene: kubernetes.set_config_finalizers(scene.config, ["a/b"]),
+    "set_config_status": lambda kubernetes, scene: kubernetes.set_config_status(
+        scene.config, {"observedGeneration": 1}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_write_that_is_made_from_an_old_version_is_refused(
+    kubernetes: Kubernetes, scene: Scene, name: str
+) -> None:
+    scene.change()
+    before = scene.objects()
+    with pytest.raises(ConflictError):
+        await WRITES[name](kubernetes, scene)
+    assert scene.objects() == before
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_write_that_the_lease_may_not_outlast_is_not_sent(
+    kubernetes: Kubernetes, scene: Scene, name: str
+) -> None:
+    scene.fence.extend(WRITE_TIMEOUT + MARGIN)
+    with pytest.raises(NotLeadingError):
+        await WRITES[name](kubernetes, scene)
+    assert scene.asked == []
+    scene.fence.extend(WRITE_TIMEOUT + MARGIN + 0.1)
+    await WRITES[name](kubernetes, scene)
+    assert len(scene.asked) == 1
+
+
+async def test_a_read_needs_no_lease(kubernetes: Kubernetes, scene: Scene) -> None:
+    scene.fence.close()
+    assert (await kubernetes.read(KEY))["metadata"]["uid"] == scene.resource.uid
+
+
+async def test_only_the_api_server_says_that_an_object_is_not_found(kubernetes: Kubernetes, scene: Scene) -> None:
+    with pytest.raises(GoneError):
+        await kubernetes.read(Key("shop", "unknown"))
+    scene.page = "<html><body><h1>404 Not Found</h1></body></html>"
+    for request in (kubernetes.read(KEY), *(write(kubernetes, scene) for write in WRITES.values())):
+        with pytest.raises(ApiError, match="404"):
+            await request
+
+
+async def test_finalizers_of_others_stay(kubernetes: Kubernetes, scene: Scene) -> None:
+    prepared = parse(await kubernetes.prepare(scene.resource, INTENT))
+    assert prepared.finalizers == ("example.com/other", FINALIZER)
+    await kubernetes.release(prepared)
+    assert scene.cluster.mappings[KEY]["metadata"]["finalizers"] == ["example.com/other"]

@@ -1,0 +1,50 @@
+"""The search for orphans, between an AWS server and an API server that change while it looks."""
+
+import pytest
+
+from esm_operator.cluster.resource import Key
+from esm_operator.cluster.target import ProviderConfig
+from esm_operator.orphans.search import Found, Search
+from tests.aws import AwsServer
+from tests.unit.api_server import ApiServer
+
+KEY = Key("shop", "orders")
+SPEC = {"functionName": "orders", "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:orders"}
+TAGS = {"cluster": "blue", "namespace": KEY.namespace, "name": KEY.name, "uid": "uid-1"}
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+async def found(aws: AwsServer, server: ApiServer) -> Found:
+    """What the search finds where one mapping carries the tags of one resource."""
+    aws.control.reset()
+    tags = {f"esm-operator.io/{part}": value for part, value in TAGS.items()}
+    aws.control.make_mapping(
+        FunctionName=SPEC["functionName"], EventSourceArn=SPEC["eventSourceARN"], region="eu-west-1", Tags=tags
+    )
+    operator = ProviderConfig("(operator)", region="eu-west-1", endpoint_url=aws.endpoint)
+    async with server.connect() as kubernetes:
+        search = Search(kubernetes, "blue", operator, [], [], 1000.0, thorough=False, say=lambda _: None)
+        return await search.find()
+
+
+async def test_a_mapping_without_a_resource_is_found(aws: AwsServer) -> None:
+    orphans = (await found(aws, ApiServer())).orphans
+    assert [(one.owner, one.why) for one in orphans] == [("blue/shop/orders", "there is no such resource")]
+
+
+async def test_a_mapping_whose_resource_is_created_while_it_looks_is_none(aws: AwsServer) -> None:
+    server = ApiServer()
+
+    def create() -> None:
+        if KEY not in server.cluster.mappings:
+            server.cluster.create(KEY, SPEC)
+
+    server.answered = create
+    result = await found(aws, server)
+    assert (result.looked_at, result.orphans, result.failures) == (1, [], [])
