@@ -30,6 +30,10 @@ test: $(STAMP) ## run all tests; ARGS="-k word" or "-m 'not long'" for some of t
 	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
+.PHONY: guards
+guards: $(STAMP) ## disable each guard in turn, and show which test notices; ARGS="NAME ..." for some of them
+	@$(BIN)/python -m tests.guards $(ARGS)
+
 .PHONY: bench
 bench: $(STAMP) ## measure with 10,000 mappings (85 minutes) and write docs/performance.md; N=500: fewer, and only report
 	@$(BIN)/python -m tests.controlplane --build-only >/dev/null

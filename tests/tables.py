@@ -10,6 +10,7 @@ from pathlib import Path
 from esm_operator import settings
 from esm_operator.api import ack, crossplane, terraform
 from esm_operator.telling import catalogue, gauges, metrics
+from tests.guards import table as guards
 
 ROOT = Path(__file__).resolve().parents[1]
 #: They note their metrics in the catalogue when they are imported.
@@ -17,6 +18,7 @@ NOTED_BY = (gauges, metrics)
 TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     ROOT / "README.md": {"settings": settings.table},
     ROOT / "docs" / "metrics.md": {"metrics": catalogue.markdown},
+    ROOT / "docs" / "guards.md": {"guards": guards.markdown},
     ROOT / "docs" / "migrating" / "terraform.md": {"terraform": terraform.PEER.markdown},
     ROOT / "docs" / "migrating" / "ack.md": {"ack": ack.PEER.markdown},
     ROOT / "docs" / "migrating" / "crossplane.md": {"crossplane": crossplane.PEER.markdown},

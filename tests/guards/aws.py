@@ -1,0 +1,123 @@
+"""Guards of ``aws/`` and ``orphans/``: what follows from an answer, and what from a mapping that is missing."""
+
+from tests.guards.guard import Guard, model, unit
+
+_INVENTORY = "aws/inventory.py"
+
+GUARDS = (
+    Guard(
+        name="older-answer",
+        harm="An answer that was asked for before a change overrules the answer to the change.",
+        file=_INVENTORY,
+        text="if old is not None and old.seen > at:",
+        without="if False:",
+        tests=unit("inventory", "a_sweep_does_not_overrule_what_was_written_after_it_began"),
+    ),
+    Guard(
+        name="page-of-what-is-gone",
+        harm="A late page of a list brings back a mapping that AWS has reported as not found.",
+        file=_INVENTORY,
+        text='if str(mapping["UUID"]) not in self._gone and self.record(',
+        without="if self.record(",
+        tests=unit("inventory", "a_late_page_does_not_bring_back_what_aws_said_is_gone"),
+    ),
+    Guard(
+        name="missing-is-not-gone",
+        harm="A mapping that a sweep has missed counts as deleted, and a second one is created.",
+        file=_INVENTORY,
+        text='if self._entries[uuid].state == "Deleting":',
+        without="if True:",
+        tests=(
+            *unit("inventory", "absence_from_a_sweep_is_told_and_proves_nothing"),
+            *model("scenarios", "a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping"),
+        ),
+    ),
+    Guard(
+        name="function-is-not-gone",
+        harm="AWS's answer that there is no such function counts as one that there is no such mapping.",
+        file="aws/errors.py",
+        text='and row_of(error).reason == "NotFound"',
+        without="",
+        tests=unit("errors", "gone"),
+    ),
+    Guard(
+        name="seen-since-the-sweep-began",
+        harm="A mapping that was created while a sweep was under way counts as missing.",
+        file=_INVENTORY,
+        text="unseen = self._unseen(began)",
+        without="unseen = self._unseen(math.inf)",
+        tests=unit("inventory", "a_mapping_made_after_a_sweep_began_is_not_missed_by_it"),
+    ),
+    Guard(
+        name="sweep-from-its-beginning",
+        harm="A sweep counts as proof for mappings that were created after its first page was read.",
+        file=_INVENTORY,
+        text="self.swept_from = began",
+        without="self.swept_from = time.monotonic()",
+        tests=unit("inventory", "a_sweep_is_as_old_as_its_first_page"),
+    ),
+    Guard(
+        name="overdue-only-where-listed",
+        harm="A mapping counts as missing before the sweep has come to the page that it is on.",
+        file=_INVENTORY,
+        text='if entry.listed and entry.state != "Deleting"][:most]',
+        without="][:most]",
+        tests=unit("inventory", "what_a_sweep_should_have_met_by_now_is_overdue_and_not_gone"),
+    ),
+    Guard(
+        name="readable-answer",
+        harm="An answer without a UUID, as a proxy may give it, counts as the answer of AWS.",
+        file="aws/client.py",
+        text="if not _is_readable(operation, answer):",
+        without="if False:",
+        tests=model("scenarios", "a_mapping_whose_creation_is_answered_without_a_uuid_is_deleted_with_the_resource"),
+    ),
+    Guard(
+        name="one-attempt",
+        harm="botocore sends a Create again by itself, past the fence and the budget.",
+        file="aws/client.py",
+        text='retries={"total_max_attempts": 1}',
+        without='retries={"total_max_attempts": 3}',
+        tests=unit("connections", "a_request_that_fails_is_not_sent_again"),
+    ),
+    Guard(
+        name="orphans-looked-at-twice",
+        harm="`esm-operator orphans` lists the mapping of a resource that was created while it looked.",
+        file="orphans/search.py",
+        text="        living = await self._living()\n        tags = await account.tags(",
+        without="        living = Living.of(())\n        tags = await account.tags(",
+        tests=unit("orphan_search"),
+    ),
+    Guard(
+        name="orphans-of-this-cluster",
+        harm="`esm-operator orphans` lists the mappings of another cluster.",
+        file="orphans/search.py",
+        text="if tags.get(CLUSTER) != cluster:",
+        without="if False:",
+        tests=unit("orphans", "what_is_an_orphan"),
+    ),
+    Guard(
+        name="orphans-of-these-namespaces",
+        harm="`esm-operator orphans` lists the mappings of namespaces that it does not look at.",
+        file="orphans/search.py",
+        text="if living.namespaces and owner.namespace not in living.namespaces:",
+        without="if False:",
+        tests=unit("orphans", "what_is_an_orphan"),
+    ),
+    Guard(
+        name="orphans-while-something-is-under-way",
+        harm="`esm-operator orphans` lists the successor, or the predecessor, of a replacement that is under way.",
+        file="orphans/search.py",
+        text="and stands and _is_settled(resource):",
+        without="and stands:",
+        tests=unit("orphans", "what_is_an_orphan"),
+    ),
+    Guard(
+        name="orphans-that-follow-a-mapping",
+        harm="`esm-operator orphans` lists a mapping that was created again when the status still names the old one.",
+        file="orphans/search.py",
+        text="and stands and _is_settled(resource):",
+        without="and _is_settled(resource):",
+        tests=unit("orphans", "what_follows_a_mapping_that_is_gone_is_none"),
+    ),
+)
