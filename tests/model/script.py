@@ -158,3 +158,10 @@ def answers(script: Script, operation: str, otherwise: Callable[[Callable[..., A
 def as_ever(script: Script, operation: str) -> None:
     """AWS answers an operation as it should again."""
     setattr(script.aws, operation, getattr(Lambda, operation).__get__(script.aws))
+
+
+def killed_before_the_note(script: Script) -> None:
+    """A mapping is made, and the operator killed before it has heard of it."""
+    creation = script.until_asked("create_event_source_mapping")
+    script.world.decide(creation, "carried out")
+    script.world.crash()

@@ -18,6 +18,14 @@ def answer_all(script: Script) -> None:
             script.world.decide(call, "well")
 
 
+def answer_all_but_lists(script: Script) -> None:
+    """All requests but lists of mappings are answered until nothing else happens. The watch delivers its events."""
+    for _ in range(20):
+        for call in [one for one in script.world.waiting if one.name != "list_event_source_mappings"]:
+            script.world.decide(call, "well")
+        script.world.deliver(len(script.cluster.watch))
+
+
 def test_a_resource_whose_edit_the_watch_has_lost_is_read_after_a_conflict(script: Script) -> None:
     script.begin()
     script.apply(**SQS)
@@ -38,10 +46,24 @@ def test_no_mapping_is_created_for_a_resource_whose_deletion_the_watch_has_not_r
     script.world.crash()
     script.world.start()
     script.until_asked("list_event_source_mappings")
-    script.cluster.remove(ONE)
+    script.cluster.lose(ONE)
     script.cluster.watch.clear()
     script.calmly(60)
     assert script.aws.standing == {}
+
+
+def test_no_mapping_is_adopted_for_a_resource_whose_deletion_the_watch_has_not_reported(script: Script) -> None:
+    with script.world.clock.told():
+        one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
+    assert one is not None
+    script.apply(**SQS, adoption={"policy": "IfExists"})
+    script.world.start()
+    script.until_asked("list_event_source_mappings")
+    answer_all_but_lists(script)  # finalizer and intent are written
+    script.cluster.lose(ONE)
+    script.cluster.watch.clear()
+    script.calmly(60)
+    assert one.tags == {"team": "red"}
 
 
 def test_no_mapping_is_created_from_a_spec_whose_edit_the_watch_has_not_reported(script: Script) -> None:
@@ -76,7 +98,7 @@ def test_a_resource_that_was_deleted_while_the_watch_was_cut_is_forgotten(script
     process, one = script.world.process, script.aws.standing[script.status()["uuid"]]
     assert process is not None
     script.promises.excused.add(ONE)
-    script.cluster.remove(ONE)
+    script.cluster.lose(ONE)
     script.cluster.relist()
     script.calmly(10)
     assert process.knows(ONE) is None

@@ -37,7 +37,7 @@ def test_an_edit_of_the_former_owner_does_not_reach_a_mapping_that_is_being_take
 
 def test_a_mapping_that_gets_an_owner_between_the_plan_and_its_adoption_is_left_to_it(script: Script) -> None:
     with script.world.clock.told():
-        one = script.aws.make("orders", SQS["eventSourceARN"], {})
+        one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
     assert one is not None
     script.apply(**SQS, adoption={"policy": "IfExists"})
     script.world.start()
@@ -72,7 +72,7 @@ def test_a_mapping_that_gets_another_owner_while_the_status_is_written_is_not_up
 def test_of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it(script: Script) -> None:
     """The younger one is worked on first: the API server answers the older one's first write late."""
     with script.world.clock.told():
-        one = script.aws.make("orders", SQS["eventSourceARN"], {})
+        one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
     assert one is not None
     script.apply(ONE, **SQS, adoption={"policy": "IfExists"})
     script.apply(TWO, **SQS, adoption={"policy": "IfExists"})
@@ -82,7 +82,7 @@ def test_of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it(script:
     answer_all_but(script, older)
     script.world.pass_time(1)
     answer_all_but(script, older)
-    assert one.tags == {}
+    assert one.tags == {"team": "red"}
     script.calmly(SWEEP_INTERVAL)
     assert one.tags["esm-operator.io/name"] == ONE.name
     assert script.reason(TWO) == "Conflict"

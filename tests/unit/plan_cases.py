@@ -228,6 +228,15 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         found(UNTAGGED_STALE),
         actions.LookTags(UUID),
     ),
+    "to be replaced, tags may follow on another one that has its identity": (
+        TO_REPLACE,
+        replace(
+            found(seen(EventSourceArn=KINESIS["eventSourceARN"])),
+            candidates=(seen(EventSourceArn=KINESIS["eventSourceARN"]), replace(UNTAGGED, uuid=SECOND)),
+            may_have_made=True,
+        ),
+        actions.Wait,
+    ),
     "to be moved, tags may follow on the successor": (
         TO_MOVE,
         replace(found(seen()), candidates=(replace(UNTAGGED, uuid=SECOND),), may_have_made=True),
