@@ -280,4 +280,12 @@ GUARDS = (
         without="",
         tests=case("removed, the mapping of the next resource of its name"),
     ),
+    Guard(
+        name="tags-in-doubt",
+        harm="Tags that AWS changed without an answer, and that the spec does not name any more, stay for minutes.",
+        file=_PLAN,
+        text="(writes or found.tags_in_doubt or tags_edited(desired))",
+        without="(writes or tags_edited(desired))",
+        tests=model("lost_answers", "tags_that_were_changed_without_an_answer_and_edited_back_are_read_at_once"),
+    ),
 )

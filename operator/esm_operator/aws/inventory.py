@@ -50,6 +50,8 @@ class Entry:
     """Monotonic time at which tags were written by us last, in seconds."""
     tags_seen: float = -math.inf
     """Monotonic time at which tags were read or written last, in seconds."""
+    tags_in_doubt: bool = False
+    """Whether AWS has not answered a request to change the tags, and they have not been read since."""
     tags_shown: bool = False
     """Whether AWS has ever shown tags: from then on, tags that are missing have been taken off."""
     untagged_since: float = math.inf
@@ -81,6 +83,7 @@ class Entry:
             tags=self.tags,
             filters_hidden=hidden,
             tags_fresh=self.tags_seen >= since,
+            tags_in_doubt=self.tags_in_doubt,
             tags_may_follow=self._tags_may_follow(),
         )
 
@@ -186,6 +189,7 @@ class Inventory:
             tags=shared(tags) if tags is not None else old.tags if old is not None else None,
             tags_written=at if tags is not None else old.tags_written if old is not None else -math.inf,
             tags_seen=at if tags is not None else old.tags_seen if old is not None else -math.inf,
+            tags_in_doubt=old.tags_in_doubt if old is not None else False,
             tags_shown=old.tags_shown if old is not None else False,
             untagged_since=old.untagged_since if old is not None and tags is None else math.inf,
             filters=filters,
@@ -224,13 +228,13 @@ class Inventory:
             return  # AWS does not show yet what we have written
         else:
             entry.untagged_since = min(entry.untagged_since, now)
-        entry.tags = shared(tags)
+        entry.tags, entry.tags_in_doubt = shared(tags), False
 
     def forget_tags(self, uuid: str) -> None:
         """It is not known which tags a mapping has: they were to be changed, and AWS did not answer."""
         entry = self._entries.get(uuid)
         if entry is not None:
-            entry.tags = None
+            entry.tags, entry.tags_in_doubt = None, True
 
     def record_gone(self, uuid: str) -> None:
         """Note that AWS has no mapping with this UUID."""

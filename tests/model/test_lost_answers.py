@@ -1,0 +1,17 @@
+"""Scripted scenarios: AWS changes tags, and its answer is lost."""
+
+from tests.model.script import SQS, Script
+
+
+def test_tags_that_were_changed_without_an_answer_and_edited_back_are_read_at_once(script: Script) -> None:
+    script.apply(**SQS, tags={"team": "red"})
+    script.begin()
+    script.edit(tags={"team": "blue"})
+    request = script.until_asked("tag_resource")
+    script.edit(tags={"team": "red"})
+    script.world.deliver(len(script.cluster.watch))
+    script.world.decide(request, "lost")
+    assert script.mapping().tags["team"] == "blue"
+    script.calmly(30)
+    assert script.mapping().tags["team"] == "red"
+    script.converge()
