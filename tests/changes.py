@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.specs import ACCESS, ARN, AT, BATCH, HERE, KINESIS, MODE, MQ, MSK, SELF_MANAGED, SQS, STAMP, Edit, access
+from tests.specs import (
+    ACCESS,
+    ARN,
+    AT,
+    BATCH,
+    DOCUMENTDB,
+    HERE,
+    KINESIS,
+    MODE,
+    MQ,
+    MSK,
+    SELF_MANAGED,
+    SQS,
+    STAMP,
+    Edit,
+    access,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +36,9 @@ class Change:
     """Whether replacePolicy Recreate lets it pass."""
 
 
+_DATABASE = "documentDBEventSourceConfig.databaseName"
+_COLLECTION = "documentDBEventSourceConfig.collectionName"
+_FULL_DOCUMENT = "documentDBEventSourceConfig.fullDocument"
 _GROUP = "amazonManagedKafkaEventSourceConfig.consumerGroupID"
 _SERVERS = "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS"
 _REMEDY = ("replacePolicy: Recreate", "make a new resource")
@@ -67,6 +86,22 @@ CHANGES: tuple[Change, ...] = (
         ("selfManagedKafkaEventSourceConfig.consumerGroupID", SELF_MANAGED, *_REMEDY),
     ),
     Change("the mode", "self-managed", {}, {MODE: "Queue"}, (MODE, SELF_MANAGED, *_REMEDY)),
+    Change("the database", "documentdb", {}, {_DATABASE: "returns"}, (_DATABASE, DOCUMENTDB, *_REMEDY)),
+    Change(
+        "the collection",
+        "documentdb",
+        {_COLLECTION: "open"},
+        {_COLLECTION: "closed"},
+        (_COLLECTION, DOCUMENTDB, *_REMEDY),
+    ),
+    Change("an added collection", "documentdb", {}, {_COLLECTION: "open"}, (_COLLECTION, DOCUMENTDB, *_REMEDY)),
+    Change(
+        "a removed collection",
+        "documentdb",
+        {_COLLECTION: "open"},
+        {_COLLECTION: None},
+        (_COLLECTION, DOCUMENTDB, *_REMEDY),
+    ),
     Change(
         "the virtual host",
         "mq",
@@ -134,5 +169,7 @@ HARMLESS_CHANGES: tuple[Change, ...] = (
         {ACCESS: access("VIRTUAL_HOST=/orders", "BASIC_AUTH=returns")},
         (),
     ),
+    Change("what an update brings of a document", "documentdb", {}, {_FULL_DOCUMENT: "UpdateLookup"}, ()),
+    Change("no full document", "documentdb", {_FULL_DOCUMENT: "UpdateLookup"}, {_FULL_DOCUMENT: None}, ()),
     Change("a removed batch size", "sqs", {BATCH: 5}, {BATCH: None}, ()),
 )

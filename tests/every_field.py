@@ -271,20 +271,6 @@ ROWS: tuple[Row, ...] = (
         _PROVISIONED,
     ),
     Row(
-        "documentDBEventSourceConfig.databaseName",
-        "DocumentDBEventSourceConfig.DatabaseName",
-        "returns",
-        "payments",
-        on(["documentdb"], REQUIRED),
-    ),
-    Row(
-        "documentDBEventSourceConfig.collectionName",
-        "DocumentDBEventSourceConfig.CollectionName",
-        "one",
-        "two",
-        on(["documentdb"], KEPT),
-    ),
-    Row(
         "documentDBEventSourceConfig.fullDocument",
         "DocumentDBEventSourceConfig.FullDocument",
         "UpdateLookup",

@@ -265,6 +265,14 @@ def _immutable(s: Subject) -> str | None:
     return None
 
 
+def _database(s: Subject) -> str | None:
+    if s.was is None:
+        return None
+    sent = s.asked.get("DocumentDBEventSourceConfig", {})
+    refused = sorted(member_name(name) for name in ("CollectionName", "DatabaseName") if sent.get(name) is not None)
+    return f"Invalid parameters: {', '.join(refused)}" if refused else None
+
+
 def _no_database(s: Subject) -> str | None:
     if not s.becomes.get("DocumentDBEventSourceConfig", {}).get("DatabaseName"):
         return "Required 'databaseName' parameter is missing."
@@ -309,6 +317,7 @@ RULES: tuple[Rule, ...] = (
     Rule("a virtual host stays", Evidence.DOCUMENTED, _virtual_host, frozenset({Source.MQ})),
     Rule("source access types", Evidence.DOCUMENTED, _access),
     Rule("consumer group and mode stay", Evidence.DOCUMENTED, _immutable, KAFKA),
+    Rule("database and collection are not sent again", Evidence.REPORTED, _database, frozenset({Source.DOCUMENTDB})),
     Rule("a database", Evidence.DOCUMENTED, _no_database, frozenset({Source.DOCUMENTDB})),
     Rule("bootstrap servers", Evidence.DOCUMENTED, _no_servers, frozenset({Source.SELF_MANAGED_KAFKA})),
     Rule("filter patterns", Evidence.RECORDED, _filters),

@@ -12,6 +12,7 @@ from .examples import BASIC_AUTH, HERE, QUEUE, SECRET, example, raw, refused
 from .sources import Source
 
 # What a Create asked for, what an Update sends, and what the mapping then answers (None: no such member).
+DATABASE = "DocumentDBEventSourceConfig"
 POLLERS = {"MinimumPollers": 2, "MaximumPollers": 3}
 PATTERN = {"Filters": [{"Pattern": '{"body": {"a": [1]}}'}]}
 TO_QUEUE = {"OnFailure": {"Destination": QUEUE}}
@@ -158,6 +159,8 @@ def test_moves_to_another_function(lambda_: Any) -> None:
             {"SourceAccessConfigurations": [BASIC_AUTH, {"Type": "VIRTUAL_HOST", "URI": "/"}]},
         ),
         (Source.MQ, {}, {"SourceAccessConfigurations": []}),
+        (Source.DOCUMENTDB, {}, {DATABASE: {"DatabaseName": "orders"}}),
+        (Source.DOCUMENTDB, {}, {DATABASE: {"CollectionName": "open"}}),
         (Source.SQS, {}, {"BatchSize": 11}),
         (Source.SQS, {"ScalingConfig": {"MaximumConcurrency": 2}}, {"ProvisionedPollerConfig": POLLERS}),
         (Source.SQS, {}, {"ParallelizationFactor": 2}),
@@ -175,6 +178,30 @@ def test_the_same_consumer_group_may_be_sent_again(lambda_: Any) -> None:
     config = made["AmazonManagedKafkaEventSourceConfig"]
     sent = {"AmazonManagedKafkaEventSourceConfig": config}
     assert lambda_.update_event_source_mapping(UUID=made["UUID"], **sent)["State"] == "Updating"
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        ({"DatabaseName": "orders", "FullDocument": "Default"}, "databaseName"),
+        ({"CollectionName": "open"}, "collectionName"),
+        ({"DatabaseName": "orders", "CollectionName": "open"}, "collectionName, databaseName"),
+    ],
+)
+def test_the_database_and_the_collection_are_refused_even_if_they_are_the_same(
+    lambda_: Any, sent: dict[str, str], named: str
+) -> None:
+    config = {"DatabaseName": "orders", "CollectionName": "open"}
+    made = lambda_.create_event_source_mapping(**example(Source.DOCUMENTDB, **{DATABASE: config}))
+    refusal = refused(lambda_.update_event_source_mapping, UUID=made["UUID"], **{DATABASE: sent})
+    assert (refusal.code, refusal.message) == ("InvalidParameterValueException", f"Invalid parameters: {named}")
+
+
+def test_the_full_document_is_changed_alone(lambda_: Any) -> None:
+    config = {"DatabaseName": "orders", "CollectionName": "open"}
+    made = lambda_.create_event_source_mapping(**example(Source.DOCUMENTDB, **{DATABASE: config}))
+    answer = lambda_.update_event_source_mapping(UUID=made["UUID"], **{DATABASE: {"FullDocument": "UpdateLookup"}})
+    assert answer[DATABASE] == {**config, "FullDocument": "UpdateLookup"}
 
 
 def test_the_virtual_host_stays(lambda_: Any) -> None:

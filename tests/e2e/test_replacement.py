@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from tests.aws import FaultKind
+from tests.controlplane import KubectlError
 from tests.e2e.bed import KIND, Bed, eventually
-from tests.e2e.manifests import HERE, QUEUE, STREAM, queue, stream
+from tests.e2e.manifests import HERE, QUEUE, STREAM, TEN_KINDS, mapping, queue, stream
 
 OTHER = f"arn:aws:sqs:{HERE}:others"
 REFUSED = "The stream is not to your liking."
@@ -233,3 +236,59 @@ def test_two_changes_at_once_are_one_replacement(bed: Bed) -> None:
     assert (made["EventSourceArn"], made["StartingPosition"], made["BatchSize"]) == (STREAM, "TRIM_HORIZON", 9)
     assert made["Tags"]["team"] == "shop"
     assert "UpdateEventSourceMapping" not in bed.calls()
+
+
+def document_db(**config: Any) -> dict[str, Any]:
+    """A part of a spec: what to read of a DocumentDB cluster."""
+    return {"documentDBEventSourceConfig": {"databaseName": "shop", **config}}
+
+
+def test_another_collection_is_refused_at_apply(bed: Bed) -> None:
+    bed.operator()
+    base = {**TEN_KINDS["documentdb"], **document_db(collectionName="orders")}
+    bed.apply(mapping("orders", **base))
+    bed.wait_ready("orders")
+    for config in ({"collectionName": "returns"}, {"collectionName": None}, {"databaseName": "archive"}):
+        with pytest.raises(KubectlError) as refused:
+            bed.patch("orders", {"documentDBEventSourceConfig": config})
+        assert f"spec.documentDBEventSourceConfig.{next(iter(config))}" in refused.value.stderr
+        assert "replacePolicy: Recreate" in refused.value.stderr
+    assert "UpdateEventSourceMapping" not in bed.calls()
+
+
+def test_with_another_collection_the_new_mapping_is_created_before_the_old_one_is_deleted(bed: Bed) -> None:
+    bed.operator()
+    base = {**TEN_KINDS["documentdb"], "replacePolicy": "Recreate"}
+    bed.apply(mapping("orders", **{**base, **document_db()}))
+    before = bed.wait_ready("orders")["status"]["uuid"]
+    for collection in ("orders", "returns", None):
+        bed.patch("orders", document_db(collectionName=collection))
+        eventually(lambda wanted=collection: [_collection(one) for one in bed.mappings()] == [wanted])
+        after = bed.wait_ready("orders")["status"]["uuid"]
+        assert [one["UUID"] for one in bed.mappings()] == [after]
+        assert after != before
+        before = after
+    assert order(bed) == ["Create", *["Create", "Delete"] * 3]
+    assert bed.control.counts().errors.keys() <= {"GetEventSourceMapping"}, "only what is gone is refused"
+
+
+def _collection(found: dict[str, Any]) -> str | None:
+    collection: str | None = found["DocumentDBEventSourceConfig"].get("CollectionName")
+    return collection
+
+
+def test_the_full_document_setting_of_documentdb_is_updated_alone(bed: Bed) -> None:
+    bed.operator()
+    base = {**TEN_KINDS["documentdb"], **document_db(collectionName="orders", fullDocument="Default")}
+    bed.apply(mapping("orders", **base))
+    bed.wait_ready("orders")
+    for value, sent in (("UpdateLookup", "UpdateLookup"), (None, "Default")):
+        bed.patch("orders", document_db(fullDocument=value))
+        eventually(lambda wanted=sent: bed.mapping("orders")["DocumentDBEventSourceConfig"]["FullDocument"] == wanted)
+        bed.wait_ready("orders")
+        told = bed.condition("orders", "Synced")
+        assert (told["status"], told["reason"]) == ("True", "InSync")
+        (update,) = bed.requests("UpdateEventSourceMapping")[-1:]
+        assert update["DocumentDBEventSourceConfig"] == {"FullDocument": sent}
+    assert bed.calls()["UpdateEventSourceMapping"] == 2
+    assert bed.control.counts().errors == {}

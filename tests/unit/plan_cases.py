@@ -27,6 +27,12 @@ MSK = {
     "eventSourceARN": f"arn:aws:kafka:{HERE}:cluster/orders/1-2-3",
     "topics": ["orders"],
 }
+DOCUMENTDB: dict[str, Any] = {
+    "functionName": "orders",
+    "eventSourceARN": f"arn:aws:rds:{HERE}:cluster:orders",
+    "documentDBEventSourceConfig": {"databaseName": "orders", "fullDocument": "UpdateLookup"},
+    "sourceAccessConfigurations": [{"type": "BASIC_AUTH", "uri": "secret"}],
+}
 MQ = {
     "functionName": "orders",
     "eventSourceARN": f"arn:aws:mq:{HERE}:broker:orders:b-1",
@@ -77,6 +83,28 @@ def seen(owner: Owner | None = OWNER, *, uuid: str = UUID, state: str = "Enabled
         **members,
     }
     return Observed(uuid, state, observed_values(raw), tags=owner.tags() if owner else {})
+
+
+def documentdb(collection: str = "", **more: Any) -> dict[str, Any]:
+    """A spec of a DocumentDB cluster; of all collections, unless one is named."""
+    config = {**DOCUMENTDB["documentDBEventSourceConfig"], **({"collectionName": collection} if collection else {})}
+    return {**DOCUMENTDB, "documentDBEventSourceConfig": {**config, **more}}
+
+
+def seen_documentdb(**config: str) -> Observed:
+    """A mapping of a DocumentDB cluster as AWS has it."""
+    return seen(
+        EventSourceArn=DOCUMENTDB["eventSourceARN"],
+        BatchSize=100,
+        SourceAccessConfigurations=[{"Type": "BASIC_AUTH", "URI": "secret"}],
+        DocumentDBEventSourceConfig={"DatabaseName": "orders", "FullDocument": "UpdateLookup", **config},
+    )
+
+
+def edited(before: Mapping[str, Any], after: Mapping[str, Any], **more: Any) -> Desired:
+    """A resource whose mapping was made by it, and whose spec was edited since."""
+    asked = wanted(after)
+    return replace(made(before, **more), values=asked.values, identity=asked.identity, edited=True)
 
 
 def found(mapping: Observed) -> View:
@@ -669,6 +697,61 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         made(MSK),
         found(seen(EventSourceArn=MSK["eventSourceARN"], Topics=["orders"], StartingPosition="TRIM_HORIZON")),
         actions.NoOp(),
+    ),
+    "another database": (
+        edited(DOCUMENTDB, documentdb(databaseName="returns")),
+        found(seen_documentdb()),
+        actions.Stall,
+    ),
+    "another collection": (
+        edited(documentdb("open"), documentdb("closed")),
+        found(seen_documentdb(CollectionName="open")),
+        actions.Stall,
+    ),
+    "another collection, Recreate": (
+        edited(documentdb("open"), documentdb("closed"), recreate=True),
+        found(seen_documentdb(CollectionName="open")),
+        actions.Create(replaces=UUID),
+    ),
+    "another collection, the new mapping exists": (
+        edited(documentdb("open"), documentdb("closed"), recreate=True),
+        View(
+            swept=True,
+            mapping=seen_documentdb(CollectionName="open"),
+            candidates=(replace(seen_documentdb(CollectionName="closed"), uuid=SECOND),),
+        ),
+        actions.Replace(UUID, ("documentDBEventSourceConfig.collectionName",), SECOND),
+    ),
+    "a collection was added": (edited(DOCUMENTDB, documentdb("open")), found(seen_documentdb()), actions.Stall),
+    "a collection was removed": (
+        edited(documentdb("open"), DOCUMENTDB),
+        found(seen_documentdb(CollectionName="open")),
+        actions.Stall,
+    ),
+    "adopted with a collection that the spec does not name": (
+        made(DOCUMENTDB),
+        found(seen_documentdb(CollectionName="open")),
+        actions.NoOp(),
+    ),
+    "adopted with another collection": (
+        made(documentdb("open")),
+        found(seen_documentdb(CollectionName="closed")),
+        actions.NoOp(),
+    ),
+    "adopted with another collection, then corrected": (
+        edited(documentdb("open"), documentdb("closed"), recreate=True),
+        found(seen_documentdb(CollectionName="closed")),
+        actions.NoOp(),
+    ),
+    "another setting of full documents": (
+        edited(documentdb("open"), documentdb("open", fullDocument="Default")),
+        found(seen_documentdb(CollectionName="open")),
+        actions.Update(
+            UUID,
+            {"documentDBEventSourceConfig.fullDocument": "Default"},
+            frozenset(),
+            {"documentDBEventSourceConfig.fullDocument": "UpdateLookup"},
+        ),
     ),
     "a virtual host was changed": (
         made(

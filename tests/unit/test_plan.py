@@ -8,7 +8,22 @@ from hypothesis import strategies as st
 
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.state import Desired, Observed, View
-from tests.unit.plan_cases import CASES, OTHER, OWNER, SQS, UUID, candidates, found, made, seen, wanted
+from esm_operator.telling import report
+from tests.unit.plan_cases import (
+    CASES,
+    DOCUMENTDB,
+    OTHER,
+    OWNER,
+    SQS,
+    UUID,
+    candidates,
+    documentdb,
+    found,
+    made,
+    seen,
+    seen_documentdb,
+    wanted,
+)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -28,6 +43,25 @@ def test_conflicts_say_whose_it_is_and_how_to_take_it_over() -> None:
     nobodys = plan.plan(wanted(), candidates(seen(None)))
     assert isinstance(nobodys, actions.Conflict)
     assert "spec.adoption to {policy: IfExists}" in nobodys.message
+
+
+def test_a_mapping_adopted_with_another_collection_differs() -> None:
+    collection = "documentDBEventSourceConfig.collectionName"
+    one, all_of_them = seen_documentdb(CollectionName="open"), seen_documentdb()
+    assert differences.immutable_differences(made(documentdb("closed")), one) == (collection,)
+    assert differences.immutable_differences(made(DOCUMENTDB), one) == (collection,), (
+        "the spec asks for all collections"
+    )
+    assert differences.immutable_differences(made(documentdb("open")), one) == ()
+    assert differences.immutable_differences(made(DOCUMENTDB), all_of_them) == ()
+
+
+def test_an_observed_mapping_of_another_collection_is_reported() -> None:
+    told = report.outcome(
+        made(DOCUMENTDB, observe_only=True), actions.NoOp(), seen_documentdb(CollectionName="open"), {}
+    )
+    assert told.synced is False
+    assert "collectionName: open -> unset" in told.sync_message
 
 
 def test_an_update_is_described_with_old_and_new_values() -> None:

@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from esm_operator.api.fields import BY_PATH, FIELDS, desired_values
+from esm_operator.api.fields import BY_PATH, FIELDS, at, desired_values
 from esm_operator.api.sources import SourceType, source_type
 from esm_operator.aws import requests
 from esm_operator.planning.actions import Update
@@ -83,13 +83,53 @@ def test_a_structure_is_sent_whole_where_a_part_of_it_changes() -> None:
     assert update("self-managed-kafka", "provisionedPollerConfig.maximumPollers", provisionedPollerConfig=pollers) == {
         "ProvisionedPollerConfig": {"MinimumPollers": 1, "MaximumPollers": 3}
     }
-    assert update("documentdb", "documentDBEventSourceConfig.fullDocument") == {
-        "DocumentDBEventSourceConfig": {
-            "DatabaseName": "orders",
-            "CollectionName": "orders",
-            "FullDocument": "UpdateLookup",
+
+
+def test_an_update_of_documentdb_sends_the_full_document_setting_alone() -> None:
+    full_document = "documentDBEventSourceConfig.fullDocument"
+    assert update("documentdb", full_document) == {"DocumentDBEventSourceConfig": {"FullDocument": "UpdateLookup"}}
+    for config in ({"databaseName": "orders"}, {"databaseName": "orders", "collectionName": "orders"}):
+        assert update("documentdb", reset=frozenset({full_document}), documentDBEventSourceConfig=config) == {
+            "DocumentDBEventSourceConfig": {"FullDocument": "Default"}
         }
-    }
+
+
+#: Kinds of sources with every immutable field that is part of a structure which Update takes.
+NESTED: Mapping[str, Mapping[str, Any]] = {
+    "msk": {
+        "amazonManagedKafkaEventSourceConfig": {"consumerGroupID": "orders", "schemaRegistryConfig": {"a": "b"}},
+        "provisionedPollerConfig": {"minimumPollers": 1},
+    },
+    "self-managed-kafka": {
+        "selfManagedKafkaEventSourceConfig": {
+            "consumerGroupID": "orders",
+            "consumptionMode": "Stream",
+            "schemaRegistryConfig": {"a": "b"},
+        },
+    },
+    "documentdb": {},
+}
+
+
+@pytest.mark.parametrize("kind", TEN_KINDS)
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_no_update_sends_an_immutable_member(kind: str, is_reset: bool) -> None:
+    spec: dict[str, Any] = {"functionName": "orders", **TEN_KINDS[kind], **NESTED.get(kind, {})}
+    source = source_type(spec)
+    assert source is not None
+    for row in FIELDS:
+        if row.immutable or source not in row.sources or (is_reset and row.required):
+            continue
+        value = desired_values(spec).get(row.path)
+        if value is None and not is_reset:
+            continue
+        what = (
+            Update(UUID, {}, frozenset({row.path}), {})
+            if is_reset
+            else Update(UUID, {row.path: value}, frozenset(), {})
+        )
+        sent = requests.update(spec, source, what)
+        assert [other.path for other in FIELDS if other.immutable and at(sent, other.member) is not None] == [], row
 
 
 def test_the_virtual_host_is_left_out_for_aws_refuses_it() -> None:
@@ -128,18 +168,6 @@ def test_a_removed_structure_of_pollers_is_reset() -> None:
     both = frozenset({"provisionedPollerConfig.minimumPollers", "provisionedPollerConfig.maximumPollers"})
     assert update("self-managed-kafka", reset=both, without="provisionedPollerConfig") == {
         "ProvisionedPollerConfig": {}
-    }
-
-
-def test_the_whole_document_is_no_more_sent() -> None:
-    reset = frozenset({"documentDBEventSourceConfig.fullDocument"})
-    config = {"databaseName": "orders", "collectionName": "orders"}
-    assert update("documentdb", reset=reset, documentDBEventSourceConfig=config) == {
-        "DocumentDBEventSourceConfig": {
-            "DatabaseName": "orders",
-            "CollectionName": "orders",
-            "FullDocument": "Default",
-        }
     }
 
 

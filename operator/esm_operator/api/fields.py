@@ -5,7 +5,8 @@ AWS and the documentation. A row stands for the smallest part of the spec that A
 parts of ``provisionedPollerConfig`` are rows of their own, the parts of a filter are not.
 
 Sources of the facts: the botocore model of CreateEventSourceMapping and UpdateEventSourceMapping and its
-documentation strings, and responses recorded on AWS.
+documentation strings, and responses recorded on AWS. That Update refuses databaseName and collectionName, which
+its model has, is known from a public report (aws-cli 7756).
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,8 @@ class Field:
     """The source types that can't do without it."""
     immutable: bool = False
     """Whether UpdateEventSourceMapping has no such member, or refuses it."""
+    never_filled_in: bool = False
+    """Whether AWS leaves an immutable field absent where it is not set, so that absence is a value of its own."""
     canonical: Canonicalise = values.scalar
     """Brings AWS's form of the value to the canonical one."""
     empty: Any = None
@@ -143,11 +146,13 @@ FIELDS: tuple[Field, ...] = (
         "documentDBEventSourceConfig.databaseName",
         sources=frozenset({DOCUMENTDB}),
         required=frozenset({DOCUMENTDB}),
+        immutable=True,
     ),
     Field(
         "documentDBEventSourceConfig.collectionName",
         sources=frozenset({DOCUMENTDB}),
-        unresettable=frozenset({DOCUMENTDB}),
+        immutable=True,
+        never_filled_in=True,
     ),
     Field(
         "documentDBEventSourceConfig.fullDocument",
@@ -169,6 +174,9 @@ STATUS_MEMBERS: Mapping[str, str] = {
     "LastProcessingResult": "lastProcessingResult",
     "FilterCriteriaError": "filterCriteriaError",
 }
+
+#: Structures with defaults that an empty value puts back as a whole (AWS.md).
+RESET_WHOLE = frozenset({"ProvisionedPollerConfig"})
 
 #: Entries of sourceAccessConfigurations that UpdateEventSourceMapping refuses (botocore, SourceAccessType).
 IMMUTABLE_ACCESS_TYPES = frozenset({"VIRTUAL_HOST"})

@@ -1,7 +1,8 @@
 """What is sent to AWS: the parameters of Create and Update.
 
-Update sends just what differs. A structure is sent whole where any part of it changes, for AWS does not
-say what it does with parts left out; parts that Update refuses are left out of it.
+Update sends only what differs. Where a part of a structure changes, all of its mutable parts are sent, because AWS
+does not document what it does with those left out. Immutable parts are never sent: AWS refuses some of them even
+if their values are the same.
 """
 
 import copy
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from esm_operator.api import fields, names
-from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES
+from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES, RESET_WHOLE
 from esm_operator.api.sources import SourceType
 from esm_operator.planning.actions import Update
 
@@ -78,8 +79,8 @@ def _member(top: str, wanted: Mapping[str, Any], source: SourceType, what: Updat
         if top == "SourceAccessConfigurations":
             return [entry for entry in value if entry.get("Type") not in IMMUTABLE_ACCESS_TYPES]
         return value
-    if any(row.defaults for row in rows) and all(fields.at(wanted, row.member) is None for row in rows):
-        return {}  # the whole structure is gone from the spec: ProvisionedPollerConfig is reset by {}
+    if top in RESET_WHOLE and all(fields.at(wanted, row.member) is None for row in rows):
+        return {}
     built: dict[str, Any] = {}
     for row in rows:
         value = fields.at(wanted, row.member)

@@ -7,9 +7,7 @@ from esm_operator.api.values import Canonical
 from esm_operator.telling.reasons import OutcomeReason
 
 #: What an Update can change of a mapping's identity.
-IDENTITY = frozenset(
-    {"functionName", "documentDBEventSourceConfig.databaseName", "documentDBEventSourceConfig.collectionName"}
-)
+IDENTITY = frozenset({"functionName"})
 
 
 @dataclass(frozen=True, slots=True)

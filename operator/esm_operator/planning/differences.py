@@ -139,12 +139,12 @@ def describe(update: Update) -> str:
 
 
 def immutable_differences(desired: Desired, found: Observed) -> tuple[str, ...]:
-    """The immutable fields of the spec that the mapping has otherwise: it was adopted so."""
+    """The immutable fields that differ between the spec and the mapping: it was adopted so."""
     return tuple(
         row.path
         for row in FIELDS
         if row.immutable
-        and desired.values.get(row.path) is not None
+        and (row.never_filled_in or desired.values.get(row.path) is not None)
         and found.values.get(row.path) is not None
-        and not values.equal(desired.values[row.path], found.values[row.path])
+        and not values.equal(desired.values.get(row.path), found.values[row.path])
     )

@@ -62,7 +62,7 @@ def _settled(desired: Desired, mapping: Observed | None, kept: Mapping[str, Kept
     if mapping is not None and desired.observe_only:
         change, _, old = differences.differences(desired, mapping)
         immutable = differences.immutable_differences(desired, mapping)
-        change = {**change, **{path: desired.values[path] for path in immutable}}
+        change = {**change, **{path: desired.values.get(path) for path in immutable}}
         old = {**old, **{path: mapping.values[path] for path in immutable}}
         names = ", ".join(sorted(change))
         described = differences.describe(actions.Update(mapping.uuid, change, frozenset(), old)) if change else ""
