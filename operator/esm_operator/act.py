@@ -184,7 +184,9 @@ class Acts:
         entry = work.connected.inventory.get(uuid)
         if entry is None:
             raise error  # it is gone already, and AWS does not know that yet
-        self._memory.conflicts[work.resource.key] = Named(desired.identity, uuid, entry.identity)
+        self._memory.conflicts[work.resource.key] = Named(
+            desired.identity, desired.consumer_group, uuid, entry.identity
+        )
 
     def _check(self, work: Work) -> Check:
         """Whether what was planned is still wanted when it is the request's turn, which may be seconds later."""

@@ -6,9 +6,10 @@ Used by what acts and by the view.
 
 from dataclasses import dataclass, field
 
-from esm_operator.api.identity import Identity
+from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.clock import passed
 from esm_operator.cluster.resource import Key
+from esm_operator.planning.state import Desired
 from esm_operator.waiting.corrections import Corrections
 from esm_operator.waiting.doubts import Doubts
 from esm_operator.waiting.refusals import Refusals
@@ -23,19 +24,23 @@ class Named:
 
     asked: Identity
     """The identity that was asked for."""
+    consumer_group: ConsumerGroup | None
+    """The consumer group that was asked for."""
     uuid: str
     identity: Identity
     """The identity that the mapping had then, as far as we can tell."""
     at: float = field(default_factory=passed)
 
-    def is_in_the_way(self, asked: Identity, identity: Identity) -> bool:
+    def is_in_the_way(self, desired: Desired, identity: Identity, *, explained: bool) -> bool:
         """Whether it still is.
 
         Args:
-            asked: the identity that is asked for now.
-            identity: the one that the mapping has now.
+            desired: what is asked for now.
+            identity: the identity that the mapping has now.
+            explained: whether the two are in one consumer group. AWS need not be asked again then.
         """
-        return asked == self.asked and identity == self.identity and passed() - self.at < _NAMED_FOR
+        same = (desired.identity, desired.consumer_group) == (self.asked, self.consumer_group)
+        return same and identity == self.identity and (explained or passed() - self.at < _NAMED_FOR)
 
 
 @dataclass(slots=True)

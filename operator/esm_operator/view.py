@@ -25,10 +25,16 @@ def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unset
     candidates = {one.uuid: one for one in inventory.with_identity(desired.identity)}
     leaving = {one.uuid: one for one in inventory.leaving(desired.identity)}
     intended = inventory.with_identity(desired.intended) if desired.intended is not None else []
+    group = desired.consumer_group
+    same_group = {one.uuid: one for one in inventory.leaving_group(group) if one.uuid not in leaving} if group else {}
     named = memory.conflicts.get(resource.key)
     conflicting = inventory.get(named.uuid) if named is not None else None
-    if named is not None and conflicting is not None and named.is_in_the_way(desired.identity, conflicting.identity):
-        (leaving if conflicting.state == "Deleting" else candidates)[named.uuid] = conflicting
+    if named is not None and conflicting is not None:
+        in_group = group is not None and group.same_as(conflicting.consumer_group)
+        only_group = in_group and not conflicting.identity.same_as(desired.identity)
+        if named.is_in_the_way(desired, conflicting.identity, explained=only_group):
+            others = leaving if conflicting.state == "Deleting" else candidates
+            (same_group if only_group else others)[named.uuid] = conflicting
     made = memory.made.get(resource.key, "")
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
     return View(
@@ -38,6 +44,7 @@ def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unset
         candidates=tuple(one.observed(since) for one in candidates.values()),
         intended=tuple(one.observed(since) for one in intended if one.uuid not in candidates),
         leaving=tuple(one.observed(since) for one in leaving.values()),
+        same_group=tuple(one.observed(since) for one in same_group.values()),
         unsettled=unsettled,
         unsearched=memory.doubts.is_unsearched(resource.key),
         may_have_made=memory.doubts.may_have_made(resource.key),

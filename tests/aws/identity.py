@@ -1,8 +1,13 @@
-"""When two mappings are the same to AWS, and the sentence in which it says so.
+"""When AWS takes no mapping beside another one, and the sentence in which it says so.
 
 Recorded: queues, streams (function and source ARN), self-managed Kafka (function, topic, any shared bootstrap
 server). Reported: MSK (with the topic). Assumed: MQ (with the queue), DocumentDB (with database and
 collection), and the qualifier behind a name in the sentences of queues and streams.
+
+Of two Kafka mappings in one consumer group of one cluster the second is refused too, whatever its topic. Reported:
+the sentence of self-managed Kafka (where the topic was changed); botocore documents that the group
+must be unique. Assumed: that the function does not matter and another cluster does, because the sentence names the
+event source and no function; the sentence of MSK; that a mapping being deleted still holds its group.
 """
 
 from __future__ import annotations
@@ -14,7 +19,8 @@ from .arns import Function
 from .configuration import Config
 from .errors import AwsError
 from .mappings import Mapping, Mappings
-from .sources import QUEUES, STREAMS, Source
+from .sources import CONSUMER_GROUP, QUEUES, STREAMS, Source
+from .validation import member_name
 
 
 def refuse_twin(
@@ -29,9 +35,26 @@ def refuse_twin(
     """Raise AWS's conflict if a mapping with this identity exists (`but` is the one being updated)."""
     for other in mappings.of_source(config.get("EventSourceArn")):
         if other is not but and other.function.identity == function.identity and _same(source, other.config, config):
-            sentence = _sentence(source, function, config, asked)
-            advice = f"Please update or delete the existing mapping with UUID {other.uuid}"
-            raise AwsError("ResourceConflictException", f"{sentence} already exists. {advice}")
+            raise _exists(_sentence(source, function, config, asked), other)
+
+
+def refuse_consumer_group(mappings: Mappings, source: Source, config: Config, asked: Map[str, Any]) -> None:
+    """Raise AWS's conflict if another mapping is in the consumer group that a Create names."""
+    member = CONSUMER_GROUP.get(source, "")
+    group = asked.get(member, {}).get("ConsumerGroupId")
+    if group is None:
+        return
+    for other in mappings.of_source(config.get("EventSourceArn")):
+        same_cluster = source is not Source.SELF_MANAGED_KAFKA or bool(_servers(other.config) & _servers(config))
+        if same_cluster and other.config.get(member, {}).get("ConsumerGroupId") == group:
+            event_source = f'arn ("{config["EventSourceArn"]}")' if source is Source.MSK else f'("{_asked(asked)}")'
+            named = f'{member_name(member)}.consumerGroupId ("{group}")'
+            raise _exists(f"An event source mapping with event source {event_source}, {named}", other)
+
+
+def _exists(sentence: str, other: Mapping) -> AwsError:
+    advice = f"Please update or delete the existing mapping with UUID {other.uuid}"
+    return AwsError("ResourceConflictException", f"{sentence} already exists. {advice}")
 
 
 def _same(source: Source, one: Config, other: Config) -> bool:
@@ -46,6 +69,11 @@ def _servers(config: Config) -> frozenset[str]:
     return frozenset(config["SelfManagedEventSource"]["Endpoints"].get("KAFKA_BOOTSTRAP_SERVERS", ()))
 
 
+def _asked(asked: Map[str, Any]) -> str:
+    """The bootstrap servers of a request, in its order."""
+    return ",".join(asked["SelfManagedEventSource"]["Endpoints"]["KAFKA_BOOTSTRAP_SERVERS"])
+
+
 def _collection(config: Config) -> tuple[Any, Any]:
     document_db = config.get("DocumentDBEventSourceConfig", {})
     return document_db.get("DatabaseName"), document_db.get("CollectionName")
@@ -57,8 +85,7 @@ def _sentence(source: Source, function: Function, config: Config, asked: Map[str
     if source in STREAMS:
         return _with_spaces("The event source arn", config, function) + " provided mapping"
     if source is Source.SELF_MANAGED_KAFKA:
-        asked_source = asked.get("SelfManagedEventSource", config["SelfManagedEventSource"])
-        servers = ",".join(asked_source["Endpoints"]["KAFKA_BOOTSTRAP_SERVERS"])
+        servers = _asked({"SelfManagedEventSource": config["SelfManagedEventSource"], **asked})
         return (
             f'An event source mapping with event source ("{servers}"), function ("{function.arn}"), '
             f'topics ("{config["Topics"][0]}")'

@@ -14,7 +14,7 @@ from .calls import Call
 from .cloud import Cloud
 from .configuration import created, updated
 from .errors import AwsError, in_use, invalid_parameter, mapping_not_found
-from .identity import refuse_twin
+from .identity import refuse_consumer_group, refuse_twin
 from .mappings import TRANSITIONS, Mapping
 from .rules import Subject, refuse
 from .sources import FILLED_IN, source_of
@@ -37,6 +37,7 @@ def create(cloud: Cloud, call: Call) -> Answer:
     cloud.world.check_source(source, mapping.event_source_arn)
     mappings = cloud.mappings(call.account, call.region)
     refuse_twin(mappings, source, mapping.function, config, asked)
+    refuse_consumer_group(mappings, source, config, asked)
     mappings.add(mapping)
     at_once = FILLED_IN[source].disabled_at_once and not mapping.enabled
     cloud.enter(mapping, "Disabled" if at_once else "Creating")

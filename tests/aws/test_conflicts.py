@@ -8,7 +8,7 @@ import pytest
 
 from . import AwsServer, FaultKind
 from .examples import FUNCTION_ARN, example, refused
-from .sources import Source
+from .sources import CONSUMER_GROUP, Source
 
 DATABASE = "DocumentDBEventSourceConfig"
 
@@ -44,7 +44,39 @@ OVERLAPS: list[tuple[Source, dict[str, Any], dict[str, Any], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("source", "first", "second", "taken"), CASES + OVERLAPS)
+def group(source: Source, name: str = "shop") -> dict[str, Any]:
+    return {CONSUMER_GROUP[source]: {"ConsumerGroupId": name}}
+
+
+MSK_GROUP, SELF_MANAGED_GROUP = group(Source.MSK), group(Source.SELF_MANAGED_KAFKA)
+OTHERS: dict[str, Any] = {"Topics": ["other"], "FunctionName": "other"}
+OTHER_CLUSTER = example(Source.MSK)["EventSourceArn"].replace("orders", "others")
+
+# Of two mappings with consumer groups, the same.
+GROUPS: list[tuple[Source, dict[str, Any], dict[str, Any], bool]] = [
+    (Source.MSK, MSK_GROUP, {**MSK_GROUP, "Topics": ["other"]}, False),
+    (Source.MSK, MSK_GROUP, {**MSK_GROUP, **OTHERS}, False),
+    (Source.MSK, MSK_GROUP, {**MSK_GROUP, "EventSourceArn": OTHER_CLUSTER}, True),
+    (Source.MSK, MSK_GROUP, {**group(Source.MSK, "returns"), **OTHERS}, True),
+    (Source.MSK, MSK_GROUP, OTHERS, True),
+    (Source.MSK, {}, {**MSK_GROUP, **OTHERS}, True),
+    (Source.SELF_MANAGED_KAFKA, SELF_MANAGED_GROUP, {**SELF_MANAGED_GROUP, "Topics": ["other"]}, False),
+    (
+        Source.SELF_MANAGED_KAFKA,
+        {**SELF_MANAGED_GROUP, **servers("a:1")},
+        {**SELF_MANAGED_GROUP, **OTHERS, **servers("a:1", "b:1")},
+        False,
+    ),
+    (
+        Source.SELF_MANAGED_KAFKA,
+        {**SELF_MANAGED_GROUP, **servers("a:1")},
+        {**SELF_MANAGED_GROUP, **servers("b:1")},
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "first", "second", "taken"), CASES + OVERLAPS + GROUPS)
 def test_identity(lambda_: Any, source: Source, first: dict[str, Any], second: dict[str, Any], taken: bool) -> None:
     made = lambda_.create_event_source_mapping(**example(source, **first))
     if taken:
@@ -53,6 +85,33 @@ def test_identity(lambda_: Any, source: Source, first: dict[str, Any], second: d
     refusal = refused(lambda_.create_event_source_mapping, **example(source, **second))
     assert (refusal.code, refusal.status) == ("ResourceConflictException", 409)
     assert refusal.message.endswith(f"update or delete the existing mapping with UUID {made['UUID']}")
+
+
+@pytest.mark.parametrize(
+    ("source", "asked_source"),
+    [(Source.SELF_MANAGED_KAFKA, 'event source ("kafka-1:9092")'), (Source.MSK, 'event source arn ("{arn}")')],
+)
+def test_the_sentence_names_the_consumer_group(lambda_: Any, source: Source, asked_source: str) -> None:
+    made = lambda_.create_event_source_mapping(**example(source, **group(source)))
+    member = CONSUMER_GROUP[source][:1].lower() + CONSUMER_GROUP[source][1:]
+    refusal = refused(lambda_.create_event_source_mapping, **example(source, **group(source), **OTHERS))
+    assert (refusal.code, refusal.message) == (
+        "ResourceConflictException",
+        f"An event source mapping with {asked_source.format(arn=made.get('EventSourceArn'))}, "
+        f'{member}.consumerGroupId ("shop") already exists. Please update or delete the existing mapping with UUID '
+        f"{made['UUID']}",
+    )
+
+
+def test_a_mapping_being_deleted_still_holds_its_consumer_group(aws: AwsServer, lambda_: Any) -> None:
+    made = lambda_.create_event_source_mapping(**example(Source.MSK, **MSK_GROUP))
+    aws.control.settle(made["UUID"])
+    aws.control.set(hold=True)
+    lambda_.delete_event_source_mapping(UUID=made["UUID"])
+    again = example(Source.MSK, **MSK_GROUP, **OTHERS)
+    assert refused(lambda_.create_event_source_mapping, **again).message.endswith(made["UUID"])
+    aws.control.set(hold=False)
+    assert lambda_.create_event_source_mapping(**again)["UUID"] != made["UUID"]
 
 
 def test_the_sentence_for_msk_names_topic_and_arns(lambda_: Any) -> None:

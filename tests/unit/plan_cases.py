@@ -22,7 +22,7 @@ KINESIS = {
     "eventSourceARN": f"arn:aws:kinesis:{HERE}:stream/orders",
     "startingPosition": "LATEST",
 }
-MSK = {
+MSK: dict[str, Any] = {
     "functionName": "orders",
     "eventSourceARN": f"arn:aws:kafka:{HERE}:cluster/orders/1-2-3",
     "topics": ["orders"],
@@ -53,6 +53,7 @@ def wanted(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = No
         source=source_type(spec),
         values=values,
         tags={**(tags or {}), **OWNER.tags()},
+        consumer_group=identity.consumer_group_of_spec(spec),
         **settings,
     )
 
@@ -82,7 +83,13 @@ def seen(owner: Owner | None = OWNER, *, uuid: str = UUID, state: str = "Enabled
         "MaximumBatchingWindowInSeconds": 0,
         **members,
     }
-    return Observed(uuid, state, observed_values(raw), tags=owner.tags() if owner else {})
+    return Observed(
+        uuid,
+        state,
+        observed_values(raw),
+        tags=owner.tags() if owner else {},
+        consumer_group=identity.consumer_group(raw),
+    )
 
 
 def documentdb(collection: str = "", **more: Any) -> dict[str, Any]:
@@ -101,10 +108,51 @@ def seen_documentdb(**config: str) -> Observed:
     )
 
 
+def msk(group: str = "", **spec: Any) -> dict[str, Any]:
+    """A spec of an MSK cluster; AWS makes up the consumer group, unless one is named."""
+    return {**MSK, **({"amazonManagedKafkaEventSourceConfig": {"consumerGroupID": group}} if group else {}), **spec}
+
+
+def seen_msk(group: str, **more: Any) -> Observed:
+    """A mapping of an MSK cluster as AWS has it."""
+    config = {"ConsumerGroupId": group}
+    members: dict[str, Any] = {"EventSourceArn": MSK["eventSourceARN"], "Topics": ["orders"], "BatchSize": 100, **more}
+    return seen(AmazonManagedKafkaEventSourceConfig=config, **members)
+
+
+def self_managed(*servers: str, group: str = "shop", **spec: Any) -> dict[str, Any]:
+    """A spec of a self-managed Kafka cluster."""
+    return {
+        "functionName": "orders",
+        "selfManagedEventSource": {"endpoints": {"KAFKA_BOOTSTRAP_SERVERS": list(servers)}},
+        "topics": ["orders"],
+        "selfManagedKafkaEventSourceConfig": {"consumerGroupID": group},
+        **spec,
+    }
+
+
+def seen_self_managed(*servers: str, group: str = "shop") -> Observed:
+    """A mapping of a self-managed Kafka cluster as AWS has it."""
+    return seen(
+        EventSourceArn=None,
+        SelfManagedEventSource={"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": list(servers)}},
+        Topics=["orders"],
+        SelfManagedKafkaEventSourceConfig={"ConsumerGroupId": group},
+    )
+
+
 def edited(before: Mapping[str, Any], after: Mapping[str, Any], **more: Any) -> Desired:
     """A resource whose mapping was made by it, and whose spec was edited since."""
-    asked = wanted(after)
-    return replace(made(before, **more), values=asked.values, identity=asked.identity, edited=True)
+    noted = made(before)
+    return replace(
+        wanted(after, edited=True, **more),
+        uuid=noted.uuid,
+        intended=noted.intended,
+        applied_fields=noted.applied_fields,
+        applied_tags=noted.applied_tags,
+        applied_immutable=noted.applied_immutable,
+        known_tags=noted.known_tags,
+    )
 
 
 def found(mapping: Observed) -> View:
@@ -697,6 +745,122 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         made(MSK),
         found(seen(EventSourceArn=MSK["eventSourceARN"], Topics=["orders"], StartingPosition="TRIM_HORIZON")),
         actions.NoOp(),
+    ),
+    "another topic, the same consumer group": (
+        edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
+        found(seen_msk("shop")),
+        actions.Replace(UUID, ("topics",), consumer_group="shop"),
+    ),
+    "another topic, the same consumer group, its tags not seen lately": (
+        edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
+        found(replace(seen_msk("shop"), tags_fresh=False)),
+        actions.LookTags(UUID),
+    ),
+    "another topic, the same consumer group, and replacePolicy is Never": (
+        edited(msk("shop"), msk("shop", topics=["returns"])),
+        found(seen_msk("shop")),
+        actions.Stall,
+    ),
+    "another topic, the same consumer group, somebody else's mapping reads that topic": (
+        edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
+        View(
+            swept=True,
+            mapping=seen_msk("shop"),
+            candidates=(replace(seen_msk("other", Topics=["returns"]), uuid=SECOND, tags=OTHER.tags()),),
+        ),
+        actions.Conflict,
+    ),
+    "another topic, the same consumer group, the new mapping exists": (
+        edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
+        View(
+            swept=True,
+            mapping=seen_msk("shop"),
+            candidates=(replace(seen_msk("shop", Topics=["returns"]), uuid=SECOND),),
+        ),
+        actions.Replace(UUID, ("topics",), SECOND),
+    ),
+    "another topic, the same consumer group, the old mapping is gone": (
+        edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
+        GONE,
+        actions.Create(replaces=UUID),
+    ),
+    "another starting position, the same consumer group": (
+        edited(msk("shop", startingPosition="LATEST"), msk("shop", startingPosition="TRIM_HORIZON"), recreate=True),
+        View(swept=True, mapping=seen_msk("shop", StartingPosition="LATEST"), candidates=(seen_msk("shop"),)),
+        actions.Replace(UUID, ("startingPosition",), consumer_group="shop"),
+    ),
+    "another topic, and the group that AWS made up is named": (
+        edited(msk(), msk(UUID, topics=["returns"]), recreate=True),
+        found(seen_msk(UUID)),
+        actions.Replace(UUID, ("topics",), consumer_group=UUID),
+    ),
+    "another topic, and a group that AWS makes up": (
+        edited(msk(), msk(topics=["returns"]), recreate=True),
+        found(seen_msk(UUID)),
+        actions.Create(replaces=UUID),
+    ),
+    "another topic and another consumer group": (
+        edited(msk("shop"), msk("returns", topics=["returns"]), recreate=True),
+        found(seen_msk("shop")),
+        actions.Create(replaces=UUID),
+    ),
+    "another cluster, the same consumer group": (
+        edited(msk("shop"), msk("shop", eventSourceARN=MSK["eventSourceARN"] + "-2"), recreate=True),
+        found(seen_msk("shop")),
+        actions.Create(replaces=UUID),
+    ),
+    "another cluster, the same consumer group, and AWS has named the mapping of this resource": (
+        edited(msk("shop"), msk("shop", eventSourceARN=MSK["eventSourceARN"] + "-2"), recreate=True),
+        View(swept=True, mapping=seen_msk("shop"), candidates=(seen_msk("shop"),)),
+        actions.Replace(UUID, ("eventSourceARN",)),
+    ),
+    "another topic of servers that overlap, the same consumer group": (
+        edited(self_managed("a", "b"), self_managed("b", "c", topics=["returns"]), recreate=True),
+        found(seen_self_managed("a", "b")),
+        actions.Replace(
+            UUID,
+            ("selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS", "topics"),
+            consumer_group="shop",
+        ),
+    ),
+    "other servers, the same consumer group": (
+        edited(self_managed("a"), self_managed("b"), recreate=True),
+        found(seen_self_managed("a")),
+        actions.Create(replaces=UUID),
+    ),
+    "none, one in the same consumer group is being deleted": (
+        wanted(msk("shop")),
+        View(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), state="Deleting"),)),
+        actions.Wait,
+    ),
+    "none, another's is in the same consumer group": (
+        wanted(msk("shop"), adoption=Adoption("IfExists")),
+        View(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), tags=OTHER.tags()),)),
+        actions.Conflict,
+    ),
+    "none, nobody's is in the same consumer group": (
+        wanted(msk("shop"), adoption=Adoption("IfExists")),
+        View(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), tags={}),)),
+        actions.Conflict,
+    ),
+    "none, one with unseen tags is in the same consumer group": (
+        wanted(msk("shop")),
+        View(swept=True, same_group=(replace(seen_msk("shop"), tags=None),)),
+        actions.LookTags(UUID),
+    ),
+    "going, another's is in the same consumer group": (
+        wanted(msk("shop"), deleting=True),
+        View(swept=True, same_group=(replace(seen_msk("shop"), tags=OTHER.tags()),)),
+        actions.Finish(),
+    ),
+    "another topic and another consumer group, which another's is in": (
+        edited(msk("shop"), msk("returns", topics=["returns"]), recreate=True),
+        View(
+            swept=True,
+            mapping=seen_msk("shop"),
+            same_group=(replace(seen_msk("returns"), uuid=SECOND, tags=OTHER.tags()),),
+        ),
+        actions.Conflict,
     ),
     "another database": (
         edited(DOCUMENTDB, documentdb(databaseName="returns")),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.identity import of_mapping, of_spec
+from esm_operator.api.fields import desired_values
+from esm_operator.api.identity import consumer_group, consumer_group_of_spec, of_mapping, of_spec
 from tests.e2e.manifests import HERE, QUEUE, TEN_KINDS
 
 FUNCTION = f"arn:aws:lambda:{HERE}:function:orders"
@@ -75,3 +76,38 @@ def test_a_spec_and_the_create_that_follows_from_it_have_one_identity(kind: str)
 
     spec = {"functionName": "orders", **TEN_KINDS[kind]}
     assert of_spec(spec) == of_mapping(requests.create(spec, {}))
+
+
+_GROUP = {"consumerGroupID": "shop"}
+_KAFKA_GROUP = {"selfManagedKafkaEventSourceConfig": _GROUP}
+_OTHER_CLUSTER = {**_MSK, "eventSourceARN": f"arn:aws:kafka:{HERE}:cluster/others/1"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (_MSK, {**_MSK, "topics": ["others"], "functionName": "others"}, True),
+        (_MSK, {**_MSK, "amazonManagedKafkaEventSourceConfig": _GROUP}, False),
+        (_MSK, _OTHER_CLUSTER, False),
+        (_kafka("a:1") | _KAFKA_GROUP, _kafka("b:1", "a:1", topic="others") | _KAFKA_GROUP, True),
+        (_kafka("a:1") | _KAFKA_GROUP, _kafka("b:1") | _KAFKA_GROUP, False),
+        (_kafka("a:1") | _KAFKA_GROUP, {**_MSK, "amazonManagedKafkaEventSourceConfig": _GROUP}, False),
+    ],
+)
+def test_a_consumer_group_is_one_of_a_cluster(one: Mapping[str, Any], other: Mapping[str, Any], same: bool) -> None:
+    first, second = (consumer_group_of_spec({"functionName": "orders", **spec}) for spec in (one, other))
+    assert first is not None
+    assert second is not None
+    assert first.same_as(second) is same
+    assert second.same_as(first) is same
+
+
+@pytest.mark.parametrize("kind", TEN_KINDS)
+def test_a_spec_and_the_create_that_follows_from_it_have_one_consumer_group(kind: str) -> None:
+    from esm_operator.aws import requests
+
+    spec = {"functionName": "orders", **TEN_KINDS[kind]}
+    group = consumer_group_of_spec(spec)
+    assert group == consumer_group(requests.create(spec, {}))
+    assert (group is not None) == (kind == "msk"), "the others name none"
+    assert group is None or group.path in desired_values(spec)

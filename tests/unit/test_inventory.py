@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.identity import Identity
+from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.aws.inventory import TAGS_VISIBLE, Inventory
 from esm_operator.planning.ownership import Owner
 
@@ -26,6 +26,12 @@ def mapping(uuid: str = "1", state: str = "Enabled", **members: Any) -> dict[str
 def kafka(uuid: str, *servers: str) -> dict[str, Any]:
     endpoints = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": list(servers)}}
     return mapping(uuid, EventSourceArn=None, SelfManagedEventSource=endpoints, Topics=["orders"])
+
+
+def msk(uuid: str, group: str, state: str = "Deleting", cluster: str = "orders") -> dict[str, Any]:
+    config = {"ConsumerGroupId": group}
+    arn = f"arn:aws:kafka:{HERE}:cluster/{cluster}/1"
+    return mapping(uuid, state, EventSourceArn=arn, Topics=["orders"], AmazonManagedKafkaEventSourceConfig=config)
 
 
 def sweep(inventory: Inventory, mappings: list[dict[str, Any]], at: float) -> set[str]:
@@ -265,3 +271,19 @@ def test_tags_that_were_visible_once_and_are_missing_were_taken_off() -> None:
     inventory.record_tags("1", {})
     assert inventory.tags("1") == {}
     assert not may_follow(inventory)
+
+
+def test_mappings_that_leave_a_consumer_group_are_found_until_they_are_gone() -> None:
+    inventory = Inventory()
+    shop = ConsumerGroup("shop", f"arn:aws:kafka:{HERE}:cluster/orders/1")
+    inventory.record(msk("1", "shop"), 1.0)
+    inventory.record(msk("2", "shop", "Enabled"), 1.0)
+    inventory.record(msk("3", "returns"), 1.0)
+    inventory.record(msk("4", "shop", cluster="others"), 1.0)
+    inventory.record(mapping("5", "Deleting"), 1.0)
+    assert [one.uuid for one in inventory.leaving_group(shop)] == ["1"]
+    inventory.record(msk("2", "shop"), 2.0)
+    assert [one.uuid for one in inventory.leaving_group(shop)] == ["1", "2"]
+    inventory.record_gone("1")
+    inventory.record_swept(3.0)
+    assert inventory.leaving_group(shop) == []

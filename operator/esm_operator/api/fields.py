@@ -6,7 +6,7 @@ parts of ``provisionedPollerConfig`` are rows of their own, the parts of a filte
 
 Sources of the facts: the botocore model of CreateEventSourceMapping and UpdateEventSourceMapping and its
 documentation strings, and responses recorded on AWS. That Update refuses databaseName and collectionName, which
-its model has, is known from a public report (aws-cli 7756).
+its model has, is known from a public report.
 """
 
 from collections.abc import Iterator, Mapping

@@ -11,6 +11,11 @@ find candidates) and by the inventory (to index what a sweep saw).
 | MSK | source ARN, topic | public reports |
 | Amazon MQ | source ARN, queue | assumed |
 | DocumentDB | source ARN, database, collection | assumed |
+
+Kafka mappings exclude each other in a second way: AWS takes one mapping in each consumer group of a cluster, whatever
+its function and topic. The refusal for self-managed Kafka is known from a public report, and it names the servers and
+the group. botocore documents that a group must be unique. Assumed: the same for MSK, and that groups of two clusters
+are two groups.
 """
 
 from collections.abc import Mapping
@@ -28,6 +33,10 @@ _DETAIL: Mapping[SourceType, tuple[tuple[str, ...], ...]] = {
         ("DocumentDBEventSourceConfig", "DatabaseName"),
         ("DocumentDBEventSourceConfig", "CollectionName"),
     ),
+}
+_GROUP: Mapping[SourceType, tuple[str, str]] = {
+    SourceType.MSK: ("AmazonManagedKafkaEventSourceConfig", "ConsumerGroupId"),
+    SourceType.SELF_MANAGED_KAFKA: ("SelfManagedKafkaEventSourceConfig", "ConsumerGroupId"),
 }
 _SERVERS = ("SelfManagedEventSource", "Endpoints", "KAFKA_BOOTSTRAP_SERVERS")
 
@@ -53,6 +62,44 @@ class Identity:
         return self.key == other.key and (self.servers == other.servers or bool(self.servers & other.servers))
 
 
+@dataclass(frozen=True, slots=True)
+class ConsumerGroup:
+    """A Kafka consumer group of one cluster."""
+
+    name: str
+    cluster: str
+    """The ARN of the MSK cluster or VPC connection; empty for a self-managed cluster."""
+    servers: frozenset[str] = frozenset()
+    """The bootstrap servers of a self-managed cluster."""
+
+    @property
+    def path(self) -> str:
+        """The field of the spec that names it."""
+        config = "amazonManaged" if self.cluster else "selfManaged"
+        return f"{config}KafkaEventSourceConfig.consumerGroupID"
+
+    def same_as(self, other: "ConsumerGroup | None") -> bool:
+        """Whether AWS takes no mapping in the one beside a mapping in the other."""
+        if other is None or (self.name, self.cluster) != (other.name, other.cluster):
+            return False
+        return bool(self.cluster or self.servers & other.servers)
+
+
+def consumer_group(mapping: Mapping[str, Any]) -> ConsumerGroup | None:
+    """The consumer group of a mapping in AWS's spelling: an answer, or the parameters of a Create.
+
+    Returns:
+        None if there is none: another source, or parameters that leave it to AWS.
+    """
+    source = observed_source_type(mapping)
+    path = _GROUP.get(source) if source else None
+    name = fields.at(mapping, path) if path else None
+    if not name:
+        return None
+    servers = frozenset[str](fields.at(mapping, _SERVERS) or ())
+    return ConsumerGroup(str(name), str(mapping.get("EventSourceArn") or ""), servers)
+
+
 def of_mapping(mapping: Mapping[str, Any]) -> Identity:
     """The identity of a mapping in AWS's spelling: an answer, or the parameters of a Create."""
     source = observed_source_type(mapping)
@@ -68,4 +115,13 @@ def of_mapping(mapping: Mapping[str, Any]) -> Identity:
 
 def of_spec(spec: Mapping[str, Any]) -> Identity:
     """The identity that a resource's spec asks for."""
-    return of_mapping(names.to_aws({name: value for name, value in spec.items() if name != "tags"}))
+    return of_mapping(_in_aws_spelling(spec))
+
+
+def consumer_group_of_spec(spec: Mapping[str, Any]) -> ConsumerGroup | None:
+    """The consumer group that a resource's spec names; None if it names none."""
+    return consumer_group(_in_aws_spelling(spec))
+
+
+def _in_aws_spelling(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return names.to_aws({name: value for name, value in spec.items() if name != "tags"})

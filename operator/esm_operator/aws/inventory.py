@@ -9,14 +9,14 @@ sweep has it no more. Written by the client and the sweeper, read by the reconci
 import math
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
-from esm_operator.api.identity import Identity
+from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.values import Canonical
 from esm_operator.clock import seconds_since
 from esm_operator.packed import AT_HAND, Packed, shared
@@ -30,6 +30,8 @@ TAGS_VISIBLE = 30.0
 #: Seconds after a mapping's LastModified in which its tags may not be visible yet: the above, and the most by which
 #: AWS's clock and this machine's may differ (AWS refuses signatures beyond 5 minutes).
 _JUST_MODIFIED = 600.0
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Entry:
     since: float
     """Monotonic time, in seconds, from which it is known to be in its state."""
     identity: Identity
+    consumer_group: ConsumerGroup | None = None
+    """The Kafka consumer group that it is in."""
     tags: dict[str, str] | None = None
     tags_written: float = -math.inf
     """Monotonic time at which tags were written by us last, in seconds."""
@@ -85,6 +89,7 @@ class Entry:
             tags_fresh=self.tags_seen >= since,
             tags_in_doubt=self.tags_in_doubt,
             tags_may_follow=self._tags_may_follow(),
+            consumer_group=self.consumer_group,
         )
 
     def _tags_may_follow(self) -> bool:
@@ -117,6 +122,8 @@ class Inventory:
         """Monotonic time at which the last complete sweep began, in seconds."""
         self._entries: dict[str, Entry] = {}
         self._by_identity: dict[tuple[str, str], set[str]] = {}
+        self._by_group: dict[str, set[str]] = {}
+        """By the name of the consumer group."""
         self._gone: dict[str, float] = {}
         """With the monotonic time at which AWS said so, in seconds."""
         self._moving: set[str] = set()
@@ -147,6 +154,12 @@ class Inventory:
     def _same(self, wanted: Identity) -> list[Entry]:
         uuids = sorted(self._by_identity.get(wanted.key, ()))
         return [entry for uuid in uuids if (entry := self._entries[uuid]).identity.same_as(wanted)]
+
+    def leaving_group(self, wanted: ConsumerGroup) -> list[Entry]:
+        """The mappings in this consumer group that AWS is deleting: still in the way of a new one."""
+        uuids = sorted(self._by_group.get(wanted.name, ()))
+        entries = [self._entries[uuid] for uuid in uuids]
+        return [one for one in entries if one.state == "Deleting" and wanted.same_as(one.consumer_group)]
 
     def in_transition(self) -> frozenset[str]:
         """The UUIDs of mappings that AWS is at work on."""
@@ -186,6 +199,7 @@ class Inventory:
             seen=at,
             since=old.since if old is not None and old.state == mapping.get("State", "") else at,
             identity=identity.of_mapping(mapping),
+            consumer_group=identity.consumer_group(mapping),
             tags=shared(tags) if tags is not None else old.tags if old is not None else None,
             tags_written=at if tags is not None else old.tags_written if old is not None else -math.inf,
             tags_seen=at if tags is not None else old.tags_seen if old is not None else -math.inf,
@@ -198,6 +212,8 @@ class Inventory:
         )
         self._entries[uuid] = entry
         self._by_identity.setdefault(entry.identity.key, set()).add(uuid)
+        if entry.consumer_group is not None:
+            self._by_group.setdefault(entry.consumer_group.name, set()).add(uuid)
         if entry.state in TRANSITIONS:
             self._moving.add(uuid)
         self._gone.pop(uuid, None)
@@ -311,7 +327,13 @@ class Inventory:
         self._moving.discard(uuid)
         entry = self._entries.get(uuid)
         if entry is not None:
-            peers = self._by_identity.get(entry.identity.key, set())
-            peers.discard(uuid)
-            if not peers:
-                self._by_identity.pop(entry.identity.key, None)
+            _discard(self._by_identity, entry.identity.key, uuid)
+            if entry.consumer_group is not None:
+                _discard(self._by_group, entry.consumer_group.name, uuid)
+
+
+def _discard(index: dict[Key, set[str]], key: Key, uuid: str) -> None:
+    uuids = index.get(key, set())
+    uuids.discard(uuid)
+    if not uuids:
+        index.pop(key, None)

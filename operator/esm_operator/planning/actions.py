@@ -127,6 +127,8 @@ class Replace:
     fields: tuple[str, ...]
     successor: str = ""
     """The UUID of the mapping that was created in its place already; empty: it is created afterwards."""
+    consumer_group: str = ""
+    """The Kafka consumer group of the mapping which its successor joins again; empty: another one, or none."""
 
 
 @dataclass(frozen=True, slots=True)

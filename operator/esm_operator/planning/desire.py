@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import desired_values
-from esm_operator.api.identity import Identity
+from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.offline import function_elsewhere, offline_problems
 from esm_operator.api.sources import region_of, source_type
 from esm_operator.api.values import Canonical
@@ -77,6 +77,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         identity=_identity(resource.spec),
         intended=intended,
         source=source_type(spec),
+        consumer_group=_consumer_group(resource.spec),
         values=_values(resource.spec),
         tags=tags,
         deleting=resource.deleting,
@@ -116,6 +117,11 @@ def _values(spec: Packed) -> Mapping[str, Canonical]:
 @lru_cache(AT_HAND)
 def _identity(spec: Packed) -> Identity:
     return identity.of_spec(spec)
+
+
+@lru_cache(AT_HAND)
+def _consumer_group(spec: Packed) -> ConsumerGroup | None:
+    return identity.consumer_group_of_spec(spec)
 
 
 def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved) -> Iterator[str]:

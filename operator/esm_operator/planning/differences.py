@@ -138,6 +138,12 @@ def describe(update: Update) -> str:
     return ", ".join(f"{path}: {values.text(update.old.get(path))} -> {new}" for path, new in sorted(changes.items()))
 
 
+def describe_source(found: Observed) -> str:
+    """The function of a mapping and what it reads from, as AWS has them."""
+    paths = ("functionName", "eventSourceARN", "topics", "queues")
+    return ", ".join(f"{path} {values.text(found.values[path])}" for path in paths if path in found.values)
+
+
 def immutable_differences(desired: Desired, found: Observed) -> tuple[str, ...]:
     """The immutable fields that differ between the spec and the mapping: it was adopted so."""
     return tuple(

@@ -25,12 +25,15 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | no finalizer or intent | any | Prepare; an intent that stands is kept |
 | live | unseen | Look / Wait for the sweep |
 | live | none, one of the same identity is being deleted | Wait |
+| live | none, one in the same consumer group is being deleted | Wait |
+| live | none, AWS has named another one in the same consumer group | Conflict |
 | live | none | Create, once the intent says what; where it says another, Search before it is overwritten |
 | live | nobody's, to be adopted, but its tags may follow | Wait |
 | live | not ours | Adopt where the policy says so, else Conflict |
 | live | in transition | Wait |
 | live, immutable field differs from what was applied | ours | Stall (Never), Replace (Recreate) |
 | the same, and the identity differs | ours | Create the new one first, then Replace the old one |
+| the same, in the same consumer group | ours | Replace: AWS takes one mapping in each group |
 | live | ours, and a second one of ours | Discard the second |
 | live, function differs | ours, and another's has that function | Conflict |
 | live, fields differ | ours | Update, without the members that AWS has refused |
@@ -40,7 +43,7 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 
 from collections.abc import Iterable
 
-from esm_operator.api import values
+from esm_operator.planning import consumer_group
 from esm_operator.planning.actions import (
     IDENTITY,
     WRITES,
@@ -64,7 +67,14 @@ from esm_operator.planning.actions import (
     Update,
     Wait,
 )
-from esm_operator.planning.differences import describe, differences, immutable_changes, tag_changes, tags_edited
+from esm_operator.planning.differences import (
+    describe,
+    describe_source,
+    differences,
+    immutable_changes,
+    tag_changes,
+    tags_edited,
+)
 from esm_operator.planning.isolation import portion
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
 from esm_operator.planning.state import Desired, Observed, View
@@ -258,6 +268,9 @@ def _plan_create(desired: Desired, view: View, create: Create) -> Action:
     """Create, once nothing is in its way and the intent says what is about to be made."""
     if view.leaving:
         return _predecessor(view.leaving[0])
+    if view.same_group and desired.consumer_group is not None:
+        own = create.replaces if view.mapping is not None else ""
+        return consumer_group.plan_held(desired.consumer_group, view.same_group[0], own=own)
     if desired.intent_current:
         return create
     if view.unsettled:
@@ -299,7 +312,7 @@ def _conflict(desired: Desired, view: View, found: Observed, *, own: str = "") -
         whose = f"belongs to {other} (cluster/namespace/name)" if other else "belongs to no resource"
         message = (
             f"The mapping {found.uuid}, which spec.adoption.uuid names, {whose} and is of another function or source: "
-            f"{_described(found)}. Correct spec.adoption.uuid, or spec.functionName and the source."
+            f"{describe_source(found)}. Correct spec.adoption.uuid, or spec.functionName and the source."
         )
     elif own:
         whose = f"belongs to {other} (cluster/namespace/name)" if other else "belongs to no resource"
@@ -395,6 +408,8 @@ def _plan_replacement(desired: Desired, view: View, found: Observed, immutable: 
         return stray
     if stray is not None:
         return _plan_discard(stray)
+    if consumer_group.joined_again(desired, found):
+        return _plan_replaced_first(desired, view, found, immutable)
     return _plan_create(desired, view, Create(replaces=found.uuid))
 
 
@@ -407,7 +422,8 @@ def _plan_replaced_first(desired: Desired, view: View, found: Observed, immutabl
             return _tags_awaited(other)
         if other.uuid != found.uuid and not _may_be_ours(desired, other):
             return _conflict(desired, view, other, own=found.uuid)
-    return Replace(found.uuid, immutable) if found.tags_fresh else LookTags(found.uuid)
+    group = consumer_group.joined_again(desired, found)
+    return Replace(found.uuid, immutable, consumer_group=group) if found.tags_fresh else LookTags(found.uuid)
 
 
 def _plan_discard(second: Observed) -> Action:
@@ -415,12 +431,6 @@ def _plan_discard(second: Observed) -> Action:
     if second.in_transition:
         return Wait(of_state(second.state), _transition(second, ""), second.uuid)
     return Discard(second.uuid) if second.tags_fresh else LookTags(second.uuid)
-
-
-def _described(found: Observed) -> str:
-    """The function and what it reads from, as AWS has them."""
-    paths = ("functionName", "eventSourceARN", "topics", "queues")
-    return ", ".join(f"{path} {values.text(found.values[path])}" for path in paths if path in found.values)
 
 
 def _transition(found: Observed, then: str) -> str:

@@ -6,7 +6,7 @@ Values only. Made by ``desire.py`` and the inventory, read by ``plan.py``, ``dif
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from esm_operator.api.identity import Identity
+from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.sources import SourceType
 from esm_operator.api.values import Canonical
 from esm_operator.planning.ownership import Owner, Ownership, ownership
@@ -37,6 +37,8 @@ class Desired:
     values: Mapping[str, Canonical]
     tags: Mapping[str, str]
     """Default tags, the spec's and the owner's; the spec's win over default ones."""
+    consumer_group: ConsumerGroup | None = None
+    """The Kafka consumer group that the spec names."""
     deleting: bool = False
     prepared: bool = False
     """Whether finalizer and intent stand on the resource."""
@@ -97,6 +99,7 @@ class Observed:
     """Whether the tags that the status tells of may be wrong: AWS has not answered a request to change them."""
     tags_may_follow: bool = False
     """Whether there are no tags, perhaps only because AWS shows them later than the mapping."""
+    consumer_group: ConsumerGroup | None = None
     filters_hidden: bool = False
     """FilterCriteria is encrypted: List answers null for it, which is no drift."""
 
@@ -121,6 +124,9 @@ class View:
     """Mappings with the identity of the intent, where that is another: ours, or nothing to us."""
     leaving: tuple[Observed, ...] = ()
     """Mappings with the identity that the spec asks for which AWS is deleting: still in the way of a Create."""
+    same_group: tuple[Observed, ...] = ()
+    """Mappings of another identity that keep the consumer group which the spec names from a Create: AWS is deleting
+    them, or has named them in a refusal."""
     unsettled: bool = False
     """Whether AWS may still carry out a Create of the intent: its answer was lost, or an earlier process sent it."""
     unsearched: bool = False

@@ -127,6 +127,11 @@ def replacing(action: actions.Replace, source: SourceType | None) -> str:
         text = f"Created the mapping {action.successor}, and deleting {action.uuid}, for {names} can't be changed."
     else:
         text = f"Deleting the mapping {action.uuid} to create it again, for {names} can't be changed."
+    if action.consumer_group:
+        return (
+            f'{text} The new mapping joins the consumer group "{action.consumer_group}" again and goes on from the '
+            "offsets that the group has committed. Where there are none, it reads from spec.startingPosition."
+        )
     return f"{text} {_STARTS_ANEW}" if source not in _WITHOUT_POSITION else text
 
 
