@@ -204,7 +204,7 @@ def _resource_problems(resource: Mapping[str, Any], mapping: Mapping[str, Any], 
         ("tagsAll", status.get("tagsAll"), mapping["Tags"]),
         ("applied.fields", sorted(applied.get("fields") or ()), sorted(wanted.applied | known)),
         ("applied.tags", sorted(applied.get("tags") or ()), sorted(ours)),
-        ("applied.immutable", applied.get("immutable"), {**fixed, **wanted.immutable}),
+        ("applied.immutable", applied.get("immutable"), {**fixed, **named(wanted.immutable, meta["name"])}),
     ):
         if has != wants:
             yield f"status.{name} is {has}, and has to be {wants}"

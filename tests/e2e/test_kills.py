@@ -51,6 +51,7 @@ KAFKA: Spec = {
     "topics": ["orders"],
     "sourceAccessConfigurations": [{"type": "BASIC_AUTH", "uri": SECRET}],
 }
+GROUP: Spec = {"selfManagedKafkaEventSourceConfig": {"consumerGroupID": "{name}"}}
 KAFKA_AT_AWS = {
     "FunctionName": "{name}",
     "SelfManagedEventSource": {"Endpoints": SERVERS},
@@ -234,6 +235,24 @@ SCENARIOS = (
         wanted=Wanted(
             {**AT_AWS, "BatchSize": 5, "EventSourceArn": f"arn:aws:sqs:{HERE}:others"},
             applied=frozenset({"batchSize"}),
+            same=False,
+        ),
+        creations=2,
+    ),
+    Scenario(
+        "replace within one consumer group",
+        before={**KAFKA, **GROUP, "replacePolicy": "Recreate"},
+        edit={**KAFKA, **GROUP, "replacePolicy": "Recreate", "topics": ["returns"]},
+        wanted=Wanted(
+            {**KAFKA_AT_AWS, "Topics": ["returns"], "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": "{name}"}},
+            applied=frozenset(
+                {"sourceAccessConfigurations", "topics", ENDPOINTS, "selfManagedKafkaEventSourceConfig.consumerGroupID"}
+            ),
+            immutable={
+                "topics": "[returns]",
+                ENDPOINTS: "[kafka-1.example.com:9092, kafka-2.example.com:9092]",
+                "selfManagedKafkaEventSourceConfig.consumerGroupID": "{name}",
+            },
             same=False,
         ),
         creations=2,

@@ -1,8 +1,9 @@
 """The simulated AWS: event source mappings of one account and region, as ``boto3.client("lambda")`` shows them.
 
-As small as the model test needs it, and as awkward as AWS is: identities that conflict, states that take their
-time and refuse changes meanwhile, short pages whose items shift while mappings come and go, no tags in any
-answer. The detailed AWS server of the end-to-end tests is checked against recordings; this one is for speed.
+As small as the model test needs it, and as awkward as AWS is: identities that conflict, consumer groups that take one
+mapping each, states that take their time and refuse changes meanwhile, short pages whose items shift while mappings
+come and go, no tags in any answer. The detailed AWS server of the end-to-end tests is checked against recordings; this
+one is for speed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
 STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"
+KAFKA = f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/orders/1"
 #: Items on a page of List. AWS has 100; few make pages matter with few mappings.
 PAGE = 2
 #: Seconds that a transition takes, unless it is ended before.
@@ -24,6 +26,7 @@ WINDOW = "MaximumBatchingWindowInSeconds"
 #: A batching window that no Update may set.
 REFUSED_WINDOW = 66
 _SETTINGS = ("BatchSize", WINDOW, "FilterCriteria", "ScalingConfig", "FunctionResponseTypes")
+_KAFKA_CONFIG = "AmazonManagedKafkaEventSourceConfig"
 _MOVING = ("Creating", "Updating", "Enabling", "Disabling", "Deleting")
 
 
@@ -44,6 +47,9 @@ class Standing:
     position: str
     config: dict[str, Any]
     enabled: bool
+    topic: str = ""
+    group: str = ""
+    """The Kafka consumer group."""
     tags: dict[str, str] = field(default_factory=dict[str, str])
     tags_hidden_until: float = 0.0
     state: str = "Creating"
@@ -55,9 +61,9 @@ class Standing:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{self.uuid}"
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> tuple[str, str, str]:
         """What AWS allows once."""
-        return self.function, self.source
+        return self.function, self.source, self.topic
 
     @property
     def moving(self) -> bool:
@@ -73,6 +79,7 @@ class Standing:
             "State": self.state,
             "StateTransitionReason": "USER_INITIATED",
             **({"StartingPosition": self.position} if self.position else {}),
+            **({"Topics": [self.topic], _KAFKA_CONFIG: {"ConsumerGroupId": self.group}} if self.topic else {}),
             **self.config,
         }
 
@@ -95,14 +102,20 @@ class Lambda:
 
     def create_event_source_mapping(self, **asked: Any) -> dict[str, Any]:
         function, source = _function(asked["FunctionName"]), asked["EventSourceArn"]
-        self._refuse_twin("CreateEventSourceMapping", function, source)
+        topic = "".join(asked.get("Topics") or ())
+        group = asked.get(_KAFKA_CONFIG, {}).get("ConsumerGroupId", "")
+        self._refuse_twin("CreateEventSourceMapping", function, source, topic)
+        self._refuse_group(group)
+        uuid = self._uuid()
         one = Standing(
-            uuid=self._uuid(),
+            uuid=uuid,
             function=function,
             source=source,
             position=asked.get("StartingPosition", ""),
             config={"BatchSize": default_batch(source), WINDOW: 0, **{k: asked[k] for k in _SETTINGS if k in asked}},
             enabled=asked.get("Enabled", True),
+            topic=topic,
+            group=group or (uuid if topic else ""),
             tags=dict(asked.get("Tags") or {}),
             tags_hidden_until=self._clock.now + self.tag_delay,
         )
@@ -115,7 +128,7 @@ class Lambda:
         self._refuse_moving("UpdateEventSourceMapping", one)
         function = _function(asked["FunctionName"]) if "FunctionName" in asked else one.function
         if function != one.function:
-            self._refuse_twin("UpdateEventSourceMapping", function, one.source)
+            self._refuse_twin("UpdateEventSourceMapping", function, one.source, one.topic)
         self._refuse_window(one, asked.get(WINDOW))
         was = one.enabled
         one.function = function
@@ -174,10 +187,13 @@ class Lambda:
 
     def make(self, function: str, source: str, tags: Mapping[str, str]) -> Standing | None:
         """A mapping that somebody else makes; None where AWS refuses it."""
-        position = {"StartingPosition": "LATEST"} if source == STREAM else {}
+        more: Mapping[str, Mapping[str, Any]] = {
+            STREAM: {"StartingPosition": "LATEST"},
+            KAFKA: {"Topics": ["orders"], _KAFKA_CONFIG: {"ConsumerGroupId": "shop"}},
+        }
         try:
             answer = self.create_event_source_mapping(
-                FunctionName=function, EventSourceArn=source, Tags=tags, **position
+                FunctionName=function, EventSourceArn=source, Tags=tags, **more.get(source, {})
             )
         except ClientError:
             return None
@@ -236,14 +252,34 @@ class Lambda:
         if text:
             raise refusal("UpdateEventSourceMapping", "InvalidParameterValueException", 400, text)
 
-    def _refuse_twin(self, operation: str, function: str, source: str) -> None:
+    def _refuse_group(self, group: str) -> None:
         for one in self.standing.values():
-            if one.identity == (function, source):
+            if group and one.group == group:
+                text = (
+                    f'An event source mapping with event source arn ("{KAFKA}"), '
+                    f'amazonManagedKafkaEventSourceConfig.consumerGroupId ("{group}") already exists. Please update or '
+                    f"delete the existing mapping with UUID {one.uuid}"
+                )
+                raise refusal("CreateEventSourceMapping", "ResourceConflictException", 409, text)
+
+    def _refuse_twin(self, operation: str, function: str, source: str, topic: str) -> None:
+        for one in self.standing.values():
+            if one.identity == (function, source, topic):
                 text = (
                     f'An event source mapping with SQS arn (" {source} ") and function (" {function} ") already '
                     f"exists. Please update or delete the existing mapping with UUID {one.uuid}"
                 )
                 raise refusal(operation, "ResourceConflictException", 409, text)
+
+
+def identity_of(spec: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The identity that a resource's spec asks for."""
+    return spec["functionName"], spec["eventSourceARN"], "".join(spec.get("topics") or ())
+
+
+def group_of(spec: Mapping[str, Any]) -> str:
+    """The consumer group that a resource's spec names; empty: none."""
+    return str((spec.get("amazonManagedKafkaEventSourceConfig") or {}).get("consumerGroupID") or "")
 
 
 def default_batch(source: str) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from esm_operator.cluster.resource import LET_GO, PAUSED, Key, Resource
 from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
-from tests.model.aws import REFUSED_WINDOW, WINDOW, Standing, default_batch
+from tests.model.aws import REFUSED_WINDOW, WINDOW, Standing, default_batch, group_of, identity_of
 from tests.model.calls import Call
 from tests.model.cluster import is_deleting, key_of
 from tests.model.world import CLUSTER_NAME, World
@@ -112,7 +112,8 @@ class Promises:
             return
         if resource.uuid and resource.uuid != one.uuid:
             return  # one too many
-        other = one.source != spec["eventSourceARN"] or one.position != spec.get("startingPosition", "")
+        other = one.identity[1:] != identity_of(spec)[1:] or one.position != spec.get("startingPosition", "")
+        other = other or one.group != _group(spec, one)
         if not other or spec.get("replacePolicy") != "Recreate":
             self.fail(f"{call} of a resource that lives and does not ask for it")
 
@@ -169,7 +170,7 @@ class Promises:
             return
         body = self.world.cluster.mappings.get(key)
         replaces = body is not None and body["spec"].get("replacePolicy") == "Recreate"
-        if not replaces or len({one.source for one in mappings}) < 2:
+        if not replaces or len({one.identity[1:] for one in mappings}) < 2:
             self.fail(f"{key} has {len(mappings)} mappings: {', '.join(map(_described, mappings))}")
 
     def owned(self) -> dict[Key, list[Standing]]:
@@ -211,7 +212,7 @@ class Promises:
             if len(mappings) > 1 and key not in self.excused:
                 yield f"it has {len(mappings)} mappings"
             return
-        asked = (spec["functionName"], spec["eventSourceARN"])
+        asked = identity_of(spec)
         # What was cut loose from a resource of this name before is nothing to this one, if it is of another identity.
         to_adopt = [
             one
@@ -221,6 +222,10 @@ class Promises:
         if not to_adopt and (spec.get("adoption") or {}).get("policy") == "Required":
             if ready.get("reason") != "NothingToAdopt":
                 yield f"there is nothing to adopt, and it does not say so: {ready}"
+            return
+        if ready.get("reason") == "AdoptedDiffers":
+            if key not in self.handled | self.excused or not _replaced(spec, mappings):
+                yield f"it says without need that it was adopted with other values: {ready}"
             return
         if ready.get("reason") == "ImmutableDiffers":
             if (spec.get("adoption") or {}).get("policy") != "Required" or not _replaced(spec, mappings):
@@ -239,11 +244,18 @@ class Promises:
             yield f"it is not ready: {ready}"
 
     def _in_its_way(self, key: Key, spec: Mapping[str, Any]) -> bool:
-        """Whether a mapping that is not this resource's has its identity, or is the one that it is to adopt."""
-        wanted = (spec["functionName"], spec["eventSourceARN"])
+        """Whether a mapping that is not this resource's has its identity or its consumer group, or is to be adopted."""
+        wanted, group = identity_of(spec), group_of(spec)
         named = (spec.get("adoption") or {}).get("uuid")
         mine = self.owned().get(key, [])
-        in_the_way = [one for one in self.world.aws.standing.values() if one.identity == wanted and one not in mine]
+        if key in self.excused:  # what was cut loose from a resource of this name may be in the group, and stays there
+            uuid = self.world.cluster.mappings[key]["status"].get("uuid")
+            mine = [one for one in mine if one.identity == wanted or one.uuid == uuid]
+        in_the_way = [
+            one
+            for one in self.world.aws.standing.values()
+            if (one.identity == wanted or (group and one.group == group)) and one not in mine
+        ]
         named_others = [one for one in self.world.aws.standing.values() if one.uuid == named and one not in mine]
         return bool(in_the_way) or (bool(named_others) and not mine)
 
@@ -256,6 +268,8 @@ class Promises:
         }
         if not handled:
             wanted["startingPosition"] = (spec.get("startingPosition", ""), one.position)
+            wanted["topics"] = (identity_of(spec)[2], one.topic)
+            wanted["consumerGroupID"] = (_group(spec, one), one.group)
         if "enabled" in spec or not handled:
             wanted["enabled"] = (spec.get("enabled", True), one.enabled)
         if "batchSize" in spec or not handled:
@@ -290,8 +304,13 @@ def _is_refused(spec: Mapping[str, Any], one: Standing) -> bool:
 
 def _replaced(spec: Mapping[str, Any], mappings: Iterable[Standing]) -> bool:
     """Whether only another mapping would have all that the spec asks for."""
-    wanted = (spec["eventSourceARN"], spec.get("startingPosition", ""))
-    return any((one.source, one.position) != wanted for one in mappings)
+    wanted = (*identity_of(spec)[1:], spec.get("startingPosition", ""))
+    return any((*one.identity[1:], one.position) != wanted or one.group != _group(spec, one) for one in mappings)
+
+
+def _group(spec: Mapping[str, Any], one: Standing) -> str:
+    """The consumer group that a mapping has to be in; AWS makes one up where the spec names none."""
+    return group_of(spec) or (one.uuid if one.topic else "")
 
 
 def _ready(body: Mapping[str, Any]) -> dict[str, Any]:

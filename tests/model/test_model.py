@@ -27,7 +27,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from esm_operator.cluster.resource import FINALIZER, INTENT, LET_GO, PAUSED, RECONCILE_AT, Key
 from esm_operator.planning.ownership import owner_of
-from tests.model.aws import QUEUE, REFUSED_WINDOW, STREAM, Standing
+from tests.model.aws import KAFKA, QUEUE, REFUSED_WINDOW, STREAM, Standing, identity_of
 from tests.model.calls import FATES
 from tests.model.cluster import Deletion, is_deleting
 from tests.model.promises import BrokenPromiseError, Promises
@@ -52,13 +52,26 @@ _WINDOW = st.sampled_from([None, 20, REFUSED_WINDOW])
 _TAGS = st.sampled_from([None, {"team": "red"}, {"team": "blue", "cost": "1"}])
 
 
+#: No Kafka mapping, any more.
+_NO_KAFKA: Mapping[str, Any] = {"topics": None, "amazonManagedKafkaEventSourceConfig": None}
+_TOPICS_AND_GROUPS = st.builds(
+    lambda topic, group: {
+        "topics": [topic],
+        "amazonManagedKafkaEventSourceConfig": {"consumerGroupID": group} if group else None,
+    },
+    st.sampled_from(["orders", "returns"]),
+    st.sampled_from(["shop", "shop", None]),
+)
+
+
 @st.composite
 def _specs(draw: st.DrawFn) -> dict[str, Any]:
-    source = draw(st.sampled_from([QUEUE, STREAM]))
+    source = draw(st.sampled_from([QUEUE, STREAM, KAFKA]))
     spec = {
         "functionName": draw(st.sampled_from(FUNCTIONS)),
         "eventSourceARN": source,
         "startingPosition": draw(st.sampled_from(["LATEST", "TRIM_HORIZON"])) if source == STREAM else None,
+        **(draw(_TOPICS_AND_GROUPS) if source == KAFKA else {}),
         "batchSize": draw(_BATCH),
         "maximumBatchingWindowInSeconds": draw(_WINDOW),
         "enabled": draw(st.sampled_from([None, None, True, False])),
@@ -82,12 +95,15 @@ _EDITS = st.one_of(
     st.builds(lambda value: {"managementPolicy": value}, st.sampled_from(["Full", "Full", "Observe"])),
     st.builds(lambda value: {"adoption": {"policy": value}}, st.sampled_from(["Never", "IfExists", "Required"])),
 )
-_IMMUTABLE_EDITS = st.sampled_from(
-    [
-        {"eventSourceARN": QUEUE, "startingPosition": None},
-        {"eventSourceARN": STREAM, "startingPosition": "LATEST"},
-        {"eventSourceARN": STREAM, "startingPosition": "TRIM_HORIZON"},
-    ]
+_IMMUTABLE_EDITS = st.one_of(
+    st.sampled_from(
+        [
+            {"eventSourceARN": QUEUE, "startingPosition": None, **_NO_KAFKA},
+            {"eventSourceARN": STREAM, "startingPosition": "LATEST", **_NO_KAFKA},
+            {"eventSourceARN": STREAM, "startingPosition": "TRIM_HORIZON", **_NO_KAFKA},
+        ]
+    ),
+    st.builds(lambda kafka: {"eventSourceARN": KAFKA, "startingPosition": None, **kafka}, _TOPICS_AND_GROUPS),
 )
 
 
@@ -132,12 +148,22 @@ class Model(RuleBasedStateMachine):
             self.world.log(f"edit {key} {change}")
             self.world.cluster.edit(key, {"spec": change})
 
+    @rule(key=_NAMED)
+    def edit_topic(self, key: Key) -> None:
+        """Read another topic, in the same consumer group where the spec names one."""
+        spec = self._spec(key) if self._alive(key) else {}
+        if spec.get("topics") and spec.get("replacePolicy") == "Recreate" and self._noted(key):
+            change = {"topics": ["returns" if spec["topics"] == ["orders"] else "orders"]}
+            self.world.log(f"edit {key} {change}")
+            self.world.cluster.edit(key, {"spec": change})
+
     @rule(key=_NAMED, which=_WHICH)
     def adopt_one(self, key: Key, which: int) -> None:
         """Name a mapping to take over, and its owner."""
         if not self._alive(key):
             return
-        there = [one for one in self.world.aws.standing.values() if one.source == self._spec(key)["eventSourceARN"]]
+        asked = identity_of(self._spec(key))[1:]
+        there = [one for one in self.world.aws.standing.values() if one.identity[1:] == asked]
         if there:
             one = there[which % len(there)]
             owner = owner_of(one.tags)
@@ -229,7 +255,7 @@ class Model(RuleBasedStateMachine):
 
     # People at AWS
 
-    @rule(function=st.sampled_from(FUNCTIONS), source=st.sampled_from([QUEUE, STREAM]), tagged=st.booleans())
+    @rule(function=st.sampled_from(FUNCTIONS), source=st.sampled_from([QUEUE, STREAM, KAFKA]), tagged=st.booleans())
     def make_by_hand(self, function: str, source: str, tagged: bool) -> None:
         tags = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
         self.world.aws.make(function, source, tags if tagged else {})
@@ -411,7 +437,7 @@ class Model(RuleBasedStateMachine):
 
     def _findable(self, key: Key) -> bool:
         """Whether the mapping would be found without the status."""
-        names = {(self._spec(key)["functionName"], self._spec(key)["eventSourceARN"])}
+        names = {identity_of(self._spec(key))}
         mine = self.promises.owned().get(key, [])
         return all(one.identity in names for one in mine) and not self._under_way("update", "create", "tag")
 

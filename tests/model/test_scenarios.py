@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from esm_operator.cluster.resource import INTENT, RECONCILE_AT, Key
-from tests.model.aws import QUEUE, STREAM, Standing, refusal
+from tests.model.aws import KAFKA, QUEUE, STREAM, Standing, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer, WatchEvent
 from tests.model.script import KINESIS, ONE, SQS, Script, answers, as_ever, killed_before_the_note
@@ -159,6 +159,43 @@ def test_a_replacement_that_is_edited_back_while_no_operator_runs_leaves_no_seco
     script.calmly(60)
     assert script.mapping().source == STREAM
     script.converge()
+
+
+def kafka(topic: str, group: str = "shop") -> dict[str, Any]:
+    """A part of a spec: a topic of an MSK cluster, read in a consumer group."""
+    config = {"amazonManagedKafkaEventSourceConfig": {"consumerGroupID": group}}
+    return {"functionName": "orders", "eventSourceARN": KAFKA, "topics": [topic], **config}
+
+
+def refused_creations(script: Script) -> list[str]:
+    """What happened to each Create that AWS refused."""
+    return [line for line in script.world.history if "refused: create_event_source_mapping" in line]
+
+
+def test_within_a_consumer_group_the_old_mapping_is_deleted_before_the_new_one_is_created(script: Script) -> None:
+    script.apply(**kafka("orders"), replacePolicy="Recreate")
+    script.begin()
+    script.edit(topics=["returns"])
+    deletion = script.until_asked("delete_event_source_mapping")
+    assert script.mapping().topic == "orders"
+    script.world.decide(deletion, "well")
+    script.converge()
+    assert (script.mapping().topic, script.mapping().group) == ("returns", "shop")
+    assert not script.said("Conflict")
+
+
+def test_a_creation_within_a_consumer_group_that_lands_late_is_replaced_too(script: Script) -> None:
+    """The Create got no answer, the topic was edited again, and AWS made the mapping of the second topic after all."""
+    script.apply(**kafka("orders"), replacePolicy="Recreate")
+    script.begin()
+    script.edit(topics=["returns"])
+    creation = script.until_asked("create_event_source_mapping")
+    script.world.decide(creation, "carried out")
+    script.world.crash()
+    script.edit(topics=["payments"])
+    script.world.start()
+    script.converge()
+    assert script.mapping().topic == "payments"
 
 
 # -- What only the intent tells of --------------------------------------------------------------------------
