@@ -385,10 +385,9 @@ class Acts:
         self._events.warning(work.resource, "Left", report.left(uuid, why))
 
     async def note_waiting(self, work: Work) -> None:
-        """Note in the intent since when the operator only waits for what an earlier Create may have made.
+        """Write to the intent the time from which the operator sends no Create and only waits for an earlier one.
 
-        While the note stands no Create is sent for the intent, so a restarted process need not wait again from its own
-        start.
+        A restarted process then continues the wait instead of beginning it again.
         """
         intent = work.resource.intent
         if intent is None or intent.waiting_since or work.resource.removed:
@@ -397,9 +396,9 @@ class Acts:
         work.resource = self._teller.took(await self._kubernetes.prepare(work.resource, noted))
 
     async def is_removed(self, resource: Resource) -> bool:
-        """Whether the API server has removed a resource of which the watch said so. It is asked once.
+        """Read a resource whose DELETED event has arrived, once, to confirm that the object does not exist any more.
 
-        The watch says the same of an object that has lost the label by which this operator selects.
+        The watch sends the same event for an object that no longer matches the label selector.
         """
         if resource.key in self._memory.removals_confirmed:
             return True
@@ -412,8 +411,8 @@ class Acts:
                 return False
         self._memory.removals_confirmed.add(resource.key)
         logger.warning(
-            "The API server removed this resource while its finalizer was written. The operator deletes its mapping, "
-            "if there is one.",
+            "The API server deleted this resource while the operator added its finalizer, so the finalizer had no "
+            "effect. The operator deletes the mapping, if one was created.",
             extra=marks(resource),
         )
         return True

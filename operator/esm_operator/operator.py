@@ -165,7 +165,7 @@ class Operator:
                 self._term.tell(resource, another)
 
     def _mapping_gone(self, resource: Resource) -> None:
-        if resource.is_unheld and not self._store.knows_later(resource):
+        if resource.removed_despite_finalizer and not self._store.knows_later(resource):
             self._others.forget(resource.key)
             old = self._store.keep_removed(resource)
             kept = self._store.get(resource.key)

@@ -178,7 +178,7 @@ class Reconciler:
         if known is not None and known.removed and not resource.removed:
             self._queue.add(resource.key, Urgency.EDIT)  # its mapping is still to be deleted
             return
-        if known is not None and known.uid == resource.uid and known.is_unheld:
+        if known is not None and known.uid == resource.uid and known.removed_despite_finalizer:
             return  # the last state of the object, which the watch shows, says whether its mapping is to be deleted
         self._store.forget(resource.key, resource.uid)
         self.forget(resource.key)

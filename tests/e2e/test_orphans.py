@@ -96,7 +96,7 @@ def test_one_that_a_resource_does_not_stand_for(bed: Bed) -> None:
     ready = bed.wait_ready("orders")["status"]["uuid"]
     second = made(bed, "second", Tags=tags(bed, "orders"))
     (found,) = json.loads(orphans(bed, "--output=json").stdout)
-    assert (found["uuid"], found["why"]) == (second, f"the resource stands for {ready}")
+    assert (found["uuid"], found["why"]) == (second, f"the resource uses another mapping, {ready}")
 
 
 @pytest.mark.parametrize("thorough", [False, True])

@@ -83,7 +83,7 @@ GUARDS = (
     # What is noted before, or after
     Guard(
         name="note-mapping-before-intent",
-        harm="The intent is overwritten that alone tells of a mapping, which is lost if the operator is killed then.",
+        harm="The operator overwrites the only record of a mapping. If it is killed then, the mapping is lost.",
         file=_ACT,
         text="if await self._note_mapping(work, REPLACING):",
         without="if False:",
@@ -132,7 +132,7 @@ GUARDS = (
     ),
     Guard(
         name="made-but-not-listed",
-        harm="A mapping that this process has created, and no list has shown since, is left behind with its resource.",
+        harm="The planner does not see a mapping that this process created and no list has shown. The mapping remains.",
         file="view.py",
         text='unseen=made if missed else ""',
         without='unseen=""',
@@ -251,7 +251,7 @@ GUARDS = (
     # Which resource is worked on
     Guard(
         name="region-changed",
-        harm="A second mapping is created in the region that an edit, or another ProviderConfig, leads to.",
+        harm="After an edit or another ProviderConfig changes the region, a second mapping is created there.",
         file=_RECONCILE,
         text="if intent is None or intent.region == region:",
         without="if True:",
@@ -259,7 +259,7 @@ GUARDS = (
     ),
     Guard(
         name="account-changed",
-        harm="A second mapping is created in the account that other credentials lead to.",
+        harm="After other credentials change the account, a second mapping is created there.",
         file=_RECONCILE,
         text="if intent is None or intent.account == account:",
         without="if True:",
@@ -291,7 +291,7 @@ GUARDS = (
     ),
     Guard(
         name="wait-for-sweep",
-        harm="A resource that waits for the first sweep is not worked on when it is complete.",
+        harm="When the first sweep completes, the operator does not reconcile the resources that waited for it.",
         file=_RECONCILE,
         text="self._unswept.add(resource.key)",
         without="pass",
@@ -323,7 +323,7 @@ GUARDS = (
     ),
     Guard(
         name="waiting-noted",
-        harm="Processes that live for seconds only wait for a lost Create for ever.",
+        harm="If every process lives for only a few seconds, the wait for a lost Create never ends.",
         file=_RECONCILE,
         text="await self._acts.note_waiting(work)",
         without="pass",
@@ -331,7 +331,7 @@ GUARDS = (
     ),
     Guard(
         name="no-create-while-waiting-is-noted",
-        harm="A Create is sent for an intent that notes that none is sent any more, so nobody waits for its outcome.",
+        harm="A Create is sent although the intent records that none is sent, so no process waits for its outcome.",
         file="cluster/resource.py",
         text='waiting_since=str(raw.get("waiting_since") or ""),',
         without="",

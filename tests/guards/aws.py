@@ -146,7 +146,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-shown-once",
-        harm="Tags that a person has taken off are waited for.",
+        harm="The operator waits for tags that a person has removed.",
         file="aws/inventory.py",
         text="if self.tags_shown or not 0 <=",
         without="if not 0 <=",

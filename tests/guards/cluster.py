@@ -23,7 +23,7 @@ GUARDS = (
     ),
     Guard(
         name="renew-what-is-known",
-        harm="The answer to a write brings back a resource that has left what the operator watches.",
+        harm="The answer to a write adds a resource to the cache again that no longer matches the operator's selector.",
         file=_STORE,
         text="if resource.key in self._resources:\n            self.put(resource)",
         without="self.put(resource)",
@@ -249,7 +249,7 @@ GUARDS = (
         name="removed-with-its-finalizer",
         harm="The mapping of an object that the API server removed although it carried the finalizer remains.",
         file="operator.py",
-        text="if resource.is_unheld and not self._store.knows_later(resource):",
+        text="if resource.removed_despite_finalizer and not self._store.knows_later(resource):",
         without="if False:",
         tests=model("removals", "the_mapping_of_a_resource_that_was_removed_during_the_create_is_deleted"),
     ),
@@ -263,7 +263,7 @@ GUARDS = (
     ),
     Guard(
         name="successor-of-a-removed-object",
-        harm="A resource whose name a removed one had is not worked on when that one is forgotten.",
+        harm="When a removed resource is forgotten, the operator does not reconcile the new one with the same name.",
         file=_STORE,
         text="        if successor is not None:\n            self.put(successor)",
         without="",

@@ -79,7 +79,7 @@ GUARDS = (
     ),
     Guard(
         name="lease-of-our-own",
-        harm="A former leader takes the lease that another process holds for its own.",
+        harm="A former leader treats a lease that another process holds as its own.",
         file=_LEASE,
         text="return self._record.holder == self._identity and self._record.renewed in self._written",
         without="return True",

@@ -249,8 +249,8 @@ GUARDS = (
         tests=case("tags may follow on the noted mapping"),
     ),
     Guard(
-        name="tags-may-follow-on-what-is-in-the-way",
-        harm="A mapping is deleted to be replaced before the owner of one without visible tags is known.",
+        name="tags-not-visible-on-blocking-mapping",
+        harm="A mapping is deleted for replacement although the mapping that blocks the new one may be another's.",
         file=_PLAN,
         text="if other.uuid != found.uuid and _tags_may_follow(desired, view, other):",
         without="if False:",
@@ -274,7 +274,7 @@ GUARDS = (
     ),
     Guard(
         name="incarnation-of-a-removed-object",
-        harm="The mapping of the next resource of the name is deleted with a removed one.",
+        harm="When a removed resource is cleaned up, the mapping of a new resource with the same name is deleted.",
         file="planning/ownership.py",
         text="and not (incarnation and other.uid != owner.uid)",
         without="",
@@ -282,7 +282,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-in-doubt",
-        harm="Tags that AWS changed without an answer, and that the spec does not name any more, stay for minutes.",
+        harm="Tags that AWS changed without an answer, and that the spec no longer names, remain for minutes.",
         file=_PLAN,
         text="(writes or found.tags_in_doubt or tags_edited(desired))",
         without="(writes or tags_edited(desired))",

@@ -25,7 +25,7 @@ GUARDS = (
     ),
     Guard(
         name="intent-kept",
-        harm="When a removed finalizer is put back, the intent is overwritten by which a mapping would be found.",
+        harm="When the operator restores a finalizer, it overwrites the intent that is needed to find the mapping.",
         file=_PLAN,
         text="keep_intent=desired.intended is not None",
         without="keep_intent=False",
@@ -91,7 +91,7 @@ GUARDS = (
     ),
     Guard(
         name="get-what-was-created",
-        harm="A mapping that this process has created, and no list has shown since, is left behind with its resource.",
+        harm="A resource is removed before Get is called for a mapping that this process created and no list shows.",
         file=_PLAN,
         text="if view.unseen:",
         without="if False:",

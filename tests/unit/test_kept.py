@@ -93,9 +93,9 @@ def test_the_message_says_which_fields_why_and_what_to_do() -> None:
     assert message({}) == ""
     told = message({WINDOW: Kept("30"), LOG: Kept("DEBUG", "No.", 3)})
     assert told == (
-        f"AWS keeps the last value of spec.{LOG}, spec.{WINDOW}, which the spec does not set any more. AWS refuses to "
-        f"reset spec.{LOG}: No. The operator tries that again after the next edit. Set the field to the value that you "
-        "want, or recreate the resource. Everything else is as the spec says."
+        f"AWS keeps the last value of spec.{LOG}, spec.{WINDOW}, which the spec no longer sets. AWS refused to reset "
+        f"spec.{LOG} with: No. The operator retries the reset after the next edit. To change the value, set the field, "
+        "or delete and recreate the resource. All other fields match the spec."
     )
 
 

@@ -44,7 +44,7 @@ def living(
         (TAGS, living(ONE), ""),
         # It has not noted its mapping yet, or not told that all is well: what it has two mappings for may be under way.
         (TAGS, living(), ""),
-        (TAGS, living(TWO), f"the resource stands for {TWO}"),
+        (TAGS, living(TWO), f"the resource uses another mapping, {TWO}"),
         (TAGS, living(TWO, ready="False"), ""),
         (TAGS, living(TWO, generation=2), ""),
         (TAGS, living(TWO, deleting=True), ""),
@@ -61,7 +61,7 @@ def test_what_is_an_orphan(tags: Mapping[str, str], there: Living, why: str) -> 
 
 def test_what_follows_a_mapping_that_is_gone_is_none() -> None:
     assert why_orphan(ONE, TAGS, "blue", living(TWO), {ONE}) == ""
-    assert why_orphan(ONE, TAGS, "blue", living(TWO), {ONE, TWO}) == f"the resource stands for {TWO}"
+    assert why_orphan(ONE, TAGS, "blue", living(TWO), {ONE, TWO}) == f"the resource uses another mapping, {TWO}"
 
 
 OPERATOR = ProviderConfig("(operator)", region="eu-west-1", endpoint_url="http://aws")

@@ -281,7 +281,7 @@ def test_what_the_last_state_of_an_object_says_of_its_removal(
     finalizers: list[str], deletion: bool, expected: bool
 ) -> None:
     metadata = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deletion else {}
-    assert parse(body(finalizers=finalizers, **metadata)).is_unheld is expected
+    assert parse(body(finalizers=finalizers, **metadata)).removed_despite_finalizer is expected
 
 
 def test_a_removed_object_counts_as_being_deleted_until_it_is_forgotten() -> None:

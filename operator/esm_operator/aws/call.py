@@ -12,8 +12,8 @@ call before it sends.
 
 What is given up before its first byte is never sent, so AWS has not done it (``NotSentError``). What is given up later
 may have been done; then its connection is cut, so that the thread ends. Credentials that come late are kept by botocore
-for the next call. The fence is asked for a write when a connection is ready, immediately before bytes leave, and has to
-cover only what can still happen then, which is CALL_TIMEOUT.
+for the next call. The fence is checked twice for a write: before a connection is made, and immediately before
+each part of the request is sent. The lease must outlast the rest of the call, at most CALL_TIMEOUT.
 """
 
 import asyncio

@@ -30,9 +30,10 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-#: Seconds until one address of AWS, or the TLS handshake, is given up, and until an answer is that has stopped to come
-#: in. The limits of the whole call are in esm_operator.aws.call.
+#: Seconds to connect to one address, and for the TLS handshake. The limits of the whole call are in
+#: esm_operator.aws.call.
 CONNECT_TIMEOUT = 1.5
+#: Seconds without any byte of the answer.
 READ_TIMEOUT = 3.5
 #: Seconds until an answer of STS is given up: it is asked once, and no lease waits for it.
 STS_TIMEOUT = 5.0

@@ -24,8 +24,8 @@ from esm_operator.planning.state import TRANSITIONS, Observed
 
 #: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.
 _GONE_FOR = 3600.0
-#: Seconds after which ListTags that shows no tags at all is believed. AWS documents no bound; a second
-#: emulator needs seconds, 15 were tested.
+#: Seconds for which an empty answer of ListTags is not trusted. AWS documents no limit. Another emulator shows tags
+#: some seconds late; delays of 15 s are tested.
 TAGS_VISIBLE = 30.0
 #: Seconds after a mapping's LastModified in which its tags may not be visible yet: the above, and the most by which
 #: AWS's clock and this machine's may differ (AWS refuses signatures beyond 5 minutes).

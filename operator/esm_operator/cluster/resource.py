@@ -152,8 +152,8 @@ class Resource:
         return FINALIZER in self.finalizers
 
     @property
-    def is_unheld(self) -> bool:
-        """Whether our finalizer did not hold the object, if this is its last state and it does not exist any more.
+    def removed_despite_finalizer(self) -> bool:
+        """For the last state in a DELETED event: whether the object was removed although it carried our finalizer.
 
         kube-apiserver removes an object at once if it had no finalizer when the DELETE read it, even if a PATCH has
         added one since. The DELETED event then shows the finalizer and no deletionTimestamp (seen with kube-apiserver

@@ -93,7 +93,7 @@ class Store:
     def keep_removed(self, resource: Resource) -> Resource | None:
         """Keep an object that was removed although it carried our finalizer, until :meth:`forget` is called for it.
 
-        It keeps its name, as it would by its finalizer: a new object of the name is taken when this one is forgotten.
+        A new object with the same name is taken only after this one is forgotten, as if the finalizer held the name.
 
         Args:
             resource: the last state of the object.

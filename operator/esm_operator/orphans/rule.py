@@ -50,7 +50,7 @@ def why_orphan(
         return "there is no such resource"
     stands = there is None or resource.uuid in there  # else that one is gone, and this may be what follows it
     if resource.uuid and resource.uuid != uuid and stands and _is_settled(resource):
-        return f"the resource stands for {resource.uuid}"
+        return f"the resource uses another mapping, {resource.uuid}"
     return ""
 
 

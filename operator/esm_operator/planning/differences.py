@@ -70,7 +70,7 @@ def to_reset(desired: Desired, found: Observed) -> dict[str, Canonical]:
 
 
 def left_over(desired: Desired, found: Observed) -> dict[str, Canonical]:
-    """The fields that were applied and are gone from the spec, and of which AWS has another value than its default.
+    """The fields that were applied, are no longer in the spec, and whose value in AWS is not the default.
 
     Returns:
         the values that AWS has, by path.

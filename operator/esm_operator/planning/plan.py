@@ -243,8 +243,9 @@ def _tags_awaited(mapping: Observed) -> LookTags | Wait:
         return LookTags(mapping.uuid)
     return Wait(
         "TagsNotVisible",
-        f"AWS shows no tags on the mapping {mapping.uuid}, which was created or changed minutes ago. Tags can "
-        "become visible later than the mapping, so it may have an owner. The operator reads them again within seconds.",
+        f"AWS shows no tags on the mapping {mapping.uuid}, which was created or changed less than 10 minutes ago. "
+        "Tags can become visible some seconds after the mapping, so it may have an owner. The operator reads the tags "
+        "again within seconds.",
         mapping.uuid,
     )
 

@@ -60,7 +60,7 @@ SWEEP_MAPPINGS = gauge(
 )
 ORPHANED_MAPPINGS = gauge(
     "orphaned_mappings",
-    "Mappings that carry this cluster's owner tags and have no resource. Counted by the tag sweep.",
+    "Mappings that carry this cluster's owner tags and belong to no resource. The tag sweep counts them.",
     "account",
     "region",
 )

@@ -53,13 +53,13 @@ def message(kept: Mapping[str, Kept]) -> str:
     for path, one in sorted(kept.items()):
         by_sentence.setdefault(one.message, []).append(path)
     refused = "".join(
-        f" AWS refuses to reset {named(paths)}: {sentence} The operator tries that again after the next edit."
+        f" AWS refused to reset {named(paths)} with: {sentence} The operator retries the reset after the next edit."
         for sentence, paths in by_sentence.items()
         if sentence
     )
     return (
-        f"AWS keeps the last value of {named(sorted(kept))}, which the spec does not set any more.{refused} Set the "
-        "field to the value that you want, or recreate the resource. Everything else is as the spec says."
+        f"AWS keeps the last value of {named(sorted(kept))}, which the spec no longer sets.{refused} To change the "
+        "value, set the field, or delete and recreate the resource. All other fields match the spec."
     )
 
 

@@ -75,4 +75,6 @@ def outcome(refused: Sequence[RefusedFields], kept: str) -> Outcome:
     )
     if not kept:
         return shown
-    return replace(shown, sync_message=f"AWS does not have what the spec says; the condition Ready says why. {kept}")
+    return replace(
+        shown, sync_message=f"The mapping in AWS differs from the spec. The condition Ready shows why. {kept}"
+    )

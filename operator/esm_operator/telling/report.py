@@ -124,13 +124,13 @@ def replacing(action: actions.Replace, source: SourceType | None) -> str:
     """An Event's text for a replacement."""
     names = ", ".join(f"spec.{path}" for path in action.fields)
     if action.successor:
-        text = f"Created the mapping {action.successor}, and deleting {action.uuid}, for {names} can't be changed."
+        text = f"Created the mapping {action.successor}, and deleting {action.uuid}, because {names} can't be changed."
     else:
-        text = f"Deleting the mapping {action.uuid} to create it again, for {names} can't be changed."
+        text = f"Deleting the mapping {action.uuid} to create it again, because {names} can't be changed."
     if action.consumer_group:
         return (
-            f'{text} The new mapping joins the consumer group "{action.consumer_group}" again and goes on from the '
-            "offsets that the group has committed. Where there are none, it reads from spec.startingPosition."
+            f'{text} The new mapping joins the consumer group "{action.consumer_group}" again and continues from '
+            "the committed offsets. If the group has no committed offsets, it reads from spec.startingPosition."
         )
     return f"{text} {_STARTS_ANEW}" if source not in _WITHOUT_POSITION else text
 
@@ -184,8 +184,8 @@ def left(uuid: str, why: str) -> str:
 def left_by_removed() -> str:
     """An Event's text for a removed resource whose mapping can't be deleted."""
     return (
-        "The API server removed this resource while its finalizer was written, and its mapping could not be deleted. "
-        "It may remain in AWS. Find it with: esm-operator orphans"
+        "The API server deleted this resource while the operator added its finalizer, so the finalizer had no effect. "
+        "The operator could not delete the mapping, which may remain in AWS. To find it, run: esm-operator orphans"
     )
 
 

@@ -4,7 +4,8 @@ While the refused members of an Update are searched for (``planning/isolation.py
 next attempt, they are left out of what is sent. When nothing else is left to send, members that were refused before the
 last accepted Update are sent once more, because some are taken only in a certain order: AWS removes provisioned pollers
 only from a mapping without a schema registry. Used by what carries out actions, by the view and by the reconciler. Kept
-in memory only: after a restart, each refused set is sent once more.
+in memory only. After a restart the operator sends each refused set once more, except resets that
+``status.applied.kept`` records.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -57,7 +58,11 @@ class Refusals(Generic[Key]):
             known.outdated.update(members for members in known.sets if len(members) == 1)
 
     def repeat(self, key: Key) -> bool:
-        """Nothing else is left to send. Returns whether there are members to send once more."""
+        """Allow members that were refused before the last accepted Update to be sent once more.
+
+        Returns:
+            whether there are any.
+        """
         known = self._refused.get(key)
         if known is None or not known.outdated:
             return False
@@ -87,7 +92,7 @@ class Refusals(Generic[Key]):
             self._refused[key].until = self._clock() + delay
 
     def forget(self, key: Key) -> None:
-        """The resource was edited, has another mapping, or is gone."""
+        """Drop all refusals of a resource."""
         self._refused.pop(key, None)
 
     def _current(self, key: Key, generation: int) -> _Refused | None:
