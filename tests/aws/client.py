@@ -91,6 +91,7 @@ class Control:
         message: str | None = None,
         status: int | None = None,
         retry_after: str | None = None,
+        action: str | None = None,
     ) -> int:
         """Make calls go wrong; see `faults.Fault`. The number takes it away again."""
         body = {name: value for name, value in locals().items() if name != "self" and value is not None}

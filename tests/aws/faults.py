@@ -88,7 +88,8 @@ PRESETS: dict[Kind, tuple[str, str]] = {
 @dataclass(slots=True)
 class Fault:
     """`match`: members of the request and their values, beside them `account` and `region`. `after`: so many
-    matching calls pass first; `times`: so many are hit (None: all); `for_seconds`: until so long from now."""
+    matching calls pass first; `times`: so many are hit (None: all); `for_seconds`: until so long from now.
+    `action`: of an access denied error, the IAM action that AWS names, where it is not the operation's."""
 
     kind: Kind
     operation: str = ANY_OPERATION
@@ -101,6 +102,7 @@ class Fault:
     message: str | None = None
     status: int | None = None
     retry_after: str | None = None
+    action: str | None = None
     hits: int = 0
     until: float | None = None
 
@@ -109,12 +111,14 @@ class Fault:
         code, sentence = PRESETS.get(self.kind, ("ServiceException", "Injected."))
         if self.kind is not Kind.ERROR and self.kind not in PRESETS:
             return None
-        message = self.message or sentence.format(
-            account=call.account,
-            action=f"{call.service}:{call.operation}",
-            resource=call.members.get("Resource") or call.members.get("UUID") or "*",
-            source=call.members.get("EventSourceArn", ""),
-        )
+        message = self.message
+        if message is None:
+            message = sentence.format(
+                account=call.account,
+                action=self.action or f"{call.service}:{call.operation}",
+                resource=call.members.get("Resource") or call.members.get("UUID") or "*",
+                source=call.members.get("EventSourceArn", ""),
+            )
         headers = {"Retry-After": self.retry_after} if self.retry_after else None
         return AwsError(self.code or code, message, status=self.status, headers=headers)
 

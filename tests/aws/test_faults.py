@@ -48,6 +48,18 @@ def test_access_denied_names_the_action(lambda_: Any, control: Control) -> None:
     assert "is not authorized to perform: lambda:ListEventSourceMappings on resource: *" in message
 
 
+def test_access_denied_can_name_another_action(lambda_: Any, control: Control) -> None:
+    control.fault(FaultKind.ACCESS_DENIED, CREATE, action="lambda:TagResource")
+    message = refused(lambda_.create_event_source_mapping, **example(Source.SQS)).message
+    assert "is not authorized to perform: lambda:TagResource on resource: *" in message
+
+
+def test_an_error_without_a_sentence(lambda_: Any, control: Control) -> None:
+    control.fault(FaultKind.ERROR, code="AccessDeniedException", message="", status=403)
+    refusal = refused(lambda_.list_event_source_mappings)
+    assert (refusal.code, refusal.message, refusal.status) == ("AccessDeniedException", "", 403)
+
+
 def test_any_error(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.ERROR, code="OddException", message="{odd}", status=418, retry_after="9")
     refusal = refused(lambda_.list_event_source_mappings)

@@ -313,6 +313,33 @@ def test_one_action_is_not_allowed(bed: Bed) -> None:
     assert bed.mapping("tag")["Tags"]["team"] == "shop"
 
 
+def test_a_denied_create_names_the_action_that_aws_names(bed: Bed) -> None:
+    """AWS checks lambda:TagResource for a Create with tags, and KMS actions where there is a key."""
+    bed.operator()
+    for name, action, remedy in (
+        ("tags", "lambda:TagResource", "Allow the operator's IAM identity the action lambda:TagResource."),
+        ("key", "kms:Encrypt", "Allow kms:Encrypt to the identity that AWS names, in the key policy"),
+    ):
+        match = {"FunctionName": name}
+        bed.control.fault(FaultKind.ACCESS_DENIED, "CreateEventSourceMapping", match=match, action=action)
+        bed.apply(queue(name))
+        told = bed.wait_condition(name, "Ready", "False", "AccessDenied")
+        assert f"is not authorized to perform: {action}" in told["message"]
+        assert remedy in told["message"]
+        assert "lambda:CreateEventSourceMapping" not in told["message"]
+
+
+def test_a_refusal_without_a_sentence_gets_one(bed: Bed) -> None:
+    bed.operator()
+    bed.control.fault(FaultKind.ERROR, "CreateEventSourceMapping", code="AccessDeniedException", message="", status=403)
+    bed.apply(queue("orders"))
+    told = bed.wait_condition("orders", "Ready", "False", "AccessDenied")
+    assert told["message"].startswith(
+        "AWS refused CreateEventSourceMapping with the code AccessDeniedException (HTTP status 403) and gave no "
+        "explanation. "
+    )
+
+
 def others(bed: Bed, count: int, name: str = "other") -> None:
     """Mappings made by somebody else, in the region of ours."""
     bed.control.make_mappings(

@@ -117,6 +117,13 @@ ANSWERS = [
     ),
     ("ValidationException", "1 validation error detected", "RefusedByAWS", PERSON, "Correct the spec"),
     ("KMSAccessDeniedException", "Lambda was unable to decrypt", "KMSKeyRefused", SLOW, "spec.kmsKeyARN"),
+    (
+        INVALID,
+        "Lambda was unable to use the key. KMS Exception: DisabledException KMS Message: arn:x is disabled.",
+        "KMSKeyRefused",
+        SLOW,
+        "spec.kmsKeyARN",
+    ),
     ("ServiceQuotaExceededException", "Too many mappings", "QuotaExceeded", SLOW, "Service Quotas"),
     (
         "AccessDenied",
@@ -190,7 +197,7 @@ def test_answers_of_aws(code: str, message: str, reason: str, disposition: Dispo
     assert (failure.reason, failure.disposition) == (reason, disposition)
     assert failure.sentence.rstrip(".") == (message or code).rstrip(".")
     assert failure.throttled is (reason == "Throttled")
-    assert failure.message.startswith(f"AWS says: {message or code}")
+    assert failure.message.startswith(f"AWS says: {message}" if message else "AWS refused CreateEventSourceMapping")
     assert remedy in failure.message
     assert ".." not in failure.message
     assert failure.message.endswith(".")
@@ -216,6 +223,146 @@ def test_a_person_is_waited_for_where_no_attempt_can_succeed_without_one() -> No
 def test_the_action_that_is_to_be_allowed(operation: str, action: str) -> None:
     error = refused("AccessDeniedException", "Access denied", operation=operation)
     assert f"Allow the operator's IAM identity the action {action}." in understand(error).message
+
+
+USER = "User: arn:aws:sts::123456789012:assumed-role/operator/session is not authorized to perform"
+ESM = "arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:*"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+SCP = "arn:aws:organizations::987654321098:policy/o-qv5af4abcd/service_control_policy/p-2kgnabcd"
+#: What AWS answers to CreateEventSourceMapping, and the remedy. The forms are those of the IAM User Guide,
+#: "Troubleshoot access denied error messages", and of public threads.
+DENIALS = [
+    (
+        f"{USER}: lambda:TagResource on resource: {ESM} because no identity-based policy allows the "
+        "lambda:TagResource action",
+        "Allow the operator's IAM identity the action lambda:TagResource.",
+    ),
+    (
+        "User is not authorized to perform kms:Encrypt",
+        "Allow kms:Encrypt to the identity that AWS names, in the key policy and in its IAM policies.",
+    ),
+    (
+        f"{USER}: kms:GenerateDataKey on resource: {KEY} because no identity-based policy allows the "
+        "kms:GenerateDataKey action",
+        "Allow kms:GenerateDataKey to the identity that AWS names",
+    ),
+    (f"{USER}: lambda:TagResource on resource: {ESM}", "the operator's IAM identity the action lambda:TagResource."),
+    (
+        f"{USER}: kms:Encrypt on resource: {KEY} because no resource-based policy allows the kms:Encrypt action",
+        "Allow kms:Encrypt in the policy of the resource that AWS names (for a KMS key: the key policy; "
+        "for a role: its trust policy).",
+    ),
+    (
+        f"{USER}: kms:Decrypt on resource: {KEY} with an explicit deny in a resource-based policy",
+        "Remove or narrow the Deny statement for kms:Decrypt in the policy of the resource that AWS names (for a KMS "
+        "key: the key policy; for a role: its trust policy). An Allow statement does not override it.",
+    ),
+    (
+        f"{USER}: lambda:TagResource on resource: {ESM} with an explicit deny in an identity-based policy: "
+        "arn:aws:iam::123456789012:policy/no-tags",
+        "Remove or narrow the Deny statement for lambda:TagResource in the IAM policies of the identity that AWS "
+        "names.",
+    ),
+    (
+        f"{USER}: lambda:CreateEventSourceMapping on resource: * with an explicit deny in a service control policy: "
+        f"{SCP}",
+        "Remove or narrow the Deny statement for lambda:CreateEventSourceMapping in the service control policies of "
+        "the account (AWS Organizations).",
+    ),
+    (
+        f"{USER}: lambda:CreateEventSourceMapping on resource: * because no service control policy allows the "
+        "lambda:CreateEventSourceMapping action",
+        "Allow lambda:CreateEventSourceMapping in the service control policies of the account (AWS Organizations).",
+    ),
+    (
+        f"{USER}: lambda:TagResource on resource: {ESM} with an explicit deny in a resource control policy",
+        "in the resource control policies of the account (AWS Organizations).",
+    ),
+    (
+        f"{USER}: lambda:TagResource on resource: {ESM} because no permissions boundary allows the "
+        "lambda:TagResource action",
+        "Allow lambda:TagResource in the permissions boundary of the identity that AWS names.",
+    ),
+    (
+        f"{USER}: lambda:TagResource on resource: {ESM} with an explicit deny in a permissions boundary",
+        "Remove or narrow the Deny statement for lambda:TagResource in the permissions boundary",
+    ),
+    (
+        f"{USER}: lambda:TagResource on resource: {ESM} because no session policy allows the lambda:TagResource action",
+        "Allow lambda:TagResource in the session policy of the identity that AWS names.",
+    ),
+    (
+        f"{USER}: lambda:TagResource on resource: {ESM} because no VPC endpoint policy allows the lambda:TagResource "
+        "action",
+        "Allow lambda:TagResource in the policy of the VPC endpoint that the operator connects through.",
+    ),
+    ("Access denied", "Allow the operator's IAM identity the action lambda:CreateEventSourceMapping."),
+]
+
+
+@pytest.mark.parametrize(("message", "remedy"), DENIALS)
+def test_access_denied_names_the_action_and_the_policy_that_aws_names(message: str, remedy: str) -> None:
+    failure = understand(refused("AccessDeniedException", message, status=403))
+    assert (failure.reason, failure.disposition) == ("AccessDenied", SLOW)
+    assert remedy in failure.message
+    assert failure.message.startswith(f"AWS says: {message}")
+
+
+@pytest.mark.parametrize(
+    ("operation", "message", "action"),
+    [
+        ("CreateEventSourceMapping", f"{USER}: sts:AssumeRole on resource: arn:y", "sts:AssumeRole on the role"),
+        (
+            "AssumeRole",
+            f"{USER}: sts:AssumeRole on resource: arn:y with an explicit deny in a service control policy",
+            "Remove or narrow the Deny statement for sts:AssumeRole in the service control policies",
+        ),
+        (
+            "AssumeRole",
+            f"{USER}: sts:AssumeRole on resource: arn:y with an explicit deny in the role trust policy",
+            "Remove or narrow the Deny statement for sts:AssumeRole in the trust policy of the role.",
+        ),
+    ],
+)
+def test_a_role_that_cannot_be_assumed_names_the_policy_that_denies_it(
+    operation: str, message: str, action: str
+) -> None:
+    failure = understand(refused("AccessDenied", message, operation=operation, status=403))
+    assert failure.reason == "RoleNotAssumable"
+    assert action in failure.message
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "action"),
+    [
+        ("KMSAccessDeniedException", f"{USER}: kms:Decrypt on resource: {KEY}", "kms:Decrypt"),
+        (
+            INVALID,
+            "Lambda was unable to configure access because the KMS key is invalid for CreateGrant. KMS Exception: "
+            "AccessDeniedException KMS Message: User is not authorized to perform kms:CreateGrant",
+            "kms:CreateGrant",
+        ),
+    ],
+)
+def test_a_refusal_of_kms_names_the_action_of_kms(code: str, message: str, action: str) -> None:
+    failure = understand(refused(code, message))
+    assert (failure.reason, failure.disposition) == ("KMSKeyRefused", SLOW)
+    assert f"Allow {action} to the identity that AWS names, in the key policy" in failure.message
+
+
+@pytest.mark.parametrize("message", ["", "  ", None])
+def test_a_refusal_without_a_sentence_gets_one(message: str | None) -> None:
+    error = refused("AccessDeniedException", status=403)
+    error.response["Error"]["Message"] = message  # pyright: ignore[reportGeneralTypeIssues, reportTypedDictNotRequiredAccess]
+    assert understand(error).message.startswith(
+        "AWS refused CreateEventSourceMapping with the code AccessDeniedException (HTTP status 403) and gave no "
+        "explanation. Allow the operator's IAM identity the action lambda:CreateEventSourceMapping."
+    )
+    assert understand(refused("", status=418)).message.startswith(
+        "AWS refused CreateEventSourceMapping without an error code (HTTP status 418) and gave no explanation. "
+    )
+    del error.response["Error"]  # pyright: ignore[reportTypedDictNotRequiredAccess]
+    assert "without an error code (HTTP status 403)" in understand(error).message
 
 
 def test_a_failure_with_an_unknown_code() -> None:

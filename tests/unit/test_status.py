@@ -158,6 +158,31 @@ def test_processing(members: Mapping[str, Any], status: str | None, reason: str 
     assert conditions(rendered)["Ready"] == "True"
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            {"ErrorCode": "KMSAccessDeniedException", "Message": "User: x is not authorized to perform: kms:Decrypt"},
+            "KMSAccessDeniedException: User: x is not authorized to perform: kms:Decrypt. Allow kms:Decrypt to the "
+            "identity that AWS names, in the key policy and in its IAM policies.",
+        ),
+        (
+            {"ErrorCode": "KMSDisabledException", "Message": ""},
+            "KMSDisabledException: AWS gave no explanation. Check spec.kmsKeyARN and the key's policy.",
+        ),
+        (
+            {"ErrorCode": "KMSDisabledException"},
+            "KMSDisabledException: AWS gave no explanation. Check spec.kmsKeyARN and the key's policy.",
+        ),
+    ],
+)
+def test_a_filter_that_kms_refuses_names_the_action_and_is_never_without_a_sentence(
+    error: Mapping[str, Any], message: str
+) -> None:
+    rendered = shown(mapping={**MAPPING, "FilterCriteriaError": error})
+    assert next(one["message"] for one in rendered["conditions"] if one["type"] == "Processing") == message
+
+
 def test_what_was_applied_is_read_as_it_was_written() -> None:
     kept = {"kmsKeyARN": Kept("key"), "loggingConfig.systemLogLevel": Kept("DEBUG", "It can't be.", 3)}
     applied = Applied(frozenset({"batchSize"}), frozenset({"team"}), {"startingPosition": "LATEST"}, kept)

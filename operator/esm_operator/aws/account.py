@@ -25,7 +25,7 @@ class LookError(Exception):
 
     def __init__(self, action: str, place: str, error: Exception) -> None:
         failure = errors.understand(error)
-        message = failure.message.replace(" It is tried again by itself.", "")  # the operator does, this does not
+        message = failure.message.replace(" It is tried again by itself.", "").replace(errors.RETRIES, "")
         super().__init__(f"{place}: {action}: {message}")
         self.denied = failure.reason == "AccessDenied"
         self.gone = isinstance(error, ClientError) and errors.is_gone(error)

@@ -36,6 +36,7 @@ from botocore.exceptions import (
 )
 
 from esm_operator.leading.fence import NotLeadingError
+from esm_operator.telling.denials import denial_of
 from esm_operator.telling.reasons import RefusalReason
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Row:
     reason: RefusalReason
     disposition: Disposition
     remedy: str
-    """What to do, as sentences; ``{action}`` is the IAM action that was refused."""
+    """What to do, as sentences; ``{action}`` is the IAM action that AWS names, else that of the operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,9 @@ def readable(error: Exception, operation: str) -> Exception:
 #: The longest that a Retry-After is obeyed, in seconds: a slip there must not stop all work for hours.
 LONGEST_RETRY_AFTER = 120.0
 
+#: Ends the remedy of what the operator retries; the commands, which do not, leave it out.
+RETRIES = " The operator retries automatically."
+
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ANY = ""
 _CLOCK = (
@@ -124,6 +128,10 @@ _CLOCK = (
     "Sync Service); it is tried again by itself."
 )
 _FUNCTION = "Create the function, or correct spec.functionName and spec.region. It is tried again by itself."
+_KEY = (
+    "Check spec.kmsKeyARN, that the key is enabled, and that its policy lets the operator's IAM identity and Lambda "
+    f"use it.{RETRIES}"
+)
 _WEB_IDENTITY = (
     "Let the trust policy of the ServiceAccount's role name this cluster's OIDC provider and the operator's "
     "ServiceAccount, and check its annotation eks.amazonaws.com/role-arn (IRSA)."
@@ -151,6 +159,7 @@ TABLE: tuple[Row, ...] = (
         Disposition.SOON,
         "AWS is still at work on it; it is tried again.",
     ),
+    Row("InvalidParameterValue", "KMS Exception:", "KMSKeyRefused", Disposition.SLOW, _KEY),
     Row(
         "InvalidParameterValue",
         "cannot be assumed by Lambda|Lambda as a Trusted Entity|does not have permissions|ensure the role can perform",
@@ -182,14 +191,7 @@ TABLE: tuple[Row, ...] = (
         Disposition.PERSON,
         "Correct the spec, or what it refers to. An edit is tried at once, else it is tried again within half an hour.",
     ),
-    Row(
-        "^KMS",
-        _ANY,
-        "KMSKeyRefused",
-        Disposition.SLOW,
-        "Check spec.kmsKeyARN, that the key is enabled, and that its policy lets the operator's IAM identity and "
-        "Lambda use it. It is tried again by itself.",
-    ),
+    Row("^KMS", _ANY, "KMSKeyRefused", Disposition.SLOW, _KEY),
     Row(
         "LimitExceeded|QuotaExceeded|StorageExceeded",
         _ANY,
@@ -218,7 +220,7 @@ TABLE: tuple[Row, ...] = (
         _ANY,
         "AccessDenied",
         Disposition.SLOW,
-        "Allow the operator's IAM identity the action {action}. It is tried again by itself.",
+        f"Allow the operator's IAM identity the action {{action}}.{RETRIES}",
     ),
     Row(
         "InvalidSignature|SignatureDoesNotMatch|AuthFailure",
@@ -305,8 +307,17 @@ def code_of(error: ClientError) -> str:
 
 
 def text_of(error: ClientError) -> str:
-    """AWS's own sentence."""
-    return str(error.response.get("Error", {}).get("Message", "") or code_of(error))
+    """AWS's own sentence; empty: AWS gave none."""
+    return str(error.response.get("Error", {}).get("Message") or "").strip()
+
+
+def _said(error: ClientError) -> str:
+    """AWS's own sentence, else one that names the operation, the code and the HTTP status."""
+    text, code = text_of(error), code_of(error)
+    if text:
+        return f"AWS says: {_sentence(text)}"
+    named = f"with the code {code}" if code else "without an error code"
+    return f"AWS refused {error.operation_name} {named} (HTTP status {_status(error)}) and gave no explanation."
 
 
 def is_doubtful(error: Exception) -> bool:
@@ -350,11 +361,14 @@ def understand(error: Exception) -> Failure:
         error: what the call raised. An exception that is not botocore's is raised again: it is a bug.
     """
     if isinstance(error, ClientError):
-        row = row_of(error)
+        row, denial = row_of(error), denial_of(text_of(error))
+        remedy = row.remedy.format(action=denial.action or _action(error))
+        if denial.remedy:
+            remedy = f"{denial.remedy}{RETRIES}"
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return Failure(
             reason=row.reason,
-            message=f"AWS says: {_sentence(text_of(error))} {row.remedy.format(action=_action(error))}",
+            message=f"{_said(error)} {remedy}",
             disposition=row.disposition,
             code=code_of(error),
             sentence=_sentence(text_of(error)),
@@ -399,7 +413,7 @@ def understand_any(error: Exception) -> Failure:
 
 
 def _action(error: ClientError) -> str:
-    """The IAM action of the call; those of Lambda are called as its operations."""
+    """The IAM action of the operation that was called; those of Lambda are called as its operations."""
     return f"{_SERVICES.get(error.operation_name, 'lambda')}:{error.operation_name}"
 
 

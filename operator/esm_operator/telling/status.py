@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, cast
 
+from esm_operator.telling.denials import denial_of
 from esm_operator.telling.reasons import ConditionReason, EventReason, OutcomeReason, ProcessingReason
 
 #: Reason of Synced where AWS keeps a value that the spec does not have any more.
@@ -248,11 +249,17 @@ def _processing(mapping: Mapping[str, Any] | None) -> tuple[str, str, Processing
         return None
     error = mapping.get("FilterCriteriaError")
     if error:
-        message = f"{error.get('ErrorCode')}: {error.get('Message')} Check spec.kmsKeyARN and the key's policy."
-        return ("Processing", "False", "FilterCriteriaError", message)
+        return ("Processing", "False", "FilterCriteriaError", _kms_refusal(error))
     result = mapping.get("LastProcessingResult")
     if not result:
         return None
     if str(result).startswith("PROBLEM"):
         return ("Processing", "False", "ProcessingProblem", str(result))
     return ("Processing", "True", "NoProblem", str(result))
+
+
+def _kms_refusal(error: Mapping[str, Any]) -> str:
+    """What KMS says about the filter criteria, with the remedy."""
+    text = str(error.get("Message") or "").strip() or "AWS gave no explanation."
+    remedy = denial_of(text).remedy or "Check spec.kmsKeyARN and the key's policy."
+    return f"{error.get('ErrorCode')}: {text if text.endswith('.') else f'{text}.'} {remedy}"
