@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from esm_operator import records
 from esm_operator.api.sources import source_type
 from esm_operator.aws import errors, requests
 from esm_operator.aws.client import Check
@@ -24,6 +25,7 @@ from esm_operator.cluster.kube import GoneError, Kubernetes
 from esm_operator.cluster.resource import Key, Resource, parse
 from esm_operator.cluster.store import StaleError, Store
 from esm_operator.cluster.target import Resolved
+from esm_operator.creates import Creates
 from esm_operator.logs import marks
 from esm_operator.memory import Memory, Named
 from esm_operator.planning import actions, differences, isolation
@@ -60,6 +62,7 @@ class Acts:
         kubernetes: Kubernetes,
         events: Events,
         teller: Teller,
+        creates: Creates,
     ) -> None:
         """
         Args:
@@ -70,6 +73,7 @@ class Acts:
             kubernetes: the API server.
             events: where it is told what was done.
             teller: writes statuses.
+            creates: records Creates where mappings have no owner tags.
         """
         self._brake = brake
         self._memory = memory
@@ -78,6 +82,7 @@ class Acts:
         self._kubernetes = kubernetes
         self._events = events
         self._teller = teller
+        self._creates = creates
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By the UUID of the mapping that is being changed."""
 
@@ -91,19 +96,26 @@ class Acts:
             StaleError: what the plan was made on has changed: begin anew.
         """
         if isinstance(action, actions.WRITES) and not isinstance(action, actions.Create):
-            async with self._alone(work, action.uuid):
+            async with self._alone(work, desired, action.uuid):
                 return await self._carry_out(work, desired, target, action)
         return await self._carry_out(work, desired, target, action)
 
     @asynccontextmanager
-    async def _alone(self, work: Work, uuid: str) -> AsyncGenerator[None]:
+    async def _alone(self, work: Work, desired: Desired, uuid: str) -> AsyncGenerator[None]:
         """Let only one resource at a time change a mapping: two may claim it, and its owner may change meanwhile."""
-        before = work.connected.inventory.tags(uuid)
+        before = self._tags(work, desired, uuid)
         lock = self._locks.setdefault(uuid, asyncio.Lock())
         async with lock:
-            if work.connected.inventory.tags(uuid) != before:
+            if self._tags(work, desired, uuid) != before:
                 raise StaleError
             yield
+
+    def _tags(self, work: Work, desired: Desired, uuid: str) -> Mapping[str, str] | None:
+        """The tags that tell the owner of a mapping; None: they are not known."""
+        entry = work.connected.inventory.get(uuid)
+        if desired.owner_tags or entry is None:
+            return work.connected.inventory.tags(uuid)
+        return records.tags_in_place(work, entry, desired.owner.cluster, self._memory, self._store)
 
     async def _carry_out(self, work: Work, desired: Desired, target: Resolved, action: Action) -> Result | None:
         client = work.connected.client
@@ -123,6 +135,8 @@ class Acts:
             case actions.LookTags(uuid):
                 await self._as_known(work, uuid, client.list_tags(uuid))
             case actions.TakeUp(uuid):
+                if not desired.owner_tags:  # before the status says so, another resource might take it up too
+                    self._memory.made[work.resource.key] = uuid
                 work.note = work.note.taken_up(uuid, work.resource)
             case actions.Create():
                 return await self._create(work, desired, action)
@@ -138,6 +152,7 @@ class Acts:
                 if not await self._as_known(work, uuid, client.tag(uuid, {}, remove, self._check(work))):
                     return None
                 self._events.normal(work.resource, "Released", report.released(uuid))
+                self._memory.released.add(work.resource.key)
             case actions.Finish():
                 self._tell_left(work, desired)
                 return await self.finish(work.resource)
@@ -146,11 +161,14 @@ class Acts:
         return None
 
     async def _create(self, work: Work, desired: Desired, action: actions.Create) -> Result | None:
+        if not desired.owner_tags:
+            await self._creates.begin(work)
         resource, client = work.resource, work.connected.client
         if not await self._confirmed(work):
             return Result.CHANGED
         work.replaced = action.replaces
         try:
+            self._creates.sent(resource.key)
             answer = await client.create(requests.create(resource.spec, desired.tags), self._check(work))
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
@@ -159,6 +177,8 @@ class Acts:
             if not action.replaces:
                 work.note = replace(work.note, uuid="")
             return None
+        finally:
+            self._creates.ended(resource.key)
         self._memory.conflicts.pop(resource.key, None)
         self._memory.corrections.forget(resource.key)
         self._memory.refusals.forget(resource.key)
@@ -245,7 +265,12 @@ class Acts:
         if wait:
             verdict = Verdict.TERMINATING if resource.deleting else Verdict.IN_PROGRESS
             self._queue.add_after(resource.key, Urgency.EDIT, wait)
-            outcome = Outcome(verdict, "DeletionsHeld", report.deletions_held(), event="DeletionsHeld")
+            outcome = Outcome(
+                verdict,
+                "DeletionsHeld",
+                report.deletions_held(owner_tags=work.connected.client.owner_tags),
+                event="DeletionsHeld",
+            )
             await self._teller.tell_of(work, outcome)
             return Result.WAITING
         began = time.monotonic()
@@ -375,9 +400,11 @@ class Acts:
         uuid, inventory = work.note.uuid, work.connected.inventory
         if not uuid or inventory.get(uuid) is None or desired.retain:
             return
-        other = owner_of(inventory.tags(uuid) or {})
+        other = owner_of(self._tags(work, desired, uuid) or {})
         if desired.observe_only:
             why = "managementPolicy is Observe"
+        elif other is None and not desired.owner_tags:
+            why = "nothing records that it is the resource's own"
         elif other is None:
             why = "somebody has taken the operator's tags off it"
         else:

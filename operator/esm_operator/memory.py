@@ -43,6 +43,16 @@ class Named:
         return same and identity == self.identity and (explained or passed() - self.at < _NAMED_FOR)
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt of this process to create a mapping."""
+
+    marker: str
+    """``Intent.creating``, as it was written before."""
+    outstanding: bool = False
+    """Whether it, or one before it, may make or have made a mapping that is not known."""
+
+
 @dataclass(slots=True)
 class Memory:
     """Of all resources."""
@@ -57,6 +67,10 @@ class Memory:
     """Resources of which the API server has confirmed that they were removed although they carried our finalizer."""
     intents_known: set[Key] = field(default_factory=set[Key])
     """Resources whose intent this process has written, or has looked at."""
+    creates: dict[Key, Attempt] = field(default_factory=dict[Key, Attempt])
+    """The last attempts to create mappings. Kept only where mappings have no owner tags."""
+    released: set[Key] = field(default_factory=set[Key])
+    """Resources that are being deleted and have let go of their mapping. Needed where it has no owner tags."""
     made_by_others: dict[Key, float] = field(default_factory=dict[Key, float])
     """Resources whose mapping was noted when this process saw them first: should it be gone, another process may have
     been about to make it again. With the monotonic time from which AWS does not carry that out any more, in seconds."""
@@ -71,6 +85,8 @@ class Memory:
         self.doubts.forget(key)
         self.removals_confirmed.discard(key)
         self.intents_known.discard(key)
+        self.creates.pop(key, None)
+        self.released.discard(key)
         self.made_by_others.pop(key, None)
         self.corrections.forget(key)
         self.refusals.forget(key)

@@ -58,6 +58,7 @@ class Operator:
                 region=settings.region,
                 endpoint_url=settings.endpoint_url,
                 default_tags=settings.default_tags,
+                owner_tags=settings.owner_tags,
             ),
             labels_known=settings.watch_namespaces,
         )

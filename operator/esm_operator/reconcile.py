@@ -13,6 +13,7 @@ from dataclasses import replace
 from aiohttp import ClientError as HTTPException
 from botocore.exceptions import BotoCoreError, ClientError
 
+from esm_operator import records
 from esm_operator.act import Acts
 from esm_operator.aws import errors
 from esm_operator.aws.targets import Connected, Targets
@@ -24,6 +25,7 @@ from esm_operator.cluster.resource import LET_GO, Intent, Key, Resource, parse
 from esm_operator.cluster.store import StaleError, Store
 from esm_operator.cluster.surroundings import Surroundings
 from esm_operator.cluster.target import Resolved, Unresolved
+from esm_operator.creates import Creates
 from esm_operator.leading.fence import NotLeadingError
 from esm_operator.logs import marks
 from esm_operator.memory import Memory
@@ -87,6 +89,7 @@ class Reconciler:
         self._memory = Memory()
         self._unswept: set[Key] = set()
         self._first: set[Key] = set()
+        self._creates = Creates(self._memory, kubernetes, self._teller)
         self._acts = Acts(
             brake=self._brake,
             memory=self._memory,
@@ -95,6 +98,7 @@ class Reconciler:
             kubernetes=kubernetes,
             events=events,
             teller=self._teller,
+            creates=self._creates,
         )
 
     @property
@@ -278,6 +282,8 @@ class Reconciler:
                 work.resource = self._store.current(work.resource)
                 desired = desired_of(work.resource, work.note, target, connected.client.account, self._cluster)
                 unsettled = await self._memory.doubts.settle(resource.key, connected.client)
+                if records.may_have_made(work.resource, self._memory) and not unsettled:
+                    await self._memory.doubts.search(resource.key, connected.client)
                 view = view_of(work, desired, self._memory, self._store, unsettled=unsettled)
                 if view.gone and self._doubt_what_is_gone(work.resource):
                     continue
@@ -293,6 +299,8 @@ class Reconciler:
                 if result is not None:
                     return result
         except (ClientError, BotoCoreError) as error:
+            if not connected.client.owner_tags:
+                await self._creates.end(work)
             return await self._failed(work.resource, work.note, connected, error, replaced=work.replaced)
         raise RuntimeError(f"The plan of {resource.key} did not come to rest")
 
@@ -331,7 +339,9 @@ class Reconciler:
         self._obstructed(key, view, action)
         if action == plan.UNSETTLED:
             await self._acts.note_waiting(work)
-        await self._teller.tell_of(work, outcome)
+        work.resource = await self._teller.tell_of(work, outcome)
+        if not desired.owner_tags:
+            await self._creates.end(work)
         if work.connected.inventory.get(work.note.uuid) is not entry:
             self._queue.add(key, Urgency.TRANSITION)  # AWS moved on before the store knew whose mapping it is
         if refused:
@@ -447,7 +457,8 @@ class Reconciler:
         if intent is None or resource.key in self._memory.intents_known:
             return
         self._memory.intents_known.add(resource.key)
-        if resource.uuid and status.applied_of(resource.status).immutable == intent.immutable:
+        noted = resource.uuid and status.applied_of(resource.status).immutable == intent.immutable
+        if noted and not records.is_creating(resource):
             self._memory.made_by_others[resource.key] = self._memory.doubts.settles(alive=self._is_alive(resource))
         else:
             self._inherit_create(resource, intent)
@@ -485,6 +496,8 @@ def _rested(
     """What is to be remembered of a mapping that nothing is to be done to."""
     if desired.observe_only and not desired.deleting:
         watched = plan.observed_mapping(desired, view)
+        if watched is not None and watched.uuid != note.uuid and not desired.owner_tags:
+            return Note(watched.uuid, status.Applied())  # the note alone tells whose it is: this one is only watched
         if watched is not None:
             return replace(note, uuid=watched.uuid)
         return replace(note, uuid="") if view.swept or view.gone else note

@@ -152,10 +152,19 @@ class Reach(BaseSettings):
     one each: use their private DNS names, or set AWS_ENDPOINT_URL_LAMBDA and the like. Default: AWS's own, or
     AWS_ENDPOINT_URL."""
 
+    ownership: Literal["tags", "resource-only"] = "tags"
+    """Where the owner of a mapping is recorded, unless a ProviderConfig sets it: in tags of the mapping, or on the
+    resource alone (`resource-only`), for regions in which AWS takes no tags on event source mappings."""
+
     namespaces: Annotated[list[str], NoDecode, BeforeValidator(items), AfterValidator(_namespaces)] = Field(
         default_factory=list[str]
     )
     """Namespaces to work in, by their full names, separated by commas or repeated. Default: all."""
+
+    @property
+    def owner_tags(self) -> bool:
+        """Whether the owner of a mapping is recorded in its tags, unless a ProviderConfig says otherwise."""
+        return self.ownership == "tags"
 
     def default_region(self) -> str:
         """The region of what names none; empty: there is none."""

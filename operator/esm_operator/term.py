@@ -7,7 +7,7 @@ next time its knowledge of AWS would be stale. What outlives it (the store, the 
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from esm_operator import tasks
 from esm_operator.aws.client import Connections
@@ -78,7 +78,7 @@ class Term:
             sweep_interval=settings.sweep_interval,
             tag_sweep_interval=settings.tag_sweep_interval,
             ours=self._ours,
-            noted_tags=store.noted_tags,
+            noted_tags=self._noted_tags,
             changes_pending=lambda target: sum(self._queue.pending(one, target) for one in _CHANGES),
             changed=self._changed,
             waiting=self._waiting,
@@ -256,6 +256,17 @@ class Term:
 
     def _ours(self, uuids: Collection[str]) -> list[str]:
         return list({*self._store.known_uuids(uuids), *self._reconciler.awaited(uuids)})
+
+    def _noted_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Of the UUIDs, those of resources that have owner tags, with the tags that their statuses tell."""
+        noted = self._store.noted_tags(uuids)
+        return {uuid: tags for uuid, tags in noted.items() if self._has_owner_tags(uuid)}
+
+    def _has_owner_tags(self, uuid: str) -> bool:
+        if not self._targets.without_tags:
+            return True
+        targets = (self._target_of(key) for key in self._store.keys_of([uuid]))
+        return any(target is not None and target.owner_tags for target in targets)
 
     def _changed(self, uuids: Collection[str]) -> None:
         """AWS has other things to say of some mappings."""

@@ -3,9 +3,13 @@
 Made for each plan; the last step before ``plan.py``.
 """
 
+from dataclasses import replace
+
+from esm_operator.aws.inventory import Entry
 from esm_operator.cluster.store import Store
 from esm_operator.memory import Memory
-from esm_operator.planning.state import Desired, View
+from esm_operator.planning.state import Desired, Observed, View
+from esm_operator.records import tags_in_place
 from esm_operator.work import Work
 
 
@@ -36,15 +40,23 @@ def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unset
             others = leaving if conflicting.state == "Deleting" else candidates
             (same_group if only_group else others)[named.uuid] = conflicting
     made = memory.made.get(resource.key, "")
+    cluster = desired.owner.cluster
+
+    def seen(entry: Entry) -> Observed:
+        observed = entry.observed(since)
+        if desired.owner_tags:
+            return observed
+        return replace(observed, tags=tags_in_place(work, entry, cluster, memory, store), tags_fresh=True)
+
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
     return View(
         swept=inventory.swept,
-        mapping=entry.observed(since) if entry is not None else None,
+        mapping=seen(entry) if entry is not None else None,
         gone=bool(uuid) and inventory.is_gone(uuid),
-        candidates=tuple(one.observed(since) for one in candidates.values()),
-        intended=tuple(one.observed(since) for one in intended if one.uuid not in candidates),
-        leaving=tuple(one.observed(since) for one in leaving.values()),
-        same_group=tuple(one.observed(since) for one in same_group.values()),
+        candidates=tuple(seen(one) for one in candidates.values()),
+        intended=tuple(seen(one) for one in intended if one.uuid not in candidates),
+        leaving=tuple(seen(one) for one in leaving.values()),
+        same_group=tuple(seen(one) for one in same_group.values()),
         unsettled=unsettled,
         unsearched=memory.doubts.is_unsearched(resource.key),
         may_have_made=memory.doubts.may_have_made(resource.key),

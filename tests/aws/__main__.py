@@ -14,6 +14,7 @@ from .server import Server
 from .settings import DestinationReset, Settings
 from .world import Population, World
 
+_ON_OR_OFF = argparse.BooleanOptionalAction
 ENDPOINT_LINE = "export AWS_ENDPOINT_URL="
 
 
@@ -27,8 +28,10 @@ def _arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tagging-quota", type=float, default=defaults.tagging_quota)
     parser.add_argument("--tagging-lag", type=float, default=defaults.tagging_lag, help="seconds")
     parser.add_argument("--retry-after", default=None, help="header of throttled answers, seconds")
-    parser.add_argument("--hold", action="store_true", help="no transition ends until released")
-    parser.add_argument("--empty-resets", action="store_true", help="see tests/aws/README.md")
+    parser.add_argument("--hold", action=_ON_OR_OFF, default=defaults.hold, help="no transition ends until released")
+    parser.add_argument(
+        "--empty-resets", action=_ON_OR_OFF, default=defaults.empty_resets, help="see tests/aws/README.md"
+    )
     parser.add_argument("--tag-delay", type=float, default=defaults.tag_delay, help="see tests/aws/README.md")
     parser.add_argument(
         "--destination-reset",
@@ -36,6 +39,9 @@ def _arguments(argv: list[str] | None = None) -> argparse.Namespace:
         choices=list(DestinationReset),
         default=defaults.destination_reset,
         help="which form removes an on-failure destination",
+    )
+    parser.add_argument(
+        "--tags-supported", action=_ON_OR_OFF, default=defaults.tags_supported, help="whether mappings can have tags"
     )
     parser.add_argument(
         "--world", type=Population, choices=list(Population), default=Population.ANY, help="what exists"

@@ -49,8 +49,7 @@ class Control:
         return Settings(**self._call("GET", "settings"))
 
     def set(self, **changes: float | str | bool | None) -> Settings:
-        """Change settings: pace, quota, tagging_quota, tagging_lag, retry_after, hold, empty_resets,
-        destination_reset, tag_delay."""
+        """Change settings, by the names of `Settings`."""
         return Settings(**self._call("PUT", "settings", changes))
 
     def world(self) -> dict[str, Any]:

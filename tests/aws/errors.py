@@ -99,6 +99,16 @@ def tagged_mapping_not_found(arn: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Event source mapping not found: {arn}")
 
 
+def tags_not_supported() -> AwsError:
+    """Reported for Create with Tags where mappings cannot have tags."""
+    return invalid_parameter("Tags not supported in request.")
+
+
+def not_taggable(arn: str) -> AwsError:
+    """Reported for ListTags where mappings cannot have tags; assumed for TagResource and UntagResource."""
+    return invalid_parameter(f"Unsupported resource type for tagging or invalid arn: {arn}")
+
+
 def in_use(verb: str) -> AwsError:
     """Reported."""
     return AwsError("ResourceInUseException", f"Cannot {verb} the event source mapping because it is in use.")

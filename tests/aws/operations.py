@@ -13,7 +13,7 @@ from .arns import Function, parse_function
 from .calls import Call
 from .cloud import Cloud
 from .configuration import created, updated
-from .errors import AwsError, in_use, invalid_parameter, mapping_not_found
+from .errors import AwsError, in_use, invalid_parameter, mapping_not_found, tags_not_supported
 from .identity import refuse_consumer_group, refuse_twin
 from .mappings import TRANSITIONS, Mapping
 from .rules import Subject, refuse
@@ -31,6 +31,8 @@ def create(cloud: Cloud, call: Call) -> Answer:
     new = str(uuid.uuid4())
     config = created(source, new, asked)
     refuse(Subject(source, call.region, asked, config, None, time.time()))
+    if asked.get("Tags") and not cloud.settings.tags_supported:
+        raise tags_not_supported()
     check_tags({}, asked.get("Tags") or {})
     mapping = cloud.make(call.account, call.region, asked, source, new, config)
     _check_function(cloud, call, mapping.function)

@@ -23,7 +23,8 @@ class Settings:
     `empty_resets`: AWS takes an empty LoggingConfig or SchemaRegistryConfig as a reset; nobody knows whether
     it does. `destination_reset`: what removes an on-failure destination. `tag_delay`: seconds until ListTags
     and GetResources show the tags of a Create; a second emulator stores a mapping before its tags, and AWS documents
-    nowhere that it does otherwise."""
+    nowhere that it does otherwise. `tags_supported`: false
+    where mappings cannot have tags, as reported for AWS GovCloud, China and the European Sovereign Cloud."""
 
     pace: float = 2.0
     quota: float = 15.0
@@ -34,6 +35,7 @@ class Settings:
     empty_resets: bool = False
     tag_delay: float = 0.0
     destination_reset: DestinationReset = DestinationReset.EMPTY_TEXT
+    tags_supported: bool = True
 
     def __post_init__(self) -> None:
         self.destination_reset = DestinationReset(self.destination_reset)
@@ -43,8 +45,8 @@ class Settings:
         arguments: list[str] = []
         for name, value in asdict(self).items():
             flag = f"--{name.replace('_', '-')}"
-            if value is True:
-                arguments.append(flag)
-            elif value is not None and value is not False:
+            if isinstance(value, bool):
+                arguments.append(flag if value else flag.replace("--", "--no-", 1))
+            elif value is not None:
                 arguments.append(f"{flag}={value}")
         return arguments

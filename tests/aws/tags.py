@@ -9,7 +9,7 @@ from collections.abc import Mapping as Map
 from .arns import parse_arn
 from .calls import Call
 from .cloud import Cloud
-from .errors import invalid_parameter, tagged_mapping_not_found
+from .errors import invalid_parameter, not_taggable, tagged_mapping_not_found
 from .mappings import Mapping
 
 MOST_TAGS = 50
@@ -58,6 +58,8 @@ TAG_OPERATIONS: dict[str, Callable[[Cloud, Call], Answer]] = {
 
 def _existing(cloud: Cloud, call: Call) -> Mapping:
     arn: str = call.members["Resource"]
+    if not cloud.settings.tags_supported:
+        raise not_taggable(arn)
     parsed = parse_arn(arn)
     mappings = cloud.mappings(parsed.account, parsed.region)
     mapping = mappings.get(parsed.resource.removeprefix("event-source-mapping:"))

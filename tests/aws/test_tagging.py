@@ -47,6 +47,24 @@ def test_tags_of_a_create_become_visible_after_the_mapping(aws: AwsServer, lambd
     assert lambda_.list_tags(Resource=later)["Tags"] == {"x": "1"}
 
 
+def test_where_mappings_cannot_have_tags(aws: AwsServer, lambda_: Any, tagging: Any) -> None:
+    aws.control.set(tags_supported=False)
+    refusal = refused(lambda_.create_event_source_mapping, **example(Source.SQS, Tags={"x": "1"}))
+    assert (refusal.code, refusal.status) == ("InvalidParameterValueException", 400)
+    assert refusal.message == "Tags not supported in request."
+    assert aws.control.mappings() == []
+    arn = lambda_.create_event_source_mapping(**example(Source.SQS))["EventSourceMappingArn"]
+    for operation, members in (
+        (lambda_.list_tags, {}),
+        (lambda_.tag_resource, {"Tags": {"x": "1"}}),
+        (lambda_.untag_resource, {"TagKeys": ["x"]}),
+    ):
+        refusal = refused(operation, Resource=arn, **members)
+        assert (refusal.code, refusal.status) == ("InvalidParameterValueException", 400)
+        assert refusal.message == f"Unsupported resource type for tagging or invalid arn: {arn}"
+    assert found(tagging) == {}
+
+
 def test_statuses(lambda_: Any) -> None:
     arn = make(lambda_, "a", {})
     tagged = lambda_.tag_resource(Resource=arn, Tags={"a b": "c"})

@@ -87,8 +87,17 @@ class Standing:
 class Lambda:
     """The methods of a boto3 client that the operator calls, and what goes on behind them."""
 
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: Any, *, tags_supported: bool = True) -> None:
+        """
+        Args:
+            clock: of the world.
+            tags_supported: whether mappings can have tags. If not, those of ``Standing`` are known to the test alone:
+                they say for which resource the operator made the mapping.
+        """
         self._clock = clock
+        self._tags_supported = tags_supported
+        self.made_for: Mapping[str, str] = {}
+        """Tags that the test knows of the next mapping that is made where AWS takes none."""
         self._made = 0
         self.standing: dict[str, Standing] = {}
         self.tag_delay = 0.0
@@ -102,6 +111,9 @@ class Lambda:
 
     def create_event_source_mapping(self, **asked: Any) -> dict[str, Any]:
         function, source = _function(asked["FunctionName"]), asked["EventSourceArn"]
+        if asked.get("Tags") and not self._tags_supported:
+            text = "Tags not supported in request."
+            raise refusal("CreateEventSourceMapping", "InvalidParameterValueException", 400, text)
         topic = "".join(asked.get("Topics") or ())
         group = asked.get(_KAFKA_CONFIG, {}).get("ConsumerGroupId", "")
         self._refuse_twin("CreateEventSourceMapping", function, source, topic)
@@ -116,7 +128,7 @@ class Lambda:
             enabled=asked.get("Enabled", True),
             topic=topic,
             group=group or (uuid if topic else ""),
-            tags=dict(asked.get("Tags") or {}),
+            tags=dict(asked.get("Tags") or self.made_for),
             tags_hidden_until=self._clock.now + self.tag_delay,
         )
         self.standing[one.uuid] = one
@@ -174,7 +186,8 @@ class Lambda:
     def get_resources(self, **asked: Any) -> dict[str, Any]:
         """GetResources of the tagging API: it leaves out what never had tags."""
         wanted = asked.get("TagFilters") or ()
-        found = [one for one in self.standing.values() if (tags := self._visible_tags(one)) and _tagged(tags, wanted)]
+        there = self.standing.values() if self._tags_supported else ()
+        found = [one for one in there if (tags := self._visible_tags(one)) and _tagged(tags, wanted)]
         start = int(asked.get("PaginationToken") or 0)
         listed = [
             {"ResourceARN": one.arn, "Tags": [{"Key": key, "Value": value} for key, value in one.tags.items()]}
@@ -235,6 +248,9 @@ class Lambda:
         return one
 
     def _of_arn(self, operation: str, arn: str) -> Standing:
+        if not self._tags_supported:
+            text = f"Unsupported resource type for tagging or invalid arn: {arn}"
+            raise refusal(operation, "InvalidParameterValueException", 400, text)
         return self._find(operation, arn.rpartition(":")[2])
 
     def _refuse_moving(self, operation: str, one: Standing) -> None:

@@ -48,6 +48,8 @@ class Call:
     answer: asyncio.Future[Any]
     aws: bool
     writes: bool
+    task: str = ""
+    """The name of the task that sent it."""
     ends: float = math.inf
     """When it is given up; and then, when it takes effect at the latest."""
     done: bool = False
@@ -199,6 +201,7 @@ class Connections:
         writes = not name.startswith(("get_", "list_"))
         if writes:
             passage.fence.check(CALL_TIMEOUT)
+        task = asyncio.current_task()
         call = Call(
             name=name,
             what=parameters,
@@ -206,6 +209,7 @@ class Connections:
             answer=self._future(),
             aws=True,
             writes=writes,
+            task=task.get_name() if task is not None else "",
             ends=self._gate.clock.now + CALL_TIMEOUT,
         )
         return await self._gate.pass_through(call)

@@ -67,7 +67,7 @@ class _Bugs(logging.Handler):
 class Process:
     """One process of the operator, from its start to its end."""
 
-    def __init__(self, clock: Clock, gate: Gate, aws: Lambda, cluster: Cluster) -> None:
+    def __init__(self, clock: Clock, gate: Gate, aws: Lambda, cluster: Cluster, settings: Settings) -> None:
         self.gate = gate
         self._clock = clock
         self.loop = SteppedLoop(clock)
@@ -85,7 +85,7 @@ class Process:
 
         async def run() -> None:
             self.operator = Operator(
-                _SETTINGS, Kubernetes(api, Budget(1000)), Watches(()), Probes(_SETTINGS.probe_address)
+                settings, Kubernetes(api, Budget(1000)), Watches(()), Probes(settings.probe_address)
             )
             await self.operator.start()
 
@@ -129,9 +129,15 @@ def _take(operator: Operator, event: WatchEvent) -> None:
 class World:
     """All that is simulated, and the operator in it."""
 
-    def __init__(self, issued: Callable[[Call], None]) -> None:
+    def __init__(self, issued: Callable[[Call], None], *, owner_tags: bool = True) -> None:
+        """
+        Args:
+            issued: told of each request to AWS that writes, when it is sent.
+            owner_tags: whether AWS takes tags, and the operator sends them.
+        """
         self.clock = Clock()
-        self.aws = Lambda(self.clock)
+        self.aws = Lambda(self.clock, tags_supported=owner_tags)
+        self._settings = _SETTINGS if owner_tags else _SETTINGS.model_copy(update={"ownership": "resource-only"})
         self.cluster = Cluster()
         self.process: Process | None = None
         self.history: list[str] = []
@@ -169,7 +175,7 @@ class World:
         gate = Gate(self.clock, self._issued, self.log, late=self._orphaned)
         self._orphaned = []
         self.cluster.relist()
-        self.process = Process(self.clock, gate, self.aws, self.cluster)
+        self.process = Process(self.clock, gate, self.aws, self.cluster, self._settings)
 
     def crash(self) -> None:
         """Kill the operator."""

@@ -55,6 +55,12 @@ class ProviderConfigSpec(Structure):
         description="Tags of all mappings that use it, up to 46; a tag of the mapping itself goes before. "
         "Keys that begin with aws: or esm-operator.io/ are reserved.",
     )
+    ownership: Word | None = Field(
+        None,
+        description="Where the owner of a mapping is recorded. Tags: in tags of the mapping. ResourceOnly: on the "
+        "resource alone, for regions in which AWS takes no tags on event source mappings; the guarantees are weaker. "
+        "Default: that of the operator (--ownership), which is Tags unless it is set.",
+    )
 
 
 class ProviderConfigStatus(Structure):

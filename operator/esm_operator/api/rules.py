@@ -300,6 +300,21 @@ def _provider_config() -> Iterator[Rule]:
         "externalID goes only with roleARN, the role that asks for it; add that, or remove externalID.",
         reason=Reason.FORBIDDEN,
     )
+    yield Rule(
+        "provider-ownership",
+        "ownership",
+        when("ownership", "self.ownership in ['Tags', 'ResourceOnly']"),
+        "ownership must be Tags or ResourceOnly.",
+    )
+    yield Rule(
+        "provider-ownership-default-tags",
+        "defaultTags",
+        "!has(self.defaultTags) || size(self.defaultTags) == 0 || !has(self.ownership) || "
+        "self.ownership != 'ResourceOnly'",
+        "defaultTags cannot be set where ownership is ResourceOnly, which sends no tags to AWS. Remove defaultTags, or "
+        "set ownership to Tags.",
+        reason=Reason.FORBIDDEN,
+    )
     expressions = "namespaceSelector.matchExpressions"
     operator = "item.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist']"
     yield Rule(

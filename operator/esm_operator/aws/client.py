@@ -199,12 +199,16 @@ class MappingsClient:
         inventory: Inventory,
         fence: Fence,
         changed: Callable[[Collection[str]], None] = lambda _: None,
+        *,
+        owner_tags: bool = True,
     ) -> None:
         """
         Args:
+            owner_tags: whether mappings have tags. If not, AWS is sent no tags, and no request about tags.
             changed: told of UUIDs of which an answer says something new, whoever has asked: the mapping may be
                 another resource's than the one that is worked on.
         """
+        self.owner_tags = owner_tags
         self._changed = changed
         self._client = connection.client
         self._tagging = connection.tagging
@@ -225,8 +229,9 @@ class MappingsClient:
             parameters: the request's.
             check: called when it is the request's turn; what it raises calls a write off.
         """
-        answer = await self._call("create_event_source_mapping", Priority.CREATE, parameters, check)
-        self.inventory.record(answer, time.monotonic(), tags=parameters.get("Tags") or {})
+        asked = {name: value for name, value in parameters.items() if name != "Tags" or self.owner_tags}
+        answer = await self._call("create_event_source_mapping", Priority.CREATE, asked, check)
+        self.inventory.record(answer, time.monotonic(), tags=asked.get("Tags") or {})
         return answer
 
     async def update(self, parameters: Mapping[str, Any], check: Check = _none) -> dict[str, Any]:
@@ -315,12 +320,19 @@ class MappingsClient:
             wanted["PaginationToken"] = page["PaginationToken"]
 
     async def list_tags(self, uuid: str, priority: Priority = Priority.EDIT) -> None:
-        """ListTags of one mapping, noted in the inventory."""
+        """ListTags of one mapping, noted in the inventory; nothing where mappings have no tags."""
+        if not self.owner_tags:
+            return
         answer = await self._call("list_tags", priority, {"Resource": self._arn(uuid)})
         self.inventory.record_tags(uuid, answer.get("Tags") or {})
 
     async def tag(self, uuid: str, add: Mapping[str, str], remove: frozenset[str], check: Check = _none) -> None:
-        """TagResource and UntagResource, as far as there is something to do; adding comes first."""
+        """TagResource and UntagResource, as far as there is something to do; adding comes first.
+
+        Nothing where mappings have no tags.
+        """
+        if not self.owner_tags:
+            return
         resource = {"Resource": self._arn(uuid)}
         try:
             if add:

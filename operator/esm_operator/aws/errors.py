@@ -159,6 +159,15 @@ TABLE: tuple[Row, ...] = (
         Disposition.SOON,
         "AWS is still at work on it; it is tried again.",
     ),
+    Row(
+        "InvalidParameterValue|InvalidRequest",
+        "Tags not supported in request|Unsupported resource type for tagging",
+        "TagsNotSupported",
+        Disposition.PERSON,
+        "AWS takes no tags on event source mappings in this region. To make mappings without tags, with weaker "
+        "guarantees, set spec.ownership of the ProviderConfig to ResourceOnly, or --ownership=resource-only of the "
+        "operator where there is no ProviderConfig.",
+    ),
     Row("InvalidParameterValue", "KMS Exception:", "KMSKeyRefused", Disposition.SLOW, _KEY),
     Row(
         "InvalidParameterValue",

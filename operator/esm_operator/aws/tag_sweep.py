@@ -77,7 +77,7 @@ class TagSweep:
         pause = _SOON
         while True:
             await asyncio.sleep(pause)
-            if not self._client().inventory.swept:
+            if not self._client().inventory.swept or not self._client().owner_tags:
                 continue
             pause = self._interval * random.uniform(0.9, 1.1)
             client = self._client()

@@ -63,9 +63,14 @@ class _Place:
         """The client to look through."""
         return list(self.clients.values())[self.turn % len(self.clients)]
 
+    def tagging_client(self) -> MappingsClient:
+        """The client to look at tags through: of a target that has owner tags, if there is one."""
+        clients = [client for client in self.clients.values() if client.owner_tags]
+        return clients[self.turn % len(clients)] if clients else self.client()
+
     def failed(self, client: MappingsClient) -> None:
         """Look through another client, if there is one: what failed may be the credentials' fault."""
-        if client is self.client():
+        if client in (self.client(), self.tagging_client()):
             self.turn += 1
 
     def sweep_age(self, now: float) -> float:
@@ -152,6 +157,11 @@ class Targets:
                 place.stop()
                 self._places = {name: one for name, one in self._places.items() if one is not place}
 
+    @property
+    def without_tags(self) -> bool:
+        """Whether a target in use has no owner tags."""
+        return any(not target.owner_tags for target in self._connected)
+
     def retry(self) -> None:
         """A person has changed something: what AWS refused may be allowed now, so it is asked again at once."""
         self._connections.retry()
@@ -202,6 +212,7 @@ class Targets:
             place.inventory,
             self._fence,
             self._changed,
+            owner_tags=target.owner_tags,
         )
         place.clients[target] = client
         if place.observer is None:
@@ -222,7 +233,7 @@ class Targets:
             sight=lambda: [self._sight(target) for target in place.clients],
         )
         tag_sweep = place.tag_sweep = TagSweep(
-            place.client,
+            place.tagging_client,
             cluster=self._cluster,
             interval=self._tag_sweep_interval,
             noted=self._noted_tags,

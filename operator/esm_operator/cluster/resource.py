@@ -69,12 +69,16 @@ class Intent:
     waiting_since: str = ""
     """RFC 3339 time since which no Create has been sent for it: the operator waits for the outcome of an earlier one. A
     Create needs a new intent without this time."""
+    creating: str = ""
+    """``UID/RESOURCE-VERSION`` of the resource at the time when the operator recorded that it may send a Create whose
+    outcome the status does not show; empty: none. Recorded only where mappings have no owner tags."""
 
     def render(self) -> str:
         """As the annotation keeps it."""
         members = {name: getattr(self, name) for name in self.__slots__}
-        if not self.waiting_since:
-            del members["waiting_since"]
+        for name in ("waiting_since", "creating"):
+            if not members[name]:
+                del members[name]
         return json.dumps(members, sort_keys=True, separators=(",", ":"))
 
 
@@ -94,6 +98,7 @@ def parse_intent(text: str) -> Intent | None:
             tags=tuple(raw["tags"]),
             immutable=dict(raw["immutable"]),
             waiting_since=str(raw.get("waiting_since") or ""),
+            creating=str(raw.get("creating") or ""),
         )
     except (ValueError, KeyError, TypeError):
         return None

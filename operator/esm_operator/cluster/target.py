@@ -28,6 +28,8 @@ class ProviderConfig:
     endpoint_url: str = ""
     default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     namespace_selector: Mapping[str, Any] | None = None
+    owner_tags: bool | None = None
+    """Whether the owner of a mapping is recorded in its tags; None: as the operator's own settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Target:
 
     region: str
     access: Access = Access()
+    owner_tags: bool = True
+    """Whether the owner of a mapping is recorded in its tags; else on the resource alone, and AWS is sent no tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
         endpoint_url=spec.get("endpointURL") or "",
         default_tags=spec.get("defaultTags") or {},
         namespace_selector=spec.get("namespaceSelector"),
+        owner_tags=spec["ownership"] != "ResourceOnly" if spec.get("ownership") else None,
     )
 
 
@@ -118,6 +123,17 @@ def access_of(config: ProviderConfig, operator: ProviderConfig) -> Access:
     return Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
 
 
+def has_owner_tags(config: ProviderConfig, operator: ProviderConfig) -> bool:
+    """Whether the owners of mappings are recorded in their tags.
+
+    Args:
+        config: the ProviderConfig, or the operator's own settings.
+        operator: what the operator's own settings say, where the ProviderConfig does not.
+    """
+    said = config.owner_tags if config.owner_tags is not None else operator.owner_tags
+    return said is not False
+
+
 def known_targets(
     specs: Iterable[Mapping[str, Any]],
     configs: Iterable[ProviderConfig],
@@ -139,9 +155,17 @@ def known_targets(
     found: set[Target] = set()
     for config in (operator, *configs):
         anywhere = named | {config.region or operator.region}
-        access = access_of(config, operator)
-        found |= {Target(region, access) for region in config.allowed_regions or anywhere if region}
-    return sorted(found, key=lambda target: (target.region, target.access.role_arn, target.access.endpoint_url))
+        access, tags = access_of(config, operator), has_owner_tags(config, operator)
+        found |= {Target(region, access, tags) for region in config.allowed_regions or anywhere if region}
+    return sorted(
+        found,
+        key=lambda target: (
+            target.region,
+            target.access.role_arn,
+            target.access.endpoint_url,
+            target.owner_tags,
+        ),
+    )
 
 
 def resolve(
@@ -204,7 +228,7 @@ def resolve(
             f"The ProviderConfig {config.name} does not allow the region {region}; it allows "
             f"{', '.join(sorted(config.allowed_regions))}.",
         )
-    target = Target(region, access_of(config, operator))
+    target = Target(region, access_of(config, operator), has_owner_tags(config, operator))
     return Resolved(target, {**operator.default_tags, **config.default_tags}, name)
 
 

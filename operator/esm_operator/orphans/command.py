@@ -72,7 +72,12 @@ class Orphans(Reach):
         search = Search(
             kubernetes=kubernetes,
             cluster=self.cluster_name,
-            operator=ProviderConfig("(operator)", region=self.default_region(), endpoint_url=self.endpoint_url),
+            operator=ProviderConfig(
+                "(operator)",
+                region=self.default_region(),
+                endpoint_url=self.endpoint_url,
+                owner_tags=self.owner_tags,
+            ),
             namespaces=self.namespaces,
             regions=self.regions,
             requests_per_second=self.requests_per_second,

@@ -32,6 +32,11 @@ class Note:
     uuid: str
     applied: Applied
 
+    @property
+    def owns(self) -> bool:
+        """Whether it says that the operator made or adopted the mapping, rather than only watched it."""
+        return bool(self.uuid) and self.applied.tags >= OWNER_TAGS
+
     @classmethod
     def of(cls, resource: Resource) -> "Note":
         """What the resource's status says."""
@@ -66,12 +71,14 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
     spec = resource.spec.unpacked
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
     intent = resource.intent
-    intended = Identity(intent.function, intent.source, frozenset(intent.servers)) if intent is not None else None
+    intended = identity_of(intent) if intent is not None else None
     adoption = spec.get("adoption") or {}
-    tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()}
     refused_before = frozenset(
         path for path, kept in note.applied.kept.items() if kept.message and kept.generation != resource.generation
     )
+    owner_tags = target.target.owner_tags
+    tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()} if owner_tags else owner.tags()
+    recorded = owner.tags() if note.owns else {}
     desired = Desired(
         owner=owner,
         identity=_identity(resource.spec),
@@ -90,7 +97,7 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         applied_immutable=note.applied.immutable or {},
         kept=frozenset(note.applied.kept) - refused_before,
         refused_before=refused_before,
-        known_tags=resource.status.get("tagsAll"),
+        known_tags=resource.status.get("tagsAll") if owner_tags else recorded,
         paused=resource.paused,
         let_go=resource.let_go,
         edited=not resource.told,
@@ -104,9 +111,15 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
             uuid=str(adoption.get("uuid") or "").lower(),
             take_over_from=str(adoption.get("takeOverFrom") or ""),
         ),
+        owner_tags=owner_tags,
     )
-    current = intent == intent_of(desired, account, target.target.region)
-    return replace(desired, intent_current=current)
+    asked = intent_of(desired, account, target.target.region)
+    return replace(desired, intent_current=intent is not None and replace(intent, creating="") == asked)
+
+
+def identity_of(intent: Intent) -> Identity:
+    """The identity of the mapping that an intent is about."""
+    return Identity(intent.function, intent.source, frozenset(intent.servers))
 
 
 @lru_cache(AT_HAND)
@@ -130,14 +143,38 @@ def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved
         yield problem.message
     if not region_of(spec) and (wrong := function_elsewhere(spec, target.target.region)):
         yield wrong
+    if spec.get("managementPolicy") == "Observe":
+        return
+    if not target.target.owner_tags:
+        yield from _problems_without_tags(spec, target)
     excess = len(tags) - limits.MOST_TAGS
-    if excess > 0 and spec.get("managementPolicy") != "Observe":
+    if excess > 0:
         added = sorted(target.default_tags.keys() - (spec.get("tags") or {}).keys() - OWNER_TAGS)
         yield (
             f"The mapping would have {len(tags)} tags, {excess} more than AWS takes ({limits.MOST_TAGS}). Remove "
             f"{excess} from spec.tags, or from the default tags (defaultTags of the ProviderConfig, --default-tags of "
             f"the operator). {len(OWNER_TAGS)} of the {len(tags)} are the operator's own; default tags: "
             f"{', '.join(added) or 'none'}."
+        )
+
+
+def _problems_without_tags(spec: Mapping[str, Any], target: Resolved) -> Iterator[str]:
+    """What cannot work where AWS is sent no tags."""
+    config = f"of the ProviderConfig {target.config}" if target.config else "of the operator (--ownership)"
+    because = f"because the ownership {config} is ResourceOnly, so no tags are sent to AWS"
+    otherwise = "or set the ownership to Tags if AWS takes tags on event source mappings in this region."
+    if spec.get("tags"):
+        yield f"spec.tags cannot be set, {because}. Remove spec.tags, {otherwise}"
+    if target.default_tags:
+        yield (
+            f"The default tags {', '.join(sorted(target.default_tags))} cannot be set, {because}. Remove them "
+            f"(defaultTags of the ProviderConfig, --default-tags of the operator), {otherwise}"
+        )
+    if (spec.get("adoption") or {}).get("takeOverFrom"):
+        yield (
+            f"spec.adoption.takeOverFrom cannot be used, {because} and mappings do not show their owners. Remove "
+            "takeOverFrom. To move a mapping to this resource, delete the other resource with deletionPolicy Retain "
+            "first, then adopt the mapping here."
         )
 
 

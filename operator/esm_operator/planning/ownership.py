@@ -27,7 +27,7 @@ class Owner:
         return f"{self.cluster}/{self.namespace}/{self.name}"
 
     def tags(self) -> dict[str, str]:
-        """The four tags that say so at AWS."""
+        """The four owner tags."""
         return {CLUSTER: self.cluster, NAMESPACE: self.namespace, NAME: self.name, UID: self.uid}
 
 

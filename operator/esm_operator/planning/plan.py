@@ -90,11 +90,12 @@ NOT_FOUND = Wait(
 )
 #: What `_find` answers where something else comes before the mapping.
 _First = Look | LookTags | Wait
-#: How a deletion that is not meant is stopped for good.
-RESCUE = (
+_RESCUE = (
     "To keep the mapping instead, set the annotation lambda.esm-operator.io/let-go to true: the resource goes, the "
-    "mapping stays, and a resource of the same name, applied again, takes it up."
+    "mapping stays, and a resource of the same name, applied again, takes it up"
 )
+#: How a deletion that is not meant is stopped for good; by whether mappings have owner tags.
+RESCUES = {True: f"{_RESCUE}.", False: f"{_RESCUE} if its spec.adoption.policy is IfExists."}
 UNSETTLED = Wait(
     "CreateUnanswered",
     "AWS has not answered a request to create the mapping, or the operator was stopped before it heard the answer. "
@@ -321,7 +322,7 @@ def _conflict(desired: Desired, view: View, found: Observed, *, own: str = "") -
             f"The spec asks for a function and source that the mapping {found.uuid} has already, which {whose}. This "
             f"resource keeps its mapping {own} as it is. Correct the spec, or delete the other one first."
         )
-    elif other is None and found.uuid == desired.uuid:
+    elif other is None and found.uuid == desired.uuid and desired.owner_tags:
         message = (
             f"Somebody has taken the operator's tags (esm-operator.io/...) off the mapping {found.uuid} of this "
             "resource, so it is not touched any more, nor deleted with the resource. To have them put back, set "
@@ -331,6 +332,11 @@ def _conflict(desired: Desired, view: View, found: Observed, *, own: str = "") -
         message = (
             f"The mapping {found.uuid} of this function and source exists and belongs to no resource. To take it "
             "over, set spec.adoption to {policy: IfExists}; else delete it at AWS."
+        )
+    elif not desired.owner_tags:
+        message = (
+            f"The mapping {found.uuid} of this function and source belongs to {other} (cluster/namespace/name), which "
+            "records it. Correct the spec, or delete one of the two resources."
         )
     else:
         message = (
@@ -463,4 +469,4 @@ def _paused(desired: Desired, action: Action) -> str:
         f"The operator would {what} now, but the annotation lambda.esm-operator.io/paused holds it back. Remove the "
         "annotation to let it go on."
     )
-    return f"{message} {RESCUE}" if desired.deleting and isinstance(action, Delete) else message
+    return f"{message} {RESCUES[desired.owner_tags]}" if desired.deleting and isinstance(action, Delete) else message

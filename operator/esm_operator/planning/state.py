@@ -72,6 +72,8 @@ class Desired:
     observe_only: bool = False
     recreate: bool = False
     adoption: Adoption = field(default_factory=Adoption)
+    owner_tags: bool = True
+    """Whether owner tags are at AWS; else the resources record the owner, and tags here stand for that."""
 
     @property
     def looked_for(self) -> str:

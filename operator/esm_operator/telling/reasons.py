@@ -29,6 +29,7 @@ RefusalReason: TypeAlias = Literal[
     "RequestNotUnderstood",
     "RoleLacksPermission",
     "RoleNotAssumable",
+    "TagsNotSupported",
     "Throttled",
     "WebIdentityRefused",
 ]

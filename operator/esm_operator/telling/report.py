@@ -6,7 +6,7 @@ from dataclasses import replace
 from esm_operator.api import values
 from esm_operator.api.sources import SourceType
 from esm_operator.planning import actions, differences
-from esm_operator.planning.plan import RESCUE
+from esm_operator.planning.plan import RESCUES
 from esm_operator.planning.state import Desired, Observed
 from esm_operator.telling.kept import message as kept_message
 from esm_operator.telling.reasons import OutcomeReason, of_state
@@ -168,11 +168,15 @@ def not_kept(change: str) -> Outcome:
     )
 
 
-def deletions_held() -> str:
-    """What is told while the brake holds a deletion."""
+def deletions_held(*, owner_tags: bool) -> str:
+    """What is told while the brake holds a deletion.
+
+    Args:
+        owner_tags: whether mappings have owner tags.
+    """
     return (
         "More deletions at AWS are asked for than --deletions-per-minute lets through. This one follows in its turn. "
-        f"If it is not meant, stop it: set the annotation lambda.esm-operator.io/paused to true. {RESCUE}"
+        f"If it is not meant, stop it: set the annotation lambda.esm-operator.io/paused to true. {RESCUES[owner_tags]}"
     )
 
 

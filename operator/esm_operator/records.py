@@ -1,0 +1,127 @@
+"""Owners of mappings where AWS takes no tags: what resources record, and what this process remembers.
+
+Event source mappings have no names, and a Create has no client token. Where the operator may not tag a mapping, a
+mapping is a resource's own if
+
+1. the status of the resource notes its UUID, and that the operator made or adopted it (of several such resources the
+   oldest has the mapping), or
+2. this process made it for the resource, or
+3. it has just the identity and the immutable fields of the resource's intent, and a Create may have made it. The intent
+   records that before the Create is sent (``Intent.creating``), until every Create has been answered or searched for.
+
+The planner is given the owner tags that such a mapping would carry, so it needs to know nothing of all this. Used by
+the view, by what acts, and by the reconciler. What is weaker than tags is in docs/operations.md.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from esm_operator.aws.inventory import Entry
+from esm_operator.cluster.resource import Intent, Resource
+from esm_operator.cluster.store import Store
+from esm_operator.memory import Memory
+from esm_operator.planning.desire import Note, identity_of
+from esm_operator.planning.differences import immutable_texts
+from esm_operator.planning.ownership import Owner
+from esm_operator.work import Work
+
+
+def tags_in_place(work: Work, entry: Entry, cluster: str, memory: Memory, store: Store) -> Mapping[str, str]:
+    """The owner tags that a mapping would carry, or no tags where it is no resource's own.
+
+    Args:
+        work: the work on a resource.
+        entry: the mapping.
+        cluster: the operator's ``cluster_name``.
+        memory: what this process remembers.
+        store: all resources, some of which may have the mapping.
+    """
+    owner = _owner(work, entry, memory, store)
+    return _tags(owner, cluster) if owner is not None else {}
+
+
+def may_have_made(resource: Resource, memory: Memory) -> bool:
+    """Whether a Create of the resource may have made a mapping that its status does not note."""
+    attempt = memory.creates.get(resource.key)
+    return is_creating(resource) and (attempt is None or attempt.outstanding)
+
+
+def is_creating(resource: Resource) -> bool:
+    """Whether the resource records that a Create may have been sent; a copy of its intent records nothing."""
+    return resource.intent is not None and resource.intent.creating.startswith(f"{resource.uid}/")
+
+
+def creating(resource: Resource, memory: Memory) -> Intent | None:
+    """The intent to record before a Create is sent; None: this process has recorded it, and nothing else since.
+
+    It differs each time, so that a write which takes back an earlier one, and is late, comes too late.
+    """
+    intent, attempt = resource.intent, memory.creates.get(resource.key)
+    if intent is None or (attempt is not None and attempt.outstanding and attempt.marker == intent.creating):
+        return None
+    return replace(intent, creating=f"{resource.uid}/{resource.resource_version}")
+
+
+def created(work: Work, memory: Memory) -> Intent | None:
+    """The intent to record when no Create is outstanding any more; None: one may be, or it is recorded already."""
+    resource, inventory = work.resource, work.connected.inventory
+    intent = resource.intent
+    if intent is None or not is_creating(resource) or resource.deleting or not inventory.swept:
+        return None
+    noted = Note.of(resource)
+    if noted.uuid and not noted.owns:
+        return None
+    attempt = memory.creates.get(resource.key)
+    made = memory.made.get(resource.key, "")
+    settled = made in ("", noted.uuid) or inventory.is_gone(made)
+    if attempt is None or attempt.outstanding:
+        identity = identity_of(intent)
+        found = {one.uuid for one in (*inventory.with_identity(identity), *inventory.leaving(identity))}
+        settled = settled and not memory.doubts.is_unsearched(resource.key) and found <= {noted.uuid}
+    return replace(intent, creating="") if settled else None
+
+
+def _owner(work: Work, entry: Entry, memory: Memory, store: Store) -> Resource | None:
+    resource, uuid = work.resource, entry.uuid
+    released = resource.key in memory.released
+    recorded = list(_recorded(work, uuid, store))
+    if recorded:
+        stay = [one for one in recorded if not (released if one is resource else _leaves(one))]
+        return min(stay, key=lambda one: (one.created, one.uid), default=None)
+    if released:
+        return None
+    if memory.made.get(resource.key) == uuid:
+        return resource
+    for key, made in memory.made.items():
+        other = store.get(key)
+        if made == uuid and other is not None:
+            return other
+    return resource if may_have_made(resource, memory) and _is_what_was_asked_for(resource, entry) else None
+
+
+def _is_what_was_asked_for(resource: Resource, entry: Entry) -> bool:
+    """Whether a mapping has the identity of the intent, and nothing immutable that the intent has otherwise."""
+    intent = resource.intent
+    if intent is None or entry.identity != identity_of(intent):
+        return False
+    has = immutable_texts(entry.observed().values)
+    return all(has.get(path, value) == value for path, value in intent.immutable.items())
+
+
+def _recorded(work: Work, uuid: str, store: Store) -> Iterator[Resource]:
+    """The resources whose statuses, or whose statuses to be, record a mapping as their own."""
+    if work.note.uuid == uuid and work.note.owns:
+        yield work.resource
+    for key in store.keys_of([uuid]):
+        other = store.get(key)
+        if other is not None and key != work.resource.key and Note.of(other).owns:
+            yield other
+
+
+def _leaves(resource: Resource) -> bool:
+    """Whether a resource is about to go without its mapping, which another may adopt."""
+    return resource.deleting and (resource.let_go or resource.spec.get("deletionPolicy") == "Retain")
+
+
+def _tags(owner: Resource, cluster: str) -> Mapping[str, str]:
+    return Owner(cluster, owner.key.namespace, owner.key.name, owner.uid).tags()

@@ -1,0 +1,332 @@
+"""Places where event source mappings cannot have tags: the refusal, and the ownership mode that needs no tags."""
+
+import json
+from collections.abc import Generator
+
+import pytest
+
+from tests.aws import FaultKind
+from tests.e2e.bed import KIND, Bed, eventually
+from tests.e2e.manifests import HERE, provider_config, queue, stream
+
+RESOURCE_ONLY = "--ownership=resource-only"
+TAG_CALLS = ("TagResource", "UntagResource", "ListTags", "GetResources")
+CREATE = "CreateEventSourceMapping"
+
+
+@pytest.fixture
+def place(bed: Bed) -> Generator[Bed]:
+    """An AWS that refuses tags. At the end no request with tags has been sent."""
+    bed.control.set(tags_supported=False)
+    yield bed
+    assert {name: count for name, count in bed.calls().items() if name in TAG_CALLS} == {}
+    assert [members for members in bed.requests(CREATE) if "Tags" in members] == []
+
+
+def foreign(bed: Bed, name: str = "orders") -> str:
+    """A mapping that somebody else made. Returns its UUID."""
+    made = bed.control.make_mapping(
+        FunctionName=name, EventSourceArn=f"arn:aws:sqs:{HERE}:{name}", region="eu-west-1", BatchSize=7
+    )
+    return str(made["UUID"])
+
+
+def uuids(bed: Bed) -> list[str]:
+    """The mappings in AWS that are not being deleted."""
+    return sorted(one["UUID"] for one in bed.mappings() if one["State"] != "Deleting")
+
+
+def intent(bed: Bed, name: str = "orders") -> dict[str, object]:
+    """The intent on a resource."""
+    found = bed.get(name)
+    assert found is not None
+    return json.loads(found["metadata"]["annotations"]["lambda.esm-operator.io/intent"])
+
+
+# -- With owner tags ----------------------------------------------------------------------------------------
+
+
+def test_a_refusal_of_tags_has_its_own_reason_and_ends_with_the_ownership_mode(bed: Bed) -> None:
+    bed.control.set(tags_supported=False)
+    existing = foreign(bed, "existing")
+    bed.operator()
+    bed.apply(queue("orders"), queue("existing"))
+    for name in ("orders", "existing"):  # Create with tags, and ListTags of the mapping in its way
+        told = bed.wait_condition(name, "Stalled", "True", "TagsNotSupported")
+        assert "spec.ownership" in told["message"]
+        assert "--ownership=resource-only" in told["message"]
+    assert uuids(bed) == [existing]
+    eventually(lambda: "Tags not supported in request." in bed.events("orders").get("TagsNotSupported", ""))
+
+    bed.apply(provider_config("default", ownership="ResourceOnly"))
+    bed.wait_ready("orders")
+    bed.wait_condition("existing", "Stalled", "True", "Conflict")
+
+
+# -- Without owner tags -------------------------------------------------------------------------------------
+
+
+def test_a_mapping_is_made_edited_corrected_and_deleted(place: Bed) -> None:
+    place.operator(RESOURCE_ONLY, "--sweep-interval=1", "--tag-sweep-interval=1")
+    place.apply(queue(batchSize=5))
+    uuid = place.wait_ready("orders")["status"]["uuid"]
+    assert uuids(place) == [uuid]
+    eventually(lambda: "creating" not in intent(place), what="the resource records that no Create is outstanding")
+
+    place.patch("orders", {"batchSize": 6, "enabled": False})
+    eventually(lambda: place.mapping("orders")["BatchSize"] == 6)
+    place.wait_ready("orders")
+    place.control.edit_mapping(uuid, BatchSize=9)
+    eventually(lambda: place.mapping("orders")["BatchSize"] == 6, what="drift is corrected")
+    eventually(lambda: "batchSize" in place.events("orders").get("DriftCorrected", ""))
+    place.patch("orders", {"functionName": "payments"})
+    eventually(lambda: place.mapping("orders")["FunctionArn"].endswith(":payments"))
+    place.wait_ready("orders")
+
+    place.kubectl("annotate", KIND, "orders", "lambda.esm-operator.io/reconcile-at=now")
+    eventually(lambda: place.status("orders").get("lastHandledReconcileAt") == "now")
+    place.delete("orders")
+    place.wait_gone("orders")
+    assert place.mappings() == []
+
+
+def test_a_mapping_that_is_deleted_by_hand_is_made_again(place: Bed) -> None:
+    place.operator(RESOURCE_ONLY, "--sweep-interval=1")
+    place.apply(queue())
+    first = place.wait_ready("orders")["status"]["uuid"]
+    place.control.delete_mapping(first)
+    eventually(lambda: place.status("orders").get("uuid") not in (None, first))
+    place.wait_ready("orders")
+    assert uuids(place) == [place.status("orders")["uuid"]]
+    assert "CreatedAgain" in place.events("orders")
+
+
+def test_a_provider_config_has_the_mode_and_another_has_not(bed: Bed) -> None:
+    bed.operator()
+    bed.apply(provider_config("plain", ownership="ResourceOnly"), provider_config("tagged"))
+    bed.apply(
+        queue("plain", providerConfigRef={"name": "plain"}), queue("tagged", providerConfigRef={"name": "tagged"})
+    )
+    bed.wait_ready("plain")
+    bed.wait_ready("tagged")
+    assert bed.mapping("plain")["Tags"] == {}
+    assert bed.mapping("tagged")["Tags"]["esm-operator.io/name"] == "tagged"
+
+
+def test_tags_and_taking_over_are_refused(place: Bed) -> None:
+    place.operator(RESOURCE_ONLY)
+    place.apply(provider_config("shop", defaultTags={"team": "shop"}))
+    place.apply(
+        queue("tags", tags={"team": "shop"}),
+        queue("default-tags", providerConfigRef={"name": "shop"}),
+        queue("take-over", adoption={"policy": "IfExists", "uuid": foreign(place), "takeOverFrom": "a/b/c"}),
+    )
+    for name, field in (
+        ("tags", "spec.tags"),
+        ("default-tags", "defaultTags"),
+        ("take-over", "spec.adoption.takeOverFrom"),
+    ):
+        told = place.wait_condition(name, "Stalled", "True", "InvalidSpec")
+        assert field in told["message"]
+        assert "ResourceOnly" in told["message"]
+    place.patch("tags", {"tags": None})
+    place.wait_ready("tags")
+
+
+def test_a_provider_config_without_tags_takes_no_default_tags(bed: Bed) -> None:
+    config = provider_config("shop", ownership="ResourceOnly", defaultTags={"team": "shop"})
+    refused = bed.plane.kubectl("apply", "--filename=-", input=json.dumps(config), check=False)
+    assert "defaultTags" in refused.stderr
+    assert "ResourceOnly" in refused.stderr
+
+
+def test_a_mapping_is_retained(place: Bed) -> None:
+    place.operator(RESOURCE_ONLY)
+    place.apply(queue(deletionPolicy="Retain"))
+    uuid = place.wait_ready("orders")["status"]["uuid"]
+    place.delete("orders")
+    place.wait_gone("orders")
+    assert uuids(place) == [uuid]
+    assert uuid in place.events("orders")["Released"]
+
+    place.apply(queue())
+    place.wait_condition("orders", "Stalled", "True", "Conflict")
+    place.patch("orders", {"adoption": {"policy": "IfExists"}})
+    assert place.wait_ready("orders")["status"]["uuid"] == uuid
+
+
+@pytest.mark.parametrize("change", ["position", "source"])
+def test_a_mapping_is_replaced(place: Bed, change: str) -> None:
+    """By the same function and source it is deleted first; by another source the new one is made first."""
+    place.operator(RESOURCE_ONLY)
+    place.apply(stream(replacePolicy="Recreate"))
+    old = place.wait_ready("orders")["status"]["uuid"]
+    source = f"arn:aws:kinesis:{HERE}:stream/payments"
+    place.patch("orders", {"startingPosition": "TRIM_HORIZON"} if change == "position" else {"eventSourceARN": source})
+    eventually(lambda: place.status("orders").get("uuid") not in (None, old))
+    place.wait_ready("orders")
+    eventually(lambda: uuids(place) == [place.status("orders")["uuid"]])
+    made = place.mapping("orders")
+    assert made["StartingPosition" if change == "position" else "EventSourceArn"] in ("TRIM_HORIZON", source)
+    eventually(lambda: "creating" not in intent(place))
+
+
+# -- What only the resource records -------------------------------------------------------------------------
+
+
+def test_the_answer_of_create_is_lost(place: Bed) -> None:
+    place.control.fault(FaultKind.ANSWER_LOST, CREATE, times=1)
+    place.operator(RESOURCE_ONLY)
+    place.apply(queue())
+    place.wait_ready("orders")
+    assert uuids(place) == [place.status("orders")["uuid"]]
+    eventually(lambda: "creating" not in intent(place))
+    place.delete("orders")
+    place.wait_gone("orders")
+    assert place.mappings() == []
+
+
+def test_the_answer_of_create_is_lost_and_the_resource_is_deleted(place: Bed) -> None:
+    place.control.fault(FaultKind.ANSWER_LOST, CREATE, times=1)
+    place.operator(RESOURCE_ONLY)
+    place.apply(queue())
+    eventually(place.mappings)
+    place.control.fault(FaultKind.SERVICE_EXCEPTION, CREATE)
+    place.delete("orders")
+    place.wait_gone("orders")
+    assert place.mappings() == []
+
+
+def test_a_create_without_an_answer_is_carried_out_after_the_next_one_and_an_edit(place: Bed) -> None:
+    """The function that it was for is free again by then."""
+    place.control.set(pace=0.05)
+    place.control.fault(FaultKind.DELAY, CREATE, times=1, seconds=8.0)
+    place.operator(RESOURCE_ONLY, "--sweep-interval=1")
+    place.apply(queue())
+    place.wait_ready("orders")
+    place.patch("orders", {"functionName": "payments"})
+    place.wait_ready("orders")
+    eventually(lambda: len(place.requests(CREATE)) >= 2, what="AWS has answered both")
+    eventually(lambda: uuids(place) == [place.status("orders")["uuid"]], what="one mapping")
+    eventually(lambda: "creating" not in intent(place))
+
+
+def test_killed_while_create_is_under_way(place: Bed) -> None:
+    place.control.fault(FaultKind.DELAY_ANSWER, CREATE, times=1, seconds=4.0)
+    operator = place.operator(RESOURCE_ONLY)
+    place.apply(queue())
+    made = eventually(place.mappings)[0]["UUID"]
+    operator.kill()
+    assert "uuid" not in place.status("orders")
+
+    operator.start()
+    assert place.wait_ready("orders")["status"]["uuid"] == made
+    assert uuids(place) == [made]
+    assert place.calls()[CREATE] == 1
+    eventually(lambda: "creating" not in intent(place))
+
+
+def test_killed_while_create_is_under_way_and_deleted_before_the_restart(place: Bed) -> None:
+    place.control.fault(FaultKind.DELAY_ANSWER, CREATE, times=1, seconds=4.0)
+    operator = place.operator(RESOURCE_ONLY)
+    place.apply(queue())
+    eventually(place.mappings)
+    operator.kill()
+    place.delete("orders")
+    operator.start()
+    place.wait_gone("orders")
+    assert place.mappings() == []
+
+
+def test_killed_during_a_replacement(place: Bed) -> None:
+    """The new mapping exists, and nothing but the intent records that it may."""
+    operator = place.operator(RESOURCE_ONLY)
+    place.apply(stream(replacePolicy="Recreate"))
+    old = place.wait_ready("orders")["status"]["uuid"]
+    place.control.fault(FaultKind.DELAY_ANSWER, CREATE, times=1, seconds=4.0)
+    place.patch("orders", {"eventSourceARN": f"arn:aws:kinesis:{HERE}:stream/payments"})
+    eventually(lambda: len(place.mappings()) == 2)
+    operator.kill()
+    operator.start()
+    eventually(lambda: place.status("orders").get("uuid") not in (None, old))
+    place.wait_ready("orders")
+    eventually(lambda: uuids(place) == [place.status("orders")["uuid"]])
+    assert place.mapping("orders")["EventSourceArn"].endswith("payments")
+
+
+# -- Mappings of others -------------------------------------------------------------------------------------
+
+
+def test_a_foreign_mapping_is_a_conflict_and_never_touched(place: Bed) -> None:
+    other = foreign(place)
+    before = place.mappings()
+    operator = place.operator(RESOURCE_ONLY, "--sweep-interval=1")
+    place.apply(queue(batchSize=5))
+    told = place.wait_condition("orders", "Stalled", "True", "Conflict")
+    assert other in told["message"]
+    assert "adoption" in told["message"]
+    operator.kill()
+    operator.start()  # the intent alone does not make the mapping the resource's own
+    place.wait_swept(2)
+    place.patch("orders", {"batchSize": 6})
+    place.wait_condition("orders", "Stalled", "True", "Conflict")
+    place.delete("orders")
+    place.wait_gone("orders")
+    assert place.mappings() == before
+    assert CREATE not in place.calls()
+
+
+def test_a_mapping_that_aws_names_in_a_refusal_is_not_the_resources_own(place: Bed) -> None:
+    """Somebody made it between the last list and the Create."""
+    place.control.fault(FaultKind.DELAY, CREATE, times=1, seconds=2.0)
+    operator = place.operator(RESOURCE_ONLY, "--sweep-interval=3600")
+    place.apply(queue())
+    eventually(lambda: CREATE in place.calls())
+    other = foreign(place)
+    told = place.wait_condition("orders", "Stalled", "True", "Conflict")
+    assert other in told["message"]
+    eventually(lambda: "creating" not in intent(place))
+    operator.kill()
+    operator.start()
+    place.wait_swept()
+    place.delete("orders")
+    place.wait_gone("orders")
+    assert [(one["UUID"], one["BatchSize"]) for one in place.mappings()] == [(other, 7)]
+
+
+def test_a_mapping_that_was_only_observed_is_not_the_resources_own(place: Bed) -> None:
+    other = foreign(place)
+    place.operator(RESOURCE_ONLY)
+    place.apply(queue(managementPolicy="Observe", batchSize=5))
+    place.wait_condition("orders", "Ready", "True", "Observed")
+    assert place.status("orders")["uuid"] == other
+    place.patch("orders", {"managementPolicy": "Full"})
+    place.wait_condition("orders", "Stalled", "True", "Conflict")
+    place.delete("orders")
+    place.wait_gone("orders")
+    assert [(one["UUID"], one["BatchSize"]) for one in place.mappings()] == [(other, 7)]
+
+
+def test_a_mapping_is_adopted_once(place: Bed) -> None:
+    """A second resource that may adopt the same mapping does not get it, after a restart neither."""
+    other = foreign(place)
+    operator = place.operator(RESOURCE_ONLY)
+    place.apply(queue(batchSize=5, adoption={"policy": "IfExists"}))
+    assert place.wait_ready("orders")["status"]["uuid"] == other
+    eventually(lambda: place.mapping("orders")["BatchSize"] == 5)
+    second = queue("second", adoption={"policy": "IfExists", "uuid": other})
+    second["spec"] |= {"functionName": "orders", "eventSourceARN": f"arn:aws:sqs:{HERE}:orders"}
+    place.apply(second)
+    told = place.wait_condition("second", "Stalled", "True", "Conflict")
+    assert f"{place.namespace}/orders" in told["message"]
+    assert "takeOverFrom" not in told["message"]
+    operator.kill()
+    operator.start()
+    place.wait_swept(2)
+    place.delete("second")
+    place.wait_gone("second")
+    assert uuids(place) == [other]
+
+    place.delete("orders")
+    place.wait_gone("orders")
+    assert place.mappings() == []
