@@ -63,6 +63,13 @@ ANSWERS = [
     ),
     (
         INVALID,
+        "Tags not supported in request.",
+        "TagsNotSupported",
+        PERSON,
+        "set spec.ownership of the ProviderConfig to ResourceOnly",
+    ),
+    (
+        INVALID,
         "The function defined for the task cannot be assumed by Lambda.",
         "RoleLacksPermission",
         SLOW,

@@ -77,7 +77,7 @@ class Failure:
     disposition: Disposition
     code: str = ""
     sentence: str = ""
-    """AWS's own sentence; empty where AWS did not answer."""
+    """AWS's own sentence, or its code where AWS gave no sentence; empty where AWS did not answer."""
     throttled: bool = False
     retry_after: float = 0.0
     """Seconds for which AWS asks not to be called, or 0."""
@@ -164,9 +164,9 @@ TABLE: tuple[Row, ...] = (
         "Tags not supported in request|Unsupported resource type for tagging",
         "TagsNotSupported",
         Disposition.PERSON,
-        "AWS takes no tags on event source mappings in this region. To make mappings without tags, with weaker "
-        "guarantees, set spec.ownership of the ProviderConfig to ResourceOnly, or --ownership=resource-only of the "
-        "operator where there is no ProviderConfig.",
+        "AWS does not accept tags on event source mappings in this region. To create mappings without tags, with "
+        "weaker guarantees, set spec.ownership of the ProviderConfig to ResourceOnly. If there is no ProviderConfig, "
+        "start the operator with --ownership=resource-only.",
     ),
     Row("InvalidParameterValue", "KMS Exception:", "KMSKeyRefused", Disposition.SLOW, _KEY),
     Row(
@@ -380,7 +380,7 @@ def understand(error: Exception) -> Failure:
             message=f"{_said(error)} {remedy}",
             disposition=row.disposition,
             code=code_of(error),
-            sentence=_sentence(text_of(error)),
+            sentence=_sentence(text_of(error) or code_of(error)),
             throttled=row.reason == "Throttled",
             retry_after=_seconds(str(headers.get("retry-after", ""))),
         )
