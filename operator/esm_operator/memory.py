@@ -48,7 +48,7 @@ class Attempt:
     """An attempt of this process to create a mapping."""
 
     marker: str
-    """``Intent.creating``, as it was written before."""
+    """``status.creating``, as it was written before."""
     outstanding: bool = False
     """Whether it, or one before it, may make or have made a mapping that is not known."""
 

@@ -271,6 +271,8 @@ class Reconciler:
     async def _steps(self, resource: Resource, target: Resolved, connected: Connected) -> Result:
         """Plan and act until nothing is left but to wait, or AWS refuses."""
         work = Work(resource, Note.of(resource), connected, began=time.monotonic())
+        if not target.target.owner_tags:
+            work.creating = records.recorded(resource)
         if not connected.inventory.swept:
             self._unswept.add(resource.key)  # whatever comes of it, there may be more to know
         self._inherit_doubt(resource)
@@ -282,7 +284,7 @@ class Reconciler:
                 work.resource = self._store.current(work.resource)
                 desired = desired_of(work.resource, work.note, target, connected.client.account, self._cluster)
                 unsettled = await self._memory.doubts.settle(resource.key, connected.client)
-                if records.may_have_made(work.resource, self._memory) and not unsettled:
+                if records.may_have_made(work, self._memory) and not unsettled:
                     await self._memory.doubts.search(resource.key, connected.client)
                 view = view_of(work, desired, self._memory, self._store, unsettled=unsettled)
                 if view.gone and self._doubt_what_is_gone(work.resource):
@@ -300,8 +302,10 @@ class Reconciler:
                     return result
         except (ClientError, BotoCoreError) as error:
             if not connected.client.owner_tags:
-                await self._creates.end(work)
-            return await self._failed(work.resource, work.note, connected, error, replaced=work.replaced)
+                self._creates.settle(work)
+            return await self._failed(
+                work.resource, work.note, connected, error, replaced=work.replaced, creating=work.creating
+            )
         raise RuntimeError(f"The plan of {resource.key} did not come to rest")
 
     async def _look(self, resource: Resource, connected: Connected) -> None:
@@ -339,9 +343,9 @@ class Reconciler:
         self._obstructed(key, view, action)
         if action == plan.UNSETTLED:
             await self._acts.note_waiting(work)
-        work.resource = await self._teller.tell_of(work, outcome)
         if not desired.owner_tags:
-            await self._creates.end(work)
+            self._creates.settle(work)
+        await self._teller.tell_of(work, outcome)
         if work.connected.inventory.get(work.note.uuid) is not entry:
             self._queue.add(key, Urgency.TRANSITION)  # AWS moved on before the store knew whose mapping it is
         if refused:
@@ -428,6 +432,7 @@ class Reconciler:
         error: ClientError | BotoCoreError,
         *,
         replaced: str = "",
+        creating: str | None = None,
     ) -> Result:
         """Say what AWS refused, and try again later."""
         failure = errors.understand(error)
@@ -445,7 +450,7 @@ class Reconciler:
         outcome = failed_outcome(failure)
         if replaced:
             outcome = replace(outcome, event="ReplacementFailed")
-        await self._teller.tell(resource, outcome, note, connected)
+        await self._teller.tell(resource, outcome, note, connected, creating=creating)
         lasts = failure.disposition is not errors.Disposition.SOON
         if resource.removed and lasts and self._store.has_successor(resource.key):
             return self._give_up(resource)  # else a new resource of the name would wait for ever
@@ -458,7 +463,7 @@ class Reconciler:
             return
         self._memory.intents_known.add(resource.key)
         noted = resource.uuid and status.applied_of(resource.status).immutable == intent.immutable
-        if noted and not records.is_creating(resource):
+        if noted and not records.recorded(resource):
             self._memory.made_by_others[resource.key] = self._memory.doubts.settles(alive=self._is_alive(resource))
         else:
             self._inherit_create(resource, intent)

@@ -6,18 +6,17 @@ mapping is a resource's own if
 1. the status of the resource notes its UUID, and that the operator made or adopted it (of several such resources the
    oldest has the mapping), or
 2. this process made it for the resource, or
-3. it has just the identity and the immutable fields of the resource's intent, and a Create may have made it. The intent
-   records that before the Create is sent (``Intent.creating``), until every Create has been answered or searched for.
+3. it has just the identity and the immutable fields of the resource's intent, and a Create may have made it. The status
+   records that before the Create is sent (``status.creating``), until every Create has been answered or searched for.
 
 The planner is given the owner tags that such a mapping would carry, so it needs to know nothing of all this. Used by
 the view, by what acts, and by the reconciler. What is weaker than tags is in docs/operations.md.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from esm_operator.aws.inventory import Entry
-from esm_operator.cluster.resource import Intent, Resource
+from esm_operator.cluster.resource import Resource
 from esm_operator.cluster.store import Store
 from esm_operator.memory import Memory
 from esm_operator.planning.desire import Note, identity_of
@@ -40,45 +39,45 @@ def tags_in_place(work: Work, entry: Entry, cluster: str, memory: Memory, store:
     return _tags(owner, cluster) if owner is not None else {}
 
 
-def may_have_made(resource: Resource, memory: Memory) -> bool:
-    """Whether a Create of the resource may have made a mapping that its status does not note."""
-    attempt = memory.creates.get(resource.key)
-    return is_creating(resource) and (attempt is None or attempt.outstanding)
+def recorded(resource: Resource) -> str:
+    """What the status records of a Create that may be outstanding; empty: nothing.
 
-
-def is_creating(resource: Resource) -> bool:
-    """Whether the resource records that a Create may have been sent; a copy of its intent records nothing."""
-    return resource.intent is not None and resource.intent.creating.startswith(f"{resource.uid}/")
-
-
-def creating(resource: Resource, memory: Memory) -> Intent | None:
-    """The intent to record before a Create is sent; None: this process has recorded it, and nothing else since.
-
-    It differs each time, so that a write which takes back an earlier one, and is late, comes too late.
+    It is of this incarnation: what was restored from a backup is of another.
     """
-    intent, attempt = resource.intent, memory.creates.get(resource.key)
-    if intent is None or (attempt is not None and attempt.outstanding and attempt.marker == intent.creating):
-        return None
-    return replace(intent, creating=f"{resource.uid}/{resource.resource_version}")
+    creating = str(resource.status.get("creating") or "")
+    return creating if creating.startswith(f"{resource.uid}/") else ""
 
 
-def created(work: Work, memory: Memory) -> Intent | None:
-    """The intent to record when no Create is outstanding any more; None: one may be, or it is recorded already."""
-    resource, inventory = work.resource, work.connected.inventory
-    intent = resource.intent
-    if intent is None or not is_creating(resource) or resource.deleting or not inventory.swept:
-        return None
-    noted = Note.of(resource)
-    if noted.uuid and not noted.owns:
-        return None
-    attempt = memory.creates.get(resource.key)
-    made = memory.made.get(resource.key, "")
-    settled = made in ("", noted.uuid) or inventory.is_gone(made)
-    if attempt is None or attempt.outstanding:
+def may_have_made(work: Work, memory: Memory) -> bool:
+    """Whether a Create of the resource may have made a mapping that its status does not note."""
+    attempt = memory.creates.get(work.resource.key)
+    return bool(work.creating) and (attempt is None or attempt.outstanding)
+
+
+def marker(work: Work, memory: Memory) -> str:
+    """What is to be recorded before a Create is sent; empty: this process has recorded it, and nothing else since.
+
+    It differs each time, so that a late write cannot take back what was written after it.
+    """
+    attempt = memory.creates.get(work.resource.key)
+    if attempt is not None and attempt.outstanding and attempt.marker == work.creating:
+        return ""
+    return f"{work.resource.uid}/{work.resource.resource_version}"
+
+
+def outstanding(work: Work, memory: Memory) -> str:
+    """What is to be recorded together with the note: as it is, or nothing if no Create is outstanding any more."""
+    inventory, note, intent = work.connected.inventory, work.note, work.resource.intent
+    if not work.creating or not inventory.swept or (note.uuid and not note.owns):
+        return work.creating
+    attempt = memory.creates.get(work.resource.key)
+    made = memory.made.get(work.resource.key, "")
+    settled = made in ("", note.uuid) or inventory.is_gone(made)
+    if intent is not None and (attempt is None or attempt.outstanding):
         identity = identity_of(intent)
         found = {one.uuid for one in (*inventory.with_identity(identity), *inventory.leaving(identity))}
-        settled = settled and not memory.doubts.is_unsearched(resource.key) and found <= {noted.uuid}
-    return replace(intent, creating="") if settled else None
+        settled = settled and not memory.doubts.is_unsearched(work.resource.key) and found <= {note.uuid}
+    return "" if settled else work.creating
 
 
 def _owner(work: Work, entry: Entry, memory: Memory, store: Store) -> Resource | None:
@@ -96,7 +95,7 @@ def _owner(work: Work, entry: Entry, memory: Memory, store: Store) -> Resource |
         other = store.get(key)
         if made == uuid and other is not None:
             return other
-    return resource if may_have_made(resource, memory) and _is_what_was_asked_for(resource, entry) else None
+    return resource if may_have_made(work, memory) and _is_what_was_asked_for(resource, entry) else None
 
 
 def _is_what_was_asked_for(resource: Resource, entry: Entry) -> bool:

@@ -18,5 +18,7 @@ class Work:
     """Monotonic time, in seconds. From tags that were seen before it, nothing follows that can't be undone."""
     looked: bool = False
     """Whether AWS was asked for the mapping as it is now, because a person wants to know."""
+    creating: str = ""
+    """What the status records, or is about to: that a Create may be outstanding, where mappings have no owner tags."""
     replaced: str = ""
     """The UUID of the mapping whose replacement is being created."""

@@ -36,11 +36,9 @@ def uuids(bed: Bed) -> list[str]:
     return sorted(one["UUID"] for one in bed.mappings() if one["State"] != "Deleting")
 
 
-def intent(bed: Bed, name: str = "orders") -> dict[str, object]:
-    """The intent on a resource."""
-    found = bed.get(name)
-    assert found is not None
-    return json.loads(found["metadata"]["annotations"]["lambda.esm-operator.io/intent"])
+def wait_settled(bed: Bed, name: str = "orders") -> None:
+    """Wait until the resource records that no Create is outstanding."""
+    eventually(lambda: "creating" not in bed.status(name), what="no Create is outstanding")
 
 
 # -- With owner tags ----------------------------------------------------------------------------------------
@@ -71,7 +69,7 @@ def test_a_mapping_is_made_edited_corrected_and_deleted(place: Bed) -> None:
     place.apply(queue(batchSize=5))
     uuid = place.wait_ready("orders")["status"]["uuid"]
     assert uuids(place) == [uuid]
-    eventually(lambda: "creating" not in intent(place), what="the resource records that no Create is outstanding")
+    wait_settled(place)
 
     place.patch("orders", {"batchSize": 6, "enabled": False})
     eventually(lambda: place.mapping("orders")["BatchSize"] == 6)
@@ -168,7 +166,7 @@ def test_a_mapping_is_replaced(place: Bed, change: str) -> None:
     eventually(lambda: uuids(place) == [place.status("orders")["uuid"]])
     made = place.mapping("orders")
     assert made["StartingPosition" if change == "position" else "EventSourceArn"] in ("TRIM_HORIZON", source)
-    eventually(lambda: "creating" not in intent(place))
+    wait_settled(place)
 
 
 # -- What only the resource records -------------------------------------------------------------------------
@@ -180,7 +178,7 @@ def test_the_answer_of_create_is_lost(place: Bed) -> None:
     place.apply(queue())
     place.wait_ready("orders")
     assert uuids(place) == [place.status("orders")["uuid"]]
-    eventually(lambda: "creating" not in intent(place))
+    wait_settled(place)
     place.delete("orders")
     place.wait_gone("orders")
     assert place.mappings() == []
@@ -208,7 +206,7 @@ def test_a_create_without_an_answer_is_carried_out_after_the_next_one_and_an_edi
     place.wait_ready("orders")
     eventually(lambda: len(place.requests(CREATE)) >= 2, what="AWS has answered both")
     eventually(lambda: uuids(place) == [place.status("orders")["uuid"]], what="one mapping")
-    eventually(lambda: "creating" not in intent(place))
+    wait_settled(place)
 
 
 def test_killed_while_create_is_under_way(place: Bed) -> None:
@@ -223,7 +221,7 @@ def test_killed_while_create_is_under_way(place: Bed) -> None:
     assert place.wait_ready("orders")["status"]["uuid"] == made
     assert uuids(place) == [made]
     assert place.calls()[CREATE] == 1
-    eventually(lambda: "creating" not in intent(place))
+    wait_settled(place)
 
 
 def test_killed_while_create_is_under_way_and_deleted_before_the_restart(place: Bed) -> None:
@@ -285,7 +283,7 @@ def test_a_mapping_that_aws_names_in_a_refusal_is_not_the_resources_own(place: B
     other = foreign(place)
     told = place.wait_condition("orders", "Stalled", "True", "Conflict")
     assert other in told["message"]
-    eventually(lambda: "creating" not in intent(place))
+    wait_settled(place)
     operator.kill()
     operator.start()
     place.wait_swept()

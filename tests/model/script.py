@@ -27,8 +27,8 @@ _MOST_STEPS = 1000
 class Script:
     """One scenario: what happens is said step by step, and everything else goes well."""
 
-    def __init__(self) -> None:
-        self.promises = Promises()
+    def __init__(self, promises: Promises) -> None:
+        self.promises = promises
         self.world = self.promises.world
         self.aws = self.world.aws
         self.cluster = self.world.cluster
@@ -131,9 +131,9 @@ class Script:
 
 
 @contextmanager
-def a_script() -> Generator[Script]:
+def a_script(promises: Promises | None = None) -> Generator[Script]:
     """A scenario, which is over at the end."""
-    script = Script()
+    script = Script(promises if promises is not None else Promises())
     with script.world.watched():
         try:
             yield script

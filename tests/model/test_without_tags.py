@@ -232,7 +232,7 @@ class WithoutTags(Model):
             self.world.log("a mapping is made by hand")
             self.world.aws.make(self._random.choice(FUNCTIONS), self._random.choice([QUEUE, STREAM]), {})
             if self.world.process is not None:
-                self.world.pass_time(SWEEP_INTERVAL + 2, calmly=True)
+                self.world.pass_time(2 * SWEEP_INTERVAL + 2, calmly=True)  # on any page
 
     def _meddle(self) -> None:
         self.meddle(self._random.randrange(8), self._random.choice(["BatchSize", "Enabled", "delete"]))
@@ -293,8 +293,8 @@ class WithoutTags(Model):
         if self._under_way("create"):
             return False
         for key, body in self.world.cluster.mappings.items():
-            intent, noted = parse(body).intent, body["status"].get("uuid")
-            if intent is not None and intent.creating:
+            noted = body["status"].get("uuid")
+            if "creating" in body["status"]:
                 return False
             if any(one.uuid != noted for one in self.promises.owned().get(key, ())):
                 return False

@@ -8,13 +8,15 @@ import pytest
 from esm_operator.cluster.resource import FINALIZER, INTENT, Intent, parse
 from esm_operator.cluster.target import Resolved, Target
 from esm_operator.planning.desire import Note, desired_of
+from esm_operator.planning.ownership import OWNER_TAGS
 from esm_operator.planning.state import Desired
 from tests import refusals
 
+UUID = "11111111-2222-3333-4444-555555555555"
 DEFAULTS = {f"default-{number}": "value" for number in range(6)}
 
 
-def desired(default_tags: dict[str, str], deleting: bool = False, **edit: Any) -> Desired:
+def desired(default_tags: dict[str, str], deleting: bool = False, owner_tags: bool = True, **edit: Any) -> Desired:
     """A resource of an SQS queue with an edited spec, where there are default tags."""
     going = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
     resource = parse(
@@ -23,7 +25,7 @@ def desired(default_tags: dict[str, str], deleting: bool = False, **edit: Any) -
             "spec": refusals.spec("sqs", edit),
         }
     )
-    target = Resolved(Target("eu-west-1"), default_tags)
+    target = Resolved(Target("eu-west-1", owner_tags=owner_tags), default_tags, "shop")
     return desired_of(resource, Note.of(resource), target, "123456789012", "test")
 
 
@@ -56,6 +58,56 @@ def test_too_many_tags_come_after_what_is_wrong_elsewhere() -> None:
     filters = {"filters": [{"pattern": "{"}]}
     problem = desired(DEFAULTS, tags=refusals.tags(42), filterCriteria=filters).problem
     assert re.search(r"not a JSON object.*; correct it\. The mapping would have 52 tags", problem)
+
+
+def test_without_owner_tags_only_the_owner_is_desired_of_tags() -> None:
+    """They stand for what the resource records; AWS is sent none."""
+    wanted = desired({}, owner_tags=False)
+    assert sorted(wanted.tags) == [f"esm-operator.io/{part}" for part in ("cluster", "name", "namespace", "uid")]
+    assert wanted.problem == ""
+
+
+@pytest.mark.parametrize(
+    ("default_tags", "edit", "field"),
+    [
+        (
+            {},
+            {"tags": {"team": "shop"}},
+            "spec.tags cannot be set, because the ownership of the ProviderConfig shop is",
+        ),
+        ({"team": "shop"}, {}, "The default tags team cannot be set"),
+        (
+            {},
+            {"adoption": {"policy": "IfExists", "uuid": UUID, "takeOverFrom": "a/b/c"}},
+            "spec.adoption.takeOverFrom cannot be used",
+        ),
+    ],
+)
+def test_what_needs_tags_is_a_problem_without_owner_tags(
+    default_tags: dict[str, str], edit: dict[str, Any], field: str
+) -> None:
+    problem = desired(default_tags, owner_tags=False, **edit).problem
+    assert problem.startswith(field)
+    assert "ResourceOnly" in problem
+    assert "Remove" in problem
+    assert desired(default_tags, **edit).problem == ""
+    assert desired(default_tags, owner_tags=False, managementPolicy="Observe", **edit).problem == ""
+    assert desired(default_tags, owner_tags=False, deleting=True, **edit).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "owns"),
+    [
+        ({}, False),
+        ({"uuid": UUID}, False),
+        ({"uuid": UUID, "applied": {"fields": ["enabled"], "tags": ["team"]}}, False),
+        ({"applied": {"tags": sorted(OWNER_TAGS)}}, False),
+        ({"uuid": UUID, "applied": {"tags": sorted(OWNER_TAGS)}}, True),
+    ],
+)
+def test_a_note_owns_a_mapping_that_was_made_or_adopted(status: dict[str, Any], owns: bool) -> None:
+    body = {"metadata": {"namespace": "a", "name": "b", "uid": "c", "resourceVersion": "1"}, "status": status}
+    assert Note.of(parse(body)).owns is owns
 
 
 def test_too_many_tags_matter_only_where_tags_are_set() -> None:

@@ -152,6 +152,7 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 TRUTH = st.booleans()
 SCOPES = st.builds(
     Scope,
+    owner_tags=TRUTH,
     account=st.sampled_from(["", ACCOUNT]),
     regions=st.sampled_from([(), (HERE,), (HERE, "eu-central-1")]),
     functions=st.sampled_from([(), ("orders",), ("order*", "bills")]),
@@ -173,11 +174,12 @@ def ask(
 
 
 @UNHURRIED
-@given(SCOPES)
+@given(SCOPES.filter(lambda scope: scope.owner_tags or not scope.cluster_name))
 def test_all_that_the_scope_needs_is_allowed(scope: Scope) -> None:
     document = permissions(scope)
     for action in ACTIONS:
         wanted = not (action.writes and scope.read_only) and (scope.tagging_api or action.name != policy.TAGGING)
+        wanted = wanted and (scope.owner_tags or not re.search("[Tt]ag", action.name))
         assert ask(document, action.name) == wanted, action.name
     assert actions(document) <= WRITES | READS | {*policy.KMS_WRITES, "sts:AssumeRole", "sts:TagSession"}
 
@@ -197,7 +199,7 @@ def test_nothing_is_allowed_elsewhere(scope: Scope) -> None:
 
 
 @UNHURRIED
-@given(SCOPES.map(lambda scope: replace(scope, cluster_name="blue")))
+@given(SCOPES.map(lambda scope: replace(scope, cluster_name="blue", owner_tags=True)))
 def test_mappings_of_other_clusters_can_be_claimed_but_not_changed(scope: Scope) -> None:
     document = permissions(scope)
     for tags in ({}, {CLUSTER: "green"}, {"team": "blue"}):
@@ -312,6 +314,11 @@ REFUSED = [
     (["--no-own-account", f"--assume-roles={ROLE}", "--read-only"], "--read-only restricts the operator's own role"),
     (["--read-only", "--functions=orders"], "--functions restricts changes, which --read-only leaves out"),
     (["--read-only", "--cluster-name=blue"], "--cluster-name restricts changes, which --read-only leaves out"),
+    (
+        ["--ownership=resource-only", "--cluster-name=blue"],
+        "--cluster-name restricts changes by tags, which mappings have not with --ownership resource-only.",
+    ),
+    (["--trust=role", "--ownership=resource-only"], "--ownership belongs to permissions, not to --trust."),
     (["--session-tags"], "--session-tags is for assuming other roles: give --assume-roles."),
     (["--trust=irsa"], "--trust irsa needs --oidc-provider: what `aws eks describe-cluster"),
     (["--trust=irsa", "--oidc-provider=oidc.eks.eu-west-1.amazonaws.com/id/A"], "--trust irsa needs --account"),

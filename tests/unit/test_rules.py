@@ -134,6 +134,8 @@ def test_partitions_other_than_aws_are_known() -> None:
         ({"externalID": "x"}, "externalID"),
         ({"endpointURL": "localhost:4566"}, "endpointURL"),
         ({"defaultTags": {"aws:x": "y"}}, "defaultTags"),
+        ({"ownership": "Resource"}, "ownership"),
+        ({"ownership": "ResourceOnly", "defaultTags": {"team": "orders"}}, "defaultTags"),
         (
             {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "Is"}]}},
             "namespaceSelector.matchExpressions",
@@ -156,6 +158,7 @@ def test_a_provider_config_passes() -> None:
         "externalID": "x",
         "endpointURL": "http://127.0.0.1:4566",
         "defaultTags": {"team": "orders"},
+        "ownership": "Tags",
         "namespaceSelector": {
             "matchLabels": {"team": "orders"},
             "matchExpressions": [
@@ -165,3 +168,4 @@ def test_a_provider_config_passes() -> None:
         },
     }
     assert offline.check(rules.PROVIDER_CONFIG_RULES, good) == []
+    assert offline.check(rules.PROVIDER_CONFIG_RULES, {"ownership": "ResourceOnly", "defaultTags": {}}) == []

@@ -1,6 +1,7 @@
 """Targets: where a mapping lives, and never a fallback to what a namespace may not use."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from esm_operator.cluster.target import (
     Resolved,
     Unresolved,
     asked_of,
+    known_targets,
     provider_config,
     resolve,
     selects,
@@ -65,6 +67,45 @@ def test_default_tags_of_operator_and_provider_config() -> None:
     found = resolved(NAMED, SHOP)
     assert isinstance(found, Resolved)
     assert found.default_tags == {"by": "us", "team": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("ownership", "operator", "owner_tags"),
+    [
+        (None, None, True),
+        (None, True, True),
+        (None, False, False),
+        ("Tags", None, True),
+        ("Tags", False, True),
+        ("ResourceOnly", True, False),
+        ("ResourceOnly", None, False),
+    ],
+)
+def test_the_ownership_is_that_of_the_provider_config_else_of_the_operator(
+    ownership: str | None, operator: bool | None, owner_tags: bool
+) -> None:
+    body = {"metadata": {"name": "shop"}, "spec": {"region": "us-west-2", "ownership": ownership}}
+    found = resolved(NAMED, provider_config(body), operator=replace(OPERATOR, owner_tags=operator))
+    assert isinstance(found, Resolved)
+    assert found.target.owner_tags is owner_tags
+    own = resolved({}, operator=replace(OPERATOR, owner_tags=operator))
+    assert isinstance(own, Resolved)
+    assert own.target.owner_tags is (operator is not False)
+    (known,) = known_targets([], [replace(DEFAULT, owner_tags=operator)], ProviderConfig("(operator)"))
+    assert known.owner_tags is (operator is not False)
+
+
+def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
+    """Without it the resource's mapping would be looked for by tags that it has not."""
+    surroundings = Surroundings(ProviderConfig("(operator)", region="us-east-1"))
+    meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
+    orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
+    surroundings.put_config({"metadata": meta, "spec": {"region": "us-east-1"}})
+    assert not surroundings.depends_on(orders, "default")
+    surroundings.put_config(
+        {"metadata": {**meta, "resourceVersion": "2"}, "spec": {"region": "us-east-1", "ownership": "ResourceOnly"}}
+    )
+    assert surroundings.depends_on(orders, "default")
 
 
 _CHOOSY = ProviderConfig("default", region="us-east-1", namespace_selector={"matchLabels": {"shop": "yes"}})

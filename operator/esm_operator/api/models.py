@@ -483,6 +483,11 @@ class EventSourceMappingStatus(Structure):
         None, description="All tags of the mapping, with default tags and the operator's own."
     )
     applied: Applied | None = Field(None, description="What the operator has put into AWS.")
+    creating: str | None = Field(
+        None,
+        description="Set while a request to create the mapping may be outstanding; only where AWS takes no tags on "
+        "event source mappings (ownership ResourceOnly).",
+    )
     last_handled_reconcile_at: str | None = Field(
         None,
         description="The value of the annotation lambda.esm-operator.io/reconcile-at that was answered last: the "

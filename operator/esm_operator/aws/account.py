@@ -28,6 +28,7 @@ class LookError(Exception):
         message = failure.message.replace(" It is tried again by itself.", "").replace(errors.RETRIES, "")
         super().__init__(f"{place}: {action}: {message}")
         self.denied = failure.reason == "AccessDenied"
+        self.untaggable = failure.reason == "TagsNotSupported"
         self.gone = isinstance(error, ClientError) and errors.is_gone(error)
 
 

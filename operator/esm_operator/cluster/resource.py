@@ -69,16 +69,12 @@ class Intent:
     waiting_since: str = ""
     """RFC 3339 time since which no Create has been sent for it: the operator waits for the outcome of an earlier one. A
     Create needs a new intent without this time."""
-    creating: str = ""
-    """``UID/RESOURCE-VERSION`` of the resource at the time when the operator recorded that it may send a Create whose
-    outcome the status does not show; empty: none. Recorded only where mappings have no owner tags."""
 
     def render(self) -> str:
         """As the annotation keeps it."""
         members = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("waiting_since", "creating"):
-            if not members[name]:
-                del members[name]
+        if not self.waiting_since:
+            del members["waiting_since"]
         return json.dumps(members, sort_keys=True, separators=(",", ":"))
 
 
@@ -98,7 +94,6 @@ def parse_intent(text: str) -> Intent | None:
             tags=tuple(raw["tags"]),
             immutable=dict(raw["immutable"]),
             waiting_since=str(raw.get("waiting_since") or ""),
-            creating=str(raw.get("creating") or ""),
         )
     except (ValueError, KeyError, TypeError):
         return None
@@ -220,7 +215,7 @@ def _conditions(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
 
 
 #: Parts of the status that a plan depends on.
-_TOLD = ("uuid", "applied", "conditions")
+_TOLD = ("uuid", "applied", "creating", "conditions")
 
 
 def is_same_work(old: Resource, new: Resource) -> bool:

@@ -179,7 +179,16 @@ class _Export:
                 _say(f"{error} The tags of each mapping are listed instead.")
         if tags is not None:
             return [Found(mapping, tags.get(str(mapping["UUID"]), {})) for mapping in mappings]
-        tags = await account.tags(mappings, self._progress)
+        try:
+            tags = await account.tags(mappings, self._progress)
+        except LookError as error:
+            if not error.untaggable:
+                raise
+            _say(
+                f"{account.place}: AWS takes no tags on event source mappings in this region, so it is not known which "
+                "of them belong to resources of an esm-operator."
+            )
+            tags = {str(mapping["UUID"]): {} for mapping in mappings}
         return [Found(mapping, tags[uuid]) for mapping in mappings if (uuid := str(mapping["UUID"])) in tags]
 
     def _is_wanted(self, found: Found) -> bool:

@@ -107,6 +107,7 @@ _TRUST_FLAGS = {
 _PERMISSIONS_FLAGS = (
     "read_only",
     "tagging_api",
+    "ownership",
     "cluster_name",
     "functions",
     "regions",
@@ -131,6 +132,10 @@ class IamPolicy(BaseModel):
 
     tagging_api: bool = True
     """Allow tag:GetResources, by which tags that others change are seen in bulk; without it, slowly one by one."""
+
+    ownership: Literal["tags", "resource-only"] = "tags"
+    """Where the owner of a mapping is recorded, as --ownership of `esm-operator run` or the ownership of
+    ProviderConfigs. With `resource-only` the operator calls nothing about tags."""
 
     cluster_name: Annotated[
         str, AfterValidator(_like(r"[\w .:=+\-@]{1,256}", "a cluster name: letters, digits, spaces and . : = + - @ _"))
@@ -237,6 +242,8 @@ class IamPolicy(BaseModel):
             return "--functions restricts changes, which --read-only leaves out: AWS lists all mappings or none."
         if self.read_only and self.cluster_name:
             return "--cluster-name restricts changes, which --read-only leaves out: AWS lists all mappings or none."
+        if self.ownership == "resource-only" and self.cluster_name:
+            return "--cluster-name restricts changes by tags, which mappings have not with --ownership resource-only."
         if not self.own_account:
             return self._problem_without_own_account()
         if self.session_tags and not self.trust and not self.assume_roles:
@@ -297,6 +304,7 @@ class IamPolicy(BaseModel):
             roles=self.assume_roles,
             read_only=self.read_only,
             tagging_api=self.tagging_api,
+            owner_tags=self.ownership == "tags",
             own_account=self.own_account,
             session_tags=self.session_tags,
         )

@@ -41,6 +41,8 @@ class Action:
 _LIST, _READ, _CREATE, _CHANGE, _TAG = "ListMappings", "ReadMappings", "CreateMappings", "ChangeMappings", "TagMappings"
 REQUEST_TAG, RESOURCE_TAG = "aws:RequestTag", "aws:ResourceTag"
 TAGGING = "tag:GetResources"
+#: What is called only where mappings carry owner tags.
+TAG_ACTIONS = frozenset({TAGGING, "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"})
 
 ACTIONS: tuple[Action, ...] = (
     Action("lambda:ListEventSourceMappings", _LIST, "sweeps: what is there, and what others changed"),
@@ -116,6 +118,8 @@ class Scope:
     """ARNs of roles that ProviderConfigs name."""
     read_only: bool = False
     tagging_api: bool = True
+    owner_tags: bool = True
+    """Whether mappings carry owner tags; else nothing about tags is called."""
     own_account: bool = True
     """Whether it works with its own credentials, not just as ``roles``."""
     session_tags: bool = False
@@ -140,6 +144,8 @@ def permissions(scope: Scope) -> Document:
 
 
 def _wanted(action: Action, scope: Scope) -> bool:
+    if not scope.owner_tags and action.name in TAG_ACTIONS:
+        return False
     return not (action.writes and scope.read_only) and (action.name != TAGGING or scope.tagging_api)
 
 

@@ -86,7 +86,11 @@ class Search:
         targets = known_targets(specs, configs, self.operator, self.regions)
         if not targets:
             failures.append("No AWS region is known. Set --region, or name some by --regions.")
-        for ways in (await self._connect(targets, failures)).values():
+        tagged = [target for target in targets if target.owner_tags]
+        for region in sorted({one.region for one in targets} - {one.region for one in tagged}):
+            text = f"{region}: mappings carry no owner tags there (ownership ResourceOnly), so orphans cannot be found."
+            self.say(text) if tagged else failures.append(text)
+        for ways in (await self._connect(tagged, failures)).values():
             try:
                 candidates, listed = await self._candidates_by_any(ways, living)
                 orphans += await self._confirmed(candidates)

@@ -113,8 +113,8 @@ def desired_of(resource: Resource, note: Note, target: Resolved, account: str, c
         ),
         owner_tags=owner_tags,
     )
-    asked = intent_of(desired, account, target.target.region)
-    return replace(desired, intent_current=intent is not None and replace(intent, creating="") == asked)
+    current = intent == intent_of(desired, account, target.target.region)
+    return replace(desired, intent_current=current)
 
 
 def identity_of(intent: Intent) -> Identity:

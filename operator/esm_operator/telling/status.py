@@ -128,6 +128,7 @@ def render(
     gone: bool,
     requested: str,
     now: str,
+    creating: str = "",
 ) -> dict[str, Any]:
     """The whole status of a resource.
 
@@ -142,6 +143,7 @@ def render(
         gone: whether AWS has said that there is no such mapping any more.
         requested: the annotation by which a person asked for the resource to be looked at; empty: none.
         now: the time as RFC 3339 text.
+        creating: what records that a Create may be outstanding; empty: none is.
     """
     status: dict[str, Any] = {"observedGeneration": generation}
     if requested:
@@ -159,6 +161,8 @@ def render(
         status["tagsAll"] = dict(sorted(known.items()))
     if applied != Applied(immutable={}) and applied != Applied():
         status["applied"] = applied.render()
+    if creating:
+        status["creating"] = creating
     status["conditions"] = _conditions(previous, generation, outcome, mapping, gone, now)
     return status
 

@@ -32,7 +32,14 @@ class Teller:
         self._events = events
 
     async def tell(
-        self, resource: Resource, outcome: Outcome, note: Note, connected: Connected | None, *, looked: bool = False
+        self,
+        resource: Resource,
+        outcome: Outcome,
+        note: Note,
+        connected: Connected | None,
+        *,
+        looked: bool = False,
+        creating: str | None = None,
     ) -> Resource:
         """Write the status if it differs from what stands.
 
@@ -42,6 +49,7 @@ class Teller:
             note: what is to be remembered of its mapping.
             connected: the target whose inventory knows the mapping; None: it can't be seen.
             looked: whether AWS was asked for the mapping as it is now.
+            creating: what records that a Create may be outstanding; None: what stands is kept.
 
         A resource whose object was removed has no status: the Event and the log report the outcome, and only the store
         keeps the UUID.
@@ -70,6 +78,7 @@ class Teller:
             gone=gone,
             requested=resource.requested if looked else str(resource.status.get("lastHandledReconcileAt") or ""),
             now=moment(),
+            creating=str(resource.status.get("creating") or "") if creating is None else creating,
         )
         if rendered == resource.status:
             return resource
@@ -81,7 +90,9 @@ class Teller:
 
     async def tell_of(self, work: Work, outcome: Outcome) -> Resource:
         """Write the status of a resource that is being worked on, if it differs from what stands."""
-        return await self.tell(work.resource, outcome, work.note, work.connected, looked=work.looked)
+        return await self.tell(
+            work.resource, outcome, work.note, work.connected, looked=work.looked, creating=work.creating
+        )
 
     def took(self, body: Mapping[str, Any]) -> Resource:
         """Remember what the API server answered to a write of ours."""
