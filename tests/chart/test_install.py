@@ -233,8 +233,9 @@ def test_the_operator_works_as_the_deployment_says(
         assert lease == f"{pod.name}_{pod.object['metadata']['uid']}"
         (mapping,) = aws.control.mappings()
         assert mapping["Tags"]["esm-operator.io/cluster"] == "blue"
-        for line in pod.log.read_text().splitlines():
-            assert json.loads(line)["level"].lower() not in ("warning", "error", "critical"), line
+        for line in map(json.loads, pod.log.read_text().splitlines()):
+            waits = line["message"].startswith("Not started yet: ")  # a busy API server does not serve new CRDs yet
+            assert waits or line["level"].lower() not in ("warning", "error", "critical"), line
 
         # It goes on with what is there after an upgrade, and after an uninstall nothing is lost.
         plane.kubectl("delete", "--filename", QUEUE, "--timeout=50s")
