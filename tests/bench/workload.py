@@ -33,6 +33,8 @@ def manifest(number: int) -> dict[str, Any]:
     tags = {"team": f"team-{number % 7}", "stage": "production", "cost-center": f"{1000 + number % 50}"}
     name = name_of(number)
     spec = {"batchSize": BATCH_SIZE, **_KINDS[number % len(_KINDS)][1], "tags": tags}
+    if "amazonManagedKafkaEventSourceConfig" in spec:  # AWS takes one mapping in each group of a cluster
+        spec["amazonManagedKafkaEventSourceConfig"] = {"consumerGroupID": f"group-{number:05d}"}
     made = mapping(name.name, **{**spec, "functionName": function_of(number)})
     made["metadata"]["namespace"] = name.namespace
     return made
