@@ -13,10 +13,12 @@ The planner is given the owner tags that such a mapping would carry, so it needs
 the view, by what acts, and by the reconciler. What is weaker than tags is in docs/operations.md.
 """
 
+import json
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 
 from esm_operator.aws.inventory import Entry
-from esm_operator.cluster.resource import Resource
+from esm_operator.cluster.resource import Intent, Resource
 from esm_operator.cluster.store import Store
 from esm_operator.memory import Memory
 from esm_operator.planning.desire import Note, identity_of
@@ -62,7 +64,9 @@ def marker(work: Work, memory: Memory) -> str:
     attempt = memory.creates.get(work.resource.key)
     if attempt is not None and attempt.outstanding and attempt.marker == work.creating:
         return ""
-    return f"{work.resource.uid}/{work.resource.resource_version}"
+    intent = work.resource.intent
+    asked = _digest(intent) if intent is not None else ""
+    return f"{work.resource.uid}/{work.resource.resource_version}/{asked}"
 
 
 def outstanding(work: Work, memory: Memory) -> str:
@@ -95,13 +99,25 @@ def _owner(work: Work, entry: Entry, memory: Memory, store: Store) -> Resource |
         other = store.get(key)
         if made == uuid and other is not None:
             return other
-    return resource if may_have_made(work, memory) and _is_what_was_asked_for(resource, entry) else None
+    return resource if may_have_made(work, memory) and _is_what_was_asked_for(work, entry) else None
 
 
-def _is_what_was_asked_for(resource: Resource, entry: Entry) -> bool:
-    """Whether a mapping has the identity of the intent, and nothing immutable that the intent has otherwise."""
-    intent = resource.intent
-    if intent is None or entry.identity != identity_of(intent):
+def _digest(intent: Intent) -> str:
+    """What a Create by an intent asks for, in short."""
+    asked = [intent.function, intent.source, sorted(intent.servers), sorted(intent.immutable.items())]
+    return sha256(json.dumps(asked).encode()).hexdigest()[:16]
+
+
+def _is_what_was_asked_for(work: Work, entry: Entry) -> bool:
+    """Whether a mapping has the identity of the intent, and nothing immutable that the intent has otherwise.
+
+    The intent must be the one by which the Create was recorded: everybody who may edit the resource may write the
+    annotation, but not the status.
+    """
+    intent = work.resource.intent
+    if intent is None or work.creating.rpartition("/")[2] != _digest(intent):
+        return False
+    if entry.identity != identity_of(intent):
         return False
     has = immutable_texts(entry.observed().values)
     return all(has.get(path, value) == value for path, value in intent.immutable.items())

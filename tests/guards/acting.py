@@ -369,4 +369,12 @@ GUARDS = (
         without="return True",
         tests=model("records", "a_mapping_of_somebody_else_is_a_conflict_without_tags"),
     ),
+    Guard(
+        name="recorded-intent-without-tags",
+        harm="Where AWS takes no tags, a person claims the mapping of another by an edited intent annotation.",
+        file="records.py",
+        text='intent is None or work.creating.rpartition("/")[2] != _digest(intent):',
+        without="intent is None:",
+        tests=model("records", "an_intent_that_somebody_has_changed_claims_no_mapping_without_tags"),
+    ),
 )

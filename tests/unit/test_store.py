@@ -1,5 +1,6 @@
 """The desired store: fed by the watch and by our own writes, in any order."""
 
+import json
 from typing import Any
 
 import pytest
@@ -76,7 +77,10 @@ def test_a_uuid_that_was_spoilt_by_hand_is_none() -> None:
 
 
 def test_an_intent_that_was_spoilt_by_hand_is_none() -> None:
-    for text in (None, "", "{}", "[]", "no JSON", '{"account": 1}', "1"):
+    parts = json.loads(_INTENT.render())
+    hostile = [{**parts, "servers": [{"a": 1}]}, {**parts, "immutable": {"x": []}}, {**parts, "immutable": "x"}]
+    deep = "[" * 100_000
+    for text in (None, "", "{}", "[]", "no JSON", '{"account": 1}', "1", deep, *map(json.dumps, hostile)):
         assert parse_intent(text) is None
 
 

@@ -83,6 +83,9 @@ def parse_intent(text: str) -> Intent | None:
     """The intent that an annotation holds; None where there is none or it was spoilt by hand."""
     try:
         raw = json.loads(text)
+        members = (*raw["servers"], *raw["fields"], *raw["tags"], *raw["immutable"].values())
+        if not all(isinstance(one, str) for one in members):
+            return None
         return Intent(
             owner=str(raw["owner"]),
             account=str(raw["account"]),
@@ -95,7 +98,7 @@ def parse_intent(text: str) -> Intent | None:
             immutable=dict(raw["immutable"]),
             waiting_since=str(raw.get("waiting_since") or ""),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

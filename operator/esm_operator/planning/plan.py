@@ -328,6 +328,12 @@ def _conflict(desired: Desired, view: View, found: Observed, *, own: str = "") -
             "resource, so it is not touched any more, nor deleted with the resource. To have them put back, set "
             "spec.adoption to {policy: IfExists}."
         )
+    elif other is None and not desired.owner_tags:
+        message = (
+            f"The mapping {found.uuid} of this function and source exists, and this resource does not record it. "
+            "Without tags AWS shows no owner, so it may belong to another cluster. If it belongs to nobody, set "
+            "spec.adoption to {policy: IfExists} to adopt it."
+        )
     elif other is None:
         message = (
             f"The mapping {found.uuid} of this function and source exists and belongs to no resource. To take it "
