@@ -362,14 +362,6 @@ GUARDS = (
         tests=model("records", "a_mapping_that_was_created_before_a_kill_is_found_without_tags"),
     ),
     Guard(
-        name="only-recorded-creates-without-tags",
-        harm="Where AWS takes no tags, a mapping that somebody else created is taken for the resource's own.",
-        file="records.py",
-        text="return bool(work.creating) and (attempt is None or attempt.outstanding)",
-        without="return True",
-        tests=model("records", "a_mapping_of_somebody_else_is_a_conflict_without_tags"),
-    ),
-    Guard(
         name="recorded-intent-without-tags",
         harm="Where AWS takes no tags, a person claims the mapping of another by an edited intent annotation.",
         file="records.py",
