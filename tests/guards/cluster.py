@@ -97,7 +97,7 @@ GUARDS = (
         name="spoilt-intent",
         harm="A resource whose intent was overwritten by hand can't be worked on any more.",
         file=_RESOURCE,
-        text="except (ValueError, KeyError, TypeError):",
+        text="except (ValueError, KeyError, TypeError, AttributeError, RecursionError):",
         without="except ZeroDivisionError:",
         tests=unit("store", "an_intent_that_was_spoilt_by_hand_is_none"),
     ),
