@@ -22,6 +22,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"image": {"pullPolicy": "Sometimes"}}, "value must be one of 'Always', 'IfNotPresent', 'Never'"),
     ({"region": "Ireland"}, "at '/region': 'Ireland' does not match pattern"),
     ({"endpointURL": "localhost:4566"}, "at '/endpointURL'"),
+    ({"ownership": "ResourceOnly"}, "at '/ownership': value must be one of 'tags', 'resource-only'"),
     ({"scope": "namespace"}, "at '/scope': value must be one of 'cluster', 'namespaces'"),
     ({"scope": "namespaces"}, "scope is namespaces, and namespaces is empty: name those to work in"),
     ({"namespaces": ["a"]}, "namespaces has names, but scope is cluster: set scope to namespaces"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.aws import FaultKind
-from tests.e2e.bed import SWEEPS, WRITES, Bed, eventually
+from tests.e2e.bed import KIND, SWEEPS, WRITES, Bed, eventually
 from tests.e2e.manifests import QUEUE, provider_config, queue
 from tests.operator_process import ROOT
 
@@ -66,6 +66,29 @@ def test_each_action_of_the_policy_is_called_and_no_other(bed: Bed) -> None:
     for name in ("orders", "found", "elsewhere"):
         bed.delete(name)
     for name in ("orders", "found", "elsewhere"):
+        bed.wait_gone(name)
+    assert bed.mappings() == []
+    assert called(bed) == policy
+
+
+def test_without_owner_tags_nothing_about_tags_is_needed(bed: Bed) -> None:
+    policy = allowed("--ownership=resource-only")
+    bed.control.set(tags_supported=False)
+    deny_all_but(bed, policy)
+    found = bed.control.make_mapping(FunctionName="found", EventSourceArn=f"{QUEUE}-found", region="eu-west-1")
+    bed.operator("--ownership=resource-only", "--sweep-interval=1", "--tag-sweep-interval=1")
+    bed.apply(queue(batchSize=5), queue("found", eventSourceARN=f"{QUEUE}-found", adoption={"policy": "IfExists"}))
+    for name in ("orders", "found"):
+        bed.wait_ready(name)
+    assert bed.status("found")["uuid"] == found["UUID"]
+    bed.patch("orders", {"batchSize": 6})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 6)
+    bed.wait_ready("orders")
+    bed.kubectl("annotate", KIND, "orders", "lambda.esm-operator.io/reconcile-at=now")
+    eventually(lambda: "GetEventSourceMapping" in bed.calls(), what="a look at one mapping")
+    for name in ("orders", "found"):
+        bed.delete(name)
+    for name in ("orders", "found"):
         bed.wait_gone(name)
     assert bed.mappings() == []
     assert called(bed) == policy

@@ -4,14 +4,17 @@ import json
 from collections.abc import Generator
 
 import pytest
+import yaml
 
 from tests.aws import FaultKind
 from tests.e2e.bed import KIND, Bed, eventually
-from tests.e2e.manifests import HERE, provider_config, queue, stream
+from tests.e2e.commands import run_command
+from tests.e2e.manifests import HERE, TEN_KINDS, mapping, provider_config, queue, stream
 
 RESOURCE_ONLY = "--ownership=resource-only"
 TAG_CALLS = ("TagResource", "UntagResource", "ListTags", "GetResources")
 CREATE = "CreateEventSourceMapping"
+PAUSED = "lambda.esm-operator.io/paused"
 
 
 @pytest.fixture
@@ -184,6 +187,19 @@ def test_the_answer_of_create_is_lost(place: Bed) -> None:
     assert place.mappings() == []
 
 
+def test_the_answers_of_creates_of_all_kinds_are_lost(place: Bed) -> None:
+    """Each mapping is recognised by its identity and its immutable fields, as AWS answers them."""
+    place.control.fault(FaultKind.ANSWER_LOST, CREATE, times=len(TEN_KINDS))
+    place.operator(RESOURCE_ONLY)
+    place.apply(*(mapping(name, **spec) for name, spec in TEN_KINDS.items()))
+    for name in TEN_KINDS:
+        place.wait_ready(name)
+    assert uuids(place) == sorted(place.status(name)["uuid"] for name in TEN_KINDS)
+    assert place.calls()[CREATE] == len(TEN_KINDS)
+    place.kubectl("delete", KIND, "--all", "--timeout=60s")
+    assert place.mappings() == []
+
+
 def test_the_answer_of_create_is_lost_and_the_resource_is_deleted(place: Bed) -> None:
     place.control.fault(FaultKind.ANSWER_LOST, CREATE, times=1)
     place.operator(RESOURCE_ONLY)
@@ -328,3 +344,64 @@ def test_a_mapping_is_adopted_once(place: Bed) -> None:
     place.delete("orders")
     place.wait_gone("orders")
     assert place.mappings() == []
+
+
+def test_of_two_resources_that_record_the_same_mapping_the_older_one_has_it(place: Bed) -> None:
+    """Somebody has copied a status."""
+    place.operator(RESOURCE_ONLY)
+    place.apply(queue())
+    uuid = place.wait_ready("orders")["status"]["uuid"]
+    applied = place.status("orders")["applied"]
+    second = queue("second")
+    second["metadata"]["annotations"] = {PAUSED: "true"}
+    place.apply(second)
+    place.wait_condition("second", "Stalled", "True", "Paused")
+    patch = json.dumps({"status": {"uuid": uuid, "applied": applied}})
+    place.kubectl("patch", KIND, "second", "--subresource=status", "--type=merge", "--patch", patch)
+    place.kubectl("annotate", KIND, "second", f"{PAUSED}-")
+    older, younger = sorted(("orders", "second"), key=lambda name: age(place, name))
+    place.delete(younger)
+    place.wait_gone(younger)
+    assert uuid in uuids(place)
+    place.delete(older)
+    place.wait_gone(older)
+    assert place.mappings() == []
+
+
+def age(bed: Bed, name: str) -> tuple[str, str]:
+    """What older resources have less of; among equals the uid decides."""
+    found = bed.get(name)
+    assert found is not None
+    return found["metadata"]["creationTimestamp"], found["metadata"]["uid"]
+
+
+# -- The commands -------------------------------------------------------------------------------------------
+
+
+def test_orphans_can_not_be_found(place: Bed) -> None:
+    cluster = {"HOME": str(place.plane.kubeconfig.parent), "KUBECONFIG": str(place.plane.kubeconfig)}
+    ended = run_command(place, "orphans", RESOURCE_ONLY, environment=cluster)
+    assert ended.returncode == 1
+    assert "eu-west-1: mappings carry no owner tags there (ownership ResourceOnly)" in ended.stderr
+    place.apply(provider_config("tagged", region="us-west-2", ownership="Tags"))
+    place.control.set(tags_supported=True)
+    ended = run_command(place, "orphans", RESOURCE_ONLY, environment=cluster)
+    assert "eu-west-1: mappings carry no owner tags there" in ended.stderr
+    assert "No orphans of the cluster default among 0 mappings in us-west-2." in ended.stderr
+    assert ended.returncode == 0
+    place.control.reset_counts()
+
+
+def test_mappings_are_exported_without_tags(bed: Bed) -> None:
+    bed.control.set(tags_supported=False)
+    uuid = foreign(bed)
+    ended = run_command(bed, "export", "--requests-per-second=1000", environment={})
+    assert ended.returncode == 0, ended.stderr
+    assert "AWS takes no tags on event source mappings in this region" in ended.stderr
+    (manifest,) = yaml.safe_load_all(ended.stdout)
+    assert manifest["spec"]["adoption"]["uuid"] == uuid
+    assert "tags" not in manifest["spec"]
+    bed.operator(RESOURCE_ONLY)
+    bed.kubectl("apply", "--filename=-", input=ended.stdout)
+    bed.wait_ready(manifest["metadata"]["name"])
+    assert uuids(bed) == [uuid]
