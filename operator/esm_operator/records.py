@@ -93,12 +93,10 @@ def _owner(work: Work, entry: Entry, memory: Memory, store: Store) -> Resource |
         return min(stay, key=lambda one: (one.created, one.uid), default=None)
     if released:
         return None
-    if memory.made.get(resource.key) == uuid:
-        return resource
     for key, made in memory.made.items():
-        other = store.get(key)
-        if made == uuid and other is not None:
-            return other
+        maker = store.get(key)
+        if made == uuid and maker is not None:
+            return maker
     return resource if may_have_made(work, memory) and _is_what_was_asked_for(work, entry) else None
 
 

@@ -5,9 +5,9 @@ from collections.abc import Generator
 
 import pytest
 
-from esm_operator.cluster.resource import INTENT
-from tests.model.aws import QUEUE
-from tests.model.script import ONE, SQS, Script, a_script, killed_before_the_note
+from esm_operator.cluster.resource import FINALIZER, INTENT
+from tests.model.aws import QUEUE, STREAM, Standing
+from tests.model.script import KINESIS, ONE, SQS, TWO, Script, a_script, killed_before_the_note
 from tests.model.test_without_tags import PromisesWithoutTags
 
 
@@ -60,3 +60,139 @@ def test_an_intent_that_somebody_has_changed_claims_no_mapping_without_tags(scri
     script.calmly(120)
     assert other.uuid in script.aws.standing
     assert other.state == "Enabled"
+
+
+def test_a_mapping_that_was_only_watched_is_not_its_own(script: Script) -> None:
+    other = by_hand(script)
+    script.apply(**SQS, managementPolicy="Observe")
+    script.begin()
+    assert script.status()["uuid"] == other.uuid
+    script.edit(managementPolicy="Full")
+    script.calmly(60)
+    assert script.reason() == "Conflict"
+    script.delete()
+    script.calmly(60)
+    assert script.gone()
+    assert script.mapping() is other
+
+
+def test_the_mapping_of_another_resource_is_not_adopted(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    uuid = script.mapping().uuid
+    script.world.crash()
+    script.world.start()
+    script.apply(TWO, **SQS, adoption={"policy": "IfExists"})
+    script.calmly(60)
+    assert script.reason(TWO) == "Conflict"
+    assert "uuid" not in script.status(TWO)
+    script.delete(TWO)
+    script.calmly(60)
+    assert script.mapping().uuid == uuid
+
+
+def test_of_two_resources_that_record_a_mapping_the_older_one_has_it(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    status = script.status()
+    script.world.crash()
+    script.apply(TWO, **{**SQS, "functionName": "bills"})
+    script.cluster.edit(TWO, {"metadata": {"finalizers": [FINALIZER]}})
+    script.cluster.edit(TWO, {"status": {name: status[name] for name in ("uuid", "applied")}})
+    script.delete(TWO)
+    script.world.start()
+    script.calmly(60)
+    assert script.gone(TWO)
+    assert script.mapping().uuid == status["uuid"]
+
+
+def test_a_create_that_is_carried_out_after_the_next_one_is_the_resources_own(script: Script) -> None:
+    """What the next one made has been deleted by hand by then, and the operator has been killed."""
+    script.apply(**SQS)
+    script.world.start()
+    late = script.until_asked("create_event_source_mapping")
+    script.world.decide(late, "late")
+    script.world.decide(script.until_asked("create_event_source_mapping"), "well")
+    script.calmly()
+    assert script.status()["uuid"] == script.mapping().uuid
+    assert script.status()["creating"]
+    script.world.crash()
+    script.aws.standing.clear()
+    script.world.land(late)
+    script.world.start()
+    script.converge()
+    assert script.status()["uuid"] == script.mapping().uuid
+    assert "creating" not in script.status()
+
+
+def test_a_mapping_that_is_retained_is_released_once(script: Script) -> None:
+    script.apply(**SQS, deletionPolicy="Retain")
+    script.begin()
+    one = script.mapping()
+    script.delete()
+    script.calmly(60)
+    assert script.gone()
+    assert script.mapping() is one
+
+
+def test_a_mapping_with_other_immutable_fields_is_not_what_a_create_has_made(script: Script) -> None:
+    """Somebody made it while the Create was under way, which AWS has refused; the answer is lost."""
+    script.apply(ONE, **{**KINESIS, "startingPosition": "TRIM_HORIZON"})
+    script.world.start()
+    creation = script.until_asked("create_event_source_mapping")
+    other = by_hand(script, STREAM)
+    script.world.decide(creation, "lost")
+    script.calmly(60)
+    assert script.reason() == "Conflict"
+    script.delete()
+    script.calmly(60)
+    assert script.gone()
+    assert script.mapping() is other
+
+
+def test_a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made(script: Script) -> None:
+    script.apply(**SQS)
+    script.world.start()
+    creation = script.until_asked("create_event_source_mapping")
+    other = by_hand(script)
+    script.world.decide(creation, "well")
+    script.calmly(60)
+    assert script.reason() == "Conflict"
+    assert "creating" not in script.status()
+    script.world.crash()
+    script.delete()
+    script.world.start()
+    script.calmly(60)
+    assert script.gone()
+    assert script.mapping() is other
+
+
+def test_a_restored_status_does_not_say_that_a_create_is_outstanding(script: Script) -> None:
+    """The resource is another one, and the mapping may be of the cluster that the backup is from."""
+    script.apply(**SQS)
+    script.world.start()
+    script.until_asked("create_event_source_mapping")
+    script.world.crash()
+    script.world.late.clear()
+    body = script.cluster.mappings[ONE]
+    script.cluster.lose(ONE)
+    other = by_hand(script)
+    kept = {name: body["metadata"][name] for name in ("annotations", "finalizers")}
+    script.cluster.create(ONE, body["spec"], kept)
+    script.cluster.edit(ONE, {"status": body["status"]})
+    assert script.status()["creating"]
+    script.world.start()
+    script.calmly(60)
+    assert script.reason() == "Conflict"
+    script.delete()
+    script.calmly(60)
+    assert script.gone()
+    assert script.mapping() is other
+
+
+def by_hand(script: Script, source: str = QUEUE) -> Standing:
+    """A mapping that somebody else makes."""
+    with script.world.clock.told():
+        one = script.aws.make("orders", source, {})
+    assert one is not None
+    return one
