@@ -405,3 +405,34 @@ def test_mappings_are_exported_without_tags(bed: Bed) -> None:
     bed.kubectl("apply", "--filename=-", input=ended.stdout)
     bed.wait_ready(manifest["metadata"]["name"])
     assert uuids(bed) == [uuid]
+
+
+# -- Another mode -------------------------------------------------------------------------------------------
+
+
+def test_the_mode_of_a_resource_is_changed(bed: Bed) -> None:
+    bed.apply(provider_config("default", ownership="Tags"))
+    operator = bed.operator()
+    bed.apply(queue(batchSize=5))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    before = bed.mapping("orders")["Tags"]
+
+    bed.apply(provider_config("default", ownership="ResourceOnly"))
+    bed.control.set(tags_supported=False)
+    bed.patch("orders", {"batchSize": 6})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 6)
+    bed.wait_ready("orders")
+    assert (bed.status("orders")["uuid"], bed.mapping("orders")["Tags"]) == (uuid, before)
+
+    bed.control.edit_mapping(uuid, Tags={})  # as if it had been made without tags
+    bed.patch("orders", {"adoption": {"policy": "IfExists"}})
+    bed.wait_ready("orders")
+    operator.stop()
+    bed.control.set(tags_supported=True)
+    bed.apply(provider_config("default", ownership="Tags"))
+    bed.patch("orders", {"batchSize": 7})
+    operator.start()
+    eventually(lambda: bed.mapping("orders")["Tags"] == before, 120, "it is adopted")
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
+    assert bed.wait_ready("orders")["status"]["uuid"] == uuid
+    assert uuids(bed) == [uuid]
