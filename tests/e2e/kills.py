@@ -8,13 +8,15 @@ that nothing that is another's is touched. Called by ``test_kills`` and ``test_r
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.aws import Control
+from tests.aws import AwsServer, Control
 from tests.boundaries import MAIN, Watch
+from tests.controlplane import ControlPlane
 from tests.e2e.bed import FINALIZER
 from tests.e2e.rest import ApiServer
 from tests.operator_process import OperatorProcess
@@ -277,6 +279,42 @@ def stage(
         entry=MAIN,
     )
     return Stage(ApiServer(kubeconfig, namespace), Control(endpoint), account, operator, watch)
+
+
+@contextmanager
+def lone_stage(
+    control_plane: ControlPlane,
+    aws_server: AwsServer,
+    operator_kubeconfig: Path,
+    folder: Path,
+    namespace: str,
+    arguments: tuple[str, ...],
+) -> Generator[Stage]:
+    """The only stage of a test, on an AWS server that has nothing yet; its operator is not started yet.
+
+    Args:
+        control_plane: where its resources are.
+        aws_server: where its mappings are. It is emptied.
+        operator_kubeconfig: of the operator.
+        folder: an empty folder of its own.
+        namespace: a name that no namespace has yet.
+        arguments: more flags of the operator.
+    """
+    aws_server.control.reset()
+    control_plane.kubectl("create", "namespace", namespace)
+    made = stage(
+        kubeconfig=control_plane.kubeconfig,
+        operator_kubeconfig=operator_kubeconfig,
+        endpoint=aws_server.endpoint,
+        namespace=namespace,
+        account="111111111111",
+        folder=folder / "stage",
+        arguments=arguments,
+    )
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def _is_of(name: str, mapping: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ import pytest
 from tests.aws import AwsServer
 from tests.controlplane import ControlPlane
 from tests.e2e.bed import eventually
-from tests.e2e.kills import Stage, stage
+from tests.e2e.kills import Stage, lone_stage
 from tests.e2e.manifests import HERE
 from tests.e2e.rest import ExistsError
 
@@ -31,25 +31,15 @@ def on(
     control_plane: ControlPlane, aws_server: AwsServer, operator_kubeconfig: Path, tmp_path: Path
 ) -> Iterator[Stage]:
     """A stage whose operator may send many requests."""
-    aws_server.control.reset()
-    aws_server.control.set(pace=0.0)
     namespace = f"races-{random.randrange(10**9)}"
-    control_plane.kubectl("create", "namespace", namespace)
-    made = stage(
-        kubeconfig=control_plane.kubeconfig,
-        operator_kubeconfig=operator_kubeconfig,
-        endpoint=aws_server.endpoint,
-        namespace=namespace,
-        account="111111111111",
-        folder=tmp_path / "stage",
-        arguments=("--requests-per-second=100", "--kubernetes-requests-per-second=400", "--deletions-per-minute=60000"),
-    )
-    try:
-        made.start()
-        yield made
-    finally:
-        print(made.operator.tail(100))
-        made.close()
+    arguments = ("--requests-per-second=100", "--kubernetes-requests-per-second=400", "--deletions-per-minute=60000")
+    with lone_stage(control_plane, aws_server, operator_kubeconfig, tmp_path, namespace, arguments) as made:
+        aws_server.control.set(pace=0.0)
+        try:
+            made.start()
+            yield made
+        finally:
+            print(made.operator.tail(100))
 
 
 def test_600_resources_that_are_deleted_within_400_ms_leave_no_mapping(on: Stage) -> None:

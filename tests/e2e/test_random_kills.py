@@ -18,7 +18,7 @@ import pytest
 
 from tests.aws import AwsServer
 from tests.controlplane import ControlPlane
-from tests.e2e.kills import Spec, Stage, Wanted, named, problems, stage, wait
+from tests.e2e.kills import Spec, Stage, Wanted, lone_stage, named, problems, wait
 from tests.e2e.manifests import HERE
 from tests.e2e.rest import ExistsError
 
@@ -196,32 +196,21 @@ def test_fifty_kills_at_random_moments(
 ) -> None:
     seed = int(os.environ.get("KILLS_SEED") or random.randrange(10**6))
     print(f"KILLS_SEED={seed}")
-    aws_server.control.reset()
-    aws_server.control.set(tag_delay=tag_delay)
     namespace = f"kills-{seed}-{tag_delay:g}"
-    control_plane.kubectl("create", "namespace", namespace)
-    on = stage(
-        kubeconfig=control_plane.kubeconfig,
-        operator_kubeconfig=operator_kubeconfig,
-        endpoint=aws_server.endpoint,
-        namespace=namespace,
-        account="111111111111",
-        folder=tmp_path / "stage",
-        arguments=("--requests-per-second=200",),
-    )
+    arguments = ("--requests-per-second=200",)
     plan = Plan(seed)
     moments = random.Random(seed)
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            load = pool.submit(carry_out, plan, on, KILLS * sum(BETWEEN) / 2 / len(plan.steps))
-            kill_often(on, load, moments)
-            on.operator.start()
-            load.result()
-        check(plan, on)
-    except Exception as error:
-        raise AssertionError(f"KILLS_SEED={seed}: {error}\n{on.operator.tail(200)}") from error
-    finally:
-        on.close()
+    with lone_stage(control_plane, aws_server, operator_kubeconfig, tmp_path, namespace, arguments) as on:
+        aws_server.control.set(tag_delay=tag_delay)
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                load = pool.submit(carry_out, plan, on, KILLS * sum(BETWEEN) / 2 / len(plan.steps))
+                kill_often(on, load, moments)
+                on.operator.start()
+                load.result()
+            check(plan, on)
+        except Exception as error:
+            raise AssertionError(f"KILLS_SEED={seed}: {error}\n{on.operator.tail(200)}") from error
 
 
 def carry_out(plan: Plan, on: Stage, pause: float) -> None:

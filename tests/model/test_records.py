@@ -29,17 +29,12 @@ def test_a_mapping_that_was_created_before_a_kill_is_found_without_tags(script: 
 
 
 def test_a_mapping_of_somebody_else_is_a_conflict_without_tags(script: Script) -> None:
-    with script.world.clock.told():
-        one = script.aws.make("orders", QUEUE, {})
-    assert one is not None
+    one = by_hand(script)
     script.apply(**SQS)
     script.world.start()
     script.calmly(60)
     assert script.reason() == "Conflict"
-    script.delete()
-    script.calmly(60)
-    assert script.gone()
-    assert script.mapping() is one
+    assert_deleted_without_it(script, one)
 
 
 def test_an_intent_that_somebody_has_changed_claims_no_mapping_without_tags(script: Script) -> None:
@@ -70,10 +65,7 @@ def test_a_mapping_that_was_only_watched_is_not_its_own(script: Script) -> None:
     script.edit(managementPolicy="Full")
     script.calmly(60)
     assert script.reason() == "Conflict"
-    script.delete()
-    script.calmly(60)
-    assert script.gone()
-    assert script.mapping() is other
+    assert_deleted_without_it(script, other)
 
 
 def test_the_mapping_of_another_resource_is_not_adopted(script: Script) -> None:
@@ -129,10 +121,7 @@ def test_a_mapping_that_is_retained_is_released_once(script: Script) -> None:
     script.apply(**SQS, deletionPolicy="Retain")
     script.begin()
     one = script.mapping()
-    script.delete()
-    script.calmly(60)
-    assert script.gone()
-    assert script.mapping() is one
+    assert_deleted_without_it(script, one)
 
 
 def test_a_mapping_with_other_immutable_fields_is_not_what_a_create_has_made(script: Script) -> None:
@@ -144,10 +133,7 @@ def test_a_mapping_with_other_immutable_fields_is_not_what_a_create_has_made(scr
     script.world.decide(creation, "lost")
     script.calmly(60)
     assert script.reason() == "Conflict"
-    script.delete()
-    script.calmly(60)
-    assert script.gone()
-    assert script.mapping() is other
+    assert_deleted_without_it(script, other)
 
 
 def test_a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made(script: Script) -> None:
@@ -184,10 +170,15 @@ def test_a_restored_status_does_not_say_that_a_create_is_outstanding(script: Scr
     script.world.start()
     script.calmly(60)
     assert script.reason() == "Conflict"
+    assert_deleted_without_it(script, other)
+
+
+def assert_deleted_without_it(script: Script, mapping: Standing) -> None:
+    """The resource can be deleted, and leaves a mapping as it is."""
     script.delete()
     script.calmly(60)
     assert script.gone()
-    assert script.mapping() is other
+    assert script.mapping() is mapping
 
 
 def by_hand(script: Script, source: str = QUEUE) -> Standing:
