@@ -1,7 +1,8 @@
 """Records on a resource that a Create without owner tags may be outstanding.
 
 ``status.creating`` is written before the Create is sent, and taken back when the outcome is noted or there is none.
-Nothing else tells of the mapping that such a Create makes. It takes one more write to the API server for each creation.
+It is the only record of the mapping that such a Create makes. It costs one more write to the API server for each
+creation.
 It is in the status because those who may write resources should not be able to claim mappings by it. What follows from
 it is in ``records.py``. Used by what acts, and by the reconciler.
 """

@@ -502,7 +502,7 @@ def _rested(
     if desired.observe_only and not desired.deleting:
         watched = plan.observed_mapping(desired, view)
         if watched is not None and watched.uuid != note.uuid and not desired.owner_tags:
-            return Note(watched.uuid, status.Applied())  # the note alone tells whose it is: this one is only watched
+            return Note(watched.uuid, status.Applied())  # nothing applied: it owns nothing
         if watched is not None:
             return replace(note, uuid=watched.uuid)
         return replace(note, uuid="") if view.swept or view.gone else note

@@ -91,7 +91,7 @@ GUARDS = (
     ),
     Guard(
         name="note-mapping-before-move",
-        harm="A mapping that only the intent tells of is moved to another function, and lost if the operator is "
+        harm="A mapping that is known by the intent only is moved to another function, and lost if the operator is "
         "killed then.",
         file=_ACT,
         text="if actions.IDENTITY & action.change.keys() and await self._note_mapping(work, UPDATING):",

@@ -74,7 +74,7 @@ GUARDS = (
     ),
     Guard(
         name="one-attempt",
-        harm="botocore sends a Create again by itself, past the fence and the budget.",
+        harm="botocore repeats a Create without asking the fence and the budget.",
         file="aws/client.py",
         text='retries={"total_max_attempts": 1}',
         without='retries={"total_max_attempts": 3}',

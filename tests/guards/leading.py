@@ -95,7 +95,7 @@ GUARDS = (
     ),
     Guard(
         name="lease-that-was-deleted",
-        harm="A Lease object that somebody deleted is taken while its holder still works.",
+        harm="After somebody has deleted the Lease, a second process leads while the first one still works.",
         file=_LEASE,
         text="if self._seen is None or self._expired(self._seen, now):",
         without="if True:",

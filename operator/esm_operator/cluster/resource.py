@@ -158,9 +158,9 @@ class Resource:
     def removed_despite_finalizer(self) -> bool:
         """For the last state in a DELETED event: whether the object was removed although it carried our finalizer.
 
-        kube-apiserver removes an object at once if it had no finalizer when the DELETE read it, even if a PATCH has
-        added one since. The DELETED event then shows the finalizer and no deletionTimestamp (seen with kube-apiserver
-        1.37). After an ordinary release it shows both; a finalizer that a person took off is not shown.
+        kube-apiserver removes an object immediately if it had no finalizer when the DELETE read it, even if a PATCH
+        has added one since. The DELETED event then shows the finalizer and no deletionTimestamp (seen with
+        kube-apiserver 1.37). After an ordinary release it shows both; a finalizer that a person took off is not shown.
         """
         return self.has_finalizer and not self.deleting
 

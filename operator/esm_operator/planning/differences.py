@@ -120,9 +120,10 @@ def tag_changes(desired: Desired, tags: Mapping[str, str]) -> tuple[dict[str, st
 
 
 def tags_edited(desired: Desired) -> bool:
-    """Whether the tags that the spec asks for are others than those that the status tells of.
+    """Whether the tags in the spec differ from the tags in the status.
 
-    So are tags that were noted before they were set: the operator may have been killed after AWS had set them.
+    Tags that were noted before they were set count as different: if the operator was killed then, AWS may have set
+    them or not.
     """
     known = desired.known_tags
     if known is None:

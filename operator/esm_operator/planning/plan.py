@@ -17,8 +17,8 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | going | none, but a Create may still be under way | Wait |
 | going | none, but a Create may have made one that sweeps miss | Search |
 | going, its uuid not noted | none, one of the same identity is being deleted | Wait |
-| any | nobody's, but a Create of ours may have made it and its tags may follow | LookTags, Wait |
-| going | nobody's, its tags not seen lately | LookTags |
+| any | nobody's, but perhaps made by our Create; AWS may not show its tags yet | LookTags, Wait |
+| going | nobody's, by tags that were seen before this work began | LookTags |
 | going | another's or nobody's | Finish: never delete what is not ours |
 | invalid | any | Stall |
 | Observe | any | NoOp: only tell |
@@ -28,7 +28,7 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
 | live | none | Create, once the intent says what; where it says another, Search before it is overwritten |
-| live | nobody's, to be adopted, but its tags may follow | Wait |
+| live | nobody's, to be adopted, but AWS may not show its tags yet | Wait |
 | live | not ours | Adopt where the policy says so, else Conflict |
 | live | in transition | Wait |
 | live, immutable field differs from what was applied | ours | Stall (Never), Replace (Recreate) |

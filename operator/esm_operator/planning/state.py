@@ -98,7 +98,7 @@ class Observed:
     tags_fresh: bool = True
     """Whether the tags were seen since this work began; from others nothing follows that can't be undone."""
     tags_in_doubt: bool = False
-    """Whether the tags that the status tells of may be wrong: AWS has not answered a request to change them."""
+    """Whether the tags in the status may be wrong, because AWS has not answered a request to change them."""
     tags_may_follow: bool = False
     """Whether there are no tags, perhaps only because AWS shows them later than the mapping."""
     consumer_group: ConsumerGroup | None = None
