@@ -59,7 +59,7 @@ def test_600_resources_that_are_deleted_within_400_ms_leave_no_mapping(on: Stage
 
 def test_2000_random_steps_leave_one_mapping_for_each_resource(on: Stage) -> None:
     """Create, edit and delete at random distances; the tags of a mapping become visible seconds after it."""
-    seed = int(os.environ.get("RACES_SEED") or random.randrange(10**6))
+    seed = int(os.environ.get("RACES_SEED", "1"))
     print(f"RACES_SEED={seed}")
     on.control.set(tag_delay=3.0)
 

@@ -61,8 +61,8 @@ class Cluster:
         """What a watch that is open has not brought yet."""
         self.unseen_removals: set[Key] = set()
         """Resources that were removed although they carried the finalizer, while no watch showed it, or whose operator
-        died before it had deleted their mapping. To the next operator they look like those whose finalizer a person has
-        taken off: it only counts their mappings, as orphans."""
+        died before it had deleted their mapping, or that were being deleted already. They look like those whose
+        finalizer a person has taken off: the operator only counts their mappings, as orphans."""
         self.releases: list[dict[str, Any]] = []
         """Resources that went away because the operator took its finalizer off."""
 
@@ -180,6 +180,8 @@ class Cluster:
         if old is None or old["metadata"]["uid"] != deletion.uid:
             return
         if not deletion.had_finalizers or not _finalizers(old):
+            if is_deleting(old) and FINALIZER in _finalizers(old):
+                self.unseen_removals.add(key)
             self._remove(key)
         elif "deletionTimestamp" not in old["metadata"]:
             going = {"deletionTimestamp": "2026-01-01T01:00:00Z", "generation": _generation(old) + 1}
