@@ -154,6 +154,10 @@ class Bed:
         found = self._cluster.get(f"/api/v1/namespaces/{self.namespace}/events") or {}
         return {one["reason"]: one["message"] for one in found["items"] if one["involvedObject"]["name"] == name}
 
+    def event(self, name: str, reason: str) -> str:
+        """Wait for an Event of a resource, which comes after the status. Returns its message."""
+        return eventually(lambda: self.events(name).get(reason), what=f"the Event {reason} of {name}")
+
     def versions(self) -> dict[str, str]:
         """The resourceVersion of each resource."""
         return {one["metadata"]["name"]: one["metadata"]["resourceVersion"] for one in self.all()}

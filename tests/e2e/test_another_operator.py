@@ -43,7 +43,7 @@ def test_a_second_operator_on_the_same_scope_is_told_of(bed: Bed) -> None:
         assert text.startswith("ready: leading")
         assert f"{other}-{bed.namespace}. " in text
         assert "Stop one of the two, or set --namespaces or --selector" in text
-    assert "AnotherOperator" in eventually(lambda: bed.events("orders"))
+    bed.event("orders", "AnotherOperator")
     assert [one["UUID"] for one in bed.mappings()] == [uuid]
 
     second.stop()

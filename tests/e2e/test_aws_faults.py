@@ -190,7 +190,7 @@ def test_an_edit_of_a_mapping_that_is_gone(bed: Bed) -> None:
     bed.patch("tagged", {"tags": {"team": "shop"}})
     for name in ("edited", "tagged"):
         bed.wait_ready(name, 20)
-        assert "deleted outside of Kubernetes" in bed.events(name)["CreatedAgain"]
+        assert "deleted outside of Kubernetes" in bed.event(name, "CreatedAgain")
     assert bed.mapping("edited")["BatchSize"] == 6
     assert bed.mapping("tagged")["Tags"]["team"] == "shop"
     assert bed.functions() == Counter(["edited", "tagged"])
@@ -207,7 +207,7 @@ def test_credentials_expire_and_come_back(bed: Bed) -> None:
         told = bed.wait_condition(name, "Ready", "False", "CredentialsRefused")
         assert "security token included in the request is expired" in told["message"]
         assert "Give the operator valid AWS credentials" in told["message"]
-        assert bed.events(name)["CredentialsRefused"] == told["message"]
+        assert bed.event(name, "CredentialsRefused") == told["message"]
     bed.control.remove_fault(fault)
 
     bed.patch("edited", {"batchSize": 7})
@@ -234,7 +234,7 @@ def test_what_is_well_says_that_nobody_knows_while_aws_can_not_be_asked(bed: Bed
     for name in uuids:
         bed.wait_condition(name, "Synced", "True", "InSync", HEALING)
     eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5)
-    assert "DriftCorrected" in eventually(lambda: bed.events("drifts"))
+    bed.event("drifts", "DriftCorrected")
     assert "DriftCorrected" not in bed.events("stays")
 
 
@@ -263,7 +263,7 @@ def test_the_clock_is_off_by_minutes(bed: Bed, code: str, sentence: str) -> None
     assert sentence in told["message"]
     assert "The clock of the operator's node" in told["message"]
     assert "Set it right" in told["message"]
-    assert bed.events("orders")["ClockSkewed"] == told["message"]
+    assert bed.event("orders", "ClockSkewed") == told["message"]
     bed.control.remove_fault(fault)
     bed.patch("orders", {"batchSize": 6})
     bed.wait_ready("orders", AT_ONCE)

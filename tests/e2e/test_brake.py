@@ -23,7 +23,7 @@ def test_deletions_beyond_the_limit_wait_their_turn(bed: Bed) -> None:
     message = bed.condition(name, "Ready")["message"]
     assert "--deletions-per-minute" in message
     assert "paused" in message
-    assert "DeletionsHeld" in eventually(lambda: bed.events(name))
+    bed.event(name, "DeletionsHeld")
 
     bed.patch("living", {"batchSize": 7})
     eventually(lambda: bed.mapping("living")["BatchSize"] == 7, what="an edit is not held")

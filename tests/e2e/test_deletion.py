@@ -23,7 +23,7 @@ def test_credentials_are_gone(bed: Bed) -> None:
         told = bed.wait_condition(name, "Reconciling", "True", "CredentialsRefused")
         assert "security token" in told["message"]
         assert "Give the operator valid AWS credentials" in told["message"]
-        assert bed.events(name)["CredentialsRefused"] == told["message"]
+        assert bed.event(name, "CredentialsRefused") == told["message"]
 
     bed.control.reset_counts()
     let_go(bed, "let-go")
@@ -31,7 +31,7 @@ def test_credentials_are_gone(bed: Bed) -> None:
     assert [
         one for one in bed.control.requests() if one["members"].get("UUID") == bed.status("let-go").get("uuid")
     ] == []
-    assert "left" in bed.events("let-go")["LetGo"].lower()
+    assert "left" in bed.event("let-go", "LetGo").lower()
 
     bed.control.remove_fault(fault)
     bed.wait_gone("patient", HEALING)

@@ -26,7 +26,7 @@ def test_nobodys_is_left_alone_until_it_is_adopted(bed: Bed) -> None:
     assert mapping["Tags"]["by"] == "hand"
     assert mapping["Tags"][f"{OURS}name"] == "orders"
     assert "CreateEventSourceMapping" not in bed.calls()
-    assert "Adopted" in bed.events("orders")
+    bed.event("orders", "Adopted")
 
 
 def test_another_resources_is_never_changed_and_deleting_the_loser_leaves_it(bed: Bed) -> None:

@@ -99,7 +99,7 @@ def test_a_mapping_that_is_deleted_by_hand_is_made_again(place: Bed) -> None:
     eventually(lambda: place.status("orders").get("uuid") not in (None, first))
     place.wait_ready("orders")
     assert uuids(place) == [place.status("orders")["uuid"]]
-    assert "CreatedAgain" in place.events("orders")
+    place.event("orders", "CreatedAgain")
 
 
 def test_a_provider_config_has_the_mode_and_another_has_not(bed: Bed) -> None:
@@ -148,7 +148,7 @@ def test_a_mapping_is_retained(place: Bed) -> None:
     place.delete("orders")
     place.wait_gone("orders")
     assert uuids(place) == [uuid]
-    assert uuid in place.events("orders")["Released"]
+    assert uuid in place.event("orders", "Released")
 
     place.apply(queue())
     place.wait_condition("orders", "Stalled", "True", "Conflict")
