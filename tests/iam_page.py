@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic_settings import CliApp
 
 from esm_operator import cli
-from esm_operator.iam import policy
+from esm_operator.commands import iam_permissions
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "iam.md"
 _POLICY = re.compile(
@@ -24,7 +24,7 @@ _TABLE = re.compile(r"(<!-- actions:[^\n]*-->\n).*?(<!-- /actions -->)", re.DOTA
 
 def rendered(text: str) -> str:
     """The text of the page as it should be."""
-    text = _TABLE.sub(lambda match: f"{match[1]}\n{policy.markdown()}\n\n{match[2]}", text)
+    text = _TABLE.sub(lambda match: f"{match[1]}\n{iam_permissions.markdown()}\n\n{match[2]}", text)
     return _POLICY.sub(lambda match: f"{match['head']}```json\n{_printed(match['command'])}```", text)
 
 

@@ -16,15 +16,16 @@ from pydantic_settings import (
     get_subcommand,
 )
 
-from esm_operator import handlers, logs
-from esm_operator.api import crd, validate
-from esm_operator.cluster import kube
-from esm_operator.export.command import Export
-from esm_operator.iam.command import IamPolicy
-from esm_operator.leading import lease
-from esm_operator.orphans.command import Orphans
+from esm_operator import kopf_handlers, logs
+from esm_operator.adapters import kubernetes_client
+from esm_operator.api import crd
+from esm_operator.cluster import lease
+from esm_operator.commands import validate
+from esm_operator.commands.export import Export
+from esm_operator.commands.iam_policy import IamPolicy
+from esm_operator.commands.orphans import Orphans
+from esm_operator.metrics import probes
 from esm_operator.settings import PREFIX, Settings, known_region
-from esm_operator.telling import probes
 
 
 class Run(Settings):
@@ -44,7 +45,7 @@ class Run(Settings):
             }
         )
         try:
-            asyncio.run(kube.configuration())
+            asyncio.run(kubernetes_client.configuration())
         except ConfigException as error:
             sys.exit(f"esm-operator: There is no cluster to work in ({error}). Set KUBECONFIG, or run it in a pod.")
         try:
@@ -53,7 +54,7 @@ class Run(Settings):
             sys.exit(
                 f"esm-operator: --probe-address {settings.probe_address} can't be used: {error.strerror or error}."
             )
-        asyncio.run(handlers.run(settings))
+        asyncio.run(kopf_handlers.run(settings))
 
 
 class Crds(BaseModel):

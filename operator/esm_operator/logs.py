@@ -10,7 +10,7 @@ from typing import Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
-from esm_operator.cluster.resource import Resource
+from esm_operator.api.resource import Resource
 
 #: Loggers of libraries that are too talkative below the level named.
 _QUIET = {

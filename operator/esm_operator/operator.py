@@ -12,20 +12,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from esm_operator import tasks
+from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.client import Connections
 from esm_operator.aws.errors import understand_any
-from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.others import Others
-from esm_operator.cluster.own_names import manager_name
-from esm_operator.cluster.resource import Key, Resource, is_same_work, parse
-from esm_operator.cluster.store import Store
-from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, Surroundings
-from esm_operator.cluster.target import ProviderConfig, Target, used_config
-from esm_operator.cluster.watches import Watches
-from esm_operator.leading.lease import DEAF, Lease
+from esm_operator.cluster.cache import Store
+from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, Surroundings
+from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.lease import DEAF, Lease
+from esm_operator.cluster.operator_names import manager_name
+from esm_operator.cluster.other_operators import Others
+from esm_operator.cluster.watch_health import Watches
+from esm_operator.metrics import counters, gauges
+from esm_operator.metrics.probes import Probes
+from esm_operator.planning.target import ProviderConfig, Target, used_config
 from esm_operator.settings import Settings
-from esm_operator.telling import gauges, metrics
-from esm_operator.telling.probes import Probes
 from esm_operator.term import Term
 
 logger = logging.getLogger(__name__)
@@ -219,9 +219,9 @@ class Operator:
             for text in self._others.begin():
                 logger.warning("%s", text)
             term.start()
-            metrics.LEASE_TAKEN.inc()
+            counters.LEASE_TAKEN.inc()
             await self._lease.lost(fence)
-            metrics.LEASE_LOST.inc()
+            counters.LEASE_LOST.inc()
             await term.stop()
             self._term = None
 

@@ -10,25 +10,26 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 
 from esm_operator import tasks
+from esm_operator.api.recorded_status import condition
+from esm_operator.api.resource import Key, Resource
 from esm_operator.aws.client import Connections
 from esm_operator.aws.errors import REASONS
 from esm_operator.aws.targets import Targets
-from esm_operator.cluster.events import Events
-from esm_operator.cluster.holds import Holds
-from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.own_names import finalizer_name, manager_name
-from esm_operator.cluster.resource import Key, Resource
-from esm_operator.cluster.store import Store
-from esm_operator.cluster.surroundings import Surroundings
-from esm_operator.cluster.target import Resolved, Target
-from esm_operator.leading.fence import Fence
-from esm_operator.orphans.count import OrphanCounter
-from esm_operator.reconcile import Reconciler
+from esm_operator.cluster.cache import Store
+from esm_operator.cluster.config_cache import Surroundings
+from esm_operator.cluster.event_recorder import Events
+from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.operator_names import finalizer_name, manager_name
+from esm_operator.cluster.usage_finalizer import Holds
+from esm_operator.fence import Fence
+from esm_operator.metrics import counters, gauges
+from esm_operator.metrics.gauges import Snapshot
+from esm_operator.planning.target import Resolved, Target
+from esm_operator.ratelimit.deadline import pause_after
+from esm_operator.ratelimit.workqueue import Urgency, WorkQueue
+from esm_operator.reconcile.orphan_counter import OrphanCounter
+from esm_operator.reconcile.reconciler import Reconciler
 from esm_operator.settings import Settings
-from esm_operator.telling import gauges, metrics, status
-from esm_operator.telling.gauges import Snapshot
-from esm_operator.waiting.alarm import pause_after
-from esm_operator.waiting.queue import Urgency, WorkQueue
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Term:
         self._surroundings = surroundings
         self._each = settings.metrics_per_mapping
         self._queue: WorkQueue[Key] = WorkQueue(
-            LIMITS, lane=self._target_of, party=lambda key: key.namespace, waited=metrics.waited
+            LIMITS, lane=self._target_of, party=lambda key: key.namespace, waited=counters.waited
         )
         self._targets = Targets(
             connections,
@@ -83,7 +84,7 @@ class Term:
             changed=self._changed,
             waiting=self._waiting,
             sight=self._sight,
-            orphan_counter=lambda: OrphanCounter(settings.cluster_name, settings.namespaces, store, kubernetes),
+            orphan_counter=lambda: OrphanCounter(settings.cluster_name, settings.namespaces, store, kubernetes).count,
         )
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
@@ -300,7 +301,7 @@ def _was_refused(resource: Resource) -> bool:
     """Whether the status tells of something that AWS has refused, or that another has."""
     if resource.conditions.get("Ready") == "True":
         return False
-    reason = status.condition(resource.status, "Ready").get("reason")
+    reason = condition(resource.status, "Ready").get("reason")
     return reason == "Conflict" or reason in REASONS
 
 

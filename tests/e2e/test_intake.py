@@ -8,8 +8,8 @@ from typing import Any
 import kopf
 import pytest
 
-from esm_operator.cluster.intake import Intake
-from esm_operator.cluster.logins import Logins
+from esm_operator.adapters.kopf_credentials import Logins
+from esm_operator.adapters.kopf_intake import Intake
 from tests.e2e.bed import Bed, eventually
 from tests.e2e.manifests import queue
 

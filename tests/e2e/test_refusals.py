@@ -15,7 +15,7 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
-from esm_operator.api import validate
+from esm_operator.commands import validate
 from tests import changes, refusals
 from tests.changes import Change
 from tests.controlplane import ControlPlane

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from esm_operator.api.manifests import documents
-from esm_operator.cluster.own_names import MANAGER
+from esm_operator.cluster.operator_names import MANAGER
 from tests.e2e.bed import KIND, Bed, eventually
 from tests.e2e.conftest import ROOT
 from tests.e2e.manifests import mapping, provider_config

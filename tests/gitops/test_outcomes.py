@@ -7,10 +7,12 @@ from typing import Any, get_args
 
 import pytest
 
+from esm_operator.api import reasons
+from esm_operator.api.recorded_status import Applied
 from esm_operator.aws.errors import TABLE
 from esm_operator.planning import actions, plan
-from esm_operator.telling import reasons, report
-from esm_operator.telling.status import Applied, Outcome, Verdict, render
+from esm_operator.status import messages
+from esm_operator.status.conditions import Outcome, Verdict, render
 from tests.gitops.verdicts import Health, health
 from tests.unit.plan_cases import CASES
 
@@ -44,7 +46,7 @@ def of_the_plan() -> Iterator[Case]:
     for name, (desired, view, _) in CASES.items():
         action = plan.plan(desired, view)
         if isinstance(action, actions.Rest):
-            yield Case(name, report.outcome(desired, action, view.mapping, {}), desired.deleting)
+            yield Case(name, messages.outcome(desired, action, view.mapping, {}), desired.deleting)
 
 
 def of_refusals() -> Iterator[Case]:

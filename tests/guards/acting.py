@@ -2,7 +2,7 @@
 
 from tests.guards.guard import Guard, model
 
-_ACT, _RECONCILE, _DOUBTS = "act.py", "reconcile.py", "waiting/doubts.py"
+_ACT, _RECONCILE, _DOUBTS = "reconcile/executor.py", "reconcile/reconciler.py", "reconcile/pending_creates.py"
 
 GUARDS = (
     # When a request is sent
@@ -133,7 +133,7 @@ GUARDS = (
     Guard(
         name="made-but-not-listed",
         harm="The planner does not see a mapping that this process created and no list has shown. The mapping remains.",
-        file="view.py",
+        file="reconcile/view.py",
         text='unseen=made if missed else ""',
         without='unseen=""',
         tests=model("scenarios", "a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping"),
@@ -141,7 +141,7 @@ GUARDS = (
     Guard(
         name="older-claimant",
         harm="Of two resources that may adopt a mapping, the one that is worked on first gets it, not the older one.",
-        file="view.py",
+        file="reconcile/view.py",
         text="rival=store.older_claimant(resource)",
         without='rival=""',
         tests=model("takeovers", "of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it"),
@@ -332,7 +332,7 @@ GUARDS = (
     Guard(
         name="no-create-while-waiting-is-noted",
         harm="A Create is sent although the intent records that none is sent, so no process waits for its outcome.",
-        file="cluster/resource.py",
+        file="api/resource.py",
         text='waiting_since=str(raw.get("waiting_since") or ""),',
         without="",
         tests=model("late_tags", "processes_that_live_for_five_seconds_get_past_a_create_that_was_not_answered"),
@@ -364,7 +364,7 @@ GUARDS = (
     Guard(
         name="recorded-intent-without-tags",
         harm="Where AWS takes no tags, a person claims the mapping of another by an edited intent annotation.",
-        file="records.py",
+        file="reconcile/ownership_records.py",
         text='intent is None or work.creating.rpartition("/")[2] != _digest(intent):',
         without="intent is None:",
         tests=model("records", "an_intent_that_somebody_has_changed_claims_no_mapping_without_tags"),
@@ -372,7 +372,7 @@ GUARDS = (
     Guard(
         name="pending-create-stays-recorded",
         harm="Where AWS takes no tags, a mapping that AWS made for an earlier Create is taken for another's.",
-        file="records.py",
+        file="reconcile/ownership_records.py",
         text="settled = settled and not memory.doubts.is_unsearched(work.resource.key) and found <= {note.uuid}",
         without="pass",
         tests=model("records", "a_create_that_is_carried_out_after_the_next_one_is_the_resources_own"),
@@ -380,7 +380,7 @@ GUARDS = (
     Guard(
         name="record-is-of-this-resource",
         harm="Where AWS takes no tags, a restored resource takes the mapping of another cluster for its own.",
-        file="records.py",
+        file="reconcile/ownership_records.py",
         text='return creating if creating.startswith(f"{resource.uid}/") else ""',
         without="return creating",
         tests=model("records", "a_restored_status_does_not_say_that_a_create_is_outstanding"),
@@ -388,7 +388,7 @@ GUARDS = (
     Guard(
         name="immutable-fields-of-a-pending-create",
         harm="Where AWS takes no tags, a mapping with another starting position is taken for the resource's own.",
-        file="records.py",
+        file="reconcile/ownership_records.py",
         text="has = immutable_texts(entry.observed().values)",
         without="has: Mapping[str, str] = {}",
         tests=model("records", "a_mapping_with_other_immutable_fields_is_not_what_a_create_has_made"),
@@ -396,7 +396,7 @@ GUARDS = (
     Guard(
         name="refused-create-made-nothing",
         harm="Where AWS takes no tags, the mapping that AWS names in a refusal is taken for the resource's own.",
-        file="creates.py",
+        file="reconcile/create_marker.py",
         text="outstanding = sent or self._memory.doubts.is_unsearched(key)",
         without="outstanding = True",
         tests=model("records", "a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made"),
@@ -404,7 +404,7 @@ GUARDS = (
     Guard(
         name="other-records-before-adoption",
         harm="Where AWS takes no tags, the mapping of another resource is adopted.",
-        file="records.py",
+        file="reconcile/ownership_records.py",
         text="key != work.resource.key and Note.of(other).owns",
         without="False",
         tests=model("records", "the_mapping_of_another_resource_is_not_adopted"),
@@ -412,7 +412,7 @@ GUARDS = (
     Guard(
         name="older-record",
         harm="Where AWS takes no tags, a resource with a copied status deletes the mapping of the older resource.",
-        file="records.py",
+        file="reconcile/ownership_records.py",
         text="return min(stay, key=lambda one: (one.created, one.uid), default=None)",
         without="return max(stay, key=lambda one: (one.created, one.uid), default=None)",
         tests=model("records", "of_two_resources_that_record_a_mapping_the_older_one_has_it"),

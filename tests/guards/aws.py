@@ -83,7 +83,7 @@ GUARDS = (
     Guard(
         name="orphans-looked-at-twice",
         harm="`esm-operator orphans` lists the mapping of a resource that was created while it looked.",
-        file="orphans/search.py",
+        file="commands/orphan_search.py",
         text="        living = await self._living()\n        tags = await account.tags(",
         without="        living = Living.of(())\n        tags = await account.tags(",
         tests=unit("orphan_search"),
@@ -91,7 +91,7 @@ GUARDS = (
     Guard(
         name="orphans-of-this-cluster",
         harm="`esm-operator orphans` lists the mappings of another cluster.",
-        file="orphans/rule.py",
+        file="planning/orphans.py",
         text="if tags.get(CLUSTER) != cluster:",
         without="if False:",
         tests=unit("orphans", "what_is_an_orphan"),
@@ -99,7 +99,7 @@ GUARDS = (
     Guard(
         name="orphans-of-these-namespaces",
         harm="`esm-operator orphans` lists the mappings of namespaces that it does not look at.",
-        file="orphans/rule.py",
+        file="planning/orphans.py",
         text="if living.namespaces and owner.namespace not in living.namespaces:",
         without="if False:",
         tests=unit("orphans", "what_is_an_orphan"),
@@ -107,7 +107,7 @@ GUARDS = (
     Guard(
         name="orphans-while-something-is-under-way",
         harm="`esm-operator orphans` lists the successor, or the predecessor, of a replacement that is under way.",
-        file="orphans/rule.py",
+        file="planning/orphans.py",
         text="and stands and _is_settled(resource):",
         without="and stands:",
         tests=unit("orphans", "what_is_an_orphan"),
@@ -115,7 +115,7 @@ GUARDS = (
     Guard(
         name="orphans-that-follow-a-mapping",
         harm="`esm-operator orphans` lists a mapping that was created again when the status still names the old one.",
-        file="orphans/rule.py",
+        file="planning/orphans.py",
         text="and stands and _is_settled(resource):",
         without="and _is_settled(resource):",
         tests=unit("orphans", "what_follows_a_mapping_that_is_gone_is_none"),
@@ -123,7 +123,7 @@ GUARDS = (
     Guard(
         name="orphans-twice-in-a-row",
         harm="A mapping counts as an orphan while the watch has not shown its resource yet.",
-        file="orphans/count.py",
+        file="reconcile/orphan_counter.py",
         text="found & self._seen, found",
         without="found, found",
         tests=unit("orphan_count"),
@@ -131,7 +131,7 @@ GUARDS = (
     Guard(
         name="orphans-of-other-operators",
         harm="The mapping of a resource that another operator of the cluster works on counts as an orphan.",
-        file="orphans/count.py",
+        file="reconcile/orphan_counter.py",
         text="found -= {uuid for uuid, key in unknown.items() if key in there}",
         without="pass",
         tests=unit("orphan_count"),

@@ -2,7 +2,12 @@
 
 from tests.guards.guard import Guard, model, unit
 
-_STORE, _KUBE, _RESOURCE, _HOLDS = "cluster/store.py", "cluster/kube.py", "cluster/resource.py", "cluster/holds.py"
+_STORE, _KUBE, _RESOURCE, _HOLDS = (
+    "cluster/cache.py",
+    "cluster/kubernetes.py",
+    "api/resource.py",
+    "cluster/usage_finalizer.py",
+)
 
 GUARDS = (
     Guard(
@@ -208,7 +213,7 @@ GUARDS = (
     Guard(
         name="newer-provider-configs-only",
         harm="A late watch event brings back a version of a ProviderConfig that was replaced already.",
-        file="cluster/surroundings.py",
+        file="cluster/config_cache.py",
         text="if known is not None and known.uid == seen.uid and _version(known) > _version(seen):",
         without="if False:",
         tests=unit("holds", "an_older_version_is_not_taken"),
@@ -216,7 +221,7 @@ GUARDS = (
     Guard(
         name="provider-configs-before-the-list",
         harm="A ProviderConfig that was created while all were listed is forgotten.",
-        file="cluster/surroundings.py",
+        file="cluster/config_cache.py",
         text="for config in known if config.name not in listed",
         without="for config in self.configs() if config.name not in listed",
         tests=unit("holds", "a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile"),
@@ -224,7 +229,7 @@ GUARDS = (
     Guard(
         name="watch-leaves-what-is-new",
         harm="A watch event is lost because the intake took it for a version that was known.",
-        file="cluster/intake.py",
+        file="adapters/kopf_intake.py",
         text='return event["type"] not in ("ADDED", "MODIFIED") or not self._returned(event["object"])',
         without='return not self._returned(event["object"])',
         tests=unit("intake", "what_tells_of_more_than_a_version_is_left"),
@@ -232,7 +237,7 @@ GUARDS = (
     Guard(
         name="one-worker-per-resource",
         harm="Two workers carry out two plans of one resource at the same time.",
-        file="waiting/queue.py",
+        file="ratelimit/workqueue.py",
         text="        if key in self._under_way:\n",
         without="        if False:\n",
         tests=unit("queue", "a_key_that_changes_while_it_is_worked_on_is_worked_on_again"),
@@ -240,7 +245,7 @@ GUARDS = (
     Guard(
         name="worked-on-again",
         harm="An edit that arrives while the resource is worked on is not noticed.",
-        file="waiting/queue.py",
+        file="ratelimit/workqueue.py",
         text="self._dirty[key] = (min(urgency, known), at_once or known_at_once)",
         without="pass",
         tests=unit("queue", "a_key_that_changes_while_it_is_worked_on_is_worked_on_again"),

@@ -2,7 +2,7 @@
 
 from tests.guards.guard import Guard, model, unit
 
-_FENCE, _LEASE = "leading/fence.py", "leading/lease.py"
+_FENCE, _LEASE = "fence.py", "cluster/lease.py"
 
 GUARDS = (
     Guard(
@@ -16,7 +16,7 @@ GUARDS = (
     Guard(
         name="fence-before-kubernetes",
         harm="A resource is written after the lease has ended, on top of what the new leader has written.",
-        file="cluster/kube.py",
+        file="cluster/kubernetes.py",
         text="if fence is not None:",
         without="if False:",
         tests=unit("kube", "a_write_that_the_lease_may_not_outlast_is_not_sent"),
@@ -144,7 +144,7 @@ GUARDS = (
     Guard(
         name="fence-when-the-api-server-is-connected",
         harm="A write whose connection took long reaches the API server after the lease has ended.",
-        file="cluster/kube.py",
+        file="cluster/kubernetes.py",
         text="with aiohttp_hooks.asking(check):",
         without="if True:",
         tests=unit("slow_api_server", "a_write_does_not_leave_if_the_lease_ends_while_it_connects"),

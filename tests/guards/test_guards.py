@@ -21,7 +21,7 @@ def trials() -> Generator[Trials]:
 NEEDLESS = Guard(
     name="needless",
     harm="Nothing happens.",
-    file="act.py",
+    file="reconcile/executor.py",
     text='class Acts:\n    """',
     without='class Acts:\n    """Not a guard. ',
     tests=unit("desire", "tags_are_the_default_ones_the_specs_and_the_owners"),

@@ -14,11 +14,11 @@ from typing import Any
 from aiohttp import ClientConnectionError
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from esm_operator.api.resource import GROUP, VERSION
 from esm_operator.aws.call import CALL_TIMEOUT, Passage
 from esm_operator.aws.client import Connection
 from esm_operator.aws.errors import NotSentError
-from esm_operator.cluster.resource import GROUP, VERSION
-from esm_operator.cluster.target import Target
+from esm_operator.planning.target import Target
 from tests.model.aws import ACCOUNT, Lambda, refusal
 from tests.model.cluster import Answer, Cluster, decoded
 from tests.model.loop import Clock

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from esm_operator.cluster.resource import FINALIZER, GROUP, PLURAL, VERSION, Key
+from esm_operator.api.resource import FINALIZER, GROUP, PLURAL, VERSION, Key
 
 MAPPINGS = f"/apis/{GROUP}/{VERSION}/{PLURAL}"
 _NAMESPACED = f"/apis/{GROUP}/{VERSION}/namespaces/"

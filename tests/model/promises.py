@@ -11,7 +11,7 @@ AWS is nobody's fault. Resources that look just like that to the operator are ex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from esm_operator.cluster.resource import LET_GO, PAUSED, Key, Resource
+from esm_operator.api.resource import LET_GO, PAUSED, Key, Resource
 from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
 from tests.model.aws import REFUSED_WINDOW, WINDOW, Standing, default_batch, group_of, identity_of
 from tests.model.calls import Call

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-from esm_operator.cluster.resource import Key
+from esm_operator.api.resource import Key
 from tests.model.aws import QUEUE, STREAM, Lambda, Standing
 from tests.model.calls import Call
 from tests.model.promises import Promises

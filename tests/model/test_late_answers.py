@@ -1,6 +1,6 @@
 """Scripted scenarios: answers of AWS that are late or out of date."""
 
-from esm_operator.cluster.resource import Key
+from esm_operator.api.resource import Key
 from tests.model.aws import QUEUE
 from tests.model.calls import Call
 from tests.model.script import KINESIS, ONE, SQS, TWO, Script

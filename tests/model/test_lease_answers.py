@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.kube import LEASE_TIMEOUT, Kubernetes
-from esm_operator.leading.fence import Fence
-from esm_operator.leading.lease import RENEWAL, Lease
-from esm_operator.waiting.budget import Budget
+from esm_operator.cluster.kubernetes import LEASE_TIMEOUT, Kubernetes
+from esm_operator.cluster.lease import RENEWAL, Lease
+from esm_operator.fence import Fence
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.model.calls import Call, Gate, Transport
 from tests.model.cluster import Cluster
 from tests.model.loop import Clock, SteppedLoop

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.own_names import IN_USE
-from esm_operator.cluster.resource import GROUP, VERSION
-from esm_operator.cluster.surroundings import PROVIDER_CONFIGS
+from esm_operator.api.resource import GROUP, VERSION
+from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
+from esm_operator.cluster.operator_names import IN_USE
 from tests.model import calls
 from tests.model.aws import QUEUE, REGION
 from tests.model.script import SQS, Script

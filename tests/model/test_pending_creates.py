@@ -2,7 +2,7 @@
 
 import pytest
 
-from esm_operator.cluster.resource import FINALIZER, INTENT, Intent
+from esm_operator.api.resource import FINALIZER, INTENT, Intent
 from tests.model.aws import ACCOUNT, QUEUE, REGION, STREAM
 from tests.model.script import KINESIS, ONE, SQS, Script
 from tests.model.world import CLUSTER_NAME

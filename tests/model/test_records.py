@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from esm_operator.cluster.resource import FINALIZER, INTENT
+from esm_operator.api.resource import FINALIZER, INTENT
 from tests.model.aws import QUEUE, STREAM, Standing
 from tests.model.script import KINESIS, ONE, SQS, TWO, Script, a_script, killed_before_the_note
 from tests.model.test_without_tags import PromisesWithoutTags

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.resource import Key
+from esm_operator.api.resource import Key
 from tests.model.aws import QUEUE
 from tests.model.calls import Call
 from tests.model.cluster import Deletion, WatchEvent

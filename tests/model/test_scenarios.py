@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.resource import INTENT, RECONCILE_AT, Key
+from esm_operator.api.resource import INTENT, RECONCILE_AT, Key
 from tests.model.aws import KAFKA, QUEUE, STREAM, Standing, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer, WatchEvent

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.resource import PAUSED, Key
+from esm_operator.api.resource import PAUSED, Key
 from tests.model.aws import QUEUE, refusal
 from tests.model.script import ONE, SQS, TWO, Script, answers, as_ever
 from tests.model.world import SWEEP_INTERVAL

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.resource import LET_GO, PAUSED, RECONCILE_AT, Key, parse
+from esm_operator.api.resource import LET_GO, PAUSED, RECONCILE_AT, Key, parse
 from esm_operator.planning.desire import Note
 from esm_operator.planning.ownership import UID, Owner, owner_of
 from tests.model.aws import QUEUE, STREAM, Standing

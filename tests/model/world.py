@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-import esm_operator.cluster.holds
-import esm_operator.leading.lease
+import esm_operator.cluster.lease
+import esm_operator.cluster.usage_finalizer
 import esm_operator.operator
 import esm_operator.term
-from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.resource import Key, Resource
-from esm_operator.cluster.watches import Watches
+from esm_operator.api.resource import Key, Resource
+from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.watch_health import Watches
+from esm_operator.metrics.probes import Probes
 from esm_operator.operator import Operator
+from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.workqueue import Urgency
 from esm_operator.settings import Settings
-from esm_operator.telling.probes import Probes
-from esm_operator.waiting.budget import Budget
-from esm_operator.waiting.queue import Urgency
 from tests.model.aws import Lambda
 from tests.model.calls import Call, Connections, Gate, LostError, Transport
 from tests.model.cluster import Cluster, WatchEvent, key_of
@@ -76,8 +76,8 @@ class Process:
         self._patches = [
             mock.patch.object(esm_operator.operator, "Connections", return_value=connections),
             mock.patch.object(esm_operator.term, "LIMITS", _LIMITS),
-            mock.patch.object(esm_operator.leading.lease, "RENEWAL", _RENEWAL),
-            mock.patch.object(esm_operator.cluster.holds, "PACE", _RENEWAL),
+            mock.patch.object(esm_operator.cluster.lease, "RENEWAL", _RENEWAL),
+            mock.patch.object(esm_operator.cluster.usage_finalizer, "PACE", _RENEWAL),
         ]
         for patch in self._patches:
             patch.start()

@@ -3,12 +3,12 @@
 import re
 from typing import get_args
 
-from esm_operator.telling import gauges, metrics
-from esm_operator.telling.catalogue import CATALOGUE, Kind
-from esm_operator.telling.reasons import ConditionReason
+from esm_operator.api.reasons import ConditionReason
+from esm_operator.metrics import counters, gauges
+from esm_operator.metrics.catalogue import CATALOGUE, Kind
 
 #: They note their metrics in the catalogue when they are imported.
-NOTED_BY = (gauges, metrics)
+NOTED_BY = (gauges, counters)
 #: Labels that every series has by its target.
 TARGET_LABELS = {"cluster", "namespace", "job", "pod", "instance"}
 #: Of prometheus_client, of every process on Linux.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from esm_operator.telling.catalogue import CATALOGUE
+from esm_operator.metrics.catalogue import CATALOGUE
 from tests.controlplane.assets import find
 from tests.monitoring.prometheus import ALERTS
 from tests.monitoring.queries import exposed, mistakes, names

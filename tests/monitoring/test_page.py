@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from esm_operator.telling.catalogue import CATALOGUE
+from esm_operator.metrics.catalogue import CATALOGUE
 from tests.monitoring.dashboard import load
 from tests.monitoring.queries import exposed, mistakes, names
 

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from kubernetes.aio import client
 
-from esm_operator.cluster.kube import Kubernetes
-from esm_operator.leading.fence import SHUT, Fence
-from esm_operator.waiting.budget import Budget
+from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.fence import SHUT, Fence
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.model.cluster import Cluster
 from tests.unit.http_server import served
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from esm_operator.waiting.alarm import Alarm, pause_after
+from esm_operator.ratelimit.deadline import Alarm, pause_after
 
 LIMIT = 20.0
 """Seconds after which a moment that should come is given up."""

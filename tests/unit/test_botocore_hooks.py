@@ -1,4 +1,4 @@
-"""What aws/botocore_hooks.py relies on in botocore and urllib3, in the order of the list in its docstring."""
+"""What adapters/botocore_hooks.py relies on in botocore and urllib3, in the order of the list in its docstring."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, HTTPClientError
 
-from esm_operator.aws import botocore_hooks
+from esm_operator.adapters import botocore_hooks
 from tests.unit.slow_connections import LIMIT, SlowServer, certificate
 
 UUID = "11111111-2222-3333-4444-555555555555"

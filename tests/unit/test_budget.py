@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from esm_operator.waiting.budget import BURST, LEAST_RATE, RECOVERY, Budget, Priority
+from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, Budget, Priority
 
 LIMIT = 20.0
 """Seconds after which a turn that should come is given up."""

@@ -15,10 +15,10 @@ from esm_operator.aws.account import Account, LookError
 from esm_operator.aws.client import Connections, MappingsClient
 from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
-from esm_operator.cluster.target import Access, Target
-from esm_operator.leading.fence import SHUT
-from esm_operator.waiting.budget import Budget
-from esm_operator.waiting.window import Window
+from esm_operator.fence import SHUT
+from esm_operator.planning.target import Access, Target
+from esm_operator.ratelimit.in_flight_window import Window
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.aws import AwsServer, FaultKind
 from tests.unit.http_server import served
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.resource import FINALIZER, INTENT, Intent, parse
-from esm_operator.cluster.target import Resolved, Target
+from esm_operator.api.resource import FINALIZER, INTENT, Intent, parse
 from esm_operator.planning.desire import Note, desired_of
 from esm_operator.planning.ownership import OWNER_TAGS
 from esm_operator.planning.state import Desired
+from esm_operator.planning.target import Resolved, Target
 from tests import refusals
 
 UUID = "11111111-2222-3333-4444-555555555555"

@@ -19,7 +19,8 @@ from botocore import xform_name
 from pydantic_settings import CliSettingsSource
 
 from esm_operator import cli
-from esm_operator.api import manifests, validate
+from esm_operator.api import manifests
+from esm_operator.commands import validate
 from tests import iam_page
 from tests.pages import ROOT, Block, Command, blocks, calls, commands
 

@@ -6,10 +6,10 @@ import pytest
 
 from esm_operator.aws.client import Connections, MappingsClient
 from esm_operator.aws.inventory import Inventory
-from esm_operator.cluster.target import Access, Target
-from esm_operator.leading.fence import SHUT
-from esm_operator.waiting.budget import Budget
-from esm_operator.waiting.doubts import CLOCKS_DIFFER, SETTLE, Doubts
+from esm_operator.fence import SHUT
+from esm_operator.planning.target import Access, Target
+from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.reconcile.pending_creates import CLOCKS_DIFFER, SETTLE, Doubts
 from tests.aws import AwsServer
 
 

@@ -17,7 +17,6 @@ from botocore.exceptions import (
 from esm_operator.aws.errors import (
     LONGEST_RETRY_AFTER,
     TABLE,
-    Disposition,
     NotSentError,
     UnreadableAnswerError,
     conflicting_uuid,
@@ -26,6 +25,7 @@ from esm_operator.aws.errors import (
     row_of,
     understand,
 )
+from esm_operator.status.failure import Disposition
 
 UUID = "11111111-2222-3333-4444-555555555555"
 SOON, SLOW, PERSON, FATAL = Disposition

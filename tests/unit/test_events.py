@@ -8,11 +8,11 @@ import pytest
 from aiohttp import web
 from kubernetes.aio import client
 
-from esm_operator.cluster.events import Events
-from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.resource import parse
-from esm_operator.leading.fence import Fence
-from esm_operator.waiting.budget import Budget
+from esm_operator.api.resource import parse
+from esm_operator.cluster.event_recorder import Events
+from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.fence import Fence
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.unit.http_server import served
 
 ORDERS = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "1", "resourceVersion": "1"}})

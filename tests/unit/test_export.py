@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from esm_operator.api import manifests as documents
 from esm_operator.api.names import to_aws, to_kubernetes
-from esm_operator.export.manifest import Found, Manifest, Style, manifests, name_of, spec_of, unknown_members
+from esm_operator.commands.export_manifest import Found, Manifest, Style, manifests, name_of, spec_of, unknown_members
 from tests.specs import BASES, HERE, spec
 
 UUID = "1e3e4567-0000-4000-8000-000000000001"

@@ -9,10 +9,10 @@ import pytest
 from esm_operator.aws.call import CALL_TIMEOUT, READS
 from esm_operator.aws.client import Connections, MappingsClient
 from esm_operator.aws.inventory import Inventory
-from esm_operator.cluster.target import Access, Target
-from esm_operator.iam.policy import ACTIONS
-from esm_operator.leading.fence import MARGIN, Fence, NotLeadingError
-from esm_operator.waiting.budget import Budget
+from esm_operator.commands.iam_permissions import ACTIONS
+from esm_operator.fence import MARGIN, Fence, NotLeadingError
+from esm_operator.planning.target import Access, Target
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.aws import AwsServer
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"

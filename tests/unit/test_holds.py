@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster import holds
-from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.own_names import IN_USE, finalizer_name
-from esm_operator.cluster.resource import FINALIZER, INTENT, Key, parse
-from esm_operator.cluster.store import Store
-from esm_operator.cluster.surroundings import Surroundings
-from esm_operator.cluster.target import ProviderConfig, Unresolved
-from esm_operator.waiting.budget import Budget
+from esm_operator.api.resource import FINALIZER, INTENT, Key, parse
+from esm_operator.cluster import usage_finalizer
+from esm_operator.cluster.cache import Store
+from esm_operator.cluster.config_cache import Surroundings
+from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.operator_names import IN_USE, finalizer_name
+from esm_operator.planning.target import ProviderConfig, Unresolved
+from esm_operator.ratelimit.rate_limiter import Budget
 
 #: A qualified name, as Kubernetes checks the names of finalizers.
 QUALIFIED = re.compile(r"lambda\.esm-operator\.io/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -96,7 +96,7 @@ class Scene:
         for body in resources:
             self.store.put(parse(body))
         unreachable: Any = None
-        self.holds = holds.Holds(IN_USE, self.store, self.surroundings, Kubernetes(unreachable, Budget(100)))
+        self.holds = usage_finalizer.Holds(IN_USE, self.store, self.surroundings, Kubernetes(unreachable, Budget(100)))
 
     def users(self, name: str) -> list[str]:
         return [key.name for key in self.holds.users(name)]
@@ -197,4 +197,4 @@ def test_a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile() -> None:
     ],
 )
 def test_the_sentence_names_the_first_few(count: int, begins: str) -> None:
-    assert holds.in_use([Key("n", f"r{number}") for number in range(count)]).startswith(begins)
+    assert usage_finalizer.in_use([Key("n", f"r{number}") for number in range(count)]).startswith(begins)

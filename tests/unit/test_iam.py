@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pydantic_settings import CliApp
 
 from esm_operator import cli
-from esm_operator.iam import policy
-from esm_operator.iam.policy import ACTIONS, Document, Scope, permissions
+from esm_operator.commands import iam_permissions
+from esm_operator.commands.iam_permissions import ACTIONS, Document, Scope, permissions
 
 HERE, THERE = "eu-west-1", "us-east-1"
 ACCOUNT, OTHER_ACCOUNT = "123456789012", "222222222222"
@@ -139,9 +139,9 @@ def test_cloudformation_needs_nothing_else_for_mappings() -> None:
     theirs = {action for handler in handlers.values() for action in handler["permissions"]}
     ours = actions(permissions(Scope(kms_keys=[KEY])))
     assert theirs <= ours
-    assert {action for action in theirs if action.startswith("kms:")} == set(policy.KMS_WRITES)
+    assert {action for action in theirs if action.startswith("kms:")} == set(iam_permissions.KMS_WRITES)
     reading = {action for action in handlers["read"]["permissions"] if action.startswith("kms:")}
-    assert reading == set(policy.KMS_READS)
+    assert reading == set(iam_permissions.KMS_READS)
     assert not any(action.startswith("kms:") for action in actions(permissions(Scope())))
 
 
@@ -178,10 +178,12 @@ def ask(
 def test_all_that_the_scope_needs_is_allowed(scope: Scope) -> None:
     document = permissions(scope)
     for action in ACTIONS:
-        wanted = not (action.writes and scope.read_only) and (scope.tagging_api or action.name != policy.TAGGING)
+        wanted = not (action.writes and scope.read_only) and (
+            scope.tagging_api or action.name != iam_permissions.TAGGING
+        )
         wanted = wanted and (scope.owner_tags or not re.search("[Tt]ag", action.name))
         assert ask(document, action.name) == wanted, action.name
-    assert actions(document) <= WRITES | READS | {*policy.KMS_WRITES, "sts:AssumeRole", "sts:TagSession"}
+    assert actions(document) <= WRITES | READS | {*iam_permissions.KMS_WRITES, "sts:AssumeRole", "sts:TagSession"}
 
 
 @UNHURRIED
@@ -224,7 +226,7 @@ def test_roles_may_be_assumed(scope: Scope) -> None:
 @UNHURRIED
 @given(SCOPES)
 def test_it_fits_into_a_managed_policy(scope: Scope) -> None:
-    assert len(json.dumps(permissions(scope))) < policy.MOST_CHARACTERS
+    assert len(json.dumps(permissions(scope))) < iam_permissions.MOST_CHARACTERS
 
 
 # The command

@@ -12,7 +12,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.cluster.intake import Intake
+from esm_operator.adapters.kopf_intake import Intake
 from tests.unit.http_server import served
 
 OURS, OTHERS = "/apis/lambda.esm-operator.io/v1/eventsourcemappings", "/apis/lambda.esm-operator.io/v1/providerconfigs"

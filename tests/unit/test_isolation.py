@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api.fields import FIELDS
-from esm_operator.aws.errors import Disposition, Failure
 from esm_operator.planning.isolation import alone, next_members
-from esm_operator.waiting.refusals import Refusals
+from esm_operator.reconcile.field_refusals import Refusals
+from esm_operator.status.failure import Disposition, Failure
 
 A, B, C, D = "BatchSize", "FilterCriteria", "KMSKeyArn", "ScalingConfig"
 MEMBERS = sorted({row.top for row in FIELDS if not row.immutable})

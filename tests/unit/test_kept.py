@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from esm_operator.aws.errors import Disposition, Failure
+from esm_operator.api.recorded_status import Kept
 from esm_operator.planning.state import Desired, Observed
-from esm_operator.telling import refused
-from esm_operator.telling.kept import kept_fields, message
-from esm_operator.telling.refused import RefusedFields, refused_fields
-from esm_operator.telling.status import Kept, Verdict
+from esm_operator.status.conditions import Verdict
+from esm_operator.status.failure import Disposition, Failure
+from esm_operator.status.kept_fields import kept_fields, message
+from esm_operator.status.refused_fields import RefusedFields, first_disposition, refused_fields
+from esm_operator.status.refused_fields import outcome as refused_outcome
 from tests.unit.plan_cases import MSK, SQS, made, seen
 
 LOG, WINDOW = "loggingConfig.systemLogLevel", "maximumBatchingWindowInSeconds"
@@ -127,7 +128,7 @@ def test_which_fields_are_refused(
 
 
 def test_a_refused_field_is_shown_by_its_name_with_the_sentence_of_aws() -> None:
-    shown = refused.outcome([RefusedFields(("batchSize",), INVALID, kept=False)], "")
+    shown = refused_outcome([RefusedFields(("batchSize",), INVALID, kept=False)], "")
     assert (shown.verdict, shown.reason, shown.synced, shown.event) == (
         Verdict.STALLED,
         "RefusedByAWS",
@@ -140,15 +141,15 @@ def test_a_refused_field_is_shown_by_its_name_with_the_sentence_of_aws() -> None
 
 def test_of_several_refusals_the_one_that_waits_for_a_person_is_the_reason_and_the_one_that_heals_the_pace() -> None:
     both = [RefusedFields(POLLERS, NO_ROLE, kept=False), RefusedFields(("batchSize",), INVALID, kept=False)]
-    shown = refused.outcome(both, "AWS keeps something.")
+    shown = refused_outcome(both, "AWS keeps something.")
     assert (shown.verdict, shown.reason) == (Verdict.STALLED, "RefusedByAWS")
     assert shown.message == (
         f"AWS refuses to change spec.{POLLERS[0]}, spec.{POLLERS[1]}. AWS says: No role. Wait. AWS refuses to change "
         "spec.batchSize. AWS says: No. Correct it."
     )
     assert shown.sync_message.endswith("AWS keeps something.")
-    assert refused.first_disposition(both) is Disposition.SLOW
-    assert refused.outcome(both[:1], "").verdict is Verdict.IN_PROGRESS
+    assert first_disposition(both) is Disposition.SLOW
+    assert refused_outcome(both[:1], "").verdict is Verdict.IN_PROGRESS
 
 
 def test_an_sqs_mapping_needs_no_notes() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.kube import WRITE_TIMEOUT, ApiError, ConflictError, GoneError, Kubernetes
-from esm_operator.cluster.resource import FINALIZER, GROUP, VERSION, Intent, Key, parse
-from esm_operator.cluster.surroundings import PROVIDER_CONFIGS, config_object
-from esm_operator.leading.fence import MARGIN, Fence, NotLeadingError
+from esm_operator.api.resource import FINALIZER, GROUP, VERSION, Intent, Key, parse
+from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, config_object
+from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ApiError, ConflictError, GoneError, Kubernetes
+from esm_operator.fence import MARGIN, Fence, NotLeadingError
 from tests.unit.api_server import ApiServer
 
 KEY = Key("shop", "orders")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.leading import lease
-from esm_operator.leading.fence import Fence, NotLeadingError
-from esm_operator.leading.lease import Candidate, Record, Standing
+from esm_operator.cluster import lease
+from esm_operator.cluster.lease import Candidate, Record, Standing
+from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.settings import Settings
 
 DURATION = 20.0

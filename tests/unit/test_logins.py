@@ -6,7 +6,7 @@ from pathlib import Path
 import kopf
 import pytest
 
-from esm_operator.cluster import logins
+from esm_operator.adapters import kopf_credentials
 
 KUBECONFIG = """
 apiVersion: v1
@@ -24,7 +24,7 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file.write_text(KUBECONFIG)
     for package in ("kubernetes.config", "kubernetes.aio.config"):
         monkeypatch.setattr(f"{package}.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
-    monkeypatch.setattr(logins, "_LONGEST", 0.01)
+    monkeypatch.setattr(kopf_credentials, "_LONGEST", 0.01)
     return file
 
 
@@ -32,7 +32,7 @@ def write(kubeconfig: Path, token: str) -> None:
     kubeconfig.write_text(KUBECONFIG.replace("TOKEN", token))
 
 
-async def login(made: logins.Logins) -> str:
+async def login(made: kopf_credentials.Logins) -> str:
     """One login. Returns what it is authorized by."""
     session = await made.login(logger=logging.getLogger("test"), settings=kopf.OperatorSettings())
     assert session is not None
@@ -41,7 +41,7 @@ async def login(made: logins.Logins) -> str:
 
 
 async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> None:
-    made = logins.Logins()
+    made = kopf_credentials.Logins()
     for _ in range(5):
         assert await login(made) == "Bearer TOKEN"
     with pytest.raises(kopf.LoginError, match="refuses the operator's credentials"):
@@ -49,7 +49,7 @@ async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> 
 
 
 async def test_other_credentials_begin_anew(kubeconfig: Path) -> None:
-    made = logins.Logins()
+    made = kopf_credentials.Logins()
     for number in range(12):
         write(kubeconfig, f"token-{number // 4}")
         await login(made)

@@ -11,16 +11,15 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from esm_operator.aws.targets import PlaceState
-from esm_operator.cluster.facets import Facets
-from esm_operator.cluster.resource import Resource, parse
-from esm_operator.cluster.store import Store
-from esm_operator.telling import gauges, metrics
-from esm_operator.telling.catalogue import CATALOGUE, LABELS, Kind, Teller
-from esm_operator.telling.gauges import Snapshot
-from esm_operator.telling.probes import Probes
-from esm_operator.waiting.budget import BudgetState, Priority
-from esm_operator.waiting.queue import QueueState
+from esm_operator.api.metric_labels import Facets
+from esm_operator.api.resource import Resource, parse
+from esm_operator.cluster.cache import Store
+from esm_operator.metrics import counters, gauges
+from esm_operator.metrics.catalogue import CATALOGUE, LABELS, Kind, Teller
+from esm_operator.metrics.gauges import PlaceState, Snapshot
+from esm_operator.metrics.probes import Probes
+from esm_operator.ratelimit.rate_limiter import BudgetState, Priority
+from esm_operator.ratelimit.workqueue import QueueState
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 TARGET = {"account": "123456789012", "region": "eu-west-1"}
@@ -80,11 +79,11 @@ def store() -> Generator[Store]:
     gauges.watch(None)
 
 
-@pytest.mark.parametrize("kind", metrics.Drift)
-def test_drift_is_counted_by_kind_and_starts_at_zero(kind: metrics.Drift) -> None:
+@pytest.mark.parametrize("kind", counters.Drift)
+def test_drift_is_counted_by_kind_and_starts_at_zero(kind: counters.Drift) -> None:
     assert f'esm_operator_drift_corrected_total{{kind="{kind}"}}' in generate_latest(REGISTRY).decode()
     before = value("drift_corrected_total", kind=kind)
-    metrics.DRIFT_CORRECTED.labels(kind).inc()
+    counters.DRIFT_CORRECTED.labels(kind).inc()
     assert value("drift_corrected_total", kind=kind) == before + 1
 
 
@@ -101,7 +100,7 @@ def test_requests_are_counted_by_code(error: Exception | None, code: str | None)
     labels = {"operation": "GetEventSourceMapping", "code": code or "TooManyRequestsException"}
     before = max(0.0, value("aws_requests_total", **labels))
     timed = max(0.0, value("aws_request_duration_seconds_sum", operation="GetEventSourceMapping"))
-    metrics.answered("GetEventSourceMapping", 0.25, error)
+    counters.answered("GetEventSourceMapping", 0.25, error)
     assert value("aws_requests_total", **labels) == before + 1
     assert value("aws_request_duration_seconds_sum", operation="GetEventSourceMapping") == pytest.approx(timed + 0.25)
 
@@ -110,14 +109,14 @@ def test_failures_are_counted_by_the_reason_that_conditions_tell() -> None:
     before = value("aws_failures_total", reason="Throttled")
     assert before >= 0, "it begins at zero"
     error = ClientError({"Error": {"Code": "TooManyRequestsException"}}, "GetEventSourceMapping")
-    metrics.answered("GetEventSourceMapping", 0.1, error, "Throttled")
+    counters.answered("GetEventSourceMapping", 0.1, error, "Throttled")
     assert value("aws_failures_total", reason="Throttled") == before + 1
 
 
 def test_whatever_answers_in_place_of_aws_makes_no_endless_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_codes", set())
+    monkeypatch.setattr(counters, "_codes", set())
     for number in range(1000):
-        metrics.answered("ListTags", 0.0, ClientError({"Error": {"Code": f"Proxy{number}"}}, "ListTags"))
+        counters.answered("ListTags", 0.0, ClientError({"Error": {"Code": f"Proxy{number}"}}, "ListTags"))
     scraped = [line for line in generate_latest(REGISTRY).decode().splitlines() if 'code="Proxy' in line]
     assert len(scraped) == 100
     assert value("aws_requests_total", operation="ListTags", code="Other") == 900
@@ -126,7 +125,7 @@ def test_whatever_answers_in_place_of_aws_makes_no_endless_series(monkeypatch: p
 def test_reconciliations_are_counted_and_timed_by_how_they_ended() -> None:
     count, seconds = value("reconciles_total", result="stalled"), 1.5
     timed = max(0.0, value("reconcile_duration_seconds_sum", result="stalled"))
-    metrics.reconciled(metrics.Result.STALLED, seconds)
+    counters.reconciled(counters.Result.STALLED, seconds)
     assert value("reconciles_total", result="stalled") == count + 1
     assert value("reconcile_duration_seconds_sum", result="stalled") == pytest.approx(timed + seconds)
 
@@ -272,13 +271,13 @@ def test_the_catalogue_is_what_is_exposed(store: Store) -> None:
     """Names, types and labels, of all metrics that have a series here."""
     store.put(resource())
     gauges.watch(lambda: snapshot(store, each=True))
-    metrics.answered("ListTags", 0.1)
-    metrics.granted("123456789012", "eu-west-1", Priority.EDIT, 0.1)
-    metrics.place_in_use(**TARGET)
-    metrics.waited(Priority.EDIT, 0.1)
-    metrics.reconciled(metrics.Result.SYNCED, 0.1)
-    metrics.KUBERNETES_REQUESTS.labels("GET", "200").inc()
-    metrics.KUBERNETES_REQUEST_SECONDS.labels("GET").observe(0.1)
+    counters.answered("ListTags", 0.1)
+    counters.granted("123456789012", "eu-west-1", Priority.EDIT, 0.1)
+    counters.place_in_use(**TARGET)
+    counters.waited(Priority.EDIT, 0.1)
+    counters.reconciled(counters.Result.SYNCED, 0.1)
+    counters.KUBERNETES_REQUESTS.labels("GET", "200").inc()
+    counters.KUBERNETES_REQUEST_SECONDS.labels("GET").observe(0.1)
     exposed: dict[str, tuple[str, frozenset[str]]] = {}
     for family in text_string_to_metric_families(generate_latest(REGISTRY).decode()):
         if family.name.startswith("esm_operator_"):

@@ -11,9 +11,9 @@ import pytest
 from esm_operator.aws.client import Connections, MappingsClient
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.observer import CROWD, Observer
-from esm_operator.cluster.target import Access, Target
-from esm_operator.leading.fence import Fence
-from esm_operator.waiting.budget import Budget
+from esm_operator.fence import Fence
+from esm_operator.planning.target import Access, Target
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.aws import AwsServer, FaultKind
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-{n}"

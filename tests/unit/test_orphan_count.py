@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.resource import Key, parse
-from esm_operator.cluster.store import Store
-from esm_operator.orphans.count import OrphanCounter
+from esm_operator.api.resource import Key, parse
+from esm_operator.cluster.cache import Store
+from esm_operator.cluster.kubernetes import Kubernetes
 from esm_operator.planning.ownership import Owner
+from esm_operator.reconcile.orphan_counter import OrphanCounter
 from tests.unit.api_server import ApiServer
 
 ONE, TWO = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"

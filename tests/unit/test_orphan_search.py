@@ -2,9 +2,9 @@
 
 import pytest
 
-from esm_operator.cluster.resource import Key
-from esm_operator.cluster.target import ProviderConfig
-from esm_operator.orphans.search import Found, Search
+from esm_operator.api.resource import Key
+from esm_operator.commands.orphan_search import Found, Search
+from esm_operator.planning.target import ProviderConfig
 from tests.aws import AwsServer
 from tests.unit.api_server import ApiServer
 

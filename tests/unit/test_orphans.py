@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.resource import parse
-from esm_operator.cluster.target import Access, ProviderConfig, Target, known_targets
-from esm_operator.orphans.command import remedies, summary, table
-from esm_operator.orphans.rule import Living, why_orphan
-from esm_operator.orphans.search import Found, Orphan
+from esm_operator.api.resource import parse
+from esm_operator.commands.orphan_search import Found, Orphan
+from esm_operator.commands.orphans import remedies, summary, table
+from esm_operator.planning.orphans import Living, why_orphan
+from esm_operator.planning.target import Access, ProviderConfig, Target, known_targets
 
 ONE, TWO = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
 TAGS = {"esm-operator.io/cluster": "blue", "esm-operator.io/namespace": "shop", "esm-operator.io/name": "orders"}

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.others import TOLD_FOR, Others
-from esm_operator.cluster.own_names import MANAGER, manager_name
-from esm_operator.cluster.resource import Key
+from esm_operator.api.resource import Key
+from esm_operator.cluster.operator_names import MANAGER, manager_name
+from esm_operator.cluster.other_operators import TOLD_FOR, Others
 
 ORDERS, BILLS = Key("shop", "orders"), Key("shop", "bills")
 OWN = manager_name("esm-operator", "esm-operator")

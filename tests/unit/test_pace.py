@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.waiting.corrections import FIRST, FORGOTTEN, LONGEST, Corrections
-from esm_operator.waiting.pace import Pace
+from esm_operator.ratelimit.pacer import Pace
+from esm_operator.reconcile.drift_backoff import FIRST, FORGOTTEN, LONGEST, Corrections
 
 
 class Clock:

@@ -6,9 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.waiting.budget import Budget
-from esm_operator.waiting.pace import Pace
-from esm_operator.waiting.retries import SHARE, Retries
+from esm_operator.ratelimit.failure_backoff import SHARE, Retries
+from esm_operator.ratelimit.pacer import Pace
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.unit.test_pace import Clock
 
 MANY = 5000

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.state import Desired, Observed, View
-from esm_operator.telling import report
+from esm_operator.status import messages
 from tests.unit.plan_cases import (
     CASES,
     DOCUMENTDB,
@@ -57,7 +57,7 @@ def test_a_mapping_adopted_with_another_collection_differs() -> None:
 
 
 def test_an_observed_mapping_of_another_collection_is_reported() -> None:
-    told = report.outcome(
+    told = messages.outcome(
         made(DOCUMENTDB, observe_only=True), actions.NoOp(), seen_documentdb(CollectionName="open"), {}
     )
     assert told.synced is False

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from esm_operator.waiting.queue import Urgency, WorkQueue
+from esm_operator.ratelimit.workqueue import Urgency, WorkQueue
 
 LIMITS = {Urgency.EDIT: 2, Urgency.CREATE: 2, Urgency.TRANSITION: 2, Urgency.RESYNC: 1}
 LIMIT = 10.0

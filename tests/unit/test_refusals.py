@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from esm_operator.api import offline, rules, validate
+from esm_operator.api import offline, rules
+from esm_operator.commands import validate
 from tests import refusals, specs
 from tests.refusals import Refusal
 from tests.specs import BASES, manifest, spec

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from kubernetes.aio import client
 
-from esm_operator.cluster import kube
-from esm_operator.cluster.kube import Kubernetes
-from esm_operator.cluster.resource import parse
-from esm_operator.leading.fence import Fence, NotLeadingError
-from esm_operator.waiting.budget import Budget
+from esm_operator.adapters.kubernetes_client import new_client
+from esm_operator.api.resource import parse
+from esm_operator.cluster import kubernetes as kubernetes_module
+from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.fence import Fence, NotLeadingError
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.unit.slow_connections import LIMIT, WAYS, Held, SlowServer, eventually, held_up
 
 RESOURCE = parse(
@@ -35,7 +36,7 @@ async def connected(url: str, folder: Path, fence: Fence) -> AsyncGenerator[Kube
     found.host = url
     if url.startswith("https"):
         found.ssl_ca_cert = str(folder / "ca.pem")
-    kubernetes = Kubernetes(kube._client(found), Budget(1000), fence, "test")  # pyright: ignore[reportPrivateUsage]
+    kubernetes = Kubernetes(new_client(found), Budget(1000), fence, "test")
     try:
         yield kubernetes
     finally:
@@ -78,7 +79,7 @@ async def test_a_write_that_was_given_up_never_leaves(
 ) -> None:
     async with connected(held.url, tmp_path, long_lease()) as kubernetes:
         with monkeypatch.context() as patched:
-            patched.setattr(kube, "WRITE_TIMEOUT", 0.3)
+            patched.setattr(kubernetes_module, "WRITE_TIMEOUT", 0.3)
             write = asyncio.create_task(kubernetes.set_status(RESOURCE, {"uuid": "given up"}))
             await eventually(held.is_reached)
             with pytest.raises(TimeoutError):

@@ -22,9 +22,9 @@ from esm_operator.aws import client as client_module
 from esm_operator.aws.client import Connections, MappingsClient
 from esm_operator.aws.errors import NotSentError, is_doubtful, understand
 from esm_operator.aws.inventory import Inventory
-from esm_operator.cluster.target import Access, Target
-from esm_operator.leading.fence import Fence, NotLeadingError
-from esm_operator.waiting.budget import Budget
+from esm_operator.fence import Fence, NotLeadingError
+from esm_operator.planning.target import Access, Target
+from esm_operator.ratelimit.rate_limiter import Budget
 from tests.aws import AwsServer
 from tests.unit.slow_connections import LIMIT, WAYS, Held, SlowServer, certificate, eventually, held_up
 

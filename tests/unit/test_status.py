@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from esm_operator.telling.reasons import OutcomeReason
-from esm_operator.telling.status import OBSERVED, Applied, Kept, Outcome, Verdict, applied_of, render
+from esm_operator.api.reasons import OutcomeReason
+from esm_operator.api.recorded_status import Applied, Kept, applied_of
+from esm_operator.status.conditions import OBSERVED, Outcome, Verdict, render
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 MAPPING: Mapping[str, Any] = {

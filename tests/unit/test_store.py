@@ -7,18 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.cluster.resource import (
-    FINALIZER,
-    INTENT,
-    LET_GO,
-    PAUSED,
-    Intent,
-    Key,
-    Resource,
-    parse,
-    parse_intent,
-)
-from esm_operator.cluster.store import Store
+from esm_operator.api.resource import FINALIZER, INTENT, LET_GO, PAUSED, Intent, Key, Resource, parse, parse_intent
+from esm_operator.cluster.cache import Store
 
 KEY = Key("shop", "orders")
 FIRST, SECOND = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.resource import parse
-from esm_operator.cluster.surroundings import Surroundings
-from esm_operator.cluster.target import (
+from esm_operator.api.resource import asked_of, parse
+from esm_operator.cluster.config_cache import Surroundings
+from esm_operator.planning.target import (
     ProviderConfig,
     Resolved,
     Unresolved,
-    asked_of,
     known_targets,
     provider_config,
     resolve,

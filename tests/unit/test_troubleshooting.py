@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import pytest
 
+from esm_operator.api import reasons
 from esm_operator.aws import errors
-from esm_operator.telling import reasons
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "operator" / "esm_operator"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from esm_operator.api import manifests, validate
+from esm_operator.api import manifests
+from esm_operator.commands import validate
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))

@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from esm_operator.waiting import window
-from esm_operator.waiting.window import Window
+from esm_operator.ratelimit import in_flight_window
+from esm_operator.ratelimit.in_flight_window import Window
 
 LENGTH = 0.3
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "LENGTH", LENGTH)
+    monkeypatch.setattr(in_flight_window, "LENGTH", LENGTH)
 
 
 @pytest.mark.parametrize("threads", [1, 8, 40])
@@ -69,7 +69,7 @@ def test_a_late_answer_gives_up_nobody_elses_place() -> None:
 
 
 def test_as_many_as_a_window_takes_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "LENGTH", 3600.0)
+    monkeypatch.setattr(in_flight_window, "LENGTH", 3600.0)
     gate = Window(1000, rate=1)
     for _ in range(1000):
         gate.wait()

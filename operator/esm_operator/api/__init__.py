@@ -1,1 +1,1 @@
-"""The custom resources: their fields, names, rules and schemas. Pure: knows neither AWS's nor Kubernetes' API."""
+"""The custom resources: models, fields, names, rules, reasons, CRDs. Imports no other package."""

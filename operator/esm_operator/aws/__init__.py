@@ -1,1 +1,1 @@
-"""Everything that talks to AWS: targets, the client and its budget, errors, the inventory and its observer."""
+"""The AWS client and the inventory: a copy of the mappings in AWS that sweeps keep up to date."""

@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.sessions import session_for
-from esm_operator.cluster.target import Target
-from esm_operator.waiting.budget import Budget, Priority
+from esm_operator.planning.target import Target
+from esm_operator.ratelimit.rate_limiter import Budget, Priority
 
 #: Requests under way at once.
 AT_ONCE = 8

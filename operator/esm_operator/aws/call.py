@@ -29,10 +29,11 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
-from esm_operator.aws import botocore_hooks, errors
+from esm_operator.adapters import botocore_hooks
+from esm_operator.aws import errors
 from esm_operator.clock import passed
-from esm_operator.leading.fence import Fence
-from esm_operator.waiting.window import Slot, Window
+from esm_operator.fence import Fence
+from esm_operator.ratelimit.in_flight_window import Slot, Window
 
 Result = TypeVar("Result")
 

@@ -17,14 +17,15 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.aws import botocore_hooks, call, errors
+from esm_operator.adapters import botocore_hooks
+from esm_operator.aws import call, errors
 from esm_operator.aws.call import Passage
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.sessions import session_for
-from esm_operator.cluster.target import Target
-from esm_operator.leading.fence import SHUT, Fence
-from esm_operator.telling import metrics
-from esm_operator.waiting.budget import Budget, Priority
+from esm_operator.fence import SHUT, Fence
+from esm_operator.metrics import counters
+from esm_operator.planning.target import Target
+from esm_operator.ratelimit.rate_limiter import Budget, Priority
 
 logger = logging.getLogger(__name__)
 
@@ -357,7 +358,7 @@ class MappingsClient:
     ) -> dict[str, Any]:
         asked = time.monotonic()
         await self.budget.take(priority)
-        metrics.granted(*self._place, priority, time.monotonic() - asked)
+        counters.granted(*self._place, priority, time.monotonic() - asked)
         check()
         sent = time.monotonic()
         try:
@@ -380,7 +381,7 @@ class MappingsClient:
         except Exception as error:
             raised = errors.readable(error, name)
             if isinstance(raised, ClientError | BotoCoreError) and _count(name, started, raised):
-                metrics.AWS_THROTTLES.labels(*self._place).inc()
+                counters.AWS_THROTTLES.labels(*self._place).inc()
             raise raised from None
         finally:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (time.monotonic() - started))
@@ -400,7 +401,7 @@ _ALWAYS: Mapping[str, tuple[str, str]] = {
 
 
 for _reason in errors.REASONS:  # a series that begins with its first event has no increase that could be seen
-    metrics.AWS_FAILURES.labels(_reason)
+    counters.AWS_FAILURES.labels(_reason)
 
 
 def _count(operation: str, started: float, error: Exception | None = None) -> bool:
@@ -413,7 +414,7 @@ def _count(operation: str, started: float, error: Exception | None = None) -> bo
     """
     known = isinstance(error, ClientError | BotoCoreError)
     failure = errors.understand(error) if known else None
-    metrics.answered(operation, time.monotonic() - started, error, failure.reason if failure is not None else "")
+    counters.answered(operation, time.monotonic() - started, error, failure.reason if failure is not None else "")
     return failure is not None and failure.throttled
 
 

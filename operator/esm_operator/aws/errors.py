@@ -15,7 +15,6 @@ in public threads by people who met them, or *documented* in botocore's model.
 import logging
 import re
 from dataclasses import dataclass
-from enum import Enum
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -35,25 +34,12 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from esm_operator.leading.fence import NotLeadingError
-from esm_operator.telling.denials import denial_of
-from esm_operator.telling.reasons import RefusalReason
+from esm_operator.api.reasons import RefusalReason
+from esm_operator.fence import NotLeadingError
+from esm_operator.status.denials import denial_of
+from esm_operator.status.failure import Disposition, Failure
 
 logger = logging.getLogger(__name__)
-
-
-class Disposition(Enum):
-    """When to try again: (first delay, longest delay) in seconds."""
-
-    SOON = (1.0, 60.0)
-    SLOW = (15.0, 300.0)
-    PERSON = (60.0, 1800.0)
-    FATAL = (3600.0, 3600.0)
-
-    @property
-    def stalls(self) -> bool:
-        """Whether it waits for a person, so that the resource is Stalled."""
-        return self in (Disposition.PERSON, Disposition.FATAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +52,6 @@ class Row:
     disposition: Disposition
     remedy: str
     """What to do, as sentences; ``{action}`` is the IAM action that AWS names, else that of the operation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An error of AWS, understood."""
-
-    reason: RefusalReason
-    message: str
-    disposition: Disposition
-    code: str = ""
-    sentence: str = ""
-    """AWS's own sentence, or its code where AWS gave no sentence; empty where AWS did not answer."""
-    throttled: bool = False
-    retry_after: float = 0.0
-    """Seconds for which AWS asks not to be called, or 0."""
 
 
 class UnreadableAnswerError(BotoCoreError):

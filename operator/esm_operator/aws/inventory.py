@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
+from esm_operator.api.frozen_json import AT_HAND, Packed, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.values import Canonical
 from esm_operator.clock import seconds_since
-from esm_operator.packed import AT_HAND, Packed, shared
 from esm_operator.planning.state import TRANSITIONS, Observed
 
 #: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.

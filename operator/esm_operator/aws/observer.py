@@ -6,10 +6,10 @@ Here the two are put together; how often each looks is theirs.
 import asyncio
 from collections.abc import Callable, Collection
 
-from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.sweeper import Pace, Sweeper
 from esm_operator.aws.transitions import Transitions
+from esm_operator.status.failure import Failure
 
 #: How many changes that wait are many.
 CROWD = 100
@@ -57,12 +57,12 @@ class Observer:
         )
 
     @property
-    def failure(self) -> errors.Failure | None:
+    def failure(self) -> Failure | None:
         """Why no page of a sweep is read; None: it is, or will be soon."""
         return self._sweeper.failure
 
     @property
-    def blind(self) -> errors.Failure | None:
+    def blind(self) -> Failure | None:
         """Why nobody has known for long how the mappings are; None: they are known, or never were."""
         return self._sweeper.blind
 

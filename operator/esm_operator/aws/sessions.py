@@ -20,7 +20,7 @@ from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
-from esm_operator.cluster.target import Target
+from esm_operator.planning.target import Target
 
 SESSION_NAME = "esm-operator"
 

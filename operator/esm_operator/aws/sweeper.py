@@ -20,7 +20,8 @@ from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import PAGE, MappingsClient, Page
-from esm_operator.waiting.alarm import Alarm, pause_after
+from esm_operator.ratelimit.deadline import Alarm, pause_after
+from esm_operator.status.failure import Disposition, Failure
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +99,8 @@ class Sweeper:
         self._waiting = waiting
         self._tell_failed = failed
         self._tell_sight = sight
-        self.failure: errors.Failure | None = None
-        self.blind: errors.Failure | None = None
+        self.failure: Failure | None = None
+        self.blind: Failure | None = None
         """Why no page has been read for so long that nobody knows how the mappings are; None: they are known, or never
         were."""
         self._failing_since = 0.0
@@ -215,7 +216,7 @@ class Sweeper:
             return set()
         return self._client().inventory.drop_overdue(before.pages[passed], PAGE)
 
-    def _see(self, blind: errors.Failure | None) -> None:
+    def _see(self, blind: Failure | None) -> None:
         """Tell where sight is lost or back, not where only the reason is another."""
         changed = (self.blind is None) != (blind is None)
         self.blind = blind
@@ -231,7 +232,7 @@ class Sweeper:
         logger.warning("Looking at the mappings failed: %s", failure.message)
         if not failure.throttled:
             self._tell_failed(client)
-        passes = failure.disposition is errors.Disposition.SOON and self._failures < _PASSING
+        passes = failure.disposition is Disposition.SOON and self._failures < _PASSING
         self.failure = None if passes else failure
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))
         if self._failures >= _MOST_TRIES or (refused and self._sweep is not None and self._sweep.marker):

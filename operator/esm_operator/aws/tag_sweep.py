@@ -13,16 +13,14 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
-from aiohttp import ClientError as HTTPException
 from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
-from esm_operator.cluster.kube import ApiError
 from esm_operator.planning.ownership import CLUSTER
-from esm_operator.waiting.budget import Priority
+from esm_operator.ratelimit.rate_limiter import Priority
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +30,10 @@ _SHARE = 0.05
 _SOON = 1.0
 #: The least seconds until a tag sweep that failed is tried again.
 _AGAIN = 60.0
+
+
+#: Counts the mappings without a resource, given the tags of mappings by UUID; None: they can't be counted.
+CountOrphans: TypeAlias = Callable[[Mapping[str, Mapping[str, str]]], Awaitable[int | None]]
 
 
 class TagSweep:
@@ -46,7 +48,7 @@ class TagSweep:
         noted: Callable[[Collection[str]], Mapping[str, Mapping[str, str]]],
         changed: Callable[[Collection[str]], None],
         failed: Callable[[MappingsClient], None],
-        count_orphans: Callable[[Mapping[str, Mapping[str, str]]], Awaitable[int]],
+        count_orphans: CountOrphans,
     ) -> None:
         """
         Args:
@@ -58,7 +60,7 @@ class TagSweep:
             changed: told of UUIDs whose tags are others than noted.
             failed: told through whom a request failed for another reason than that the tagging API is not to be used.
             count_orphans: given the tags of the mappings that carry this cluster's tag, by UUID; answers how many of
-                them have no resource.
+                them have no resource; None: it could not be found out.
         """
         self._client = client
         self._cluster = cluster
@@ -136,12 +138,7 @@ class TagSweep:
             and (entry := inventory.get(uuid)) is not None
             and entry.state != "Deleting"
         }
-        try:
-            self.orphans = await self._count_orphans(there)
-        except (ApiError, HTTPException, TimeoutError) as error:
-            logger.warning(
-                "Counting orphans failed; the next tag sweep retries: %s", str(error) or type(error).__name__
-            )
+        self.orphans = await self._count_orphans(there)
 
     def _known(self, now: float) -> dict[str, Mapping[str, str]]:
         """The tags of our mappings as far as we know, but for those that were written lately."""

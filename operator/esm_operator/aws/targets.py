@@ -10,38 +10,21 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from esm_operator import tasks
 from esm_operator.aws.client import Connection, Connections, MappingsClient
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.observer import Observer
-from esm_operator.aws.tag_sweep import TagSweep
-from esm_operator.cluster.target import Target
-from esm_operator.leading.fence import Fence
-from esm_operator.orphans.count import OrphanCounter
-from esm_operator.telling import metrics
-from esm_operator.waiting.budget import Budget, BudgetState
+from esm_operator.aws.tag_sweep import CountOrphans, TagSweep
+from esm_operator.fence import Fence
+from esm_operator.metrics import counters
+from esm_operator.metrics.gauges import PlaceState
+from esm_operator.planning.target import Target
+from esm_operator.ratelimit.rate_limiter import Budget
 
 #: Requests a second to the tagging API: a third of what AWS grants GetResources (AWS General Reference, quotas of the
 #: Resource Groups Tagging API).
 TAGGING_RATE = 5.0
-
-
-class PlaceState(NamedTuple):
-    """How an account and region is seen at one moment."""
-
-    account: str
-    region: str
-    sweep_age: float
-    """Seconds since the last whole sweep began; before the first: since it is in use."""
-    sweep_interval: float
-    """Seconds between two sweeps while all is quiet."""
-    mappings: int
-    """How many are known there."""
-    budget: BudgetState
-    orphans: int | None
-    """Mappings with this cluster's owner tags and without a resource; None: not counted yet."""
 
 
 @dataclass(slots=True)
@@ -116,7 +99,7 @@ class Targets:
         changed: Callable[[Collection[str]], None],
         waiting: Callable[[Target], None],
         sight: Callable[[Target], None],
-        orphan_counter: Callable[[], OrphanCounter],
+        orphan_counter: Callable[[], CountOrphans],
     ) -> None:
         self._cluster = cluster
         self._requests_per_second = requests_per_second
@@ -203,7 +186,7 @@ class Targets:
         budget = self._budgets.setdefault((connection.account, target.region), Budget(self._requests_per_second))
         name = (connection.account, target.region, target.access.endpoint_url)
         place = self._places.setdefault(name, _Place(Inventory(), budget, Budget(TAGGING_RATE), time.monotonic()))
-        metrics.place_in_use(connection.account, target.region)
+        counters.place_in_use(connection.account, target.region)
         client = MappingsClient(
             connection,
             self._connections,
@@ -239,7 +222,7 @@ class Targets:
             noted=self._noted_tags,
             changed=self._changed,
             failed=place.failed,
-            count_orphans=self._orphan_counter().count,
+            count_orphans=self._orphan_counter(),
         )
         place.tasks = (
             tasks.start(observer.run(), f"observer of {region}"),

@@ -15,8 +15,8 @@ from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.inventory import Entry
 from esm_operator.aws.sweeper import CROWDED_SHARE
-from esm_operator.waiting.alarm import Alarm, pause_after
-from esm_operator.waiting.budget import Priority
+from esm_operator.ratelimit.deadline import Alarm, pause_after
+from esm_operator.ratelimit.rate_limiter import Priority
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""Kubernetes: what it says, and what is written to it."""
+"""The Kubernetes client and the caches of watched objects, the Lease, Events and usage finalizers."""

@@ -1,1 +1,1 @@
-"""What is to be done: from what is desired and what was observed, purely."""
+"""Decides the next action for one resource from its desired and its observed state. Pure: no input or output."""

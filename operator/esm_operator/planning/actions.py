@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from esm_operator.api.reasons import OutcomeReason
 from esm_operator.api.values import Canonical
-from esm_operator.telling.reasons import OutcomeReason
 
 #: What an Update can change of a mapping's identity.
 IDENTITY = frozenset({"functionName"})

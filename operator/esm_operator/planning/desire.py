@@ -11,18 +11,18 @@ from typing import Any, get_args
 
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import desired_values
+from esm_operator.api.frozen_json import AT_HAND, Packed
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.offline import function_elsewhere, offline_problems
+from esm_operator.api.reasons import RefusalReason
+from esm_operator.api.recorded_status import Applied, applied_of, condition
+from esm_operator.api.resource import Intent, Resource
 from esm_operator.api.sources import region_of, source_type
 from esm_operator.api.values import Canonical
-from esm_operator.cluster.resource import Intent, Resource
-from esm_operator.cluster.target import Resolved
-from esm_operator.packed import AT_HAND, Packed
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from esm_operator.planning.state import Adoption, Desired
-from esm_operator.telling.reasons import RefusalReason
-from esm_operator.telling.status import Applied, applied_of, condition
+from esm_operator.planning.target import Resolved
 
 
 @dataclass(frozen=True, slots=True)

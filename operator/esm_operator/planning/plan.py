@@ -43,6 +43,7 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 
 from collections.abc import Iterable
 
+from esm_operator.api.reasons import of_state
 from esm_operator.planning import consumer_group
 from esm_operator.planning.actions import (
     IDENTITY,
@@ -78,7 +79,6 @@ from esm_operator.planning.differences import (
 from esm_operator.planning.isolation import portion
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
 from esm_operator.planning.state import Desired, Observed, View
-from esm_operator.telling.reasons import of_state
 
 SWEEPING = Wait(
     "WaitingForSweep",

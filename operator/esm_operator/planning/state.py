@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.reasons import PlanReason
 from esm_operator.api.sources import SourceType
 from esm_operator.api.values import Canonical
 from esm_operator.planning.ownership import Owner, Ownership, ownership
-from esm_operator.telling.reasons import PlanReason
 
 TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Deleting"})
 

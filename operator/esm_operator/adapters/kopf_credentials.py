@@ -1,0 +1,76 @@
+"""Logins of kopf at the API server: each with a session of ours, and not for ever with what is refused.
+
+kopf logs in anew when its credentials are refused (401), and ends the operator when it gets the same again. It can't
+see that of sessions, so here it is counted.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aiohttp
+import kopf
+
+from esm_operator.adapters.kubernetes_client import configuration
+from esm_operator.ratelimit.deadline import pause_after
+
+#: Seconds within which a login with the same credentials counts as one more try.
+_SOON = 60.0
+#: Tries with the same credentials, and the longest pause between two, in seconds.
+_MOST_TRIES, _LONGEST = 5, 10.0
+
+
+class Logins:
+    """Makes the sessions. For one event loop."""
+
+    def __init__(
+        self,
+        traces: Sequence[Callable[[], aiohttp.TraceConfig]] = (),
+        response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
+    ) -> None:
+        """
+        Args:
+            traces: make what each session tells of its requests.
+            response_class: of the answers to each session's requests.
+        """
+        self._traces = traces
+        self._response_class = response_class
+        self._last: kopf.ConnectionInfo | None = None
+        self._at = 0.0
+        self._tries = 0
+
+    async def login(self, **arguments: Any) -> kopf.AiohttpSession | None:
+        """kopf's login handler; None: there is no cluster to log in to.
+
+        Raises:
+            kopf.LoginError: the API server refuses what the operator has, again and again.
+        """
+        info = await asyncio.to_thread(kopf.login_via_client, **arguments)
+        if info is None:
+            return None
+        now = time.monotonic()
+        again = info == self._last and now - self._at < _SOON
+        self._tries = self._tries + 1 if again else 0
+        if self._tries >= _MOST_TRIES:
+            raise kopf.LoginError("The API server refuses the operator's credentials; see its ServiceAccount")
+        if again:
+            await asyncio.sleep(pause_after(self._tries, _LONGEST))
+        self._last, self._at = info, time.monotonic()
+        return self._session(info, (await configuration()).proxy)  # which kopf does not look for
+
+    def _session(self, info: kopf.ConnectionInfo, proxy: str | None) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=info.server,
+            priority=info.priority,
+            default_namespace=info.default_namespace,
+            expiration=info.expiration,
+            aiohttp_session=aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+                headers=info.as_http_headers(),
+                proxy=proxy,
+                trust_env=info.trust_env,
+                trace_configs=[trace() for trace in self._traces],
+                response_class=self._response_class,
+            ),
+        )

@@ -1,0 +1,250 @@
+"""One EventSourceMapping of the cluster, as the operator keeps it: what decides is at hand, the rest is packed."""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from esm_operator.api.frozen_json import Packed
+from esm_operator.api.metric_labels import Facets, facets_of
+from esm_operator.api.sources import region_of
+
+GROUP = "lambda.esm-operator.io"
+VERSION = "v1"
+PLURAL = "eventsourcemappings"
+KIND = "EventSourceMapping"
+FINALIZER = f"{GROUP}/mapping"
+INTENT = f"{GROUP}/intent"
+#: Annotations by which people steer the operator.
+PAUSED = f"{GROUP}/paused"
+LET_GO = f"{GROUP}/let-go"
+RECONCILE_AT = f"{GROUP}/reconcile-at"
+
+#: Intents that stay parsed: more than are worked on at once.
+_AT_HAND = 512
+#: Values of ``paused`` that let the work go on; any other holds it back, for whoever brakes may mistype.
+_NO = ("", "false", "no", "off", "0")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class Key(NamedTuple):
+    """The name of a resource in the cluster."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class About(NamedTuple):
+    """What an Event says of the resource that it is about."""
+
+    key: Key
+    uid: str
+    resource_version: str
+
+
+class Asked(NamedTuple):
+    """What a spec says of where its mapping lives."""
+
+    region: str = ""
+    """Empty: nothing."""
+    config: str = ""
+    """The ProviderConfig that it names; empty: none."""
+
+
+def asked_of(spec: Mapping[str, Any]) -> Asked:
+    """What a spec says."""
+    region = region_of(spec)
+    config = str((spec.get("providerConfigRef") or {}).get("name") or "")
+    return Asked(sys.intern(region), sys.intern(config))
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the operator was about to make, noted on the resource before it does.
+
+    After a crash between AWS's answer and the note of its UUID, the mapping is found again by it,
+    whatever the spec says by then.
+    """
+
+    owner: str
+    """``namespace/name`` of the resource: a copy of its manifest carries the annotation along."""
+    account: str
+    region: str
+    function: str
+    source: str
+    servers: tuple[str, ...]
+    fields: tuple[str, ...]
+    tags: tuple[str, ...]
+    immutable: Mapping[str, str]
+    waiting_since: str = ""
+    """RFC 3339 time since which no Create has been sent for it: the operator waits for the outcome of an earlier one. A
+    Create needs a new intent without this time."""
+
+    def render(self) -> str:
+        """As the annotation keeps it."""
+        members = {name: getattr(self, name) for name in self.__slots__}
+        if not self.waiting_since:
+            del members["waiting_since"]
+        return json.dumps(members, sort_keys=True, separators=(",", ":"))
+
+
+@lru_cache(_AT_HAND)
+def parse_intent(text: str) -> Intent | None:
+    """The intent that an annotation holds; None where there is none or it was spoilt by hand."""
+    try:
+        raw = json.loads(text)
+        members = (*raw["servers"], *raw["fields"], *raw["tags"], *raw["immutable"].values())
+        if not all(isinstance(one, str) for one in members):
+            return None
+        return Intent(
+            owner=str(raw["owner"]),
+            account=str(raw["account"]),
+            region=str(raw["region"]),
+            function=str(raw["function"]),
+            source=str(raw["source"]),
+            servers=tuple(raw["servers"]),
+            fields=tuple(raw["fields"]),
+            tags=tuple(raw["tags"]),
+            immutable=dict(raw["immutable"]),
+            waiting_since=str(raw.get("waiting_since") or ""),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One EventSourceMapping of the cluster."""
+
+    key: Key
+    uid: str
+    resource_version: str
+    generation: int
+    created: str
+    deleting: bool
+    finalizers: tuple[str, ...]
+    noted: str
+    """The annotation that holds the intent."""
+    paused: bool
+    """Whether a person asked for nothing to be written to AWS."""
+    let_go: bool
+    """Whether a person asked for the resource to go without its mapping."""
+    requested: str
+    """When a person asked for it to be looked at, in their own words."""
+    uuid: str
+    """The UUID that the status notes; empty where there is none or it was spoilt by hand."""
+    told: bool
+    """Whether the status is of the spec as it is now."""
+    answered: str
+    """The last ``requested`` that a status has answered."""
+    conditions: Mapping[str, str]
+    """The status of each condition, by its type."""
+    asked: Asked
+    """What the spec says of where the mapping lives."""
+    facets: Facets
+    """What it is counted by."""
+    spec: Packed
+    status: Packed
+    removed: bool = False
+    """Whether the API server has removed the object although it carried our finalizer. It counts as being deleted, and
+    nothing can be written to it."""
+
+    @property
+    def about(self) -> About:
+        """For what is remembered of it longer than this version lives."""
+        return About(self.key, self.uid, self.resource_version)
+
+    @property
+    def intent(self) -> Intent | None:
+        """None: there is none, or a manifest was copied with that of another resource."""
+        intent = parse_intent(self.noted)
+        return intent if intent is not None and intent.owner == str(self.key) else None
+
+    @property
+    def has_finalizer(self) -> bool:
+        return FINALIZER in self.finalizers
+
+    @property
+    def removed_despite_finalizer(self) -> bool:
+        """For the last state in a DELETED event: whether the object was removed although it carried our finalizer.
+
+        kube-apiserver removes an object immediately if it had no finalizer when the DELETE read it, even if a PATCH
+        has added one since. The DELETED event then shows the finalizer and no deletionTimestamp (seen with
+        kube-apiserver 1.37). After an ordinary release it shows both; a finalizer that a person took off is not shown.
+        """
+        return self.has_finalizer and not self.deleting
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the status says of this very spec that a person has to do something."""
+        return self.told and self.conditions.get("Stalled") == "True"
+
+    @property
+    def look_requested(self) -> bool:
+        """Whether a person asked for it to be looked at, and no status has answered that yet."""
+        return bool(self.requested) and self.requested != self.answered
+
+
+def parse(body: Mapping[str, Any]) -> Resource:
+    """A resource from the object that the API server answers."""
+    meta = body["metadata"]
+    annotations = meta.get("annotations") or {}
+    spec, status = body.get("spec") or {}, body.get("status") or {}
+    uuid = str(status.get("uuid") or "")
+    key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
+    deleting = bool(meta.get("deletionTimestamp"))
+    paused = str(annotations.get(PAUSED) or "").lower() not in _NO
+    return Resource(
+        key=key,
+        uid=str(meta["uid"]),
+        resource_version=str(meta["resourceVersion"]),
+        generation=int(meta.get("generation", 0)),
+        created=str(meta.get("creationTimestamp", "")),
+        deleting=deleting,
+        finalizers=tuple(map(sys.intern, meta.get("finalizers") or ())),
+        noted=str(annotations.get(INTENT) or ""),
+        paused=paused,
+        let_go=str(annotations.get(LET_GO) or "").lower() == "true",
+        requested=str(annotations.get(RECONCILE_AT) or ""),
+        uuid=uuid if _UUID.fullmatch(uuid) else "",
+        told=status.get("observedGeneration") == int(meta.get("generation", 0)),
+        answered=str(status.get("lastHandledReconcileAt") or ""),
+        conditions=_conditions(tuple((str(one.get("type")), str(one.get("status"))) for one in _all(status))),
+        asked=asked_of(spec),
+        facets=facets_of(spec, status, deleting=deleting, paused=paused),
+        spec=Packed(spec),
+        status=Packed(status),
+    )
+
+
+def _all(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return status.get("conditions") or []
+
+
+@lru_cache(_AT_HAND)
+def _conditions(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """The same object for the same conditions: there are few combinations."""
+    return dict(pairs)
+
+
+#: Parts of the status that a plan depends on.
+_TOLD = ("uuid", "applied", "creating", "conditions")
+
+
+def is_same_work(old: Resource, new: Resource) -> bool:
+    """Whether nothing differs that a plan depends on; labels and who wrote what do not matter."""
+    return (
+        old.uid == new.uid
+        and old.generation == new.generation
+        and old.deleting == new.deleting
+        and old.finalizers == new.finalizers
+        and old.noted == new.noted
+        and (old.paused, old.let_go, old.requested) == (new.paused, new.let_go, new.requested)
+        and (old.status == new.status or all(old.status.get(part) == new.status.get(part) for part in _TOLD))
+    )

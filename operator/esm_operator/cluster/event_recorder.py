@@ -1,0 +1,174 @@
+"""Kubernetes Events: what happened, for ``kubectl describe``.
+
+Told when something begins or is done, never while it merely stands: the status says what is. What happens again to a
+resource is counted in the Event that stands (``x5 over 20m``). Posted beside the work and never waited for, one after
+the other, so many a second for each resource and over all, so that no storm of failures becomes a storm at the API
+server; an Event too many, or one that can't be posted, is a line in the log.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+from esm_operator.api.reasons import EventReason
+from esm_operator.api.resource import About, Resource
+from esm_operator.clock import moment
+from esm_operator.cluster.kubernetes import GoneError, Kubernetes
+from esm_operator.fence import NotLeadingError
+from esm_operator.ratelimit.rate_limiter import Budget, Priority
+
+logger = logging.getLogger(__name__)
+
+#: Events a second over all resources.
+RATE = 20.0
+#: Events that may wait for their turn; those that come beyond are not posted.
+MOST_WAITING = 1_000
+#: Events of one resource that are posted at once, and seconds after which it may have one more.
+BURST, REFILL = 20, 60.0
+#: Resources and Events that are remembered, those that nothing was told of for the longest time are forgotten.
+_MOST_KEPT = 10_000
+#: Seconds between lines in the log about Events that were not posted.
+_QUIET = 60.0
+
+
+@dataclass(eq=False)
+class Series:
+    """One Event, and how often it was told."""
+
+    about: About
+    kind: str
+    reason: EventReason
+    message: str
+    first: str
+    last: str
+    count: int = 0
+    name: str = ""
+    """The name of the object at the API server; empty: there is none yet."""
+    waiting: bool = False
+    """Whether it is to be posted, or counted up there."""
+
+
+class Events:
+    """Posts Events about resources. For one event loop."""
+
+    def __init__(self, kubernetes: Kubernetes, *, rate: float = RATE, most_waiting: int = MOST_WAITING) -> None:
+        """
+        Args:
+            kubernetes: the API server.
+            rate: Events a second over all resources.
+            most_waiting: how many may wait for their turn.
+        """
+        self._kubernetes = kubernetes
+        self._pace = Budget(rate)
+        self._most_waiting = most_waiting
+        self._told: OrderedDict[tuple[str, str, str], Series] = OrderedDict()
+        self._allowances: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._waiting: deque[Series] = deque()
+        self._poster: asyncio.Task[None] | None = None
+        self._left_out = 0
+        self._said = -_QUIET
+
+    def normal(self, resource: Resource, reason: EventReason, message: str) -> None:
+        """Something went as it should."""
+        self._tell(resource, "Normal", reason, message)
+
+    def warning(self, resource: Resource, reason: EventReason, message: str) -> None:
+        """Something a person should know of.
+
+        Args:
+            resource: what it is about.
+            reason: one that the troubleshooting page explains.
+            message: a sentence.
+        """
+        self._tell(resource, "Warning", reason, message)
+
+    async def settle(self, within: float) -> None:
+        """Wait for what is to be posted.
+
+        Args:
+            within: seconds after which it is waited for no longer.
+        """
+        if self._poster is not None:
+            await asyncio.wait([self._poster], timeout=within)
+        if self._waiting:
+            logger.info("%d Events were not posted: there was no time left", len(self._waiting))
+
+    def _tell(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
+        now = moment()
+        mark = (resource.uid, reason, message)
+        series = self._told.setdefault(mark, Series(resource.about, kind, reason, message, first=now, last=now))
+        self._told.move_to_end(mark)
+        series.count += 1
+        series.last = now
+        if len(self._told) > _MOST_KEPT:
+            self._told.popitem(last=False)
+        if series.waiting:
+            return
+        if len(self._waiting) >= self._most_waiting or not self._allow(resource.uid):
+            self._leave_out()
+            return
+        series.waiting = True
+        self._waiting.append(series)
+        if self._poster is None or self._poster.done():
+            self._poster = asyncio.create_task(self._post(), name="events")
+
+    def _allow(self, uid: str) -> bool:
+        """Whether a resource may have one more Event now: a token bucket."""
+        now = time.monotonic()
+        tokens, since = self._allowances.get(uid, (float(BURST), now))
+        tokens = min(float(BURST), tokens + (now - since) / REFILL)
+        allowed = tokens >= 1
+        self._allowances[uid] = (tokens - 1 if allowed else tokens, now)
+        self._allowances.move_to_end(uid)
+        if len(self._allowances) > _MOST_KEPT:
+            self._allowances.popitem(last=False)
+        return allowed
+
+    def _leave_out(self) -> None:
+        self._left_out += 1
+        now = time.monotonic()
+        if now - self._said >= _QUIET:
+            logger.warning(
+                "More Events than %g a second, or one a minute of the same resource: %d were left out. The resources' "
+                "conditions say what is.",
+                self._pace.full_rate,
+                self._left_out,
+            )
+            self._said, self._left_out = now, 0
+
+    async def _post(self) -> None:
+        while self._waiting:
+            await self._pace.take(Priority.SWEEP)
+            series = self._waiting.popleft()
+            series.waiting = False
+            try:
+                await self._send(series)
+            except NotLeadingError:
+                logger.info("%d Events were not posted: the lease may not last", len(self._waiting) + 1)
+                for one in self._waiting:
+                    one.waiting = False
+                self._waiting.clear()
+            except Exception as error:  # an Event is never worth more than a line in the log
+                logger.warning("The Event %s of %s could not be posted: %s", series.reason, series.about.key, error)
+
+    async def _send(self, series: Series) -> None:
+        """Count it up where it stands; post it where it does not, or not any more."""
+        namespace = series.about.key.namespace
+        if series.name:
+            try:
+                await self._kubernetes.count_event(namespace, series.name, series.count, series.last)
+            except GoneError:
+                series.name = ""
+            else:
+                return
+        series.name = await self._kubernetes.event(
+            series.about,
+            series.kind,
+            series.reason,
+            series.message,
+            first=series.first,
+            last=series.last,
+            count=series.count,
+        )

@@ -1,0 +1,1 @@
+"""The commands that run and end: export, iam-policy, orphans and validate."""

@@ -1,0 +1,140 @@
+"""The command ``esm-operator orphans``: prints what ``search.py`` finds, and what to do about each."""
+
+import asyncio
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import aiohttp
+from kubernetes.aio.config import ConfigException
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from esm_operator import logs
+from esm_operator.cluster.kubernetes import ApiError, GoneError, Kubernetes
+from esm_operator.cluster.preflight import is_unserved
+from esm_operator.commands.orphan_search import Found, Orphan, Search
+from esm_operator.planning.target import ProviderConfig
+from esm_operator.settings import Reach, items
+
+#: Requests a second to the API server, from which it just lists.
+_REQUESTS_PER_SECOND = 20.0
+#: What the process ends with.
+NONE, FAILED, SOME = 0, 1, 3
+_COLUMNS = ("uuid", "region", "state", "function", "source", "owner", "why")
+
+
+class Orphans(Reach):
+    """List mappings at AWS that carry this cluster's owner tags and that no resource stands for. It only reads.
+
+    Looks in each account and region that the settings, the ProviderConfigs and the resources name. Needs to list
+    eventsourcemappings and providerconfigs; lambda:ListEventSourceMappings, lambda:ListTags and, to be quick,
+    tag:GetResources. Ends with 0 when there are none, 3 when there are some, 1 when it could not look everywhere.
+    """
+
+    output: Literal["table", "json"] = "table"
+    """How the mappings are printed."""
+
+    thorough: bool = False
+    """List the tags of each mapping, rather than ask the tagging API, which may leave out mappings that were
+    made or tagged in the last minutes. Takes a request for each mapping that no resource knows."""
+
+    regions: Annotated[list[str], NoDecode, BeforeValidator(items)] = Field(default_factory=list[str])
+    """Regions to look in too, separated by commas or repeated; needed where none of the resources left, nor any
+    ProviderConfig, names the region."""
+
+    requests_per_second: float = Field(default=5.0, gt=0, le=1000)
+    """Requests a second to AWS Lambda, for each account and region, beside those of the operator that runs."""
+
+    def cli_cmd(self) -> None:
+        logs.configure("text", "error")
+        found = asyncio.run(self._find())
+        if self.output == "json":
+            print(json.dumps([asdict(one) for one in found.orphans], indent=2))
+        elif found.orphans:
+            print(table(found.orphans))
+            print(f"\n{remedies(found.orphans)}")
+        for failure in found.failures:
+            _say(failure)
+        _say(summary(found, self.cluster_name))
+        sys.exit(FAILED if found.failures else SOME if found.orphans else NONE)
+
+    async def _find(self) -> Found:
+        try:
+            kubernetes = await Kubernetes.connect(_REQUESTS_PER_SECOND)
+        except ConfigException as error:
+            sys.exit(
+                f"esm-operator: There is no cluster to compare with ({error}). Set KUBECONFIG, or run it in a pod."
+            )
+        search = Search(
+            kubernetes=kubernetes,
+            cluster=self.cluster_name,
+            operator=ProviderConfig(
+                "(operator)",
+                region=self.default_region(),
+                endpoint_url=self.endpoint_url,
+                owner_tags=self.owner_tags,
+            ),
+            namespaces=self.namespaces,
+            regions=self.regions,
+            requests_per_second=self.requests_per_second,
+            thorough=self.thorough,
+            say=_say,
+        )
+        try:
+            return await search.find()
+        except (ApiError, GoneError) as error:
+            if is_unserved(error):
+                sys.exit(
+                    "esm-operator: The cluster lacks EventSourceMappings or ProviderConfigs: their "
+                    "CustomResourceDefinitions are not installed. Is KUBECONFIG that of the cluster which made the "
+                    "mappings?"
+                )
+            sys.exit(f"esm-operator: The cluster refused. {error}")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            sys.exit(f"esm-operator: The cluster can't be reached: {error or 'no answer in time'}.")
+        finally:
+            await kubernetes.close()
+
+
+def table(orphans: Sequence[Orphan]) -> str:
+    """The mappings as columns of text."""
+    rows = [tuple(name.upper() for name in _COLUMNS)]
+    rows += [tuple(str(getattr(orphan, name)) for name in _COLUMNS) for orphan in orphans]
+    widths = [max(len(row[number]) for row in rows) for number in range(len(_COLUMNS))]
+    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def remedies(orphans: Sequence[Orphan]) -> str:
+    """How to delete each mapping, and how to take it up."""
+    lines = [
+        "Each of them can be deleted by its command, or taken up by a resource of the same function and source that "
+        "has these lines in its spec:"
+    ]
+    for orphan in orphans:
+        endpoint = f" --endpoint-url {shlex.quote(orphan.endpoint_url)}" if orphan.endpoint_url else ""
+        owner = f", takeOverFrom: {orphan.owner}" if "/" in orphan.owner else ""
+        lines += [
+            "",
+            f"# {orphan.owner}, account {orphan.account}",
+            f"aws lambda delete-event-source-mapping --region {orphan.region} --uuid {orphan.uuid}{endpoint}",
+            f"adoption: {{policy: Required, uuid: {orphan.uuid}{owner}}}",
+        ]
+    return "\n".join(lines)
+
+
+def summary(found: Found, cluster: str) -> str:
+    """How many there are, and whether that is all."""
+    among = f"among {found.looked_at} mapping{'' if found.looked_at == 1 else 's'}"
+    regions = f" in {', '.join(found.regions)}" if found.regions else ""
+    count = f"{len(found.orphans) or 'No'} orphan{'' if len(found.orphans) == 1 else 's'}"
+    text = f"{count} of the cluster {cluster} {among}{regions}"
+    return f"{text}, as far as could be looked at." if found.failures else f"{text}."
+
+
+def _say(text: str) -> None:
+    print(f"esm-operator: {text}", file=sys.stderr, flush=True)

@@ -1,1 +1,0 @@
-"""The command that prints manifests of mappings that exist at AWS, for resources to take them over."""

@@ -1,0 +1,184 @@
+"""The metrics that are counted where the thing happens: counters and times.
+
+What is asked of the running operator at each scrape is in ``gauges.py``. Served by the probes under ``/metrics``.
+"""
+
+from enum import IntEnum, StrEnum
+
+from botocore.exceptions import ClientError
+
+from esm_operator.metrics import catalogue
+
+#: Upper bounds of the buckets of what takes as long as one answer over the network, in seconds.
+_ANSWER = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+#: Of what waits for its turn.
+_TURN = (0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+#: How many codes of AWS have series of their own: what stands between may answer with anything.
+_MOST_CODES = 100
+_OTHER = "Other"
+
+
+class Drift(StrEnum):
+    """What somebody else changed at AWS."""
+
+    FIELDS = "fields"
+    TAGS = "tags"
+    DELETED = "deleted"
+
+
+class Result(StrEnum):
+    """How one reconciliation of one resource ended."""
+
+    SYNCED = "synced"
+    """AWS has what the spec says."""
+    WAITING = "waiting"
+    """AWS is at work, or something is waited for."""
+    STALLED = "stalled"
+    """A person has to do something; conflicts too."""
+    REFUSED = "refused"
+    """AWS refused or could not be reached; it is tried again."""
+    CHANGED = "changed"
+    """The resource was changed meanwhile; it is begun anew."""
+    RELEASED = "released"
+    """The resource was let go, or was gone already."""
+    UNWRITTEN = "unwritten"
+    """The API server refused or could not be reached; it is tried again."""
+    FAILED = "failed"
+    """The operator itself failed: a bug."""
+
+
+LEASE_TAKEN = catalogue.counter("lease_taken", "How often this process has taken the lease.")
+LEASE_LOST = catalogue.counter(
+    "lease_lost", "How often this process has lost the lease, beside giving it back when it ends."
+)
+RECONCILES = catalogue.counter("reconciles", "Reconciliations of resources, by how they ended.", "result")
+RECONCILE_SECONDS = catalogue.histogram(
+    "reconcile_duration_seconds",
+    "Time that one reconciliation of one resource took, by how it ended; waiting for the budget is part of it.",
+    "result",
+    buckets=(0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
+)
+QUEUE_WAIT = catalogue.histogram(
+    "queue_wait_seconds",
+    "Time that resources waited in the work queue from when they could have been worked on.",
+    "priority",
+    buckets=_TURN,
+)
+DRIFT_CORRECTED = catalogue.counter(
+    "drift_corrected", "Mappings changed outside of Kubernetes and put right, by what was changed.", "kind"
+)
+AWS_REQUESTS = catalogue.counter(
+    "aws_requests",
+    "Requests to AWS, by operation and by AWS's error code (OK: none; the name of the exception: no answer).",
+    "operation",
+    "code",
+)
+AWS_REQUEST_SECONDS = catalogue.histogram(
+    "aws_request_duration_seconds",
+    "Time that requests to AWS took, without waiting for the budget.",
+    "operation",
+    buckets=_ANSWER,
+)
+AWS_FAILURES = catalogue.counter(
+    "aws_failures", "Requests to AWS that failed, by the reason that conditions would tell of it.", "reason"
+)
+AWS_THROTTLES = catalogue.counter(
+    "aws_throttles", "Requests to AWS that were refused for being one too many.", "account", "region"
+)
+BUDGET_SPENT = catalogue.counter(
+    "aws_budget_spent", "Requests to AWS Lambda that the budget has let through.", "account", "region", "priority"
+)
+BUDGET_WAIT = catalogue.histogram(
+    "aws_budget_wait_seconds",
+    "Time that requests to AWS Lambda waited for their turn in the budget.",
+    "priority",
+    buckets=_TURN,
+)
+KUBERNETES_REQUESTS = catalogue.counter(
+    "kubernetes_requests", "Requests to the API server, but for logins and watches, which kopf sends.", "verb", "code"
+)
+KUBERNETES_REQUEST_SECONDS = catalogue.histogram(
+    "kubernetes_request_duration_seconds",
+    "Time that requests to the API server took, without waiting for --kubernetes-requests-per-second.",
+    "verb",
+    buckets=_ANSWER,
+)
+
+# A series that appears only with its first event has no increase that an alert could see.
+for _drift in Drift:
+    DRIFT_CORRECTED.labels(_drift)
+for _result in Result:
+    RECONCILES.labels(_result)
+
+_codes: set[str] = set()
+
+
+def reconciled(result: Result, seconds: float) -> None:
+    """Count one reconciliation.
+
+    Args:
+        result: how it ended.
+        seconds: how long it took.
+    """
+    RECONCILES.labels(result).inc()
+    RECONCILE_SECONDS.labels(result).observe(seconds)
+
+
+def answered(operation: str, seconds: float, error: Exception | None = None, reason: str = "") -> None:
+    """Count one request to AWS that has ended.
+
+    Args:
+        operation: AWS's name of it, such as ``GetEventSourceMapping``.
+        seconds: how long it took.
+        error: what it raised, or None.
+        reason: the reason that a condition would tell of the error; empty: none.
+    """
+    AWS_REQUESTS.labels(operation, _bounded(_code(error))).inc()
+    AWS_REQUEST_SECONDS.labels(operation).observe(seconds)
+    if reason:
+        AWS_FAILURES.labels(reason).inc()
+
+
+def waited(priority: IntEnum, seconds: float) -> None:
+    """Note how long a resource has waited in the work queue.
+
+    Args:
+        priority: its urgency.
+        seconds: from when it could have been worked on.
+    """
+    QUEUE_WAIT.labels(priority.name.lower()).observe(seconds)
+
+
+def granted(account: str, region: str, priority: IntEnum, seconds: float) -> None:
+    """Count one request that the budget has let through.
+
+    Args:
+        account: where it goes to.
+        region: where it goes to.
+        priority: its priority in the budget.
+        seconds: how long it waited.
+    """
+    name = priority.name.lower()
+    BUDGET_SPENT.labels(account, region, name).inc()
+    BUDGET_WAIT.labels(name).observe(seconds)
+
+
+def place_in_use(account: str, region: str) -> None:
+    """Begin at zero what is counted for an account and region, before anything happens there."""
+    AWS_THROTTLES.labels(account, region)
+
+
+def _code(error: Exception | None) -> str:
+    if error is None:
+        return "OK"
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "") or "Unknown")
+    return type(error).__name__
+
+
+def _bounded(code: str) -> str:
+    if code not in _codes:
+        if len(_codes) >= _MOST_CODES:
+            return _OTHER
+        _codes.add(code)
+    return code

@@ -1,1 +1,0 @@
-"""The command that lists mappings at AWS that no resource stands for."""

@@ -1,0 +1,61 @@
+"""When a mapping is an orphan: it carries this cluster's owner tags, and no resource exists that it belongs to.
+
+Pure. Used by ``esm-operator orphans`` and by the operator, which counts orphans.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from esm_operator.api.resource import Key, Resource
+from esm_operator.planning.ownership import CLUSTER, owner_of
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """The resources of the cluster, as far as mappings depend on them."""
+
+    resources: Mapping[Key, Resource]
+    namespaces: Collection[str] = ()
+    """The namespaces that are known; empty: all."""
+    uuids: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, resources: Iterable[Resource], namespaces: Collection[str] = ()) -> "Living":
+        """From all resources of some namespaces (empty: of all)."""
+        found = {resource.key: resource for resource in resources}
+        return cls(found, namespaces, frozenset(resource.uuid for resource in found.values() if resource.uuid))
+
+
+def why_orphan(
+    uuid: str, tags: Mapping[str, str], cluster: str, living: Living, there: Collection[str] | None = None
+) -> str:
+    """Why a mapping is an orphan, or empty where it is none.
+
+    Args:
+        uuid: the mapping's.
+        tags: all its tags.
+        cluster: this cluster's name in owner tags.
+        living: the resources that there are.
+        there: the UUIDs of all mappings of that account and region; None: they are not known.
+    """
+    if tags.get(CLUSTER) != cluster:
+        return ""
+    owner = owner_of(tags)
+    if owner is None:
+        return "" if living.namespaces or uuid in living.uuids else "its owner tags are incomplete"
+    if living.namespaces and owner.namespace not in living.namespaces:
+        return ""
+    resource = living.resources.get(Key(owner.namespace, owner.name))
+    if resource is None:
+        return "there is no such resource"
+    stands = there is None or resource.uuid in there  # else that one is gone, and this may be what follows it
+    if resource.uuid and resource.uuid != uuid and stands and _is_settled(resource):
+        return f"the resource uses another mapping, {resource.uuid}"
+    return ""
+
+
+def _is_settled(resource: Resource) -> bool:
+    """Whether nothing is under way, such as a replacement, that has two mappings for a while."""
+    ready = next((one for one in resource.status.get("conditions") or () if one.get("type") == "Ready"), {})
+    current = resource.told
+    return current and ready.get("status") == "True" and not resource.deleting

@@ -1,0 +1,235 @@
+"""Targets: where a resource's mapping lives, and with whose credentials it is reached.
+
+A pure function from the resource, the ProviderConfigs and the operator's settings. A ProviderConfig that
+is named, or is called ``default``, and does not admit the namespace is an error, never a fallback: else
+a namespace could reach an account that was not meant for it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from esm_operator.api.reasons import TargetReason
+from esm_operator.api.resource import Asked, asked_of
+
+DEFAULT_PROVIDER_CONFIG = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """A ProviderConfig, as far as it decides about targets."""
+
+    name: str
+    region: str = ""
+    allowed_regions: frozenset[str] = frozenset()
+    role_arn: str = ""
+    external_id: str = ""
+    endpoint_url: str = ""
+    default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    namespace_selector: Mapping[str, Any] | None = None
+    owner_tags: bool | None = None
+    """Whether the owner of a mapping is recorded in its tags; None: as the operator's own settings say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Credentials and endpoint: what two targets of one region may differ in."""
+
+    endpoint_url: str = ""
+    role_arn: str = ""
+    external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One region, reached with certain credentials."""
+
+    region: str
+    access: Access = Access()
+    owner_tags: bool = True
+    """Whether the owner of a mapping is recorded in its tags; else on the resource alone, and AWS is sent no tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A target, with the tags that every mapping there gets."""
+
+    target: Target
+    default_tags: Mapping[str, str]
+    config: str = ""
+    """The ProviderConfig that led there; empty: the operator's own settings did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Why there is no target, as a sentence with its remedy."""
+
+    reason: TargetReason
+    message: str
+    passes: bool = False
+    """Whether it will be known in a moment, so that nothing is to be told."""
+
+
+def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
+    """A ProviderConfig from the object that the cluster has."""
+    spec = body.get("spec") or {}
+    return ProviderConfig(
+        name=str(body["metadata"]["name"]),
+        region=spec.get("region") or "",
+        allowed_regions=frozenset(spec.get("allowedRegions") or ()),
+        role_arn=spec.get("roleARN") or "",
+        external_id=spec.get("externalID") or "",
+        endpoint_url=spec.get("endpointURL") or "",
+        default_tags=spec.get("defaultTags") or {},
+        namespace_selector=spec.get("namespaceSelector"),
+        owner_tags=spec["ownership"] != "ResourceOnly" if spec.get("ownership") else None,
+    )
+
+
+def used_config(asked: Asked, configs: Collection[str]) -> str:
+    """The ProviderConfig that a resource leads to, whether or not it admits the namespace; empty: none.
+
+    Args:
+        asked: what the resource's spec says.
+        configs: the names of all ProviderConfigs.
+    """
+    return asked.config or (DEFAULT_PROVIDER_CONFIG if DEFAULT_PROVIDER_CONFIG in configs else "")
+
+
+def access_of(config: ProviderConfig, operator: ProviderConfig) -> Access:
+    """Credentials and endpoint of a ProviderConfig.
+
+    Args:
+        config: the ProviderConfig, or the operator's own settings.
+        operator: what the operator's own settings say, where the ProviderConfig does not.
+    """
+    return Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
+
+
+def has_owner_tags(config: ProviderConfig, operator: ProviderConfig) -> bool:
+    """Whether the owners of mappings are recorded in their tags.
+
+    Args:
+        config: the ProviderConfig, or the operator's own settings.
+        operator: what the operator's own settings say, where the ProviderConfig does not.
+    """
+    said = config.owner_tags if config.owner_tags is not None else operator.owner_tags
+    return said is not False
+
+
+def known_targets(
+    specs: Iterable[Mapping[str, Any]],
+    configs: Iterable[ProviderConfig],
+    operator: ProviderConfig,
+    regions: Collection[str] = (),
+) -> list[Target]:
+    """All targets that mappings may have been made in, as far as the cluster and the settings tell.
+
+    Each ProviderConfig, and the operator's own settings, in: the regions that it allows; where it allows all,
+    its own and each that any resource or ``regions`` names, for the resource that used it may be gone.
+
+    Args:
+        specs: the specs of all resources.
+        configs: all ProviderConfigs.
+        operator: what the operator's own settings say.
+        regions: more regions.
+    """
+    named = {asked_of(spec).region for spec in specs} | set(regions)
+    found: set[Target] = set()
+    for config in (operator, *configs):
+        anywhere = named | {config.region or operator.region}
+        access, tags = access_of(config, operator), has_owner_tags(config, operator)
+        found |= {Target(region, access, tags) for region in config.allowed_regions or anywhere if region}
+    return sorted(
+        found,
+        key=lambda target: (
+            target.region,
+            target.access.role_arn,
+            target.access.endpoint_url,
+            target.owner_tags,
+        ),
+    )
+
+
+def resolve(
+    asked: Asked,
+    *,
+    namespace: str,
+    namespace_labels: Mapping[str, str] | None,
+    configs: Mapping[str, ProviderConfig],
+    operator: ProviderConfig,
+    labels_come: bool = False,
+) -> Resolved | Unresolved:
+    """Where the mapping of a resource lives.
+
+    Args:
+        asked: what the resource's spec says.
+        namespace: the resource's namespace.
+        namespace_labels: the labels of that namespace, for namespaceSelector; None: they are not known.
+        labels_come: whether labels that are not known will be.
+        configs: all ProviderConfigs by name.
+        operator: what the operator's own settings say, where no ProviderConfig does.
+    """
+    name = used_config(asked, configs)
+    config = configs.get(name) if name else operator
+    if config is None:
+        return Unresolved(
+            "ProviderConfigNotFound",
+            f"There is no ProviderConfig {name}. Create it (again as it was, if the resource has a mapping already); a "
+            "resource that has none can be made anew without spec.providerConfigRef, which can't be changed.",
+        )
+    if name and config.namespace_selector and namespace_labels is None and labels_come:
+        return Unresolved(
+            "ProviderConfigForbidsNamespace",
+            f"The ProviderConfig {config.name} has a namespaceSelector, and the labels of the namespace {namespace} "
+            "are not known yet.",
+            passes=True,
+        )
+    if name and config.namespace_selector and namespace_labels is None:
+        return Unresolved(
+            "ProviderConfigForbidsNamespace",
+            f"The ProviderConfig {config.name} has a namespaceSelector, and the operator does not know the labels of "
+            "namespaces (--no-watch-namespaces), so it admits none. Let the operator watch them (watchNamespaces: true "
+            "in the chart's values), or take spec.namespaceSelector out.",
+        )
+    if name and not selects(config.namespace_selector, namespace_labels or {}):
+        return Unresolved(
+            "ProviderConfigForbidsNamespace",
+            f"The ProviderConfig {config.name} does not admit the namespace {namespace}. Label the namespace as "
+            "its spec.namespaceSelector asks, or name another ProviderConfig in a new resource.",
+        )
+    region = asked.region or config.region or operator.region
+    if not region:
+        return Unresolved(
+            "NoRegion",
+            "No AWS region is known for this mapping. Set spec.region in a new resource, the ProviderConfig's "
+            "spec.region, or the operator's --region.",
+        )
+    if config.allowed_regions and region not in config.allowed_regions:
+        return Unresolved(
+            "RegionNotAllowed",
+            f"The ProviderConfig {config.name} does not allow the region {region}; it allows "
+            f"{', '.join(sorted(config.allowed_regions))}.",
+        )
+    target = Target(region, access_of(config, operator), has_owner_tags(config, operator))
+    return Resolved(target, {**operator.default_tags, **config.default_tags}, name)
+
+
+def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a Kubernetes label selector selects labels; none and the empty one select everything."""
+    if not selector:
+        return True
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    return all(_meets(expression, labels) for expression in selector.get("matchExpressions") or ())
+
+
+def _meets(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, operator, wanted = expression.get("key"), expression.get("operator"), expression.get("values") or ()
+    has = key in labels
+    return {
+        "In": has and labels.get(str(key)) in wanted,
+        "NotIn": not has or labels.get(str(key)) not in wanted,
+        "Exists": has,
+        "DoesNotExist": not has,
+    }.get(str(operator), False)

@@ -1,0 +1,1 @@
+"""The work queue, and the limiters that decide when a request or a resource gets its turn."""

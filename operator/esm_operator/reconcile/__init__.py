@@ -1,0 +1,1 @@
+"""Reconciles one resource: builds its plan, executes the actions and writes its status."""

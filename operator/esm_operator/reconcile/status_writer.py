@@ -1,0 +1,129 @@
+"""Telling: the status of a resource, written only where it differs, and the Events that follow from it.
+
+The one place that writes a status; called by the reconciler with what came of its work.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from esm_operator.api.recorded_status import condition
+from esm_operator.api.resource import Resource, parse
+from esm_operator.aws.targets import Connected
+from esm_operator.clock import moment
+from esm_operator.cluster.cache import Store
+from esm_operator.cluster.event_recorder import Events
+from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.logs import marks
+from esm_operator.planning.desire import Note
+from esm_operator.reconcile.context import Work
+from esm_operator.status import conditions
+from esm_operator.status.conditions import Outcome
+
+logger = logging.getLogger(__name__)
+
+
+class Teller:
+    """Writes statuses."""
+
+    def __init__(self, store: Store, kubernetes: Kubernetes, events: Events) -> None:
+        self._store = store
+        self._kubernetes = kubernetes
+        self._events = events
+
+    async def tell(
+        self,
+        resource: Resource,
+        outcome: Outcome,
+        note: Note,
+        connected: Connected | None,
+        *,
+        looked: bool = False,
+        creating: str | None = None,
+    ) -> Resource:
+        """Write the status if it differs from what stands.
+
+        Args:
+            resource: the resource that was worked on.
+            outcome: what came of it.
+            note: what is to be remembered of its mapping.
+            connected: the target whose inventory knows the mapping; None: it can't be seen.
+            looked: whether AWS was asked for the mapping as it is now.
+            creating: what records that a Create may be outstanding; None: what stands is kept.
+
+        A resource whose object was removed has no status: the Event and the log report the outcome, and only the store
+        keeps the UUID.
+
+        Returns:
+            the resource as it stands now.
+
+        Raises:
+            esm_operator.cluster.kubernetes.ConflictError: it was changed meanwhile.
+        """
+        if resource.removed:
+            self._warn(resource, outcome)
+            kept = replace(resource, uuid=note.uuid)
+            self._store.keep_removed(kept)
+            return kept
+        entry = connected.inventory.get(note.uuid) if connected is not None and note.uuid else None
+        gone = connected is not None and bool(note.uuid) and connected.inventory.is_gone(note.uuid)
+        rendered = conditions.render(
+            resource.status,
+            generation=resource.generation,
+            outcome=outcome,
+            mapping=entry.raw if entry is not None else None,
+            tags=entry.tags if entry is not None else None,
+            applied=note.applied,
+            uuid=note.uuid,
+            gone=gone,
+            requested=resource.requested if looked else str(resource.status.get("lastHandledReconcileAt") or ""),
+            now=moment(),
+            creating=str(resource.status.get("creating") or "") if creating is None else creating,
+        )
+        if rendered == resource.status:
+            return resource
+        self._warn(resource, outcome)
+        written = self.took(await self._kubernetes.set_status(resource, rendered))
+        self._tell_processing(resource, rendered)
+        self._tell_drift(resource, rendered, outcome)
+        return written
+
+    async def tell_of(self, work: Work, outcome: Outcome) -> Resource:
+        """Write the status of a resource that is being worked on, if it differs from what stands."""
+        return await self.tell(
+            work.resource, outcome, work.note, work.connected, looked=work.looked, creating=work.creating
+        )
+
+    def took(self, body: Mapping[str, Any]) -> Resource:
+        """Remember what the API server answered to a write of ours."""
+        resource = parse(body)
+        self._store.renew(resource)
+        return resource
+
+    def _warn(self, resource: Resource, outcome: Outcome) -> None:
+        """An Event and a line in the log when a problem begins; while it stands the status tells it."""
+        before = condition(resource.status, "Ready")
+        if not outcome.event or (before.get("reason"), before.get("message")) == (outcome.reason, outcome.message):
+            return
+        logger.warning("%s", outcome.message, extra=marks(resource) | {"reason": outcome.reason})
+        self._events.warning(resource, outcome.event, outcome.message)
+
+    def _tell_processing(self, resource: Resource, rendered: Mapping[str, Any]) -> None:
+        """An Event when processing turned bad, or good again."""
+        before = condition(resource.status, "Processing")
+        now = condition(rendered, "Processing")
+        if (now.get("status"), now.get("reason")) == (before.get("status"), before.get("reason")):
+            return
+        if now.get("status") == "False":
+            self._events.warning(resource, now["reason"], now["message"])
+        elif before.get("status") == "False":
+            says = now.get("message") or "AWS tells of no problem any more."
+            self._events.normal(resource, "ProcessingRecovered", f"Processing works again: {says}")
+
+    def _tell_drift(self, resource: Resource, rendered: Mapping[str, Any], outcome: Outcome) -> None:
+        """An Event when a mapping that is only watched began to differ from the spec, or differs otherwise."""
+        before, now = condition(resource.status, "Synced"), condition(rendered, "Synced")
+        same = (now["status"], now["message"]) == (before.get("status"), before.get("message"))
+        if outcome.reason == "Observed" and now["status"] == "False" and not same:
+            self._events.warning(resource, "DriftObserved", now["message"])

@@ -1,0 +1,69 @@
+"""The view: what the inventory and this process's memory can say about one resource's mapping.
+
+Made for each plan; the last step before ``plan.py``.
+"""
+
+from dataclasses import replace
+
+from esm_operator.aws.inventory import Entry
+from esm_operator.cluster.cache import Store
+from esm_operator.planning.state import Desired, Observed, View
+from esm_operator.reconcile.context import Work
+from esm_operator.reconcile.ownership_records import tags_in_place
+from esm_operator.reconcile.state import Memory
+
+
+def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unsettled: bool) -> View:
+    """What is known of a resource's mapping.
+
+    Args:
+        work: the work on the resource.
+        desired: what it asks for.
+        memory: what this process remembers.
+        store: all resources, for an older one that claims the same mapping.
+        unsettled: whether a Create of it may still be carried out.
+    """
+    resource, inventory, since = work.resource, work.connected.inventory, work.began
+    uuid = desired.looked_for
+    entry = inventory.get(uuid) if uuid else None
+    candidates = {one.uuid: one for one in inventory.with_identity(desired.identity)}
+    leaving = {one.uuid: one for one in inventory.leaving(desired.identity)}
+    intended = inventory.with_identity(desired.intended) if desired.intended is not None else []
+    group = desired.consumer_group
+    same_group = {one.uuid: one for one in inventory.leaving_group(group) if one.uuid not in leaving} if group else {}
+    named = memory.conflicts.get(resource.key)
+    conflicting = inventory.get(named.uuid) if named is not None else None
+    if named is not None and conflicting is not None:
+        in_group = group is not None and group.same_as(conflicting.consumer_group)
+        only_group = in_group and not conflicting.identity.same_as(desired.identity)
+        if named.is_in_the_way(desired, conflicting.identity, explained=only_group):
+            others = leaving if conflicting.state == "Deleting" else candidates
+            (same_group if only_group else others)[named.uuid] = conflicting
+    made = memory.made.get(resource.key, "")
+    cluster = desired.owner.cluster
+
+    def seen(entry: Entry) -> Observed:
+        observed = entry.observed(since)
+        if desired.owner_tags:
+            return observed
+        return replace(observed, tags=tags_in_place(work, entry, cluster, memory, store), tags_fresh=True)
+
+    missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
+    return View(
+        swept=inventory.swept,
+        mapping=seen(entry) if entry is not None else None,
+        gone=bool(uuid) and inventory.is_gone(uuid),
+        candidates=tuple(seen(one) for one in candidates.values()),
+        intended=tuple(seen(one) for one in intended if one.uuid not in candidates),
+        leaving=tuple(seen(one) for one in leaving.values()),
+        same_group=tuple(seen(one) for one in same_group.values()),
+        unsettled=unsettled,
+        unsearched=memory.doubts.is_unsearched(resource.key),
+        may_have_made=memory.doubts.may_have_made(resource.key),
+        unseen=made if missed else "",
+        refused={
+            members: failure.message
+            for members, failure in memory.refusals.of(resource.key, resource.generation).items()
+        },
+        rival=store.older_claimant(resource),
+    )

@@ -1,1 +1,0 @@
-"""What people and machines are told: statuses, Events, metrics, probes."""
