@@ -19,14 +19,14 @@ from typing import Any, NoReturn, cast
 import kopf
 from kubernetes.aio.config import ConfigException
 
-from esm_operator.adapters.kopf_credentials import Logins
-from esm_operator.adapters.kopf_intake import Intake
+from esm_operator.adapters.kopf_credentials import KopfCredentials
+from esm_operator.adapters.kopf_intake import KopfIntake
 from esm_operator.api.resource import FINALIZER, GROUP, PLURAL, VERSION
 from esm_operator.cluster import preflight
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
-from esm_operator.cluster.kubernetes import Kubernetes
-from esm_operator.cluster.watch_health import Watches
-from esm_operator.metrics.probes import Probes
+from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.watch_health import WatchHealth
+from esm_operator.metrics.probes import ProbeServer
 from esm_operator.operator import Operator
 from esm_operator.ratelimit.deadline import pause_after
 from esm_operator.settings import Settings
@@ -53,7 +53,7 @@ async def run(ours: Settings) -> None:
     running: list[Operator] = []
     stop = asyncio.Event()
     task = asyncio.current_task()
-    probes = Probes(ours.probe_address)
+    probes = ProbeServer(ours.probe_address)
     await probes.start()
     _take_signals(running, stop)
     if not await _met(ours, probes, stop):
@@ -90,7 +90,7 @@ async def _end(ours: Settings, failure: BaseException) -> NoReturn:
     os._exit(1)
 
 
-async def _met(ours: Settings, probes: Probes, stop: asyncio.Event) -> bool:
+async def _met(ours: Settings, probes: ProbeServer, stop: asyncio.Event) -> bool:
     """Wait until the cluster has what the operator needs, and say meanwhile what it has not.
 
     Returns:
@@ -113,7 +113,7 @@ async def _met(ours: Settings, probes: Probes, stop: asyncio.Event) -> bool:
 async def _lacking(ours: Settings) -> str:
     """What the cluster lacks, by its word now: with the credentials and the address that there are now."""
     try:
-        kubernetes = await Kubernetes.connect(ours.kubernetes_requests_per_second)
+        kubernetes = await KubernetesClient.connect(ours.kubernetes_requests_per_second)
     except (OSError, ValueError, ConfigException) as error:
         return preflight.unusable(error)
     try:
@@ -122,7 +122,7 @@ async def _lacking(ours: Settings) -> str:
         await kubernetes.close()
 
 
-def _kinds(ours: Settings) -> list[preflight.Kind]:
+def _kinds(ours: Settings) -> list[preflight.WatchedKind]:
     return preflight.kinds(ours.namespaces, labels=ours.watch_namespaces)
 
 
@@ -144,10 +144,10 @@ async def _hand_over(running: Sequence[Operator], stop: asyncio.Event) -> None:
         stop.set()
 
 
-def registry(ours: Settings, running: list[Operator], probes: Probes) -> kopf.OperatorRegistry:
+def registry(ours: Settings, running: list[Operator], probes: ProbeServer) -> kopf.OperatorRegistry:
     """All handlers; the operator that they feed is in the list while it runs."""
     handlers = kopf.OperatorRegistry()
-    watches = Watches([kind.path for kind in _kinds(ours)])
+    watches = WatchHealth([kind.path for kind in _kinds(ours)])
 
     def listed(body: Mapping[str, Any]) -> None:
         for operator in running:
@@ -156,7 +156,7 @@ def registry(ours: Settings, running: list[Operator], probes: Probes) -> kopf.Op
     def returned(body: Mapping[str, Any]) -> bool:
         return all(operator.mapping_returned(body) for operator in running)
 
-    logins = Logins([watches.trace], Intake(listed, returned).response_class())
+    logins = KopfCredentials([watches.trace], KopfIntake(listed, returned).response_class())
 
     @kopf.on.login(registry=handlers)
     async def login(**arguments: Any) -> kopf.AiohttpSession | None:
@@ -165,7 +165,7 @@ def registry(ours: Settings, running: list[Operator], probes: Probes) -> kopf.Op
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         _configure(settings, ours)
-        kubernetes = await Kubernetes.connect(ours.kubernetes_requests_per_second)
+        kubernetes = await KubernetesClient.connect(ours.kubernetes_requests_per_second)
         operator = Operator(ours, kubernetes, watches, probes)
         await operator.start()
         running.append(operator)

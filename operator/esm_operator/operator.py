@@ -15,16 +15,16 @@ from esm_operator import tasks
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.client import Connections
 from esm_operator.aws.errors import understand_any
-from esm_operator.cluster.cache import Store
-from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, Surroundings
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import DEAF, Lease
 from esm_operator.cluster.operator_names import manager_name
-from esm_operator.cluster.other_operators import Others
-from esm_operator.cluster.watch_health import Watches
+from esm_operator.cluster.other_operators import OtherOperators
+from esm_operator.cluster.watch_health import WatchHealth
 from esm_operator.metrics import counters, gauges
-from esm_operator.metrics.probes import Probes
-from esm_operator.planning.target import ProviderConfig, Target, used_config
+from esm_operator.metrics.probes import ProbeServer
+from esm_operator.planning.target import ProviderConfigSettings, Target, used_config
 from esm_operator.settings import Settings
 from esm_operator.term import Term
 
@@ -47,13 +47,15 @@ RELEASE = 0.6
 class Operator:
     """One running operator. Made and used within one event loop."""
 
-    def __init__(self, settings: Settings, kubernetes: Kubernetes, watches: Watches, probes: Probes) -> None:
+    def __init__(
+        self, settings: Settings, kubernetes: KubernetesClient, watches: WatchHealth, probes: ProbeServer
+    ) -> None:
         self._settings = settings
         self._kubernetes = kubernetes
-        self._store = Store()
-        self._others = Others(manager_name(settings.lease_namespace, settings.lease_name))
-        self._surroundings = Surroundings(
-            ProviderConfig(
+        self._store = ResourceCache()
+        self._others = OtherOperators(manager_name(settings.lease_namespace, settings.lease_name))
+        self._surroundings = ConfigCache(
+            ProviderConfigSettings(
                 name="(operator)",
                 region=settings.region,
                 endpoint_url=settings.endpoint_url,

@@ -15,18 +15,18 @@ from esm_operator.api.resource import Key, Resource
 from esm_operator.aws.client import Connections
 from esm_operator.aws.errors import REASONS
 from esm_operator.aws.targets import Targets
-from esm_operator.cluster.cache import Store
-from esm_operator.cluster.config_cache import Surroundings
-from esm_operator.cluster.event_recorder import Events
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.config_cache import ConfigCache
+from esm_operator.cluster.event_recorder import EventRecorder
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.operator_names import finalizer_name, manager_name
-from esm_operator.cluster.usage_finalizer import Holds
+from esm_operator.cluster.usage_finalizer import UsageFinalizer
 from esm_operator.fence import Fence
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.gauges import Snapshot
 from esm_operator.planning.target import Resolved, Target
 from esm_operator.ratelimit.deadline import pause_after
-from esm_operator.ratelimit.workqueue import Urgency, WorkQueue
+from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
 from esm_operator.reconcile.orphan_counter import OrphanCounter
 from esm_operator.reconcile.reconciler import Reconciler
 from esm_operator.settings import Settings
@@ -34,9 +34,9 @@ from esm_operator.settings import Settings
 logger = logging.getLogger(__name__)
 
 #: Keys under way at once in each target, by urgency: many creations must leave room for edits.
-LIMITS = {Urgency.EDIT: 16, Urgency.CREATE: 16, Urgency.TRANSITION: 8, Urgency.RESYNC: 4}
+LIMITS = {QueuePriority.EDIT: 16, QueuePriority.CREATE: 16, QueuePriority.TRANSITION: 8, QueuePriority.RESYNC: 4}
 #: Those whose work begins with a call that changes something at AWS.
-_CHANGES = (Urgency.EDIT, Urgency.CREATE)
+_CHANGES = (QueuePriority.EDIT, QueuePriority.CREATE)
 #: Seconds until a resource is tried again whose reconciliation ended in a way that nothing foresaw.
 _AGAIN = 30.0
 #: The longest pause between attempts to connect to where mappings live, in seconds.
@@ -50,9 +50,9 @@ class Term:
         self,
         settings: Settings,
         *,
-        store: Store,
-        surroundings: Surroundings,
-        kubernetes: Kubernetes,
+        store: ResourceCache,
+        surroundings: ConfigCache,
+        kubernetes: KubernetesClient,
         connections: Connections,
         fence: Fence,
     ) -> None:
@@ -92,8 +92,8 @@ class Term:
             lease_namespace=settings.lease_namespace,
             lease_name=settings.lease_name,
         )
-        self._holds = Holds(finalizer, store, surroundings, fenced)
-        self._events = Events(fenced)
+        self._holds = UsageFinalizer(finalizer, store, surroundings, fenced)
+        self._events = EventRecorder(fenced)
         self._reconciler = Reconciler(
             cluster=settings.cluster_name,
             deletions_per_minute=settings.deletions_per_minute,
@@ -190,7 +190,7 @@ class Term:
         """The surroundings of some resources have changed."""
         for key in keys:
             self._asleep.pop(key, None)
-            self._queue.add(key, Urgency.RESYNC)
+            self._queue.add(key, QueuePriority.RESYNC)
 
     # What the tasks do
 
@@ -216,7 +216,7 @@ class Term:
             await self._reconciler.reconcile(key)
         except Exception:
             logger.exception("Working on %s failed unexpectedly; it is tried again", key)
-            self._queue.add_after(key, Urgency.RESYNC, _AGAIN)
+            self._queue.add_after(key, QueuePriority.RESYNC, _AGAIN)
         finally:
             self._queue.done(key)
 
@@ -248,7 +248,7 @@ class Term:
         """What is told at a scrape."""
         return Snapshot(
             resources=self._store.counts(),
-            queue={urgency.name.lower(): self._queue.state(urgency) for urgency in Urgency},
+            queue={urgency.name.lower(): self._queue.state(urgency) for urgency in QueuePriority},
             delayed=self._queue.delayed,
             places=self._targets.states(),
             deletions_held=self._reconciler.deletions_held,
@@ -273,9 +273,9 @@ class Term:
         """AWS has other things to say of some mappings."""
         for key in self._store.keys_of(uuids):
             if key not in self._asleep:
-                self._queue.add(key, Urgency.TRANSITION, at_once=not self._reconciler.is_failing(key))
+                self._queue.add(key, QueuePriority.TRANSITION, at_once=not self._reconciler.is_failing(key))
         for key in self._reconciler.freed(uuids):
-            self._queue.add(key, Urgency.TRANSITION)
+            self._queue.add(key, QueuePriority.TRANSITION)
 
     def _sight(self, target: Target) -> None:
         """Mappings can't be seen for long, or can again: their resources are to tell it."""
@@ -305,8 +305,8 @@ def _was_refused(resource: Resource) -> bool:
     return reason == "Conflict" or reason in REASONS
 
 
-def _urgency(resource: Resource, old: Resource | None) -> Urgency:
+def _urgency(resource: Resource, old: Resource | None) -> QueuePriority:
     """How urgent a resource is: one that was not changed since it was last told of can wait at the start."""
     if resource.uuid:
-        return Urgency.RESYNC if old is None and not resource.deleting and resource.told else Urgency.EDIT
-    return Urgency.EDIT if resource.deleting else Urgency.CREATE
+        return QueuePriority.RESYNC if old is None and not resource.deleting and resource.told else QueuePriority.EDIT
+    return QueuePriority.EDIT if resource.deleting else QueuePriority.CREATE

@@ -8,8 +8,8 @@ from typing import Any
 import kopf
 import pytest
 
-from esm_operator.adapters.kopf_credentials import Logins
-from esm_operator.adapters.kopf_intake import Intake
+from esm_operator.adapters.kopf_credentials import KopfCredentials
+from esm_operator.adapters.kopf_intake import KopfIntake
 from tests.e2e.bed import Bed, eventually
 from tests.e2e.manifests import queue
 
@@ -36,7 +36,7 @@ class Heard:
     def registry(self) -> kopf.OperatorRegistry:
         """As the operator's, with a handler that notes."""
         handlers = kopf.OperatorRegistry()
-        logins = Logins((), Intake(self.take_listed, self.take_returned).response_class())
+        logins = KopfCredentials((), KopfIntake(self.take_listed, self.take_returned).response_class())
 
         @kopf.on.login(registry=handlers)
         async def login(**arguments: Any) -> kopf.AiohttpSession | None:

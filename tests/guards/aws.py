@@ -85,7 +85,7 @@ GUARDS = (
         harm="`esm-operator orphans` lists the mapping of a resource that was created while it looked.",
         file="commands/orphan_search.py",
         text="        living = await self._living()\n        tags = await account.tags(",
-        without="        living = Living.of(())\n        tags = await account.tags(",
+        without="        living = LivingResources.of(())\n        tags = await account.tags(",
         tests=unit("orphan_search"),
     ),
     Guard(

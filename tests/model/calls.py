@@ -15,7 +15,7 @@ from aiohttp import ClientConnectionError
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from esm_operator.api.resource import GROUP, VERSION
-from esm_operator.aws.call import CALL_TIMEOUT, Passage
+from esm_operator.aws.call import CALL_TIMEOUT, CallPermit
 from esm_operator.aws.client import Connection
 from esm_operator.aws.errors import NotSentError
 from esm_operator.planning.target import Target
@@ -193,7 +193,7 @@ class Connections:
         return Connection(**parts)
 
     async def run(
-        self, threads: Any, passage: Passage, function: Callable[..., Any], *args: Any, **parameters: Any
+        self, threads: Any, passage: CallPermit, function: Callable[..., Any], *args: Any, **parameters: Any
     ) -> Any:
         """Send a request; a write only behind the fence, which the operator asks immediately before the first byte."""
         del threads

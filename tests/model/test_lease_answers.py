@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from esm_operator.cluster.kubernetes import LEASE_TIMEOUT, Kubernetes
+from esm_operator.cluster.kubernetes import LEASE_TIMEOUT, KubernetesClient
 from esm_operator.cluster.lease import RENEWAL, Lease
 from esm_operator.fence import Fence
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.model.calls import Call, Gate, Transport
 from tests.model.cluster import Cluster
 from tests.model.loop import Clock, SteppedLoop
@@ -31,7 +31,11 @@ class Process:
         api: Any = Transport(self.gate, self.cluster, self.loop.future, hold_leases=True)
         with self.clock.told():
             self.lease = Lease(
-                Kubernetes(api, Budget(1000)), namespace="default", name="operator", identity="us", duration=DURATION
+                KubernetesClient(api, RateLimiter(1000)),
+                namespace="default",
+                name="operator",
+                identity="us",
+                duration=DURATION,
             )
         self.loop.start(self.lease.run)
         self.loop.settle()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import LET_GO, PAUSED, RECONCILE_AT, Key, parse
-from esm_operator.planning.desire import Note
+from esm_operator.planning.desire import MappingRecord
 from esm_operator.planning.ownership import UID, Owner, owner_of
 from tests.model.aws import QUEUE, STREAM, Standing
 from tests.model.calls import FATES, Call
@@ -95,7 +95,7 @@ class PromisesWithoutTags(Promises):
         """
         bodies = self.world.cluster.mappings
         resources = sorted(map(parse, bodies.values()), key=lambda one: (one.created, one.uid), reverse=True)
-        recorded = {note.uuid: one.key for one in resources if (note := Note.of(one)).owns}
+        recorded = {note.uuid: one.key for one in resources if (note := MappingRecord.of(one)).owns}
         for key, mappings in owned.items():
             uid = bodies[key]["metadata"]["uid"] if key in bodies else ""
             known = self.world.process.knows(key) if self.world.process is not None else None

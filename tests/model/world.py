@@ -15,12 +15,12 @@ import esm_operator.cluster.usage_finalizer
 import esm_operator.operator
 import esm_operator.term
 from esm_operator.api.resource import Key, Resource
-from esm_operator.cluster.kubernetes import Kubernetes
-from esm_operator.cluster.watch_health import Watches
-from esm_operator.metrics.probes import Probes
+from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.watch_health import WatchHealth
+from esm_operator.metrics.probes import ProbeServer
 from esm_operator.operator import Operator
-from esm_operator.ratelimit.rate_limiter import Budget
-from esm_operator.ratelimit.workqueue import Urgency
+from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.settings import Settings
 from tests.model.aws import Lambda
 from tests.model.calls import Call, Connections, Gate, LostError, Transport
@@ -42,7 +42,7 @@ _SETTINGS = Settings(
     identity="model-0",
 )
 #: Few workers: each costs time at every step, and two of a kind are enough to be in each other's way.
-_LIMITS = {Urgency.EDIT: 2, Urgency.CREATE: 2, Urgency.TRANSITION: 1, Urgency.RESYNC: 1}
+_LIMITS = {QueuePriority.EDIT: 2, QueuePriority.CREATE: 2, QueuePriority.TRANSITION: 1, QueuePriority.RESYNC: 1}
 #: Rounds of answers after which something that should be quiet is not.
 _MOST_ROUNDS = 400
 
@@ -85,7 +85,7 @@ class Process:
 
         async def run() -> None:
             self.operator = Operator(
-                settings, Kubernetes(api, Budget(1000)), Watches(()), Probes(settings.probe_address)
+                settings, KubernetesClient(api, RateLimiter(1000)), WatchHealth(()), ProbeServer(settings.probe_address)
             )
             await self.operator.start()
 

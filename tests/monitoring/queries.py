@@ -5,7 +5,7 @@ from typing import get_args
 
 from esm_operator.api.reasons import ConditionReason
 from esm_operator.metrics import counters, gauges
-from esm_operator.metrics.catalogue import CATALOGUE, Kind
+from esm_operator.metrics.catalogue import CATALOGUE, MetricType
 
 #: They note their metrics in the catalogue when they are imported.
 NOTED_BY = (gauges, counters)
@@ -23,7 +23,7 @@ def exposed() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {name: set() for name in PROCESS}
     for name, metric in CATALOGUE.items():
         labels = set(metric.labels)
-        if metric.kind is Kind.HISTOGRAM:
+        if metric.kind is MetricType.HISTOGRAM:
             found |= {f"{name}_bucket": labels | {"le"}, f"{name}_sum": labels, f"{name}_count": labels}
         else:
             found[name] = labels

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from kubernetes.aio import client
 
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.fence import SHUT, Fence
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.model.cluster import Cluster
 from tests.unit.http_server import served
 
@@ -26,10 +26,10 @@ class ApiServer:
         """Called when a request has been answered."""
 
     @asynccontextmanager
-    async def connect(self, fence: Fence = SHUT) -> AsyncGenerator[Kubernetes]:
+    async def connect(self, fence: Fence = SHUT) -> AsyncGenerator[KubernetesClient]:
         """The operator's client of it, whose writes a fence holds back."""
         async with served(self._answer) as url:
-            kubernetes = Kubernetes(client.ApiClient(client.Configuration(host=url)), Budget(1000), fence)
+            kubernetes = KubernetesClient(client.ApiClient(client.Configuration(host=url)), RateLimiter(1000), fence)
             yield kubernetes
             await kubernetes.close()
 

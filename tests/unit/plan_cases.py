@@ -9,7 +9,7 @@ from esm_operator.api.fields import desired_values, observed_values
 from esm_operator.api.sources import source_type
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
-from esm_operator.planning.state import Adoption, Desired, Observed, View
+from esm_operator.planning.state import Adoption, Desired, Observation, Observed
 
 OWNER = Owner("cluster", "shop", "orders", "uid-1")
 OTHER = Owner("cluster", "shop", "payments", "uid-2")
@@ -155,17 +155,17 @@ def edited(before: Mapping[str, Any], after: Mapping[str, Any], **more: Any) -> 
     )
 
 
-def found(mapping: Observed) -> View:
-    return View(swept=True, mapping=mapping)
+def found(mapping: Observed) -> Observation:
+    return Observation(swept=True, mapping=mapping)
 
 
-def candidates(*mappings: Observed) -> View:
-    return View(swept=True, candidates=mappings)
+def candidates(*mappings: Observed) -> Observation:
+    return Observation(swept=True, candidates=mappings)
 
 
-NOTHING = View(swept=True)
-GONE = View(swept=True, gone=True)
-UNSWEPT = View(swept=False)
+NOTHING = Observation(swept=True)
+GONE = Observation(swept=True, gone=True)
+UNSWEPT = Observation(swept=False)
 #: Deleted, and of the notes only the finalizer is left.
 LOST = replace(wanted(deleting=True, prepared=False), intended=None)
 STALE = replace(seen(), tags_fresh=False)
@@ -178,37 +178,37 @@ TO_REPLACE = replace(
 )
 TO_MOVE = replace(made(recreate=True), values=desired_values({**SQS, "eventSourceARN": f"arn:aws:sqs:{HERE}:others"}))
 
-CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
+CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "the intent's identity: a mapping of somebody else is nothing to us": (
         wanted(),
-        View(swept=True, intended=(seen(None),)),
+        Observation(swept=True, intended=(seen(None),)),
         actions.Create(),
     ),
     "the intent's identity: a mapping of somebody else is not adopted": (
         wanted(adoption=Adoption("IfExists")),
-        View(swept=True, intended=(seen(None),)),
+        Observation(swept=True, intended=(seen(None),)),
         actions.Create(),
     ),
     "the intent's identity: ours is taken up": (
         wanted(),
-        View(swept=True, intended=(seen(),)),
+        Observation(swept=True, intended=(seen(),)),
         actions.TakeUp(UUID),
     ),
     "going, the noted uuid is another's: ours is found by its identity": (
         made(deleting=True),
-        View(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
+        Observation(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
         actions.TakeUp(SECOND),
     ),
     "the noted uuid is another's: ours is found by its identity": (
         made(),
-        View(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
+        Observation(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
         actions.TakeUp(SECOND),
     ),
     # Going
     "going, and was never ours to hold": (wanted(deleting=True, finalizer=False), NOTHING, actions.NoOp()),
     "going, perhaps made, the intent was lost": (LOST, UNSWEPT, plan.SWEEPING),
     "going, made, the intent was lost": (LOST, candidates(seen()), actions.TakeUp(UUID)),
-    "going, its tags not seen lately": (made(deleting=True), found(STALE), actions.LookTags(UUID)),
+    "going, its tags not seen lately": (made(deleting=True), found(STALE), actions.ListTags(UUID)),
     "going, Retain, AWS is deleting it": (
         made(deleting=True, retain=True),
         found(seen(state="Deleting")),
@@ -216,24 +216,24 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "going, another mapping was made that no list has": (
         made(deleting=True),
-        View(swept=True, gone=True, unseen=SECOND),
-        actions.Look(SECOND),
+        Observation(swept=True, gone=True, unseen=SECOND),
+        actions.GetMapping(SECOND),
     ),
     "going, nothing was made": (LOST, NOTHING, actions.Finish()),
-    "going, the intent was lost, AWS is deleting it": (LOST, View(swept=True, leaving=(seen(),)), actions.Wait),
+    "going, the intent was lost, AWS is deleting it": (LOST, Observation(swept=True, leaving=(seen(),)), actions.Wait),
     "going, only observed": (made(deleting=True, observe_only=True), found(seen()), actions.Finish()),
-    "going, unseen": (made(deleting=True), UNSWEPT, actions.Look(UUID)),
+    "going, unseen": (made(deleting=True), UNSWEPT, actions.GetMapping(UUID)),
     "going, perhaps made by the intent": (wanted(deleting=True), UNSWEPT, actions.Wait),
-    "going, perhaps still to be made": (wanted(deleting=True), View(swept=True, unsettled=True), plan.UNSETTLED),
+    "going, perhaps still to be made": (wanted(deleting=True), Observation(swept=True, unsettled=True), plan.UNSETTLED),
     "going, perhaps made and missed by sweeps": (
         wanted(deleting=True),
-        View(swept=True, unsearched=True),
-        actions.Search(),
+        Observation(swept=True, unsearched=True),
+        actions.SearchByFunction(),
     ),
     "going, perhaps made again and missed by sweeps": (
         made(deleting=True),
-        View(swept=True, gone=True, unsearched=True),
-        actions.Search(),
+        Observation(swept=True, gone=True, unsearched=True),
+        actions.SearchByFunction(),
     ),
     "going, let go": (made(deleting=True, let_go=True), UNSWEPT, actions.Finish()),
     "going, paused": (made(deleting=True, paused=True), found(seen()), actions.Stall),
@@ -241,14 +241,14 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "let go, but not going": (made(let_go=True), found(seen()), actions.NoOp()),
     "going, not made": (wanted(deleting=True), NOTHING, actions.Finish()),
     "going, made by the intent": (wanted(deleting=True), candidates(seen()), actions.TakeUp(UUID)),
-    "going, tags unseen": (made(deleting=True), found(UNSEEN_TAGS), actions.LookTags(UUID)),
-    "going, retained, tags unseen": (made(deleting=True, retain=True), found(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "going, tags unseen": (made(deleting=True), found(UNSEEN_TAGS), actions.ListTags(UUID)),
+    "going, retained, tags unseen": (made(deleting=True, retain=True), found(UNSEEN_TAGS), actions.ListTags(UUID)),
     "going, AWS deletes it, tags unseen": (
         made(deleting=True),
         found(replace(seen(state="Deleting"), tags=None)),
         actions.Wait,
     ),
-    "going, a candidate with unseen tags": (wanted(deleting=True), candidates(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "going, a candidate with unseen tags": (wanted(deleting=True), candidates(UNSEEN_TAGS), actions.ListTags(UUID)),
     "going, another's in its place": (wanted(deleting=True), candidates(seen(OTHER)), actions.Finish()),
     "going, nobody's in its place": (wanted(deleting=True), candidates(seen(None)), actions.Finish()),
     "going, ours": (made(deleting=True), found(seen()), actions.Delete(UUID)),
@@ -257,13 +257,13 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "going, in transition": (made(deleting=True), found(seen(state="Updating")), actions.Wait),
     "going, AWS deletes it": (made(deleting=True), found(seen(state="Deleting")), actions.Wait),
     "going, gone": (made(deleting=True), GONE, actions.Finish()),
-    "going, gone before the sweep": (made(deleting=True), View(swept=False, gone=True), plan.SWEEPING),
+    "going, gone before the sweep": (made(deleting=True), Observation(swept=False, gone=True), plan.SWEEPING),
     "going, retained": (made(deleting=True, retain=True), found(seen()), actions.Release(UUID, OWNER_TAGS)),
     "going, the spec is wrong": (made(deleting=True, problem="No."), found(seen()), actions.Delete(UUID)),
     "going, nobody's in its place, its tags not seen lately": (
         wanted(deleting=True),
         candidates(replace(STALE, tags={})),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     # Tags that AWS may show later than the mapping
     "tags may follow, perhaps made by us": (
@@ -274,7 +274,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "tags may follow, perhaps made by us, not seen lately": (
         wanted(),
         replace(candidates(UNTAGGED_STALE), may_have_made=True),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     "tags may follow, not made by us": (wanted(), candidates(UNTAGGED), actions.Conflict),
     "tags may follow, to be adopted": (wanted(adoption=Adoption("IfExists")), candidates(UNTAGGED), actions.Wait),
@@ -302,7 +302,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "going, tags may follow on the noted mapping, not seen lately": (
         made(deleting=True),
         found(UNTAGGED_STALE),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     "to be replaced, tags may follow on another one that has its identity": (
         TO_REPLACE,
@@ -335,7 +335,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "observed by uuid, unseen": (
         wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
         NOTHING,
-        actions.Look(UUID),
+        actions.GetMapping(UUID),
     ),
     "observed by uuid, before the sweep": (
         wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
@@ -345,21 +345,21 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "observed, its own gone, that was adopted as another": (
         made(observe_only=True, adoption=Adoption("IfExists", SECOND), known_tags=OWNER.tags()),
         NOTHING,
-        actions.Look(UUID),
+        actions.GetMapping(UUID),
     ),
     "observed, its own known to be gone, that was adopted as another": (
         made(observe_only=True, adoption=Adoption("IfExists", SECOND), known_tags=OWNER.tags()),
-        View(swept=True, gone=True),
+        Observation(swept=True, gone=True),
         plan.NOT_FOUND,
     ),
     "observed, another one noted": (
         made(observe_only=True, adoption=Adoption("IfExists", SECOND), known_tags={}),
         NOTHING,
-        actions.Look(SECOND),
+        actions.GetMapping(SECOND),
     ),
     "observed by uuid, none, and one of that identity": (
         wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
-        View(swept=True, gone=True, candidates=(seen(None, uuid=SECOND),)),
+        Observation(swept=True, gone=True, candidates=(seen(None, uuid=SECOND),)),
         actions.Wait,
     ),
     # Being made
@@ -374,23 +374,27 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         candidates(seen(OTHER, uuid="2"), seen(), seen(None, uuid="3")),
         actions.TakeUp(UUID),
     ),
-    "one with unseen tags": (wanted(), candidates(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "one with unseen tags": (wanted(), candidates(UNSEEN_TAGS), actions.ListTags(UUID)),
     "a predecessor is being deleted": (
         wanted(),
-        View(swept=True, leaving=(seen(state="Deleting"),)),
+        Observation(swept=True, leaving=(seen(state="Deleting"),)),
         actions.Wait,
     ),
-    "an intent that may still be carried out": (wanted(), View(swept=True, unsettled=True), actions.Create()),
+    "an intent that may still be carried out": (wanted(), Observation(swept=True, unsettled=True), actions.Create()),
     "an intent that may still be carried out, and another spec": (
         wanted(intent_current=False),
-        View(swept=True, unsettled=True),
+        Observation(swept=True, unsettled=True),
         plan.UNSETTLED,
     ),
-    "an intent that may have been carried out unseen": (wanted(), View(swept=True, unsearched=True), actions.Create()),
+    "an intent that may have been carried out unseen": (
+        wanted(),
+        Observation(swept=True, unsearched=True),
+        actions.Create(),
+    ),
     "an intent that may have been carried out unseen, and another spec": (
         wanted(intent_current=False),
-        View(swept=True, unsearched=True),
-        actions.Search(),
+        Observation(swept=True, unsearched=True),
+        actions.SearchByFunction(),
     ),
     "another's": (wanted(), candidates(seen(OTHER)), actions.Conflict),
     "nobody's": (wanted(), candidates(seen(None)), actions.Conflict),
@@ -413,40 +417,40 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "nobody's, IfExists, and an older resource may adopt it": (
         wanted(adoption=Adoption("IfExists")),
-        View(swept=True, candidates=(seen(None),), rival="shop/older"),
+        Observation(swept=True, candidates=(seen(None),), rival="shop/older"),
         actions.Conflict,
     ),
     "named, gone, and one of its own stands": (
         wanted(adoption=Adoption("IfExists", SECOND)),
-        View(swept=True, gone=True, candidates=(seen(),)),
+        Observation(swept=True, gone=True, candidates=(seen(),)),
         actions.TakeUp(UUID),
     ),
     "named, and one of its own stands": (
         wanted(adoption=Adoption("IfExists", SECOND)),
-        View(swept=True, mapping=seen(None, uuid=SECOND), candidates=(seen(),)),
+        Observation(swept=True, mapping=seen(None, uuid=SECOND), candidates=(seen(),)),
         actions.TakeUp(UUID),
     ),
     "named, gone, and a strange one in its way": (
         wanted(adoption=Adoption("IfExists", SECOND)),
-        View(swept=True, gone=True, candidates=(seen(None),)),
+        Observation(swept=True, gone=True, candidates=(seen(None),)),
         actions.Conflict,
     ),
     "taken from it meanwhile, though it had taken it over itself": (
         made(adoption=Adoption("IfExists", UUID, str(OTHER))),
-        View(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
+        Observation(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
         actions.Conflict,
     ),
     "the same, after an edit": (
         made(edited=True, adoption=Adoption("IfExists", UUID, str(OTHER))),
-        View(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
+        Observation(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
         actions.Adopt(UUID, str(OTHER)),
     ),
     "to another function, whose mapping is being deleted": (
         replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
-        View(swept=True, mapping=seen(), leaving=(seen(OTHER, uuid=SECOND, state="Deleting"),)),
+        Observation(swept=True, mapping=seen(), leaving=(seen(OTHER, uuid=SECOND, state="Deleting"),)),
         actions.Wait,
     ),
-    "named, unseen": (wanted(adoption=Adoption("IfExists", UUID)), NOTHING, actions.Look(UUID)),
+    "named, unseen": (wanted(adoption=Adoption("IfExists", UUID)), NOTHING, actions.GetMapping(UUID)),
     "named, nobody's": (
         wanted(adoption=Adoption("IfExists", UUID)),
         found(seen(None)),
@@ -467,37 +471,37 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "as desired": (made(), found(seen()), actions.NoOp()),
     "as desired, tags unseen but noted": (made(), found(UNSEEN_TAGS), actions.NoOp()),
     "unseen and as it was": (made(), UNSWEPT, plan.SWEEPING),
-    "unseen and edited": (made(edited=True), UNSWEPT, actions.Look(UUID)),
-    "in a sweep no more, AWS not asked": (made(), NOTHING, actions.Look(UUID)),
+    "unseen and edited": (made(edited=True), UNSWEPT, actions.GetMapping(UUID)),
+    "in a sweep no more, AWS not asked": (made(), NOTHING, actions.GetMapping(UUID)),
     "gone, to be replaced": (
         TO_REPLACE,
         GONE,
         actions.Create(replaces=UUID),
     ),
-    "gone, before the sweep": (made(), View(swept=False, gone=True), actions.Wait),
+    "gone, before the sweep": (made(), Observation(swept=False, gone=True), actions.Wait),
     "gone": (made(), GONE, actions.Create(again=True)),
     "gone, paused": (made(paused=True), GONE, actions.Stall),
     "paused, as desired": (made(paused=True), found(seen()), actions.NoOp()),
     "gone after Required": (made(adoption=Adoption("Required")), GONE, actions.Stall),
     "gone, made again by the intent": (
         made(),
-        View(swept=True, gone=True, candidates=(seen(uuid="2"),)),
+        Observation(swept=True, gone=True, candidates=(seen(uuid="2"),)),
         actions.TakeUp("2"),
     ),
     "gone, another's in its place": (
         made(),
-        View(swept=True, gone=True, candidates=(seen(OTHER, uuid="2"),)),
+        Observation(swept=True, gone=True, candidates=(seen(OTHER, uuid="2"),)),
         actions.Conflict,
     ),
     "to another function, which has a mapping": (
         replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
-        View(swept=True, mapping=seen(), candidates=(seen(OTHER, uuid=SECOND),)),
+        Observation(swept=True, mapping=seen(), candidates=(seen(OTHER, uuid=SECOND),)),
         actions.Conflict,
     ),
     "in transition": (made(), found(seen(state="Creating")), actions.Wait),
     "taken over by another": (
         made(),
-        View(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
+        Observation(swept=True, mapping=seen(OTHER), candidates=(seen(OTHER),)),
         actions.Conflict,
     ),
     # Fields
@@ -516,7 +520,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
         found(seen()),
         actions.Update(UUID, {"batchSize": 5}, frozenset(), {"batchSize": 10}),
     ),
-    "a field differs, tags unseen": (made({**SQS, "batchSize": 5}), found(UNSEEN_TAGS), actions.LookTags(UUID)),
+    "a field differs, tags unseen": (made({**SQS, "batchSize": 5}), found(UNSEEN_TAGS), actions.ListTags(UUID)),
     "a field was removed": (
         made(applied_fields=frozenset({"batchSize"})),
         found(seen(BatchSize=5)),
@@ -619,18 +623,18 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "changed by somebody who may own it by now": (
         replace(made({**SQS, "batchSize": 5}), was_in_sync=True),
         found(STALE),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     "changed by somebody, seen while AWS was at it": (
         made({**SQS, "batchSize": 5}),
         found(STALE),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     "edited in Kubernetes": (replace(made({**SQS, "batchSize": 5}), edited=True), found(STALE), actions.Update),
     "in the way, owner not seen lately": (
         wanted(),
         candidates(replace(seen(OTHER), tags_fresh=False)),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     "some owner tags taken off, but not the uid": (
         made(),
@@ -645,32 +649,32 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "an immutable field was changed, Recreate": (
         TO_REPLACE,
-        View(swept=True, mapping=seen(), candidates=(seen(),)),
+        Observation(swept=True, mapping=seen(), candidates=(seen(),)),
         actions.Replace(UUID, ("startingPosition",)),
     ),
     "the same, its tags not seen lately": (
         TO_REPLACE,
-        View(swept=True, mapping=STALE, candidates=(STALE,)),
-        actions.LookTags(UUID),
+        Observation(swept=True, mapping=STALE, candidates=(STALE,)),
+        actions.ListTags(UUID),
     ),
     "the same, but another's would be in the way of the new one": (
         TO_REPLACE,
-        View(swept=True, mapping=seen(), candidates=(seen(), seen(OTHER, uuid=SECOND))),
+        Observation(swept=True, mapping=seen(), candidates=(seen(), seen(OTHER, uuid=SECOND))),
         actions.Conflict,
     ),
     "the same, but another one with unread tags has the identity of the new one": (
         TO_REPLACE,
-        View(swept=True, mapping=seen(), candidates=(seen(), replace(UNSEEN_TAGS, uuid=SECOND))),
-        actions.LookTags(SECOND),
+        Observation(swept=True, mapping=seen(), candidates=(seen(), replace(UNSEEN_TAGS, uuid=SECOND))),
+        actions.ListTags(SECOND),
     ),
     "the same, but nothing may be created": (
         replace(TO_REPLACE, adoption=Adoption("Required")),
-        View(swept=True, mapping=seen(), candidates=(seen(),)),
+        Observation(swept=True, mapping=seen(), candidates=(seen(),)),
         actions.Stall,
     ),
     "the same, and AWS is at work on it": (TO_REPLACE, found(seen(state="Deleting")), actions.Wait),
     "another source": (TO_MOVE, found(seen()), actions.Create(replaces=UUID)),
-    "another source, before the sweep": (TO_MOVE, View(swept=False, mapping=seen()), plan.SWEEPING),
+    "another source, before the sweep": (TO_MOVE, Observation(swept=False, mapping=seen()), plan.SWEEPING),
     "another source, with the intent of the old one": (
         replace(TO_MOVE, intent_current=False),
         found(seen()),
@@ -678,62 +682,62 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "another source, with an intent that may still be carried out": (
         replace(TO_MOVE, intent_current=False),
-        View(swept=True, mapping=seen(), unsettled=True),
+        Observation(swept=True, mapping=seen(), unsettled=True),
         plan.UNSETTLED,
     ),
     "another function, while a Create of the old one may still be carried out": (
         replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
-        View(swept=True, mapping=seen(), unsettled=True),
+        Observation(swept=True, mapping=seen(), unsettled=True),
         plan.UNSETTLED,
     ),
     "another batch size, while a Create may still be carried out": (
         replace(made(), values=desired_values({**SQS, "batchSize": 5})),
-        View(swept=True, mapping=seen(), unsettled=True),
+        Observation(swept=True, mapping=seen(), unsettled=True),
         actions.Update,
     ),
     "another source, the new mapping stands": (
         TO_MOVE,
-        View(swept=True, mapping=seen(), candidates=(seen(uuid=SECOND),)),
+        Observation(swept=True, mapping=seen(), candidates=(seen(uuid=SECOND),)),
         actions.Replace(UUID, ("eventSourceARN",), SECOND),
     ),
     "another source, the new mapping exists, tags of the old one not read recently": (
         TO_MOVE,
-        View(swept=True, mapping=STALE, candidates=(seen(uuid=SECOND),)),
-        actions.LookTags(UUID),
+        Observation(swept=True, mapping=STALE, candidates=(seen(uuid=SECOND),)),
+        actions.ListTags(UUID),
     ),
     "another source, somebody else's mapping stands there": (
         replace(TO_MOVE, adoption=Adoption("IfExists")),
-        View(swept=True, mapping=seen(), candidates=(seen(None, uuid=SECOND),)),
+        Observation(swept=True, mapping=seen(), candidates=(seen(None, uuid=SECOND),)),
         actions.Conflict,
     ),
     "another source, one with unseen tags stands there": (
         TO_MOVE,
-        View(swept=True, mapping=seen(), candidates=(replace(UNSEEN_TAGS, uuid=SECOND),)),
-        actions.LookTags(SECOND),
+        Observation(swept=True, mapping=seen(), candidates=(replace(UNSEEN_TAGS, uuid=SECOND),)),
+        actions.ListTags(SECOND),
     ),
     "another source, the old mapping is gone": (
         TO_MOVE,
-        View(swept=True, gone=True, candidates=(seen(uuid=SECOND),)),
+        Observation(swept=True, gone=True, candidates=(seen(uuid=SECOND),)),
         actions.TakeUp(SECOND),
     ),
     "a third source, and the second was created": (
         TO_MOVE,
-        View(swept=True, mapping=seen(), intended=(seen(uuid=SECOND),)),
+        Observation(swept=True, mapping=seen(), intended=(seen(uuid=SECOND),)),
         actions.Discard(SECOND),
     ),
     "a replacement called off": (
         made(),
-        View(swept=True, mapping=seen(), candidates=(seen(),), intended=(seen(uuid=SECOND),)),
+        Observation(swept=True, mapping=seen(), candidates=(seen(),), intended=(seen(uuid=SECOND),)),
         actions.Discard(SECOND),
     ),
     "a replacement called off, tags of the second not read recently": (
         made(),
-        View(swept=True, mapping=seen(), candidates=(seen(),), intended=(replace(STALE, uuid=SECOND),)),
-        actions.LookTags(SECOND),
+        Observation(swept=True, mapping=seen(), candidates=(seen(),), intended=(replace(STALE, uuid=SECOND),)),
+        actions.ListTags(SECOND),
     ),
     "a replacement called off, AWS at work on the second": (
         made(),
-        View(swept=True, mapping=seen(), candidates=(seen(),), intended=(seen(uuid=SECOND, state="Creating"),)),
+        Observation(swept=True, mapping=seen(), candidates=(seen(),), intended=(seen(uuid=SECOND, state="Creating"),)),
         actions.Wait,
     ),
     "adopted with another value, then corrected": (
@@ -754,7 +758,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "another topic, the same consumer group, its tags not seen lately": (
         edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
         found(replace(seen_msk("shop"), tags_fresh=False)),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     "another topic, the same consumer group, and replacePolicy is Never": (
         edited(msk("shop"), msk("shop", topics=["returns"])),
@@ -763,7 +767,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "another topic, the same consumer group, somebody else's mapping reads that topic": (
         edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
-        View(
+        Observation(
             swept=True,
             mapping=seen_msk("shop"),
             candidates=(replace(seen_msk("other", Topics=["returns"]), uuid=SECOND, tags=OTHER.tags()),),
@@ -772,7 +776,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "another topic, the same consumer group, the new mapping exists": (
         edited(msk("shop"), msk("shop", topics=["returns"]), recreate=True),
-        View(
+        Observation(
             swept=True,
             mapping=seen_msk("shop"),
             candidates=(replace(seen_msk("shop", Topics=["returns"]), uuid=SECOND),),
@@ -786,7 +790,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "another starting position, the same consumer group": (
         edited(msk("shop", startingPosition="LATEST"), msk("shop", startingPosition="TRIM_HORIZON"), recreate=True),
-        View(swept=True, mapping=seen_msk("shop", StartingPosition="LATEST"), candidates=(seen_msk("shop"),)),
+        Observation(swept=True, mapping=seen_msk("shop", StartingPosition="LATEST"), candidates=(seen_msk("shop"),)),
         actions.Replace(UUID, ("startingPosition",), consumer_group="shop"),
     ),
     "another topic, and the group that AWS made up is named": (
@@ -811,7 +815,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "another cluster, the same consumer group, and AWS has named the mapping of this resource": (
         edited(msk("shop"), msk("shop", eventSourceARN=MSK["eventSourceARN"] + "-2"), recreate=True),
-        View(swept=True, mapping=seen_msk("shop"), candidates=(seen_msk("shop"),)),
+        Observation(swept=True, mapping=seen_msk("shop"), candidates=(seen_msk("shop"),)),
         actions.Replace(UUID, ("eventSourceARN",)),
     ),
     "another topic of servers that overlap, the same consumer group": (
@@ -830,32 +834,32 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "none, one in the same consumer group is being deleted": (
         wanted(msk("shop")),
-        View(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), state="Deleting"),)),
+        Observation(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), state="Deleting"),)),
         actions.Wait,
     ),
     "none, another's is in the same consumer group": (
         wanted(msk("shop"), adoption=Adoption("IfExists")),
-        View(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), tags=OTHER.tags()),)),
+        Observation(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), tags=OTHER.tags()),)),
         actions.Conflict,
     ),
     "none, nobody's is in the same consumer group": (
         wanted(msk("shop"), adoption=Adoption("IfExists")),
-        View(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), tags={}),)),
+        Observation(swept=True, same_group=(replace(seen_msk("shop", Topics=["returns"]), tags={}),)),
         actions.Conflict,
     ),
     "none, one with unseen tags is in the same consumer group": (
         wanted(msk("shop")),
-        View(swept=True, same_group=(replace(seen_msk("shop"), tags=None),)),
-        actions.LookTags(UUID),
+        Observation(swept=True, same_group=(replace(seen_msk("shop"), tags=None),)),
+        actions.ListTags(UUID),
     ),
     "going, another's is in the same consumer group": (
         wanted(msk("shop"), deleting=True),
-        View(swept=True, same_group=(replace(seen_msk("shop"), tags=OTHER.tags()),)),
+        Observation(swept=True, same_group=(replace(seen_msk("shop"), tags=OTHER.tags()),)),
         actions.Finish(),
     ),
     "another topic and another consumer group, which another's is in": (
         edited(msk("shop"), msk("returns", topics=["returns"]), recreate=True),
-        View(
+        Observation(
             swept=True,
             mapping=seen_msk("shop"),
             same_group=(replace(seen_msk("returns"), uuid=SECOND, tags=OTHER.tags()),),
@@ -879,7 +883,7 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     ),
     "another collection, the new mapping exists": (
         edited(documentdb("open"), documentdb("closed"), recreate=True),
-        View(
+        Observation(
             swept=True,
             mapping=seen_documentdb(CollectionName="open"),
             candidates=(replace(seen_documentdb(CollectionName="closed"), uuid=SECOND),),
@@ -947,12 +951,12 @@ CASES: dict[str, tuple[Desired, View, actions.Action | type[Any]]] = {
     "a tag is new, tags unseen": (
         made(tags={"team": "shop"}, known_tags=OWNER.tags()),
         found(UNSEEN_TAGS),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     "a tag was noted before a kill, and the spec does not name it any more": (
         made(applied_tags=frozenset({"team", *OWNER_TAGS}), known_tags=OWNER.tags()),
         found(UNSEEN_TAGS),
-        actions.LookTags(UUID),
+        actions.ListTags(UUID),
     ),
     "a tag was changed": (
         made(tags={"team": "shop"}),

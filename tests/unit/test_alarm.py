@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from esm_operator.ratelimit.deadline import Alarm, pause_after
+from esm_operator.ratelimit.deadline import Deadline, pause_after
 
 LIMIT = 20.0
 """Seconds after which a moment that should come is given up."""
@@ -22,16 +22,16 @@ def test_pauses_double_up_to_the_longest_however_often_it_fails(failures: int, p
 async def test_it_waits_until_the_moment() -> None:
     due = time.monotonic() + 0.05
     async with asyncio.timeout(LIMIT):
-        await Alarm().until(lambda: due)
+        await Deadline().until(lambda: due)
     assert time.monotonic() >= due
 
 
 async def test_a_moment_that_has_passed_is_not_waited_for() -> None:
-    await asyncio.wait_for(Alarm().until(lambda: -math.inf), LIMIT)
+    await asyncio.wait_for(Deadline().until(lambda: -math.inf), LIMIT)
 
 
 async def test_who_rings_brings_it_forward() -> None:
-    alarm, moment = Alarm(), math.inf
+    alarm, moment = Deadline(), math.inf
     waiting = asyncio.create_task(alarm.until(lambda: moment))
     await asyncio.sleep(0)
     alarm.ring()
@@ -43,7 +43,7 @@ async def test_who_rings_brings_it_forward() -> None:
 
 
 async def test_those_who_ring_are_taken_together() -> None:
-    alarm, asked = Alarm(), 0
+    alarm, asked = Deadline(), 0
 
     def moment() -> float:
         nonlocal asked

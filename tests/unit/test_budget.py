@@ -5,19 +5,19 @@ import time
 
 import pytest
 
-from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, Budget, Priority
+from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, RateLimiter, RequestPriority
 
 LIMIT = 20.0
 """Seconds after which a turn that should come is given up."""
 
 
-async def turns(budget: Budget, priorities: list[Priority]) -> tuple[list[Priority], list[float]]:
+async def turns(budget: RateLimiter, priorities: list[RequestPriority]) -> tuple[list[RequestPriority], list[float]]:
     """Ask for all at once: in which order they were granted, and how long after the start each."""
-    order: list[Priority] = []
+    order: list[RequestPriority] = []
     times: list[float] = []
     started = time.monotonic()
 
-    async def one(priority: Priority) -> None:
+    async def one(priority: RequestPriority) -> None:
         await budget.take(priority)
         order.append(priority)
         times.append(time.monotonic() - started)
@@ -27,36 +27,36 @@ async def turns(budget: Budget, priorities: list[Priority]) -> tuple[list[Priori
     return order, times
 
 
-async def drained(rate: float) -> Budget:
+async def drained(rate: float) -> RateLimiter:
     """A budget without tokens left from quiet times."""
-    budget = Budget(rate)
+    budget = RateLimiter(rate)
     for _ in range(int(min(BURST, rate))):
-        await budget.take(Priority.EDIT)
+        await budget.take(RequestPriority.EDIT)
     return budget
 
 
 @pytest.mark.parametrize("rate", [20.0, 100.0])
 async def test_the_rate_is_never_exceeded(rate: float) -> None:
     asked_first = time.monotonic()
-    budget = Budget(rate)
-    _, times = await turns(budget, [Priority.CREATE] * 40)
+    budget = RateLimiter(rate)
+    _, times = await turns(budget, [RequestPriority.CREATE] * 40)
     slack = time.monotonic() - asked_first - times[-1]
     for granted, at in enumerate(times, start=1):
         assert granted <= BURST + rate * (at + slack) + 1e-6
 
 
 async def test_the_rate_is_used() -> None:
-    _, times = await turns(await drained(50.0), [Priority.CREATE] * 25)
+    _, times = await turns(await drained(50.0), [RequestPriority.CREATE] * 25)
     assert len(times) == 25
     assert times[-1] >= 24 / 50
 
 
 async def test_a_quiet_time_saves_no_more_than_a_burst() -> None:
-    budget = Budget(1000.0)
+    budget = RateLimiter(1000.0)
     await asyncio.sleep(0.05)
     granted = 0
     while True:
-        turn = asyncio.ensure_future(budget.take(Priority.EDIT))
+        turn = asyncio.ensure_future(budget.take(RequestPriority.EDIT))
         await asyncio.sleep(0)
         if not turn.done():
             break
@@ -67,25 +67,30 @@ async def test_a_quiet_time_saves_no_more_than_a_burst() -> None:
 
 
 async def test_the_urgent_come_first_and_nobody_starves() -> None:
-    many = [Priority.SWEEP] * 2 + [Priority.TRANSITION] * 2 + [Priority.CREATE] * 20 + [Priority.EDIT] * 4
+    many = (
+        [RequestPriority.SWEEP] * 2
+        + [RequestPriority.TRANSITION] * 2
+        + [RequestPriority.CREATE] * 20
+        + [RequestPriority.EDIT] * 4
+    )
     order, _ = await turns(await drained(20.0), many)
-    assert order[:4] == [Priority.EDIT] * 4
-    assert Priority.SWEEP in order[:8]
-    assert order.count(Priority.CREATE) == 20
+    assert order[:4] == [RequestPriority.EDIT] * 4
+    assert RequestPriority.SWEEP in order[:8]
+    assert order.count(RequestPriority.CREATE) == 20
 
 
 async def test_one_who_has_given_up_takes_no_turn() -> None:
     budget = await drained(20.0)
-    given_up = asyncio.create_task(budget.take(Priority.EDIT))
+    given_up = asyncio.create_task(budget.take(RequestPriority.EDIT))
     await asyncio.sleep(0)
     given_up.cancel()
-    _, times = await turns(budget, [Priority.EDIT])
+    _, times = await turns(budget, [RequestPriority.EDIT])
     assert len(times) == 1
     assert given_up.cancelled()
 
 
 async def test_throttling_halves_the_rate_down_to_a_limit_and_it_comes_back() -> None:
-    budget = Budget(40.0)
+    budget = RateLimiter(40.0)
     before = time.monotonic()
     budget.throttled(time.monotonic())
     budget.throttled(time.monotonic())
@@ -94,12 +99,12 @@ async def test_throttling_halves_the_rate_down_to_a_limit_and_it_comes_back() ->
     for _ in range(20):
         budget.throttled(time.monotonic())
     assert LEAST_RATE <= budget.rate < 1.0
-    await budget.take(Priority.EDIT)
+    await budget.take(RequestPriority.EDIT)
     assert budget.rate > LEAST_RATE
 
 
 async def test_requests_that_were_under_way_together_halve_the_rate_once() -> None:
-    budget = Budget(40.0)
+    budget = RateLimiter(40.0)
     sent = time.monotonic()
     for _ in range(8):
         budget.throttled(sent)
@@ -109,15 +114,15 @@ async def test_requests_that_were_under_way_together_halve_the_rate_once() -> No
 
 
 async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
-    budget = Budget(100.0)
+    budget = RateLimiter(100.0)
     asked = time.monotonic()
     budget.throttled(asked, retry_after=0.2)
-    await turns(budget, [Priority.EDIT])
+    await turns(budget, [RequestPriority.EDIT])
     assert time.monotonic() - asked >= 0.2
 
 
 async def test_the_rate_does_not_come_back_while_aws_asks_not_to_be_called() -> None:
-    budget = Budget(100.0)
+    budget = RateLimiter(100.0)
     budget.throttled(time.monotonic(), retry_after=0.3)
     until = time.monotonic() + 0.3
     while time.monotonic() < until - 0.05:
@@ -125,21 +130,21 @@ async def test_the_rate_does_not_come_back_while_aws_asks_not_to_be_called() -> 
         if time.monotonic() < until - 0.05:  # else it may have been over when it was asked
             assert (rate, tokens) == (50.0, 0.0)
         await asyncio.sleep(0.01)
-    await budget.take(Priority.EDIT)
+    await budget.take(RequestPriority.EDIT)
     assert budget.rate <= 50.0 + 100.0 * RECOVERY * (time.monotonic() - until + 0.05)
 
 
 async def test_how_it_is_told() -> None:
-    budget = Budget(0.5)
+    budget = RateLimiter(0.5)
     assert budget.state()[:2] == (0.5, 0.5)
     assert budget.state().tokens <= 1
-    await budget.take(Priority.EDIT)
-    waiting = asyncio.create_task(budget.take(Priority.EDIT))
+    await budget.take(RequestPriority.EDIT)
+    waiting = asyncio.create_task(budget.take(RequestPriority.EDIT))
     await asyncio.sleep(0)
     assert budget.state().waiting == 1
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert budget.state().waiting == 0
-    fast = Budget(100.0)
+    fast = RateLimiter(100.0)
     fast.throttled(time.monotonic())
     assert fast.state().rate_now < fast.state().rate_set == 100

@@ -17,8 +17,8 @@ from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
 from esm_operator.fence import SHUT
 from esm_operator.planning.target import Access, Target
-from esm_operator.ratelimit.in_flight_window import Window
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.in_flight_window import InFlightWindow
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer, FaultKind
 from tests.unit.http_server import served
 
@@ -29,7 +29,7 @@ LIMIT = 60.0
 
 async def client_of(connections: Connections, target: Target) -> MappingsClient:
     connection = await connections.connect(target)
-    return MappingsClient(connection, connections, Budget(1000), Budget(1000), Inventory(), SHUT)
+    return MappingsClient(connection, connections, RateLimiter(1000), RateLimiter(1000), Inventory(), SHUT)
 
 
 async def test_a_place_that_does_not_answer_holds_up_no_other(aws: AwsServer, connections: Connections) -> None:
@@ -161,9 +161,9 @@ def test_an_endpoint_that_is_none_is_said_by_the_commands() -> None:
 async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections: Connections) -> None:
     """The budget would grant all of it: it is the last gate that counts what is sent within a second."""
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
-    budget = Budget(1000)
-    budget.window = Window(5, rate=5)
-    client = MappingsClient(connection, connections, budget, Budget(1000), Inventory(), SHUT)
+    budget = RateLimiter(1000)
+    budget.window = InFlightWindow(5, rate=5)
+    client = MappingsClient(connection, connections, budget, RateLimiter(1000), Inventory(), SHUT)
     aws.control.reset_counts()
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):
@@ -175,9 +175,9 @@ async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections
 async def test_what_is_under_way_keeps_its_place(aws: AwsServer, connections: Connections) -> None:
     """It may reach AWS at any moment until it is answered."""
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
-    budget = Budget(1000)
-    budget.window = Window(1, rate=0.01)
-    client = MappingsClient(connection, connections, budget, Budget(1000), Inventory(), SHUT)
+    budget = RateLimiter(1000)
+    budget.window = InFlightWindow(1, rate=0.01)
+    client = MappingsClient(connection, connections, budget, RateLimiter(1000), Inventory(), SHUT)
     aws.control.fault(FaultKind.DELAY_ANSWER, LIST, seconds=1.0, times=1)
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import FINALIZER, INTENT, Intent, parse
-from esm_operator.planning.desire import Note, desired_of
+from esm_operator.planning.desire import MappingRecord, desired_of
 from esm_operator.planning.ownership import OWNER_TAGS
 from esm_operator.planning.state import Desired
 from esm_operator.planning.target import Resolved, Target
@@ -26,7 +26,7 @@ def desired(default_tags: dict[str, str], deleting: bool = False, owner_tags: bo
         }
     )
     target = Resolved(Target("eu-west-1", owner_tags=owner_tags), default_tags, "shop")
-    return desired_of(resource, Note.of(resource), target, "123456789012", "test")
+    return desired_of(resource, MappingRecord.of(resource), target, "123456789012", "test")
 
 
 def test_tags_are_the_default_ones_the_specs_and_the_owners() -> None:
@@ -107,7 +107,7 @@ def test_what_needs_tags_is_a_problem_without_owner_tags(
 )
 def test_a_note_owns_a_mapping_that_was_made_or_adopted(status: dict[str, Any], owns: bool) -> None:
     body = {"metadata": {"namespace": "a", "name": "b", "uid": "c", "resourceVersion": "1"}, "status": status}
-    assert Note.of(parse(body)).owns is owns
+    assert MappingRecord.of(parse(body)).owns is owns
 
 
 def test_too_many_tags_matter_only_where_tags_are_set() -> None:
@@ -133,4 +133,4 @@ def test_a_resource_is_prepared_once_it_has_both_finalizer_and_intent(metadata: 
     meta = {"namespace": "shop", "name": "orders", "uid": "uid-1", "resourceVersion": "1", **metadata}
     resource = parse({"metadata": meta, "spec": refusals.spec("sqs", {})})
     target = Resolved(Target("eu-west-1"), {})
-    assert desired_of(resource, Note.of(resource), target, "123456789012", "test").prepared is prepared
+    assert desired_of(resource, MappingRecord.of(resource), target, "123456789012", "test").prepared is prepared

@@ -8,8 +8,8 @@ from esm_operator.aws.client import Connections, MappingsClient
 from esm_operator.aws.inventory import Inventory
 from esm_operator.fence import SHUT
 from esm_operator.planning.target import Access, Target
-from esm_operator.ratelimit.rate_limiter import Budget
-from esm_operator.reconcile.pending_creates import CLOCKS_DIFFER, SETTLE, Doubts
+from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.reconcile.pending_creates import CLOCKS_DIFFER, SETTLE, PendingCreates
 from tests.aws import AwsServer
 
 
@@ -17,7 +17,7 @@ from tests.aws import AwsServer
 async def client(aws: AwsServer, connections: Connections) -> MappingsClient:
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     aws.control.reset()
-    return MappingsClient(connection, connections, Budget(1000), Budget(1000), Inventory(), SHUT)
+    return MappingsClient(connection, connections, RateLimiter(1000), RateLimiter(1000), Inventory(), SHUT)
 
 
 def lists(aws: AwsServer) -> int:
@@ -33,7 +33,7 @@ def long_ago(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 async def test_what_a_process_that_has_ended_began_is_settled_some_seconds_after_the_start(
     aws: AwsServer, client: MappingsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubts: Doubts[str] = Doubts()
+    doubts: PendingCreates[str] = PendingCreates()
     doubts.inherited("a", "orders", alive=False)
     assert await doubts.settle("a", client)
     assert lists(aws) == 0, "the sweep looks, and it is not time to conclude anything"
@@ -45,7 +45,7 @@ async def test_what_a_process_that_has_ended_began_is_settled_some_seconds_after
 async def test_what_a_living_process_began_is_looked_for_at_once_and_settled_some_seconds_from_now(
     aws: AwsServer, client: MappingsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubts: Doubts[str] = Doubts()
+    doubts: PendingCreates[str] = PendingCreates()
     long_ago(monkeypatch, 10 * SETTLE)
     doubts.inherited("a", "orders", alive=True)
     assert await doubts.settle("a", client)
@@ -59,7 +59,7 @@ async def test_what_a_living_process_began_is_looked_for_at_once_and_settled_som
 async def test_the_time_that_earlier_processes_have_waited_counts(
     client: MappingsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubts: Doubts[str] = Doubts()
+    doubts: PendingCreates[str] = PendingCreates()
     doubts.inherited("short", "orders", alive=False, waited=1.0)
     doubts.inherited("long", "orders", alive=False, waited=SETTLE + CLOCKS_DIFFER)
     assert await doubts.settle("short", client)

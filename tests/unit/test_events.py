@@ -9,10 +9,10 @@ from aiohttp import web
 from kubernetes.aio import client
 
 from esm_operator.api.resource import parse
-from esm_operator.cluster.event_recorder import Events
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.event_recorder import EventRecorder
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.fence import Fence
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.http_server import served
 
 ORDERS = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "1", "resourceVersion": "1"}})
@@ -43,8 +43,8 @@ async def test_what_was_not_posted_while_the_lease_was_short_is_posted_when_it_i
     server: Server,
 ) -> None:
     fence = Fence(clock=lambda: 0.0)
-    kubernetes = Kubernetes(client.ApiClient(client.Configuration(host=server.url)), Budget(LONG), fence)
-    events = Events(kubernetes)
+    kubernetes = KubernetesClient(client.ApiClient(client.Configuration(host=server.url)), RateLimiter(LONG), fence)
+    events = EventRecorder(kubernetes)
     try:
         for message in ("one", "two"):
             events.warning(ORDERS, "Conflict", message)

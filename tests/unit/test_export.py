@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from esm_operator.api import manifests as documents
 from esm_operator.api.names import to_aws, to_kubernetes
-from esm_operator.commands.export_manifest import Found, Manifest, Style, manifests, name_of, spec_of, unknown_members
+from esm_operator.commands.export_manifest import (
+    Manifest,
+    MappingsToExport,
+    Style,
+    manifests,
+    name_of,
+    spec_of,
+    unknown_members,
+)
 from tests.specs import BASES, HERE, spec
 
 UUID = "1e3e4567-0000-4000-8000-000000000001"
@@ -32,7 +40,7 @@ def answer(uuid: str = UUID, function: str = "orders", **members: Any) -> dict[s
 
 
 def said(mapping: Mapping[str, Any], tags: Mapping[str, str] | None = None, **style: Any) -> dict[str, Any]:
-    return spec_of(Found(mapping, tags or {}), Style(**style))
+    return spec_of(MappingsToExport(mapping, tags or {}), Style(**style))
 
 
 @pytest.mark.parametrize(
@@ -64,10 +72,14 @@ def test_a_name_is_of_the_function_and_the_source(function: str, members: dict[s
 
 def test_equal_and_long_names_get_the_uuid() -> None:
     long = "x" * 250
-    found = [Found(answer(), {}), Found(answer(OTHER), {}), Found(answer(function="bills"), {})]
-    made = manifests([*found[:2], Found(answer("3" * 8 + OTHER[8:], function="bills"), {})], Style())
+    found = [
+        MappingsToExport(answer(), {}),
+        MappingsToExport(answer(OTHER), {}),
+        MappingsToExport(answer(function="bills"), {}),
+    ]
+    made = manifests([*found[:2], MappingsToExport(answer("3" * 8 + OTHER[8:], function="bills"), {})], Style())
     assert [one.body["metadata"]["name"] for one in made] == ["bills-orders", "orders-1e3e4567", "orders-2e3e4567"]
-    (one,) = manifests([Found(answer(function=long), {})], Style())
+    (one,) = manifests([MappingsToExport(answer(function=long), {})], Style())
     assert one.body["metadata"]["name"] == f"{'x' * 200}-1e3e4567"
 
 
@@ -154,7 +166,7 @@ def test_tags_of_aws_of_ours_and_those_that_are_not_wanted_are_left_out() -> Non
 
 def test_one_that_is_owned_keeps_its_name_and_is_taken_over() -> None:
     tags = {f"esm-operator.io/{part}": text for part, text in OWNED.items()}
-    (one,) = manifests([Found(answer(), tags)], Style())
+    (one,) = manifests([MappingsToExport(answer(), tags)], Style())
     assert one.body["metadata"] == {"name": "orders", "namespace": "shop"}
     assert one.body["spec"]["adoption"] == {"policy": "Required", "uuid": UUID, "takeOverFrom": "old/shop/orders"}
     assert "of old/shop/orders" in one.remark
@@ -162,7 +174,7 @@ def test_one_that_is_owned_keeps_its_name_and_is_taken_over() -> None:
 
 def test_what_else_is_asked_for_stands_in_each() -> None:
     style = Style("shop", provider_config="blue", management_policy="Observe", deletion_policy="Retain")
-    (one,) = manifests([Found(answer(), {"aws:cloudformation:stack-name": "s"})], style)
+    (one,) = manifests([MappingsToExport(answer(), {"aws:cloudformation:stack-name": "s"})], style)
     assert one.body["metadata"]["namespace"] == "shop"
     assert one.body["spec"]["providerConfigRef"] == {"name": "blue"}
     assert (one.body["spec"]["managementPolicy"], one.body["spec"]["deletionPolicy"]) == ("Observe", "Retain")

@@ -12,7 +12,7 @@ from esm_operator.aws.inventory import Inventory
 from esm_operator.commands.iam_permissions import ACTIONS
 from esm_operator.fence import MARGIN, Fence, NotLeadingError
 from esm_operator.planning.target import Access, Target
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
@@ -33,7 +33,7 @@ async def client_of(aws: AwsServer, connections: Connections, fence: Fence) -> M
     inventory = Inventory()
     inventory.record({"UUID": UUID, "EventSourceMappingArn": ARN, "State": "Enabled"}, 0.0)
     aws.control.reset()
-    return MappingsClient(connection, connections, Budget(1000), Budget(1000), inventory, fence)
+    return MappingsClient(connection, connections, RateLimiter(1000), RateLimiter(1000), inventory, fence)
 
 
 def test_all_writes_are_tried() -> None:

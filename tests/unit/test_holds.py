@@ -9,12 +9,12 @@ import pytest
 
 from esm_operator.api.resource import FINALIZER, INTENT, Key, parse
 from esm_operator.cluster import usage_finalizer
-from esm_operator.cluster.cache import Store
-from esm_operator.cluster.config_cache import Surroundings
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.config_cache import ConfigCache
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.operator_names import IN_USE, finalizer_name
-from esm_operator.planning.target import ProviderConfig, Unresolved
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.planning.target import ProviderConfigSettings, Unresolved
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 
 #: A qualified name, as Kubernetes checks the names of finalizers.
 QUALIFIED = re.compile(r"lambda\.esm-operator\.io/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -89,14 +89,16 @@ class Scene:
     """Holds over resources and ProviderConfigs; the API server is never called."""
 
     def __init__(self, configs: list[dict[str, Any]], resources: list[dict[str, Any]]) -> None:
-        self.store = Store()
-        self.surroundings = Surroundings(ProviderConfig("(operator)", region="eu-west-1"))
+        self.store = ResourceCache()
+        self.surroundings = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
         for body in configs:
             self.surroundings.put_config(body)
         for body in resources:
             self.store.put(parse(body))
         unreachable: Any = None
-        self.holds = usage_finalizer.Holds(IN_USE, self.store, self.surroundings, Kubernetes(unreachable, Budget(100)))
+        self.holds = usage_finalizer.UsageFinalizer(
+            IN_USE, self.store, self.surroundings, KubernetesClient(unreachable, RateLimiter(100))
+        )
 
     def users(self, name: str) -> list[str]:
         return [key.name for key in self.holds.users(name)]

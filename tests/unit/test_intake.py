@@ -12,7 +12,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.adapters.kopf_intake import Intake
+from esm_operator.adapters.kopf_intake import KopfIntake
 from tests.unit.http_server import served
 
 OURS, OTHERS = "/apis/lambda.esm-operator.io/v1/eventsourcemappings", "/apis/lambda.esm-operator.io/v1/providerconfigs"
@@ -37,7 +37,7 @@ async def session(
     """A session as kopf has it, and the URL of a server that answers so."""
     async with (
         served(answer) as url,
-        aiohttp.ClientSession(response_class=Intake(listed, returned).response_class()) as made,
+        aiohttp.ClientSession(response_class=KopfIntake(listed, returned).response_class()) as made,
     ):
         yield made, url
 

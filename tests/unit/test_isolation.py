@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from esm_operator.api.fields import FIELDS
 from esm_operator.planning.isolation import alone, next_members
-from esm_operator.reconcile.field_refusals import Refusals
+from esm_operator.reconcile.field_refusals import FieldRefusals
 from esm_operator.status.failure import Disposition, Failure
 
 A, B, C, D = "BatchSize", "FilterCriteria", "KMSKeyArn", "ScalingConfig"
@@ -77,7 +77,7 @@ class Aws:
         return ""
 
 
-def carry_out(aws: Aws, wanted: frozenset[str], refusals: Refusals[str]) -> frozenset[str]:
+def carry_out(aws: Aws, wanted: frozenset[str], refusals: FieldRefusals[str]) -> frozenset[str]:
     """Send until nothing is left to send. Returns the members that were refused alone."""
     while True:
         failures = refusals.of(KEY, GENERATION)
@@ -101,7 +101,7 @@ _members = st.frozensets(st.sampled_from(MEMBERS), min_size=1)
 @given(wanted=_members, bad=_members, names=st.booleans())
 def test_all_but_the_refused_members_are_changed(wanted: frozenset[str], bad: frozenset[str], names: bool) -> None:
     aws = Aws(bad, names=names)
-    assert carry_out(aws, wanted, Refusals()) == wanted & bad
+    assert carry_out(aws, wanted, FieldRefusals()) == wanted & bad
     assert aws.changed == wanted - bad
     assert aws.calls <= 2 * len(wanted) - 1 + len(wanted & bad)
 
@@ -113,7 +113,7 @@ def test_members_that_are_taken_in_one_order_only_are_changed(
     first, second = data.draw(st.permutations(MEMBERS))[:2]
     aws = Aws(bad - {first, second}, (first, second), names)
     wanted |= {first, second}
-    assert carry_out(aws, wanted, Refusals()) == wanted & aws.bad
+    assert carry_out(aws, wanted, FieldRefusals()) == wanted & aws.bad
     assert aws.changed == wanted - aws.bad
     assert aws.calls <= 4 * len(wanted)
 
@@ -133,13 +133,13 @@ def test_members_that_are_taken_in_one_order_only_are_changed(
 )
 def test_what_it_costs(wanted: set[str], bad: set[str], names: bool, calls: int) -> None:
     aws = Aws(frozenset(bad), names=names)
-    carry_out(aws, frozenset(wanted), Refusals())
+    carry_out(aws, frozenset(wanted), FieldRefusals())
     assert aws.calls == calls
 
 
 def test_what_was_refused_is_left_out_until_its_time_or_an_edit() -> None:
     now = 0.0
-    refusals: Refusals[str] = Refusals(lambda: now)
+    refusals: FieldRefusals[str] = FieldRefusals(lambda: now)
     failure = Failure("RefusedByAWS", NO, Disposition.PERSON)
     refused = frozenset({A})
 
@@ -160,7 +160,7 @@ def test_what_was_refused_is_left_out_until_its_time_or_an_edit() -> None:
 
 
 def test_what_was_refused_before_an_accepted_update_is_sent_once_more() -> None:
-    refusals: Refusals[str] = Refusals()
+    refusals: FieldRefusals[str] = FieldRefusals()
     failure = Failure("RefusedByAWS", NO, Disposition.PERSON)
     both, one, other = frozenset({A, B}), frozenset({A}), frozenset({C})
     refusals.refused(KEY, GENERATION, both, failure)

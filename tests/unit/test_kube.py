@@ -8,7 +8,7 @@ import pytest
 
 from esm_operator.api.resource import FINALIZER, GROUP, VERSION, Intent, Key, parse
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, config_object
-from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ApiError, ConflictError, GoneError, Kubernetes
+from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ApiError, ConflictError, GoneError, KubernetesClient
 from esm_operator.fence import MARGIN, Fence, NotLeadingError
 from tests.unit.api_server import ApiServer
 
@@ -46,12 +46,12 @@ def scene() -> Scene:
 
 
 @pytest.fixture
-async def kubernetes(scene: Scene) -> AsyncGenerator[Kubernetes]:
+async def kubernetes(scene: Scene) -> AsyncGenerator[KubernetesClient]:
     async with scene.connect(scene.fence) as made:
         yield made
 
 
-Write = Callable[[Kubernetes, Scene], Coroutine[Any, Any, Any]]
+Write = Callable[[KubernetesClient, Scene], Coroutine[Any, Any, Any]]
 WRITES: dict[str, Write] = {
     "prepare": lambda kubernetes, scene: kubernetes.prepare(scene.resource, INTENT),
     "release": lambda kubernetes, scene: kubernetes.release(scene.resource),
@@ -65,7 +65,7 @@ WRITES: dict[str, Write] = {
 
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_write_that_is_made_from_an_old_version_is_refused(
-    kubernetes: Kubernetes, scene: Scene, name: str
+    kubernetes: KubernetesClient, scene: Scene, name: str
 ) -> None:
     scene.change()
     before = scene.objects()
@@ -76,7 +76,7 @@ async def test_a_write_that_is_made_from_an_old_version_is_refused(
 
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_write_that_the_lease_may_not_outlast_is_not_sent(
-    kubernetes: Kubernetes, scene: Scene, name: str
+    kubernetes: KubernetesClient, scene: Scene, name: str
 ) -> None:
     scene.fence.extend(WRITE_TIMEOUT + MARGIN - 0.5)
     with pytest.raises(NotLeadingError):
@@ -87,12 +87,12 @@ async def test_a_write_that_the_lease_may_not_outlast_is_not_sent(
     assert len(scene.asked) == 1
 
 
-async def test_a_read_needs_no_lease(kubernetes: Kubernetes, scene: Scene) -> None:
+async def test_a_read_needs_no_lease(kubernetes: KubernetesClient, scene: Scene) -> None:
     scene.fence.close()
     assert (await kubernetes.read(KEY))["metadata"]["uid"] == scene.resource.uid
 
 
-async def test_only_the_api_server_says_that_an_object_is_not_found(kubernetes: Kubernetes, scene: Scene) -> None:
+async def test_only_the_api_server_says_that_an_object_is_not_found(kubernetes: KubernetesClient, scene: Scene) -> None:
     with pytest.raises(GoneError):
         await kubernetes.read(Key("shop", "unknown"))
     scene.page = "<html><body><h1>404 Not Found</h1></body></html>"
@@ -101,7 +101,7 @@ async def test_only_the_api_server_says_that_an_object_is_not_found(kubernetes: 
             await request
 
 
-async def test_finalizers_of_others_stay(kubernetes: Kubernetes, scene: Scene) -> None:
+async def test_finalizers_of_others_stay(kubernetes: KubernetesClient, scene: Scene) -> None:
     prepared = parse(await kubernetes.prepare(scene.resource, INTENT))
     assert prepared.finalizers == ("example.com/other", FINALIZER)
     await kubernetes.release(prepared)

@@ -8,63 +8,63 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.cluster import lease
-from esm_operator.cluster.lease import Candidate, Record, Standing
+from esm_operator.cluster.lease import Candidate, LeaseRecord, LeaseState
 from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.settings import Settings
 
 DURATION = 20.0
 US, THEM = "us", "them"
-HELD = Record(holder=THEM, duration=15, acquired="2026-01-01T00:00:00Z", renewed="r1", transitions=3, version="7")
+HELD = LeaseRecord(holder=THEM, duration=15, acquired="2026-01-01T00:00:00Z", renewed="r1", transitions=3, version="7")
 #: What is seen when, one look after the other: (seconds, record, what may have been written by us) -> judgement.
-Look = tuple[float, Record | None, set[str], Standing]
+Look = tuple[float, LeaseRecord | None, set[str], LeaseState]
 STORIES: dict[str, list[Look]] = {
-    "there is none": [(0, None, set(), Standing.FREE)],
-    "given back": [(0, replace(HELD, holder=""), set(), Standing.FREE)],
+    "there is none": [(0, None, set(), LeaseState.FREE)],
+    "given back": [(0, replace(HELD, holder=""), set(), LeaseState.FREE)],
     "given back while we wait": [
-        (0, HELD, set(), Standing.HELD),
-        (1, replace(HELD, holder="", version="8"), set(), Standing.FREE),
+        (0, HELD, set(), LeaseState.HELD),
+        (1, replace(HELD, holder="", version="8"), set(), LeaseState.FREE),
     ],
-    "left by the process in whose place we are": [(0, replace(HELD, holder=US), set(), Standing.OURS)],
+    "left by the process in whose place we are": [(0, replace(HELD, holder=US), set(), LeaseState.OURS)],
     "another with our name, that came later": [
-        (0, HELD, set(), Standing.HELD),
-        (1, replace(HELD, holder=US, version="8"), {"r0"}, Standing.HELD),
-        (15.9, replace(HELD, holder=US, version="8"), {"r0"}, Standing.HELD),
-        (16, replace(HELD, holder=US, version="8"), {"r0"}, Standing.EXPIRED),
+        (0, HELD, set(), LeaseState.HELD),
+        (1, replace(HELD, holder=US, version="8"), {"r0"}, LeaseState.HELD),
+        (15.9, replace(HELD, holder=US, version="8"), {"r0"}, LeaseState.HELD),
+        (16, replace(HELD, holder=US, version="8"), {"r0"}, LeaseState.EXPIRED),
     ],
     "our own, whose answer was lost": [
-        (0, HELD, set(), Standing.HELD),
-        (1, replace(HELD, holder=US, renewed="r2", version="8"), {"r2"}, Standing.OURS),
+        (0, HELD, set(), LeaseState.HELD),
+        (1, replace(HELD, holder=US, renewed="r2", version="8"), {"r2"}, LeaseState.OURS),
     ],
     "not renewed for its duration": [
-        (0, HELD, set(), Standing.HELD),
-        (14.9, HELD, set(), Standing.HELD),
-        (15, HELD, set(), Standing.EXPIRED),
+        (0, HELD, set(), LeaseState.HELD),
+        (14.9, HELD, set(), LeaseState.HELD),
+        (15, HELD, set(), LeaseState.EXPIRED),
     ],
     "renewed again and again": [
-        (0, HELD, set(), Standing.HELD),
-        (14, replace(HELD, version="8"), set(), Standing.HELD),
-        (28, replace(HELD, version="9"), set(), Standing.HELD),
-        (42.9, replace(HELD, version="9"), set(), Standing.HELD),
-        (43, replace(HELD, version="9"), set(), Standing.EXPIRED),
+        (0, HELD, set(), LeaseState.HELD),
+        (14, replace(HELD, version="8"), set(), LeaseState.HELD),
+        (28, replace(HELD, version="9"), set(), LeaseState.HELD),
+        (42.9, replace(HELD, version="9"), set(), LeaseState.HELD),
+        (43, replace(HELD, version="9"), set(), LeaseState.EXPIRED),
     ],
     "we slept meanwhile, and it was renewed": [
-        (0, HELD, set(), Standing.HELD),
-        (3600, replace(HELD, version="900"), set(), Standing.HELD),
+        (0, HELD, set(), LeaseState.HELD),
+        (3600, replace(HELD, version="900"), set(), LeaseState.HELD),
     ],
     "it says no duration, so it has ours": [
-        (0, replace(HELD, duration=0), set(), Standing.HELD),
-        (DURATION - 0.1, replace(HELD, duration=0), set(), Standing.HELD),
-        (DURATION, replace(HELD, duration=0), set(), Standing.EXPIRED),
+        (0, replace(HELD, duration=0), set(), LeaseState.HELD),
+        (DURATION - 0.1, replace(HELD, duration=0), set(), LeaseState.HELD),
+        (DURATION, replace(HELD, duration=0), set(), LeaseState.EXPIRED),
     ],
     "deleted by somebody, whose holder may not know yet": [
-        (0, HELD, set(), Standing.HELD),
-        (1, None, set(), Standing.HELD),
-        (14.9, None, set(), Standing.HELD),
-        (15, None, set(), Standing.FREE),
+        (0, HELD, set(), LeaseState.HELD),
+        (1, None, set(), LeaseState.HELD),
+        (14.9, None, set(), LeaseState.HELD),
+        (15, None, set(), LeaseState.FREE),
     ],
     "its times are an hour ahead": [
-        (0, replace(HELD, renewed="2999-01-01T00:00:00Z"), set(), Standing.HELD),
-        (15, replace(HELD, renewed="2999-01-01T00:00:00Z"), set(), Standing.EXPIRED),
+        (0, replace(HELD, renewed="2999-01-01T00:00:00Z"), set(), LeaseState.HELD),
+        (15, replace(HELD, renewed="2999-01-01T00:00:00Z"), set(), LeaseState.EXPIRED),
     ],
 }
 
@@ -81,7 +81,7 @@ class Simulation:
 
     def __init__(self, offset: float) -> None:
         self.now = 0.0
-        self.stored = Record(holder=THEM, duration=DURATION, version="0")
+        self.stored = LeaseRecord(holder=THEM, duration=DURATION, version="0")
         self.fence = Fence(lambda: self.now)
         self.fence.extend(DURATION)
         self._candidate = Candidate(US, DURATION)
@@ -97,7 +97,7 @@ class Simulation:
         if arrives and answered and self.fence.left > 0:
             self.fence.extend(sent + DURATION)
 
-    def look(self, there: float, back: float) -> Standing:
+    def look(self, there: float, back: float) -> LeaseState:
         """One look, by a clock that began at another time."""
         self.now += there
         seen = self.stored
@@ -123,7 +123,7 @@ def test_a_candidate_never_takes_it_while_the_holder_may_write(
     for kind, there, back, arrives, answered in steps:
         if kind == "renew":
             world.renew(there, back, arrives=arrives, answered=answered)
-        elif world.look(there, back) is Standing.EXPIRED:
+        elif world.look(there, back) is LeaseState.EXPIRED:
             assert not world.fence.covers(1e-6)
             return
 
@@ -131,7 +131,7 @@ def test_a_candidate_never_takes_it_while_the_holder_may_write(
 def test_a_candidate_takes_it_at_last() -> None:
     world = Simulation(offset=-500.0)
     world.renew(0.1, 0.1, arrives=True, answered=True)
-    looks = iter(lambda: world.look(0.5, 0.5), Standing.EXPIRED)
+    looks = iter(lambda: world.look(0.5, 0.5), LeaseState.EXPIRED)
     assert len(list(looks)) <= DURATION + 1
     assert -2 <= world.fence.left <= 0
 
@@ -173,7 +173,7 @@ def test_a_fence_that_was_closed_stays_closed() -> None:
 
 
 RECORDS = st.builds(
-    Record,
+    LeaseRecord,
     holder=st.text(max_size=20),
     duration=st.integers(1, 600).map(float),
     acquired=st.just("") | st.just("2026-01-01T00:00:00.000000Z"),
@@ -184,15 +184,15 @@ RECORDS = st.builds(
 
 
 @given(RECORDS)
-def test_a_record_is_read_as_it_was_written(record: Record) -> None:
+def test_a_record_is_read_as_it_was_written(record: LeaseRecord) -> None:
     body = record.render("name")
     assert body["metadata"] == {"name": "name", "resourceVersion": record.version}
-    assert Record.parse(body) == record
+    assert LeaseRecord.parse(body) == record
 
 
 def test_a_record_that_says_nothing_is_free() -> None:
-    assert Record.parse({"metadata": {"resourceVersion": "1"}}) == Record(version="1")
-    assert Record.parse({"metadata": {"resourceVersion": "1"}, "spec": {"holderIdentity": None}}).holder == ""
+    assert LeaseRecord.parse({"metadata": {"resourceVersion": "1"}}) == LeaseRecord(version="1")
+    assert LeaseRecord.parse({"metadata": {"resourceVersion": "1"}, "spec": {"holderIdentity": None}}).holder == ""
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def write(kubeconfig: Path, token: str) -> None:
     kubeconfig.write_text(KUBECONFIG.replace("TOKEN", token))
 
 
-async def login(made: kopf_credentials.Logins) -> str:
+async def login(made: kopf_credentials.KopfCredentials) -> str:
     """One login. Returns what it is authorized by."""
     session = await made.login(logger=logging.getLogger("test"), settings=kopf.OperatorSettings())
     assert session is not None
@@ -41,7 +41,7 @@ async def login(made: kopf_credentials.Logins) -> str:
 
 
 async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> None:
-    made = kopf_credentials.Logins()
+    made = kopf_credentials.KopfCredentials()
     for _ in range(5):
         assert await login(made) == "Bearer TOKEN"
     with pytest.raises(kopf.LoginError, match="refuses the operator's credentials"):
@@ -49,7 +49,7 @@ async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> 
 
 
 async def test_other_credentials_begin_anew(kubeconfig: Path) -> None:
-    made = kopf_credentials.Logins()
+    made = kopf_credentials.KopfCredentials()
     for number in range(12):
         write(kubeconfig, f"token-{number // 4}")
         await login(made)

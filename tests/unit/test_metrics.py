@@ -11,14 +11,14 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from esm_operator.api.metric_labels import Facets
+from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Resource, parse
-from esm_operator.cluster.cache import Store
+from esm_operator.cluster.cache import ResourceCache
 from esm_operator.metrics import counters, gauges
-from esm_operator.metrics.catalogue import CATALOGUE, LABELS, Kind, Teller
-from esm_operator.metrics.gauges import PlaceState, Snapshot
-from esm_operator.metrics.probes import Probes
-from esm_operator.ratelimit.rate_limiter import BudgetState, Priority
+from esm_operator.metrics.catalogue import CATALOGUE, LABELS, Exposer, MetricType
+from esm_operator.metrics.gauges import Snapshot, TargetMetrics
+from esm_operator.metrics.probes import ProbeServer
+from esm_operator.ratelimit.rate_limiter import RateLimiterState, RequestPriority
 from esm_operator.ratelimit.workqueue import QueueState
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
@@ -49,19 +49,19 @@ def resource(name: str = "orders", *, version: int = 1, **parts: Any) -> Resourc
     )
 
 
-def snapshot(store: Store, *, each: bool = False) -> Snapshot:
+def snapshot(store: ResourceCache, *, each: bool = False) -> Snapshot:
     """What a leader with these resources tells."""
     return Snapshot(
         resources=store.counts(),
         queue={"edit": QueueState(depth=2, under_way=1, oldest=7.5)},
         delayed=3,
         places=[
-            PlaceState(
+            TargetMetrics(
                 **TARGET,
                 sweep_age=61.0,
                 sweep_interval=60.0,
                 mappings=230,
-                budget=BudgetState(rate_set=10.0, rate_now=2.5, tokens=1.5, waiting=4),
+                budget=RateLimiterState(rate_set=10.0, rate_now=2.5, tokens=1.5, waiting=4),
                 orphans=3,
             )
         ],
@@ -71,16 +71,16 @@ def snapshot(store: Store, *, each: bool = False) -> Snapshot:
 
 
 @pytest.fixture
-def store() -> Generator[Store]:
+def store() -> Generator[ResourceCache]:
     """The resources of a leader that is asked at each scrape."""
-    store = Store()
+    store = ResourceCache()
     gauges.watch(lambda: snapshot(store))
     yield store
     gauges.watch(None)
 
 
-@pytest.mark.parametrize("kind", counters.Drift)
-def test_drift_is_counted_by_kind_and_starts_at_zero(kind: counters.Drift) -> None:
+@pytest.mark.parametrize("kind", counters.DriftKind)
+def test_drift_is_counted_by_kind_and_starts_at_zero(kind: counters.DriftKind) -> None:
     assert f'esm_operator_drift_corrected_total{{kind="{kind}"}}' in generate_latest(REGISTRY).decode()
     before = value("drift_corrected_total", kind=kind)
     counters.DRIFT_CORRECTED.labels(kind).inc()
@@ -125,26 +125,26 @@ def test_whatever_answers_in_place_of_aws_makes_no_endless_series(monkeypatch: p
 def test_reconciliations_are_counted_and_timed_by_how_they_ended() -> None:
     count, seconds = value("reconciles_total", result="stalled"), 1.5
     timed = max(0.0, value("reconcile_duration_seconds_sum", result="stalled"))
-    counters.reconciled(counters.Result.STALLED, seconds)
+    counters.reconciled(counters.ReconcileResult.STALLED, seconds)
     assert value("reconciles_total", result="stalled") == count + 1
     assert value("reconcile_duration_seconds_sum", result="stalled") == pytest.approx(timed + seconds)
 
 
 TRUE, FALSE = "True", "False"
 READY = {"Ready": TRUE, "Stalled": FALSE}
-FACETS: Mapping[str, tuple[dict[str, Any], Facets]] = {
-    "new": ({}, Facets("sqs", "None", "New", "", True, False, False)),
+FACETS: Mapping[str, tuple[dict[str, Any], MetricLabels]] = {
+    "new": ({}, MetricLabels("sqs", "None", "New", "", True, False, False)),
     "ready": (
         {"conditions": READY, "reason": "Enabled", "state": "Enabled"},
-        Facets("sqs", "Enabled", "Ready", "Enabled", True, False, False),
+        MetricLabels("sqs", "Enabled", "Ready", "Enabled", True, False, False),
     ),
     "reconciling": (
         {"conditions": {"Ready": FALSE}, "reason": "Creating", "state": "Creating"},
-        Facets("sqs", "Creating", "Reconciling", "Creating", True, False, False),
+        MetricLabels("sqs", "Creating", "Reconciling", "Creating", True, False, False),
     ),
     "stalled": (
         {"conditions": {"Ready": FALSE, "Stalled": TRUE, "Synced": FALSE}, "reason": "Conflict"},
-        Facets("sqs", "None", "Stalled", "Conflict", False, False, False),
+        MetricLabels("sqs", "None", "Stalled", "Conflict", False, False, False),
     ),
     "deleting": (
         {
@@ -153,7 +153,7 @@ FACETS: Mapping[str, tuple[dict[str, Any], Facets]] = {
             "state": "Deleting",
             "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"},
         },
-        Facets("sqs", "Deleting", "Deleting", "Enabled", True, False, False),
+        MetricLabels("sqs", "Deleting", "Deleting", "Enabled", True, False, False),
     ),
     "a deletion that needs a person": (
         {
@@ -161,21 +161,21 @@ FACETS: Mapping[str, tuple[dict[str, Any], Facets]] = {
             "reason": "TargetChanged",
             "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"},
         },
-        Facets("sqs", "None", "Stalled", "TargetChanged", True, False, False),
+        MetricLabels("sqs", "None", "Stalled", "TargetChanged", True, False, False),
     ),
     "a processing problem": (
         {"conditions": {**READY, "Processing": FALSE}, "reason": "Enabled", "state": "Enabled"},
-        Facets("sqs", "Enabled", "Ready", "Enabled", True, True, False),
+        MetricLabels("sqs", "Enabled", "Ready", "Enabled", True, True, False),
     ),
     "paused": (
         {"metadata": {"annotations": {"lambda.esm-operator.io/paused": "true"}}},
-        Facets("sqs", "None", "New", "", True, False, True),
+        MetricLabels("sqs", "None", "New", "", True, False, True),
     ),
     "self-managed": (
         {"spec": {"selfManagedEventSource": {"endpoints": {}}}},
-        Facets("self-managed-kafka", "None", "New", "", True, False, False),
+        MetricLabels("self-managed-kafka", "None", "New", "", True, False, False),
     ),
-    "no source": ({"spec": {}}, Facets("other", "None", "New", "", True, False, False)),
+    "no source": ({"spec": {}}, MetricLabels("other", "None", "New", "", True, False, False)),
 }
 
 
@@ -186,7 +186,7 @@ def test_what_resources_are_counted_by(name: str) -> None:
 
 
 def test_the_store_counts_what_it_holds() -> None:
-    store = Store()
+    store = ResourceCache()
     assert store.counts() == {}
     store.put(resource("a"))
     store.put(resource("b"))
@@ -203,7 +203,7 @@ def test_the_store_counts_what_it_holds() -> None:
     assert store.counts() == {}, "what is counted by nothing leaves nothing behind"
 
 
-def test_gauges_over_resources_are_asked_at_each_scrape(store: Store) -> None:
+def test_gauges_over_resources_are_asked_at_each_scrape(store: ResourceCache) -> None:
     assert value("processing_problems") == 0
     store.put(resource("a", **FACETS["a processing problem"][0]))
     store.put(resource("b", **FACETS["stalled"][0]))
@@ -217,7 +217,7 @@ def test_gauges_over_resources_are_asked_at_each_scrape(store: Store) -> None:
     assert value("deletions_held") == 5
 
 
-def test_queue_sweeps_and_budget_are_told_by_priority_and_target(store: Store) -> None:
+def test_queue_sweeps_and_budget_are_told_by_priority_and_target(store: ResourceCache) -> None:
     assert value("queue_depth", priority="edit") == 2
     assert value("queue_under_way", priority="edit") == 1
     assert value("queue_oldest_seconds", priority="edit") == 7.5
@@ -229,18 +229,18 @@ def test_queue_sweeps_and_budget_are_told_by_priority_and_target(store: Store) -
     assert budget == {"rate_set": 10, "rate_now": 2.5, "tokens": 1.5, "waiting": 4}
 
 
-def test_a_standby_tells_nothing_of_resources(store: Store) -> None:
+def test_a_standby_tells_nothing_of_resources(store: ResourceCache) -> None:
     store.put(resource())
     gauges.stand(lambda: False, lambda: 0)
     gauges.watch(None)
     told = {family.name for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
-    assert not told & {metric.name for metric in CATALOGUE.values() if metric.teller is not Teller.ALL}
+    assert not told & {metric.name for metric in CATALOGUE.values() if metric.teller is not Exposer.ALL}
     assert value("leader") == 0
     gauges.stand(lambda: True, lambda: 1)
     assert (value("leader"), value("other_operators")) == (1, 1)
 
 
-def test_each_mapping_has_series_only_by_choice(store: Store) -> None:
+def test_each_mapping_has_series_only_by_choice(store: ResourceCache) -> None:
     store.put(resource(**FACETS["a processing problem"][0]))
     orders = {"namespace": "shop", "name": "orders"}
     assert value("mapping_ready", **orders) == -1
@@ -251,7 +251,7 @@ def test_each_mapping_has_series_only_by_choice(store: Store) -> None:
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(store: Store, *, each: bool) -> None:
+def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(store: ResourceCache, *, each: bool) -> None:
     generate_latest(REGISTRY)
     before = len(generate_latest(REGISTRY).splitlines())
     for number in range(10_000):
@@ -267,15 +267,15 @@ def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(store:
     assert each or min(took) < CHEAP
 
 
-def test_the_catalogue_is_what_is_exposed(store: Store) -> None:
+def test_the_catalogue_is_what_is_exposed(store: ResourceCache) -> None:
     """Names, types and labels, of all metrics that have a series here."""
     store.put(resource())
     gauges.watch(lambda: snapshot(store, each=True))
     counters.answered("ListTags", 0.1)
-    counters.granted("123456789012", "eu-west-1", Priority.EDIT, 0.1)
+    counters.granted("123456789012", "eu-west-1", RequestPriority.EDIT, 0.1)
     counters.place_in_use(**TARGET)
-    counters.waited(Priority.EDIT, 0.1)
-    counters.reconciled(counters.Result.SYNCED, 0.1)
+    counters.waited(RequestPriority.EDIT, 0.1)
+    counters.reconciled(counters.ReconcileResult.SYNCED, 0.1)
     counters.KUBERNETES_REQUESTS.labels("GET", "200").inc()
     counters.KUBERNETES_REQUEST_SECONDS.labels("GET").observe(0.1)
     exposed: dict[str, tuple[str, frozenset[str]]] = {}
@@ -294,13 +294,13 @@ def test_every_label_is_described() -> None:
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_names_and_meanings_follow_the_conventions(name: str) -> None:
     metric = CATALOGUE[name]
-    assert name.endswith("_total") == (metric.kind is Kind.COUNTER)
-    assert name.endswith("_seconds") or metric.kind is not Kind.HISTOGRAM
+    assert name.endswith("_total") == (metric.kind is MetricType.COUNTER)
+    assert name.endswith("_seconds") or metric.kind is not MetricType.HISTOGRAM
     assert metric.meaning.endswith(".")
 
 
 async def test_they_are_served_beside_the_probes() -> None:
-    probes = Probes("127.0.0.1:0")
+    probes = ProbeServer("127.0.0.1:0")
     await probes.start()
     try:
         url = f"http://127.0.0.1:{probes.port}/metrics"
@@ -308,5 +308,5 @@ async def test_they_are_served_beside_the_probes() -> None:
     finally:
         await probes.stop()
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE esm_operator_")}
-    assert names == {name for name, metric in CATALOGUE.items() if metric.teller is Teller.ALL}
+    assert names == {name for name, metric in CATALOGUE.items() if metric.teller is Exposer.ALL}
     assert "_created" not in text

@@ -13,7 +13,7 @@ from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.observer import CROWD, Observer
 from esm_operator.fence import Fence
 from esm_operator.planning.target import Access, Target
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer, FaultKind
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-{n}"
@@ -37,8 +37,8 @@ class Scene:
         client = MappingsClient(
             connection,
             connections,
-            Budget(1000),
-            Budget(1000),
+            RateLimiter(1000),
+            RateLimiter(1000),
             self.inventory,
             Fence(clock=lambda: 0.0),
             self.saw,

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from esm_operator.api.resource import Key, parse
-from esm_operator.cluster.cache import Store
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.planning.ownership import Owner
 from esm_operator.reconcile.orphan_counter import OrphanCounter
 from tests.unit.api_server import ApiServer
@@ -25,23 +25,23 @@ def api_server() -> ApiServer:
 
 
 @pytest.fixture
-async def kubernetes(api_server: ApiServer) -> AsyncGenerator[Kubernetes]:
+async def kubernetes(api_server: ApiServer) -> AsyncGenerator[KubernetesClient]:
     async with api_server.connect() as made:
         yield made
 
 
 def counter(
-    kubernetes: Kubernetes, *known: Key, api_server: ApiServer, namespaces: tuple[str, ...] = ()
+    kubernetes: KubernetesClient, *known: Key, api_server: ApiServer, namespaces: tuple[str, ...] = ()
 ) -> OrphanCounter:
     """A counter whose operator works on these resources."""
-    store = Store()
+    store = ResourceCache()
     for key in known:
         store.put(parse(api_server.cluster.mappings[key]))
     return OrphanCounter("blue", list(namespaces), store, kubernetes)
 
 
 async def test_a_mapping_counts_when_two_sweeps_in_a_row_find_no_resource(
-    api_server: ApiServer, kubernetes: Kubernetes, caplog: pytest.LogCaptureFixture
+    api_server: ApiServer, kubernetes: KubernetesClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     orphans = counter(kubernetes, api_server=api_server)
     found = {ONE: tags("orders")}
@@ -52,7 +52,9 @@ async def test_a_mapping_counts_when_two_sweeps_in_a_row_find_no_resource(
     assert [record.getMessage().count(ONE) for record in caplog.records] == [1], "each is logged once"
 
 
-async def test_a_mapping_whose_resource_exists_does_not_count(api_server: ApiServer, kubernetes: Kubernetes) -> None:
+async def test_a_mapping_whose_resource_exists_does_not_count(
+    api_server: ApiServer, kubernetes: KubernetesClient
+) -> None:
     key = Key("shop", "orders")
     api_server.cluster.create(key, SPEC)
     orphans = counter(kubernetes, key, api_server=api_server)
@@ -62,7 +64,7 @@ async def test_a_mapping_whose_resource_exists_does_not_count(api_server: ApiSer
 
 
 async def test_a_mapping_whose_resource_another_operator_works_on_does_not_count(
-    api_server: ApiServer, kubernetes: Kubernetes
+    api_server: ApiServer, kubernetes: KubernetesClient
 ) -> None:
     api_server.cluster.create(Key("shop", "orders"), SPEC)
     orphans = counter(kubernetes, api_server=api_server)
@@ -70,7 +72,7 @@ async def test_a_mapping_whose_resource_another_operator_works_on_does_not_count
         assert await orphans.count({ONE: tags("orders")}) == 0
 
 
-async def test_mappings_of_other_namespaces_do_not_count(api_server: ApiServer, kubernetes: Kubernetes) -> None:
+async def test_mappings_of_other_namespaces_do_not_count(api_server: ApiServer, kubernetes: KubernetesClient) -> None:
     orphans = counter(kubernetes, api_server=api_server, namespaces=("bank",))
     for _ in range(3):
         assert await orphans.count({ONE: tags("orders")}) == 0

@@ -3,8 +3,8 @@
 import pytest
 
 from esm_operator.api.resource import Key
-from esm_operator.commands.orphan_search import Found, Search
-from esm_operator.planning.target import ProviderConfig
+from esm_operator.commands.orphan_search import OrphanSearch, SearchResult
+from esm_operator.planning.target import ProviderConfigSettings
 from tests.aws import AwsServer
 from tests.unit.api_server import ApiServer
 
@@ -20,16 +20,16 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
-async def found(aws: AwsServer, server: ApiServer) -> Found:
+async def found(aws: AwsServer, server: ApiServer) -> SearchResult:
     """What the search finds where one mapping carries the tags of one resource."""
     aws.control.reset()
     tags = {f"esm-operator.io/{part}": value for part, value in TAGS.items()}
     aws.control.make_mapping(
         FunctionName=SPEC["functionName"], EventSourceArn=SPEC["eventSourceARN"], region="eu-west-1", Tags=tags
     )
-    operator = ProviderConfig("(operator)", region="eu-west-1", endpoint_url=aws.endpoint)
+    operator = ProviderConfigSettings("(operator)", region="eu-west-1", endpoint_url=aws.endpoint)
     async with server.connect() as kubernetes:
-        search = Search(kubernetes, "blue", operator, [], [], 1000.0, thorough=False, say=lambda _: None)
+        search = OrphanSearch(kubernetes, "blue", operator, [], [], 1000.0, thorough=False, say=lambda _: None)
         return await search.find()
 
 

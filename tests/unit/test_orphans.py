@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import parse
-from esm_operator.commands.orphan_search import Found, Orphan
+from esm_operator.commands.orphan_search import Orphan, SearchResult
 from esm_operator.commands.orphans import remedies, summary, table
-from esm_operator.planning.orphans import Living, why_orphan
-from esm_operator.planning.target import Access, ProviderConfig, Target, known_targets
+from esm_operator.planning.orphans import LivingResources, why_orphan
+from esm_operator.planning.target import Access, ProviderConfigSettings, Target, known_targets
 
 ONE, TWO = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
 TAGS = {"esm-operator.io/cluster": "blue", "esm-operator.io/namespace": "shop", "esm-operator.io/name": "orders"}
@@ -23,23 +23,23 @@ def living(
     generation: int = 1,
     deleting: bool = False,
     namespaces: tuple[str, ...] = (),
-) -> Living:
+) -> LivingResources:
     """One resource, as far as its status tells."""
     meta = {"namespace": "shop", "name": name, "uid": "u", "resourceVersion": "1", "generation": generation}
     if deleting:
         meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     conditions = [{"type": "Ready", "status": ready}]
     status = {"uuid": uuid, "observedGeneration": 1, "conditions": conditions}
-    return Living.of([parse({"metadata": meta, "status": status})], namespaces)
+    return LivingResources.of([parse({"metadata": meta, "status": status})], namespaces)
 
 
 @pytest.mark.parametrize(
     ("tags", "there", "why"),
     [
-        ({}, Living.of([]), ""),
-        ({"team": "shop"}, Living.of([]), ""),
-        (TAGS | {"esm-operator.io/cluster": "green"}, Living.of([]), ""),
-        (TAGS, Living.of([]), "there is no such resource"),
+        ({}, LivingResources.of([]), ""),
+        ({"team": "shop"}, LivingResources.of([]), ""),
+        (TAGS | {"esm-operator.io/cluster": "green"}, LivingResources.of([]), ""),
+        (TAGS, LivingResources.of([]), "there is no such resource"),
         (TAGS, living(ONE, name="bills"), "there is no such resource"),
         (TAGS, living(ONE), ""),
         # It has not noted its mapping yet, or not told that all is well: what it has two mappings for may be under way.
@@ -48,14 +48,14 @@ def living(
         (TAGS, living(TWO, ready="False"), ""),
         (TAGS, living(TWO, generation=2), ""),
         (TAGS, living(TWO, deleting=True), ""),
-        ({"esm-operator.io/cluster": "blue"}, Living.of([]), "its owner tags are incomplete"),
+        ({"esm-operator.io/cluster": "blue"}, LivingResources.of([]), "its owner tags are incomplete"),
         ({"esm-operator.io/cluster": "blue"}, living(ONE), ""),
         # An operator of other namespaces does not know this resource.
-        (TAGS, Living.of([], ["bank"]), ""),
-        (TAGS, Living.of([], ["bank", "shop"]), "there is no such resource"),
+        (TAGS, LivingResources.of([], ["bank"]), ""),
+        (TAGS, LivingResources.of([], ["bank", "shop"]), "there is no such resource"),
     ],
 )
-def test_what_is_an_orphan(tags: Mapping[str, str], there: Living, why: str) -> None:
+def test_what_is_an_orphan(tags: Mapping[str, str], there: LivingResources, why: str) -> None:
     assert why_orphan(ONE, tags, "blue", there) == why
 
 
@@ -64,7 +64,7 @@ def test_what_follows_a_mapping_that_is_gone_is_none() -> None:
     assert why_orphan(ONE, TAGS, "blue", living(TWO), {ONE, TWO}) == f"the resource uses another mapping, {TWO}"
 
 
-OPERATOR = ProviderConfig("(operator)", region="eu-west-1", endpoint_url="http://aws")
+OPERATOR = ProviderConfigSettings("(operator)", region="eu-west-1", endpoint_url="http://aws")
 HERE = Access("http://aws")
 ROLE = Access("http://aws", "role")
 
@@ -83,22 +83,27 @@ ROLE = Access("http://aws", "role")
         ),
         (
             [{"region": "us-east-1"}],
-            [ProviderConfig("shop", region="us-west-2", role_arn="role")],
+            [ProviderConfigSettings("shop", region="us-west-2", role_arn="role")],
             (),
             {("eu-west-1", HERE), ("us-east-1", HERE), ("us-east-1", ROLE), ("us-west-2", ROLE)},
         ),
         (
             [{"region": "us-east-1"}],
-            [ProviderConfig("shop", allowed_regions=frozenset({"us-west-2"}), role_arn="role")],
+            [ProviderConfigSettings("shop", allowed_regions=frozenset({"us-west-2"}), role_arn="role")],
             (),
             {("eu-west-1", HERE), ("us-east-1", HERE), ("us-west-2", ROLE)},
         ),
-        ([], [ProviderConfig("shop", endpoint_url="http://else")], (), {("eu-west-1", HERE), ("eu-west-1", None)}),
+        (
+            [],
+            [ProviderConfigSettings("shop", endpoint_url="http://else")],
+            (),
+            {("eu-west-1", HERE), ("eu-west-1", None)},
+        ),
     ],
 )
 def test_where_they_are_looked_for(
     specs: list[dict[str, Any]],
-    configs: list[ProviderConfig],
+    configs: list[ProviderConfigSettings],
     regions: tuple[str, ...],
     targets: set[tuple[str, Access | None]],
 ) -> None:
@@ -107,7 +112,7 @@ def test_where_they_are_looked_for(
 
 
 def test_no_region_is_known() -> None:
-    assert known_targets([], [], ProviderConfig("(operator)")) == []
+    assert known_targets([], [], ProviderConfigSettings("(operator)")) == []
 
 
 ORPHAN = Orphan(
@@ -134,13 +139,13 @@ def test_what_to_do_about_each() -> None:
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        (Found([], 0, [], []), "No orphans of the cluster blue among 0 mappings."),
-        (Found([ORPHAN], 1, ["eu-west-1"], []), "1 orphan of the cluster blue among 1 mapping in eu-west-1."),
+        (SearchResult([], 0, [], []), "No orphans of the cluster blue among 0 mappings."),
+        (SearchResult([ORPHAN], 1, ["eu-west-1"], []), "1 orphan of the cluster blue among 1 mapping in eu-west-1."),
         (
-            Found([ORPHAN, ORPHAN], 7, ["eu-west-1"], ["no"]),
+            SearchResult([ORPHAN, ORPHAN], 7, ["eu-west-1"], ["no"]),
             "2 orphans of the cluster blue among 7 mappings in eu-west-1, as far as could be looked at.",
         ),
     ],
 )
-def test_the_summary(found: Found, text: str) -> None:
+def test_the_summary(found: SearchResult, text: str) -> None:
     assert summary(found, "blue") == text

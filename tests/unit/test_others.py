@@ -7,7 +7,7 @@ import pytest
 
 from esm_operator.api.resource import Key
 from esm_operator.cluster.operator_names import MANAGER, manager_name
-from esm_operator.cluster.other_operators import TOLD_FOR, Others
+from esm_operator.cluster.other_operators import TOLD_FOR, OtherOperators
 
 ORDERS, BILLS = Key("shop", "orders"), Key("shop", "bills")
 OWN = manager_name("esm-operator", "esm-operator")
@@ -47,7 +47,7 @@ def body(**times: str) -> dict[str, Any]:
     ],
 )
 def test_who_writes_what_is_known_is_told_of(before: dict[str, Any], now: dict[str, Any], told: bool) -> None:
-    others = Others(OWN, Clock())
+    others = OtherOperators(OWN, Clock())
     assert others.seen(ORDERS, before, known=False) == ""
     said = others.seen(ORDERS, now, known=True)
     assert bool(said) is told
@@ -59,7 +59,7 @@ def test_who_writes_what_is_known_is_told_of(before: dict[str, Any], now: dict[s
 
 def test_what_comes_from_another_operator_is_no_sign_of_it() -> None:
     """It moved from one to the other, or another object of the name was there before."""
-    others = Others(OWN, Clock())
+    others = OtherOperators(OWN, Clock())
     others.seen(ORDERS, body(other="01"), known=False)
     others.forget(ORDERS)
     assert others.seen(ORDERS, body(other="02"), known=False) == ""
@@ -68,7 +68,7 @@ def test_what_comes_from_another_operator_is_no_sign_of_it() -> None:
 
 def test_it_is_told_of_once_an_hour() -> None:
     clock = Clock()
-    others = Others(OWN, clock)
+    others = OtherOperators(OWN, clock)
     assert others.seen(ORDERS, body(other="01"), known=True)
     assert not others.seen(BILLS, body(other="01"), known=True)
     clock.now = TOLD_FOR - 1
@@ -87,7 +87,7 @@ MINUTE_5 = datetime(2026, 1, 1, 0, 5, tzinfo=UTC).timestamp()
 @pytest.mark.parametrize(("later", "told"), [(0, True), (TOLD_FOR - 300, True), (TOLD_FOR, False)])
 def test_who_wrote_last_shortly_before_the_start_is_counted(later: float, told: bool) -> None:
     clock = Clock()
-    others = Others(OWN, clock, wall=lambda: MINUTE_5 + later)
+    others = OtherOperators(OWN, clock, wall=lambda: MINUTE_5 + later)
     for number in range(3):
         others.seen(Key("shop", f"orders-{number}"), body(own="01", other="02"), known=False)
     others.seen(BILLS, body(own="02", other="01"), known=False)
@@ -114,7 +114,7 @@ def test_the_names_of_field_managers_are_ones_that_kubernetes_takes() -> None:
 
 def test_what_is_some_time_ago_says_so() -> None:
     clock = Clock()
-    others = Others(OWN, clock)
+    others = OtherOperators(OWN, clock)
     others.seen(ORDERS, body(own="01"), known=False)
     said = others.seen(ORDERS, body(own="01", other="02"), known=True)
     clock.now += 150.0

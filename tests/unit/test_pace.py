@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.ratelimit.pacer import Pace
-from esm_operator.reconcile.drift_backoff import FIRST, FORGOTTEN, LONGEST, Corrections
+from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.reconcile.drift_backoff import FIRST, FORGOTTEN, LONGEST, DriftBackoff
 
 
 class Clock:
@@ -24,7 +24,7 @@ class Clock:
 )
 def test_no_more_turns_than_burst_and_rate_allow(rate: float, burst: int, steps: list[tuple[int, float]]) -> None:
     clock = Clock()
-    pace: Pace[int] = Pace(rate, burst, clock)
+    pace: KeyedRateLimiter[int] = KeyedRateLimiter(rate, burst, clock)
     granted: list[float] = []
     for key, passes in steps:
         clock.now += passes
@@ -38,7 +38,7 @@ def test_no_more_turns_than_burst_and_rate_allow(rate: float, burst: int, steps:
 @given(rate=st.floats(0.1, 50), keys=st.integers(2, 40))
 def test_each_that_waits_is_granted_in_its_own_time(rate: float, keys: int) -> None:
     clock = Clock()
-    pace: Pace[int] = Pace(rate, 1, clock)
+    pace: KeyedRateLimiter[int] = KeyedRateLimiter(rate, 1, clock)
     waits = {key: pace.take(key) for key in range(keys)}
     assert len(pace) == keys - 1
     for key, wait in waits.items():
@@ -52,7 +52,7 @@ def test_each_that_waits_is_granted_in_its_own_time(rate: float, keys: int) -> N
 
 def test_those_that_wait_can_be_brought_forward_or_forgotten() -> None:
     clock = Clock()
-    pace: Pace[str] = Pace(1.0, 1, clock)
+    pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1, clock)
     waits = [pace.take(key) for key in "abcd"]
     assert waits == [0.0, 1.0, 2.0, 3.0]
     assert pace.advance(2) == ["b", "c"]
@@ -64,7 +64,7 @@ def test_those_that_wait_can_be_brought_forward_or_forgotten() -> None:
 
 def test_the_same_change_is_sent_ever_more_rarely() -> None:
     clock = Clock()
-    corrections: Corrections[str] = Corrections(clock)
+    corrections: DriftBackoff[str] = DriftBackoff(clock)
     change = {"enabled": True}
     assert corrections.wait("a", "fields", change) == 0
     waits: list[float] = []
@@ -77,7 +77,7 @@ def test_the_same_change_is_sent_ever_more_rarely() -> None:
 
 
 def test_another_change_or_key_or_kind_is_sent_at_once() -> None:
-    corrections: Corrections[str] = Corrections(Clock())
+    corrections: DriftBackoff[str] = DriftBackoff(Clock())
     corrections.sent("a", "fields", {"batchSize": 5})
     assert corrections.wait("a", "fields", {"batchSize": 6}) == 0
     assert corrections.wait("a", "tags", {"batchSize": 5}) == 0
@@ -89,7 +89,7 @@ def test_another_change_or_key_or_kind_is_sent_at_once() -> None:
 
 def test_a_change_that_was_kept_for_long_counts_as_new() -> None:
     clock = Clock()
-    corrections: Corrections[str] = Corrections(clock)
+    corrections: DriftBackoff[str] = DriftBackoff(clock)
     for _ in range(5):
         corrections.sent("a", "fields", {})
     clock.now += FORGOTTEN

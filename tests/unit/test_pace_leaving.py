@@ -6,9 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.ratelimit.failure_backoff import SHARE, Retries
-from esm_operator.ratelimit.pacer import Pace
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.failure_backoff import SHARE, FailureBackoff
+from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.test_pace import Clock
 
 MANY = 5000
@@ -16,9 +16,9 @@ RATE = 5.0
 SLOT = 1 / RATE
 
 
-def crowded(clock: Clock) -> Pace[int]:
+def crowded(clock: Clock) -> KeyedRateLimiter[int]:
     """A pace for whose turns thousands wait."""
-    pace: Pace[int] = Pace(RATE, 1, clock)
+    pace: KeyedRateLimiter[int] = KeyedRateLimiter(RATE, 1, clock)
     for key in range(MANY):
         pace.take(key)
     assert len(pace) == MANY - 1
@@ -43,7 +43,7 @@ def test_after_thousands_were_brought_forward_a_new_one_waits_for_one_turn_at_mo
 
 def test_no_two_that_wait_share_a_turn_when_others_were_brought_forward_or_left() -> None:
     clock = Clock()
-    pace: Pace[str] = Pace(1.0, 1, clock)
+    pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1, clock)
     assert [pace.take(key) for key in "abcde"] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert pace.advance(1) == ["b"]
     pace.forget("b")
@@ -55,7 +55,7 @@ def test_no_two_that_wait_share_a_turn_when_others_were_brought_forward_or_left(
 
 def test_those_that_stay_keep_their_turns_when_others_leave() -> None:
     clock = Clock()
-    pace: Pace[str] = Pace(1.0, 1, clock)
+    pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1, clock)
     waits = {key: pace.take(key) for key in "abcdef"}
     for key in "bd":
         pace.forget(key)
@@ -71,7 +71,7 @@ def test_no_more_turns_than_burst_and_rate_allow_though_keys_leave(
     rate: float, burst: int, steps: list[tuple[int, bool, float]]
 ) -> None:
     clock = Clock()
-    pace: Pace[int] = Pace(rate, burst, clock)
+    pace: KeyedRateLimiter[int] = KeyedRateLimiter(rate, burst, clock)
     granted: list[float] = []
     for key, leaves, passes in steps:
         clock.now += passes / rate
@@ -96,8 +96,8 @@ def test_newcomers_do_not_double_the_rate_of_those_that_wait() -> None:
 
 
 def test_resources_that_fail_no_more_leave_their_retries_to_others() -> None:
-    budget = Budget(10.0)
-    retries: Retries[str] = Retries()
+    budget = RateLimiter(10.0)
+    retries: FailureBackoff[str] = FailureBackoff()
     names = [f"orders-{number}" for number in range(MANY)]
     for name in names:
         retries.failed(name)

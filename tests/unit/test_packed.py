@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.api.frozen_json import Packed, shared
+from esm_operator.api.frozen_json import FrozenJSON, shared
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -20,7 +20,7 @@ DOCUMENTS = st.dictionaries(st.text(), VALUES, max_size=5)
 
 @given(DOCUMENTS)
 def test_what_was_packed_is_read(document: dict[str, Any]) -> None:
-    packed = Packed(document)
+    packed = FrozenJSON(document)
     assert packed == document
     assert document == packed
     assert dict(packed) == document
@@ -33,14 +33,14 @@ def test_what_was_packed_is_read(document: dict[str, Any]) -> None:
 @given(DOCUMENTS, DOCUMENTS)
 def test_two_are_equal_where_what_was_packed_is(one: dict[str, Any], other: dict[str, Any]) -> None:
     if json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True):
-        assert Packed(one) == Packed(other)
-        assert hash(Packed(one)) == hash(Packed(other))
+        assert FrozenJSON(one) == FrozenJSON(other)
+        assert hash(FrozenJSON(one)) == hash(FrozenJSON(other))
     else:
-        assert Packed(one) != Packed(other)
+        assert FrozenJSON(one) != FrozenJSON(other)
 
 
 def test_the_order_of_names_does_not_matter() -> None:
-    assert Packed({"a": 1, "b": 2}) == Packed({"b": 2, "a": 1})
+    assert FrozenJSON({"a": 1, "b": 2}) == FrozenJSON({"b": 2, "a": 1})
 
 
 @pytest.mark.parametrize(
@@ -51,21 +51,21 @@ def test_the_order_of_names_does_not_matter() -> None:
     ],
 )
 def test_times_become_text(moment: datetime, text: str) -> None:
-    assert Packed({"LastModified": moment})["LastModified"] == text
+    assert FrozenJSON({"LastModified": moment})["LastModified"] == text
 
 
 @pytest.mark.parametrize("value", ["\ud800", "\udc00 and \U0001f600", 10**40, 1e300, -0.5])
 def test_what_is_unusual_is_read_as_it_was(value: Any) -> None:
-    assert Packed({"a": value})["a"] == value
+    assert FrozenJSON({"a": value})["a"] == value
 
 
 def test_a_packed_document_can_be_part_of_another() -> None:
-    assert Packed({"inner": Packed({"a": [1]})}) == {"inner": {"a": [1]}}
+    assert FrozenJSON({"inner": FrozenJSON({"a": [1]})}) == {"inner": {"a": [1]}}
 
 
 def test_what_json_does_not_hold_is_no_document() -> None:
     with pytest.raises(TypeError, match="set is nothing that JSON holds"):
-        Packed({"a": {1}})
+        FrozenJSON({"a": {1}})
 
 
 def test_equal_texts_share_memory() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.planning import actions, differences, plan
-from esm_operator.planning.state import Desired, Observed, View
+from esm_operator.planning.state import Desired, Observation, Observed
 from esm_operator.status import messages
 from tests.unit.plan_cases import (
     CASES,
@@ -80,7 +80,7 @@ def _mapping(state: str, tags: dict[str, str] | None, batch: int) -> Observed:
 
 _mappings = st.builds(_mapping, _states, _tags, st.integers(1, 20))
 _views = st.builds(
-    View,
+    Observation,
     swept=st.booleans(),
     mapping=st.none() | _mappings,
     gone=st.booleans(),
@@ -102,7 +102,7 @@ _desired = st.builds(
 
 
 @given(_desired, _views)
-def test_no_plan_touches_what_is_not_ours(desired: Desired, view: View) -> None:
+def test_no_plan_touches_what_is_not_ours(desired: Desired, view: Observation) -> None:
     action = plan.plan(desired, view)
     if not isinstance(action, WRITES):
         return

@@ -11,9 +11,9 @@ from kubernetes.aio import client
 from esm_operator.adapters.kubernetes_client import new_client
 from esm_operator.api.resource import parse
 from esm_operator.cluster import kubernetes as kubernetes_module
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.fence import Fence, NotLeadingError
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.slow_connections import LIMIT, WAYS, Held, SlowServer, eventually, held_up
 
 RESOURCE = parse(
@@ -31,12 +31,12 @@ def held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @asynccontextmanager
-async def connected(url: str, folder: Path, fence: Fence) -> AsyncGenerator[Kubernetes]:
+async def connected(url: str, folder: Path, fence: Fence) -> AsyncGenerator[KubernetesClient]:
     found = client.Configuration()
     found.host = url
     if url.startswith("https"):
         found.ssl_ca_cert = str(folder / "ca.pem")
-    kubernetes = Kubernetes(new_client(found), Budget(1000), fence, "test")
+    kubernetes = KubernetesClient(new_client(found), RateLimiter(1000), fence, "test")
     try:
         yield kubernetes
     finally:

@@ -24,7 +24,7 @@ from esm_operator.aws.errors import NotSentError, is_doubtful, understand
 from esm_operator.aws.inventory import Inventory
 from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.planning.target import Access, Target
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer
 from tests.unit.slow_connections import LIMIT, WAYS, Held, SlowServer, certificate, eventually, held_up
 
@@ -101,7 +101,9 @@ class To:
 
     def client(self, fence: Fence) -> MappingsClient:
         """One of another term."""
-        return MappingsClient(self.connection, self._connections, Budget(1000), Budget(1000), Inventory(), fence)
+        return MappingsClient(
+            self.connection, self._connections, RateLimiter(1000), RateLimiter(1000), Inventory(), fence
+        )
 
     async def thread_is_free(self) -> None:
         """Wait until the only thread has nothing to do."""

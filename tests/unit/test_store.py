@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api.resource import FINALIZER, INTENT, LET_GO, PAUSED, Intent, Key, Resource, parse, parse_intent
-from esm_operator.cluster.cache import Store
+from esm_operator.cluster.cache import ResourceCache
 
 KEY = Key("shop", "orders")
 FIRST, SECOND = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
@@ -96,7 +96,7 @@ def test_an_intent_is_read_as_it_was_written(intent: Intent) -> None:
 
 
 def test_only_newer_versions_are_taken() -> None:
-    store = Store()
+    store = ResourceCache()
     assert store.put(resource("9")) is None
     older, newer = resource("8"), resource("10")
     assert store.put(older) is older
@@ -107,7 +107,7 @@ def test_only_newer_versions_are_taken() -> None:
 
 
 def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_known() -> None:
-    store = Store()
+    store = ResourceCache()
     store.put(resource("2"))
     known = store.get(KEY)
     for version in ("2", "1"):
@@ -122,7 +122,7 @@ def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_kno
 )
 def test_what_is_known_in_a_later_version_than_went_is_kept(known: str, said: str, forgotten: bool) -> None:
     """A resource may be given a label again that it had lost; what was read of it by itself is known at once."""
-    store = Store()
+    store = ResourceCache()
     store.put(resource(known))
     assert store.gone(resource(said)) is forgotten
     assert (store.get(KEY) is None) is forgotten
@@ -130,7 +130,7 @@ def test_what_is_known_in_a_later_version_than_went_is_kept(known: str, said: st
 
 
 def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never() -> None:
-    store = Store()
+    store = ResourceCache()
     first = parse(body("9", creationTimestamp="2026-01-01T00:00:00Z"))
     again = parse(body("3", "uid-2", creationTimestamp="2026-01-01T00:00:01Z"))
     store.put(first)
@@ -145,7 +145,7 @@ def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_neve
 
 
 def test_only_the_incarnation_that_is_meant_is_forgotten() -> None:
-    store = Store()
+    store = ResourceCache()
     store.put(resource("9", uid="uid-2"))
     assert not store.forget(KEY, "uid-1")
     assert store.forget(KEY, "uid-2")
@@ -154,7 +154,7 @@ def test_only_the_incarnation_that_is_meant_is_forgotten() -> None:
 
 
 def test_resources_are_found_by_the_uuid_of_their_mapping() -> None:
-    store = Store()
+    store = ResourceCache()
     store.put(resource("1", uuid=FIRST))
     assert store.known_uuids([FIRST, SECOND]) == [FIRST]
     assert store.keys_of([FIRST, SECOND]) == [KEY]
@@ -163,7 +163,7 @@ def test_resources_are_found_by_the_uuid_of_their_mapping() -> None:
 
 
 def test_a_mapping_that_two_statuses_note_is_known_to_both() -> None:
-    store = Store()
+    store = ResourceCache()
     store.put(resource("1", uuid=FIRST))
     other = body("2", uid="uid-2", uuid=FIRST)
     other["metadata"]["name"] = "watching"
@@ -228,7 +228,7 @@ FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
     ],
 )
 def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bool) -> None:
-    store = Store()
+    store = ResourceCache()
     mine = claimant("b", "2026-01-02T00:00:00Z")
     store.put(other)
     store.put(mine)
@@ -238,14 +238,14 @@ def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bo
 
 
 def test_a_mapping_that_was_made_again_is_found_by_its_new_uuid_only() -> None:
-    store = Store()
+    store = ResourceCache()
     store.put(resource("1", uuid=FIRST))
     store.put(resource("2", uuid=SECOND))
     assert store.keys_of([FIRST, SECOND]) == [KEY]
 
 
 def test_an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten() -> None:
-    store = Store()
+    store = ResourceCache()
     store.put(resource("1"))
     store.renew(resource("2"))
     assert store.get(KEY) == resource("2")
@@ -279,7 +279,7 @@ def test_what_the_last_state_of_an_object_says_of_its_removal(
 
 
 def test_a_removed_object_counts_as_being_deleted_until_it_is_forgotten() -> None:
-    store = Store()
+    store = ResourceCache()
     store.put(resource())
     store.keep_removed(removed())
     kept = store.get(KEY)
@@ -291,7 +291,7 @@ def test_a_removed_object_counts_as_being_deleted_until_it_is_forgotten() -> Non
 
 
 def test_a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten() -> None:
-    store = Store()
+    store = ResourceCache()
     store.keep_removed(removed())
     new = successor()
     assert store.put(new) is new, "nobody is told of it yet"
@@ -305,7 +305,7 @@ def test_a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten() -
 
 
 def test_a_new_object_that_is_known_already_waits_too() -> None:
-    store = Store()
+    store = ResourceCache()
     new = successor()
     store.put(new)
     store.keep_removed(removed())
@@ -314,7 +314,7 @@ def test_a_new_object_that_is_known_already_waits_too() -> None:
 
 
 def test_a_new_object_that_is_deleted_meanwhile_is_not_taken() -> None:
-    store = Store()
+    store = ResourceCache()
     store.keep_removed(removed())
     store.put(successor())
     store.gone(successor("6"))
@@ -323,7 +323,7 @@ def test_a_new_object_that_is_deleted_meanwhile_is_not_taken() -> None:
 
 
 def test_an_object_that_has_only_lost_its_label_for_a_while_is_taken_again() -> None:
-    store = Store()
+    store = ResourceCache()
     store.keep_removed(removed())
     back = parse(body("4", finalizers=[FINALIZER]))
     store.put(back)
@@ -331,7 +331,7 @@ def test_an_object_that_has_only_lost_its_label_for_a_while_is_taken_again() -> 
 
 
 def test_removed_objects_are_forgotten_in_time() -> None:
-    store = Store()
+    store = ResourceCache()
     store.keep_removed(removed())
     store.forget_removed(3600)
     assert store.get(KEY) is not None

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import asked_of, parse
-from esm_operator.cluster.config_cache import Surroundings
+from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.planning.target import (
-    ProviderConfig,
+    ProviderConfigSettings,
     Resolved,
     Unresolved,
     known_targets,
@@ -19,15 +19,17 @@ from esm_operator.planning.target import (
 )
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
-SHOP = ProviderConfig("shop", region="us-west-2", endpoint_url="http://shop", default_tags={"team": "shop"})
-OPERATOR = ProviderConfig("(operator)", region="eu-central-1", endpoint_url="http://all", default_tags={"by": "us"})
+SHOP = ProviderConfigSettings("shop", region="us-west-2", endpoint_url="http://shop", default_tags={"team": "shop"})
+OPERATOR = ProviderConfigSettings(
+    "(operator)", region="eu-central-1", endpoint_url="http://all", default_tags={"by": "us"}
+)
 NAMED = {"providerConfigRef": {"name": "shop"}}
 
 
 def resolved(
     spec: Mapping[str, Any],
-    *configs: ProviderConfig,
-    operator: ProviderConfig = OPERATOR,
+    *configs: ProviderConfigSettings,
+    operator: ProviderConfigSettings = OPERATOR,
     labels: Mapping[str, str] | None = None,
 ) -> Resolved | Unresolved:
     return resolve(
@@ -39,7 +41,7 @@ def resolved(
     )
 
 
-DEFAULT = ProviderConfig("default", region="us-east-1")
+DEFAULT = ProviderConfigSettings("default", region="us-east-1")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ DEFAULT = ProviderConfig("default", region="us-east-1")
     ],
 )
 def test_region_and_endpoint(
-    spec: Mapping[str, Any], configs: tuple[ProviderConfig, ...], region: str, endpoint: str
+    spec: Mapping[str, Any], configs: tuple[ProviderConfigSettings, ...], region: str, endpoint: str
 ) -> None:
     found = resolved(spec, *configs)
     assert isinstance(found, Resolved)
@@ -90,13 +92,13 @@ def test_the_ownership_is_that_of_the_provider_config_else_of_the_operator(
     own = resolved({}, operator=replace(OPERATOR, owner_tags=operator))
     assert isinstance(own, Resolved)
     assert own.target.owner_tags is (operator is not False)
-    (known,) = known_targets([], [replace(DEFAULT, owner_tags=operator)], ProviderConfig("(operator)"))
+    (known,) = known_targets([], [replace(DEFAULT, owner_tags=operator)], ProviderConfigSettings("(operator)"))
     assert known.owner_tags is (operator is not False)
 
 
 def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     """Without it the resource's mapping would be looked for by tags that it has not."""
-    surroundings = Surroundings(ProviderConfig("(operator)", region="us-east-1"))
+    surroundings = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"))
     meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
     orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
     surroundings.put_config({"metadata": meta, "spec": {"region": "us-east-1"}})
@@ -107,8 +109,8 @@ def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     assert surroundings.depends_on(orders, "default")
 
 
-_CHOOSY = ProviderConfig("default", region="us-east-1", namespace_selector={"matchLabels": {"shop": "yes"}})
-_NARROW = ProviderConfig("default", allowed_regions=frozenset({"us-east-1"}))
+_CHOOSY = ProviderConfigSettings("default", region="us-east-1", namespace_selector={"matchLabels": {"shop": "yes"}})
+_NARROW = ProviderConfigSettings("default", allowed_regions=frozenset({"us-east-1"}))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ _NARROW = ProviderConfig("default", allowed_regions=frozenset({"us-east-1"}))
         ({"eventSourceARN": QUEUE}, (_NARROW,), "RegionNotAllowed"),
     ],
 )
-def test_no_fallback(spec: Mapping[str, Any], configs: tuple[ProviderConfig, ...], reason: str) -> None:
+def test_no_fallback(spec: Mapping[str, Any], configs: tuple[ProviderConfigSettings, ...], reason: str) -> None:
     found = resolved(spec, *configs)
     assert isinstance(found, Unresolved)
     assert found.reason == reason
@@ -130,7 +132,7 @@ def test_a_selected_namespace_is_admitted() -> None:
 
 
 def test_no_region_at_all() -> None:
-    found = resolved({}, operator=ProviderConfig("(operator)"))
+    found = resolved({}, operator=ProviderConfigSettings("(operator)"))
     assert isinstance(found, Unresolved)
     assert found.reason == "NoRegion"
 
@@ -175,7 +177,7 @@ def test_a_provider_config_is_read() -> None:
             "namespaceSelector": {"matchLabels": {"a": "1"}},
         },
     }
-    assert provider_config(body) == ProviderConfig(
+    assert provider_config(body) == ProviderConfigSettings(
         "shop",
         "us-west-2",
         frozenset({"us-west-2"}),
@@ -185,13 +187,13 @@ def test_a_provider_config_is_read() -> None:
         {"team": "shop"},
         {"matchLabels": {"a": "1"}},
     )
-    assert provider_config({"metadata": {"name": "empty"}}) == ProviderConfig("empty")
+    assert provider_config({"metadata": {"name": "empty"}}) == ProviderConfigSettings("empty")
 
 
 def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> None:
     selector = {"matchExpressions": [{"key": "restricted", "operator": "DoesNotExist"}]}
-    config = ProviderConfig("default", region="us-east-1", namespace_selector=selector)
-    surroundings = Surroundings(config)
+    config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=selector)
+    surroundings = ConfigCache(config)
     surroundings.put_config(
         {
             "metadata": {"name": "default", "uid": "1", "resourceVersion": "1"},
@@ -211,7 +213,7 @@ def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> 
 
 
 def test_only_what_resources_lead_to_is_looked_at() -> None:
-    surroundings = Surroundings(ProviderConfig("(operator)", region="eu-west-1"))
+    surroundings = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
     assert {one.region for one in surroundings.targets([])} == {"eu-west-1"}, "where the first will live"
     surroundings.put_config(
         {"metadata": {"name": "shop", "uid": "1", "resourceVersion": "1"}, "spec": {"region": "us-east-1"}}
@@ -231,7 +233,7 @@ def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
         {"matchLabels": {"shop": "yes"}},
         {"matchExpressions": [{"key": "shop", "operator": "DoesNotExist"}]},
     ):
-        config = ProviderConfig("default", region="us-east-1", namespace_selector=selector)
+        config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=selector)
         found = resolve(
             asked_of({}), namespace="shop", namespace_labels=None, configs={"default": config}, operator=config
         )
@@ -241,6 +243,6 @@ def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
 
 
 def test_who_asks_for_no_labels_needs_none() -> None:
-    config = ProviderConfig("default", region="us-east-1")
+    config = ProviderConfigSettings("default", region="us-east-1")
     found = resolve(asked_of({}), namespace="shop", namespace_labels=None, configs={"default": config}, operator=config)
     assert isinstance(found, Resolved)

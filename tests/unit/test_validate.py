@@ -25,7 +25,7 @@ spec:
 """
 
 
-def problems(text: str) -> list[validate.Problem]:
+def problems(text: str) -> list[validate.ManifestProblem]:
     report = validate.Report()
     validate.check_text("a.yaml", text, report, NOW)
     return report.problems

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from esm_operator.cluster.watch_health import Watches
+from esm_operator.cluster.watch_health import WatchHealth
 from tests.unit.http_server import served
 
 WATCHED = "/apis/lambda.esm-operator.io/v1/eventsourcemappings"
@@ -47,7 +47,7 @@ async def ask(session: aiohttp.ClientSession, url: str) -> None:
 @pytest.mark.parametrize("before", ["", "/k8s/clusters/blue"])
 async def test_what_is_refused_for_long_is_said(server: Server, before: str) -> None:
     clock = Clock()
-    watches = Watches([WATCHED], clock)
+    watches = WatchHealth([WATCHED], clock)
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         await ask(session, server.url + before + WATCHED)
         clock.now = 1000.0
@@ -67,7 +67,7 @@ async def test_what_is_refused_for_long_is_said(server: Server, before: str) -> 
 
 async def test_who_cannot_be_reached_is_said(server: Server) -> None:
     clock = Clock()
-    watches = Watches([WATCHED], clock)
+    watches = WatchHealth([WATCHED], clock)
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         with pytest.raises(aiohttp.ClientConnectionError):
             await ask(session, f"http://127.0.0.1:1{WATCHED}")
@@ -77,7 +77,7 @@ async def test_who_cannot_be_reached_is_said(server: Server) -> None:
 
 async def test_other_requests_do_not_count(server: Server) -> None:
     clock = Clock()
-    watches = Watches([WATCHED], clock)
+    watches = WatchHealth([WATCHED], clock)
     server.status = 500
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         await ask(session, f"{server.url}/apis/lambda.esm-operator.io/v1/namespaces/a/eventsourcemappings")

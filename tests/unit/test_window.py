@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from esm_operator.ratelimit import in_flight_window
-from esm_operator.ratelimit.in_flight_window import Window
+from esm_operator.ratelimit.in_flight_window import InFlightWindow
 
 LENGTH = 0.3
 
@@ -19,7 +19,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("threads", [1, 8, 40])
 def test_never_more_within_a_window(threads: int) -> None:
-    gate, most = Window(7, rate=0.1), 7
+    gate, most = InFlightWindow(7, rate=0.1), 7
 
     def send(number: int) -> float:
         """Returns when it reached AWS: at some moment between its sending and its answer."""
@@ -37,7 +37,7 @@ def test_never_more_within_a_window(threads: int) -> None:
 
 
 def test_a_place_is_kept_until_a_window_after_the_answer() -> None:
-    gate = Window(1, rate=0.001)
+    gate = InFlightWindow(1, rate=0.001)
     place = gate.wait()
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(gate.wait)
@@ -50,7 +50,7 @@ def test_a_place_is_kept_until_a_window_after_the_answer() -> None:
 
 
 def test_what_is_never_answered_does_not_hold_the_rate_down() -> None:
-    gate = Window(14, rate=10 / LENGTH)
+    gate = InFlightWindow(14, rate=10 / LENGTH)
     began = time.monotonic()
     for _ in range(14):
         gate.wait()
@@ -59,7 +59,7 @@ def test_what_is_never_answered_does_not_hold_the_rate_down() -> None:
 
 
 def test_a_late_answer_gives_up_nobody_elses_place() -> None:
-    gate = Window(1, rate=1 / LENGTH)
+    gate = InFlightWindow(1, rate=1 / LENGTH)
     late = gate.wait()
     gate.wait()
     taken = time.monotonic()
@@ -70,6 +70,6 @@ def test_a_late_answer_gives_up_nobody_elses_place() -> None:
 
 def test_as_many_as_a_window_takes_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight_window, "LENGTH", 3600.0)
-    gate = Window(1000, rate=1)
+    gate = InFlightWindow(1000, rate=1)
     for _ in range(1000):
         gate.wait()

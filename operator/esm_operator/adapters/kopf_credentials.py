@@ -21,7 +21,7 @@ _SOON = 60.0
 _MOST_TRIES, _LONGEST = 5, 10.0
 
 
-class Logins:
+class KopfCredentials:
     """Makes the sessions. For one event loop."""
 
     def __init__(

@@ -21,7 +21,7 @@ from esm_operator.api.resource import PLURAL
 _AT_ONCE = 20
 
 
-class Intake:
+class KopfIntake:
     """Takes resources. For one event loop."""
 
     def __init__(

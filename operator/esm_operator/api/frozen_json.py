@@ -17,7 +17,7 @@ from pydantic_core import from_json
 AT_HAND = 512
 
 
-class Packed(Mapping[str, Any]):
+class FrozenJSON(Mapping[str, Any]):
     """A JSON object that is read like a dictionary. Nobody may change what it holds."""
 
     __slots__ = ("_text",)
@@ -47,7 +47,7 @@ class Packed(Mapping[str, Any]):
         return name in _unpack(self._text)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Packed):
+        if isinstance(other, FrozenJSON):
             return self._text == other._text
         return _unpack(self._text) == other
 

@@ -14,7 +14,7 @@ from esm_operator.api.sources import source_type
 _SHARED = 512
 
 
-class Facets(NamedTuple):
+class MetricLabels(NamedTuple):
     """What resources are counted by."""
 
     source: str
@@ -33,7 +33,7 @@ class Facets(NamedTuple):
     """Whether a person holds all writes to AWS back."""
 
 
-def facets_of(spec: Mapping[str, Any], status: Mapping[str, Any], *, deleting: bool, paused: bool) -> Facets:
+def facets_of(spec: Mapping[str, Any], status: Mapping[str, Any], *, deleting: bool, paused: bool) -> MetricLabels:
     """The facets of a resource.
 
     Args:
@@ -71,6 +71,6 @@ def _status(told: Mapping[str, str], *, deleting: bool) -> str:
 
 
 @lru_cache(_SHARED)
-def _shared(**facets: Any) -> Facets:
+def _shared(**facets: Any) -> MetricLabels:
     """The same object for the same facets."""
-    return Facets(**facets)
+    return MetricLabels(**facets)

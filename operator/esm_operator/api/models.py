@@ -253,7 +253,7 @@ class Reference(Structure):
     name: str = Field(min_length=1, max_length=253, description="The name of the ProviderConfig.")
 
 
-class Adoption(Structure):
+class AdoptionModel(Structure):
     """Taking over a mapping that exists in AWS already."""
 
     policy: Word | None = Field(
@@ -405,7 +405,7 @@ class EventSourceMappingSpec(Structure):
         "again. Never: such a change is refused. Recreate: it is done, and a stream is read from "
         "startingPosition anew. Never, if it is absent.",
     )
-    adoption: Adoption | None = Field(
+    adoption: AdoptionModel | None = Field(
         None, description="Whether a mapping that exists in AWS already may be taken over."
     )
 
@@ -432,7 +432,7 @@ class FilterCriteriaError(Structure):
 Strings = Annotated[list[str], AfterValidator(_unique), Field(json_schema_extra={"x-kubernetes-list-type": "set"})]
 
 
-class Kept(Structure):
+class KeptModel(Structure):
     """A value that AWS keeps, though the spec does not set the field any more."""
 
     value: str = Field(description="The value, as text of up to 1,024 characters.")
@@ -444,7 +444,7 @@ class Kept(Structure):
     )
 
 
-class Applied(Structure):
+class AppliedModel(Structure):
     """What the operator has put into AWS, to tell a field that was removed from one that was never set."""
 
     fields: Strings | None = Field(None, description="The fields of the spec that were sent to AWS.")
@@ -452,7 +452,7 @@ class Applied(Structure):
     immutable: dict[str, str] | None = Field(
         None, description="The values of fields that AWS can't update, as they were sent."
     )
-    kept: dict[str, Kept] | None = Field(
+    kept: dict[str, KeptModel] | None = Field(
         None,
         description="By path: fields that the spec does not set any more and that AWS has not reset to their default.",
     )
@@ -482,7 +482,7 @@ class EventSourceMappingStatus(Structure):
     tags_all: dict[str, str] | None = Field(
         None, description="All tags of the mapping, with default tags and the operator's own."
     )
-    applied: Applied | None = Field(None, description="What the operator has put into AWS.")
+    applied: AppliedModel | None = Field(None, description="What the operator has put into AWS.")
     creating: str | None = Field(
         None,
         description="Set while a request to create the mapping may be outstanding; only where AWS takes no tags on "

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from esm_operator.api import values
-from esm_operator.api.rule import Problem, Rule
+from esm_operator.api.rule import Rule, Violation
 from esm_operator.api.sources import TITLES, region_of, source_type
 
 
@@ -34,10 +34,10 @@ def broken(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Rule]:
     return [rule for rule in table if not rule.transition and not _evaluate(rule.expression, spec)]
 
 
-def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Problem]:
+def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Violation]:
     """What the API server would refuse in a new resource of this spec, which has the right types."""
     return [
-        Problem(f"spec.{rule.field}", rule.message or str(_evaluate(rule.message_expression, spec)))
+        Violation(f"spec.{rule.field}", rule.message or str(_evaluate(rule.message_expression, spec)))
         for rule in broken(table, spec)
     ]
 
@@ -45,7 +45,7 @@ def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Problem]:
 _TAG = re.compile(r"[\w .:/=+\-@\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
 
 
-def offline_problems(spec: Mapping[str, Any], now: datetime) -> list[Problem]:
+def offline_problems(spec: Mapping[str, Any], now: datetime) -> list[Violation]:
     """What CEL can't see and AWS refuses: patterns that are no JSON, a time in the future, letters in tags, places.
 
     Args:
@@ -71,7 +71,7 @@ def _no_json(word: str) -> None:
     raise ValueError(word)
 
 
-def _patterns(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _patterns(spec: Mapping[str, Any]) -> Iterator[Violation]:
     filters: Any = (spec.get("filterCriteria") or {}).get("filters") or ()
     for number, item in enumerate(filters):
         try:
@@ -79,38 +79,38 @@ def _patterns(spec: Mapping[str, Any]) -> Iterator[Problem]:
         except (ValueError, RecursionError):
             fine = False
         if not fine:
-            yield Problem(
+            yield Violation(
                 f"spec.filterCriteria.filters[{number}].pattern",
                 f"Pattern {number + 1} in filterCriteria.filters is not a JSON object, which AWS needs for "
                 f"{_title_of(spec)}; correct it.",
             )
 
 
-def _future(spec: Mapping[str, Any], now: datetime) -> Iterator[Problem]:
+def _future(spec: Mapping[str, Any], now: datetime) -> Iterator[Violation]:
     stamp = spec.get("startingPositionTimestamp")
     if stamp is not None and values.timestamp(stamp) > now.timestamp():
-        yield Problem(
+        yield Violation(
             "spec.startingPositionTimestamp",
             f"startingPositionTimestamp {stamp} is in the future, where {_title_of(spec)} can't start; set an "
             "earlier time, or startingPosition: LATEST.",
         )
 
 
-def _letters(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _letters(spec: Mapping[str, Any]) -> Iterator[Violation]:
     tags: Mapping[str, Any] = spec.get("tags") or {}
     for key, value in tags.items():
         if not (_TAG.fullmatch(str(key)) and _TAG.fullmatch(str(value))):
-            yield Problem(
+            yield Violation(
                 "spec.tags",
                 f"The tag {key} has characters that AWS does not take ({_title_of(spec)}); letters, digits, spaces "
                 "and _ . : / = + - @ are possible. Change it.",
             )
 
 
-def _places(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _places(spec: Mapping[str, Any]) -> Iterator[Violation]:
     region = region_of(spec)
     if region and (wrong := function_elsewhere(spec, region)):
-        yield Problem("spec.functionName", wrong)
+        yield Violation("spec.functionName", wrong)
 
 
 def _title_of(spec: Mapping[str, Any]) -> str:

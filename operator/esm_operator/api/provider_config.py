@@ -73,7 +73,7 @@ class ProviderConfigStatus(Structure):
     )
 
 
-class ProviderConfig(Structure):
+class ProviderConfigModel(Structure):
     """The whole resource; its metadata are the API server's business."""
 
     api_version: str

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from esm_operator.api.frozen_json import Packed
-from esm_operator.api.metric_labels import Facets, facets_of
+from esm_operator.api.frozen_json import FrozenJSON
+from esm_operator.api.metric_labels import MetricLabels, facets_of
 from esm_operator.api.sources import region_of
 
 GROUP = "lambda.esm-operator.io"
@@ -40,7 +40,7 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
-class About(NamedTuple):
+class EventSubject(NamedTuple):
     """What an Event says of the resource that it is about."""
 
     key: Key
@@ -48,7 +48,7 @@ class About(NamedTuple):
     resource_version: str
 
 
-class Asked(NamedTuple):
+class RequestedTarget(NamedTuple):
     """What a spec says of where its mapping lives."""
 
     region: str = ""
@@ -57,11 +57,11 @@ class Asked(NamedTuple):
     """The ProviderConfig that it names; empty: none."""
 
 
-def asked_of(spec: Mapping[str, Any]) -> Asked:
+def asked_of(spec: Mapping[str, Any]) -> RequestedTarget:
     """What a spec says."""
     region = region_of(spec)
     config = str((spec.get("providerConfigRef") or {}).get("name") or "")
-    return Asked(sys.intern(region), sys.intern(config))
+    return RequestedTarget(sys.intern(region), sys.intern(config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +145,20 @@ class Resource:
     """The last ``requested`` that a status has answered."""
     conditions: Mapping[str, str]
     """The status of each condition, by its type."""
-    asked: Asked
+    asked: RequestedTarget
     """What the spec says of where the mapping lives."""
-    facets: Facets
+    facets: MetricLabels
     """What it is counted by."""
-    spec: Packed
-    status: Packed
+    spec: FrozenJSON
+    status: FrozenJSON
     removed: bool = False
     """Whether the API server has removed the object although it carried our finalizer. It counts as being deleted, and
     nothing can be written to it."""
 
     @property
-    def about(self) -> About:
+    def about(self) -> EventSubject:
         """For what is remembered of it longer than this version lives."""
-        return About(self.key, self.uid, self.resource_version)
+        return EventSubject(self.key, self.uid, self.resource_version)
 
     @property
     def intent(self) -> Intent | None:
@@ -218,8 +218,8 @@ def parse(body: Mapping[str, Any]) -> Resource:
         conditions=_conditions(tuple((str(one.get("type")), str(one.get("status"))) for one in _all(status))),
         asked=asked_of(spec),
         facets=facets_of(spec, status, deleting=deleting, paused=paused),
-        spec=Packed(spec),
-        status=Packed(status),
+        spec=FrozenJSON(spec),
+        status=FrozenJSON(status),
     )
 
 

@@ -68,7 +68,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Violation:
     """One thing that is wrong with a spec."""
 
     field: str

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.aws import errors
 from esm_operator.aws.sessions import session_for
 from esm_operator.planning.target import Target
-from esm_operator.ratelimit.rate_limiter import Budget, Priority
+from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
 #: Requests under way at once.
 AT_ONCE = 8
@@ -48,8 +48,8 @@ class Account:
         """
         self.place = target.region + (f" as {target.access.role_arn}" if target.access.role_arn else "")
         self.target = target
-        self._budget = Budget(requests_per_second)
-        self._tagging_budget = Budget(requests_per_second)
+        self._budget = RateLimiter(requests_per_second)
+        self._tagging_budget = RateLimiter(requests_per_second)
         # botocore tries again by itself: this is no operator, which has a queue for that.
         config = Config(
             connect_timeout=5,
@@ -170,9 +170,13 @@ class Account:
         return answer.get("Tags") or {}
 
     async def _call(
-        self, action: str, budget: Budget, function: Callable[..., Mapping[str, Any]], parameters: Mapping[str, Any]
+        self,
+        action: str,
+        budget: RateLimiter,
+        function: Callable[..., Mapping[str, Any]],
+        parameters: Mapping[str, Any],
     ) -> Mapping[str, Any]:
-        await budget.take(Priority.SWEEP)
+        await budget.take(RequestPriority.SWEEP)
         try:
             return await asyncio.to_thread(function, **parameters)
         except Exception as error:

@@ -33,7 +33,7 @@ from esm_operator.adapters import botocore_hooks
 from esm_operator.aws import errors
 from esm_operator.clock import passed
 from esm_operator.fence import Fence
-from esm_operator.ratelimit.in_flight_window import Slot, Window
+from esm_operator.ratelimit.in_flight_window import InFlightSlot, InFlightWindow
 
 Result = TypeVar("Result")
 
@@ -48,12 +48,12 @@ READS = frozenset({"GetCallerIdentity", "GetEventSourceMapping", "GetResources",
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class CallPermit:
     """What a request has to pass before it is sent."""
 
     fence: Fence
     """For writes to AWS: it raises NotLeadingError."""
-    window: Window | None = None
+    window: InFlightWindow | None = None
     """For requests to AWS Lambda, where they share a quota: it waits."""
 
 
@@ -67,7 +67,7 @@ class _Phase(Enum):
 
 async def run(
     threads: ThreadPoolExecutor,
-    passage: Passage,
+    passage: CallPermit,
     function: Callable[..., Result],
     *args: Any,
     **parameters: Any,
@@ -106,7 +106,7 @@ async def run(
 class _Call:
     """What the coroutine and the thread of a call share."""
 
-    def __init__(self, passage: Passage) -> None:
+    def __init__(self, passage: CallPermit) -> None:
         self._passage = passage
         self._lock = threading.Lock()
         self._phase = _Phase.QUEUED
@@ -116,7 +116,7 @@ class _Call:
         self._is_sent = False
         self._is_write = True
         self._url = ""
-        self._slot: Slot | None = None
+        self._slot: InFlightSlot | None = None
         self._cut: Callable[[], None] | None = None
 
     # For the coroutine

@@ -19,13 +19,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.adapters import botocore_hooks
 from esm_operator.aws import call, errors
-from esm_operator.aws.call import Passage
+from esm_operator.aws.call import CallPermit
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.sessions import session_for
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
 from esm_operator.planning.target import Target
-from esm_operator.ratelimit.rate_limiter import Budget, Priority
+from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
 logger = logging.getLogger(__name__)
 
@@ -121,8 +121,8 @@ class Connections:
                 raise error.with_traceback(None)  # else it would grow each time
             threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
             try:
-                account = await self.run(threads, Passage(SHUT), self._account, target)
-                connection = await self.run(threads, Passage(SHUT), self._connect, target, account, threads)
+                account = await self.run(threads, CallPermit(SHUT), self._account, target)
+                connection = await self.run(threads, CallPermit(SHUT), self._connect, target, account, threads)
             except BaseException as error:
                 threads.shutdown(wait=False)
                 if isinstance(error, Exception):
@@ -139,7 +139,7 @@ class Connections:
     async def run(
         self,
         threads: ThreadPoolExecutor,
-        passage: Passage,
+        passage: CallPermit,
         function: Callable[..., Result],
         *args: Any,
         **parameters: Any,
@@ -195,8 +195,8 @@ class MappingsClient:
         self,
         connection: Connection,
         connections: Connections,
-        budget: Budget,
-        tagging_budget: Budget,
+        budget: RateLimiter,
+        tagging_budget: RateLimiter,
         inventory: Inventory,
         fence: Fence,
         changed: Callable[[Collection[str]], None] = lambda _: None,
@@ -220,8 +220,8 @@ class MappingsClient:
         self.inventory = inventory
         self.account = connection.account
         self._place = (connection.account, connection.region)
-        self._passage = Passage(fence, budget.window)
-        self._tagging_passage = Passage(SHUT)
+        self._passage = CallPermit(fence, budget.window)
+        self._tagging_passage = CallPermit(SHUT)
 
     async def create(self, parameters: Mapping[str, Any], check: Check = _none) -> dict[str, Any]:
         """CreateEventSourceMapping. Raises what boto3 raises, as all calls here; writes NotLeadingError too.
@@ -231,20 +231,20 @@ class MappingsClient:
             check: called when it is the request's turn; what it raises calls a write off.
         """
         asked = {name: value for name, value in parameters.items() if name != "Tags" or self.owner_tags}
-        answer = await self._call("create_event_source_mapping", Priority.CREATE, asked, check)
+        answer = await self._call("create_event_source_mapping", RequestPriority.CREATE, asked, check)
         self.inventory.record(answer, time.monotonic(), tags=asked.get("Tags") or {})
         return answer
 
     async def update(self, parameters: Mapping[str, Any], check: Check = _none) -> dict[str, Any]:
         """UpdateEventSourceMapping."""
-        answer = await self._call("update_event_source_mapping", Priority.EDIT, parameters, check)
+        answer = await self._call("update_event_source_mapping", RequestPriority.EDIT, parameters, check)
         self.inventory.record(answer, time.monotonic())
         return answer
 
     async def delete(self, uuid: str, check: Check = _none) -> None:
         """DeleteEventSourceMapping; a mapping that is gone already is as good."""
         try:
-            answer = await self._call("delete_event_source_mapping", Priority.EDIT, {"UUID": uuid}, check)
+            answer = await self._call("delete_event_source_mapping", RequestPriority.EDIT, {"UUID": uuid}, check)
         except ClientError as error:
             if not errors.is_gone(error):
                 raise
@@ -252,7 +252,7 @@ class MappingsClient:
         else:
             self.inventory.record(answer, time.monotonic())
 
-    async def get(self, uuid: str, priority: Priority = Priority.EDIT) -> bool:
+    async def get(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> bool:
         """GetEventSourceMapping. Returns whether it differs from what was known, or is gone."""
         at = time.monotonic()
         try:
@@ -273,7 +273,9 @@ class MappingsClient:
         """How many pages a list of all mappings has, as far as they are known and AWS fills them."""
         return max(1, math.ceil(len(self.inventory) / PAGE))
 
-    async def page(self, marker: str = "", function: str = "", priority: Priority = Priority.SWEEP) -> Page:
+    async def page(
+        self, marker: str = "", function: str = "", priority: RequestPriority = RequestPriority.SWEEP
+    ) -> Page:
         """One page of ListEventSourceMappings: at most 100 mappings, whatever is asked for.
 
         Args:
@@ -292,7 +294,7 @@ class MappingsClient:
         marker, at = "", time.monotonic()
         while True:
             try:
-                page = await self.page(marker, function, Priority.CREATE)
+                page = await self.page(marker, function, RequestPriority.CREATE)
             except ClientError as error:
                 if errors.code_of(error) == "ResourceNotFoundException":
                     return  # there is no such function, so sweeps have to tell
@@ -313,14 +315,14 @@ class MappingsClient:
             "ResourcesPerPage": 100,
         }
         while True:
-            await self._tagging_budget.take(Priority.TAG_SWEEP)
+            await self._tagging_budget.take(RequestPriority.TAG_SWEEP)
             page = await self._request(self._tagging, self._tagging_passage, "get_resources", wanted)
             yield page.get("ResourceTagMappingList") or []
             if not page.get("PaginationToken"):
                 return
             wanted["PaginationToken"] = page["PaginationToken"]
 
-    async def list_tags(self, uuid: str, priority: Priority = Priority.EDIT) -> None:
+    async def list_tags(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> None:
         """ListTags of one mapping, noted in the inventory; nothing where mappings have no tags."""
         if not self.owner_tags:
             return
@@ -337,9 +339,9 @@ class MappingsClient:
         resource = {"Resource": self._arn(uuid)}
         try:
             if add:
-                await self._call("tag_resource", Priority.EDIT, {**resource, "Tags": dict(add)}, check)
+                await self._call("tag_resource", RequestPriority.EDIT, {**resource, "Tags": dict(add)}, check)
             if remove:
-                await self._call("untag_resource", Priority.EDIT, {**resource, "TagKeys": sorted(remove)}, check)
+                await self._call("untag_resource", RequestPriority.EDIT, {**resource, "TagKeys": sorted(remove)}, check)
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
                 self.inventory.forget_tags(uuid)
@@ -354,7 +356,7 @@ class MappingsClient:
         return str(entry.raw.get("EventSourceMappingArn", "")) if entry is not None else ""
 
     async def _call(
-        self, operation: str, priority: Priority, parameters: Mapping[str, Any], check: Check = _none
+        self, operation: str, priority: RequestPriority, parameters: Mapping[str, Any], check: Check = _none
     ) -> dict[str, Any]:
         asked = time.monotonic()
         await self.budget.take(priority)
@@ -370,7 +372,7 @@ class MappingsClient:
             raise
 
     async def _request(
-        self, client: Any, passage: Passage, operation: str, parameters: Mapping[str, Any]
+        self, client: Any, passage: CallPermit, operation: str, parameters: Mapping[str, Any]
     ) -> dict[str, Any]:
         started, name = time.monotonic(), _api_name(operation)
         try:

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ErrorRule:
     code: str
     """A pattern for AWS's error code."""
     message: str
@@ -108,29 +108,29 @@ _WEB_IDENTITY = (
     "ServiceAccount, and check its annotation eks.amazonaws.com/role-arn (IRSA)."
 )
 
-_UNAVAILABLE = Row(
+_UNAVAILABLE = ErrorRule(
     r"ServiceException|InternalFailure|InternalServer|ServiceUnavailable|InternalError|^5\d\d$",
     _ANY,
     "AWSUnavailable",
     Disposition.SOON,
     "AWS failed to answer; it is tried again.",
 )
-TABLE: tuple[Row, ...] = (
-    Row(
+TABLE: tuple[ErrorRule, ...] = (
+    ErrorRule(
         "TooManyRequests|Throttl|RequestLimitExceeded",
         _ANY,
         "Throttled",
         Disposition.SOON,
         "The account's Lambda control-plane quota is used up; the operator slows down and tries again.",
     ),
-    Row(
+    ErrorRule(
         "ResourceInUse|ResourceConflict",
         _ANY,
         "OperationInProgress",
         Disposition.SOON,
         "AWS is still at work on it; it is tried again.",
     ),
-    Row(
+    ErrorRule(
         "InvalidParameterValue|InvalidRequest",
         "Tags not supported in request|Unsupported resource type for tagging",
         "TagsNotSupported",
@@ -139,8 +139,8 @@ TABLE: tuple[Row, ...] = (
         "weaker guarantees, set spec.ownership of the ProviderConfig to ResourceOnly. If there is no ProviderConfig, "
         "start the operator with --ownership=resource-only.",
     ),
-    Row("InvalidParameterValue", "KMS Exception:", "KMSKeyRefused", Disposition.SLOW, _KEY),
-    Row(
+    ErrorRule("InvalidParameterValue", "KMS Exception:", "KMSKeyRefused", Disposition.SLOW, _KEY),
+    ErrorRule(
         "InvalidParameterValue",
         "cannot be assumed by Lambda|Lambda as a Trusted Entity|does not have permissions|ensure the role can perform",
         "RoleLacksPermission",
@@ -148,46 +148,46 @@ TABLE: tuple[Row, ...] = (
         "If the role was just made or changed, this heals by itself within minutes. Else give the function's "
         "execution role the permissions that its event source needs.",
     ),
-    Row("InvalidParameterValue", "Function does not exist", "FunctionNotFound", Disposition.SLOW, _FUNCTION),
-    Row("ResourceNotFound", "Function not found", "FunctionNotFound", Disposition.SLOW, _FUNCTION),
-    Row(
+    ErrorRule("InvalidParameterValue", "Function does not exist", "FunctionNotFound", Disposition.SLOW, _FUNCTION),
+    ErrorRule("ResourceNotFound", "Function not found", "FunctionNotFound", Disposition.SLOW, _FUNCTION),
+    ErrorRule(
         "InvalidParameterValue",
         r"NonExistentQueue|(?i:\b(queue|stream|consumer|table|cluster|broker|source)\b.*(does not exist|not found))",
         "EventSourceNotFound",
         Disposition.SLOW,
         "Create the event source, or correct spec.eventSourceARN. It is tried again by itself.",
     ),
-    Row(
+    ErrorRule(
         "InvalidParameterValue",
         "(?i:does not exist|not found|could not be found)",
         "ReferenceNotFound",
         Disposition.SLOW,
         "Create what the spec refers to, or correct the spec. It is tried again by itself.",
     ),
-    Row(
+    ErrorRule(
         "InvalidParameterValue|Validation|InvalidRequestException",
         _ANY,
         "RefusedByAWS",
         Disposition.PERSON,
         "Correct the spec, or what it refers to. An edit is tried at once, else it is tried again within half an hour.",
     ),
-    Row("^KMS", _ANY, "KMSKeyRefused", Disposition.SLOW, _KEY),
-    Row(
+    ErrorRule("^KMS", _ANY, "KMSKeyRefused", Disposition.SLOW, _KEY),
+    ErrorRule(
         "LimitExceeded|QuotaExceeded|StorageExceeded",
         _ANY,
         "QuotaExceeded",
         Disposition.SLOW,
         "Ask AWS for a higher quota (Service Quotas), or use less of it. It is tried again by itself.",
     ),
-    Row("AccessDenied", "AssumeRoleWithWebIdentity", "WebIdentityRefused", Disposition.SLOW, _WEB_IDENTITY),
-    Row(
+    ErrorRule("AccessDenied", "AssumeRoleWithWebIdentity", "WebIdentityRefused", Disposition.SLOW, _WEB_IDENTITY),
+    ErrorRule(
         "InvalidIdentityToken|IDPRejectedClaim|IDPCommunication",
         _ANY,
         "WebIdentityRefused",
         Disposition.SLOW,
         _WEB_IDENTITY,
     ),
-    Row(
+    ErrorRule(
         "AccessDenied",
         "sts:AssumeRole",
         "RoleNotAssumable",
@@ -195,22 +195,22 @@ TABLE: tuple[Row, ...] = (
         "Allow the operator's IAM identity sts:AssumeRole on the role that the ProviderConfig's spec.roleARN names, "
         "and let that role's trust policy admit it (with spec.externalID, if it asks for one).",
     ),
-    Row(
+    ErrorRule(
         "AccessDenied|UnauthorizedOperation|NotAuthorized",
         _ANY,
         "AccessDenied",
         Disposition.SLOW,
         f"Allow the operator's IAM identity the action {{action}}.{RETRIES}",
     ),
-    Row(
+    ErrorRule(
         "InvalidSignature|SignatureDoesNotMatch|AuthFailure",
         "Signature expired|Signature not yet current",
         "ClockSkewed",
         Disposition.SLOW,
         _CLOCK,
     ),
-    Row("RequestTimeTooSkewed|RequestExpired|RequestInTheFuture", _ANY, "ClockSkewed", Disposition.SLOW, _CLOCK),
-    Row(
+    ErrorRule("RequestTimeTooSkewed|RequestExpired|RequestInTheFuture", _ANY, "ClockSkewed", Disposition.SLOW, _CLOCK),
+    ErrorRule(
         "ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId|InvalidSignature|SignatureDoesNotMatch|"
         "IncompleteSignature|MissingAuthenticationToken|AuthFailure",
         _ANY,
@@ -218,21 +218,21 @@ TABLE: tuple[Row, ...] = (
         Disposition.SLOW,
         "Give the operator valid AWS credentials (IRSA, Pod Identity or environment). It is tried again by itself.",
     ),
-    Row(
+    ErrorRule(
         "RegionDisabled|OptInRequired",
         _ANY,
         "RegionDisabled",
         Disposition.PERSON,
         "Enable the region for the account, or correct the region.",
     ),
-    Row(
+    ErrorRule(
         "ResourceNotFound",
         _ANY,
         "NotFound",
         Disposition.SOON,
         "It is looked for again.",
     ),
-    Row(
+    ErrorRule(
         "Serialization|UnknownOperation|InvalidRequestContent|InvalidAction|MalformedQueryString",
         _ANY,
         "RequestNotUnderstood",
@@ -242,7 +242,7 @@ TABLE: tuple[Row, ...] = (
     _UNAVAILABLE,
 )
 
-_OTHER = Row(
+_OTHER = ErrorRule(
     _ANY,
     _ANY,
     "RefusedByAWS",
@@ -325,7 +325,7 @@ def is_busy(error: ClientError) -> bool:
     return code_of(error) == "ResourceInUseException"
 
 
-def row_of(error: ClientError) -> Row:
+def row_of(error: ClientError) -> ErrorRule:
     """The row of the table that an error of AWS meets first."""
     code, text = code_of(error), text_of(error)
     for row in TABLE:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
-from esm_operator.api.frozen_json import AT_HAND, Packed, shared
+from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.values import Canonical
 from esm_operator.clock import seconds_since
@@ -35,12 +35,12 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(slots=True)
-class Entry:
+class InventoryEntry:
     """One mapping as AWS answered it last."""
 
     uuid: str
     state: str
-    raw: Packed
+    raw: FrozenJSON
     """The answer."""
     seen: float
     """Monotonic time, in seconds, from which the answer is."""
@@ -99,11 +99,13 @@ class Entry:
 
 
 @lru_cache(AT_HAND)
-def _values(raw: Packed) -> Mapping[str, Canonical]:
+def _values(raw: FrozenJSON) -> Mapping[str, Canonical]:
     return observed_values(raw.unpacked)
 
 
-def _filters(mapping: Mapping[str, Any], old: Entry | None, *, listed: bool) -> tuple[Mapping[str, Any] | None, bool]:
+def _filters(
+    mapping: Mapping[str, Any], old: InventoryEntry | None, *, listed: bool
+) -> tuple[Mapping[str, Any] | None, bool]:
     """Filter criteria that have to be remembered, and whether an answer has shown them."""
     if not mapping.get("KMSKeyArn"):
         return None, False
@@ -120,7 +122,7 @@ class Inventory:
         self.swept = False
         self.swept_from = -math.inf
         """Monotonic time at which the last complete sweep began, in seconds."""
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, InventoryEntry] = {}
         self._by_identity: dict[tuple[str, str], set[str]] = {}
         self._by_group: dict[str, set[str]] = {}
         """By the name of the consumer group."""
@@ -135,7 +137,7 @@ class Inventory:
         """The mappings that are known."""
         return list(self._entries)
 
-    def get(self, uuid: str) -> Entry | None:
+    def get(self, uuid: str) -> InventoryEntry | None:
         """The mapping with this UUID, if it was seen."""
         return self._entries.get(uuid)
 
@@ -143,19 +145,19 @@ class Inventory:
         """Whether AWS has said that there is no mapping with this UUID."""
         return uuid in self._gone
 
-    def with_identity(self, wanted: Identity) -> list[Entry]:
+    def with_identity(self, wanted: Identity) -> list[InventoryEntry]:
         """The mappings that AWS would call the same as one with this identity."""
         return [entry for entry in self._same(wanted) if entry.state != "Deleting"]
 
-    def leaving(self, wanted: Identity) -> list[Entry]:
+    def leaving(self, wanted: Identity) -> list[InventoryEntry]:
         """Those with this identity that AWS is deleting: still in the way of a new one."""
         return [entry for entry in self._same(wanted) if entry.state == "Deleting"]
 
-    def _same(self, wanted: Identity) -> list[Entry]:
+    def _same(self, wanted: Identity) -> list[InventoryEntry]:
         uuids = sorted(self._by_identity.get(wanted.key, ()))
         return [entry for uuid in uuids if (entry := self._entries[uuid]).identity.same_as(wanted)]
 
-    def leaving_group(self, wanted: ConsumerGroup) -> list[Entry]:
+    def leaving_group(self, wanted: ConsumerGroup) -> list[InventoryEntry]:
         """The mappings in this consumer group that AWS is deleting: still in the way of a new one."""
         uuids = sorted(self._by_group.get(wanted.name, ()))
         entries = [self._entries[uuid] for uuid in uuids]
@@ -184,7 +186,7 @@ class Inventory:
         if old is not None and old.seen > at:
             return False
         filters, shown = _filters(mapping, old, listed=listed)
-        raw = Packed(mapping)
+        raw = FrozenJSON(mapping)
         if old is not None and old.raw == raw and (old.filters, old.filters_shown) == (filters, shown):
             old.seen, old.listed = at, listed
             if tags is not None:
@@ -192,7 +194,7 @@ class Inventory:
                 old.tags_written = old.tags_seen = at
             return False
         self._unindex(uuid)
-        entry = Entry(
+        entry = InventoryEntry(
             uuid=uuid,
             state=sys.intern(str(mapping.get("State", ""))),
             raw=raw,

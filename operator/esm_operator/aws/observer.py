@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from esm_operator.aws.client import MappingsClient
-from esm_operator.aws.sweeper import Pace, Sweeper
+from esm_operator.aws.sweeper import Sweeper, SweepPace
 from esm_operator.aws.transitions import Transitions
 from esm_operator.status.failure import Failure
 
@@ -88,7 +88,7 @@ class Observer:
     def _crowded(self) -> bool:
         return self._changes_pending() > CROWD
 
-    def _pace(self) -> Pace:
+    def _pace(self) -> SweepPace:
         if self._crowded():
-            return Pace.CROWDED
-        return Pace.HURRIED if self._transitions.overwhelming() else Pace.QUIET
+            return SweepPace.CROWDED
+        return SweepPace.HURRIED if self._transitions.overwhelming() else SweepPace.QUIET

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import PAGE, MappingsClient, Page
-from esm_operator.ratelimit.deadline import Alarm, pause_after
+from esm_operator.ratelimit.deadline import Deadline, pause_after
 from esm_operator.status.failure import Disposition, Failure
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ _BLIND = 5
 _SHIFT = 2
 
 
-class Pace(Enum):
+class SweepPace(Enum):
     """How soon one page follows the other."""
 
     QUIET = "quiet"
@@ -76,7 +76,7 @@ class Sweeper:
         client: Callable[[], MappingsClient],
         *,
         interval: float,
-        pace: Callable[[], Pace],
+        pace: Callable[[], SweepPace],
         changed: Callable[[Collection[str]], None],
         waiting: Callable[[], object],
         failed: Callable[[MappingsClient], None],
@@ -110,7 +110,7 @@ class Sweeper:
         self._before: _Sweep | None = None
         self._next_begins = -math.inf
         self._looked_for_overdue = -math.inf
-        self._alarm = Alarm()
+        self._alarm = Deadline()
 
     def wake(self) -> None:
         """The pace that is wanted may be another."""
@@ -142,28 +142,28 @@ class Sweeper:
         pace = self._pace()
         if self._sweep is not None and self._sweep.pages and not self._is_too_slow(self._sweep, pace):
             return self._sweep.pages[-1] + self._pause(pace)
-        if pace is Pace.HURRIED:
+        if pace is SweepPace.HURRIED:
             return self._before.pages[-1] + LEAST if self._before is not None else -math.inf
-        if pace is Pace.CROWDED and self._before is not None:
+        if pace is SweepPace.CROWDED and self._before is not None:
             return self._before.pages[-1] + self._pause(pace)
         return self._next_begins
 
     @staticmethod
-    def _is_too_slow(sweep: _Sweep, pace: Pace) -> bool:
+    def _is_too_slow(sweep: _Sweep, pace: SweepPace) -> bool:
         """Whether a sweep is begun anew: what it has passed already is to be seen again, and soon."""
-        return pace is Pace.HURRIED and not sweep.hurried
+        return pace is SweepPace.HURRIED and not sweep.hurried
 
-    def _pace(self) -> Pace:
-        return self._wanted() if self._client().inventory.swept else Pace.HURRIED
+    def _pace(self) -> SweepPace:
+        return self._wanted() if self._client().inventory.swept else SweepPace.HURRIED
 
-    def _pause(self, pace: Pace) -> float:
+    def _pause(self, pace: SweepPace) -> float:
         """Seconds between two pages."""
         match pace:
-            case Pace.HURRIED:
+            case SweepPace.HURRIED:
                 return _CLOSEST
-            case Pace.CROWDED:
+            case SweepPace.CROWDED:
                 return max(LEAST, self._client().budget.pause(CROWDED_SHARE))
-            case Pace.QUIET:
+            case SweepPace.QUIET:
                 return _SPREAD * min(self._interval, _LONGEST) / self._expected()
 
     def _expected(self) -> int:
@@ -176,7 +176,7 @@ class Sweeper:
         """Ask for the next page."""
         sweep, pace = self._sweep, self._pace()
         if sweep is None or self._is_too_slow(sweep, pace):
-            sweep = self._sweep = _Sweep(time.monotonic(), hurried=pace is Pace.HURRIED)
+            sweep = self._sweep = _Sweep(time.monotonic(), hurried=pace is SweepPace.HURRIED)
         page = await client.page(sweep.marker)
         sweep.pages.append(page.at)
         sweep.marker = page.next

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
 from esm_operator.planning.ownership import CLUSTER
-from esm_operator.ratelimit.rate_limiter import Priority
+from esm_operator.ratelimit.rate_limiter import RequestPriority
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ class TagSweep:
         if inventory.get(uuid) is None:
             return
         try:
-            await self._client().list_tags(uuid, Priority.TAG_SWEEP)
+            await self._client().list_tags(uuid, RequestPriority.TAG_SWEEP)
         except ClientError as error:
             if errors.is_gone(error):
                 return

@@ -18,9 +18,9 @@ from esm_operator.aws.observer import Observer
 from esm_operator.aws.tag_sweep import CountOrphans, TagSweep
 from esm_operator.fence import Fence
 from esm_operator.metrics import counters
-from esm_operator.metrics.gauges import PlaceState
+from esm_operator.metrics.gauges import TargetMetrics
 from esm_operator.planning.target import Target
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 
 #: Requests a second to the tagging API: a third of what AWS grants GetResources (AWS General Reference, quotas of the
 #: Resource Groups Tagging API).
@@ -28,12 +28,12 @@ TAGGING_RATE = 5.0
 
 
 @dataclass(slots=True)
-class _Place:
+class _SharedTarget:
     """One account and region, and whom it is seen through."""
 
     inventory: Inventory
-    budget: Budget
-    tagging_budget: Budget
+    budget: RateLimiter
+    tagging_budget: RateLimiter
     since: float
     """Monotonic time from which it is in use, in seconds."""
     clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
@@ -70,7 +70,7 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectedTarget:
     """A target that is connected."""
 
     client: MappingsClient
@@ -114,12 +114,12 @@ class Targets:
         self._orphan_counter = orphan_counter
         self._connections = connections
         self._fence = fence
-        self._budgets: dict[tuple[str, str], Budget] = {}
-        self._places: dict[tuple[str, str, str], _Place] = {}
+        self._budgets: dict[tuple[str, str], RateLimiter] = {}
+        self._places: dict[tuple[str, str, str], _SharedTarget] = {}
         """By account, region and endpoint."""
-        self._connected: dict[Target, tuple[_Place, Connected]] = {}
+        self._connected: dict[Target, tuple[_SharedTarget, ConnectedTarget]] = {}
 
-    async def get(self, target: Target) -> Connected:
+    async def get(self, target: Target) -> ConnectedTarget:
         """The connected target.
 
         Raises:
@@ -152,16 +152,16 @@ class Targets:
             if place.observer is not None:
                 place.observer.retry()
 
-    def states(self) -> list[PlaceState]:
+    def states(self) -> list[TargetMetrics]:
         """How each account and region is seen; of one behind several endpoints, through the worst."""
         now = time.monotonic()
-        found: dict[tuple[str, str], _Place] = {}
+        found: dict[tuple[str, str], _SharedTarget] = {}
         for (account, region, _), place in self._places.items():
             known = found.setdefault((account, region), place)
             if place.sweep_age(now) > known.sweep_age(now):
                 found[account, region] = place
         return [
-            PlaceState(
+            TargetMetrics(
                 account,
                 region,
                 place.sweep_age(now),
@@ -182,10 +182,12 @@ class Targets:
         """Stop observing."""
         await tasks.cancel([task for place in self._places.values() for task in place.tasks])
 
-    def _join(self, target: Target, connection: Connection) -> tuple[_Place, Connected]:
-        budget = self._budgets.setdefault((connection.account, target.region), Budget(self._requests_per_second))
+    def _join(self, target: Target, connection: Connection) -> tuple[_SharedTarget, ConnectedTarget]:
+        budget = self._budgets.setdefault((connection.account, target.region), RateLimiter(self._requests_per_second))
         name = (connection.account, target.region, target.access.endpoint_url)
-        place = self._places.setdefault(name, _Place(Inventory(), budget, Budget(TAGGING_RATE), time.monotonic()))
+        place = self._places.setdefault(
+            name, _SharedTarget(Inventory(), budget, RateLimiter(TAGGING_RATE), time.monotonic())
+        )
         counters.place_in_use(connection.account, target.region)
         client = MappingsClient(
             connection,
@@ -202,9 +204,9 @@ class Targets:
             place.observer = self._observe(target.region, place)
         elif place.inventory.swept:
             self._waiting(target)
-        return place, Connected(client, place.observer)
+        return place, ConnectedTarget(client, place.observer)
 
-    def _observe(self, region: str, place: _Place) -> Observer:
+    def _observe(self, region: str, place: _SharedTarget) -> Observer:
         observer = Observer(
             place.client,
             interval=self._sweep_interval,

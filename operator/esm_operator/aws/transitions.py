@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
-from esm_operator.aws.inventory import Entry
+from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.aws.sweeper import CROWDED_SHARE
-from esm_operator.ratelimit.deadline import Alarm, pause_after
-from esm_operator.ratelimit.rate_limiter import Priority
+from esm_operator.ratelimit.deadline import Deadline, pause_after
+from esm_operator.ratelimit.rate_limiter import RequestPriority
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Transitions:
         self._tell_failed = failed
         self._failures = 0
         self._looked = -math.inf
-        self._alarm = Alarm()
+        self._alarm = Deadline()
 
     def wake(self) -> None:
         """A transition has begun."""
@@ -110,12 +110,12 @@ class Transitions:
         load = self._load(moving)
         return -math.inf if self._failures else min(_due_at(one, load) for one in moving)
 
-    def _due(self) -> list[Entry]:
+    def _due(self) -> list[InventoryEntry]:
         now, moving = time.monotonic(), self._moving()
         load = self._load(moving)
         return [one for one in moving if _due_at(one, load) <= now]
 
-    def _chosen(self, due: list[Entry]) -> list[str]:
+    def _chosen(self, due: list[InventoryEntry]) -> list[str]:
         """Those of the mappings that are due that single looks are worth."""
         if not self._crowded():
             return [one.uuid for one in due] if len(due) <= self._client().pages else []
@@ -123,23 +123,23 @@ class Transitions:
         return [one.uuid for one in edited[:1]] if len(edited) <= _FEW else []
 
     async def _look(self, client: MappingsClient, uuids: list[str]) -> None:
-        looks = (client.get(uuid, Priority.TRANSITION) for uuid in uuids)
+        looks = (client.get(uuid, RequestPriority.TRANSITION) for uuid in uuids)
         for result in await asyncio.gather(*looks, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 
-    def _moving(self) -> list[Entry]:
+    def _moving(self) -> list[InventoryEntry]:
         inventory = self._client().inventory
         entries = (inventory.get(uuid) for uuid in self._ours(inventory.in_transition()))
         return [entry for entry in entries if entry is not None]
 
-    def _load(self, moving: list[Entry]) -> float:
+    def _load(self, moving: list[InventoryEntry]) -> float:
         """Seconds that looking at all of them takes."""
         client = self._client()
         return min(len(moving), client.pages) / client.budget.rate
 
 
-def _due_at(entry: Entry, load: float) -> float:
+def _due_at(entry: InventoryEntry, load: float) -> float:
     """Monotonic time of the next look at a mapping, in seconds: the later, the longer it takes already.
 
     Args:

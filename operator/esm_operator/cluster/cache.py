@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from esm_operator.api import identity
-from esm_operator.api.metric_labels import Facets
+from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Key, Resource, is_same_work
 from esm_operator.clock import passed
 
@@ -19,7 +19,7 @@ class StaleError(Exception):
     """What is being carried out was planned for a resource that is another by now, or gone."""
 
 
-class Store:
+class ResourceCache:
     """The resources by key."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Store:
         """By UUID: the resources whose statuses note it. Beside the one that owns a mapping others may watch it."""
         self._claims: dict[tuple[str, str], set[Key]] = {}
         """By identity: the resources that may adopt."""
-        self._counts: Counter[Facets] = Counter()
+        self._counts: Counter[MetricLabels] = Counter()
         self._successors: dict[Key, Resource] = {}
         """New objects whose name is still taken by a removed one."""
         self._removed: dict[Key, float] = {}
@@ -66,7 +66,7 @@ class Store:
         """All resources, for who does not wait meanwhile."""
         return self._resources.values()
 
-    def counts(self) -> Mapping[Facets, int]:
+    def counts(self) -> Mapping[MetricLabels, int]:
         """How many resources there are, by their facets."""
         return self._counts
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from esm_operator.api.resource import Asked, Resource
+from esm_operator.api.resource import RequestedTarget, Resource
 from esm_operator.planning.target import (
-    ProviderConfig,
+    ProviderConfigSettings,
     Resolved,
     Target,
     Unresolved,
@@ -22,7 +22,7 @@ PROVIDER_CONFIGS = "providerconfigs"
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigObject:
+class ProviderConfigObject:
     """A ProviderConfig as an object of the cluster: what decides whether it may go."""
 
     name: str
@@ -34,10 +34,10 @@ class ConfigObject:
     status: Mapping[str, Any]
 
 
-def config_object(body: Mapping[str, Any]) -> ConfigObject:
+def config_object(body: Mapping[str, Any]) -> ProviderConfigObject:
     """The object that the API server answers."""
     meta = body["metadata"]
-    return ConfigObject(
+    return ProviderConfigObject(
         name=str(meta["name"]),
         uid=str(meta["uid"]),
         resource_version=str(meta["resourceVersion"]),
@@ -48,10 +48,10 @@ def config_object(body: Mapping[str, Any]) -> ConfigObject:
     )
 
 
-class Surroundings:
+class ConfigCache:
     """What a resource's target depends on, beside the resource."""
 
-    def __init__(self, operator: ProviderConfig, *, labels_known: bool = True) -> None:
+    def __init__(self, operator: ProviderConfigSettings, *, labels_known: bool = True) -> None:
         """
         Args:
             operator: what the operator's own settings say, for resources without any ProviderConfig.
@@ -59,8 +59,8 @@ class Surroundings:
         """
         self._operator = operator
         self._labels_known = labels_known
-        self._configs: dict[str, ProviderConfig] = {}
-        self._objects: dict[str, ConfigObject] = {}
+        self._configs: dict[str, ProviderConfigSettings] = {}
+        self._objects: dict[str, ProviderConfigObject] = {}
         self._labels: dict[str, Mapping[str, str]] = {}
 
     def resolve(self, resource: Resource) -> Resolved | Unresolved:
@@ -69,7 +69,9 @@ class Surroundings:
 
     def default(self) -> Resolved | Unresolved:
         """Where a mapping lives that says nothing of it."""
-        return resolve(Asked(), namespace="", namespace_labels={}, configs=self._configs, operator=self._operator)
+        return resolve(
+            RequestedTarget(), namespace="", namespace_labels={}, configs=self._configs, operator=self._operator
+        )
 
     def targets(self, resources: Iterable[Resource]) -> set[Target]:
         """Where the mappings of resources live; while there are none, where the first will, as far as that is known.
@@ -96,11 +98,11 @@ class Surroundings:
         now, then = self._resolve(resource, self._configs), self._resolve(resource, others)
         return not (isinstance(now, Resolved) and isinstance(then, Resolved) and now.target == then.target)
 
-    def config(self, name: str) -> ConfigObject | None:
+    def config(self, name: str) -> ProviderConfigObject | None:
         """A ProviderConfig as an object of the cluster, if there is one."""
         return self._objects.get(name)
 
-    def configs(self) -> list[ConfigObject]:
+    def configs(self) -> list[ProviderConfigObject]:
         """All ProviderConfigs as objects of the cluster."""
         return list(self._objects.values())
 
@@ -120,7 +122,7 @@ class Surroundings:
         self._configs[config.name] = config
         return changed
 
-    def put_all_configs(self, bodies: Iterable[Mapping[str, Any]], known: Iterable[ConfigObject]) -> list[str]:
+    def put_all_configs(self, bodies: Iterable[Mapping[str, Any]], known: Iterable[ProviderConfigObject]) -> list[str]:
         """A list of all ProviderConfigs, for the watch says nothing of what went while it was cut.
 
         Args:
@@ -150,7 +152,7 @@ class Surroundings:
         """A namespace is gone."""
         self._labels.pop(name, None)
 
-    def _resolve(self, resource: Resource, configs: Mapping[str, ProviderConfig]) -> Resolved | Unresolved:
+    def _resolve(self, resource: Resource, configs: Mapping[str, ProviderConfigSettings]) -> Resolved | Unresolved:
         namespace = resource.key.namespace
         return resolve(
             resource.asked,
@@ -162,6 +164,6 @@ class Surroundings:
         )
 
 
-def _version(config: ConfigObject) -> int:
+def _version(config: ProviderConfigObject) -> int:
     """Versions count up (Kubernetes API concepts, since 1.35); 0: this one is not a number."""
     return int(config.resource_version) if config.resource_version.isdecimal() else 0

@@ -13,11 +13,11 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from esm_operator.api.reasons import EventReason
-from esm_operator.api.resource import About, Resource
+from esm_operator.api.resource import EventSubject, Resource
 from esm_operator.clock import moment
-from esm_operator.cluster.kubernetes import GoneError, Kubernetes
+from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
 from esm_operator.fence import NotLeadingError
-from esm_operator.ratelimit.rate_limiter import Budget, Priority
+from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ _QUIET = 60.0
 
 
 @dataclass(eq=False)
-class Series:
+class EventSeries:
     """One Event, and how often it was told."""
 
-    about: About
+    about: EventSubject
     kind: str
     reason: EventReason
     message: str
@@ -50,10 +50,10 @@ class Series:
     """Whether it is to be posted, or counted up there."""
 
 
-class Events:
+class EventRecorder:
     """Posts Events about resources. For one event loop."""
 
-    def __init__(self, kubernetes: Kubernetes, *, rate: float = RATE, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, kubernetes: KubernetesClient, *, rate: float = RATE, most_waiting: int = MOST_WAITING) -> None:
         """
         Args:
             kubernetes: the API server.
@@ -61,11 +61,11 @@ class Events:
             most_waiting: how many may wait for their turn.
         """
         self._kubernetes = kubernetes
-        self._pace = Budget(rate)
+        self._pace = RateLimiter(rate)
         self._most_waiting = most_waiting
-        self._told: OrderedDict[tuple[str, str, str], Series] = OrderedDict()
+        self._told: OrderedDict[tuple[str, str, str], EventSeries] = OrderedDict()
         self._allowances: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._waiting: deque[Series] = deque()
+        self._waiting: deque[EventSeries] = deque()
         self._poster: asyncio.Task[None] | None = None
         self._left_out = 0
         self._said = -_QUIET
@@ -98,7 +98,7 @@ class Events:
     def _tell(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
         now = moment()
         mark = (resource.uid, reason, message)
-        series = self._told.setdefault(mark, Series(resource.about, kind, reason, message, first=now, last=now))
+        series = self._told.setdefault(mark, EventSeries(resource.about, kind, reason, message, first=now, last=now))
         self._told.move_to_end(mark)
         series.count += 1
         series.last = now
@@ -140,7 +140,7 @@ class Events:
 
     async def _post(self) -> None:
         while self._waiting:
-            await self._pace.take(Priority.SWEEP)
+            await self._pace.take(RequestPriority.SWEEP)
             series = self._waiting.popleft()
             series.waiting = False
             try:
@@ -153,7 +153,7 @@ class Events:
             except Exception as error:  # an Event is never worth more than a line in the log
                 logger.warning("The Event %s of %s could not be posted: %s", series.reason, series.about.key, error)
 
-    async def _send(self, series: Series) -> None:
+    async def _send(self, series: EventSeries) -> None:
         """Count it up where it stands; post it where it does not, or not any more."""
         namespace = series.about.key.namespace
         if series.name:

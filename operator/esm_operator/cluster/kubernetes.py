@@ -16,12 +16,23 @@ from kubernetes.aio import client
 from esm_operator.adapters import aiohttp_hooks
 from esm_operator.adapters.kubernetes_client import configuration, new_client
 from esm_operator.api.frozen_json import parsed
-from esm_operator.api.resource import FINALIZER, GROUP, INTENT, KIND, PLURAL, VERSION, About, Intent, Key, Resource
+from esm_operator.api.resource import (
+    FINALIZER,
+    GROUP,
+    INTENT,
+    KIND,
+    PLURAL,
+    VERSION,
+    EventSubject,
+    Intent,
+    Key,
+    Resource,
+)
 from esm_operator.clock import passed
-from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigObject
+from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ProviderConfigObject
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
-from esm_operator.ratelimit.rate_limiter import Budget, Priority
+from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +74,13 @@ class BusyError(ApiError):
 _REFUSALS: Mapping[int, type[ApiError]] = {403: ForbiddenError, 429: BusyError}
 
 
-class Kubernetes:
+class KubernetesClient:
     """The API server, as the operator uses it."""
 
     def __init__(
         self,
         api: client.ApiClient,
-        budget: Budget,
+        budget: RateLimiter,
         fence: Fence = SHUT,
         manager: str = "",
         *,
@@ -90,23 +101,23 @@ class Kubernetes:
         self._manager = manager
 
     @classmethod
-    async def connect(cls, requests_per_second: float) -> "Kubernetes":
+    async def connect(cls, requests_per_second: float) -> "KubernetesClient":
         """Connect as :func:`configuration` says.
 
         Args:
             requests_per_second: how many may be sent, beside those for the lease.
         """
         found = await configuration()
-        return cls(new_client(found), Budget(requests_per_second), lease_api=new_client(found))
+        return cls(new_client(found), RateLimiter(requests_per_second), lease_api=new_client(found))
 
-    def fenced(self, fence: Fence, manager: str) -> "Kubernetes":
+    def fenced(self, fence: Fence, manager: str) -> "KubernetesClient":
         """The same API server, for one stretch of leading.
 
         Args:
             fence: of the lease.
             manager: by which name the API server notes who wrote a field.
         """
-        return Kubernetes(self._api, self._budget, fence, manager, lease_api=self._lease_api)
+        return KubernetesClient(self._api, self._budget, fence, manager, lease_api=self._lease_api)
 
     async def close(self) -> None:
         await self._api.close()
@@ -209,7 +220,7 @@ class Kubernetes:
         return list(page.get("items") or ())
 
     async def event(
-        self, about: About, kind: str, reason: str, message: str, *, first: str, last: str, count: int
+        self, about: EventSubject, kind: str, reason: str, message: str, *, first: str, last: str, count: int
     ) -> str:
         """Post an Event about a resource.
 
@@ -248,9 +259,9 @@ class Kubernetes:
             last: when it happened last, as RFC 3339 text.
         """
         body = {"count": count, "lastTimestamp": last}
-        await self._write("PATCH", f"{_events(namespace)}/{name}", body, priority=Priority.SWEEP)
+        await self._write("PATCH", f"{_events(namespace)}/{name}", body, priority=RequestPriority.SWEEP)
 
-    async def config_event(self, config: ConfigObject, kind: str, reason: str, message: str, now: str) -> None:
+    async def config_event(self, config: ProviderConfigObject, kind: str, reason: str, message: str, now: str) -> None:
         """Post an Event about a ProviderConfig, where those about objects without a namespace are."""
         about = {
             "kind": "ProviderConfig",
@@ -272,15 +283,15 @@ class Kubernetes:
             **told,
             "message": str(told["message"])[:1024],
         }
-        answer = await self._write("POST", _events(namespace), body, "application/json", Priority.SWEEP)
+        answer = await self._write("POST", _events(namespace), body, "application/json", RequestPriority.SWEEP)
         return str((answer.get("metadata") or {}).get("name") or "")
 
-    async def set_config_finalizers(self, config: ConfigObject, finalizers: Sequence[str]) -> dict[str, Any]:
+    async def set_config_finalizers(self, config: ProviderConfigObject, finalizers: Sequence[str]) -> dict[str, Any]:
         """Write the finalizers of a ProviderConfig. Raises GoneError, ConflictError."""
         body = {"metadata": {"resourceVersion": config.resource_version, "finalizers": list(finalizers)}}
         return await self._write("PATCH", _config_path(config), body)
 
-    async def set_config_status(self, config: ConfigObject, status: Mapping[str, Any]) -> dict[str, Any]:
+    async def set_config_status(self, config: ProviderConfigObject, status: Mapping[str, Any]) -> dict[str, Any]:
         """Write the whole status of a ProviderConfig. Raises GoneError, ConflictError."""
         body = {
             "metadata": {"resourceVersion": config.resource_version},
@@ -314,7 +325,7 @@ class Kubernetes:
         path: str,
         body: Mapping[str, Any],
         content_type: str = "application/merge-patch+json",
-        priority: Priority = Priority.EDIT,
+        priority: RequestPriority = RequestPriority.EDIT,
     ) -> dict[str, Any]:
         return await self._request(
             method,
@@ -338,7 +349,7 @@ class Kubernetes:
         accept: str = "application/json",
         limit: float = READ_TIMEOUT,
         fence: Fence | None = None,
-        priority: Priority | None = Priority.EDIT,
+        priority: RequestPriority | None = RequestPriority.EDIT,
         streams: bool = False,
     ) -> dict[str, Any]:
         api = self._lease_api if priority is None else self._api
@@ -395,7 +406,7 @@ def _path(key: Key) -> str:
     return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
 
 
-def _config_path(config: ConfigObject) -> str:
+def _config_path(config: ProviderConfigObject) -> str:
     return f"/apis/{GROUP}/{VERSION}/{PROVIDER_CONFIGS}/{config.name}"
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from esm_operator.clock import passed, precise_moment
-from esm_operator.cluster.kubernetes import ApiError, ConflictError, ForbiddenError, GoneError, Kubernetes
+from esm_operator.cluster.kubernetes import ApiError, ConflictError, ForbiddenError, GoneError, KubernetesClient
 from esm_operator.fence import Fence
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def own_namespace() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LeaseRecord:
     """What a Lease object says."""
 
     holder: str = ""
@@ -70,7 +70,7 @@ class Record:
     """The resourceVersion; empty for one that is yet to be made."""
 
     @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> "Record":
+    def parse(cls, body: Mapping[str, Any]) -> "LeaseRecord":
         """The record of a Lease object, whoever wrote it."""
         spec = body.get("spec") or {}
         return cls(
@@ -99,7 +99,7 @@ class Record:
         }
 
 
-class Standing(Enum):
+class LeaseState(Enum):
     """What a candidate makes of a record."""
 
     FREE = auto()
@@ -120,11 +120,11 @@ class Candidate:
         """
         self._identity = identity
         self._duration = duration
-        self._seen: Record | None = None
+        self._seen: LeaseRecord | None = None
         self._since = 0.0
         self._looked = False
 
-    def judge(self, record: Record | None, now: float, written: Collection[str] = ()) -> Standing:
+    def judge(self, record: LeaseRecord | None, now: float, written: Collection[str] = ()) -> LeaseState:
         """What a record that was read just now means.
 
         Args:
@@ -136,18 +136,18 @@ class Candidate:
         if record is None:
             # A Lease that somebody deleted is no lease that was given back: its holder may not know yet.
             if self._seen is None or self._expired(self._seen, now):
-                return Standing.FREE
-            return Standing.HELD
+                return LeaseState.FREE
+            return LeaseState.HELD
         if not record.holder:
             self._seen = None
-            return Standing.FREE
+            return LeaseState.FREE
         if self._seen is None or record.version != self._seen.version:
             self._seen, self._since = record, now
         if record.holder == self._identity and (first or record.renewed in written):
-            return Standing.OURS
-        return Standing.EXPIRED if self._expired(record, now) else Standing.HELD
+            return LeaseState.OURS
+        return LeaseState.EXPIRED if self._expired(record, now) else LeaseState.HELD
 
-    def _expired(self, record: Record, now: float) -> bool:
+    def _expired(self, record: LeaseRecord, now: float) -> bool:
         return now - self._since >= (record.duration or self._duration)
 
 
@@ -156,7 +156,7 @@ class Lease:
 
     def __init__(
         self,
-        kubernetes: Kubernetes,
+        kubernetes: KubernetesClient,
         *,
         namespace: str,
         name: str,
@@ -181,7 +181,7 @@ class Lease:
         self._clock = clock
         self._candidate = Candidate(identity, duration)
         self._fence: Fence | None = None
-        self._record = Record()
+        self._record = LeaseRecord()
         self._written: set[str] = set()
         """The renewTimes that may stand in the record: of another process with our identity, none is."""
         self._unanswered = False
@@ -267,16 +267,16 @@ class Lease:
     async def _attempt(self) -> bool:
         """One look, and the lease taken if it is to be had."""
         try:
-            record = Record.parse(await self._kubernetes.read_lease(self._namespace, self._name))
+            record = LeaseRecord.parse(await self._kubernetes.read_lease(self._namespace, self._name))
         except GoneError:
             record = None
         standing = self._candidate.judge(record, self._clock(), self._written)
-        if standing is Standing.HELD:
+        if standing is LeaseState.HELD:
             if record is not None and record.holder != self._holder:
                 self._holder = record.holder
                 logger.info("Standing by: %s holds the lease %s", record.holder, self)
             return False
-        before = record or Record()
+        before = record or LeaseRecord()
         wall = precise_moment()
         ours = replace(
             before,
@@ -298,10 +298,10 @@ class Lease:
             return False
         fence = Fence(self._clock)
         fence.extend(started + self._duration)
-        if standing is Standing.EXPIRED and record is not None:
+        if standing is LeaseState.EXPIRED and record is not None:
             how = f"{record.holder} has not renewed it for {record.duration or self._duration:.0f} s"
         else:
-            how = "it was left by this identity" if standing is Standing.OURS else "it was free"
+            how = "it was left by this identity" if standing is LeaseState.OURS else "it was free"
         logger.info("Took the lease %s as %s: %s", self, self._identity, how)
         self._holder = self._identity
         async with self._changed:
@@ -357,14 +357,14 @@ class Lease:
     async def _read(self) -> None:
         """See what the Lease object says; one that was deleted is made again."""
         try:
-            self._record = Record.parse(await self._kubernetes.read_lease(self._namespace, self._name))
+            self._record = LeaseRecord.parse(await self._kubernetes.read_lease(self._namespace, self._name))
         except GoneError:
             self._record = replace(self._record, version="")
 
     def _still_ours(self) -> bool:
         return self._record.holder == self._identity and self._record.renewed in self._written
 
-    async def _write(self, record: Record) -> None:
+    async def _write(self, record: LeaseRecord) -> None:
         self._unanswered = True
         try:
             answer = await self._kubernetes.write_lease(self._namespace, record.render(self._name))
@@ -372,7 +372,7 @@ class Lease:
             self._unanswered = False
             raise
         self._unanswered = False
-        self._record = Record.parse(answer)
+        self._record = LeaseRecord.parse(answer)
         self._written = {record.renewed}
         self._told.clear()
 

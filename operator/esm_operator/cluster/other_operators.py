@@ -19,7 +19,7 @@ from esm_operator.cluster.operator_names import MANAGER
 TOLD_FOR = 3600.0
 
 
-class Writes(NamedTuple):
+class FieldWrites(NamedTuple):
     """What others wrote of one resource."""
 
     times: Mapping[str, str]
@@ -28,7 +28,7 @@ class Writes(NamedTuple):
     """The field manager of the one that wrote after this operator did; empty: none."""
 
 
-class Others:
+class OtherOperators:
     """Who else writes. For one event loop."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Others:
         self._wall = wall
         self._began = 0.0
         self._before: list[str] = []
-        self._writes: dict[Key, Writes] = {}
+        self._writes: dict[Key, FieldWrites] = {}
         self._met: dict[str, float] = {}
         """When each wrote last."""
         self._told: dict[str, float] = {}
@@ -146,7 +146,7 @@ def _lease(manager: str) -> str:
     return manager.removeprefix(MANAGER)
 
 
-def _writes(body: Mapping[str, Any], own: str) -> Writes | None:
+def _writes(body: Mapping[str, Any], own: str) -> FieldWrites | None:
     """What others wrote of an object; None: nothing."""
     times: dict[str, str] = {}
     for entry in body["metadata"].get("managedFields") or ():
@@ -157,4 +157,4 @@ def _writes(body: Mapping[str, Any], own: str) -> Writes | None:
     if not times:
         return None
     last = max(times, key=lambda manager: times[manager])
-    return Writes(times, last if times[last] > ours else "")
+    return FieldWrites(times, last if times[last] > ours else "")

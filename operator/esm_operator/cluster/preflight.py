@@ -13,20 +13,20 @@ import aiohttp
 
 from esm_operator.api.resource import GROUP, PLURAL, VERSION
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
-from esm_operator.cluster.kubernetes import ApiError, ForbiddenError, GoneError, Kubernetes
+from esm_operator.cluster.kubernetes import ApiError, ForbiddenError, GoneError, KubernetesClient
 
 _ROLE = "Give the operator's ServiceAccount the roles that the Helm chart has for it (rbac.create)"
 _CRDS = "Install the CRDs (the chart's crds.install, or esm-operator crds | kubectl apply --server-side -f -)"
 
 
-class Kind(NamedTuple):
+class WatchedKind(NamedTuple):
     """A kind that is listed and watched."""
 
     plural: str
     path: str
 
 
-def kinds(namespaces: Sequence[str], *, labels: bool) -> list[Kind]:
+def kinds(namespaces: Sequence[str], *, labels: bool) -> list[WatchedKind]:
     """The kinds that are listed and watched.
 
     Args:
@@ -35,11 +35,14 @@ def kinds(namespaces: Sequence[str], *, labels: bool) -> list[Kind]:
     """
     ours = f"/apis/{GROUP}/{VERSION}"
     paths = [f"{ours}/namespaces/{namespace}/{PLURAL}" for namespace in namespaces] or [f"{ours}/{PLURAL}"]
-    found = [*(Kind(PLURAL, path) for path in paths), Kind(PROVIDER_CONFIGS, f"{ours}/{PROVIDER_CONFIGS}")]
-    return [*found, Kind("namespaces", "/api/v1/namespaces")] if labels else found
+    found = [
+        *(WatchedKind(PLURAL, path) for path in paths),
+        WatchedKind(PROVIDER_CONFIGS, f"{ours}/{PROVIDER_CONFIGS}"),
+    ]
+    return [*found, WatchedKind("namespaces", "/api/v1/namespaces")] if labels else found
 
 
-async def unmet(kubernetes: Kubernetes, watched: Sequence[Kind]) -> str:
+async def unmet(kubernetes: KubernetesClient, watched: Sequence[WatchedKind]) -> str:
     """What is missing, with what to do about it, as sentences; empty: nothing.
 
     Args:

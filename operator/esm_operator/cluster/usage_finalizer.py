@@ -16,9 +16,9 @@ from typing import Any
 from esm_operator.api.reasons import ProviderConfigReason
 from esm_operator.api.resource import Key, Resource
 from esm_operator.clock import moment
-from esm_operator.cluster.cache import Store
-from esm_operator.cluster.config_cache import ConfigObject, Surroundings
-from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ConflictError, GoneError, Kubernetes
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.config_cache import ConfigCache, ProviderConfigObject
+from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ConflictError, GoneError, KubernetesClient
 from esm_operator.cluster.operator_names import IN_USE
 from esm_operator.fence import NotLeadingError
 from esm_operator.planning.target import Unresolved
@@ -37,10 +37,12 @@ _QUIET = 600.0
 _NAMED = 5
 
 
-class Holds:
+class UsageFinalizer:
     """Keeps ProviderConfigs that are in use. For one event loop."""
 
-    def __init__(self, finalizer: str, store: Store, surroundings: Surroundings, kubernetes: Kubernetes) -> None:
+    def __init__(
+        self, finalizer: str, store: ResourceCache, surroundings: ConfigCache, kubernetes: KubernetesClient
+    ) -> None:
         """
         Args:
             finalizer: as ``own_names.py`` says.
@@ -136,7 +138,7 @@ class Holds:
         config = self._surroundings.config(name)
         return config is not None and (self._finalizer in config.finalizers or config.deleting)
 
-    def _ours(self, config: ConfigObject) -> list[str]:
+    def _ours(self, config: ProviderConfigObject) -> list[str]:
         """The finalizers of a ProviderConfig that this operator may remove.
 
         One that works on all resources sees them all: it may remove those of others, who are gone.
@@ -145,7 +147,7 @@ class Holds:
             return [name for name in config.finalizers if name == IN_USE or name.startswith(f"{IN_USE}.")]
         return [name for name in config.finalizers if name == self._finalizer]
 
-    async def _look(self, config: ConfigObject) -> None:
+    async def _look(self, config: ProviderConfigObject) -> None:
         users = self.users(config.name)
         try:
             if users:
@@ -161,7 +163,7 @@ class Holds:
         except Exception as error:  # whatever it is: the others must not wait for it
             logger.warning("The ProviderConfig %s is looked at again: %s", config.name, error)
 
-    async def _tell(self, config: ConfigObject, users: Sequence[Key]) -> None:
+    async def _tell(self, config: ProviderConfigObject, users: Sequence[Key]) -> None:
         message = in_use(users)
         conditions = config.status.get("conditions") or []
         known = next((one for one in conditions if one["type"] == CONDITION), None)

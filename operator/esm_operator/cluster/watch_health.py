@@ -12,7 +12,7 @@ import aiohttp
 from esm_operator.clock import passed
 
 
-class Watches:
+class WatchHealth:
     """What is not answered. For one event loop."""
 
     def __init__(self, paths: Collection[str], clock: Callable[[], float] = passed) -> None:

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode
 from esm_operator import logs
 from esm_operator.aws.account import Account, LookError
 from esm_operator.commands import validate
-from esm_operator.commands.export_manifest import Found, Manifest, Style, manifests, unknown_members
+from esm_operator.commands.export_manifest import Manifest, MappingsToExport, Style, manifests, unknown_members
 from esm_operator.commands.progress import Progress
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.planning.target import Access, Target
@@ -167,7 +167,7 @@ class _Export:
             self._fail(f"{error} The filters of {mapping['UUID']} are not printed, and so left as they are.")
             return mapping
 
-    async def _tagged(self, account: Account, mappings: Sequence[Mapping[str, Any]]) -> list[Found]:
+    async def _tagged(self, account: Account, mappings: Sequence[Mapping[str, Any]]) -> list[MappingsToExport]:
         """The mappings with their tags. Raises LookError."""
         tags: Mapping[str, Mapping[str, str]] | None = None
         if len(mappings) > _FEW:
@@ -178,7 +178,7 @@ class _Export:
                     raise
                 _say(f"{error} The tags of each mapping are listed instead.")
         if tags is not None:
-            return [Found(mapping, tags.get(str(mapping["UUID"]), {})) for mapping in mappings]
+            return [MappingsToExport(mapping, tags.get(str(mapping["UUID"]), {})) for mapping in mappings]
         try:
             tags = await account.tags(mappings, self._progress)
         except LookError as error:
@@ -189,9 +189,9 @@ class _Export:
                 "of them belong to resources of an esm-operator."
             )
             tags = {str(mapping["UUID"]): {} for mapping in mappings}
-        return [Found(mapping, tags[uuid]) for mapping in mappings if (uuid := str(mapping["UUID"])) in tags]
+        return [MappingsToExport(mapping, tags[uuid]) for mapping in mappings if (uuid := str(mapping["UUID"])) in tags]
 
-    def _is_wanted(self, found: Found) -> bool:
+    def _is_wanted(self, found: MappingsToExport) -> bool:
         pairs = (text.split("=", 1) for text in self._asked.tag)
         return all(found.tags.get(key) == value for key, value in pairs)
 
@@ -213,7 +213,7 @@ class _Export:
             for place, message in validate.problems_of(one.body, now):
                 self._fail(f"{one.remark}: {place}: {message}")
 
-    def _tell_unknown(self, found: Sequence[Found]) -> None:
+    def _tell_unknown(self, found: Sequence[MappingsToExport]) -> None:
         unknown = {member for one in found for member in unknown_members(one.mapping)}
         if unknown:
             _say(

@@ -36,7 +36,7 @@ _NAMED: Mapping[SourceType, tuple[int, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MappingsToExport:
     """A mapping as AWS answers it, and its tags."""
 
     mapping: Mapping[str, Any]
@@ -74,7 +74,7 @@ class Manifest:
         return f"---\n# {self.remark}\n{text}"
 
 
-def manifests(found: Sequence[Found], style: Style) -> list[Manifest]:
+def manifests(found: Sequence[MappingsToExport], style: Style) -> list[Manifest]:
     """The manifests of mappings, each with a name of its own; in the order of their names."""
     called = {one.uuid: name_of(one.mapping) for one in found}
     times = Counter(called.values())
@@ -97,7 +97,7 @@ def name_of(mapping: Mapping[str, Any]) -> str:
     return "-".join(part for part in parts if part) or "mapping"
 
 
-def spec_of(found: Found, style: Style) -> dict[str, Any]:
+def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
     """The spec that asks for a mapping as it is."""
     mapping = found.mapping
     source = observed_source_type(mapping)
@@ -130,7 +130,7 @@ def spec_of(found: Found, style: Style) -> dict[str, Any]:
     return spec | {name: value for name, value in said.items() if value}
 
 
-def _manifest(found: Found, name: str, style: Style) -> Manifest:
+def _manifest(found: MappingsToExport, name: str, style: Style) -> Manifest:
     owner = owner_of(found.tags)
     namespace = style.namespace or (owner.namespace if owner is not None else "")
     metadata = {"name": owner.name if owner is not None else name} | ({"namespace": namespace} if namespace else {})

@@ -15,11 +15,11 @@ from esm_operator.api.resource import parse
 from esm_operator.api.sources import parse_arn
 from esm_operator.aws.account import Account, LookError
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.commands.progress import Progress
-from esm_operator.planning.orphans import Living, why_orphan
+from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import CLUSTER, owner_of
-from esm_operator.planning.target import ProviderConfig, Target, known_targets, provider_config
+from esm_operator.planning.target import ProviderConfigSettings, Target, known_targets, provider_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Orphan:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """What was found, and why not everything could be looked at."""
 
     orphans: list[Orphan]
@@ -51,12 +51,12 @@ class Found:
 
 
 @dataclass(slots=True)
-class Search:
+class OrphanSearch:
     """One search through all targets that are known."""
 
-    kubernetes: Kubernetes
+    kubernetes: KubernetesClient
     cluster: str
-    operator: ProviderConfig
+    operator: ProviderConfigSettings
     """What the settings say, for resources without any ProviderConfig."""
     namespaces: list[str]
     regions: list[str]
@@ -70,7 +70,7 @@ class Search:
     def __post_init__(self) -> None:
         self._progress = Progress(self.say)
 
-    async def find(self) -> Found:
+    async def find(self) -> SearchResult:
         """Look everywhere.
 
         Raises:
@@ -100,11 +100,11 @@ class Search:
             looked_at += listed
             regions.add(candidates.account.target.region)
         orphans.sort(key=lambda one: (one.account, one.region, one.owner, one.uuid))
-        return Found(orphans, looked_at, sorted(regions), failures)
+        return SearchResult(orphans, looked_at, sorted(regions), failures)
 
-    async def _living(self) -> Living:
+    async def _living(self) -> LivingResources:
         resources = [parse(body) async for body in self.kubernetes.list_resources(self.namespaces)]
-        return Living.of(resources, self.namespaces)
+        return LivingResources.of(resources, self.namespaces)
 
     async def _connect(self, targets: list[Target], failures: list[str]) -> dict[tuple[str, ...], list[Account]]:
         """The accounts and regions that the targets lead to; several may lead to one."""
@@ -120,7 +120,7 @@ class Search:
             reached.setdefault(place, []).append(account)
         return reached
 
-    async def _candidates_by_any(self, ways: list[Account], living: Living) -> tuple["_Candidates", int]:
+    async def _candidates_by_any(self, ways: list[Account], living: LivingResources) -> tuple["_Candidates", int]:
         """Look by the first way whose credentials suffice."""
         for account in ways[:-1]:
             try:
@@ -129,7 +129,7 @@ class Search:
                 continue
         return await self._candidates(ways[-1], living)
 
-    async def _candidates(self, account: Account, living: Living) -> tuple["_Candidates", int]:
+    async def _candidates(self, account: Account, living: LivingResources) -> tuple["_Candidates", int]:
         """The mappings of one account and region that look as if they were orphans, and how many were listed."""
         mappings: dict[str, Mapping[str, Any]] = {}
         async for mapping in account.mappings():

@@ -14,10 +14,10 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from esm_operator import logs
-from esm_operator.cluster.kubernetes import ApiError, GoneError, Kubernetes
+from esm_operator.cluster.kubernetes import ApiError, GoneError, KubernetesClient
 from esm_operator.cluster.preflight import is_unserved
-from esm_operator.commands.orphan_search import Found, Orphan, Search
-from esm_operator.planning.target import ProviderConfig
+from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchResult
+from esm_operator.planning.target import ProviderConfigSettings
 from esm_operator.settings import Reach, items
 
 #: Requests a second to the API server, from which it just lists.
@@ -62,17 +62,17 @@ class Orphans(Reach):
         _say(summary(found, self.cluster_name))
         sys.exit(FAILED if found.failures else SOME if found.orphans else NONE)
 
-    async def _find(self) -> Found:
+    async def _find(self) -> SearchResult:
         try:
-            kubernetes = await Kubernetes.connect(_REQUESTS_PER_SECOND)
+            kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)
         except ConfigException as error:
             sys.exit(
                 f"esm-operator: There is no cluster to compare with ({error}). Set KUBECONFIG, or run it in a pod."
             )
-        search = Search(
+        search = OrphanSearch(
             kubernetes=kubernetes,
             cluster=self.cluster_name,
-            operator=ProviderConfig(
+            operator=ProviderConfigSettings(
                 "(operator)",
                 region=self.default_region(),
                 endpoint_url=self.endpoint_url,
@@ -127,7 +127,7 @@ def remedies(orphans: Sequence[Orphan]) -> str:
     return "\n".join(lines)
 
 
-def summary(found: Found, cluster: str) -> str:
+def summary(found: SearchResult, cluster: str) -> str:
     """How many there are, and whether that is all."""
     among = f"among {found.looked_at} mapping{'' if found.looked_at == 1 else 's'}"
     regions = f" in {', '.join(found.regions)}" if found.regions else ""

@@ -19,7 +19,7 @@ from esm_operator.api.rule import Rule, listed
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ManifestProblem:
     """One thing that is wrong in a file."""
 
     file: str
@@ -40,7 +40,7 @@ class Problem:
 class Report:
     """What came of the check of some files."""
 
-    problems: list[Problem] = field(default_factory=list[Problem])
+    problems: list[ManifestProblem] = field(default_factory=list[ManifestProblem])
     checked: int = 0
     """The resources of this operator."""
     skipped: int = 0
@@ -55,11 +55,11 @@ class _Kind:
 
 _KINDS: Mapping[str, _Kind] = {
     "EventSourceMapping": _Kind(models.EventSourceMapping, rules.MAPPING_RULES),
-    "ProviderConfig": _Kind(provider_config.ProviderConfig, rules.PROVIDER_CONFIG_RULES),
+    "ProviderConfig": _Kind(provider_config.ProviderConfigModel, rules.PROVIDER_CONFIG_RULES),
 }
 
 
-def validate_files(names: Iterable[str], now: datetime | None = None) -> list[Problem]:
+def validate_files(names: Iterable[str], now: datetime | None = None) -> list[ManifestProblem]:
     """The problems in some files; ``-`` is standard input."""
     return check_files(names, now).problems
 
@@ -71,7 +71,7 @@ def check_files(names: Iterable[str], now: datetime | None = None) -> Report:
         try:
             check_text(name, manifests.read(name), report, now or datetime.now(UTC))
         except ManifestError as error:
-            report.problems.append(Problem(name, error.line, "", "", str(error)))
+            report.problems.append(ManifestProblem(name, error.line, "", "", str(error)))
     return report
 
 
@@ -107,7 +107,7 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
     resource = _resource(value)
 
     def problem(path: Path, message: str) -> None:
-        report.problems.append(Problem(name, document.line_of(path), resource, _text(path), message))
+        report.problems.append(ManifestProblem(name, document.line_of(path), resource, _text(path), message))
 
     if not isinstance(value, dict):
         problem((), "A manifest must be an object with apiVersion, kind, metadata and spec.")

@@ -16,7 +16,7 @@ disable_created_metrics()
 PREFIX = "esm_operator_"
 
 
-class Kind(StrEnum):
+class MetricType(StrEnum):
     """The types of Prometheus."""
 
     COUNTER = "counter"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
-class Teller(StrEnum):
+class Exposer(StrEnum):
     """Who exposes a metric."""
 
     ALL = "every replica"
@@ -38,10 +38,10 @@ class Metric:
 
     name: str
     """As it is exposed, without the suffixes of a histogram's series."""
-    kind: Kind
+    kind: MetricType
     meaning: str
     labels: tuple[str, ...]
-    teller: Teller
+    teller: Exposer
 
 
 #: All metrics of the operator's own, by name.
@@ -80,7 +80,7 @@ def counter(name: str, meaning: str, *labels: str) -> Counter:
         meaning: a sentence, for the exposition and the documentation.
         labels: the names of its labels.
     """
-    _note(f"{name}_total", Kind.COUNTER, meaning, labels, Teller.ALL)
+    _note(f"{name}_total", MetricType.COUNTER, meaning, labels, Exposer.ALL)
     return Counter(PREFIX + name, meaning, labels)
 
 
@@ -93,11 +93,11 @@ def histogram(name: str, meaning: str, *labels: str, buckets: Sequence[float]) -
         labels: the names of its labels.
         buckets: upper bounds, in the unit that the name ends with.
     """
-    _note(name, Kind.HISTOGRAM, meaning, labels, Teller.ALL)
+    _note(name, MetricType.HISTOGRAM, meaning, labels, Exposer.ALL)
     return Histogram(PREFIX + name, meaning, labels, buckets=buckets)
 
 
-def gauge(name: str, meaning: str, *labels: str, teller: Teller = Teller.LEADER) -> Metric:
+def gauge(name: str, meaning: str, *labels: str, teller: Exposer = Exposer.LEADER) -> Metric:
     """A gauge whose value is asked for at each scrape.
 
     Args:
@@ -106,10 +106,10 @@ def gauge(name: str, meaning: str, *labels: str, teller: Teller = Teller.LEADER)
         labels: the names of its labels.
         teller: who exposes it.
     """
-    return _note(name, Kind.GAUGE, meaning, labels, teller)
+    return _note(name, MetricType.GAUGE, meaning, labels, teller)
 
 
-def _note(name: str, kind: Kind, meaning: str, labels: tuple[str, ...], teller: Teller) -> Metric:
+def _note(name: str, kind: MetricType, meaning: str, labels: tuple[str, ...], teller: Exposer) -> Metric:
     metric = Metric(PREFIX + name, kind, meaning, labels, teller)
     CATALOGUE[metric.name] = metric
     return metric
@@ -118,7 +118,7 @@ def _note(name: str, kind: Kind, meaning: str, labels: tuple[str, ...], teller: 
 def markdown() -> str:
     """The tables of metrics and of labels, for the documentation."""
     lines: list[str] = []
-    for teller in Teller:
+    for teller in Exposer:
         lines += [f"### Exposed by {teller}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
         for metric in sorted(CATALOGUE.values(), key=lambda one: one.name):
             if metric.teller is teller:

@@ -18,7 +18,7 @@ _MOST_CODES = 100
 _OTHER = "Other"
 
 
-class Drift(StrEnum):
+class DriftKind(StrEnum):
     """What somebody else changed at AWS."""
 
     FIELDS = "fields"
@@ -26,7 +26,7 @@ class Drift(StrEnum):
     DELETED = "deleted"
 
 
-class Result(StrEnum):
+class ReconcileResult(StrEnum):
     """How one reconciliation of one resource ended."""
 
     SYNCED = "synced"
@@ -105,15 +105,15 @@ KUBERNETES_REQUEST_SECONDS = catalogue.histogram(
 )
 
 # A series that appears only with its first event has no increase that an alert could see.
-for _drift in Drift:
+for _drift in DriftKind:
     DRIFT_CORRECTED.labels(_drift)
-for _result in Result:
+for _result in ReconcileResult:
     RECONCILES.labels(_result)
 
 _codes: set[str] = set()
 
 
-def reconciled(result: Result, seconds: float) -> None:
+def reconciled(result: ReconcileResult, seconds: float) -> None:
     """Count one reconciliation.
 
     Args:

@@ -17,18 +17,18 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from esm_operator.api.metric_labels import Facets
+from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Resource
-from esm_operator.metrics.catalogue import Metric, Teller, gauge
-from esm_operator.ratelimit.rate_limiter import BudgetState
+from esm_operator.metrics.catalogue import Exposer, Metric, gauge
+from esm_operator.ratelimit.rate_limiter import RateLimiterState
 from esm_operator.ratelimit.workqueue import QueueState
 
-BUILD_INFO = gauge("build_info", "Always 1; its labels say what runs.", "version", "python", teller=Teller.ALL)
-LEADER = gauge("leader", "Whether this process holds the lease and works (1), or stands by (0).", teller=Teller.ALL)
+BUILD_INFO = gauge("build_info", "Always 1; its labels say what runs.", "version", "python", teller=Exposer.ALL)
+LEADER = gauge("leader", "Whether this process holds the lease and works (1), or stands by (0).", teller=Exposer.ALL)
 OTHER_OPERATORS = gauge(
     "other_operators",
     "Operators of other leases that wrote to the same resources within the last hour.",
-    teller=Teller.ALL,
+    teller=Exposer.ALL,
 )
 RESOURCES = gauge("resources", "Resources, by what their conditions tell and the reason of Ready.", "status", "reason")
 MAPPINGS = gauge(
@@ -77,7 +77,7 @@ BUDGET_RATE_NOW = gauge(
 BUDGET_TOKENS = gauge("aws_budget_tokens", "Requests that may be sent at once, without waiting.", "account", "region")
 BUDGET_WAITING = gauge("aws_budget_waiting", "Requests that wait for their turn in the budget.", "account", "region")
 MAPPING_READY = gauge(
-    "mapping_ready", "Whether the resource is Ready (1) or not (0).", "namespace", "name", teller=Teller.CHOICE
+    "mapping_ready", "Whether the resource is Ready (1) or not (0).", "namespace", "name", teller=Exposer.CHOICE
 )
 MAPPING_STATE = gauge(
     "mapping_state",
@@ -85,18 +85,18 @@ MAPPING_STATE = gauge(
     "namespace",
     "name",
     "state",
-    teller=Teller.CHOICE,
+    teller=Exposer.CHOICE,
 )
 MAPPING_PROBLEM = gauge(
     "mapping_processing_problem",
     "Whether the mapping's last processing result at AWS is a problem (1) or not (0).",
     "namespace",
     "name",
-    teller=Teller.CHOICE,
+    teller=Exposer.CHOICE,
 )
 
 
-class PlaceState(NamedTuple):
+class TargetMetrics(NamedTuple):
     """How an account and region is seen at one moment."""
 
     account: str
@@ -107,7 +107,7 @@ class PlaceState(NamedTuple):
     """Seconds between two sweeps while all is quiet."""
     mappings: int
     """How many are known there."""
-    budget: BudgetState
+    budget: RateLimiterState
     orphans: int | None
     """Mappings with this cluster's owner tags and without a resource; None: not counted yet."""
 
@@ -119,12 +119,12 @@ Samples = Iterable[tuple[Sequence[str], float]]
 class Snapshot:
     """What a leader answers at a scrape."""
 
-    resources: Mapping[Facets, int]
+    resources: Mapping[MetricLabels, int]
     """How many resources there are, by their facets."""
     queue: Mapping[str, QueueState]
     """By priority."""
     delayed: int
-    places: Sequence[PlaceState]
+    places: Sequence[TargetMetrics]
     deletions_held: int
     each: Iterable[Resource] = ()
     """Resources that have series of their own."""
@@ -187,8 +187,8 @@ def _families(now: Snapshot) -> Iterator[GaugeMetricFamily]:
         yield from _of_each(now.each)
 
 
-def _of_places(places: Sequence[PlaceState]) -> Iterator[GaugeMetricFamily]:
-    def told(metric: Metric, value: Callable[[PlaceState], float]) -> GaugeMetricFamily:
+def _of_places(places: Sequence[TargetMetrics]) -> Iterator[GaugeMetricFamily]:
+    def told(metric: Metric, value: Callable[[TargetMetrics], float]) -> GaugeMetricFamily:
         return _family(metric, [((one.account, one.region), value(one)) for one in places])
 
     yield told(SWEEP_AGE, lambda one: one.sweep_age)
@@ -209,14 +209,14 @@ def _of_each(resources: Iterable[Resource]) -> Iterator[GaugeMetricFamily]:
     yield _family(MAPPING_PROBLEM, ((key, facets.problem) for key, facets in told))
 
 
-def _counted(counts: Mapping[Facets, int], labels: Callable[[Facets], tuple[str, ...]]) -> Samples:
+def _counted(counts: Mapping[MetricLabels, int], labels: Callable[[MetricLabels], tuple[str, ...]]) -> Samples:
     found: Counter[tuple[str, ...]] = Counter()
     for facets, count in counts.items():
         found[labels(facets)] += count
     return sorted(found.items())
 
 
-def _sum(counts: Mapping[Facets, int], which: Callable[[Facets], bool]) -> int:
+def _sum(counts: Mapping[MetricLabels, int], which: Callable[[MetricLabels], bool]) -> int:
     return sum(count for facets, count in counts.items() if which(facets))
 
 

@@ -23,7 +23,7 @@ def check(address: str) -> None:
         socket.create_server((host, int(port))).close()
 
 
-class Probes:
+class ProbeServer:
     """An HTTP server with ``/healthz``, ``/readyz`` and ``/metrics``."""
 
     def __init__(self, address: str) -> None:

@@ -50,19 +50,19 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class GetMapping:
     """Get one mapping from AWS."""
 
     uuid: str
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchByFunction:
     """List the mappings of the function that the intent names."""
 
 
 @dataclass(frozen=True, slots=True)
-class LookTags:
+class ListTags:
     """List the tags of one mapping."""
 
     uuid: str
@@ -164,9 +164,9 @@ Action = (
     | Stall
     | Conflict
     | Prepare
-    | Look
-    | Search
-    | LookTags
+    | GetMapping
+    | SearchByFunction
+    | ListTags
     | TakeUp
     | Create
     | Update

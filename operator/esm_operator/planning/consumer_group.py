@@ -4,7 +4,7 @@ Pure; asked by the planner. See ``api/identity.py`` for what is known of it, and
 """
 
 from esm_operator.api.identity import ConsumerGroup
-from esm_operator.planning.actions import Conflict, LookTags, Wait
+from esm_operator.planning.actions import Conflict, ListTags, Wait
 from esm_operator.planning.differences import describe_source
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.state import Desired, Observed
@@ -19,7 +19,7 @@ def joined_again(desired: Desired, found: Observed) -> str:
     return group.name if group is not None and group.same_as(found.consumer_group) else ""
 
 
-def plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | LookTags | Conflict:
+def plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | ListTags | Conflict:
     """What is to be done while another mapping is in the group that a Create would name.
 
     That mapping is of another function or topic, so it is neither taken up nor adopted.
@@ -37,7 +37,7 @@ def plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | Loo
             holder.uuid,
         )
     if holder.tags is None or not holder.tags_fresh:
-        return LookTags(holder.uuid)
+        return ListTags(holder.uuid)
     owner = owner_of(holder.tags)
     whose = f"belongs to {owner} (cluster/namespace/name)" if owner else "belongs to no resource"
     kept = f" This resource keeps its mapping {own} as it is." if own else ""

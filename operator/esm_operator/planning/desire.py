@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import desired_values
-from esm_operator.api.frozen_json import AT_HAND, Packed
+from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.offline import function_elsewhere, offline_problems
 from esm_operator.api.reasons import RefusalReason
@@ -26,7 +26,7 @@ from esm_operator.planning.target import Resolved
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class MappingRecord:
     """What the operator has to remember of a mapping: stands in the status, or is about to."""
 
     uuid: str
@@ -38,27 +38,27 @@ class Note:
         return bool(self.uuid) and self.applied.tags >= OWNER_TAGS
 
     @classmethod
-    def of(cls, resource: Resource) -> "Note":
+    def of(cls, resource: Resource) -> "MappingRecord":
         """What the resource's status says."""
         return cls(resource.uuid, applied_of(resource.status))
 
-    def taken_up(self, uuid: str, resource: Resource) -> "Note":
+    def taken_up(self, uuid: str, resource: Resource) -> "MappingRecord":
         """The mapping was made by the intent that stands, or that is what made the one which is noted.
 
         What either says may have been applied. A field that was not is put back to AWS's default for nothing.
         """
         intent = resource.intent
         if intent is None:
-            return Note(uuid, self.applied)
+            return MappingRecord(uuid, self.applied)
         fields, tags = self.applied.fields | set(intent.fields), self.applied.tags | set(intent.tags)
-        return Note(uuid, Applied(fields, tags, intent.immutable))
+        return MappingRecord(uuid, Applied(fields, tags, intent.immutable))
 
-    def adopted(self, uuid: str, desired: Desired) -> "Note":
+    def adopted(self, uuid: str, desired: Desired) -> "MappingRecord":
         """The mapping was somebody else's: what the spec names is ours from now on."""
-        return Note(uuid, Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values)))
+        return MappingRecord(uuid, Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values)))
 
 
-def desired_of(resource: Resource, note: Note, target: Resolved, account: str, cluster: str) -> Desired:
+def desired_of(resource: Resource, note: MappingRecord, target: Resolved, account: str, cluster: str) -> Desired:
     """The planner's view of a resource.
 
     Args:
@@ -123,17 +123,17 @@ def identity_of(intent: Intent) -> Identity:
 
 
 @lru_cache(AT_HAND)
-def _values(spec: Packed) -> Mapping[str, Canonical]:
+def _values(spec: FrozenJSON) -> Mapping[str, Canonical]:
     return desired_values(spec)
 
 
 @lru_cache(AT_HAND)
-def _identity(spec: Packed) -> Identity:
+def _identity(spec: FrozenJSON) -> Identity:
     return identity.of_spec(spec)
 
 
 @lru_cache(AT_HAND)
-def _consumer_group(spec: Packed) -> ConsumerGroup | None:
+def _consumer_group(spec: FrozenJSON) -> ConsumerGroup | None:
     return identity.consumer_group_of_spec(spec)
 
 

@@ -11,7 +11,7 @@ from esm_operator.planning.ownership import CLUSTER, owner_of
 
 
 @dataclass(frozen=True, slots=True)
-class Living:
+class LivingResources:
     """The resources of the cluster, as far as mappings depend on them."""
 
     resources: Mapping[Key, Resource]
@@ -20,14 +20,14 @@ class Living:
     uuids: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, resources: Iterable[Resource], namespaces: Collection[str] = ()) -> "Living":
+    def of(cls, resources: Iterable[Resource], namespaces: Collection[str] = ()) -> "LivingResources":
         """From all resources of some namespaces (empty: of all)."""
         found = {resource.key: resource for resource in resources}
         return cls(found, namespaces, frozenset(resource.uuid for resource in found.values() if resource.uuid))
 
 
 def why_orphan(
-    uuid: str, tags: Mapping[str, str], cluster: str, living: Living, there: Collection[str] | None = None
+    uuid: str, tags: Mapping[str, str], cluster: str, living: LivingResources, there: Collection[str] | None = None
 ) -> str:
     """Why a mapping is an orphan, or empty where it is none.
 

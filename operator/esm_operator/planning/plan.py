@@ -55,13 +55,13 @@ from esm_operator.planning.actions import (
     Delete,
     Discard,
     Finish,
-    Look,
-    LookTags,
+    GetMapping,
+    ListTags,
     NoOp,
     Prepare,
     Release,
     Replace,
-    Search,
+    SearchByFunction,
     Stall,
     Tag,
     TakeUp,
@@ -78,7 +78,7 @@ from esm_operator.planning.differences import (
 )
 from esm_operator.planning.isolation import portion
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
-from esm_operator.planning.state import Desired, Observed, View
+from esm_operator.planning.state import Desired, Observation, Observed
 
 SWEEPING = Wait(
     "WaitingForSweep",
@@ -89,7 +89,7 @@ NOT_FOUND = Wait(
     "managementPolicy is Observe and there is no such mapping at AWS. It is shown as soon as there is one.",
 )
 #: What `_find` answers where something else comes before the mapping.
-_First = Look | LookTags | Wait
+_First = GetMapping | ListTags | Wait
 _RESCUE = (
     "To keep the mapping instead, set the annotation lambda.esm-operator.io/let-go to true: the resource goes, the "
     "mapping stays, and a resource of the same name, applied again, takes it up"
@@ -103,7 +103,7 @@ UNSETTLED = Wait(
 )
 
 
-def plan(desired: Desired, view: View) -> Action:
+def plan(desired: Desired, view: Observation) -> Action:
     """The one thing to do next."""
     action = _plan_going(desired, view) if desired.deleting else _plan_live(desired, view)
     if desired.paused and isinstance(action, WRITES):
@@ -111,7 +111,7 @@ def plan(desired: Desired, view: View) -> Action:
     return action
 
 
-def _plan_going(desired: Desired, view: View) -> Action:
+def _plan_going(desired: Desired, view: Observation) -> Action:
     if not desired.finalizer:
         return NoOp()
     if desired.let_go or desired.observe_only:
@@ -122,32 +122,32 @@ def _plan_going(desired: Desired, view: View) -> Action:
     if found is None or not _may_be_ours(desired, found):
         return _plan_parting(desired, view)
     if found.tags is None and (desired.retain or not found.in_transition):
-        return LookTags(found.uuid)
+        return ListTags(found.uuid)
     if desired.uuid != found.uuid:
         return TakeUp(found.uuid)  # else it is not waited for: what is being deleted is no candidate
     if found.state == "Deleting" or (found.in_transition and not desired.retain):
         return Wait("Deleting", _transition(found, "it is deleted" if found.state != "Deleting" else ""))
     if not found.tags_fresh:
-        return LookTags(found.uuid)
+        return ListTags(found.uuid)
     return Release(found.uuid, OWNER_TAGS) if desired.retain else Delete(found.uuid)
 
 
-def _plan_parting(desired: Desired, view: View) -> Action:
+def _plan_parting(desired: Desired, view: Observation) -> Action:
     """No mapping is ours as far as is known: make sure of that before the finalizer is removed."""
     if view.unsettled:
         return UNSETTLED
     if view.leaving and not desired.uuid:
         return _predecessor(view.leaving[0])
     if view.unsearched:
-        return Search()
+        return SearchByFunction()
     named = (view.mapping,) if view.mapping is not None else ()
     for other in (*named, *view.intended, *view.candidates):
         if _whose(desired, other) is Ownership.NOBODYS and not other.tags_fresh:
-            return LookTags(other.uuid)
+            return ListTags(other.uuid)
     return Finish()
 
 
-def _plan_live(desired: Desired, view: View) -> Action:
+def _plan_live(desired: Desired, view: Observation) -> Action:
     if desired.problem:
         return Stall(desired.problem_reason, desired.problem)
     if desired.observe_only:
@@ -166,12 +166,12 @@ def _plan_live(desired: Desired, view: View) -> Action:
     return _plan_ours(desired, view, found)
 
 
-def _plan_observed(desired: Desired, view: View) -> Action:
+def _plan_observed(desired: Desired, view: Observation) -> Action:
     if observed_mapping(desired, view) is not None:
         return NoOp()
     named = desired.adoption.uuid
     if named and not view.gone:
-        return Look(desired.looked_for) if view.swept else SWEEPING
+        return GetMapping(desired.looked_for) if view.swept else SWEEPING
     if named and named == desired.looked_for:
         return Wait(
             "NotFound",
@@ -181,17 +181,17 @@ def _plan_observed(desired: Desired, view: View) -> Action:
     return NOT_FOUND if view.swept else SWEEPING
 
 
-def observed_mapping(desired: Desired, view: View) -> Observed | None:
+def observed_mapping(desired: Desired, view: Observation) -> Observed | None:
     """The mapping that is watched where ``managementPolicy`` is Observe: its own or named one, else the only one."""
     if view.mapping is not None or desired.adoption.uuid or len(view.candidates) != 1:
         return view.mapping
     return view.candidates[0]
 
 
-def _find(desired: Desired, view: View) -> Observed | _First | None:
+def _find(desired: Desired, view: Observation) -> Observed | _First | None:
     """The mapping of this resource: by its uuid, else by identity and owner tags; else the one in its way."""
     if view.unseen:
-        return Look(view.unseen)
+        return GetMapping(view.unseen)
     if desired.uuid:
         if view.mapping is not None:
             if _may_be_ours(desired, view.mapping):
@@ -199,13 +199,13 @@ def _find(desired: Desired, view: View) -> Observed | _First | None:
             if _tags_may_follow(desired, view, view.mapping):
                 return _tags_awaited(view.mapping)
         elif not view.gone:
-            return Look(desired.uuid) if view.swept or desired.edited or desired.deleting else SWEEPING
+            return GetMapping(desired.uuid) if view.swept or desired.edited or desired.deleting else SWEEPING
     if not view.swept:
         return SWEEPING
     candidates = view.candidates
     if desired.adoption.uuid and not desired.uuid and not desired.deleting:
         if view.mapping is None and not view.gone:
-            return Look(desired.adoption.uuid)
+            return GetMapping(desired.adoption.uuid)
         candidates = (view.mapping,) if view.mapping is not None else view.candidates
     ours = _first_ours(desired, view, (*view.intended, *view.candidates, *candidates))
     if ours is not None:
@@ -213,12 +213,12 @@ def _find(desired: Desired, view: View) -> Observed | _First | None:
     return candidates[0] if candidates else None
 
 
-def _first_ours(desired: Desired, view: View, mappings: Iterable[Observed]) -> Observed | LookTags | Wait | None:
+def _first_ours(desired: Desired, view: Observation, mappings: Iterable[Observed]) -> Observed | ListTags | Wait | None:
     """The first mapping that our tags are on; tags that were not seen yet, or may follow, are looked at first."""
-    awaited: LookTags | Wait | None = None
+    awaited: ListTags | Wait | None = None
     for mapping in mappings:
         if mapping.tags is None:
-            return LookTags(mapping.uuid)
+            return ListTags(mapping.uuid)
         if _whose(desired, mapping) is Ownership.OURS:
             return mapping
         if awaited is None and _tags_may_follow(desired, view, mapping):
@@ -234,14 +234,14 @@ def _may_be_ours(desired: Desired, mapping: Observed) -> bool:
     return _whose(desired, mapping) in (Ownership.OURS, Ownership.UNKNOWN)
 
 
-def _tags_may_follow(desired: Desired, view: View, mapping: Observed) -> bool:
+def _tags_may_follow(desired: Desired, view: Observation, mapping: Observed) -> bool:
     """Whether a mapping without owner tags may be ours all the same: tags can become visible after the mapping."""
     return mapping.tags_may_follow and (view.may_have_made or mapping.uuid == desired.uuid)
 
 
-def _tags_awaited(mapping: Observed) -> LookTags | Wait:
+def _tags_awaited(mapping: Observed) -> ListTags | Wait:
     if not mapping.tags_fresh:
-        return LookTags(mapping.uuid)
+        return ListTags(mapping.uuid)
     return Wait(
         "TagsNotVisible",
         f"AWS shows no tags on the mapping {mapping.uuid}, which was created or changed less than 10 minutes ago. "
@@ -251,7 +251,7 @@ def _tags_awaited(mapping: Observed) -> LookTags | Wait:
     )
 
 
-def _plan_missing(desired: Desired, view: View) -> Action:
+def _plan_missing(desired: Desired, view: Observation) -> Action:
     adoption = desired.adoption
     if adoption.policy == "Required":
         named = f"with uuid {adoption.uuid} " if adoption.uuid else ""
@@ -266,7 +266,7 @@ def _plan_missing(desired: Desired, view: View) -> Action:
     return _plan_create(desired, view, Create(again=bool(lost) and not replaced, replaces=replaced))
 
 
-def _plan_create(desired: Desired, view: View, create: Create) -> Action:
+def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
     """Create, once nothing is in its way and the intent says what is about to be made."""
     if view.leaving:
         return _predecessor(view.leaving[0])
@@ -277,7 +277,7 @@ def _plan_create(desired: Desired, view: View, create: Create) -> Action:
         return create
     if view.unsettled:
         return UNSETTLED
-    return Search() if view.unsearched else Prepare()
+    return SearchByFunction() if view.unsearched else Prepare()
 
 
 def _predecessor(leaving: Observed) -> Wait:
@@ -288,9 +288,9 @@ def _predecessor(leaving: Observed) -> Wait:
     )
 
 
-def _plan_other(desired: Desired, view: View, found: Observed) -> Action:
+def _plan_other(desired: Desired, view: Observation, found: Observed) -> Action:
     if not found.tags_fresh:
-        return LookTags(found.uuid)
+        return ListTags(found.uuid)
     other = owner_of(found.tags or {})
     adoption = desired.adoption
     if other is None and adoption.policy in ("IfExists", "Required") and adoption.uuid in ("", found.uuid):
@@ -307,7 +307,7 @@ def _plan_other(desired: Desired, view: View, found: Observed) -> Action:
     return _conflict(desired, view, found)
 
 
-def _conflict(desired: Desired, view: View, found: Observed, *, own: str = "") -> Conflict:
+def _conflict(desired: Desired, view: Observation, found: Observed, *, own: str = "") -> Conflict:
     """Say whose the mapping is that is in the way; ``own``: the UUID of the resource's own, which it keeps."""
     other = owner_of(found.tags or {})
     if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
@@ -353,7 +353,7 @@ def _conflict(desired: Desired, view: View, found: Observed, *, own: str = "") -
     return Conflict(found.uuid, message)
 
 
-def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
+def _plan_ours(desired: Desired, view: Observation, found: Observed) -> Action:
     immutable = immutable_changes(desired, found)
     if found.in_transition:
         if immutable and desired.recreate:
@@ -364,7 +364,7 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
     change, reset = portion(change, reset, view.refused, desired.refused_before)
     writes = bool(immutable or change or reset)
     if (writes or found.tags_in_doubt or tags_edited(desired)) and found.tags is None:
-        return LookTags(found.uuid)
+        return ListTags(found.uuid)
     if immutable:
         return _plan_replacement(desired, view, found, immutable)
     second = _first_ours(desired, view, (one for one in (*view.intended, *view.candidates) if one.uuid != found.uuid))
@@ -381,7 +381,7 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
         return UNSETTLED  # AWS would carry it out once this mapping is none of that function any more
     if change or reset:
         if not desired.edited and not found.tags_fresh:
-            return LookTags(found.uuid)  # whoever changed it may own it by now
+            return ListTags(found.uuid)  # whoever changed it may own it by now
         old = {path: old[path] for path in (*change, *reset)}
         return Update(found.uuid, change, reset, old, drift=desired.was_in_sync)
     if found.tags is not None:
@@ -391,7 +391,7 @@ def _plan_ours(desired: Desired, view: View, found: Observed) -> Action:
     return NoOp()
 
 
-def _plan_replacement(desired: Desired, view: View, found: Observed, immutable: tuple[str, ...]) -> Action:
+def _plan_replacement(desired: Desired, view: Observation, found: Observed, immutable: tuple[str, ...]) -> Action:
     """Delete and create again; or the other way round, where AWS takes both mappings beside each other."""
     if not desired.recreate:
         return Stall(
@@ -413,7 +413,7 @@ def _plan_replacement(desired: Desired, view: View, found: Observed, immutable: 
     if isinstance(successor, _First):
         return successor
     if successor is not None:
-        return Replace(found.uuid, immutable, successor.uuid) if found.tags_fresh else LookTags(found.uuid)
+        return Replace(found.uuid, immutable, successor.uuid) if found.tags_fresh else ListTags(found.uuid)
     if view.candidates:
         return _conflict(desired, view, view.candidates[0], own=found.uuid)
     stray = _first_ours(desired, view, (one for one in view.intended if one.uuid != found.uuid))
@@ -426,24 +426,24 @@ def _plan_replacement(desired: Desired, view: View, found: Observed, immutable: 
     return _plan_create(desired, view, Create(replaces=found.uuid))
 
 
-def _plan_replaced_first(desired: Desired, view: View, found: Observed, immutable: tuple[str, ...]) -> Action:
+def _plan_replaced_first(desired: Desired, view: Observation, found: Observed, immutable: tuple[str, ...]) -> Action:
     """Delete it, for the new one can't be beside it; but not if another's would be in the way even then."""
     for other in view.candidates:
         if other.uuid != found.uuid and other.tags is None:
-            return LookTags(other.uuid)
+            return ListTags(other.uuid)
         if other.uuid != found.uuid and _tags_may_follow(desired, view, other):
             return _tags_awaited(other)
         if other.uuid != found.uuid and not _may_be_ours(desired, other):
             return _conflict(desired, view, other, own=found.uuid)
     group = consumer_group.joined_again(desired, found)
-    return Replace(found.uuid, immutable, consumer_group=group) if found.tags_fresh else LookTags(found.uuid)
+    return Replace(found.uuid, immutable, consumer_group=group) if found.tags_fresh else ListTags(found.uuid)
 
 
 def _plan_discard(second: Observed) -> Action:
     """A mapping of ours that is one too many."""
     if second.in_transition:
         return Wait(of_state(second.state), _transition(second, ""), second.uuid)
-    return Discard(second.uuid) if second.tags_fresh else LookTags(second.uuid)
+    return Discard(second.uuid) if second.tags_fresh else ListTags(second.uuid)
 
 
 def _transition(found: Observed, then: str) -> str:

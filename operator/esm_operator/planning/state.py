@@ -111,7 +111,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Observation:
     """What the inventory can say about one resource's mapping."""
 
     swept: bool

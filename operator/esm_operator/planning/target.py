@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from esm_operator.api.reasons import TargetReason
-from esm_operator.api.resource import Asked, asked_of
+from esm_operator.api.resource import RequestedTarget, asked_of
 
 DEFAULT_PROVIDER_CONFIG = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderConfig:
+class ProviderConfigSettings:
     """A ProviderConfig, as far as it decides about targets."""
 
     name: str
@@ -70,10 +70,10 @@ class Unresolved:
     """Whether it will be known in a moment, so that nothing is to be told."""
 
 
-def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
+def provider_config(body: Mapping[str, Any]) -> ProviderConfigSettings:
     """A ProviderConfig from the object that the cluster has."""
     spec = body.get("spec") or {}
-    return ProviderConfig(
+    return ProviderConfigSettings(
         name=str(body["metadata"]["name"]),
         region=spec.get("region") or "",
         allowed_regions=frozenset(spec.get("allowedRegions") or ()),
@@ -86,7 +86,7 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
     )
 
 
-def used_config(asked: Asked, configs: Collection[str]) -> str:
+def used_config(asked: RequestedTarget, configs: Collection[str]) -> str:
     """The ProviderConfig that a resource leads to, whether or not it admits the namespace; empty: none.
 
     Args:
@@ -96,7 +96,7 @@ def used_config(asked: Asked, configs: Collection[str]) -> str:
     return asked.config or (DEFAULT_PROVIDER_CONFIG if DEFAULT_PROVIDER_CONFIG in configs else "")
 
 
-def access_of(config: ProviderConfig, operator: ProviderConfig) -> Access:
+def access_of(config: ProviderConfigSettings, operator: ProviderConfigSettings) -> Access:
     """Credentials and endpoint of a ProviderConfig.
 
     Args:
@@ -106,7 +106,7 @@ def access_of(config: ProviderConfig, operator: ProviderConfig) -> Access:
     return Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
 
 
-def has_owner_tags(config: ProviderConfig, operator: ProviderConfig) -> bool:
+def has_owner_tags(config: ProviderConfigSettings, operator: ProviderConfigSettings) -> bool:
     """Whether the owners of mappings are recorded in their tags.
 
     Args:
@@ -119,8 +119,8 @@ def has_owner_tags(config: ProviderConfig, operator: ProviderConfig) -> bool:
 
 def known_targets(
     specs: Iterable[Mapping[str, Any]],
-    configs: Iterable[ProviderConfig],
-    operator: ProviderConfig,
+    configs: Iterable[ProviderConfigSettings],
+    operator: ProviderConfigSettings,
     regions: Collection[str] = (),
 ) -> list[Target]:
     """All targets that mappings may have been made in, as far as the cluster and the settings tell.
@@ -152,12 +152,12 @@ def known_targets(
 
 
 def resolve(
-    asked: Asked,
+    asked: RequestedTarget,
     *,
     namespace: str,
     namespace_labels: Mapping[str, str] | None,
-    configs: Mapping[str, ProviderConfig],
-    operator: ProviderConfig,
+    configs: Mapping[str, ProviderConfigSettings],
+    operator: ProviderConfigSettings,
     labels_come: bool = False,
 ) -> Resolved | Unresolved:
     """Where the mapping of a resource lives.

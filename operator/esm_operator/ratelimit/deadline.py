@@ -9,7 +9,7 @@ from collections.abc import Callable
 _MOST_DOUBLED = 20
 
 
-class Alarm:
+class Deadline:
     """For one who waits, and others who ring. Within one event loop."""
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ Asked by the reconciler.
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from esm_operator.ratelimit.pacer import Pace
-from esm_operator.ratelimit.rate_limiter import Budget
+from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -19,12 +19,12 @@ SHARE = 0.2
 ENCOURAGED = 2
 
 
-class Retries(Generic[Key]):
+class FailureBackoff(Generic[Key]):
     """The failing resources and their turns."""
 
     def __init__(self) -> None:
         self._failing: set[Key] = set()
-        self._paces: dict[int, Pace[Key]] = {}
+        self._paces: dict[int, KeyedRateLimiter[Key]] = {}
         """By budget, which targets of one account and region share."""
 
     def failed(self, key: Key) -> None:
@@ -35,11 +35,11 @@ class Retries(Generic[Key]):
         """Whether AWS has refused a resource, and it has not come to rest since."""
         return key in self._failing
 
-    def wait(self, key: Key, budget: Budget) -> float:
+    def wait(self, key: Key, budget: RateLimiter) -> float:
         """Seconds until a resource may be tried; 0: now, as for all that are not failing."""
         return self._pace(budget).take(key) if key in self._failing else 0.0
 
-    def succeeded(self, key: Key, budget: Budget) -> list[Key]:
+    def succeeded(self, key: Key, budget: RateLimiter) -> list[Key]:
         """A resource has come to rest. Returns the failing ones whose turn is now, if it was failing itself."""
         if key not in self._failing:
             return []
@@ -52,5 +52,5 @@ class Retries(Generic[Key]):
         for pace in self._paces.values():
             pace.forget(key)
 
-    def _pace(self, budget: Budget) -> Pace[Key]:
-        return self._paces.setdefault(id(budget), Pace(SHARE * budget.full_rate, 1.0))
+    def _pace(self, budget: RateLimiter) -> KeyedRateLimiter[Key]:
+        return self._paces.setdefault(id(budget), KeyedRateLimiter(SHARE * budget.full_rate, 1.0))

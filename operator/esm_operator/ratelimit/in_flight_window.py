@@ -15,14 +15,14 @@ LENGTH = 1.0
 
 
 @dataclass(slots=True)
-class Slot:
+class InFlightSlot:
     """A request's, while it may count."""
 
     until: float
     """When it is given up, in monotonic seconds."""
 
 
-class Window:
+class InFlightWindow:
     """At most so many requests within any one second."""
 
     def __init__(self, most: int, rate: float) -> None:
@@ -34,22 +34,22 @@ class Window:
         """
         self._most = most
         self._under_way = max(0.0, most / rate - LENGTH)
-        self._taken: list[Slot] = []
+        self._taken: list[InFlightSlot] = []
         self._changed = threading.Condition()
 
-    def wait(self) -> Slot:
+    def wait(self) -> InFlightSlot:
         """Wait, blocking, until one more may be sent. Returns its slot."""
         with self._changed:
             while True:
                 now = time.monotonic()
                 self._taken = [slot for slot in self._taken if slot.until > now]
                 if len(self._taken) < self._most:
-                    taken = Slot(now + self._under_way + LENGTH)
+                    taken = InFlightSlot(now + self._under_way + LENGTH)
                     self._taken.append(taken)
                     return taken
                 self._changed.wait(min(slot.until for slot in self._taken) - now)
 
-    def answered(self, slot: Slot) -> None:
+    def answered(self, slot: InFlightSlot) -> None:
         """The request that has a slot was answered, or given up."""
         with self._changed:
             slot.until = min(slot.until, time.monotonic() + LENGTH)

@@ -15,7 +15,7 @@ from esm_operator.clock import passed
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Pace(Generic[Key]):
+class KeyedRateLimiter(Generic[Key]):
     """Turns at a steady rate, after a burst."""
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = passed) -> None:

@@ -14,7 +14,7 @@ import time
 from enum import IntEnum
 from typing import NamedTuple
 
-from esm_operator.ratelimit.in_flight_window import Window
+from esm_operator.ratelimit.in_flight_window import InFlightWindow
 
 #: Tokens that may be spent at once after a quiet time.
 BURST = 3.0
@@ -25,7 +25,7 @@ RECOVERY = 0.05
 _FAIR_TURN = 8
 
 
-class Priority(IntEnum):
+class RequestPriority(IntEnum):
     """Who comes first: lower values do."""
 
     EDIT = 0
@@ -35,7 +35,7 @@ class Priority(IntEnum):
     TAG_SWEEP = 4
 
 
-class BudgetState(NamedTuple):
+class RateLimiterState(NamedTuple):
     """How a budget is at one moment."""
 
     rate_set: float
@@ -48,7 +48,7 @@ class BudgetState(NamedTuple):
     """Requests that wait for their turn."""
 
 
-class Budget:
+class RateLimiter:
     """Requests a second, waited for by priority. For one event loop."""
 
     def __init__(self, rate: float) -> None:
@@ -57,7 +57,7 @@ class Budget:
             rate: requests a second.
         """
         self.full_rate = rate
-        self.window = Window(int(rate + min(BURST, rate)) + 1, rate)
+        self.window = InFlightWindow(int(rate + min(BURST, rate)) + 1, rate)
         """How many requests reach AWS within a second at most, unless one is long under way: what the rate and a burst
         come to."""
         self._rate = rate
@@ -75,17 +75,17 @@ class Budget:
         """Requests a second that are granted now."""
         return self._rate
 
-    def state(self) -> BudgetState:
+    def state(self) -> RateLimiterState:
         """How it is now."""
         self._fill()
         waiting = sum(not turn.done() for _, _, turn in self._waiting)
-        return BudgetState(self.full_rate, self._rate, self._tokens, waiting)
+        return RateLimiterState(self.full_rate, self._rate, self._tokens, waiting)
 
     def pause(self, share: float) -> float:
         """Seconds between two requests of those that take this part of the rate that is granted now."""
         return 1 / (share * self._rate)
 
-    async def take(self, priority: Priority) -> None:
+    async def take(self, priority: RequestPriority) -> None:
         """Wait for one request's worth of the budget."""
         self._fill()
         if not self._waiting and self._tokens >= 1 and time.monotonic() >= self._not_before:

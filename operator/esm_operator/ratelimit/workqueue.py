@@ -20,7 +20,7 @@ from typing import Generic, NamedTuple, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Urgency(IntEnum):
+class QueuePriority(IntEnum):
     """What is worked on first."""
 
     EDIT = 0
@@ -41,10 +41,10 @@ class QueueState(NamedTuple):
     """Seconds for which the key waits that has waited longest; 0: none does."""
 
 
-class _Place(NamedTuple):
+class _QueuePosition(NamedTuple):
     """Where a key waits, or is under way."""
 
-    urgency: Urgency
+    urgency: QueuePriority
     lane: Hashable
     party: Hashable
     since: float
@@ -56,7 +56,7 @@ def _one(_: Hashable) -> Hashable:
     return None
 
 
-def _nobody(_: Urgency, __: float) -> None:
+def _nobody(_: QueuePriority, __: float) -> None:
     """Nobody is told."""
 
 
@@ -65,11 +65,11 @@ class WorkQueue(Generic[Key]):
 
     def __init__(
         self,
-        limits: Mapping[Urgency, int],
+        limits: Mapping[QueuePriority, int],
         *,
         lane: Callable[[Key], Hashable] = _one,
         party: Callable[[Key], Hashable] = _one,
-        waited: Callable[[Urgency, float], object] = _nobody,
+        waited: Callable[[QueuePriority, float], object] = _nobody,
     ) -> None:
         """
         Args:
@@ -83,19 +83,21 @@ class WorkQueue(Generic[Key]):
         self._party = party
         self._waited = waited
         self._order = itertools.count()
-        self._ready: dict[Urgency, dict[tuple[Hashable, Hashable], dict[Key, None]]] = {one: {} for one in Urgency}
+        self._ready: dict[QueuePriority, dict[tuple[Hashable, Hashable], dict[Key, None]]] = {
+            one: {} for one in QueuePriority
+        }
         """By lane and party; the party whose turn is next comes first."""
-        self._place: dict[Key, _Place] = {}
-        self._under_way: dict[Key, _Place] = {}
-        self._waiting: Counter[tuple[Urgency, Hashable]] = Counter()
-        self._busy: Counter[tuple[Urgency, Hashable]] = Counter()
-        self._dirty: dict[Key, tuple[Urgency, bool]] = {}
-        self._delayed: list[tuple[float, int, Key, Urgency]] = []
+        self._place: dict[Key, _QueuePosition] = {}
+        self._under_way: dict[Key, _QueuePosition] = {}
+        self._waiting: Counter[tuple[QueuePriority, Hashable]] = Counter()
+        self._busy: Counter[tuple[QueuePriority, Hashable]] = Counter()
+        self._dirty: dict[Key, tuple[QueuePriority, bool]] = {}
+        self._delayed: list[tuple[float, int, Key, QueuePriority]] = []
         self._due: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._changed = asyncio.Event()
 
-    def add(self, key: Key, urgency: Urgency, *, at_once: bool = True) -> None:
+    def add(self, key: Key, urgency: QueuePriority, *, at_once: bool = True) -> None:
         """Have a key worked on as soon as possible.
 
         Args:
@@ -116,12 +118,12 @@ class WorkQueue(Generic[Key]):
             if known_place.urgency <= urgency:
                 return
             self._withdraw(key)
-        place = self._place[key] = _Place(urgency, self._lane(key), self._party(key), time.monotonic())
+        place = self._place[key] = _QueuePosition(urgency, self._lane(key), self._party(key), time.monotonic())
         self._ready[urgency].setdefault((place.lane, place.party), {})[key] = None
         self._waiting[urgency, place.lane] += 1
         self._changed.set()
 
-    def add_after(self, key: Key, urgency: Urgency, delay: float) -> None:
+    def add_after(self, key: Key, urgency: QueuePriority, delay: float) -> None:
         """Have a key worked on in so many seconds, unless it is added before."""
         due = time.monotonic() + delay
         if self._due.get(key, due + 1) <= due:
@@ -173,7 +175,7 @@ class WorkQueue(Generic[Key]):
             self.add(key, urgency, at_once=at_once)
         self._changed.set()
 
-    def pending(self, urgency: Urgency, lane: Hashable = None) -> int:
+    def pending(self, urgency: QueuePriority, lane: Hashable = None) -> int:
         """How many keys of an urgency wait or are under way in a lane."""
         return self._waiting[urgency, lane] + self._busy[urgency, lane]
 
@@ -182,7 +184,7 @@ class WorkQueue(Generic[Key]):
         """How many keys are to be worked on later."""
         return len(self._due)
 
-    def state(self, urgency: Urgency) -> QueueState:
+    def state(self, urgency: QueuePriority) -> QueueState:
         """How it is in one urgency, in all lanes."""
         places = [self._place[next(iter(keys))] for keys in self._ready[urgency].values()]
         return QueueState(
@@ -193,13 +195,13 @@ class WorkQueue(Generic[Key]):
 
     def _next(self) -> Key | None:
         """Take the key whose turn it is out of those that wait."""
-        for urgency in Urgency:
+        for urgency in QueuePriority:
             for lane, party in self._ready[urgency]:
                 if self._busy[urgency, lane] < self._limits[urgency]:
                     return self._start(urgency, lane, party)
         return None
 
-    def _start(self, urgency: Urgency, lane: Hashable, party: Hashable) -> Key:
+    def _start(self, urgency: QueuePriority, lane: Hashable, party: Hashable) -> Key:
         keys = self._ready[urgency].pop((lane, party))
         key = next(iter(keys))
         del keys[key]
@@ -227,5 +229,5 @@ class WorkQueue(Generic[Key]):
                 self.add(key, urgency)
 
 
-def _total(counts: Counter[tuple[Urgency, Hashable]], urgency: Urgency) -> int:
+def _total(counts: Counter[tuple[QueuePriority, Hashable]], urgency: QueuePriority) -> int:
     return sum(count for (one, _), count in counts.items() if one is urgency)

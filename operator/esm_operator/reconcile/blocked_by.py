@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Obstacles(Generic[Key]):
+class BlockedBy(Generic[Key]):
     """Mappings that are in the way of resources."""
 
     def __init__(self) -> None:

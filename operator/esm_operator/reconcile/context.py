@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 
 from esm_operator.api.resource import Resource
-from esm_operator.aws.targets import Connected
-from esm_operator.planning.desire import Note
+from esm_operator.aws.targets import ConnectedTarget
+from esm_operator.planning.desire import MappingRecord
 
 
 @dataclass(slots=True)
-class Work:
+class ReconcileContext:
     """Made by the reconciler for one go, changed by each action."""
 
     resource: Resource
-    note: Note
-    connected: Connected
+    note: MappingRecord
+    connected: ConnectedTarget
     began: float
     """Monotonic time, in seconds. From tags that were seen before it, nothing follows that can't be undone."""
     looked: bool = False

@@ -10,22 +10,22 @@ it is in ``ownership_records.py``. Used by what acts, and by the reconciler.
 from dataclasses import replace
 
 from esm_operator.api.resource import Key
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.reconcile import ownership_records
-from esm_operator.reconcile.context import Work
-from esm_operator.reconcile.state import Attempt, Memory
-from esm_operator.reconcile.status_writer import Teller
+from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.state import CreateAttempt, ResourceStates
+from esm_operator.reconcile.status_writer import StatusWriter
 
 
-class Creates:
+class CreateMarkers:
     """The records of Creates."""
 
-    def __init__(self, memory: Memory, kubernetes: Kubernetes, teller: Teller) -> None:
+    def __init__(self, memory: ResourceStates, kubernetes: KubernetesClient, teller: StatusWriter) -> None:
         self._memory = memory
         self._kubernetes = kubernetes
         self._teller = teller
 
-    async def begin(self, work: Work) -> None:
+    async def begin(self, work: ReconcileContext) -> None:
         """Record that a Create may be sent. Raises ConflictError, and what else a write to the API server raises."""
         marker = ownership_records.marker(work, self._memory)
         if not marker:
@@ -33,7 +33,7 @@ class Creates:
         status = {**work.resource.status.unpacked, "creating": marker}
         work.resource = self._teller.took(await self._kubernetes.set_status(work.resource, status))
         work.creating = marker
-        self._memory.creates[work.resource.key] = Attempt(marker)
+        self._memory.creates[work.resource.key] = CreateAttempt(marker)
         self._note(work.resource.key)
 
     def sent(self, key: Key) -> None:
@@ -44,7 +44,7 @@ class Creates:
         """A Create has ended: it is outstanding if its outcome is in doubt, or that of one before it."""
         self._note(key)
 
-    def settle(self, work: Work) -> None:
+    def settle(self, work: ReconcileContext) -> None:
         """Forget in the next status that a Create may be outstanding, if none is."""
         work.creating = ownership_records.outstanding(work, self._memory)
 

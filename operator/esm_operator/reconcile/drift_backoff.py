@@ -26,7 +26,7 @@ class _Sent:
     not_before: float
 
 
-class Corrections(Generic[Key]):
+class DriftBackoff(Generic[Key]):
     """When the same change may be sent again."""
 
     def __init__(self, clock: Callable[[], float] = passed) -> None:

@@ -21,25 +21,25 @@ from esm_operator.api.sources import source_type
 from esm_operator.aws import errors, requests
 from esm_operator.aws.client import Check
 from esm_operator.clock import moment
-from esm_operator.cluster.cache import StaleError, Store
-from esm_operator.cluster.event_recorder import Events
-from esm_operator.cluster.kubernetes import GoneError, Kubernetes
+from esm_operator.cluster.cache import ResourceCache, StaleError
+from esm_operator.cluster.event_recorder import EventRecorder
+from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
 from esm_operator.logs import marks
 from esm_operator.metrics import counters
-from esm_operator.metrics.counters import Drift, Result
+from esm_operator.metrics.counters import DriftKind, ReconcileResult
 from esm_operator.planning import actions, differences, isolation
 from esm_operator.planning.actions import Action
-from esm_operator.planning.desire import Note, created_fields, intent_of
+from esm_operator.planning.desire import MappingRecord, created_fields, intent_of
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.state import TRANSITIONS, Desired
 from esm_operator.planning.target import Resolved
-from esm_operator.ratelimit.pacer import Pace
-from esm_operator.ratelimit.workqueue import Urgency, WorkQueue
+from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
 from esm_operator.reconcile import ownership_records
-from esm_operator.reconcile.context import Work
-from esm_operator.reconcile.create_marker import Creates
-from esm_operator.reconcile.state import Memory, Named
-from esm_operator.reconcile.status_writer import Teller
+from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.create_marker import CreateMarkers
+from esm_operator.reconcile.state import ConflictingMapping, ResourceStates
+from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.kept_fields import as_text
@@ -51,20 +51,20 @@ UPDATING = Outcome(Verdict.IN_PROGRESS, "Updating", "Changing the mapping at AWS
 REPLACING = Outcome(Verdict.IN_PROGRESS, "Replacing", "The mapping is replaced by a new one.", synced=False)
 
 
-class Acts:
+class Executor:
     """Carries out what the planner says."""
 
     def __init__(
         self,
         *,
-        brake: Pace[Key],
-        memory: Memory,
-        store: Store,
+        brake: KeyedRateLimiter[Key],
+        memory: ResourceStates,
+        store: ResourceCache,
         queue: WorkQueue[Key],
-        kubernetes: Kubernetes,
-        events: Events,
-        teller: Teller,
-        creates: Creates,
+        kubernetes: KubernetesClient,
+        events: EventRecorder,
+        teller: StatusWriter,
+        creates: CreateMarkers,
     ) -> None:
         """
         Args:
@@ -88,7 +88,9 @@ class Acts:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By the UUID of the mapping that is being changed."""
 
-    async def carry_out(self, work: Work, desired: Desired, target: Resolved, action: Action) -> Result | None:
+    async def carry_out(
+        self, work: ReconcileContext, desired: Desired, target: Resolved, action: Action
+    ) -> ReconcileResult | None:
         """Carry out one action.
 
         Returns:
@@ -103,7 +105,7 @@ class Acts:
         return await self._carry_out(work, desired, target, action)
 
     @asynccontextmanager
-    async def _alone(self, work: Work, desired: Desired, uuid: str) -> AsyncGenerator[None]:
+    async def _alone(self, work: ReconcileContext, desired: Desired, uuid: str) -> AsyncGenerator[None]:
         """Let only one resource at a time change a mapping: two may claim it, and its owner may change meanwhile."""
         before = self._tags(work, desired, uuid)
         lock = self._locks.setdefault(uuid, asyncio.Lock())
@@ -112,14 +114,16 @@ class Acts:
                 raise StaleError
             yield
 
-    def _tags(self, work: Work, desired: Desired, uuid: str) -> Mapping[str, str] | None:
+    def _tags(self, work: ReconcileContext, desired: Desired, uuid: str) -> Mapping[str, str] | None:
         """The tags that tell the owner of a mapping; None: they are not known."""
         entry = work.connected.inventory.get(uuid)
         if desired.owner_tags or entry is None:
             return work.connected.inventory.tags(uuid)
         return ownership_records.tags_in_place(work, entry, desired.owner.cluster, self._memory, self._store)
 
-    async def _carry_out(self, work: Work, desired: Desired, target: Resolved, action: Action) -> Result | None:
+    async def _carry_out(
+        self, work: ReconcileContext, desired: Desired, target: Resolved, action: Action
+    ) -> ReconcileResult | None:
         client = work.connected.client
         match action:
             case actions.Prepare(keep_intent):
@@ -130,11 +134,11 @@ class Acts:
                     self._memory.intents_known.add(work.resource.key)
                 intent = kept or intent_of(desired, client.account, target.target.region)
                 work.resource = self._teller.took(await self._kubernetes.prepare(work.resource, intent))
-            case actions.Look(uuid):
+            case actions.GetMapping(uuid):
                 await client.get(uuid)
-            case actions.Search():
+            case actions.SearchByFunction():
                 await self._memory.doubts.search(work.resource.key, client)
-            case actions.LookTags(uuid):
+            case actions.ListTags(uuid):
                 await self._as_known(work, uuid, client.list_tags(uuid))
             case actions.TakeUp(uuid):
                 if not desired.owner_tags:  # before the status says so, another resource might take it up too
@@ -162,12 +166,12 @@ class Acts:
                 raise AssertionError(f"{action} is nothing to carry out")
         return None
 
-    async def _create(self, work: Work, desired: Desired, action: actions.Create) -> Result | None:
+    async def _create(self, work: ReconcileContext, desired: Desired, action: actions.Create) -> ReconcileResult | None:
         if not desired.owner_tags:
             await self._creates.begin(work)
         resource, client = work.resource, work.connected.client
         if not await self._confirmed(work):
-            return Result.CHANGED
+            return ReconcileResult.CHANGED
         work.replaced = action.replaces
         try:
             self._creates.sent(resource.key)
@@ -188,16 +192,16 @@ class Acts:
         uuid = self._memory.made[resource.key] = str(answer["UUID"])
         if action.again and self._memory.deleted.get(resource.key) != work.note.uuid:
             self._events.warning(resource, "CreatedAgain", messages.created_again(uuid, source_type(resource.spec)))
-            counters.DRIFT_CORRECTED.labels(Drift.DELETED).inc()
+            counters.DRIFT_CORRECTED.labels(DriftKind.DELETED).inc()
         else:
             self._events.normal(resource, "Created", f"Created the mapping {uuid}.")
         logger.info("Created the mapping", extra=marks(resource) | {"uuid": uuid})
         work.replaced = ""
         if work.connected.inventory.get(action.replaces) is None:
-            work.note = Note(uuid, _applied(desired))
+            work.note = MappingRecord(uuid, _applied(desired))
         return None  # else the one that it replaces is noted until it is deleted
 
-    async def _in_the_way(self, work: Work, desired: Desired, error: ClientError | BotoCoreError) -> None:
+    async def _in_the_way(self, work: ReconcileContext, desired: Desired, error: ClientError | BotoCoreError) -> None:
         """Look at the mapping that AWS names in a refusal, so that the plan knows of it; else raise that again."""
         uuid = errors.conflicting_uuid(error)
         if not uuid:
@@ -206,15 +210,15 @@ class Acts:
         entry = work.connected.inventory.get(uuid)
         if entry is None:
             raise error  # it is gone already, and AWS does not know that yet
-        self._memory.conflicts[work.resource.key] = Named(
+        self._memory.conflicts[work.resource.key] = ConflictingMapping(
             desired.identity, desired.consumer_group, uuid, entry.identity
         )
 
-    def _check(self, work: Work) -> Check:
+    def _check(self, work: ReconcileContext) -> Check:
         """Whether what was planned is still wanted when it is the request's turn, which may be seconds later."""
         return lambda: self._store.current(work.resource)
 
-    async def _as_known(self, work: Work, uuid: str, request: Awaitable[Any]) -> bool:
+    async def _as_known(self, work: ReconcileContext, uuid: str, request: Awaitable[Any]) -> bool:
         """Make a request about a mapping. Returns False if AWS refused it because the mapping is not as we know it.
 
         It is gone, or AWS is at work on it for somebody else: then it was looked at, and the plan knows.
@@ -231,7 +235,7 @@ class Acts:
             return False
         return True
 
-    async def _confirmed(self, work: Work) -> bool:
+    async def _confirmed(self, work: ReconcileContext) -> bool:
         """Read the resource before a mapping is made for it. Returns whether it is as we know it.
 
         The answer to the PATCH that added the finalizer is no proof that the finalizer holds: a DELETE that read the
@@ -244,14 +248,16 @@ class Acts:
         if (current.uid, current.resource_version) == (work.resource.uid, work.resource.resource_version):
             return True
         self._store.renew(current)
-        self._queue.add(current.key, Urgency.EDIT)
+        self._queue.add(current.key, QueuePriority.EDIT)
         return False
 
-    async def _adopt(self, work: Work, desired: Desired, uuid: str, previous: str) -> Result | None:
+    async def _adopt(
+        self, work: ReconcileContext, desired: Desired, uuid: str, previous: str
+    ) -> ReconcileResult | None:
         """Tag a mapping as ours, unless somebody was quicker."""
         client, inventory = work.connected.client, work.connected.inventory
         if not await self._confirmed(work):
-            return Result.CHANGED
+            return ReconcileResult.CHANGED
         before = inventory.tags(uuid)
         if not await self._as_known(work, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
             return None
@@ -261,12 +267,14 @@ class Acts:
         self._events.normal(work.resource, "Adopted", f"Took over the mapping {uuid} from {previous}.")
         return None
 
-    async def _delete(self, work: Work, action: actions.Delete | actions.Replace | actions.Discard) -> Result | None:
+    async def _delete(
+        self, work: ReconcileContext, action: actions.Delete | actions.Replace | actions.Discard
+    ) -> ReconcileResult | None:
         resource = work.resource
         wait = self._brake.take(resource.key)
         if wait:
             verdict = Verdict.TERMINATING if resource.deleting else Verdict.IN_PROGRESS
-            self._queue.add_after(resource.key, Urgency.EDIT, wait)
+            self._queue.add_after(resource.key, QueuePriority.EDIT, wait)
             outcome = Outcome(
                 verdict,
                 "DeletionsHeld",
@@ -274,7 +282,7 @@ class Acts:
                 event="DeletionsHeld",
             )
             await self._teller.tell_of(work, outcome)
-            return Result.WAITING
+            return ReconcileResult.WAITING
         began = time.monotonic()
         if await self._as_known(work, action.uuid, work.connected.client.delete(action.uuid, self._check(work))):
             self._memory.deleted[resource.key] = action.uuid
@@ -293,14 +301,14 @@ class Acts:
             case actions.Discard():
                 self._events.normal(resource, "Deleting", f"Deleting the mapping {action.uuid}, needed no more.")
 
-    async def _update(self, work: Work, desired: Desired, action: actions.Update) -> Result | None:
+    async def _update(self, work: ReconcileContext, desired: Desired, action: actions.Update) -> ReconcileResult | None:
         key = work.resource.key
         fingerprint = {**action.change, **{f"-{path}": None for path in action.reset}}
         message = differences.describe(action)
         if await self._not_kept(work, "fields", fingerprint, message):
-            return Result.WAITING
+            return ReconcileResult.WAITING
         if desired.source is None:
-            return Result.STALLED
+            return ReconcileResult.STALLED
         if actions.IDENTITY & action.change.keys() and await self._note_mapping(work, UPDATING):
             return None
         if await self._note_first(work, _with(work.note.applied, fields=frozenset(action.change))):
@@ -326,7 +334,7 @@ class Acts:
         if action.drift:
             by_aws = reason if "enabled" in action.old else ""
             self._events.warning(work.resource, "DriftCorrected", messages.corrected(message, by_aws))
-            counters.DRIFT_CORRECTED.labels(Drift.FIELDS).inc()
+            counters.DRIFT_CORRECTED.labels(DriftKind.FIELDS).inc()
         else:
             self._events.normal(work.resource, "Updated", f"{message}.")
         sent = {path: Kept(as_text(action.old.get(path))) for path in action.reset - {"enabled"}}
@@ -334,7 +342,7 @@ class Acts:
         work.note = replace(work.note, applied=replace(applied, kept={**applied.kept, **sent}))
         return None
 
-    async def _send_update(self, work: Work, parameters: Mapping[str, Any]) -> None:
+    async def _send_update(self, work: ReconcileContext, parameters: Mapping[str, Any]) -> None:
         """Send an Update, once more in another form where AWS does not take the first one."""
         client, check = work.connected.client, self._check(work)
         try:
@@ -345,12 +353,12 @@ class Acts:
                 raise
             await client.update(other, check)
 
-    async def _tag(self, work: Work, desired: Desired, action: actions.Tag) -> Result | None:
+    async def _tag(self, work: ReconcileContext, desired: Desired, action: actions.Tag) -> ReconcileResult | None:
         key, client = work.resource.key, work.connected.client
         fingerprint = {**action.add, **{f"-{tag}": None for tag in action.remove}}
         message = messages.tagged(action)
         if await self._not_kept(work, "tags", fingerprint, message):
-            return Result.WAITING
+            return ReconcileResult.WAITING
         if await self._note_first(work, _with(work.note.applied, tags=frozenset(action.add))):
             return None
         request = client.tag(action.uuid, action.add, action.remove, self._check(work))
@@ -360,21 +368,21 @@ class Acts:
         work.note = replace(work.note, applied=replace(work.note.applied, tags=frozenset(desired.tags)))
         if action.drift:
             self._events.warning(work.resource, "DriftCorrected", messages.corrected(message))
-            counters.DRIFT_CORRECTED.labels(Drift.TAGS).inc()
+            counters.DRIFT_CORRECTED.labels(DriftKind.TAGS).inc()
         else:
             self._events.normal(work.resource, "Tagged", f"{message}.")
         return None
 
-    async def _not_kept(self, work: Work, kind: str, fingerprint: Mapping[str, Any], message: str) -> bool:
+    async def _not_kept(self, work: ReconcileContext, kind: str, fingerprint: Mapping[str, Any], message: str) -> bool:
         """Whether the same change was sent before and AWS did not keep it: then it waits its turn."""
         wait = self._memory.corrections.wait(work.resource.key, kind, fingerprint)
         if not wait:
             return False
-        self._queue.add_after(work.resource.key, Urgency.RESYNC, wait)
+        self._queue.add_after(work.resource.key, QueuePriority.RESYNC, wait)
         await self._teller.tell_of(work, messages.not_kept(message))
         return True
 
-    async def _note_first(self, work: Work, applied: Applied) -> bool:
+    async def _note_first(self, work: ReconcileContext, applied: Applied) -> bool:
         """Write the names of fields and tags that are about to be set, if they do not stand there.
 
         Returns whether it was written: that takes time, in which the mapping may get another owner, so it is
@@ -387,7 +395,7 @@ class Acts:
         work.resource = await self._teller.tell_of(work, UPDATING)
         return True
 
-    async def _note_mapping(self, work: Work, outcome: Outcome) -> bool:
+    async def _note_mapping(self, work: ReconcileContext, outcome: Outcome) -> bool:
         """Write the UUID of a mapping that only the intent tells of, before neither does.
 
         Returns whether it was written: it is planned again.
@@ -397,7 +405,7 @@ class Acts:
         work.resource = await self._teller.tell_of(work, outcome)
         return True
 
-    def _tell_left(self, work: Work, desired: Desired) -> None:
+    def _tell_left(self, work: ReconcileContext, desired: Desired) -> None:
         """An Event of the mapping that the status notes and that is not deleted with the resource."""
         uuid, inventory = work.note.uuid, work.connected.inventory
         if not uuid or inventory.get(uuid) is None or desired.retain:
@@ -413,7 +421,7 @@ class Acts:
             why = f"it belongs to {other} (cluster/namespace/name)"
         self._events.warning(work.resource, "Left", messages.left(uuid, why))
 
-    async def note_waiting(self, work: Work) -> None:
+    async def note_waiting(self, work: ReconcileContext) -> None:
         """Write to the intent the time from which the operator sends no Create and only waits for an earlier one.
 
         A restarted process then continues the wait instead of beginning it again.
@@ -446,12 +454,12 @@ class Acts:
         )
         return True
 
-    async def finish(self, resource: Resource) -> Result:
+    async def finish(self, resource: Resource) -> ReconcileResult:
         """Let the resource go: remove the finalizer, if the object still exists."""
         if not resource.removed:
             await self._kubernetes.release(resource)
         logger.info("Let the resource go", extra=marks(resource))
-        return Result.RELEASED
+        return ReconcileResult.RELEASED
 
 
 def _with(applied: Applied, fields: frozenset[str] = frozenset(), tags: frozenset[str] = frozenset()) -> Applied:

@@ -29,7 +29,7 @@ class _Refused:
     """When all of it is tried again, by the clock; None: that is not decided yet."""
 
 
-class Refusals(Generic[Key]):
+class FieldRefusals(Generic[Key]):
     """The sets of members that AWS refused, by resource."""
 
     def __init__(self, clock: Callable[[], float] = passed) -> None:

@@ -12,9 +12,9 @@ from itertools import islice
 from aiohttp import ClientError as HTTPException
 
 from esm_operator.api.resource import Key
-from esm_operator.cluster.cache import Store
-from esm_operator.cluster.kubernetes import ApiError, Kubernetes
-from esm_operator.planning.orphans import Living, why_orphan
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.kubernetes import ApiError, KubernetesClient
+from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import owner_of
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _MOST_NAMED = 10
 class OrphanCounter:
     """Counts the orphans of one account and region. For one event loop."""
 
-    def __init__(self, cluster: str, namespaces: list[str], store: Store, kubernetes: Kubernetes) -> None:
+    def __init__(self, cluster: str, namespaces: list[str], store: ResourceCache, kubernetes: KubernetesClient) -> None:
         """
         Args:
             cluster: the operator's ``cluster_name``.
@@ -57,7 +57,7 @@ class OrphanCounter:
         return self._last
 
     async def _count(self, tagged: Mapping[str, Mapping[str, str]]) -> int:
-        living = Living.of(self._store.all(), self._namespaces)
+        living = LivingResources.of(self._store.all(), self._namespaces)
         found = {uuid for uuid, tags in tagged.items() if why_orphan(uuid, tags, self._cluster, living, tagged)}
         unknown = {uuid: key for uuid in found if (key := _owner(tagged[uuid])) not in living.resources}
         if unknown:

@@ -18,16 +18,18 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
 from esm_operator.api.resource import Intent, Resource
-from esm_operator.aws.inventory import Entry
-from esm_operator.cluster.cache import Store
-from esm_operator.planning.desire import Note, identity_of
+from esm_operator.aws.inventory import InventoryEntry
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.planning.desire import MappingRecord, identity_of
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import Owner
-from esm_operator.reconcile.context import Work
-from esm_operator.reconcile.state import Memory
+from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.state import ResourceStates
 
 
-def tags_in_place(work: Work, entry: Entry, cluster: str, memory: Memory, store: Store) -> Mapping[str, str]:
+def tags_in_place(
+    work: ReconcileContext, entry: InventoryEntry, cluster: str, memory: ResourceStates, store: ResourceCache
+) -> Mapping[str, str]:
     """The owner tags that a mapping would carry, or no tags where it is no resource's own.
 
     Args:
@@ -50,13 +52,13 @@ def recorded(resource: Resource) -> str:
     return creating if creating.startswith(f"{resource.uid}/") else ""
 
 
-def may_have_made(work: Work, memory: Memory) -> bool:
+def may_have_made(work: ReconcileContext, memory: ResourceStates) -> bool:
     """Whether a Create of the resource may have made a mapping that its status does not note."""
     attempt = memory.creates.get(work.resource.key)
     return bool(work.creating) and (attempt is None or attempt.outstanding)
 
 
-def marker(work: Work, memory: Memory) -> str:
+def marker(work: ReconcileContext, memory: ResourceStates) -> str:
     """What is to be recorded before a Create is sent; empty: this process has recorded it, and nothing else since.
 
     It differs each time, so that a late write cannot take back what was written after it.
@@ -69,7 +71,7 @@ def marker(work: Work, memory: Memory) -> str:
     return f"{work.resource.uid}/{work.resource.resource_version}/{asked}"
 
 
-def outstanding(work: Work, memory: Memory) -> str:
+def outstanding(work: ReconcileContext, memory: ResourceStates) -> str:
     """What is to be recorded together with the note: as it is, or nothing if no Create is outstanding any more."""
     inventory, note, intent = work.connected.inventory, work.note, work.resource.intent
     if not work.creating or not inventory.swept or (note.uuid and not note.owns):
@@ -84,7 +86,9 @@ def outstanding(work: Work, memory: Memory) -> str:
     return "" if settled else work.creating
 
 
-def _owner(work: Work, entry: Entry, memory: Memory, store: Store) -> Resource | None:
+def _owner(
+    work: ReconcileContext, entry: InventoryEntry, memory: ResourceStates, store: ResourceCache
+) -> Resource | None:
     resource, uuid = work.resource, entry.uuid
     released = resource.key in memory.released
     recorded = list(_recorded(work, uuid, store))
@@ -106,7 +110,7 @@ def _digest(intent: Intent) -> str:
     return sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 
-def _is_what_was_asked_for(work: Work, entry: Entry) -> bool:
+def _is_what_was_asked_for(work: ReconcileContext, entry: InventoryEntry) -> bool:
     """Whether a mapping has the identity of the intent, and nothing immutable that the intent has otherwise.
 
     The intent must be the one by which the Create was recorded: everybody who may edit the resource may write the
@@ -121,13 +125,13 @@ def _is_what_was_asked_for(work: Work, entry: Entry) -> bool:
     return all(has.get(path, value) == value for path, value in intent.immutable.items())
 
 
-def _recorded(work: Work, uuid: str, store: Store) -> Iterator[Resource]:
+def _recorded(work: ReconcileContext, uuid: str, store: ResourceCache) -> Iterator[Resource]:
     """The resources whose statuses, or whose statuses to be, record a mapping as their own."""
     if work.note.uuid == uuid and work.note.owns:
         yield work.resource
     for key in store.keys_of([uuid]):
         other = store.get(key)
-        if other is not None and key != work.resource.key and Note.of(other).owns:
+        if other is not None and key != work.resource.key and MappingRecord.of(other).owns:
             yield other
 
 

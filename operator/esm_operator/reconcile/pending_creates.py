@@ -33,7 +33,7 @@ class _Doubt:
     """Whether nothing more is being made. The doubt stays until a list of the function has told what was."""
 
 
-class Doubts(Generic[Key]):
+class PendingCreates(Generic[Key]):
     """The resources of which it is not known whether a mapping was made."""
 
     def __init__(self) -> None:

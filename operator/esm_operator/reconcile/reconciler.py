@@ -16,31 +16,31 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.api.recorded_status import Applied, applied_of
 from esm_operator.api.resource import LET_GO, Intent, Key, Resource, parse
 from esm_operator.aws import errors
-from esm_operator.aws.targets import Connected, Targets
+from esm_operator.aws.targets import ConnectedTarget, Targets
 from esm_operator.clock import seconds_since
-from esm_operator.cluster.cache import StaleError, Store
-from esm_operator.cluster.config_cache import Surroundings
-from esm_operator.cluster.event_recorder import Events
-from esm_operator.cluster.kubernetes import ApiError, ConflictError, GoneError, Kubernetes
-from esm_operator.cluster.usage_finalizer import Holds
+from esm_operator.cluster.cache import ResourceCache, StaleError
+from esm_operator.cluster.config_cache import ConfigCache
+from esm_operator.cluster.event_recorder import EventRecorder
+from esm_operator.cluster.kubernetes import ApiError, ConflictError, GoneError, KubernetesClient
+from esm_operator.cluster.usage_finalizer import UsageFinalizer
 from esm_operator.fence import NotLeadingError
 from esm_operator.logs import marks
 from esm_operator.metrics import counters
-from esm_operator.metrics.counters import Result
+from esm_operator.metrics.counters import ReconcileResult
 from esm_operator.planning import actions, differences, plan
-from esm_operator.planning.desire import Note, desired_of
-from esm_operator.planning.state import Desired, View
+from esm_operator.planning.desire import MappingRecord, desired_of
+from esm_operator.planning.state import Desired, Observation
 from esm_operator.planning.target import Resolved, Unresolved
-from esm_operator.ratelimit.failure_backoff import Retries
-from esm_operator.ratelimit.pacer import Pace
-from esm_operator.ratelimit.workqueue import Urgency, WorkQueue
+from esm_operator.ratelimit.failure_backoff import FailureBackoff
+from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
 from esm_operator.reconcile import ownership_records
-from esm_operator.reconcile.blocked_by import Obstacles
-from esm_operator.reconcile.context import Work
-from esm_operator.reconcile.create_marker import Creates
-from esm_operator.reconcile.executor import Acts
-from esm_operator.reconcile.state import Memory
-from esm_operator.reconcile.status_writer import Teller
+from esm_operator.reconcile.blocked_by import BlockedBy
+from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.create_marker import CreateMarkers
+from esm_operator.reconcile.executor import Executor
+from esm_operator.reconcile.state import ResourceStates
+from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.reconcile.view import view_of
 from esm_operator.status import messages
 from esm_operator.status.conditions import Outcome, Verdict
@@ -69,13 +69,13 @@ class Reconciler:
         *,
         cluster: str,
         deletions_per_minute: int = 300,
-        store: Store,
+        store: ResourceCache,
         queue: WorkQueue[Key],
         targets: Targets,
-        kubernetes: Kubernetes,
-        events: Events,
-        surroundings: Surroundings,
-        holds: Holds,
+        kubernetes: KubernetesClient,
+        events: EventRecorder,
+        surroundings: ConfigCache,
+        holds: UsageFinalizer,
     ) -> None:
         self._cluster = cluster
         self._store = store
@@ -85,15 +85,15 @@ class Reconciler:
         self._events = events
         self._surroundings = surroundings
         self._holds = holds
-        self._teller = Teller(store, kubernetes, events)
-        self._brake: Pace[Key] = Pace(deletions_per_minute / 60, deletions_per_minute)
-        self._retries: Retries[Key] = Retries()
-        self._obstacles: Obstacles[Key] = Obstacles()
-        self._memory = Memory()
+        self._teller = StatusWriter(store, kubernetes, events)
+        self._brake: KeyedRateLimiter[Key] = KeyedRateLimiter(deletions_per_minute / 60, deletions_per_minute)
+        self._retries: FailureBackoff[Key] = FailureBackoff()
+        self._obstacles: BlockedBy[Key] = BlockedBy()
+        self._memory = ResourceStates()
         self._unswept: set[Key] = set()
         self._first: set[Key] = set()
-        self._creates = Creates(self._memory, kubernetes, self._teller)
-        self._acts = Acts(
+        self._creates = CreateMarkers(self._memory, kubernetes, self._teller)
+        self._acts = Executor(
             brake=self._brake,
             memory=self._memory,
             store=store,
@@ -118,28 +118,28 @@ class Reconciler:
         began = time.monotonic()
         try:
             result = await self._reconcile(resource)
-            if result is Result.RELEASED:
+            if result is ReconcileResult.RELEASED:
                 self._forget_incarnation(resource)
         except GoneError:
             self._forget_incarnation(resource)
-            result = Result.RELEASED
+            result = ReconcileResult.RELEASED
         except StaleError:
-            self._queue.add(key, Urgency.EDIT)
-            result = Result.CHANGED
+            self._queue.add(key, QueuePriority.EDIT)
+            result = ReconcileResult.CHANGED
         except ConflictError:
             result = await self._changed_meanwhile(resource)
         except NotLeadingError:
-            self._queue.add_after(key, Urgency.EDIT, 1.0)
+            self._queue.add_after(key, QueuePriority.EDIT, 1.0)
             return
         except (ApiError, HTTPException, TimeoutError) as error:
             logger.warning("The API server did not take it, it is tried again: %s", str(error) or type(error).__name__)
-            self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 1.0, 30.0))
-            result = Result.UNWRITTEN
+            self._queue.add_after(key, QueuePriority.EDIT, self._queue.back_off(key, 1.0, 30.0))
+            result = ReconcileResult.UNWRITTEN
         except Exception as error:
             logger.exception("Reconciling failed unexpectedly; it is tried again", extra=marks(resource))
-            self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 1.0, 300.0))
+            self._queue.add_after(key, QueuePriority.RESYNC, self._queue.back_off(key, 1.0, 300.0))
             await self._confess(key, error)
-            result = Result.FAILED
+            result = ReconcileResult.FAILED
         counters.reconciled(result, time.monotonic() - began)
 
     def edited(self, key: Key) -> None:
@@ -183,14 +183,14 @@ class Reconciler:
         """A resource is gone; one of the same name may have been made meanwhile."""
         known = self._store.get(resource.key)
         if known is not None and known.removed and not resource.removed:
-            self._queue.add(resource.key, Urgency.EDIT)  # its mapping is still to be deleted
+            self._queue.add(resource.key, QueuePriority.EDIT)  # its mapping is still to be deleted
             return
         if known is not None and known.uid == resource.uid and known.removed_despite_finalizer:
             return  # the last state of the object, which the watch shows, says whether its mapping is to be deleted
         self._store.forget(resource.key, resource.uid)
         self.forget(resource.key)
         if self._store.get(resource.key) is not None:
-            self._queue.add(resource.key, Urgency.EDIT)
+            self._queue.add(resource.key, QueuePriority.EDIT)
 
     def awaited(self, uuids: Collection[str]) -> list[str]:
         """Those of the UUIDs whose mappings are not a resource's own, and in the way of one."""
@@ -203,17 +203,17 @@ class Reconciler:
             self._retries.forget(key)
         return keys
 
-    async def _changed_meanwhile(self, resource: Resource) -> Result:
+    async def _changed_meanwhile(self, resource: Resource) -> ReconcileResult:
         """Begin anew from what the API server has: its watch may be late, or cut off."""
         key = resource.key
-        self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 0.1, 30.0))
+        self._queue.add_after(key, QueuePriority.EDIT, self._queue.back_off(key, 0.1, 30.0))
         try:
             self._store.renew(parse(await self._kubernetes.read(key)))
         except GoneError:
             self._forget_incarnation(resource)
         except (ApiError, HTTPException, TimeoutError) as error:
             logger.warning("Reading a resource failed, it is tried again: %s", str(error) or type(error).__name__)
-        return Result.CHANGED
+        return ReconcileResult.CHANGED
 
     async def _confess(self, key: Key, error: Exception) -> None:
         """Say on the resource that the operator itself failed, if that much still works."""
@@ -226,30 +226,30 @@ class Reconciler:
         )
         with contextlib.suppress(Exception):
             outcome = Outcome(Verdict.IN_PROGRESS, "OperatorError", message, event="OperatorError")
-            await self._teller.tell(resource, outcome, Note.of(resource), None)
+            await self._teller.tell(resource, outcome, MappingRecord.of(resource), None)
 
-    async def _reconcile(self, resource: Resource) -> Result:
+    async def _reconcile(self, resource: Resource) -> ReconcileResult:
         if resource.removed and not await self._acts.is_removed(resource):
-            return Result.RELEASED
+            return ReconcileResult.RELEASED
         result = await self._reconcile_known(resource)
-        if resource.removed and result is Result.STALLED:
+        if resource.removed and result is ReconcileResult.STALLED:
             return self._give_up(resource)
         return result
 
-    def _give_up(self, resource: Resource) -> Result:
+    def _give_up(self, resource: Resource) -> ReconcileResult:
         """Forget a removed resource whose mapping can't be deleted. The orphans that the tag sweep counts show it."""
         self._events.warning(resource, "Left", messages.left_by_removed())
         logger.error("%s", messages.left_by_removed(), extra=marks(resource))
-        return Result.RELEASED
+        return ReconcileResult.RELEASED
 
-    async def _reconcile_known(self, resource: Resource) -> Result:
+    async def _reconcile_known(self, resource: Resource) -> ReconcileResult:
         if resource.deleting and resource.let_go and resource.has_finalizer:
             self._events.warning(resource, "LetGo", messages.let_go(resource.uuid))
             return await self._acts.finish(resource)
         target = self._surroundings.resolve(resource)
         if isinstance(target, Unresolved) and target.passes:
-            self._queue.add_after(resource.key, Urgency.RESYNC, _NAMESPACE_SEEN)
-            return Result.WAITING
+            self._queue.add_after(resource.key, QueuePriority.RESYNC, _NAMESPACE_SEEN)
+            return ReconcileResult.WAITING
         if isinstance(target, Unresolved):
             return await self._stall(resource, _unresolved(target))
         moved = _region_changed(resource, target.target.region)
@@ -258,7 +258,7 @@ class Reconciler:
         try:
             connected = await self._targets.get(target.target)
         except (ClientError, BotoCoreError) as error:
-            return await self._failed(resource, Note.of(resource), None, error)
+            return await self._failed(resource, MappingRecord.of(resource), None, error)
         moved = _account_changed(resource, connected.client.account)
         if moved is not None:
             return await self._stall(resource, moved)
@@ -267,13 +267,13 @@ class Reconciler:
             return await self._stall(resource, _unresolved(refused))
         wait = self._retries.wait(resource.key, connected.client.budget)
         if wait:
-            self._queue.add_after(resource.key, Urgency.RESYNC, wait)
-            return Result.WAITING
+            self._queue.add_after(resource.key, QueuePriority.RESYNC, wait)
+            return ReconcileResult.WAITING
         return await self._steps(resource, target, connected)
 
-    async def _steps(self, resource: Resource, target: Resolved, connected: Connected) -> Result:
+    async def _steps(self, resource: Resource, target: Resolved, connected: ConnectedTarget) -> ReconcileResult:
         """Plan and act until nothing is left but to wait, or AWS refuses."""
-        work = Work(resource, Note.of(resource), connected, began=time.monotonic())
+        work = ReconcileContext(resource, MappingRecord.of(resource), connected, began=time.monotonic())
         if not target.target.owner_tags:
             work.creating = ownership_records.recorded(resource)
         if not connected.inventory.swept:
@@ -311,7 +311,7 @@ class Reconciler:
             )
         raise RuntimeError(f"The plan of {resource.key} did not come to rest")
 
-    async def _look(self, resource: Resource, connected: Connected) -> None:
+    async def _look(self, resource: Resource, connected: ConnectedTarget) -> None:
         """Ask AWS for the mapping as it is now, for a person wants to know."""
         if resource.uuid:
             await connected.client.get(resource.uuid)
@@ -323,12 +323,14 @@ class Reconciler:
             if connected.inventory.get(in_the_way) is not None:
                 await connected.client.list_tags(in_the_way)
 
-    async def _rest(self, work: Work, desired: Desired, view: View, action: actions.Rest) -> Result:
+    async def _rest(
+        self, work: ReconcileContext, desired: Desired, view: Observation, action: actions.Rest
+    ) -> ReconcileResult:
         """Tell how things are, while nothing is left but to wait."""
         key, observer = work.resource.key, work.connected.observer
         self._brake.forget(key)
         if action == plan.SWEEPING and observer.failure is None and (work.note.uuid or work.resource.told):
-            return Result.WAITING  # the status says how it was; the sweep will tell whether it still is so
+            return ReconcileResult.WAITING  # the status says how it was; the sweep will tell whether it still is so
         refused = self._refused(key, work, desired, view, action)
         work.note = _rested(work.note, desired, view, action, refused, work.resource.generation)
         entry = work.connected.inventory.get(work.note.uuid)
@@ -350,20 +352,20 @@ class Reconciler:
             self._creates.settle(work)
         await self._teller.tell_of(work, outcome)
         if work.connected.inventory.get(work.note.uuid) is not entry:
-            self._queue.add(key, Urgency.TRANSITION)  # AWS moved on before the store knew whose mapping it is
+            self._queue.add(key, QueuePriority.TRANSITION)  # AWS moved on before the store knew whose mapping it is
         if refused:
             self._retry_refused(work, refused)
-            return Result.REFUSED
+            return ReconcileResult.REFUSED
         if isinstance(action, actions.NoOp):
             self._memory.refusals.forget(key)
         self._look_again(work, desired, action)
         if isinstance(action, actions.Wait):
             observer.wake()
-            return Result.WAITING
-        return Result.SYNCED if isinstance(action, actions.NoOp) else Result.STALLED
+            return ReconcileResult.WAITING
+        return ReconcileResult.SYNCED if isinstance(action, actions.NoOp) else ReconcileResult.STALLED
 
     def _refused(
-        self, key: Key, work: Work, desired: Desired, view: View, action: actions.Rest
+        self, key: Key, work: ReconcileContext, desired: Desired, view: Observation, action: actions.Rest
     ) -> tuple[RefusedFields, ...]:
         """The fields that AWS refused to change, once nothing else is left to send."""
         failures = self._memory.refusals.of(key, work.resource.generation)
@@ -371,7 +373,7 @@ class Reconciler:
             return ()
         return refused_fields(desired, view.mapping, failures)
 
-    def _retry_refused(self, work: Work, refused: Sequence[RefusedFields]) -> None:
+    def _retry_refused(self, work: ReconcileContext, refused: Sequence[RefusedFields]) -> None:
         """Schedule the next attempt for refused fields, with back-off."""
         key, refusals = work.resource.key, self._memory.refusals
         delay = refusals.left(key)
@@ -380,37 +382,37 @@ class Reconciler:
             delay = self._queue.back_off(key, first, longest)
             refusals.retry_after(key, delay)
             self._retries.failed(key)
-        self._queue.add_after(key, Urgency.EDIT, delay)
+        self._queue.add_after(key, QueuePriority.EDIT, delay)
 
-    def _obstructed(self, key: Key, view: View, action: actions.Rest) -> None:
+    def _obstructed(self, key: Key, view: Observation, action: actions.Rest) -> None:
         """Be told when the mapping that is in the way moves."""
         if isinstance(action, actions.Conflict) or (isinstance(action, actions.Wait) and action.uuid):
             self._obstacles.put(key, action.uuid)
         else:
             self._obstacles.forget(key)
 
-    def _look_again(self, work: Work, desired: Desired, action: actions.Rest) -> None:
+    def _look_again(self, work: ReconcileContext, desired: Desired, action: actions.Rest) -> None:
         """Come back to what nobody tells of."""
         key = work.resource.key
         if isinstance(action, actions.Wait) and action.reason == "TagsNotVisible":
-            self._queue.add_after(key, Urgency.EDIT, self._queue.back_off(key, 1.0, 8.0))
+            self._queue.add_after(key, QueuePriority.EDIT, self._queue.back_off(key, 1.0, 8.0))
             return
         if isinstance(action, actions.Conflict):  # it costs a call each time, so many of them take turns
             self._retries.failed(key)
-            self._queue.add_after(key, Urgency.RESYNC, self._queue.back_off(key, 60, 1800))
+            self._queue.add_after(key, QueuePriority.RESYNC, self._queue.back_off(key, 60, 1800))
             return
         if action != plan.SWEEPING:
             for other in self._retries.succeeded(key, work.connected.client.budget):
-                self._queue.add(other, Urgency.RESYNC)
+                self._queue.add(other, QueuePriority.RESYNC)
         match action:
             case actions.Wait("NotFound") | actions.Stall("NothingToAdopt"):
-                self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
+                self._queue.add_after(key, QueuePriority.RESYNC, _LOOK_AGAIN)
             case actions.Stall() if desired.problem:
-                self._queue.add_after(key, Urgency.RESYNC, _LOOK_AGAIN)
+                self._queue.add_after(key, QueuePriority.RESYNC, _LOOK_AGAIN)
             case plan.UNSETTLED:
-                self._queue.add_after(key, Urgency.EDIT, self._memory.doubts.left(key))
+                self._queue.add_after(key, QueuePriority.EDIT, self._memory.doubts.left(key))
             case _ if self._memory.doubts.stands(key):  # a second mapping may come, and nobody would tell whose it is
-                self._queue.add_after(key, Urgency.RESYNC, self._memory.doubts.left(key))
+                self._queue.add_after(key, QueuePriority.RESYNC, self._memory.doubts.left(key))
             case _:
                 pass
         self._queue.forgive(key)
@@ -418,25 +420,25 @@ class Reconciler:
     def _owner_changed(self, key: Key, uuid: str) -> None:
         """Whoever had the mapping, or waits for it, looks again."""
         for other in {*self._store.keys_of([uuid]), *self.freed([uuid])} - {key}:
-            self._queue.add(other, Urgency.EDIT)
+            self._queue.add(other, QueuePriority.EDIT)
 
-    async def _stall(self, resource: Resource, outcome: Outcome) -> Result:
+    async def _stall(self, resource: Resource, outcome: Outcome) -> ReconcileResult:
         """Tell of what keeps AWS from being asked at all."""
         if resource.deleting:
             outcome = replace(outcome, message=f"{outcome.message} {_let_go(resource)}")
-        await self._teller.tell(resource, outcome, Note.of(resource), None)
-        return Result.STALLED
+        await self._teller.tell(resource, outcome, MappingRecord.of(resource), None)
+        return ReconcileResult.STALLED
 
     async def _failed(
         self,
         resource: Resource,
-        note: Note,
-        connected: Connected | None,
+        note: MappingRecord,
+        connected: ConnectedTarget | None,
         error: ClientError | BotoCoreError,
         *,
         replaced: str = "",
         creating: str | None = None,
-    ) -> Result:
+    ) -> ReconcileResult:
         """Say what AWS refused, and try again later."""
         failure = errors.understand(error)
         if resource.deleting:
@@ -447,7 +449,7 @@ class Reconciler:
             failure = replace(failure, message=message)
         first, longest = failure.disposition.value
         delay = max(failure.retry_after, self._queue.back_off(resource.key, first, longest))
-        self._queue.add_after(resource.key, Urgency.EDIT if note.uuid else Urgency.CREATE, delay)
+        self._queue.add_after(resource.key, QueuePriority.EDIT if note.uuid else QueuePriority.CREATE, delay)
         self._retries.failed(resource.key)
         logger.debug("AWS refused: %s", failure.message, extra=marks(resource) | {"reason": failure.reason})
         outcome = failed_outcome(failure)
@@ -457,7 +459,7 @@ class Reconciler:
         lasts = failure.disposition is not Disposition.SOON
         if resource.removed and lasts and self._store.has_successor(resource.key):
             return self._give_up(resource)  # else a new resource of the name would wait for ever
-        return Result.REFUSED
+        return ReconcileResult.REFUSED
 
     def _inherit_doubt(self, resource: Resource) -> None:
         """An intent that another process wrote may be of a Create that AWS is still to carry out."""
@@ -494,18 +496,18 @@ class Reconciler:
 
 
 def _rested(
-    note: Note,
+    note: MappingRecord,
     desired: Desired,
-    view: View,
+    view: Observation,
     action: actions.Rest,
     refused: Sequence[RefusedFields],
     generation: int,
-) -> Note:
+) -> MappingRecord:
     """What is to be remembered of a mapping that nothing is to be done to."""
     if desired.observe_only and not desired.deleting:
         watched = plan.observed_mapping(desired, view)
         if watched is not None and watched.uuid != note.uuid and not desired.owner_tags:
-            return Note(watched.uuid, Applied())  # nothing applied: it owns nothing
+            return MappingRecord(watched.uuid, Applied())  # nothing applied: it owns nothing
         if watched is not None:
             return replace(note, uuid=watched.uuid)
         return replace(note, uuid="") if view.swept or view.gone else note

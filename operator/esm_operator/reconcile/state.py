@@ -10,16 +10,16 @@ from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.resource import Key
 from esm_operator.clock import passed
 from esm_operator.planning.state import Desired
-from esm_operator.reconcile.drift_backoff import Corrections
-from esm_operator.reconcile.field_refusals import Refusals
-from esm_operator.reconcile.pending_creates import Doubts
+from esm_operator.reconcile.drift_backoff import DriftBackoff
+from esm_operator.reconcile.field_refusals import FieldRefusals
+from esm_operator.reconcile.pending_creates import PendingCreates
 
 #: Seconds after which AWS is asked again whether a mapping is in the way of another identity than its own.
 _NAMED_FOR = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ConflictingMapping:
     """A mapping that AWS named when it refused what was asked for."""
 
     asked: Identity
@@ -44,7 +44,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class CreateAttempt:
     """An attempt of this process to create a mapping."""
 
     marker: str
@@ -54,28 +54,28 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Memory:
+class ResourceStates:
     """Of all resources."""
 
-    conflicts: dict[Key, Named] = field(default_factory=dict[Key, Named])
+    conflicts: dict[Key, ConflictingMapping] = field(default_factory=dict[Key, ConflictingMapping])
     made: dict[Key, str] = field(default_factory=dict[Key, str])
     """UUIDs of the mappings that were made last."""
     deleted: dict[Key, str] = field(default_factory=dict[Key, str])
     """UUIDs of the mappings that we ourselves deleted last."""
-    doubts: Doubts[Key] = field(default_factory=Doubts[Key])
+    doubts: PendingCreates[Key] = field(default_factory=PendingCreates[Key])
     removals_confirmed: set[Key] = field(default_factory=set[Key])
     """Resources of which the API server has confirmed that they were removed although they carried our finalizer."""
     intents_known: set[Key] = field(default_factory=set[Key])
     """Resources whose intent this process has written, or has looked at."""
-    creates: dict[Key, Attempt] = field(default_factory=dict[Key, Attempt])
+    creates: dict[Key, CreateAttempt] = field(default_factory=dict[Key, CreateAttempt])
     """The last attempts to create mappings. Kept only where mappings have no owner tags."""
     released: set[Key] = field(default_factory=set[Key])
     """Resources that are being deleted and have let go of their mapping. Needed where it has no owner tags."""
     made_by_others: dict[Key, float] = field(default_factory=dict[Key, float])
     """Resources whose mapping was noted when this process saw them first: should it be gone, another process may have
     been about to make it again. With the monotonic time from which AWS does not carry that out any more, in seconds."""
-    corrections: Corrections[Key] = field(default_factory=Corrections[Key])
-    refusals: Refusals[Key] = field(default_factory=Refusals[Key])
+    corrections: DriftBackoff[Key] = field(default_factory=DriftBackoff[Key])
+    refusals: FieldRefusals[Key] = field(default_factory=FieldRefusals[Key])
 
     def forget(self, key: Key) -> None:
         """The resource is gone from the cluster."""

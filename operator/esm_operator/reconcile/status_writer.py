@@ -10,24 +10,24 @@ from typing import Any
 
 from esm_operator.api.recorded_status import condition
 from esm_operator.api.resource import Resource, parse
-from esm_operator.aws.targets import Connected
+from esm_operator.aws.targets import ConnectedTarget
 from esm_operator.clock import moment
-from esm_operator.cluster.cache import Store
-from esm_operator.cluster.event_recorder import Events
-from esm_operator.cluster.kubernetes import Kubernetes
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.event_recorder import EventRecorder
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.logs import marks
-from esm_operator.planning.desire import Note
-from esm_operator.reconcile.context import Work
+from esm_operator.planning.desire import MappingRecord
+from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.status import conditions
 from esm_operator.status.conditions import Outcome
 
 logger = logging.getLogger(__name__)
 
 
-class Teller:
+class StatusWriter:
     """Writes statuses."""
 
-    def __init__(self, store: Store, kubernetes: Kubernetes, events: Events) -> None:
+    def __init__(self, store: ResourceCache, kubernetes: KubernetesClient, events: EventRecorder) -> None:
         self._store = store
         self._kubernetes = kubernetes
         self._events = events
@@ -36,8 +36,8 @@ class Teller:
         self,
         resource: Resource,
         outcome: Outcome,
-        note: Note,
-        connected: Connected | None,
+        note: MappingRecord,
+        connected: ConnectedTarget | None,
         *,
         looked: bool = False,
         creating: str | None = None,
@@ -89,7 +89,7 @@ class Teller:
         self._tell_drift(resource, rendered, outcome)
         return written
 
-    async def tell_of(self, work: Work, outcome: Outcome) -> Resource:
+    async def tell_of(self, work: ReconcileContext, outcome: Outcome) -> Resource:
         """Write the status of a resource that is being worked on, if it differs from what stands."""
         return await self.tell(
             work.resource, outcome, work.note, work.connected, looked=work.looked, creating=work.creating

@@ -5,15 +5,17 @@ Made for each plan; the last step before ``plan.py``.
 
 from dataclasses import replace
 
-from esm_operator.aws.inventory import Entry
-from esm_operator.cluster.cache import Store
-from esm_operator.planning.state import Desired, Observed, View
-from esm_operator.reconcile.context import Work
+from esm_operator.aws.inventory import InventoryEntry
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.planning.state import Desired, Observation, Observed
+from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import tags_in_place
-from esm_operator.reconcile.state import Memory
+from esm_operator.reconcile.state import ResourceStates
 
 
-def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unsettled: bool) -> View:
+def view_of(
+    work: ReconcileContext, desired: Desired, memory: ResourceStates, store: ResourceCache, *, unsettled: bool
+) -> Observation:
     """What is known of a resource's mapping.
 
     Args:
@@ -42,14 +44,14 @@ def view_of(work: Work, desired: Desired, memory: Memory, store: Store, *, unset
     made = memory.made.get(resource.key, "")
     cluster = desired.owner.cluster
 
-    def seen(entry: Entry) -> Observed:
+    def seen(entry: InventoryEntry) -> Observed:
         observed = entry.observed(since)
         if desired.owner_tags:
             return observed
         return replace(observed, tags=tags_in_place(work, entry, cluster, memory, store), tags_fresh=True)
 
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
-    return View(
+    return Observation(
         swept=inventory.swept,
         mapping=seen(entry) if entry is not None else None,
         gone=bool(uuid) and inventory.is_gone(uuid),
