@@ -52,9 +52,9 @@ class Operator:
     ) -> None:
         self._settings = settings
         self._kubernetes = kubernetes
-        self._store = ResourceCache()
+        self._cache = ResourceCache()
         self._others = OtherOperators(manager_name(settings.lease_namespace, settings.lease_name))
-        self._surroundings = ConfigCache(
+        self._config_cache = ConfigCache(
             ProviderConfigSettings(
                 name="(operator)",
                 region=settings.region,
@@ -117,7 +117,7 @@ class Operator:
     def _lacking(self) -> str:
         """What keeps it from leading, or being able to, as a sentence; empty: nothing, and a standby is ready too."""
         if not self._listed.is_set():
-            return f"The first list of all resources is not in yet; {len(self._store)} are known."
+            return f"The first list of all resources is not in yet; {len(self._cache)} are known."
         return self._watches.lacking(DEAF) or self._lease.lacking()
 
     def _standing(self) -> str:
@@ -139,7 +139,7 @@ class Operator:
 
     def mapping_returned(self, body: Mapping[str, Any]) -> bool:
         """An EventSourceMapping of the watch that is still there. Returns whether that version or a later was known."""
-        known = self._store.known(body)
+        known = self._cache.known(body)
         if known is None:
             return False
         self._meet_others(known, body, known=True)
@@ -150,8 +150,8 @@ class Operator:
         if kind == "DELETED":
             self._mapping_gone(parse(body))
             return
-        resource = self._store.known(body) or parse(body)
-        old = self._store.put(resource)
+        resource = self._cache.known(body) or parse(body)
+        old = self._cache.put(resource)
         self._meet_others(resource, body, known=old is not None and old.uid == resource.uid)
         if kind is None and old is not None:
             self._relisted.set()
@@ -168,16 +168,16 @@ class Operator:
                 self._term.tell(resource, another)
 
     def _mapping_gone(self, resource: Resource) -> None:
-        if resource.removed_despite_finalizer and not self._store.knows_later(resource):
+        if resource.removed_despite_finalizer and not self._cache.knows_later(resource):
             self._others.forget(resource.key)
-            old = self._store.keep_removed(resource)
-            kept = self._store.get(resource.key)
+            old = self._cache.keep_removed(resource)
+            kept = self._cache.get(resource.key)
             if self._term is not None and kept is not None:
                 self._term.seen(kept, old)
             return
-        if self._store.gone(resource) and self._term is not None:
+        if self._cache.gone(resource) and self._term is not None:
             self._term.forget(resource.key)
-        known = self._store.get(resource.key)
+        known = self._cache.get(resource.key)
         if known is None:
             self._others.forget(resource.key)
         elif known.uid == resource.uid:
@@ -186,7 +186,7 @@ class Operator:
     def provider_config_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of a ProviderConfig."""
         name = body["metadata"]["name"]
-        changed = self._surroundings.forget_config(name) if kind == "DELETED" else self._surroundings.put_config(body)
+        changed = self._config_cache.forget_config(name) if kind == "DELETED" else self._config_cache.put_config(body)
         if changed:
             self._requeue_users(name)
 
@@ -194,9 +194,9 @@ class Operator:
         """A watch event of a namespace."""
         name = body["metadata"]["name"]
         if kind == "DELETED":
-            self._surroundings.forget_namespace(name)
-        elif self._surroundings.put_namespace(body):
-            self._requeue(key for key in self._store.all_keys() if key.namespace == name)
+            self._config_cache.forget_namespace(name)
+        elif self._config_cache.put_namespace(body):
+            self._requeue(key for key in self._cache.all_keys() if key.namespace == name)
 
     # What the tasks do
 
@@ -211,13 +211,13 @@ class Operator:
             fence = await self._lease.taken()
             term = self._term = Term(
                 self._settings,
-                store=self._store,
-                surroundings=self._surroundings,
+                cache=self._cache,
+                config_cache=self._config_cache,
                 kubernetes=self._kubernetes,
                 connections=self._connections,
                 fence=fence,
             )
-            logger.info("All resources (%d) are known and the lease is held; work begins", len(self._store))
+            logger.info("All resources (%d) are known and the lease is held; work begins", len(self._cache))
             for text in self._others.begin():
                 logger.warning("%s", text)
             term.start()
@@ -242,7 +242,7 @@ class Operator:
                 )
                 complete = False
             if complete and not self._listed.is_set():
-                logger.info("All resources (%d) are known", len(self._store))
+                logger.info("All resources (%d) are known", len(self._cache))
                 self._listed.set()
             if not complete:
                 await asyncio.sleep(_SOON)
@@ -258,21 +258,21 @@ class Operator:
         """Forget what is gone from the cluster. Returns whether all that is there is known, as far as it comes in."""
         if self._settings.watch_namespaces and not self._listed.is_set():
             for body in await self._kubernetes.list_namespaces():
-                self._surroundings.put_namespace(body)
-        configs = self._surroundings.configs()
+                self._config_cache.put_namespace(body)
+        configs = self._config_cache.configs()
         bodies = await self._kubernetes.list_plural(PROVIDER_CONFIGS)
-        for name in self._surroundings.put_all_configs(bodies, configs):
+        for name in self._config_cache.put_all_configs(bodies, configs):
             self._requeue_users(name)
-        known = {resource.key: resource.uid for resource in self._store.all() if not resource.removed}
+        known = {resource.key: resource.uid for resource in self._cache.all() if not resource.removed}
         listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
         for key, uid in known.items():
-            if listed.get(key) != uid and self._store.forget(key, uid):
+            if listed.get(key) != uid and self._cache.forget(key, uid):
                 logger.info("A resource is gone without a word from the watch; it is forgotten: %s", key)
                 self._others.forget(key)
                 if self._term is not None:
                     self._term.forget(key)
         if self._term is None:
-            self._store.forget_removed(AUDIT)  # the leader has seen to their mappings
+            self._cache.forget_removed(AUDIT)  # the leader has seen to their mappings
         return await self._have_come({key for key in listed if key not in known})
 
     async def _have_come(self, awaited: set[Key]) -> bool:
@@ -283,7 +283,7 @@ class Operator:
         came = time.monotonic()
         while awaited:
             await asyncio.sleep(_SOON)
-            rest = {key for key in awaited if self._store.get(key) is None}
+            rest = {key for key in awaited if self._cache.get(key) is None}
             if len(rest) < len(awaited):
                 awaited, came = rest, time.monotonic()
             elif time.monotonic() - came > _PATIENCE:
@@ -294,7 +294,7 @@ class Operator:
         """Connect where mappings live before that is needed: it takes a second, and costs no call to AWS Lambda."""
         await self._listed.wait()
         while True:
-            targets = self._surroundings.targets(self._store.all())
+            targets = self._config_cache.targets(self._cache.all())
             if self._term is not None:
                 self._term.keep(targets)
             for target in targets:
@@ -315,7 +315,7 @@ class Operator:
 
     def _requeue_users(self, name: str) -> None:
         """Work on the resources that lead to a ProviderConfig, or did, or will if there is one of that name."""
-        self._requeue([one.key for one in self._store.all() if used_config(one.asked, {name}) == name])
+        self._requeue([one.key for one in self._cache.all() if used_config(one.asked, {name}) == name])
 
     def _requeue(self, keys: Iterable[Key]) -> None:
         if self._term is not None:

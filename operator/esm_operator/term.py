@@ -50,8 +50,8 @@ class Term:
         self,
         settings: Settings,
         *,
-        store: ResourceCache,
-        surroundings: ConfigCache,
+        cache: ResourceCache,
+        config_cache: ConfigCache,
         kubernetes: KubernetesClient,
         connections: Connections,
         fence: Fence,
@@ -59,14 +59,14 @@ class Term:
         """
         Args:
             settings: the operator's.
-            store: the resources; all are in it.
-            surroundings: what the targets of the resources depend on.
+            cache: the resources; all are in it.
+            config_cache: what the targets of the resources depend on.
             kubernetes: the API server; its writes are fenced here.
             connections: to AWS.
             fence: of the lease, for all writes of this term.
         """
-        self._store = store
-        self._surroundings = surroundings
+        self._cache = cache
+        self._config_cache = config_cache
         self._each = settings.metrics_per_mapping
         self._queue: WorkQueue[Key] = WorkQueue(
             LIMITS, lane=self._target_of, party=lambda key: key.namespace, waited=counters.waited
@@ -84,7 +84,7 @@ class Term:
             changed=self._changed,
             waiting=self._waiting,
             sight=self._sight,
-            orphan_counter=lambda: OrphanCounter(settings.cluster_name, settings.namespaces, store, kubernetes).count,
+            orphan_counter=lambda: OrphanCounter(settings.cluster_name, settings.namespaces, cache, kubernetes).count,
         )
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
@@ -92,18 +92,18 @@ class Term:
             lease_namespace=settings.lease_namespace,
             lease_name=settings.lease_name,
         )
-        self._holds = UsageFinalizer(finalizer, store, surroundings, fenced)
-        self._events = EventRecorder(fenced)
+        self._usage_finalizer = UsageFinalizer(finalizer, cache, config_cache, fenced)
+        self._recorder = EventRecorder(fenced)
         self._reconciler = Reconciler(
             cluster=settings.cluster_name,
             deletions_per_minute=settings.deletions_per_minute,
-            store=store,
+            cache=cache,
             queue=self._queue,
             targets=self._targets,
             kubernetes=fenced,
-            events=self._events,
-            surroundings=surroundings,
-            holds=self._holds,
+            recorder=self._recorder,
+            config_cache=config_cache,
+            usage_finalizer=self._usage_finalizer,
         )
         self._asleep: dict[Key, Target] = {}
         """Resources that were well when last told of: nothing is to be done before their target is swept."""
@@ -115,14 +115,14 @@ class Term:
 
     def start(self) -> None:
         """Begin to work on all resources."""
-        self._reconciler.began_with(self._store.all_keys())
-        for resource in self._store.all():
+        self._reconciler.began_with(self._cache.all_keys())
+        for resource in self._cache.all():
             self._begin(resource)
         gauges.watch(self._snapshot)
         self._dispatcher = tasks.start(self._dispatch(), "dispatcher")
         self._others = [
             *(tasks.start(self._connect(target), "warm-up") for target in self._first_targets()),
-            tasks.start(self._holds.run(), "holds"),
+            tasks.start(self._usage_finalizer.run(), "holds"),
         ]
 
     async def finish(self, within: float) -> None:
@@ -136,7 +136,7 @@ class Term:
         until = time.monotonic() + within
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=within)
-        await self._events.settle(max(0.0, until - time.monotonic()))
+        await self._recorder.settle(max(0.0, until - time.monotonic()))
 
     async def stop(self) -> None:
         """Stop working; what is under way is cut off and found again by the next term, whoever's it is."""
@@ -161,7 +161,7 @@ class Term:
             self._reconciler.edited(resource.key)
         if edited and old is not None:
             self._targets.retry()
-        self._queue.add(resource.key, _urgency(resource, old), at_once=edited)
+        self._queue.add(resource.key, _priority(resource, old), at_once=edited)
 
     def forget(self, key: Key) -> None:
         """A resource is gone from the cluster."""
@@ -175,7 +175,7 @@ class Term:
             resource: the resource.
             another: a sentence that says which, and what to do.
         """
-        self._events.warning(resource, "AnotherOperator", another)
+        self._recorder.warning(resource, "AnotherOperator", another)
 
     def failures(self) -> list[str]:
         """What AWS refuses of looking at mappings, as sentences."""
@@ -198,7 +198,7 @@ class Term:
         """Queue a resource, unless it was told of already: then the sweep has to say first how its mapping is."""
         key, target = resource.key, self._target_of(resource.key)
         if not _is_told(resource) or target is None:
-            self._queue.add(key, _urgency(resource, None))
+            self._queue.add(key, _priority(resource, None))
             return
         self._asleep[key] = target
         if _was_refused(resource):
@@ -222,7 +222,7 @@ class Term:
 
     def _first_targets(self) -> set[Target]:
         """Where to begin to sweep: where resources wait for it; while there are none, where the first will live."""
-        return set(self._asleep.values()) or self._surroundings.targets(self._store.all())
+        return set(self._asleep.values()) or self._config_cache.targets(self._cache.all())
 
     async def _connect(self, target: Target) -> None:
         """Begin to sweep a target, however often that fails: while there are no resources, nobody else asks for it."""
@@ -240,38 +240,38 @@ class Term:
 
     def _target_of(self, key: Key) -> Target | None:
         """Where a resource's mapping lives, as far as that is known."""
-        resource = self._store.get(key)
-        resolved = self._surroundings.resolve(resource) if resource is not None else None
+        resource = self._cache.get(key)
+        resolved = self._config_cache.resolve(resource) if resource is not None else None
         return resolved.target if isinstance(resolved, Resolved) else None
 
     def _snapshot(self) -> Snapshot:
         """What is told at a scrape."""
         return Snapshot(
-            resources=self._store.counts(),
-            queue={urgency.name.lower(): self._queue.state(urgency) for urgency in QueuePriority},
+            resources=self._cache.counts(),
+            queue={priority.name.lower(): self._queue.state(priority) for priority in QueuePriority},
             delayed=self._queue.delayed,
             places=self._targets.states(),
             deletions_held=self._reconciler.deletions_held,
-            each=self._store.all() if self._each else (),
+            each=self._cache.all() if self._each else (),
         )
 
     def _ours(self, uuids: Collection[str]) -> list[str]:
-        return list({*self._store.known_uuids(uuids), *self._reconciler.awaited(uuids)})
+        return list({*self._cache.known_uuids(uuids), *self._reconciler.awaited(uuids)})
 
     def _noted_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         """Of the UUIDs, those of resources that have owner tags, with the tags that their statuses tell."""
-        noted = self._store.noted_tags(uuids)
+        noted = self._cache.noted_tags(uuids)
         return {uuid: tags for uuid, tags in noted.items() if self._has_owner_tags(uuid)}
 
     def _has_owner_tags(self, uuid: str) -> bool:
         if not self._targets.without_tags:
             return True
-        targets = (self._target_of(key) for key in self._store.keys_of([uuid]))
+        targets = (self._target_of(key) for key in self._cache.keys_of([uuid]))
         return any(target is not None and target.owner_tags for target in targets)
 
     def _changed(self, uuids: Collection[str]) -> None:
         """AWS has other things to say of some mappings."""
-        for key in self._store.keys_of(uuids):
+        for key in self._cache.keys_of(uuids):
             if key not in self._asleep:
                 self._queue.add(key, QueuePriority.TRANSITION, at_once=not self._reconciler.is_failing(key))
         for key in self._reconciler.freed(uuids):
@@ -279,7 +279,7 @@ class Term:
 
     def _sight(self, target: Target) -> None:
         """Mappings can't be seen for long, or can again: their resources are to tell it."""
-        self.requeue([resource.key for resource in self._store.all() if self._target_of(resource.key) == target])
+        self.requeue([resource.key for resource in self._cache.all() if self._target_of(resource.key) == target])
 
     def _waiting(self, target: Target) -> None:
         """The first sweep of a target is in, or has failed: work on those who wait for it."""
@@ -287,9 +287,9 @@ class Term:
         for key in asleep:
             del self._asleep[key]
         for key in {*asleep, *self._reconciler.unswept()}:
-            resource = self._store.get(key)
+            resource = self._cache.get(key)
             if resource is not None:
-                self._queue.add(key, _urgency(resource, None), at_once=False)
+                self._queue.add(key, _priority(resource, None), at_once=False)
 
 
 def _is_told(resource: Resource) -> bool:
@@ -305,7 +305,7 @@ def _was_refused(resource: Resource) -> bool:
     return reason == "Conflict" or reason in REASONS
 
 
-def _urgency(resource: Resource, old: Resource | None) -> QueuePriority:
+def _priority(resource: Resource, old: Resource | None) -> QueuePriority:
     """How urgent a resource is: one that was not changed since it was last told of can wait at the start."""
     if resource.uuid:
         return QueuePriority.RESYNC if old is None and not resource.deleting and resource.told else QueuePriority.EDIT

@@ -33,6 +33,10 @@ class WatchEvent(NamedTuple):
         return key_of(self.body)
 
     @property
+    def uid(self) -> str:
+        return str(self.body["metadata"]["uid"])
+
+    @property
     def shows_unheld(self) -> bool:
         """Whether it alone shows that an object was removed although it carried the operator's finalizer."""
         return self.kind == "DELETED" and FINALIZER in _finalizers(self.body) and not is_deleting(self.body)
@@ -82,8 +86,13 @@ class Cluster:
 
     def relist(self) -> None:
         """The watch is cut and begins anew with a list: what is gone meanwhile, it does not say."""
-        self.unseen_removals |= {event.key for event in self.watch if event.shows_unheld}
+        self.cut_watch()
         self.watch = [WatchEvent(None, body) for body in self.mappings.values()]
+
+    def cut_watch(self) -> None:
+        """Nobody sees what the watch has not brought yet."""
+        self.unseen_removals |= {event.key for event in self.watch if event.shows_unheld}
+        self.watch = []
 
     def _mapping(self, method: str, key: Key, sub: str, body: Any) -> Answer:
         old = self.mappings.get(key)
@@ -116,7 +125,7 @@ class Cluster:
             path = f"{path}/{body['metadata']['name']}"
             if path in self._others:
                 return _answer(409, {"message": "already exists"})
-            return _answer(201, self._store(path, body))
+            return _answer(201, self._cache(path, body))
         old = self._others.get(path)
         if method == "GET" and old is None and path.rpartition("/")[2] in ("namespaces", "providerconfigs"):
             return _answer(200, {"items": [one for name, one in self._others.items() if name.startswith(f"{path}/")]})
@@ -127,9 +136,9 @@ class Cluster:
         version = (body.get("metadata") or {}).get("resourceVersion")
         if version not in (None, old["metadata"]["resourceVersion"]):
             return _answer(409, {"message": "the object has been modified"})
-        return _answer(200, self._store(path, body if method == "PUT" else _merge(old, body)))
+        return _answer(200, self._cache(path, body if method == "PUT" else _merge(old, body)))
 
-    def _store(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _cache(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         stored = _merge(body, {"metadata": {"resourceVersion": self._next_version()}})
         self._others[path] = stored
         return stored

@@ -99,11 +99,11 @@ class Process:
 
     def knows(self, key: Key) -> Resource | None:
         """A resource as this process knows it."""
-        return self.operator._store.get(key) if self.operator is not None else None  # pyright: ignore[reportPrivateUsage]
+        return self.operator._cache.get(key) if self.operator is not None else None  # pyright: ignore[reportPrivateUsage]
 
     def knows_removed(self) -> set[Key]:
         """The resources that it knows to have been removed although they carried the finalizer."""
-        return {one.key for one in self.operator._store.all() if one.removed} if self.operator is not None else set()  # pyright: ignore[reportPrivateUsage]
+        return {one.key for one in self.operator._cache.all() if one.removed} if self.operator is not None else set()  # pyright: ignore[reportPrivateUsage]
 
     def covers(self, seconds: float) -> bool:
         """Whether this process holds the lease, and for longer than that."""
@@ -211,10 +211,13 @@ class World:
 
     def deliver(self, count: int, *, squashed: bool = False) -> None:
         """The watch brings its next events; squashed: of each object only the last (kopf does so in a hurry)."""
+        if self.process is None:  # nothing watches; the next process begins with a list
+            self.cluster.cut_watch()
+            return
         events, self.cluster.watch = self.cluster.watch[:count], self.cluster.watch[count:]
-        last = {event.key: event for event in events}
+        last = {event.uid: event for event in events}
         for event in events:
-            if self.process is not None and (not squashed or last[event.key] is event):
+            if not squashed or last[event.uid] is event:
                 self.log(f"watch: {event.kind} {key_of(event.body)} {event.body['metadata']['resourceVersion']}")
                 self.process.tell(event)
         self.settle()

@@ -11,14 +11,16 @@ LIMIT = 20.0
 """Seconds after which a turn that should come is given up."""
 
 
-async def turns(budget: RateLimiter, priorities: list[RequestPriority]) -> tuple[list[RequestPriority], list[float]]:
+async def turns(
+    rate_limiter: RateLimiter, priorities: list[RequestPriority]
+) -> tuple[list[RequestPriority], list[float]]:
     """Ask for all at once: in which order they were granted, and how long after the start each."""
     order: list[RequestPriority] = []
     times: list[float] = []
     started = time.monotonic()
 
     async def one(priority: RequestPriority) -> None:
-        await budget.take(priority)
+        await rate_limiter.take(priority)
         order.append(priority)
         times.append(time.monotonic() - started)
 
@@ -29,17 +31,17 @@ async def turns(budget: RateLimiter, priorities: list[RequestPriority]) -> tuple
 
 async def drained(rate: float) -> RateLimiter:
     """A budget without tokens left from quiet times."""
-    budget = RateLimiter(rate)
+    rate_limiter = RateLimiter(rate)
     for _ in range(int(min(BURST, rate))):
-        await budget.take(RequestPriority.EDIT)
-    return budget
+        await rate_limiter.take(RequestPriority.EDIT)
+    return rate_limiter
 
 
 @pytest.mark.parametrize("rate", [20.0, 100.0])
 async def test_the_rate_is_never_exceeded(rate: float) -> None:
     asked_first = time.monotonic()
-    budget = RateLimiter(rate)
-    _, times = await turns(budget, [RequestPriority.CREATE] * 40)
+    rate_limiter = RateLimiter(rate)
+    _, times = await turns(rate_limiter, [RequestPriority.CREATE] * 40)
     slack = time.monotonic() - asked_first - times[-1]
     for granted, at in enumerate(times, start=1):
         assert granted <= BURST + rate * (at + slack) + 1e-6
@@ -52,11 +54,11 @@ async def test_the_rate_is_used() -> None:
 
 
 async def test_a_quiet_time_saves_no_more_than_a_burst() -> None:
-    budget = RateLimiter(1000.0)
+    rate_limiter = RateLimiter(1000.0)
     await asyncio.sleep(0.05)
     granted = 0
     while True:
-        turn = asyncio.ensure_future(budget.take(RequestPriority.EDIT))
+        turn = asyncio.ensure_future(rate_limiter.take(RequestPriority.EDIT))
         await asyncio.sleep(0)
         if not turn.done():
             break
@@ -80,71 +82,71 @@ async def test_the_urgent_come_first_and_nobody_starves() -> None:
 
 
 async def test_one_who_has_given_up_takes_no_turn() -> None:
-    budget = await drained(20.0)
-    given_up = asyncio.create_task(budget.take(RequestPriority.EDIT))
+    rate_limiter = await drained(20.0)
+    given_up = asyncio.create_task(rate_limiter.take(RequestPriority.EDIT))
     await asyncio.sleep(0)
     given_up.cancel()
-    _, times = await turns(budget, [RequestPriority.EDIT])
+    _, times = await turns(rate_limiter, [RequestPriority.EDIT])
     assert len(times) == 1
     assert given_up.cancelled()
 
 
 async def test_throttling_halves_the_rate_down_to_a_limit_and_it_comes_back() -> None:
-    budget = RateLimiter(40.0)
+    rate_limiter = RateLimiter(40.0)
     before = time.monotonic()
-    budget.throttled(time.monotonic())
-    budget.throttled(time.monotonic())
+    rate_limiter.throttled(time.monotonic())
+    rate_limiter.throttled(time.monotonic())
     passed = time.monotonic() - before
-    assert 10.0 <= budget.rate <= 10.0 + 40.0 * RECOVERY * passed
+    assert 10.0 <= rate_limiter.rate <= 10.0 + 40.0 * RECOVERY * passed
     for _ in range(20):
-        budget.throttled(time.monotonic())
-    assert LEAST_RATE <= budget.rate < 1.0
-    await budget.take(RequestPriority.EDIT)
-    assert budget.rate > LEAST_RATE
+        rate_limiter.throttled(time.monotonic())
+    assert LEAST_RATE <= rate_limiter.rate < 1.0
+    await rate_limiter.take(RequestPriority.EDIT)
+    assert rate_limiter.rate > LEAST_RATE
 
 
 async def test_requests_that_were_under_way_together_halve_the_rate_once() -> None:
-    budget = RateLimiter(40.0)
+    rate_limiter = RateLimiter(40.0)
     sent = time.monotonic()
     for _ in range(8):
-        budget.throttled(sent)
-    assert budget.rate >= 20.0
-    budget.throttled(time.monotonic())
-    assert budget.rate < 20.0
+        rate_limiter.throttled(sent)
+    assert rate_limiter.rate >= 20.0
+    rate_limiter.throttled(time.monotonic())
+    assert rate_limiter.rate < 20.0
 
 
 async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
-    budget = RateLimiter(100.0)
+    rate_limiter = RateLimiter(100.0)
     asked = time.monotonic()
-    budget.throttled(asked, retry_after=0.2)
-    await turns(budget, [RequestPriority.EDIT])
+    rate_limiter.throttled(asked, retry_after=0.2)
+    await turns(rate_limiter, [RequestPriority.EDIT])
     assert time.monotonic() - asked >= 0.2
 
 
 async def test_the_rate_does_not_come_back_while_aws_asks_not_to_be_called() -> None:
-    budget = RateLimiter(100.0)
-    budget.throttled(time.monotonic(), retry_after=0.3)
+    rate_limiter = RateLimiter(100.0)
+    rate_limiter.throttled(time.monotonic(), retry_after=0.3)
     until = time.monotonic() + 0.3
     while time.monotonic() < until - 0.05:
-        rate, tokens = budget.state().rate_now, budget.state().tokens
+        rate, tokens = rate_limiter.state().rate_now, rate_limiter.state().tokens
         if time.monotonic() < until - 0.05:  # else it may have been over when it was asked
             assert (rate, tokens) == (50.0, 0.0)
         await asyncio.sleep(0.01)
-    await budget.take(RequestPriority.EDIT)
-    assert budget.rate <= 50.0 + 100.0 * RECOVERY * (time.monotonic() - until + 0.05)
+    await rate_limiter.take(RequestPriority.EDIT)
+    assert rate_limiter.rate <= 50.0 + 100.0 * RECOVERY * (time.monotonic() - until + 0.05)
 
 
 async def test_how_it_is_told() -> None:
-    budget = RateLimiter(0.5)
-    assert budget.state()[:2] == (0.5, 0.5)
-    assert budget.state().tokens <= 1
-    await budget.take(RequestPriority.EDIT)
-    waiting = asyncio.create_task(budget.take(RequestPriority.EDIT))
+    rate_limiter = RateLimiter(0.5)
+    assert rate_limiter.state()[:2] == (0.5, 0.5)
+    assert rate_limiter.state().tokens <= 1
+    await rate_limiter.take(RequestPriority.EDIT)
+    waiting = asyncio.create_task(rate_limiter.take(RequestPriority.EDIT))
     await asyncio.sleep(0)
-    assert budget.state().waiting == 1
+    assert rate_limiter.state().waiting == 1
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert budget.state().waiting == 0
+    assert rate_limiter.state().waiting == 0
     fast = RateLimiter(100.0)
     fast.throttled(time.monotonic())
     assert fast.state().rate_now < fast.state().rate_set == 100

@@ -161,9 +161,9 @@ def test_an_endpoint_that_is_none_is_said_by_the_commands() -> None:
 async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections: Connections) -> None:
     """The budget would grant all of it: it is the last gate that counts what is sent within a second."""
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
-    budget = RateLimiter(1000)
-    budget.window = InFlightWindow(5, rate=5)
-    client = MappingsClient(connection, connections, budget, RateLimiter(1000), Inventory(), SHUT)
+    rate_limiter = RateLimiter(1000)
+    rate_limiter.window = InFlightWindow(5, rate=5)
+    client = MappingsClient(connection, connections, rate_limiter, RateLimiter(1000), Inventory(), SHUT)
     aws.control.reset_counts()
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):
@@ -175,9 +175,9 @@ async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections
 async def test_what_is_under_way_keeps_its_place(aws: AwsServer, connections: Connections) -> None:
     """It may reach AWS at any moment until it is answered."""
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
-    budget = RateLimiter(1000)
-    budget.window = InFlightWindow(1, rate=0.01)
-    client = MappingsClient(connection, connections, budget, RateLimiter(1000), Inventory(), SHUT)
+    rate_limiter = RateLimiter(1000)
+    rate_limiter.window = InFlightWindow(1, rate=0.01)
+    client = MappingsClient(connection, connections, rate_limiter, RateLimiter(1000), Inventory(), SHUT)
     aws.control.fault(FaultKind.DELAY_ANSWER, LIST, seconds=1.0, times=1)
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):

@@ -89,22 +89,22 @@ class Scene:
     """Holds over resources and ProviderConfigs; the API server is never called."""
 
     def __init__(self, configs: list[dict[str, Any]], resources: list[dict[str, Any]]) -> None:
-        self.store = ResourceCache()
-        self.surroundings = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
+        self.cache = ResourceCache()
+        self.config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
         for body in configs:
-            self.surroundings.put_config(body)
+            self.config_cache.put_config(body)
         for body in resources:
-            self.store.put(parse(body))
+            self.cache.put(parse(body))
         unreachable: Any = None
         self.holds = usage_finalizer.UsageFinalizer(
-            IN_USE, self.store, self.surroundings, KubernetesClient(unreachable, RateLimiter(100))
+            IN_USE, self.cache, self.config_cache, KubernetesClient(unreachable, RateLimiter(100))
         )
 
     def users(self, name: str) -> list[str]:
         return [key.name for key in self.holds.users(name)]
 
     async def hold(self, name: str) -> Unresolved | None:
-        found = self.store.get(Key("n", name))
+        found = self.cache.get(Key("n", name))
         assert found is not None
         return await self.holds.hold(found)
 
@@ -141,7 +141,7 @@ async def test_a_resource_that_was_admitted_counts_before_its_finalizer_is_seen(
     assert scene.users("shop") == []
     assert await scene.hold("new") is None
     assert scene.users("shop") == ["new"]
-    scene.store.forget(Key("n", "new"))
+    scene.cache.forget(Key("n", "new"))
     assert scene.users("shop") == []
 
 
@@ -167,8 +167,8 @@ async def test_the_operators_own_credentials_need_no_hold() -> None:
 
 def test_an_older_version_is_not_taken() -> None:
     scene = Scene([config("shop", finalizers=(IN_USE,), version=10)], [])
-    assert not scene.surroundings.put_config(config("shop", version=9))
-    found = scene.surroundings.config("shop")
+    assert not scene.config_cache.put_config(config("shop", version=9))
+    found = scene.config_cache.config("shop")
     assert found is not None
     assert found.finalizers == (IN_USE,)
 
@@ -176,18 +176,18 @@ def test_an_older_version_is_not_taken() -> None:
 def test_one_that_was_made_anew_is_another() -> None:
     scene = Scene([config("shop")], [])
     again = config("shop", version=2)
-    assert not scene.surroundings.put_config(again)
+    assert not scene.config_cache.put_config(again)
     again["metadata"]["uid"] = "another"
-    assert scene.surroundings.put_config(again)
+    assert scene.config_cache.put_config(again)
 
 
 def test_a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile() -> None:
     scene = Scene([config("gone"), config("stays")], [])
-    known = scene.surroundings.configs()
-    scene.surroundings.put_config(config("new"))
-    assert scene.surroundings.put_all_configs([config("stays")], known) == ["gone"]
-    assert sorted(one.name for one in scene.surroundings.configs()) == ["new", "stays"]
-    assert not scene.surroundings.put_all_configs([config("stays"), config("new")], scene.surroundings.configs())
+    known = scene.config_cache.configs()
+    scene.config_cache.put_config(config("new"))
+    assert scene.config_cache.put_all_configs([config("stays")], known) == ["gone"]
+    assert sorted(one.name for one in scene.config_cache.configs()) == ["new", "stays"]
+    assert not scene.config_cache.put_all_configs([config("stays"), config("new")], scene.config_cache.configs())
 
 
 @pytest.mark.parametrize(

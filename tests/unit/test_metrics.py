@@ -49,10 +49,10 @@ def resource(name: str = "orders", *, version: int = 1, **parts: Any) -> Resourc
     )
 
 
-def snapshot(store: ResourceCache, *, each: bool = False) -> Snapshot:
+def snapshot(cache: ResourceCache, *, each: bool = False) -> Snapshot:
     """What a leader with these resources tells."""
     return Snapshot(
-        resources=store.counts(),
+        resources=cache.counts(),
         queue={"edit": QueueState(depth=2, under_way=1, oldest=7.5)},
         delayed=3,
         places=[
@@ -61,21 +61,21 @@ def snapshot(store: ResourceCache, *, each: bool = False) -> Snapshot:
                 sweep_age=61.0,
                 sweep_interval=60.0,
                 mappings=230,
-                budget=RateLimiterState(rate_set=10.0, rate_now=2.5, tokens=1.5, waiting=4),
+                rate_limiter=RateLimiterState(rate_set=10.0, rate_now=2.5, tokens=1.5, waiting=4),
                 orphans=3,
             )
         ],
         deletions_held=5,
-        each=store.all() if each else (),
+        each=cache.all() if each else (),
     )
 
 
 @pytest.fixture
-def store() -> Generator[ResourceCache]:
+def cache() -> Generator[ResourceCache]:
     """The resources of a leader that is asked at each scrape."""
-    store = ResourceCache()
-    gauges.watch(lambda: snapshot(store))
-    yield store
+    cache = ResourceCache()
+    gauges.watch(lambda: snapshot(cache))
+    yield cache
     gauges.watch(None)
 
 
@@ -182,32 +182,32 @@ FACETS: Mapping[str, tuple[dict[str, Any], MetricLabels]] = {
 @pytest.mark.parametrize("name", FACETS)
 def test_what_resources_are_counted_by(name: str) -> None:
     parts, facets = FACETS[name]
-    assert resource(**parts).facets == facets
+    assert resource(**parts).metric_labels == facets
 
 
 def test_the_store_counts_what_it_holds() -> None:
-    store = ResourceCache()
-    assert store.counts() == {}
-    store.put(resource("a"))
-    store.put(resource("b"))
+    cache = ResourceCache()
+    assert cache.counts() == {}
+    cache.put(resource("a"))
+    cache.put(resource("b"))
     new, ready = FACETS["new"][1], FACETS["ready"][1]
-    assert store.counts() == {new: 2}
-    store.put(resource("b", version=2, **FACETS["ready"][0]))
-    assert store.counts() == {new: 1, ready: 1}
-    store.put(resource("b", version=1))  # an older version comes late
-    assert store.counts() == {new: 1, ready: 1}
-    store.renew(resource("a", version=3, **FACETS["ready"][0]))
-    assert store.counts() == {ready: 2}
-    store.forget(resource("a").key)
-    store.forget(resource("b").key)
-    assert store.counts() == {}, "what is counted by nothing leaves nothing behind"
+    assert cache.counts() == {new: 2}
+    cache.put(resource("b", version=2, **FACETS["ready"][0]))
+    assert cache.counts() == {new: 1, ready: 1}
+    cache.put(resource("b", version=1))  # an older version comes late
+    assert cache.counts() == {new: 1, ready: 1}
+    cache.renew(resource("a", version=3, **FACETS["ready"][0]))
+    assert cache.counts() == {ready: 2}
+    cache.forget(resource("a").key)
+    cache.forget(resource("b").key)
+    assert cache.counts() == {}, "what is counted by nothing leaves nothing behind"
 
 
-def test_gauges_over_resources_are_asked_at_each_scrape(store: ResourceCache) -> None:
+def test_gauges_over_resources_are_asked_at_each_scrape(cache: ResourceCache) -> None:
     assert value("processing_problems") == 0
-    store.put(resource("a", **FACETS["a processing problem"][0]))
-    store.put(resource("b", **FACETS["stalled"][0]))
-    store.put(resource("c", **FACETS["ready"][0]))
+    cache.put(resource("a", **FACETS["a processing problem"][0]))
+    cache.put(resource("b", **FACETS["stalled"][0]))
+    cache.put(resource("c", **FACETS["ready"][0]))
     assert value("resources", status="Ready", reason="Enabled") == 2
     assert value("resources", status="Stalled", reason="Conflict") == 1
     assert value("mappings", state="Enabled", source="sqs") == 2
@@ -217,7 +217,7 @@ def test_gauges_over_resources_are_asked_at_each_scrape(store: ResourceCache) ->
     assert value("deletions_held") == 5
 
 
-def test_queue_sweeps_and_budget_are_told_by_priority_and_target(store: ResourceCache) -> None:
+def test_queue_sweeps_and_budget_are_told_by_priority_and_target(cache: ResourceCache) -> None:
     assert value("queue_depth", priority="edit") == 2
     assert value("queue_under_way", priority="edit") == 1
     assert value("queue_oldest_seconds", priority="edit") == 7.5
@@ -225,38 +225,40 @@ def test_queue_sweeps_and_budget_are_told_by_priority_and_target(store: Resource
     assert value("sweep_age_seconds", **TARGET) == 61
     assert value("sweep_interval_seconds", **TARGET) == 60
     assert value("sweep_mappings", **TARGET) == 230
-    budget = {name: value(f"aws_budget_{name}", **TARGET) for name in ("rate_set", "rate_now", "tokens", "waiting")}
-    assert budget == {"rate_set": 10, "rate_now": 2.5, "tokens": 1.5, "waiting": 4}
+    rate_limiter = {
+        name: value(f"aws_budget_{name}", **TARGET) for name in ("rate_set", "rate_now", "tokens", "waiting")
+    }
+    assert rate_limiter == {"rate_set": 10, "rate_now": 2.5, "tokens": 1.5, "waiting": 4}
 
 
-def test_a_standby_tells_nothing_of_resources(store: ResourceCache) -> None:
-    store.put(resource())
+def test_a_standby_tells_nothing_of_resources(cache: ResourceCache) -> None:
+    cache.put(resource())
     gauges.stand(lambda: False, lambda: 0)
     gauges.watch(None)
     told = {family.name for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
-    assert not told & {metric.name for metric in CATALOGUE.values() if metric.teller is not Exposer.ALL}
+    assert not told & {metric.name for metric in CATALOGUE.values() if metric.exposer is not Exposer.ALL}
     assert value("leader") == 0
     gauges.stand(lambda: True, lambda: 1)
     assert (value("leader"), value("other_operators")) == (1, 1)
 
 
-def test_each_mapping_has_series_only_by_choice(store: ResourceCache) -> None:
-    store.put(resource(**FACETS["a processing problem"][0]))
+def test_each_mapping_has_series_only_by_choice(cache: ResourceCache) -> None:
+    cache.put(resource(**FACETS["a processing problem"][0]))
     orders = {"namespace": "shop", "name": "orders"}
     assert value("mapping_ready", **orders) == -1
-    gauges.watch(lambda: snapshot(store, each=True))
+    gauges.watch(lambda: snapshot(cache, each=True))
     assert value("mapping_ready", **orders) == 1
     assert value("mapping_processing_problem", **orders) == 1
     assert value("mapping_state", **orders, state="Enabled") == 1
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(store: ResourceCache, *, each: bool) -> None:
+def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(cache: ResourceCache, *, each: bool) -> None:
     generate_latest(REGISTRY)
     before = len(generate_latest(REGISTRY).splitlines())
     for number in range(10_000):
-        store.put(resource(f"mapping-{number}", **FACETS["ready"][0]))
-    gauges.watch(lambda: snapshot(store, each=each))
+        cache.put(resource(f"mapping-{number}", **FACETS["ready"][0]))
+    gauges.watch(lambda: snapshot(cache, each=each))
     took, text = list[float](), b""
     for _ in range(5):
         began = time.perf_counter()
@@ -267,10 +269,10 @@ def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(store:
     assert each or min(took) < CHEAP
 
 
-def test_the_catalogue_is_what_is_exposed(store: ResourceCache) -> None:
+def test_the_catalogue_is_what_is_exposed(cache: ResourceCache) -> None:
     """Names, types and labels, of all metrics that have a series here."""
-    store.put(resource())
-    gauges.watch(lambda: snapshot(store, each=True))
+    cache.put(resource())
+    gauges.watch(lambda: snapshot(cache, each=True))
     counters.answered("ListTags", 0.1)
     counters.granted("123456789012", "eu-west-1", RequestPriority.EDIT, 0.1)
     counters.place_in_use(**TARGET)
@@ -308,5 +310,5 @@ async def test_they_are_served_beside_the_probes() -> None:
     finally:
         await probes.stop()
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE esm_operator_")}
-    assert names == {name for name, metric in CATALOGUE.items() if metric.teller is Exposer.ALL}
+    assert names == {name for name, metric in CATALOGUE.items() if metric.exposer is Exposer.ALL}
     assert "_created" not in text

@@ -34,10 +34,10 @@ def counter(
     kubernetes: KubernetesClient, *known: Key, api_server: ApiServer, namespaces: tuple[str, ...] = ()
 ) -> OrphanCounter:
     """A counter whose operator works on these resources."""
-    store = ResourceCache()
+    cache = ResourceCache()
     for key in known:
-        store.put(parse(api_server.cluster.mappings[key]))
-    return OrphanCounter("blue", list(namespaces), store, kubernetes)
+        cache.put(parse(api_server.cluster.mappings[key]))
+    return OrphanCounter("blue", list(namespaces), cache, kubernetes)
 
 
 async def test_a_mapping_counts_when_two_sweeps_in_a_row_find_no_resource(

@@ -96,13 +96,13 @@ def test_newcomers_do_not_double_the_rate_of_those_that_wait() -> None:
 
 
 def test_resources_that_fail_no_more_leave_their_retries_to_others() -> None:
-    budget = RateLimiter(10.0)
+    rate_limiter = RateLimiter(10.0)
     retries: FailureBackoff[str] = FailureBackoff()
     names = [f"orders-{number}" for number in range(MANY)]
     for name in names:
         retries.failed(name)
-        retries.wait(name, budget)
+        retries.wait(name, rate_limiter)
     for name in names:
         retries.forget(name)
     retries.failed("lonely")
-    assert retries.wait("lonely", budget) <= 1 / (SHARE * budget.full_rate) + 1e-6
+    assert retries.wait("lonely", rate_limiter) <= 1 / (SHARE * rate_limiter.full_rate) + 1e-6

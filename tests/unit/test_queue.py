@@ -57,8 +57,8 @@ async def test_a_key_that_changes_while_it_is_worked_on_is_worked_on_again() -> 
 
 async def test_the_urgent_come_first() -> None:
     queue = empty()
-    for urgency in reversed(QueuePriority):
-        queue.add(urgency.name, urgency)
+    for priority in reversed(QueuePriority):
+        queue.add(priority.name, priority)
     queue.add("RESYNC", QueuePriority.EDIT)
     taken: list[str] = []
     for _ in QueuePriority:
@@ -227,7 +227,7 @@ async def test_many_keys_and_workers_lose_nothing_and_share_no_key() -> None:
 async def test_how_it_is_told_by_urgency() -> None:
     told: list[tuple[QueuePriority, float]] = []
     queue: WorkQueue[str] = WorkQueue(
-        LIMITS, lane=lambda key: key[0], waited=lambda urgency, seconds: told.append((urgency, seconds))
+        LIMITS, lane=lambda key: key[0], waited=lambda priority, seconds: told.append((priority, seconds))
     )
     assert queue.state(QueuePriority.CREATE) == (0, 0, 0.0)
     before = time.monotonic()

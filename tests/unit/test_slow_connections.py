@@ -313,8 +313,8 @@ async def test_time_that_credentials_and_the_window_take_is_not_the_calls(
     def take_long(*_: Any, **__: Any) -> None:
         clock.now += call.WAIT_TIMEOUT / 3
 
-    wait = client.budget.window.wait
-    monkeypatch.setattr(client.budget.window, "wait", lambda: take_long() or wait())
+    wait = client.rate_limiter.window.wait
+    monkeypatch.setattr(client.rate_limiter.window, "wait", lambda: take_long() or wait())
     to.connection.client.meta.events.register_first("before-sign.lambda", take_long)
     assert call.SEND_TIMEOUT + call.CALL_TIMEOUT < call.WAIT_TIMEOUT / 3
     await asyncio.wait_for(client.create(CREATE), LIMIT)

@@ -96,24 +96,24 @@ def test_an_intent_is_read_as_it_was_written(intent: Intent) -> None:
 
 
 def test_only_newer_versions_are_taken() -> None:
-    store = ResourceCache()
-    assert store.put(resource("9")) is None
+    cache = ResourceCache()
+    assert cache.put(resource("9")) is None
     older, newer = resource("8"), resource("10")
-    assert store.put(older) is older
-    assert store.put(newer) == resource("9")
-    assert store.get(KEY) is newer
+    assert cache.put(older) is older
+    assert cache.put(newer) == resource("9")
+    assert cache.get(KEY) is newer
     same = resource("10", uuid=FIRST)
-    assert store.put(same) is same
+    assert cache.put(same) is same
 
 
 def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_known() -> None:
-    store = ResourceCache()
-    store.put(resource("2"))
-    known = store.get(KEY)
+    cache = ResourceCache()
+    cache.put(resource("2"))
+    known = cache.get(KEY)
     for version in ("2", "1"):
-        assert store.known(body(version)) is known
+        assert cache.known(body(version)) is known
     for other in (body("3", uuid=FIRST), body("x"), body("2", uid="uid-2")):
-        assert store.known(other) is None
+        assert cache.known(other) is None
 
 
 @pytest.mark.parametrize(
@@ -122,59 +122,59 @@ def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_kno
 )
 def test_what_is_known_in_a_later_version_than_went_is_kept(known: str, said: str, forgotten: bool) -> None:
     """A resource may be given a label again that it had lost; what was read of it by itself is known at once."""
-    store = ResourceCache()
-    store.put(resource(known))
-    assert store.gone(resource(said)) is forgotten
-    assert (store.get(KEY) is None) is forgotten
-    assert not store.gone(parse(body("99", "uid-2"))), "another incarnation is no word about this one"
+    cache = ResourceCache()
+    cache.put(resource(known))
+    assert cache.gone(resource(said)) is forgotten
+    assert (cache.get(KEY) is None) is forgotten
+    assert not cache.gone(parse(body("99", "uid-2"))), "another incarnation is no word about this one"
 
 
 def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never() -> None:
-    store = ResourceCache()
+    cache = ResourceCache()
     first = parse(body("9", creationTimestamp="2026-01-01T00:00:00Z"))
     again = parse(body("3", "uid-2", creationTimestamp="2026-01-01T00:00:01Z"))
-    store.put(first)
-    store.put(again)
-    assert store.get(KEY) is again
-    store.put(first)
-    assert store.get(KEY) is again
+    cache.put(first)
+    cache.put(again)
+    assert cache.get(KEY) is again
+    cache.put(first)
+    assert cache.get(KEY) is again
     at_once = parse(body("4", "uid-3", creationTimestamp="2026-01-01T00:00:01Z"))
-    store.put(at_once)
-    store.put(again)
-    assert store.get(KEY) is at_once
+    cache.put(at_once)
+    cache.put(again)
+    assert cache.get(KEY) is at_once
 
 
 def test_only_the_incarnation_that_is_meant_is_forgotten() -> None:
-    store = ResourceCache()
-    store.put(resource("9", uid="uid-2"))
-    assert not store.forget(KEY, "uid-1")
-    assert store.forget(KEY, "uid-2")
-    assert not store.forget(KEY)
-    assert len(store) == 0
+    cache = ResourceCache()
+    cache.put(resource("9", uid="uid-2"))
+    assert not cache.forget(KEY, "uid-1")
+    assert cache.forget(KEY, "uid-2")
+    assert not cache.forget(KEY)
+    assert len(cache) == 0
 
 
 def test_resources_are_found_by_the_uuid_of_their_mapping() -> None:
-    store = ResourceCache()
-    store.put(resource("1", uuid=FIRST))
-    assert store.known_uuids([FIRST, SECOND]) == [FIRST]
-    assert store.keys_of([FIRST, SECOND]) == [KEY]
-    store.forget(KEY)
-    assert store.known_uuids([FIRST]) == []
+    cache = ResourceCache()
+    cache.put(resource("1", uuid=FIRST))
+    assert cache.known_uuids([FIRST, SECOND]) == [FIRST]
+    assert cache.keys_of([FIRST, SECOND]) == [KEY]
+    cache.forget(KEY)
+    assert cache.known_uuids([FIRST]) == []
 
 
 def test_a_mapping_that_two_statuses_note_is_known_to_both() -> None:
-    store = ResourceCache()
-    store.put(resource("1", uuid=FIRST))
+    cache = ResourceCache()
+    cache.put(resource("1", uuid=FIRST))
     other = body("2", uid="uid-2", uuid=FIRST)
     other["metadata"]["name"] = "watching"
-    store.put(parse(other))
+    cache.put(parse(other))
     watching = Key("shop", "watching")
-    assert store.keys_of([FIRST]) == [KEY, watching]
-    store.forget(watching)
-    assert store.keys_of([FIRST]) == [KEY]
-    store.forget(KEY)
-    assert store.keys_of([FIRST]) == []
-    assert store.known_uuids([FIRST]) == []
+    assert cache.keys_of([FIRST]) == [KEY, watching]
+    cache.forget(watching)
+    assert cache.keys_of([FIRST]) == [KEY]
+    cache.forget(KEY)
+    assert cache.keys_of([FIRST]) == []
+    assert cache.known_uuids([FIRST]) == []
 
 
 def claimant(name: str, created: str, **more: Any) -> Resource:
@@ -228,30 +228,30 @@ FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
     ],
 )
 def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bool) -> None:
-    store = ResourceCache()
+    cache = ResourceCache()
     mine = claimant("b", "2026-01-02T00:00:00Z")
-    store.put(other)
-    store.put(mine)
-    assert store.older_claimant(mine) == (f"shop/{other.key.name}" if comes_first else "")
-    store.forget(other.key)
-    assert store.older_claimant(mine) == ""
+    cache.put(other)
+    cache.put(mine)
+    assert cache.older_claimant(mine) == (f"shop/{other.key.name}" if comes_first else "")
+    cache.forget(other.key)
+    assert cache.older_claimant(mine) == ""
 
 
 def test_a_mapping_that_was_made_again_is_found_by_its_new_uuid_only() -> None:
-    store = ResourceCache()
-    store.put(resource("1", uuid=FIRST))
-    store.put(resource("2", uuid=SECOND))
-    assert store.keys_of([FIRST, SECOND]) == [KEY]
+    cache = ResourceCache()
+    cache.put(resource("1", uuid=FIRST))
+    cache.put(resource("2", uuid=SECOND))
+    assert cache.keys_of([FIRST, SECOND]) == [KEY]
 
 
 def test_an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten() -> None:
-    store = ResourceCache()
-    store.put(resource("1"))
-    store.renew(resource("2"))
-    assert store.get(KEY) == resource("2")
-    store.forget(KEY)
-    store.renew(resource("3"))
-    assert store.get(KEY) is None, "it may have left what the watch is about"
+    cache = ResourceCache()
+    cache.put(resource("1"))
+    cache.renew(resource("2"))
+    assert cache.get(KEY) == resource("2")
+    cache.forget(KEY)
+    cache.renew(resource("3"))
+    assert cache.get(KEY) is None, "it may have left what the watch is about"
 
 
 # -- Objects that were removed although they carried the finalizer -----------------------------------------
@@ -279,62 +279,62 @@ def test_what_the_last_state_of_an_object_says_of_its_removal(
 
 
 def test_a_removed_object_counts_as_being_deleted_until_it_is_forgotten() -> None:
-    store = ResourceCache()
-    store.put(resource())
-    store.keep_removed(removed())
-    kept = store.get(KEY)
+    cache = ResourceCache()
+    cache.put(resource())
+    cache.keep_removed(removed())
+    kept = cache.get(KEY)
     assert kept is not None
     assert (kept.removed, kept.deleting) == (True, True)
-    assert store.known(body("2")) is kept, "a late event of it changes nothing"
-    assert store.forget(KEY, "uid-1")
-    assert store.get(KEY) is None
+    assert cache.known(body("2")) is kept, "a late event of it changes nothing"
+    assert cache.forget(KEY, "uid-1")
+    assert cache.get(KEY) is None
 
 
 def test_a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten() -> None:
-    store = ResourceCache()
-    store.keep_removed(removed())
+    cache = ResourceCache()
+    cache.keep_removed(removed())
     new = successor()
-    assert store.put(new) is new, "nobody is told of it yet"
-    assert store.has_successor(KEY)
+    assert cache.put(new) is new, "nobody is told of it yet"
+    assert cache.has_successor(KEY)
     newer = successor("5")
-    store.put(newer)
-    store.put(successor("4"))
-    store.forget(KEY, "uid-1")
-    assert store.get(KEY) is newer
-    assert not store.has_successor(KEY)
+    cache.put(newer)
+    cache.put(successor("4"))
+    cache.forget(KEY, "uid-1")
+    assert cache.get(KEY) is newer
+    assert not cache.has_successor(KEY)
 
 
 def test_a_new_object_that_is_known_already_waits_too() -> None:
-    store = ResourceCache()
+    cache = ResourceCache()
     new = successor()
-    store.put(new)
-    store.keep_removed(removed())
-    store.forget(KEY, "uid-1")
-    assert store.get(KEY) is new
+    cache.put(new)
+    cache.keep_removed(removed())
+    cache.forget(KEY, "uid-1")
+    assert cache.get(KEY) is new
 
 
 def test_a_new_object_that_is_deleted_meanwhile_is_not_taken() -> None:
-    store = ResourceCache()
-    store.keep_removed(removed())
-    store.put(successor())
-    store.gone(successor("6"))
-    store.forget(KEY, "uid-1")
-    assert store.get(KEY) is None
+    cache = ResourceCache()
+    cache.keep_removed(removed())
+    cache.put(successor())
+    cache.gone(successor("6"))
+    cache.forget(KEY, "uid-1")
+    assert cache.get(KEY) is None
 
 
 def test_an_object_that_has_only_lost_its_label_for_a_while_is_taken_again() -> None:
-    store = ResourceCache()
-    store.keep_removed(removed())
+    cache = ResourceCache()
+    cache.keep_removed(removed())
     back = parse(body("4", finalizers=[FINALIZER]))
-    store.put(back)
-    assert store.get(KEY) is back
+    cache.put(back)
+    assert cache.get(KEY) is back
 
 
 def test_removed_objects_are_forgotten_in_time() -> None:
-    store = ResourceCache()
-    store.keep_removed(removed())
-    store.forget_removed(3600)
-    assert store.get(KEY) is not None
-    store.forget_removed(-1)
-    assert store.get(KEY) is None
-    assert not store.counts() or not any(store.counts().values())
+    cache = ResourceCache()
+    cache.keep_removed(removed())
+    cache.forget_removed(3600)
+    assert cache.get(KEY) is not None
+    cache.forget_removed(-1)
+    assert cache.get(KEY) is None
+    assert not cache.counts() or not any(cache.counts().values())

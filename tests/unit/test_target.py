@@ -98,15 +98,15 @@ def test_the_ownership_is_that_of_the_provider_config_else_of_the_operator(
 
 def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     """Without it the resource's mapping would be looked for by tags that it has not."""
-    surroundings = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"))
+    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"))
     meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
     orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
-    surroundings.put_config({"metadata": meta, "spec": {"region": "us-east-1"}})
-    assert not surroundings.depends_on(orders, "default")
-    surroundings.put_config(
+    config_cache.put_config({"metadata": meta, "spec": {"region": "us-east-1"}})
+    assert not config_cache.depends_on(orders, "default")
+    config_cache.put_config(
         {"metadata": {**meta, "resourceVersion": "2"}, "spec": {"region": "us-east-1", "ownership": "ResourceOnly"}}
     )
-    assert surroundings.depends_on(orders, "default")
+    assert config_cache.depends_on(orders, "default")
 
 
 _CHOOSY = ProviderConfigSettings("default", region="us-east-1", namespace_selector={"matchLabels": {"shop": "yes"}})
@@ -193,38 +193,38 @@ def test_a_provider_config_is_read() -> None:
 def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> None:
     selector = {"matchExpressions": [{"key": "restricted", "operator": "DoesNotExist"}]}
     config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=selector)
-    surroundings = ConfigCache(config)
-    surroundings.put_config(
+    config_cache = ConfigCache(config)
+    config_cache.put_config(
         {
             "metadata": {"name": "default", "uid": "1", "resourceVersion": "1"},
             "spec": {"region": "us-east-1", "namespaceSelector": selector},
         }
     )
     orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
-    found = surroundings.resolve(orders)
+    found = config_cache.resolve(orders)
     assert isinstance(found, Unresolved)
     assert found.passes
-    surroundings.put_namespace({"metadata": {"name": "shop", "labels": {"restricted": "yes"}}})
-    found = surroundings.resolve(orders)
+    config_cache.put_namespace({"metadata": {"name": "shop", "labels": {"restricted": "yes"}}})
+    found = config_cache.resolve(orders)
     assert isinstance(found, Unresolved)
     assert not found.passes
-    assert surroundings.put_namespace({"metadata": {"name": "shop"}}), "its resources are to be looked at"
-    assert isinstance(surroundings.resolve(orders), Resolved)
+    assert config_cache.put_namespace({"metadata": {"name": "shop"}}), "its resources are to be looked at"
+    assert isinstance(config_cache.resolve(orders), Resolved)
 
 
 def test_only_what_resources_lead_to_is_looked_at() -> None:
-    surroundings = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
-    assert {one.region for one in surroundings.targets([])} == {"eu-west-1"}, "where the first will live"
-    surroundings.put_config(
+    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
+    assert {one.region for one in config_cache.targets([])} == {"eu-west-1"}, "where the first will live"
+    config_cache.put_config(
         {"metadata": {"name": "shop", "uid": "1", "resourceVersion": "1"}, "spec": {"region": "us-east-1"}}
     )
-    assert surroundings.targets([]) == set(), "the operator's own account may be no business of it"
+    assert config_cache.targets([]) == set(), "the operator's own account may be no business of it"
     spec = {"providerConfigRef": {"name": "shop"}}
     meta = {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}
     orders = parse({"metadata": meta, "spec": spec})
-    assert {one.region for one in surroundings.targets([orders])} == {"us-east-1"}
+    assert {one.region for one in config_cache.targets([orders])} == {"us-east-1"}
     plain = parse({"metadata": {**meta, "name": "plain"}})
-    assert {one.region for one in surroundings.targets([orders, plain])} == {"us-east-1", "eu-west-1"}
+    assert {one.region for one in config_cache.targets([orders, plain])} == {"us-east-1", "eu-west-1"}
 
 
 def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:

@@ -71,6 +71,6 @@ def _status(told: Mapping[str, str], *, deleting: bool) -> str:
 
 
 @lru_cache(_SHARED)
-def _shared(**facets: Any) -> MetricLabels:
+def _shared(**metric_labels: Any) -> MetricLabels:
     """The same object for the same facets."""
-    return MetricLabels(**facets)
+    return MetricLabels(**metric_labels)

@@ -147,7 +147,7 @@ class Resource:
     """The status of each condition, by its type."""
     asked: RequestedTarget
     """What the spec says of where the mapping lives."""
-    facets: MetricLabels
+    metric_labels: MetricLabels
     """What it is counted by."""
     spec: FrozenJSON
     status: FrozenJSON
@@ -217,7 +217,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         answered=str(status.get("lastHandledReconcileAt") or ""),
         conditions=_conditions(tuple((str(one.get("type")), str(one.get("status"))) for one in _all(status))),
         asked=asked_of(spec),
-        facets=facets_of(spec, status, deleting=deleting, paused=paused),
+        metric_labels=facets_of(spec, status, deleting=deleting, paused=paused),
         spec=FrozenJSON(spec),
         status=FrozenJSON(status),
     )

@@ -48,8 +48,8 @@ class Account:
         """
         self.place = target.region + (f" as {target.access.role_arn}" if target.access.role_arn else "")
         self.target = target
-        self._budget = RateLimiter(requests_per_second)
-        self._tagging_budget = RateLimiter(requests_per_second)
+        self._rate_limiter = RateLimiter(requests_per_second)
+        self._tagging_rate_limiter = RateLimiter(requests_per_second)
         # botocore tries again by itself: this is no operator, which has a queue for that.
         config = Config(
             connect_timeout=5,
@@ -92,7 +92,7 @@ class Account:
         wanted |= {"EventSourceArn": source} if source else {}
         while True:
             page = await self._call(
-                "lambda:ListEventSourceMappings", self._budget, self._lambda.list_event_source_mappings, wanted
+                "lambda:ListEventSourceMappings", self._rate_limiter, self._lambda.list_event_source_mappings, wanted
             )
             for mapping in page.get("EventSourceMappings") or ():
                 if mapping.get("State") != "Deleting":
@@ -104,7 +104,7 @@ class Account:
     async def mapping(self, uuid: str) -> Mapping[str, Any]:
         """One mapping, with its filters, which lists lack where a key encrypts them. Raises LookError."""
         return await self._call(
-            "lambda:GetEventSourceMapping", self._budget, self._lambda.get_event_source_mapping, {"UUID": uuid}
+            "lambda:GetEventSourceMapping", self._rate_limiter, self._lambda.get_event_source_mapping, {"UUID": uuid}
         )
 
     async def tagged(self, filters: Mapping[str, str] | None = None) -> AsyncIterator[tuple[str, Mapping[str, str]]]:
@@ -122,7 +122,7 @@ class Account:
         if filters:
             wanted["TagFilters"] = [{"Key": key, "Values": [value]} for key, value in filters.items()]
         while True:
-            page = await self._call("tag:GetResources", self._tagging_budget, self._tagging.get_resources, wanted)
+            page = await self._call("tag:GetResources", self._tagging_rate_limiter, self._tagging.get_resources, wanted)
             for resource in page.get("ResourceTagMappingList") or ():
                 tags = {tag["Key"]: tag["Value"] for tag in resource.get("Tags") or ()}
                 yield str(resource["ResourceARN"]).rsplit(":", 1)[-1], tags
@@ -162,7 +162,7 @@ class Account:
         """The tags of a mapping, or None where it is gone. Raises LookError."""
         try:
             arn = {"Resource": mapping["EventSourceMappingArn"]}
-            answer = await self._call("lambda:ListTags", self._budget, self._lambda.list_tags, arn)
+            answer = await self._call("lambda:ListTags", self._rate_limiter, self._lambda.list_tags, arn)
         except LookError as error:
             if error.gone:
                 return None
@@ -172,11 +172,11 @@ class Account:
     async def _call(
         self,
         action: str,
-        budget: RateLimiter,
+        rate_limiter: RateLimiter,
         function: Callable[..., Mapping[str, Any]],
         parameters: Mapping[str, Any],
     ) -> Mapping[str, Any]:
-        await budget.take(RequestPriority.SWEEP)
+        await rate_limiter.take(RequestPriority.SWEEP)
         try:
             return await asyncio.to_thread(function, **parameters)
         except Exception as error:

@@ -195,8 +195,8 @@ class MappingsClient:
         self,
         connection: Connection,
         connections: Connections,
-        budget: RateLimiter,
-        tagging_budget: RateLimiter,
+        rate_limiter: RateLimiter,
+        tagging_rate_limiter: RateLimiter,
         inventory: Inventory,
         fence: Fence,
         changed: Callable[[Collection[str]], None] = lambda _: None,
@@ -215,12 +215,12 @@ class MappingsClient:
         self._tagging = connection.tagging
         self._threads = connection.threads
         self._connections = connections
-        self.budget = budget
-        self._tagging_budget = tagging_budget
+        self.rate_limiter = rate_limiter
+        self._tagging_rate_limiter = tagging_rate_limiter
         self.inventory = inventory
         self.account = connection.account
         self._place = (connection.account, connection.region)
-        self._passage = CallPermit(fence, budget.window)
+        self._passage = CallPermit(fence, rate_limiter.window)
         self._tagging_passage = CallPermit(SHUT)
 
     async def create(self, parameters: Mapping[str, Any], check: Check = _none) -> dict[str, Any]:
@@ -315,7 +315,7 @@ class MappingsClient:
             "ResourcesPerPage": 100,
         }
         while True:
-            await self._tagging_budget.take(RequestPriority.TAG_SWEEP)
+            await self._tagging_rate_limiter.take(RequestPriority.TAG_SWEEP)
             page = await self._request(self._tagging, self._tagging_passage, "get_resources", wanted)
             yield page.get("ResourceTagMappingList") or []
             if not page.get("PaginationToken"):
@@ -359,7 +359,7 @@ class MappingsClient:
         self, operation: str, priority: RequestPriority, parameters: Mapping[str, Any], check: Check = _none
     ) -> dict[str, Any]:
         asked = time.monotonic()
-        await self.budget.take(priority)
+        await self.rate_limiter.take(priority)
         counters.granted(*self._place, priority, time.monotonic() - asked)
         check()
         sent = time.monotonic()
@@ -368,7 +368,7 @@ class MappingsClient:
         except (ClientError, BotoCoreError) as error:
             failure = errors.understand(error)
             if failure.throttled:
-                self.budget.throttled(sent, failure.retry_after)
+                self.rate_limiter.throttled(sent, failure.retry_after)
             raise
 
     async def _request(

@@ -110,11 +110,11 @@ class Sweeper:
         self._before: _Sweep | None = None
         self._next_begins = -math.inf
         self._looked_for_overdue = -math.inf
-        self._alarm = Deadline()
+        self._deadline = Deadline()
 
     def wake(self) -> None:
         """The pace that is wanted may be another."""
-        self._alarm.ring()
+        self._deadline.ring()
 
     def retry(self) -> None:
         """If the last page failed, try again at once."""
@@ -125,7 +125,7 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await self._alarm.until(self._due)
+            await self._deadline.until(self._due)
             client = self._client()
             try:
                 await self._step(client)
@@ -162,7 +162,7 @@ class Sweeper:
             case SweepPace.HURRIED:
                 return _CLOSEST
             case SweepPace.CROWDED:
-                return max(LEAST, self._client().budget.pause(CROWDED_SHARE))
+                return max(LEAST, self._client().rate_limiter.pause(CROWDED_SHARE))
             case SweepPace.QUIET:
                 return _SPREAD * min(self._interval, _LONGEST) / self._expected()
 

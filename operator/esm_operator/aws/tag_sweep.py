@@ -113,11 +113,11 @@ class TagSweep:
     async def _one_by_one(self) -> None:
         for uuid, known in self._known(time.monotonic()).items():
             await self._ask(uuid, known)
-            await asyncio.sleep(self._client().budget.pause(_SHARE))
+            await asyncio.sleep(self._client().rate_limiter.pause(_SHARE))
         for uuid in self._unlooked():
             await self._ask(uuid, {})
             self._looked_at.add(uuid)
-            await asyncio.sleep(self._client().budget.pause(_SHARE))
+            await asyncio.sleep(self._client().rate_limiter.pause(_SHARE))
         inventory = self._client().inventory
         await self._count({uuid: tags for uuid in inventory.uuids() if (tags := inventory.tags(uuid))})
 

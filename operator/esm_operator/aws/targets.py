@@ -32,8 +32,8 @@ class _SharedTarget:
     """One account and region, and whom it is seen through."""
 
     inventory: Inventory
-    budget: RateLimiter
-    tagging_budget: RateLimiter
+    rate_limiter: RateLimiter
+    tagging_rate_limiter: RateLimiter
     since: float
     """Monotonic time from which it is in use, in seconds."""
     clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
@@ -167,7 +167,7 @@ class Targets:
                 place.sweep_age(now),
                 self._sweep_interval,
                 len(place.inventory),
-                place.budget.state(),
+                place.rate_limiter.state(),
                 place.tag_sweep.orphans if place.tag_sweep is not None else None,
             )
             for (account, region), place in found.items()
@@ -183,17 +183,19 @@ class Targets:
         await tasks.cancel([task for place in self._places.values() for task in place.tasks])
 
     def _join(self, target: Target, connection: Connection) -> tuple[_SharedTarget, ConnectedTarget]:
-        budget = self._budgets.setdefault((connection.account, target.region), RateLimiter(self._requests_per_second))
+        rate_limiter = self._budgets.setdefault(
+            (connection.account, target.region), RateLimiter(self._requests_per_second)
+        )
         name = (connection.account, target.region, target.access.endpoint_url)
         place = self._places.setdefault(
-            name, _SharedTarget(Inventory(), budget, RateLimiter(TAGGING_RATE), time.monotonic())
+            name, _SharedTarget(Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), time.monotonic())
         )
         counters.place_in_use(connection.account, target.region)
         client = MappingsClient(
             connection,
             self._connections,
-            budget,
-            place.tagging_budget,
+            rate_limiter,
+            place.tagging_rate_limiter,
             place.inventory,
             self._fence,
             self._changed,

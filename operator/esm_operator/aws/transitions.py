@@ -61,11 +61,11 @@ class Transitions:
         self._tell_failed = failed
         self._failures = 0
         self._looked = -math.inf
-        self._alarm = Deadline()
+        self._deadline = Deadline()
 
     def wake(self) -> None:
         """A transition has begun."""
-        self._alarm.ring()
+        self._deadline.ring()
 
     def retry(self) -> None:
         """If the last looks failed, look again at once."""
@@ -80,7 +80,7 @@ class Transitions:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await self._alarm.until(self._next, together=_TOGETHER)
+            await self._deadline.until(self._next, together=_TOGETHER)
             self._looked = time.monotonic()
             due = self._due()
             chosen = self._chosen(due)
@@ -99,7 +99,7 @@ class Transitions:
 
     def _next(self) -> float:
         """Monotonic time of the next look, or from which it can be told, in seconds."""
-        pause = self._client().budget.pause(CROWDED_SHARE) if self._crowded() else FAST / 2
+        pause = self._client().rate_limiter.pause(CROWDED_SHARE) if self._crowded() else FAST / 2
         if self._failures:
             pause = pause_after(self._failures, _MOST_FAILING)
         if time.monotonic() < self._looked + pause:
@@ -136,7 +136,7 @@ class Transitions:
     def _load(self, moving: list[InventoryEntry]) -> float:
         """Seconds that looking at all of them takes."""
         client = self._client()
-        return min(len(moving), client.pages) / client.budget.rate
+        return min(len(moving), client.pages) / client.rate_limiter.rate
 
 
 def _due_at(entry: InventoryEntry, load: float) -> float:

@@ -118,7 +118,7 @@ class ResourceCache:
 
     def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
         self._resources[resource.key] = resource
-        self._counts[resource.facets] += 1
+        self._counts[resource.metric_labels] += 1
         if old is not None:
             self._uncount(old)
             self._unnote(old)
@@ -189,9 +189,9 @@ class ResourceCache:
         return str(min(rivals, key=lambda other: (other.created, other.uid)).key) if rivals else ""
 
     def _uncount(self, resource: Resource) -> None:
-        self._counts[resource.facets] -= 1
-        if not self._counts[resource.facets]:
-            del self._counts[resource.facets]
+        self._counts[resource.metric_labels] -= 1
+        if not self._counts[resource.metric_labels]:
+            del self._counts[resource.metric_labels]
 
     def _unnote(self, resource: Resource) -> None:
         keys = self._keys_of.get(resource.uuid, set())

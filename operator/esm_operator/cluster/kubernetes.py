@@ -80,7 +80,7 @@ class KubernetesClient:
     def __init__(
         self,
         api: client.ApiClient,
-        budget: RateLimiter,
+        rate_limiter: RateLimiter,
         fence: Fence = SHUT,
         manager: str = "",
         *,
@@ -89,14 +89,14 @@ class KubernetesClient:
         """
         Args:
             api: the client.
-            budget: the requests a second that may be sent; those for the lease don't wait for it.
+            rate_limiter: the requests a second that may be sent; those for the lease don't wait for it.
             fence: what each write is asked of before it begins; it raises NotLeadingError.
             manager: by which name the API server notes who wrote a field; empty: by that of the client.
             lease_api: a client for the lease, whose requests wait for no connection of others; None: the same.
         """
         self._api = api
         self._lease_api = lease_api or api
-        self._budget = budget
+        self._rate_limiter = rate_limiter
         self._fence = fence
         self._manager = manager
 
@@ -117,7 +117,7 @@ class KubernetesClient:
             fence: of the lease.
             manager: by which name the API server notes who wrote a field.
         """
-        return KubernetesClient(self._api, self._budget, fence, manager, lease_api=self._lease_api)
+        return KubernetesClient(self._api, self._rate_limiter, fence, manager, lease_api=self._lease_api)
 
     async def close(self) -> None:
         await self._api.close()
@@ -354,7 +354,7 @@ class KubernetesClient:
     ) -> dict[str, Any]:
         api = self._lease_api if priority is None else self._api
         if priority is not None:
-            await self._budget.take(priority)
+            await self._rate_limiter.take(priority)
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type

@@ -41,18 +41,18 @@ class UsageFinalizer:
     """Keeps ProviderConfigs that are in use. For one event loop."""
 
     def __init__(
-        self, finalizer: str, store: ResourceCache, surroundings: ConfigCache, kubernetes: KubernetesClient
+        self, finalizer: str, cache: ResourceCache, config_cache: ConfigCache, kubernetes: KubernetesClient
     ) -> None:
         """
         Args:
             finalizer: as ``own_names.py`` says.
-            store: the resources.
-            surroundings: the ProviderConfigs.
+            cache: the resources.
+            config_cache: the ProviderConfigs.
             kubernetes: the API server.
         """
         self._finalizer = finalizer
-        self._store = store
-        self._surroundings = surroundings
+        self._cache = cache
+        self._config_cache = config_cache
         self._kubernetes = kubernetes
         self._admitted: dict[Key, tuple[str, float]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -70,22 +70,22 @@ class UsageFinalizer:
             ConflictError: the ProviderConfig was changed meanwhile; its new version comes with the watch.
             ApiError: the API server refused it.
         """
-        name = self._surroundings.config_of(resource)
-        if not self._surroundings.depends_on(resource, name):
+        name = self._config_cache.config_of(resource)
+        if not self._config_cache.depends_on(resource, name):
             return None
         refused = self._refusal(resource, name)
         if refused is not None or self._is_held_or_leaving(name):
             return refused
         async with self._locks.setdefault(name, asyncio.Lock()):
             refused = self._refusal(resource, name)
-            config = self._surroundings.config(name)
+            config = self._config_cache.config(name)
             if refused is not None or config is None or self._is_held_or_leaving(name):
                 return refused
             try:
                 held = await self._kubernetes.set_config_finalizers(config, (*config.finalizers, self._finalizer))
             except GoneError:
                 return _not_there(name)
-            self._surroundings.put_config(held)
+            self._config_cache.put_config(held)
             return None
 
     async def run(self) -> None:
@@ -95,7 +95,7 @@ class UsageFinalizer:
         """
         while True:
             self._forget_admitted()
-            for config in self._surroundings.configs():
+            for config in self._config_cache.configs():
                 if config.deleting and self._ours(config):
                     await self._look(config)
             await asyncio.sleep(PACE)
@@ -104,22 +104,22 @@ class UsageFinalizer:
         """The resources that have, or are about to have, a mapping that is reached by a ProviderConfig; sorted."""
         self._forget_admitted()
         found = {key for key, (config, _) in self._admitted.items() if config == name}
-        found |= {one.key for one in self._store.all() if self._uses(one, name)}
-        return sorted(key for key in found if self._store.get(key) is not None)
+        found |= {one.key for one in self._cache.all() if self._uses(one, name)}
+        return sorted(key for key in found if self._cache.get(key) is not None)
 
     def _forget_admitted(self) -> None:
         now = time.monotonic()
         self._admitted = {key: entry for key, entry in self._admitted.items() if now - entry[1] < _ADMITTED_FOR}
 
     def _uses(self, resource: Resource, name: str) -> bool:
-        if not _has_made(resource) or not self._surroundings.depends_on(resource, name):
+        if not _has_made(resource) or not self._config_cache.depends_on(resource, name):
             return False
         # A ProviderConfig `default` that came after the mapping and leads elsewhere: without it all is well again.
         return bool(resource.asked.config) or not _is_moved(resource)
 
     def _refusal(self, resource: Resource, name: str) -> Unresolved | None:
         """Why a resource may not have a mapping through a ProviderConfig; notes that it may."""
-        config = self._surroundings.config(name)
+        config = self._config_cache.config(name)
         if config is None:
             return _not_there(name)
         if _has_made(resource):
@@ -135,7 +135,7 @@ class UsageFinalizer:
 
     def _is_held_or_leaving(self, name: str) -> bool:
         """Whether there is nothing to be set: what is being deleted takes no more finalizers."""
-        config = self._surroundings.config(name)
+        config = self._config_cache.config(name)
         return config is not None and (self._finalizer in config.finalizers or config.deleting)
 
     def _ours(self, config: ProviderConfigObject) -> list[str]:
@@ -180,7 +180,7 @@ class UsageFinalizer:
         }
         others = [one for one in conditions if one is not known]
         status: dict[str, Any] = {"observedGeneration": config.generation, "conditions": [*others, condition]}
-        self._surroundings.put_config(await self._kubernetes.set_config_status(config, status))
+        self._config_cache.put_config(await self._kubernetes.set_config_status(config, status))
         if time.monotonic() - self._told.get(config.uid, -_QUIET) >= _QUIET:
             self._told[config.uid] = time.monotonic()
             logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)

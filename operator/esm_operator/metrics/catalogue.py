@@ -41,7 +41,7 @@ class Metric:
     kind: MetricType
     meaning: str
     labels: tuple[str, ...]
-    teller: Exposer
+    exposer: Exposer
 
 
 #: All metrics of the operator's own, by name.
@@ -97,20 +97,20 @@ def histogram(name: str, meaning: str, *labels: str, buckets: Sequence[float]) -
     return Histogram(PREFIX + name, meaning, labels, buckets=buckets)
 
 
-def gauge(name: str, meaning: str, *labels: str, teller: Exposer = Exposer.LEADER) -> Metric:
+def gauge(name: str, meaning: str, *labels: str, exposer: Exposer = Exposer.LEADER) -> Metric:
     """A gauge whose value is asked for at each scrape.
 
     Args:
         name: without prefix.
         meaning: a sentence, for the exposition and the documentation.
         labels: the names of its labels.
-        teller: who exposes it.
+        exposer: who exposes it.
     """
-    return _note(name, MetricType.GAUGE, meaning, labels, teller)
+    return _note(name, MetricType.GAUGE, meaning, labels, exposer)
 
 
-def _note(name: str, kind: MetricType, meaning: str, labels: tuple[str, ...], teller: Exposer) -> Metric:
-    metric = Metric(PREFIX + name, kind, meaning, labels, teller)
+def _note(name: str, kind: MetricType, meaning: str, labels: tuple[str, ...], exposer: Exposer) -> Metric:
+    metric = Metric(PREFIX + name, kind, meaning, labels, exposer)
     CATALOGUE[metric.name] = metric
     return metric
 
@@ -118,10 +118,10 @@ def _note(name: str, kind: MetricType, meaning: str, labels: tuple[str, ...], te
 def markdown() -> str:
     """The tables of metrics and of labels, for the documentation."""
     lines: list[str] = []
-    for teller in Exposer:
-        lines += [f"### Exposed by {teller}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for exposer in Exposer:
+        lines += [f"### Exposed by {exposer}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
         for metric in sorted(CATALOGUE.values(), key=lambda one: one.name):
-            if metric.teller is teller:
+            if metric.exposer is exposer:
                 labels = ", ".join(f"`{label}`" for label in metric.labels)
                 lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.meaning} |")
         lines.append("")

@@ -23,12 +23,12 @@ from esm_operator.metrics.catalogue import Exposer, Metric, gauge
 from esm_operator.ratelimit.rate_limiter import RateLimiterState
 from esm_operator.ratelimit.workqueue import QueueState
 
-BUILD_INFO = gauge("build_info", "Always 1; its labels say what runs.", "version", "python", teller=Exposer.ALL)
-LEADER = gauge("leader", "Whether this process holds the lease and works (1), or stands by (0).", teller=Exposer.ALL)
+BUILD_INFO = gauge("build_info", "Always 1; its labels say what runs.", "version", "python", exposer=Exposer.ALL)
+LEADER = gauge("leader", "Whether this process holds the lease and works (1), or stands by (0).", exposer=Exposer.ALL)
 OTHER_OPERATORS = gauge(
     "other_operators",
     "Operators of other leases that wrote to the same resources within the last hour.",
-    teller=Exposer.ALL,
+    exposer=Exposer.ALL,
 )
 RESOURCES = gauge("resources", "Resources, by what their conditions tell and the reason of Ready.", "status", "reason")
 MAPPINGS = gauge(
@@ -77,7 +77,7 @@ BUDGET_RATE_NOW = gauge(
 BUDGET_TOKENS = gauge("aws_budget_tokens", "Requests that may be sent at once, without waiting.", "account", "region")
 BUDGET_WAITING = gauge("aws_budget_waiting", "Requests that wait for their turn in the budget.", "account", "region")
 MAPPING_READY = gauge(
-    "mapping_ready", "Whether the resource is Ready (1) or not (0).", "namespace", "name", teller=Exposer.CHOICE
+    "mapping_ready", "Whether the resource is Ready (1) or not (0).", "namespace", "name", exposer=Exposer.CHOICE
 )
 MAPPING_STATE = gauge(
     "mapping_state",
@@ -85,14 +85,14 @@ MAPPING_STATE = gauge(
     "namespace",
     "name",
     "state",
-    teller=Exposer.CHOICE,
+    exposer=Exposer.CHOICE,
 )
 MAPPING_PROBLEM = gauge(
     "mapping_processing_problem",
     "Whether the mapping's last processing result at AWS is a problem (1) or not (0).",
     "namespace",
     "name",
-    teller=Exposer.CHOICE,
+    exposer=Exposer.CHOICE,
 )
 
 
@@ -107,7 +107,7 @@ class TargetMetrics(NamedTuple):
     """Seconds between two sweeps while all is quiet."""
     mappings: int
     """How many are known there."""
-    budget: RateLimiterState
+    rate_limiter: RateLimiterState
     orphans: int | None
     """Mappings with this cluster's owner tags and without a resource; None: not counted yet."""
 
@@ -196,28 +196,28 @@ def _of_places(places: Sequence[TargetMetrics]) -> Iterator[GaugeMetricFamily]:
     yield told(SWEEP_MAPPINGS, lambda one: one.mappings)
     counted = [((one.account, one.region), one.orphans) for one in places if one.orphans is not None]
     yield _family(ORPHANED_MAPPINGS, counted)
-    yield told(BUDGET_RATE_SET, lambda one: one.budget.rate_set)
-    yield told(BUDGET_RATE_NOW, lambda one: one.budget.rate_now)
-    yield told(BUDGET_TOKENS, lambda one: one.budget.tokens)
-    yield told(BUDGET_WAITING, lambda one: one.budget.waiting)
+    yield told(BUDGET_RATE_SET, lambda one: one.rate_limiter.rate_set)
+    yield told(BUDGET_RATE_NOW, lambda one: one.rate_limiter.rate_now)
+    yield told(BUDGET_TOKENS, lambda one: one.rate_limiter.tokens)
+    yield told(BUDGET_WAITING, lambda one: one.rate_limiter.waiting)
 
 
 def _of_each(resources: Iterable[Resource]) -> Iterator[GaugeMetricFamily]:
-    told = [(resource.key, resource.facets) for resource in resources]
-    yield _family(MAPPING_READY, ((key, facets.status == "Ready") for key, facets in told))
-    yield _family(MAPPING_STATE, (((*key, facets.state), 1) for key, facets in told))
-    yield _family(MAPPING_PROBLEM, ((key, facets.problem) for key, facets in told))
+    told = [(resource.key, resource.metric_labels) for resource in resources]
+    yield _family(MAPPING_READY, ((key, metric_labels.status == "Ready") for key, metric_labels in told))
+    yield _family(MAPPING_STATE, (((*key, metric_labels.state), 1) for key, metric_labels in told))
+    yield _family(MAPPING_PROBLEM, ((key, metric_labels.problem) for key, metric_labels in told))
 
 
 def _counted(counts: Mapping[MetricLabels, int], labels: Callable[[MetricLabels], tuple[str, ...]]) -> Samples:
     found: Counter[tuple[str, ...]] = Counter()
-    for facets, count in counts.items():
-        found[labels(facets)] += count
+    for metric_labels, count in counts.items():
+        found[labels(metric_labels)] += count
     return sorted(found.items())
 
 
 def _sum(counts: Mapping[MetricLabels, int], which: Callable[[MetricLabels], bool]) -> int:
-    return sum(count for facets, count in counts.items() if which(facets))
+    return sum(count for metric_labels, count in counts.items() if which(metric_labels))
 
 
 def _family(metric: Metric, samples: Samples) -> GaugeMetricFamily:

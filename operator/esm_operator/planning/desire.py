@@ -58,12 +58,12 @@ class MappingRecord:
         return MappingRecord(uuid, Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values)))
 
 
-def desired_of(resource: Resource, note: MappingRecord, target: Resolved, account: str, cluster: str) -> Desired:
+def desired_of(resource: Resource, record: MappingRecord, target: Resolved, account: str, cluster: str) -> Desired:
     """The planner's view of a resource.
 
     Args:
         resource: the resource as the cluster has it.
-        note: what is remembered of its mapping, as of now.
+        record: what is remembered of its mapping, as of now.
         target: where the mapping lives.
         account: the account of the target.
         cluster: the operator's ``cluster_name``.
@@ -74,11 +74,11 @@ def desired_of(resource: Resource, note: MappingRecord, target: Resolved, accoun
     intended = identity_of(intent) if intent is not None else None
     adoption = spec.get("adoption") or {}
     refused_before = frozenset(
-        path for path, kept in note.applied.kept.items() if kept.message and kept.generation != resource.generation
+        path for path, kept in record.applied.kept.items() if kept.message and kept.generation != resource.generation
     )
     owner_tags = target.target.owner_tags
     tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()} if owner_tags else owner.tags()
-    recorded = owner.tags() if note.owns else {}
+    recorded = owner.tags() if record.owns else {}
     desired = Desired(
         owner=owner,
         identity=_identity(resource.spec),
@@ -91,11 +91,11 @@ def desired_of(resource: Resource, note: MappingRecord, target: Resolved, accoun
         finalizer=resource.has_finalizer,
         removed=resource.removed,
         prepared=resource.has_finalizer and intent is not None,
-        uuid=note.uuid,
-        applied_fields=note.applied.fields,
-        applied_tags=note.applied.tags,
-        applied_immutable=note.applied.immutable or {},
-        kept=frozenset(note.applied.kept) - refused_before,
+        uuid=record.uuid,
+        applied_fields=record.applied.fields,
+        applied_tags=record.applied.tags,
+        applied_immutable=record.applied.immutable or {},
+        kept=frozenset(record.applied.kept) - refused_before,
         refused_before=refused_before,
         known_tags=resource.status.get("tagsAll") if owner_tags else recorded,
         paused=resource.paused,

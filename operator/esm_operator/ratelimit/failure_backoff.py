@@ -35,16 +35,16 @@ class FailureBackoff(Generic[Key]):
         """Whether AWS has refused a resource, and it has not come to rest since."""
         return key in self._failing
 
-    def wait(self, key: Key, budget: RateLimiter) -> float:
+    def wait(self, key: Key, rate_limiter: RateLimiter) -> float:
         """Seconds until a resource may be tried; 0: now, as for all that are not failing."""
-        return self._pace(budget).take(key) if key in self._failing else 0.0
+        return self._pace(rate_limiter).take(key) if key in self._failing else 0.0
 
-    def succeeded(self, key: Key, budget: RateLimiter) -> list[Key]:
+    def succeeded(self, key: Key, rate_limiter: RateLimiter) -> list[Key]:
         """A resource has come to rest. Returns the failing ones whose turn is now, if it was failing itself."""
         if key not in self._failing:
             return []
         self._failing.discard(key)
-        return self._pace(budget).advance(ENCOURAGED)
+        return self._pace(rate_limiter).advance(ENCOURAGED)
 
     def forget(self, key: Key) -> None:
         """A resource was edited, which ends any waiting, or is gone."""
@@ -52,5 +52,5 @@ class FailureBackoff(Generic[Key]):
         for pace in self._paces.values():
             pace.forget(key)
 
-    def _pace(self, budget: RateLimiter) -> KeyedRateLimiter[Key]:
-        return self._paces.setdefault(id(budget), KeyedRateLimiter(SHARE * budget.full_rate, 1.0))
+    def _pace(self, rate_limiter: RateLimiter) -> KeyedRateLimiter[Key]:
+        return self._paces.setdefault(id(rate_limiter), KeyedRateLimiter(SHARE * rate_limiter.full_rate, 1.0))

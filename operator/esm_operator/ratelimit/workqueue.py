@@ -44,7 +44,7 @@ class QueueState(NamedTuple):
 class _QueuePosition(NamedTuple):
     """Where a key waits, or is under way."""
 
-    urgency: QueuePriority
+    priority: QueuePriority
     lane: Hashable
     party: Hashable
     since: float
@@ -97,17 +97,17 @@ class WorkQueue(Generic[Key]):
         self._failures: dict[Key, int] = {}
         self._changed = asyncio.Event()
 
-    def add(self, key: Key, urgency: QueuePriority, *, at_once: bool = True) -> None:
+    def add(self, key: Key, priority: QueuePriority, *, at_once: bool = True) -> None:
         """Have a key worked on as soon as possible.
 
         Args:
             key: what to work on.
-            urgency: how soon, among others.
+            priority: how soon, among others.
             at_once: whether a delay of it is over; else it stays, if there is one.
         """
         if key in self._under_way:
-            known, known_at_once = self._dirty.get(key, (urgency, False))
-            self._dirty[key] = (min(urgency, known), at_once or known_at_once)
+            known, known_at_once = self._dirty.get(key, (priority, False))
+            self._dirty[key] = (min(priority, known), at_once or known_at_once)
             return
         if key in self._due:
             if not at_once:
@@ -115,21 +115,21 @@ class WorkQueue(Generic[Key]):
             del self._due[key]
         known_place = self._place.get(key)
         if known_place is not None:
-            if known_place.urgency <= urgency:
+            if known_place.priority <= priority:
                 return
             self._withdraw(key)
-        place = self._place[key] = _QueuePosition(urgency, self._lane(key), self._party(key), time.monotonic())
-        self._ready[urgency].setdefault((place.lane, place.party), {})[key] = None
-        self._waiting[urgency, place.lane] += 1
+        place = self._place[key] = _QueuePosition(priority, self._lane(key), self._party(key), time.monotonic())
+        self._ready[priority].setdefault((place.lane, place.party), {})[key] = None
+        self._waiting[priority, place.lane] += 1
         self._changed.set()
 
-    def add_after(self, key: Key, urgency: QueuePriority, delay: float) -> None:
+    def add_after(self, key: Key, priority: QueuePriority, delay: float) -> None:
         """Have a key worked on in so many seconds, unless it is added before."""
         due = time.monotonic() + delay
         if self._due.get(key, due + 1) <= due:
             return
         self._due[key] = due
-        heapq.heappush(self._delayed, (due, next(self._order), key, urgency))
+        heapq.heappush(self._delayed, (due, next(self._order), key, priority))
         self._changed.set()
 
     def back_off(self, key: Key, first: float, longest: float) -> float:
@@ -168,66 +168,66 @@ class WorkQueue(Generic[Key]):
     def done(self, key: Key) -> None:
         """A worker has finished with a key."""
         place = self._under_way.pop(key)
-        self._busy[place.urgency, place.lane] -= 1
+        self._busy[place.priority, place.lane] -= 1
         dirty = self._dirty.pop(key, None)
         if dirty is not None:
-            urgency, at_once = dirty
-            self.add(key, urgency, at_once=at_once)
+            priority, at_once = dirty
+            self.add(key, priority, at_once=at_once)
         self._changed.set()
 
-    def pending(self, urgency: QueuePriority, lane: Hashable = None) -> int:
+    def pending(self, priority: QueuePriority, lane: Hashable = None) -> int:
         """How many keys of an urgency wait or are under way in a lane."""
-        return self._waiting[urgency, lane] + self._busy[urgency, lane]
+        return self._waiting[priority, lane] + self._busy[priority, lane]
 
     @property
     def delayed(self) -> int:
         """How many keys are to be worked on later."""
         return len(self._due)
 
-    def state(self, urgency: QueuePriority) -> QueueState:
+    def state(self, priority: QueuePriority) -> QueueState:
         """How it is in one urgency, in all lanes."""
-        places = [self._place[next(iter(keys))] for keys in self._ready[urgency].values()]
+        places = [self._place[next(iter(keys))] for keys in self._ready[priority].values()]
         return QueueState(
-            depth=_total(self._waiting, urgency),
-            under_way=_total(self._busy, urgency),
+            depth=_total(self._waiting, priority),
+            under_way=_total(self._busy, priority),
             oldest=time.monotonic() - min(place.since for place in places) if places else 0.0,
         )
 
     def _next(self) -> Key | None:
         """Take the key whose turn it is out of those that wait."""
-        for urgency in QueuePriority:
-            for lane, party in self._ready[urgency]:
-                if self._busy[urgency, lane] < self._limits[urgency]:
-                    return self._start(urgency, lane, party)
+        for priority in QueuePriority:
+            for lane, party in self._ready[priority]:
+                if self._busy[priority, lane] < self._limits[priority]:
+                    return self._start(priority, lane, party)
         return None
 
-    def _start(self, urgency: QueuePriority, lane: Hashable, party: Hashable) -> Key:
-        keys = self._ready[urgency].pop((lane, party))
+    def _start(self, priority: QueuePriority, lane: Hashable, party: Hashable) -> Key:
+        keys = self._ready[priority].pop((lane, party))
         key = next(iter(keys))
         del keys[key]
         if keys:
-            self._ready[urgency][lane, party] = keys  # behind the others
-        self._waiting[urgency, lane] -= 1
-        self._busy[urgency, lane] += 1
+            self._ready[priority][lane, party] = keys  # behind the others
+        self._waiting[priority, lane] -= 1
+        self._busy[priority, lane] += 1
         place = self._under_way[key] = self._place.pop(key)
-        self._waited(urgency, time.monotonic() - place.since)
+        self._waited(priority, time.monotonic() - place.since)
         return key
 
     def _withdraw(self, key: Key) -> None:
-        urgency, lane, party, _ = self._place.pop(key)
-        keys = self._ready[urgency][lane, party]
+        priority, lane, party, _ = self._place.pop(key)
+        keys = self._ready[priority][lane, party]
         del keys[key]
         if not keys:
-            del self._ready[urgency][lane, party]
-        self._waiting[urgency, lane] -= 1
+            del self._ready[priority][lane, party]
+        self._waiting[priority, lane] -= 1
 
     def _release_due(self) -> None:
         now = time.monotonic()
         while self._delayed and self._delayed[0][0] <= now:
-            due, _, key, urgency = heapq.heappop(self._delayed)
+            due, _, key, priority = heapq.heappop(self._delayed)
             if self._due.get(key) == due:
-                self.add(key, urgency)
+                self.add(key, priority)
 
 
-def _total(counts: Counter[tuple[QueuePriority, Hashable]], urgency: QueuePriority) -> int:
-    return sum(count for (one, _), count in counts.items() if one is urgency)
+def _total(counts: Counter[tuple[QueuePriority, Hashable]], priority: QueuePriority) -> int:
+    return sum(count for (one, _), count in counts.items() if one is priority)

@@ -12,7 +12,7 @@ class ReconcileContext:
     """Made by the reconciler for one go, changed by each action."""
 
     resource: Resource
-    note: MappingRecord
+    record: MappingRecord
     connected: ConnectedTarget
     began: float
     """Monotonic time, in seconds. From tags that were seen before it, nothing follows that can't be undone."""

@@ -20,36 +20,36 @@ from esm_operator.reconcile.status_writer import StatusWriter
 class CreateMarkers:
     """The records of Creates."""
 
-    def __init__(self, memory: ResourceStates, kubernetes: KubernetesClient, teller: StatusWriter) -> None:
-        self._memory = memory
+    def __init__(self, states: ResourceStates, kubernetes: KubernetesClient, status_writer: StatusWriter) -> None:
+        self._states = states
         self._kubernetes = kubernetes
-        self._teller = teller
+        self._status_writer = status_writer
 
-    async def begin(self, work: ReconcileContext) -> None:
+    async def begin(self, context: ReconcileContext) -> None:
         """Record that a Create may be sent. Raises ConflictError, and what else a write to the API server raises."""
-        marker = ownership_records.marker(work, self._memory)
+        marker = ownership_records.marker(context, self._states)
         if not marker:
             return
-        status = {**work.resource.status.unpacked, "creating": marker}
-        work.resource = self._teller.took(await self._kubernetes.set_status(work.resource, status))
-        work.creating = marker
-        self._memory.creates[work.resource.key] = CreateAttempt(marker)
-        self._note(work.resource.key)
+        status = {**context.resource.status.unpacked, "creating": marker}
+        context.resource = self._status_writer.took(await self._kubernetes.set_status(context.resource, status))
+        context.creating = marker
+        self._states.creates[context.resource.key] = CreateAttempt(marker)
+        self._record(context.resource.key)
 
     def sent(self, key: Key) -> None:
         """A Create is sent: it is outstanding."""
-        self._note(key, sent=True)
+        self._record(key, sent=True)
 
     def ended(self, key: Key) -> None:
         """A Create has ended: it is outstanding if its outcome is in doubt, or that of one before it."""
-        self._note(key)
+        self._record(key)
 
-    def settle(self, work: ReconcileContext) -> None:
+    def settle(self, context: ReconcileContext) -> None:
         """Forget in the next status that a Create may be outstanding, if none is."""
-        work.creating = ownership_records.outstanding(work, self._memory)
+        context.creating = ownership_records.outstanding(context, self._states)
 
-    def _note(self, key: Key, *, sent: bool = False) -> None:
-        attempt = self._memory.creates.get(key)
+    def _record(self, key: Key, *, sent: bool = False) -> None:
+        attempt = self._states.creates.get(key)
         if attempt is not None:
-            outstanding = sent or self._memory.doubts.is_unsearched(key)
-            self._memory.creates[key] = replace(attempt, outstanding=outstanding)
+            outstanding = sent or self._states.pending_creates.is_unsearched(key)
+            self._states.creates[key] = replace(attempt, outstanding=outstanding)

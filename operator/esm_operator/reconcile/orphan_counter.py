@@ -26,17 +26,17 @@ _MOST_NAMED = 10
 class OrphanCounter:
     """Counts the orphans of one account and region. For one event loop."""
 
-    def __init__(self, cluster: str, namespaces: list[str], store: ResourceCache, kubernetes: KubernetesClient) -> None:
+    def __init__(self, cluster: str, namespaces: list[str], cache: ResourceCache, kubernetes: KubernetesClient) -> None:
         """
         Args:
             cluster: the operator's ``cluster_name``.
             namespaces: the namespaces that the operator works in; empty: all.
-            store: the resources that the operator works on.
+            cache: the resources that the operator works on.
             kubernetes: the API server.
         """
         self._cluster = cluster
         self._namespaces = namespaces
-        self._store = store
+        self._cache = cache
         self._kubernetes = kubernetes
         self._last: int | None = None
         self._seen: set[str] = set()
@@ -57,7 +57,7 @@ class OrphanCounter:
         return self._last
 
     async def _count(self, tagged: Mapping[str, Mapping[str, str]]) -> int:
-        living = LivingResources.of(self._store.all(), self._namespaces)
+        living = LivingResources.of(self._cache.all(), self._namespaces)
         found = {uuid for uuid, tags in tagged.items() if why_orphan(uuid, tags, self._cluster, living, tagged)}
         unknown = {uuid: key for uuid in found if (key := _owner(tagged[uuid])) not in living.resources}
         if unknown:

@@ -28,18 +28,18 @@ from esm_operator.reconcile.state import ResourceStates
 
 
 def tags_in_place(
-    work: ReconcileContext, entry: InventoryEntry, cluster: str, memory: ResourceStates, store: ResourceCache
+    context: ReconcileContext, entry: InventoryEntry, cluster: str, states: ResourceStates, cache: ResourceCache
 ) -> Mapping[str, str]:
     """The owner tags that a mapping would carry, or no tags where it is no resource's own.
 
     Args:
-        work: the work on a resource.
+        context: the work on a resource.
         entry: the mapping.
         cluster: the operator's ``cluster_name``.
-        memory: what this process remembers.
-        store: all resources, some of which may have the mapping.
+        states: what this process remembers.
+        cache: all resources, some of which may have the mapping.
     """
-    owner = _owner(work, entry, memory, store)
+    owner = _owner(context, entry, states, cache)
     return _tags(owner, cluster) if owner is not None else {}
 
 
@@ -52,56 +52,56 @@ def recorded(resource: Resource) -> str:
     return creating if creating.startswith(f"{resource.uid}/") else ""
 
 
-def may_have_made(work: ReconcileContext, memory: ResourceStates) -> bool:
+def may_have_made(context: ReconcileContext, states: ResourceStates) -> bool:
     """Whether a Create of the resource may have made a mapping that its status does not note."""
-    attempt = memory.creates.get(work.resource.key)
-    return bool(work.creating) and (attempt is None or attempt.outstanding)
+    attempt = states.creates.get(context.resource.key)
+    return bool(context.creating) and (attempt is None or attempt.outstanding)
 
 
-def marker(work: ReconcileContext, memory: ResourceStates) -> str:
+def marker(context: ReconcileContext, states: ResourceStates) -> str:
     """What is to be recorded before a Create is sent; empty: this process has recorded it, and nothing else since.
 
     It differs each time, so that a late write cannot take back what was written after it.
     """
-    attempt = memory.creates.get(work.resource.key)
-    if attempt is not None and attempt.outstanding and attempt.marker == work.creating:
+    attempt = states.creates.get(context.resource.key)
+    if attempt is not None and attempt.outstanding and attempt.marker == context.creating:
         return ""
-    intent = work.resource.intent
+    intent = context.resource.intent
     asked = _digest(intent) if intent is not None else ""
-    return f"{work.resource.uid}/{work.resource.resource_version}/{asked}"
+    return f"{context.resource.uid}/{context.resource.resource_version}/{asked}"
 
 
-def outstanding(work: ReconcileContext, memory: ResourceStates) -> str:
+def outstanding(context: ReconcileContext, states: ResourceStates) -> str:
     """What is to be recorded together with the note: as it is, or nothing if no Create is outstanding any more."""
-    inventory, note, intent = work.connected.inventory, work.note, work.resource.intent
-    if not work.creating or not inventory.swept or (note.uuid and not note.owns):
-        return work.creating
-    attempt = memory.creates.get(work.resource.key)
-    made = memory.made.get(work.resource.key, "")
-    settled = made in ("", note.uuid) or inventory.is_gone(made)
+    inventory, record, intent = context.connected.inventory, context.record, context.resource.intent
+    if not context.creating or not inventory.swept or (record.uuid and not record.owns):
+        return context.creating
+    attempt = states.creates.get(context.resource.key)
+    made = states.made.get(context.resource.key, "")
+    settled = made in ("", record.uuid) or inventory.is_gone(made)
     if intent is not None and (attempt is None or attempt.outstanding):
         identity = identity_of(intent)
         found = {one.uuid for one in (*inventory.with_identity(identity), *inventory.leaving(identity))}
-        settled = settled and not memory.doubts.is_unsearched(work.resource.key) and found <= {note.uuid}
-    return "" if settled else work.creating
+        settled = settled and not states.pending_creates.is_unsearched(context.resource.key) and found <= {record.uuid}
+    return "" if settled else context.creating
 
 
 def _owner(
-    work: ReconcileContext, entry: InventoryEntry, memory: ResourceStates, store: ResourceCache
+    context: ReconcileContext, entry: InventoryEntry, states: ResourceStates, cache: ResourceCache
 ) -> Resource | None:
-    resource, uuid = work.resource, entry.uuid
-    released = resource.key in memory.released
-    recorded = list(_recorded(work, uuid, store))
+    resource, uuid = context.resource, entry.uuid
+    released = resource.key in states.released
+    recorded = list(_recorded(context, uuid, cache))
     if recorded:
         stay = [one for one in recorded if not (released if one is resource else _leaves(one))]
         return min(stay, key=lambda one: (one.created, one.uid), default=None)
     if released:
         return None
-    for key, made in memory.made.items():
-        maker = store.get(key)
+    for key, made in states.made.items():
+        maker = cache.get(key)
         if made == uuid and maker is not None:
             return maker
-    return resource if may_have_made(work, memory) and _is_what_was_asked_for(work, entry) else None
+    return resource if may_have_made(context, states) and _is_what_was_asked_for(context, entry) else None
 
 
 def _digest(intent: Intent) -> str:
@@ -110,14 +110,14 @@ def _digest(intent: Intent) -> str:
     return sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 
-def _is_what_was_asked_for(work: ReconcileContext, entry: InventoryEntry) -> bool:
+def _is_what_was_asked_for(context: ReconcileContext, entry: InventoryEntry) -> bool:
     """Whether a mapping has the identity of the intent, and nothing immutable that the intent has otherwise.
 
     The intent must be the one by which the Create was recorded: everybody who may edit the resource may write the
     annotation, but not the status.
     """
-    intent = work.resource.intent
-    if intent is None or work.creating.rpartition("/")[2] != _digest(intent):
+    intent = context.resource.intent
+    if intent is None or context.creating.rpartition("/")[2] != _digest(intent):
         return False
     if entry.identity != identity_of(intent):
         return False
@@ -125,13 +125,13 @@ def _is_what_was_asked_for(work: ReconcileContext, entry: InventoryEntry) -> boo
     return all(has.get(path, value) == value for path, value in intent.immutable.items())
 
 
-def _recorded(work: ReconcileContext, uuid: str, store: ResourceCache) -> Iterator[Resource]:
+def _recorded(context: ReconcileContext, uuid: str, cache: ResourceCache) -> Iterator[Resource]:
     """The resources whose statuses, or whose statuses to be, record a mapping as their own."""
-    if work.note.uuid == uuid and work.note.owns:
-        yield work.resource
-    for key in store.keys_of([uuid]):
-        other = store.get(key)
-        if other is not None and key != work.resource.key and MappingRecord.of(other).owns:
+    if context.record.uuid == uuid and context.record.owns:
+        yield context.resource
+    for key in cache.keys_of([uuid]):
+        other = cache.get(key)
+        if other is not None and key != context.resource.key and MappingRecord.of(other).owns:
             yield other
 
 

@@ -38,7 +38,7 @@ class PendingCreates(Generic[Key]):
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._doubts: dict[Key, _Doubt] = {}
+        self._pending_creates: dict[Key, _Doubt] = {}
         self._suspects: set[Key] = set()
 
     def may_have_made(self, key: Key) -> bool:
@@ -53,7 +53,7 @@ class PendingCreates(Generic[Key]):
             function: the function of the mapping, as its identity names it.
         """
         self._suspects.add(key)
-        self._doubts[key] = _Doubt(function, time.monotonic() + SETTLE, looked=False)
+        self._pending_creates[key] = _Doubt(function, time.monotonic() + SETTLE, looked=False)
 
     def inherited(self, key: Key, function: str, *, alive: bool, waited: float = 0.0) -> None:
         """Another process has noted that it was about to create a mapping, and not what came of it.
@@ -69,7 +69,7 @@ class PendingCreates(Generic[Key]):
             settles = self.settles(alive=alive)
             if waited:
                 settles = min(settles, time.monotonic() + max(0.0, SETTLE + CLOCKS_DIFFER - waited))
-            self._doubts[key] = _Doubt(function, settles, looked=not alive)
+            self._pending_creates[key] = _Doubt(function, settles, looked=not alive)
 
     def settles(self, *, alive: bool) -> float:
         """Monotonic time, in seconds, from which AWS does not carry out any more what another process has sent.
@@ -81,21 +81,21 @@ class PendingCreates(Generic[Key]):
 
     def stands(self, key: Key) -> bool:
         """Whether a doubt is not settled yet."""
-        doubt = self._doubts.get(key)
+        doubt = self._pending_creates.get(key)
         return doubt is not None and not doubt.settled
 
     def is_unsearched(self, key: Key) -> bool:
         """Whether no list of the function has told yet what was made."""
-        return key in self._doubts
+        return key in self._pending_creates
 
     def left(self, key: Key) -> float:
         """Seconds until a doubt can be settled."""
-        doubt = self._doubts.get(key)
+        doubt = self._pending_creates.get(key)
         return max(0.0, doubt.settles - time.monotonic()) if doubt is not None else 0.0
 
     async def settle(self, key: Key, client: MappingsClient) -> bool:
         """Look for the mapping, where that can tell something new. Returns whether the doubt remains."""
-        doubt = self._doubts.get(key)
+        doubt = self._pending_creates.get(key)
         if doubt is None or doubt.settled:
             return False
         now = time.monotonic()
@@ -103,25 +103,25 @@ class PendingCreates(Generic[Key]):
             await client.find(doubt.function)
             doubt.looked = True
             if now >= doubt.settles:
-                self._doubts.pop(key, None)
+                self._pending_creates.pop(key, None)
                 return False
         doubt.settled = max(now, client.inventory.swept_from) >= doubt.settles
         return not doubt.settled
 
     async def search(self, key: Key, client: MappingsClient) -> None:
         """Ask AWS for the list of the function, once the doubt is settled: whatever was made is known then."""
-        doubt = self._doubts.get(key)
+        doubt = self._pending_creates.get(key)
         if doubt is not None:
             await client.find(doubt.function)
-            self._doubts.pop(key, None)
+            self._pending_creates.pop(key, None)
 
     def answered(self, key: Key) -> None:
         """A Create has made the mapping. If nothing more was being made, there is no other: AWS refuses a twin."""
-        doubt = self._doubts.get(key)
+        doubt = self._pending_creates.get(key)
         if doubt is not None and doubt.settled:
-            del self._doubts[key]
+            del self._pending_creates[key]
 
     def forget(self, key: Key) -> None:
         """The resource is gone."""
-        self._doubts.pop(key, None)
+        self._pending_creates.pop(key, None)
         self._suspects.discard(key)

@@ -69,49 +69,51 @@ class Reconciler:
         *,
         cluster: str,
         deletions_per_minute: int = 300,
-        store: ResourceCache,
+        cache: ResourceCache,
         queue: WorkQueue[Key],
         targets: Targets,
         kubernetes: KubernetesClient,
-        events: EventRecorder,
-        surroundings: ConfigCache,
-        holds: UsageFinalizer,
+        recorder: EventRecorder,
+        config_cache: ConfigCache,
+        usage_finalizer: UsageFinalizer,
     ) -> None:
         self._cluster = cluster
-        self._store = store
+        self._cache = cache
         self._queue = queue
         self._targets = targets
         self._kubernetes = kubernetes
-        self._events = events
-        self._surroundings = surroundings
-        self._holds = holds
-        self._teller = StatusWriter(store, kubernetes, events)
-        self._brake: KeyedRateLimiter[Key] = KeyedRateLimiter(deletions_per_minute / 60, deletions_per_minute)
-        self._retries: FailureBackoff[Key] = FailureBackoff()
-        self._obstacles: BlockedBy[Key] = BlockedBy()
-        self._memory = ResourceStates()
+        self._recorder = recorder
+        self._config_cache = config_cache
+        self._usage_finalizer = usage_finalizer
+        self._status_writer = StatusWriter(cache, kubernetes, recorder)
+        self._deletion_limiter: KeyedRateLimiter[Key] = KeyedRateLimiter(
+            deletions_per_minute / 60, deletions_per_minute
+        )
+        self._failure_backoff: FailureBackoff[Key] = FailureBackoff()
+        self._blocked_by: BlockedBy[Key] = BlockedBy()
+        self._states = ResourceStates()
         self._unswept: set[Key] = set()
         self._first: set[Key] = set()
-        self._creates = CreateMarkers(self._memory, kubernetes, self._teller)
-        self._acts = Executor(
-            brake=self._brake,
-            memory=self._memory,
-            store=store,
+        self._creates = CreateMarkers(self._states, kubernetes, self._status_writer)
+        self._executor = Executor(
+            deletion_limiter=self._deletion_limiter,
+            states=self._states,
+            cache=cache,
             queue=queue,
             kubernetes=kubernetes,
-            events=events,
-            teller=self._teller,
+            recorder=recorder,
+            status_writer=self._status_writer,
             creates=self._creates,
         )
 
     @property
     def deletions_held(self) -> int:
         """How many deletions wait for the brake."""
-        return len(self._brake)
+        return len(self._deletion_limiter)
 
     async def reconcile(self, key: Key) -> None:
         """Work on one resource once. Raises nothing: what goes wrong is told and tried again."""
-        resource = self._store.get(key)
+        resource = self._cache.get(key)
         if resource is None:
             self.forget(key)
             return
@@ -145,10 +147,10 @@ class Reconciler:
     def edited(self, key: Key) -> None:
         """A person has changed the resource: whatever it waits for by our own choice is over."""
         self._queue.forgive(key)
-        self._retries.forget(key)
-        self._brake.forget(key)
-        self._memory.corrections.forget(key)
-        self._memory.refusals.forget(key)
+        self._failure_backoff.forget(key)
+        self._deletion_limiter.forget(key)
+        self._states.drift_backoff.forget(key)
+        self._states.field_refusals.forget(key)
 
     def forget(self, key: Key) -> None:
         """The resource is gone from the cluster."""
@@ -156,8 +158,8 @@ class Reconciler:
         self._unswept.discard(key)
         self._first.discard(key)
         self._queue.forget(key)
-        self._obstacles.forget(key)
-        self._memory.forget(key)
+        self._blocked_by.forget(key)
+        self._states.forget(key)
 
     def began_with(self, keys: Collection[Key]) -> None:
         """These resources were there when this process began to work: who worked on them before has ended.
@@ -168,7 +170,7 @@ class Reconciler:
 
     def inherit_failure(self, key: Key) -> None:
         """AWS had refused a resource when it was last told of, by another process: it takes its turn with such."""
-        self._retries.failed(key)
+        self._failure_backoff.failed(key)
 
     def unswept(self) -> set[Key]:
         """The resources that have waited for the first sweep of their target since this was asked last."""
@@ -177,30 +179,30 @@ class Reconciler:
 
     def is_failing(self, key: Key) -> bool:
         """Whether a resource waits to be tried again because AWS has refused it."""
-        return self._retries.is_failing(key)
+        return self._failure_backoff.is_failing(key)
 
     def _forget_incarnation(self, resource: Resource) -> None:
         """A resource is gone; one of the same name may have been made meanwhile."""
-        known = self._store.get(resource.key)
+        known = self._cache.get(resource.key)
         if known is not None and known.removed and not resource.removed:
             self._queue.add(resource.key, QueuePriority.EDIT)  # its mapping is still to be deleted
             return
         if known is not None and known.uid == resource.uid and known.removed_despite_finalizer:
             return  # the last state of the object, which the watch shows, says whether its mapping is to be deleted
-        self._store.forget(resource.key, resource.uid)
+        self._cache.forget(resource.key, resource.uid)
         self.forget(resource.key)
-        if self._store.get(resource.key) is not None:
+        if self._cache.get(resource.key) is not None:
             self._queue.add(resource.key, QueuePriority.EDIT)
 
     def awaited(self, uuids: Collection[str]) -> list[str]:
         """Those of the UUIDs whose mappings are not a resource's own, and in the way of one."""
-        return self._obstacles.known(uuids)
+        return self._blocked_by.known(uuids)
 
     def freed(self, uuids: Collection[str]) -> set[Key]:
         """The resources in whose way mappings are that have changed: they need not take their turns any more."""
-        keys = self._obstacles.waiting_for(uuids)
+        keys = self._blocked_by.waiting_for(uuids)
         for key in keys:
-            self._retries.forget(key)
+            self._failure_backoff.forget(key)
         return keys
 
     async def _changed_meanwhile(self, resource: Resource) -> ReconcileResult:
@@ -208,7 +210,7 @@ class Reconciler:
         key = resource.key
         self._queue.add_after(key, QueuePriority.EDIT, self._queue.back_off(key, 0.1, 30.0))
         try:
-            self._store.renew(parse(await self._kubernetes.read(key)))
+            self._cache.renew(parse(await self._kubernetes.read(key)))
         except GoneError:
             self._forget_incarnation(resource)
         except (ApiError, HTTPException, TimeoutError) as error:
@@ -217,7 +219,7 @@ class Reconciler:
 
     async def _confess(self, key: Key, error: Exception) -> None:
         """Say on the resource that the operator itself failed, if that much still works."""
-        resource = self._store.get(key)
+        resource = self._cache.get(key)
         if resource is None:
             return
         message = (
@@ -226,10 +228,10 @@ class Reconciler:
         )
         with contextlib.suppress(Exception):
             outcome = Outcome(Verdict.IN_PROGRESS, "OperatorError", message, event="OperatorError")
-            await self._teller.tell(resource, outcome, MappingRecord.of(resource), None)
+            await self._status_writer.tell(resource, outcome, MappingRecord.of(resource), None)
 
     async def _reconcile(self, resource: Resource) -> ReconcileResult:
-        if resource.removed and not await self._acts.is_removed(resource):
+        if resource.removed and not await self._executor.is_removed(resource):
             return ReconcileResult.RELEASED
         result = await self._reconcile_known(resource)
         if resource.removed and result is ReconcileResult.STALLED:
@@ -238,15 +240,15 @@ class Reconciler:
 
     def _give_up(self, resource: Resource) -> ReconcileResult:
         """Forget a removed resource whose mapping can't be deleted. The orphans that the tag sweep counts show it."""
-        self._events.warning(resource, "Left", messages.left_by_removed())
+        self._recorder.warning(resource, "Left", messages.left_by_removed())
         logger.error("%s", messages.left_by_removed(), extra=marks(resource))
         return ReconcileResult.RELEASED
 
     async def _reconcile_known(self, resource: Resource) -> ReconcileResult:
         if resource.deleting and resource.let_go and resource.has_finalizer:
-            self._events.warning(resource, "LetGo", messages.let_go(resource.uuid))
-            return await self._acts.finish(resource)
-        target = self._surroundings.resolve(resource)
+            self._recorder.warning(resource, "LetGo", messages.let_go(resource.uuid))
+            return await self._executor.finish(resource)
+        target = self._config_cache.resolve(resource)
         if isinstance(target, Unresolved) and target.passes:
             self._queue.add_after(resource.key, QueuePriority.RESYNC, _NAMESPACE_SEEN)
             return ReconcileResult.WAITING
@@ -262,10 +264,10 @@ class Reconciler:
         moved = _account_changed(resource, connected.client.account)
         if moved is not None:
             return await self._stall(resource, moved)
-        refused = await self._holds.hold(resource)
+        refused = await self._usage_finalizer.hold(resource)
         if refused is not None:
             return await self._stall(resource, _unresolved(refused))
-        wait = self._retries.wait(resource.key, connected.client.budget)
+        wait = self._failure_backoff.wait(resource.key, connected.client.rate_limiter)
         if wait:
             self._queue.add_after(resource.key, QueuePriority.RESYNC, wait)
             return ReconcileResult.WAITING
@@ -273,41 +275,41 @@ class Reconciler:
 
     async def _steps(self, resource: Resource, target: Resolved, connected: ConnectedTarget) -> ReconcileResult:
         """Plan and act until nothing is left but to wait, or AWS refuses."""
-        work = ReconcileContext(resource, MappingRecord.of(resource), connected, began=time.monotonic())
+        context = ReconcileContext(resource, MappingRecord.of(resource), connected, began=time.monotonic())
         if not target.target.owner_tags:
-            work.creating = ownership_records.recorded(resource)
+            context.creating = ownership_records.recorded(resource)
         if not connected.inventory.swept:
             self._unswept.add(resource.key)  # whatever comes of it, there may be more to know
         self._inherit_doubt(resource)
         try:
             if resource.look_requested:
                 await self._look(resource, connected)
-                work.looked = True
+                context.looked = True
             for _ in range(_MOST_STEPS):
-                work.resource = self._store.current(work.resource)
-                desired = desired_of(work.resource, work.note, target, connected.client.account, self._cluster)
-                unsettled = await self._memory.doubts.settle(resource.key, connected.client)
-                if ownership_records.may_have_made(work, self._memory) and not unsettled:
-                    await self._memory.doubts.search(resource.key, connected.client)
-                view = view_of(work, desired, self._memory, self._store, unsettled=unsettled)
-                if view.gone and self._doubt_what_is_gone(work.resource):
+                context.resource = self._cache.current(context.resource)
+                desired = desired_of(context.resource, context.record, target, connected.client.account, self._cluster)
+                unsettled = await self._states.pending_creates.settle(resource.key, connected.client)
+                if ownership_records.may_have_made(context, self._states) and not unsettled:
+                    await self._states.pending_creates.search(resource.key, connected.client)
+                view = view_of(context, desired, self._states, self._cache, unsettled=unsettled)
+                if view.gone and self._doubt_what_is_gone(context.resource):
                     continue
                 action = plan.plan(desired, view)
-                logger.debug("Planned %s", type(action).__name__, extra=marks(work.resource))
-                if isinstance(action, actions.NoOp) and self._memory.refusals.repeat(resource.key):
+                logger.debug("Planned %s", type(action).__name__, extra=marks(context.resource))
+                if isinstance(action, actions.NoOp) and self._states.field_refusals.repeat(resource.key):
                     continue
                 if isinstance(action, actions.Rest):
-                    return await self._rest(work, desired, view, action)
-                result = await self._acts.carry_out(work, desired, target, action)
+                    return await self._rest(context, desired, view, action)
+                result = await self._executor.carry_out(context, desired, target, action)
                 if isinstance(action, actions.Adopt | actions.Release):
-                    self._owner_changed(work.resource.key, action.uuid)
+                    self._owner_changed(context.resource.key, action.uuid)
                 if result is not None:
                     return result
         except (ClientError, BotoCoreError) as error:
             if not connected.client.owner_tags:
-                self._creates.settle(work)
+                self._creates.settle(context)
             return await self._failed(
-                work.resource, work.note, connected, error, replaced=work.replaced, creating=work.creating
+                context.resource, context.record, connected, error, replaced=context.replaced, creating=context.creating
             )
         raise RuntimeError(f"The plan of {resource.key} did not come to rest")
 
@@ -319,90 +321,90 @@ class Reconciler:
                 await connected.client.list_tags(resource.uuid)
         elif resource.intent is not None:
             await connected.client.find(resource.intent.function)
-            in_the_way = self._obstacles.of(resource.key)
+            in_the_way = self._blocked_by.of(resource.key)
             if connected.inventory.get(in_the_way) is not None:
                 await connected.client.list_tags(in_the_way)
 
     async def _rest(
-        self, work: ReconcileContext, desired: Desired, view: Observation, action: actions.Rest
+        self, context: ReconcileContext, desired: Desired, view: Observation, action: actions.Rest
     ) -> ReconcileResult:
         """Tell how things are, while nothing is left but to wait."""
-        key, observer = work.resource.key, work.connected.observer
-        self._brake.forget(key)
-        if action == plan.SWEEPING and observer.failure is None and (work.note.uuid or work.resource.told):
+        key, observer = context.resource.key, context.connected.observer
+        self._deletion_limiter.forget(key)
+        if action == plan.SWEEPING and observer.failure is None and (context.record.uuid or context.resource.told):
             return ReconcileResult.WAITING  # the status says how it was; the sweep will tell whether it still is so
-        refused = self._refused(key, work, desired, view, action)
-        work.note = _rested(work.note, desired, view, action, refused, work.resource.generation)
-        entry = work.connected.inventory.get(work.note.uuid)
+        refused = self._refused(key, context, desired, view, action)
+        context.record = _rested(context.record, desired, view, action, refused, context.resource.generation)
+        entry = context.connected.inventory.get(context.record.uuid)
         observed = entry.observed() if entry is not None else None
-        outcome = messages.outcome(desired, action, observed, work.note.applied.kept)
+        outcome = messages.outcome(desired, action, observed, context.record.applied.kept)
         refused = tuple(one for one in refused if not one.kept)
         if refused:
-            outcome = refused_outcome(refused, kept_message(work.note.applied.kept))
+            outcome = refused_outcome(refused, kept_message(context.record.applied.kept))
         if observer.blind is not None and outcome.synced:
             outcome = messages.unseen(outcome, observer.blind.reason, observer.blind.message)
         if action == plan.SWEEPING and observer.failure is not None:
             outcome = failed_outcome(observer.failure)
-            if work.note.uuid:  # all that have one would have the same Event
+            if context.record.uuid:  # all that have one would have the same Event
                 outcome = replace(outcome, event="")
         self._obstructed(key, view, action)
         if action == plan.UNSETTLED:
-            await self._acts.note_waiting(work)
+            await self._executor.note_waiting(context)
         if not desired.owner_tags:
-            self._creates.settle(work)
-        await self._teller.tell_of(work, outcome)
-        if work.connected.inventory.get(work.note.uuid) is not entry:
+            self._creates.settle(context)
+        await self._status_writer.tell_of(context, outcome)
+        if context.connected.inventory.get(context.record.uuid) is not entry:
             self._queue.add(key, QueuePriority.TRANSITION)  # AWS moved on before the store knew whose mapping it is
         if refused:
-            self._retry_refused(work, refused)
+            self._retry_refused(context, refused)
             return ReconcileResult.REFUSED
         if isinstance(action, actions.NoOp):
-            self._memory.refusals.forget(key)
-        self._look_again(work, desired, action)
+            self._states.field_refusals.forget(key)
+        self._look_again(context, desired, action)
         if isinstance(action, actions.Wait):
             observer.wake()
             return ReconcileResult.WAITING
         return ReconcileResult.SYNCED if isinstance(action, actions.NoOp) else ReconcileResult.STALLED
 
     def _refused(
-        self, key: Key, work: ReconcileContext, desired: Desired, view: Observation, action: actions.Rest
+        self, key: Key, context: ReconcileContext, desired: Desired, view: Observation, action: actions.Rest
     ) -> tuple[RefusedFields, ...]:
         """The fields that AWS refused to change, once nothing else is left to send."""
-        failures = self._memory.refusals.of(key, work.resource.generation)
+        failures = self._states.field_refusals.of(key, context.resource.generation)
         if not failures or not isinstance(action, actions.NoOp) or view.mapping is None:
             return ()
         return refused_fields(desired, view.mapping, failures)
 
-    def _retry_refused(self, work: ReconcileContext, refused: Sequence[RefusedFields]) -> None:
+    def _retry_refused(self, context: ReconcileContext, refused: Sequence[RefusedFields]) -> None:
         """Schedule the next attempt for refused fields, with back-off."""
-        key, refusals = work.resource.key, self._memory.refusals
-        delay = refusals.left(key)
+        key, field_refusals = context.resource.key, self._states.field_refusals
+        delay = field_refusals.left(key)
         if delay is None:
             first, longest = first_disposition(refused).value
             delay = self._queue.back_off(key, first, longest)
-            refusals.retry_after(key, delay)
-            self._retries.failed(key)
+            field_refusals.retry_after(key, delay)
+            self._failure_backoff.failed(key)
         self._queue.add_after(key, QueuePriority.EDIT, delay)
 
     def _obstructed(self, key: Key, view: Observation, action: actions.Rest) -> None:
         """Be told when the mapping that is in the way moves."""
         if isinstance(action, actions.Conflict) or (isinstance(action, actions.Wait) and action.uuid):
-            self._obstacles.put(key, action.uuid)
+            self._blocked_by.put(key, action.uuid)
         else:
-            self._obstacles.forget(key)
+            self._blocked_by.forget(key)
 
-    def _look_again(self, work: ReconcileContext, desired: Desired, action: actions.Rest) -> None:
+    def _look_again(self, context: ReconcileContext, desired: Desired, action: actions.Rest) -> None:
         """Come back to what nobody tells of."""
-        key = work.resource.key
+        key = context.resource.key
         if isinstance(action, actions.Wait) and action.reason == "TagsNotVisible":
             self._queue.add_after(key, QueuePriority.EDIT, self._queue.back_off(key, 1.0, 8.0))
             return
         if isinstance(action, actions.Conflict):  # it costs a call each time, so many of them take turns
-            self._retries.failed(key)
+            self._failure_backoff.failed(key)
             self._queue.add_after(key, QueuePriority.RESYNC, self._queue.back_off(key, 60, 1800))
             return
         if action != plan.SWEEPING:
-            for other in self._retries.succeeded(key, work.connected.client.budget):
+            for other in self._failure_backoff.succeeded(key, context.connected.client.rate_limiter):
                 self._queue.add(other, QueuePriority.RESYNC)
         match action:
             case actions.Wait("NotFound") | actions.Stall("NothingToAdopt"):
@@ -410,29 +412,31 @@ class Reconciler:
             case actions.Stall() if desired.problem:
                 self._queue.add_after(key, QueuePriority.RESYNC, _LOOK_AGAIN)
             case plan.UNSETTLED:
-                self._queue.add_after(key, QueuePriority.EDIT, self._memory.doubts.left(key))
-            case _ if self._memory.doubts.stands(key):  # a second mapping may come, and nobody would tell whose it is
-                self._queue.add_after(key, QueuePriority.RESYNC, self._memory.doubts.left(key))
+                self._queue.add_after(key, QueuePriority.EDIT, self._states.pending_creates.left(key))
+            case _ if self._states.pending_creates.stands(
+                key
+            ):  # a second mapping may come, and nobody would tell whose it is
+                self._queue.add_after(key, QueuePriority.RESYNC, self._states.pending_creates.left(key))
             case _:
                 pass
         self._queue.forgive(key)
 
     def _owner_changed(self, key: Key, uuid: str) -> None:
         """Whoever had the mapping, or waits for it, looks again."""
-        for other in {*self._store.keys_of([uuid]), *self.freed([uuid])} - {key}:
+        for other in {*self._cache.keys_of([uuid]), *self.freed([uuid])} - {key}:
             self._queue.add(other, QueuePriority.EDIT)
 
     async def _stall(self, resource: Resource, outcome: Outcome) -> ReconcileResult:
         """Tell of what keeps AWS from being asked at all."""
         if resource.deleting:
             outcome = replace(outcome, message=f"{outcome.message} {_let_go(resource)}")
-        await self._teller.tell(resource, outcome, MappingRecord.of(resource), None)
+        await self._status_writer.tell(resource, outcome, MappingRecord.of(resource), None)
         return ReconcileResult.STALLED
 
     async def _failed(
         self,
         resource: Resource,
-        note: MappingRecord,
+        record: MappingRecord,
         connected: ConnectedTarget | None,
         error: ClientError | BotoCoreError,
         *,
@@ -449,34 +453,38 @@ class Reconciler:
             failure = replace(failure, message=message)
         first, longest = failure.disposition.value
         delay = max(failure.retry_after, self._queue.back_off(resource.key, first, longest))
-        self._queue.add_after(resource.key, QueuePriority.EDIT if note.uuid else QueuePriority.CREATE, delay)
-        self._retries.failed(resource.key)
+        self._queue.add_after(resource.key, QueuePriority.EDIT if record.uuid else QueuePriority.CREATE, delay)
+        self._failure_backoff.failed(resource.key)
         logger.debug("AWS refused: %s", failure.message, extra=marks(resource) | {"reason": failure.reason})
         outcome = failed_outcome(failure)
         if replaced:
             outcome = replace(outcome, event="ReplacementFailed")
-        await self._teller.tell(resource, outcome, note, connected, creating=creating)
+        await self._status_writer.tell(resource, outcome, record, connected, creating=creating)
         lasts = failure.disposition is not Disposition.SOON
-        if resource.removed and lasts and self._store.has_successor(resource.key):
+        if resource.removed and lasts and self._cache.has_successor(resource.key):
             return self._give_up(resource)  # else a new resource of the name would wait for ever
         return ReconcileResult.REFUSED
 
     def _inherit_doubt(self, resource: Resource) -> None:
         """An intent that another process wrote may be of a Create that AWS is still to carry out."""
         intent = resource.intent
-        if intent is None or resource.key in self._memory.intents_known:
+        if intent is None or resource.key in self._states.intents_known:
             return
-        self._memory.intents_known.add(resource.key)
+        self._states.intents_known.add(resource.key)
         noted = resource.uuid and applied_of(resource.status).immutable == intent.immutable
         if noted and not ownership_records.recorded(resource):
-            self._memory.made_by_others[resource.key] = self._memory.doubts.settles(alive=self._is_alive(resource))
+            self._states.made_by_others[resource.key] = self._states.pending_creates.settles(
+                alive=self._is_alive(resource)
+            )
         else:
             self._inherit_create(resource, intent)
 
     def _inherit_create(self, resource: Resource, intent: Intent) -> None:
         """Another process may have sent a Create for the intent, until the time that the intent notes, or until now."""
         waited = seconds_since(intent.waiting_since)
-        self._memory.doubts.inherited(resource.key, intent.function, alive=self._is_alive(resource), waited=waited)
+        self._states.pending_creates.inherited(
+            resource.key, intent.function, alive=self._is_alive(resource), waited=waited
+        )
 
     def _is_alive(self, resource: Resource) -> bool:
         """Whether the process that worked on a resource before may have lived a moment ago."""
@@ -488,7 +496,7 @@ class Reconciler:
         Returns:
             whether that is new.
         """
-        if self._memory.made_by_others.pop(resource.key, None) is None:
+        if self._states.made_by_others.pop(resource.key, None) is None:
             return False
         if resource.intent is not None:
             self._inherit_create(resource, resource.intent)
@@ -496,7 +504,7 @@ class Reconciler:
 
 
 def _rested(
-    note: MappingRecord,
+    record: MappingRecord,
     desired: Desired,
     view: Observation,
     action: actions.Rest,
@@ -506,23 +514,23 @@ def _rested(
     """What is to be remembered of a mapping that nothing is to be done to."""
     if desired.observe_only and not desired.deleting:
         watched = plan.observed_mapping(desired, view)
-        if watched is not None and watched.uuid != note.uuid and not desired.owner_tags:
+        if watched is not None and watched.uuid != record.uuid and not desired.owner_tags:
             return MappingRecord(watched.uuid, Applied())  # nothing applied: it owns nothing
         if watched is not None:
-            return replace(note, uuid=watched.uuid)
-        return replace(note, uuid="") if view.swept or view.gone else note
+            return replace(record, uuid=watched.uuid)
+        return replace(record, uuid="") if view.swept or view.gone else record
     if not isinstance(action, actions.NoOp) or desired.deleting or view.mapping is None:
-        return note
+        return record
     sentences = {path: one.failure.sentence for one in refused if one.kept for path in one.paths}
-    kept = kept_fields(desired, view.mapping, note.applied.kept, sentences, generation)
+    kept = kept_fields(desired, view.mapping, record.applied.kept, sentences, generation)
     reset = differences.to_reset(desired, view.mapping)
     applied = Applied(
-        fields=frozenset(desired.values) | (note.applied.fields & {"enabled"}) | kept.keys() | reset.keys(),
+        fields=frozenset(desired.values) | (record.applied.fields & {"enabled"}) | kept.keys() | reset.keys(),
         tags=frozenset(desired.tags),
         immutable=differences.immutable_texts(desired.values),
         kept=kept,
     )
-    return replace(note, applied=applied)
+    return replace(record, applied=applied)
 
 
 def _unresolved(target: Unresolved) -> Outcome:

@@ -62,7 +62,7 @@ class ResourceStates:
     """UUIDs of the mappings that were made last."""
     deleted: dict[Key, str] = field(default_factory=dict[Key, str])
     """UUIDs of the mappings that we ourselves deleted last."""
-    doubts: PendingCreates[Key] = field(default_factory=PendingCreates[Key])
+    pending_creates: PendingCreates[Key] = field(default_factory=PendingCreates[Key])
     removals_confirmed: set[Key] = field(default_factory=set[Key])
     """Resources of which the API server has confirmed that they were removed although they carried our finalizer."""
     intents_known: set[Key] = field(default_factory=set[Key])
@@ -74,19 +74,19 @@ class ResourceStates:
     made_by_others: dict[Key, float] = field(default_factory=dict[Key, float])
     """Resources whose mapping was noted when this process saw them first: should it be gone, another process may have
     been about to make it again. With the monotonic time from which AWS does not carry that out any more, in seconds."""
-    corrections: DriftBackoff[Key] = field(default_factory=DriftBackoff[Key])
-    refusals: FieldRefusals[Key] = field(default_factory=FieldRefusals[Key])
+    drift_backoff: DriftBackoff[Key] = field(default_factory=DriftBackoff[Key])
+    field_refusals: FieldRefusals[Key] = field(default_factory=FieldRefusals[Key])
 
     def forget(self, key: Key) -> None:
         """The resource is gone from the cluster."""
         self.conflicts.pop(key, None)
         self.made.pop(key, None)
         self.deleted.pop(key, None)
-        self.doubts.forget(key)
+        self.pending_creates.forget(key)
         self.removals_confirmed.discard(key)
         self.intents_known.discard(key)
         self.creates.pop(key, None)
         self.released.discard(key)
         self.made_by_others.pop(key, None)
-        self.corrections.forget(key)
-        self.refusals.forget(key)
+        self.drift_backoff.forget(key)
+        self.field_refusals.forget(key)

@@ -27,16 +27,16 @@ logger = logging.getLogger(__name__)
 class StatusWriter:
     """Writes statuses."""
 
-    def __init__(self, store: ResourceCache, kubernetes: KubernetesClient, events: EventRecorder) -> None:
-        self._store = store
+    def __init__(self, cache: ResourceCache, kubernetes: KubernetesClient, recorder: EventRecorder) -> None:
+        self._cache = cache
         self._kubernetes = kubernetes
-        self._events = events
+        self._recorder = recorder
 
     async def tell(
         self,
         resource: Resource,
         outcome: Outcome,
-        note: MappingRecord,
+        record: MappingRecord,
         connected: ConnectedTarget | None,
         *,
         looked: bool = False,
@@ -47,7 +47,7 @@ class StatusWriter:
         Args:
             resource: the resource that was worked on.
             outcome: what came of it.
-            note: what is to be remembered of its mapping.
+            record: what is to be remembered of its mapping.
             connected: the target whose inventory knows the mapping; None: it can't be seen.
             looked: whether AWS was asked for the mapping as it is now.
             creating: what records that a Create may be outstanding; None: what stands is kept.
@@ -63,19 +63,19 @@ class StatusWriter:
         """
         if resource.removed:
             self._warn(resource, outcome)
-            kept = replace(resource, uuid=note.uuid)
-            self._store.keep_removed(kept)
+            kept = replace(resource, uuid=record.uuid)
+            self._cache.keep_removed(kept)
             return kept
-        entry = connected.inventory.get(note.uuid) if connected is not None and note.uuid else None
-        gone = connected is not None and bool(note.uuid) and connected.inventory.is_gone(note.uuid)
+        entry = connected.inventory.get(record.uuid) if connected is not None and record.uuid else None
+        gone = connected is not None and bool(record.uuid) and connected.inventory.is_gone(record.uuid)
         rendered = conditions.render(
             resource.status,
             generation=resource.generation,
             outcome=outcome,
             mapping=entry.raw if entry is not None else None,
             tags=entry.tags if entry is not None else None,
-            applied=note.applied,
-            uuid=note.uuid,
+            applied=record.applied,
+            uuid=record.uuid,
             gone=gone,
             requested=resource.requested if looked else str(resource.status.get("lastHandledReconcileAt") or ""),
             now=moment(),
@@ -89,16 +89,21 @@ class StatusWriter:
         self._tell_drift(resource, rendered, outcome)
         return written
 
-    async def tell_of(self, work: ReconcileContext, outcome: Outcome) -> Resource:
+    async def tell_of(self, context: ReconcileContext, outcome: Outcome) -> Resource:
         """Write the status of a resource that is being worked on, if it differs from what stands."""
         return await self.tell(
-            work.resource, outcome, work.note, work.connected, looked=work.looked, creating=work.creating
+            context.resource,
+            outcome,
+            context.record,
+            context.connected,
+            looked=context.looked,
+            creating=context.creating,
         )
 
     def took(self, body: Mapping[str, Any]) -> Resource:
         """Remember what the API server answered to a write of ours."""
         resource = parse(body)
-        self._store.renew(resource)
+        self._cache.renew(resource)
         return resource
 
     def _warn(self, resource: Resource, outcome: Outcome) -> None:
@@ -107,7 +112,7 @@ class StatusWriter:
         if not outcome.event or (before.get("reason"), before.get("message")) == (outcome.reason, outcome.message):
             return
         logger.warning("%s", outcome.message, extra=marks(resource) | {"reason": outcome.reason})
-        self._events.warning(resource, outcome.event, outcome.message)
+        self._recorder.warning(resource, outcome.event, outcome.message)
 
     def _tell_processing(self, resource: Resource, rendered: Mapping[str, Any]) -> None:
         """An Event when processing turned bad, or good again."""
@@ -116,14 +121,14 @@ class StatusWriter:
         if (now.get("status"), now.get("reason")) == (before.get("status"), before.get("reason")):
             return
         if now.get("status") == "False":
-            self._events.warning(resource, now["reason"], now["message"])
+            self._recorder.warning(resource, now["reason"], now["message"])
         elif before.get("status") == "False":
             says = now.get("message") or "AWS tells of no problem any more."
-            self._events.normal(resource, "ProcessingRecovered", f"Processing works again: {says}")
+            self._recorder.normal(resource, "ProcessingRecovered", f"Processing works again: {says}")
 
     def _tell_drift(self, resource: Resource, rendered: Mapping[str, Any], outcome: Outcome) -> None:
         """An Event when a mapping that is only watched began to differ from the spec, or differs otherwise."""
         before, now = condition(resource.status, "Synced"), condition(rendered, "Synced")
         same = (now["status"], now["message"]) == (before.get("status"), before.get("message"))
         if outcome.reason == "Observed" and now["status"] == "False" and not same:
-            self._events.warning(resource, "DriftObserved", now["message"])
+            self._recorder.warning(resource, "DriftObserved", now["message"])

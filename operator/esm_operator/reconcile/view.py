@@ -14,18 +14,18 @@ from esm_operator.reconcile.state import ResourceStates
 
 
 def view_of(
-    work: ReconcileContext, desired: Desired, memory: ResourceStates, store: ResourceCache, *, unsettled: bool
+    context: ReconcileContext, desired: Desired, states: ResourceStates, cache: ResourceCache, *, unsettled: bool
 ) -> Observation:
     """What is known of a resource's mapping.
 
     Args:
-        work: the work on the resource.
+        context: the work on the resource.
         desired: what it asks for.
-        memory: what this process remembers.
-        store: all resources, for an older one that claims the same mapping.
+        states: what this process remembers.
+        cache: all resources, for an older one that claims the same mapping.
         unsettled: whether a Create of it may still be carried out.
     """
-    resource, inventory, since = work.resource, work.connected.inventory, work.began
+    resource, inventory, since = context.resource, context.connected.inventory, context.began
     uuid = desired.looked_for
     entry = inventory.get(uuid) if uuid else None
     candidates = {one.uuid: one for one in inventory.with_identity(desired.identity)}
@@ -33,7 +33,7 @@ def view_of(
     intended = inventory.with_identity(desired.intended) if desired.intended is not None else []
     group = desired.consumer_group
     same_group = {one.uuid: one for one in inventory.leaving_group(group) if one.uuid not in leaving} if group else {}
-    named = memory.conflicts.get(resource.key)
+    named = states.conflicts.get(resource.key)
     conflicting = inventory.get(named.uuid) if named is not None else None
     if named is not None and conflicting is not None:
         in_group = group is not None and group.same_as(conflicting.consumer_group)
@@ -41,14 +41,14 @@ def view_of(
         if named.is_in_the_way(desired, conflicting.identity, explained=only_group):
             others = leaving if conflicting.state == "Deleting" else candidates
             (same_group if only_group else others)[named.uuid] = conflicting
-    made = memory.made.get(resource.key, "")
+    made = states.made.get(resource.key, "")
     cluster = desired.owner.cluster
 
     def seen(entry: InventoryEntry) -> Observed:
         observed = entry.observed(since)
         if desired.owner_tags:
             return observed
-        return replace(observed, tags=tags_in_place(work, entry, cluster, memory, store), tags_fresh=True)
+        return replace(observed, tags=tags_in_place(context, entry, cluster, states, cache), tags_fresh=True)
 
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
     return Observation(
@@ -60,12 +60,12 @@ def view_of(
         leaving=tuple(seen(one) for one in leaving.values()),
         same_group=tuple(seen(one) for one in same_group.values()),
         unsettled=unsettled,
-        unsearched=memory.doubts.is_unsearched(resource.key),
-        may_have_made=memory.doubts.may_have_made(resource.key),
+        unsearched=states.pending_creates.is_unsearched(resource.key),
+        may_have_made=states.pending_creates.may_have_made(resource.key),
         unseen=made if missed else "",
         refused={
             members: failure.message
-            for members, failure in memory.refusals.of(resource.key, resource.generation).items()
+            for members, failure in states.field_refusals.of(resource.key, resource.generation).items()
         },
-        rival=store.older_claimant(resource),
+        rival=cache.older_claimant(resource),
     )
