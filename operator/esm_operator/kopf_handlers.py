@@ -28,7 +28,7 @@ from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.watch_health import WatchHealth
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.operator import Operator
-from esm_operator.ratelimit.deadline import pause_after
+from esm_operator.ratelimit import backoff
 from esm_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ async def _met(ours: Settings, probes: ProbeServer, stop: asyncio.Event) -> bool
             told = lacking
         tries += 1
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause_after(tries, _LONGEST_PAUSE)):
+            async with asyncio.timeout(backoff.exponential(tries, 1.0, _LONGEST_PAUSE)):
                 await stop.wait()
                 return False
     return True

@@ -26,7 +26,7 @@ from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.planning.target import ProviderConfigSettings, Target, used_config
 from esm_operator.settings import Settings
-from esm_operator.term import Term
+from esm_operator.term import Term, Tuning
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,25 @@ class Operator:
     """One running operator. Made and used within one event loop."""
 
     def __init__(
-        self, settings: Settings, kubernetes: KubernetesClient, watches: WatchHealth, probes: ProbeServer
+        self,
+        settings: Settings,
+        kubernetes: KubernetesClient,
+        watches: WatchHealth,
+        probes: ProbeServer,
+        *,
+        connections: Connections | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
+        """
+        Args:
+            settings: the operator's.
+            kubernetes: the API server.
+            watches: whether the API server answers the watches.
+            probes: serves the probes.
+            connections: to AWS; None: real ones.
+            tuning: limits and intervals; None: the defaults.
+        """
+        self._tuning = tuning or Tuning()
         self._settings = settings
         self._kubernetes = kubernetes
         self._cache = ResourceCache()
@@ -64,13 +81,14 @@ class Operator:
             ),
             labels_known=settings.watch_namespaces,
         )
-        self._connections = Connections()
+        self._connections = connections or Connections()
         self._lease = Lease(
             kubernetes,
             namespace=settings.lease_namespace,
             name=settings.lease_name,
             identity=settings.identity,
             duration=settings.lease_duration,
+            renewal=self._tuning.lease_renewal,
         )
         self._term: Term | None = None
         self._listed = asyncio.Event()
@@ -216,6 +234,7 @@ class Operator:
                 kubernetes=self._kubernetes,
                 connections=self._connections,
                 fence=fence,
+                tuning=self._tuning,
             )
             logger.info("All resources (%d) are known and the lease is held; work begins", len(self._cache))
             for text in self._others.begin():

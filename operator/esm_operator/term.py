@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from esm_operator import tasks
 from esm_operator.api.recorded_status import condition
@@ -19,28 +20,37 @@ from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.lease import RENEWAL
 from esm_operator.cluster.operator_names import finalizer_name, manager_name
-from esm_operator.cluster.usage_finalizer import UsageFinalizer
+from esm_operator.cluster.usage_finalizer import INTERVAL, UsageFinalizer
 from esm_operator.fence import Fence
-from esm_operator.metrics import counters, gauges
+from esm_operator.metrics import gauges
 from esm_operator.metrics.gauges import Snapshot
 from esm_operator.planning.target import Resolved, Target
-from esm_operator.ratelimit.deadline import pause_after
-from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
+from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.workqueue import QueuePriority
+from esm_operator.reconcile.controller import LIMITS, Controller
 from esm_operator.reconcile.orphan_counter import OrphanCounter
 from esm_operator.reconcile.reconciler import Reconciler
+from esm_operator.reconcile.state import ResourceStates
 from esm_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: Keys under way at once in each target, by urgency: many creations must leave room for edits.
-LIMITS = {QueuePriority.EDIT: 16, QueuePriority.CREATE: 16, QueuePriority.TRANSITION: 8, QueuePriority.RESYNC: 4}
-#: Those whose work begins with a call that changes something at AWS.
-_CHANGES = (QueuePriority.EDIT, QueuePriority.CREATE)
-#: Seconds until a resource is tried again whose reconciliation ended in a way that nothing foresaw.
-_AGAIN = 30.0
 #: The longest pause between attempts to connect to where mappings live, in seconds.
 _LONGEST_PAUSE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Limits and intervals that users can't set. Tests at simulated time use others."""
+
+    limits: Mapping[QueuePriority, int] = field(default_factory=lambda: LIMITS)
+    """Reconciles that may run at the same time in each target, by priority."""
+    lease_renewal: float = RENEWAL
+    """Seconds between renewals of the lease."""
+    usage_interval: float = INTERVAL
+    """Seconds between looks for ProviderConfigs that can be released."""
 
 
 class Term:
@@ -55,6 +65,7 @@ class Term:
         kubernetes: KubernetesClient,
         connections: Connections,
         fence: Fence,
+        tuning: Tuning,
     ) -> None:
         """
         Args:
@@ -64,13 +75,13 @@ class Term:
             kubernetes: the API server; its writes are fenced here.
             connections: to AWS.
             fence: of the lease, for all writes of this term.
+            tuning: limits and intervals.
         """
         self._cache = cache
         self._config_cache = config_cache
         self._each = settings.metrics_per_mapping
-        self._queue: WorkQueue[Key] = WorkQueue(
-            LIMITS, lane=self._target_of, party=lambda key: key.namespace, waited=counters.waited
-        )
+        self._states = ResourceStates(settings.deletions_per_minute)
+        self._controller = Controller(self._target_of, tuning.limits)
         self._targets = Targets(
             connections,
             fence,
@@ -80,7 +91,7 @@ class Term:
             tag_sweep_interval=settings.tag_sweep_interval,
             ours=self._ours,
             noted_tags=self._noted_tags,
-            changes_pending=lambda target: sum(self._queue.pending(one, target) for one in _CHANGES),
+            changes_pending=self._controller.pending_changes,
             changed=self._changed,
             waiting=self._waiting,
             sight=self._sight,
@@ -92,34 +103,30 @@ class Term:
             lease_namespace=settings.lease_namespace,
             lease_name=settings.lease_name,
         )
-        self._usage_finalizer = UsageFinalizer(finalizer, cache, config_cache, fenced)
+        self._usage_finalizer = UsageFinalizer(finalizer, cache, config_cache, fenced, tuning.usage_interval)
         self._recorder = EventRecorder(fenced)
         self._reconciler = Reconciler(
             cluster=settings.cluster_name,
-            deletions_per_minute=settings.deletions_per_minute,
+            states=self._states,
             cache=cache,
-            queue=self._queue,
             targets=self._targets,
             kubernetes=fenced,
             recorder=self._recorder,
             config_cache=config_cache,
             usage_finalizer=self._usage_finalizer,
+            enqueue=self._controller.enqueue,
         )
-        self._asleep: dict[Key, Target] = {}
-        """Resources that were well when last told of: nothing is to be done before their target is swept."""
         self._wanted: Collection[Target] | None = None
         """Where mappings live; None: all that was asked for is wanted."""
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._dispatcher: asyncio.Task[None] | None = None
         self._others: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to work on all resources."""
-        self._reconciler.began_with(self._cache.all_keys())
+        self._states.began_with(self._cache.all_keys())
         for resource in self._cache.all():
             self._begin(resource)
         gauges.watch(self._snapshot)
-        self._dispatcher = tasks.start(self._dispatch(), "dispatcher")
+        self._controller.start(self._reconciler.reconcile)
         self._others = [
             *(tasks.start(self._connect(target), "warm-up") for target in self._first_targets()),
             tasks.start(self._usage_finalizer.run(), "holds"),
@@ -131,18 +138,15 @@ class Term:
         Args:
             within: seconds after which it is cut off by :meth:`stop`.
         """
-        if self._dispatcher is not None:
-            self._dispatcher.cancel()
         until = time.monotonic() + within
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=within)
+        await self._controller.finish(within)
         await self._recorder.settle(max(0.0, until - time.monotonic()))
 
     async def stop(self) -> None:
-        """Stop working; what is under way is cut off and found again by the next term, whoever's it is."""
+        """Stop working; the next term, of any process, finds what is cut off here."""
         gauges.watch(None)
-        dispatcher = [self._dispatcher] if self._dispatcher is not None else []
-        await tasks.cancel([*self._under_way, *self._others, *dispatcher])
+        await self._controller.stop()
+        await tasks.cancel(self._others)
         await self._targets.close()
 
     # What the operator calls
@@ -154,19 +158,19 @@ class Term:
             or old.uid != resource.uid
             or old.generation != resource.generation
             or old.deleting != resource.deleting
-            or (resource.paused, resource.let_go, resource.requested) != (old.paused, old.let_go, old.requested)
+            or (resource.paused, resource.orphan, resource.requested) != (old.paused, old.orphan, old.requested)
         )
         if edited:
-            self._asleep.pop(resource.key, None)
-            self._reconciler.edited(resource.key)
+            self._states.of(resource.key).asleep = None
+            self._states.edited(resource.key)
         if edited and old is not None:
             self._targets.retry()
-        self._queue.add(resource.key, _priority(resource, old), at_once=edited)
+        self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
 
     def forget(self, key: Key) -> None:
         """A resource is gone from the cluster."""
-        self._asleep.pop(key, None)
-        self._reconciler.forget(key)
+        self._states.forget(key)
+        self._controller.forget(key)
 
     def tell(self, resource: Resource, another: str) -> None:
         """Another operator works on a resource.
@@ -189,8 +193,8 @@ class Term:
     def requeue(self, keys: Iterable[Key]) -> None:
         """The surroundings of some resources have changed."""
         for key in keys:
-            self._asleep.pop(key, None)
-            self._queue.add(key, QueuePriority.RESYNC)
+            self._states.of(key).asleep = None
+            self._controller.enqueue([key], QueuePriority.RESYNC)
 
     # What the tasks do
 
@@ -198,31 +202,15 @@ class Term:
         """Queue a resource, unless it was told of already: then the sweep has to say first how its mapping is."""
         key, target = resource.key, self._target_of(resource.key)
         if not _is_told(resource) or target is None:
-            self._queue.add(key, _priority(resource, None))
+            self._controller.enqueue([key], _priority(resource, None))
             return
-        self._asleep[key] = target
-        if _was_refused(resource):
-            self._reconciler.inherit_failure(key)
-
-    async def _dispatch(self) -> None:
-        while True:
-            key = await self._queue.take()
-            task = asyncio.create_task(self._work(key), name=f"work on {key}")
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-
-    async def _work(self, key: Key) -> None:
-        try:
-            await self._reconciler.reconcile(key)
-        except Exception:
-            logger.exception("Working on %s failed unexpectedly; it is tried again", key)
-            self._queue.add_after(key, QueuePriority.RESYNC, _AGAIN)
-        finally:
-            self._queue.done(key)
+        self._states.of(key).asleep = target
+        if _was_refused(resource):  # by another process: it takes its turn with those that fail
+            self._states.failure_backoff.failed(key)
 
     def _first_targets(self) -> set[Target]:
         """Where to begin to sweep: where resources wait for it; while there are none, where the first will live."""
-        return set(self._asleep.values()) or self._config_cache.targets(self._cache.all())
+        return self._states.sleeping_in() or self._config_cache.targets(self._cache.all())
 
     async def _connect(self, target: Target) -> None:
         """Begin to sweep a target, however often that fails: while there are no resources, nobody else asks for it."""
@@ -236,7 +224,7 @@ class Term:
                 return
             if failures == 1:
                 self._waiting(target)
-            await asyncio.sleep(pause_after(failures, _LONGEST_PAUSE))
+            await asyncio.sleep(backoff.exponential(failures, 1.0, _LONGEST_PAUSE))
 
     def _target_of(self, key: Key) -> Target | None:
         """Where a resource's mapping lives, as far as that is known."""
@@ -248,15 +236,15 @@ class Term:
         """What is told at a scrape."""
         return Snapshot(
             resources=self._cache.counts(),
-            queue={priority.name.lower(): self._queue.state(priority) for priority in QueuePriority},
-            delayed=self._queue.delayed,
+            queue=self._controller.queue_states(),
+            delayed=self._controller.delayed,
             places=self._targets.states(),
-            deletions_held=self._reconciler.deletions_held,
+            deletions_held=len(self._states.deletion_limiter),
             each=self._cache.all() if self._each else (),
         )
 
     def _ours(self, uuids: Collection[str]) -> list[str]:
-        return list({*self._cache.known_uuids(uuids), *self._reconciler.awaited(uuids)})
+        return list({*self._cache.known_uuids(uuids), *self._states.blocked_by.known(uuids)})
 
     def _noted_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         """Of the UUIDs, those of resources that have owner tags, with the tags that their statuses tell."""
@@ -272,10 +260,10 @@ class Term:
     def _changed(self, uuids: Collection[str]) -> None:
         """AWS has other things to say of some mappings."""
         for key in self._cache.keys_of(uuids):
-            if key not in self._asleep:
-                self._queue.add(key, QueuePriority.TRANSITION, at_once=not self._reconciler.is_failing(key))
-        for key in self._reconciler.freed(uuids):
-            self._queue.add(key, QueuePriority.TRANSITION)
+            if self._states.of(key).asleep is None:
+                failing = self._states.failure_backoff.is_failing(key)
+                self._controller.enqueue([key], QueuePriority.TRANSITION, immediately=not failing)
+        self._controller.enqueue(self._states.unblock(uuids), QueuePriority.TRANSITION)
 
     def _sight(self, target: Target) -> None:
         """Mappings can't be seen for long, or can again: their resources are to tell it."""
@@ -283,13 +271,10 @@ class Term:
 
     def _waiting(self, target: Target) -> None:
         """The first sweep of a target is in, or has failed: work on those who wait for it."""
-        asleep = [key for key, one in self._asleep.items() if one == target]
-        for key in asleep:
-            del self._asleep[key]
-        for key in {*asleep, *self._reconciler.unswept()}:
+        for key in self._states.wake(target):
             resource = self._cache.get(key)
             if resource is not None:
-                self._queue.add(key, _priority(resource, None), at_once=False)
+                self._controller.enqueue([key], _priority(resource, None), immediately=False)
 
 
 def _is_told(resource: Resource) -> bool:

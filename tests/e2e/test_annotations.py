@@ -1,4 +1,4 @@
-"""The annotations by which people steer the operator: paused, reconcile-at, let-go."""
+"""The annotations by which people steer the operator: paused, reconcile-at, orphan."""
 
 from tests.aws import FaultKind
 from tests.e2e.bed import WRITES, Bed, eventually
@@ -81,7 +81,7 @@ def test_let_go_frees_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> No
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     bed.control.fault(FaultKind.ACCESS_DENIED, "DeleteEventSourceMapping")
     bed.delete("orders")
-    told = eventually(lambda: one if "let-go" in (one := bed.condition("orders", "Ready")).get("message", "") else None)
+    told = eventually(lambda: one if "orphan" in (one := bed.condition("orders", "Ready")).get("message", "") else None)
     command = told["message"].partition("kubectl ")[2].split()
     assert command[:3] == ["annotate", "esm", "orders"]
     bed.kubectl(*command)
@@ -94,7 +94,7 @@ def test_let_go_on_a_living_resource_does_nothing(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
-    annotate(bed, "orders", "let-go", "true")
+    annotate(bed, "orders", "orphan", "true")
     bed.patch("orders", {"batchSize": 7})
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
     assert bed.wait_ready("orders")["status"]["uuid"] == uuid

@@ -14,11 +14,11 @@ KAFKA: dict[str, Any] = {**TEN_KINDS["self-managed-kafka"], "providerConfigRef":
 
 def test_credentials_are_gone(bed: Bed) -> None:
     bed.operator()
-    bed.apply(queue("patient"), queue("let-go"))
-    for name in ("patient", "let-go"):
+    bed.apply(queue("patient"), queue("orphan"))
+    for name in ("patient", "orphan"):
         bed.wait_ready(name)
     fault = bed.control.fault(FaultKind.EXPIRED_TOKEN)
-    for name in ("patient", "let-go"):
+    for name in ("patient", "orphan"):
         bed.delete(name)
         told = bed.wait_condition(name, "Reconciling", "True", "CredentialsRefused")
         assert "security token" in told["message"]
@@ -26,16 +26,16 @@ def test_credentials_are_gone(bed: Bed) -> None:
         assert bed.event(name, "CredentialsRefused") == told["message"]
 
     bed.control.reset_counts()
-    let_go(bed, "let-go")
-    bed.wait_gone("let-go", 10)
+    orphan(bed, "orphan")
+    bed.wait_gone("orphan", 10)
     assert [
-        one for one in bed.control.requests() if one["members"].get("UUID") == bed.status("let-go").get("uuid")
+        one for one in bed.control.requests() if one["members"].get("UUID") == bed.status("orphan").get("uuid")
     ] == []
-    assert "left" in bed.event("let-go", "LetGo").lower()
+    assert "left" in bed.event("orphan", "Orphaned").lower()
 
     bed.control.remove_fault(fault)
     bed.wait_gone("patient", HEALING)
-    assert sorted(bed.functions().elements()) == ["let-go"]
+    assert sorted(bed.functions().elements()) == ["orphan"]
 
 
 def test_its_namespace_is_deleted_with_all_that_is_in_it(bed: Bed) -> None:
@@ -109,58 +109,58 @@ def test_aws_does_not_finish(bed: Bed) -> None:
     found = bed.get("orders")
     assert found is not None
     assert FINALIZER in found["metadata"]["finalizers"]
-    bed.kubectl("annotate", "esm", "orders", "lambda.esm-operator.io/let-go=true")
+    bed.kubectl("annotate", "esm", "orders", "lambda.esm-operator.io/orphan=true")
     bed.wait_gone("orders", 10)
 
 
 def test_the_provider_config_was_removed_by_force(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("shop", region="eu-west-1"))
-    bed.apply(mapping("patient", **KAFKA), mapping("let-go", **KAFKA), mapping("alive", **KAFKA))
-    for name in ("patient", "let-go", "alive"):
+    bed.apply(mapping("patient", **KAFKA), mapping("orphan", **KAFKA), mapping("alive", **KAFKA))
+    for name in ("patient", "orphan", "alive"):
         bed.wait_ready(name)
     remove_config(bed, "shop")
     told = bed.wait_condition("alive", "Stalled", "True", "ProviderConfigNotFound")
     assert "There is no ProviderConfig shop" in told["message"]
     assert "Create it" in told["message"]
     bed.control.reset_counts()
-    for name in ("patient", "let-go"):
+    for name in ("patient", "orphan"):
         bed.delete(name)
         told = bed.wait_condition(name, "Stalled", "True", "ProviderConfigNotFound")
         assert "There is no ProviderConfig shop" in told["message"]
-    let_go(bed, "let-go")
-    bed.wait_gone("let-go", 10)
+    orphan(bed, "orphan")
+    bed.wait_gone("orphan", 10)
     assert not bed.calls().keys() & WRITES
 
     bed.apply(provider_config("shop", region="eu-west-1"))
     bed.wait_gone("patient")
     bed.wait_ready("alive")
-    assert sorted(bed.functions().elements()) == ["alive", "let-go"]
+    assert sorted(bed.functions().elements()) == ["alive", "orphan"]
 
 
 def test_the_provider_config_leads_elsewhere(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("shop", region="eu-west-1"))
-    bed.apply(mapping("patient", **KAFKA), mapping("let-go", **KAFKA))
-    for name in ("patient", "let-go"):
+    bed.apply(mapping("patient", **KAFKA), mapping("orphan", **KAFKA))
+    for name in ("patient", "orphan"):
         bed.wait_ready(name)
     bed.apply(provider_config("shop", region="us-west-2"))
-    for name in ("patient", "let-go"):
+    for name in ("patient", "orphan"):
         bed.delete(name)
         told = bed.wait_condition(name, "Stalled", "True", "TargetChanged")
         assert "region eu-west-1" in told["message"]
         assert "us-west-2" in told["message"]
         assert "Set that back" in told["message"]
-    let_go(bed, "let-go")
-    bed.wait_gone("let-go", 10)
+    orphan(bed, "orphan")
+    bed.wait_gone("orphan", 10)
     assert "DeleteEventSourceMapping" not in bed.calls()
 
     bed.apply(provider_config("shop", region="eu-west-1"))
     bed.wait_gone("patient")
-    assert sorted(bed.functions().elements()) == ["let-go"]
+    assert sorted(bed.functions().elements()) == ["orphan"]
 
 
-def let_go(bed: Bed, name: str) -> None:
+def orphan(bed: Bed, name: str) -> None:
     """Run the command that the resource's own message gives."""
     messages = [one["message"] for one in bed.status(name)["conditions"] if one["type"] == "Ready"]
     command = re.search(r"kubectl (annotate esm \S+ --namespace \S+ \S+)$", messages[0])

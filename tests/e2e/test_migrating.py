@@ -345,7 +345,7 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
     before = as_it_is(bed)
     bed.control.reset_counts()
     bed.operator("--sweep-interval=1", "--requests-per-second=100")
-    export, watch, let_go, take_over, clean_up = (section.format(tool=name) for section in MOVE)
+    export, watch, orphan, take_over, clean_up = (section.format(tool=name) for section in MOVE)
     shell.run(page, export)
     shell.run(page, watch)
     tool.wait()
@@ -354,7 +354,7 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
     assert all(row.split()[1] == "True" for row in rows), rows
     assert written(bed) == {}, "watching writes to AWS"
 
-    shell.run(page, let_go)
+    shell.run(page, orphan)
     tool.wait()
     assert tool.managed() == set()
     assert written(bed) == {}, "letting go touches AWS"

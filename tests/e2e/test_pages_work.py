@@ -93,7 +93,7 @@ def test_all_deletions_are_stopped(bed: Bed) -> None:
     left = {one["metadata"]["name"] for one in bed.all()}
     for name in left:
         bed.wait_condition(name, "Ready", "False", "Paused")
-        bed.kubectl("annotate", KIND, name, "lambda.esm-operator.io/let-go=true")
+        bed.kubectl("annotate", KIND, name, "lambda.esm-operator.io/orphan=true")
     for name in left:
         bed.wait_gone(name)
     assert len(bed.mappings()) == 3

@@ -16,7 +16,7 @@ GUARDS = (
         file=_STORE,
         text="if old is not None and _newer(old, resource):",
         without="if False:",
-        tests=unit("store", "only_newer_versions_are_taken"),
+        tests=unit("cache", "only_newer_versions_are_taken"),
     ),
     Guard(
         name="earlier-incarnations",
@@ -24,7 +24,7 @@ GUARDS = (
         file=_STORE,
         text="if old.uid != new.uid and old.created != new.created:",
         without="if False:",
-        tests=unit("store", "a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never"),
+        tests=unit("cache", "a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never"),
     ),
     Guard(
         name="renew-what-is-known",
@@ -32,7 +32,7 @@ GUARDS = (
         file=_STORE,
         text="if resource.key in self._resources:\n            self.put(resource)",
         without="self.put(resource)",
-        tests=unit("store", "an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten"),
+        tests=unit("cache", "an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten"),
     ),
     Guard(
         name="late-deleted-event",
@@ -40,7 +40,7 @@ GUARDS = (
         file=_STORE,
         text="return not self.knows_later(resource) and self.forget(",
         without="return self.forget(",
-        tests=unit("store", "what_is_known_in_a_later_version_than_went_is_kept"),
+        tests=unit("cache", "what_is_known_in_a_later_version_than_went_is_kept"),
     ),
     Guard(
         name="deleted-event-is-checked",
@@ -56,7 +56,7 @@ GUARDS = (
         file=_STORE,
         text="if old is None or (uid and old.uid != uid):",
         without="if old is None:",
-        tests=unit("store", "only_the_incarnation_that_is_meant_is_forgotten"),
+        tests=unit("cache", "only_the_incarnation_that_is_meant_is_forgotten"),
     ),
     Guard(
         name="same-work",
@@ -88,7 +88,7 @@ GUARDS = (
         file=_RESOURCE,
         text="return intent if intent is not None and intent.owner == str(self.key) else None",
         without="return intent",
-        tests=unit("holds", "who_uses_a_provider_config"),
+        tests=unit("usage_finalizer", "who_uses_a_provider_config"),
     ),
     Guard(
         name="spoilt-uuid",
@@ -96,7 +96,7 @@ GUARDS = (
         file=_RESOURCE,
         text='uuid=uuid if _UUID.fullmatch(uuid) else ""',
         without="uuid=uuid",
-        tests=unit("store", "a_uuid_that_was_spoilt_by_hand_is_none"),
+        tests=unit("cache", "a_uuid_that_was_spoilt_by_hand_is_none"),
     ),
     Guard(
         name="spoilt-intent",
@@ -104,7 +104,7 @@ GUARDS = (
         file=_RESOURCE,
         text="except (ValueError, KeyError, TypeError, AttributeError, RecursionError):",
         without="except ZeroDivisionError:",
-        tests=unit("store", "an_intent_that_was_spoilt_by_hand_is_none"),
+        tests=unit("cache", "an_intent_that_was_spoilt_by_hand_is_none"),
     ),
     Guard(
         name="paused-mistyped",
@@ -112,15 +112,15 @@ GUARDS = (
         file=_RESOURCE,
         text='paused = str(annotations.get(PAUSED) or "").lower() not in _NO',
         without='paused = str(annotations.get(PAUSED) or "").lower() == "true"',
-        tests=unit("store", "an_annotation_that_is_mistyped_pauses_and_lets_nothing_go"),
+        tests=unit("cache", "an_annotation_that_is_mistyped_pauses_and_lets_nothing_go"),
     ),
     Guard(
-        name="let-go-mistyped",
-        harm="A mapping remains in AWS without its resource because a person has mistyped the annotation `let-go`.",
+        name="orphan-mistyped",
+        harm="A mapping remains in AWS without its resource because a person has mistyped the annotation `orphan`.",
         file=_RESOURCE,
-        text='let_go=str(annotations.get(LET_GO) or "").lower() == "true"',
-        without='let_go=str(annotations.get(LET_GO) or "").lower() not in _NO',
-        tests=unit("store", "an_annotation_that_is_mistyped_pauses_and_lets_nothing_go"),
+        text='orphan=str(annotations.get(ORPHAN) or "").lower() == "true"',
+        without='orphan=str(annotations.get(ORPHAN) or "").lower() not in _NO',
+        tests=unit("cache", "an_annotation_that_is_mistyped_pauses_and_lets_nothing_go"),
     ),
     Guard(
         name="version-in-patches",
@@ -128,7 +128,7 @@ GUARDS = (
         file=_KUBE,
         text='body = {"metadata": {"resourceVersion": resource.resource_version, **metadata}}',
         without='body = {"metadata": {**metadata}}',
-        tests=unit("kube", "a_write_that_is_made_from_an_old_version_is_refused"),
+        tests=unit("kubernetes", "a_write_that_is_made_from_an_old_version_is_refused"),
     ),
     Guard(
         name="version-in-statuses",
@@ -136,7 +136,7 @@ GUARDS = (
         file=_KUBE,
         text='"metadata": {"resourceVersion": resource.resource_version},\n            "status"',
         without='"metadata": {},\n            "status"',
-        tests=unit("kube", "a_write_that_is_made_from_an_old_version_is_refused"),
+        tests=unit("kubernetes", "a_write_that_is_made_from_an_old_version_is_refused"),
     ),
     Guard(
         name="version-in-provider-configs",
@@ -144,7 +144,7 @@ GUARDS = (
         file=_KUBE,
         text='body = {"metadata": {"resourceVersion": config.resource_version, "finalizers": list(finalizers)}}',
         without='body = {"metadata": {"finalizers": list(finalizers)}}',
-        tests=unit("kube", "a_write_that_is_made_from_an_old_version_is_refused"),
+        tests=unit("kubernetes", "a_write_that_is_made_from_an_old_version_is_refused"),
     ),
     Guard(
         name="version-in-provider-config-statuses",
@@ -152,7 +152,7 @@ GUARDS = (
         file=_KUBE,
         text='"metadata": {"resourceVersion": config.resource_version},',
         without="",
-        tests=unit("kube", "a_write_that_is_made_from_an_old_version_is_refused"),
+        tests=unit("kubernetes", "a_write_that_is_made_from_an_old_version_is_refused"),
     ),
     Guard(
         name="finalizers-of-others",
@@ -160,7 +160,7 @@ GUARDS = (
         file=_KUBE,
         text="finalizers = [name for name in resource.finalizers if name != FINALIZER]",
         without="finalizers = []",
-        tests=unit("kube", "finalizers_of_others_stay"),
+        tests=unit("kubernetes", "finalizers_of_others_stay"),
     ),
     Guard(
         name="finalizers-of-others-kept",
@@ -168,7 +168,7 @@ GUARDS = (
         file=_KUBE,
         text="finalizers = list(resource.finalizers)",
         without="finalizers = []",
-        tests=unit("kube", "finalizers_of_others_stay"),
+        tests=unit("kubernetes", "finalizers_of_others_stay"),
     ),
     Guard(
         name="not-found-by-the-api-server",
@@ -176,7 +176,7 @@ GUARDS = (
         file=_KUBE,
         text="if answer is not None and response.status == 404:",
         without="if response.status == 404:",
-        tests=unit("kube", "only_the_api_server_says_that_an_object_is_not_found"),
+        tests=unit("kubernetes", "only_the_api_server_says_that_an_object_is_not_found"),
     ),
     Guard(
         name="hold-admitted",
@@ -184,7 +184,7 @@ GUARDS = (
         file=_HOLDS,
         text="self._admitted[resource.key] = (name, time.monotonic())",
         without="pass",
-        tests=unit("holds", "a_resource_that_was_admitted_counts_before_its_finalizer_is_seen"),
+        tests=unit("usage_finalizer", "a_resource_that_was_admitted_counts_before_its_finalizer_is_seen"),
     ),
     Guard(
         name="hold-refuses",
@@ -192,7 +192,7 @@ GUARDS = (
         file=_HOLDS,
         text="        if config.deleting:\n",
         without="        if False:\n",
-        tests=unit("holds", "nothing_new_is_made_through_one_that_is_going"),
+        tests=unit("usage_finalizer", "nothing_new_is_made_through_one_that_is_going"),
     ),
     Guard(
         name="hold-while-used",
@@ -216,7 +216,7 @@ GUARDS = (
         file="cluster/config_cache.py",
         text="if known is not None and known.uid == seen.uid and _version(known) > _version(seen):",
         without="if False:",
-        tests=unit("holds", "an_older_version_is_not_taken"),
+        tests=unit("usage_finalizer", "an_older_version_is_not_taken"),
     ),
     Guard(
         name="provider-configs-before-the-list",
@@ -224,7 +224,7 @@ GUARDS = (
         file="cluster/config_cache.py",
         text="for config in known if config.name not in listed",
         without="for config in self.configs() if config.name not in listed",
-        tests=unit("holds", "a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile"),
+        tests=unit("usage_finalizer", "a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile"),
     ),
     Guard(
         name="watch-leaves-what-is-new",
@@ -232,7 +232,7 @@ GUARDS = (
         file="adapters/kopf_intake.py",
         text='return event["type"] not in ("ADDED", "MODIFIED") or not self._returned(event["object"])',
         without='return not self._returned(event["object"])',
-        tests=unit("intake", "what_tells_of_more_than_a_version_is_left"),
+        tests=unit("kopf_intake", "what_tells_of_more_than_a_version_is_left"),
     ),
     Guard(
         name="one-worker-per-resource",
@@ -240,7 +240,7 @@ GUARDS = (
         file="ratelimit/workqueue.py",
         text="        if key in self._under_way:\n",
         without="        if False:\n",
-        tests=unit("queue", "a_key_that_changes_while_it_is_worked_on_is_worked_on_again"),
+        tests=unit("workqueue", "a_key_that_changes_while_it_is_worked_on_is_worked_on_again"),
     ),
     Guard(
         name="worked-on-again",
@@ -248,7 +248,7 @@ GUARDS = (
         file="ratelimit/workqueue.py",
         text="self._dirty[key] = (min(urgency, known), at_once or known_at_once)",
         without="pass",
-        tests=unit("queue", "a_key_that_changes_while_it_is_worked_on_is_worked_on_again"),
+        tests=unit("workqueue", "a_key_that_changes_while_it_is_worked_on_is_worked_on_again"),
     ),
     Guard(
         name="removed-with-its-finalizer",
@@ -264,7 +264,7 @@ GUARDS = (
         file=_STORE,
         text="if old is not None and old.removed and old.uid != resource.uid:",
         without="if False:",
-        tests=unit("store", "a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten"),
+        tests=unit("cache", "a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten"),
     ),
     Guard(
         name="successor-of-a-removed-object",
@@ -272,7 +272,7 @@ GUARDS = (
         file=_STORE,
         text="        if successor is not None:\n            self.put(successor)",
         without="",
-        tests=unit("store", "a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten"),
+        tests=unit("cache", "a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten"),
     ),
     Guard(
         name="audit-spares-removed-objects",

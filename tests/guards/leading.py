@@ -19,7 +19,7 @@ GUARDS = (
         file="cluster/kubernetes.py",
         text="if fence is not None:",
         without="if False:",
-        tests=unit("kube", "a_write_that_the_lease_may_not_outlast_is_not_sent"),
+        tests=unit("kubernetes", "a_write_that_the_lease_may_not_outlast_is_not_sent"),
     ),
     Guard(
         name="fence-outlasts-the-call",

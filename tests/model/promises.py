@@ -4,14 +4,14 @@ Three kinds: what it may ask AWS to do (when a request is sent, by what this pro
 at every moment, and what must hold at the good end, when all faults are over and nothing moves any more.
 
 ``excused`` are resources whose mapping people themselves have cut loose: the finalizer was taken off by hand, or
-the resource was deleted under ``managementPolicy: Observe`` or with the annotation ``let-go``. What they leave at
+the resource was deleted under ``managementPolicy: Observe`` or with the annotation ``orphan``. What they leave at
 AWS is nobody's fault. Resources that look just like that to the operator are excused too (``unseen_removals``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from esm_operator.api.resource import LET_GO, PAUSED, Key, Resource
+from esm_operator.api.resource import ORPHAN, PAUSED, Key, Resource
 from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
 from tests.model.aws import REFUSED_WINDOW, WINDOW, Standing, default_batch, group_of, identity_of
 from tests.model.calls import Call
@@ -165,7 +165,7 @@ class Promises:
 
     def check_release(self, body: Mapping[str, Any]) -> None:
         key, spec = key_of(body), body["spec"]
-        if spec.get("managementPolicy") == "Observe" or LET_GO in (body["metadata"].get("annotations") or {}):
+        if spec.get("managementPolicy") == "Observe" or ORPHAN in (body["metadata"].get("annotations") or {}):
             self.excused.add(key)
         if key in self.excused:
             return

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from esm_operator.api.resource import FINALIZER, INTENT, LET_GO, PAUSED, RECONCILE_AT, Key
+from esm_operator.api.resource import FINALIZER, INTENT, ORPHAN, PAUSED, RECONCILE_AT, Key
 from esm_operator.planning.ownership import owner_of
 from tests.model.aws import KAFKA, QUEUE, REFUSED_WINDOW, STREAM, Standing, identity_of
 from tests.model.calls import FATES
@@ -223,7 +223,7 @@ class Model(RuleBasedStateMachine):
         if self._alive(key) and mine == [self._status(key).get("uuid")] and not self._under_way("create", "delete"):
             self.world.cluster.edit(key, {"metadata": {"annotations": {INTENT: None}}})
 
-    @rule(key=_NAMED, annotation=st.sampled_from([PAUSED, LET_GO, RECONCILE_AT]), there=st.booleans())
+    @rule(key=_NAMED, annotation=st.sampled_from([PAUSED, ORPHAN, RECONCILE_AT]), there=st.booleans())
     def annotate(self, key: Key, annotation: str, there: bool) -> None:
         if key in self.world.cluster.mappings:
             value = str(self.world.clock.now) if annotation == RECONCILE_AT else "true" if there else None
@@ -451,7 +451,7 @@ class Model(RuleBasedStateMachine):
 def _is_cut_loose(body: Mapping[str, Any]) -> bool:
     """Whether a person wants, or has seen to it, that a resource which is removed now leaves its mapping."""
     metadata = body["metadata"]
-    told = {PAUSED, LET_GO} & (metadata.get("annotations") or {}).keys()
+    told = {PAUSED, ORPHAN} & (metadata.get("annotations") or {}).keys()
     return not metadata.get("finalizers") or bool(told) or body["spec"].get("managementPolicy") == "Observe"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import LET_GO, PAUSED, RECONCILE_AT, Key, parse
+from esm_operator.api.resource import ORPHAN, PAUSED, RECONCILE_AT, Key, parse
 from esm_operator.planning.desire import MappingRecord
 from esm_operator.planning.ownership import UID, Owner, owner_of
 from tests.model.aws import QUEUE, STREAM, Standing
@@ -215,7 +215,7 @@ class WithoutTags(Model):
         self.delete(self._key())
 
     def _annotate(self) -> None:
-        annotation = self._random.choice([PAUSED, LET_GO, RECONCILE_AT])
+        annotation = self._random.choice([PAUSED, ORPHAN, RECONCILE_AT])
         self.annotate(self._key(), annotation, self._random.random() < 0.3)
 
     def _spoil(self) -> None:

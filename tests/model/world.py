@@ -8,12 +8,7 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
-import esm_operator.cluster.lease
-import esm_operator.cluster.usage_finalizer
-import esm_operator.operator
-import esm_operator.term
 from esm_operator.api.resource import Key, Resource
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.watch_health import WatchHealth
@@ -22,6 +17,7 @@ from esm_operator.operator import Operator
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.settings import Settings
+from esm_operator.term import Tuning
 from tests.model.aws import Lambda
 from tests.model.calls import Call, Connections, Gate, LostError, Transport
 from tests.model.cluster import Cluster, WatchEvent, key_of
@@ -43,6 +39,7 @@ _SETTINGS = Settings(
 )
 #: Few workers: each costs time at every step, and two of a kind are enough to be in each other's way.
 _LIMITS = {QueuePriority.EDIT: 2, QueuePriority.CREATE: 2, QueuePriority.TRANSITION: 1, QueuePriority.RESYNC: 1}
+_TUNING = Tuning(_LIMITS, lease_renewal=_RENEWAL, usage_interval=_RENEWAL)
 #: Rounds of answers after which something that should be quiet is not.
 _MOST_ROUNDS = 400
 
@@ -72,20 +69,17 @@ class Process:
         self._clock = clock
         self.loop = SteppedLoop(clock)
         self.operator: Operator | None = None
-        connections = Connections(gate, aws, self.loop.future)
-        self._patches = [
-            mock.patch.object(esm_operator.operator, "Connections", return_value=connections),
-            mock.patch.object(esm_operator.term, "LIMITS", _LIMITS),
-            mock.patch.object(esm_operator.cluster.lease, "RENEWAL", _RENEWAL),
-            mock.patch.object(esm_operator.cluster.usage_finalizer, "PACE", _RENEWAL),
-        ]
-        for patch in self._patches:
-            patch.start()
+        connections: Any = Connections(gate, aws, self.loop.future)
         api: Any = Transport(gate, cluster, self.loop.future)
 
         async def run() -> None:
             self.operator = Operator(
-                settings, KubernetesClient(api, RateLimiter(1000)), WatchHealth(()), ProbeServer(settings.probe_address)
+                settings,
+                KubernetesClient(api, RateLimiter(1000)),
+                WatchHealth(()),
+                ProbeServer(settings.probe_address),
+                connections=connections,
+                tuning=_TUNING,
             )
             await self.operator.start()
 
@@ -114,8 +108,6 @@ class Process:
         """It is gone; nothing is cleaned up."""
         self.gate.crash()
         self.loop.close()
-        for patch in self._patches:
-            patch.stop()
 
 
 def _take(operator: Operator, event: WatchEvent) -> None:

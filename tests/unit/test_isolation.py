@@ -14,8 +14,8 @@ from esm_operator.status.failure import Disposition, Failure
 
 A, B, C, D = "BatchSize", "FilterCriteria", "KMSKeyArn", "ScalingConfig"
 MEMBERS = sorted({row.top for row in FIELDS if not row.immutable})
+GENERATION = 3
 NO = "It can't be."
-KEY, GENERATION = "shop/orders", 3
 
 
 def sets(*refused: Iterable[str], message: str = NO) -> dict[frozenset[str], str]:
@@ -77,22 +77,22 @@ class Aws:
         return ""
 
 
-def carry_out(aws: Aws, wanted: frozenset[str], refusals: FieldRefusals[str]) -> frozenset[str]:
+def carry_out(aws: Aws, wanted: frozenset[str], refusals: FieldRefusals) -> frozenset[str]:
     """Send until nothing is left to send. Returns the members that were refused alone."""
     while True:
-        failures = refusals.of(KEY, GENERATION)
+        failures = refusals.of(GENERATION)
         refused = {members: failure.message for members, failure in failures.items()}
         members = next_members(wanted - aws.changed, refused)
-        if not members and refusals.repeat(KEY):
+        if not members and refusals.repeat():
             continue
         if not members:
             return alone(failures) & wanted
         message = aws.update(members)
         if message:
             failure = Failure("RefusedByAWS", message, Disposition.PERSON, sentence=message)
-            refusals.refused(KEY, GENERATION, members, failure)
+            refusals.refused(GENERATION, members, failure)
         else:
-            refusals.accepted(KEY)
+            refusals.accepted()
 
 
 _members = st.frozensets(st.sampled_from(MEMBERS), min_size=1)
@@ -139,36 +139,36 @@ def test_what_it_costs(wanted: set[str], bad: set[str], names: bool, calls: int)
 
 def test_what_was_refused_is_left_out_until_its_time_or_an_edit() -> None:
     now = 0.0
-    refusals: FieldRefusals[str] = FieldRefusals(lambda: now)
+    refusals = FieldRefusals(lambda: now)
     failure = Failure("RefusedByAWS", NO, Disposition.PERSON)
     refused = frozenset({A})
 
-    refusals.refused(KEY, GENERATION, refused, failure)
-    assert refusals.left(KEY) is None
-    refusals.retry_after(KEY, 60.0)
+    refusals.refused(GENERATION, refused, failure)
+    assert refusals.left() is None
+    refusals.retry_after(60.0)
     now = 59.0
-    assert refusals.of(KEY, GENERATION) == {refused: failure}
-    assert refusals.left(KEY) == 1.0
+    assert refusals.of(GENERATION) == {refused: failure}
+    assert refusals.left() == 1.0
     now = 60.0
-    assert refusals.of(KEY, GENERATION) == {}
+    assert refusals.of(GENERATION) == {}
 
-    refusals.refused(KEY, GENERATION, refused, failure)
-    assert refusals.of(KEY, GENERATION + 1) == {}
-    refusals.refused(KEY, GENERATION, refused, failure)
-    refusals.forget(KEY)
-    assert refusals.of(KEY, GENERATION) == {}
+    refusals.refused(GENERATION, refused, failure)
+    assert refusals.of(GENERATION + 1) == {}
+    refusals.refused(GENERATION, refused, failure)
+    refusals.clear()
+    assert refusals.of(GENERATION) == {}
 
 
 def test_what_was_refused_before_an_accepted_update_is_sent_once_more() -> None:
-    refusals: FieldRefusals[str] = FieldRefusals()
+    refusals = FieldRefusals()
     failure = Failure("RefusedByAWS", NO, Disposition.PERSON)
     both, one, other = frozenset({A, B}), frozenset({A}), frozenset({C})
-    refusals.refused(KEY, GENERATION, both, failure)
-    refusals.refused(KEY, GENERATION, one, failure)
-    assert not refusals.repeat(KEY)
-    refusals.accepted(KEY)
-    refusals.refused(KEY, GENERATION, other, failure)
-    assert refusals.repeat(KEY)
-    assert refusals.of(KEY, GENERATION).keys() == {both, other}
-    refusals.refused(KEY, GENERATION, one, failure)
-    assert not refusals.repeat(KEY)
+    refusals.refused(GENERATION, both, failure)
+    refusals.refused(GENERATION, one, failure)
+    assert not refusals.repeat()
+    refusals.accepted()
+    refusals.refused(GENERATION, other, failure)
+    assert refusals.repeat()
+    assert refusals.of(GENERATION).keys() == {both, other}
+    refusals.refused(GENERATION, one, failure)
+    assert not refusals.repeat()

@@ -125,7 +125,7 @@ def test_whatever_answers_in_place_of_aws_makes_no_endless_series(monkeypatch: p
 def test_reconciliations_are_counted_and_timed_by_how_they_ended() -> None:
     count, seconds = value("reconciles_total", result="stalled"), 1.5
     timed = max(0.0, value("reconcile_duration_seconds_sum", result="stalled"))
-    counters.reconciled(counters.ReconcileResult.STALLED, seconds)
+    counters.reconciled(counters.ReconcileOutcome.STALLED, seconds)
     assert value("reconciles_total", result="stalled") == count + 1
     assert value("reconcile_duration_seconds_sum", result="stalled") == pytest.approx(timed + seconds)
 
@@ -277,7 +277,7 @@ def test_the_catalogue_is_what_is_exposed(cache: ResourceCache) -> None:
     counters.granted("123456789012", "eu-west-1", RequestPriority.EDIT, 0.1)
     counters.place_in_use(**TARGET)
     counters.waited(RequestPriority.EDIT, 0.1)
-    counters.reconciled(counters.ReconcileResult.SYNCED, 0.1)
+    counters.reconciled(counters.ReconcileOutcome.SYNCED, 0.1)
     counters.KUBERNETES_REQUESTS.labels("GET", "200").inc()
     counters.KUBERNETES_REQUEST_SECONDS.labels("GET").observe(0.1)
     exposed: dict[str, tuple[str, frozenset[str]]] = {}

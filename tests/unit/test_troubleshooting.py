@@ -13,7 +13,7 @@ from esm_operator.aws import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "operator" / "esm_operator"
-TABLE = SOURCE / "telling" / "reasons.py"
+TABLE = SOURCE / "api" / "reasons.py"
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "troubleshooting.md").read_text()
 STALLED, RETRIED, UNDER_WAY = (
@@ -29,7 +29,7 @@ CARRIERS = {
     "Wait": (0, "reason"),
     "Unresolved": (0, "reason"),
     "Failure": (0, "reason"),
-    "Row": (2, "reason"),
+    "ErrorRule": (2, "reason"),
     "warning": (1, "reason"),
     "normal": (1, "reason"),
 }

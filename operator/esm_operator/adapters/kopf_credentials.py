@@ -13,7 +13,7 @@ import aiohttp
 import kopf
 
 from esm_operator.adapters.kubernetes_client import configuration
-from esm_operator.ratelimit.deadline import pause_after
+from esm_operator.ratelimit import backoff
 
 #: Seconds within which a login with the same credentials counts as one more try.
 _SOON = 60.0
@@ -55,7 +55,7 @@ class KopfCredentials:
         if self._tries >= _MOST_TRIES:
             raise kopf.LoginError("The API server refuses the operator's credentials; see its ServiceAccount")
         if again:
-            await asyncio.sleep(pause_after(self._tries, _LONGEST))
+            await asyncio.sleep(backoff.exponential(self._tries, 1.0, _LONGEST))
         self._last, self._at = info, time.monotonic()
         return self._session(info, (await configuration()).proxy)  # which kopf does not look for
 

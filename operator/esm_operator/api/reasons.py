@@ -93,7 +93,7 @@ HappeningReason: TypeAlias = Literal[
     "DriftCorrected",
     "DriftObserved",
     "Left",
-    "LetGo",
+    "Orphaned",
     "ProcessingRecovered",
     "Released",
     "ReplacementFailed",

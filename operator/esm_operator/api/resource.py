@@ -20,7 +20,7 @@ FINALIZER = f"{GROUP}/mapping"
 INTENT = f"{GROUP}/intent"
 #: Annotations by which people steer the operator.
 PAUSED = f"{GROUP}/paused"
-LET_GO = f"{GROUP}/let-go"
+ORPHAN = f"{GROUP}/orphan"
 RECONCILE_AT = f"{GROUP}/reconcile-at"
 
 #: Intents that stay parsed: more than are worked on at once.
@@ -133,7 +133,7 @@ class Resource:
     """The annotation that holds the intent."""
     paused: bool
     """Whether a person asked for nothing to be written to AWS."""
-    let_go: bool
+    orphan: bool
     """Whether a person asked for the resource to go without its mapping."""
     requested: str
     """When a person asked for it to be looked at, in their own words."""
@@ -210,7 +210,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         finalizers=tuple(map(sys.intern, meta.get("finalizers") or ())),
         noted=str(annotations.get(INTENT) or ""),
         paused=paused,
-        let_go=str(annotations.get(LET_GO) or "").lower() == "true",
+        orphan=str(annotations.get(ORPHAN) or "").lower() == "true",
         requested=str(annotations.get(RECONCILE_AT) or ""),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
         told=status.get("observedGeneration") == int(meta.get("generation", 0)),
@@ -245,6 +245,6 @@ def is_same_work(old: Resource, new: Resource) -> bool:
         and old.deleting == new.deleting
         and old.finalizers == new.finalizers
         and old.noted == new.noted
-        and (old.paused, old.let_go, old.requested) == (new.paused, new.let_go, new.requested)
+        and (old.paused, old.orphan, old.requested) == (new.paused, new.orphan, new.requested)
         and (old.status == new.status or all(old.status.get(part) == new.status.get(part) for part in _TOLD))
     )

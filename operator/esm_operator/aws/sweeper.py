@@ -20,7 +20,8 @@ from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import PAGE, MappingsClient, Page
-from esm_operator.ratelimit.deadline import Deadline, pause_after
+from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.status.failure import Disposition, Failure
 
 logger = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ class Sweeper:
     def _due(self) -> float:
         """Monotonic time at which the next page is to be asked for, in seconds."""
         if self._failures:
-            return self._failed_at + pause_after(self._failures, _MOST_FAILING)
+            return self._failed_at + backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         pace = self._pace()
         if self._sweep is not None and self._sweep.pages and not self._is_too_slow(self._sweep, pace):
             return self._sweep.pages[-1] + self._pause(pace)

@@ -15,7 +15,8 @@ from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.aws.sweeper import CROWDED_SHARE
-from esm_operator.ratelimit.deadline import Deadline, pause_after
+from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.ratelimit.rate_limiter import RequestPriority
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class Transitions:
         """Monotonic time of the next look, or from which it can be told, in seconds."""
         pause = self._client().rate_limiter.pause(CROWDED_SHARE) if self._crowded() else FAST / 2
         if self._failures:
-            pause = pause_after(self._failures, _MOST_FAILING)
+            pause = backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         if time.monotonic() < self._looked + pause:
             return self._looked + pause  # before that it need not be known what moves, which may be thousands
         moving = self._moving()

@@ -162,6 +162,7 @@ class Lease:
         name: str,
         identity: str,
         duration: float,
+        renewal: float = RENEWAL,
         clock: Callable[[], float] = passed,
     ) -> None:
         """
@@ -171,8 +172,10 @@ class Lease:
             name: of the Lease object.
             identity: who this process is.
             duration: seconds for which it holds after each renewal.
+            renewal: seconds between renewals.
             clock: seconds, by which everything is decided.
         """
+        self._renewal = renewal
         self._kubernetes = kubernetes
         self._namespace = namespace
         self._name = name
@@ -313,7 +316,7 @@ class Lease:
         """Renew until it is lost: another has it, or it could not be renewed in time."""
         fence = self._fence
         assert fence is not None
-        pause = RENEWAL
+        pause = self._renewal
         while True:
             await asyncio.sleep(max(0.0, min(pause, fence.left)))
             if fence.left <= 0:
@@ -337,7 +340,7 @@ class Lease:
             if fence.left <= 0:
                 continue
             fence.extend(started + self._duration)
-            pause = RENEWAL
+            pause = self._renewal
 
     async def _renew(self) -> bool:
         """One renewal. Returns whether the lease is still ours."""

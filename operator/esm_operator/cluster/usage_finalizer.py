@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 CONDITION: ProviderConfigReason = "InUse"
 _REMAIN: ProviderConfigReason = "MappingsRemain"
 #: Seconds between looks at ProviderConfigs that are being deleted: with 10,000 resources one takes up to 0.1 s.
-PACE = 2.0
+INTERVAL = 2.0
 #: Seconds for which a resource that was just admitted counts, while its own finalizer is on its way.
 _ADMITTED_FOR = 6 * WRITE_TIMEOUT
 #: Seconds for which no other Event tells who still uses a ProviderConfig.
@@ -41,15 +41,22 @@ class UsageFinalizer:
     """Keeps ProviderConfigs that are in use. For one event loop."""
 
     def __init__(
-        self, finalizer: str, cache: ResourceCache, config_cache: ConfigCache, kubernetes: KubernetesClient
+        self,
+        finalizer: str,
+        cache: ResourceCache,
+        config_cache: ConfigCache,
+        kubernetes: KubernetesClient,
+        interval: float = INTERVAL,
     ) -> None:
         """
         Args:
-            finalizer: as ``own_names.py`` says.
+            finalizer: see ``operator_names.py``.
             cache: the resources.
             config_cache: the ProviderConfigs.
             kubernetes: the API server.
+            interval: seconds between looks for ProviderConfigs that can be released.
         """
+        self._interval = interval
         self._finalizer = finalizer
         self._cache = cache
         self._config_cache = config_cache
@@ -98,7 +105,7 @@ class UsageFinalizer:
             for config in self._config_cache.configs():
                 if config.deleting and self._ours(config):
                     await self._look(config)
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(self._interval)
 
     def users(self, name: str) -> list[Key]:
         """The resources that have, or are about to have, a mapping that is reached by a ProviderConfig; sorted."""

@@ -26,7 +26,7 @@ class DriftKind(StrEnum):
     DELETED = "deleted"
 
 
-class ReconcileResult(StrEnum):
+class ReconcileOutcome(StrEnum):
     """How one reconciliation of one resource ended."""
 
     SYNCED = "synced"
@@ -107,13 +107,13 @@ KUBERNETES_REQUEST_SECONDS = catalogue.histogram(
 # A series that appears only with its first event has no increase that an alert could see.
 for _drift in DriftKind:
     DRIFT_CORRECTED.labels(_drift)
-for _result in ReconcileResult:
+for _result in ReconcileOutcome:
     RECONCILES.labels(_result)
 
 _codes: set[str] = set()
 
 
-def reconciled(result: ReconcileResult, seconds: float) -> None:
+def reconciled(result: ReconcileOutcome, seconds: float) -> None:
     """Count one reconciliation.
 
     Args:

@@ -99,7 +99,7 @@ def desired_of(resource: Resource, record: MappingRecord, target: Resolved, acco
         refused_before=refused_before,
         known_tags=resource.status.get("tagsAll") if owner_tags else recorded,
         paused=resource.paused,
-        let_go=resource.let_go,
+        orphan=resource.orphan,
         edited=not resource.told,
         was_in_sync=_was_in_sync(resource),
         problem="" if resource.deleting else " ".join(_problems(spec, tags, target)),

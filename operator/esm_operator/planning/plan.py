@@ -91,7 +91,7 @@ NOT_FOUND = Wait(
 #: What `_find` answers where something else comes before the mapping.
 _First = GetMapping | ListTags | Wait
 _RESCUE = (
-    "To keep the mapping instead, set the annotation lambda.esm-operator.io/let-go to true: the resource goes, the "
+    "To keep the mapping instead, set the annotation lambda.esm-operator.io/orphan to true: the resource goes, the "
     "mapping stays, and a resource of the same name, applied again, takes it up"
 )
 #: How a deletion that is not meant is stopped for good; by whether mappings have owner tags.
@@ -114,7 +114,7 @@ def plan(desired: Desired, view: Observation) -> Action:
 def _plan_going(desired: Desired, view: Observation) -> Action:
     if not desired.finalizer:
         return NoOp()
-    if desired.let_go or desired.observe_only:
+    if desired.orphan or desired.observe_only:
         return Finish()
     found = _find(desired, view)
     if isinstance(found, _First):

@@ -63,7 +63,7 @@ class Desired:
     """Whether AWS had all of this very spec before: what differs now was changed by somebody else."""
     paused: bool = False
     """Whether a person asked for nothing to be written to AWS."""
-    let_go: bool = False
+    orphan: bool = False
     """Whether a person asked for the resource to go without its mapping."""
     problem: str = ""
     """What makes the spec impossible to carry out, as a sentence with its remedy."""

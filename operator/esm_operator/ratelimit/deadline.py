@@ -5,9 +5,6 @@ import math
 import time
 from collections.abc import Callable
 
-#: Failures after which a pause does not grow any more, long before floating point ends.
-_MOST_DOUBLED = 20
-
 
 class Deadline:
     """For one who waits, and others who ring. Within one event loop."""
@@ -38,8 +35,3 @@ class Deadline:
                     await asyncio.sleep(together)
             except TimeoutError:
                 continue
-
-
-def pause_after(failures: int, longest: float) -> float:
-    """Seconds until something is tried again that has failed so often in a row."""
-    return min(longest, 2.0 ** min(failures, _MOST_DOUBLED))

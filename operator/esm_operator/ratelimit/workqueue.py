@@ -4,13 +4,12 @@ Keyed and deduplicated: a key is worked on by one worker at a time, and one that
 on again. Lower priorities come first; so that many waiting creations do not occupy all workers, each
 priority has a limit of keys under way, in each *lane* of its own: what hangs in one AWS account holds up no
 other. Within a priority the *parties*, namespaces, take turns: one with thousands of new resources does not
-hold up another. Back-off is counted per key. For one event loop.
+hold up another. For one event loop.
 """
 
 import asyncio
 import heapq
 import itertools
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
@@ -94,7 +93,6 @@ class WorkQueue(Generic[Key]):
         self._dirty: dict[Key, tuple[QueuePriority, bool]] = {}
         self._delayed: list[tuple[float, int, Key, QueuePriority]] = []
         self._due: dict[Key, float] = {}
-        self._failures: dict[Key, int] = {}
         self._changed = asyncio.Event()
 
     def add(self, key: Key, priority: QueuePriority, *, at_once: bool = True) -> None:
@@ -132,19 +130,8 @@ class WorkQueue(Generic[Key]):
         heapq.heappush(self._delayed, (due, next(self._order), key, priority))
         self._changed.set()
 
-    def back_off(self, key: Key, first: float, longest: float) -> float:
-        """The delay after one more failure of a key, in seconds: doubling, with jitter."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        return min(longest, first * 2.0 ** min(failures, 20)) * random.uniform(0.75, 1.25)
-
-    def forgive(self, key: Key) -> None:
-        """Count the failures of a key from zero again."""
-        self._failures.pop(key, None)
-
     def forget(self, key: Key) -> None:
         """The resource is gone."""
-        self._failures.pop(key, None)
         self._due.pop(key, None)
         self._dirty.pop(key, None)
         if key in self._place:

@@ -1,8 +1,4 @@
-"""Obstacles: which resource waits for which mapping that is not its own, so that it is told when that moves.
-
-A mapping of another owner is in the way, or a predecessor is being deleted. Written by the reconciler; asked
-by whoever hears that mappings changed.
-"""
+"""Blocked by: which mapping of another owner blocks which resources, so that they are reconciled when it changes."""
 
 from collections.abc import Collection, Hashable
 from typing import Generic, TypeVar
@@ -11,36 +7,38 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class BlockedBy(Generic[Key]):
-    """Mappings that are in the way of resources."""
+    """The resources that wait for a mapping that is not their own: another owner has it, or AWS is deleting it."""
 
     def __init__(self) -> None:
         self._uuid_of: dict[Key, str] = {}
         self._keys_of: dict[str, set[Key]] = {}
 
     def put(self, key: Key, uuid: str) -> None:
-        """A mapping is in a resource's way."""
-        if self._uuid_of.get(key) != uuid:
-            self.forget(key)
+        """Record that a mapping blocks a resource.
+
+        Args:
+            key: the resource.
+            uuid: the mapping; empty: none blocks it any more.
+        """
+        if self._uuid_of.get(key, "") == uuid:
+            return
+        before = self._uuid_of.pop(key, "")
+        if before:
+            self._keys_of[before].discard(key)
+            if not self._keys_of[before]:
+                del self._keys_of[before]
+        if uuid:
             self._uuid_of[key] = uuid
             self._keys_of.setdefault(uuid, set()).add(key)
 
-    def forget(self, key: Key) -> None:
-        """Nothing is in a resource's way."""
-        uuid = self._uuid_of.pop(key, None)
-        if uuid is not None:
-            keys = self._keys_of[uuid]
-            keys.discard(key)
-            if not keys:
-                del self._keys_of[uuid]
-
-    def of(self, key: Key) -> str:
-        """The mapping that is in a resource's way; empty: none."""
+    def uuid(self, key: Key) -> str:
+        """The mapping that blocks a resource; empty: none."""
         return self._uuid_of.get(key, "")
 
     def known(self, uuids: Collection[str]) -> list[str]:
-        """Those of the UUIDs whose mappings are in somebody's way."""
+        """Those of the UUIDs whose mappings block a resource."""
         return [uuid for uuid in uuids if uuid in self._keys_of]
 
-    def waiting_for(self, uuids: Collection[str]) -> set[Key]:
-        """The resources that wait for any of these mappings."""
+    def keys(self, uuids: Collection[str]) -> set[Key]:
+        """The resources that any of these mappings blocks."""
         return {key for uuid in uuids for key in self._keys_of.get(uuid, ())}

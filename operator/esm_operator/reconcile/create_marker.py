@@ -31,9 +31,9 @@ class CreateMarkers:
         if not marker:
             return
         status = {**context.resource.status.unpacked, "creating": marker}
-        context.resource = self._status_writer.took(await self._kubernetes.set_status(context.resource, status))
+        context.resource = self._status_writer.record(await self._kubernetes.set_status(context.resource, status))
         context.creating = marker
-        self._states.creates[context.resource.key] = CreateAttempt(marker)
+        self._states.of(context.resource.key).create_attempt = CreateAttempt(marker)
         self._record(context.resource.key)
 
     def sent(self, key: Key) -> None:
@@ -49,7 +49,7 @@ class CreateMarkers:
         context.creating = ownership_records.outstanding(context, self._states)
 
     def _record(self, key: Key, *, sent: bool = False) -> None:
-        attempt = self._states.creates.get(key)
-        if attempt is not None:
-            outstanding = sent or self._states.pending_creates.is_unsearched(key)
-            self._states.creates[key] = replace(attempt, outstanding=outstanding)
+        state = self._states.of(key)
+        if state.create_attempt is not None:
+            outstanding = sent or state.pending_creates.unsearched
+            state.create_attempt = replace(state.create_attempt, outstanding=outstanding)

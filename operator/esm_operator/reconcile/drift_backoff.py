@@ -1,20 +1,19 @@
-"""Corrections: changes that AWS did not keep are sent again, but ever more rarely.
+"""Drift back-off: a change that AWS did not keep is sent again, at growing intervals.
 
-Somebody else may be changing the mapping too, or AWS itself: it disables a mapping whose queue is gone. Asked
-and told by the reconciler, for each resource and kind of change by itself. Kept for the process's life only.
+Somebody else may be changing the mapping too, or AWS itself: AWS disables a mapping whose queue was deleted. Each
+resource has one of these in its :class:`~esm_operator.reconcile.state.ResourceState`.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from esm_operator.clock import passed
+from esm_operator.ratelimit import backoff
 
-Key = TypeVar("Key", bound=Hashable)
-
-#: Seconds before the same change is sent a second time, doubling from there to the longest.
+#: Seconds before the same change is sent a second time, and the longest interval.
 FIRST, LONGEST = 30.0, 900.0
-#: Seconds after which a change that was kept so long counts as new.
+#: Seconds after which a change that AWS kept for that long counts as new.
 FORGOTTEN = 4 * LONGEST
 
 
@@ -26,35 +25,39 @@ class _Sent:
     not_before: float
 
 
-class DriftBackoff(Generic[Key]):
-    """When the same change may be sent again."""
+class DriftBackoff:
+    """When the same change of one mapping may be sent again."""
+
+    __slots__ = ("_clock", "_sent")
 
     def __init__(self, clock: Callable[[], float] = passed) -> None:
+        """
+        Args:
+            clock: seconds that only grow.
+        """
         self._clock = clock
-        self._sent: dict[tuple[Key, str], _Sent] = {}
+        self._sent: dict[str, _Sent] = {}
 
-    def wait(self, key: Key, kind: str, change: Mapping[str, Any]) -> float:
+    def wait(self, kind: str, change: Mapping[str, Any]) -> float:
         """Seconds until a change may be sent; 0: now.
 
         Args:
-            key: the resource.
-            kind: what sort of change it is; each has its own memory.
-            change: what is to be changed into what.
+            kind: ``fields`` or ``tags``. Each has a back-off of its own.
+            change: the new values.
         """
-        last = self._sent.get((key, kind))
+        last = self._sent.get(kind)
         if last is None or last.change != change:
             return 0.0
         return max(0.0, last.not_before - self._clock())
 
-    def sent(self, key: Key, kind: str, change: Mapping[str, Any]) -> None:
-        """A change was sent."""
+    def sent(self, kind: str, change: Mapping[str, Any]) -> None:
+        """Record that a change was sent."""
         now = self._clock()
-        last = self._sent.get((key, kind))
+        last = self._sent.get(kind)
         again = last is not None and last.change == change and now - last.at < FORGOTTEN
         times = last.times + 1 if last is not None and again else 0
-        self._sent[key, kind] = _Sent(change, times, now, now + min(LONGEST, FIRST * 2.0 ** min(times, 20)))
+        self._sent[kind] = _Sent(change, times, now, now + backoff.exponential(times, FIRST, LONGEST))
 
-    def forget(self, key: Key) -> None:
-        """The resource was edited, or is gone: what it wants is wanted at once."""
-        for mark in [mark for mark in self._sent if mark[0] == key]:
-            del self._sent[mark]
+    def clear(self) -> None:
+        """Forget all changes: the resource was edited, so its next change is sent immediately."""
+        self._sent.clear()

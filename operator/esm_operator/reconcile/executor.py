@@ -1,4 +1,4 @@
-"""Acts: the one place that changes something at AWS or on a resource, one action of the planner at a time.
+"""The executor: the one place that changes something in AWS or on a resource, one action of the plan at a time.
 
 In the order that a crash at any point can be mended from: intent before Create, names of fields before the
 Update that sets them, the finalizer last. Called by the reconciler.
@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.recorded_status import Applied, Kept, applied_of
-from esm_operator.api.resource import Key, Resource, parse
+from esm_operator.api.resource import Resource, parse
 from esm_operator.api.sources import source_type
 from esm_operator.aws import errors, requests
 from esm_operator.aws.client import Check
@@ -26,18 +26,18 @@ from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
 from esm_operator.logs import marks
 from esm_operator.metrics import counters
-from esm_operator.metrics.counters import DriftKind, ReconcileResult
+from esm_operator.metrics.counters import DriftKind, ReconcileOutcome
 from esm_operator.planning import actions, differences, isolation
 from esm_operator.planning.actions import Action
 from esm_operator.planning.desire import MappingRecord, created_fields, intent_of
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.state import TRANSITIONS, Desired
 from esm_operator.planning.target import Resolved
-from esm_operator.ratelimit.pacer import KeyedRateLimiter
-from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
+from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.create_marker import CreateMarkers
+from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.state import ConflictingMapping, ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
@@ -57,10 +57,8 @@ class Executor:
     def __init__(
         self,
         *,
-        deletion_limiter: KeyedRateLimiter[Key],
         states: ResourceStates,
         cache: ResourceCache,
-        queue: WorkQueue[Key],
         kubernetes: KubernetesClient,
         recorder: EventRecorder,
         status_writer: StatusWriter,
@@ -68,19 +66,15 @@ class Executor:
     ) -> None:
         """
         Args:
-            deletion_limiter: how many mappings may be deleted in what time.
-            states: what this process remembers of resources.
+            states: what the process remembers of each resource.
             cache: the resources.
-            queue: where a resource goes that has to wait.
             kubernetes: the API server.
             recorder: where it is told what was done.
             status_writer: writes statuses.
             creates: records Creates where mappings have no owner tags.
         """
-        self._deletion_limiter = deletion_limiter
         self._states = states
         self._cache = cache
-        self._queue = queue
         self._kubernetes = kubernetes
         self._recorder = recorder
         self._status_writer = status_writer
@@ -90,7 +84,7 @@ class Executor:
 
     async def carry_out(
         self, context: ReconcileContext, desired: Desired, target: Resolved, action: Action
-    ) -> ReconcileResult | None:
+    ) -> Result | None:
         """Carry out one action.
 
         Returns:
@@ -123,7 +117,7 @@ class Executor:
 
     async def _carry_out(
         self, context: ReconcileContext, desired: Desired, target: Resolved, action: Action
-    ) -> ReconcileResult | None:
+    ) -> Result | None:
         client = context.connected.client
         match action:
             case actions.Prepare(keep_intent):
@@ -131,18 +125,18 @@ class Executor:
                 if kept is None:
                     if await self._note_mapping(context, REPLACING):
                         return None
-                    self._states.intents_known.add(context.resource.key)
+                    self._states.of(context.resource.key).intent_known = True
                 intent = kept or intent_of(desired, client.account, target.target.region)
-                context.resource = self._status_writer.took(await self._kubernetes.prepare(context.resource, intent))
+                context.resource = self._status_writer.record(await self._kubernetes.prepare(context.resource, intent))
             case actions.GetMapping(uuid):
                 await client.get(uuid)
             case actions.SearchByFunction():
-                await self._states.pending_creates.search(context.resource.key, client)
+                await self._states.of(context.resource.key).pending_creates.search(client)
             case actions.ListTags(uuid):
                 await self._as_known(context, uuid, client.list_tags(uuid))
             case actions.TakeUp(uuid):
                 if not desired.owner_tags:  # before the status says so, another resource might take it up too
-                    self._states.made[context.resource.key] = uuid
+                    self._states.created(context.resource.key, uuid)
                 context.record = context.record.taken_up(uuid, context.resource)
             case actions.Create():
                 return await self._create(context, desired, action)
@@ -158,7 +152,7 @@ class Executor:
                 if not await self._as_known(context, uuid, client.tag(uuid, {}, remove, self._check(context))):
                     return None
                 self._recorder.normal(context.resource, "Released", messages.released(uuid))
-                self._states.released.add(context.resource.key)
+                self._states.of(context.resource.key).released = True
             case actions.Finish():
                 self._tell_left(context, desired)
                 return await self.finish(context.resource)
@@ -166,33 +160,32 @@ class Executor:
                 raise AssertionError(f"{action} is nothing to carry out")
         return None
 
-    async def _create(
-        self, context: ReconcileContext, desired: Desired, action: actions.Create
-    ) -> ReconcileResult | None:
+    async def _create(self, context: ReconcileContext, desired: Desired, action: actions.Create) -> Result | None:
         if not desired.owner_tags:
             await self._creates.begin(context)
         resource, client = context.resource, context.connected.client
         if not await self._confirmed(context):
-            return ReconcileResult.CHANGED
+            return Result(ReconcileOutcome.CHANGED, 0.0, QueuePriority.EDIT)
         context.replaced = action.replaces
         try:
             self._creates.sent(resource.key)
             answer = await client.create(requests.create(resource.spec, desired.tags), self._check(context))
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
-                self._states.pending_creates.unanswered(resource.key, desired.identity.function)
+                self._states.of(resource.key).pending_creates.unanswered(desired.identity.function)
             await self._in_the_way(context, desired, error)
             if not action.replaces:
                 context.record = replace(context.record, uuid="")
             return None
         finally:
             self._creates.ended(resource.key)
-        self._states.conflicts.pop(resource.key, None)
-        self._states.drift_backoff.forget(resource.key)
-        self._states.field_refusals.forget(resource.key)
-        self._states.pending_creates.answered(resource.key)
-        uuid = self._states.made[resource.key] = str(answer["UUID"])
-        if action.again and self._states.deleted.get(resource.key) != context.record.uuid:
+        state, uuid = self._states.of(resource.key), str(answer["UUID"])
+        state.conflict = None
+        state.drift_backoff.clear()
+        state.field_refusals.clear()
+        state.pending_creates.answered()
+        self._states.created(resource.key, uuid)
+        if action.again and state.deleted != context.record.uuid:
             self._recorder.warning(resource, "CreatedAgain", messages.created_again(uuid, source_type(resource.spec)))
             counters.DRIFT_CORRECTED.labels(DriftKind.DELETED).inc()
         else:
@@ -214,7 +207,7 @@ class Executor:
         entry = context.connected.inventory.get(uuid)
         if entry is None:
             raise error  # it is gone already, and AWS does not know that yet
-        self._states.conflicts[context.resource.key] = ConflictingMapping(
+        self._states.of(context.resource.key).conflict = ConflictingMapping(
             desired.identity, desired.consumer_group, uuid, entry.identity
         )
 
@@ -252,16 +245,13 @@ class Executor:
         if (current.uid, current.resource_version) == (context.resource.uid, context.resource.resource_version):
             return True
         self._cache.renew(current)
-        self._queue.add(current.key, QueuePriority.EDIT)
         return False
 
-    async def _adopt(
-        self, context: ReconcileContext, desired: Desired, uuid: str, previous: str
-    ) -> ReconcileResult | None:
+    async def _adopt(self, context: ReconcileContext, desired: Desired, uuid: str, previous: str) -> Result | None:
         """Tag a mapping as ours, unless somebody was quicker."""
         client, inventory = context.connected.client, context.connected.inventory
         if not await self._confirmed(context):
-            return ReconcileResult.CHANGED
+            return Result(ReconcileOutcome.CHANGED, 0.0, QueuePriority.EDIT)
         before = inventory.tags(uuid)
         if not await self._as_known(context, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
             return None
@@ -273,27 +263,27 @@ class Executor:
 
     async def _delete(
         self, context: ReconcileContext, action: actions.Delete | actions.Replace | actions.Discard
-    ) -> ReconcileResult | None:
+    ) -> Result | None:
         resource = context.resource
-        wait = self._deletion_limiter.take(resource.key)
+        wait = self._states.deletion_limiter.take(resource.key)
         if wait:
             verdict = Verdict.TERMINATING if resource.deleting else Verdict.IN_PROGRESS
-            self._queue.add_after(resource.key, QueuePriority.EDIT, wait)
             outcome = Outcome(
                 verdict,
                 "DeletionsHeld",
                 messages.deletions_held(owner_tags=context.connected.client.owner_tags),
                 event="DeletionsHeld",
             )
-            await self._status_writer.tell_of(context, outcome)
-            return ReconcileResult.WAITING
+            await self._status_writer.write(context, outcome)
+            return Result(ReconcileOutcome.WAITING, wait, QueuePriority.EDIT)
         began = time.monotonic()
         if await self._as_known(
             context, action.uuid, context.connected.client.delete(action.uuid, self._check(context))
         ):
-            self._states.deleted[resource.key] = action.uuid
-            if self._states.made_by_others.get(resource.key, began) < began:
-                del self._states.made_by_others[resource.key]  # it stood in the way of whatever others had sent
+            state = self._states.of(resource.key)
+            state.deleted = action.uuid
+            if state.made_by_other_until is not None and state.made_by_other_until < began:
+                state.made_by_other_until = None  # AWS has refused whatever others had sent, because of this mapping
             self._tell_deletion(resource, action)
         return None
 
@@ -307,16 +297,15 @@ class Executor:
             case actions.Discard():
                 self._recorder.normal(resource, "Deleting", f"Deleting the mapping {action.uuid}, needed no more.")
 
-    async def _update(
-        self, context: ReconcileContext, desired: Desired, action: actions.Update
-    ) -> ReconcileResult | None:
+    async def _update(self, context: ReconcileContext, desired: Desired, action: actions.Update) -> Result | None:
         key = context.resource.key
         fingerprint = {**action.change, **{f"-{path}": None for path in action.reset}}
         message = differences.describe(action)
-        if await self._not_kept(context, "fields", fingerprint, message):
-            return ReconcileResult.WAITING
+        wait = await self._drift_wait(context, "fields", fingerprint, message)
+        if wait:
+            return Result(ReconcileOutcome.WAITING, wait)
         if desired.source is None:
-            return ReconcileResult.STALLED
+            return Result(ReconcileOutcome.STALLED)
         if actions.IDENTITY & action.change.keys() and await self._note_mapping(context, UPDATING):
             return None
         if await self._note_first(context, _with(context.record.applied, fields=frozenset(action.change))):
@@ -334,10 +323,10 @@ class Executor:
                 return await self._in_the_way(context, desired, error)
             members = isolation.members_of((*action.change, *action.reset))
             logger.debug("AWS refused %s: %s", message, failure.message, extra=marks(context.resource))
-            self._states.field_refusals.refused(key, context.resource.generation, members, failure)
+            self._states.of(key).field_refusals.refused(context.resource.generation, members, failure)
             return None
-        self._states.drift_backoff.sent(key, "fields", fingerprint)
-        self._states.field_refusals.accepted(key)
+        self._states.of(key).drift_backoff.sent("fields", fingerprint)
+        self._states.of(key).field_refusals.accepted()
         logger.info("Updated the mapping: %s", message, extra=marks(context.resource))
         if action.drift:
             by_aws = reason if "enabled" in action.old else ""
@@ -361,18 +350,19 @@ class Executor:
                 raise
             await client.update(other, check)
 
-    async def _tag(self, context: ReconcileContext, desired: Desired, action: actions.Tag) -> ReconcileResult | None:
+    async def _tag(self, context: ReconcileContext, desired: Desired, action: actions.Tag) -> Result | None:
         key, client = context.resource.key, context.connected.client
         fingerprint = {**action.add, **{f"-{tag}": None for tag in action.remove}}
         message = messages.tagged(action)
-        if await self._not_kept(context, "tags", fingerprint, message):
-            return ReconcileResult.WAITING
+        wait = await self._drift_wait(context, "tags", fingerprint, message)
+        if wait:
+            return Result(ReconcileOutcome.WAITING, wait)
         if await self._note_first(context, _with(context.record.applied, tags=frozenset(action.add))):
             return None
         request = client.tag(action.uuid, action.add, action.remove, self._check(context))
         if not await self._as_known(context, action.uuid, request):
             return None
-        self._states.drift_backoff.sent(key, "tags", fingerprint)
+        self._states.of(key).drift_backoff.sent("tags", fingerprint)
         context.record = replace(context.record, applied=replace(context.record.applied, tags=frozenset(desired.tags)))
         if action.drift:
             self._recorder.warning(context.resource, "DriftCorrected", messages.corrected(message))
@@ -381,16 +371,12 @@ class Executor:
             self._recorder.normal(context.resource, "Tagged", f"{message}.")
         return None
 
-    async def _not_kept(
-        self, context: ReconcileContext, kind: str, fingerprint: Mapping[str, Any], message: str
-    ) -> bool:
-        """Whether the same change was sent before and AWS did not keep it: then it waits its turn."""
-        wait = self._states.drift_backoff.wait(context.resource.key, kind, fingerprint)
-        if not wait:
-            return False
-        self._queue.add_after(context.resource.key, QueuePriority.RESYNC, wait)
-        await self._status_writer.tell_of(context, messages.not_kept(message))
-        return True
+    async def _drift_wait(self, context: ReconcileContext, kind: str, change: Mapping[str, Any], message: str) -> float:
+        """Seconds until a change may be sent that was sent before and that AWS did not keep; 0: now."""
+        wait = self._states.of(context.resource.key).drift_backoff.wait(kind, change)
+        if wait:
+            await self._status_writer.write(context, messages.not_kept(message))
+        return wait
 
     async def _note_first(self, context: ReconcileContext, applied: Applied) -> bool:
         """Write the names of fields and tags that are about to be set, if they do not stand there.
@@ -402,7 +388,7 @@ class Executor:
         stands = applied_of(context.resource.status)
         if applied.fields <= stands.fields and applied.tags <= stands.tags:
             return False
-        context.resource = await self._status_writer.tell_of(context, UPDATING)
+        context.resource = await self._status_writer.write(context, UPDATING)
         return True
 
     async def _note_mapping(self, context: ReconcileContext, outcome: Outcome) -> bool:
@@ -412,7 +398,7 @@ class Executor:
         """
         if context.record.uuid in ("", context.resource.uuid):
             return False
-        context.resource = await self._status_writer.tell_of(context, outcome)
+        context.resource = await self._status_writer.write(context, outcome)
         return True
 
     def _tell_left(self, context: ReconcileContext, desired: Desired) -> None:
@@ -440,14 +426,14 @@ class Executor:
         if intent is None or intent.waiting_since or context.resource.removed:
             return
         noted = replace(intent, waiting_since=moment())
-        context.resource = self._status_writer.took(await self._kubernetes.prepare(context.resource, noted))
+        context.resource = self._status_writer.record(await self._kubernetes.prepare(context.resource, noted))
 
     async def is_removed(self, resource: Resource) -> bool:
         """Read a resource whose DELETED event has arrived, once, to confirm that the object does not exist any more.
 
         The watch sends the same event for an object that no longer matches the label selector.
         """
-        if resource.key in self._states.removals_confirmed:
+        if self._states.of(resource.key).removal_confirmed:
             return True
         try:
             current = parse(await self._kubernetes.read(resource.key))
@@ -456,7 +442,7 @@ class Executor:
         else:
             if current.uid == resource.uid:
                 return False
-        self._states.removals_confirmed.add(resource.key)
+        self._states.of(resource.key).removal_confirmed = True
         logger.warning(
             "The API server deleted this resource while the operator added its finalizer, so the finalizer had no "
             "effect. The operator deletes the mapping, if one was created.",
@@ -464,12 +450,12 @@ class Executor:
         )
         return True
 
-    async def finish(self, resource: Resource) -> ReconcileResult:
+    async def finish(self, resource: Resource) -> Result:
         """Let the resource go: remove the finalizer, if the object still exists."""
         if not resource.removed:
             await self._kubernetes.release(resource)
         logger.info("Let the resource go", extra=marks(resource))
-        return ReconcileResult.RELEASED
+        return Result(ReconcileOutcome.RELEASED)
 
 
 def _with(applied: Applied, fields: frozenset[str] = frozenset(), tags: frozenset[str] = frozenset()) -> Applied:

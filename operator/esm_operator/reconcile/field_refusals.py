@@ -1,4 +1,4 @@
-"""Refusals: what AWS refused of a resource's Update, until it is tried again.
+"""Field refusals: the members of an Update that AWS refused, until the next attempt.
 
 While the refused members of an Update are searched for (``planning/isolation.py``), and then while they wait for their
 next attempt, they are left out of what is sent. When nothing else is left to send, members that were refused before the
@@ -8,98 +8,85 @@ in memory only. After a restart the operator sends each refused set once more, e
 ``status.applied.kept`` records.
 """
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
 
 from esm_operator.clock import passed
 from esm_operator.status.failure import Failure
 
-Key = TypeVar("Key", bound=Hashable)
 
+class FieldRefusals:
+    """The sets of members that AWS refused to change in one mapping."""
 
-@dataclass(slots=True)
-class _Refused:
-    generation: int
-    """metadata.generation of the spec that AWS refused."""
-    sets: dict[frozenset[str], Failure] = field(default_factory=dict[frozenset[str], Failure])
-    outdated: set[frozenset[str]] = field(default_factory=set[frozenset[str]])
-    """Members that were refused alone before AWS accepted another Update."""
-    until: float | None = None
-    """When all of it is tried again, by the clock; None: that is not decided yet."""
-
-
-class FieldRefusals(Generic[Key]):
-    """The sets of members that AWS refused, by resource."""
+    __slots__ = ("_clock", "_generation", "_outdated", "_sets", "_until")
 
     def __init__(self, clock: Callable[[], float] = passed) -> None:
+        """
+        Args:
+            clock: seconds that only grow.
+        """
         self._clock = clock
-        self._refused: dict[Key, _Refused] = {}
+        self._generation = 0
+        """metadata.generation of the spec that AWS refused."""
+        self._sets: dict[frozenset[str], Failure] = {}
+        self._outdated: set[frozenset[str]] = set()
+        """Members that were refused alone before AWS accepted another Update."""
+        self._until: float | None = None
+        """When all of it is tried again, by the clock; None: not decided yet."""
 
-    def refused(self, key: Key, generation: int, members: frozenset[str], failure: Failure) -> None:
-        """AWS refused an Update.
+    def refused(self, generation: int, members: frozenset[str], failure: Failure) -> None:
+        """Record that AWS refused an Update.
 
         Args:
-            key: the resource.
-            generation: metadata.generation of its spec.
+            generation: metadata.generation of the spec.
             members: the members of the Update.
             failure: the refusal.
         """
-        known = self._current(key, generation)
-        if known is None:
-            known = self._refused[key] = _Refused(generation)
-        known.sets[members] = failure
-        known.outdated.discard(members)
+        self._expire(generation)
+        self._generation = generation
+        self._sets[members] = failure
+        self._outdated.discard(members)
 
-    def accepted(self, key: Key) -> None:
-        """AWS accepted an Update: members that were refused alone before may be taken now."""
-        known = self._refused.get(key)
-        if known is not None:
-            known.outdated.update(members for members in known.sets if len(members) == 1)
+    def accepted(self) -> None:
+        """Record that AWS accepted an Update: it may now take members that it refused alone before."""
+        self._outdated.update(members for members in self._sets if len(members) == 1)
 
-    def repeat(self, key: Key) -> bool:
+    def repeat(self) -> bool:
         """Allow members that were refused before the last accepted Update to be sent once more.
 
         Returns:
             whether there are any.
         """
-        known = self._refused.get(key)
-        if known is None or not known.outdated:
+        if not self._outdated:
             return False
-        for members in known.outdated:
-            del known.sets[members]
-        known.outdated.clear()
+        for members in self._outdated:
+            del self._sets[members]
+        self._outdated.clear()
         return True
 
-    def of(self, key: Key, generation: int) -> Mapping[frozenset[str], Failure]:
+    def of(self, generation: int) -> Mapping[frozenset[str], Failure]:
         """The sets of members that are left out for now. Empty after an edit, and when the next attempt is due.
 
         Args:
-            key: the resource.
-            generation: metadata.generation of its spec as it is now.
+            generation: metadata.generation of the spec as it is now.
         """
-        known = self._current(key, generation)
-        return known.sets if known is not None else {}
+        self._expire(generation)
+        return self._sets
 
-    def left(self, key: Key) -> float | None:
+    def left(self) -> float | None:
         """Seconds until the next attempt; None where :meth:`retry_after` is still to decide."""
-        known = self._refused.get(key)
-        return max(0.0, known.until - self._clock()) if known is not None and known.until is not None else None
+        return max(0.0, self._until - self._clock()) if self._until is not None else None
 
-    def retry_after(self, key: Key, delay: float) -> None:
+    def retry_after(self, delay: float) -> None:
         """Try all of it again in so many seconds."""
-        if key in self._refused:
-            self._refused[key].until = self._clock() + delay
+        if self._sets:
+            self._until = self._clock() + delay
 
-    def forget(self, key: Key) -> None:
-        """Drop all refusals of a resource."""
-        self._refused.pop(key, None)
+    def clear(self) -> None:
+        """Forget all refusals."""
+        self._sets = {}
+        self._outdated.clear()
+        self._until = None
 
-    def _current(self, key: Key, generation: int) -> _Refused | None:
-        known = self._refused.get(key)
-        if known is None:
-            return None
-        if known.generation != generation or (known.until is not None and self._clock() >= known.until):
-            del self._refused[key]
-            return None
-        return known
+    def _expire(self, generation: int) -> None:
+        if self._generation != generation or (self._until is not None and self._clock() >= self._until):
+            self.clear()

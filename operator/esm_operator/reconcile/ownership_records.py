@@ -54,7 +54,7 @@ def recorded(resource: Resource) -> str:
 
 def may_have_made(context: ReconcileContext, states: ResourceStates) -> bool:
     """Whether a Create of the resource may have made a mapping that its status does not note."""
-    attempt = states.creates.get(context.resource.key)
+    attempt = states.of(context.resource.key).create_attempt
     return bool(context.creating) and (attempt is None or attempt.outstanding)
 
 
@@ -63,7 +63,7 @@ def marker(context: ReconcileContext, states: ResourceStates) -> str:
 
     It differs each time, so that a late write cannot take back what was written after it.
     """
-    attempt = states.creates.get(context.resource.key)
+    attempt = states.of(context.resource.key).create_attempt
     if attempt is not None and attempt.outstanding and attempt.marker == context.creating:
         return ""
     intent = context.resource.intent
@@ -76,13 +76,13 @@ def outstanding(context: ReconcileContext, states: ResourceStates) -> str:
     inventory, record, intent = context.connected.inventory, context.record, context.resource.intent
     if not context.creating or not inventory.swept or (record.uuid and not record.owns):
         return context.creating
-    attempt = states.creates.get(context.resource.key)
-    made = states.made.get(context.resource.key, "")
+    attempt = states.of(context.resource.key).create_attempt
+    made = states.created_uuid(context.resource.key)
     settled = made in ("", record.uuid) or inventory.is_gone(made)
     if intent is not None and (attempt is None or attempt.outstanding):
         identity = identity_of(intent)
         found = {one.uuid for one in (*inventory.with_identity(identity), *inventory.leaving(identity))}
-        settled = settled and not states.pending_creates.is_unsearched(context.resource.key) and found <= {record.uuid}
+        settled = settled and not states.of(context.resource.key).pending_creates.unsearched and found <= {record.uuid}
     return "" if settled else context.creating
 
 
@@ -90,17 +90,17 @@ def _owner(
     context: ReconcileContext, entry: InventoryEntry, states: ResourceStates, cache: ResourceCache
 ) -> Resource | None:
     resource, uuid = context.resource, entry.uuid
-    released = resource.key in states.released
+    released = states.of(resource.key).released
     recorded = list(_recorded(context, uuid, cache))
     if recorded:
         stay = [one for one in recorded if not (released if one is resource else _leaves(one))]
         return min(stay, key=lambda one: (one.created, one.uid), default=None)
     if released:
         return None
-    for key, made in states.made.items():
-        maker = cache.get(key)
-        if made == uuid and maker is not None:
-            return maker
+    creator = states.creator(uuid)
+    creator_resource = cache.get(creator) if creator is not None else None
+    if creator_resource is not None:
+        return creator_resource
     return resource if may_have_made(context, states) and _is_what_was_asked_for(context, entry) else None
 
 
@@ -137,7 +137,7 @@ def _recorded(context: ReconcileContext, uuid: str, cache: ResourceCache) -> Ite
 
 def _leaves(resource: Resource) -> bool:
     """Whether a resource is about to go without its mapping, which another may adopt."""
-    return resource.deleting and (resource.let_go or resource.spec.get("deletionPolicy") == "Retain")
+    return resource.deleting and (resource.orphan or resource.spec.get("deletionPolicy") == "Retain")
 
 
 def _tags(owner: Resource, cluster: str) -> Mapping[str, str]:

@@ -1,22 +1,21 @@
-"""Doubts: Creates whose outcome is not known, for AWS may carry them out a little later.
+"""Pending creates: CreateEventSourceMapping requests whose outcome is unknown. AWS may still carry them out.
 
-An answer was lost, or an earlier process sent the request and was killed. Until the doubt is settled by a
-list that began well after the request, nothing may follow from there being no mapping: neither that the
-resource can go, nor that another identity can be written into its intent. (The same Create may be sent
-again: AWS refuses a second mapping of the same identity. That settles nothing: once the mapping that it made is
-deleted, what was sent first may make another.) A sweep settles a doubt too, but proves no absence, for its pages shift
-while mappings come and go: before anything follows from there being none, the function's own list is asked, which is
-one page. Asked by the reconciler.
+An answer was lost, or an earlier process sent the request and was killed. Until the outcome is known, the absence of a
+mapping proves nothing: the resource must not be released, and its intent must not name another identity. The outcome is
+known after a list that began well after the request.
+
+- The same Create may be sent again, because AWS refuses a second mapping of the same identity. That settles nothing:
+  once the mapping that it made is deleted, the first request may make another.
+- A sweep settles a pending create too, but proves no absence, because its pages shift while mappings come and go.
+  Before anything follows from an absence, the function's own list is read, which is one page.
+
+Each resource has one of these in its :class:`~esm_operator.reconcile.state.ResourceState`.
 """
 
 import time
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from esm_operator.aws.client import MappingsClient
-
-Key = TypeVar("Key", bound=Hashable)
 
 #: Seconds after which AWS does not carry out a request any more whose sender has given up or died.
 SETTLE = 8.0
@@ -25,103 +24,91 @@ CLOCKS_DIFFER = 5.0
 
 
 @dataclass(slots=True)
-class _Doubt:
+class _Pending:
     function: str
     settles: float
     looked: bool
     settled: bool = False
-    """Whether nothing more is being made. The doubt stays until a list of the function has told what was."""
+    """Whether AWS makes nothing more for it. It stays until a list of the function has shown what AWS made."""
 
 
-class PendingCreates(Generic[Key]):
-    """The resources of which it is not known whether a mapping was made."""
+class PendingCreates:
+    """The pending creates of one resource. For one event loop."""
+
+    __slots__ = ("_pending", "may_have_made")
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._pending_creates: dict[Key, _Doubt] = {}
-        self._suspects: set[Key] = set()
-
-    def may_have_made(self, key: Key) -> bool:
+        self._pending: _Pending | None = None
+        self.may_have_made = False
         """Whether a Create whose answer this process has not seen may have made a mapping for the resource."""
-        return key in self._suspects
 
-    def unanswered(self, key: Key, function: str) -> None:
-        """A Create had no clear answer.
-
-        Args:
-            key: the resource.
-            function: the function of the mapping, as its identity names it.
-        """
-        self._suspects.add(key)
-        self._pending_creates[key] = _Doubt(function, time.monotonic() + SETTLE, looked=False)
-
-    def inherited(self, key: Key, function: str, *, alive: bool, waited: float = 0.0) -> None:
-        """Another process has noted that it was about to create a mapping, and not what came of it.
+    def unanswered(self, function: str) -> None:
+        """Record that a Create had no clear answer.
 
         Args:
-            key: the resource.
             function: the function of the mapping, as its identity names it.
-            alive: whether that process may still have lived a moment ago; else it had ended when this one began.
-            waited: seconds since a note that no Create is sent any more, by the clocks of two machines.
         """
-        self._suspects.add(key)
-        if not self.stands(key):
-            settles = self.settles(alive=alive)
+        self.may_have_made = True
+        self._pending = _Pending(function, time.monotonic() + SETTLE, looked=False)
+
+    def inherited(self, function: str, settles: float, *, alive: bool, waited: float = 0.0) -> None:
+        """Record that another process was about to send a Create, and did not record its outcome.
+
+        Args:
+            function: the function of the mapping, as its identity names it.
+            settles: monotonic time, in seconds, from which AWS does not carry it out any more.
+            alive: whether that process may have lived a moment ago; else it had ended when this one began.
+            waited: seconds since it recorded that it sends no Create any more, by the clocks of two machines.
+        """
+        self.may_have_made = True
+        if not self.unsettled:
             if waited:
                 settles = min(settles, time.monotonic() + max(0.0, SETTLE + CLOCKS_DIFFER - waited))
-            self._pending_creates[key] = _Doubt(function, settles, looked=not alive)
+            self._pending = _Pending(function, settles, looked=not alive)
 
-    def settles(self, *, alive: bool) -> float:
-        """Monotonic time, in seconds, from which AWS does not carry out any more what another process has sent.
+    @property
+    def unsettled(self) -> bool:
+        """Whether AWS may still carry out a Create."""
+        return self._pending is not None and not self._pending.settled
 
-        Args:
-            alive: whether that process may still have lived a moment ago; else it had ended when this one began.
+    @property
+    def unsearched(self) -> bool:
+        """Whether no list of the function has shown yet what AWS made."""
+        return self._pending is not None
+
+    def left(self) -> float:
+        """Seconds until the outcome can be known."""
+        return max(0.0, self._pending.settles - time.monotonic()) if self._pending is not None else 0.0
+
+    async def settle(self, client: MappingsClient) -> bool:
+        """Look for the mapping where that can show something new.
+
+        Returns:
+            whether AWS may still carry out a Create.
+
+        Raises:
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: AWS refused the list.
         """
-        return (time.monotonic() if alive else self._began) + SETTLE
-
-    def stands(self, key: Key) -> bool:
-        """Whether a doubt is not settled yet."""
-        doubt = self._pending_creates.get(key)
-        return doubt is not None and not doubt.settled
-
-    def is_unsearched(self, key: Key) -> bool:
-        """Whether no list of the function has told yet what was made."""
-        return key in self._pending_creates
-
-    def left(self, key: Key) -> float:
-        """Seconds until a doubt can be settled."""
-        doubt = self._pending_creates.get(key)
-        return max(0.0, doubt.settles - time.monotonic()) if doubt is not None else 0.0
-
-    async def settle(self, key: Key, client: MappingsClient) -> bool:
-        """Look for the mapping, where that can tell something new. Returns whether the doubt remains."""
-        doubt = self._pending_creates.get(key)
-        if doubt is None or doubt.settled:
+        pending = self._pending
+        if pending is None or pending.settled:
             return False
         now = time.monotonic()
-        if client.inventory.swept_from < doubt.settles and (now >= doubt.settles or not doubt.looked):
-            await client.find(doubt.function)
-            doubt.looked = True
-            if now >= doubt.settles:
-                self._pending_creates.pop(key, None)
+        if client.inventory.swept_from < pending.settles and (now >= pending.settles or not pending.looked):
+            await client.find(pending.function)
+            pending.looked = True
+            if now >= pending.settles:
+                self._pending = None
                 return False
-        doubt.settled = max(now, client.inventory.swept_from) >= doubt.settles
-        return not doubt.settled
+        pending.settled = max(now, client.inventory.swept_from) >= pending.settles
+        return not pending.settled
 
-    async def search(self, key: Key, client: MappingsClient) -> None:
-        """Ask AWS for the list of the function, once the doubt is settled: whatever was made is known then."""
-        doubt = self._pending_creates.get(key)
-        if doubt is not None:
-            await client.find(doubt.function)
-            self._pending_creates.pop(key, None)
+    async def search(self, client: MappingsClient) -> None:
+        """Read the list of the function. Called once AWS makes nothing more, so the list shows all that was made."""
+        if self._pending is not None:
+            await client.find(self._pending.function)
+            self._pending = None
 
-    def answered(self, key: Key) -> None:
-        """A Create has made the mapping. If nothing more was being made, there is no other: AWS refuses a twin."""
-        doubt = self._pending_creates.get(key)
-        if doubt is not None and doubt.settled:
-            del self._pending_creates[key]
-
-    def forget(self, key: Key) -> None:
-        """The resource is gone."""
-        self._pending_creates.pop(key, None)
-        self._suspects.discard(key)
+    def answered(self) -> None:
+        """Record that a Create has made the mapping. If AWS makes nothing more, there is no second one."""
+        if self._pending is not None and self._pending.settled:
+            self._pending = None

@@ -32,7 +32,7 @@ class StatusWriter:
         self._kubernetes = kubernetes
         self._recorder = recorder
 
-    async def tell(
+    async def write_outcome(
         self,
         resource: Resource,
         outcome: Outcome,
@@ -84,14 +84,14 @@ class StatusWriter:
         if rendered == resource.status:
             return resource
         self._warn(resource, outcome)
-        written = self.took(await self._kubernetes.set_status(resource, rendered))
-        self._tell_processing(resource, rendered)
-        self._tell_drift(resource, rendered, outcome)
+        written = self.record(await self._kubernetes.set_status(resource, rendered))
+        self._record_processing(resource, rendered)
+        self._record_drift(resource, rendered, outcome)
         return written
 
-    async def tell_of(self, context: ReconcileContext, outcome: Outcome) -> Resource:
+    async def write(self, context: ReconcileContext, outcome: Outcome) -> Resource:
         """Write the status of a resource that is being worked on, if it differs from what stands."""
-        return await self.tell(
+        return await self.write_outcome(
             context.resource,
             outcome,
             context.record,
@@ -100,7 +100,7 @@ class StatusWriter:
             creating=context.creating,
         )
 
-    def took(self, body: Mapping[str, Any]) -> Resource:
+    def record(self, body: Mapping[str, Any]) -> Resource:
         """Remember what the API server answered to a write of ours."""
         resource = parse(body)
         self._cache.renew(resource)
@@ -114,7 +114,7 @@ class StatusWriter:
         logger.warning("%s", outcome.message, extra=marks(resource) | {"reason": outcome.reason})
         self._recorder.warning(resource, outcome.event, outcome.message)
 
-    def _tell_processing(self, resource: Resource, rendered: Mapping[str, Any]) -> None:
+    def _record_processing(self, resource: Resource, rendered: Mapping[str, Any]) -> None:
         """An Event when processing turned bad, or good again."""
         before = condition(resource.status, "Processing")
         now = condition(rendered, "Processing")
@@ -126,7 +126,7 @@ class StatusWriter:
             says = now.get("message") or "AWS tells of no problem any more."
             self._recorder.normal(resource, "ProcessingRecovered", f"Processing works again: {says}")
 
-    def _tell_drift(self, resource: Resource, rendered: Mapping[str, Any], outcome: Outcome) -> None:
+    def _record_drift(self, resource: Resource, rendered: Mapping[str, Any], outcome: Outcome) -> None:
         """An Event when a mapping that is only watched began to differ from the spec, or differs otherwise."""
         before, now = condition(resource.status, "Synced"), condition(rendered, "Synced")
         same = (now["status"], now["message"]) == (before.get("status"), before.get("message"))

@@ -194,7 +194,7 @@ def left_by_removed() -> str:
     )
 
 
-def let_go(uuid: str) -> str:
+def orphaned(uuid: str) -> str:
     """An Event's text for a resource that goes without its mapping."""
     left = f"the mapping {uuid} is" if uuid else "what was made is"
-    return f"Let go, as the annotation lambda.esm-operator.io/let-go says; {left} left at AWS, with its tags."
+    return f"Let go, as the annotation lambda.esm-operator.io/orphan says; {left} left at AWS, with its tags."

@@ -3,8 +3,6 @@
 import asyncio
 import time
 
-import pytest
-
 from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
 
 LIMITS = {QueuePriority.EDIT: 2, QueuePriority.CREATE: 2, QueuePriority.TRANSITION: 2, QueuePriority.RESYNC: 1}
@@ -178,17 +176,6 @@ async def test_what_is_forgotten_does_not_come() -> None:
     queue.add_after("c", QueuePriority.EDIT, 0.02)
     assert await take(queue) == "c"
     assert await nothing_comes(queue)
-
-
-@pytest.mark.parametrize(("first", "longest"), [(1.0, 60.0), (15.0, 300.0)])
-async def test_back_off_doubles_within_jitter_up_to_its_limit(first: float, longest: float) -> None:
-    queue = empty()
-    for failures in range(12):
-        expected = min(longest, first * 2**failures)
-        assert 0.75 * expected <= queue.back_off("a", first, longest) <= 1.25 * expected
-    assert queue.back_off("b", first, longest) <= 1.25 * first
-    queue.forgive("a")
-    assert queue.back_off("a", first, longest) <= 1.25 * first
 
 
 async def test_many_keys_and_workers_lose_nothing_and_share_no_key() -> None:

@@ -1,22 +1,13 @@
-"""The alarm: it waits until its moment, which may be brought forward."""
+"""The deadline: it waits until its moment, which may be brought forward."""
 
 import asyncio
 import math
 import time
 
-import pytest
-
-from esm_operator.ratelimit.deadline import Deadline, pause_after
+from esm_operator.ratelimit.deadline import Deadline
 
 LIMIT = 20.0
 """Seconds after which a moment that should come is given up."""
-
-
-@pytest.mark.parametrize(
-    ("failures", "pause"), [(1, 2.0), (2, 4.0), (5, 32.0), (6, 60.0), (1023, 60.0), (1024, 60.0), (10**9, 60.0)]
-)
-def test_pauses_double_up_to_the_longest_however_often_it_fails(failures: int, pause: float) -> None:
-    assert pause_after(failures, 60.0) == pause
 
 
 async def test_it_waits_until_the_moment() -> None:

@@ -1,4 +1,4 @@
-"""Doubts: when it is known what came of a Create that another has begun."""
+"""Pending creates: when the outcome of a Create is known that another process has sent."""
 
 import time
 
@@ -33,37 +33,34 @@ def long_ago(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 async def test_what_a_process_that_has_ended_began_is_settled_some_seconds_after_the_start(
     aws: AwsServer, client: MappingsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubts: PendingCreates[str] = PendingCreates()
-    doubts.inherited("a", "orders", alive=False)
-    assert await doubts.settle("a", client)
+    pending = PendingCreates()
+    pending.inherited("orders", time.monotonic() + SETTLE, alive=False)
+    assert await pending.settle(client)
     assert lists(aws) == 0, "the sweep looks, and it is not time to conclude anything"
     long_ago(monkeypatch, SETTLE)
-    assert not await doubts.settle("a", client)
+    assert not await pending.settle(client)
     assert lists(aws) == 1
 
 
 async def test_what_a_living_process_began_is_looked_for_at_once_and_settled_some_seconds_from_now(
     aws: AwsServer, client: MappingsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubts: PendingCreates[str] = PendingCreates()
+    pending = PendingCreates()
     long_ago(monkeypatch, 10 * SETTLE)
-    doubts.inherited("a", "orders", alive=True)
-    assert await doubts.settle("a", client)
+    pending.inherited("orders", time.monotonic() + SETTLE, alive=True)
+    assert await pending.settle(client)
     assert lists(aws) == 1
-    assert 0 < doubts.left("a") <= SETTLE
+    assert 0 < pending.left() <= SETTLE
     long_ago(monkeypatch, SETTLE)
-    assert not await doubts.settle("a", client)
+    assert not await pending.settle(client)
     assert lists(aws) == 2
 
 
-async def test_the_time_that_earlier_processes_have_waited_counts(
-    client: MappingsClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    doubts: PendingCreates[str] = PendingCreates()
-    doubts.inherited("short", "orders", alive=False, waited=1.0)
-    doubts.inherited("long", "orders", alive=False, waited=SETTLE + CLOCKS_DIFFER)
-    assert await doubts.settle("short", client)
-    assert not await doubts.settle("long", client)
-    assert doubts.may_have_made("long")
-    doubts.forget("long")
-    assert not doubts.may_have_made("long")
+async def test_the_time_that_earlier_processes_have_waited_counts(client: MappingsClient) -> None:
+    short, long = PendingCreates(), PendingCreates()
+    settles = time.monotonic() + SETTLE
+    short.inherited("orders", settles, alive=False, waited=1.0)
+    long.inherited("orders", settles, alive=False, waited=SETTLE + CLOCKS_DIFFER)
+    assert await short.settle(client)
+    assert not await long.settle(client)
+    assert long.may_have_made

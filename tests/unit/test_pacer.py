@@ -1,20 +1,10 @@
-"""A pace and corrections: what is held back, for how long, and what lets it go."""
+"""The keyed rate limiter: which key is granted its turn, and when."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.ratelimit.pacer import KeyedRateLimiter
-from esm_operator.reconcile.drift_backoff import FIRST, FORGOTTEN, LONGEST, DriftBackoff
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.unit.clock import Clock
 
 
 @given(
@@ -60,38 +50,3 @@ def test_those_that_wait_can_be_brought_forward_or_forgotten() -> None:
     pace.forget("d")
     assert len(pace) == 0
     assert pace.advance(2) == []
-
-
-def test_the_same_change_is_sent_ever_more_rarely() -> None:
-    clock = Clock()
-    corrections: DriftBackoff[str] = DriftBackoff(clock)
-    change = {"enabled": True}
-    assert corrections.wait("a", "fields", change) == 0
-    waits: list[float] = []
-    for _ in range(8):
-        corrections.sent("a", "fields", change)
-        waits.append(corrections.wait("a", "fields", change))
-        clock.now += waits[-1]
-    assert waits == [min(LONGEST, FIRST * 2**times) for times in range(8)]
-    assert corrections.wait("a", "fields", change) == 0
-
-
-def test_another_change_or_key_or_kind_is_sent_at_once() -> None:
-    corrections: DriftBackoff[str] = DriftBackoff(Clock())
-    corrections.sent("a", "fields", {"batchSize": 5})
-    assert corrections.wait("a", "fields", {"batchSize": 6}) == 0
-    assert corrections.wait("a", "tags", {"batchSize": 5}) == 0
-    assert corrections.wait("b", "fields", {"batchSize": 5}) == 0
-    assert corrections.wait("a", "fields", {"batchSize": 5}) > 0
-    corrections.forget("a")
-    assert corrections.wait("a", "fields", {"batchSize": 5}) == 0
-
-
-def test_a_change_that_was_kept_for_long_counts_as_new() -> None:
-    clock = Clock()
-    corrections: DriftBackoff[str] = DriftBackoff(clock)
-    for _ in range(5):
-        corrections.sent("a", "fields", {})
-    clock.now += FORGOTTEN
-    corrections.sent("a", "fields", {})
-    assert corrections.wait("a", "fields", {}) == FIRST

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from esm_operator.ratelimit.failure_backoff import SHARE, FailureBackoff
 from esm_operator.ratelimit.pacer import KeyedRateLimiter
 from esm_operator.ratelimit.rate_limiter import RateLimiter
-from tests.unit.test_pace import Clock
+from tests.unit.clock import Clock
 
 MANY = 5000
 RATE = 5.0

@@ -13,7 +13,7 @@ from esm_operator.reconcile.ownership_records import tags_in_place
 from esm_operator.reconcile.state import ResourceStates
 
 
-def view_of(
+def observe(
     context: ReconcileContext, desired: Desired, states: ResourceStates, cache: ResourceCache, *, unsettled: bool
 ) -> Observation:
     """What is known of a resource's mapping.
@@ -33,7 +33,8 @@ def view_of(
     intended = inventory.with_identity(desired.intended) if desired.intended is not None else []
     group = desired.consumer_group
     same_group = {one.uuid: one for one in inventory.leaving_group(group) if one.uuid not in leaving} if group else {}
-    named = states.conflicts.get(resource.key)
+    state = states.of(resource.key)
+    named = state.conflict
     conflicting = inventory.get(named.uuid) if named is not None else None
     if named is not None and conflicting is not None:
         in_group = group is not None and group.same_as(conflicting.consumer_group)
@@ -41,7 +42,7 @@ def view_of(
         if named.is_in_the_way(desired, conflicting.identity, explained=only_group):
             others = leaving if conflicting.state == "Deleting" else candidates
             (same_group if only_group else others)[named.uuid] = conflicting
-    made = states.made.get(resource.key, "")
+    made = states.created_uuid(resource.key)
     cluster = desired.owner.cluster
 
     def seen(entry: InventoryEntry) -> Observed:
@@ -60,12 +61,9 @@ def view_of(
         leaving=tuple(seen(one) for one in leaving.values()),
         same_group=tuple(seen(one) for one in same_group.values()),
         unsettled=unsettled,
-        unsearched=states.pending_creates.is_unsearched(resource.key),
-        may_have_made=states.pending_creates.may_have_made(resource.key),
+        unsearched=state.pending_creates.unsearched,
+        may_have_made=state.pending_creates.may_have_made,
         unseen=made if missed else "",
-        refused={
-            members: failure.message
-            for members, failure in states.field_refusals.of(resource.key, resource.generation).items()
-        },
+        refused={members: failure.message for members, failure in state.field_refusals.of(resource.generation).items()},
         rival=cache.older_claimant(resource),
     )

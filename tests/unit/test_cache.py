@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.api.resource import FINALIZER, INTENT, LET_GO, PAUSED, Intent, Key, Resource, parse, parse_intent
+from esm_operator.api.resource import FINALIZER, INTENT, ORPHAN, PAUSED, Intent, Key, Resource, parse, parse_intent
 from esm_operator.cluster.cache import ResourceCache
 
 KEY = Key("shop", "orders")
@@ -45,7 +45,7 @@ def test_an_object_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "paused", "let_go"),
+    ("value", "paused", "orphan"),
     [
         ("true", True, True),
         ("True", True, True),
@@ -57,9 +57,9 @@ def test_an_object_is_read() -> None:
         ("", False, False),
     ],
 )
-def test_an_annotation_that_is_mistyped_pauses_and_lets_nothing_go(value: str, paused: bool, let_go: bool) -> None:
-    read = parse(body(annotations={PAUSED: value, LET_GO: value}))
-    assert (read.paused, read.let_go) == (paused, let_go)
+def test_an_annotation_that_is_mistyped_pauses_and_lets_nothing_go(value: str, paused: bool, orphan: bool) -> None:
+    read = parse(body(annotations={PAUSED: value, ORPHAN: value}))
+    assert (read.paused, read.orphan) == (paused, orphan)
 
 
 def test_a_uuid_that_was_spoilt_by_hand_is_none() -> None:

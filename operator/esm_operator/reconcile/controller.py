@@ -1,0 +1,119 @@
+"""The controller: takes keys from the work queue, has each reconciled, and requeues it by the result.
+
+Only the controller touches the work queue. Event sources (watches, sweeps, edits) add keys by
+:meth:`Controller.enqueue`. :meth:`Controller._requeue` is the one place that decides what follows from a result.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+
+from esm_operator import tasks
+from esm_operator.api.resource import Key
+from esm_operator.metrics import counters
+from esm_operator.ratelimit.workqueue import QueuePriority, QueueState, WorkQueue
+from esm_operator.reconcile.result import Result
+
+logger = logging.getLogger(__name__)
+
+#: Keys under way at once in each target, by priority: many creations must leave room for edits.
+LIMITS = {QueuePriority.EDIT: 16, QueuePriority.CREATE: 16, QueuePriority.TRANSITION: 8, QueuePriority.RESYNC: 4}
+#: Priorities whose reconcile begins with a call that changes something in AWS.
+_CHANGES = (QueuePriority.EDIT, QueuePriority.CREATE)
+#: Seconds until a resource is reconciled again whose reconcile raised, which is a bug.
+_AFTER_A_BUG = 30.0
+
+
+class Controller:
+    """The work queue and its workers. For one event loop."""
+
+    def __init__(self, lane: Callable[[Key], Hashable], limits: Mapping[QueuePriority, int] = LIMITS) -> None:
+        """
+        Args:
+            lane: the target of a resource. A target that does not answer holds up no other.
+            limits: reconciles that may run at the same time in each lane, by priority.
+        """
+        self._queue: WorkQueue[Key] = WorkQueue(
+            limits, lane=lane, party=lambda key: key.namespace, waited=counters.waited
+        )
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._dispatcher: asyncio.Task[None] | None = None
+
+    def start(self, reconcile: Callable[[Key], Awaitable[Result]]) -> None:
+        """Begin to reconcile what is in the queue.
+
+        Args:
+            reconcile: reconciles one resource.
+        """
+        self._dispatcher = tasks.start(self._dispatch(reconcile), "dispatcher")
+
+    async def finish(self, within: float) -> None:
+        """Start no more reconciles, and wait for those that run.
+
+        Args:
+            within: seconds after which :meth:`stop` cancels them.
+        """
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=within)
+
+    async def stop(self) -> None:
+        """Cancel all reconciles."""
+        await tasks.cancel([*self._under_way, *([self._dispatcher] if self._dispatcher is not None else [])])
+
+    def enqueue(self, keys: Iterable[Key], priority: QueuePriority, *, immediately: bool = True) -> None:
+        """Have resources reconciled as soon as possible.
+
+        Args:
+            keys: the resources.
+            priority: which come first.
+            immediately: whether a delay of theirs ends; else they wait for it.
+        """
+        for key in keys:
+            self._queue.add(key, priority, at_once=immediately)
+
+    def forget(self, key: Key) -> None:
+        """Drop a resource that no longer exists."""
+        self._queue.forget(key)
+
+    def pending_changes(self, lane: Hashable) -> int:
+        """How many reconciles of a target wait or run that begin with a change in AWS."""
+        return sum(self._queue.pending(one, lane) for one in _CHANGES)
+
+    def queue_states(self) -> dict[str, QueueState]:
+        """The state of the queue by priority, for metrics."""
+        return {priority.name.lower(): self._queue.state(priority) for priority in QueuePriority}
+
+    @property
+    def delayed(self) -> int:
+        """How many resources are to be reconciled later."""
+        return self._queue.delayed
+
+    async def _dispatch(self, reconcile: Callable[[Key], Awaitable[Result]]) -> None:
+        while True:
+            key = await self._queue.take()
+            task = asyncio.create_task(self._work(key, reconcile), name=f"work on {key}")
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _work(self, key: Key, reconcile: Callable[[Key], Awaitable[Result]]) -> None:
+        try:
+            self._requeue(key, await reconcile(key))
+        except Exception:
+            logger.exception("Reconciling %s failed unexpectedly; the operator retries", key)
+            self._queue.add_after(key, QueuePriority.RESYNC, _AFTER_A_BUG)
+        finally:
+            self._queue.done(key)
+
+    def _requeue(self, key: Key, result: Result) -> None:
+        """The requeue switch."""
+        if result.deleted:
+            self._queue.forget(key)
+        match result.requeue_after:
+            case None:
+                pass
+            case 0:
+                self._queue.add(key, result.priority)
+            case delay:
+                self._queue.add_after(key, result.priority, delay)

@@ -1,0 +1,38 @@
+"""The drift back-off: when the same change is sent again."""
+
+from esm_operator.reconcile.drift_backoff import FIRST, FORGOTTEN, LONGEST, DriftBackoff
+from tests.unit.clock import Clock
+
+
+def test_the_same_change_is_sent_ever_more_rarely() -> None:
+    clock = Clock()
+    drift_backoff = DriftBackoff(clock)
+    change = {"enabled": True}
+    assert drift_backoff.wait("fields", change) == 0
+    waits: list[float] = []
+    for _ in range(8):
+        drift_backoff.sent("fields", change)
+        waits.append(drift_backoff.wait("fields", change))
+        clock.now += waits[-1]
+    assert waits == [min(LONGEST, FIRST * 2**times) for times in range(8)]
+    assert drift_backoff.wait("fields", change) == 0
+
+
+def test_another_change_or_kind_is_sent_at_once() -> None:
+    drift_backoff = DriftBackoff(Clock())
+    drift_backoff.sent("fields", {"batchSize": 5})
+    assert drift_backoff.wait("fields", {"batchSize": 6}) == 0
+    assert drift_backoff.wait("tags", {"batchSize": 5}) == 0
+    assert drift_backoff.wait("fields", {"batchSize": 5}) > 0
+    drift_backoff.clear()
+    assert drift_backoff.wait("fields", {"batchSize": 5}) == 0
+
+
+def test_a_change_that_was_kept_for_long_counts_as_new() -> None:
+    clock = Clock()
+    drift_backoff = DriftBackoff(clock)
+    for _ in range(5):
+        drift_backoff.sent("fields", {})
+    clock.now += FORGOTTEN
+    drift_backoff.sent("fields", {})
+    assert drift_backoff.wait("fields", {}) == FIRST
