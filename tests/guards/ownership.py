@@ -147,8 +147,8 @@ GUARDS = (
         name="adopted-fields",
         harm="An adopted mapping that is disabled is enabled although the spec does not ask for it.",
         file="planning/desire.py",
-        text="AppliedModel(frozenset(), frozenset(desired.tags), immutable_texts(desired.values))",
-        without="AppliedModel(created_fields(desired), frozenset(desired.tags), immutable_texts(desired.values))",
+        text="Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values))",
+        without="Applied(created_fields(desired), frozenset(desired.tags), immutable_texts(desired.values))",
         tests=model("takeovers", "an_adopted_mapping_keeps_what_the_spec_does_not_name"),
     ),
     Guard(
