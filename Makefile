@@ -48,10 +48,11 @@ aws: $(STAMP) ## run the AWS server until Ctrl-C; ARGS="--pace 5" for its option
 	@$(BIN)/python -m tests.aws $(ARGS)
 
 .PHONY: lint
-lint: $(STAMP) ## check style, types and whether crds/ and docs/ are what the models say
+lint: $(STAMP) ## check style, types, the layers of imports and whether crds/ and docs/ are what the models say
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	PYTHONPATH=operator $(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python .ci/crds.py --check
 
 .PHONY: format
