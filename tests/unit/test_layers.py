@@ -1,6 +1,8 @@
-"""The tree of packages: few, and each with a role. ``make lint`` checks the order of their imports."""
+"""The tree of packages: few, each with a role, and drawn in docs/contributing.md as the import contract has them."""
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,3 +24,12 @@ def test_there_are_few_packages() -> None:
 def test_each_package_states_its_role() -> None:
     silent = [one.name for one in packages() if not ast.get_docstring(ast.parse((one / "__init__.py").read_text()))]
     assert silent == []
+
+
+def test_the_drawing_shows_the_layers_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    page = (ROOT / "docs" / "contributing.md").read_text()
+    drawn = re.findall(r"^ *(\d+) {2,}(.+)$", page, re.MULTILINE)
+    assert [int(number) for number, _ in drawn] == list(range(1, len(layers) + 1))
+    assert [set(re.split(r" {2,}", names)) for _, names in drawn] == [set(layer.split(" | ")) for layer in layers]
