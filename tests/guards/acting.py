@@ -12,7 +12,7 @@ GUARDS = (
         file="reconcile/executor.py",
         text=(
             "resource, client = context.resource, context.connected.client\n"
-            "        if not await self._confirmed(context):"
+            "        if not await self._confirm_unchanged(context):"
         ),
         without=("resource, client = context.resource, context.connected.client\n        if False:"),
         tests=model(
@@ -94,7 +94,7 @@ GUARDS = (
         name="note-mapping-before-intent",
         harm="The operator overwrites the only record of a mapping. If it is killed then, the mapping is lost.",
         file="reconcile/executor.py",
-        text="if await self._note_mapping(context, REPLACING):",
+        text="if await self._record_mapping_first(context, REPLACING):",
         without="if False:",
         tests=model("scenarios", "what_the_intent_tells_of_is_noted_before_another_intent"),
     ),
@@ -103,7 +103,7 @@ GUARDS = (
         harm="A mapping that is known by the intent only is moved to another function, and lost if the operator is "
         "killed then.",
         file="reconcile/executor.py",
-        text="if actions.IDENTITY & action.change.keys() and await self._note_mapping(context, UPDATING):",
+        text="if actions.IDENTITY & action.change.keys() and await self._record_mapping_first(context, UPDATING):",
         without="if False:",
         tests=model("scenarios", "what_the_intent_tells_of_is_noted_before_it_is_given_another_function"),
     ),
@@ -111,7 +111,9 @@ GUARDS = (
         name="note-fields-before-update",
         harm="A field that a killed operator has set keeps its value when the spec stops naming it.",
         file="reconcile/executor.py",
-        text=("if await self._note_first(context, _with(context.record.applied, fields=frozenset(action.change))):"),
+        text=(
+            "if await self._record_names_first(context, _with(context.record.applied, fields=frozenset(action.change))):"
+        ),
         without="if False:",
         tests=model("killed_operators", "a_field_that_was_set_before_a_kill_is_reset_when_the_spec_drops_it"),
     ),
@@ -119,7 +121,7 @@ GUARDS = (
         name="note-tags-before-tagging",
         harm="A tag that a killed operator has put on a mapping stays when the spec stops naming it.",
         file="reconcile/executor.py",
-        text="if await self._note_first(context, _with(context.record.applied, tags=frozenset(action.add))):",
+        text="if await self._record_names_first(context, _with(context.record.applied, tags=frozenset(action.add))):",
         without="if False:",
         tests=model("killed_operators", "a_tag_that_was_set_before_a_kill_is_removed_when_the_spec_drops_it"),
     ),
@@ -328,7 +330,7 @@ GUARDS = (
         name="read-before-adoption",
         harm="A mapping is adopted for a resource that was deleted while the watch was late.",
         file="reconcile/executor.py",
-        text=("context.connected.inventory\n        if not await self._confirmed(context):"),
+        text=("context.connected.inventory\n        if not await self._confirm_unchanged(context):"),
         without=("context.connected.inventory\n        if False:"),
         tests=model("late_watches", "no_mapping_is_adopted_for_a_resource_whose_deletion_the_watch_has_not_reported"),
     ),
@@ -336,7 +338,7 @@ GUARDS = (
         name="waiting-noted",
         harm="If every process lives for only a few seconds, the wait for a lost Create never ends.",
         file="reconcile/conclude.py",
-        text="await self._executor.note_waiting(context)",
+        text="await self._executor.record_waiting(context)",
         without="pass",
         tests=model("late_tags", "processes_that_live_for_five_seconds_get_past_a_create_that_was_not_answered"),
     ),

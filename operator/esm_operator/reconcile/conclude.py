@@ -111,7 +111,7 @@ class Concluder:
         waits_for = isinstance(action, actions.Conflict | actions.Wait)
         self._states.blocked_by.put(key, action.uuid if waits_for else "")
         if action == plan.UNSETTLED:
-            await self._executor.note_waiting(context)
+            await self._executor.record_waiting(context)
         if not desired.owner_tags:
             self._creates.settle(context)
         await self._status_writer.write(context, outcome)

@@ -94,12 +94,12 @@ class Executor:
             StaleError: what the plan was made on has changed: begin anew.
         """
         if isinstance(action, actions.WRITES) and not isinstance(action, actions.Create):
-            async with self._alone(context, desired, action.uuid):
+            async with self._locked(context, desired, action.uuid):
                 return await self._carry_out(context, desired, target, action)
         return await self._carry_out(context, desired, target, action)
 
     @asynccontextmanager
-    async def _alone(self, context: ReconcileContext, desired: Desired, uuid: str) -> AsyncGenerator[None]:
+    async def _locked(self, context: ReconcileContext, desired: Desired, uuid: str) -> AsyncGenerator[None]:
         """Let only one resource at a time change a mapping: two may claim it, and its owner may change meanwhile."""
         before = self._tags(context, desired, uuid)
         lock = self._locks.setdefault(uuid, asyncio.Lock())
@@ -123,7 +123,7 @@ class Executor:
             case actions.Prepare(keep_intent):
                 kept = context.resource.intent if keep_intent else None
                 if kept is None:
-                    if await self._note_mapping(context, REPLACING):
+                    if await self._record_mapping_first(context, REPLACING):
                         return None
                     self._states.of(context.resource.key).intent_known = True
                 intent = kept or intent_of(desired, client.account, target.target.region)
@@ -133,7 +133,7 @@ class Executor:
             case actions.SearchByFunction():
                 await self._states.of(context.resource.key).pending_creates.search(client)
             case actions.ListTags(uuid):
-                await self._as_known(context, uuid, client.list_tags(uuid))
+                await self._request(context, uuid, client.list_tags(uuid))
             case actions.TakeUp(uuid):
                 if not desired.owner_tags:  # before the status says so, another resource might take it up too
                     self._states.created(context.resource.key, uuid)
@@ -149,13 +149,13 @@ class Executor:
             case actions.Delete() | actions.Replace() | actions.Discard():
                 return await self._delete(context, action)
             case actions.Release(uuid, remove):
-                if not await self._as_known(context, uuid, client.tag(uuid, {}, remove, self._check(context))):
+                if not await self._request(context, uuid, client.tag(uuid, {}, remove, self._check(context))):
                     return None
                 self._recorder.normal(context.resource, "Released", messages.released(uuid))
                 self._states.of(context.resource.key).released = True
             case actions.Finish():
-                self._tell_left(context, desired)
-                return await self.finish(context.resource)
+                self._record_left(context, desired)
+                return await self.release(context.resource)
             case _:
                 raise AssertionError(f"{action} is nothing to carry out")
         return None
@@ -164,7 +164,7 @@ class Executor:
         if not desired.owner_tags:
             await self._creates.begin(context)
         resource, client = context.resource, context.connected.client
-        if not await self._confirmed(context):
+        if not await self._confirm_unchanged(context):
             return Result(ReconcileOutcome.CHANGED, 0.0, QueuePriority.EDIT)
         context.replaced = action.replaces
         try:
@@ -173,7 +173,7 @@ class Executor:
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
                 self._states.of(resource.key).pending_creates.unanswered(desired.identity.function)
-            await self._in_the_way(context, desired, error)
+            await self._read_conflicting(context, desired, error)
             if not action.replaces:
                 context.record = replace(context.record, uuid="")
             return None
@@ -196,7 +196,7 @@ class Executor:
             context.record = MappingRecord(uuid, _applied(desired))
         return None  # else the one that it replaces is noted until it is deleted
 
-    async def _in_the_way(
+    async def _read_conflicting(
         self, context: ReconcileContext, desired: Desired, error: ClientError | BotoCoreError
     ) -> None:
         """Look at the mapping that AWS names in a refusal, so that the plan knows of it; else raise that again."""
@@ -215,7 +215,7 @@ class Executor:
         """Whether what was planned is still wanted when it is the request's turn, which may be seconds later."""
         return lambda: self._cache.current(context.resource)
 
-    async def _as_known(self, context: ReconcileContext, uuid: str, request: Awaitable[Any]) -> bool:
+    async def _request(self, context: ReconcileContext, uuid: str, request: Awaitable[Any]) -> bool:
         """Make a request about a mapping. Returns False if AWS refused it because the mapping is not as we know it.
 
         It is gone, or AWS is at work on it for somebody else: then it was looked at, and the plan knows.
@@ -232,7 +232,7 @@ class Executor:
             return False
         return True
 
-    async def _confirmed(self, context: ReconcileContext) -> bool:
+    async def _confirm_unchanged(self, context: ReconcileContext) -> bool:
         """Read the resource before a mapping is made for it. Returns whether it is as we know it.
 
         The answer to the PATCH that added the finalizer is no proof that the finalizer holds: a DELETE that read the
@@ -250,12 +250,12 @@ class Executor:
     async def _adopt(self, context: ReconcileContext, desired: Desired, uuid: str, previous: str) -> Result | None:
         """Tag a mapping as ours, unless somebody was quicker."""
         client, inventory = context.connected.client, context.connected.inventory
-        if not await self._confirmed(context):
+        if not await self._confirm_unchanged(context):
             return Result(ReconcileOutcome.CHANGED, 0.0, QueuePriority.EDIT)
         before = inventory.tags(uuid)
-        if not await self._as_known(context, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
+        if not await self._request(context, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
             return None
-        if not await self._as_known(context, uuid, client.tag(uuid, desired.tags, frozenset(), self._check(context))):
+        if not await self._request(context, uuid, client.tag(uuid, desired.tags, frozenset(), self._check(context))):
             return None
         context.record = context.record.adopted(uuid, desired)
         self._recorder.normal(context.resource, "Adopted", f"Took over the mapping {uuid} from {previous}.")
@@ -277,17 +277,17 @@ class Executor:
             await self._status_writer.write(context, outcome)
             return Result(ReconcileOutcome.WAITING, wait, QueuePriority.EDIT)
         began = time.monotonic()
-        if await self._as_known(
+        if await self._request(
             context, action.uuid, context.connected.client.delete(action.uuid, self._check(context))
         ):
             state = self._states.of(resource.key)
             state.deleted = action.uuid
             if state.made_by_other_until is not None and state.made_by_other_until < began:
                 state.made_by_other_until = None  # AWS has refused whatever others had sent, because of this mapping
-            self._tell_deletion(resource, action)
+            self._record_deletion(resource, action)
         return None
 
-    def _tell_deletion(self, resource: Resource, action: actions.Delete | actions.Replace | actions.Discard) -> None:
+    def _record_deletion(self, resource: Resource, action: actions.Delete | actions.Replace | actions.Discard) -> None:
         match action:
             case actions.Replace():
                 message = messages.replacing(action, source_type(resource.spec))
@@ -306,21 +306,21 @@ class Executor:
             return Result(ReconcileOutcome.WAITING, wait)
         if desired.source is None:
             return Result(ReconcileOutcome.STALLED)
-        if actions.IDENTITY & action.change.keys() and await self._note_mapping(context, UPDATING):
+        if actions.IDENTITY & action.change.keys() and await self._record_mapping_first(context, UPDATING):
             return None
-        if await self._note_first(context, _with(context.record.applied, fields=frozenset(action.change))):
+        if await self._record_names_first(context, _with(context.record.applied, fields=frozenset(action.change))):
             return None
         queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
         parameters = requests.update(context.resource.spec, desired.source, action, queue_mode=queue_mode)
         entry = context.connected.inventory.get(action.uuid)
         reason = str(entry.raw.get("StateTransitionReason") or "") if entry is not None else ""
         try:
-            if not await self._as_known(context, action.uuid, self._send_update(context, parameters)):
+            if not await self._request(context, action.uuid, self._send_update(context, parameters)):
                 return None
         except ClientError as error:
             failure = errors.understand(error)
             if failure.reason not in errors.ABOUT_ONE_MEMBER:
-                return await self._in_the_way(context, desired, error)
+                return await self._read_conflicting(context, desired, error)
             members = isolation.members_of((*action.change, *action.reset))
             logger.debug("AWS refused %s: %s", message, failure.message, extra=marks(context.resource))
             self._states.of(key).field_refusals.refused(context.resource.generation, members, failure)
@@ -357,10 +357,10 @@ class Executor:
         wait = await self._drift_wait(context, "tags", fingerprint, message)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
-        if await self._note_first(context, _with(context.record.applied, tags=frozenset(action.add))):
+        if await self._record_names_first(context, _with(context.record.applied, tags=frozenset(action.add))):
             return None
         request = client.tag(action.uuid, action.add, action.remove, self._check(context))
-        if not await self._as_known(context, action.uuid, request):
+        if not await self._request(context, action.uuid, request):
             return None
         self._states.of(key).drift_backoff.sent("tags", fingerprint)
         context.record = replace(context.record, applied=replace(context.record.applied, tags=frozenset(desired.tags)))
@@ -378,7 +378,7 @@ class Executor:
             await self._status_writer.write(context, messages.not_kept(message))
         return wait
 
-    async def _note_first(self, context: ReconcileContext, applied: Applied) -> bool:
+    async def _record_names_first(self, context: ReconcileContext, applied: Applied) -> bool:
         """Write the names of fields and tags that are about to be set, if they do not stand there.
 
         Returns whether it was written: that takes time, in which the mapping may get another owner, so it is
@@ -391,7 +391,7 @@ class Executor:
         context.resource = await self._status_writer.write(context, UPDATING)
         return True
 
-    async def _note_mapping(self, context: ReconcileContext, outcome: Outcome) -> bool:
+    async def _record_mapping_first(self, context: ReconcileContext, outcome: Outcome) -> bool:
         """Write the UUID of a mapping that only the intent tells of, before neither does.
 
         Returns whether it was written: it is planned again.
@@ -401,7 +401,7 @@ class Executor:
         context.resource = await self._status_writer.write(context, outcome)
         return True
 
-    def _tell_left(self, context: ReconcileContext, desired: Desired) -> None:
+    def _record_left(self, context: ReconcileContext, desired: Desired) -> None:
         """An Event of the mapping that the status notes and that is not deleted with the resource."""
         uuid, inventory = context.record.uuid, context.connected.inventory
         if not uuid or inventory.get(uuid) is None or desired.retain:
@@ -417,7 +417,7 @@ class Executor:
             why = f"it belongs to {other} (cluster/namespace/name)"
         self._recorder.warning(context.resource, "Left", messages.left(uuid, why))
 
-    async def note_waiting(self, context: ReconcileContext) -> None:
+    async def record_waiting(self, context: ReconcileContext) -> None:
         """Write to the intent the time from which the operator sends no Create and only waits for an earlier one.
 
         A restarted process then continues the wait instead of beginning it again.
@@ -450,7 +450,7 @@ class Executor:
         )
         return True
 
-    async def finish(self, resource: Resource) -> Result:
+    async def release(self, resource: Resource) -> Result:
         """Let the resource go: remove the finalizer, if the object still exists."""
         if not resource.removed:
             await self._kubernetes.release(resource)

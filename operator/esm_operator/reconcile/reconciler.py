@@ -192,7 +192,7 @@ class Reconciler:
     async def _reconcile_known(self, resource: Resource) -> Result:
         if resource.deleting and resource.orphan and resource.has_finalizer:
             self._recorder.warning(resource, "Orphaned", messages.orphaned(resource.uuid))
-            return await self._executor.finish(resource)
+            return await self._executor.release(resource)
         target = self._config_cache.resolve(resource)
         if isinstance(target, Unresolved) and target.passes:
             return Result(ReconcileOutcome.WAITING, _NAMESPACE_SEEN)
