@@ -112,7 +112,8 @@ GUARDS = (
         harm="A field that a killed operator has set keeps its value when the spec stops naming it.",
         file="reconcile/executor.py",
         text=(
-            "if await self._record_names_first(context, _with(context.record.applied, fields=frozenset(action.change))):"
+            "if await self._record_names_first("
+            "context, _with(context.record.applied, fields=frozenset(action.change))):"
         ),
         without="if False:",
         tests=model("killed_operators", "a_field_that_was_set_before_a_kill_is_reset_when_the_spec_drops_it"),
