@@ -5,6 +5,8 @@
 SHELL := /bin/bash
 
 BIN := .venv/bin
+# The generators of files that are made from the code.
+TOOLS := PYTHONPATH=operator $(BIN)/python -m tools
 STAMP := .venv/up-to-date
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
@@ -48,12 +50,12 @@ aws: $(STAMP) ## run the AWS server until Ctrl-C; ARGS="--pace 5" for its option
 	@$(BIN)/python -m tests.aws $(ARGS)
 
 .PHONY: lint
-lint: $(STAMP) ## check style, types, the layers of imports and whether crds/ and docs/ are what the models say
+lint: $(STAMP) ## check style, types, the layers of imports and whether the generated files are up to date
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	PYTHONPATH=operator $(BIN)/lint-imports --no-logo --no-cache
-	$(BIN)/python .ci/crds.py --check
+	$(TOOLS) --check
 
 .PHONY: format
 format: $(STAMP) ## put the code into its form
@@ -70,14 +72,12 @@ dashboard: $(STAMP) ## draw docs/dashboard.png from a run that Prometheus scrape
 	$(BIN)/python -m tests.monitoring $(ARGS)
 
 .PHONY: crds
-crds: $(STAMP) ## write crds/ and docs/fields.md from the models
-	$(BIN)/python .ci/crds.py
+crds: $(STAMP) ## write crds/, the chart's CRDs and docs/fields.md from the models
+	$(TOOLS) crds fields
 
 .PHONY: tables
 tables: $(STAMP) ## write the tables of README.md and docs/ from the code
-	PYTHONPATH=operator $(BIN)/python -m tests.tables
-	PYTHONPATH=operator $(BIN)/python -m tests.iam_page
-	PYTHONPATH=operator $(BIN)/python -m tests.chart.readme
+	$(TOOLS) settings metrics guards migrating iam chart
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade for the newest versions
@@ -87,7 +87,7 @@ lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade fo
 .PHONY: clean
 clean: ## remove what was set up or made in the checkout; the programs in ~/.cache/esm-operator stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist operator/*.egg-info
-	find operator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find operator tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): requirements-dev.lock pyproject.toml .ci/setup
 	@.ci/setup

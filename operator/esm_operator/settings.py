@@ -1,7 +1,7 @@
 """The operator's settings: one table, from flags and environment variables.
 
-``esm-operator run --help`` and the documentation's table are made from it. A flag wins over its
-environment variable (``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``).
+``esm-operator run --help`` and the table of README.md are made from it. A flag wins over its environment variable
+(``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``).
 """
 
 import os
@@ -230,14 +230,3 @@ class Settings(Reach):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe log lines that are written."""
-
-
-def table() -> str:
-    """The settings as a Markdown table, for the documentation."""
-    rows = ["| flag | environment variable | default | meaning |", "|---|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        shown = f"`{default}`" if default not in ("", {}, []) else ""
-        meaning = " ".join((field.description or "").split())
-        rows.append(f"| `--{name.replace('_', '-')}` | `{PREFIX}{name.upper()}` | {shown} | {meaning} |")
-    return "\n".join(rows)

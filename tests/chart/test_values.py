@@ -1,14 +1,13 @@
 """Wrong values are refused before anything is done, with the value's name; and every value is documented."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.chart import readme
 from tests.chart.helm import CHART, NEEDED, Helm, HelmError, merged
+from tools import chart
 
 #: What is set, and what is said of it.
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -133,7 +132,7 @@ def test_the_schema_knows_exactly_the_values() -> None:
 
 
 def test_each_value_has_a_comment() -> None:
-    rows = readme.rows()
+    rows = chart.rows()
     assert all(row.meaning.endswith(".") for row in rows)
     documented = {row.name for row in rows}
     values = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -148,9 +147,3 @@ def test_each_value_has_a_comment() -> None:
         return names
 
     assert lacking(values) == []
-
-
-def test_the_readme_has_the_values() -> None:
-    text = readme.README.read_text()
-    assert readme.rendered(text) == text, "run `python -m tests.chart.readme`"
-    assert re.search(r"\| `clusterName` \|", text)

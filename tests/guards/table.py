@@ -1,4 +1,4 @@
-"""All guards, and their table for ``docs/guards.md``."""
+"""All guards."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,3 @@ GUARDS: Mapping[str, tuple[Guard, ...]] = {
     "Leader election": leading.GUARDS,
 }
 BY_NAME: Mapping[str, Guard] = {guard.name: guard for guards in GUARDS.values() for guard in guards}
-
-
-def markdown() -> str:
-    """The table of guards."""
-    rows: list[str] = []
-    for heading, guards in GUARDS.items():
-        rows += ["", f"## {heading}", "| guard | without it | in |", "|---|---|---|"]
-        rows += [f"| `{guard.name}` | {guard.harm} | `{guard.file}` |" for guard in guards]
-    return "\n".join(rows)

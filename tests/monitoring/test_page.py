@@ -1,4 +1,4 @@
-"""docs/metrics.md speaks of what there is; its tables are made from the code (tests/unit/test_tables.py)."""
+"""docs/metrics.md speaks of what there is; its tables are made from the code (tools/metrics.py)."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The documentation says what is true: its YAML is valid, its commands exist, what is generated is fresh, it builds."""
+"""The documentation says what is true: its YAML is valid, its commands exist, it builds."""
 
 import os
 import re
@@ -21,8 +21,8 @@ from pydantic_settings import CliSettingsSource
 from esm_operator import cli
 from esm_operator.api import manifests
 from esm_operator.commands import validate
-from tests import iam_page
 from tests.pages import ROOT, Block, Command, blocks, calls, commands
+from tools import iam
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 COMMANDS = list(commands())
@@ -119,9 +119,8 @@ def test_values_of_the_chart_exist() -> None:
                         place = place[key]
 
 
-def test_the_policies_on_the_page_are_those_that_are_printed() -> None:
-    text = iam_page.PAGE.read_text()
-    assert iam_page.rendered(text) == text, "run `python -m tests.iam_page`"
+def test_each_command_on_the_page_of_iam_has_the_policy_that_it_prints() -> None:
+    text = iam.PAGE.read_text()
     assert text.count("```json") == text.count("$ esm-operator iam-policy") == text.count('"Statement"')
 
 

@@ -15,7 +15,7 @@ from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Resource, parse
 from esm_operator.cluster.cache import ResourceCache
 from esm_operator.metrics import counters, gauges
-from esm_operator.metrics.catalogue import CATALOGUE, LABELS, Exposer, MetricType
+from esm_operator.metrics.catalogue import CATALOGUE, Exposer, MetricType
 from esm_operator.metrics.gauges import Snapshot, TargetMetrics
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.ratelimit.rate_limiter import RateLimiterState, RequestPriority
@@ -287,10 +287,6 @@ def test_the_catalogue_is_what_is_exposed(cache: ResourceCache) -> None:
             labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
             exposed[name] = (family.type, labels)
     assert exposed == {name: (one.kind, frozenset(one.labels)) for name, one in CATALOGUE.items()}
-
-
-def test_every_label_is_described() -> None:
-    assert {label for metric in CATALOGUE.values() for label in metric.labels} == set(LABELS)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -5,9 +5,10 @@ Their fields are listed here as their own schemas have them, apart from the tabl
 
 import pytest
 
-from esm_operator.api import ack, crd, crossplane, terraform
+from esm_operator.api import crd
 from esm_operator.api.fields import FIELDS
-from esm_operator.api.peers import Peer
+from tools.peers import ack, crossplane, terraform
+from tools.peers.peer import Peer
 
 #: aws_lambda_event_source_mapping of the AWS provider 6.62.
 TERRAFORM = """

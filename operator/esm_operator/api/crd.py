@@ -84,12 +84,6 @@ def files() -> Mapping[str, str]:
     }
 
 
-def kustomization() -> str:
-    """``crds/kustomization.yaml``, for ``kubectl apply -k``, Argo CD and Flux."""
-    document = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(files())}
-    return _HEADER + _yaml(document)
-
-
 def render() -> str:
     """All CRDs as one YAML stream, for ``esm-operator crds | kubectl apply -f -``."""
     return "".join(f"---\n{text}" for text in files().values())

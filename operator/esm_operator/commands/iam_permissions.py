@@ -224,16 +224,3 @@ def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], *conditio
 
 def _one_or_all(texts: Sequence[str]) -> str | list[str]:
     return texts[0] if len(texts) == 1 else list(texts)
-
-
-def markdown() -> str:
-    """The actions as a Markdown table, for the documentation."""
-    rows = ["| action | what for | IAM restricts it by |", "|---|---|---|"]
-    for action in ACTIONS:
-        ways = [
-            "mapping ARN" if action.by_mapping else "region",
-            "function" if action.by_function else "",
-            {REQUEST_TAG: "tags of the request", RESOURCE_TAG: "tags of the mapping", "": ""}[action.by_tag],
-        ]
-        rows.append(f"| `{action.name}` | {action.why} | {', '.join(way for way in ways if way)} |")
-    return "\n".join(rows)

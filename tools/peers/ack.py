@@ -1,12 +1,11 @@
 """Where each field of ACK's EventSourceMapping (``lambda.services.k8s.aws/v1alpha1``) is in our resource.
 
-Those of the AWS Controllers for Kubernetes' Lambda controller, the newest among its versions. Tests and
-``make tables`` read it.
+The fields are those of the newest version of the AWS Controllers for Kubernetes' Lambda controller.
 """
 
 from collections.abc import Mapping
 
-from esm_operator.api.peers import Peer, under
+from tools.peers.peer import Peer, under
 
 _REGISTRY: Mapping[str, str] = {
     "accessConfigs": "accessConfigs",

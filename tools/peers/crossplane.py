@@ -2,12 +2,12 @@
 
 Those of the AWS provider that is made from Terraform's: ``lambda.aws.upbound.io/v1beta2`` and
 ``lambda.aws.m.upbound.io/v1beta1`` (namespaced). ``lambda.aws.upbound.io/v1beta1`` has the same names, with a list of
-one entry in place of each structure. Tests and ``make tables`` read it.
+one entry in place of each structure.
 """
 
 from collections.abc import Mapping
 
-from esm_operator.api.peers import Peer, under
+from tools.peers.peer import Peer, under
 
 _REGISTRY: Mapping[str, str] = {
     "accessConfig": "accessConfigs",

@@ -1,11 +1,11 @@
 """Where each argument and attribute of Terraform's ``aws_lambda_event_source_mapping`` is in our resource.
 
-Those of version 6 of the AWS provider. Tests and ``make tables`` read it.
+The arguments and attributes are those of version 6 of the AWS provider.
 """
 
 from collections.abc import Mapping
 
-from esm_operator.api.peers import Peer, under
+from tools.peers.peer import Peer, under
 
 _REGISTRY: Mapping[str, str] = {
     "access_config": "accessConfigs",

@@ -1,12 +1,12 @@
-"""The reference of all fields, as ``docs/fields.md``: the descriptions of the CRDs on one page.
-
-Called by ``make crds``; a test fails where the page is stale.
-"""
+"""The reference of all fields, docs/fields.md: the descriptions of the CRDs on one page."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from esm_operator.api import crd
+from tools.generated import DOCS, Files
+
+PAGE = DOCS / "fields.md"
 
 _INTRODUCTION = """\
 # Fields
@@ -17,8 +17,13 @@ The same is on the command line: `kubectl explain esm.spec.batchSize`. `[]` stan
 """
 
 
-def markdown() -> str:
-    """The page."""
+def files() -> Files:
+    """docs/fields.md."""
+    return {PAGE: page()}
+
+
+def page() -> str:
+    """The text of the page."""
     return "\n".join([_INTRODUCTION, *_kind(crd.event_source_mappings()), *_kind(crd.provider_configs())])
 
 

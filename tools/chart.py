@@ -1,6 +1,6 @@
-"""Writes the table of values in the chart's README from the comments of values.yaml: ``python -m tests.chart.readme``.
+"""The table of values in the chart's README, from the comments of values.yaml.
 
-A comment that begins with ``# --`` is of the value below it. A test fails when the table is stale.
+A comment that begins with ``# --`` describes the value below it.
 """
 
 import json
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import yaml
 
-from tests.chart.helm import CHART
+from tools.generated import ROOT, Files, with_part
 
-README = CHART / "README.md"
-_PLACE = re.compile(r"(<!-- values:[^\n]*-->\n).*?(<!-- /values -->)", re.DOTALL)
+CHART = ROOT / "helm" / "esm-operator"
+PAGE = CHART / "README.md"
 _KEY = re.compile(r"^( *)([A-Za-z]+):")
 
 
@@ -25,6 +25,11 @@ class Row:
     default: str
     """As JSON."""
     meaning: str
+
+
+def files() -> Files:
+    """The chart's README.md."""
+    return {PAGE: with_part(PAGE.read_text(), "values", table())}
 
 
 def rows() -> list[Row]:
@@ -51,21 +56,10 @@ def rows() -> list[Row]:
     return found
 
 
-def rendered(text: str) -> str:
-    """The README with its table as it should be.
-
-    Raises:
-        ValueError: the table's place is not marked.
-    """
-    if not _PLACE.search(text):
-        raise ValueError("the chart's README.md has no place for the table of values")
+def table() -> str:
+    """The values as a Markdown table."""
     lines = ["| value | default | meaning |", "|---|---|---|"]
     for row in rows():
         default = "" if row.default in ('""', "null", "{}", "[]") else f"`{row.default}`"
         lines.append(f"| `{row.name}` | {default} | {row.meaning} |".replace("||", "\\|\\|"))
-    table = "\n".join(lines)
-    return _PLACE.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
-
-
-if __name__ == "__main__":
-    README.write_text(rendered(README.read_text()))
+    return "\n".join(lines)

@@ -1,8 +1,4 @@
-"""What the tables of ``terraform``, ``ack`` and ``crossplane`` have in common: how other tools call what is here.
-
-Each of them says where every field of that tool's resource is in ours; the tables of docs/migrating/ are made from
-them (``make tables``), so that tests can compare them with the models.
-"""
+"""Another tool's resource, field by field, and its table for docs/migrating/."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,17 @@
+"""All generators by name. Each is a function that returns the files that it makes, with their contents."""
+
+from collections.abc import Callable, Mapping
+
+from tools import chart, crds, fields, guards, iam, metrics, migrating, settings
+from tools.generated import Files
+
+GENERATORS: Mapping[str, Callable[[], Files]] = {
+    "crds": crds.files,
+    "fields": fields.files,
+    "settings": settings.files,
+    "metrics": metrics.files,
+    "guards": guards.files,
+    "migrating": migrating.files,
+    "iam": iam.files,
+    "chart": chart.files,
+}
