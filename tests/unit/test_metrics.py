@@ -20,6 +20,7 @@ from esm_operator.metrics.gauges import Snapshot, TargetMetrics
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.ratelimit.rate_limiter import RateLimiterState, RequestPriority
 from esm_operator.ratelimit.workqueue import QueueState
+from tests.operator_process import free_port
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 TARGET = {"account": "123456789012", "region": "eu-west-1"}
@@ -298,10 +299,11 @@ def test_names_and_meanings_follow_the_conventions(name: str) -> None:
 
 
 async def test_they_are_served_beside_the_probes() -> None:
-    probes = ProbeServer("127.0.0.1:0")
+    port = free_port()
+    probes = ProbeServer(f"127.0.0.1:{port}")
     await probes.start()
     try:
-        url = f"http://127.0.0.1:{probes.port}/metrics"
+        url = f"http://127.0.0.1:{port}/metrics"
         text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=30).read().decode())
     finally:
         await probes.stop()

@@ -34,7 +34,7 @@ def problems(text: str) -> list[validate.ManifestProblem]:
 def told(tmp_path: Path, content: bytes) -> str:
     file = tmp_path / "a.yaml"
     file.write_bytes(content)
-    (problem,) = validate.validate_files([str(file)], NOW)
+    (problem,) = validate.check_files([str(file)], NOW).problems
     return str(problem).replace(str(tmp_path) + "/", "")
 
 
@@ -154,16 +154,16 @@ def test_a_file_that_can_not_be_read_is_told_in_one_sentence(tmp_path: Path, con
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    (missing,) = validate.validate_files([str(tmp_path / "none.yaml")])
+    (missing,) = validate.check_files([str(tmp_path / "none.yaml")]).problems
     assert missing.message == "The file can't be read: No such file or directory."
-    (folder,) = validate.validate_files([str(tmp_path)])
+    (folder,) = validate.check_files([str(tmp_path)]).problems
     assert folder.message == "The file can't be read: Is a directory."
 
 
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     text = io.TextIOWrapper(io.BytesIO((MAPPING + "  batchSize: 0\n").encode()))
     monkeypatch.setattr(sys, "stdin", text)
-    (problem,) = validate.validate_files(["-"])
+    (problem,) = validate.check_files(["-"]).problems
     assert (problem.file, problem.line) == ("-", 9)
 
 

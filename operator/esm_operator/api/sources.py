@@ -53,14 +53,13 @@ ALL = frozenset(SourceType)
 STREAMS = frozenset({SourceType.KINESIS, SourceType.DYNAMODB})
 KAFKA = frozenset({SourceType.MSK, SourceType.SELF_MANAGED_KAFKA})
 
-_ARN = re.compile(r"arn:(aws[a-z-]*):([a-zA-Z0-9-]+):([a-z0-9-]*):(\d{12})?:(.+)", re.DOTALL)
+_ARN = re.compile(r"arn:aws[a-z-]*:([a-zA-Z0-9-]+):([a-z0-9-]*):(\d{12})?:(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Arn:
     """An Amazon Resource Name taken apart; region and account are empty where the ARN has none."""
 
-    partition: str
     service: str
     region: str
     account: str

@@ -350,7 +350,6 @@ def understand(error: Exception) -> Failure:
             reason=row.reason,
             message=f"{_said(error)} {remedy}",
             disposition=row.disposition,
-            code=code_of(error),
             sentence=_sentence(text_of(error) or code_of(error)),
             throttled=row.reason == "Throttled",
             retry_after=_seconds(str(headers.get("retry-after", ""))),

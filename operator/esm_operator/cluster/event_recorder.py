@@ -53,16 +53,9 @@ class EventSeries:
 class EventRecorder:
     """Posts Events about resources. For one event loop."""
 
-    def __init__(self, kubernetes: KubernetesClient, *, rate: float = RATE, most_waiting: int = MOST_WAITING) -> None:
-        """
-        Args:
-            kubernetes: the API server.
-            rate: Events a second over all resources.
-            most_waiting: how many may wait for their turn.
-        """
+    def __init__(self, kubernetes: KubernetesClient) -> None:
         self._kubernetes = kubernetes
-        self._pace = RateLimiter(rate)
-        self._most_waiting = most_waiting
+        self._pace = RateLimiter(RATE)
         self._told: OrderedDict[tuple[str, str, str], EventSeries] = OrderedDict()
         self._allowances: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._waiting: deque[EventSeries] = deque()
@@ -106,7 +99,7 @@ class EventRecorder:
             self._told.popitem(last=False)
         if series.waiting:
             return
-        if len(self._waiting) >= self._most_waiting or not self._allow(resource.uid):
+        if len(self._waiting) >= MOST_WAITING or not self._allow(resource.uid):
             self._leave_out()
             return
         series.waiting = True

@@ -6,7 +6,6 @@ Writes are fenced, but for those of the lease itself: before a connection is mad
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -33,8 +32,6 @@ from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ProviderConfigOb
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
-
-logger = logging.getLogger(__name__)
 
 #: Seconds until a read from the API server is given up.
 READ_TIMEOUT = 10.0
@@ -261,15 +258,15 @@ class KubernetesClient:
         body = {"count": count, "lastTimestamp": last}
         await self._write("PATCH", f"{_events(namespace)}/{name}", body, priority=RequestPriority.SWEEP)
 
-    async def config_event(self, config: ProviderConfigObject, kind: str, reason: str, message: str, now: str) -> None:
-        """Post an Event about a ProviderConfig, where those about objects without a namespace are."""
+    async def config_warning(self, config: ProviderConfigObject, reason: str, message: str, now: str) -> None:
+        """Post a Warning about a ProviderConfig, where Events about objects without a namespace are."""
         about = {
             "kind": "ProviderConfig",
             "name": config.name,
             "uid": config.uid,
             "resourceVersion": config.resource_version,
         }
-        told = {"type": kind, "reason": reason, "message": message}
+        told = {"type": "Warning", "reason": reason, "message": message}
         await self._event("default", about, {**told, "firstTimestamp": now, "lastTimestamp": now, "count": 1})
 
     async def _event(self, namespace: str, about: Mapping[str, str], told: Mapping[str, Any]) -> str:

@@ -191,7 +191,7 @@ class UsageFinalizer:
         if time.monotonic() - self._told.get(config.uid, -_QUIET) >= _QUIET:
             self._told[config.uid] = time.monotonic()
             logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)
-            await self._kubernetes.config_event(config, "Warning", CONDITION, message, now)
+            await self._kubernetes.config_warning(config, CONDITION, message, now)
 
 
 def in_use(users: Sequence[Key]) -> str:

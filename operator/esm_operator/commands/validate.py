@@ -59,13 +59,8 @@ _KINDS: Mapping[str, _Kind] = {
 }
 
 
-def validate_files(names: Iterable[str], now: datetime | None = None) -> list[ManifestProblem]:
-    """The problems in some files; ``-`` is standard input."""
-    return check_files(names, now).problems
-
-
 def check_files(names: Iterable[str], now: datetime | None = None) -> Report:
-    """The same, with the number of resources that were checked and skipped."""
+    """Check some files; ``-`` is standard input."""
     report = Report()
     for name in names:
         try:

@@ -55,12 +55,6 @@ class ProbeServer:
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
 
-    @property
-    def port(self) -> int:
-        """The port that it answers on, which the system chose where 0 was asked for."""
-        assert self._runner is not None, "not started"
-        return int(self._runner.addresses[0][1])
-
     async def stop(self) -> None:
         """Stop answering."""
         if self._runner is not None:

@@ -149,7 +149,7 @@ def _plan_parting(desired: Desired, view: Observation) -> Action:
 
 def _plan_live(desired: Desired, view: Observation) -> Action:
     if desired.problem:
-        return Stall(desired.problem_reason, desired.problem)
+        return Stall("InvalidSpec", desired.problem)
     if desired.observe_only:
         return _plan_observed(desired, view)
     if not desired.prepared:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from esm_operator.api.identity import ConsumerGroup, Identity
-from esm_operator.api.reasons import PlanReason
 from esm_operator.api.sources import SourceType
 from esm_operator.api.values import Canonical
 from esm_operator.planning.ownership import Owner, Ownership, ownership
@@ -67,7 +66,6 @@ class Desired:
     """Whether a person asked for the resource to go without its mapping."""
     problem: str = ""
     """What makes the spec impossible to carry out, as a sentence with its remedy."""
-    problem_reason: PlanReason = "InvalidSpec"
     retain: bool = False
     observe_only: bool = False
     recreate: bool = False

@@ -27,7 +27,6 @@ class Failure:
     reason: RefusalReason
     message: str
     disposition: Disposition
-    code: str = ""
     sentence: str = ""
     """AWS's own sentence, or its code where AWS gave no sentence; empty where AWS did not answer."""
     throttled: bool = False
