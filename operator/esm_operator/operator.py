@@ -179,7 +179,7 @@ class Operator:
             self._term.seen(resource, old)
 
     def _meet_others(self, resource: Resource, body: Mapping[str, Any], *, known: bool) -> None:
-        another = self._others.seen(resource.key, body, known=known)
+        another = self._others.seen(body, known=known)
         if another:
             logger.error("%s", another)
             if self._term is not None:
@@ -187,7 +187,6 @@ class Operator:
 
     def _mapping_gone(self, resource: Resource) -> None:
         if resource.removed_despite_finalizer and not self._cache.knows_later(resource):
-            self._others.forget(resource.key)
             old = self._cache.keep_removed(resource)
             kept = self._cache.get(resource.key)
             if self._term is not None and kept is not None:
@@ -196,9 +195,7 @@ class Operator:
         if self._cache.gone(resource) and self._term is not None:
             self._term.forget(resource.key)
         known = self._cache.get(resource.key)
-        if known is None:
-            self._others.forget(resource.key)
-        elif known.uid == resource.uid:
+        if known is not None and known.uid == resource.uid:
             self._relisted.set()  # is it there again? The watch may have told that before: it is taken in two ways
 
     def provider_config_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
@@ -237,8 +234,6 @@ class Operator:
                 tuning=self._tuning,
             )
             logger.info("All resources (%d) are known and the lease is held; work begins", len(self._cache))
-            for text in self._others.begin():
-                logger.warning("%s", text)
             term.start()
             counters.LEASE_TAKEN.inc()
             await self._lease.lost(fence)
@@ -262,6 +257,8 @@ class Operator:
                 complete = False
             if complete and not self._listed.is_set():
                 logger.info("All resources (%d) are known", len(self._cache))
+                for text in self._others.begin():
+                    logger.warning("%s", text)
                 self._listed.set()
             if not complete:
                 await asyncio.sleep(_SOON)
@@ -287,7 +284,6 @@ class Operator:
         for key, uid in known.items():
             if listed.get(key) != uid and self._cache.forget(key, uid):
                 logger.info("A resource is gone without a word from the watch; it is forgotten: %s", key)
-                self._others.forget(key)
                 if self._term is not None:
                     self._term.forget(key)
         if self._term is None:

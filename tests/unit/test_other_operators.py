@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import Key
 from esm_operator.cluster.operator_names import MANAGER, manager_name
-from esm_operator.cluster.other_operators import TOLD_FOR, OtherOperators
+from esm_operator.cluster.other_operators import AHEAD, TOLD_FOR, OtherOperators
 
-ORDERS, BILLS = Key("shop", "orders"), Key("shop", "bills")
 OWN = manager_name("esm-operator", "esm-operator")
 OTHER = manager_name("team-a", "esm-operator")
 REMEDY = "--namespaces or --selector"
@@ -21,6 +19,15 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+#: 00:05 of the day of the objects, in seconds since 1970.
+MINUTE_5 = datetime(2026, 1, 1, 0, 5, tzinfo=UTC).timestamp()
+
+
+def others_of(clock: Clock | None = None, *, now: float = MINUTE_5) -> OtherOperators:
+    """What the operator OWN knows of others, at a time in seconds since 1970."""
+    return OtherOperators(OWN, clock or Clock(), wall=lambda: now)
 
 
 def body(**times: str) -> dict[str, Any]:
@@ -47,9 +54,9 @@ def body(**times: str) -> dict[str, Any]:
     ],
 )
 def test_who_writes_what_is_known_is_told_of(before: dict[str, Any], now: dict[str, Any], told: bool) -> None:
-    others = OtherOperators(OWN, Clock())
-    assert others.seen(ORDERS, before, known=False) == ""
-    said = others.seen(ORDERS, now, known=True)
+    others = others_of()
+    assert others.seen(before, known=False) == ""
+    said = others.seen(now, known=True)
     assert bool(said) is told
     assert others.told() == ([said] if told else [])
     if told:
@@ -59,38 +66,60 @@ def test_who_writes_what_is_known_is_told_of(before: dict[str, Any], now: dict[s
 
 def test_what_comes_from_another_operator_is_no_sign_of_it() -> None:
     """It moved from one to the other, or another object of the name was there before."""
-    others = OtherOperators(OWN, Clock())
-    others.seen(ORDERS, body(other="01"), known=False)
-    others.forget(ORDERS)
-    assert others.seen(ORDERS, body(other="02"), known=False) == ""
+    others = others_of()
+    others.seen(body(other="01"), known=False)
+    assert others.seen(body(other="02"), known=False) == ""
     assert others.told() == []
+
+
+def test_a_write_is_noticed_once() -> None:
+    """What the other wrote comes back with each event of the resource."""
+    clock = Clock()
+    others = others_of(clock)
+    others.seen(body(own="01"), known=False)
+    assert others.seen(body(own="01", other="02"), known=True)
+    clock.now = TOLD_FOR
+    assert not others.seen(body(own="03", other="02"), known=True)
+    assert others.told() == []
+
+
+def test_history_of_one_resource_hides_no_later_write_to_another() -> None:
+    others = others_of()
+    others.seen(body(own="01"), known=False)
+    others.seen(body(own="01", other="02"), known=False)
+    assert not others.seen(body(own="01", other="02"), known=True)
+    assert others.seen(body(own="01", other="03"), known=True)
+
+
+def test_a_time_that_was_written_by_hand_tells_and_hides_nothing() -> None:
+    others = others_of(now=MINUTE_5 - AHEAD - 120)
+    others.seen(body(other="04"), known=False)
+    assert not others.seen(body(other="05"), known=True)
+    assert others.told() == []
+    assert others.seen(body(other="03"), known=True), "the clock of the API server may be ahead"
 
 
 def test_it_is_told_of_once_an_hour() -> None:
     clock = Clock()
-    others = OtherOperators(OWN, clock)
-    assert others.seen(ORDERS, body(other="01"), known=True)
-    assert not others.seen(BILLS, body(other="01"), known=True)
+    others = others_of(clock)
+    assert others.seen(body(other="01"), known=True)
+    assert not others.seen(body(other="01"), known=True)
     clock.now = TOLD_FOR - 1
-    assert not others.seen(ORDERS, body(other="02"), known=True)
+    assert not others.seen(body(other="02"), known=True)
     clock.now = TOLD_FOR + 1
-    assert others.seen(ORDERS, body(other="03"), known=True), "it goes on writing"
+    assert others.seen(body(other="03"), known=True), "it goes on writing"
     assert others.told()
     clock.now = 2 * TOLD_FOR + 1
     assert not others.told()
 
 
-#: 00:05 of the day of the objects, in seconds since 1970.
-MINUTE_5 = datetime(2026, 1, 1, 0, 5, tzinfo=UTC).timestamp()
-
-
 @pytest.mark.parametrize(("later", "told"), [(0, True), (TOLD_FOR - 300, True), (TOLD_FOR, False)])
 def test_who_wrote_last_shortly_before_the_start_is_counted(later: float, told: bool) -> None:
     clock = Clock()
-    others = OtherOperators(OWN, clock, wall=lambda: MINUTE_5 + later)
-    for number in range(3):
-        others.seen(Key("shop", f"orders-{number}"), body(own="01", other="02"), known=False)
-    others.seen(BILLS, body(own="02", other="01"), known=False)
+    others = others_of(clock, now=MINUTE_5 + later)
+    for _ in range(3):
+        others.seen(body(own="01", other="02"), known=False)
+    others.seen(body(own="02", other="01"), known=False)
     said = others.begin()
     assert len(said) == told
     assert others.told() == said
@@ -100,6 +129,13 @@ def test_who_wrote_last_shortly_before_the_start_is_counted(later: float, told: 
         assert "team-a/esm-operator" in said[0]
         assert REMEDY in said[0]
     clock.now = TOLD_FOR + 1
+    assert others.told() == []
+
+
+def test_what_moves_here_after_the_start_is_not_counted() -> None:
+    others = others_of()
+    assert others.begin() == []
+    others.seen(body(own="01", other="02"), known=False)
     assert others.told() == []
 
 
@@ -114,8 +150,8 @@ def test_the_names_of_field_managers_are_ones_that_kubernetes_takes() -> None:
 
 def test_what_is_some_time_ago_says_so() -> None:
     clock = Clock()
-    others = OtherOperators(OWN, clock)
-    others.seen(ORDERS, body(own="01"), known=False)
-    said = others.seen(ORDERS, body(own="01", other="02"), known=True)
+    others = others_of(clock)
+    others.seen(body(own="01"), known=False)
+    said = others.seen(body(own="01", other="02"), known=True)
     clock.now += 150.0
     assert others.told() == [f"{said} It wrote last 2 minutes ago; if it has ended since, there is nothing to do."]

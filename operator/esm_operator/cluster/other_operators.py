@@ -1,31 +1,41 @@
-"""Other operators that work on the same resources, known by the name under which each writes.
+"""Other operators that work on the same resources, known by the field manager under which each writes.
 
-The API server notes who wrote which fields last, and when. A name of another operator is history where a resource
-moved from one to the other; where such a time changes on a resource that is known here, the other works on it still.
-Fed by the operator with what the watch brings, which asks it what to tell. Pure but for the clock.
+The API server records in ``managedFields`` the time of each manager's last write to an object. The entry of another
+operator is history where a resource moved from that operator to this one. So one time is kept for each operator: its
+latest write that was found on a new resource, or noticed. A later time on a resource that was known here before is a
+write that the other operator made meanwhile, so it still works on that resource.
+
+Nothing is kept of a resource. The price is that a write is missed if it is not later than that time, for example within
+the same second. The next write is noticed. Fed by the operator with what the watch brings, which asks it what to tell.
 """
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from esm_operator.api.resource import Key
 from esm_operator.clock import passed
 from esm_operator.cluster.operator_names import MANAGER
 
 #: Seconds after its last write for which another operator is told of, and between lines in the log about it.
 TOLD_FOR = 3600.0
+#: Seconds by which the clock of an API server may be ahead of ours. A time beyond that was written by hand.
+AHEAD = 3600.0
 
 
-class FieldWrites(NamedTuple):
-    """What others wrote of one resource."""
+@dataclass(slots=True)
+class _Other:
+    """What is known of one other operator."""
 
-    times: Mapping[str, str]
-    """When each other operator wrote last, as RFC 3339 text, by its field manager."""
-    last: str
-    """The field manager of the one that wrote after this operator did; empty: none."""
+    wrote: float = 0.0
+    """The latest of its writes that were found on new resources or noticed, in seconds since 1970."""
+    noticed: float = -math.inf
+    """When a write of it was noticed last, in seconds of the clock."""
+    told: float = -math.inf
+    """When it was told of last, in seconds of the clock."""
 
 
 class OtherOperators:
@@ -43,66 +53,57 @@ class OtherOperators:
         self._own = own
         self._clock = clock
         self._wall = wall
+        self._others: dict[str, _Other] = {}
+        """By field manager."""
+        self._last_writers: Counter[str] = Counter()
+        """New resources by the other operator that was the last to write to them, where that was within an hour."""
         self._began = 0.0
         self._before: list[str] = []
-        self._writes: dict[Key, FieldWrites] = {}
-        self._met: dict[str, float] = {}
-        """When each wrote last."""
-        self._told: dict[str, float] = {}
-        """When each was told of last."""
 
-    def seen(self, key: Key, body: Mapping[str, Any], *, known: bool) -> str:
+    def seen(self, body: Mapping[str, Any], *, known: bool) -> str:
         """An object as the watch has it.
 
         Args:
-            key: its name.
             body: the object.
             known: whether this very object was known before.
 
         Returns:
             what to tell of an operator that was not told of lately; empty: nothing.
         """
-        before = self._writes.get(key)
-        now = _writes(body, self._own)
-        if now is not None:
-            self._writes[key] = now
-        elif before is not None:
-            del self._writes[key]
-        if now is None or not known:
-            return ""
-        times = before.times if before is not None else {}
-        writing = [manager for manager, time in now.times.items() if time > times.get(manager, "")]
-        moment = self._clock()
-        self._met.update(dict.fromkeys(writing, moment))
-        for manager in writing:
-            if moment - self._told.get(manager, -TOLD_FOR) >= TOLD_FOR:
-                self._told[manager] = moment
-                return self._text(manager)
-        return ""
-
-    def forget(self, key: Key) -> None:
-        """A resource is gone, or not this operator's any more."""
-        self._writes.pop(key, None)
+        if not known:
+            self._count_last_writer(body)
+        text = ""
+        for manager, wrote in _writes(body):
+            if manager == self._own:
+                continue
+            other = self._others.setdefault(manager, _Other())
+            if not other.wrote < wrote <= self._wall() + AHEAD:
+                continue
+            other.wrote = wrote
+            if known:
+                other.noticed = self._clock()
+                if not text and other.noticed - other.told >= TOLD_FOR:
+                    other.told = other.noticed
+                    text = self._text(manager)
+        return text
 
     def begin(self) -> list[str]:
-        """The work begins, with all resources seen. Returns what to tell of who wrote to them last, and lately."""
+        """All resources that exist have been seen. Returns what to tell of who wrote to them last, and lately."""
         self._began = self._clock()
-        since = self._wall() - TOLD_FOR
-        counts = Counter(
-            one.last for one in self._writes.values() if one.last and _seconds(one.times[one.last]) >= since
-        )
         self._before = [
             f"The operator of the lease {_lease(manager)} was the last to write to resources of this one, {count} of "
             f"them, within the last hour. Should it still run, two work on the same. {self._remedy()}"
-            for manager, count in sorted(counts.items())
+            for manager, count in sorted(self._last_writers.items())
         ]
         return self._before
 
     def told(self) -> list[str]:
-        """What to tell of those that write; while none does, of those that wrote shortly before the work began."""
+        """What to tell of those that write; while none does, of those that wrote shortly before the start."""
         now = self._clock()
         met = [
-            f"{self._text(manager)}{_ago(now - at)}" for manager, at in sorted(self._met.items()) if now - at < TOLD_FOR
+            f"{self._text(manager)}{_ago(now - other.noticed)}"
+            for manager, other in sorted(self._others.items())
+            if now - other.noticed < TOLD_FOR
         ]
         return met or (self._before if now - self._began < TOLD_FOR else [])
 
@@ -110,7 +111,14 @@ class OtherOperators:
     def met(self) -> int:
         """How many have written to resources that were known here, within the last hour."""
         now = self._clock()
-        return sum(now - at < TOLD_FOR for at in self._met.values())
+        return sum(now - other.noticed < TOLD_FOR for other in self._others.values())
+
+    def _count_last_writer(self, body: Mapping[str, Any]) -> None:
+        writes = [(wrote, manager == self._own, manager) for manager, wrote in _writes(body)]
+        if writes:
+            wrote, is_own, manager = max(writes)
+            if not is_own and wrote >= self._wall() - TOLD_FOR:
+                self._last_writers[manager] += 1
 
     def _text(self, manager: str) -> str:
         return (
@@ -134,6 +142,14 @@ def _ago(seconds: float) -> str:
     return f" It wrote last {minutes} {unit} ago; if it has ended since, there is nothing to do."
 
 
+def _writes(body: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The field managers of operators that wrote an object, perhaps several times, and when, in seconds since 1970."""
+    for entry in body["metadata"].get("managedFields") or ():
+        manager = str(entry.get("manager") or "")
+        if manager.startswith(MANAGER):
+            yield manager, _seconds(str(entry.get("time") or ""))
+
+
 def _seconds(text: str) -> float:
     """Seconds since 1970 of a time of the API server's; 0 where it is none."""
     try:
@@ -144,17 +160,3 @@ def _seconds(text: str) -> float:
 
 def _lease(manager: str) -> str:
     return manager.removeprefix(MANAGER)
-
-
-def _writes(body: Mapping[str, Any], own: str) -> FieldWrites | None:
-    """What others wrote of an object; None: nothing."""
-    times: dict[str, str] = {}
-    for entry in body["metadata"].get("managedFields") or ():
-        manager, time = str(entry.get("manager") or ""), str(entry.get("time") or "")
-        if manager.startswith(MANAGER):
-            times[manager] = max(time, times.get(manager, ""))
-    ours = times.pop(own, "")
-    if not times:
-        return None
-    last = max(times, key=lambda manager: times[manager])
-    return FieldWrites(times, last if times[last] > ours else "")
