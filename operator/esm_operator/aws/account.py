@@ -10,8 +10,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from esm_operator.adapters import botocore_sessions
 from esm_operator.aws import errors
-from esm_operator.aws.sessions import session_for
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
@@ -59,8 +59,9 @@ class Account:
             user_agent_extra=f"esm-operator-{command}",
         )
         try:
-            make: Any = session_for(target).client
-            options = {"endpoint_url": target.access.endpoint_url or None, "config": config}
+            access = target.access
+            make: Any = botocore_sessions.new_session(target.region, access.role_arn, access.external_id).client
+            options = {"endpoint_url": access.endpoint_url or None, "config": config}
             self._lambda = make("lambda", **options)
             self._tagging = make("resourcegroupstaggingapi", **options)
             self._sts = make("sts", **options)

@@ -17,11 +17,10 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.adapters import botocore_hooks
+from esm_operator.adapters import botocore_hooks, botocore_sessions
 from esm_operator.aws import call, errors
 from esm_operator.aws.call import CallPermit
 from esm_operator.aws.inventory import Inventory
-from esm_operator.aws.sessions import session_for
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
 from esm_operator.planning.target import Target
@@ -178,10 +177,11 @@ class Connections:
         return account
 
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
-        make: Any = session_for(target).client
+        access = target.access
+        make: Any = botocore_sessions.new_session(target.region, access.role_arn, access.external_id).client
         try:
             config = _config(self._threads, STS_TIMEOUT if service == "sts" else READ_TIMEOUT)
-            client = make(service, endpoint_url=target.access.endpoint_url or None, config=config)
+            client = make(service, endpoint_url=access.endpoint_url or None, config=config)
         except ValueError as error:
             raise errors.InvalidEndpointError(reason=str(error)) from error
         botocore_hooks.install(client)

@@ -1,6 +1,7 @@
-"""boto3's sessions: with the operator's own credentials, or with a role's of a ProviderConfig.
+"""boto3's sessions: with the operator's own credentials, or with those of a role.
 
-For the latter STS AssumeRole is asked with the operator's own; botocore renews what runs out.
+For the latter STS AssumeRole is asked with the operator's own; botocore renews what runs out. The components of a
+session, and the classes that fetch and renew a role's credentials, are internals of botocore.
 """
 
 from collections.abc import Mapping
@@ -20,8 +21,6 @@ from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
-from esm_operator.planning.target import Target
-
 SESSION_NAME = "esm-operator"
 
 
@@ -38,15 +37,20 @@ class _RoleProvider(CredentialProvider):
         return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=self._fetcher.fetch_credentials)
 
 
-def session_for(target: Target) -> boto3.Session:
-    """A session that works as the target's role, or as the operator itself.
+def new_session(region: str, role_arn: str = "", external_id: str = "") -> boto3.Session:
+    """A session that works as a role, or as the operator itself.
+
+    Args:
+        region: of its clients, and of the STS that is asked for the role.
+        role_arn: the role to assume; empty: the operator's own identity.
+        external_id: sent with AssumeRole; empty: none.
 
     Raises:
         botocore.exceptions.NoCredentialsError: the operator has none to assume the role with.
     """
-    session = _assumed(target) if target.access.role_arn else _session()
+    session = _assumed(region, role_arn, external_id) if role_arn else _session()
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
-    return boto3.Session(botocore_session=session, region_name=target.region)
+    return boto3.Session(botocore_session=session, region_name=region)
 
 
 def _session() -> botocore.session.Session:
@@ -66,20 +70,20 @@ def _time(value: Any) -> datetime:
     return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else parse_timestamp(value)
 
 
-def _assumed(target: Target) -> botocore.session.Session:
+def _assumed(region: str, role_arn: str, external_id: str) -> botocore.session.Session:
     own = _session()
-    own.set_config_variable("region", target.region)
+    own.set_config_variable("region", region)
     credentials = own.get_credentials()
     if credentials is None:
         raise NoCredentialsError
     options: Mapping[str, str] = {
         "RoleSessionName": SESSION_NAME,
-        **({"ExternalId": target.access.external_id} if target.access.external_id else {}),
+        **({"ExternalId": external_id} if external_id else {}),
     }
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=own.create_client,
         source_credentials=credentials,
-        role_arn=target.access.role_arn,
+        role_arn=role_arn,
         extra_args=dict(options),
     )
     as_role = _session()
