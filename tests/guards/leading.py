@@ -144,7 +144,7 @@ GUARDS = (
     Guard(
         name="fence-when-the-api-server-is-connected",
         harm="A write whose connection took long reaches the API server after the lease has ended.",
-        file="cluster/kubernetes.py",
+        file="adapters/kubernetes_client.py",
         text="with aiohttp_hooks.asking(check):",
         without="if True:",
         tests=unit("slow_api_server", "a_write_does_not_leave_if_the_lease_ends_while_it_connects"),

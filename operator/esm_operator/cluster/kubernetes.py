@@ -12,8 +12,7 @@ from typing import Any
 
 from kubernetes.aio import client
 
-from esm_operator.adapters import aiohttp_hooks
-from esm_operator.adapters.kubernetes_client import configuration, new_client
+from esm_operator.adapters.kubernetes_client import ApiRequest, configuration, new_client
 from esm_operator.api.frozen_json import parsed
 from esm_operator.api.resource import (
     FINALIZER,
@@ -352,11 +351,8 @@ class KubernetesClient:
         api = self._lease_api if priority is None else self._api
         if priority is not None:
             await self._rate_limiter.take(priority)
-        headers = {"Accept": accept}
-        if body is not None:
-            headers["Content-Type"] = content_type
-        method, url, headers, _, _ = await api.param_serialize(
-            method, path, query_params=query or [], header_params=headers, auth_settings=["BearerToken"]
+        request = await ApiRequest.prepare(
+            api, method, path, query=query or (), body=body, content_type=content_type, accept=accept
         )
         ends = passed() + limit
 
@@ -367,11 +363,10 @@ class KubernetesClient:
         check()  # so that no connection is made in vain
         began, code = time.monotonic(), "none"
         try:
-            with aiohttp_hooks.asking(check):
-                response = await api.call_api(method, url, headers, body, _request_timeout=limit)
+            response = await request.send(limit, check)
             code = str(response.status)
             if streams and response.status < 400:  # that it begins is all that is asked
-                response.response.close()
+                response.close()
                 return {}
             answer = _decoded(await response.read())
         finally:
