@@ -10,21 +10,8 @@ from typing import Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
+from esm_operator.adapters import library_logs
 from esm_operator.api.resource import Resource
-
-#: Loggers of libraries that are too talkative below the level named.
-_QUIET = {
-    "kopf": logging.WARNING,
-    "botocore": logging.WARNING,
-    "botocore.credentials": logging.CRITICAL,  # with a traceback; the operator says it in a sentence
-    "urllib3": logging.WARNING,
-    "aiohttp.access": logging.WARNING,
-    "asyncio": logging.WARNING,
-}
-
-
-#: What is no failure of a request.
-_BUGS = (AttributeError, AssertionError, ImportError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 
 
 class _TextFormatter(logging.Formatter):
@@ -41,18 +28,10 @@ class _TextFormatter(logging.Formatter):
         return super().format(record)
 
 
-def _without_traces(record: logging.LogRecord) -> bool:
-    """Take kopf's stack traces away where a request to the API server failed: its line says which, and why."""
-    error = record.exc_info[1] if record.exc_info else None
-    if record.name.startswith("kopf") and not isinstance(error, _BUGS):
-        record.exc_info = record.exc_text = None
-    return True
-
-
 def configure(style: Literal["text", "json"], level: str) -> None:
     """Send all log lines to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_without_traces)
+    handler.addFilter(library_logs.without_traces)
     if style == "json":
         handler.setFormatter(
             JsonFormatter(
@@ -67,7 +46,7 @@ def configure(style: Literal["text", "json"], level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name, least in _QUIET.items():
+    for name, least in library_logs.LEVELS.items():
         logging.getLogger(name).setLevel(max(least, root.level))
 
 
