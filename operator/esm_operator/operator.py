@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from esm_operator import tasks
+from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.client import Connections
 from esm_operator.aws.errors import understand_any
@@ -21,7 +22,6 @@ from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import DEAF, Lease
 from esm_operator.cluster.operator_names import manager_name
 from esm_operator.cluster.other_operators import OtherOperators
-from esm_operator.cluster.watch_health import WatchHealth
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.planning.target import ProviderConfigSettings, Target, used_config

@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.cluster.watch_health import WatchHealth
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.operator import Operator
 from esm_operator.ratelimit.rate_limiter import RateLimiter

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from esm_operator.cluster.watch_health import WatchHealth
+from esm_operator.adapters.kopf_watch_health import WatchHealth
 from tests.unit.http_server import served
 
 WATCHED = "/apis/lambda.esm-operator.io/v1/eventsourcemappings"

@@ -1,20 +1,29 @@
 """What the operator needs of the cluster before it can begin, and what to do where that is missing.
 
 kopf ends with a stack trace where it may not list a kind, and watches nothing, without a word, where a kind is not
-served. So this is seen to before kopf is started, again and again, until all is there. Called by the handlers.
+served. So this is seen to before kopf is started, again and again, until all is there. Called by the command ``run``
+before it starts kopf, and when a watch of kopf has failed.
 """
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import aiohttp
+from kubernetes.aio.config import ConfigException
 
 from esm_operator.api.resource import GROUP, PLURAL, VERSION
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.kubernetes import ApiError, ForbiddenError, GoneError, KubernetesClient
+from esm_operator.ratelimit.deadline import pause_after
 
+logger = logging.getLogger(__name__)
+
+#: The longest pause between looks at what the cluster lacks, in seconds.
+_LONGEST_PAUSE = 5.0
 _ROLE = "Give the operator's ServiceAccount the roles that the Helm chart has for it (rbac.create)"
 _CRDS = "Install the CRDs (the chart's crds.install, or esm-operator crds | kubectl apply --server-side -f -)"
 
@@ -40,6 +49,53 @@ def kinds(namespaces: Sequence[str], *, labels: bool) -> list[WatchedKind]:
         WatchedKind(PROVIDER_CONFIGS, f"{ours}/{PROVIDER_CONFIGS}"),
     ]
     return [*found, WatchedKind("namespaces", "/api/v1/namespaces")] if labels else found
+
+
+class Preflight:
+    """Looks at the cluster each time with the credentials and the address that there are then."""
+
+    def __init__(self, watched: Sequence[WatchedKind], requests_per_second: float) -> None:
+        """
+        Args:
+            watched: the kinds that are listed and watched.
+            requests_per_second: to the API server.
+        """
+        self._watched = watched
+        self._requests_per_second = requests_per_second
+
+    async def wait(self, stopping: asyncio.Event, report: Callable[[str], object]) -> bool:
+        """Wait until the cluster has what the operator needs.
+
+        Args:
+            stopping: ends the wait when it is set.
+            report: called with what is missing, each time that it was looked for.
+
+        Returns:
+            whether the cluster has it.
+        """
+        told, tries = "", 0
+        while missing := await self.look():
+            report(missing)
+            if missing != told:
+                logger.error("Not started yet: %s", missing)
+                told = missing
+            tries += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_after(tries, _LONGEST_PAUSE)):
+                    await stopping.wait()
+                    return False
+        return True
+
+    async def look(self) -> str:
+        """What is missing now, with what to do about it, as sentences; empty: nothing."""
+        try:
+            kubernetes = await KubernetesClient.connect(self._requests_per_second)
+        except (OSError, ValueError, ConfigException) as error:
+            return unusable(error)
+        try:
+            return await unmet(kubernetes, self._watched)
+        finally:
+            await kubernetes.close()
 
 
 async def unmet(kubernetes: KubernetesClient, watched: Sequence[WatchedKind]) -> str:

@@ -1,7 +1,8 @@
-"""Watches: whether what kopf lists and watches is answered.
+"""Whether the API server answers the lists and watches of kopf.
 
-kopf tries again without a word, for a minute, for ever, or until it ends the process; the probe should say it
-meanwhile. Its session, which is ours to make, tells. Asked by the operator, for the probe.
+kopf retries without reporting it, for a minute, for ever, or until it ends the process. The probe reports it meanwhile.
+kopf sends its requests with a session that the operator makes, and the session's traces show which are not answered.
+Asked by the operator, for the probe.
 """
 
 from collections.abc import Callable, Collection

@@ -1,0 +1,87 @@
+"""kopf in this process: it runs until SIGTERM, SIGINT, or the failure of a watch.
+
+kopf ends its watches first and calls the clean-up handler last, which takes seconds. The lease has to be handed over
+before that. Therefore the signals are the operator's: it hands over, and then sets kopf's stop flag.
+
+When a watch fails, kopf does not end if it watches another kind too. That watch is not cancelled, and waits for a
+session that kopf has closed. Therefore the process exits without kopf's own way to end.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, cast
+
+import kopf
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until the process exits after a failure, if its cause is not found before.
+_LONGEST_SEARCH = 5.0
+
+
+class KopfProcess:
+    """Runs kopf once. Made and used within one event loop, in the main thread."""
+
+    def __init__(self, hand_over: Callable[[], Awaitable[object]], cause: Callable[[], Awaitable[str]]) -> None:
+        """
+        Args:
+            hand_over: called before kopf begins to end.
+            cause: called after a watch has failed. Returns why, as sentences, or an empty string if it does not know.
+        """
+        self.stopping = asyncio.Event()
+        """Set when kopf is to end."""
+        self._hand_over = hand_over
+        self._cause = cause
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def take_signals(self) -> None:
+        """Hand over and stop at SIGTERM and SIGINT. Called before :meth:`run` too, if something else runs before."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._signalled)
+
+    async def run(self, registry: kopf.OperatorRegistry, *, identity: str, namespaces: Sequence[str]) -> None:
+        """Run kopf until it has ended. If a watch fails, the process exits with status 1.
+
+        Args:
+            registry: the handlers.
+            identity: any name. kopf would ask for the name of the user, which a container may not have.
+            namespaces: where resources are watched. Empty: in all.
+        """
+        task = asyncio.current_task()
+        tasks = await kopf.spawn_tasks(
+            registry=registry,
+            standalone=True,
+            identity=cast(Any, identity),
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            stop_flag=self.stopping,
+        )
+        self.take_signals()  # kopf has set handlers of its own
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        failure = next((error for one in ended if not one.cancelled() and (error := one.exception())), None)
+        if failure is not None:
+            await self._stop()
+            await self._exit(failure)
+        await kopf.run_tasks(tasks, ignored={task} if task else set())
+
+    def _signalled(self) -> None:
+        self._ending.add(asyncio.create_task(self._stop(), name="hand-over"))
+
+    async def _stop(self) -> None:
+        try:
+            await self._hand_over()
+        finally:
+            self.stopping.set()
+
+    async def _exit(self, failure: BaseException) -> NoReturn:
+        cause = ""
+        with suppress(Exception):
+            async with asyncio.timeout(_LONGEST_SEARCH):
+                cause = await self._cause()
+        logger.critical("The operator ends: %s", cause or f"a watch, or another part of it, failed: {failure}")
+        logging.shutdown()
+        os._exit(1)
