@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.adapters.kopf_intake import KopfIntake
+from tests.contracts.api_server import ApiServer
+from tests.contracts.api_server import event as line_of
+from tests.contracts.api_server import named as mapping
+from tests.contracts.kopf_run import Handlers, running
 from tests.unit.http_server import served
+from tests.unit.slow_connections import eventually
 
 OURS, OTHERS = "/apis/lambda.esm-operator.io/v1/eventsourcemappings", "/apis/lambda.esm-operator.io/v1/providerconfigs"
 #: What kopf reads at once, in bytes.
@@ -142,3 +147,29 @@ def test_however_the_lines_arrive(names: list[str], pieces: int) -> None:
     read, taken = asyncio.run(watched(b"".join(lines), pieces=pieces))
     assert read == b"".join(line for line, name in zip(lines, names, strict=True) if name.startswith("other"))
     assert taken == [name for name in names if name.startswith("own")]
+
+
+async def test_kopf_hears_of_what_is_left() -> None:
+    """The list is taken, and what returns from the watch. A handler is called for what others have changed."""
+    taken, known, returned = list[str](), set[str](), list[str]()
+
+    def take(body: Mapping[str, Any]) -> None:
+        taken.append(str(body["metadata"]["name"]))
+
+    def take_known(body: Mapping[str, Any]) -> bool:
+        name = str(body["metadata"]["name"])
+        if name in known:
+            returned.append(name)
+        return name in known
+
+    with ApiServer() as server:
+        server.chunks[OURS] = [[mapping("a"), mapping("b")], [mapping("c"), mapping("d")], [mapping("e")]]
+        handlers = Handlers(server, response_class=KopfIntake(take, take_known).response_class())
+        async with running(server, handlers):
+            assert taken == ["a", "b", "c", "d", "e"]
+            known.add("a")
+            server.send(line_of("ADDED", mapping("later")), line_of("MODIFIED", mapping("a", "2")))
+            server.send(line_of("MODIFIED", mapping("b", "3")), line_of("DELETED", mapping("a", "4")))
+            await eventually(lambda: len(handlers.told) == 3)
+            assert sorted(handlers.told) == [("ADDED", "later"), ("DELETED", "a"), ("MODIFIED", "b")]
+            assert returned == ["a"]

@@ -1,9 +1,8 @@
 """The hook into aiohttp by which a request can be called off when its connection is ready.
 
-It relies on the following behaviour, which tests/unit/test_slow_api_server.py shows: ``kubernetes.aio`` hands
-``Configuration.client_session_kwargs`` to ``aiohttp.ClientSession``. The session makes requests of its
-``request_class``, and awaits their ``send`` when the connection is ready and before any byte leaves. What ``send``
-raises closes the connection.
+``kubernetes.aio`` hands ``Configuration.client_session_kwargs`` to ``aiohttp.ClientSession``. The session makes
+requests of its ``request_class``, and awaits their ``send`` when the connection is ready and before any byte leaves.
+What ``send`` raises closes the connection.
 """
 
 from collections.abc import Callable, Generator

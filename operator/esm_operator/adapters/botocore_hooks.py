@@ -4,19 +4,7 @@ botocore's last event, ``before-send``, comes before name resolution, connect an
 between these and the first byte. Therefore :func:`install` gives the connections of a client classes that ask the
 current request before they send anything.
 
-These hooks rely on the following behaviour. tests/unit/test_botocore_hooks.py has a test for each item, which fails
-when a new version of a library changes it.
-
-1. ``client._endpoint.http_session`` is a ``URLLib3Session`` that belongs to this client alone. Its connection pools are
-   made from ``_manager.pool_classes_by_scheme``, and those to a proxy from ``_pool_classes_by_scheme``.
-2. botocore emits ``before-send.SERVICE.OPERATION`` in the thread that sends, after the request was signed and before a
-   connection is taken from the pool. Handlers get the event's name and the request with its URL.
-3. All bytes of a request pass through the connection's ``send``. An HTTPS connection has made its TLS handshake by
-   then. A plain one may not be connected yet.
-4. A CONNECT request to a proxy is sent within ``connect``, and no byte for AWS is.
-5. If ``send`` raises, urllib3 closes the connection and does not use it again, and botocore does not repeat the
-   request.
-6. If another thread shuts the socket down, a read that waits for the answer ends, with TLS too.
+The classes rely on internals of both libraries, which README.md lists in its section on connections.
 """
 
 import socket

@@ -1,7 +1,8 @@
-"""Logins of kopf at the API server: each with a session of ours, and not for ever with what is refused.
+"""Logins of kopf to the API server, each with a session of the operator, and at a limited rate.
 
-kopf logs in anew when its credentials are refused (401), and ends the operator when it gets the same again. It can't
-see that of sessions, so here it is counted.
+When credentials are refused (401), kopf calls the login handler again. kopf recognizes credentials that were refused
+before, but not sessions, since no session equals another one. Therefore the same credentials are counted here. Each
+further try waits longer, and after some tries the login fails. kopf retries a login that has failed after 60 s.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ class KopfCredentials:
     ) -> None:
         """
         Args:
-            traces: make what each session tells of its requests.
+            traces: make a trace of the requests of each session.
             response_class: of the answers to each session's requests.
         """
         self._traces = traces
@@ -41,10 +42,10 @@ class KopfCredentials:
         self._tries = 0
 
     async def login(self, **arguments: Any) -> kopf.AiohttpSession | None:
-        """kopf's login handler; None: there is no cluster to log in to.
+        """kopf's login handler. Returns None if there is no cluster to log in to.
 
         Raises:
-            kopf.LoginError: the API server refuses what the operator has, again and again.
+            kopf.LoginError: the API server has refused the same credentials several times.
         """
         info = await asyncio.to_thread(kopf.login_via_client, **arguments)
         if info is None:
@@ -57,7 +58,7 @@ class KopfCredentials:
         if again:
             await asyncio.sleep(backoff.exponential(self._tries, 1.0, _LONGEST))
         self._last, self._at = info, time.monotonic()
-        return self._session(info, (await configuration()).proxy)  # which kopf does not look for
+        return self._session(info, (await configuration()).proxy)  # kopf does not look for a proxy
 
     def _session(self, info: kopf.ConnectionInfo, proxy: str | None) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(

@@ -1,6 +1,11 @@
-"""What adapters/botocore_hooks.py relies on in botocore and urllib3, in the order of the list in its docstring."""
+"""What the hooks of the operator rely on in botocore and urllib3.
 
+Each test is a row of operator/esm_operator/adapters/README.md.
+"""
+
+import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -19,7 +24,7 @@ from esm_operator.adapters import botocore_hooks
 from tests.unit.slow_connections import LIMIT, SlowServer, certificate
 
 UUID = "11111111-2222-3333-4444-555555555555"
-KINDS = ("plain", "TLS", "plain through a proxy", "TLS through a proxy")
+KINDS = ("plain", "TLS", "plain through a proxy", "TLS through a proxy", "TLS through a TLS proxy")
 
 
 class CalledOffError(Exception):
@@ -78,9 +83,14 @@ class Ways(NamedTuple):
 class Proxy:
     """An HTTP proxy, for what is to be forwarded and for tunnels."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """
+        Args:
+            tls: for a proxy that speaks TLS itself.
+        """
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"{'https' if tls else 'http'}://localhost:{self._listener.getsockname()[1]}"
         self.connects = 0
         """Tunnels that were asked for."""
         threading.Thread(target=self._accept, daemon=True).start()
@@ -96,8 +106,8 @@ class Proxy:
                 client, _ = self._listener.accept()
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
+    def _serve(self, accepted: socket.socket) -> None:
+        with suppress(OSError), self._tls.wrap_socket(accepted, server_side=True) if self._tls else accepted as client:
             data = client.recv(65536)
             if not data:
                 return
@@ -109,18 +119,19 @@ class Proxy:
                     client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 else:
                     server.sendall(data)
-                back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-                back.start()
-                _pump(client, server)
-                back.join()
+                _relay(client, server)
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+def _relay(one: socket.socket, other: socket.socket) -> None:
+    """Hand on what comes in on two connections, until one of them ends."""
+    others = {one: other, other: one}
+    while True:
+        waiting = [it for it in others if isinstance(it, ssl.SSLSocket) and it.pending()]
+        for it in waiting or select.select(list(others), [], [])[0]:
+            data = it.recv(65536)
+            if not data:
+                return
+            others[it].sendall(data)
 
 
 @pytest.fixture(params=KINDS)
@@ -131,14 +142,16 @@ def ways(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Ways]:
 
 @contextmanager
 def opened(kind: str, folder: Path, answer: Callable[[socket.socket], None] | None = None) -> Generator[Ways]:
-    server = SlowServer(tls=certificate(folder) if kind.startswith("TLS") else None, answer=answer)
+    tls = certificate(folder) if kind.startswith("TLS") else None
+    server = SlowServer(tls=tls, answer=answer)
     server.handshake.set()
     server.accept()
-    proxy = Proxy() if kind.endswith("proxy") else None
+    proxy = Proxy(tls if kind.endswith("TLS proxy") else None) if kind.endswith("proxy") else None
     config = Config(
         retries={"total_max_attempts": 1},
         read_timeout=LIMIT,
         proxies={"http": proxy.url, "https": proxy.url} if proxy else None,
+        proxies_config={"proxy_ca_bundle": str(folder / "ca.pem")} if kind.endswith("TLS proxy") else None,
     )
     try:
         yield Ways(server, proxy, {"config": config, "verify": str(folder / "ca.pem")})
@@ -172,9 +185,6 @@ def wait_until_ended(server: SlowServer, connections: int) -> None:
         time.sleep(0.01)
 
 
-# 1: a session of its own
-
-
 def test_each_client_has_an_http_session_of_its_own(tmp_path: Path) -> None:
     with opened("plain", tmp_path) as ways:
         session: Any = boto3.Session(
@@ -188,10 +198,7 @@ def test_each_client_has_an_http_session_of_its_own(tmp_path: Path) -> None:
         assert ways.server.requests == 1
 
 
-# 2: before-send
-
-
-def test_it_is_asked_after_the_signature_and_before_a_connection(ways: Ways) -> None:
+def test_before_send_is_emitted_after_the_signature_and_before_a_connection_is_made(ways: Ways) -> None:
     client, recorder = ways.client(), Recorder(ways.server)
 
     def created(request: Any, **_: Any) -> None:
@@ -212,7 +219,9 @@ def test_it_is_asked_after_the_signature_and_before_a_connection(ways: Ways) -> 
         ("resourcegroupstaggingapi", "get_resources", "GetResources"),
     ],
 )
-def test_it_is_told_the_operation_of_all_services(tmp_path: Path, service: str, method: str, operation: str) -> None:
+def test_before_send_names_the_operation_of_each_service(
+    tmp_path: Path, service: str, method: str, operation: str
+) -> None:
     with opened("plain", tmp_path) as ways:
         recorder = Recorder(ways.server)
         with making(recorder), suppress(Exception):  # the answer is not one of theirs
@@ -221,10 +230,7 @@ def test_it_is_told_the_operation_of_all_services(tmp_path: Path, service: str, 
         assert ways.server.requests == 1
 
 
-# 3, 4: all bytes pass through send, once the connection is ready
-
-
-def test_it_is_asked_before_each_part_when_the_connection_is_ready(ways: Ways) -> None:
+def test_each_part_of_a_request_passes_send_when_the_connection_is_ready(ways: Ways) -> None:
     client, recorder = ways.client(), Recorder(ways.server)
     with making(recorder):
         client.update_event_source_mapping(UUID=UUID, BatchSize=5)
@@ -236,7 +242,7 @@ def test_it_is_asked_before_each_part_when_the_connection_is_ready(ways: Ways) -
     assert recorder.connecting_after == [0, 1]
 
 
-def test_not_one_byte_is_sent_of_what_is_called_off(ways: Ways) -> None:
+def test_no_byte_leaves_of_a_request_for_which_send_raises(ways: Ways) -> None:
     client, recorder = ways.client(), Recorder(ways.server, call_off_at=1)
     with making(recorder):
         assert is_called_off(client)
@@ -244,7 +250,7 @@ def test_not_one_byte_is_sent_of_what_is_called_off(ways: Ways) -> None:
     assert ways.server.received == b""
 
 
-def test_the_body_is_not_sent_if_it_is_called_off_after_the_head(tmp_path: Path) -> None:
+def test_the_body_passes_send_after_the_head(tmp_path: Path) -> None:
     with opened("plain", tmp_path) as ways:
         client, recorder = ways.client(), Recorder(ways.server, call_off_at=2)
         with making(recorder):
@@ -254,10 +260,7 @@ def test_the_body_is_not_sent_if_it_is_called_off_after_the_head(tmp_path: Path)
         assert b"BatchSize" not in ways.server.received
 
 
-# 5: what is called off ends the connection, and is not repeated
-
-
-def test_a_connection_on_which_a_request_was_called_off_is_not_used_again(ways: Ways) -> None:
+def test_what_send_raises_closes_the_connection_and_is_not_repeated(ways: Ways) -> None:
     client = ways.client()
     with making(Recorder(ways.server)):
         client.get_event_source_mapping(UUID=UUID)
@@ -271,11 +274,8 @@ def test_a_connection_on_which_a_request_was_called_off_is_not_used_again(ways: 
     assert (ways.server.accepted, ways.server.requests) == (2, 2)
 
 
-# 6: a read ends when its connection is cut
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_read_that_waits_for_an_answer_ends_when_it_is_cut(tmp_path: Path, kind: str) -> None:
+def test_a_read_ends_when_another_thread_shuts_the_socket_down(tmp_path: Path, kind: str) -> None:
     never = threading.Event()
 
     def keep_waiting(_: socket.socket) -> None:
@@ -297,11 +297,8 @@ def test_a_read_that_waits_for_an_answer_ends_when_it_is_cut(tmp_path: Path, kin
         never.set()
 
 
-# The kernel
-
-
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel has no such option")
-def test_the_kernel_does_not_repeat_bytes_for_longer_than_the_call_may_take(ways: Ways) -> None:
+def test_a_connection_has_its_tcp_socket_which_takes_tcp_user_timeout(ways: Ways) -> None:
     client = ways.client()
     with making(Recorder(ways.server)):
         client.get_event_source_mapping(UUID=UUID)
@@ -309,4 +306,5 @@ def test_the_kernel_does_not_repeat_bytes_for_longer_than_the_call_may_take(ways
     managers = [session._manager, *session._proxy_managers.values()]
     pools = [manager.pools[key] for manager in managers for key in manager.pools.keys()]  # noqa: SIM118
     kept = [one.sock for pool in pools for one in list(pool.pool.queue) if one is not None and one.sock is not None]
+    kept = [one if isinstance(one, socket.socket) else one.socket for one in kept]
     assert [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) for one in kept] == [5000]
