@@ -18,7 +18,7 @@ from kubernetes.aio.config import ConfigException
 from esm_operator.api.resource import GROUP, PLURAL, VERSION
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.kubernetes import ApiError, ForbiddenError, GoneError, KubernetesClient
-from esm_operator.ratelimit.deadline import pause_after
+from esm_operator.ratelimit import backoff
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Preflight:
                 told = missing
             tries += 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause_after(tries, _LONGEST_PAUSE)):
+                async with asyncio.timeout(backoff.exponential(tries, 1.0, _LONGEST_PAUSE)):
                     await stopping.wait()
                     return False
         return True
