@@ -46,8 +46,8 @@ GUARDS = (
         name="deleted-event-is-checked",
         harm="A deleted resource stays in the cache because its DELETED event was older than the known version.",
         file="operator.py",
-        text="elif known.uid == resource.uid:\n            self._relisted.set()",
-        without="elif False:\n            self._relisted.set()",
+        text="if known is not None and known.uid == resource.uid:\n            self._relisted.set()",
+        without="if False:\n            self._relisted.set()",
         tests=model("scenarios", "a_late_word_that_a_resource_went_is_looked_into"),
     ),
     Guard(
