@@ -22,8 +22,8 @@ NEEDLESS = Guard(
     name="needless",
     harm="Nothing happens.",
     file="reconcile/executor.py",
-    text='class Acts:\n    """',
-    without='class Acts:\n    """Not a guard. ',
+    text='class Executor:\n    """',
+    without='class Executor:\n    """Not a guard. ',
     tests=unit("desire", "tags_are_the_default_ones_the_specs_and_the_owners"),
 )
 
@@ -38,7 +38,7 @@ def test_a_test_that_does_not_exist_is_reported(trials: Trials) -> None:
 
 @pytest.mark.parametrize("text", ["This is not there.", "self"])
 def test_a_row_that_does_not_match_the_source_says_what_to_do(trials: Trials, text: str) -> None:
-    with pytest.raises(StaleRowError, match=r"operator/esm_operator/act\.py, and must occur once") as stale:
+    with pytest.raises(StaleRowError, match=r"reconcile/executor\.py, and must occur once") as stale:
         trials.without(replace(NEEDLESS, text=text))
     assert "change file, text and without of its row in tests/guards/" in str(stale.value)
 
