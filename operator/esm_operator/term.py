@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from esm_operator import tasks
-from esm_operator.api.recorded_status import condition
 from esm_operator.api.resource import Key, Resource
 from esm_operator.aws.client import Connections
 from esm_operator.aws.errors import REASONS
@@ -286,7 +285,7 @@ def _was_refused(resource: Resource) -> bool:
     """Whether the status tells of something that AWS has refused, or that another has."""
     if resource.conditions.get("Ready") == "True":
         return False
-    reason = condition(resource.status, "Ready").get("reason")
+    reason = resource.status.condition("Ready").reason
     return reason == "Conflict" or reason in REASONS
 
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from esm_operator.api import reasons
-from esm_operator.api.recorded_status import Applied
+from esm_operator.api.recorded_status import Applied, MappingReport, MappingStatus
 from esm_operator.aws.errors import TABLE
 from esm_operator.planning import actions, plan
 from esm_operator.status import messages
@@ -76,11 +76,11 @@ ALL = [*of_the_plan(), *of_refusals(), *of_all_reasons()]
 def rendered(
     outcome: Outcome, generation: int = GENERATION, *, mapping: dict[str, Any] | None = None, uuid: str = ""
 ) -> dict[str, Any]:
-    return render(
-        {},
+    status = render(
+        MappingStatus(),
         generation=generation,
         outcome=outcome,
-        mapping=mapping,
+        mapping=MappingReport.of_answer(mapping) if mapping is not None else None,
         tags=None,
         applied=Applied(),
         uuid=uuid,
@@ -88,6 +88,7 @@ def rendered(
         requested="",
         now=NOW,
     )
+    return status.render()
 
 
 def resource(status: dict[str, Any] | None, *, deleting: bool = False, paused: str | None = None) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from esm_operator.api.reasons import OutcomeReason
-from esm_operator.api.recorded_status import Applied, Kept, applied_of
-from esm_operator.status.conditions import OBSERVED, Outcome, Verdict, render
+from esm_operator.api.recorded_status import Applied, Kept, MappingReport, MappingStatus
+from esm_operator.status.conditions import Outcome, Verdict, render
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 MAPPING: Mapping[str, Any] = {
@@ -34,11 +34,11 @@ def shown(
     now: str = NOW,
     reason: OutcomeReason = "Enabled",
 ) -> dict[str, Any]:
-    return render(
-        previous or {},
+    status = render(
+        MappingStatus.parse(previous or {}),
         generation=3,
         outcome=Outcome(verdict, reason, "A sentence.", synced=synced),
-        mapping=mapping,
+        mapping=MappingReport.of_answer(mapping) if mapping is not None else None,
         tags=tags,
         applied=applied or Applied(),
         uuid="1" if mapping else "",
@@ -46,6 +46,7 @@ def shown(
         requested="",
         now=now,
     )
+    return status.render()
 
 
 def conditions(status: Mapping[str, Any]) -> dict[str, str]:
@@ -187,14 +188,14 @@ def test_a_filter_that_kms_refuses_names_the_action_and_is_never_without_a_sente
 def test_what_was_applied_is_read_as_it_was_written() -> None:
     kept = {"kmsKeyARN": Kept("key"), "loggingConfig.systemLogLevel": Kept("DEBUG", "It can't be.", 3)}
     applied = Applied(frozenset({"batchSize"}), frozenset({"team"}), {"startingPosition": "LATEST"}, kept)
-    assert applied_of({"applied": applied.render()}) == applied
-    assert applied_of({}) == Applied(immutable={})
+    assert Applied.parse(applied.render()) == applied
+    assert Applied.parse({}) == Applied()
 
 
 def test_what_was_seen_last_stays_while_the_mapping_can_not_be_seen() -> None:
     seen = shown(tags={"team": "shop"})
     refused = render(
-        seen,
+        MappingStatus.parse(seen),
         generation=3,
         outcome=Outcome(Verdict.IN_PROGRESS, "NoCredentials", "There are none.", synced=False),
         mapping=None,
@@ -205,8 +206,14 @@ def test_what_was_seen_last_stays_while_the_mapping_can_not_be_seen() -> None:
         requested="",
         now=LATER,
     )
-    assert {name: refused.get(name) for name in (*OBSERVED, "tagsAll")} == {
-        name: seen.get(name) for name in (*OBSERVED, "tagsAll")
-    }
-    assert conditions(refused)["Processing"] == conditions(seen)["Processing"]
-    assert conditions(refused)["Ready"] == "False"
+    assert refused.report == MappingReport.of_answer(MAPPING)
+    assert refused.tags == {"team": "shop"}
+    assert refused.condition("Processing").status == conditions(seen)["Processing"]
+    assert refused.condition("Ready").status == "False"
+
+
+def test_a_status_is_read_as_it_was_written() -> None:
+    refused = shown(mapping={**MAPPING, "FilterCriteriaError": {"ErrorCode": "KMSDisabledException"}})
+    assert refused["filterCriteriaError"] == {"errorCode": "KMSDisabledException"}
+    for status in ({}, {"creating": "uid/1/x"}, shown(mapping=None), refused):
+        assert MappingStatus.parse(status).render() == status

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from esm_operator.api.recorded_status import Condition, MappingStatus
 from esm_operator.api.resource import FINALIZER, GROUP, VERSION, Intent, Key, parse
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, config_object
 from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ApiError, ConflictError, GoneError, KubernetesClient
@@ -55,11 +56,9 @@ Write = Callable[[KubernetesClient, Scene], Coroutine[Any, Any, Any]]
 WRITES: dict[str, Write] = {
     "prepare": lambda kubernetes, scene: kubernetes.prepare(scene.resource, INTENT),
     "release": lambda kubernetes, scene: kubernetes.release(scene.resource),
-    "set_status": lambda kubernetes, scene: kubernetes.set_status(scene.resource, {"uuid": "1"}),
+    "set_status": lambda kubernetes, scene: kubernetes.set_status(scene.resource, MappingStatus(uuid="1")),
     "set_config_finalizers": lambda kubernetes, scene: kubernetes.set_config_finalizers(scene.config, ["a/b"]),
-    "set_config_status": lambda kubernetes, scene: kubernetes.set_config_status(
-        scene.config, {"observedGeneration": 1}
-    ),
+    "set_config_status": lambda kubernetes, scene: kubernetes.set_config_status(scene.config, [Condition("InUse")]),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from kubernetes.aio import client
 
 from esm_operator.adapters.kubernetes_client import new_client
+from esm_operator.api.recorded_status import MappingStatus
 from esm_operator.api.resource import parse
 from esm_operator.cluster import kubernetes as kubernetes_module
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -53,7 +54,7 @@ def long_lease() -> Fence:
 async def test_a_write_does_not_leave_if_the_lease_ends_while_it_connects(held: Held, tmp_path: Path) -> None:
     fence = long_lease()
     async with connected(held.url, tmp_path, fence) as kubernetes:
-        write = asyncio.create_task(kubernetes.set_status(RESOURCE, {"uuid": "x"}))
+        write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="x")))
         await eventually(held.is_reached)
         fence.close()
         held.release()
@@ -66,7 +67,7 @@ async def test_a_write_does_not_leave_if_the_lease_ends_while_it_connects(held: 
 @pytest.mark.parametrize("held", WAYS, indirect=True)
 async def test_a_write_leaves_if_the_lease_outlasts_a_slow_connection(held: Held, tmp_path: Path) -> None:
     async with connected(held.url, tmp_path, long_lease()) as kubernetes:
-        write = asyncio.create_task(kubernetes.set_status(RESOURCE, {"uuid": "x"}))
+        write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="x")))
         await eventually(held.is_reached)
         held.release()
         assert (await asyncio.wait_for(write, LIMIT))["metadata"]
@@ -80,12 +81,12 @@ async def test_a_write_that_was_given_up_never_leaves(
     async with connected(held.url, tmp_path, long_lease()) as kubernetes:
         with monkeypatch.context() as patched:
             patched.setattr(kubernetes_module, "WRITE_TIMEOUT", 0.3)
-            write = asyncio.create_task(kubernetes.set_status(RESOURCE, {"uuid": "given up"}))
+            write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="given up")))
             await eventually(held.is_reached)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(write, LIMIT)
         held.release()
-        await kubernetes.set_status(RESOURCE, {"uuid": "sent"})
+        await kubernetes.set_status(RESOURCE, MappingStatus(uuid="sent"))
     await eventually(lambda: held.server.closed == held.server.accepted)
     assert held.server.requests == 1
     assert b"given up" not in held.server.received
@@ -98,9 +99,9 @@ async def test_a_write_does_not_leave_on_a_connection_kept_alive_if_the_lease_ha
     fence = Fence(clock=lambda: next(times))
     fence.extend(100.0)
     async with connected(server.url, tmp_path, fence) as kubernetes:
-        await kubernetes.set_status(RESOURCE, {"uuid": "x"})
+        await kubernetes.set_status(RESOURCE, MappingStatus(uuid="x"))
         with pytest.raises(NotLeadingError):
-            await kubernetes.set_status(RESOURCE, {"uuid": "x"})
+            await kubernetes.set_status(RESOURCE, MappingStatus(uuid="x"))
         await eventually(lambda: server.has_ended(1))
     assert server.requests == 1
     server.close()

@@ -4,11 +4,12 @@ Made once when a resource is taken in; few resources differ in them, so ten thou
 Kept by the desired store, exposed as metrics.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from esm_operator.api.sources import source_type
+from esm_operator.api.recorded_status import Condition, find_condition
+from esm_operator.api.sources import SourceType
 
 #: Combinations that are kept as one object each.
 _SHARED = 512
@@ -33,27 +34,24 @@ class MetricLabels(NamedTuple):
     """Whether a person holds all writes to AWS back."""
 
 
-def facets_of(spec: Mapping[str, Any], status: Mapping[str, Any], *, deleting: bool, paused: bool) -> MetricLabels:
+def facets_of(
+    source: SourceType | None, state: str, conditions: Sequence[Condition], *, deleting: bool, paused: bool
+) -> MetricLabels:
     """The facets of a resource.
 
     Args:
-        spec: the resource's.
-        status: the resource's, or an empty one.
+        source: the source type; None: the spec names none that is known.
+        state: AWS's state of the mapping; empty: there is no mapping.
+        conditions: those of the status.
         deleting: whether the resource is to go.
         paused: whether a person holds it.
     """
-    told: dict[str, str] = {}
-    reason = ""
-    for condition in status.get("conditions") or ():
-        told[str(condition.get("type"))] = str(condition.get("status"))
-        if condition.get("type") == "Ready":
-            reason = str(condition.get("reason") or "")
-    source = source_type(spec)
+    told = {condition.type: condition.status for condition in conditions}
     return _shared(
         source=str(source) if source is not None else "other",
-        state=str(status.get("state") or "None"),
+        state=state or "None",
         status=_status(told, deleting=deleting),
-        reason=reason,
+        reason=find_condition(conditions, "Ready").reason,
         in_sync=told.get("Synced") != "False",
         problem=told.get("Processing") == "False",
         paused=paused,
@@ -70,7 +68,5 @@ def _status(told: Mapping[str, str], *, deleting: bool) -> str:
     return "Ready" if told["Ready"] == "True" else "Reconciling"
 
 
-@lru_cache(_SHARED)
-def _shared(**metric_labels: Any) -> MetricLabels:
-    """The same object for the same facets."""
-    return MetricLabels(**metric_labels)
+#: The same object for the same facets.
+_shared = lru_cache(_SHARED)(MetricLabels)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from esm_operator.api.frozen_json import FrozenJSON
+from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
 from esm_operator.api.metric_labels import MetricLabels, facets_of
-from esm_operator.api.sources import region_of
+from esm_operator.api.recorded_status import MappingStatus, parse_conditions
+from esm_operator.api.sources import region_of, source_type
 
 GROUP = "lambda.esm-operator.io"
 VERSION = "v1"
@@ -23,8 +24,6 @@ PAUSED = f"{GROUP}/paused"
 ORPHAN = f"{GROUP}/orphan"
 RECONCILE_AT = f"{GROUP}/reconcile-at"
 
-#: Intents that stay parsed: more than are worked on at once.
-_AT_HAND = 512
 #: Values of ``paused`` that let the work go on; any other holds it back, for whoever brakes may mistype.
 _NO = ("", "false", "no", "off", "0")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -94,7 +93,7 @@ class Intent:
         return json.dumps(members, sort_keys=True, separators=(",", ":"))
 
 
-@lru_cache(_AT_HAND)
+@lru_cache(AT_HAND)
 def parse_intent(text: str) -> Intent | None:
     """The intent that an annotation holds; None where there is none or it was spoilt by hand."""
     try:
@@ -150,10 +149,20 @@ class Resource:
     metric_labels: MetricLabels
     """What it is counted by."""
     spec: FrozenJSON
-    status: FrozenJSON
+    packed_status: FrozenJSON
     removed: bool = False
     """Whether the API server has removed the object although it carried our finalizer. It counts as being deleted, and
     nothing can be written to it."""
+
+    @property
+    def status(self) -> MappingStatus:
+        """The status; an empty one if none was written yet."""
+        return _status(self.packed_status)
+
+    @property
+    def recorded_tags(self) -> Mapping[str, str] | None:
+        """The tags of the mapping as the status records them, without parsing the rest of it; None: not known."""
+        return self.packed_status.get("tagsAll")
 
     @property
     def about(self) -> EventSubject:
@@ -198,6 +207,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
     spec, status = body.get("spec") or {}, body.get("status") or {}
     uuid = str(status.get("uuid") or "")
     key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
+    conditions = parse_conditions(status)
     deleting = bool(meta.get("deletionTimestamp"))
     paused = str(annotations.get(PAUSED) or "").lower() not in _NO
     return Resource(
@@ -215,26 +225,25 @@ def parse(body: Mapping[str, Any]) -> Resource:
         uuid=uuid if _UUID.fullmatch(uuid) else "",
         told=status.get("observedGeneration") == int(meta.get("generation", 0)),
         answered=str(status.get("lastHandledReconcileAt") or ""),
-        conditions=_conditions(tuple((str(one.get("type")), str(one.get("status"))) for one in _all(status))),
+        conditions=_statuses(tuple([(one.type, one.status) for one in conditions])),
         asked=asked_of(spec),
-        metric_labels=facets_of(spec, status, deleting=deleting, paused=paused),
+        metric_labels=facets_of(
+            source_type(spec), str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
+        ),
         spec=FrozenJSON(spec),
-        status=FrozenJSON(status),
+        packed_status=FrozenJSON(status),
     )
 
 
-def _all(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return status.get("conditions") or []
+@lru_cache(AT_HAND)
+def _status(packed: FrozenJSON) -> MappingStatus:
+    return MappingStatus.parse(packed.unpacked)
 
 
-@lru_cache(_AT_HAND)
-def _conditions(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+@lru_cache(AT_HAND)
+def _statuses(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     """The same object for the same conditions: there are few combinations."""
     return dict(pairs)
-
-
-#: Parts of the status that a plan depends on.
-_TOLD = ("uuid", "applied", "creating", "conditions")
 
 
 def is_same_work(old: Resource, new: Resource) -> bool:
@@ -246,5 +255,15 @@ def is_same_work(old: Resource, new: Resource) -> bool:
         and old.finalizers == new.finalizers
         and old.noted == new.noted
         and (old.paused, old.orphan, old.requested) == (new.paused, new.orphan, new.requested)
-        and (old.status == new.status or all(old.status.get(part) == new.status.get(part) for part in _TOLD))
+        and (old.packed_status == new.packed_status or _is_same_status(old.status, new.status))
+    )
+
+
+def _is_same_status(old: MappingStatus, new: MappingStatus) -> bool:
+    """Whether no part differs that a plan depends on."""
+    return (old.uuid, old.applied, old.creating, old.conditions) == (
+        new.uuid,
+        new.applied,
+        new.creating,
+        new.conditions,
     )

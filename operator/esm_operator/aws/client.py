@@ -353,7 +353,7 @@ class MappingsClient:
 
     def _arn(self, uuid: str) -> str:
         entry = self.inventory.get(uuid)
-        return str(entry.raw.get("EventSourceMappingArn", "")) if entry is not None else ""
+        return (entry.report().arn or "") if entry is not None else ""
 
     async def _call(
         self, operation: str, priority: RequestPriority, parameters: Mapping[str, Any], check: Check = _none

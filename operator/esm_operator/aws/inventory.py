@@ -18,6 +18,7 @@ from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.recorded_status import MappingReport
 from esm_operator.api.values import Canonical
 from esm_operator.clock import seconds_since
 from esm_operator.planning.state import TRANSITIONS, Observed
@@ -92,15 +93,24 @@ class InventoryEntry:
             consumer_group=self.consumer_group,
         )
 
+    def report(self) -> MappingReport:
+        """What a status repeats of the answer."""
+        return _report(self.raw)
+
     def _tags_may_follow(self) -> bool:
         if self.tags_shown or not 0 <= time.monotonic() - self.untagged_since < TAGS_VISIBLE:
             return False
-        return seconds_since(str(self.raw.get("LastModified") or "")) < _JUST_MODIFIED
+        return seconds_since(self.report().last_modified or "") < _JUST_MODIFIED
 
 
 @lru_cache(AT_HAND)
 def _values(raw: FrozenJSON) -> Mapping[str, Canonical]:
     return observed_values(raw.unpacked)
+
+
+@lru_cache(AT_HAND)
+def _report(raw: FrozenJSON) -> MappingReport:
+    return MappingReport.of_answer(raw.unpacked)
 
 
 def _filters(

@@ -214,7 +214,7 @@ class ResourceCache:
     def noted_tags(self, uuids: Iterable[str]) -> dict[str, Mapping[str, str]]:
         """Of the UUIDs, those whose mappings belong to resources, with the tags that their statuses tell."""
         return {
-            uuid: self._resources[min(self._keys_of[uuid])].status.get("tagsAll") or {}
+            uuid: self._resources[min(self._keys_of[uuid])].recorded_tags or {}
             for uuid in uuids
             if uuid in self._keys_of
         }

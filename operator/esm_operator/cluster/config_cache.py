@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from esm_operator.api.recorded_status import Condition, parse_conditions
 from esm_operator.api.resource import RequestedTarget, Resource
 from esm_operator.planning.target import (
     ProviderConfigSettings,
@@ -31,7 +32,7 @@ class ProviderConfigObject:
     generation: int
     deleting: bool
     finalizers: tuple[str, ...]
-    status: Mapping[str, Any]
+    conditions: tuple[Condition, ...]
 
 
 def config_object(body: Mapping[str, Any]) -> ProviderConfigObject:
@@ -44,7 +45,7 @@ def config_object(body: Mapping[str, Any]) -> ProviderConfigObject:
         generation=int(meta.get("generation", 0)),
         deleting=bool(meta.get("deletionTimestamp")),
         finalizers=tuple(meta.get("finalizers") or ()),
-        status=body.get("status") or {},
+        conditions=parse_conditions(body.get("status") or {}),
     )
 
 

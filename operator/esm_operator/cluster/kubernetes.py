@@ -14,6 +14,7 @@ from kubernetes.aio import client
 
 from esm_operator.adapters.kubernetes_client import ApiRequest, configuration, new_client
 from esm_operator.api.frozen_json import parsed
+from esm_operator.api.recorded_status import Condition, MappingStatus
 from esm_operator.api.resource import (
     FINALIZER,
     GROUP,
@@ -153,11 +154,11 @@ class KubernetesClient:
         finalizers = [name for name in resource.finalizers if name != FINALIZER]
         await self._patch(resource, {"finalizers": finalizers, "annotations": {INTENT: None}})
 
-    async def set_status(self, resource: Resource, status: Mapping[str, Any]) -> dict[str, Any]:
+    async def set_status(self, resource: Resource, status: MappingStatus) -> dict[str, Any]:
         """Write the whole status."""
         body = {
             "metadata": {"resourceVersion": resource.resource_version},
-            "status": _replacement(resource.status, status),
+            "status": _replacement(resource.packed_status, status.render()),
         }
         return await self._write("PATCH", _path(resource.key) + "/status", body)
 
@@ -287,11 +288,14 @@ class KubernetesClient:
         body = {"metadata": {"resourceVersion": config.resource_version, "finalizers": list(finalizers)}}
         return await self._write("PATCH", _config_path(config), body)
 
-    async def set_config_status(self, config: ProviderConfigObject, status: Mapping[str, Any]) -> dict[str, Any]:
+    async def set_config_status(self, config: ProviderConfigObject, conditions: Sequence[Condition]) -> dict[str, Any]:
         """Write the whole status of a ProviderConfig. Raises GoneError, ConflictError."""
         body = {
             "metadata": {"resourceVersion": config.resource_version},
-            "status": _replacement(config.status, status),
+            "status": {
+                "observedGeneration": config.generation,
+                "conditions": [condition.render() for condition in conditions],
+            },
         }
         return await self._write("PATCH", _config_path(config) + "/status", body)
 

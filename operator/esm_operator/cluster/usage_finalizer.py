@@ -11,9 +11,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from esm_operator.api.reasons import ProviderConfigReason
+from esm_operator.api.recorded_status import Condition, find_condition
 from esm_operator.api.resource import Key, Resource
 from esm_operator.clock import moment
 from esm_operator.cluster.cache import ResourceCache
@@ -172,22 +172,14 @@ class UsageFinalizer:
 
     async def _tell(self, config: ProviderConfigObject, users: Sequence[Key]) -> None:
         message = in_use(users)
-        conditions = config.status.get("conditions") or []
-        known = next((one for one in conditions if one["type"] == CONDITION), None)
-        if known is not None and known["message"] == message:
+        known = find_condition(config.conditions, CONDITION)
+        if known.message == message:
             return
         now = moment()
-        condition = {
-            "type": CONDITION,
-            "status": "True",
-            "reason": _REMAIN,
-            "message": message,
-            "observedGeneration": config.generation,
-            "lastTransitionTime": known["lastTransitionTime"] if known is not None else now,
-        }
-        others = [one for one in conditions if one is not known]
-        status: dict[str, Any] = {"observedGeneration": config.generation, "conditions": [*others, condition]}
-        self._config_cache.put_config(await self._kubernetes.set_config_status(config, status))
+        since = known.last_transition_time or now
+        condition = Condition(CONDITION, "True", _REMAIN, message, config.generation, since)
+        others = [one for one in config.conditions if one.type != CONDITION]
+        self._config_cache.put_config(await self._kubernetes.set_config_status(config, [*others, condition]))
         if time.monotonic() - self._told.get(config.uid, -_QUIET) >= _QUIET:
             self._told[config.uid] = time.monotonic()
             logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)
@@ -213,10 +205,8 @@ def _has_made(resource: Resource) -> bool:
 
 def _is_moved(resource: Resource) -> bool:
     """Whether its status says that its ProviderConfig leads elsewhere than where its mapping is."""
-    return any(
-        one.get("type") == "Stalled" and one.get("status") == "True" and one.get("reason") == "TargetChanged"
-        for one in resource.status.get("conditions") or ()
-    )
+    stalled = resource.status.condition("Stalled")
+    return stalled.status == "True" and stalled.reason == "TargetChanged"
 
 
 def _not_there(name: str) -> Unresolved:

@@ -15,7 +15,7 @@ from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.offline import function_elsewhere, offline_problems
 from esm_operator.api.reasons import RefusalReason
-from esm_operator.api.recorded_status import Applied, applied_of, condition
+from esm_operator.api.recorded_status import Applied
 from esm_operator.api.resource import Intent, Resource
 from esm_operator.api.sources import region_of, source_type
 from esm_operator.api.values import Canonical
@@ -40,7 +40,7 @@ class MappingRecord:
     @classmethod
     def of(cls, resource: Resource) -> "MappingRecord":
         """What the resource's status says."""
-        return cls(resource.uuid, applied_of(resource.status))
+        return cls(resource.uuid, resource.status.applied)
 
     def taken_up(self, uuid: str, resource: Resource) -> "MappingRecord":
         """The mapping was made by the intent that stands, or that is what made the one which is noted.
@@ -94,10 +94,10 @@ def desired_of(resource: Resource, record: MappingRecord, target: Resolved, acco
         uuid=record.uuid,
         applied_fields=record.applied.fields,
         applied_tags=record.applied.tags,
-        applied_immutable=record.applied.immutable or {},
+        applied_immutable=record.applied.immutable,
         kept=frozenset(record.applied.kept) - refused_before,
         refused_before=refused_before,
-        known_tags=resource.status.get("tagsAll") if owner_tags else recorded,
+        known_tags=resource.status.tags if owner_tags else recorded,
         paused=resource.paused,
         orphan=resource.orphan,
         edited=not resource.told,
@@ -209,6 +209,6 @@ _UNSEEN = frozenset(get_args(RefusalReason))
 
 
 def _was_in_sync(resource: Resource) -> bool:
-    synced = condition(resource.status, "Synced")
-    seen = synced.get("status") == "True" or (synced.get("status") == "Unknown" and synced.get("reason") in _UNSEEN)
-    return seen and synced.get("observedGeneration") == resource.generation
+    synced = resource.status.condition("Synced")
+    seen = synced.status == "True" or (synced.status == "Unknown" and synced.reason in _UNSEEN)
+    return seen and synced.observed_generation == resource.generation

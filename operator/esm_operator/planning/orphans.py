@@ -56,6 +56,4 @@ def why_orphan(
 
 def _is_settled(resource: Resource) -> bool:
     """Whether nothing is under way, such as a replacement, that has two mappings for a while."""
-    ready = next((one for one in resource.status.get("conditions") or () if one.get("type") == "Ready"), {})
-    current = resource.told
-    return current and ready.get("status") == "True" and not resource.deleting
+    return resource.told and resource.conditions.get("Ready") == "True" and not resource.deleting

@@ -30,7 +30,7 @@ class CreateMarkers:
         marker = ownership_records.marker(context, self._states)
         if not marker:
             return
-        status = {**context.resource.status.unpacked, "creating": marker}
+        status = replace(context.resource.status, creating=marker)
         context.resource = self._status_writer.record(await self._kubernetes.set_status(context.resource, status))
         context.creating = marker
         self._states.of(context.resource.key).create_attempt = CreateAttempt(marker)

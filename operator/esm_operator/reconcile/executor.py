@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.api.recorded_status import Applied, Kept, applied_of
+from esm_operator.api.recorded_status import Applied, Kept
 from esm_operator.api.resource import Resource, parse
 from esm_operator.api.sources import source_type
 from esm_operator.aws import errors, requests
@@ -313,7 +313,7 @@ class Executor:
         queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
         parameters = requests.update(context.resource.spec, desired.source, action, queue_mode=queue_mode)
         entry = context.connected.inventory.get(action.uuid)
-        reason = str(entry.raw.get("StateTransitionReason") or "") if entry is not None else ""
+        reason = (entry.report().state_transition_reason or "") if entry is not None else ""
         try:
             if not await self._request(context, action.uuid, self._send_update(context, parameters)):
                 return None
@@ -385,7 +385,7 @@ class Executor:
         planned again.
         """
         context.record = replace(context.record, applied=applied)
-        stands = applied_of(context.resource.status)
+        stands = context.resource.status.applied
         if applied.fields <= stands.fields and applied.tags <= stands.tags:
             return False
         context.resource = await self._status_writer.write(context, UPDATING)

@@ -48,7 +48,7 @@ def recorded(resource: Resource) -> str:
 
     It is of this incarnation: what was restored from a backup is of another.
     """
-    creating = str(resource.status.get("creating") or "")
+    creating = resource.status.creating
     return creating if creating.startswith(f"{resource.uid}/") else ""
 
 

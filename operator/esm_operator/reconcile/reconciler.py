@@ -12,7 +12,6 @@ from dataclasses import replace
 from aiohttp import ClientError as HTTPException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.api.recorded_status import applied_of
 from esm_operator.api.resource import Intent, Key, Resource, parse
 from esm_operator.aws.targets import ConnectedTarget, Targets
 from esm_operator.clock import seconds_since
@@ -279,7 +278,7 @@ class Reconciler:
         if intent is None or state.intent_known:
             return
         state.intent_known = True
-        recorded = resource.uuid and applied_of(resource.status).immutable == intent.immutable
+        recorded = resource.uuid and resource.status.applied.immutable == intent.immutable
         if recorded and not ownership_records.recorded(resource):
             state.made_by_other_until = self._states.settles(state)
         else:

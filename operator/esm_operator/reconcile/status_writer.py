@@ -6,9 +6,10 @@ The one place that writes a status; called by the reconciler with what came of i
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from esm_operator.api.recorded_status import condition
+from esm_operator.api.reasons import ProcessingReason
+from esm_operator.api.recorded_status import MappingStatus
 from esm_operator.api.resource import Resource, parse
 from esm_operator.aws.targets import ConnectedTarget
 from esm_operator.clock import moment
@@ -72,16 +73,16 @@ class StatusWriter:
             resource.status,
             generation=resource.generation,
             outcome=outcome,
-            mapping=entry.raw if entry is not None else None,
+            mapping=entry.report() if entry is not None else None,
             tags=entry.tags if entry is not None else None,
             applied=record.applied,
             uuid=record.uuid,
             gone=gone,
-            requested=resource.requested if looked else str(resource.status.get("lastHandledReconcileAt") or ""),
+            requested=resource.requested if looked else resource.status.last_handled_reconcile_at,
             now=moment(),
-            creating=str(resource.status.get("creating") or "") if creating is None else creating,
+            creating=resource.status.creating if creating is None else creating,
         )
-        if rendered == resource.status:
+        if resource.packed_status == rendered.render():
             return resource
         self._warn(resource, outcome)
         written = self.record(await self._kubernetes.set_status(resource, rendered))
@@ -108,27 +109,26 @@ class StatusWriter:
 
     def _warn(self, resource: Resource, outcome: Outcome) -> None:
         """An Event and a line in the log when a problem begins; while it stands the status tells it."""
-        before = condition(resource.status, "Ready")
-        if not outcome.event or (before.get("reason"), before.get("message")) == (outcome.reason, outcome.message):
+        before = resource.status.condition("Ready")
+        if not outcome.event or (before.reason, before.message) == (outcome.reason, outcome.message):
             return
         logger.warning("%s", outcome.message, extra=marks(resource) | {"reason": outcome.reason})
         self._recorder.warning(resource, outcome.event, outcome.message)
 
-    def _record_processing(self, resource: Resource, rendered: Mapping[str, Any]) -> None:
+    def _record_processing(self, resource: Resource, rendered: MappingStatus) -> None:
         """An Event when processing turned bad, or good again."""
-        before = condition(resource.status, "Processing")
-        now = condition(rendered, "Processing")
-        if (now.get("status"), now.get("reason")) == (before.get("status"), before.get("reason")):
+        before, now = resource.status.condition("Processing"), rendered.condition("Processing")
+        if (now.status, now.reason) == (before.status, before.reason):
             return
-        if now.get("status") == "False":
-            self._recorder.warning(resource, now["reason"], now["message"])
-        elif before.get("status") == "False":
-            says = now.get("message") or "AWS tells of no problem any more."
+        if now.status == "False":
+            self._recorder.warning(resource, cast(ProcessingReason, now.reason), now.message)
+        elif before.status == "False":
+            says = now.message or "AWS tells of no problem any more."
             self._recorder.normal(resource, "ProcessingRecovered", f"Processing works again: {says}")
 
-    def _record_drift(self, resource: Resource, rendered: Mapping[str, Any], outcome: Outcome) -> None:
+    def _record_drift(self, resource: Resource, rendered: MappingStatus, outcome: Outcome) -> None:
         """An Event when a mapping that is only watched began to differ from the spec, or differs otherwise."""
-        before, now = condition(resource.status, "Synced"), condition(rendered, "Synced")
-        same = (now["status"], now["message"]) == (before.get("status"), before.get("message"))
-        if outcome.reason == "Observed" and now["status"] == "False" and not same:
-            self._recorder.warning(resource, "DriftObserved", now["message"])
+        before, now = resource.status.condition("Synced"), rendered.condition("Synced")
+        same = (now.status, now.message) == (before.status, before.message)
+        if outcome.reason == "Observed" and now.status == "False" and not same:
+            self._recorder.warning(resource, "DriftObserved", now.message)

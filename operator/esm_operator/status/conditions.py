@@ -8,10 +8,16 @@ its last poll. Called by the reconciler, which writes the result only where it d
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from esm_operator.api.reasons import ConditionReason, EventReason, OutcomeReason, ProcessingReason
-from esm_operator.api.recorded_status import Applied
+from esm_operator.api.recorded_status import (
+    Applied,
+    Condition,
+    FilterCriteriaError,
+    MappingReport,
+    MappingStatus,
+)
 from esm_operator.status.denials import denial_of
 
 #: Reason of Synced where AWS keeps a value that the spec does not have any more.
@@ -19,17 +25,6 @@ KEPT: OutcomeReason = "KeptByAWS"
 
 #: Reasons of an outcome while AWS changes a mapping. If all was in sync before, somebody else has begun it.
 _CHANGING = frozenset({"Updating", "Enabling", "Disabling"})
-
-#: The members of the status that repeat what AWS answered.
-OBSERVED = (
-    "state",
-    "stateTransitionReason",
-    "arn",
-    "functionARN",
-    "lastModified",
-    "lastProcessingResult",
-    "filterCriteriaError",
-)
 
 
 class Verdict(Enum):
@@ -60,11 +55,11 @@ class Outcome:
 
 
 def render(
-    previous: Mapping[str, Any],
+    previous: MappingStatus,
     *,
     generation: int,
     outcome: Outcome,
-    mapping: Mapping[str, Any] | None,
+    mapping: MappingReport | None,
     tags: Mapping[str, str] | None,
     applied: Applied,
     uuid: str,
@@ -72,7 +67,7 @@ def render(
     requested: str,
     now: str,
     creating: str = "",
-) -> dict[str, Any]:
+) -> MappingStatus:
     """The whole status of a resource.
 
     Args:
@@ -88,94 +83,59 @@ def render(
         now: the time as RFC 3339 text.
         creating: what records that a Create may be outstanding; empty: none is.
     """
-    status: dict[str, Any] = {"observedGeneration": generation}
-    if requested:
-        status["lastHandledReconcileAt"] = requested
-    if uuid:
-        status["uuid"] = uuid
+    report = MappingReport()
     if mapping is not None:
-        status |= _observed(mapping)
-    elif (
-        uuid and not gone and uuid == previous.get("uuid")
-    ):  # it can't be seen just now; what was seen last still says most
-        status |= {name: previous[name] for name in OBSERVED if name in previous}
-    known = tags if tags is not None else previous.get("tagsAll")
-    if known is not None and uuid and not gone:
-        status["tagsAll"] = dict(sorted(known.items()))
-    if applied != Applied(immutable={}) and applied != Applied():
-        status["applied"] = applied.render()
-    if creating:
-        status["creating"] = creating
-    status["conditions"] = _conditions(previous, generation, outcome, mapping, gone, now)
-    return status
-
-
-def _observed(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    error = mapping.get("FilterCriteriaError") or {}
-    found = {
-        "state": mapping.get("State"),
-        "stateTransitionReason": mapping.get("StateTransitionReason"),
-        "arn": mapping.get("EventSourceMappingArn"),
-        "functionARN": mapping.get("FunctionArn"),
-        "lastModified": _time(mapping.get("LastModified")),
-        "lastProcessingResult": mapping.get("LastProcessingResult"),
-        "filterCriteriaError": {"errorCode": error.get("ErrorCode"), "message": error.get("Message")}
-        if error
-        else None,
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _time(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return str(value.isoformat()).replace("+00:00", "Z")
+        report = mapping
+    elif uuid and not gone and uuid == previous.uuid:  # it can't be seen just now; what was seen last still says most
+        report = previous.report
+    known = tags if tags is not None else previous.tags
+    return MappingStatus(
+        observed_generation=generation,
+        last_handled_reconcile_at=requested,
+        uuid=uuid,
+        report=report,
+        tags=known if uuid and not gone else None,
+        applied=applied,
+        creating=creating,
+        conditions=_conditions(previous, generation, outcome, mapping, gone, now),
+    )
 
 
 def _conditions(
-    previous: Mapping[str, Any],
+    previous: MappingStatus,
     generation: int,
     outcome: Outcome,
-    mapping: Mapping[str, Any] | None,
+    mapping: MappingReport | None,
     gone: bool,
     now: str,
-) -> list[dict[str, Any]]:
-    old = {condition.get("type"): condition for condition in previous.get("conditions") or ()}
+) -> tuple[Condition, ...]:
     ready, reconciling, stalled, _ = outcome.verdict.value
     wanted: list[tuple[str, str, ConditionReason, str]] = [
         ("Ready", ready, outcome.reason, outcome.message),
         ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
         ("Stalled", stalled, outcome.reason, outcome.message if stalled == "True" else ""),
-        _synced(outcome, old.get("Synced"), generation),
+        _synced(outcome, previous.condition("Synced"), generation),
     ]
     processing = _processing(mapping)
+    last = previous.condition("Processing")
     if processing is not None:
         wanted.append(processing)
-    elif mapping is None and not gone and "Processing" in old:
-        last = old["Processing"]
-        wanted.append(("Processing", str(last["status"]), cast(ProcessingReason, last["reason"]), str(last["message"])))
-    return [
-        {
-            "type": kind,
-            "status": value,
-            "reason": reason,
-            "message": message,
-            "observedGeneration": generation,
-            "lastTransitionTime": old[kind]["lastTransitionTime"]
-            if kind in old and old[kind].get("status") == value
-            else now,
-        }
+    elif mapping is None and not gone and last.status:
+        wanted.append(("Processing", last.status, cast(ProcessingReason, last.reason), last.message))
+    return tuple(
+        Condition(kind, value, reason, message, generation, _since(previous.condition(kind), value, now))
         for kind, value, reason, message in wanted
-    ]
+    )
 
 
-def _is_true_of(old: Mapping[str, Any] | None, generation: int) -> bool:
-    """Whether a condition was told to be true of the spec as it is now."""
-    return old is not None and old.get("status") == "True" and old.get("observedGeneration") == generation
+def _since(old: Condition, value: str, now: str) -> str:
+    """When a condition got its status."""
+    return old.last_transition_time if old.status == value else now
 
 
-def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) -> tuple[str, str, OutcomeReason, str]:
-    if outcome.synced is None and outcome.reason in _CHANGING and _is_true_of(old, generation):
+def _synced(outcome: Outcome, old: Condition, generation: int) -> tuple[str, str, OutcomeReason, str]:
+    was_true = old.status == "True" and old.observed_generation == generation
+    if outcome.synced is None and outcome.reason in _CHANGING and was_true:
         return ("Synced", "True", "InSync", "AWS had what the spec says before it began to work on the mapping.")
     if outcome.synced is None:
         going = outcome.verdict is Verdict.TERMINATING
@@ -190,23 +150,22 @@ def _synced(outcome: Outcome, old: Mapping[str, Any] | None, generation: int) ->
     return ("Synced", "True", "InSync", "AWS has what the spec says.")
 
 
-def _processing(mapping: Mapping[str, Any] | None) -> tuple[str, str, ProcessingReason, str] | None:
+def _processing(mapping: MappingReport | None) -> tuple[str, str, ProcessingReason, str] | None:
     """What Lambda says of its last poll; SQS mappings say nothing (recorded)."""
     if mapping is None:
         return None
-    error = mapping.get("FilterCriteriaError")
-    if error:
-        return ("Processing", "False", "FilterCriteriaError", _kms_refusal(error))
-    result = mapping.get("LastProcessingResult")
+    if mapping.filter_criteria_error is not None:
+        return ("Processing", "False", "FilterCriteriaError", _kms_refusal(mapping.filter_criteria_error))
+    result = mapping.last_processing_result
     if not result:
         return None
-    if str(result).startswith("PROBLEM"):
-        return ("Processing", "False", "ProcessingProblem", str(result))
-    return ("Processing", "True", "NoProblem", str(result))
+    if result.startswith("PROBLEM"):
+        return ("Processing", "False", "ProcessingProblem", result)
+    return ("Processing", "True", "NoProblem", result)
 
 
-def _kms_refusal(error: Mapping[str, Any]) -> str:
+def _kms_refusal(error: FilterCriteriaError) -> str:
     """What KMS says about the filter criteria, with the remedy."""
-    text = str(error.get("Message") or "").strip() or "AWS gave no explanation."
+    text = (error.message or "").strip() or "AWS gave no explanation."
     remedy = denial_of(text).remedy or "Check spec.kmsKeyARN and the key's policy."
-    return f"{error.get('ErrorCode')}: {text if text.endswith('.') else f'{text}.'} {remedy}"
+    return f"{error.code}: {text if text.endswith('.') else f'{text}.'} {remedy}"
