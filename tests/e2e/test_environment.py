@@ -57,9 +57,10 @@ def test_running_takes_no_memory_for_what_only_commands_need() -> None:
 import datetime, sys
 import esm_operator.cli
 from esm_operator.api.offline import offline_problems
+from esm_operator.api.spec import MappingSpec
 
 bad = {"eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:orders", "tags": {"!": ""}}
-print([problem.message for problem in offline_problems(bad, datetime.datetime.now(datetime.UTC))])
+print([problem.message for problem in offline_problems(MappingSpec.parse(bad), datetime.datetime.now(datetime.UTC))])
 print([name for name in ("cel", "rich") if name in sys.modules])
 """
     loaded = subprocess.run(

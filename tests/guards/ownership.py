@@ -91,7 +91,7 @@ GUARDS = (
         name="adoption-policy",
         harm="A mapping without an owner is adopted although spec.adoption does not allow it.",
         file=_PLAN,
-        text='other is None and adoption.policy in ("IfExists", "Required") and',
+        text="other is None and adoption.allowed and",
         without="other is None and",
         tests=case("nobody's"),
     ),

@@ -98,9 +98,9 @@ class Promises:
         resource = self._known(owner) if owner is not None else None
         if resource is None:
             self.fail(f"{call} for no resource")
-        elif resource.deleting or resource.spec.get("managementPolicy") == "Observe":
+        elif resource.deleting or resource.packed_spec.get("managementPolicy") == "Observe":
             self.fail(f"{call} for a resource that does not ask for it")
-        elif (resource.spec.get("adoption") or {}).get("policy") == "Required" and not resource.uuid:
+        elif (resource.packed_spec.get("adoption") or {}).get("policy") == "Required" and not resource.uuid:
             self.fail(f"{call} though adoption.policy is Required")
 
     def maker(self, call: Call) -> Owner | None:
@@ -108,7 +108,7 @@ class Promises:
         return owner_of(call.what["Tags"])
 
     def _check_asked(self, call: Call, one: Standing, resource: Resource) -> None:
-        spec = resource.spec
+        spec = resource.packed_spec
         if spec.get("managementPolicy") == "Observe":
             self.fail(f"{call} though managementPolicy is Observe")
         if call.name != "delete_event_source_mapping":
@@ -131,7 +131,7 @@ class Promises:
             return False
         self._check_held(call, taker)
         resource = self._known(taker)
-        adoption = (resource.spec.get("adoption") or {}) if resource is not None else {}
+        adoption = (resource.packed_spec.get("adoption") or {}) if resource is not None else {}
         if resource is None or resource.deleting:
             self.fail(f"{call} takes over a mapping for no resource that lives")
         elif owner is None and (

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from esm_operator.api import identity
-from esm_operator.api.fields import desired_values, observed_values
-from esm_operator.api.sources import source_type
+from esm_operator.api.fields import observed_values
+from esm_operator.api.spec import Adoption, MappingSpec
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
-from esm_operator.planning.state import Adoption, Desired, Observation, Observed
+from esm_operator.planning.state import Desired, Observation, Observed
 
 OWNER = Owner("cluster", "shop", "orders", "uid-1")
 OTHER = Owner("cluster", "shop", "payments", "uid-2")
@@ -43,17 +43,16 @@ MQ = {
 
 def wanted(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = None, **more: Any) -> Desired:
     """A resource that is prepared and has nothing in AWS yet."""
-    values = desired_values(spec)
-    asked = identity.of_spec(spec)
+    asked = MappingSpec.parse(spec)
     settings: dict[str, Any] = {"prepared": True, "finalizer": True, "intent_current": True, **more}
     return Desired(
         owner=OWNER,
-        identity=asked,
-        intended=asked,
-        source=source_type(spec),
-        values=values,
+        identity=asked.identity,
+        intended=asked.identity,
+        source=asked.source,
+        values=asked.values,
         tags={**(tags or {}), **OWNER.tags()},
-        consumer_group=identity.consumer_group_of_spec(spec),
+        consumer_group=asked.consumer_group,
         **settings,
     )
 
@@ -174,9 +173,11 @@ UNSEEN_TAGS = replace(seen(), tags=None)
 UNTAGGED = replace(seen(None), tags_may_follow=True)
 UNTAGGED_STALE = replace(UNTAGGED, tags_fresh=False)
 TO_REPLACE = replace(
-    made(KINESIS, recreate=True), values=desired_values({**KINESIS, "startingPosition": "TRIM_HORIZON"})
+    made(KINESIS, recreate=True), values=MappingSpec.parse({**KINESIS, "startingPosition": "TRIM_HORIZON"}).values
 )
-TO_MOVE = replace(made(recreate=True), values=desired_values({**SQS, "eventSourceARN": f"arn:aws:sqs:{HERE}:others"}))
+TO_MOVE = replace(
+    made(recreate=True), values=MappingSpec.parse({**SQS, "eventSourceARN": f"arn:aws:sqs:{HERE}:others"}).values
+)
 
 CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "the intent's identity: a mapping of somebody else is nothing to us": (
@@ -446,7 +447,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         actions.Adopt(UUID, str(OTHER)),
     ),
     "to another function, whose mapping is being deleted": (
-        replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
+        replace(made(), values=MappingSpec.parse({**SQS, "functionName": "payments"}).values),
         Observation(swept=True, mapping=seen(), leaving=(seen(OTHER, uuid=SECOND, state="Deleting"),)),
         actions.Wait,
     ),
@@ -494,7 +495,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         actions.Conflict,
     ),
     "to another function, which has a mapping": (
-        replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
+        replace(made(), values=MappingSpec.parse({**SQS, "functionName": "payments"}).values),
         Observation(swept=True, mapping=seen(), candidates=(seen(OTHER, uuid=SECOND),)),
         actions.Conflict,
     ),
@@ -643,7 +644,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     ),
     # Immutable fields
     "an immutable field was changed": (
-        replace(made(KINESIS), values=desired_values({**KINESIS, "startingPosition": "TRIM_HORIZON"})),
+        replace(made(KINESIS), values=MappingSpec.parse({**KINESIS, "startingPosition": "TRIM_HORIZON"}).values),
         found(seen()),
         actions.Stall,
     ),
@@ -686,12 +687,12 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         plan.UNSETTLED,
     ),
     "another function, while a Create of the old one may still be carried out": (
-        replace(made(), values=desired_values({**SQS, "functionName": "payments"})),
+        replace(made(), values=MappingSpec.parse({**SQS, "functionName": "payments"}).values),
         Observation(swept=True, mapping=seen(), unsettled=True),
         plan.UNSETTLED,
     ),
     "another batch size, while a Create may still be carried out": (
-        replace(made(), values=desired_values({**SQS, "batchSize": 5})),
+        replace(made(), values=MappingSpec.parse({**SQS, "batchSize": 5}).values),
         Observation(swept=True, mapping=seen(), unsettled=True),
         actions.Update,
     ),
@@ -924,7 +925,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "a virtual host was changed": (
         made(
             MQ,
-            applied_immutable=differences.immutable_texts(desired_values(MQ))
+            applied_immutable=differences.immutable_texts(MappingSpec.parse(MQ).values)
             | {"sourceAccessConfigurations[VIRTUAL_HOST]": "/b"},
         ),
         found(seen(SourceAccessConfigurations=[{"Type": "BASIC_AUTH", "URI": "secret"}])),

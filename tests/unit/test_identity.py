@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.fields import desired_values
-from esm_operator.api.identity import consumer_group, consumer_group_of_spec, of_mapping, of_spec
+from esm_operator.api.identity import consumer_group, of_mapping
+from esm_operator.api.spec import MappingSpec
 from tests.e2e.manifests import HERE, QUEUE, TEN_KINDS
 
 FUNCTION = f"arn:aws:lambda:{HERE}:function:orders"
@@ -28,7 +28,7 @@ FUNCTION = f"arn:aws:lambda:{HERE}:function:orders"
     ],
 )
 def test_spellings_of_a_function(asked: str, answered: str, same: bool) -> None:
-    spec = of_spec({"functionName": asked, "eventSourceARN": QUEUE})
+    spec = MappingSpec.parse({"functionName": asked, "eventSourceARN": QUEUE}).identity
     mapping = of_mapping({"FunctionArn": answered, "EventSourceArn": QUEUE})
     assert spec.same_as(mapping) is same
     assert mapping.same_as(spec) is same
@@ -64,7 +64,7 @@ _DATABASE = _DOCUMENTDB["documentDBEventSourceConfig"]
 def test_what_tells_mappings_of_one_function_apart(
     one: Mapping[str, Any], other: Mapping[str, Any], same: bool
 ) -> None:
-    first, second = (of_spec({"functionName": "orders", **spec}) for spec in (one, other))
+    first, second = (MappingSpec.parse({"functionName": "orders", **spec}).identity for spec in (one, other))
     assert first.same_as(second) is same
     assert second.same_as(first) is same
     assert not same or first.key == second.key
@@ -74,8 +74,8 @@ def test_what_tells_mappings_of_one_function_apart(
 def test_a_spec_and_the_create_that_follows_from_it_have_one_identity(kind: str) -> None:
     from esm_operator.aws import requests
 
-    spec = {"functionName": "orders", **TEN_KINDS[kind]}
-    assert of_spec(spec) == of_mapping(requests.create(spec, {}))
+    spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind]})
+    assert spec.identity == of_mapping(requests.create(spec, {}))
 
 
 _GROUP = {"consumerGroupID": "shop"}
@@ -95,7 +95,7 @@ _OTHER_CLUSTER = {**_MSK, "eventSourceARN": f"arn:aws:kafka:{HERE}:cluster/other
     ],
 )
 def test_a_consumer_group_is_one_of_a_cluster(one: Mapping[str, Any], other: Mapping[str, Any], same: bool) -> None:
-    first, second = (consumer_group_of_spec({"functionName": "orders", **spec}) for spec in (one, other))
+    first, second = (MappingSpec.parse({"functionName": "orders", **spec}).consumer_group for spec in (one, other))
     assert first is not None
     assert second is not None
     assert first.same_as(second) is same
@@ -106,8 +106,8 @@ def test_a_consumer_group_is_one_of_a_cluster(one: Mapping[str, Any], other: Map
 def test_a_spec_and_the_create_that_follows_from_it_have_one_consumer_group(kind: str) -> None:
     from esm_operator.aws import requests
 
-    spec = {"functionName": "orders", **TEN_KINDS[kind]}
-    group = consumer_group_of_spec(spec)
+    spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind]})
+    group = spec.consumer_group
     assert group == consumer_group(requests.create(spec, {}))
     assert (group is not None) == (kind == "msk"), "the others name none"
-    assert group is None or group.path in desired_values(spec)
+    assert group is None or group.path in spec.values

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import parse
+from esm_operator.api.spec import MappingSpec
 from esm_operator.commands.orphan_search import Orphan, SearchResult
 from esm_operator.commands.orphans import remedies, summary, table
 from esm_operator.planning.orphans import LivingResources, why_orphan
@@ -107,8 +108,9 @@ def test_where_they_are_looked_for(
     regions: tuple[str, ...],
     targets: set[tuple[str, Access | None]],
 ) -> None:
+    asked = [MappingSpec.parse(spec).requested_target for spec in specs]
     wanted = {Target(region, access or Access("http://else")) for region, access in targets}
-    assert set(known_targets(specs, configs, OPERATOR, regions)) == wanted
+    assert set(known_targets(asked, configs, OPERATOR, regions)) == wanted
 
 
 def test_no_region_is_known() -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from esm_operator.api import offline, rules
+from esm_operator.api.spec import MappingSpec
 from esm_operator.commands import validate
 from tests import refusals, specs
 from tests.refusals import Refusal
@@ -40,8 +41,8 @@ def test_the_smallest_spec_of_each_source_passes(base: str) -> None:
 @pytest.mark.parametrize("case", refusals.OFFLINE_REFUSALS, ids=lambda case: case.name)
 def test_what_cel_can_not_see_is_told_to_the_operator(case: Refusal) -> None:
     assert offline.check(rules.MAPPING_RULES, case.spec) == []
-    assert offline.offline_problems(case.spec, NOW) != []
-    assert offline.offline_problems(case.opposite, NOW) == []
+    assert offline.offline_problems(MappingSpec.parse(case.spec), NOW) != []
+    assert offline.offline_problems(MappingSpec.parse(case.opposite), NOW) == []
 
 
 def test_each_rule_about_several_fields_is_met_by_a_refusal() -> None:

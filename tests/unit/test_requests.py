@@ -7,8 +7,9 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from esm_operator.api.fields import BY_PATH, FIELDS, at, desired_values
-from esm_operator.api.sources import SourceType, source_type
+from esm_operator.api.fields import BY_PATH, FIELDS, at
+from esm_operator.api.sources import SourceType
+from esm_operator.api.spec import MappingSpec
 from esm_operator.aws import requests
 from esm_operator.planning.actions import Update
 from tests.e2e.manifests import TEN_KINDS
@@ -35,20 +36,18 @@ def problems(operation: str, parameters: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize("kind", TEN_KINDS)
 def test_create(kind: str) -> None:
     spec = {"functionName": "orders", **TEN_KINDS[kind]}
-    parameters = requests.create({**spec, **OWN}, {"team": "shop"})
+    parameters = requests.create(MappingSpec.parse({**spec, **OWN}), {"team": "shop"})
     assert problems("CreateEventSourceMapping", parameters) == ""
-    assert parameters == {**requests.create(spec, {}), "Tags": {"team": "shop"}}
+    assert parameters == {**requests.create(MappingSpec.parse(spec), {}), "Tags": {"team": "shop"}}
     assert parameters["FunctionName"] == "orders"
 
 
 @pytest.mark.parametrize("kind", TEN_KINDS)
 def test_an_update_of_all_that_can_change(kind: str) -> None:
-    spec = {"functionName": "orders", **TEN_KINDS[kind]}
-    source = source_type(spec)
-    assert source is not None
-    values = desired_values(spec)
-    change = {path: value for path, value in values.items() if not BY_PATH[path].immutable}
-    parameters = requests.update({**spec, **OWN}, source, Update(UUID, change, frozenset(), {}))
+    spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind], **OWN})
+    assert spec.source is not None
+    change = {path: value for path, value in spec.values.items() if not BY_PATH[path].immutable}
+    parameters = requests.update(spec, spec.source, Update(UUID, change, frozenset(), {}))
     assert problems("UpdateEventSourceMapping", parameters) == ""
     assert parameters.keys() == {"UUID", *(BY_PATH[path].top for path in change)}
 
@@ -64,11 +63,10 @@ def update(
     """The members of an Update, but the UUID."""
     whole: dict[str, Any] = {"functionName": "orders", **TEN_KINDS[kind], **spec}
     whole.pop(without, None)
-    source = source_type(whole)
-    assert source is not None
-    values = desired_values(whole)
-    what = Update(UUID, {path: values[path] for path in changed}, reset, {})
-    parameters = requests.update(whole, source, what, queue_mode=queue_mode)
+    asked = MappingSpec.parse(whole)
+    assert asked.source is not None
+    what = Update(UUID, {path: asked.values[path] for path in changed}, reset, {})
+    parameters = requests.update(asked, asked.source, what, queue_mode=queue_mode)
     assert parameters.pop("UUID") == UUID
     return parameters
 
@@ -114,13 +112,13 @@ NESTED: Mapping[str, Mapping[str, Any]] = {
 @pytest.mark.parametrize("kind", TEN_KINDS)
 @pytest.mark.parametrize("is_reset", [False, True])
 def test_no_update_sends_an_immutable_member(kind: str, is_reset: bool) -> None:
-    spec: dict[str, Any] = {"functionName": "orders", **TEN_KINDS[kind], **NESTED.get(kind, {})}
-    source = source_type(spec)
+    spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind], **NESTED.get(kind, {})})
+    source = spec.source
     assert source is not None
     for row in FIELDS:
         if row.immutable or source not in row.sources or (is_reset and row.required):
             continue
-        value = desired_values(spec).get(row.path)
+        value = spec.values.get(row.path)
         if value is None and not is_reset:
             continue
         what = (
@@ -189,5 +187,5 @@ def test_a_destination_is_removed_in_another_form_where_aws_asks_for_one() -> No
 @pytest.mark.parametrize("row", [row for row in FIELDS if not row.immutable], ids=lambda row: row.path)
 def test_every_reset_is_right_by_botocore(row: Any) -> None:
     for source in sorted(row.sources - row.unresettable - row.required, key=SourceType):
-        parameters = requests.update({}, source, Update(UUID, {}, frozenset({row.path}), {}))
+        parameters = requests.update(MappingSpec.parse({}), source, Update(UUID, {}, frozenset({row.path}), {}))
         assert problems("UpdateEventSourceMapping", parameters) == ""

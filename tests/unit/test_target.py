@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import asked_of, parse
+from esm_operator.api.resource import parse
+from esm_operator.api.spec import MappingSpec, RequestedTarget
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.planning.target import (
+    LabelRequirement,
+    NamespaceSelector,
     ProviderConfigSettings,
     Resolved,
     Unresolved,
     known_targets,
     provider_config,
     resolve,
-    selects,
 )
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
@@ -33,7 +35,7 @@ def resolved(
     labels: Mapping[str, str] | None = None,
 ) -> Resolved | Unresolved:
     return resolve(
-        asked_of(spec),
+        MappingSpec.parse(spec).requested_target,
         namespace="shop",
         namespace_labels=labels or {},
         configs={config.name: config for config in configs},
@@ -109,7 +111,7 @@ def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     assert config_cache.depends_on(orders, "default")
 
 
-_CHOOSY = ProviderConfigSettings("default", region="us-east-1", namespace_selector={"matchLabels": {"shop": "yes"}})
+_CHOOSY = ProviderConfigSettings("default", region="us-east-1", namespace_selector=NamespaceSelector({"shop": "yes"}))
 _NARROW = ProviderConfigSettings("default", allowed_regions=frozenset({"us-east-1"}))
 
 
@@ -161,7 +163,8 @@ def _expression(operator: str, *values: str) -> dict[str, Any]:
     ],
 )
 def test_label_selectors(selector: Mapping[str, Any] | None, labels: Mapping[str, str], selected: bool) -> None:
-    assert selects(selector, labels) is selected
+    parsed = NamespaceSelector.parse(selector)
+    assert (parsed is None or parsed.selects(labels)) is selected
 
 
 def test_a_provider_config_is_read() -> None:
@@ -185,14 +188,15 @@ def test_a_provider_config_is_read() -> None:
         "id",
         "http://shop",
         {"team": "shop"},
-        {"matchLabels": {"a": "1"}},
+        NamespaceSelector({"a": "1"}),
     )
     assert provider_config({"metadata": {"name": "empty"}}) == ProviderConfigSettings("empty")
 
 
 def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> None:
     selector = {"matchExpressions": [{"key": "restricted", "operator": "DoesNotExist"}]}
-    config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=selector)
+    parsed = NamespaceSelector.parse(selector)
+    config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=parsed)
     config_cache = ConfigCache(config)
     config_cache.put_config(
         {
@@ -230,12 +234,16 @@ def test_only_what_resources_lead_to_is_looked_at() -> None:
 def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
     # Of no labels at all it would be true.
     for selector in (
-        {"matchLabels": {"shop": "yes"}},
-        {"matchExpressions": [{"key": "shop", "operator": "DoesNotExist"}]},
+        NamespaceSelector({"shop": "yes"}),
+        NamespaceSelector(requirements=(LabelRequirement("shop", "DoesNotExist"),)),
     ):
         config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=selector)
         found = resolve(
-            asked_of({}), namespace="shop", namespace_labels=None, configs={"default": config}, operator=config
+            RequestedTarget(),
+            namespace="shop",
+            namespace_labels=None,
+            configs={"default": config},
+            operator=config,
         )
         assert isinstance(found, Unresolved)
         assert found.reason == "ProviderConfigForbidsNamespace"
@@ -244,5 +252,11 @@ def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
 
 def test_who_asks_for_no_labels_needs_none() -> None:
     config = ProviderConfigSettings("default", region="us-east-1")
-    found = resolve(asked_of({}), namespace="shop", namespace_labels=None, configs={"default": config}, operator=config)
+    found = resolve(
+        RequestedTarget(),
+        namespace="shop",
+        namespace_labels=None,
+        configs={"default": config},
+        operator=config,
+    )
     assert isinstance(found, Resolved)

@@ -192,9 +192,9 @@ def at(document: Mapping[str, Any], path: tuple[str, ...] | list[str]) -> Any:
     return part
 
 
-def desired_values(spec: Mapping[str, Any]) -> dict[str, Canonical]:
-    """The fields that a spec sets, by path, in canonical form. An empty value is one that is not set."""
-    return dict(_present(names.to_aws(dict(spec))))
+def present_values(document: Mapping[str, Any]) -> dict[str, Canonical]:
+    """The fields that a document in AWS's spelling sets, by path, in canonical form. An empty value is not set."""
+    return dict(_present(document))
 
 
 def observed_values(mapping: Mapping[str, Any]) -> dict[str, Canonical]:
@@ -203,7 +203,7 @@ def observed_values(mapping: Mapping[str, Any]) -> dict[str, Canonical]:
     ``enabled`` follows from State and is left out in Creating, Updating and Deleting, where it is unknown;
     ``functionName`` follows from FunctionArn (no answer carries Enabled or FunctionName; recorded).
     """
-    found = dict(_present(mapping))
+    found = present_values(mapping)
     found["functionName"] = values.function(mapping.get("FunctionArn"))
     enabled = {"Enabled": True, "Enabling": True, "Disabled": False, "Disabling": False}.get(str(mapping.get("State")))
     if enabled is not None:

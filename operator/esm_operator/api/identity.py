@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from esm_operator.api import fields, names, values
+from esm_operator.api import fields, values
 from esm_operator.api.sources import SourceType, observed_source_type
 
 _DETAIL: Mapping[SourceType, tuple[tuple[str, ...], ...]] = {
@@ -111,17 +111,3 @@ def of_mapping(mapping: Mapping[str, Any]) -> Identity:
         source="|".join([str(mapping.get("EventSourceArn") or source or ""), *flat]),
         servers=frozenset(fields.at(mapping, _SERVERS) or ()),
     )
-
-
-def of_spec(spec: Mapping[str, Any]) -> Identity:
-    """The identity that a resource's spec asks for."""
-    return of_mapping(_in_aws_spelling(spec))
-
-
-def consumer_group_of_spec(spec: Mapping[str, Any]) -> ConsumerGroup | None:
-    """The consumer group that a resource's spec names; None if it names none."""
-    return consumer_group(_in_aws_spelling(spec))
-
-
-def _in_aws_spelling(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return names.to_aws({name: value for name, value in spec.items() if name != "tags"})

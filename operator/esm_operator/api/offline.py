@@ -13,7 +13,8 @@ from typing import Any
 
 from esm_operator.api import values
 from esm_operator.api.rule import Rule, Violation
-from esm_operator.api.sources import TITLES, region_of, source_type
+from esm_operator.api.sources import TITLES
+from esm_operator.api.spec import MappingSpec
 
 
 @cache
@@ -45,7 +46,7 @@ def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Violation]:
 _TAG = re.compile(r"[\w .:/=+\-@\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
 
 
-def offline_problems(spec: Mapping[str, Any], now: datetime) -> list[Violation]:
+def offline_problems(spec: MappingSpec, now: datetime) -> list[Violation]:
     """What CEL can't see and AWS refuses: patterns that are no JSON, a time in the future, letters in tags, places.
 
     Args:
@@ -55,9 +56,9 @@ def offline_problems(spec: Mapping[str, Any], now: datetime) -> list[Violation]:
     return [*_patterns(spec), *_future(spec, now), *_letters(spec), *_places(spec)]
 
 
-def function_elsewhere(spec: Mapping[str, Any], region: str) -> str:
+def function_elsewhere(function_name: str, region: str) -> str:
     """What is wrong where the function is not in the mapping's region; empty: nothing."""
-    function = values.function_ref(str(spec.get("functionName", "")))
+    function = values.function_ref(function_name)
     if function is None or function.region in ("", region):
         return ""
     return (
@@ -71,11 +72,10 @@ def _no_json(word: str) -> None:
     raise ValueError(word)
 
 
-def _patterns(spec: Mapping[str, Any]) -> Iterator[Violation]:
-    filters: Any = (spec.get("filterCriteria") or {}).get("filters") or ()
-    for number, item in enumerate(filters):
+def _patterns(spec: MappingSpec) -> Iterator[Violation]:
+    for number, pattern in enumerate(spec.filter_patterns):
         try:
-            fine = isinstance(json.loads(str(item.get("pattern")), parse_constant=_no_json), dict)
+            fine = isinstance(json.loads(pattern, parse_constant=_no_json), dict)
         except (ValueError, RecursionError):
             fine = False
         if not fine:
@@ -86,9 +86,9 @@ def _patterns(spec: Mapping[str, Any]) -> Iterator[Violation]:
             )
 
 
-def _future(spec: Mapping[str, Any], now: datetime) -> Iterator[Violation]:
-    stamp = spec.get("startingPositionTimestamp")
-    if stamp is not None and values.timestamp(stamp) > now.timestamp():
+def _future(spec: MappingSpec, now: datetime) -> Iterator[Violation]:
+    stamp = spec.starting_position_timestamp
+    if stamp and values.timestamp(stamp) > now.timestamp():
         yield Violation(
             "spec.startingPositionTimestamp",
             f"startingPositionTimestamp {stamp} is in the future, where {_title_of(spec)} can't start; set an "
@@ -96,10 +96,9 @@ def _future(spec: Mapping[str, Any], now: datetime) -> Iterator[Violation]:
         )
 
 
-def _letters(spec: Mapping[str, Any]) -> Iterator[Violation]:
-    tags: Mapping[str, Any] = spec.get("tags") or {}
-    for key, value in tags.items():
-        if not (_TAG.fullmatch(str(key)) and _TAG.fullmatch(str(value))):
+def _letters(spec: MappingSpec) -> Iterator[Violation]:
+    for key, value in spec.tags.items():
+        if not (_TAG.fullmatch(key) and _TAG.fullmatch(value)):
             yield Violation(
                 "spec.tags",
                 f"The tag {key} has characters that AWS does not take ({_title_of(spec)}); letters, digits, spaces "
@@ -107,12 +106,10 @@ def _letters(spec: Mapping[str, Any]) -> Iterator[Violation]:
             )
 
 
-def _places(spec: Mapping[str, Any]) -> Iterator[Violation]:
-    region = region_of(spec)
-    if region and (wrong := function_elsewhere(spec, region)):
+def _places(spec: MappingSpec) -> Iterator[Violation]:
+    if spec.region and (wrong := function_elsewhere(spec.function_name, spec.region)):
         yield Violation("spec.functionName", wrong)
 
 
-def _title_of(spec: Mapping[str, Any]) -> str:
-    source = source_type(spec)
-    return TITLES[source] if source is not None else "this source"
+def _title_of(spec: MappingSpec) -> str:
+    return TITLES[spec.source] if spec.source is not None else "this source"

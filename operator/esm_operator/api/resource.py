@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
 from esm_operator.api.metric_labels import MetricLabels, facets_of
 from esm_operator.api.recorded_status import MappingStatus, parse_conditions
-from esm_operator.api.sources import region_of, source_type
+from esm_operator.api.spec import MappingSpec, RequestedTarget
 
 GROUP = "lambda.esm-operator.io"
 VERSION = "v1"
@@ -45,22 +45,6 @@ class EventSubject(NamedTuple):
     key: Key
     uid: str
     resource_version: str
-
-
-class RequestedTarget(NamedTuple):
-    """What a spec says of where its mapping lives."""
-
-    region: str = ""
-    """Empty: nothing."""
-    config: str = ""
-    """The ProviderConfig that it names; empty: none."""
-
-
-def asked_of(spec: Mapping[str, Any]) -> RequestedTarget:
-    """What a spec says."""
-    region = region_of(spec)
-    config = str((spec.get("providerConfigRef") or {}).get("name") or "")
-    return RequestedTarget(sys.intern(region), sys.intern(config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +132,18 @@ class Resource:
     """What the spec says of where the mapping lives."""
     metric_labels: MetricLabels
     """What it is counted by."""
-    spec: FrozenJSON
+    may_adopt: bool
+    """Whether the spec allows it to adopt a mapping that exists already."""
+    packed_spec: FrozenJSON
     packed_status: FrozenJSON
     removed: bool = False
     """Whether the API server has removed the object although it carried our finalizer. It counts as being deleted, and
     nothing can be written to it."""
+
+    @property
+    def spec(self) -> MappingSpec:
+        """The spec."""
+        return _spec(self.packed_spec)
 
     @property
     def status(self) -> MappingStatus:
@@ -204,7 +195,8 @@ def parse(body: Mapping[str, Any]) -> Resource:
     """A resource from the object that the API server answers."""
     meta = body["metadata"]
     annotations = meta.get("annotations") or {}
-    spec, status = body.get("spec") or {}, body.get("status") or {}
+    raw_spec, status = body.get("spec") or {}, body.get("status") or {}
+    spec = MappingSpec.parse(raw_spec)
     uuid = str(status.get("uuid") or "")
     key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
     conditions = parse_conditions(status)
@@ -226,13 +218,19 @@ def parse(body: Mapping[str, Any]) -> Resource:
         told=status.get("observedGeneration") == int(meta.get("generation", 0)),
         answered=str(status.get("lastHandledReconcileAt") or ""),
         conditions=_statuses(tuple([(one.type, one.status) for one in conditions])),
-        asked=asked_of(spec),
+        asked=spec.requested_target,
         metric_labels=facets_of(
-            source_type(spec), str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
+            spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
-        spec=FrozenJSON(spec),
+        may_adopt=spec.adoption.allowed,
+        packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
     )
+
+
+@lru_cache(AT_HAND)
+def _spec(packed: FrozenJSON) -> MappingSpec:
+    return MappingSpec.parse(packed.unpacked)
 
 
 @lru_cache(AT_HAND)

@@ -72,22 +72,8 @@ def parse_arn(text: str) -> Arn | None:
     return Arn(*(part or "" for part in match.groups())) if match else None
 
 
-def region_of(spec: Mapping[str, Any]) -> str:
-    """The region that a resource's spec itself names, by ``region`` or its source's ARN; empty: none."""
-    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
-    return str(spec.get("region") or (arn.region if arn else ""))
-
-
-def source_type(spec: Mapping[str, Any]) -> SourceType | None:
-    """The source type of a resource's spec (Kubernetes spelling), or None where the spec names none."""
-    arn = parse_arn(str(spec.get("eventSourceARN") or ""))
-    if arn is not None:
-        return ARN_SERVICES.get(arn.service)
-    return SourceType.SELF_MANAGED_KAFKA if spec.get("selfManagedEventSource") else None
-
-
 def observed_source_type(mapping: Mapping[str, Any]) -> SourceType | None:
-    """The source type of a mapping as AWS answers it."""
+    """The source type of a mapping in AWS's spelling: an answer, or the parameters of a Create."""
     arn = parse_arn(str(mapping.get("EventSourceArn") or ""))
     if arn is not None:
         return ARN_SERVICES.get(arn.service)

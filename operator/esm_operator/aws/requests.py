@@ -9,32 +9,19 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from esm_operator.api import fields, names
+from esm_operator.api import fields
 from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES, RESET_WHOLE
 from esm_operator.api.sources import SourceType
+from esm_operator.api.spec import MappingSpec
 from esm_operator.planning.actions import Update
 
-#: Fields of the spec that are the operator's own, not AWS's.
-OWN_FIELDS = frozenset(
-    {
-        "region",
-        "providerConfigRef",
-        "deletionPolicy",
-        "managementPolicy",
-        "replacePolicy",
-        "adoption",
-        "tags",
-    }
-)
 
-
-def create(spec: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+def create(spec: MappingSpec, tags: Mapping[str, str]) -> dict[str, Any]:
     """The parameters of CreateEventSourceMapping."""
-    own = {name: value for name, value in spec.items() if name not in OWN_FIELDS and value is not None}
-    return {**names.to_aws(own), "Tags": dict(tags)}
+    return {**spec.parameters, "Tags": dict(tags)}
 
 
-def update(spec: Mapping[str, Any], source: SourceType, what: Update, *, queue_mode: bool = False) -> dict[str, Any]:
+def update(spec: MappingSpec, source: SourceType, what: Update, *, queue_mode: bool = False) -> dict[str, Any]:
     """The parameters of UpdateEventSourceMapping.
 
     Args:
@@ -43,10 +30,9 @@ def update(spec: Mapping[str, Any], source: SourceType, what: Update, *, queue_m
         what: the fields to set and to reset.
         queue_mode: whether the mapping's ConsumptionMode is Queue.
     """
-    wanted = names.to_aws({name: value for name, value in spec.items() if name not in OWN_FIELDS})
     parameters: dict[str, Any] = {"UUID": what.uuid}
     for top in sorted({BY_PATH[path].top for path in {*what.change, *what.reset}}):
-        parameters[top] = _member(top, wanted, source, what, queue_mode=queue_mode)
+        parameters[top] = _member(top, spec.parameters, source, what, queue_mode=queue_mode)
     return parameters
 
 

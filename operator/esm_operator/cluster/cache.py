@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from esm_operator.api import identity
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Key, Resource, is_same_work
 from esm_operator.clock import passed
@@ -123,8 +122,8 @@ class ResourceCache:
             self._uncount(old)
             self._unnote(old)
             self._unclaim(old)
-        if _may_adopt(resource):
-            self._claims.setdefault(identity.of_spec(resource.spec).key, set()).add(resource.key)
+        if resource.may_adopt:
+            self._claims.setdefault(resource.spec.identity.key, set()).add(resource.key)
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
         return old
@@ -175,16 +174,16 @@ class ResourceCache:
         Older ones come first, among equals the lower uid. One that has a mapping, is going, or can't be worked
         on does not count.
         """
-        if not _may_adopt(resource):
+        if not resource.may_adopt:
             return ""
-        wanted = identity.of_spec(resource.spec)
+        wanted = resource.spec.identity
         others = (self._resources[key] for key in self._claims.get(wanted.key, ()) if key != resource.key)
         rivals = [
             other
             for other in others
             if (other.created, other.uid) < (resource.created, resource.uid)
             and not (other.uuid or other.deleting or other.paused or other.stalled)
-            and identity.of_spec(other.spec).same_as(wanted)
+            and other.spec.identity.same_as(wanted)
         ]
         return str(min(rivals, key=lambda other: (other.created, other.uid)).key) if rivals else ""
 
@@ -200,8 +199,8 @@ class ResourceCache:
             self._keys_of.pop(resource.uuid, None)
 
     def _unclaim(self, resource: Resource) -> None:
-        if _may_adopt(resource):
-            claim = identity.of_spec(resource.spec).key
+        if resource.may_adopt:
+            claim = resource.spec.identity.key
             keys = self._claims.get(claim, set())
             keys.discard(resource.key)
             if not keys:
@@ -222,10 +221,6 @@ class ResourceCache:
     def keys_of(self, uuids: Iterable[str]) -> list[Key]:
         """The resources whose mappings have these UUIDs."""
         return [key for uuid in uuids for key in sorted(self._keys_of.get(uuid, ()))]
-
-
-def _may_adopt(resource: Resource) -> bool:
-    return (resource.spec.get("adoption") or {}).get("policy", "Never") != "Never"
 
 
 def _newer(old: Resource, new: Resource) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from esm_operator.api.recorded_status import Condition, parse_conditions
-from esm_operator.api.resource import RequestedTarget, Resource
+from esm_operator.api.resource import Resource
+from esm_operator.api.spec import RequestedTarget
 from esm_operator.planning.target import (
     ProviderConfigSettings,
     Resolved,

@@ -78,12 +78,12 @@ class OrphanSearch:
         """
         living = await self._living()
         configs = [provider_config(body) for body in await self.kubernetes.list_plural(PROVIDER_CONFIGS)]
-        specs = [resource.spec for resource in living.resources.values()]
+        asked = [resource.asked for resource in living.resources.values()]
         orphans: list[Orphan] = []
         looked_at = 0
         regions: set[str] = set()
         failures: list[str] = []
-        targets = known_targets(specs, configs, self.operator, self.regions)
+        targets = known_targets(asked, configs, self.operator, self.regions)
         if not targets:
             failures.append("No AWS region is known. Set --region, or name some by --regions.")
         tagged = [target for target in targets if target.owner_tags]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from esm_operator.api import manifests, models, offline, provider_config, rules
 from esm_operator.api.manifests import Document, ManifestError, Path
 from esm_operator.api.rule import Rule, listed
+from esm_operator.api.spec import MappingSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _problems(kind: _Kind, value: dict[str, Any], now: datetime) -> Iterator[tup
     spec: dict[str, Any] = value["spec"]
     found = offline.check(kind.table, spec)
     if kind.table is rules.MAPPING_RULES:
-        found += offline.offline_problems(spec, now)
+        found += offline.offline_problems(MappingSpec.parse(spec), now)
     for problem in found:
         yield _path(problem.field), problem.message
 

@@ -6,22 +6,18 @@ Pure; called by the reconciler before each plan.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, get_args
+from typing import get_args
 
-from esm_operator.api import identity, limits
-from esm_operator.api.fields import desired_values
-from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
-from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api import limits
+from esm_operator.api.identity import Identity
 from esm_operator.api.offline import function_elsewhere, offline_problems
 from esm_operator.api.reasons import RefusalReason
 from esm_operator.api.recorded_status import Applied
 from esm_operator.api.resource import Intent, Resource
-from esm_operator.api.sources import region_of, source_type
-from esm_operator.api.values import Canonical
+from esm_operator.api.spec import MappingSpec
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
-from esm_operator.planning.state import Adoption, Desired
+from esm_operator.planning.state import Desired
 from esm_operator.planning.target import Resolved
 
 
@@ -68,24 +64,23 @@ def desired_of(resource: Resource, record: MappingRecord, target: Resolved, acco
         account: the account of the target.
         cluster: the operator's ``cluster_name``.
     """
-    spec = resource.spec.unpacked
+    spec = resource.spec
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
     intent = resource.intent
     intended = identity_of(intent) if intent is not None else None
-    adoption = spec.get("adoption") or {}
     refused_before = frozenset(
         path for path, kept in record.applied.kept.items() if kept.message and kept.generation != resource.generation
     )
     owner_tags = target.target.owner_tags
-    tags = {**target.default_tags, **(spec.get("tags") or {}), **owner.tags()} if owner_tags else owner.tags()
+    tags = {**target.default_tags, **spec.tags, **owner.tags()} if owner_tags else owner.tags()
     recorded = owner.tags() if record.owns else {}
     desired = Desired(
         owner=owner,
-        identity=_identity(resource.spec),
+        identity=spec.identity,
         intended=intended,
-        source=source_type(spec),
-        consumer_group=_consumer_group(resource.spec),
-        values=_values(resource.spec),
+        source=spec.source,
+        consumer_group=spec.consumer_group,
+        values=spec.values,
         tags=tags,
         deleting=resource.deleting,
         finalizer=resource.has_finalizer,
@@ -103,14 +98,10 @@ def desired_of(resource: Resource, record: MappingRecord, target: Resolved, acco
         edited=not resource.told,
         was_in_sync=_was_in_sync(resource),
         problem="" if resource.deleting else " ".join(_problems(spec, tags, target)),
-        retain=spec.get("deletionPolicy") == "Retain",
-        observe_only=spec.get("managementPolicy") == "Observe",
-        recreate=spec.get("replacePolicy") == "Recreate",
-        adoption=Adoption(
-            policy=str(adoption.get("policy") or "Never"),
-            uuid=str(adoption.get("uuid") or "").lower(),
-            take_over_from=str(adoption.get("takeOverFrom") or ""),
-        ),
+        retain=spec.retain,
+        observe_only=spec.observe_only,
+        recreate=spec.recreate,
+        adoption=spec.adoption,
         owner_tags=owner_tags,
     )
     current = intent == intent_of(desired, account, target.target.region)
@@ -122,34 +113,19 @@ def identity_of(intent: Intent) -> Identity:
     return Identity(intent.function, intent.source, frozenset(intent.servers))
 
 
-@lru_cache(AT_HAND)
-def _values(spec: FrozenJSON) -> Mapping[str, Canonical]:
-    return desired_values(spec)
-
-
-@lru_cache(AT_HAND)
-def _identity(spec: FrozenJSON) -> Identity:
-    return identity.of_spec(spec)
-
-
-@lru_cache(AT_HAND)
-def _consumer_group(spec: FrozenJSON) -> ConsumerGroup | None:
-    return identity.consumer_group_of_spec(spec)
-
-
-def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved) -> Iterator[str]:
+def _problems(spec: MappingSpec, tags: Mapping[str, str], target: Resolved) -> Iterator[str]:
     """What makes the spec impossible to carry out."""
     for problem in offline_problems(spec, datetime.now(UTC)):
         yield problem.message
-    if not region_of(spec) and (wrong := function_elsewhere(spec, target.target.region)):
+    if not spec.region and (wrong := function_elsewhere(spec.function_name, target.target.region)):
         yield wrong
-    if spec.get("managementPolicy") == "Observe":
+    if spec.observe_only:
         return
     if not target.target.owner_tags:
         yield from _problems_without_tags(spec, target)
     excess = len(tags) - limits.MOST_TAGS
     if excess > 0:
-        added = sorted(target.default_tags.keys() - (spec.get("tags") or {}).keys() - OWNER_TAGS)
+        added = sorted(target.default_tags.keys() - spec.tags.keys() - OWNER_TAGS)
         yield (
             f"The mapping would have {len(tags)} tags, {excess} more than AWS takes ({limits.MOST_TAGS}). Remove "
             f"{excess} from spec.tags, or from the default tags (defaultTags of the ProviderConfig, --default-tags of "
@@ -158,19 +134,19 @@ def _problems(spec: Mapping[str, Any], tags: Mapping[str, str], target: Resolved
         )
 
 
-def _problems_without_tags(spec: Mapping[str, Any], target: Resolved) -> Iterator[str]:
+def _problems_without_tags(spec: MappingSpec, target: Resolved) -> Iterator[str]:
     """What cannot work where AWS is sent no tags."""
     config = f"of the ProviderConfig {target.config}" if target.config else "of the operator (--ownership)"
     because = f"because the ownership {config} is ResourceOnly, so no tags are sent to AWS"
     otherwise = "or set the ownership to Tags if AWS takes tags on event source mappings in this region."
-    if spec.get("tags"):
+    if spec.tags:
         yield f"spec.tags cannot be set, {because}. Remove spec.tags, {otherwise}"
     if target.default_tags:
         yield (
             f"The default tags {', '.join(sorted(target.default_tags))} cannot be set, {because}. Remove them "
             f"(defaultTags of the ProviderConfig, --default-tags of the operator), {otherwise}"
         )
-    if (spec.get("adoption") or {}).get("takeOverFrom"):
+    if spec.adoption.take_over_from:
         yield (
             f"spec.adoption.takeOverFrom cannot be used, {because} and mappings do not show their owners. Remove "
             "takeOverFrom. To move a mapping to this resource, delete the other resource with deletionPolicy Retain "

@@ -293,7 +293,7 @@ def _plan_other(desired: Desired, view: Observation, found: Observed) -> Action:
         return ListTags(found.uuid)
     other = owner_of(found.tags or {})
     adoption = desired.adoption
-    if other is None and adoption.policy in ("IfExists", "Required") and adoption.uuid in ("", found.uuid):
+    if other is None and adoption.allowed and adoption.uuid in ("", found.uuid):
         if view.rival:
             return Conflict(
                 found.uuid,

@@ -8,19 +8,11 @@ from dataclasses import dataclass, field
 
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.sources import SourceType
+from esm_operator.api.spec import Adoption
 from esm_operator.api.values import Canonical
 from esm_operator.planning.ownership import Owner, Ownership, ownership
 
 TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Deleting"})
-
-
-@dataclass(frozen=True, slots=True)
-class Adoption:
-    """``spec.adoption``."""
-
-    policy: str = "Never"
-    uuid: str = ""
-    take_over_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,56 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from esm_operator.api.reasons import TargetReason
-from esm_operator.api.resource import RequestedTarget, asked_of
+from esm_operator.api.spec import RequestedTarget
 
 DEFAULT_PROVIDER_CONFIG = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequirement:
+    """One of ``matchExpressions`` of a label selector."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+    def is_met(self, labels: Mapping[str, str]) -> bool:
+        """Whether labels meet it; none meet an operator that is not known."""
+        has = self.key in labels
+        return {
+            "In": has and labels.get(self.key) in self.values,
+            "NotIn": not has or labels.get(self.key) not in self.values,
+            "Exists": has,
+            "DoesNotExist": not has,
+        }.get(self.operator, False)
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceSelector:
+    """A Kubernetes label selector."""
+
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    requirements: tuple[LabelRequirement, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any] | None) -> "NamespaceSelector | None":
+        """From ``spec.namespaceSelector``. Returns None if it is absent or empty, so that it selects everything."""
+        if not raw:
+            return None
+        expressions: Iterable[Mapping[str, Any]] = raw.get("matchExpressions") or ()
+        return cls(
+            raw.get("matchLabels") or {},
+            tuple(
+                LabelRequirement(str(one.get("key")), str(one.get("operator")), tuple(one.get("values") or ()))
+                for one in expressions
+            ),
+        )
+
+    def selects(self, labels: Mapping[str, str]) -> bool:
+        """Whether it selects a namespace with these labels."""
+        return all(labels.get(key) == value for key, value in self.labels.items()) and all(
+            requirement.is_met(labels) for requirement in self.requirements
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +73,8 @@ class ProviderConfigSettings:
     external_id: str = ""
     endpoint_url: str = ""
     default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    namespace_selector: Mapping[str, Any] | None = None
+    namespace_selector: NamespaceSelector | None = None
+    """None: it may be used in all namespaces."""
     owner_tags: bool | None = None
     """Whether the owner of a mapping is recorded in its tags; None: as the operator's own settings say."""
 
@@ -72,7 +120,7 @@ class Unresolved:
 
 def provider_config(body: Mapping[str, Any]) -> ProviderConfigSettings:
     """A ProviderConfig from the object that the cluster has."""
-    spec = body.get("spec") or {}
+    spec: Mapping[str, Any] = body.get("spec") or {}
     return ProviderConfigSettings(
         name=str(body["metadata"]["name"]),
         region=spec.get("region") or "",
@@ -81,7 +129,7 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfigSettings:
         external_id=spec.get("externalID") or "",
         endpoint_url=spec.get("endpointURL") or "",
         default_tags=spec.get("defaultTags") or {},
-        namespace_selector=spec.get("namespaceSelector"),
+        namespace_selector=NamespaceSelector.parse(spec.get("namespaceSelector")),
         owner_tags=spec["ownership"] != "ResourceOnly" if spec.get("ownership") else None,
     )
 
@@ -118,7 +166,7 @@ def has_owner_tags(config: ProviderConfigSettings, operator: ProviderConfigSetti
 
 
 def known_targets(
-    specs: Iterable[Mapping[str, Any]],
+    asked: Iterable[RequestedTarget],
     configs: Iterable[ProviderConfigSettings],
     operator: ProviderConfigSettings,
     regions: Collection[str] = (),
@@ -129,12 +177,12 @@ def known_targets(
     its own and each that any resource or ``regions`` names, for the resource that used it may be gone.
 
     Args:
-        specs: the specs of all resources.
+        asked: what the specs of all resources say.
         configs: all ProviderConfigs.
         operator: what the operator's own settings say.
         regions: more regions.
     """
-    named = {asked_of(spec).region for spec in specs} | set(regions)
+    named = {one.region for one in asked} | set(regions)
     found: set[Target] = set()
     for config in (operator, *configs):
         anywhere = named | {config.region or operator.region}
@@ -192,7 +240,7 @@ def resolve(
             "namespaces (--no-watch-namespaces), so it admits none. Let the operator watch them (watchNamespaces: true "
             "in the chart's values), or take spec.namespaceSelector out.",
         )
-    if name and not selects(config.namespace_selector, namespace_labels or {}):
+    if name and config.namespace_selector and not config.namespace_selector.selects(namespace_labels or {}):
         return Unresolved(
             "ProviderConfigForbidsNamespace",
             f"The ProviderConfig {config.name} does not admit the namespace {namespace}. Label the namespace as "
@@ -213,23 +261,3 @@ def resolve(
         )
     target = Target(region, access_of(config, operator), has_owner_tags(config, operator))
     return Resolved(target, {**operator.default_tags, **config.default_tags}, name)
-
-
-def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a Kubernetes label selector selects labels; none and the empty one select everything."""
-    if not selector:
-        return True
-    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
-        return False
-    return all(_meets(expression, labels) for expression in selector.get("matchExpressions") or ())
-
-
-def _meets(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, operator, wanted = expression.get("key"), expression.get("operator"), expression.get("values") or ()
-    has = key in labels
-    return {
-        "In": has and labels.get(str(key)) in wanted,
-        "NotIn": not has or labels.get(str(key)) not in wanted,
-        "Exists": has,
-        "DoesNotExist": not has,
-    }.get(str(operator), False)

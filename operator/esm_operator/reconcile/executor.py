@@ -17,7 +17,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.recorded_status import Applied, Kept
 from esm_operator.api.resource import Resource, parse
-from esm_operator.api.sources import source_type
 from esm_operator.aws import errors, requests
 from esm_operator.aws.client import Check
 from esm_operator.clock import moment
@@ -186,7 +185,7 @@ class Executor:
         state.pending_creates.answered()
         self._states.created(resource.key, uuid)
         if action.again and state.deleted != context.record.uuid:
-            self._recorder.warning(resource, "CreatedAgain", messages.created_again(uuid, source_type(resource.spec)))
+            self._recorder.warning(resource, "CreatedAgain", messages.created_again(uuid, resource.spec.source))
             counters.DRIFT_CORRECTED.labels(DriftKind.DELETED).inc()
         else:
             self._recorder.normal(resource, "Created", f"Created the mapping {uuid}.")
@@ -290,7 +289,7 @@ class Executor:
     def _record_deletion(self, resource: Resource, action: actions.Delete | actions.Replace | actions.Discard) -> None:
         match action:
             case actions.Replace():
-                message = messages.replacing(action, source_type(resource.spec))
+                message = messages.replacing(action, resource.spec.source)
                 self._recorder.warning(resource, "Replacing", message)
             case actions.Delete():
                 self._recorder.normal(resource, "Deleting", f"Deleting the mapping {action.uuid} at AWS.")

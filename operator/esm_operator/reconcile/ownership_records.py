@@ -137,7 +137,7 @@ def _recorded(context: ReconcileContext, uuid: str, cache: ResourceCache) -> Ite
 
 def _leaves(resource: Resource) -> bool:
     """Whether a resource is about to go without its mapping, which another may adopt."""
-    return resource.deleting and (resource.orphan or resource.spec.get("deletionPolicy") == "Retain")
+    return resource.deleting and (resource.orphan or resource.spec.retain)
 
 
 def _tags(owner: Resource, cluster: str) -> Mapping[str, str]:

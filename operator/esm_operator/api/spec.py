@@ -1,0 +1,143 @@
+"""The spec of an EventSourceMapping as a frozen dataclass: read from JSON in this module only."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from esm_operator.api import fields, identity, names
+from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.sources import ARN_SERVICES, SourceType, parse_arn
+from esm_operator.api.values import Canonical
+
+#: Fields of the spec that are the operator's own, not AWS's.
+OWN_FIELDS = frozenset(
+    {
+        "region",
+        "providerConfigRef",
+        "deletionPolicy",
+        "managementPolicy",
+        "replacePolicy",
+        "adoption",
+        "tags",
+    }
+)
+
+
+class RequestedTarget(NamedTuple):
+    """What a spec says of where its mapping lives."""
+
+    region: str = ""
+    """Empty: nothing."""
+    config: str = ""
+    """The ProviderConfig that it names; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """``spec.adoption``."""
+
+    policy: str = "Never"
+    uuid: str = ""
+    """In lower case."""
+    take_over_from: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether a mapping that exists already may be adopted."""
+        return self.policy in ("IfExists", "Required")
+
+
+_NO_ADOPTION = Adoption()
+
+
+@dataclass(frozen=True)
+class MappingSpec:
+    """The spec of an EventSourceMapping. What takes time to derive is derived when it is first read."""
+
+    function_name: str
+    source: SourceType | None
+    """None: the spec names no source that is known."""
+    region: str
+    """The region that it names itself, by ``region`` or by the ARN of its source; empty: none."""
+    provider_config: str
+    """The ProviderConfig that it names; empty: none."""
+    tags: Mapping[str, str]
+    adoption: Adoption
+    retain: bool
+    """Whether ``deletionPolicy`` is Retain."""
+    observe_only: bool
+    """Whether ``managementPolicy`` is Observe."""
+    recreate: bool
+    """Whether ``replacePolicy`` is Recreate."""
+    raw: Mapping[str, Any] = field(repr=False)
+    """The JSON that it was read from, for what is derived here."""
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "MappingSpec":
+        """From the spec of an object. The API server, or ``esm-operator validate``, has checked its types."""
+        arn = parse_arn(str(raw.get("eventSourceARN") or ""))
+        if arn is not None:
+            source = ARN_SERVICES.get(arn.service)
+        else:
+            source = SourceType.SELF_MANAGED_KAFKA if raw.get("selfManagedEventSource") else None
+        config: Mapping[str, Any] = raw.get("providerConfigRef") or {}
+        return cls(
+            function_name=str(raw.get("functionName", "")),
+            source=source,
+            region=str(raw.get("region") or (arn.region if arn is not None else "")),
+            provider_config=str(config.get("name") or ""),
+            tags=raw.get("tags") or {},
+            adoption=_adoption(raw["adoption"]) if raw.get("adoption") else _NO_ADOPTION,
+            retain=raw.get("deletionPolicy") == "Retain",
+            observe_only=raw.get("managementPolicy") == "Observe",
+            recreate=raw.get("replacePolicy") == "Recreate",
+            raw=raw,
+        )
+
+    @property
+    def requested_target(self) -> RequestedTarget:
+        """Where its mapping is to live."""
+        return RequestedTarget(sys.intern(self.region), sys.intern(self.provider_config))
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Any]:
+        """AWS's fields in AWS's spelling: the parameters of CreateEventSourceMapping without tags."""
+        own = {name: value for name, value in self.raw.items() if name not in OWN_FIELDS and value is not None}
+        return names.to_aws(own)
+
+    @cached_property
+    def values(self) -> Mapping[str, Canonical]:
+        """The fields that are set, by path, in canonical form. An empty value is one that is not set."""
+        return fields.present_values(self.parameters)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The identity that is asked for."""
+        return identity.of_mapping(self.parameters)
+
+    @cached_property
+    def consumer_group(self) -> ConsumerGroup | None:
+        """The Kafka consumer group that is named; None: none is."""
+        return identity.consumer_group(self.parameters)
+
+    @property
+    def filter_patterns(self) -> list[str]:
+        """The patterns of ``filterCriteria``, as they are written."""
+        criteria: Mapping[str, Any] = self.raw.get("filterCriteria") or {}
+        filters: list[Mapping[str, Any]] = criteria.get("filters") or []
+        return [str(item.get("pattern")) for item in filters]
+
+    @property
+    def starting_position_timestamp(self) -> str:
+        """``startingPositionTimestamp`` as it is written; empty: it is not set."""
+        return str(self.raw.get("startingPositionTimestamp") or "")
+
+
+def _adoption(raw: Mapping[str, Any]) -> Adoption:
+    return Adoption(
+        policy=str(raw.get("policy") or "Never"),
+        uuid=str(raw.get("uuid") or "").lower(),
+        take_over_from=str(raw.get("takeOverFrom") or ""),
+    )
