@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 from pydantic_core import from_json
 
@@ -58,6 +58,16 @@ class FrozenJSON(Mapping[str, Any]):
         return f"Packed({_unpack(self._text)!r})"
 
 
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a part of a JSON document is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether a part of a JSON document is an array."""
+    return isinstance(value, list)
+
+
 def parsed(text: str | bytes) -> Any:
     """What JSON holds. Raises ValueError."""
     try:
@@ -75,7 +85,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, Mapping):
-        return dict(value)
+        return dict(cast("Mapping[str, Any]", value))
     raise TypeError(f"{type(value).__name__} is nothing that JSON holds")
 
 

@@ -88,7 +88,7 @@ def _patterns(spec: MappingSpec) -> Iterator[Violation]:
 
 def _future(spec: MappingSpec, now: datetime) -> Iterator[Violation]:
     stamp = spec.starting_position_timestamp
-    if stamp and values.timestamp(stamp) > now.timestamp():
+    if stamp and (values.timestamp(stamp) or 0) > now.timestamp():
         yield Violation(
             "spec.startingPositionTimestamp",
             f"startingPositionTimestamp {stamp} is in the future, where {_title_of(spec)} can't start; set an "

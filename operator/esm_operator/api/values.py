@@ -7,13 +7,15 @@ to a canonical, hashable one; None stands for "absent". Both sides of a comparis
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-#: str, int, float, bool, FunctionRef, or a tuple of them; None means absent.
-Canonical: TypeAlias = Any
+from esm_operator.api.frozen_json import is_array, is_object
+
+#: None means absent.
+Canonical: TypeAlias = "str | int | float | bool | FunctionRef | tuple[str, ...] | tuple[tuple[str, str], ...] | None"
 
 _FUNCTION = re.compile(
     r"(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:)?"
@@ -79,7 +81,7 @@ def names(value: Any) -> Canonical:
     return tuple(sorted(str(item) for item in value)) if value else None
 
 
-def timestamp(value: Any) -> Canonical:
+def timestamp(value: Any) -> int | None:
     """A point in time, as whole seconds since 1970 (AWS answers seconds)."""
     if value is None:
         return None
@@ -99,7 +101,8 @@ def json_text(text: str) -> str:
 
 def filters(value: Any) -> Canonical:
     """FilterCriteria: its patterns as canonical JSON, in any order."""
-    patterns = (value or {}).get("Filters") or ()
+    criteria: Mapping[str, Any] = value or {}
+    patterns: Iterable[Mapping[str, Any]] = criteria.get("Filters") or ()
     return tuple(sorted(json_text(str(item.get("Pattern", ""))) for item in patterns)) or None
 
 
@@ -116,9 +119,9 @@ def structure(value: Any) -> Canonical:
     """A nested structure whose lists AWS treats as sets, as canonical JSON; an empty one is absent."""
 
     def ordered(part: Any) -> Any:
-        if isinstance(part, dict):
+        if is_object(part):
             return {key: ordered(member) for key, member in part.items() if member not in (None, [], {})}
-        if isinstance(part, list):
+        if is_array(part):
             return sorted((ordered(item) for item in part), key=lambda item: json.dumps(item, sort_keys=True))
         return part
 

@@ -103,8 +103,9 @@ def same(row: Field, wanted: Canonical, observed: Canonical) -> bool:
 
 def _split_access(entries: Canonical) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Access configurations that never change, and the others."""
-    fixed = [entry for entry in entries or () if entry[0] in IMMUTABLE_ACCESS_TYPES]
-    return fixed, [entry for entry in entries or () if entry[0] not in IMMUTABLE_ACCESS_TYPES]
+    pairs = [entry for entry in entries if isinstance(entry, tuple)] if isinstance(entries, tuple) else []
+    fixed = [entry for entry in pairs if entry[0] in IMMUTABLE_ACCESS_TYPES]
+    return fixed, [entry for entry in pairs if entry[0] not in IMMUTABLE_ACCESS_TYPES]
 
 
 def _struct_gone(row: Field, found: Observed) -> bool:

@@ -6,8 +6,8 @@ resource has one of these in its :class:`~esm_operator.reconcile.state.ResourceS
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from esm_operator.api.values import Canonical
 from esm_operator.clock import passed
 from esm_operator.ratelimit import backoff
 
@@ -19,7 +19,7 @@ FORGOTTEN = 4 * LONGEST
 
 @dataclass(slots=True)
 class _Sent:
-    change: Mapping[str, Any]
+    change: Mapping[str, Canonical]
     times: int
     at: float
     not_before: float
@@ -38,7 +38,7 @@ class DriftBackoff:
         self._clock = clock
         self._sent: dict[str, _Sent] = {}
 
-    def wait(self, kind: str, change: Mapping[str, Any]) -> float:
+    def wait(self, kind: str, change: Mapping[str, Canonical]) -> float:
         """Seconds until a change may be sent; 0: now.
 
         Args:
@@ -50,7 +50,7 @@ class DriftBackoff:
             return 0.0
         return max(0.0, last.not_before - self._clock())
 
-    def sent(self, kind: str, change: Mapping[str, Any]) -> None:
+    def sent(self, kind: str, change: Mapping[str, Canonical]) -> None:
         """Record that a change was sent."""
         now = self._clock()
         last = self._sent.get(kind)

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.recorded_status import Applied, Kept
 from esm_operator.api.resource import Resource, parse
+from esm_operator.api.values import Canonical
 from esm_operator.aws import errors, requests
 from esm_operator.aws.client import Check
 from esm_operator.clock import moment
@@ -370,7 +371,9 @@ class Executor:
             self._recorder.normal(context.resource, "Tagged", f"{message}.")
         return None
 
-    async def _drift_wait(self, context: ReconcileContext, kind: str, change: Mapping[str, Any], message: str) -> float:
+    async def _drift_wait(
+        self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], message: str
+    ) -> float:
         """Seconds until a change may be sent that was sent before and that AWS did not keep; 0: now."""
         wait = self._states.of(context.resource.key).drift_backoff.wait(kind, change)
         if wait:
