@@ -6,7 +6,7 @@
 
 import os
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -32,18 +32,22 @@ _REQUIREMENT = re.compile(
 
 def items(value: Any) -> Any:
     """``a,b`` (or several of it) as a list."""
-    texts = [value] if isinstance(value, str) else value
-    if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+    texts: object = [value] if isinstance(value, str) else value
+    if _is_texts(texts):
         return [item.strip() for text in texts for item in text.split(",") if item.strip()]
     return value
 
 
+def _is_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(text, str) for text in cast("list[object]", value))
+
+
 def _pairs(value: Any) -> Any:
     """``k=v,l=w`` (or several of it) as a mapping."""
-    if isinstance(value, dict):
+    texts: object = items(value)
+    if not _is_texts(texts):
         return value
-    texts = items(value)
-    if isinstance(texts, list) and not all("=" in text for text in texts):
+    if not all("=" in text for text in texts):
         raise ValueError("write each as key=value, separated by commas")
     pairs = dict(text.split("=", 1) for text in texts)
     reserved = sorted(key for key in pairs if key.lower().startswith(("aws:", "esm-operator.io/")))

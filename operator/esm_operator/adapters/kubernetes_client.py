@@ -1,14 +1,14 @@
 """kubernetes.aio below its generated methods: configuration, proxy, and requests of any path.
 
 The generated methods make an object of each answer, and have none for the operator's kinds. What they are built on is
-not documented.
+not documented, and has no types.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -28,11 +28,11 @@ async def configuration() -> client.Configuration:
     Raises:
         kubernetes.aio.config.ConfigException: neither is there.
     """
-    found = client.Configuration()
+    found, untyped = client.Configuration(), cast("Any", config)
     try:
-        config.load_incluster_config(client_configuration=found)
+        untyped.load_incluster_config(client_configuration=found)
     except config.ConfigException:
-        await config.load_kube_config(client_configuration=found)
+        await untyped.load_kube_config(client_configuration=found)
     found.proxy = found.proxy or _proxy(found.host)
     return found
 
@@ -46,14 +46,19 @@ def new_client(found: client.Configuration) -> client.ApiClient:
     return api
 
 
+def host_of(api: client.ApiClient) -> str:
+    """The URL of the API server."""
+    return str(cast("Any", api).configuration.host)
+
+
 class Answer:
     """The head of an answer, and its body as far as it is asked for."""
 
     def __init__(self, response: RESTResponse) -> None:
-        self._response = response
-        self.status = int(response.status)
+        self._response: Any = response
+        self.status = int(self._response.status)
         """HTTP status. One of 400 or more raises nothing."""
-        self.reason = str(response.reason)
+        self.reason = str(self._response.reason)
         """What the server calls the status."""
 
     async def read(self) -> bytes:
@@ -102,7 +107,7 @@ class ApiRequest:
             kubernetes.aio.config.ConfigException: there is no token.
         """
         headers = {"Accept": accept, **({"Content-Type": content_type} if body is not None else {})}
-        method, url, headers, _, _ = await api.param_serialize(
+        method, url, headers, _, _ = await cast("Any", api).param_serialize(
             method, path, query_params=list(query), header_params=headers, auth_settings=["BearerToken"]
         )
         return cls(api, method, url, headers, body)
@@ -119,7 +124,7 @@ class ApiRequest:
             TimeoutError: it took longer.
         """
         with aiohttp_hooks.asking(check):
-            response = await self._api.call_api(
+            response = await cast("Any", self._api).call_api(
                 self._method, self._url, self._headers, self._body, _request_timeout=limit
             )
         return Answer(response)

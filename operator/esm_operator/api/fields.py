@@ -11,7 +11,7 @@ its model has, is known from a public report.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from esm_operator.api import names, values
 from esm_operator.api.sources import ALL, KAFKA, STREAMS, SourceType
@@ -188,7 +188,7 @@ def at(document: Mapping[str, Any], path: tuple[str, ...] | list[str]) -> Any:
     for name in path:
         if not isinstance(part, Mapping):
             return None
-        part = part.get(name)
+        part = cast("Mapping[str, Any]", part).get(name)
     return part
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from esm_operator.api import fields, values
+from esm_operator.api.frozen_json import is_array
 from esm_operator.api.sources import SourceType, observed_source_type
 
 _DETAIL: Mapping[SourceType, tuple[tuple[str, ...], ...]] = {
@@ -105,7 +106,7 @@ def of_mapping(mapping: Mapping[str, Any]) -> Identity:
     source = observed_source_type(mapping)
     function = values.function(mapping.get("FunctionArn") or mapping.get("FunctionName") or "")
     detail = [fields.at(mapping, path) for path in (_DETAIL.get(source, ()) if source else ())]
-    flat = [",".join(part) if isinstance(part, list) else str(part or "") for part in detail]
+    flat = [",".join(part) if is_array(part) else str(part or "") for part in detail]
     return Identity(
         function=str(function),
         source="|".join([str(mapping.get("EventSourceArn") or source or ""), *flat]),

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from esm_operator.api.frozen_json import is_array, is_object
+
 #: Names that the rules below would get wrong.
 _IRREGULAR: Mapping[str, str] = {
     "DocumentDBEventSourceConfig": "documentDBEventSourceConfig",
@@ -45,18 +47,18 @@ def aws_name(kubernetes: str) -> str:
 
 def to_aws(value: Any) -> Any:
     """A structure in Kubernetes' spelling, as AWS spells it."""
-    if isinstance(value, Mapping):
-        return {aws_name(str(name)): to_aws(member) for name, member in value.items()}
-    if isinstance(value, list):
+    if is_object(value):
+        return {aws_name(name): to_aws(member) for name, member in value.items()}
+    if is_array(value):
         return [to_aws(item) for item in value]
     return value
 
 
 def to_kubernetes(value: Any) -> Any:
     """A structure in AWS's spelling, as Kubernetes spells it, without members that are empty."""
-    if isinstance(value, Mapping):
-        members = {kubernetes_name(str(name)): to_kubernetes(member) for name, member in value.items()}
+    if is_object(value):
+        members = {kubernetes_name(name): to_kubernetes(member) for name, member in value.items()}
         return {name: member for name, member in members.items() if member not in (None, "", [], {})}
-    if isinstance(value, list):
+    if is_array(value):
         return [to_kubernetes(item) for item in value]
     return value

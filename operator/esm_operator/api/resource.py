@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -193,9 +193,11 @@ class Resource:
 
 def parse(body: Mapping[str, Any]) -> Resource:
     """A resource from the object that the API server answers."""
-    meta = body["metadata"]
-    annotations = meta.get("annotations") or {}
-    raw_spec, status = body.get("spec") or {}, body.get("status") or {}
+    meta: Mapping[str, Any] = body["metadata"]
+    annotations: Mapping[str, str] = meta.get("annotations") or {}
+    finalizers: Iterable[str] = meta.get("finalizers") or ()
+    raw_spec: Mapping[str, Any] = body.get("spec") or {}
+    status: Mapping[str, Any] = body.get("status") or {}
     spec = MappingSpec.parse(raw_spec)
     uuid = str(status.get("uuid") or "")
     key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
@@ -209,7 +211,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         generation=int(meta.get("generation", 0)),
         created=str(meta.get("creationTimestamp", "")),
         deleting=deleting,
-        finalizers=tuple(map(sys.intern, meta.get("finalizers") or ())),
+        finalizers=tuple(map(sys.intern, finalizers)),
         noted=str(annotations.get(INTENT) or ""),
         paused=paused,
         orphan=str(annotations.get(ORPHAN) or "").lower() == "true",

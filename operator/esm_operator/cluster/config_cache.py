@@ -145,7 +145,9 @@ class ConfigCache:
 
     def put_namespace(self, body: Mapping[str, Any]) -> bool:
         """A namespace as the cluster has it. Returns whether its labels differ and matter to anybody."""
-        name, labels = body["metadata"]["name"], body["metadata"].get("labels") or {}
+        meta: Mapping[str, Any] = body["metadata"]
+        name: str = meta["name"]
+        labels: Mapping[str, str] = meta.get("labels") or {}
         changed = self._labels.get(name) != labels
         self._labels[name] = labels
         return changed and any(config.namespace_selector for config in self._configs.values())

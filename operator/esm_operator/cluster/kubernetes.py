@@ -12,8 +12,8 @@ from typing import Any
 
 from kubernetes.aio import client
 
-from esm_operator.adapters.kubernetes_client import ApiRequest, configuration, new_client
-from esm_operator.api.frozen_json import parsed
+from esm_operator.adapters.kubernetes_client import ApiRequest, configuration, host_of, new_client
+from esm_operator.api.frozen_json import is_object, parsed
 from esm_operator.api.recorded_status import Condition, MappingStatus
 from esm_operator.api.resource import (
     FINALIZER,
@@ -123,7 +123,7 @@ class KubernetesClient:
     @property
     def host(self) -> str:
         """URL of the API server."""
-        return str(self._api.configuration.host)
+        return host_of(self._api)
 
     async def try_watch(self, path: str) -> None:
         """See whether a kind may be listed and watched.
@@ -136,7 +136,8 @@ class KubernetesClient:
             aiohttp.ClientError, OSError: the API server can't be reached.
         """
         page = await self._request("GET", path, query=[("limit", "1")], accept=_METADATA)
-        version = (page.get("metadata") or {}).get("resourceVersion")
+        meta: Mapping[str, Any] = page.get("metadata") or {}
+        version = meta.get("resourceVersion")
         if version is None:
             raise ApiError(f"GET {path}: the answer is no list, so something between is not the API server")
         query = [("watch", "true"), ("resourceVersion", str(version))]
@@ -281,7 +282,8 @@ class KubernetesClient:
             "message": str(told["message"])[:1024],
         }
         answer = await self._write("POST", _events(namespace), body, "application/json", RequestPriority.SWEEP)
-        return str((answer.get("metadata") or {}).get("name") or "")
+        meta: Mapping[str, Any] = answer.get("metadata") or {}
+        return str(meta.get("name") or "")
 
     async def set_config_finalizers(self, config: ProviderConfigObject, finalizers: Sequence[str]) -> dict[str, Any]:
         """Write the finalizers of a ProviderConfig. Raises GoneError, ConflictError."""
@@ -395,7 +397,7 @@ def _decoded(data: bytes) -> dict[str, Any] | None:
         answer = parsed(data or b"{}")
     except ValueError:
         return None
-    return answer if isinstance(answer, dict) else None
+    return answer if is_object(answer) else None
 
 
 def _path(key: Key) -> str:
@@ -421,7 +423,7 @@ def _replacement(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, An
         before, after = old.get(name), new.get(name)
         if name not in new:
             patch[name] = None
-        elif isinstance(before, Mapping) and isinstance(after, Mapping):
+        elif is_object(before) and is_object(after):
             patch[name] = _replacement(before, after)
         elif before != after:
             patch[name] = after

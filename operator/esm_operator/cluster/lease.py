@@ -72,7 +72,7 @@ class LeaseRecord:
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "LeaseRecord":
         """The record of a Lease object, whoever wrote it."""
-        spec = body.get("spec") or {}
+        spec: Mapping[str, Any] = body.get("spec") or {}
         return cls(
             holder=str(spec.get("holderIdentity") or ""),
             duration=float(spec.get("leaseDurationSeconds") or 0),

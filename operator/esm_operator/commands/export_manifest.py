@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -101,7 +101,7 @@ def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
     """The spec that asks for a mapping as it is."""
     mapping = found.mapping
     source = observed_source_type(mapping)
-    queue_mode = (mapping.get("SelfManagedKafkaEventSourceConfig") or {}).get("ConsumptionMode") == "Queue"
+    queue_mode = fields.at(mapping, ("SelfManagedKafkaEventSourceConfig", "ConsumptionMode")) == "Queue"
     spec: dict[str, Any] = {"functionName": _function(mapping)}
     enabled = fields.observed_values(mapping).get("enabled")  # not known in Creating and Updating
     for row in FIELDS:
@@ -170,7 +170,7 @@ def _source_names(mapping: Mapping[str, Any]) -> Iterator[str]:
         parts = re.split(r"[/:]", arn.resource)
         yield from (parts[place] for place in _NAMED[source] if place < len(parts))
     yield from mapping.get("Topics") or mapping.get("Queues") or ()
-    database = mapping.get("DocumentDBEventSourceConfig") or {}
+    database: Mapping[str, Any] = mapping.get("DocumentDBEventSourceConfig") or {}
     yield from (database[member] for member in ("DatabaseName", "CollectionName") if database.get(member))
 
 
@@ -202,7 +202,8 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
         style = "'"  # PyYAML does not quote what only others read as a number, such as 1e3
     elif text in _OTHERS_BOOLEANS:
         style = "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    untyped = cast("Any", dumper)  # types-PyYAML does not type it
+    return untyped.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)

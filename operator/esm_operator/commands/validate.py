@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
 from esm_operator.api import manifests, models, offline, provider_config, rules
+from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.manifests import Document, ManifestError, Path
 from esm_operator.api.rule import Rule, listed
 from esm_operator.api.spec import MappingSpec
@@ -90,9 +91,9 @@ def problems_of(mapping: Mapping[str, Any], now: datetime) -> list[tuple[str, st
 def _resources(document: Document) -> Iterator[Document]:
     """The document itself, or the items of a List."""
     value: Any = document.value
-    is_list = isinstance(value, dict) and str(value.get("kind", "")).endswith("List")
-    if is_list and isinstance(value.get("items"), list):
-        for number, item in enumerate(value["items"]):
+    items: Any = value.get("items") if is_object(value) and str(value.get("kind", "")).endswith("List") else None
+    if is_array(items):
+        for number, item in enumerate(items):
             yield from _resources(document.part(("items", number), item))
     else:
         yield document
@@ -105,7 +106,7 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
     def problem(path: Path, message: str) -> None:
         report.problems.append(ManifestProblem(name, document.line_of(path), resource, _text(path), message))
 
-    if not isinstance(value, dict):
+    if not is_object(value):
         problem((), "A manifest must be an object with apiVersion, kind, metadata and spec.")
         return
     version, kind = value.get("apiVersion"), value.get("kind")
@@ -143,16 +144,16 @@ def _problems(kind: _Kind, value: dict[str, Any], now: datetime) -> Iterator[tup
 
 def _without_nulls(value: Any) -> Any:
     """As the API server sees it: a null is a field that is not there."""
-    if isinstance(value, dict):
+    if is_object(value):
         return {name: _without_nulls(part) for name, part in value.items() if part is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+    return [_without_nulls(item) for item in value] if is_array(value) else value
 
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 def _metadata(metadata: Any) -> Iterator[tuple[Path, str]]:
-    if not isinstance(metadata, dict):
+    if not is_object(metadata):
         return
     name = metadata.get("name")
     if name is None and not metadata.get("generateName"):
@@ -215,20 +216,29 @@ def _known_names() -> list[str]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(cast("type[object]", annotation), BaseModel):
         yield annotation
     for argument in getattr(annotation, "__args__", ()):
         yield from _models_in(argument)
 
 
+_TYPE_NAMES: Mapping[type[Any], str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+
+
 def _type_name(value: Any) -> str:
-    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
-    return names.get(type(value), "null")
+    return _TYPE_NAMES.get(cast("type[Any]", type(value)), "null")
 
 
 def _resource(value: Any) -> str:
-    metadata = value.get("metadata") if isinstance(value, dict) else None
-    if not isinstance(metadata, dict):
+    metadata: Any = value.get("metadata") if is_object(value) else None
+    if not is_object(metadata):
         return ""
     parts = (metadata.get("namespace"), metadata.get("name") or metadata.get("generateName"))
     return "/".join(str(part) for part in parts if part)
