@@ -1,7 +1,7 @@
 """The operator as a process of its own, under its own ServiceAccount and role, for end-to-end tests and the demo.
 
-Its log goes to a file that a failing test shows; it ends with its owner, even if that is killed. It is forked from a
-process that has the operator's modules imported (``tests.zygote``), for tests start it often.
+Its log is a file that a failing test shows. The process ends with its owner, even if the owner is killed. It is forked
+by a fork server that has imported the operator (``tests.fork_server``), because tests start it often.
 """
 
 import os
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.zygote import ForkedProcess, Zygote
+from tests.fork_server import ForkedProcess, ForkServer
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "eu-west-1"
@@ -96,7 +96,7 @@ class OperatorProcess:
 
     def launch(self) -> ForkedProcess:
         """Start it, and don't wait for anything."""
-        self._process = _zygote(self._environment["KUBECONFIG"]).start(
+        self._process = _fork_server(self._environment["KUBECONFIG"]).start(
             self._entry, arguments=self._arguments, environment=self._environment, log=self.log
         )
         return self._process
@@ -153,8 +153,8 @@ class OperatorProcess:
 
 
 @cache
-def _zygote(kubeconfig: str) -> Zygote:
-    return Zygote(["esm_operator.cli"], {"KUBECONFIG": kubeconfig})
+def _fork_server(kubeconfig: str) -> ForkServer:
+    return ForkServer(["esm_operator.cli"], {"KUBECONFIG": kubeconfig})
 
 
 def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:

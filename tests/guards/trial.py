@@ -1,7 +1,7 @@
 """Runs tests on a copy of the operator in which one guard is disabled.
 
 Each run is a process of its own. It is forked from a process that has imported everything but the operator
-(``tests.zygote``): there are many runs, and importing takes longer than most of them.
+(``tests.fork_server``): there are many runs, and importing takes longer than most of them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Self
 
 import pytest
 
+from tests.fork_server import ForkServer
 from tests.guards.guard import PACKAGE, ROOT, Guard
-from tests.zygote import Zygote
 
 #: Imported once for all runs. None of them imports the operator.
 _LIBRARIES = (
@@ -70,7 +70,7 @@ class Trials:
     """Runs tests on copies of the operator. Used as a context manager, by one thread."""
 
     def __init__(self) -> None:
-        self._zygote = Zygote(_LIBRARIES)
+        self._fork_server = ForkServer(_LIBRARIES)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +78,7 @@ class Trials:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._zygote.stop()
+        self._fork_server.stop()
 
     def without(self, guard: Guard) -> Outcome:
         """Run the tests of a guard on a copy that lacks it. Raises StaleRowError."""
@@ -95,7 +95,7 @@ class Trials:
     def _run(self, place: Path, arguments: Sequence[str]) -> Outcome:
         log = place / "log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        process = self._zygote.start(
+        process = self._fork_server.start(
             f"{__name__}:main",
             arguments=[str(place), *arguments],
             environment={**inherited, "PYTHONPATH": os.pathsep.join((str(place), str(ROOT))), "COLUMNS": "300"},

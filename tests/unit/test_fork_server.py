@@ -12,25 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.zygote import ROOT, ForkedProcess, Zygote
+from tests.fork_server import ROOT, ForkedProcess, ForkServer
 
 
 @pytest.fixture
-def zygote() -> Generator[Zygote]:
-    one = Zygote(["json"])
+def fork_server() -> Generator[ForkServer]:
+    one = ForkServer(["json"])
     yield one
     one.stop()
 
 
-def start(zygote: Zygote, entry: str, log: Path, *arguments: str, **environment: str) -> ForkedProcess:
-    return zygote.start(
-        f"tests.unit.test_zygote:{entry}", arguments=["it", *arguments], environment=environment, log=log
+def start(fork_server: ForkServer, entry: str, log: Path, *arguments: str, **environment: str) -> ForkedProcess:
+    return fork_server.start(
+        f"tests.unit.test_fork_server:{entry}", arguments=["it", *arguments], environment=environment, log=log
     )
 
 
-def test_arguments_environment_and_log_are_its_own(zygote: Zygote, tmp_path: Path) -> None:
-    one = start(zygote, "say", tmp_path / "one", "a", COLOUR="red")
-    two = start(zygote, "say", tmp_path / "two", "b", SIZE="7")
+def test_arguments_environment_and_log_are_its_own(fork_server: ForkServer, tmp_path: Path) -> None:
+    one = start(fork_server, "say", tmp_path / "one", "a", COLOUR="red")
+    two = start(fork_server, "say", tmp_path / "two", "b", SIZE="7")
     assert (one.wait(30), two.wait(30)) == (0, 0)
     assert len({os.getpid(), one.pid, two.pid}) == 3
     for process, name, argument, environment in (
@@ -41,18 +41,18 @@ def test_arguments_environment_and_log_are_its_own(zygote: Zygote, tmp_path: Pat
         assert said == [process.pid, process.pid, ["it", argument], environment, {}]
 
 
-def test_its_exit_code_is_told(zygote: Zygote, tmp_path: Path) -> None:
-    refused = start(zygote, "refuse", tmp_path / "log")
+def test_its_exit_code_is_told(fork_server: ForkServer, tmp_path: Path) -> None:
+    refused = start(fork_server, "refuse", tmp_path / "log")
     assert refused.wait(30) == 3
     assert refused.has_ended()
-    failed = start(zygote, "fail", tmp_path / "log")
+    failed = start(fork_server, "fail", tmp_path / "log")
     assert failed.wait(30) == 1
     assert "ValueError: bad" in (tmp_path / "log").read_text()
 
 
-def test_signals_reach_it(zygote: Zygote, tmp_path: Path) -> None:
+def test_signals_reach_it(fork_server: ForkServer, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    process = start(zygote, "wait", log)
+    process = start(fork_server, "wait", log)
     eventually(lambda: "waiting" in log.read_text())
     process.signal(signal.SIGSTOP)
     eventually(lambda: state(process.pid) == "T")
@@ -64,9 +64,9 @@ def test_signals_reach_it(zygote: Zygote, tmp_path: Path) -> None:
     assert state(process.pid) == ""
 
 
-def test_one_that_does_not_want_to_end_is_ended(zygote: Zygote, tmp_path: Path) -> None:
+def test_one_that_does_not_want_to_end_is_ended(fork_server: ForkServer, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    process = start(zygote, "wait", log)
+    process = start(fork_server, "wait", log)
     eventually(lambda: "waiting" in log.read_text())
     process.signal(signal.SIGSTOP)
     process.signal(signal.SIGTERM)
@@ -74,23 +74,23 @@ def test_one_that_does_not_want_to_end_is_ended(zygote: Zygote, tmp_path: Path) 
     assert state(process.pid) == ""
 
 
-def test_none_is_left_when_the_zygote_ends(zygote: Zygote, tmp_path: Path) -> None:
-    process = start(zygote, "wait", tmp_path / "log")
+def test_none_is_left_when_the_fork_server_ends(fork_server: ForkServer, tmp_path: Path) -> None:
+    process = start(fork_server, "wait", tmp_path / "log")
     os.kill(parent(process.pid), signal.SIGKILL)
     assert process.wait(30) == 128 + signal.SIGKILL
     eventually(lambda: state(process.pid) in ("", "Z"))
     with pytest.raises(RuntimeError):
-        start(zygote, "wait", tmp_path / "log")
+        start(fork_server, "wait", tmp_path / "log")
 
 
 def test_none_is_left_when_the_owner_is_killed(tmp_path: Path) -> None:
     program = f"""
         import signal, sys, time
         from pathlib import Path
-        from tests.zygote import Zygote
-        zygote = Zygote(["json"])
+        from tests.fork_server import ForkServer
+        fork_server = ForkServer(["json"])
         log = Path({str(tmp_path / "log")!r})
-        start = lambda: zygote.start("tests.unit.test_zygote:wait", arguments=[], environment={{}}, log=log)
+        start = lambda: fork_server.start("tests.unit.test_fork_server:wait", arguments=[], environment={{}}, log=log)
         running, stopped = start(), start()
         stopped.signal(signal.SIGSTOP)
         print(running.pid, stopped.pid, flush=True)
@@ -101,9 +101,9 @@ def test_none_is_left_when_the_owner_is_killed(tmp_path: Path) -> None:
         assert owner.stdout is not None
         pids = [int(word) for word in owner.stdout.readline().split()]
         assert len(pids) == 2
-        zygote = parent(pids[0])
+        fork_server = parent(pids[0])
         owner.kill()
-    for pid in (*pids, zygote):
+    for pid in (*pids, fork_server):
         eventually(lambda pid=pid: state(pid) in ("", "Z"))
 
 

@@ -1,18 +1,18 @@
-"""A process that has imported the operator already, and forks one child for each operator that a test starts.
+"""A fork server: one process that has imported the operator, and forks a child for each operator that a test starts.
 
-Importing the operator and its libraries takes longer than all else that it does until it is ready, and the tests
-start it some hundred times. A child is a process of its own, with its own process id, session, environment, arguments
-and log, that can be killed and stopped as any other. Nothing is shared with it but what importing leaves behind; the
+Importing the operator and its libraries takes longer than everything else that it does until it is ready, and the
+tests start it some hundred times. A child has its own process id, session, environment, arguments and log, and can be
+stopped and killed like any process. It shares nothing with the fork server but what the imports leave behind. The
 entry point is called as ``python -m`` would call it. Some libraries read the environment when they are imported (the
-kubernetes package: KUBECONFIG), so a zygote is for children that agree in those variables.
+kubernetes package reads KUBECONFIG), so the children of one fork server must agree in those variables.
 
-A child never outlives its owner, however the owner ends: for each child the owner holds one end of a connection. The
-kernel closes that end when the owner is gone, after a SIGKILL too, and the child is killed then, even one that is
-stopped by SIGSTOP. If the zygote itself ends, its children are killed with it (PR_SET_PDEATHSIG, on Linux; it has one
-thread, so that the signal is not tied to a thread that ends early).
+A child never outlives its owner, however the owner ends. The owner holds one end of a connection for each child. The
+kernel closes that end when the owner has ended, also after a SIGKILL, and then the child is killed, also while SIGSTOP
+holds it. If the fork server itself ends, its children are killed with it (PR_SET_PDEATHSIG, on Linux; the fork server
+has one thread, so the signal does not depend on a thread that ends early).
 
-Used by ``tests.operator_process``. Run as ``python -m tests.zygote FD MODULE...``: the socket on which it is asked for
-children, and the modules to import.
+Used by ``tests.operator_process`` and ``tests.guards``. Run as ``python -m tests.fork_server FD MODULE...``, with the
+socket that receives requests and the modules to import.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PR_SET_PDEATHSIG = 1
 
 
-class Zygote:
+class ForkServer:
     """Starts children that have the modules imported. For any thread."""
 
     def __init__(self, modules: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
@@ -80,7 +80,7 @@ class Zygote:
             log: file that standard output and standard error are appended to.
 
         Raises:
-            RuntimeError: the zygote has ended; its standard error says why.
+            RuntimeError: the fork server has ended; its standard error has the reason.
         """
         ours, theirs = socket.socketpair()
         asked = {"entry": entry, "arguments": list(arguments), "environment": dict(environment)}
@@ -119,7 +119,7 @@ class Zygote:
 
 
 class ForkedProcess:
-    """A child of the zygote, as its owner sees it. For one thread."""
+    """A child of the fork server, as its owner sees it. For one thread."""
 
     def __init__(self, pid: int, connection: socket.socket) -> None:
         self.pid = pid
@@ -139,7 +139,7 @@ class ForkedProcess:
             except TimeoutError:
                 return None
             self._connection.close()
-            self._code = int(said or 128 + signal.SIGKILL)  # the zygote has ended, and its children with it
+            self._code = int(said or 128 + signal.SIGKILL)  # the fork server has ended, and its children with it
         return self._code
 
     def has_ended(self) -> bool:
@@ -176,7 +176,7 @@ def _read_line(connection: socket.socket) -> bytes:
     return line[:-1]
 
 
-# What the zygote itself does
+# The fork server's own process
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def main() -> None:
 
 
 def _serve(control: socket.socket) -> Callable[[], None] | None:
-    """Returns what a child has to do; in the zygote itself None, when the owner is gone."""
+    """Return the work of a child; None in the fork server itself, after the owner has ended."""
     with control, selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         while True:
@@ -231,10 +231,10 @@ def _fork(selector: selectors.BaseSelector, connection: socket.socket, log: int)
         return None
     asked = json.loads(line)
     alive, held = os.pipe()
-    zygote = os.getpid()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _die_with(zygote)
+        _die_with(parent)
         with suppress(OSError), connection:
             connection.sendall(b"%d\n" % os.getpid())  # not before: the owner may stop it at once
         os.close(alive)
@@ -269,18 +269,18 @@ def _children(selector: selectors.BaseSelector) -> set[_Child]:
 
 
 def _close_all(selector: selectors.BaseSelector, control: socket.socket) -> None:
-    """Let a child hold nothing of the zygote's and of its other children."""
+    """Close, in a child, the connections of the fork server and of the other children."""
     for child in _children(selector):
         child.connection.close()
         os.close(child.alive)
     control.close()
 
 
-def _die_with(zygote: int) -> None:
+def _die_with(parent: int) -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != zygote:  # it died before the call above could notice
+    if os.getppid() != parent:  # it died before the call above could notice
         os._exit(1)
 
 
