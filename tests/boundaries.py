@@ -28,6 +28,8 @@ from urllib.parse import urlsplit
 from botocore.client import BaseClient
 from kubernetes.aio.client import ApiClient
 
+from tests import forked_operator
+
 #: What to start instead of the operator's own main function.
 MAIN = "tests.boundaries:main"
 _FOLDER = "BOUNDARIES"
@@ -115,9 +117,7 @@ class _Boundaries:
 def main() -> None:
     """Run the operator with its boundaries watched."""
     _wrap(_Boundaries(Path(os.environ[_FOLDER])))
-    from esm_operator import cli
-
-    cli.main()
+    forked_operator.main()
 
 
 def _wrap(boundaries: _Boundaries) -> None:

@@ -3,8 +3,8 @@
 Importing the operator and its libraries takes longer than everything else that it does until it is ready, and the
 tests start it some hundred times. A child has its own process id, session, environment, arguments and log, and can be
 stopped and killed like any process. It shares nothing with the fork server but what the imports leave behind. The
-entry point is called as ``python -m`` would call it. Some libraries read the environment when they are imported (the
-kubernetes package reads KUBECONFIG), so the children of one fork server must agree in those variables.
+entry point is called as ``python -m`` would call it. What a library reads of the environment when it is imported is the
+fork server's (``tests.forked_operator`` takes care of KUBECONFIG).
 
 A child never outlives its owner, however the owner ends. The owner holds one end of a connection for each child. The
 kernel closes that end when the owner has ended, also after a SIGKILL, and then the child is killed, also while SIGSTOP

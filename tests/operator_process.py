@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import socket
-import time
+import sys
 import urllib.error
 import urllib.request
 import uuid
@@ -19,16 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.controlplane.processes import GuardedProcess
 from tests.fork_server import ForkedProcess, ForkServer
+from tests.forked_operator import MAIN, MODULES
+from tests.waiting import LIMIT, eventually
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "eu-west-1"
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 30.0
 #: Below those that Linux makes connections from.
 _PORTS = range(20_000, 32_768)
-#: What the command ``esm-operator`` calls.
-MAIN = "esm_operator.cli:main"
 
 
 class OperatorProcess:
@@ -43,6 +42,7 @@ class OperatorProcess:
         arguments: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
         entry: str = MAIN,
+        plain: bool = False,
     ) -> None:
         """
         Args:
@@ -52,10 +52,12 @@ class OperatorProcess:
             arguments: more flags of ``esm-operator run``.
             environment: more environment variables.
             entry: ``module:function`` to call instead of the operator's own; it calls that in turn.
+            plain: run the installed command, as people do, in place of a forked process.
         """
         self.log = log
         self._port = free_port()
         self._entry = entry
+        self._plain = plain
         self._arguments = ["esm-operator", "run", f"--probe-address=127.0.0.1:{self._port}", *arguments]
         self._environment = {
             **base_environment(kubeconfig, endpoint),
@@ -63,7 +65,7 @@ class OperatorProcess:
             "ESM_OPERATOR_LEASE_NAME": f"lease-{uuid.uuid4().hex[:8]}",
             **(environment or {}),
         }
-        self._process: ForkedProcess | None = None
+        self._process: ForkedProcess | GuardedProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -80,13 +82,27 @@ class OperatorProcess:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def pid_if_started(self) -> int:
+        """The process id; 0: it was not started, or was stopped or killed since."""
+        process = self._process
+        return 0 if process is None else process.pid
+
+    @property
     def pid(self) -> int:
         """The process id of the running operator."""
         return self._running.pid
 
-    def start(self) -> None:
-        """Start it and wait until it is ready."""
-        process = self.launch()
+    def start(self, *arguments: str) -> None:
+        """Start it and wait until it is ready.
+
+        Args:
+            arguments: more flags, for this time.
+
+        Raises:
+            RuntimeError: it has ended.
+            TimeoutError: it is not ready in time.
+        """
+        process = self.launch(*arguments)
         try:
             self._wait_until_ready(process)
         except BaseException:
@@ -94,11 +110,16 @@ class OperatorProcess:
             self._process = None
             raise
 
-    def launch(self) -> ForkedProcess:
+    def launch(self, *arguments: str) -> ForkedProcess | GuardedProcess:
         """Start it, and don't wait for anything."""
-        self._process = _fork_server(self._environment["KUBECONFIG"]).start(
-            self._entry, arguments=self._arguments, environment=self._environment, log=self.log
-        )
+        command = [*self._arguments, *arguments]
+        if self._plain:
+            command[0] = str(Path(sys.executable).with_name(command[0]))
+            self._process = GuardedProcess(command, log=self.log, env=self._environment)
+        else:
+            self._process = _fork_server().start(
+                self._entry, arguments=command, environment=self._environment, log=self.log
+            )
         return self._process
 
     def stop(self) -> None:
@@ -108,8 +129,8 @@ class OperatorProcess:
         process, self._process = self._process, None
         try:
             process.signal(signal.SIGTERM)
-            if process.wait(STOP_TIMEOUT) is None:
-                raise TimeoutError(f"The operator did not stop within {STOP_TIMEOUT:.0f} s:\n{self.tail()}")
+            if process.wait(LIMIT) is None:
+                raise TimeoutError(f"The operator did not stop within {LIMIT:.0f} s:\n{self.tail()}")
         finally:
             process.stop(0)
 
@@ -130,19 +151,18 @@ class OperatorProcess:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     @property
-    def _running(self) -> ForkedProcess:
+    def _running(self) -> ForkedProcess | GuardedProcess:
         assert self._process is not None, "not started"
         return self._process
 
-    def _wait_until_ready(self, process: ForkedProcess) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._answers():
+    def _wait_until_ready(self, process: ForkedProcess | GuardedProcess) -> None:
+        def is_ready() -> bool:
             code = process.wait(0)
             if code is not None:
                 raise RuntimeError(f"The operator ended with {code}:\n{self.tail()}")
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"The operator was not ready within {START_TIMEOUT:.0f} s:\n{self.tail()}")
-            time.sleep(0.05)
+            return self._answers()
+
+        eventually(is_ready, lambda: f"the operator is ready:\n{self.tail()}", every=0.05, error=TimeoutError)
 
     def _answers(self) -> bool:
         try:
@@ -153,8 +173,8 @@ class OperatorProcess:
 
 
 @cache
-def _fork_server(kubeconfig: str) -> ForkServer:
-    return ForkServer(["esm_operator.cli"], {"KUBECONFIG": kubeconfig})
+def _fork_server() -> ForkServer:
+    return ForkServer(["esm_operator.cli", *MODULES])
 
 
 def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from .faults import ANY_OPERATION, Kind
 from .settings import Settings
 
-TIMEOUT = 30.0
+TIMEOUT = 120.0
 
 
 @dataclass(frozen=True, slots=True)

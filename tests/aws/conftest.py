@@ -1,8 +1,7 @@
-"""One server for all tests of this folder, empty at the beginning of each."""
+"""The AWS server of the worker, empty at the beginning of each test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,16 +9,10 @@ import pytest
 from . import AwsServer, Control
 
 
-@pytest.fixture(scope="session")
-def _server() -> Iterator[AwsServer]:
-    with AwsServer() as server:
-        yield server
-
-
 @pytest.fixture
-def aws(_server: AwsServer) -> AwsServer:
-    _server.control.reset()
-    return _server
+def aws(aws_server: AwsServer) -> AwsServer:
+    aws_server.control.reset()
+    return aws_server
 
 
 @pytest.fixture
@@ -28,8 +21,8 @@ def control(aws: AwsServer) -> Control:
 
 
 @pytest.fixture(scope="session")
-def _client(_server: AwsServer) -> Any:
-    return _server.client("lambda")
+def _client(aws_server: AwsServer) -> Any:
+    return aws_server.client("lambda")
 
 
 @pytest.fixture

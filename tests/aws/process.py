@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 MODULE = __name__.rpartition(".")[0]
 ROOT = Path(__file__).resolve().parents[2]
 ENDPOINT_LINE = "export AWS_ENDPOINT_URL="
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 10.0
+START_TIMEOUT = 240.0
+STOP_TIMEOUT = 60.0
 
 
 class AwsServer:

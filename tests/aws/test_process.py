@@ -19,7 +19,7 @@ from .examples import QUEUE, example
 from .process import MODULE, ROOT
 from .sources import Source
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def test_by_hand_it_prints_what_to_paste_and_ends_on_a_signal() -> None:

@@ -4,7 +4,6 @@ They write with kubectl's verbs, as the operator does; what the API server count
 operator's.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -13,15 +12,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import urllib3
-
+from tests.bed.cluster import create_namespace
 from tests.bench import writes
 from tests.bench.errors import BenchError
 from tests.bench.workload import NAMESPACES, manifest, name_of
+from tests.controlplane.client import JSON, MERGE, KubernetesClient, path
 from tests.controlplane.kubeconfig import Access
 
 RESOURCES = "eventsourcemappings"
-TIMEOUT = 60.0
 #: Requests under way at once.
 AT_ONCE = 8
 
@@ -30,14 +28,7 @@ class Driver:
     """An administrator at the API server. For any thread."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        access = Access.read(kubeconfig)
-        self._server = access.server
-        self._http = urllib3.PoolManager(
-            maxsize=AT_ONCE + 2,
-            timeout=TIMEOUT,
-            ssl_context=access.tls(),
-            headers=access.headers,
-        )
+        self._client = KubernetesClient(Access.read(kubeconfig))
         self._writes: Counter[str] = Counter()
         self._lock = Lock()
         self._given_up = False
@@ -45,16 +36,15 @@ class Driver:
     def make_namespaces(self) -> None:
         """All that the resources are spread over."""
         for namespace in NAMESPACES:
-            self._request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+            create_namespace(self._client, namespace)
 
     def create(self, numbers: Iterable[int]) -> None:
         """Make resources."""
-        self._each(numbers, lambda number: self._write("POST", _folder(number), manifest(number)))
+        self._each(numbers, lambda number: self._write("POST", _path(number, ""), manifest(number)))
 
     def edit(self, number: int, batch_size: int) -> float:
         """Change the batchSize of a resource. Returns the time at which that was answered."""
-        kind = "application/merge-patch+json"
-        self._write("PATCH", _path(number), {"spec": {"batchSize": batch_size}}, kind)
+        self._write("PATCH", _path(number), {"spec": {"batchSize": batch_size}}, MERGE)
         return time.time()
 
     def delete(self, numbers: Iterable[int]) -> None:
@@ -69,7 +59,7 @@ class Driver:
         """All writes to the API server so far by kind, but for those made here."""
         with self._lock:
             own = self._writes.copy()
-        counted = writes.counted(self._request("GET", "/metrics").decode())
+        counted = writes.counted(self._client.text("/metrics"))
         counted.subtract(own)
         return counted
 
@@ -82,23 +72,14 @@ class Driver:
             for _ in threads.map(unless_given_up, numbers):
                 pass
 
-    def _write(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> None:
-        self._request(method, path, body, kind)
+    def _write(self, method: str, where: str, body: Any = None, kind: str = JSON) -> None:
+        if self._client.request(method, where, body, kind) is None:
+            raise BenchError(f"{method} {where}: not found")
         with self._lock:
             self._writes[writes.kind(method, RESOURCES)] += 1
 
-    def _request(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> bytes:
-        headers = {**self._http.headers, "Content-Type": kind}
-        data = None if body is None else json.dumps(body)
-        answer = self._http.request(method, self._server + path, body=data, headers=headers, retries=False)
-        if answer.status >= 300:
-            raise BenchError(f"{method} {path}: {answer.status} {answer.data.decode()}")
-        return answer.data
 
-
-def _folder(number: int) -> str:
-    return f"/apis/lambda.esm-operator.io/v1/namespaces/{name_of(number).namespace}/{RESOURCES}"
-
-
-def _path(number: int) -> str:
-    return f"{_folder(number)}/{name_of(number).name}"
+def _path(number: int, name: str | None = None) -> str:
+    """The path of a resource, or with an empty name of its namespace's resources."""
+    of = name_of(number)
+    return path("EventSourceMapping", of.name if name is None else name, of.namespace)

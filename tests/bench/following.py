@@ -1,23 +1,21 @@
 """Follows all resources by one watch, so that the API server is asked for no list, and keeps the little that is asked
 of them: the UUID, whether they are ready, and whether anything was told of their spec as it is now."""
 
-import contextlib
 import http.client
-import json
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
+from tests.bed import condition_of
 from tests.bench.errors import BenchError
 from tests.bench.workload import Name, name_of
+from tests.controlplane.client import KubernetesClient, Watch, path
 from tests.controlplane.kubeconfig import Access
 
-PATH = "/apis/lambda.esm-operator.io/v1/eventsourcemappings"
+PATH = path("EventSourceMapping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +33,11 @@ class Following:
     """The resources, from the construction on; there must be none before."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        access = Access.read(kubeconfig)
-        self._address = urlsplit(access.server).netloc
-        self._headers, self._tls = access.headers, access.tls()
+        self._client = KubernetesClient(Access.read(kubeconfig))
         self._seen: dict[Name, Seen] = {}
         self._ready = self._told = 0
         self._lock = Lock()
-        self._connection: http.client.HTTPSConnection | None = None
+        self._watch: Watch | None = None
         self._stopped = False
         self._failure = ""
         self._thread = Thread(target=self._follow, args=[self._version()], name="watch", daemon=True)
@@ -54,10 +50,8 @@ class Following:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stopped = True
-        connection = self._connection
-        if connection is not None and isinstance(connection.sock, socket.socket):
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        if self._watch is not None:
+            self._watch.close()
         self._thread.join(10)
 
     def __len__(self) -> int:
@@ -89,29 +83,18 @@ class Following:
     def _follow(self, version: str) -> None:
         while not self._stopped:
             try:
-                for event in self._events(version):
-                    version = event["object"]["metadata"]["resourceVersion"]
-                    self._take(event["type"], event["object"])
+                self._watch = self._client.watch(f"{PATH}?allowWatchBookmarks=true&resourceVersion={version}")
+                for kind, found in self._watch:
+                    if kind == "ERROR":
+                        raise BenchError(str(found))
+                    version = found["metadata"]["resourceVersion"]
+                    self._take(kind, found)
             except (OSError, http.client.HTTPException):
                 continue  # cut: on from the last version
             except Exception as error:
                 if not self._stopped:
                     self._failure = f"{type(error).__name__}: {error}"
                 return
-
-    def _events(self, version: str) -> Any:
-        self._connection = http.client.HTTPSConnection(self._address, context=self._tls)
-        path = f"{PATH}?watch=true&allowWatchBookmarks=true&resourceVersion={version}"
-        with contextlib.closing(self._connection):
-            self._connection.request("GET", path, headers=self._headers)
-            answer = self._connection.getresponse()
-            if answer.status != http.HTTPStatus.OK:
-                raise BenchError(f"{answer.status} {answer.read().decode()}")
-            while line := answer.readline():
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    raise BenchError(str(event["object"]))
-                yield event
 
     def _take(self, kind: str, resource: Mapping[str, Any]) -> None:
         if kind == "BOOKMARK":
@@ -126,20 +109,14 @@ class Following:
             self._told += int(seen is not None and seen.told) - int(before is not None and before.told)
 
     def _version(self) -> str:
-        with contextlib.closing(http.client.HTTPSConnection(self._address, context=self._tls)) as connection:
-            connection.request("GET", f"{PATH}?limit=1", headers=self._headers)
-            listed = json.loads(connection.getresponse().read())
-        if listed["items"]:
+        listed = self._client.get(f"{PATH}?limit=1")
+        if listed is None or listed["items"]:
             raise BenchError("There are resources already.")
         return str(listed["metadata"]["resourceVersion"])
 
 
 def _seen(resource: Mapping[str, Any]) -> Seen:
-    status = resource.get("status") or {}
-    told = status.get("observedGeneration") == resource["metadata"]["generation"]
-    conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    ready = condition_of(resource, "Ready").get("status")
     return Seen(
-        uuid=str(status.get("uuid") or ""),
-        ready=told and conditions.get("Ready") == "True",
-        told=told and "Ready" in conditions,
+        uuid=str((resource.get("status") or {}).get("uuid") or ""), ready=ready == "True", told=ready is not None
     )

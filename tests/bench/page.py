@@ -10,10 +10,11 @@ from tests.bench.operator import DELETIONS
 from tests.bench.phases import BUDGET
 from tests.bench.results import API_SERVER, AWS, OPERATOR, Results, World
 from tests.bench.scale import sweep_interval
-from tests.bench.stage import PACE, QUOTA, ROOT
+from tests.bench.stage import PACE, QUOTA
 from tests.bench.workload import NAMESPACES
 from tests.bench.worlds import GOOD
 from tests.e2e.manifests import TEN_KINDS
+from tests.operator_process import ROOT
 
 #: How many times as many requests as it gets a server must be able to answer that sets no pace.
 ENOUGH = 3

@@ -65,7 +65,7 @@ def restart(stage: Stage, count: int, arguments: tuple[str, ...] = ()) -> None:
         stage.operator.stop()
         phase.figures["stopped"] = time.monotonic() - asked
         before, began = lambda_calls(stage.calls.now()), time.monotonic()
-        stage.operator.start(arguments)
+        stage.operator.start(*arguments)
         stage.until(
             "resources compared with AWS",
             count,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from tests.bench.errors import BenchError
+from tests.waiting import eventually
 
 #: Seconds between lines.
 EVERY = 10.0
@@ -71,10 +72,14 @@ def until(
     Raises:
         BenchError: it took too long.
     """
-    progress, deadline = Progress(what, total), time.monotonic() + timeout
-    while (done := count()) < total:
-        check()
-        if time.monotonic() > deadline:
-            raise BenchError(f"After {timeout:.0f} s, {done:,} of {total:,} are {what}.")
-        progress.tick(done)
-        time.sleep(every)
+    progress, done = Progress(what, total), 0
+
+    def all_done() -> bool:
+        nonlocal done
+        done = count()
+        if done < total:
+            check()
+            progress.tick(done)
+        return done >= total
+
+    eventually(all_done, lambda: f"{total:,} {what}; there are {done:,}", limit=timeout, every=every, error=BenchError)

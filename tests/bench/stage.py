@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests import role
 from tests.aws import AwsServer, Control, Settings
+from tests.bed import install
 from tests.bench import processes
 from tests.bench.driver import Driver
 from tests.bench.following import Following
@@ -18,7 +19,6 @@ from tests.bench.progress import until
 from tests.bench.results import API_SERVER, AWS, ETCD, Phase, World
 from tests.controlplane import ControlPlane
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Seconds that AWS takes for a transition, and requests a second that it grants.
 PACE, QUOTA = 2.0, 15.0
 START_TIMEOUT = 120.0
@@ -44,7 +44,7 @@ class Stage:
 
     def start(self, arguments: tuple[str, ...] = ()) -> None:
         """Start the operator where there are no resources yet, and wait until it has looked at AWS."""
-        self.operator.start(arguments)
+        self.operator.start(*arguments)
         until(
             "first sweep",
             1,
@@ -97,13 +97,10 @@ def opened(world: World, logs: Path, save: Callable[[], None], arguments: tuple[
     """
     with ExitStack() as exits:
         plane = exits.enter_context(ControlPlane())
-        plane.kubectl("apply", "--kustomize", ROOT / "crds")
-        plane.kubectl("apply", "--filename=-", input=role.manifest())
-        for kind in ("eventsourcemappings", "providerconfigs"):
-            plane.kubectl("wait", "--for=condition=Established", f"crd/{kind}.lambda.esm-operator.io")
+        install(plane)
         aws = exits.enter_context(AwsServer(Settings(pace=PACE, quota=QUOTA, tagging_quota=QUOTA)))
         operator = Operator(
-            kubeconfig=plane.kubeconfig_for("esm-operator", "esm-operator"),
+            kubeconfig=plane.kubeconfig_for(role.NAME, role.NAME),
             endpoint=aws.endpoint,
             log=logs / f"operator-{world.name}.log",
             arguments=arguments,

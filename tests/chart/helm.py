@@ -18,7 +18,7 @@ VALUES = sorted(Path(__file__).with_name("values").glob("*.yaml"))
 NEEDED: Mapping[str, Any] = {"clusterName": "blue", "image": {"repository": "registry.example.com/esm-operator"}}
 RELEASE = "esm-operator"
 NAMESPACE = "esm-operator"
-LIMIT = 120.0
+LIMIT = 240.0
 
 
 class HelmError(Exception):

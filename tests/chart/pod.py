@@ -9,57 +9,30 @@ here all share the machine's: so the port of its probes is replaced by one that 
 """
 
 import base64
-import json
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.e2e.cluster import Cluster
+from tests.controlplane.client import KubernetesClient, path
+from tests.controlplane.kubeconfig import Access
 from tests.operator_process import free_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("esm-operator")
 SECRETS = "/run/secrets/kubernetes.io/serviceaccount"
 #: Where the checkout is in any case, whatever is mounted over it.
 CHECKOUT = "/run/checkout"
-LIMIT = 60.0
 _VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
-
-
-@dataclass(frozen=True)
-class Kubectl:
-    """kubectl as the administrator."""
-
-    path: Path
-    kubeconfig: Path
-
-    def __call__(self, *arguments: str, input: str | None = None) -> str:
-        """What it prints. Raises RuntimeError with what it complains of."""
-        done = subprocess.run(
-            [self.path, f"--kubeconfig={self.kubeconfig}", *arguments],
-            input=input,
-            env={**os.environ, "KUBERC": "off"},
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr)
-        return done.stdout
 
 
 def pod_of(deployment: dict[str, Any], name: str) -> dict[str, Any]:
@@ -83,13 +56,13 @@ class Pod:
     """A pod that runs."""
 
     def __init__(
-        self, kubectl: Kubectl, pod: dict[str, Any], process: subprocess.Popen[bytes], log: Path, port: int
+        self, client: KubernetesClient, pod: dict[str, Any], process: subprocess.Popen[bytes], log: Path, port: int
     ) -> None:
         self.object = pod
         self.log = log
         self.port = port
         """In place of its container's."""
-        self._kubectl = kubectl
+        self._client = client
         self._process = process
         (self._container,) = pod["spec"]["containers"]
 
@@ -112,12 +85,13 @@ class Pod:
 
     def wait_until_ready(self) -> None:
         """Until the probes succeed, in the order in which a kubelet asks them."""
-        deadline = time.monotonic() + LIMIT
         for name in ("startupProbe", "livenessProbe", "readinessProbe"):
-            while self.probe(name) != 200:
+
+            def succeeds(name: str = name) -> bool:
                 assert self._process.poll() is None, f"It ended:\n{self.tail()}"
-                assert time.monotonic() < deadline, f"{name} does not succeed:\n{self.tail()}"
-                time.sleep(0.1)
+                return self.probe(name) == 200
+
+            eventually(succeeds, lambda name=name: f"{name} succeeds:\n{self.tail()}")
 
     def tail(self) -> str:
         """The end of its log."""
@@ -134,44 +108,37 @@ class Pod:
             raise
         finally:
             meta = self.object["metadata"]
-            self._kubectl(
-                *("delete", "pod", meta["name"], f"--namespace={meta['namespace']}"),
-                *("--force", "--grace-period=0", "--wait=false"),
-            )
+            self._client.delete(f"{path('Pod', meta['name'], meta['namespace'])}?gracePeriodSeconds=0")
 
 
 @contextmanager
 def running(
-    kubectl: Kubectl, deployment: dict[str, Any], folder: Path, injected: Mapping[str, str] | None = None
+    kubeconfig: Path, deployment: dict[str, Any], folder: Path, injected: Mapping[str, str] | None = None
 ) -> Generator[Pod]:
     """A pod of a Deployment, from its creation to its end.
 
     Args:
-        kubectl: for its cluster.
+        kubeconfig: the administrator's, as the control plane writes it.
         deployment: as the API server has it.
         folder: for its log and its secrets.
         injected: variables that its surroundings put into its environment, as EKS does for its role at AWS.
 
     Raises:
-        RuntimeError: the API server does not admit it.
+        ApiError: the API server does not admit it.
     """
     namespace = deployment["metadata"]["namespace"]
-    made = kubectl(
-        *("create", "--filename=-", "--output=json"),
-        input=json.dumps(pod_of(deployment, f"{deployment['metadata']['name']}-0")),
-    )
-    pod = json.loads(made)
+    access = Access.read(kubeconfig)
+    client = KubernetesClient(access)
+    pod = client.create(pod_of(deployment, f"{deployment['metadata']['name']}-0"))
     meta = pod["metadata"]
-    token = kubectl(
-        *("create", "token", pod["spec"]["serviceAccountName"], f"--namespace={namespace}", "--bound-object-kind=Pod"),
-        *(f"--bound-object-name={meta['name']}", f"--bound-object-uid={meta['uid']}"),
-    )
-    cluster = yaml.safe_load(kubectl.kubeconfig.read_text())["clusters"][0]["cluster"]
-    host, _, port = cluster["server"].removeprefix("https://").rpartition(":")
+    account = path("ServiceAccount", pod["spec"]["serviceAccountName"], namespace)
+    bound_to = {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]}
+    token = client.request("POST", f"{account}/token", {"spec": {"boundObjectRef": bound_to}})["status"]["token"]
+    host, _, port = access.server.removeprefix("https://").rpartition(":")
     secrets = folder / "secrets"
     secrets.mkdir()
-    (secrets / "token").write_text(token.strip())
-    (secrets / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    (secrets / "token").write_text(token)
+    (secrets / "ca.crt").write_bytes(access.ca_certificate)
     (secrets / "namespace").write_text(namespace)
 
     (container,) = pod["spec"]["containers"]
@@ -180,7 +147,7 @@ def running(
         "KUBERNETES_SERVICE_HOST": host,
         "KUBERNETES_SERVICE_PORT": port,
         **(injected or {}),
-        **_environment(Cluster(kubectl.kubeconfig), pod, container),
+        **_environment(client, pod, container),
     }
     arguments = [
         _VARIABLE.sub(lambda match: environment.get(match[1], match[0]), argument) for argument in container["args"]
@@ -199,7 +166,7 @@ def running(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    running = Pod(kubectl, pod, process, log, own_port)
+    running = Pod(client, pod, process, log, own_port)
     with ExitStack() as exits:
         exits.callback(running.stop)
         yield running
@@ -228,19 +195,19 @@ def _script(pod: dict[str, Any], container: dict[str, Any], secrets: Path, comma
     return "\n".join([*lines, f"exec {shlex.join(command)}"])
 
 
-def _environment(cluster: Cluster, pod: dict[str, Any], container: dict[str, Any]) -> dict[str, str]:
+def _environment(client: KubernetesClient, pod: dict[str, Any], container: dict[str, Any]) -> dict[str, str]:
     namespace = pod["metadata"]["namespace"]
 
     def data(kind: str, name: str) -> dict[str, str]:
-        found = cluster.get(f"/api/v1/namespaces/{namespace}/{kind}/{name}")
+        found = client.get(path(kind, name, namespace))
         assert found is not None, f"{kind} {name} is missing"
-        if kind == "secrets":
+        if kind == "Secret":
             return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
         return found.get("data", {})
 
     result: dict[str, str] = {}
     for source in container.get("envFrom", ()):
-        for key, kind in (("secretRef", "secrets"), ("configMapRef", "configmaps")):
+        for key, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
             if key in source:
                 result |= data(kind, source[key]["name"])
     for variable in container.get("env", ()):
@@ -251,10 +218,10 @@ def _environment(cluster: Cluster, pod: dict[str, Any], container: dict[str, Any
                 value = value[part]
             result[variable["name"]] = value
         elif "secretKeyRef" in chosen:
-            result[variable["name"]] = data("secrets", chosen["secretKeyRef"]["name"])[chosen["secretKeyRef"]["key"]]
+            result[variable["name"]] = data("Secret", chosen["secretKeyRef"]["name"])[chosen["secretKeyRef"]["key"]]
         elif "configMapKeyRef" in chosen:
             wanted = chosen["configMapKeyRef"]
-            result[variable["name"]] = data("configmaps", wanted["name"])[wanted["key"]]
+            result[variable["name"]] = data("ConfigMap", wanted["name"])[wanted["key"]]
         else:
             result[variable["name"]] = variable.get("value", "")
     return result

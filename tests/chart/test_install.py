@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.aws import AwsServer, Settings
+from tests import role
+from tests.aws import AwsServer
+from tests.bed import Resources, is_ready
+from tests.bed.cluster import wait_until_served
 from tests.chart.conftest import make_namespace
 from tests.chart.helm import CHART, NAMESPACE, NEEDED, ROOT, Helm, HelmError, merged, the
-from tests.chart.pod import Kubectl, Pod, can_unshare, pod_of, running
+from tests.chart.pod import Pod, can_unshare, pod_of, running
 from tests.chart.test_render import copied
 from tests.controlplane import ControlPlane, KubectlError
-from tests.e2e.bed import eventually
+from tests.controlplane.client import path
 from tests.e2e.manifests import queue
+from tests.waiting import eventually
 
 CRD = "eventsourcemappings.lambda.esm-operator.io"
 QUEUE = ROOT / "examples" / "04-sqs-queue.yaml"
@@ -36,20 +40,30 @@ def helm(plane: ControlPlane, helm_for: Callable[[ControlPlane], Helm]) -> Helm:
     return helm_for(plane)
 
 
-def get(plane: ControlPlane, *what: str) -> dict[str, Any]:
-    return json.loads(plane.kubectl("get", *what, f"--namespace={NAMESPACE}", "--output=json").stdout)
+def get(plane: ControlPlane, kind: str, name: str) -> dict[str, Any]:
+    """An object, in the release's namespace if it has one."""
+    return plane.client.get(path(kind, name, NAMESPACE)) or {}
+
+
+def names(plane: ControlPlane, *kinds: str, namespace: str = NAMESPACE) -> list[str]:
+    """The names of all objects of some kinds, in a namespace if they have one."""
+    return [one["metadata"]["name"] for kind in kinds for one in plane.client.items(path(kind, namespace=namespace))]
 
 
 def deployment(plane: ControlPlane) -> dict[str, Any]:
-    return get(plane, "deployment", "esm-operator")
+    return get(plane, "Deployment", "esm-operator")
 
 
-def established(plane: ControlPlane) -> None:
-    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=50s")
+def resources(plane: ControlPlane, namespace: str = "default") -> Resources:
+    return Resources(plane.client, namespace)
+
+
+def wait_all_ready(of: Resources) -> None:
+    eventually(lambda: all(map(is_ready, of.all())), lambda: f"all are ready: {of.all()}")
 
 
 def wait_until_it_says(pod: Pod, text: str) -> None:
-    eventually(lambda: text in pod.log.read_text(errors="replace"), 60, f"its log says {text}:\n{pod.tail()}")
+    eventually(lambda: text in pod.log.read_text(errors="replace"), f"its log says {text}:\n{pod.tail()}")
 
 
 # The release
@@ -57,28 +71,26 @@ def wait_until_it_says(pod: Pod, text: str) -> None:
 
 def test_what_an_uninstall_leaves_and_a_second_install_finds(plane: ControlPlane, helm: Helm) -> None:
     assert "keeps the event source mappings of the cluster blue" in helm.install(NEEDED)
-    established(plane)
+    wait_until_served(plane.client)
     plane.kubectl("apply", "--filename", QUEUE)
 
     said = helm.uninstall()
     assert CRD in said, "Helm says what it keeps"
-    assert get(plane, "deployments,serviceaccounts,services,roles,rolebindings,poddisruptionbudgets")["items"] == [
-        one for one in get(plane, "serviceaccounts")["items"] if one["metadata"]["name"] == "default"
-    ]
-    left = plane.kubectl("get", "clusterroles,clusterrolebindings", "--output=name").stdout
-    assert "esm-operator" not in left
-    assert plane.kubectl("get", "esm", "--all-namespaces", "--output=name").stdout.split(), "every mapping is there"
+    kinds = ("Deployment", "ServiceAccount", "Service", "Role", "RoleBinding", "PodDisruptionBudget")
+    assert names(plane, *kinds) == ["default"], "the account that no chart has made"
+    assert not [one for one in names(plane, "ClusterRole", "ClusterRoleBinding") if "esm-operator" in one]
+    assert names(plane, "EventSourceMapping", namespace=""), "every mapping is there"
 
     helm.install(NEEDED)
-    assert plane.kubectl("get", "esm", "--all-namespaces", "--output=name").stdout.split()
+    assert names(plane, "EventSourceMapping", namespace="")
 
 
 def test_without_keep_an_uninstall_takes_the_crds(plane: ControlPlane, helm: Helm) -> None:
     helm.install(merged(NEEDED, {"crds": {"keep": False}}))
-    established(plane)
+    wait_until_served(plane.client)
     helm.uninstall()
     # The API server waits a minute at most for the objects of a CRD to go, and then begins anew.
-    eventually(lambda: "lambda.esm-operator.io" not in plane.kubectl("get", "crds", "--output=name").stdout, 200)
+    eventually(lambda: not [one for one in names(plane, "CustomResourceDefinition") if "lambda.esm" in one], limit=300)
 
 
 def test_an_upgrade_brings_new_fields_of_the_crds(plane: ControlPlane, helm: Helm, tmp_path: Path) -> None:
@@ -91,22 +103,21 @@ def test_an_upgrade_brings_new_fields_of_the_crds(plane: ControlPlane, helm: Hel
     spec["x-kubernetes-validations"] = [rule for rule in rules if "metricsConfig" not in json.dumps(rule)]
     file.write_text(yaml.safe_dump(old))
     helm.install(NEEDED, before)
-    established(plane)
+    wait_until_served(plane.client)
     plane.kubectl("apply", "--filename", QUEUE)
-    kept = plane.kubectl("get", "esm", "--output=jsonpath={.items[*].metadata.uid}").stdout
+    kept = [one["metadata"]["uid"] for one in resources(plane).all()]
     assert not keeps_metrics(plane), "the API server drops what the old CRD does not know"
 
     helm.upgrade(NEEDED)
-    eventually(lambda: keeps_metrics(plane), 30)
-    assert plane.kubectl("get", "esm", "--output=jsonpath={.items[*].metadata.uid}").stdout == kept
+    eventually(lambda: keeps_metrics(plane))
+    assert [one["metadata"]["uid"] for one in resources(plane).all()] == kept
 
 
 def keeps_metrics(plane: ControlPlane) -> bool:
     """Whether the field that is new is stored."""
-    name = plane.kubectl("get", "esm", "--output=name").stdout.strip()
-    patch = json.dumps({"spec": {"metricsConfig": {"metrics": ["EventCount"]}}})
-    plane.kubectl("patch", name, "--type=merge", f"--patch={patch}")
-    return "metricsConfig" in json.loads(plane.kubectl("get", name, "--output=json").stdout)["spec"]
+    (name,) = resources(plane).versions()
+    resources(plane).patch(name, {"metricsConfig": {"metrics": ["EventCount"]}})
+    return "metricsConfig" in (resources(plane).get(name) or {})["spec"]
 
 
 def test_crds_that_are_there_from_elsewhere_are_taken_over_when_told(plane: ControlPlane, helm: Helm) -> None:
@@ -114,16 +125,16 @@ def test_crds_that_are_there_from_elsewhere_are_taken_over_when_told(plane: Cont
     with pytest.raises(HelmError, match="invalid ownership metadata"):
         helm.install(NEEDED)
     helm.install(NEEDED, "--take-ownership")
-    labels = get(plane, "crd", CRD)["metadata"]["labels"]
+    labels = get(plane, "CustomResourceDefinition", CRD)["metadata"]["labels"]
     assert labels["app.kubernetes.io/managed-by"] == "Helm"
 
 
 def test_crds_that_are_there_from_elsewhere_are_left_alone_when_told(plane: ControlPlane, helm: Helm) -> None:
     plane.kubectl("apply", "--server-side", "--kustomize", ROOT / "crds")
-    established(plane)
+    wait_until_served(plane.client)
     helm.install(merged(NEEDED, {"crds": {"install": False}, "providerConfigs": {"default": {"region": "eu-west-1"}}}))
     helm.uninstall()
-    assert plane.kubectl("get", "crd", CRD, "--output=name").stdout
+    assert get(plane, "CustomResourceDefinition", CRD)
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -131,7 +142,7 @@ def test_provider_configs_come_with_the_first_install(plane: ControlPlane, helm:
     """They go with their value, or with the release, only if that is wanted: resources may use them."""
 
     def configs() -> dict[str, Any]:
-        return {one["metadata"]["name"]: one for one in get(plane, "providerconfigs")["items"]}
+        return {one["metadata"]["name"]: one for one in plane.client.items(path("ProviderConfig"))}
 
     given = merged(NEEDED, {"crds": {"keep": keep}})
     one = {"providerConfigs": {"default": {"region": "eu-west-1"}}}
@@ -187,19 +198,19 @@ def test_pod_security_restricted_admits_only_the_pod_as_it_is(
     assert refused in str(said.value)
 
 
-@pytest.fixture(scope="module")
-def plane_for_pods() -> Generator[ControlPlane]:
-    with ControlPlane() as running_plane:
-        make_namespace(running_plane, NAMESPACE, RESTRICTED)
-        running_plane.kubectl("create", "serviceaccount", "esm-operator", f"--namespace={NAMESPACE}")
-        yield running_plane
+@pytest.fixture
+def plane_for_pods(chart_plane: ControlPlane) -> Generator[ControlPlane]:
+    make_namespace(chart_plane, NAMESPACE, RESTRICTED)
+    chart_plane.client.install(role.account())
+    yield chart_plane
+    chart_plane.client.delete(path("ServiceAccount", role.NAME, NAMESPACE))
 
 
 @pytest.fixture
-def aws() -> Generator[AwsServer]:
-    with AwsServer(Settings(pace=0.3, quota=0, tagging_quota=0)) as server:
-        server.client("sts").get_caller_identity()  # its first answer can take longer than the operator waits
-        yield server
+def aws(aws_server: AwsServer) -> AwsServer:
+    aws_server.control.reset()
+    aws_server.control.set(pace=0.3)
+    return aws_server
 
 
 def values_for(aws: AwsServer, **more: Any) -> dict[str, Any]:
@@ -214,8 +225,14 @@ def values_for(aws: AwsServer, **more: Any) -> dict[str, Any]:
 
 
 def credentials(plane: ControlPlane) -> None:
-    literals = ("--from-literal=AWS_ACCESS_KEY_ID=testing", "--from-literal=AWS_SECRET_ACCESS_KEY=testing")
-    plane.kubectl("create", "secret", "generic", "aws-credentials", f"--namespace={NAMESPACE}", *literals)
+    plane.client.install(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "aws-credentials", "namespace": NAMESPACE},
+            "stringData": {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"},
+        }
+    )
 
 
 @needs_mounts
@@ -224,12 +241,12 @@ def test_the_operator_works_as_the_deployment_says(
 ) -> None:
     credentials(plane)
     helm.install(values_for(aws))
-    established(plane)
-    with running(Kubectl(plane.kubectl_path, plane.kubeconfig), deployment(plane), tmp_path) as pod:
+    wait_until_served(plane.client)
+    with running(plane.kubeconfig, deployment(plane), tmp_path) as pod:
         pod.wait_until_ready()
         plane.kubectl("apply", "--filename", QUEUE)
-        plane.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=50s")
-        lease = get(plane, "lease", "esm-operator")["spec"]["holderIdentity"]
+        wait_all_ready(resources(plane))
+        lease = get(plane, "Lease", "esm-operator")["spec"]["holderIdentity"]
         assert lease == f"{pod.name}_{pod.object['metadata']['uid']}"
         (mapping,) = aws.control.mappings()
         assert mapping["Tags"]["esm-operator.io/cluster"] == "blue"
@@ -238,9 +255,9 @@ def test_the_operator_works_as_the_deployment_says(
             assert waits or line["level"].lower() not in ("warning", "error", "critical"), line
 
         # It goes on with what is there after an upgrade, and after an uninstall nothing is lost.
-        plane.kubectl("delete", "--filename", QUEUE, "--timeout=50s")
+        plane.kubectl("delete", "--filename", QUEUE, "--timeout=200s")
         assert aws.control.mappings() == []
-    assert get(plane, "lease", "esm-operator")["spec"].get("holderIdentity") is None, "it is given back at the end"
+    assert get(plane, "Lease", "esm-operator")["spec"].get("holderIdentity") is None, "it is given back at the end"
 
 
 @needs_mounts
@@ -252,15 +269,15 @@ def test_the_operator_works_in_its_namespaces_only(
         make_namespace(plane, name)
     scope = {"scope": "namespaces", "namespaces": ["team-a", "team-b"]}
     helm.install(values_for(aws, **scope))
-    established(plane)
-    with running(Kubectl(plane.kubectl_path, plane.kubeconfig), deployment(plane), tmp_path) as pod:
+    wait_until_served(plane.client)
+    with running(plane.kubeconfig, deployment(plane), tmp_path) as pod:
         pod.wait_until_ready()
         for name in ("team-c", "team-a", "team-b"):
-            plane.kubectl("apply", "--filename=-", f"--namespace={name}", input=json.dumps(queue(name)))
+            resources(plane, name).apply(queue(name))
         for name in ("team-a", "team-b"):
-            plane.kubectl("wait", "--for=condition=Ready", "esm", "--all", f"--namespace={name}", "--timeout=50s")
+            wait_all_ready(resources(plane, name))
         assert len(aws.control.mappings()) == 2
-        (foreign,) = json.loads(plane.kubectl("get", "esm", "--namespace=team-c", "--output=json").stdout)["items"]
+        (foreign,) = resources(plane, "team-c").all()
         assert foreign["status"] == {"observedGeneration": -1}
 
         # It may not know the labels of namespaces, so it lets nobody in by them.
@@ -270,10 +287,10 @@ def test_the_operator_works_in_its_namespaces_only(
             "metadata": {"name": "default"},
             "spec": {"namespaceSelector": {"matchExpressions": [{"key": "barred", "operator": "DoesNotExist"}]}},
         }
-        plane.kubectl("apply", "--filename=-", input=json.dumps(config))
-        plane.kubectl("wait", "--for=condition=Stalled", "esm", "--all", "--namespace=team-a", "--timeout=50s")
-        shown = plane.kubectl("get", "esm", "--namespace=team-a", "--output=json").stdout
-        assert "--no-watch-namespaces" in shown
+        plane.client.install(config)
+        barred = resources(plane, "team-a")
+        eventually(lambda: barred.condition("team-a", "Stalled").get("status") == "True")
+        assert "--no-watch-namespaces" in str(barred.get("team-a"))
         assert "forbidden" not in pod.log.read_text()
 
 
@@ -281,17 +298,16 @@ def test_the_operator_works_in_its_namespaces_only(
 def test_an_upgrade_is_a_handover(plane: ControlPlane, helm: Helm, aws: AwsServer, tmp_path: Path) -> None:
     """The old pod gives the lease back, the new one goes on: nothing is done twice."""
     credentials(plane)
-    kubectl = Kubectl(plane.kubectl_path, plane.kubeconfig)
     helm.install(values_for(aws))
-    established(plane)
+    wait_until_served(plane.client)
     (tmp_path / "old").mkdir()
     (tmp_path / "new").mkdir()
-    with running(kubectl, deployment(plane), tmp_path / "old") as pod:
+    with running(plane.kubeconfig, deployment(plane), tmp_path / "old") as pod:
         pod.wait_until_ready()
         plane.kubectl("apply", "--filename", QUEUE)
-        plane.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=50s")
+        wait_all_ready(resources(plane))
     helm.upgrade(values_for(aws, sweepInterval=1, logFormat="text"))
-    with running(kubectl, deployment(plane), tmp_path / "new") as pod:
+    with running(plane.kubeconfig, deployment(plane), tmp_path / "new") as pod:
         pod.wait_until_ready()
         wait_until_it_says(pod, "work begins")
         before = aws.control.counts().calls.get("ListEventSourceMappings", 0)

@@ -15,6 +15,7 @@ from tests import role
 from tests.chart.conftest import MONITORING, make_namespace
 from tests.chart.helm import CHART, NAMESPACE, NEEDED, ROOT, VALUES, Helm, merged, of_kind, the
 from tests.controlplane import ControlPlane
+from tests.waiting import eventually
 
 #: Where the values say what a setting is to be.
 PLACES = {
@@ -53,15 +54,16 @@ DIFFERENT = {
 
 
 @pytest.fixture(scope="module")
-def plane() -> Generator[ControlPlane]:
+def plane(control_plane: ControlPlane) -> ControlPlane:
     """A control plane with all kinds that the chart may have objects of, and the namespaces of the values."""
-    with ControlPlane() as running:
-        running.kubectl("apply", "--server-side", "--kustomize", ROOT / "crds")
-        running.kubectl("apply", "--filename", MONITORING)
-        for name in (NAMESPACE, "team-a", "team-b"):
-            make_namespace(running, name)
-        running.kubectl("wait", "--for=condition=Established", "crd", "--all")
-        yield running
+    kinds = list(yaml.safe_load_all(MONITORING.read_text()))
+    control_plane.client.install(*kinds)
+    for name in (NAMESPACE, "team-a", "team-b"):
+        make_namespace(control_plane, name)
+    for one in kinds:
+        served = f"/apis/{one['spec']['group']}/{one['spec']['versions'][0]['name']}/{one['spec']['names']['plural']}"
+        eventually(lambda served=served: control_plane.client.get(served), f"{served} is served")
+    return control_plane
 
 
 def value(values: dict[str, Any], place: tuple[str, ...]) -> Any:

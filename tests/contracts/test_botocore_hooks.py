@@ -7,7 +7,6 @@ import select
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -21,7 +20,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, HTTPClientError
 
 from esm_operator.adapters import botocore_hooks
-from tests.unit.slow_connections import LIMIT, SlowServer, certificate
+from tests.unit.slow_connections import SlowServer, certificate
+from tests.waiting import LIMIT, eventually
 
 UUID = "11111111-2222-3333-4444-555555555555"
 KINDS = ("plain", "TLS", "plain through a proxy", "TLS through a proxy", "TLS through a TLS proxy")
@@ -179,10 +179,11 @@ def is_called_off(client: Any) -> bool:
 
 def wait_until_ended(server: SlowServer, connections: int) -> None:
     """Wait until the server has read all that was sent on so many connections."""
-    until = time.monotonic() + LIMIT
-    while not server.has_ended(connections):
-        assert time.monotonic() < until, f"{server.accepted} connections, {server.closed} of them closed"
-        time.sleep(0.01)
+    eventually(
+        lambda: server.has_ended(connections),
+        lambda: f"{server.accepted} connections, {server.closed} of them closed",
+        every=0.01,
+    )
 
 
 def test_each_client_has_an_http_session_of_its_own(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ happen; the README beside this file has the list.
 import fcntl
 import os
 import subprocess
-import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,12 +15,13 @@ from types import TracebackType
 from typing import Self
 
 from tests.controlplane import apiserver, assets, credentials, etcd
+from tests.controlplane.client import KubernetesClient, path
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.kubeconfig import Access
 from tests.controlplane.processes import GuardedProcess
+from tests.waiting import LIMIT, eventually
 
-START_LIMIT = 120  # seconds; it takes about three on an idle machine
-TOKEN_LIFETIME = "24h"
+TOKEN_LIFETIME = 24 * 3600  # seconds
 
 
 class KubectlError(subprocess.CalledProcessError):
@@ -55,7 +55,10 @@ class ControlPlane:
             resources.callback(self.stop_apiserver)
             self._wait_for_apiserver()
 
-            self.kubeconfig = self._access("admin", self._admin_token).write(self._data_dir / "kubeconfig")
+            access = self._access("admin", self._admin_token)
+            self.kubeconfig = access.write(self._data_dir / "kubeconfig")
+            self.client = KubernetesClient(access)
+            """The administrator's, for whatever is not about kubectl itself."""
             self._resources = resources.pop_all()
 
     def __enter__(self) -> Self:
@@ -86,7 +89,7 @@ class ControlPlane:
         input: str | None = None,
         check: bool = True,
         kubeconfig: Path | None = None,
-        timeout: float = 60,
+        timeout: float = 2 * LIMIT,
     ) -> subprocess.CompletedProcess[str]:
         """Runs kubectl, as the administrator or with another kubeconfig, and without its user's settings."""
         environment = os.environ | {
@@ -110,8 +113,12 @@ class ControlPlane:
 
     def token_for(self, namespace: str, service_account: str) -> str:
         """A token such as a pod of this ServiceAccount has."""
-        options = (f"--namespace={namespace}", f"--duration={TOKEN_LIFETIME}")
-        return self.kubectl("create", "token", service_account, *options).stdout.strip()
+        where = f"{path('ServiceAccount', service_account, namespace)}/token"
+        spec = {"expirationSeconds": TOKEN_LIFETIME}
+        made = self.client.request("POST", where, {"spec": spec})
+        if made is None:
+            raise ControlPlaneError(f"There is no ServiceAccount {service_account} in the namespace {namespace}.")
+        return str(made["status"]["token"])
 
     def kubeconfig_for(self, namespace: str, service_account: str) -> Path:
         """A kubeconfig file with a new token of this ServiceAccount, for its namespace."""
@@ -159,14 +166,16 @@ class ControlPlane:
         return GuardedProcess(command, log=log, cwd=self._data_dir)
 
     def _wait_for_apiserver(self) -> None:
-        deadline = time.monotonic() + START_LIMIT
-        while not apiserver.is_ready(self.address, self._files, self._admin_token):
+        def is_ready() -> bool:
             self.check()
-            if time.monotonic() > deadline:
-                raise ControlPlaneError(
-                    f"The API server was not ready within {START_LIMIT} seconds. {self._apiserver.log_tail()}"
-                )
-            time.sleep(0.05)
+            return apiserver.is_ready(self.address, self._files, self._admin_token)
+
+        eventually(
+            is_ready,
+            lambda: f"the API server is ready. {self._apiserver.log_tail()}",
+            every=0.05,
+            error=ControlPlaneError,
+        )
 
 
 @contextmanager

@@ -7,9 +7,8 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from base64 import b64decode
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from tests.controlplane import ControlPlane, ControlPlaneError, KubectlError
 from tests.controlplane.binaries import KUBERNETES
 from tests.controlplane.gomodule import pinned_version
 from tests.controlplane.processes import GuardedProcess
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -218,13 +218,6 @@ def test_a_process_that_ignores_requests_to_end_is_ended(tmp_path: Path) -> None
     eventually(lambda: "deaf" in log.read_text())
     process.stop(grace=0.1)
     assert process.has_ended()
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} seconds"
-        time.sleep(0.05)
 
 
 def descendants(pid: int) -> set[int]:

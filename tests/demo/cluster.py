@@ -13,7 +13,7 @@ from tests.demo.errors import DemoError
 ROOT = Path(__file__).resolve().parents[2]
 CRDS = ROOT / "crds"
 KINDS = ("eventsourcemappings.lambda.esm-operator.io", "providerconfigs.lambda.esm-operator.io")
-LIMIT = 60.0  # seconds that a kubectl may take, if nothing else is said
+LIMIT = 240.0  # seconds that a kubectl may take, if nothing else is said
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ class Cluster:
 def wait_until_served(kubectl: Kubectl) -> None:
     """Until the API server knows our kinds."""
     for kind in KINDS:
-        kubectl("wait", "--for=condition=Established", f"crd/{kind}", "--timeout=50s")
+        kubectl("wait", "--for=condition=Established", f"crd/{kind}", "--timeout=200s")

@@ -89,7 +89,7 @@ def _check_admission(kubectl: Kubectl, context: str) -> None:
         output("What an earlier demo left here is removed first.")
         _remove(kubectl)
         if any(one["metadata"]["name"] == NAME for one in kubectl.objects("namespaces")):
-            kubectl("wait", "--for=delete", f"namespace/{NAME}", "--timeout=50s")
+            kubectl("wait", "--for=delete", f"namespace/{NAME}", "--timeout=200s")
 
 
 def _is_ours(found: dict[str, Any]) -> bool:
@@ -137,4 +137,4 @@ def _remove(kubectl: Kubectl) -> None:
                 check=False,  # it is gone without that, if nothing held it
             )
     kubectl("delete", "namespaces", f"--selector={SELECTOR}", "--wait=false")
-    kubectl("delete", CLUSTER_WIDE, f"--selector={SELECTOR}", "--timeout=50s")
+    kubectl("delete", CLUSTER_WIDE, f"--selector={SELECTOR}", "--timeout=200s")

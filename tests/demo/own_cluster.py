@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests import role
+from tests.bed import install
 from tests.controlplane import ControlPlane
-from tests.demo.cluster import CRDS, Cluster, Kubectl, wait_until_served
+from tests.demo.cluster import Cluster, Kubectl
 from tests.demo.terminal import explain
 
 
@@ -25,9 +26,7 @@ def own_cluster() -> Generator[Cluster]:
     explain("A Kubernetes control plane of its own is started on this machine: etcd and kube-apiserver.")
     with ControlPlane() as plane:
         kubectl = Kubectl(plane.kubectl_path, str(plane.kubeconfig))
-        kubectl("apply", "--kustomize", CRDS)
-        kubectl("apply", "--filename=-", input=role.manifest())
-        wait_until_served(kubectl)
+        install(plane)
         yield OwnCluster(
             name="the control plane",
             kubectl=kubectl,

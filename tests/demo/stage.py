@@ -1,16 +1,16 @@
 """What the demo's steps stand on: the cluster, the AWS server and the operator, with words to show them in."""
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.aws import AwsServer
 from tests.demo import terminal
-from tests.demo.cluster import Cluster
+from tests.demo.cluster import LIMIT, Cluster
 from tests.demo.errors import DemoError
 from tests.operator_process import OperatorProcess
+from tests.waiting import eventually
 
 INTERVAL = 0.4  # seconds between two looks
 
@@ -24,7 +24,7 @@ class Stage:
         self.aws = aws
         self.operator = operator
 
-    def run(self, *arguments: str, limit: float = 60.0) -> None:
+    def run(self, *arguments: str, limit: float = LIMIT) -> None:
         """Show a kubectl command, and what it prints."""
         terminal.command(self.kubectl.shown(*arguments))
         terminal.output(self.kubectl(*arguments, limit=limit))
@@ -32,16 +32,13 @@ class Stage:
     def watch(self, until: Callable[[], bool], limit: float, what: str, *names: str) -> None:
         """Show `kubectl get esm` of all, or of some, each time that it changes, until something is so."""
         table = terminal.Table()
-        deadline = time.monotonic() + limit
-        while True:
+
+        def is_so() -> bool:
             done = until()
             self.look(table, *names)
-            if done:
-                return
-            self.check()
-            if time.monotonic() > deadline:
-                raise DemoError(f"Not within {limit:.0f} seconds: {what}.")
-            time.sleep(INTERVAL)
+            return done
+
+        self.wait(is_so, limit, what)
 
     def look(self, table: terminal.Table, *names: str) -> None:
         """Show `kubectl get esm` if it changed."""
@@ -50,12 +47,14 @@ class Stage:
 
     def wait(self, until: Callable[[], bool], limit: float, what: str) -> None:
         """Wait until something is so."""
-        deadline = time.monotonic() + limit
-        while not until():
-            self.check()
-            if time.monotonic() > deadline:
-                raise DemoError(f"Not within {limit:.0f} seconds: {what}.")
-            time.sleep(INTERVAL)
+
+        def is_so() -> bool:
+            done = until()
+            if not done:
+                self.check()
+            return done
+
+        eventually(is_so, what, limit=limit, every=INTERVAL, error=DemoError)
 
     def check(self) -> None:
         """Raises if a part has come to its end."""
@@ -79,11 +78,3 @@ class Stage:
     def kubectl_folder(self) -> Path:
         """Where the kubectl is that fits."""
         return self.kubectl.path.parent
-
-
-def is_ready(resource: dict[str, Any]) -> bool:
-    """Whether it is Ready, as its spec is now."""
-    status = resource.get("status") or {}
-    return status.get("observedGeneration") == resource["metadata"]["generation"] and any(
-        condition["type"] == "Ready" and condition["status"] == "True" for condition in status.get("conditions") or ()
-    )

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.bed import is_ready
 from tests.demo.cluster import ROOT
 from tests.demo.errors import DemoError
-from tests.demo.stage import Stage, is_ready
+from tests.demo.stage import Stage
 from tests.demo.terminal import explain, output
 
 EXAMPLES = Path("examples")
@@ -23,7 +24,7 @@ def apply_examples(stage: Stage) -> None:
     explain("The operator creates them at AWS, which takes some seconds to enable each.")
     stage.watch(lambda: all(map(is_ready, stage.resources())), 2 * LIMIT, "all mappings are Ready")
     explain("All of them are Ready. Scripts, Helm, Argo CD and Flux wait for that as for anything in Kubernetes:")
-    stage.run("wait", "--for=condition=Ready", "esm", "--all", "--timeout=60s", limit=90)
+    stage.run("wait", "--for=condition=Ready", "esm", "--all", "--timeout=180s", limit=200)
     _check_applied(stage)
 
 

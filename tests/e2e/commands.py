@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from tests.e2e.bed import Bed
+from tests.bed import Bed
 from tests.operator_process import ROOT
 
 

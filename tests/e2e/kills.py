@@ -1,25 +1,21 @@
-"""What the kill tests are told in: scenarios, and a stage of its own for each of several that run at once.
+"""Beds whose operator can be killed at a boundary, and what there has to be after that.
 
-A stage has a namespace, an account at AWS and an operator that works in just these, so stages don't meet. A scenario
-is played on it many times, each time with a resource of another name; the resources of earlier times stay, to see
-that nothing that is another's is touched. Called by ``test_kills`` and ``test_random_kills``.
+Several run at once. Each has a namespace, an account in AWS and an operator that works in just these, so they don't
+meet. A scenario is played on a bed many times, each time with a resource of another name; the resources of earlier
+times stay, to see that nothing that is another's is touched. Used by ``test_kills``, ``test_random_kills`` and
+``test_races``.
 """
 
 import json
 import re
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from tests.aws import AwsServer, Control
+from tests.bed import FINALIZER, Bed, is_ready
 from tests.boundaries import MAIN, Watch
-from tests.controlplane import ControlPlane
-from tests.e2e.bed import FINALIZER
-from tests.e2e.rest import ApiServer
 from tests.operator_process import OperatorProcess
+from tests.waiting import LIMIT, eventually
 
 Spec = dict[str, Any]
 REGION = "eu-west-1"
@@ -27,8 +23,6 @@ SWEEP = "ListEventSourceMappings"
 OWNER = "esm-operator.io/"
 #: The account of the mappings that are as they ought to be, to compare with.
 MODEL_ACCOUNT = "999999999999"
-#: Seconds for all that an operator does for a few resources; the machine may be busy.
-TIMEOUT = 60.0
 _OWN_TO_EACH = ("UUID", "EventSourceMappingArn", "LastModified", "Tags", "account")
 
 
@@ -54,23 +48,17 @@ class Wanted:
     """There is no resource any more, so the mapping has no owner."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """A namespace, an account and an operator."""
+    """A bed, its operator, and the boundaries at which that can be killed."""
 
-    api: ApiServer
-    control: Control
-    account: str
+    bed: Bed
     operator: OperatorProcess
     watch: Watch
 
-    @property
-    def namespace(self) -> str:
-        return self.api.namespace
-
     def mappings(self) -> dict[str, dict[str, Any]]:
         """All mappings of the account, by UUID."""
-        return {one["UUID"]: one for one in self.control.mappings(account=self.account)}
+        return {one["UUID"]: one for one in self.bed.mappings()}
 
     def mappings_of(self, name: str) -> dict[str, dict[str, Any]]:
         """The mappings of a resource's functions: of its name, or of one that begins with it and a dash."""
@@ -79,32 +67,14 @@ class Stage:
     def creations(self, name: str) -> int:
         """How often AWS made a mapping of a resource's functions."""
         return sum(
-            _names_function(name, str(one["members"].get("FunctionName", "")))
-            for one in self.control.requests(2000)
-            if one["account"] == self.account
-            and one["operation"] == "CreateEventSourceMapping"
-            and one["status"] == 202
+            _names_function(name, str(one["members"].get("FunctionName", ""))) and one["status"] == 202
+            for one in self.bed.log("CreateEventSourceMapping")
         )
 
     def start(self) -> None:
         """Start the operator for the first time, and wait until it has seen all mappings of the account."""
         self.operator.start()
-        wait(lambda: [] if self._lists() else ["the account is not swept"])
-
-    def close(self) -> None:
-        """Stop the operator, and take all resources away."""
-        try:
-            self.operator.stop()
-        finally:
-            self.api.clear()
-
-    def _lists(self) -> list[dict[str, Any]]:
-        requests = self.control.requests(2000)
-        return [one for one in requests if (one["account"], one["operation"]) == (self.account, SWEEP)]
-
-    def wait_ready(self, name: str) -> None:
-        """Wait until a resource is Ready."""
-        wait(lambda: [] if is_ready(self.api.get(name)) else [f"{name} is not ready"])
+        eventually(lambda: self.bed.log(SWEEP), "the account is swept")
 
     def problems(self, name: str, wanted: Wanted, before: frozenset[str]) -> list[str]:
         """What is not as wanted.
@@ -114,25 +84,25 @@ class Stage:
             wanted: what there has to be.
             before: UUIDs of the mappings that stood before the edit.
         """
-        resource = self.api.get(name)
+        resource = self.bed.get(name)
         expected = wanted.mapping is not None and not wanted.alone
         if expected and not is_ready(resource):  # most waiting ends here, and costs one request each time
             return [f"{name} is not ready"]
         found = self.mappings_of(name)
         model = self.model(name, wanted.mapping) if wanted.mapping is not None and found else {}
-        return problems(name, self.namespace, resource, found, wanted, model, before)
+        return problems(name, self.bed.namespace, resource, found, wanted, model, before)
 
     def model(self, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """The mapping as AWS would have it, had it just been made so."""
         members = named(wanted, name)
-        made = self.control.make_mapping(account=MODEL_ACCOUNT, region=REGION, **members)
-        self.control.delete_mapping(made["UUID"])
+        made = self.bed.control.make_mapping(account=MODEL_ACCOUNT, region=REGION, **members)
+        self.bed.control.delete_mapping(made["UUID"])
         return comparable(made)
 
     def shown(self, name: str) -> str:
         """The resource, its mappings and the operator's log, for a failing test."""
         return (
-            f"Resource: {json.dumps(self.api.get(name), indent=1)}\n"
+            f"Resource: {json.dumps(self.bed.get(name), indent=1)}\n"
             f"Mappings: {json.dumps(list(self.mappings_of(name).values()), indent=1)}\n"
             f"The end of the operator's log:\n{self.operator.tail(80)}"
         )
@@ -212,15 +182,6 @@ def _resource_problems(resource: Mapping[str, Any], mapping: Mapping[str, Any], 
             yield f"status.{name} is {has}, and has to be {wants}"
 
 
-def is_ready(resource: Mapping[str, Any] | None) -> bool:
-    """Whether a resource is Ready, of its spec as it is now."""
-    if resource is None:
-        return False
-    status = resource.get("status") or {}
-    ready = next((one for one in status.get("conditions") or () if one["type"] == "Ready"), {})
-    return bool(ready.get("status") == "True" and ready.get("observedGeneration") == resource["metadata"]["generation"])
-
-
 def comparable(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """A mapping without what is its own: two that were asked for alike are equal."""
     rest = {name: value for name, value in mapping.items() if name not in _OWN_TO_EACH}
@@ -234,87 +195,33 @@ def named(value: Any, name: str, uuid: str = "") -> Any:
     return json.loads(text.replace("{name}", name).replace("{uuid}", uuid))
 
 
-def wait(problems: Callable[[], list[str]], timeout: float = TIMEOUT) -> None:
+def wait(problems: Callable[[], list[str]], limit: float = LIMIT) -> None:
     """Wait until there are no problems.
 
     Raises:
         AssertionError: there are some still, after so many seconds.
     """
-    deadline = time.monotonic() + timeout
-    while found := problems():
-        if time.monotonic() > deadline:
-            raise AssertionError("; ".join(found))
-        time.sleep(0.2)
+    found: list[str] = []
+
+    def none() -> bool:
+        found[:] = problems()
+        return not found
+
+    eventually(none, lambda: "; ".join(found), limit=limit, every=0.2)
 
 
-def stage(
-    *,
-    kubeconfig: Path,
-    operator_kubeconfig: Path,
-    endpoint: str,
-    namespace: str,
-    account: str,
-    folder: Path,
-    arguments: tuple[str, ...] = (),
-) -> Stage:
-    """A new stage in a namespace that exists; its operator is not started yet.
+def stage(bed: Bed, *arguments: str) -> Stage:
+    """A stage on a bed that has an account of its own; its operator is not started yet.
 
     Args:
-        kubeconfig: of the test itself.
-        operator_kubeconfig: of the operator.
-        endpoint: URL of the AWS server.
-        namespace: where its resources are.
-        account: where its mappings are, twelve digits.
-        folder: an empty folder of its own.
+        bed: the bed.
         arguments: more flags of the operator.
     """
-    folder.mkdir(parents=True)
-    watch = Watch(folder)
-    operator = OperatorProcess(
-        kubeconfig=operator_kubeconfig,
-        endpoint=endpoint,
-        log=folder / "operator.log",
-        arguments=("--log-level=debug", f"--namespaces={namespace}", "--sweep-interval=600", *arguments),
-        environment={"AWS_ACCESS_KEY_ID": account, **watch.environment},
-        entry=MAIN,
-    )
-    return Stage(ApiServer(kubeconfig, namespace), Control(endpoint), account, operator, watch)
-
-
-@contextmanager
-def lone_stage(
-    control_plane: ControlPlane,
-    aws_server: AwsServer,
-    operator_kubeconfig: Path,
-    folder: Path,
-    namespace: str,
-    arguments: tuple[str, ...],
-) -> Generator[Stage]:
-    """The only stage of a test, on an AWS server that has nothing yet; its operator is not started yet.
-
-    Args:
-        control_plane: where its resources are.
-        aws_server: where its mappings are. It is emptied.
-        operator_kubeconfig: of the operator.
-        folder: an empty folder of its own.
-        namespace: a name that no namespace has yet.
-        arguments: more flags of the operator.
-    """
-    aws_server.control.reset()
-    control_plane.kubectl("create", "namespace", namespace)
-    made = stage(
-        kubeconfig=control_plane.kubeconfig,
-        operator_kubeconfig=operator_kubeconfig,
-        endpoint=aws_server.endpoint,
-        namespace=namespace,
-        account="111111111111",
-        folder=folder / "stage",
-        arguments=arguments,
-    )
-    try:
-        yield made
-    finally:
-        made.close()
+    watched = bed.folder / "boundaries"
+    watched.mkdir()
+    watch = Watch(watched)
+    flags = (f"--namespaces={bed.namespace}", "--sweep-interval=600", *arguments)
+    return Stage(bed, bed.operator(*flags, start=False, environment=watch.environment, entry=MAIN), watch)
 
 
 def _is_of(name: str, mapping: Mapping[str, Any]) -> bool:

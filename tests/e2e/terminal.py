@@ -3,13 +3,15 @@
 import os
 import pty
 import selectors
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tests.waiting import eventually
+
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 240.0
+#: Seconds for a command that sets up a cluster.
+LIMIT = 600.0
 
 
 class Terminal:
@@ -24,13 +26,15 @@ class Terminal:
 
     def wait_for(self, text: str, limit: float = LIMIT) -> None:
         """Read until it was written."""
-        deadline = time.monotonic() + limit
         with selectors.DefaultSelector() as selector:
             selector.register(self._terminal, selectors.EVENT_READ)
-            while text not in self.seen:
-                assert time.monotonic() < deadline, self.seen
-                if selector.select(1.0):
+
+            def is_written() -> bool:
+                if text not in self.seen and selector.select(1.0):
                     self._read()
+                return text in self.seen
+
+            eventually(is_written, lambda: f"{text} is written:\n{self.seen}", limit=limit, every=0)
 
     def press_ctrl_c(self) -> None:
         """As a person at the keyboard."""
@@ -65,9 +69,6 @@ def left_by(environment: Mapping[str, str]) -> list[str]:
 
 def assert_nothing_left(environment: Mapping[str, str], *, files: bool = False) -> None:
     """No process, and no file if the demo had the time to remove them."""
-    deadline = time.monotonic() + 15
-    while left := left_by(environment):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)
+    eventually(lambda: not left_by(environment), lambda: f"no process is left of {left_by(environment)}")
     if not files:
         assert list(Path(environment["TMPDIR"]).glob("esm-operator-*")) == []

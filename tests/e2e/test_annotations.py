@@ -1,16 +1,16 @@
 """The annotations by which people steer the operator: paused, reconcile-at, orphan."""
 
 from tests.aws import FaultKind
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
+from tests.e2e.back_off import NOT_DELAYED, RETRY_AFTER
 from tests.e2e.manifests import queue
+from tests.waiting import eventually
 
 PREFIX = "lambda.esm-operator.io"
 
 
 def annotate(bed: Bed, name: str, key: str, value: str | None) -> None:
-    bed.kubectl(
-        "annotate", "--overwrite", "esm", name, f"{PREFIX}/{key}-" if value is None else f"{PREFIX}/{key}={value}"
-    )
+    bed.mark(name, {f"{PREFIX}/{key}": value})
 
 
 def test_paused_holds_back_what_would_be_written_and_says_what(bed: Bed) -> None:
@@ -67,12 +67,18 @@ def test_reconcile_at_looks_at_once(bed: Bed) -> None:
 
 
 def test_reconcile_at_ends_a_back_off(bed: Bed) -> None:
-    bed.control.fault(FaultKind.ERROR, "CreateEventSourceMapping", times=1, code="InvalidParameterValueException")
+    bed.control.fault(
+        FaultKind.ERROR,
+        "CreateEventSourceMapping",
+        times=1,
+        code="InvalidParameterValueException",
+        retry_after=RETRY_AFTER,
+    )
     bed.operator()
     bed.apply(queue())
     bed.wait_condition("orders", "Stalled", "True", "RefusedByAWS")
     annotate(bed, "orders", "reconcile-at", "2026-01-01")
-    bed.wait_ready("orders", 30)
+    bed.wait_ready("orders", limit=NOT_DELAYED)
 
 
 def test_let_go_frees_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> None:

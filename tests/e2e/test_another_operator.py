@@ -1,9 +1,10 @@
 """Two operators that by mistake work on the same resources: both say it, with what to do; those that share don't."""
 
-from tests.e2e.bed import KIND, Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import queue
 from tests.e2e.test_cluster_lacks import probe
 from tests.operator_process import OperatorProcess
+from tests.waiting import eventually
 
 SAID = "Another operator works on the same resources"
 LAST = "was the last to write to resources of this one, "
@@ -37,7 +38,7 @@ def test_a_second_operator_on_the_same_scope_is_told_of(bed: Bed) -> None:
         bed.wait_ready("orders")
         return SAID in said(first) and SAID in said(second)
 
-    eventually(both_say_it, 60)
+    eventually(both_say_it)
     for operator, other in ((first, "two"), (second, "one")):
         text = said(operator)
         assert text.startswith("ready: leading")
@@ -60,7 +61,7 @@ def test_operators_that_share_a_cluster_are_not_taken_for_rivals(bed: Bed) -> No
     bed.apply(moving)
     bed.wait_ready("moves")
     for size, shard in enumerate("bab", start=1):
-        bed.kubectl("label", KIND, "moves", f"shard={shard}", "--overwrite")
+        bed.label("moves", shard=shard)
         bed.patch("moves", {"batchSize": size})
         bed.wait_ready("moves")
         eventually(lambda size=size: bed.mapping("moves")["BatchSize"] == size)
@@ -76,7 +77,7 @@ def test_replicas_are_one_operator(bed: Bed) -> None:
     bed.wait_ready("orders")
     second = leased(bed, lease)
     first.stop()
-    eventually(lambda: "work begins" in second.tail(1000) and said(second).startswith("ready: leading"), 60)
+    eventually(lambda: "work begins" in second.tail(1000) and said(second).startswith("ready: leading"))
     bed.patch("orders", {"batchSize": 3})
     bed.wait_ready("orders")
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 3)

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 
 from tests.aws import FaultKind
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
+from tests.e2e.back_off import NOT_DELAYED, RETRY_AFTER
 from tests.e2e.manifests import queue
+from tests.waiting import eventually
 
-#: What is refused for a reason that may heal by itself is tried again after some 15 s first.
-HEALING = 60.0
-#: An edit is tried at once, whatever was refused before.
-AT_ONCE = 12.0
 SWEEP = "ListEventSourceMappings"
 
 
@@ -34,7 +32,7 @@ def test_throttled_for_a_minute(bed: Bed) -> None:
     told = bed.wait_condition("known", "Ready", "False", "Throttled")
     assert "quota is used up" in told["message"]
     for name in (*names, "known"):
-        bed.wait_ready(name, 240)
+        bed.wait_ready(name)
 
     refused = Counter(one["outcome"] for one in bed.control.requests(2000))["TooManyRequestsException"]
     assert refused <= 60, "it slows down: at the full rate it would be 600"
@@ -182,14 +180,14 @@ def test_a_page_in_the_middle_of_a_sweep(bed: Bed, unreadable: bool) -> None:
 
 def test_an_edit_of_a_mapping_that_is_gone(bed: Bed) -> None:
     """Between two sweeps: AWS's answer to the edit tells it, and the mapping is made again as the spec is now."""
-    bed.operator()
+    bed.operator("--sweep-interval=600")
     bed.apply(queue("edited", batchSize=5), queue("tagged"))
     for name in ("edited", "tagged"):
         bed.control.delete_mapping(bed.wait_ready(name)["status"]["uuid"])
     bed.patch("edited", {"batchSize": 6})
     bed.patch("tagged", {"tags": {"team": "shop"}})
     for name in ("edited", "tagged"):
-        bed.wait_ready(name, 20)
+        bed.wait_ready(name)
         assert "deleted outside of Kubernetes" in bed.event(name, "CreatedAgain")
     assert bed.mapping("edited")["BatchSize"] == 6
     assert bed.mapping("tagged")["Tags"]["team"] == "shop"
@@ -199,20 +197,21 @@ def test_an_edit_of_a_mapping_that_is_gone(bed: Bed) -> None:
 def test_credentials_expire_and_come_back(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue("edited", batchSize=5), queue("waiting", batchSize=5))
-    for name in ("edited", "waiting"):
-        bed.wait_ready(name)
-    fault = bed.control.fault(FaultKind.EXPIRED_TOKEN)
+    uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("edited", "waiting")}
+    refused_long = bed.control.fault(FaultKind.EXPIRED_TOKEN, match={"UUID": uuids["edited"]}, retry_after=RETRY_AFTER)
+    refused = bed.control.fault(FaultKind.EXPIRED_TOKEN)
     for name in ("edited", "waiting"):
         bed.patch(name, {"batchSize": 6})
         told = bed.wait_condition(name, "Ready", "False", "CredentialsRefused")
         assert "security token included in the request is expired" in told["message"]
         assert "Give the operator valid AWS credentials" in told["message"]
         assert bed.event(name, "CredentialsRefused") == told["message"]
-    bed.control.remove_fault(fault)
+    for fault in (refused_long, refused):
+        bed.control.remove_fault(fault)
 
     bed.patch("edited", {"batchSize": 7})
-    bed.wait_ready("edited", AT_ONCE)
-    bed.wait_ready("waiting", HEALING)
+    bed.wait_ready("edited", limit=NOT_DELAYED)
+    bed.wait_ready("waiting")
     assert (bed.mapping("edited")["BatchSize"], bed.mapping("waiting")["BatchSize"]) == (7, 6)
     assert bed.functions() == Counter(["edited", "waiting"])
 
@@ -232,7 +231,7 @@ def test_what_is_well_says_that_nobody_knows_while_aws_can_not_be_asked(bed: Bed
     bed.control.remove_fault(fault)
 
     for name in uuids:
-        bed.wait_condition(name, "Synced", "True", "InSync", HEALING)
+        bed.wait_condition(name, "Synced", "True", "InSync")
     eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5)
     bed.event("drifts", "DriftCorrected")
     assert "DriftCorrected" not in bed.events("stays")
@@ -257,7 +256,7 @@ def test_the_clock_is_off_by_minutes(bed: Bed, code: str, sentence: str) -> None
     bed.operator()
     bed.apply(queue())
     bed.wait_ready("orders")
-    fault = bed.control.fault(FaultKind.ERROR, code=code, message=sentence, status=403)
+    fault = bed.control.fault(FaultKind.ERROR, code=code, message=sentence, status=403, retry_after=RETRY_AFTER)
     bed.patch("orders", {"batchSize": 5})
     told = bed.wait_condition("orders", "Ready", "False", "ClockSkewed")
     assert sentence in told["message"]
@@ -266,7 +265,7 @@ def test_the_clock_is_off_by_minutes(bed: Bed, code: str, sentence: str) -> None
     assert bed.event("orders", "ClockSkewed") == told["message"]
     bed.control.remove_fault(fault)
     bed.patch("orders", {"batchSize": 6})
-    bed.wait_ready("orders", AT_ONCE)
+    bed.wait_ready("orders", limit=NOT_DELAYED)
     assert bed.mapping("orders")["BatchSize"] == 6
 
 
@@ -305,9 +304,9 @@ def test_one_action_is_not_allowed(bed: Bed) -> None:
     bed.wait_condition("get", "Ready", "False", "AccessDenied")
 
     bed.control.clear_faults()
-    bed.wait_gone("delete", HEALING)
+    bed.wait_gone("delete")
     for name in ("create", "update", "tag", "list-tags", "get", "list"):
-        bed.wait_ready(name, HEALING)
+        bed.wait_ready(name)
     assert bed.functions() == Counter(["create", "update", "tag", "list-tags", "get", "list"])
     assert [bed.mapping(name)["BatchSize"] for name in ("update", "list-tags", "get")] == [6, 6, 6]
     assert bed.mapping("tag")["Tags"]["team"] == "shop"

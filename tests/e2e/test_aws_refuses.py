@@ -1,11 +1,10 @@
 """What only AWS can know: its own sentence with the remedy in the status, and resources that heal by themselves."""
 
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed, is_ready
+from tests.e2e.back_off import NOT_DELAYED, RETRY_AFTER
 from tests.e2e.manifests import QUEUE, queue
-
-#: The first attempt after such a refusal is some 15 s later.
-HEALING = 60.0
+from tests.waiting import eventually
 
 
 def test_what_is_missing_is_told_and_heals_by_itself(bed: Bed) -> None:
@@ -30,17 +29,24 @@ def test_what_is_missing_is_told_and_heals_by_itself(bed: Bed) -> None:
 
     bed.control.set_world(missing_functions=[], missing_sources=[])
     for name in ("no-function", "no-queue", "new-role"):
-        bed.wait_ready(name, HEALING)
+        bed.wait_ready(name)
     assert len(bed.mappings()) == 3
 
 
 def test_an_edit_is_tried_at_once(bed: Bed) -> None:
-    bed.control.set_world(missing_functions=["wrong"])
+    bed.control.fault(
+        FaultKind.ERROR,
+        "CreateEventSourceMapping",
+        code="InvalidParameterValueException",
+        message="Function does not exist",
+        match={"FunctionName": "wrong"},
+        retry_after=RETRY_AFTER,
+    )
     bed.operator()
     bed.apply(queue(functionName="wrong"))
     bed.wait_condition("orders", "Ready", "False", "FunctionNotFound")
     bed.patch("orders", {"functionName": "right"})
-    bed.wait_ready("orders", 10)
+    bed.wait_ready("orders", limit=NOT_DELAYED)
 
 
 def test_throttling_and_failures_of_aws_pass(bed: Bed) -> None:
@@ -56,7 +62,7 @@ def test_throttling_and_failures_of_aws_pass(bed: Bed) -> None:
 
 
 def test_refused_credentials(bed: Bed) -> None:
-    fault = bed.control.fault(FaultKind.UNRECOGNIZED_CLIENT)
+    fault = bed.control.fault(FaultKind.UNRECOGNIZED_CLIENT, retry_after=RETRY_AFTER)
     bed.operator()
     bed.apply(queue())
     ready = bed.wait_condition("orders", "Ready", "False", "CredentialsRefused")
@@ -64,14 +70,14 @@ def test_refused_credentials(bed: Bed) -> None:
     assert "Give the operator valid AWS credentials" in ready["message"]
     bed.control.remove_fault(fault)
     bed.patch("orders", {"batchSize": 5})
-    bed.wait_ready("orders", 10)
+    bed.wait_ready("orders", limit=NOT_DELAYED)
 
 
 def test_many_at_once_stay_within_the_budget(bed: Bed) -> None:
     bed.control.set(quota=15)
     bed.operator("--requests-per-second=10")
     bed.apply(*(queue(f"orders-{number}") for number in range(30)))
-    bed.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=60s")
+    eventually(lambda: all(map(is_ready, bed.all())))
     counts = bed.control.counts()
     assert counts.throttled == 0
     assert counts.calls["CreateEventSourceMapping"] == 30

@@ -1,8 +1,9 @@
 """The brake: deletions beyond the limit of a minute wait, and say so; edits go on."""
 
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
 from tests.e2e.test_metrics import reader
+from tests.waiting import eventually
 
 LIMIT = 3
 
@@ -29,7 +30,8 @@ def test_deletions_beyond_the_limit_wait_their_turn(bed: Bed) -> None:
     eventually(lambda: bed.mapping("living")["BatchSize"] == 7, what="an edit is not held")
     deleted = bed.calls()["DeleteEventSourceMapping"]
     assert deleted <= LIMIT + 2
-    bed.kubectl("annotate", "esm", *(one["metadata"]["name"] for one in held), "lambda.esm-operator.io/paused=true")
+    for one in held:
+        bed.annotate(one["metadata"]["name"], paused="true")
     eventually(
         lambda: all(
             "Paused" in str(one["status"]["conditions"]) for one in bed.all() if one["metadata"]["name"] != "living"
@@ -44,7 +46,7 @@ def test_what_was_held_is_deleted_in_the_end(bed: Bed) -> None:
     bed.apply(*(queue(name) for name in names))
     for name in names:
         bed.wait_ready(name)
-    bed.kubectl("delete", "esm", "--all", "--wait=false")
+    bed.delete_all()
     eventually(lambda: not bed.all(), what="all are gone")
     assert not bed.mappings()
 

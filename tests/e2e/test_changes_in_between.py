@@ -4,8 +4,9 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import HERE, QUEUE, provider_config, queue, stream
+from tests.waiting import eventually
 
 SECONDLY = "--sweep-interval=1"
 KEY = f"arn:aws:kms:{HERE}:key/11111111-2222-3333-4444-555555555555"
@@ -24,9 +25,9 @@ def wait_all_told(bed: Bed) -> None:
     bed.patch("orders", {"batchSize": 8})
 
     def told() -> bool:
-        return "batchSize" in bed.kubectl("get", "events", "--output=jsonpath={.items[?(@.reason=='Updated')].message}")
+        return any("batchSize" in one["message"] for one in bed.list_events() if one["reason"] == "Updated")
 
-    eventually(told, what="the last change is told")
+    eventually(told, "the last change is told")
 
 
 def test_an_encrypted_filter_that_was_taken_off_is_set_again(bed: Bed) -> None:
@@ -46,7 +47,7 @@ def test_an_encrypted_filter_that_was_taken_off_is_set_again(bed: Bed) -> None:
     eventually(lambda: not at_aws(), what="the filter is off")
     bed.wait_swept(2)
     bed.patch("orders", {"filterCriteria": FILTER})
-    eventually(at_aws, 20, "the filter is on again")
+    eventually(at_aws, "the filter is on again")
     bed.wait_ready("orders")
     assert bed.status("orders")["uuid"] == uuid
     before = len(bed.requests("UpdateEventSourceMapping"))
@@ -62,8 +63,8 @@ def test_an_observed_mapping_that_is_made_anew_is_noted_by_its_new_uuid(bed: Bed
     assert bed.wait_ready("orders")["status"]["uuid"] == made["UUID"]
     bed.control.delete_mapping(made["UUID"])
     anew = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, BatchSize=7, region="eu-west-1")
-    eventually(lambda: bed.status("orders").get("uuid") == anew["UUID"], 20, "the new UUID is noted")
-    eventually(lambda: "batchSize: 7" in bed.condition("orders", "Synced")["message"], 20, "its values are compared")
+    eventually(lambda: bed.status("orders").get("uuid") == anew["UUID"], "the new UUID is noted")
+    eventually(lambda: "batchSize: 7" in bed.condition("orders", "Synced")["message"], "its values are compared")
     assert bed.status("orders")["arn"].endswith(anew["UUID"])
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import TEN_KINDS, mapping
+from tests.waiting import eventually
 
 MSK, SELF_MANAGED = "amazonManagedKafkaEventSourceConfig", "selfManagedKafkaEventSourceConfig"
 KINDS = [("msk", MSK), ("self-managed-kafka", SELF_MANAGED)]

@@ -1,9 +1,8 @@
 """A manifest that was copied with the operator's notes in it: they are another resource's, and say nothing of this."""
 
-import json
 from typing import Any
 
-from tests.e2e.bed import Bed
+from tests.bed import Bed
 from tests.e2e.manifests import provider_config, queue
 
 ELSEWHERE = "222222222222"
@@ -15,7 +14,7 @@ def copied(bed: Bed, name: str, **spec: Any) -> None:
     assert original is not None
     kept = {part: original["metadata"][part] for part in ("annotations", "finalizers", "namespace")}
     copy = {**queue(name, **spec), "metadata": {**kept, "name": name}}
-    bed.kubectl("create", "--filename=-", input=json.dumps(copy))
+    bed.client.create(copy)
 
 
 def test_a_copy_for_another_region_is_made_there(bed: Bed) -> None:

@@ -5,8 +5,9 @@ import time
 import pytest
 
 from tests.aws import FaultKind
-from tests.e2e.bed import SWEEPS, WRITES, Bed, eventually
+from tests.bed import SWEEPS, WRITES, Bed
 from tests.e2e.manifests import provider_config, queue
+from tests.waiting import eventually
 
 LIST, TAGS = "ListEventSourceMappings", "GetResources"
 #: More than a page of a list, which is 100.
@@ -20,7 +21,7 @@ def many() -> list[str]:
 
 
 def wait_many(bed: Bed) -> None:
-    eventually(lambda: sum(ready(one) for one in bed.all()) == MANY, 120, "all are ready")
+    eventually(lambda: sum(ready(one) for one in bed.all()) == MANY, "all are ready")
 
 
 def ready(resource: dict[str, object]) -> bool:
@@ -137,8 +138,8 @@ def test_a_failing_resource_costs_a_call_each_time_and_after_a_restart_as_well(b
     bed.control.reset_counts()
     operator.start()
     began = time.monotonic()
-    eventually(lambda: time.monotonic() >= began + watched, what="a while")
-    tried, share = bed.calls().get("CreateEventSourceMapping", 0), SHARE * rate * (time.monotonic() - began)
+    eventually(lambda: time.monotonic() >= began + watched and "CreateEventSourceMapping" in bed.calls())
+    tried, share = bed.calls()["CreateEventSourceMapping"], SHARE * rate * (time.monotonic() - began)
     assert 1 <= tried <= share * 1.25 + 3, f"{tried} attempts, and a fifth of the rate is {share:.0f}"
     assert bed.versions() == before
 
@@ -155,7 +156,7 @@ def test_a_new_list_of_the_watch_costs_no_call(bed: Bed) -> None:
     bed.plane.compact_etcd()
     bed.plane.start_apiserver()
     bed.apply(queue("after"))
-    bed.wait_ready("after", 120)
+    bed.wait_ready("after")
     assert bed.calls()["CreateEventSourceMapping"] == 1
     assert bed.calls().keys() <= SWEEPS | {"CreateEventSourceMapping", "GetEventSourceMapping"}
     after = bed.versions()

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import HERE, queue
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=[0.0, 3.0], ids=["tags at once", "tags 3 s late"], autouse=True)

@@ -1,7 +1,6 @@
 """The CRDs on a real API server: the examples, server-side apply, kubectl explain and get."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from tests import specs
 from tests.controlplane import ControlPlane
 from tests.specs import BASES, manifest, spec
+from tests.waiting import eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -62,12 +62,11 @@ def test_two_people_apply_tags_and_filters_of_one_mapping(plane: ControlPlane) -
 
 
 def test_kubectl_explain_is_the_documentation(control_plane: ControlPlane) -> None:
-    deadline = time.monotonic() + 30
-    text = ""
-    while "batchSize" not in text and time.monotonic() < deadline:
+    def explained() -> str:
         text = control_plane.kubectl("explain", "esm.spec.batchSize", check=False).stdout
-        time.sleep(0.2)
-    flat = " ".join(text.split())
+        return text if "batchSize" in text else ""
+
+    flat = " ".join(eventually(explained, "the API server has published the schema").split())
     assert "The most records that go to the function at once." in flat
     assert "Default: 10 (Amazon SQS), 100 (Amazon Kinesis" in flat
     assert "Taken by all sources." in flat

@@ -4,19 +4,20 @@ import re
 from typing import Any
 
 from tests.aws import FaultKind
-from tests.e2e.bed import FINALIZER, WRITES, Bed, eventually
+from tests.bed import FINALIZER, WRITES, Bed
+from tests.controlplane.client import path
+from tests.e2e.back_off import NOT_DELAYED, RETRY_AFTER
 from tests.e2e.manifests import TEN_KINDS, mapping, provider_config, queue
+from tests.waiting import eventually
 
-#: The first attempt after refused credentials is some 15 s later.
-HEALING = 60.0
 KAFKA: dict[str, Any] = {**TEN_KINDS["self-managed-kafka"], "providerConfigRef": {"name": "shop"}}
 
 
 def test_credentials_are_gone(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue("patient"), queue("orphan"))
-    for name in ("patient", "orphan"):
-        bed.wait_ready(name)
+    uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("patient", "orphan")}
+    bed.control.fault(FaultKind.EXPIRED_TOKEN, match={"UUID": uuids["orphan"]}, retry_after=RETRY_AFTER)
     fault = bed.control.fault(FaultKind.EXPIRED_TOKEN)
     for name in ("patient", "orphan"):
         bed.delete(name)
@@ -27,14 +28,12 @@ def test_credentials_are_gone(bed: Bed) -> None:
 
     bed.control.reset_counts()
     orphan(bed, "orphan")
-    bed.wait_gone("orphan", 10)
-    assert [
-        one for one in bed.control.requests() if one["members"].get("UUID") == bed.status("orphan").get("uuid")
-    ] == []
+    bed.wait_gone("orphan", limit=NOT_DELAYED)
+    assert [one for one in bed.control.requests(2000) if one["members"].get("UUID") == uuids["orphan"]] == []
     assert "left" in bed.event("orphan", "Orphaned").lower()
 
     bed.control.remove_fault(fault)
-    bed.wait_gone("patient", HEALING)
+    bed.wait_gone("patient")
     assert sorted(bed.functions().elements()) == ["orphan"]
 
 
@@ -48,8 +47,8 @@ def test_its_namespace_is_deleted_with_all_that_is_in_it(bed: Bed) -> None:
         bed.wait_ready(name)
     bed.wait_condition("missing", "Ready", "False", "FunctionNotFound")
     bed.apply(queue("made-late"))
-    bed.plane.kubectl("delete", "namespace", bed.namespace, "--wait=false")
-    bed.kubectl("delete", "esm", "--all", "--wait=false")
+    bed.client.delete(path("Namespace", bed.namespace))
+    bed.delete_all()
     eventually(lambda: bed.all() == [], what="all resources are gone")
     assert sorted(bed.functions().elements()) == ["kept"]
     assert not any(tag.startswith("esm-operator.io/") for tag in bed.mappings()[0]["Tags"])
@@ -68,7 +67,7 @@ def test_the_function_was_deleted_first(bed: Bed) -> None:
     for name in ("made", "edited", "never"):
         bed.delete(name)
     for name in ("made", "edited", "never"):
-        bed.wait_gone(name, 20)
+        bed.wait_gone(name)
     assert bed.mappings() == []
 
 
@@ -78,7 +77,7 @@ def test_the_mapping_is_gone_already(bed: Bed) -> None:
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("gone", "going", "gone-while-away")}
     bed.control.delete_mapping(uuids["gone"])
     bed.delete("gone")
-    bed.wait_gone("gone", 20)
+    bed.wait_gone("gone")
 
     bed.control.set(hold=True)
     bed.aws.client("lambda", region="eu-west-1").delete_event_source_mapping(UUID=uuids["going"])
@@ -109,8 +108,8 @@ def test_aws_does_not_finish(bed: Bed) -> None:
     found = bed.get("orders")
     assert found is not None
     assert FINALIZER in found["metadata"]["finalizers"]
-    bed.kubectl("annotate", "esm", "orders", "lambda.esm-operator.io/orphan=true")
-    bed.wait_gone("orders", 10)
+    bed.annotate("orders", orphan="true")
+    bed.wait_gone("orders")
 
 
 def test_the_provider_config_was_removed_by_force(bed: Bed) -> None:
@@ -129,7 +128,7 @@ def test_the_provider_config_was_removed_by_force(bed: Bed) -> None:
         told = bed.wait_condition(name, "Stalled", "True", "ProviderConfigNotFound")
         assert "There is no ProviderConfig shop" in told["message"]
     orphan(bed, "orphan")
-    bed.wait_gone("orphan", 10)
+    bed.wait_gone("orphan")
     assert not bed.calls().keys() & WRITES
 
     bed.apply(provider_config("shop", region="eu-west-1"))
@@ -152,7 +151,7 @@ def test_the_provider_config_leads_elsewhere(bed: Bed) -> None:
         assert "us-west-2" in told["message"]
         assert "Set that back" in told["message"]
     orphan(bed, "orphan")
-    bed.wait_gone("orphan", 10)
+    bed.wait_gone("orphan")
     assert "DeleteEventSourceMapping" not in bed.calls()
 
     bed.apply(provider_config("shop", region="eu-west-1"))
@@ -170,7 +169,6 @@ def orphan(bed: Bed, name: str) -> None:
 
 def remove_config(bed: Bed, name: str) -> None:
     """As somebody does who is in a hurry."""
-    config = f"providerconfigs.lambda.esm-operator.io/{name}"
-    bed.plane.kubectl("delete", config, "--wait=false")
-    bed.plane.kubectl("patch", config, "--type=merge", '--patch={"metadata":{"finalizers":null}}', check=False)
-    eventually(lambda: not bed.plane.kubectl("get", config, "--ignore-not-found").stdout, what="no ProviderConfig")
+    bed.delete_config(name)
+    bed.client.merge(path("ProviderConfig", name), {"metadata": {"finalizers": None}})
+    eventually(lambda: bed.config(name) is None, "no ProviderConfig")

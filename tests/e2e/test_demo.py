@@ -12,15 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane import ControlPlane
-from tests.e2e.terminal import Terminal, assert_nothing_left
+from tests.e2e.terminal import LIMIT, Terminal, assert_nothing_left
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "tests.demo"]
 EXAMPLES = len(list((ROOT / "examples").glob("*.yaml")))
-LIMIT = 240.0
 CRD = "eventsourcemappings.lambda.esm-operator.io"
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(LIMIT + 60)]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.e2e.bed import Bed
+from tests.bed import Bed
 from tests.e2e.manifests import queue
 from tests.e2e.proxy import HttpProxy
 from tests.operator_process import ROOT

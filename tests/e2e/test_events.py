@@ -1,11 +1,12 @@
 """Events tell what begins or is done: once, counted when it comes again, and never so many that they are a storm."""
 
-import json
 import time
 from typing import Any
 
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
+from tests.controlplane.client import path
 from tests.e2e.manifests import provider_config, queue, stream
+from tests.waiting import eventually
 
 #: Events a second over all resources; those of one resource at once, and seconds until one more: as in docs/console.md.
 RATE, BURST, REFILL = 20.0, 20, 60.0
@@ -13,10 +14,9 @@ RATE, BURST, REFILL = 20.0, 20, 60.0
 
 def events(bed: Bed, reason: str = "", name: str = "") -> list[dict[str, Any]]:
     """The Events of the scenario's namespace, oldest first."""
-    found = json.loads(bed.kubectl("get", "events", "--output=json"))["items"]
     return [
         one
-        for one in sorted(found, key=lambda one: one["metadata"]["creationTimestamp"])
+        for one in sorted(bed.list_events(), key=lambda one: one["metadata"]["creationTimestamp"])
         if reason in ("", one["reason"]) and name in ("", one["involvedObject"]["name"])
     ]
 
@@ -52,7 +52,7 @@ def test_an_event_that_is_gone_is_posted_anew_with_its_count(bed: Bed) -> None:
     eventually(lambda: counted(bed, "ProcessingProblem") == 1)
     bed.control.edit_mapping(uuid, LastProcessingResult="OK")
     eventually(lambda: counted(bed, "ProcessingRecovered") == 1)
-    bed.kubectl("delete", "events", "--all")
+    bed.client.delete(path("Event", namespace=bed.namespace))
     bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
     eventually(lambda: counted(bed, "ProcessingProblem") == 2)
 
@@ -67,7 +67,7 @@ def test_what_stands_is_not_told_again_by_sweeps_nor_after_a_restart(bed: Bed) -
     bed.wait_condition("watched", "Synced", "False", "Observed")
     bed.apply(provider_config("shop"), queue("held", providerConfigRef={"name": "shop"}))
     bed.wait_ready("held")
-    bed.kubectl("delete", "providerconfig", "shop", "--wait=false")
+    bed.delete_config("shop")
     bed.apply(queue("lost", providerConfigRef={"name": "missing"}))
     bed.wait_condition("lost", "Stalled", "True", "ProviderConfigNotFound")
     for reason in ("DriftObserved", "ProviderConfigNotFound"):
@@ -86,9 +86,8 @@ def test_what_stands_is_not_told_again_by_sweeps_nor_after_a_restart(bed: Bed) -
 
 def config_events(bed: Bed) -> list[str]:
     """The Events of this scenario's ProviderConfig, with their versions."""
-    uid = bed.kubectl("get", "providerconfig", "shop", "--output=jsonpath={.metadata.uid}")
-    selector = f"--field-selector=involvedObject.uid={uid}"
-    found = json.loads(bed.kubectl("get", "events", "--namespace=default", selector, "--output=json"))["items"]
+    uid = (bed.config("shop") or {})["metadata"]["uid"]
+    found = bed.client.items(f"{path('Event', namespace='default')}?fieldSelector=involvedObject.uid={uid}")
     return [f"{one['metadata']['name']} {one['metadata']['resourceVersion']}" for one in found]
 
 
@@ -98,13 +97,14 @@ def test_many_failures_at_once_are_no_storm_of_events(bed: Bed) -> None:
     began = time.monotonic()
     bed.operator()
     eventually(lambda: all(bed.status(name).get("conditions") for name in (names[0], names[-1])))
-    most = 0
-    while most < len(names):
-        most = len(events(bed, "ProviderConfigNotFound"))
-        allowed = RATE * (time.monotonic() - began) + 5
-        assert most <= allowed, f"{most} Events within {time.monotonic() - began:.1f} s"
-        assert time.monotonic() - began < 60, f"{most} Events only"
-        time.sleep(0.2)
+
+    def all_are_told() -> bool:
+        told = len(events(bed, "ProviderConfigNotFound"))
+        passed = time.monotonic() - began
+        assert told <= RATE * passed + 5, f"{told} Events within {passed:.1f} s"
+        return told == len(names)
+
+    eventually(all_are_told)
     assert {one["involvedObject"]["name"] for one in events(bed, "ProviderConfigNotFound")} == set(names)
 
 

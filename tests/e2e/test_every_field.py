@@ -15,7 +15,7 @@ import pytest
 from esm_operator.api.fields import FIELDS
 from esm_operator.api.sources import SourceType
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import mapping, stream
 from tests.every_field import (
     KEPT,
@@ -31,6 +31,7 @@ from tests.every_field import (
     pairs_of,
 )
 from tests.specs import spec
+from tests.waiting import eventually
 
 #: The table's names of a source type: modes in which it takes or means something else are sources of their own.
 NAMES: Mapping[SourceType, tuple[str, ...]] = {
@@ -240,7 +241,7 @@ def _wait_settled(bed: Bed, subjects: list[Subject], what: str) -> dict[str, dic
         return all(_is_ready(found[one.name]) for one in subjects)
 
     try:
-        eventually(settled, 60)
+        eventually(settled)
     except AssertionError as error:
         shown = {one.pair.path: found[one.name].get("status") for one in subjects if not _is_ready(found[one.name])}
         raise AssertionError(f"Not ready ({what}): {shown}") from error

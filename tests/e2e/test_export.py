@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from tests.aws import FaultKind
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
 from tests.e2e.commands import run_command
 from tests.e2e.manifests import HERE, mapping, provider_config, queue
 from tests.e2e.test_every_field import Subject
 from tests.every_field import SOURCES, pairs_of
+from tests.waiting import eventually
 
 DONE, FAILED = 0, 1
 OWNER = {"cluster": "old", "namespace": "shop", "name": "orders", "uid": "1"}
@@ -90,7 +91,7 @@ def wait_taken_over(bed: Bed, names: set[str]) -> None:
         }
 
     try:
-        eventually(lambda: conditions().keys() == names and not others(), 90)
+        eventually(lambda: conditions().keys() == names and not others())
     except AssertionError as error:
         raise AssertionError(f"not taken over: {others()}") from error
 

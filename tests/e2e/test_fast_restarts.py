@@ -5,8 +5,9 @@ import time
 import pytest
 
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import queue
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
 

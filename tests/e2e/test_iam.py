@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.aws import FaultKind
-from tests.e2e.bed import KIND, SWEEPS, WRITES, Bed, eventually
+from tests.bed import SWEEPS, WRITES, Bed
 from tests.e2e.manifests import QUEUE, provider_config, queue
 from tests.operator_process import ROOT
+from tests.waiting import eventually
 
 ROLE = "arn:aws:iam::222222222222:role/esm-operator"
 #: All that the AWS server knows of what operators call.
@@ -84,7 +85,7 @@ def test_without_owner_tags_nothing_about_tags_is_needed(bed: Bed) -> None:
     bed.patch("orders", {"batchSize": 6})
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 6)
     bed.wait_ready("orders")
-    bed.kubectl("annotate", KIND, "orders", "lambda.esm-operator.io/reconcile-at=now")
+    bed.annotate("orders", reconcile_at="now")
     eventually(lambda: "GetEventSourceMapping" in bed.calls(), what="a look at one mapping")
     for name in ("orders", "found"):
         bed.delete(name)

@@ -1,7 +1,8 @@
 """A mapping of the same function and source exists already: whose is it, and what may be done to it?"""
 
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
 from tests.e2e.manifests import QUEUE, queue
+from tests.waiting import eventually
 
 OURS = "esm-operator.io/"
 

@@ -1,7 +1,8 @@
 """AWS is at work on a mapping and refuses changes until it is done: the operator waits, and asks for nothing."""
 
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import stream
+from tests.waiting import eventually
 
 
 def test_an_edit_waits_for_the_creation_to_end(bed: Bed) -> None:

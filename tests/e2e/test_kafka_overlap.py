@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.e2e.bed import Bed
+from tests.bed import Bed
 from tests.e2e.manifests import mapping
 
 ACCESS = [

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.aws import DestinationReset
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import HERE, QUEUE, mapping, stream
+from tests.waiting import eventually
 
 LOG_LEVEL = "loggingConfig.systemLogLevel"
 DESTINATION = "destinationConfig.onFailure.destination"

@@ -9,22 +9,21 @@ import itertools
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import pytest
 
 from tests.aws import AwsServer
-from tests.controlplane import ControlPlane
-from tests.e2e.bed import WRITES
-from tests.e2e.kills import REGION, Spec, Stage, Wanted, is_ready, named, stage, wait
+from tests.bed import WRITES, is_ready
+from tests.conftest import NewBed
+from tests.e2e.kills import REGION, Spec, Stage, Wanted, named, stage, wait
 from tests.e2e.manifests import HERE
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.long
 
 #: How many boundaries are tried at once.
 STAGES = 6
@@ -277,32 +276,16 @@ SCENARIOS = (
 
 
 @pytest.fixture
-def new_stage(
-    control_plane: ControlPlane, aws_server: AwsServer, operator_kubeconfig: Path, tmp_path: Path
-) -> Generator[Callable[[], Stage]]:
+def new_stage(new_bed: NewBed) -> Callable[[], Stage]:
     """Sets up stages with a running operator, with AWS empty."""
-    aws_server.control.reset()
-    numbers, stages = itertools.count(1), list[Stage]()
+    numbers = itertools.count(1)
 
     def make() -> Stage:
-        number = next(numbers)
-        namespace = f"{tmp_path.name.replace('_', '-')[:50]}-{number}"
-        control_plane.kubectl("create", "namespace", namespace)
-        one = stage(
-            kubeconfig=control_plane.kubeconfig,
-            operator_kubeconfig=operator_kubeconfig,
-            endpoint=aws_server.endpoint,
-            namespace=namespace,
-            account=f"{number:012d}",
-            folder=tmp_path / f"stage-{number}",
-        )
-        stages.append(one)
+        one = stage(new_bed(account=f"{next(numbers):012d}"))
         one.start()
         return one
 
-    yield make
-    for one in stages:
-        one.close()
+    return make
 
 
 def test_the_moment_of_a_kill_is_exact(new_stage: Callable[[], Stage]) -> None:
@@ -312,15 +295,15 @@ def test_the_moment_of_a_kill_is_exact(new_stage: Callable[[], Stage]) -> None:
     ):
         name = f"play-{number}"
         on.watch.begin(kill_at=boundary)
-        on.api.create(name, named(QUEUE, name))
+        on.bed.create(name, named(QUEUE, name))
         wait(lambda boundary=boundary: [] if on.operator.has_ended() else [f"not at {boundary}"])
         assert on.watch.passed()[-1] == boundary
         on.operator.kill()
         on.watch.end()
         assert len(on.mappings_of(name)) == made
-        assert "uuid" not in ((on.api.get(name) or {}).get("status") or {})
+        assert "uuid" not in ((on.bed.get(name) or {}).get("status") or {})
         on.operator.start()
-        on.wait_ready(name)
+        on.bed.wait_ready(name)
 
 
 def _name(value: Scenario | float) -> str:
@@ -423,10 +406,10 @@ def play(scenario: Scenario, on: Stage, name: str, boundary: str) -> bool:
 def begin(scenario: Scenario, on: Stage, name: str, boundary: str) -> frozenset[str]:
     """Let there be what stands before, and edit it. Returns the UUIDs of the mappings that stood before."""
     if scenario.existing is not None:
-        on.control.make_mapping(account=on.account, region=REGION, **named(scenario.existing, name))
+        on.bed.control.make_mapping(account=on.bed.account, region=REGION, **named(scenario.existing, name))
     if scenario.before is not None:
-        on.api.create(name, named(scenario.before, name))
-        on.wait_ready(name)
+        on.bed.create(name, named(scenario.before, name))
+        on.bed.wait_ready(name)
     before = frozenset(on.mappings_of(name))
     if scenario.down:
         on.operator.kill()
@@ -441,15 +424,15 @@ def apply(spec: Spec, on: Stage, name: str, before: frozenset[str]) -> None:
     """Let a resource have a spec, or be deleted."""
     filled = named(spec, name, next(iter(before), ""))
     if not spec:
-        on.api.delete(name)
-    elif not on.api.edit(name, filled):
-        on.api.create(name, filled)
+        on.bed.delete(name)
+    elif not on.bed.edit(name, filled):
+        on.bed.create(name, filled)
 
 
 def open_ends(scenario: Scenario, on: Stage, name: str, before: frozenset[str]) -> list[str]:
     """What is still to come of the first edit; nothing when all is done."""
     if scenario.meanwhile is not None:
-        done = is_ready(on.api.get(name)) if scenario.edit else on.api.get(name) is None
+        done = is_ready(on.bed.get(name)) if scenario.edit else on.bed.get(name) is None
         ends = [] if done else [f"{name} is not ready"]
     else:
         ends = on.problems(name, scenario.wanted, before)

@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=[0.0, 3.0], ids=["tags at once", "tags 3 s late"], autouse=True)
@@ -45,7 +46,7 @@ def test_a_function_that_is_missing_for_an_update(bed: Bed) -> None:
     assert bed.status("orders")["uuid"] == uuid
 
     bed.patch("orders", {"functionName": "orders"})
-    bed.wait_ready("orders", 10)
+    bed.wait_ready("orders")
 
 
 def test_the_answer_of_create_is_lost_and_the_function_is_edited_before_it_is_found(bed: Bed) -> None:

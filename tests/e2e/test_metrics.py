@@ -6,9 +6,10 @@ from collections.abc import Callable
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
 from tests.operator_process import OperatorProcess
+from tests.waiting import eventually
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 

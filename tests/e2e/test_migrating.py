@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
+from tests.controlplane.client import path
 from tests.e2e.manifests import HERE
 from tests.operator_process import ROOT
+from tests.waiting import LIMIT, eventually
 
 OURS = "esm-operator.io/"
 MOVE = ("1. Print the manifests", "2. Watch", "3. {tool} lets go", "4. Take over", "5. Clean up")
@@ -131,7 +132,7 @@ class Tool(threading.Thread, ABC):
 
     def end(self) -> None:
         self._ended.set()
-        self.join(60)
+        self.join(LIMIT)
         assert self._error is None, self._error
 
     def wait(self) -> None:
@@ -176,19 +177,21 @@ class Resources(Tool):
     """A controller: its resources are in the cluster, and have a finalizer of its own."""
 
     plural: str
+    version: str
     namespaced = True
 
     def __init__(self, bed: Bed, uuids: Mapping[str, str]) -> None:
         super().__init__(bed)
-        self._where = ("--namespace", bed.namespace) if self.namespaced else ()
+        self._client = bed.client
+        name, _, group = self.plural.partition(".")
+        folder = f"/namespaces/{bed.namespace}" if self.namespaced else ""
+        self._where = f"/apis/{group}/{self.version}{folder}/{name}"
         for name, uuid in uuids.items():
             body = self.body(name, uuid)
-            status = body.pop("status", None)
             body["metadata"] |= {"name": name, "finalizers": ["example.com/finalizer"]}
-            self.kubectl("create", "--filename=-", input=yaml.safe_dump(body))
-            if status:
-                patch = yaml.safe_dump({"status": status})
-                self.kubectl("patch", self.plural, name, "--subresource=status", "--type=merge", "--patch", patch)
+            self._client.request("POST", self._where, body)
+            if "status" in body:
+                self._client.merge(f"{self._where}/{name}/status", {"status": body["status"]})
 
     @abstractmethod
     def body(self, name: str, uuid: str) -> dict[str, Any]:
@@ -206,11 +209,8 @@ class Resources(Tool):
         """Whether it only looks."""
         return False
 
-    def kubectl(self, *arguments: str, input: str | None = None) -> str:
-        return self._bed.plane.kubectl(*self._where, *arguments, input=input).stdout
-
     def all(self) -> list[dict[str, Any]]:
-        return yaml.safe_load(self.kubectl("get", self.plural, "--output=json"))["items"]
+        return self._client.items(self._where)
 
     def managed(self) -> set[str]:
         return {self.uuid(one) for one in self.all() if not self.observes(one)}
@@ -221,12 +221,12 @@ class Resources(Tool):
                 continue
             if not self.keeps(one):
                 self.delete(self.uuid(one))
-            gone = '{"metadata": {"finalizers": null}}'
-            self.kubectl("patch", self.plural, one["metadata"]["name"], "--type=merge", "--patch", gone)
+            self._client.merge(f"{self._where}/{one['metadata']['name']}", {"metadata": {"finalizers": None}})
 
 
 class Ack(Resources):
     plural = "eventsourcemappings.lambda.services.k8s.aws"
+    version = "v1alpha1"
 
     def body(self, name: str, uuid: str) -> dict[str, Any]:
         return {
@@ -247,6 +247,7 @@ class Ack(Resources):
 
 class Crossplane(Resources):
     plural = "eventsourcemappings.lambda.aws.upbound.io"
+    version = "v1beta2"
     namespaced = False
 
     def body(self, name: str, uuid: str) -> dict[str, Any]:
@@ -267,41 +268,47 @@ class Crossplane(Resources):
         return resource["spec"]["managementPolicies"] == ["Observe"]
 
 
-def definition(plural: str, version: str, scope: str) -> str:
+def definition(tool: type[Resources]) -> dict[str, Any]:
     """A CRD that takes anything: what matters here is the kind, and that its status is a subresource."""
-    name, _, group = plural.partition(".")
+    name, _, group = tool.plural.partition(".")
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     served = {
-        "name": version,
+        "name": tool.version,
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
         "schema": {"openAPIV3Schema": anything},
     }
-    return yaml.safe_dump(
-        {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": plural},
-            "spec": {
-                "group": group,
-                "names": {"plural": name, "kind": "EventSourceMapping"},
-                "scope": scope,
-                "versions": [served],
-            },
-        }
-    )
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": tool.plural},
+        "spec": {
+            "group": group,
+            "names": {"plural": name, "kind": "EventSourceMapping"},
+            "scope": "Namespaced" if tool.namespaced else "Cluster",
+            "versions": [served],
+        },
+    }
 
 
 @contextmanager
-def kind(bed: Bed, plural: str, version: str, scope: str) -> Generator[None]:
+def kind(bed: Bed, tool: type[Resources]) -> Generator[None]:
     """The other controller's kind, for the time of a test."""
-    bed.plane.kubectl("apply", "--filename=-", input=definition(plural, version, scope))
+    crd = path("CustomResourceDefinition", tool.plural)
+    name, _, group = tool.plural.partition(".")
+    where = f"/apis/{group}/{tool.version}/{name}"
+    bed.client.install(definition(tool))
     try:
-        bed.plane.kubectl("wait", "--for=condition=Established", f"crd/{plural}")
+        eventually(lambda: bed.client.get(where), "the kind is served")
         yield
     finally:
-        bed.plane.kubectl("delete", "crd", plural, "--timeout=50s")
+        for one in bed.client.items(where):  # of a test that has failed
+            folder = f"namespaces/{bed.namespace}/" if tool.namespaced else ""
+            it = f"/apis/{group}/{tool.version}/{folder}{name}/{one['metadata']['name']}"
+            bed.client.merge(it, {"metadata": {"finalizers": None}})
+        bed.client.delete(crd)
+        eventually(lambda: bed.client.get(crd) is None, "the kind is gone")
 
 
 @contextmanager
@@ -398,7 +405,7 @@ def test_from_terraform(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None
 
 
 def test_from_ack(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
-    with kind(bed, Ack.plural, "v1alpha1", "Namespaced"), at_work(Ack(bed, uuids)) as ack:
+    with kind(bed, Ack), at_work(Ack(bed, uuids)) as ack:
         shell = Shell(bed, tmp_path)
         check_move(bed, shell, "ack.md", ack, "ACK")
         specs = [one["spec"] for one in bed.all()]
@@ -407,7 +414,7 @@ def test_from_ack(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_from_crossplane(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
-    with kind(bed, Crossplane.plural, "v1beta2", "Cluster"), at_work(Crossplane(bed, uuids)) as crossplane:
+    with kind(bed, Crossplane), at_work(Crossplane(bed, uuids)) as crossplane:
         shell = Shell(bed, tmp_path)
         check_move(bed, shell, "crossplane.md", crossplane, "Crossplane")
         specs = [one["spec"] for one in bed.all()]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import HERE, queue, stream
 from tests.monitoring.dashboard import ALL, Query, load, panels
 from tests.monitoring.prometheus import JOB, NAMESPACE, Prometheus
+from tests.waiting import eventually
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "docs" / "runbooks"
 INTERVAL = 1.0
@@ -117,7 +118,7 @@ def dashboard_shows(prometheus: Prometheus, since: float) -> None:
         for panel in panels(dashboard, values, interval=INTERVAL, span=60):
             for query in panel.queries:
                 shown = f"{panel.title}: {query.text}"
-                eventually(lambda query=query: has_data(prometheus, query, since), 30, shown)
+                eventually(lambda query=query: has_data(prometheus, query, since), shown)
 
 
 def runbooks_ask(prometheus: Prometheus) -> None:

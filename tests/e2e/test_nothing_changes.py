@@ -1,6 +1,6 @@
 """A resource that has not changed costs nothing: no write to Kubernetes, and no call to AWS but the sweeps."""
 
-from tests.e2e.bed import KIND, SWEEPS, Bed
+from tests.bed import SWEEPS, Bed
 from tests.e2e.manifests import TEN_KINDS, mapping
 
 
@@ -23,7 +23,8 @@ def test_apply_again_touch_a_label_and_restart(bed: Bed) -> None:
     bed.wait_swept(3)
     assert bed.versions() == before
 
-    bed.kubectl("label", KIND, "--all", "touched=yes")
+    for name in before:
+        bed.label(name, touched="yes")
     touched = bed.versions()
     bed.wait_swept(2)
     assert bed.versions() == touched

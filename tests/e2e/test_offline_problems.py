@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.e2e.bed import SWEEPS, Bed
+from tests.bed import SWEEPS, Bed
 from tests.e2e.manifests import queue, stream
 
 

@@ -5,10 +5,13 @@ from typing import Any
 
 import yaml
 
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
 from tests.e2e.manifests import HERE, QUEUE, STREAM, queue, stream
+from tests.waiting import eventually
 
 OURS = "esm-operator.io/"
+#: Seconds: a conflict is looked at again by itself after 45 s at the earliest.
+BEFORE_RETRY = 40.0
 #: The line that a message tells people to add to their spec.
 ADVICE = re.compile(r"set spec\.adoption to (\{[^}]*\})")
 
@@ -250,7 +253,7 @@ def test_the_loser_goes_on_at_once_when_the_winner_is_deleted(bed: Bed) -> None:
     bed.wait_condition("second", "Stalled", "True", "Conflict")
     bed.delete("orders")
     bed.wait_gone("orders")
-    bed.wait_ready("second", 10)
+    bed.wait_ready("second", limit=BEFORE_RETRY)
     assert [one["UUID"] for one in bed.mappings()] == [bed.status("second")["uuid"]]
 
 
@@ -260,7 +263,7 @@ def test_the_loser_goes_on_in_the_next_sweep_when_a_strange_mapping_is_gone(bed:
     bed.apply(queue())
     bed.wait_condition("orders", "Stalled", "True", "Conflict")
     bed.control.delete_mapping(made["UUID"])
-    assert bed.wait_ready("orders", 15)["status"]["uuid"] != made["UUID"]
+    assert bed.wait_ready("orders", limit=BEFORE_RETRY)["status"]["uuid"] != made["UUID"]
 
 
 def test_what_one_retains_the_next_adopts_at_once(bed: Bed) -> None:
@@ -271,7 +274,7 @@ def test_what_one_retains_the_next_adopts_at_once(bed: Bed) -> None:
     bed.wait_condition("second", "Stalled", "True", "Conflict")
     bed.delete("orders")
     bed.wait_gone("orders")
-    assert bed.wait_ready("second", 10)["status"]["uuid"] == uuid
+    assert bed.wait_ready("second", limit=BEFORE_RETRY)["status"]["uuid"] == uuid
     tags = bed.mapping("second")["Tags"]
     assert (tags["team"], tags[f"{OURS}name"]) == ("shop", "second")
     assert bed.calls()["CreateEventSourceMapping"] == 1

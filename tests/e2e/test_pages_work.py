@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.bed import Bed, install
+from tests.bed.cluster import create_namespace
 from tests.controlplane import ControlPlane
-from tests.e2e.bed import KIND, Bed, eventually
-from tests.e2e.cluster import Cluster
+from tests.controlplane.client import ApiError, path
 from tests.e2e.commands import run_command
-from tests.e2e.conftest import ROOT
 from tests.e2e.manifests import QUEUE, queue, stream
-from tests.operator_process import OperatorProcess
 from tests.pages import blocks, commands
+from tests.waiting import eventually
 
 CLUSTER = "esm-operator.io/cluster"
 
@@ -57,7 +57,7 @@ def test_a_cluster_gets_another_name(bed: Bed) -> None:
     run(bed, "docs/operations.md", "takeOverFrom")
     for name in uuids:
         bed.wait_ready(name)
-        bed.kubectl("patch", KIND, name, "--type=json", '--patch=[{"op": "remove", "path": "/spec/adoption"}]')
+        bed.patch(name, {"adoption": None})
     bed.wait_swept(3)
     for name, uuid in uuids.items():
         assert bed.wait_ready(name)["status"]["uuid"] == uuid
@@ -93,7 +93,7 @@ def test_all_deletions_are_stopped(bed: Bed) -> None:
     left = {one["metadata"]["name"] for one in bed.all()}
     for name in left:
         bed.wait_condition(name, "Ready", "False", "Paused")
-        bed.kubectl("annotate", KIND, name, "lambda.esm-operator.io/orphan=true")
+        bed.annotate(name, orphan="true")
     for name in left:
         bed.wait_gone(name)
     assert len(bed.mappings()) == 3
@@ -105,7 +105,7 @@ def test_who_names_no_provider_config_gets_nothing(bed: Bed) -> None:
     bed.apply(queue())
     bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
     assert bed.mappings() == []
-    bed.kubectl("label", "namespace", bed.namespace, "esm-operator.example.com/uses-default=true")
+    bed.label_namespace(**{"esm-operator.example.com/uses-default": "true"})
     bed.wait_ready("orders")
 
 
@@ -124,21 +124,25 @@ def no_adoption(bed: Bed) -> Generator[None]:
 def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
     bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     bed.operator()
-    wanted = yaml.safe_dump(queue(adoption={"policy": "IfExists"}))
+    wanted = queue(adoption={"policy": "IfExists"})
 
     def told() -> str:
-        dry = ("create", "--dry-run=server", "--filename=-")
-        return bed.plane.kubectl("--namespace", bed.namespace, *dry, input=wanted, check=False).stderr
+        where = f"{path('EventSourceMapping', namespace=bed.namespace)}?dryRun=All"
+        try:
+            bed.client.request("POST", where, wanted)
+        except ApiError as error:
+            return error.message
+        return ""
 
     message = eventually(told, what="the policy is in force")
     assert "taken over by the platform team" in message
     bed.apply(queue("other"))
     bed.wait_ready("other")
-    bed.kubectl("label", "namespace", bed.namespace, "esm-operator.example.com/may-adopt=yes")
+    bed.label_namespace(**{"esm-operator.example.com/may-adopt": "yes"})
     eventually(lambda: not told(), what="the namespace may adopt")
-    bed.kubectl("apply", "--filename=-", input=wanted)
+    bed.apply(wanted)
     bed.wait_ready("orders")
-    bed.kubectl("label", "namespace", bed.namespace, "esm-operator.example.com/may-adopt-")
+    bed.label_namespace(**{"esm-operator.example.com/may-adopt": None})
     eventually(lambda: "taken over by the platform team" in told(), what="the policy is in force again")
     bed.patch("orders", {"batchSize": 3})
     bed.wait_ready("orders")
@@ -152,38 +156,29 @@ def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
     bed.operator(*flags)
     bed.apply(queue(batchSize=5))
     first = bed.wait_ready("orders")
-    path = f"/apis/lambda.esm-operator.io/v1/namespaces/{bed.namespace}/eventsourcemappings/orders"
     with ExitStack() as exits:
         plane = exits.enter_context(ControlPlane())
-        plane.kubectl("apply", "--kustomize", ROOT / "crds")
-        for namespace in ("esm-operator", bed.namespace):
-            plane.kubectl("create", "namespace", namespace)
-        plane.kubectl("wait", "--for=condition=Established", f"crd/{KIND}")
-        text = yaml.safe_dump(queue(batchSize=7))
-        plane.kubectl("--namespace", bed.namespace, "apply", "--filename=-", input=text)
-        exits.enter_context(
-            OperatorProcess(
-                kubeconfig=plane.kubeconfig, endpoint=bed.aws.endpoint, log=tmp_path / "other.log", arguments=flags
-            )
+        install(plane)
+        create_namespace(plane.client, bed.namespace)
+        other = exits.enter_context(
+            Bed(plane=plane, aws=bed.aws, kubeconfig=plane.kubeconfig, namespace=bed.namespace, folder=tmp_path)
         )
-        other = Cluster(plane.kubeconfig)
-        eventually(lambda: "DriftCorrected" in bed.events("orders"), 120, "the one puts it right")
-        events = f"/api/v1/namespaces/{bed.namespace}/events"
-
-        def told() -> set[str]:
-            return {one["reason"] for one in (other.get(events) or {})["items"]} | set(bed.events("orders"))
-
-        eventually(lambda: "ChangeNotKept" in told(), 120, "one of them sees that it is not kept")
+        other.apply(queue(batchSize=7))
+        other.operator(*flags)
+        eventually(lambda: "DriftCorrected" in bed.events("orders"), "the one puts it right")
+        eventually(
+            lambda: "ChangeNotKept" in (bed.events("orders").keys() | other.events("orders").keys()),
+            "one of them sees that it is not kept",
+        )
         uuid = first["status"]["uuid"]
         assert [one["UUID"] for one in bed.mappings()] == [uuid], "nothing is doubled"
-        found = other.get(path)
-        assert found is not None
-        assert found["status"]["uuid"] == uuid
+        assert other.status("orders")["uuid"] == uuid
 
-        plane.kubectl("--namespace", bed.namespace, "delete", KIND, "orders", "--timeout=120s")
-        eventually(lambda: "CreatedAgain" in bed.events("orders"), 120, "the other one makes it again")
-    eventually(lambda: [one["BatchSize"] for one in bed.mappings()] == [5], 120, "all is right again")
-    bed.wait_ready("orders", 120)
+        other.delete("orders")
+        other.wait_gone("orders")
+        eventually(lambda: "CreatedAgain" in bed.events("orders"), "the other one makes it again")
+    eventually(lambda: [one["BatchSize"] for one in bed.mappings()] == [5], "all is right again")
+    bed.wait_ready("orders")
     (mapping,) = bed.mappings()
     assert mapping["Tags"]["esm-operator.io/uid"] == first["metadata"]["uid"]
 

@@ -1,7 +1,8 @@
 """The policies: what deleting does at AWS, whether AWS is written to at all, what an immutable field's change does."""
 
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
 from tests.e2e.manifests import HERE, QUEUE, queue, stream
+from tests.waiting import eventually
 
 
 def test_a_retained_mapping_outlives_its_resource_and_is_nobodys_then(bed: Bed) -> None:

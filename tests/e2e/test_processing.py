@@ -1,9 +1,8 @@
 """What Lambda says of its polls: a condition and a Warning event when it turns bad, and both again when it heals."""
 
-import json
-
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
 from tests.e2e.manifests import HERE, stream
+from tests.waiting import eventually
 
 KEY = f"arn:aws:kms:{HERE}:key/orders"
 FILTERS = {"filters": [{"pattern": '{"data": {"kind": ["new"]}}'}]}
@@ -11,8 +10,7 @@ FILTERS = {"filters": [{"pattern": '{"data": {"kind": ["new"]}}'}]}
 
 def event_types(bed: Bed, name: str) -> dict[str, str]:
     """The type of each of a resource's Events, by reason."""
-    found = json.loads(bed.kubectl("get", "events", f"--field-selector=involvedObject.name={name}", "--output=json"))
-    return {one["reason"]: one["type"] for one in found["items"]}
+    return {one["reason"]: one["type"] for one in bed.list_events() if one["involvedObject"]["name"] == name}
 
 
 def test_a_problem_is_told_and_clears_again(bed: Bed) -> None:
@@ -47,8 +45,7 @@ def test_a_problem_that_stands_is_told_once(bed: Bed) -> None:
     operator.stop()
     operator.start()
     bed.wait_swept(3)
-    found = json.loads(bed.kubectl("get", "events", "--output=json"))["items"]
-    assert [one["reason"] for one in found].count("ProcessingProblem") == 1
+    assert [one["reason"] for one in bed.list_events()].count("ProcessingProblem") == 1
 
 
 def test_a_filter_that_cant_be_decrypted_is_told_and_clears_again(bed: Bed) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from tests.aws import AwsServer, FaultKind, Settings
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import TEN_KINDS, mapping, provider_config, queue
+from tests.waiting import eventually
 
 FROM_CONFIG: dict[str, Any] = {"providerConfigRef": {"name": "shop"}}
 
@@ -43,7 +44,7 @@ def test_one_that_does_not_admit_the_namespace_until_it_is_labelled(bed: Bed) ->
     assert bed.namespace in stalled["message"]
     assert bed.mappings() == []
 
-    bed.plane.kubectl("label", "namespace", bed.namespace, "shop=yes")
+    bed.label_namespace(shop="yes")
     bed.wait_ready("orders")
 
 
@@ -119,7 +120,7 @@ def test_one_called_default_appears_and_leads_elsewhere(bed: Bed) -> None:
         "new": "us-west-2",
         "pinned": "eu-west-1",
     }
-    bed.plane.kubectl("delete", "providerconfigs.lambda.esm-operator.io/default", "--wait=false")
+    bed.delete_config("default")
     bed.delete("new")
     bed.wait_gone("new")  # until then it holds the ProviderConfig
     assert bed.wait_ready("made")["status"]["uuid"] == uuid

@@ -1,32 +1,29 @@
 """A ProviderConfig in use stays until the last resource that uses it is gone, and says so."""
 
-import json
-import subprocess
 from typing import Any
 
-from tests.e2e.bed import CONFIGS, Bed, eventually
+from tests.bed import CONFIGS, Bed, Resources
+from tests.bed.cluster import create_namespace
+from tests.controlplane.client import ApiError, path
 from tests.e2e.manifests import TEN_KINDS, mapping, provider_config, queue
+from tests.waiting import eventually
 
 FINALIZER = "lambda.esm-operator.io/in-use"
 _KAFKA = TEN_KINDS["self-managed-kafka"]
 FROM_CONFIG: dict[str, Any] = {"providerConfigRef": {"name": "shop"}}
 
 
-def config(bed: Bed, name: str = "shop") -> dict[str, Any] | None:
-    found = bed.kubectl("get", CONFIGS, name, "--ignore-not-found", "--output=json")
-    return json.loads(found) if found else None
-
-
 def finalizers(bed: Bed, name: str = "shop") -> list[str]:
-    return ((config(bed, name) or {}).get("metadata") or {}).get("finalizers") or []
+    return ((bed.config(name) or {}).get("metadata") or {}).get("finalizers") or []
 
 
-def delete_config(bed: Bed, name: str = "shop") -> None:
-    bed.kubectl("delete", CONFIGS, name, "--wait=false")
+def status(bed: Bed, name: str) -> str:
+    """The status of a ProviderConfig as text."""
+    return str((bed.config(name) or {}).get("status"))
 
 
 def wait_config_gone(bed: Bed, name: str = "shop") -> None:
-    eventually(lambda: config(bed, name) is None, what=f"{name} is gone")
+    eventually(lambda: bed.config(name) is None, what=f"{name} is gone")
 
 
 def test_deleted_while_in_use(bed: Bed) -> None:
@@ -37,9 +34,9 @@ def test_deleted_while_in_use(bed: Bed) -> None:
         bed.wait_ready(name)
     assert finalizers(bed) == [FINALIZER]
 
-    delete_config(bed)
-    eventually(lambda: "EventSourceMappings" in bed.kubectl("describe", CONFIGS, "shop"), what="it says who uses it")
-    eventually(lambda: "Warning  InUse" in bed.kubectl("describe", CONFIGS, "shop"), what="an Event about it")
+    bed.delete_config("shop")
+    eventually(lambda: "EventSourceMappings" in status(bed, "shop"), what="it says who uses it")
+    eventually(lambda: "Warning  InUse" in bed.kubectl("describe", CONFIGS, "shop"), what="an Event about it", every=1)
     told = bed.kubectl("describe", CONFIGS, "shop")
     assert f"2 EventSourceMappings (namespace/name) still use this ProviderConfig: {bed.namespace}/bills, " in told
 
@@ -53,7 +50,7 @@ def test_deleted_while_in_use(bed: Bed) -> None:
 
     bed.delete("orders")
     bed.wait_gone("orders")
-    eventually(lambda: "1 EventSourceMapping (" in bed.kubectl("describe", CONFIGS, "shop"), what="one is left")
+    eventually(lambda: "1 EventSourceMapping (" in status(bed, "shop"), what="one is left")
     bed.delete("bills")
     bed.wait_gone("bills")
     wait_config_gone(bed)
@@ -71,12 +68,12 @@ def test_one_that_nothing_uses_goes_at_once(bed: Bed) -> None:
     bed.apply(queue(**FROM_CONFIG))
     bed.wait_ready("orders")
     assert finalizers(bed, "spare") == []
-    delete_config(bed, "spare")
-    assert config(bed, "spare") is None
+    bed.delete_config("spare")
+    assert bed.config("spare") is None
 
     bed.delete("orders")
     bed.wait_gone("orders")
-    delete_config(bed)
+    bed.delete_config("shop")
     wait_config_gone(bed)
 
 
@@ -120,15 +117,15 @@ def test_held_before_anything_is_made(bed: Bed) -> None:
         assert not (bed.get("orders") or {})["metadata"].get("finalizers")
     finally:
         bed.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", bed.namespace)
-    bed.wait_ready("orders", timeout=120)
+    bed.wait_ready("orders")
     assert finalizers(bed) == [FINALIZER]
 
 
 def _refused(bed: Bed) -> bool:
     try:
-        bed.kubectl("label", CONFIGS, "shop", "tried=yes", "--overwrite", "--dry-run=server")
-    except subprocess.CalledProcessError as error:
-        return "Not today." in error.stderr
+        bed.client.merge(f"{path('ProviderConfig', 'shop')}?dryRun=All", {"metadata": {"labels": {"tried": "yes"}}})
+    except ApiError as error:
+        return "Not today." in error.message
     return False
 
 
@@ -141,13 +138,13 @@ def test_deleted_while_the_operator_is_away(bed: Bed) -> None:
     bed.delete("orders")
     bed.wait_gone("orders")
     operator.stop()
-    delete_config(bed)
-    delete_config(bed, "used")
+    bed.delete_config("shop")
+    bed.delete_config("used")
     assert finalizers(bed) == [FINALIZER]
 
     operator.start()
     wait_config_gone(bed)
-    eventually(lambda: "still uses this ProviderConfig" in bed.kubectl("describe", CONFIGS, "used"))
+    eventually(lambda: "still uses this ProviderConfig" in status(bed, "used"))
     bed.delete("bills")
     bed.wait_gone("bills")
     wait_config_gone(bed, "used")
@@ -157,23 +154,25 @@ def test_deleted_while_the_operator_is_away(bed: Bed) -> None:
 def test_operators_of_other_namespaces_hold_by_themselves(bed: Bed) -> None:
     """Neither knows the resources of the other, so each has its own finalizer."""
     other = f"{bed.namespace}-b"
-    bed.kubectl("create", "namespace", other)
+    elsewhere = Resources(bed.client, other)
+    create_namespace(bed.client, other)
     for place in (bed.namespace, other):
         bed.operator(f"--namespaces={place}", environment={"ESM_OPERATOR_LEASE_NAME": place})
     bed.apply(provider_config("shop"))
     bed.apply(queue("orders", **FROM_CONFIG))
-    bed.kubectl("apply", f"--namespace={other}", "--filename=-", input=json.dumps(queue("bills", **FROM_CONFIG)))
+    elsewhere.apply(queue("bills", **FROM_CONFIG))
     bed.wait_ready("orders")
-    bed.kubectl("wait", f"--namespace={other}", "--for=condition=Ready", "esm/bills", "--timeout=60s")
+    elsewhere.wait_ready("bills")
     held = sorted(finalizers(bed))
     assert held == sorted(f"{FINALIZER}.esm-operator.{place}" for place in (bed.namespace, other))
 
-    delete_config(bed)
+    bed.delete_config("shop")
     bed.delete("orders")
     bed.wait_gone("orders")
     eventually(lambda: len(finalizers(bed)) == 1, what="the first lets go")
     assert finalizers(bed) == [f"{FINALIZER}.esm-operator.{other}"]
-    bed.kubectl("delete", f"--namespace={other}", "esm", "bills")
+    elsewhere.delete("bills")
+    elsewhere.wait_gone("bills")
     wait_config_gone(bed)
     assert bed.mappings() == []
 
@@ -193,9 +192,9 @@ def test_a_default_is_held_only_by_what_needs_it(bed: Bed) -> None:
     bed.wait_ready("needs")
     assert finalizers(bed, "default") == [FINALIZER]
 
-    delete_config(bed, "default")
+    bed.delete_config("default")
     alone = f"1 EventSourceMapping (namespace/name) still uses this ProviderConfig: {bed.namespace}/needs. "
-    eventually(lambda: alone in " ".join(bed.kubectl("describe", CONFIGS, "default").split()))
+    eventually(lambda: alone in status(bed, "default"))
     bed.delete("needs")
     bed.wait_gone("needs")
     wait_config_gone(bed, "default")

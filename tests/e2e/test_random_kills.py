@@ -11,18 +11,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.aws import AwsServer
-from tests.controlplane import ControlPlane
-from tests.e2e.kills import Spec, Stage, Wanted, lone_stage, named, problems, wait
+from tests.conftest import NewBed
+from tests.controlplane.client import ExistsError
+from tests.e2e.kills import Spec, Stage, Wanted, named, problems, stage, wait
 from tests.e2e.manifests import HERE
-from tests.e2e.rest import ExistsError
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.long
 
 RESOURCES = 200
 EDITS = 300
@@ -191,44 +189,40 @@ class Plan:
 
 
 @pytest.mark.parametrize("tag_delay", [0.0, 3.0])
-def test_fifty_kills_at_random_moments(
-    control_plane: ControlPlane, aws_server: AwsServer, operator_kubeconfig: Path, tmp_path: Path, tag_delay: float
-) -> None:
+def test_fifty_kills_at_random_moments(new_bed: NewBed, tag_delay: float) -> None:
     seed = int(os.environ.get("KILLS_SEED", "1"))
     print(f"KILLS_SEED={seed}")
-    namespace = f"kills-{seed}-{tag_delay:g}"
-    arguments = ("--requests-per-second=200",)
     plan = Plan(seed)
     moments = random.Random(seed)
-    with lone_stage(control_plane, aws_server, operator_kubeconfig, tmp_path, namespace, arguments) as on:
-        aws_server.control.set(tag_delay=tag_delay)
-        try:
-            with ThreadPoolExecutor(1) as pool:
-                load = pool.submit(carry_out, plan, on, KILLS * sum(BETWEEN) / 2 / len(plan.steps))
-                kill_often(on, load, moments)
-                on.operator.start()
-                load.result()
-            check(plan, on)
-        except Exception as error:
-            raise AssertionError(f"KILLS_SEED={seed}: {error}\n{on.operator.tail(200)}") from error
+    on = stage(new_bed(account="111111111111"), "--requests-per-second=200")
+    on.bed.control.set(tag_delay=tag_delay)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            load = pool.submit(carry_out, plan, on, KILLS * sum(BETWEEN) / 2 / len(plan.steps))
+            kill_often(on, load, moments)
+            on.operator.start()
+            load.result()
+        check(plan, on)
+    except Exception as error:
+        raise AssertionError(f"KILLS_SEED={seed}: {error}\n{on.operator.tail(200)}") from error
 
 
 def carry_out(plan: Plan, on: Stage, pause: float) -> None:
     """Do all that is planned, with a pause of so many seconds after each step."""
     for step in plan.steps:
         if step.asked is None:
-            on.api.delete(step.name)
+            on.bed.delete(step.name)
         elif step.new:
             wait(lambda step=step: [] if _make(on, step) else [f"{step.name} is still there"], LONGEST)
         else:
-            assert on.api.edit(step.name, step.asked.spec), f"{step.name} is gone"
+            assert on.bed.edit(step.name, step.asked.spec), f"{step.name} is gone"
         time.sleep(pause)
 
 
 def _make(on: Stage, step: Step) -> bool:
     assert step.asked is not None
     try:
-        on.api.create(step.name, step.asked.spec)
+        on.bed.create(step.name, step.asked.spec)
     except ExistsError:  # the one before is being deleted
         return False
     return True
@@ -254,7 +248,7 @@ def check(plan: Plan, on: Stage) -> None:
     }
 
     def all_problems() -> list[str]:
-        resources = {one["metadata"]["name"]: one for one in on.api.all()}
+        resources = {one["metadata"]["name"]: one for one in on.bed.all()}
         mappings: dict[str, dict[str, dict[str, Any]]] = {}
         for uuid, one in on.mappings().items():
             function = one["FunctionArn"].rpartition(":")[2].removesuffix("-new")
@@ -263,7 +257,7 @@ def check(plan: Plan, on: Stage) -> None:
         for name, asked in plan.last.items():
             wanted = asked.wanted if asked is not None else Wanted(None)
             told = problems(
-                *(name, on.namespace, resources.get(name), mappings.get(name, {})),
+                *(name, on.bed.namespace, resources.get(name), mappings.get(name, {})),
                 *(wanted, models.get(name, {}), frozenset[str]()),
             )
             if told:
@@ -271,8 +265,8 @@ def check(plan: Plan, on: Stage) -> None:
                 found.append(f"{name}: {'; '.join(told)}\n{shown}")
         return found
 
-    wait(all_problems, timeout=120)
-    counts = on.control.counts()
+    wait(all_problems)
+    counts = on.bed.control.counts()
     answered = Counter(counts.calls)["CreateEventSourceMapping"]
     made = answered - sum(counts.errors.get("CreateEventSourceMapping", {}).values())
     living = len(models)

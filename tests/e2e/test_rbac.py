@@ -5,18 +5,17 @@ All other end-to-end tests run the operator under exactly that role, so it is al
 
 import re
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests import role
-from tests.e2e.bed import CONFIGS, Bed, eventually
+from tests.bed import Bed
+from tests.controlplane.client import path
 from tests.e2e.manifests import provider_config, queue
-from tests.operator_process import OperatorProcess
+from tests.waiting import eventually
 
 NAMESPACE = role.NAME
 SHIPPED = role.shipped()
@@ -81,27 +80,25 @@ def _rules(shipped: role.Role, grant: Grant) -> Generator[role.Rule]:
 
 
 @pytest.mark.parametrize("grant", GRANTS, ids=str)
-def test_each_verb_is_needed_and_its_lack_is_said(bed: Bed, tmp_path: Path, grant: Grant) -> None:
-    objects = yaml.safe_dump_all(_without(grant))
-    log = tmp_path / "without.log"
-    with ExitStack() as exits:
-        bed.plane.kubectl("apply", "--filename=-", input=objects)
-        exits.callback(bed.plane.kubectl, "delete", "--filename=-", "--wait=false", input=objects)
-        operator = OperatorProcess(
-            kubeconfig=bed.plane.kubeconfig_for(NAMESPACE, grant.account),
-            endpoint=bed.aws.endpoint,
-            log=log,
-            arguments=("--sweep-interval=1",),
-        )
-        operator.launch()
-        exits.callback(operator.stop)
-        bed.apply(provider_config(bed.namespace), queue(providerConfigRef={"name": bed.namespace}))
-        _tell_story_until(bed, lambda: grant.refusal in log.read_text(errors="replace"), str(grant), log)
-        eventually(
-            lambda: any(grant.refusal in line["text"] for line in LINE.finditer(log.read_text(errors="replace"))),
-            10,
-            f"a line of the log that says '{grant.refusal}':\n{log.read_text(errors='replace')[-5000:]}",
-        )
+def test_each_verb_is_needed_and_its_lack_is_said(bed: Bed, grant: Grant) -> None:
+    for one in _without(grant):
+        bed.client.install(one)
+        where = path(one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", ""))
+        bed.exits.callback(bed.client.delete, where)
+    operator = bed.operator(
+        "--sweep-interval=1", start=False, kubeconfig=bed.plane.kubeconfig_for(NAMESPACE, grant.account)
+    )
+    operator.launch()
+    bed.apply(provider_config(bed.namespace), queue(providerConfigRef={"name": bed.namespace}))
+    _tell_story_until(bed, lambda: grant.refusal in _read(operator.log), str(grant), operator.log)
+    eventually(
+        lambda: any(grant.refusal in line["text"] for line in LINE.finditer(_read(operator.log))),
+        lambda: f"a line of the log that says '{grant.refusal}':\n{_read(operator.log)[-5000:]}",
+    )
+
+
+def _read(log: Path) -> str:
+    return log.read_text(errors="replace")
 
 
 def _tell_story_until(bed: Bed, refused: Callable[[], bool], what: str, log: Path) -> None:
@@ -113,10 +110,10 @@ def _tell_story_until(bed: Bed, refused: Callable[[], bool], what: str, log: Pat
         nonlocal began
         while not refused() and began():
             began = next(parts, None) or (lambda: False)
-        return refused() or (bed.get("orders") is None and not _config(bed))
+        return refused() or (bed.get("orders") is None and bed.config(bed.namespace) is None)
 
-    eventually(told, 60, f"'{what}' is neither missed nor is the story told to its end")
-    assert refused(), f"Nothing needs '{what}':\n{log.read_text(errors='replace')[-5000:]}"
+    eventually(told, f"'{what}' is neither missed nor is the story told to its end")
+    assert refused(), f"Nothing needs '{what}':\n{_read(log)[-5000:]}"
 
 
 def _parts(bed: Bed) -> Generator[Callable[[], bool]]:
@@ -129,17 +126,12 @@ def _parts(bed: Bed) -> Generator[Callable[[], bool]]:
     yield lambda: bed.condition("orders", "Processing").get("status") == "False"
     bed.control.delete_mapping(uuid)  # by hand, to be made again
     yield lambda: "CreatedAgain" in bed.events("orders")
-    bed.kubectl("delete", CONFIGS, bed.namespace, "--wait=false")
+    bed.delete_config(bed.namespace)
     yield lambda: _is_held(bed)
     bed.delete("orders")
 
 
-def _config(bed: Bed) -> str:
-    """The ProviderConfig as YAML; empty: it is gone."""
-    return bed.kubectl("get", CONFIGS, bed.namespace, "--ignore-not-found", "--output=yaml")
-
-
 def _is_held(bed: Bed) -> bool:
     """Whether the ProviderConfig is gone, or says that it is in use."""
-    told = _config(bed)
-    return not told or "InUse" in told
+    config = bed.config(bed.namespace)
+    return config is None or "InUse" in str(config)

@@ -7,7 +7,6 @@ until it is ready, stays while the next ones are run, and is ended by Ctrl-C. Be
 uninstall` the operator's pod is run as its Deployment says, with the credentials that a cloud would put into it.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -17,13 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.pod import Kubectl, can_unshare, running
+from tests.chart.pod import can_unshare, running
 from tests.controlplane import assets
-from tests.e2e.terminal import Terminal, assert_nothing_left
+from tests.controlplane.client import KubernetesClient, path
+from tests.controlplane.kubeconfig import Access
+from tests.e2e.terminal import LIMIT, Terminal, assert_nothing_left
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-LIMIT = 240.0
 #: What runs on, and what it says when it is ready.
 RUNS_ON = {
     r"make control-plane\b": "export KUBECONFIG=",
@@ -36,7 +36,7 @@ LOOKED_AT = re.compile(r"make test\b")
 BLOCK = re.compile(r"^```(?:console|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(3 * LIMIT)]
+pytestmark = pytest.mark.long
 
 
 def commands(text: str) -> Iterator[str]:
@@ -111,12 +111,12 @@ class Stranger:
 
     def _start_pod(self) -> None:
         """What a cluster would make of the Deployment."""
-        kubectl = Kubectl(assets.find("kubectl"), Path(self.environment["KUBECONFIG"]))
-        (deployment,) = json.loads(kubectl("get", "deployments", "--all-namespaces", "--output=json"))["items"]
+        kubeconfig = Path(self.environment["KUBECONFIG"])
+        (deployment,) = KubernetesClient(Access.read(kubeconfig)).items(path("Deployment"))
         credentials = {name: value for name, value in self.environment.items() if name.startswith("AWS_")}
         folder = self._folder / "pod"
         folder.mkdir()
-        pod = self._pod.enter_context(running(kubectl, deployment, folder, credentials))
+        pod = self._pod.enter_context(running(kubeconfig, deployment, folder, credentials))
         pod.wait_until_ready()
 
     def _run(self, command: str) -> None:

@@ -5,7 +5,6 @@ message is the one that kubectl prints.
 """
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +20,7 @@ from tests.changes import Change
 from tests.controlplane import ControlPlane
 from tests.refusals import Refusal
 from tests.specs import BASES, Spec, manifest, spec
+from tests.waiting import eventually
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 KIND = ("lambda.esm-operator.io", "v1", "default", "eventsourcemappings")
@@ -63,9 +63,7 @@ class Server:
 def server(control_plane: ControlPlane) -> Iterator[Server]:
     with config.new_client_from_config(str(control_plane.kubeconfig)) as api_client:
         server = Server(client.CustomObjectsApi(api_client))
-        deadline = time.monotonic() + 30
-        while server.create(spec("sqs", {"batchSize": 0})) == "" and time.monotonic() < deadline:
-            time.sleep(0.1)
+        eventually(lambda: server.create(spec("sqs", {"batchSize": 0})), "the rules are in force")
         yield server
 
 

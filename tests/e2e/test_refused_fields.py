@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import HERE, stream
 from tests.e2e.test_kept_by_aws import kafka, wait_kept
+from tests.waiting import eventually
 
 POLLERS = ("provisionedPollerConfig.minimumPollers", "provisionedPollerConfig.maximumPollers")
 REGISTRY = "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig"

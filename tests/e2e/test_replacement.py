@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from tests.aws import FaultKind
+from tests.bed import Bed
 from tests.controlplane import KubectlError
-from tests.e2e.bed import KIND, Bed, eventually
+from tests.e2e.back_off import NOT_DELAYED, RETRY_AFTER
 from tests.e2e.manifests import HERE, QUEUE, STREAM, TEN_KINDS, mapping, queue, stream
+from tests.waiting import eventually
 
 OTHER = f"arn:aws:sqs:{HERE}:others"
 REFUSED = "The stream is not to your liking."
@@ -21,12 +23,13 @@ def refuse_creation(bed: Bed) -> int:
         code="InvalidParameterValueException",
         message=REFUSED,
         status=400,
+        retry_after=RETRY_AFTER,
     )
 
 
 def look_again(bed: Bed, name: str) -> None:
     """Ask for a resource to be worked on at once."""
-    bed.kubectl("annotate", KIND, name, "lambda.esm-operator.io/reconcile-at=now", "--overwrite")
+    bed.annotate(name, reconcile_at="now")
 
 
 def begin(bed: Bed, **edit: Any) -> str:
@@ -93,7 +96,7 @@ def test_a_creation_that_is_refused_after_the_deletion_is_said_loudly_and_tried_
 
     bed.control.remove_fault(fault)
     look_again(bed, "orders")
-    after = bed.wait_ready("orders", 15)["status"]["uuid"]
+    after = bed.wait_ready("orders", limit=NOT_DELAYED)["status"]["uuid"]
     assert [(one["UUID"], one["StartingPosition"]) for one in bed.mappings()] == [(after, "TRIM_HORIZON")]
     assert order(bed) == ["Create", "Delete", "Create"]
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.bed import FINALIZER, KIND, WRITES, Bed, eventually
+from tests.bed import FINALIZER, WRITES, Bed
 from tests.e2e.manifests import TEN_KINDS, mapping
 from tests.e2e.test_orphans import orphans
 from tests.operator_process import OperatorProcess
+from tests.waiting import eventually
 
 UID = "esm-operator.io/uid"
 #: What backup tools leave out, for the API server gives it anew.
@@ -18,7 +19,7 @@ SOURCES = ("sqs", "dynamodb", "self-managed-kafka", "rabbitmq")
 
 
 def _backed_up(bed: Bed) -> list[dict[str, Any]]:
-    return json.loads(bed.kubectl("get", KIND, "--output=json"))["items"]
+    return bed.all()
 
 
 def _lose(bed: Bed, operator: OperatorProcess) -> None:
@@ -32,10 +33,9 @@ def _restore(bed: Bed, items: list[dict[str, Any]], *, status: bool) -> None:
     for item in items:
         meta = {name: value for name, value in item["metadata"].items() if name not in SERVERS_OWN}
         created = {**{name: part for name, part in item.items() if name != "status"}, "metadata": meta}
-        bed.kubectl("create", "--filename=-", input=json.dumps(created))
+        bed.client.create(created)
         if status:
-            patch = json.dumps({"status": item["status"]})
-            bed.kubectl("patch", KIND, meta["name"], "--subresource=status", "--type=merge", "--patch", patch)
+            bed.write_status(meta["name"], item["status"])
 
 
 def _without_annotations(item: dict[str, Any]) -> dict[str, Any]:
@@ -91,8 +91,8 @@ def test_a_restored_cluster_takes_its_mappings_up_again(bed: Bed, restored: str)
     written = {operation: count for operation, count in bed.calls().items() if operation in WRITES}
     assert written == {"TagResource": len(SOURCES)}
 
-    bed.kubectl("delete", KIND, "--all", "--timeout=60s")
-    eventually(lambda: bed.mappings() == [])
+    bed.delete_all()
+    eventually(lambda: bed.mappings() == [] and bed.all() == [])
 
 
 @pytest.mark.parametrize("restored", ["with status", "without status"])
@@ -121,7 +121,7 @@ def test_a_restored_deletion_goes_on(bed: Bed) -> None:
     items = _backed_up(bed)
     _lose(bed, operator)
     _restore(bed, items, status=False)
-    bed.kubectl("delete", KIND, "--all", "--wait=false")
+    bed.delete_all()
     operator.start()
     eventually(lambda: bed.all() == [])
     assert bed.mappings() == []

@@ -1,8 +1,9 @@
 """Operators that share a cluster by labels: each works on its own, and a resource moves without losing its mapping."""
 
 from tests.aws import FaultKind
-from tests.e2e.bed import FINALIZER, KIND, WRITES, Bed, eventually
+from tests.bed import FINALIZER, WRITES, Bed
 from tests.e2e.manifests import provider_config, queue
+from tests.waiting import eventually
 
 
 def labelled(name: str, shard: str, **spec: object) -> dict[str, object]:
@@ -30,7 +31,7 @@ def test_a_resource_moves_to_another_operator_with_its_mapping(bed: Bed) -> None
         bed.wait_ready(name)
     before = bed.status("moves")["uuid"]
     bed.control.reset_counts()
-    bed.kubectl("label", KIND, "moves", "shard=b", "--overwrite")
+    bed.label("moves", shard="b")
     bed.patch("moves", {"batchSize": 2})
     bed.wait_ready("moves")
     eventually(lambda: bed.mapping("moves")["BatchSize"] == 2)
@@ -47,10 +48,10 @@ def test_a_resource_without_an_operator_is_taken_up_later(bed: Bed) -> None:
     bed.operator("--selector=shard=a", "--sweep-interval=1")
     bed.apply(labelled("orders", "a"))
     before = bed.wait_ready("orders")["status"]["uuid"]
-    bed.kubectl("label", KIND, "orders", "shard=z", "--overwrite")
+    bed.label("orders", shard="z")
     bed.wait_swept(2)
     assert [one["UUID"] for one in bed.mappings()] == [before], "leaving a shard is no deletion"
-    bed.kubectl("label", KIND, "orders", "shard=a", "--overwrite")
+    bed.label("orders", shard="a")
     bed.patch("orders", {"batchSize": 3})
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 3)
     assert bed.status("orders")["uuid"] == before
@@ -64,7 +65,7 @@ def test_each_holds_the_provider_config_for_its_own(bed: Bed) -> None:
         bed.apply(labelled(f"orders-{shard}", shard, providerConfigRef={"name": "shop"}))
     for shard in ("a", "b"):
         bed.wait_ready(f"orders-{shard}")
-    bed.kubectl("delete", "providerconfigs.lambda.esm-operator.io", "shop", "--wait=false")
+    bed.delete_config("shop")
     bed.delete("orders-a")
     bed.wait_gone("orders-a")
     bed.patch("orders-b", {"batchSize": 7})
@@ -72,8 +73,7 @@ def test_each_holds_the_provider_config_for_its_own(bed: Bed) -> None:
     eventually(lambda: bed.mapping("orders-b")["BatchSize"] == 7)
     bed.delete("orders-b")
     bed.wait_gone("orders-b")
-    names = "jsonpath={.items[*].metadata.name}"
-    eventually(lambda: not bed.kubectl("get", "providerconfigs.lambda.esm-operator.io", f"--output={names}"))
+    eventually(lambda: bed.config("shop") is None)
 
 
 def test_a_creation_of_the_operator_before_is_waited_for(bed: Bed) -> None:
@@ -85,7 +85,7 @@ def test_a_creation_of_the_operator_before_is_waited_for(bed: Bed) -> None:
     eventually(lambda: bed.calls().get("CreateEventSourceMapping"))
     dying.kill()
     bed.delete("orders")
-    bed.kubectl("label", KIND, "orders", "shard=b", "--overwrite")
+    bed.label("orders", shard="b")
     bed.wait_gone("orders")
     eventually(lambda: len(bed.control.requests(50)) > 0 and not bed.mappings(), what="no mapping is left behind")
     ended = [one for one in bed.control.requests(200) if one["operation"] == "CreateEventSourceMapping"]
@@ -102,7 +102,7 @@ def test_a_creation_of_the_operator_before_arrives_after_that_of_the_next(bed: B
     bed.apply(labelled("orders", "a"))
     eventually(lambda: bed.calls().get("CreateEventSourceMapping"))
     dying.kill()
-    bed.kubectl("label", KIND, "orders", "shard=b", "--overwrite")
+    bed.label("orders", shard="b")
     bed.wait_ready("orders")
     bed.delete("orders")
     bed.wait_gone("orders")

@@ -1,18 +1,11 @@
 """The operator's notes on a resource are copied, outdated or spoilt by hand: nothing is doubled, lost or stolen."""
 
-import json
-from typing import Any
-
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import QUEUE, queue
+from tests.waiting import eventually
 
 INTENT = "lambda.esm-operator.io/intent"
 STRANGER = "22222222-2222-2222-2222-222222222222"
-
-
-def set_status(bed: Bed, name: str, status: dict[str, Any] | None) -> None:
-    patch = json.dumps({"status": status})
-    bed.kubectl("patch", "esm", name, "--subresource=status", "--type=merge", "--patch", patch)
 
 
 def test_a_corrected_spec_ends_a_conflict_and_leaves_the_other_alone(bed: Bed) -> None:
@@ -37,7 +30,7 @@ def test_a_copied_manifest_with_the_notes_of_the_original_is_a_resource_of_its_o
     copy = {**original, "metadata": {**meta, "name": "copy"}}
     copy["spec"] = {**original["spec"], "functionName": "returns"}
     copy.pop("status")
-    bed.kubectl("create", "-f", "-", input=json.dumps(copy))
+    bed.client.create(copy)
     bed.wait_ready("copy")
     assert len(bed.mappings()) == 2
 
@@ -51,7 +44,7 @@ def test_a_status_lost_after_an_edit_of_the_function_loses_no_mapping(bed: Bed) 
     uuid = bed.status("orders")["uuid"]
     bed.apply(queue("second", functionName="orders", eventSourceARN=QUEUE))
     bed.wait_ready("second")
-    set_status(bed, "orders", None)
+    bed.write_status("orders", None)
     eventually(lambda: bed.status("orders").get("uuid") == uuid, what="the mapping is taken up again")
     bed.delete("orders")
     bed.wait_gone("orders")
@@ -63,8 +56,8 @@ def test_deleted_when_all_notes_but_the_finalizer_are_lost(bed: Bed) -> None:
     bed.apply(queue())
     bed.wait_ready("orders")
     operator.stop()
-    bed.kubectl("annotate", "esm", "orders", f"{INTENT}-")
-    set_status(bed, "orders", None)
+    bed.mark("orders", {INTENT: None})
+    bed.write_status("orders", None)
     bed.delete("orders")
     operator.start()
     bed.wait_gone("orders")
@@ -75,7 +68,7 @@ def test_a_uuid_of_another_resource_in_the_status_leads_back_to_the_own_mapping(
     bed.operator()
     bed.apply(queue(), queue("second", functionName="returns", eventSourceARN=QUEUE))
     own, other = (bed.wait_ready(name)["status"]["uuid"] for name in ("orders", "second"))
-    set_status(bed, "orders", {"uuid": other})
+    bed.write_status("orders", {"uuid": other})
     bed.patch("orders", {"batchSize": 7})
     eventually(lambda: bed.status("orders").get("uuid") == own, what="the own mapping is found again")
     bed.delete("orders")
@@ -88,7 +81,7 @@ def test_a_uuid_that_is_none_heals(bed: Bed) -> None:
     bed.apply(queue())
     own = bed.wait_ready("orders")["status"]["uuid"]
     for spoilt in ("garbage", STRANGER):
-        set_status(bed, "orders", {"uuid": spoilt})
+        bed.write_status("orders", {"uuid": spoilt})
         eventually(lambda: bed.status("orders").get("uuid") == own, what=f"{spoilt} is replaced")
     bed.delete("orders")
     bed.wait_gone("orders")

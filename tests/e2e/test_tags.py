@@ -1,7 +1,8 @@
 """Tags: the resource's own, default ones, and those that somebody else put on the mapping."""
 
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import provider_config, queue
+from tests.waiting import eventually
 
 
 def _users(tags: dict[str, str]) -> dict[str, str]:

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.aws import FaultKind
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
+from tests.waiting import eventually
 
 #: Seconds until tags are visible: longer than the operator waits for anything else.
 DELAY = 15.0

@@ -1,8 +1,9 @@
 """A mapping that somebody else has made theirs is theirs: its former owner changes and deletes nothing of it."""
 
-from tests.e2e.bed import WRITES, Bed, eventually
+from tests.bed import WRITES, Bed
 from tests.e2e.manifests import provider_config, queue
 from tests.e2e.test_ownership import OURS, owner_tags
+from tests.waiting import eventually
 
 SECONDLY = "--sweep-interval=1"
 BLUE = owner_tags("blue", "shop", "orders")

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.e2e.bed import FINALIZER, KIND, WRITES, Bed, eventually
+from tests.bed import FINALIZER, KIND, WRITES, Bed
+from tests.waiting import eventually
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -10,7 +11,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 def test_the_examples_from_apply_to_ready_and_back(bed: Bed) -> None:
     bed.operator()
     bed.kubectl("apply", f"--filename={EXAMPLES}")
-    bed.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=60s")
+    bed.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=200s")
 
     at_aws = {one["UUID"]: one for one in bed.mappings()}
     assert len(at_aws) == len(bed.all()) == 10
@@ -33,7 +34,7 @@ def test_the_examples_from_apply_to_ready_and_back(bed: Bed) -> None:
     assert "ListTags" not in calls
     assert {operation for operation in calls if operation in WRITES} == {"CreateEventSourceMapping"}
 
-    bed.kubectl("delete", KIND, "--all", "--timeout=60s")
+    bed.kubectl("delete", KIND, "--all", "--timeout=200s")
     eventually(lambda: not bed.mappings(), what="no mapping is left at AWS")
     assert bed.calls()["DeleteEventSourceMapping"] == 10
     assert bed.all() == []

@@ -1,7 +1,8 @@
 """A spec is edited: AWS is sent just what differs, and what is taken out goes back to AWS's default."""
 
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
+from tests.waiting import eventually
 
 
 def test_one_field_is_changed_and_nothing_else_is_sent(bed: Bed) -> None:

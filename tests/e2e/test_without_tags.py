@@ -1,15 +1,16 @@
 """Places where event source mappings cannot have tags: the refusal, and the ownership mode that needs no tags."""
 
-import json
 from collections.abc import Generator
 
 import pytest
 import yaml
 
 from tests.aws import FaultKind
-from tests.e2e.bed import KIND, Bed, eventually
+from tests.bed import Bed
+from tests.controlplane.client import ApiError
 from tests.e2e.commands import run_command
 from tests.e2e.manifests import HERE, TEN_KINDS, mapping, provider_config, queue, stream
+from tests.waiting import eventually
 
 RESOURCE_ONLY = "--ownership=resource-only"
 TAG_CALLS = ("TagResource", "UntagResource", "ListTags", "GetResources")
@@ -84,7 +85,7 @@ def test_a_mapping_is_made_edited_corrected_and_deleted(place: Bed) -> None:
     eventually(lambda: place.mapping("orders")["FunctionArn"].endswith(":payments"))
     place.wait_ready("orders")
 
-    place.kubectl("annotate", KIND, "orders", "lambda.esm-operator.io/reconcile-at=now")
+    place.annotate("orders", reconcile_at="now")
     eventually(lambda: place.status("orders").get("lastHandledReconcileAt") == "now")
     place.delete("orders")
     place.wait_gone("orders")
@@ -136,9 +137,10 @@ def test_tags_and_taking_over_are_refused(place: Bed) -> None:
 
 def test_a_provider_config_without_tags_takes_no_default_tags(bed: Bed) -> None:
     config = provider_config("shop", ownership="ResourceOnly", defaultTags={"team": "shop"})
-    refused = bed.plane.kubectl("apply", "--filename=-", input=json.dumps(config), check=False)
-    assert "defaultTags" in refused.stderr
-    assert "ResourceOnly" in refused.stderr
+    with pytest.raises(ApiError) as refused:
+        bed.apply(config)
+    assert "defaultTags" in refused.value.message
+    assert "ResourceOnly" in refused.value.message
 
 
 def test_a_mapping_is_retained(place: Bed) -> None:
@@ -196,7 +198,8 @@ def test_the_answers_of_creates_of_all_kinds_are_lost(place: Bed) -> None:
         place.wait_ready(name)
     assert uuids(place) == sorted(place.status(name)["uuid"] for name in TEN_KINDS)
     assert place.calls()[CREATE] == len(TEN_KINDS)
-    place.kubectl("delete", KIND, "--all", "--timeout=60s")
+    place.delete_all()
+    eventually(lambda: place.all() == [])
     assert place.mappings() == []
 
 
@@ -356,9 +359,8 @@ def test_of_two_resources_that_record_the_same_mapping_the_older_one_has_it(plac
     second["metadata"]["annotations"] = {PAUSED: "true"}
     place.apply(second)
     place.wait_condition("second", "Stalled", "True", "Paused")
-    patch = json.dumps({"status": {"uuid": uuid, "applied": applied}})
-    place.kubectl("patch", KIND, "second", "--subresource=status", "--type=merge", "--patch", patch)
-    place.kubectl("annotate", KIND, "second", f"{PAUSED}-")
+    place.write_status("second", {"uuid": uuid, "applied": applied})
+    place.annotate("second", paused=None)
     older, younger = sorted(("orders", "second"), key=lambda name: age(place, name))
     place.delete(younger)
     place.wait_gone(younger)
@@ -432,7 +434,7 @@ def test_the_mode_of_a_resource_is_changed(bed: Bed) -> None:
     bed.apply(provider_config("default", ownership="Tags"))
     bed.patch("orders", {"batchSize": 7})
     operator.start()
-    eventually(lambda: bed.mapping("orders")["Tags"] == before, 120, "it is adopted")
+    eventually(lambda: bed.mapping("orders")["Tags"] == before, "it is adopted")
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
     assert bed.wait_ready("orders")["status"]["uuid"] == uuid
     assert uuids(bed) == [uuid]

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.e2e.bed import Bed
+from tests.bed import Bed
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "console.md"
 _BLOCK = re.compile(r"(<!-- console: ([^\n]*) -->\n).*?(<!-- /console -->)", re.DOTALL)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.aws import FaultKind
-from tests.e2e.bed import CONFIGS, Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import HERE, TEN_KINDS, mapping, provider_config, queue, stream
+from tests.waiting import eventually
 
 PAUSED = "lambda.esm-operator.io/paused"
 #: Resources of the gallery whose ProviderConfig is being deleted, and that ProviderConfig.
@@ -71,7 +72,7 @@ def fill(bed: Bed) -> None:
     _apply(bed, queue("observed", batchSize=5, managementPolicy="Observe"), *_well())
     _wait(bed, *(one["metadata"]["name"] for one in _well()))
     for name in ("paused", "paused-edit"):
-        bed.kubectl("annotate", "esm", name, f"{PAUSED}=true")
+        bed.annotate(name, paused="true")
     bed.control.edit_mapping(bed.mapping("problem")["UUID"], LastProcessingResult="PROBLEM: Function call failed")
     bed.wait_ready("observed")
 
@@ -81,10 +82,8 @@ def fill(bed: Bed) -> None:
     bed.patch("updating", {"batchSize": 5})
     bed.patch("paused-edit", {"batchSize": 5})
     bed.delete("deleting")
-    bed.kubectl("delete", CONFIGS, HELD, "--wait=false")
-    eventually(
-        lambda: "MappingsRemain" in bed.kubectl("get", CONFIGS, HELD), what="the ProviderConfig says who uses it"
-    )
+    bed.delete_config(HELD)
+    eventually(lambda: "MappingsRemain" in str(bed.config(HELD)), what="the ProviderConfig says who uses it")
     for state in STATES:
         eventually(lambda state=state: _is_in(bed, state), what=f"{state.name}: {bed.status(state.name)}")
 

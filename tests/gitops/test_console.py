@@ -2,9 +2,10 @@
 
 import os
 
-from tests.e2e.bed import Bed, eventually
+from tests.bed import Bed
 from tests.gitops.console import PAGE, rendered
 from tests.gitops.gallery import STATES, fill
+from tests.waiting import eventually
 
 
 def test_the_page_shows_what_kubectl_shows(bed: Bed) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.bed import KIND, Bed
 from tests.chart.helm import Helm, the
 from tests.controlplane import ControlPlane
-from tests.e2e.bed import KIND, Bed
-from tests.e2e.conftest import ROOT
 from tests.gitops.verdicts import GITOPS, HEALTH_CHECK, flux_problems
+from tests.operator_process import ROOT
 
 FLUX = tuple(sorted((GITOPS / "flux").glob("*.yaml")))
 APPLICATIONS = tuple(sorted((GITOPS / "argocd").glob("application-*.yaml")))
@@ -108,7 +108,7 @@ def test_the_manifests_become_ready(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     for folder in ("provider-configs", "mappings"):
         bed.kubectl("apply", "--server-side", f"--kustomize={MANIFESTS / folder}")
-    bed.kubectl("wait", "--for=condition=Ready", KIND, "--all", "--timeout=50s")
+    bed.kubectl("wait", "--for=condition=Ready", KIND, "--all", "--timeout=200s")
     tags = [one["Tags"].get("managed-by") for one in bed.mappings()]
     assert tags == ["gitops", "gitops"]
 

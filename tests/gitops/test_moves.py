@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.e2e.bed import KIND, WRITES, Bed
+from tests.bed import KIND, WRITES, Bed
 from tests.e2e.manifests import queue
 
 
@@ -23,7 +23,7 @@ def test_to_another_name(bed: Bed) -> None:
     source = queue("orders")["spec"]["eventSourceARN"]
     bed.apply(queue("bills", **spec(eventSourceARN=source, adoption={"policy": "IfExists"})))
     bed.wait_condition("bills", "Stalled", "True", "Conflict")
-    bed.kubectl("delete", KIND, "orders", "--timeout=50s")
+    bed.kubectl("delete", KIND, "orders", "--timeout=200s")
 
     assert bed.wait_ready("bills")["status"]["uuid"] == uuid
     (found,) = bed.mappings()

@@ -15,11 +15,12 @@ import yaml
 
 from esm_operator.api.manifests import documents
 from esm_operator.cluster.operator_names import MANAGER
-from tests.e2e.bed import KIND, Bed, eventually
-from tests.e2e.conftest import ROOT
+from tests.bed import KIND, Bed
 from tests.e2e.manifests import mapping, provider_config
 from tests.every_field import SOURCES, pairs_of
+from tests.operator_process import ROOT
 from tests.specs import BASES, spec
+from tests.waiting import eventually
 
 #: All that the operator may set, beside the status.
 ITS_FIELDS = {

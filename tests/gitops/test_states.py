@@ -1,11 +1,10 @@
 """Real objects in every state, as the real operator leaves them: what kstatus and Argo CD make of them."""
 
-import json
-
-from tests.e2e.bed import CONFIGS, Bed, eventually
+from tests.bed import Bed
 from tests.e2e.manifests import provider_config, queue
 from tests.gitops.gallery import HELD, STATES, fill
 from tests.gitops.verdicts import health
+from tests.waiting import eventually
 
 
 def test_every_state_is_understood(bed: Bed) -> None:
@@ -18,19 +17,19 @@ def test_every_state_is_understood(bed: Bed) -> None:
         if got.words != (state.kstatus, state.argocd) or state.says not in got.argocd_message
     }
     assert not wrong
-    (config,) = health([json.loads(bed.kubectl("get", CONFIGS, HELD, "--output=json"))])
+    (config,) = health([bed.config(HELD) or {}])
     assert config.words == ("Terminating", "Progressing")
 
 
 def test_a_provider_config_is_current_as_soon_as_it_is_there(bed: Bed) -> None:
     """So what depends on it is applied next, and nothing waits for an operator to look at it."""
     bed.apply(provider_config("shop", region="eu-west-1"))
-    config = json.loads(bed.kubectl("get", CONFIGS, "shop", "--output=json"))
+    config = bed.config("shop") or {}
     assert health([config])[0].kstatus == "Current"
     bed.operator()
     bed.apply(queue(providerConfigRef={"name": "shop"}))
     bed.wait_ready("orders")
-    config = json.loads(bed.kubectl("get", CONFIGS, "shop", "--output=json"))
+    config = bed.config("shop") or {}
     assert config["metadata"]["finalizers"]
     assert health([config])[0].kstatus == "Current"
 

@@ -15,7 +15,7 @@ from tests.controlplane import assets
 
 GITOPS = Path(__file__).resolve().parents[2] / "gitops"
 HEALTH_CHECK = GITOPS / "argocd" / "health.lua"
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)

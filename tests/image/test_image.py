@@ -16,12 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.bed import Bed, eventually
-from tests.e2e.conftest import ROOT, aws_server, bed, control_plane, operator_kubeconfig
+from tests.bed import Bed
 from tests.e2e.manifests import queue
-from tests.operator_process import base_environment, free_port
-
-__all__ = ["aws_server", "bed", "control_plane", "operator_kubeconfig"]
+from tests.operator_process import ROOT, base_environment, free_port
+from tests.waiting import eventually
 
 STORAGE = Path.home() / ".cache" / "esm-operator" / "image-storage"
 BUILDAH = ("buildah", "--storage-driver", "vfs", "--root", str(STORAGE), "--runroot", str(STORAGE / "run"))
@@ -32,7 +30,7 @@ SOMEBODY = 1_000_650_000
 COMPILERS = ("cc", "gcc", "g++", "clang", "ld", "as", "make")
 INSTALLERS = ("pip", "pip3", "uv", "conda")
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.long
 
 
 def buildah(*arguments: str) -> str:
@@ -134,7 +132,7 @@ def test_its_operator_works_as_anybody_who_may_write_nothing(
         process = subprocess.Popen(command, env=environment, stderr=file)
     try:
         bed.apply(queue("orders"))
-        bed.wait_ready("orders", 120)
+        bed.wait_ready("orders")
         bed.delete("orders")
         bed.wait_gone("orders")
         eventually(lambda: not bed.mappings(), what="no mapping is left at AWS")

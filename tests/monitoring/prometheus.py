@@ -1,7 +1,6 @@
 """A Prometheus server that scrapes operators, and the questions that one asks it."""
 
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,11 +16,11 @@ import yaml
 from tests.controlplane.assets import find
 from tests.controlplane.processes import GuardedProcess
 from tests.operator_process import free_port
+from tests.waiting import eventually
 
 ALERTS = Path(__file__).resolve().parents[2] / "helm" / "esm-operator" / "files" / "alerts.yaml"
 #: What the targets are called in the cluster: the labels that a ServiceMonitor gives them.
 JOB, NAMESPACE = "esm-operator", "esm-operator"
-START_TIMEOUT = 60.0
 
 Labels = Mapping[str, str]
 Points = list[tuple[float, float]]
@@ -133,13 +132,12 @@ class Prometheus:
             raise QueryError(f"{parameters}: {error.read().decode()}") from error
 
     def _wait_until_ready(self, process: GuardedProcess) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while True:
+        def is_ready() -> bool:
             process.check()
             try:
                 with urllib.request.urlopen(f"{self._url}/-/ready", timeout=2):
-                    return
+                    return True
             except OSError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"Prometheus was not ready within {START_TIMEOUT:.0f} s") from None
-                time.sleep(0.05)
+                return False
+
+        eventually(is_ready, "Prometheus is ready", every=0.05, error=TimeoutError)

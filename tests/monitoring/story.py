@@ -44,7 +44,7 @@ def play(stage: Stage, count: int, prometheus: Prometheus) -> None:
     stage.control.clear_faults()
     say("the operator is replaced")
     stage.operator.stop()
-    _start(stage, prometheus, 1, lambda: stage.operator.start((f"--deletions-per-minute={BRAKE}",)))
+    _start(stage, prometheus, 1, lambda: stage.operator.start(f"--deletions-per-minute={BRAKE}"))
     phases.quiet(stage, QUIET, name="after the restart")
     say("mappings are edited while others are made")
     more = range(wrong.stop, wrong.stop + count // 2)

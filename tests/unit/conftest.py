@@ -1,6 +1,6 @@
-"""What tests of the AWS side stand on: a server without quota whose transitions end at once, and connections to it."""
+"""For tests of the AWS side: a server without quota whose transitions end at once, and connections to it."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import settings
@@ -14,9 +14,11 @@ settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="module")
-def aws() -> Generator[AwsServer]:
-    with AwsServer(Settings(pace=0, quota=0)) as server:
-        yield server
+def aws(aws_server: AwsServer) -> AwsServer:
+    """The AWS server of the worker, empty, with a quota of the tagging API only."""
+    aws_server.control.reset()
+    aws_server.control.set(tagging_quota=Settings().tagging_quota)
+    return aws_server
 
 
 @pytest.fixture

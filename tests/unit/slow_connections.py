@@ -4,7 +4,6 @@ They have a slow resolver, a late TLS handshake or a full accept queue. Each of 
 ``Held.release`` is called, and keeps all bytes of requests that it gets.
 """
 
-import asyncio
 import socket
 import ssl
 import threading
@@ -28,8 +27,6 @@ BODY = b'{"UUID": "11111111-2222-3333-4444-555555555555", "metadata": {"name": "
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 #: What can hold a connection up.
 WAYS = ("slow resolver", "late TLS handshake", "full accept queue")
-#: Seconds after which a test gives up to wait for something that should happen.
-LIMIT = 60.0
 _SYN_SENT = "02"
 _real_getaddrinfo = socket.getaddrinfo
 
@@ -171,13 +168,6 @@ def held_up(way: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Abstract
             return late_handshake(folder)
         case _:
             return full_accept_queue()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until something is so that is to be seen in another thread, or in the kernel."""
-    async with asyncio.timeout(LIMIT):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 @contextmanager

@@ -21,10 +21,9 @@ from esm_operator.ratelimit.in_flight_window import InFlightWindow
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer, FaultKind
 from tests.unit.http_server import served
+from tests.waiting import LIMIT, eventually_async
 
 LIST = "ListEventSourceMappings"
-LIMIT = 60.0
-"""Seconds after which something that should come is given up."""
 
 
 async def client_of(connections: Connections, target: Target) -> MappingsClient:
@@ -35,10 +34,9 @@ async def client_of(connections: Connections, target: Target) -> MappingsClient:
 async def test_a_place_that_does_not_answer_holds_up_no_other(aws: AwsServer, connections: Connections) -> None:
     here = await client_of(connections, Target("eu-west-1", Access(aws.endpoint)))
     there = await client_of(connections, Target("us-east-1", Access(aws.endpoint)))
-    fault = aws.control.fault(FaultKind.DELAY, LIST, match={"FunctionName": "hangs"}, seconds=3.0)
+    fault = aws.control.fault(FaultKind.DELAY, LIST, match={"FunctionName": "hangs"}, seconds=4.5)
     hanging = [asyncio.create_task(here.find("hangs")) for _ in range(40)]
-    while aws.control.counts().calls.get(LIST, 0) < 8:  # noqa: ASYNC110  (it is the server that is looked at)
-        await asyncio.sleep(0.05)
+    await eventually_async(lambda: aws.control.counts().calls.get(LIST, 0) >= 8)
     async with asyncio.timeout(LIMIT):
         await there.find("orders")
     assert not any(one.done() for one in hanging), "the other place was not waited for"

@@ -5,9 +5,7 @@ import math
 import time
 
 from esm_operator.ratelimit.deadline import Deadline
-
-LIMIT = 20.0
-"""Seconds after which a moment that should come is given up."""
+from tests.waiting import LIMIT
 
 
 async def test_it_waits_until_the_moment() -> None:

@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.fork_server import ROOT, ForkedProcess, ForkServer
+from tests.waiting import LIMIT, eventually
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def start(fork_server: ForkServer, entry: str, log: Path, *arguments: str, **env
 def test_arguments_environment_and_log_are_its_own(fork_server: ForkServer, tmp_path: Path) -> None:
     one = start(fork_server, "say", tmp_path / "one", "a", COLOUR="red")
     two = start(fork_server, "say", tmp_path / "two", "b", SIZE="7")
-    assert (one.wait(30), two.wait(30)) == (0, 0)
+    assert (one.wait(LIMIT), two.wait(LIMIT)) == (0, 0)
     assert len({os.getpid(), one.pid, two.pid}) == 3
     for process, name, argument, environment in (
         (one, "one", "a", {"COLOUR": "red"}),
@@ -43,10 +43,10 @@ def test_arguments_environment_and_log_are_its_own(fork_server: ForkServer, tmp_
 
 def test_its_exit_code_is_told(fork_server: ForkServer, tmp_path: Path) -> None:
     refused = start(fork_server, "refuse", tmp_path / "log")
-    assert refused.wait(30) == 3
+    assert refused.wait(LIMIT) == 3
     assert refused.has_ended()
     failed = start(fork_server, "fail", tmp_path / "log")
-    assert failed.wait(30) == 1
+    assert failed.wait(LIMIT) == 1
     assert "ValueError: bad" in (tmp_path / "log").read_text()
 
 
@@ -60,7 +60,7 @@ def test_signals_reach_it(fork_server: ForkServer, tmp_path: Path) -> None:
     eventually(lambda: state(process.pid) == "S")
     assert not process.has_ended()
     process.signal(signal.SIGKILL)
-    assert process.wait(30) == 128 + signal.SIGKILL
+    assert process.wait(LIMIT) == 128 + signal.SIGKILL
     assert state(process.pid) == ""
 
 
@@ -77,7 +77,7 @@ def test_one_that_does_not_want_to_end_is_ended(fork_server: ForkServer, tmp_pat
 def test_none_is_left_when_the_fork_server_ends(fork_server: ForkServer, tmp_path: Path) -> None:
     process = start(fork_server, "wait", tmp_path / "log")
     os.kill(parent(process.pid), signal.SIGKILL)
-    assert process.wait(30) == 128 + signal.SIGKILL
+    assert process.wait(LIMIT) == 128 + signal.SIGKILL
     eventually(lambda: state(process.pid) in ("", "Z"))
     with pytest.raises(RuntimeError):
         start(fork_server, "wait", tmp_path / "log")
@@ -132,13 +132,6 @@ def wait() -> None:
 
 
 # What they are looked at with
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} seconds"
-        time.sleep(0.02)
 
 
 def state(pid: int) -> str:

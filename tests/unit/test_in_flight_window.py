@@ -8,6 +8,7 @@ import pytest
 
 from esm_operator.ratelimit import in_flight_window
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
+from tests.waiting import LIMIT
 
 LENGTH = 0.3
 
@@ -45,7 +46,7 @@ def test_a_place_is_kept_until_a_window_after_the_answer() -> None:
         assert not second.done()
         answered = time.monotonic()
         gate.answered(place)
-        second.result(30)
+        second.result(LIMIT)
     assert time.monotonic() - answered >= LENGTH
 
 

@@ -15,12 +15,11 @@ from esm_operator.fence import Fence
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer, FaultKind
+from tests.waiting import eventually_async
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-{n}"
 REGION = "eu-west-1"
 LIST, GET = "ListEventSourceMappings", "GetEventSourceMapping"
-LIMIT = 60.0
-"""Seconds after which something that should come is given up."""
 
 
 class Scene:
@@ -83,12 +82,7 @@ class Scene:
         """AWS is done, and the observer sees it."""
         for uuid in moving:
             self.control.settle(uuid)
-        await self.until(lambda: not self.inventory.in_transition())
-
-    async def until(self, check: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT):
-            while not check():  # noqa: ASYNC110  (it is the server that is looked at)
-                await asyncio.sleep(0.02)
+        await eventually_async(lambda: not self.inventory.in_transition())
 
     async def stop(self) -> None:
         self._task.cancel()
@@ -119,7 +113,7 @@ async def begin(aws: AwsServer, connections: Connections) -> AsyncGenerator[Begi
 
 async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) -> None:
     scene = await begin(450, interval=600.0)
-    await scene.until(lambda: scene.told_first > 0)
+    await eventually_async(lambda: scene.told_first > 0)
     assert scene.inventory.swept
     assert len(scene.inventory) == 450
     assert len(set(scene.changed)) == 450
@@ -130,14 +124,14 @@ async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) ->
 async def test_pages_are_no_closer_than_aws_grants_requests_whatever_rate_is_set(begin: Begin) -> None:
     scene = await begin(1501, interval=600.0)
     began = time.monotonic()
-    await scene.until(lambda: scene.told_first > 0)
+    await eventually_async(lambda: scene.told_first > 0)
     assert scene.calls(LIST) == 16
     assert time.monotonic() - began >= 1.0
 
 
 async def test_pages_are_spread_over_the_interval(begin: Begin) -> None:
     scene = await begin(450, interval=4.0)
-    await scene.until(lambda: scene.calls(LIST) >= 15)
+    await eventually_async(lambda: scene.calls(LIST) >= 15)
     later = scene.times(LIST)[5:15]
     assert all(second - first >= 0.5 for first, second in itertools.pairwise(later)), "no bursts"
     assert later[5] - later[0] < 6.5, "the interval, and up to a second of jitter"
@@ -146,23 +140,23 @@ async def test_pages_are_spread_over_the_interval(begin: Begin) -> None:
 
 async def test_a_change_is_told_when_its_page_is_read(begin: Begin) -> None:
     scene = await begin(300, interval=4.0)
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     scene.changed.clear()
     uuids = scene.inventory.uuids()
     for uuid in (uuids[0], uuids[-1]):
         scene.control.edit_mapping(uuid, BatchSize=7)
-    await scene.until(lambda: len(scene.changed) >= 2)
+    await eventually_async(lambda: len(scene.changed) >= 2)
     assert set(scene.changed) == {uuids[0], uuids[-1]}
 
 
 async def test_what_is_missing_is_told_before_the_sweep_ends(begin: Begin) -> None:
     scene = await begin(900, interval=8.0)
-    await scene.until(lambda: scene.calls(LIST) >= 18)  # the second sweep tells in which order AWS lists
+    await eventually_async(lambda: scene.calls(LIST) >= 18)  # the second sweep tells in which order AWS lists
     scene.changed.clear()
     first = scene.inventory.uuids()[0]
     swept_from = scene.inventory.swept_from
     scene.control.delete_mapping(first)
-    await scene.until(lambda: first in scene.changed)
+    await eventually_async(lambda: first in scene.changed)
     told_in_sweep = scene.inventory.swept_from == swept_from or scene.calls(LIST) % 9
     assert told_in_sweep
     assert scene.inventory.get(first) is None
@@ -171,25 +165,25 @@ async def test_what_is_missing_is_told_before_the_sweep_ends(begin: Begin) -> No
 
 async def test_few_transitions_are_looked_at_one_by_one(begin: Begin) -> None:
     scene = await begin(250, interval=600.0)
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     moving = scene.begin_transitions(2)
-    await scene.until(lambda: scene.calls(GET) >= 4)
+    await eventually_async(lambda: scene.calls(GET) >= 4)
     await scene.end_transitions(moving)
     assert scene.calls(LIST) == 3
 
 
 async def test_many_transitions_are_swept(begin: Begin) -> None:
     scene = await begin(150, interval=600.0)
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     moving = scene.begin_transitions(40)
-    await scene.until(lambda: scene.calls(LIST) >= 6)
+    await eventually_async(lambda: scene.calls(LIST) >= 6)
     await scene.end_transitions(moving)
     assert scene.calls(GET) <= 10, "a few may be left over between two sweeps"
 
 
 async def test_what_takes_long_is_looked_at_ever_more_rarely(begin: Begin) -> None:
     scene = await begin(1, interval=600.0)
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     (uuid,) = scene.inventory.uuids()
     scene.control.edit_mapping(uuid, State="Creating")
     scene.inventory.record({"UUID": uuid, "State": "Creating"}, time.monotonic())
@@ -197,7 +191,7 @@ async def test_what_takes_long_is_looked_at_ever_more_rarely(begin: Begin) -> No
     assert entry is not None
     entry.since -= 100
     scene.observer.wake()
-    await scene.until(lambda: scene.calls(GET) >= 1)
+    await eventually_async(lambda: scene.calls(GET) >= 1)
     calls, began = scene.calls(GET), time.monotonic()
     await asyncio.sleep(5)
     assert scene.calls(GET) - calls <= (time.monotonic() - began) / 8 + 1, "a tenth of its age, 100 s"
@@ -206,7 +200,7 @@ async def test_what_takes_long_is_looked_at_ever_more_rarely(begin: Begin) -> No
 async def test_while_many_changes_wait_looks_are_rare(begin: Begin) -> None:
     scene = await begin(100, interval=1.0)
     scene.pending = CROWD + 1
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     moving = scene.inventory.uuids()
     for uuid in moving:
         scene.inventory.record({"UUID": uuid, "State": "Creating"}, time.monotonic())
@@ -218,15 +212,15 @@ async def test_while_many_changes_wait_looks_are_rare(begin: Begin) -> None:
     assert scene.calls(LIST) - calls <= time.monotonic() - began + 1, "not more than one sweep a second"
     scene.pending = 0
     calls = scene.calls(LIST)
-    await scene.until(lambda: scene.calls(LIST) - calls >= 3)
+    await eventually_async(lambda: scene.calls(LIST) - calls >= 3)
 
 
 async def test_a_page_that_fails_is_tried_again_and_the_sweep_goes_on(begin: Begin) -> None:
     scene = await begin(350, interval=600.0)
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     scene = await begin(350, interval=600.0)
     scene.control.fault(FaultKind.ERROR, LIST, code="ServiceException", status=500, message="Down.", times=1, after=2)
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     assert scene.failed == 1
     assert scene.told_first == 1, "one failure is not worth telling everybody who waits"
     assert len(scene.inventory) == 350
@@ -238,7 +232,7 @@ async def test_a_marker_that_aws_does_not_take_any_more_begins_the_sweep_anew(be
     scene = await begin(0, interval=600.0)
     await scene.stop()
     scene = await begin(350, interval=1.0)
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     scene.control.fault(
         FaultKind.ERROR,
         LIST,
@@ -248,24 +242,24 @@ async def test_a_marker_that_aws_does_not_take_any_more_begins_the_sweep_anew(be
         times=1,
         after=1,
     )
-    await scene.until(lambda: scene.failed == 1)
+    await eventually_async(lambda: scene.failed == 1)
     uuid = scene.inventory.uuids()[0]
     scene.control.edit_mapping(uuid, BatchSize=9)
-    await scene.until(lambda: (entry := scene.inventory.get(uuid)) is not None and entry.raw.get("BatchSize") == 9)
+    await eventually_async(lambda: (entry := scene.inventory.get(uuid)) is not None and entry.raw.get("BatchSize") == 9)
 
 
 async def test_sight_is_lost_after_five_intervals_of_failures_and_comes_back(begin: Begin) -> None:
     scene = await begin(150, interval=1.0)
-    await scene.until(lambda: scene.inventory.swept)
+    await eventually_async(lambda: scene.inventory.swept)
     fault = scene.control.fault(FaultKind.EXPIRED_TOKEN, LIST)
     failing = time.monotonic()
-    await scene.until(lambda: scene.failed > 0)
+    await eventually_async(lambda: scene.failed > 0)
     assert scene.observer.blind is None, "it may pass by itself"
-    await scene.until(lambda: scene.observer.blind is not None)
+    await eventually_async(lambda: scene.observer.blind is not None)
     assert time.monotonic() - failing >= 4.5
     assert (blind := scene.observer.blind) is not None
     assert blind.reason == "CredentialsRefused"
     scene.control.remove_fault(fault)
     scene.observer.retry()
-    await scene.until(lambda: scene.observer.blind is None)
+    await eventually_async(lambda: scene.observer.blind is None)
     assert scene.sights == [False, True]

@@ -6,9 +6,7 @@ import time
 import pytest
 
 from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, RateLimiter, RequestPriority
-
-LIMIT = 20.0
-"""Seconds after which a turn that should come is given up."""
+from tests.waiting import LIMIT
 
 
 async def turns(

@@ -15,7 +15,8 @@ from esm_operator.cluster import kubernetes as kubernetes_module
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.ratelimit.rate_limiter import RateLimiter
-from tests.unit.slow_connections import LIMIT, WAYS, Held, SlowServer, eventually, held_up
+from tests.unit.slow_connections import WAYS, Held, SlowServer, held_up
+from tests.waiting import LIMIT, eventually_async
 
 RESOURCE = parse(
     {
@@ -55,12 +56,12 @@ async def test_a_write_does_not_leave_if_the_lease_ends_while_it_connects(held: 
     fence = long_lease()
     async with connected(held.url, tmp_path, fence) as kubernetes:
         write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="x")))
-        await eventually(held.is_reached)
+        await eventually_async(held.is_reached)
         fence.close()
         held.release()
         with pytest.raises(NotLeadingError):
             await asyncio.wait_for(write, LIMIT)
-        await eventually(lambda: held.server.has_ended(held.before + 1))
+        await eventually_async(lambda: held.server.has_ended(held.before + 1))
         assert held.server.received == b""
 
 
@@ -68,7 +69,7 @@ async def test_a_write_does_not_leave_if_the_lease_ends_while_it_connects(held: 
 async def test_a_write_leaves_if_the_lease_outlasts_a_slow_connection(held: Held, tmp_path: Path) -> None:
     async with connected(held.url, tmp_path, long_lease()) as kubernetes:
         write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="x")))
-        await eventually(held.is_reached)
+        await eventually_async(held.is_reached)
         held.release()
         assert (await asyncio.wait_for(write, LIMIT))["metadata"]
         assert held.server.requests == 1
@@ -82,12 +83,12 @@ async def test_a_write_that_was_given_up_never_leaves(
         with monkeypatch.context() as patched:
             patched.setattr(kubernetes_module, "WRITE_TIMEOUT", 0.3)
             write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="given up")))
-            await eventually(held.is_reached)
+            await eventually_async(held.is_reached)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(write, LIMIT)
         held.release()
         await kubernetes.set_status(RESOURCE, MappingStatus(uuid="sent"))
-    await eventually(lambda: held.server.closed == held.server.accepted)
+    await eventually_async(lambda: held.server.closed == held.server.accepted)
     assert held.server.requests == 1
     assert b"given up" not in held.server.received
 
@@ -102,6 +103,6 @@ async def test_a_write_does_not_leave_on_a_connection_kept_alive_if_the_lease_ha
         await kubernetes.set_status(RESOURCE, MappingStatus(uuid="x"))
         with pytest.raises(NotLeadingError):
             await kubernetes.set_status(RESOURCE, MappingStatus(uuid="x"))
-        await eventually(lambda: server.has_ended(1))
+        await eventually_async(lambda: server.has_ended(1))
     assert server.requests == 1
     server.close()

@@ -26,7 +26,8 @@ from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer
-from tests.unit.slow_connections import LIMIT, WAYS, Held, SlowServer, certificate, eventually, held_up
+from tests.unit.slow_connections import WAYS, Held, SlowServer, certificate, held_up
+from tests.waiting import LIMIT, eventually_async
 
 CREATE = {"FunctionName": "orders", "EventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:orders"}
 UUID = "11111111-2222-3333-4444-555555555555"
@@ -124,12 +125,12 @@ async def test_a_write_does_not_leave_if_the_lease_ends_while_it_connects(to: To
     fence = lease()
     client = await to.server(held.url, fence)
     create = asyncio.create_task(client.create(CREATE))
-    await eventually(held.is_reached)
+    await eventually_async(held.is_reached)
     fence.close()
     held.release()
     with pytest.raises(NotLeadingError):
         await asyncio.wait_for(create, LIMIT)
-    await eventually(lambda: held.server.has_ended(held.before + 1))
+    await eventually_async(lambda: held.server.has_ended(held.before + 1))
     assert held.server.received == b""
 
 
@@ -137,7 +138,7 @@ async def test_a_write_does_not_leave_if_the_lease_ends_while_it_connects(to: To
 async def test_a_write_leaves_if_the_lease_outlasts_a_slow_connection(to: To, held: Held) -> None:
     client = await to.server(held.url, lease())
     create = asyncio.create_task(client.create(CREATE))
-    await eventually(held.is_reached)
+    await eventually_async(held.is_reached)
     held.release()
     assert (await asyncio.wait_for(create, LIMIT))["UUID"] == UUID
     assert held.server.requests == 1
@@ -149,7 +150,7 @@ async def test_a_read_needs_no_lease(to: To, held: Held) -> None:
     fence.close()
     client = await to.server(held.url, fence)
     get = asyncio.create_task(client.get(UUID))
-    await eventually(held.is_reached)
+    await eventually_async(held.is_reached)
     held.release()
     assert await asyncio.wait_for(get, LIMIT)
     assert held.server.requests == 1
@@ -167,7 +168,7 @@ async def test_a_write_does_not_leave_on_a_connection_kept_alive_if_the_lease_ha
         await client.create(CREATE)
     events.unregister("before-send", unique_id="end")
     assert (server.accepted, server.requests) == (1, 1)
-    await eventually(lambda: server.has_ended(1))
+    await eventually_async(lambda: server.has_ended(1))
     await to.client(lease()).create(CREATE)
     assert (server.accepted, server.requests) == (2, 2), "the connection was not used again"
     server.close()
@@ -182,7 +183,7 @@ async def test_the_body_of_a_write_does_not_leave_if_the_lease_ends_after_its_he
     client = await to.server(server.url, fence)
     with pytest.raises(NotLeadingError):
         await client.create(CREATE)
-    await eventually(lambda: server.has_ended(1))
+    await eventually_async(lambda: server.has_ended(1))
     assert server.requests == 1
     assert b"orders" not in server.received
     server.close()
@@ -204,7 +205,7 @@ async def test_no_connection_is_made_for_a_write_that_may_not_leave(to: To, held
 async def test_a_write_that_was_given_up_while_it_connects_is_never_sent(to: To, held: Held, clock: Clock) -> None:
     client = await to.server(held.url, lease())
     create = asyncio.create_task(client.create(CREATE))
-    await eventually(held.is_reached)
+    await eventually_async(held.is_reached)
     clock.now += call.SEND_TIMEOUT
     with pytest.raises(NotSentError, match="no connection to") as given_up:
         await asyncio.wait_for(create, LIMIT)
@@ -212,7 +213,7 @@ async def test_a_write_that_was_given_up_while_it_connects_is_never_sent(to: To,
     assert understand(given_up.value).reason == "AWSUnreachable"
     held.release()
     await to.thread_is_free()
-    await eventually(lambda: held.server.has_ended(held.before + 1))
+    await eventually_async(lambda: held.server.has_ended(held.before + 1))
     assert held.server.received == b""
 
 
@@ -220,13 +221,13 @@ async def test_a_write_that_was_given_up_while_it_connects_is_never_sent(to: To,
 async def test_a_write_that_was_cancelled_while_it_connects_is_never_sent(to: To, held: Held) -> None:
     client = await to.server(held.url, lease())
     create = asyncio.create_task(client.create(CREATE))
-    await eventually(held.is_reached)
+    await eventually_async(held.is_reached)
     create.cancel()
     await asyncio.wait([create], timeout=LIMIT)
     assert create.cancelled()
     held.release()
     await to.thread_is_free()
-    await eventually(lambda: held.server.has_ended(held.before + 1))
+    await eventually_async(lambda: held.server.has_ended(held.before + 1))
     assert held.server.received == b""
 
 
@@ -238,12 +239,12 @@ async def test_a_write_is_not_sent_after_its_deadline_though_nobody_has_given_it
     now = call.passed()
     monkeypatch.setattr(call, "passed", lambda: now)
     create = asyncio.create_task(client.create(CREATE))
-    await eventually(held.is_reached)
+    await eventually_async(held.is_reached)
     now += 3600
     held.release()
     with pytest.raises(NotSentError, match="no connection to"):
         await asyncio.wait_for(create, LIMIT)
-    await eventually(lambda: held.server.has_ended(1))
+    await eventually_async(lambda: held.server.has_ended(1))
     assert held.server.received == b""
 
 
@@ -263,7 +264,7 @@ async def test_a_call_is_given_up_if_no_thread_is_free(to: To, held: Held, clock
     """A thread hangs in the resolver for as long as that takes, even if its call was given up."""
     client = await to.server(held.url, lease())
     hanging = asyncio.create_task(client.create(CREATE))
-    await eventually(held.is_reached)
+    await eventually_async(held.is_reached)
     waiting = asyncio.create_task(client.create(CREATE))
     clock.now += call.SEND_TIMEOUT
     with pytest.raises(NotSentError, match="no connection to"):
@@ -291,7 +292,7 @@ async def test_a_call_is_given_up_if_there_are_no_credentials(to: To, clock: Clo
 
     to.connection.client.meta.events.register_first("before-sign.lambda", wait_for_credentials)
     create = asyncio.create_task(client.create(CREATE))
-    await eventually(asked.is_set)
+    await eventually_async(asked.is_set)
     clock.now += call.WAIT_TIMEOUT
     with pytest.raises(NotSentError, match="no AWS credentials"):
         await asyncio.wait_for(create, LIMIT)
@@ -332,7 +333,7 @@ async def test_a_target_whose_account_is_not_told_in_time_is_given_up(
     with pytest.raises(NotSentError, match="no connection to"):
         await asyncio.wait_for(one_thread.connect(Target("eu-west-1", Access(held.url))), LIMIT)
     held.release()
-    await eventually(lambda: held.server.has_ended(1))
+    await eventually_async(lambda: held.server.has_ended(1))
     assert held.server.received == b""
 
 
@@ -377,13 +378,13 @@ async def test_an_answer_that_drips_in_is_cut_off(
     server.accept()
     client = await to.server(server.url, lease())
     create = asyncio.create_task(client.create(CREATE))
-    await eventually(begun.is_set)
+    await eventually_async(begun.is_set)
     clock.now += call.CALL_TIMEOUT
     with pytest.raises(ReadTimeoutError) as late:
         await asyncio.wait_for(create, LIMIT)
     assert is_doubtful(late.value), "AWS has got it, and may have done it"
     await to.thread_is_free()
-    await eventually(cut_off.is_set)
+    await eventually_async(cut_off.is_set)
     assert server.requests == 1
     server.close()
 
@@ -399,7 +400,7 @@ async def test_a_write_that_was_cancelled_after_it_was_sent_frees_its_thread(to:
     server.accept()
     client = await to.server(server.url, lease())
     create = asyncio.create_task(client.create(CREATE))
-    await eventually(got.is_set)
+    await eventually_async(got.is_set)
     create.cancel()
     await to.thread_is_free()
     never.set()

@@ -4,10 +4,9 @@ import asyncio
 import time
 
 from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
+from tests.waiting import LIMIT
 
 LIMITS = {QueuePriority.EDIT: 2, QueuePriority.CREATE: 2, QueuePriority.TRANSITION: 2, QueuePriority.RESYNC: 1}
-LIMIT = 10.0
-"""Seconds after which a key that should come is given up."""
 
 
 def empty() -> WorkQueue[str]:

@@ -1,0 +1,126 @@
+"""A namespace, an account and the operators between them: what one scenario is told in."""
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from http.client import HTTPException
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.aws import AwsServer
+from tests.bed.account import Account
+from tests.bed.resources import Resources
+from tests.controlplane import ControlPlane
+from tests.controlplane.client import path
+from tests.operator_process import MAIN, OperatorProcess
+
+#: Characters of each operator's log that a failing test shows.
+TAIL = 20_000
+
+
+class Bed(Resources, Account):
+    """Used as a context manager. At its end the operators are stopped and everything is cleared away."""
+
+    def __init__(
+        self,
+        *,
+        plane: ControlPlane,
+        aws: AwsServer,
+        kubeconfig: Path,
+        namespace: str,
+        folder: Path,
+        account: str = "",
+    ) -> None:
+        """
+        Args:
+            plane: has the CRDs and the namespace.
+            aws: the AWS server.
+            kubeconfig: the operators'.
+            namespace: where its resources are.
+            folder: for the logs of its operators.
+            account: where its mappings are, twelve digits; empty: the scenario has the AWS server for itself.
+        """
+        Resources.__init__(self, plane.client, namespace)
+        Account.__init__(self, aws.control, account)
+        self.plane = plane
+        self.aws = aws
+        self.kubeconfig = kubeconfig
+        self.folder = folder
+        self.exits = ExitStack()
+        """What is still to be undone at the end; a test may add to it."""
+        self._operators: list[OperatorProcess] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self.exits.close()
+        finally:
+            for log in dict.fromkeys(one.log for one in self._operators):
+                print(f"--- {log.name}\n{log.read_text(errors='replace')[-TAIL:]}")
+            self.clear()
+            self.clear_configs()
+
+    def operator(
+        self,
+        *arguments: str,
+        start: bool = True,
+        name: str = "operator",
+        kubeconfig: Path | None = None,
+        endpoint: str = "",
+        environment: Mapping[str, str] | None = None,
+        entry: str = MAIN,
+    ) -> OperatorProcess:
+        """An operator, which is stopped at the end.
+
+        Args:
+            arguments: flags of ``esm-operator run``.
+            start: start it, and wait until it is ready.
+            name: of its log.
+            kubeconfig: its way to the API server; None: the bed's.
+            endpoint: its way to AWS; empty: straight to the bed's AWS server.
+            environment: more environment variables.
+            entry: see :class:`OperatorProcess`.
+        """
+        account = {"AWS_ACCESS_KEY_ID": self.account} if self.account else {}
+        process = OperatorProcess(
+            kubeconfig=kubeconfig or self.kubeconfig,
+            endpoint=endpoint or self.aws.endpoint,
+            log=self.folder / f"{name}.log",
+            arguments=("--log-level=debug", *arguments),
+            environment={**account, **(environment or {})},
+            entry=entry,
+        )
+        process.log.touch()
+        self._operators.append(process)
+        self.exits.callback(process.stop)
+        if start:
+            process.start()
+        return process
+
+    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:
+        """What kubectl prints, in the scenario's namespace."""
+        return self.plane.kubectl("--namespace", self.namespace, *arguments, input=input, check=check).stdout
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """The mapping in AWS of a resource."""
+        return self.mapping_by_uuid(self.status(name)["uuid"])
+
+    def follow(self, name: str, note: Callable[[dict[str, Any]], None]) -> None:
+        """Have each version of a resource noted, by a thread, until the end of the test."""
+        where = f"{path('EventSourceMapping', namespace=self.namespace)}?fieldSelector=metadata.name={name}"
+        watch = self.client.watch(where)
+
+        def run() -> None:
+            with suppress(OSError, HTTPException):  # closed
+                for _, found in watch:
+                    note(found)
+
+        thread = threading.Thread(target=run, name=f"watch of {name}", daemon=True)
+        self.exits.callback(thread.join)
+        self.exits.callback(watch.close)
+        thread.start()
