@@ -5,6 +5,13 @@ Both are asked by what waits, paces or tells. Nothing is ever decided by the tim
 
 import time
 from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A clock that is a parameter, so that tests can set it: returns seconds."""
+
+    def __call__(self) -> float: ...
 
 
 def passed() -> float:

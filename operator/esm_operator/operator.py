@@ -14,8 +14,7 @@ from typing import Any
 from esm_operator import tasks
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
-from esm_operator.aws.client import Connections
-from esm_operator.aws.errors import understand_any
+from esm_operator.aws.connections import Connections
 from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -24,7 +23,7 @@ from esm_operator.cluster.operator_names import manager_name
 from esm_operator.cluster.other_operators import OtherOperators
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.probes import ProbeServer
-from esm_operator.planning.target import ProviderConfigSettings, Target, used_config
+from esm_operator.planning.target import ProviderConfigSettings, used_config
 from esm_operator.settings import Settings
 from esm_operator.term import Term, Tuning
 
@@ -32,10 +31,10 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between comparisons of the store with the cluster, beside those after a new list of the watch.
 AUDIT = 600.0
-#: Seconds between looks where mappings live by now.
-CONNECT = 60.0
-#: The same while some could not be connected.
-RECONNECT = 10.0
+#: Seconds after which it is determined again which targets the resources lead to.
+TARGETS = 60.0
+#: The same while some are not connected.
+TARGETS_INCOMPLETE = 10.0
 #: Seconds between looks whether what is awaited has come, and after which what does not come is listed anew.
 _SOON, _PATIENCE = 0.2, 3.0
 #: Seconds for which work under way may go on when the lease is to be handed over.
@@ -94,23 +93,21 @@ class Operator:
         self._listed = asyncio.Event()
         self._relisted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._standing_tasks: list[asyncio.Task[None]] = []
+        self._lease_tasks: list[asyncio.Task[None]] = []
         self._leading_tasks: list[asyncio.Task[None]] = []
         self._handing_over = asyncio.Lock()
         self._watches = watches
         self._probes = probes
-        self._troubles: dict[Target, str] = {}
-        """What keeps from AWS, by where mappings live."""
 
     async def start(self) -> None:
         """Begin to watch, to stand for the lease, and to work when it is held."""
-        gauges.stand(lambda: self.leading, lambda: self._others.met)
-        self._probes.waits_for, self._probes.standing = self._lacking, self._standing
+        gauges.show_process(self)
+        self._probes.waits_for, self._probes.standing = self._not_ready_because, self._describe_state
         self._tasks = [
             tasks.start(self._audits(), "audit"),
-            tasks.start(self._connect(), "connect"),
+            tasks.start(self._keep_targets_connected(), "targets"),
         ]
-        self._standing_tasks = [tasks.start(self._stand(), "lease")]
+        self._lease_tasks = [tasks.start(self._run_lease(), "lease")]
         self._leading_tasks = [tasks.start(self._lead(), "term")]
 
     async def hand_over(self) -> None:
@@ -121,7 +118,7 @@ class Operator:
                 await self._term.finish(FINISH)
                 await self._term.stop()
                 self._term = None
-            await tasks.cancel(self._standing_tasks)
+            await tasks.cancel(self._lease_tasks)
             await self._lease.release(RELEASE)
 
     async def stop(self) -> None:
@@ -132,15 +129,15 @@ class Operator:
         await self._kubernetes.close()
         await self._probes.stop()
 
-    def _lacking(self) -> str:
+    def _not_ready_because(self) -> str:
         """What keeps it from leading, or being able to, as a sentence; empty: nothing, and a standby is ready too."""
         if not self._listed.is_set():
             return f"The first list of all resources is not in yet; {len(self._cache)} are known."
-        return self._watches.lacking(DEAF) or self._lease.lacking()
+        return self._watches.lacking(DEAF) or self._lease.unusable_because()
 
-    def _standing(self) -> str:
-        """What it does, and what keeps it from AWS, for who looks at the probe."""
-        failures = {*self._troubles.values(), *(self._term.failures() if self._term is not None else ())}
+    def _describe_state(self) -> str:
+        """Whether it leads, and what keeps it from AWS, for the answer of the probe."""
+        failures = {*self._connections.failures(), *(self._term.failures() if self._term is not None else ())}
         does = "leading" if self.leading else f"standing by for the lease {self._lease}"
         return "\n".join([does, *self._others.told(), *sorted(failures)])
 
@@ -148,6 +145,11 @@ class Operator:
     def leading(self) -> bool:
         """Whether this process holds the lease and works."""
         return self._term is not None and self._lease.covers(0)
+
+    @property
+    def other_operators(self) -> int:
+        """How many other operators have written to the same resources within the last hour."""
+        return self._others.met
 
     # What the handlers and the intake call
 
@@ -160,7 +162,7 @@ class Operator:
         known = self._cache.known(body)
         if known is None:
             return False
-        self._meet_others(known, body, known=True)
+        self._check_other_operators(known, body, known=True)
         return True
 
     def mapping_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
@@ -170,27 +172,28 @@ class Operator:
             return
         resource = self._cache.known(body) or parse(body)
         old = self._cache.put(resource)
-        self._meet_others(resource, body, known=old is not None and old.uid == resource.uid)
+        self._check_other_operators(resource, body, known=old is not None and old.uid == resource.uid)
         if kind is None and old is not None:
             self._relisted.set()
         if old is not None and (old is resource or is_same_work(old, resource)):
             return
         if self._term is not None:
-            self._term.seen(resource, old)
+            self._term.reconcile_changed(resource, old)
 
-    def _meet_others(self, resource: Resource, body: Mapping[str, Any], *, known: bool) -> None:
-        another = self._others.seen(body, known=known)
-        if another:
-            logger.error("%s", another)
+    def _check_other_operators(self, resource: Resource, body: Mapping[str, Any], *, known: bool) -> None:
+        """Report another operator that writes to a resource."""
+        message = self._others.seen(body, known=known)
+        if message:
+            logger.error("%s", message)
             if self._term is not None:
-                self._term.tell(resource, another)
+                self._term.record_other_operator(resource, message)
 
     def _mapping_gone(self, resource: Resource) -> None:
         if resource.removed_despite_finalizer and not self._cache.knows_later(resource):
             old = self._cache.keep_removed(resource)
             kept = self._cache.get(resource.key)
             if self._term is not None and kept is not None:
-                self._term.seen(kept, old)
+                self._term.reconcile_changed(kept, old)
             return
         if self._cache.gone(resource) and self._term is not None:
             self._term.forget(resource.key)
@@ -215,15 +218,15 @@ class Operator:
 
     # What the tasks do
 
-    async def _stand(self) -> None:
-        """Stand for the lease, but not before the work could begin: another may be further."""
+    async def _run_lease(self) -> None:
+        """Take part in the election, but not before the work could begin: another process may be ready earlier."""
         await self._listed.wait()
         await self._lease.run()
 
     async def _lead(self) -> None:
         """Work while the lease is held, and anew each time."""
         while True:
-            fence = await self._lease.taken()
+            fence = await self._lease.wait_acquired()
             term = self._term = Term(
                 self._settings,
                 cache=self._cache,
@@ -234,9 +237,10 @@ class Operator:
                 tuning=self._tuning,
             )
             logger.info("All resources (%d) are known and the lease is held; work begins", len(self._cache))
+            self._keep_targets()
             term.start()
             counters.LEASE_TAKEN.inc()
-            await self._lease.lost(fence)
+            await self._lease.wait_lost(fence)
             counters.LEASE_LOST.inc()
             await term.stop()
             self._term = None
@@ -288,9 +292,9 @@ class Operator:
                     self._term.forget(key)
         if self._term is None:
             self._cache.forget_removed(AUDIT)  # the leader has seen to their mappings
-        return await self._have_come({key for key in listed if key not in known})
+        return await self._wait_watched({key for key in listed if key not in known})
 
-    async def _have_come(self, awaited: set[Key]) -> bool:
+    async def _wait_watched(self, awaited: set[Key]) -> bool:
         """Wait for resources that the cluster has and the watch brings, as long as they come.
 
         Returns whether all did. One that did not may be gone again.
@@ -305,28 +309,19 @@ class Operator:
                 return False
         return True
 
-    async def _connect(self) -> None:
-        """Connect where mappings live before that is needed: it takes a second, and costs no call to AWS Lambda."""
+    async def _keep_targets_connected(self) -> None:
+        """Connect to targets before they are needed, as a standby too: it costs no call to AWS Lambda."""
         await self._listed.wait()
         while True:
-            targets = self._config_cache.targets(self._cache.all())
-            if self._term is not None:
-                self._term.keep(targets)
-            for target in targets:
-                try:
-                    await self._connections.connect(target)
-                except Exception as error:
-                    self._tell(target, f"{target.region}: {understand_any(error).message}")
-                else:
-                    self._troubles.pop(target, None)
-            self._troubles = {target: text for target, text in self._troubles.items() if target in targets}
-            await asyncio.sleep(RECONNECT if self._troubles else CONNECT)
+            self._keep_targets()
+            await asyncio.sleep(TARGETS if self._connections.complete else TARGETS_INCOMPLETE)
 
-    def _tell(self, target: Target, trouble: str) -> None:
-        """Say what keeps from AWS, where it is another than before."""
-        if self._troubles.get(target) != trouble:
-            logger.error("%s", trouble)
-        self._troubles[target] = trouble
+    def _keep_targets(self) -> None:
+        """Keep the targets that the resources lead to by now, and no others."""
+        targets = self._config_cache.targets(self._cache.all())
+        self._connections.keep(targets)
+        if self._term is not None:
+            self._term.keep_targets(targets)
 
     def _requeue_users(self, name: str) -> None:
         """Work on the resources that lead to a ProviderConfig, or did, or will if there is one of that name."""

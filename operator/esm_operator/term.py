@@ -1,7 +1,7 @@
-"""A term: one stretch of leading, with all that works on resources and knows of AWS.
+"""A term: the period in which this process holds the lease, with all that works on resources and knows of AWS.
 
-Made by the operator when it holds the lease and knows all resources; thrown away with the lease, for by the
-next time its knowledge of AWS would be stale. What outlives it (the store, the connections) is the operator's.
+The operator makes one when it holds the lease and knows all resources, and drops it with the lease, because what it
+knows of AWS would be stale by the next one. What outlives it (the cache, the connections) belongs to the operator.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from esm_operator import tasks
 from esm_operator.api.resource import Key, Resource
-from esm_operator.aws.client import Connections
+from esm_operator.aws.connection import Connection
+from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import REASONS
 from esm_operator.aws.targets import Targets
 from esm_operator.cluster.cache import ResourceCache
@@ -26,7 +27,6 @@ from esm_operator.fence import Fence
 from esm_operator.metrics import gauges
 from esm_operator.metrics.gauges import Snapshot
 from esm_operator.planning.target import Resolved, Target
-from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile.controller import LIMITS, Controller
 from esm_operator.reconcile.orphan_counter import OrphanCounter
@@ -35,9 +35,6 @@ from esm_operator.reconcile.state import ResourceStates
 from esm_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-#: The longest pause between attempts to connect to where mappings live, in seconds.
-_LONGEST_PAUSE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,11 @@ class Tuning:
 
 
 class Term:
-    """Queue, targets, reconciler, and the tasks that run them. Within one event loop."""
+    """Queue, targets, reconciler, and the tasks that run them. Within one event loop.
+
+    It is the ``ResourceLookup`` and ``SweepListener`` of the targets, the ``ConnectionListener`` of the connections,
+    the ``TargetIndex`` of the controller, and the ``TermMetrics`` of the gauges.
+    """
 
     def __init__(
         self,
@@ -76,26 +77,14 @@ class Term:
             fence: of the lease, for all writes of this term.
             tuning: limits and intervals.
         """
+        self._settings = settings
         self._cache = cache
         self._config_cache = config_cache
-        self._each = settings.metrics_per_mapping
+        self._kubernetes = kubernetes
+        self._connections = connections
         self._states = ResourceStates(settings.deletions_per_minute)
-        self._controller = Controller(self._target_of, tuning.limits)
-        self._targets = Targets(
-            connections,
-            fence,
-            cluster=settings.cluster_name,
-            requests_per_second=settings.requests_per_second,
-            sweep_interval=settings.sweep_interval,
-            tag_sweep_interval=settings.tag_sweep_interval,
-            ours=self._ours,
-            noted_tags=self._noted_tags,
-            changes_pending=self._controller.pending_changes,
-            changed=self._changed,
-            waiting=self._waiting,
-            sight=self._sight,
-            orphan_counter=lambda: OrphanCounter(settings.cluster_name, settings.namespaces, cache, kubernetes).count,
-        )
+        self._controller = Controller(self, tuning.limits)
+        self._targets = Targets(connections, fence, settings, lookup=self, listener=self)
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
             whole=not settings.namespaces and not settings.selector,
@@ -113,23 +102,28 @@ class Term:
             recorder=self._recorder,
             config_cache=config_cache,
             usage_finalizer=self._usage_finalizer,
-            enqueue=self._controller.enqueue,
+            controller=self._controller,
         )
-        self._wanted: Collection[Target] | None = None
-        """Where mappings live; None: all that was asked for is wanted."""
-        self._others: list[asyncio.Task[None]] = []
+        self._to_sweep: set[Target] = set()
+        """The targets that are swept as soon as they are connected, whether a resource is reconciled or not."""
+        self._finalizer_task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to work on all resources."""
         self._states.began_with(self._cache.all_keys())
         for resource in self._cache.all():
             self._begin(resource)
-        gauges.watch(self._snapshot)
-        self._controller.start(self._reconciler.reconcile)
-        self._others = [
-            *(tasks.start(self._connect(target), "warm-up") for target in self._first_targets()),
-            tasks.start(self._usage_finalizer.run(), "holds"),
-        ]
+        gauges.show_term(self)
+        self._controller.start(self._reconciler)
+        self._finalizer_task = tasks.start(self._usage_finalizer.run(), "usage finalizer")
+        self._to_sweep = self._first_targets()
+        self._connections.listener = self
+        for target in list(self._to_sweep):
+            connection = self._connections.established(target)
+            if connection is not None:
+                self.connected(target, connection)
+            elif self._connections.is_failing(target):
+                self.connection_failed(target)
 
     async def finish(self, within: float) -> None:
         """Take no more work, and let what is under way finish.
@@ -143,15 +137,23 @@ class Term:
 
     async def stop(self) -> None:
         """Stop working; the next term, of any process, finds what is cut off here."""
-        gauges.watch(None)
+        gauges.show_term(None)
+        if self._connections.listener is self:
+            self._connections.listener = None
         await self._controller.stop()
-        await tasks.cancel(self._others)
+        if self._finalizer_task is not None:
+            await tasks.cancel([self._finalizer_task])
         await self._targets.close()
 
-    # What the operator calls
+    # For the operator
 
-    def seen(self, resource: Resource, old: Resource | None) -> None:
-        """A resource is new or another; ``old`` is what was known of it before."""
+    def reconcile_changed(self, resource: Resource, old: Resource | None) -> None:
+        """Reconcile a resource that is new or has changed.
+
+        Args:
+            resource: the resource.
+            old: what was known of it before; None: nothing.
+        """
         edited = (
             old is None
             or old.uid != resource.uid
@@ -167,40 +169,111 @@ class Term:
         self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
 
     def forget(self, key: Key) -> None:
-        """A resource is gone from the cluster."""
+        """Forget a resource that no longer exists."""
         self._states.forget(key)
         self._controller.forget(key)
 
-    def tell(self, resource: Resource, another: str) -> None:
-        """Another operator works on a resource.
+    def record_other_operator(self, resource: Resource, message: str) -> None:
+        """Record an Event that another operator works on a resource.
 
         Args:
             resource: the resource.
-            another: a sentence that says which, and what to do.
+            message: a sentence that names the other operator, and what to do.
         """
-        self._recorder.warning(resource, "AnotherOperator", another)
+        self._recorder.warning(resource, "AnotherOperator", message)
 
     def failures(self) -> list[str]:
-        """What AWS refuses of looking at mappings, as sentences."""
+        """Why accounts and regions can't be swept now, as sentences."""
         return self._targets.failures()
 
-    def keep(self, targets: Collection[Target]) -> None:
-        """Mappings live in these targets only."""
-        self._wanted = frozenset(targets)
+    def keep_targets(self, targets: Collection[Target]) -> None:
+        """Stop sweeping all targets but these."""
+        self._to_sweep &= set(targets)
         self._targets.keep(targets)
 
     def requeue(self, keys: Iterable[Key]) -> None:
-        """The surroundings of some resources have changed."""
+        """Reconcile resources because something that they depend on has changed."""
         for key in keys:
             self._states.of(key).asleep = None
             self._controller.enqueue([key], QueuePriority.RESYNC)
 
-    # What the tasks do
+    # For the controller
+
+    def target_of(self, key: Key) -> Target | None:
+        """The target of a resource, as far as it is known."""
+        resource = self._cache.get(key)
+        resolved = self._config_cache.resolve(resource) if resource is not None else None
+        return resolved.target if isinstance(resolved, Resolved) else None
+
+    # For the connections
+
+    def connected(self, target: Target, connection: Connection) -> None:
+        """Begin to sweep a target that resources wait for."""
+        if target in self._to_sweep:
+            self._to_sweep.discard(target)
+            self._targets.use(target, connection)
+
+    def connection_failed(self, target: Target) -> None:
+        """Reconcile the resources that wait for the first sweep of a target: their statuses show the failure."""
+        if target in self._to_sweep:
+            self.first_sweep_ended(target)
+
+    # For the targets
+
+    def owned(self, uuids: Collection[str]) -> list[str]:
+        """Of the UUIDs, those of mappings that resources have or wait for."""
+        return list({*self._cache.known_uuids(uuids), *self._states.blocked_by.known(uuids)})
+
+    def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Of the UUIDs, those of mappings of resources with owner tags, with the tags that their statuses record."""
+        recorded = self._cache.noted_tags(uuids)
+        return {uuid: tags for uuid, tags in recorded.items() if self._has_owner_tags(uuid)}
+
+    def pending_changes(self, target: Target) -> int:
+        """How many resources of a target wait for a change of theirs to be sent."""
+        return self._controller.pending_changes(target)
+
+    def new_orphan_counter(self) -> OrphanCounter:
+        """A counter of orphans for one more account and region."""
+        settings = self._settings
+        return OrphanCounter(settings.cluster_name, settings.namespaces, self._cache, self._kubernetes)
+
+    def mappings_changed(self, uuids: Collection[str]) -> None:
+        """Reconcile the resources of mappings that have changed in AWS, and those that the mappings have blocked."""
+        for key in self._cache.keys_of(uuids):
+            if self._states.of(key).asleep is None:
+                failing = self._states.failure_backoff.is_failing(key)
+                self._controller.enqueue([key], QueuePriority.TRANSITION, immediately=not failing)
+        self._controller.enqueue(self._states.unblock(uuids), QueuePriority.TRANSITION)
+
+    def staleness_changed(self, target: Target) -> None:
+        """Reconcile all resources of a target, so that their statuses show whether the state of mappings is known."""
+        self.requeue([resource.key for resource in self._cache.all() if self.target_of(resource.key) == target])
+
+    def first_sweep_ended(self, target: Target) -> None:
+        """Reconcile the resources that waited for the first sweep of a target."""
+        for key in self._states.wake(target):
+            resource = self._cache.get(key)
+            if resource is not None:
+                self._controller.enqueue([key], _priority(resource, None), immediately=False)
+
+    # For the gauges
+
+    def snapshot(self) -> Snapshot:
+        """The state of this term, for metrics."""
+        return Snapshot(
+            resources=self._cache.counts(),
+            queue=self._controller.queue_states(),
+            delayed=self._controller.delayed,
+            places=self._targets.states(),
+            deletions_held=len(self._states.deletion_limiter),
+            each=self._cache.all() if self._settings.metrics_per_mapping else (),
+        )
 
     def _begin(self, resource: Resource) -> None:
-        """Queue a resource, unless it was told of already: then the sweep has to say first how its mapping is."""
-        key, target = resource.key, self._target_of(resource.key)
-        if not _is_told(resource) or target is None:
+        """Enqueue a resource. If its status is up to date, it waits until the first sweep has shown its mapping."""
+        key, target = resource.key, self.target_of(resource.key)
+        if not _is_up_to_date(resource) or target is None:
             self._controller.enqueue([key], _priority(resource, None))
             return
         self._states.of(key).asleep = target
@@ -208,81 +281,23 @@ class Term:
             self._states.failure_backoff.failed(key)
 
     def _first_targets(self) -> set[Target]:
-        """Where to begin to sweep: where resources wait for it; while there are none, where the first will live."""
+        """The targets for whose first sweep resources wait. If none does, those in which mappings will be created."""
         return self._states.sleeping_in() or self._config_cache.targets(self._cache.all())
-
-    async def _connect(self, target: Target) -> None:
-        """Begin to sweep a target, however often that fails: while there are no resources, nobody else asks for it."""
-        failures = 0
-        while self._wanted is None or target in self._wanted:
-            try:
-                await self._targets.get(target)
-            except Exception:  # the operator tells of it: it connects too, leading or not
-                failures += 1
-            else:
-                return
-            if failures == 1:
-                self._waiting(target)
-            await asyncio.sleep(backoff.exponential(failures, 1.0, _LONGEST_PAUSE))
-
-    def _target_of(self, key: Key) -> Target | None:
-        """Where a resource's mapping lives, as far as that is known."""
-        resource = self._cache.get(key)
-        resolved = self._config_cache.resolve(resource) if resource is not None else None
-        return resolved.target if isinstance(resolved, Resolved) else None
-
-    def _snapshot(self) -> Snapshot:
-        """What is told at a scrape."""
-        return Snapshot(
-            resources=self._cache.counts(),
-            queue=self._controller.queue_states(),
-            delayed=self._controller.delayed,
-            places=self._targets.states(),
-            deletions_held=len(self._states.deletion_limiter),
-            each=self._cache.all() if self._each else (),
-        )
-
-    def _ours(self, uuids: Collection[str]) -> list[str]:
-        return list({*self._cache.known_uuids(uuids), *self._states.blocked_by.known(uuids)})
-
-    def _noted_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
-        """Of the UUIDs, those of resources that have owner tags, with the tags that their statuses tell."""
-        noted = self._cache.noted_tags(uuids)
-        return {uuid: tags for uuid, tags in noted.items() if self._has_owner_tags(uuid)}
 
     def _has_owner_tags(self, uuid: str) -> bool:
         if not self._targets.without_tags:
             return True
-        targets = (self._target_of(key) for key in self._cache.keys_of([uuid]))
+        targets = (self.target_of(key) for key in self._cache.keys_of([uuid]))
         return any(target is not None and target.owner_tags for target in targets)
 
-    def _changed(self, uuids: Collection[str]) -> None:
-        """AWS has other things to say of some mappings."""
-        for key in self._cache.keys_of(uuids):
-            if self._states.of(key).asleep is None:
-                failing = self._states.failure_backoff.is_failing(key)
-                self._controller.enqueue([key], QueuePriority.TRANSITION, immediately=not failing)
-        self._controller.enqueue(self._states.unblock(uuids), QueuePriority.TRANSITION)
 
-    def _sight(self, target: Target) -> None:
-        """Mappings can't be seen for long, or can again: their resources are to tell it."""
-        self.requeue([resource.key for resource in self._cache.all() if self._target_of(resource.key) == target])
-
-    def _waiting(self, target: Target) -> None:
-        """The first sweep of a target is in, or has failed: work on those who wait for it."""
-        for key in self._states.wake(target):
-            resource = self._cache.get(key)
-            if resource is not None:
-                self._controller.enqueue([key], _priority(resource, None), immediately=False)
-
-
-def _is_told(resource: Resource) -> bool:
-    """Whether the status is of the resource as it is now, and nobody waits for anything."""
+def _is_up_to_date(resource: Resource) -> bool:
+    """Whether the status is of the resource as it is now, and nothing is to be done."""
     return resource.told and not resource.deleting and not resource.look_requested
 
 
 def _was_refused(resource: Resource) -> bool:
-    """Whether the status tells of something that AWS has refused, or that another has."""
+    """Whether the status shows that AWS has refused something, or that another owner has the mapping."""
     if resource.conditions.get("Ready") == "True":
         return False
     reason = resource.status.condition("Ready").reason
@@ -290,7 +305,7 @@ def _was_refused(resource: Resource) -> bool:
 
 
 def _priority(resource: Resource, old: Resource | None) -> QueuePriority:
-    """How urgent a resource is: one that was not changed since it was last told of can wait at the start."""
+    """The priority of a resource. At the start, one that was not changed since its status was written can wait."""
     if resource.uuid:
         return QueuePriority.RESYNC if old is None and not resource.deleting and resource.told else QueuePriority.EDIT
     return QueuePriority.EDIT if resource.deleting else QueuePriority.CREATE

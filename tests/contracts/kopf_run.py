@@ -9,7 +9,7 @@ import aiohttp
 import kopf
 
 from tests.contracts.api_server import CONFIGS, GROUP, MAPPINGS, ApiServer
-from tests.unit.slow_connections import eventually
+from tests.waiting import eventually_async
 
 #: Seconds after which kopf should have ended.
 _PATIENCE = 10.0
@@ -109,7 +109,9 @@ async def running(
     tasks = await spawn(handlers, stop, namespaces)
     ending = asyncio.create_task(kopf.run_tasks(tasks, ignored=before))
     try:
-        await eventually(lambda: any(one.done() for one in tasks) or all(server.is_watched(path) for path in watched))
+        await eventually_async(
+            lambda: any(one.done() for one in tasks) or all(server.is_watched(path) for path in watched)
+        )
         yield tasks
     finally:
         stop.set()

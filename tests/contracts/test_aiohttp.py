@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 from aiohttp.connector import Connection
 
-from tests.unit.slow_connections import ANSWER, LIMIT, WAYS, Held, SlowServer, eventually, held_up
+from tests.unit.slow_connections import ANSWER, WAYS, Held, SlowServer, held_up
+from tests.waiting import LIMIT, eventually_async
 
 
 class CalledOffError(Exception):
@@ -63,7 +64,7 @@ async def test_send_is_awaited_when_the_connection_is_ready_and_no_byte_has_left
     asked = list[bytes]()
     async with session_with(lambda: asked.append(held.server.received), trusting(tmp_path)) as session:
         request = asyncio.create_task(session.put(held.url, data=b"body"))
-        await eventually(held.is_reached)
+        await eventually_async(held.is_reached)
         await asyncio.sleep(0.05)
         assert asked == [], "not before it is connected"
         held.release()
@@ -84,7 +85,7 @@ async def test_what_send_raises_closes_the_connection_and_is_not_repeated(server
         await session.request(method, server.url)
         with pytest.raises(CalledOffError):
             await session.request(method, server.url)
-        await eventually(lambda: server.has_ended(1))
+        await eventually_async(lambda: server.has_ended(1))
         await session.request(method, server.url)
     assert (server.accepted, server.requests) == (2, 2)
 
@@ -133,7 +134,7 @@ async def test_a_request_that_is_given_up_while_it_connects_is_never_sent(held: 
             await session.patch(held.url, data=b"given up", timeout=aiohttp.ClientTimeout(0.2))
         held.release()
         await session.patch(held.url, data=b"sent")
-    await eventually(lambda: held.server.closed == held.server.accepted)
+    await eventually_async(lambda: held.server.closed == held.server.accepted)
     assert held.server.requests == 1
     assert b"given up" not in held.server.received
 

@@ -18,7 +18,8 @@ from esm_operator.api.resource import FINALIZER
 from esm_operator.cluster import preflight
 from tests.contracts.api_server import CONFIGS, MAPPINGS, ApiServer, event, named
 from tests.contracts.kopf_run import BOTH, Handlers, end, failure, running, spawn
-from tests.unit.slow_connections import certificate, eventually
+from tests.unit.slow_connections import certificate
+from tests.waiting import eventually_async
 
 NAMESPACED = MAPPINGS.replace("/eventsource", "/namespaces/shop/eventsource")
 
@@ -108,7 +109,7 @@ async def test_kopf_takes_the_objects_of_a_list_from_the_json_method(server: Api
     server.chunks[MAPPINGS] = [[named("a"), named("b")], [named("c")], [named("d"), named("e")]]
     handlers = Handlers(server, response_class=Response)
     async with running(server, handlers):
-        await eventually(lambda: len(handlers.told) == 2)
+        await eventually_async(lambda: len(handlers.told) == 2)
         assert sorted(handlers.told) == [(None, "b"), (None, "e")]
         assert len(server.lists()) == 3, "a chunk without objects is not the last one"
         assert [how for name, how in read_by if name == "eventsourcemappings"] == ["json"] * 3
@@ -132,7 +133,7 @@ async def test_kopf_asks_for_a_chunk_when_the_one_before_was_taken(server: ApiSe
         await asyncio.sleep(0.1)
         assert len(server.lists()) == 1
         go.set()
-        await eventually(server.is_watched)
+        await eventually_async(server.is_watched)
         assert len(server.lists()) == 2
 
 
@@ -199,7 +200,7 @@ async def test_kopf_takes_the_lines_of_a_watch_from_iter_chunked(server: ApiServ
     async with running(server, handlers):
         server.send(event("ADDED", named("left out")), event("ADDED", named("left")), event("ADDED", named("left out")))
         server.send(event("ADDED", named("last")))
-        await eventually(lambda: ("ADDED", "last") in handlers.told)
+        await eventually_async(lambda: ("ADDED", "last") in handlers.told)
         assert sorted(name for _, name in handlers.told) == ["last", "left"]
     assert not any(name.startswith(("read", "iter")) for name in read_by)
 
@@ -210,9 +211,9 @@ async def test_kopf_goes_on_with_a_cut_watch_after_the_last_line_that_it_has_rea
     async with running(server, handlers):
         assert server.watches()[0].query["allowWatchBookmarks"] == "true"
         server.send(event("ADDED", named("b", "105")), event("BOOKMARK", {"metadata": {"resourceVersion": "109"}}))
-        await eventually(lambda: len(handlers.told) == 2)
+        await eventually_async(lambda: len(handlers.told) == 2)
         server.cut()
-        await eventually(server.is_watched)
+        await eventually_async(server.is_watched)
         assert [one.query["resourceVersion"] for one in server.watches()] == ["100", "109"]
         assert len(server.lists()) == 1, "nothing is listed again"
 
@@ -221,18 +222,18 @@ async def test_kopf_lists_again_what_has_expired_and_does_not_report_what_is_gon
     server.chunks[MAPPINGS] = [[named("gone"), named("stays")]]
     handlers = Handlers(server)
     async with running(server, handlers):
-        await eventually(lambda: len(handlers.told) == 2)
+        await eventually_async(lambda: len(handlers.told) == 2)
         server.chunks[MAPPINGS] = [[named("stays")]]
         handlers.told.clear()
         server.send(event("ERROR", {"kind": "Status", "code": 410}))
-        await eventually(lambda: len(server.watches()) == 2 and len(handlers.told) > 0)
+        await eventually_async(lambda: len(server.watches()) == 2 and len(handlers.told) > 0)
         assert handlers.told == [(None, "stays")]
 
 
 async def test_a_failed_watch_ends_a_root_task_of_kopf(server: ApiServer) -> None:
     async with running(server, Handlers(server)) as tasks:
         server.send(event("ERROR", {"kind": "Status", "code": 500, "message": "Down."}))
-        await eventually(lambda: any(task.done() for task in tasks))
+        await eventually_async(lambda: any(task.done() for task in tasks))
         assert "Down." in str(failure(tasks))
 
 
@@ -243,7 +244,7 @@ async def test_kopf_closes_its_session_while_it_still_watches_another_kind_when_
     handlers = Handlers(server, plurals=("eventsourcemappings", "providerconfigs"))
     async with running(server, handlers, watched=BOTH):
         server.send(event("ERROR", {"kind": "Status", "code": 500}))
-        await eventually(lambda: handlers.sessions[0].closed)
+        await eventually_async(lambda: handlers.sessions[0].closed)
         watching = {one for one in asyncio.all_tasks() if one.get_name().startswith("watcher for providerconfigs")}
         await asyncio.sleep(0.1)
         assert [one.cancelling() for one in watching if not one.done()] == [0]
@@ -259,7 +260,7 @@ async def test_kopf_hands_over_each_event_of_an_object_in_order(server: ApiServe
     async with running(server, handlers):
         kinds = ["MODIFIED", "MODIFIED", "DELETED", "ADDED", "MODIFIED"]
         server.send(*(event(kind, named("a", str(version))) for version, kind in enumerate(kinds, 101)))
-        await eventually(lambda: len(handlers.told) == 6)
+        await eventually_async(lambda: len(handlers.told) == 6)
         assert handlers.told == [(kind, "a") for kind in (None, *kinds)]
 
 
@@ -268,7 +269,7 @@ async def test_kopf_drops_an_event_whose_handler_raises(server: ApiServer) -> No
     handlers.failing_events = 1
     async with running(server, handlers) as tasks:
         server.send(event("ADDED", named("a")), event("MODIFIED", named("a", "2")))
-        await eventually(lambda: len(handlers.told) == 2)
+        await eventually_async(lambda: len(handlers.told) == 2)
         await asyncio.sleep(0.1)
         assert handlers.told == [("ADDED", "a"), ("MODIFIED", "a")]
         assert {request.method for request in server.requests} == {"GET"}
@@ -287,7 +288,7 @@ async def test_kopf_writes_nothing_where_it_has_only_event_handlers(server: ApiS
     handlers = Handlers(server, configure=kopf_settings.configure)
     async with running(server, handlers):
         server.send(*(event("MODIFIED", one) for one in objects), *(event("DELETED", one) for one in objects))
-        await eventually(lambda: len(handlers.told) == 9)
+        await eventually_async(lambda: len(handlers.told) == 9)
         await asyncio.sleep(0.1)
         assert {request.method for request in server.requests} == {"GET"}
 
@@ -298,7 +299,7 @@ async def test_kopf_removes_the_finalizer_of_its_settings(server: ApiServer) -> 
 
     server.chunks[MAPPINGS] = [[named("held", finalizers=[FINALIZER])]]
     async with running(server, Handlers(server, configure=configure)):
-        await eventually(lambda: any(request.method == "PATCH" for request in server.requests))
+        await eventually_async(lambda: any(request.method == "PATCH" for request in server.requests))
 
 
 async def test_kopf_works_on_the_next_object_when_a_worker_was_idle_for_the_idle_timeout(server: ApiServer) -> None:
@@ -309,7 +310,7 @@ async def test_kopf_works_on_the_next_object_when_a_worker_was_idle_for_the_idle
     server.chunks[MAPPINGS] = [[named(f"orders-{number}") for number in range(20)]]
     handlers = Handlers(server, configure=configure)
     async with running(server, handlers):
-        await eventually(lambda: len(handlers.told) == 20)
+        await eventually_async(lambda: len(handlers.told) == 20)
 
 
 # Start and end
@@ -340,10 +341,10 @@ async def test_kopf_sets_its_signal_handlers_in_spawn_tasks_and_not_later(server
         loop.add_signal_handler(number, taken.append, number)
     ending = asyncio.create_task(kopf.run_tasks(tasks, ignored=before))
     try:
-        await eventually(server.is_watched)
+        await eventually_async(server.is_watched)
         for number in numbers:
             signal.raise_signal(number)
-        await eventually(lambda: taken == list(numbers))
+        await eventually_async(lambda: taken == list(numbers))
         await asyncio.sleep(0.1)
         assert not any(task.done() for task in tasks)
     finally:
@@ -358,7 +359,7 @@ async def test_kopf_sets_its_signal_handlers_in_spawn_tasks_and_not_later(server
 async def test_the_stop_flag_ends_kopf_and_the_clean_up_handler_is_called_last(server: ApiServer) -> None:
     handlers, stop = Handlers(server), asyncio.Event()
     tasks = await spawn(handlers, stop)
-    await eventually(server.is_watched)
+    await eventually_async(server.is_watched)
     stop.set()
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     assert all(task.exception() is None for task in ended)
@@ -384,7 +385,7 @@ async def test_kopf_logs_failures_below_its_own_name_with_the_exception(
 ) -> None:
     async with running(server, Handlers(server)) as tasks:
         server.send(event("ERROR", {"kind": "Status", "code": 500}))
-        await eventually(lambda: any(task.done() for task in tasks))
+        await eventually_async(lambda: any(task.done() for task in tasks))
     found = [record for record in caplog.records if record.exc_info]
     assert found
     assert {record.name.partition(".")[0] for record in found} == {"kopf"}

@@ -16,7 +16,8 @@ from kubernetes.aio import client, config
 from esm_operator.adapters import aiohttp_hooks, kubernetes_client
 from esm_operator.adapters.kubernetes_client import Answer, ApiRequest
 from tests.contracts.api_server import MAPPINGS, ApiServer
-from tests.unit.slow_connections import LIMIT, SlowServer, eventually
+from tests.unit.slow_connections import SlowServer
+from tests.waiting import LIMIT, eventually_async
 
 #: Seconds: a limit that is to be exceeded.
 SHORT = 0.3
@@ -146,7 +147,7 @@ async def test_an_answer_is_returned_before_its_body_and_can_be_closed() -> None
         answer = await asyncio.wait_for(ask(api), LIMIT)
         assert answer.status == 200
         answer.close()
-        await eventually(lambda: server.has_ended(1))
+        await eventually_async(lambda: server.has_ended(1))
     server.close()
 
 

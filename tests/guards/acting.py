@@ -25,8 +25,8 @@ GUARDS = (
         name="recheck-at-the-turn",
         harm="A request is sent although the resource was paused, edited or deleted since it was planned.",
         file=_ACT,
-        text="return lambda: self._cache.current(context.resource)",
-        without="return lambda: None",
+        text="self.cache.current(self.context.resource)",
+        without="pass",
         tests=model(
             "waiting_requests",
             "an_update_that_waits_is_not_sent_when_the_resource_is_paused",
@@ -36,14 +36,16 @@ GUARDS = (
     Guard(
         name="recheck-after-the-budget",
         harm="A request is sent although the resource was paused, edited or deleted while it waited for the budget.",
-        file="aws/client.py",
+        file="aws/mappings_api.py",
         text=(
             "        await self.rate_limiter.take(priority)\n"
             "        counters.granted(*self._place, priority, time.monotonic() - asked)\n"
-            "        check()"
+            "        if precondition is not None:\n"
+            "            precondition.check()"
         ),
         without=(
-            "        check()\n"
+            "        if precondition is not None:\n"
+            "            precondition.check()\n"
             "        await self.rate_limiter.take(priority)\n"
             "        counters.granted(*self._place, priority, time.monotonic() - asked)"
         ),

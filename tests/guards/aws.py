@@ -67,7 +67,7 @@ GUARDS = (
     Guard(
         name="readable-answer",
         harm="An answer without a UUID, as a proxy may give it, counts as the answer of AWS.",
-        file="aws/client.py",
+        file="aws/mappings_api.py",
         text="if not _is_readable(operation, answer):",
         without="if False:",
         tests=model("scenarios", "a_mapping_whose_creation_is_answered_without_a_uuid_is_deleted_with_the_resource"),
@@ -75,7 +75,7 @@ GUARDS = (
     Guard(
         name="one-attempt",
         harm="botocore repeats a Create without asking the fence and the budget.",
-        file="aws/client.py",
+        file="aws/connection.py",
         text='retries={"total_max_attempts": 1}',
         without='retries={"total_max_attempts": 3}',
         tests=unit("connections", "a_request_that_fails_is_not_sent_again"),
@@ -84,8 +84,8 @@ GUARDS = (
         name="orphans-looked-at-twice",
         harm="`esm-operator orphans` lists the mapping of a resource that was created while it looked.",
         file="commands/orphan_search.py",
-        text="        living = await self._living()\n        tags = await account.tags(",
-        without="        living = LivingResources.of(())\n        tags = await account.tags(",
+        text="        living = await self._living()\n        tags = await account.list_tags(",
+        without="        living = LivingResources.of(())\n        tags = await account.list_tags(",
         tests=unit("orphan_search"),
     ),
     Guard(

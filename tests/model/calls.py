@@ -8,7 +8,8 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import ClientConnectionError
@@ -16,7 +17,6 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from esm_operator.api.resource import GROUP, VERSION
 from esm_operator.aws.call import CALL_TIMEOUT, CallPermit
-from esm_operator.aws.client import Connection
 from esm_operator.aws.errors import NotSentError
 from esm_operator.planning.target import Target
 from tests.model.aws import ACCOUNT, Lambda, refusal
@@ -178,47 +178,49 @@ def _error(call: Call, fate: str) -> Exception:
             return ReadTimeoutError(endpoint_url="https://lambda.eu-west-1.amazonaws.com")
 
 
-class Connections:
-    """In place of ``esm_operator.aws.client.Connections``: hands out the simulated AWS, through the gate."""
+class Connector:
+    """In place of ``esm_operator.aws.connection.Connector``."""
 
     def __init__(self, gate: Gate, aws: Lambda, future: Callable[[], asyncio.Future[Any]]) -> None:
         self._gate = gate
         self._aws = aws
         self._future = future
 
-    async def connect(self, target: Target) -> Connection:
-        """Connected already."""
-        parts: dict[str, Any] = {one.name: self._aws for one in fields(Connection)}
-        parts |= {"account": ACCOUNT, "region": target.region}
-        return Connection(**parts)
+    async def connect(self, target: Target) -> "Connection":
+        """Immediately."""
+        return Connection(self._gate, self._aws, self._future, target.region, ACCOUNT)
 
-    async def run(
-        self, threads: Any, passage: CallPermit, function: Callable[..., Any], *args: Any, **parameters: Any
-    ) -> Any:
+
+@dataclass(frozen=True)
+class Connection:
+    """In place of ``esm_operator.aws.connection.Connection``: the simulated AWS behind the gate."""
+
+    gate: Gate
+    aws: Lambda
+    future: Callable[[], asyncio.Future[Any]]
+    region: str
+    account: str
+    threads: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
+    """Never used."""
+
+    async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> Any:
         """Send a request; a write only behind the fence, which the operator asks immediately before the first byte."""
-        del threads
-        name = function.__name__
-        writes = not name.startswith(("get_", "list_"))
+        writes = not operation.startswith(("get_", "list_"))
         if writes:
-            passage.fence.check(CALL_TIMEOUT)
+            permit.fence.check(CALL_TIMEOUT)
         task = asyncio.current_task()
+        function = getattr(self.aws, operation)
         call = Call(
-            name=name,
-            what=parameters,
-            run=lambda: function(*args, **parameters),
-            answer=self._future(),
+            name=operation,
+            what=dict(parameters),
+            run=lambda: function(**parameters),
+            answer=self.future(),
             aws=True,
             writes=writes,
             task=task.get_name() if task is not None else "",
-            ends=self._gate.clock.now + CALL_TIMEOUT,
+            ends=self.gate.clock.now + CALL_TIMEOUT,
         )
-        return await self._gate.pass_through(call)
-
-    def retry(self) -> None:
-        """No connection is ever refused."""
-
-    def close(self) -> None:
-        """Nothing to close."""
+        return await self.gate.pass_through(call)
 
 
 class _Response:

@@ -11,6 +11,7 @@ from typing import Any
 
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource
+from esm_operator.aws.connections import Connections
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.operator import Operator
@@ -19,7 +20,7 @@ from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.settings import Settings
 from esm_operator.term import Tuning
 from tests.model.aws import Lambda
-from tests.model.calls import Call, Connections, Gate, LostError, Transport
+from tests.model.calls import Call, Connector, Gate, LostError, Transport
 from tests.model.cluster import Cluster, WatchEvent, key_of
 from tests.model.loop import Clock, SteppedLoop
 
@@ -69,7 +70,7 @@ class Process:
         self._clock = clock
         self.loop = SteppedLoop(clock)
         self.operator: Operator | None = None
-        connections: Any = Connections(gate, aws, self.loop.future)
+        connector: Any = Connector(gate, aws, self.loop.future)
         api: Any = Transport(gate, cluster, self.loop.future)
 
         async def run() -> None:
@@ -78,7 +79,7 @@ class Process:
                 KubernetesClient(api, RateLimiter(1000)),
                 WatchHealth(()),
                 ProbeServer(settings.probe_address),
-                connections=connections,
+                connections=Connections(connector),
                 tuning=_TUNING,
             )
             await self.operator.start()

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from hypothesis import settings
 
-from esm_operator.aws.client import Connections
+from esm_operator.aws.connections import Connections
 from tests.aws import AwsServer, Settings
 
 # A busy machine takes longer than hypothesis allows for one example by default (0.2 s).

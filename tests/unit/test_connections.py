@@ -11,24 +11,29 @@ from aiohttp import web
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from prometheus_client import REGISTRY
 
-from esm_operator.aws.account import Account, LookError
-from esm_operator.aws.client import Connections, MappingsClient
+from esm_operator.aws import connection as connection_module
+from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
-from esm_operator.fence import SHUT
+from esm_operator.aws.mappings_api import MappingsApi
+from esm_operator.commands import account
+from esm_operator.commands.account import Account, ReadError
+from esm_operator.fence import SHUT, NotLeadingError
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
-from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 from tests.aws import AwsServer, FaultKind
 from tests.unit.http_server import served
 from tests.waiting import LIMIT, eventually_async
 
 LIST = "ListEventSourceMappings"
+SWEEP = RequestPriority.SWEEP
 
 
 async def client_of(connections: Connections, target: Target) -> MappingsClient:
     connection = await connections.connect(target)
-    return MappingsClient(connection, connections, RateLimiter(1000), RateLimiter(1000), Inventory(), SHUT)
+    return MappingsClient(connection, RateLimiter(1000), RateLimiter(1000), Inventory(), SHUT)
 
 
 async def test_a_place_that_does_not_answer_holds_up_no_other(aws: AwsServer, connections: Connections) -> None:
@@ -125,9 +130,8 @@ async def test_what_answers_in_place_of_sts_is_said_in_a_sentence(
     failure = understand_any(refused.value)
     assert failure.reason not in ("OperatorError", "AccessDenied")
     assert "S3CRET" not in failure.message + caplog.text
-    account = Account(Target("eu-west-1", Access(between.url)), 10.0, "orphans")
-    with pytest.raises(LookError) as said:
-        await asyncio.to_thread(account.number)
+    with pytest.raises(ReadError) as said:
+        await Account.connect(Target("eu-west-1", Access(between.url)), Connections(), 10.0)
     assert "S3CRET" not in str(said.value)
 
 
@@ -135,9 +139,10 @@ async def test_what_answers_in_place_of_sts_is_said_in_a_sentence(
 async def test_what_answers_in_place_of_lambda_is_counted_as_a_failure(
     aws: AwsServer, between: Between, connections: Connections, status: int, body: str
 ) -> None:
-    client = await client_of(connections, Target("eu-west-1", Access(aws.endpoint)))
+    target = Target("eu-west-1", Access(aws.endpoint))
+    client = await client_of(connections, target)
     between.status, between.body = status, body
-    client._client.meta.events.register(  # pyright: ignore[reportPrivateUsage]
+    (await connections.connect(target)).client.meta.events.register(
         "before-sign.lambda", lambda request, **_: setattr(request, "url", f"{between.url}/")
     )
     before = failures("AWSUnreachable")
@@ -151,9 +156,9 @@ def failures(reason: str) -> float:
     return REGISTRY.get_sample_value("esm_operator_aws_failures_total", {"reason": reason}) or 0.0
 
 
-def test_an_endpoint_that_is_none_is_said_by_the_commands() -> None:
-    with pytest.raises(LookError, match="endpoint"):
-        Account(Target("eu-west-1", Access("http://local_stack:4566")), 10.0, "orphans")
+async def test_an_endpoint_that_is_none_is_said_by_the_commands(connections: Connections) -> None:
+    with pytest.raises(ReadError, match="eu-west-1: endpoint: "):
+        await Account.connect(Target("eu-west-1", Access("http://local_stack:4566")), connections, 10.0)
 
 
 async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections: Connections) -> None:
@@ -161,7 +166,7 @@ async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     rate_limiter = RateLimiter(1000)
     rate_limiter.window = InFlightWindow(5, rate=5)
-    client = MappingsClient(connection, connections, rate_limiter, RateLimiter(1000), Inventory(), SHUT)
+    client = MappingsClient(connection, rate_limiter, RateLimiter(1000), Inventory(), SHUT)
     aws.control.reset_counts()
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):
@@ -175,7 +180,7 @@ async def test_what_is_under_way_keeps_its_place(aws: AwsServer, connections: Co
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     rate_limiter = RateLimiter(1000)
     rate_limiter.window = InFlightWindow(1, rate=0.01)
-    client = MappingsClient(connection, connections, rate_limiter, RateLimiter(1000), Inventory(), SHUT)
+    client = MappingsClient(connection, rate_limiter, RateLimiter(1000), Inventory(), SHUT)
     aws.control.fault(FaultKind.DELAY_ANSWER, LIST, seconds=1.0, times=1)
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):
@@ -191,3 +196,30 @@ async def test_a_request_that_fails_is_not_sent_again(aws: AwsServer, connection
     with pytest.raises(ClientError):
         await client.find("orders")
     assert aws.control.counts().calls[LIST] == 1
+
+
+async def test_a_command_sends_a_request_again_that_may_succeed_soon(
+    aws: AwsServer, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no work queue that would come back to it."""
+    monkeypatch.setattr(connection_module, "_LONGEST_PAUSE", 0.01)
+    made = account.connections("export")
+    reader = await Account.connect(Target("eu-west-1", Access(aws.endpoint)), made, 1000.0)
+    aws.control.reset_counts()
+    aws.control.fault(FaultKind.ERROR, LIST, code="ServiceException", status=500, message="Down.", times=3)
+    assert [one async for one in reader.mappings("orders")] == []
+    assert aws.control.counts().calls[LIST] == 4
+    aws.control.fault(FaultKind.ERROR, LIST, code="AccessDeniedException", status=403, message="No.", times=1)
+    with pytest.raises(ReadError, match="eu-west-1: lambda:ListEventSourceMappings: "):
+        await anext(reader.mappings("orders"))
+    assert aws.control.counts().calls[LIST] == 5, "what is refused is not asked for again"
+    made.close()
+
+
+async def test_what_the_commands_read_with_can_write_nothing(aws: AwsServer, connections: Connections) -> None:
+    connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
+    api = MappingsApi(connection, RateLimiter(1000), RateLimiter(1000))
+    aws.control.reset_counts()
+    with pytest.raises(NotLeadingError):
+        await api.call("delete_event_source_mapping", {"UUID": "11111111-2222-3333-4444-555555555555"}, SWEEP)
+    assert aws.control.counts().calls == {}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from esm_operator.aws.call import CALL_TIMEOUT, READS
-from esm_operator.aws.client import Connections, MappingsClient
+from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
 from esm_operator.commands.iam_permissions import ACTIONS
 from esm_operator.fence import MARGIN, Fence, NotLeadingError
@@ -33,7 +34,7 @@ async def client_of(aws: AwsServer, connections: Connections, fence: Fence) -> M
     inventory = Inventory()
     inventory.record({"UUID": UUID, "EventSourceMappingArn": ARN, "State": "Enabled"}, 0.0)
     aws.control.reset()
-    return MappingsClient(connection, connections, RateLimiter(1000), RateLimiter(1000), inventory, fence)
+    return MappingsClient(connection, RateLimiter(1000), RateLimiter(1000), inventory, fence)
 
 
 def test_all_writes_are_tried() -> None:

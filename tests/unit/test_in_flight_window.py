@@ -8,7 +8,6 @@ import pytest
 
 from esm_operator.ratelimit import in_flight_window
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
-from tests.waiting import LIMIT
 
 LENGTH = 0.3
 
@@ -29,7 +28,7 @@ def test_never_more_within_a_window(threads: int) -> None:
         time.sleep(pause)
         arrived = time.monotonic()
         time.sleep(pause / 2)
-        gate.answered(place)
+        gate.release(place)
         return arrived
 
     with ThreadPoolExecutor(threads) as pool:
@@ -45,8 +44,8 @@ def test_a_place_is_kept_until_a_window_after_the_answer() -> None:
         time.sleep(LENGTH)
         assert not second.done()
         answered = time.monotonic()
-        gate.answered(place)
-        second.result(LIMIT)
+        gate.release(place)
+        second.result(30)
     assert time.monotonic() - answered >= LENGTH
 
 
@@ -64,7 +63,7 @@ def test_a_late_answer_gives_up_nobody_elses_place() -> None:
     late = gate.wait()
     gate.wait()
     taken = time.monotonic()
-    gate.answered(late)
+    gate.release(late)
     gate.wait()
     assert time.monotonic() - taken >= LENGTH
 

@@ -18,7 +18,7 @@ from tests.contracts.api_server import event as line_of
 from tests.contracts.api_server import named as mapping
 from tests.contracts.kopf_run import Handlers, running
 from tests.unit.http_server import served
-from tests.unit.slow_connections import eventually
+from tests.waiting import eventually_async
 
 OURS, OTHERS = "/apis/lambda.esm-operator.io/v1/eventsourcemappings", "/apis/lambda.esm-operator.io/v1/providerconfigs"
 #: What kopf reads at once, in bytes.
@@ -170,6 +170,6 @@ async def test_kopf_hears_of_what_is_left() -> None:
             known.add("a")
             server.send(line_of("ADDED", mapping("later")), line_of("MODIFIED", mapping("a", "2")))
             server.send(line_of("MODIFIED", mapping("b", "3")), line_of("DELETED", mapping("a", "4")))
-            await eventually(lambda: len(handlers.told) == 3)
+            await eventually_async(lambda: len(handlers.told) == 3)
             assert sorted(handlers.told) == [("ADDED", "later"), ("DELETED", "a"), ("MODIFIED", "b")]
             assert returned == ["a"]

@@ -4,6 +4,7 @@ import asyncio
 import time
 import urllib.request
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -71,13 +72,33 @@ def snapshot(cache: ResourceCache, *, each: bool = False) -> Snapshot:
     )
 
 
+@dataclass
+class Term:
+    """The term of a leader."""
+
+    cache: ResourceCache
+    each: bool = False
+    """Whether each mapping has series of its own."""
+
+    def snapshot(self) -> Snapshot:
+        return snapshot(self.cache, each=self.each)
+
+
+@dataclass
+class Process:
+    """A process of the operator."""
+
+    leading: bool
+    other_operators: int
+
+
 @pytest.fixture
 def cache() -> Generator[ResourceCache]:
     """The resources of a leader that is asked at each scrape."""
     cache = ResourceCache()
-    gauges.watch(lambda: snapshot(cache))
+    gauges.show_term(Term(cache))
     yield cache
-    gauges.watch(None)
+    gauges.show_term(None)
 
 
 @pytest.mark.parametrize("kind", counters.DriftKind)
@@ -234,12 +255,12 @@ def test_queue_sweeps_and_budget_are_told_by_priority_and_target(cache: Resource
 
 def test_a_standby_tells_nothing_of_resources(cache: ResourceCache) -> None:
     cache.put(resource())
-    gauges.stand(lambda: False, lambda: 0)
-    gauges.watch(None)
+    gauges.show_process(Process(leading=False, other_operators=0))
+    gauges.show_term(None)
     told = {family.name for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
     assert not told & {metric.name for metric in CATALOGUE.values() if metric.exposer is not Exposer.ALL}
     assert value("leader") == 0
-    gauges.stand(lambda: True, lambda: 1)
+    gauges.show_process(Process(leading=True, other_operators=1))
     assert (value("leader"), value("other_operators")) == (1, 1)
 
 
@@ -247,7 +268,7 @@ def test_each_mapping_has_series_only_by_choice(cache: ResourceCache) -> None:
     cache.put(resource(**FACETS["a processing problem"][0]))
     orders = {"namespace": "shop", "name": "orders"}
     assert value("mapping_ready", **orders) == -1
-    gauges.watch(lambda: snapshot(cache, each=True))
+    gauges.show_term(Term(cache, each=True))
     assert value("mapping_ready", **orders) == 1
     assert value("mapping_processing_problem", **orders) == 1
     assert value("mapping_state", **orders, state="Enabled") == 1
@@ -259,7 +280,7 @@ def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(cache:
     before = len(generate_latest(REGISTRY).splitlines())
     for number in range(10_000):
         cache.put(resource(f"mapping-{number}", **FACETS["ready"][0]))
-    gauges.watch(lambda: snapshot(cache, each=each))
+    gauges.show_term(Term(cache, each=each))
     took, text = list[float](), b""
     for _ in range(5):
         began = time.perf_counter()
@@ -273,7 +294,7 @@ def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(cache:
 def test_the_catalogue_is_what_is_exposed(cache: ResourceCache) -> None:
     """Names, types and labels, of all metrics that have a series here."""
     cache.put(resource())
-    gauges.watch(lambda: snapshot(cache, each=True))
+    gauges.show_term(Term(cache, each=True))
     counters.answered("ListTags", 0.1)
     counters.granted("123456789012", "eu-west-1", RequestPriority.EDIT, 0.1)
     counters.place_in_use(**TARGET)

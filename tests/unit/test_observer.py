@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from esm_operator.aws.client import Connections, MappingsClient
+from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.connection import Connection
+from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.listener import OrphanCounter
 from esm_operator.aws.observer import CROWD, Observer
+from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.fence import Fence
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
@@ -22,46 +26,59 @@ REGION = "eu-west-1"
 LIST, GET = "ListEventSourceMappings", "GetEventSourceMapping"
 
 
-class Scene:
-    """An observer of an account, everything in which is ours."""
+class CountingTarget(SharedTarget):
+    """An account and region that counts the failures of its client."""
 
-    def __init__(self, aws: AwsServer, connections: Connections, connection: Any, interval: float) -> None:
+    failed = 0
+
+    def switch_client(self, failed: MappingsClient) -> None:
+        self.failed += 1
+        super().switch_client(failed)
+
+
+class Scene:
+    """An observer of an account whose mappings all have a resource. It is what the observer asks and reports to."""
+
+    def __init__(self, aws: AwsServer, target: Target, connection: Connection, interval: float) -> None:
         self.control = aws.control
         self.changed: list[str] = []
-        self.told_first = 0
-        self.failed = 0
-        self.sights: list[bool] = []
+        self.first_sweeps = 0
+        self.up_to_date: list[bool] = []
         self.pending = 0
         self.inventory = Inventory()
-        client = MappingsClient(
-            connection,
-            connections,
-            RateLimiter(1000),
-            RateLimiter(1000),
-            self.inventory,
-            Fence(clock=lambda: 0.0),
-            self.saw,
+        limiter, tagging = RateLimiter(1000), RateLimiter(1000)
+        self.shared = CountingTarget(self.inventory, limiter, tagging, time.monotonic())
+        self.shared.clients[target] = MappingsClient(
+            connection, limiter, tagging, self.inventory, Fence(clock=lambda: 0.0), self
         )
-        self.observer = Observer(
-            lambda: client,
-            interval=interval,
-            ours=list,
-            changes_pending=lambda: self.pending,
-            changed=self.saw,
-            waiting=self.tell_first,
-            failed=self.tell_failed,
-            sight=lambda: self.sights.append(self.observer.blind is None),
-        )
+        self.observer = Observer(self.shared, self, self, interval=interval)
         self._task = asyncio.create_task(self.observer.run())
 
-    def saw(self, uuids: Collection[str]) -> None:
+    @property
+    def failed(self) -> int:
+        """How many requests of the observer have failed."""
+        return self.shared.failed
+
+    def mappings_changed(self, uuids: Collection[str]) -> None:
         self.changed.extend(uuids)
 
-    def tell_first(self) -> None:
-        self.told_first += 1
+    def first_sweep_ended(self, target: Target) -> None:
+        self.first_sweeps += 1
 
-    def tell_failed(self, client: MappingsClient) -> None:
-        self.failed += 1
+    def staleness_changed(self, target: Target) -> None:
+        self.up_to_date.append(self.observer.stale is None)
+
+    def owned(self, uuids: Collection[str]) -> list[str]:
+        return list(uuids)
+
+    def recorded_tags(self, uuids: Collection[str]) -> dict[str, dict[str, str]]:
+        raise AssertionError("an observer reads no tags")
+
+    def pending_changes(self, target: Target) -> int:
+        return self.pending
+
+    def new_orphan_counter(self) -> OrphanCounter:
+        raise AssertionError("an observer counts no orphans")
 
     def calls(self, operation: str) -> int:
         return self.control.counts().calls.get(operation, 0)
@@ -102,8 +119,8 @@ async def begin(aws: AwsServer, connections: Connections) -> AsyncGenerator[Begi
         aws.control.set(hold=True)
         if mappings:
             aws.control.make_mappings(mappings, region=REGION, FunctionName="orders-{n}", EventSourceArn=QUEUE)
-        connection = await connections.connect(Target(REGION, Access(aws.endpoint)))
-        scenes.append(Scene(aws, connections, connection, interval))
+        target = Target(REGION, Access(aws.endpoint))
+        scenes.append(Scene(aws, target, await connections.connect(target), interval))
         return scenes[-1]
 
     yield begin
@@ -113,18 +130,18 @@ async def begin(aws: AwsServer, connections: Connections) -> AsyncGenerator[Begi
 
 async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) -> None:
     scene = await begin(450, interval=600.0)
-    await eventually_async(lambda: scene.told_first > 0)
+    await eventually_async(lambda: scene.first_sweeps > 0)
     assert scene.inventory.swept
     assert len(scene.inventory) == 450
     assert len(set(scene.changed)) == 450
     assert scene.calls(LIST) == 5
-    assert scene.told_first == 1
+    assert scene.first_sweeps == 1
 
 
 async def test_pages_are_no_closer_than_aws_grants_requests_whatever_rate_is_set(begin: Begin) -> None:
     scene = await begin(1501, interval=600.0)
     began = time.monotonic()
-    await eventually_async(lambda: scene.told_first > 0)
+    await eventually_async(lambda: scene.first_sweeps > 0)
     assert scene.calls(LIST) == 16
     assert time.monotonic() - began >= 1.0
 
@@ -222,7 +239,7 @@ async def test_a_page_that_fails_is_tried_again_and_the_sweep_goes_on(begin: Beg
     scene.control.fault(FaultKind.ERROR, LIST, code="ServiceException", status=500, message="Down.", times=1, after=2)
     await eventually_async(lambda: scene.inventory.swept)
     assert scene.failed == 1
-    assert scene.told_first == 1, "one failure is not worth telling everybody who waits"
+    assert scene.first_sweeps == 1, "one failure is not worth telling everybody who waits"
     assert len(scene.inventory) == 350
     assert scene.calls(LIST) <= 5, "four pages, one of them twice"
     assert scene.observer.failure is None
@@ -254,12 +271,12 @@ async def test_sight_is_lost_after_five_intervals_of_failures_and_comes_back(beg
     fault = scene.control.fault(FaultKind.EXPIRED_TOKEN, LIST)
     failing = time.monotonic()
     await eventually_async(lambda: scene.failed > 0)
-    assert scene.observer.blind is None, "it may pass by itself"
-    await eventually_async(lambda: scene.observer.blind is not None)
+    assert scene.observer.stale is None, "it may pass by itself"
+    await eventually_async(lambda: scene.observer.stale is not None)
     assert time.monotonic() - failing >= 4.5
-    assert (blind := scene.observer.blind) is not None
-    assert blind.reason == "CredentialsRefused"
+    assert (stale := scene.observer.stale) is not None
+    assert stale.reason == "CredentialsRefused"
     scene.control.remove_fault(fault)
     scene.observer.retry()
-    await eventually_async(lambda: scene.observer.blind is None)
-    assert scene.sights == [False, True]
+    await eventually_async(lambda: scene.observer.stale is None)
+    assert scene.up_to_date == [False, True]

@@ -3,6 +3,7 @@
 import pytest
 
 from esm_operator.api.resource import Key
+from esm_operator.commands.console import Console
 from esm_operator.commands.orphan_search import OrphanSearch, SearchResult
 from esm_operator.planning.target import ProviderConfigSettings
 from tests.aws import AwsServer
@@ -29,7 +30,7 @@ async def found(aws: AwsServer, server: ApiServer) -> SearchResult:
     )
     operator = ProviderConfigSettings("(operator)", region="eu-west-1", endpoint_url=aws.endpoint)
     async with server.connect() as kubernetes:
-        search = OrphanSearch(kubernetes, "blue", operator, [], [], 1000.0, thorough=False, say=lambda _: None)
+        search = OrphanSearch(kubernetes, "blue", operator, [], [], 1000.0, thorough=False, console=Console())
         return await search.find()
 
 

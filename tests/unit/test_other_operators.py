@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from esm_operator.cluster.operator_names import MANAGER, manager_name
-from esm_operator.cluster.other_operators import AHEAD, TOLD_FOR, OtherOperators
+from esm_operator.cluster.other_operators import AHEAD, REPORTED_FOR, OtherOperators
 
 OWN = manager_name("esm-operator", "esm-operator")
 OTHER = manager_name("team-a", "esm-operator")
@@ -78,7 +78,7 @@ def test_a_write_is_noticed_once() -> None:
     others = others_of(clock)
     others.seen(body(own="01"), known=False)
     assert others.seen(body(own="01", other="02"), known=True)
-    clock.now = TOLD_FOR
+    clock.now = REPORTED_FOR
     assert not others.seen(body(own="03", other="02"), known=True)
     assert others.told() == []
 
@@ -104,16 +104,16 @@ def test_it_is_told_of_once_an_hour() -> None:
     others = others_of(clock)
     assert others.seen(body(other="01"), known=True)
     assert not others.seen(body(other="01"), known=True)
-    clock.now = TOLD_FOR - 1
+    clock.now = REPORTED_FOR - 1
     assert not others.seen(body(other="02"), known=True)
-    clock.now = TOLD_FOR + 1
+    clock.now = REPORTED_FOR + 1
     assert others.seen(body(other="03"), known=True), "it goes on writing"
     assert others.told()
-    clock.now = 2 * TOLD_FOR + 1
+    clock.now = 2 * REPORTED_FOR + 1
     assert not others.told()
 
 
-@pytest.mark.parametrize(("later", "told"), [(0, True), (TOLD_FOR - 300, True), (TOLD_FOR, False)])
+@pytest.mark.parametrize(("later", "told"), [(0, True), (REPORTED_FOR - 300, True), (REPORTED_FOR, False)])
 def test_who_wrote_last_shortly_before_the_start_is_counted(later: float, told: bool) -> None:
     clock = Clock()
     others = others_of(clock, now=MINUTE_5 + later)
@@ -128,7 +128,7 @@ def test_who_wrote_last_shortly_before_the_start_is_counted(later: float, told: 
         assert ", 3 of them" in said[0]
         assert "team-a/esm-operator" in said[0]
         assert REMEDY in said[0]
-    clock.now = TOLD_FOR + 1
+    clock.now = REPORTED_FOR + 1
     assert others.told() == []
 
 

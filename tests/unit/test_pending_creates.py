@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from esm_operator.aws.client import Connections, MappingsClient
+from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
 from esm_operator.fence import SHUT
 from esm_operator.planning.target import Access, Target
@@ -17,7 +18,7 @@ from tests.aws import AwsServer
 async def client(aws: AwsServer, connections: Connections) -> MappingsClient:
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     aws.control.reset()
-    return MappingsClient(connection, connections, RateLimiter(1000), RateLimiter(1000), Inventory(), SHUT)
+    return MappingsClient(connection, RateLimiter(1000), RateLimiter(1000), Inventory(), SHUT)
 
 
 def lists(aws: AwsServer) -> int:

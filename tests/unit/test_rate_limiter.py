@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+from esm_operator.clock import passed
 from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, RateLimiter, RequestPriority
+from tests.unit.clock import Clock
 from tests.waiting import LIMIT
 
 
@@ -89,49 +91,59 @@ async def test_one_who_has_given_up_takes_no_turn() -> None:
     assert given_up.cancelled()
 
 
-async def test_throttling_halves_the_rate_down_to_a_limit_and_it_comes_back() -> None:
-    rate_limiter = RateLimiter(40.0)
-    before = time.monotonic()
-    rate_limiter.throttled(time.monotonic())
-    rate_limiter.throttled(time.monotonic())
-    passed = time.monotonic() - before
-    assert 10.0 <= rate_limiter.rate <= 10.0 + 40.0 * RECOVERY * passed
+def test_throttling_halves_the_rate_down_to_a_limit_and_it_comes_back() -> None:
+    clock = Clock()
+    rate_limiter = RateLimiter(40.0, clock)
+    rate_limiter.throttled(clock.now)
+    rate_limiter.throttled(clock.now)
+    assert rate_limiter.rate == 10.0
     for _ in range(20):
-        rate_limiter.throttled(time.monotonic())
-    assert LEAST_RATE <= rate_limiter.rate < 1.0
-    await rate_limiter.take(RequestPriority.EDIT)
-    assert rate_limiter.rate > LEAST_RATE
+        rate_limiter.throttled(clock.now)
+    assert rate_limiter.rate == LEAST_RATE
+    clock.now += 1
+    assert rate_limiter.rate == LEAST_RATE + RECOVERY * 40.0
+    clock.now += 3600
+    assert rate_limiter.rate == 40.0
 
 
-async def test_requests_that_were_under_way_together_halve_the_rate_once() -> None:
-    rate_limiter = RateLimiter(40.0)
-    sent = time.monotonic()
+def test_requests_that_were_under_way_together_halve_the_rate_once() -> None:
+    clock = Clock()
+    rate_limiter = RateLimiter(40.0, clock)
+    sent = clock.now
+    clock.now += 0.1
     for _ in range(8):
         rate_limiter.throttled(sent)
-    assert rate_limiter.rate >= 20.0
-    rate_limiter.throttled(time.monotonic())
-    assert rate_limiter.rate < 20.0
+    assert rate_limiter.rate == 20.0
+    rate_limiter.throttled(clock.now)
+    assert rate_limiter.rate == 10.0
 
 
 async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
     rate_limiter = RateLimiter(100.0)
-    asked = time.monotonic()
+    asked = passed()
     rate_limiter.throttled(asked, retry_after=0.2)
     await turns(rate_limiter, [RequestPriority.EDIT])
-    assert time.monotonic() - asked >= 0.2
+    assert passed() - asked >= 0.2
 
 
-async def test_the_rate_does_not_come_back_while_aws_asks_not_to_be_called() -> None:
-    rate_limiter = RateLimiter(100.0)
-    rate_limiter.throttled(time.monotonic(), retry_after=0.3)
-    until = time.monotonic() + 0.3
-    while time.monotonic() < until - 0.05:
-        rate, tokens = rate_limiter.state().rate_now, rate_limiter.state().tokens
-        if time.monotonic() < until - 0.05:  # else it may have been over when it was asked
-            assert (rate, tokens) == (50.0, 0.0)
-        await asyncio.sleep(0.01)
-    await rate_limiter.take(RequestPriority.EDIT)
-    assert rate_limiter.rate <= 50.0 + 100.0 * RECOVERY * (time.monotonic() - until + 0.05)
+def test_the_rate_does_not_come_back_while_aws_asks_not_to_be_called() -> None:
+    clock = Clock()
+    rate_limiter = RateLimiter(100.0, clock)
+    rate_limiter.throttled(clock.now, retry_after=30.0)
+    for _ in range(30):
+        assert (rate_limiter.state().rate_now, rate_limiter.state().tokens) == (50.0, 0.0)
+        clock.now += 1
+    clock.now += 1
+    assert rate_limiter.rate == 50.0 + 100.0 * RECOVERY
+    assert rate_limiter.state().tokens == BURST
+
+
+def test_a_share_of_the_rate_follows_what_is_granted_now() -> None:
+    clock = Clock()
+    rate_limiter = RateLimiter(10.0, clock)
+    assert rate_limiter.interval(0.05) == 2.0
+    rate_limiter.throttled(clock.now)
+    assert rate_limiter.interval(0.05) == 4.0
 
 
 async def test_how_it_is_told() -> None:
@@ -146,5 +158,5 @@ async def test_how_it_is_told() -> None:
     await asyncio.gather(waiting, return_exceptions=True)
     assert rate_limiter.state().waiting == 0
     fast = RateLimiter(100.0)
-    fast.throttled(time.monotonic())
+    fast.throttled(passed())
     assert fast.state().rate_now < fast.state().rate_set == 100

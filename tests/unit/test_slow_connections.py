@@ -18,8 +18,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from esm_operator.aws import call
-from esm_operator.aws import client as client_module
-from esm_operator.aws.client import Connections, MappingsClient
+from esm_operator.aws import connection as connection_module
+from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.connection import Connector
+from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import NotSentError, is_doubtful, understand
 from esm_operator.aws.inventory import Inventory
 from esm_operator.fence import Fence, NotLeadingError
@@ -47,7 +49,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 async def one_thread(credentials: None) -> AsyncGenerator[Connections]:
     """Connections with one thread each, so that a second call waits until the thread of the first is free."""
     del credentials
-    made = Connections(threads=1)
+    made = Connections(Connector(threads=1))
     yield made
     made.close()
 
@@ -55,7 +57,7 @@ async def one_thread(credentials: None) -> AsyncGenerator[Connections]:
 @pytest.fixture
 def held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[Held]:
     """A server that holds connections up; urllib3's own limit does not get in the way."""
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", LIMIT)
+    monkeypatch.setattr(connection_module, "CONNECT_TIMEOUT", LIMIT)
     with held_up(getattr(request, "param", WAYS[0]), monkeypatch, tmp_path) as made:
         yield made
 
@@ -102,9 +104,7 @@ class To:
 
     def client(self, fence: Fence) -> MappingsClient:
         """One of another term."""
-        return MappingsClient(
-            self.connection, self._connections, RateLimiter(1000), RateLimiter(1000), Inventory(), fence
-        )
+        return MappingsClient(self.connection, RateLimiter(1000), RateLimiter(1000), Inventory(), fence)
 
     async def thread_is_free(self) -> None:
         """Wait until the only thread has nothing to do."""
@@ -251,7 +251,7 @@ async def test_a_write_is_not_sent_after_its_deadline_though_nobody_has_given_it
 async def test_a_handshake_that_urllib3_gives_up_leaves_no_doubt(
     to: To, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", SHORT)
+    monkeypatch.setattr(connection_module, "CONNECT_TIMEOUT", SHORT)
     with held_up("late TLS handshake", monkeypatch, tmp_path) as late:
         client = await to.server(late.url, lease())
         with pytest.raises(NotSentError) as given_up:
@@ -341,7 +341,7 @@ async def test_the_tagging_api_is_given_up_too(to: To, held: Held, monkeypatch: 
     client = await to.server(held.url, lease())
     monkeypatch.setattr(call, "SEND_TIMEOUT", SHORT)
     with pytest.raises(NotSentError, match="no connection to"):
-        await asyncio.wait_for(anext(client.tagged("key", "value")), LIMIT)
+        await asyncio.wait_for(anext(client.api.tagged({"key": "value"})), LIMIT)
     held.release()
     await to.thread_is_free()
     assert held.server.received == b""

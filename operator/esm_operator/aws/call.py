@@ -67,7 +67,7 @@ class _Phase(Enum):
 
 async def run(
     threads: ThreadPoolExecutor,
-    passage: CallPermit,
+    permit: CallPermit,
     function: Callable[..., Result],
     *args: Any,
     **parameters: Any,
@@ -78,7 +78,7 @@ async def run(
 
     Args:
         threads: one of these.
-        passage: what the request has to pass.
+        permit: what the request has to pass.
         function: called with the remaining arguments.
 
     Raises:
@@ -86,7 +86,7 @@ async def run(
         NotSentError: no byte was sent, because the connection could not be made, or not in time.
         botocore.exceptions.ReadTimeoutError: there was no answer in time, or not the whole of it.
     """
-    call = _Call(passage)
+    call = _Call(permit)
     future = asyncio.get_running_loop().run_in_executor(threads, partial(call.make, function, *args, **parameters))
     try:
         while not future.done():
@@ -106,8 +106,8 @@ async def run(
 class _Call:
     """What the coroutine and the thread of a call share."""
 
-    def __init__(self, passage: CallPermit) -> None:
-        self._passage = passage
+    def __init__(self, permit: CallPermit) -> None:
+        self._permit = permit
         self._lock = threading.Lock()
         self._phase = _Phase.QUEUED
         self._ends = passed() + WAIT_TIMEOUT
@@ -156,8 +156,8 @@ class _Call:
 
     def connecting(self, operation: str, url: str) -> None:
         """Wait for a slot of the window; then the time for the connection begins."""
-        if self._passage.window is not None:
-            self._slot = self._passage.window.wait()
+        if self._permit.window is not None:
+            self._slot = self._permit.window.wait()
         with self._admitted():
             self._is_write, self._url = operation not in READS, url
             self._ask_fence(CALL_TIMEOUT)
@@ -180,8 +180,8 @@ class _Call:
     def _end(self) -> None:
         with self._lock:
             self._phase, self._cut = _Phase.ENDED, None
-        if self._passage.window is not None and self._slot is not None:
-            self._passage.window.answered(self._slot)
+        if self._permit.window is not None and self._slot is not None:
+            self._permit.window.release(self._slot)
 
     @contextmanager
     def _admitted(self) -> Generator[None]:
@@ -197,7 +197,7 @@ class _Call:
 
     def _ask_fence(self, seconds: float) -> None:
         if self._is_write:
-            self._passage.fence.check(seconds)
+            self._permit.fence.check(seconds)
 
     def _late(self) -> Exception:
         match self._phase:

@@ -307,6 +307,11 @@ def is_doubtful(error: Exception) -> bool:
     return isinstance(error, HTTPClientError | IncompleteReadError | SSLError | UnreadableAnswerError)
 
 
+def is_transient(error: ClientError | BotoCoreError) -> bool:
+    """Whether the same request may succeed soon: AWS throttled it, failed itself, or could not be reached."""
+    return understand(error).reason in ("Throttled", "AWSUnavailable", "AWSUnreachable")
+
+
 def conflicting_uuid(error: Exception) -> str:
     """The UUID that ends the message of a 409 for a mapping that exists (recorded), or empty."""
     if not isinstance(error, ClientError) or code_of(error) != "ResourceConflictException":

@@ -1,12 +1,13 @@
-"""The observer of one target keeps its inventory fresh: by sweeps of all, and by looks at what is in transition.
+"""The observer keeps the inventory of one account and region up to date: by sweeps, and by looks at transitions.
 
-Here the two are put together; how often each looks is theirs.
+Here the two are put together. How often each looks is decided by :mod:`~.sweeper` and :mod:`~.transitions`.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
-from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.listener import ResourceLookup, SweepListener
+from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.aws.sweeper import Sweeper, SweepPace
 from esm_operator.aws.transitions import Transitions
 from esm_operator.status.failure import Failure
@@ -16,45 +17,23 @@ CROWD = 100
 
 
 class Observer:
-    """Sweeper and transitions of one target."""
+    """Sweeper and transitions of one account and region."""
 
     def __init__(
-        self,
-        client: Callable[[], MappingsClient],
-        *,
-        interval: float,
-        ours: Callable[[Collection[str]], list[str]],
-        changes_pending: Callable[[], int],
-        changed: Callable[[Collection[str]], None],
-        waiting: Callable[[], object],
-        failed: Callable[[MappingsClient], None],
-        sight: Callable[[], object],
+        self, shared: SharedTarget, lookup: ResourceLookup, listener: SweepListener, *, interval: float
     ) -> None:
         """
         Args:
-            client: through whom to look.
+            shared: the account and region.
+            lookup: what is known of resources.
+            listener: what reconciles them.
             interval: seconds between sweeps when all is quiet.
-            ours: of some UUIDs, those that belong to resources.
-            changes_pending: how many resources wait for a change of theirs to be sent.
-            changed: told of UUIDs whose mapping changed.
-            waiting: told that the first sweep is in, or has failed: ``failure`` says why.
-            failed: told that a look was refused or not answered, and through whom.
-            sight: told that ``blind`` is another.
         """
-        self._changes_pending = changes_pending
-        self._changed = changed
-        self._sweeper = Sweeper(
-            client,
-            interval=interval,
-            pace=self._pace,
-            changed=self._swept,
-            waiting=waiting,
-            failed=failed,
-            sight=sight,
-        )
-        self._transitions = Transitions(
-            client, ours=ours, crowded=self._crowded, too_many=self._sweeper.wake, failed=failed
-        )
+        self._shared = shared
+        self._lookup = lookup
+        self._listener = listener
+        self._sweeper = Sweeper(shared, self, interval=interval)
+        self._transitions = Transitions(shared, self)
 
     @property
     def failure(self) -> Failure | None:
@@ -62,16 +41,16 @@ class Observer:
         return self._sweeper.failure
 
     @property
-    def blind(self) -> Failure | None:
-        """Why nobody has known for long how the mappings are; None: they are known, or never were."""
-        return self._sweeper.blind
+    def stale(self) -> Failure | None:
+        """Why the inventory is stale; None: it is up to date, or was never filled."""
+        return self._sweeper.stale
 
     def wake(self) -> None:
-        """Something has begun: look again soon."""
+        """Look again soon, because a transition has begun."""
         self._transitions.wake()
 
     def retry(self) -> None:
-        """If the last look failed, look again at once."""
+        """If the last look failed, look again immediately."""
         self._sweeper.retry()
         self._transitions.retry()
 
@@ -81,14 +60,39 @@ class Observer:
             tasks.create_task(self._sweeper.run(), name="sweeper")
             tasks.create_task(self._transitions.run(), name="transitions")
 
-    def _swept(self, uuids: Collection[str]) -> None:
-        self._transitions.wake()  # a sweep may find that somebody else has begun something
-        self._changed(uuids)
+    # For the sweeper
 
-    def _crowded(self) -> bool:
-        return self._changes_pending() > CROWD
-
-    def _pace(self) -> SweepPace:
-        if self._crowded():
+    def pace(self) -> SweepPace:
+        """The pace that sweeps should have now."""
+        if self.is_crowded():
             return SweepPace.CROWDED
         return SweepPace.HURRIED if self._transitions.overwhelming() else SweepPace.QUIET
+
+    def mappings_changed(self, uuids: Collection[str]) -> None:
+        """A sweep has met a change: somebody else may have begun a transition."""
+        self._transitions.wake()
+        self._listener.mappings_changed(uuids)
+
+    def first_sweep_ended(self) -> None:
+        """The first sweep is complete, or has failed."""
+        for target in list(self._shared.clients):
+            self._listener.first_sweep_ended(target)
+
+    def staleness_changed(self) -> None:
+        """The inventory has become stale, or is up to date again."""
+        for target in list(self._shared.clients):
+            self._listener.staleness_changed(target)
+
+    # For the transitions
+
+    def is_crowded(self) -> bool:
+        """Whether many changes wait for the rate limiter."""
+        return sum(self._lookup.pending_changes(target) for target in self._shared.clients) > CROWD
+
+    def owned(self, uuids: Collection[str]) -> list[str]:
+        """Of the UUIDs, those of mappings that resources have or wait for."""
+        return self._lookup.owned(uuids)
+
+    def sweep_instead(self) -> None:
+        """Let the sweeper look, because a sweep takes fewer requests than the looks that are due."""
+        self._sweeper.wake()

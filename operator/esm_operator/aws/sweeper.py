@@ -12,14 +12,17 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
-from esm_operator.aws.client import PAGE, MappingsClient, Page
+from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.mappings_api import PAGE, Page
+from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.status.failure import Disposition, Failure
@@ -42,10 +45,10 @@ _AFTER_HURRY = 0.2
 _MOST_FAILING = 60.0
 #: How often a page is tried before its marker is taken to be invalid, and the sweep begun anew.
 _MOST_TRIES = 8
-#: Failures in a row that are told of nowhere but in the log, where they may pass by themselves.
+#: Failures in a row that are only logged, because they may pass by themselves.
 _PASSING = 3
-#: Intervals without a page, for failures, after which nobody knows how the mappings are.
-_BLIND = 5
+#: Intervals without a page, because of failures, after which the inventory is stale.
+_STALE = 5
 #: Pages by which a mapping may have moved since the sweep before, until it counts as overdue.
 _SHIFT = 2
 
@@ -69,41 +72,44 @@ class _Sweep:
     """When each page was asked for, in monotonic seconds."""
 
 
+class SweepObserver(Protocol):
+    """What the sweeper works for."""
+
+    def pace(self) -> SweepPace:
+        """The pace that sweeps should have now."""
+        ...
+
+    def mappings_changed(self, uuids: Collection[str]) -> None:
+        """These mappings have changed, appeared, or were not met any more."""
+        ...
+
+    def first_sweep_ended(self) -> None:
+        """The first sweep is complete, or has failed for the reason in ``failure``."""
+        ...
+
+    def staleness_changed(self) -> None:
+        """``stale`` has become a failure, or None."""
+        ...
+
+
 class Sweeper:
     """Sweeps until cancelled."""
 
-    def __init__(
-        self,
-        client: Callable[[], MappingsClient],
-        *,
-        interval: float,
-        pace: Callable[[], SweepPace],
-        changed: Callable[[Collection[str]], None],
-        waiting: Callable[[], object],
-        failed: Callable[[MappingsClient], None],
-        sight: Callable[[], object],
-    ) -> None:
+    def __init__(self, shared: SharedTarget, observer: SweepObserver, *, interval: float) -> None:
         """
         Args:
-            client: through whom to look.
+            shared: the account and region.
+            observer: what it works for.
             interval: seconds between the beginnings of two sweeps when all is quiet.
-            pace: the pace that is wanted now.
-            changed: told of UUIDs whose mapping changed, came, or was not met any more.
-            waiting: told that the first sweep is in, or has failed: ``failure`` says why.
-            failed: told that a page was refused or not answered, and through whom.
-            sight: told that ``blind`` is another.
         """
-        self._client = client
+        self._shared = shared
         self._interval = interval
-        self._wanted = pace
-        self._changed = changed
-        self._waiting = waiting
-        self._tell_failed = failed
-        self._tell_sight = sight
+        self._observer = observer
         self.failure: Failure | None = None
-        self.blind: Failure | None = None
-        """Why no page has been read for so long that nobody knows how the mappings are; None: they are known, or never
-        were."""
+        """Why no page is read; None: it is, or will be soon."""
+        self.stale: Failure | None = None
+        """Why no page has been read for so long that the inventory is stale; None: it is up to date, or was never
+        filled."""
         self._failing_since = 0.0
         self._failures = 0
         self._failed_at = 0.0
@@ -114,11 +120,11 @@ class Sweeper:
         self._deadline = Deadline()
 
     def wake(self) -> None:
-        """The pace that is wanted may be another."""
-        self._deadline.ring()
+        """Ask again which pace is wanted."""
+        self._deadline.recheck()
 
     def retry(self) -> None:
-        """If the last page failed, try again at once."""
+        """If the last page failed, try again immediately."""
         if self._failures:
             self._failed_at = -math.inf
             self.wake()
@@ -126,17 +132,17 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await self._deadline.until(self._due)
-            client = self._client()
+            await self._deadline.until(self)
+            client = self._shared.client
             try:
                 await self._step(client)
                 self._failures = 0
                 self.failure = None
-                self._see(None)
+                self._set_stale(None)
             except Exception as error:
                 self._failed(error, client)
 
-    def _due(self) -> float:
+    def next_due(self) -> float:
         """Monotonic time at which the next page is to be asked for, in seconds."""
         if self._failures:
             return self._failed_at + backoff.exponential(self._failures, 1.0, _MOST_FAILING)
@@ -155,7 +161,7 @@ class Sweeper:
         return pace is SweepPace.HURRIED and not sweep.hurried
 
     def _pace(self) -> SweepPace:
-        return self._wanted() if self._client().inventory.swept else SweepPace.HURRIED
+        return self._observer.pace() if self._shared.client.inventory.swept else SweepPace.HURRIED
 
     def _pause(self, pace: SweepPace) -> float:
         """Seconds between two pages."""
@@ -163,7 +169,7 @@ class Sweeper:
             case SweepPace.HURRIED:
                 return _CLOSEST
             case SweepPace.CROWDED:
-                return max(LEAST, self._client().rate_limiter.pause(CROWDED_SHARE))
+                return max(LEAST, self._shared.client.rate_limiter.interval(CROWDED_SHARE))
             case SweepPace.QUIET:
                 return _SPREAD * min(self._interval, _LONGEST) / self._expected()
 
@@ -171,28 +177,28 @@ class Sweeper:
         """How many pages a sweep takes; AWS may make them smaller than it need."""
         before = len(self._before.pages) if self._before is not None else 1
         so_far = len(self._sweep.pages) if self._sweep is not None else 0
-        return max(before, so_far + 1, self._client().pages)
+        return max(before, so_far + 1, self._shared.client.pages)
 
     async def _step(self, client: MappingsClient) -> None:
         """Ask for the next page."""
         sweep, pace = self._sweep, self._pace()
         if sweep is None or self._is_too_slow(sweep, pace):
             sweep = self._sweep = _Sweep(time.monotonic(), hurried=pace is SweepPace.HURRIED)
-        page = await client.page(sweep.marker)
+        page = await client.api.page(sweep.marker)
         sweep.pages.append(page.at)
         sweep.marker = page.next
         changed = client.inventory.record_page(page.mappings, page.at)
         if page.next:
             changed |= self._overdue(sweep)
         else:
-            changed |= self._end(sweep, page)
+            changed |= self._finish(sweep, page)
         if changed:
-            self._changed(changed)
+            self._observer.mappings_changed(changed)
 
-    def _end(self, sweep: _Sweep, page: Page) -> set[str]:
+    def _finish(self, sweep: _Sweep, page: Page) -> set[str]:
         """The last page is in. Returns the UUIDs of mappings that were on none."""
-        first = not self._client().inventory.swept
-        unseen = self._client().inventory.record_swept(sweep.began)
+        first = not self._shared.client.inventory.swept
+        unseen = self._shared.client.inventory.record_swept(sweep.began)
         self._before, self._sweep = sweep, None
         self._next_begins = sweep.began + self._interval + random.uniform(0, LEAST)
         if sweep.hurried:
@@ -202,7 +208,7 @@ class Sweeper:
             self._next_begins = sweep.pages[-1] + random.uniform(0.5, 1) * pause
         logger.debug("Swept %d pages, the last with %d mappings", len(sweep.pages), len(page.mappings))
         if first:
-            self._waiting()
+            self._observer.first_sweep_ended()
         return unseen
 
     def _overdue(self, sweep: _Sweep) -> set[str]:
@@ -215,14 +221,14 @@ class Sweeper:
         passed = len(sweep.pages) - shift
         if passed < 1 or passed >= len(before.pages):
             return set()
-        return self._client().inventory.drop_overdue(before.pages[passed], PAGE)
+        return self._shared.client.inventory.drop_overdue(before.pages[passed], PAGE)
 
-    def _see(self, blind: Failure | None) -> None:
-        """Tell where sight is lost or back, not where only the reason is another."""
-        changed = (self.blind is None) != (blind is None)
-        self.blind = blind
+    def _set_stale(self, stale: Failure | None) -> None:
+        """Report where the inventory has become stale, or is up to date again, not where only the reason differs."""
+        changed = (self.stale is None) != (stale is None)
+        self.stale = stale
         if changed:
-            self._tell_sight()
+            self._observer.staleness_changed()
 
     def _failed(self, error: Exception, client: MappingsClient) -> None:
         self._failures += 1
@@ -232,7 +238,7 @@ class Sweeper:
         failure = errors.understand_any(error)
         logger.warning("Looking at the mappings failed: %s", failure.message)
         if not failure.throttled:
-            self._tell_failed(client)
+            self._shared.switch_client(client)
         passes = failure.disposition is Disposition.SOON and self._failures < _PASSING
         self.failure = None if passes else failure
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))
@@ -240,7 +246,7 @@ class Sweeper:
             self._sweep = None  # perhaps its marker is not valid any more
         if self.failure is None:
             return
-        if not self._client().inventory.swept:
-            self._waiting()
-        elif self._failed_at - self._failing_since >= _BLIND * self._interval:
-            self._see(self.failure)
+        if not self._shared.client.inventory.swept:
+            self._observer.first_sweep_ended()
+        elif self._failed_at - self._failing_since >= _STALE * self._interval:
+            self._set_stale(self.failure)

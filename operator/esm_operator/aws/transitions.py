@@ -9,11 +9,13 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from typing import Protocol
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.inventory import InventoryEntry
+from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.aws.sweeper import CROWDED_SHARE
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.deadline import Deadline
@@ -35,72 +37,74 @@ _TOGETHER = FAST / 2
 _MOST_FAILING = 5.0
 
 
+class TransitionObserver(Protocol):
+    """What looks at transitions work for. Changes that they show are reported by the client."""
+
+    def is_crowded(self) -> bool:
+        """Whether many changes wait for the rate limiter."""
+        ...
+
+    def owned(self, uuids: Collection[str]) -> list[str]:
+        """Of the UUIDs, those of mappings that resources have or wait for."""
+        ...
+
+    def sweep_instead(self) -> None:
+        """Let the sweeper look, because a sweep takes fewer requests than the looks that are due."""
+        ...
+
+
 class Transitions:
     """Looks until cancelled."""
 
-    def __init__(
-        self,
-        client: Callable[[], MappingsClient],
-        *,
-        ours: Callable[[Collection[str]], list[str]],
-        crowded: Callable[[], bool],
-        too_many: Callable[[], None],
-        failed: Callable[[MappingsClient], None],
-    ) -> None:
+    def __init__(self, shared: SharedTarget, observer: TransitionObserver) -> None:
         """
         Args:
-            client: through whom to look; it tells of what it sees.
-            ours: of some UUIDs, those that belong to resources.
-            crowded: whether many changes wait for the budget.
-            too_many: told that a sweep is cheaper than the looks that are due.
-            failed: told that a look was refused or not answered, and through whom.
+            shared: the account and region.
+            observer: what it works for.
         """
-        self._client = client
-        self._ours = ours
-        self._crowded = crowded
-        self._too_many = too_many
-        self._tell_failed = failed
+        self._shared = shared
+        self._observer = observer
         self._failures = 0
         self._looked = -math.inf
         self._deadline = Deadline()
 
     def wake(self) -> None:
-        """A transition has begun."""
-        self._deadline.ring()
+        """Look again soon, because a transition has begun."""
+        self._deadline.recheck()
 
     def retry(self) -> None:
-        """If the last looks failed, look again at once."""
+        """If the last looks failed, look again immediately."""
         if self._failures:
             self._looked = -math.inf
             self.wake()
 
     def overwhelming(self) -> bool:
         """Whether a sweep takes fewer calls than the looks that are due."""
-        return len(self._due()) > self._client().pages
+        return len(self._due()) > self._shared.client.pages
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await self._deadline.until(self._next, together=_TOGETHER)
+            await self._deadline.until(self, together=_TOGETHER)
             self._looked = time.monotonic()
             due = self._due()
             chosen = self._chosen(due)
             if due and not chosen:
-                self._too_many()
-            client = self._client()
+                self._observer.sweep_instead()
+            client = self._shared.client
             try:
-                await self._look(client, chosen)
+                await self._read(client, chosen)
                 self._failures = 0
             except Exception as error:
                 self._failures += 1
                 failure = errors.understand_any(error)
                 logger.warning("Looking at the mappings failed: %s", failure.message)
                 if not failure.throttled:
-                    self._tell_failed(client)
+                    self._shared.switch_client(client)
 
-    def _next(self) -> float:
-        """Monotonic time of the next look, or from which it can be told, in seconds."""
-        pause = self._client().rate_limiter.pause(CROWDED_SHARE) if self._crowded() else FAST / 2
+    def next_due(self) -> float:
+        """Monotonic time of the next look, or from which that can be known, in seconds."""
+        pause = self._shared.client.rate_limiter.interval(CROWDED_SHARE) if self._observer.is_crowded() else FAST / 2
         if self._failures:
             pause = backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         if time.monotonic() < self._looked + pause:
@@ -118,25 +122,25 @@ class Transitions:
 
     def _chosen(self, due: list[InventoryEntry]) -> list[str]:
         """Those of the mappings that are due that single looks are worth."""
-        if not self._crowded():
-            return [one.uuid for one in due] if len(due) <= self._client().pages else []
+        if not self._observer.is_crowded():
+            return [one.uuid for one in due] if len(due) <= self._shared.client.pages else []
         edited = sorted((one for one in due if one.state != "Creating"), key=lambda one: one.seen)
         return [one.uuid for one in edited[:1]] if len(edited) <= _FEW else []
 
-    async def _look(self, client: MappingsClient, uuids: list[str]) -> None:
+    async def _read(self, client: MappingsClient, uuids: list[str]) -> None:
         looks = (client.get(uuid, RequestPriority.TRANSITION) for uuid in uuids)
         for result in await asyncio.gather(*looks, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 
     def _moving(self) -> list[InventoryEntry]:
-        inventory = self._client().inventory
-        entries = (inventory.get(uuid) for uuid in self._ours(inventory.in_transition()))
+        inventory = self._shared.client.inventory
+        entries = (inventory.get(uuid) for uuid in self._observer.owned(inventory.in_transition()))
         return [entry for entry in entries if entry is not None]
 
     def _load(self, moving: list[InventoryEntry]) -> float:
         """Seconds that looking at all of them takes."""
-        client = self._client()
+        client = self._shared.client
         return min(len(moving), client.pages) / client.rate_limiter.rate
 
 

@@ -1,14 +1,13 @@
-"""Kubernetes Events: what happened, for ``kubectl describe``.
+"""The event recorder: Kubernetes Events report what happened, for ``kubectl describe``.
 
-Told when something begins or is done, never while it merely stands: the status says what is. What happens again to a
-resource is counted in the Event that stands (``x5 over 20m``). Posted beside the work and never waited for, one after
-the other, so many a second for each resource and over all, so that no storm of failures becomes a storm at the API
-server; an Event too many, or one that can't be posted, is a line in the log.
+An Event reports that something begins or is done. The status reports what is. What happens again to a resource is
+counted in the Event that exists (``x5 over 20m``). A task posts the Events one after the other, and nothing waits for
+it. Events are limited for each resource and over all, so that a storm of failures does not become a storm of requests
+to the API server. An Event that exceeds the limits, or that can't be posted, is a line in the log.
 """
 
 import asyncio
 import logging
-import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
@@ -18,6 +17,8 @@ from esm_operator.clock import moment
 from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
 from esm_operator.fence import NotLeadingError
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.ratelimit.report_filter import ReportFilter
+from esm_operator.ratelimit.token_bucket import TokenBucket
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ RATE = 20.0
 MOST_WAITING = 1_000
 #: Events of one resource that are posted at once, and seconds after which it may have one more.
 BURST, REFILL = 20, 60.0
-#: Resources and Events that are remembered, those that nothing was told of for the longest time are forgotten.
+#: Resources and Events that are remembered. Those that were recorded the longest time ago are forgotten.
 _MOST_KEPT = 10_000
 #: Seconds between lines in the log about Events that were not posted.
 _QUIET = 60.0
@@ -35,7 +36,7 @@ _QUIET = 60.0
 
 @dataclass(eq=False)
 class EventSeries:
-    """One Event, and how often it was told."""
+    """One Event, and how often it happened."""
 
     about: EventSubject
     kind: str
@@ -55,27 +56,29 @@ class EventRecorder:
 
     def __init__(self, kubernetes: KubernetesClient) -> None:
         self._kubernetes = kubernetes
-        self._pace = RateLimiter(RATE)
-        self._told: OrderedDict[tuple[str, str, str], EventSeries] = OrderedDict()
-        self._allowances: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._rate_limiter = RateLimiter(RATE)
+        self._series: OrderedDict[tuple[str, str, str], EventSeries] = OrderedDict()
+        """By the uid of the resource, reason and message."""
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        """By the uid of the resource."""
         self._waiting: deque[EventSeries] = deque()
         self._poster: asyncio.Task[None] | None = None
         self._left_out = 0
-        self._said = -_QUIET
+        self._reports = ReportFilter(_QUIET)
 
     def normal(self, resource: Resource, reason: EventReason, message: str) -> None:
-        """Something went as it should."""
-        self._tell(resource, "Normal", reason, message)
+        """Record that something went as it should."""
+        self._record(resource, "Normal", reason, message)
 
     def warning(self, resource: Resource, reason: EventReason, message: str) -> None:
-        """Something a person should know of.
+        """Record something that a person should know of.
 
         Args:
             resource: what it is about.
             reason: one that the troubleshooting page explains.
             message: a sentence.
         """
-        self._tell(resource, "Warning", reason, message)
+        self._record(resource, "Warning", reason, message)
 
     async def settle(self, within: float) -> None:
         """Wait for what is to be posted.
@@ -88,18 +91,18 @@ class EventRecorder:
         if self._waiting:
             logger.info("%d Events were not posted: there was no time left", len(self._waiting))
 
-    def _tell(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
+    def _record(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
         now = moment()
         mark = (resource.uid, reason, message)
-        series = self._told.setdefault(mark, EventSeries(resource.about, kind, reason, message, first=now, last=now))
-        self._told.move_to_end(mark)
+        series = self._series.setdefault(mark, EventSeries(resource.about, kind, reason, message, first=now, last=now))
+        self._series.move_to_end(mark)
         series.count += 1
         series.last = now
-        if len(self._told) > _MOST_KEPT:
-            self._told.popitem(last=False)
+        if len(self._series) > _MOST_KEPT:
+            self._series.popitem(last=False)
         if series.waiting:
             return
-        if len(self._waiting) >= MOST_WAITING or not self._allow(resource.uid):
+        if len(self._waiting) >= MOST_WAITING or not self._take_token(resource.uid):
             self._leave_out()
             return
         series.waiting = True
@@ -107,33 +110,30 @@ class EventRecorder:
         if self._poster is None or self._poster.done():
             self._poster = asyncio.create_task(self._post(), name="events")
 
-    def _allow(self, uid: str) -> bool:
-        """Whether a resource may have one more Event now: a token bucket."""
-        now = time.monotonic()
-        tokens, since = self._allowances.get(uid, (float(BURST), now))
-        tokens = min(float(BURST), tokens + (now - since) / REFILL)
-        allowed = tokens >= 1
-        self._allowances[uid] = (tokens - 1 if allowed else tokens, now)
-        self._allowances.move_to_end(uid)
-        if len(self._allowances) > _MOST_KEPT:
-            self._allowances.popitem(last=False)
-        return allowed
+    def _take_token(self, uid: str) -> bool:
+        """Whether a resource may have one more Event now."""
+        bucket = self._buckets.get(uid)
+        if bucket is None:
+            bucket = self._buckets[uid] = TokenBucket(1 / REFILL, BURST)
+        self._buckets.move_to_end(uid)
+        if len(self._buckets) > _MOST_KEPT:
+            self._buckets.popitem(last=False)
+        return bucket.take()
 
     def _leave_out(self) -> None:
         self._left_out += 1
-        now = time.monotonic()
-        if now - self._said >= _QUIET:
+        if self._reports.admit("left out"):
             logger.warning(
                 "More Events than %g a second, or one a minute of the same resource: %d were left out. The resources' "
                 "conditions say what is.",
-                self._pace.full_rate,
+                self._rate_limiter.full_rate,
                 self._left_out,
             )
-            self._said, self._left_out = now, 0
+            self._left_out = 0
 
     async def _post(self) -> None:
         while self._waiting:
-            await self._pace.take(RequestPriority.SWEEP)
+            await self._rate_limiter.take(RequestPriority.SWEEP)
             series = self._waiting.popleft()
             series.waiting = False
             try:
@@ -147,7 +147,7 @@ class EventRecorder:
                 logger.warning("The Event %s of %s could not be posted: %s", series.reason, series.about.key, error)
 
     async def _send(self, series: EventSeries) -> None:
-        """Count it up where it stands; post it where it does not, or not any more."""
+        """Count an Event up if it exists, else post it."""
         namespace = series.about.key.namespace
         if series.name:
             try:

@@ -31,6 +31,7 @@ from esm_operator.clock import passed
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ProviderConfigObject
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
+from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
 #: Seconds until a read from the API server is given up.
@@ -39,8 +40,8 @@ READ_TIMEOUT = 10.0
 WRITE_TIMEOUT = 5.0
 #: Seconds until a request for the lease is given up: one that hangs holds the next one up.
 LEASE_TIMEOUT = 3.0
-#: Seconds between attempts at a list that the API server is too busy for.
-_PAUSES = (0.5, 1.0, 2.0, 4.0)
+#: Attempts at a list that the API server is too busy for, and the shortest and longest pause between two, in seconds.
+_ATTEMPTS, _SHORTEST_PAUSE, _LONGEST_PAUSE = 5, 0.5, 4.0
 _CHUNK = 500
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -200,11 +201,11 @@ class KubernetesClient:
     async def _page(
         self, path: str, query: list[tuple[str, str]] | None = None, accept: str = "application/json"
     ) -> dict[str, Any]:
-        for pause in _PAUSES:
+        for failures in range(_ATTEMPTS - 1):
             try:
                 return await self._request("GET", path, query=query, accept=accept)
             except BusyError:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(backoff.exponential(failures, _SHORTEST_PAUSE, _LONGEST_PAUSE))
         return await self._request("GET", path, query=query, accept=accept)
 
     async def list_plural(self, plural: str) -> list[dict[str, Any]]:

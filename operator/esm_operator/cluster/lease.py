@@ -12,15 +12,16 @@ import math
 import os
 import socket
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from esm_operator.clock import passed, precise_moment
+from esm_operator.clock import Clock, passed, precise_moment
 from esm_operator.cluster.kubernetes import ApiError, ConflictError, ForbiddenError, GoneError, KubernetesClient
 from esm_operator.fence import Fence
+from esm_operator.ratelimit.report_filter import ReportFilter
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 RENEWAL = 2.0
 #: Seconds between a candidate's looks, and between attempts that fail.
 LOOK = 1.0
-#: Seconds for which the same trouble is not told again.
+#: Seconds after which a failure that lasts is logged again.
 QUIET = 60.0
 #: Seconds without an answer after which this process could not lead, or not for long.
 DEAF = 30.0
@@ -163,7 +164,7 @@ class Lease:
         identity: str,
         duration: float,
         renewal: float = RENEWAL,
-        clock: Callable[[], float] = passed,
+        clock: Clock = passed,
     ) -> None:
         """
         Args:
@@ -190,11 +191,12 @@ class Lease:
         self._unanswered = False
         """Whether what was written last may have come through without our knowing."""
         self._changed = asyncio.Condition()
-        self._told: dict[str, float] = {}
-        self._trouble = ""
+        self._failure = ""
+        """Why the lease could not be read or written the last time that it could not, as a sentence."""
+        self._failures_reported = ReportFilter(QUIET, clock)
+        self._holders_reported = ReportFilter()
         self._heard = -math.inf
         """When the API server answered last, by the clock."""
-        self._holder = ""
 
     def __str__(self) -> str:
         return f"{self._namespace}/{self._name}"
@@ -203,29 +205,29 @@ class Lease:
         """Whether the lease is held and runs longer than that."""
         return self._fence is not None and self._fence.covers(seconds)
 
-    def lacking(self) -> str:
+    def unusable_because(self) -> str:
         """What keeps this process from leading, or from standing by, as a sentence; empty: nothing."""
         if self._clock() - self._heard < DEAF:
             return ""
-        return self._trouble or f"The lease {self} has not been read yet."
+        return self._failure or f"The lease {self} has not been read yet."
 
-    async def taken(self) -> Fence:
-        """Wait until the lease is held; the fence of this stretch."""
+    async def wait_acquired(self) -> Fence:
+        """Wait until the lease is held. Returns the fence of the term."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._fence is not None)
             assert self._fence is not None
             return self._fence
 
-    async def lost(self, fence: Fence) -> None:
-        """Wait until a stretch is over."""
+    async def wait_lost(self, fence: Fence) -> None:
+        """Wait until a term is over."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._fence is not fence)
 
     async def run(self) -> None:
         """Stand for the lease, hold it, lose it, stand again, until cancelled."""
         while True:
-            await self._take()
-            await self._hold()
+            await self._acquire()
+            await self._keep_renewed()
 
     async def release(self, within: float) -> None:
         """Give the lease back, so that another can take it at once; not once :meth:`run` goes on.
@@ -235,15 +237,15 @@ class Lease:
         """
         if self._fence is None and not self._unanswered:
             return
-        await self._end()
+        await self._close()
         try:
             async with asyncio.timeout(within):
-                if await self._give_back():
+                if await self._write_released():
                     logger.info("Gave the lease %s back", self)
         except Exception as error:
             logger.warning("The lease %s could not be given back, it expires by itself: %s", self, _text(error))
 
-    async def _give_back(self) -> bool:
+    async def _write_released(self) -> bool:
         while True:
             if self._unanswered:
                 await self._read()
@@ -256,18 +258,18 @@ class Lease:
             else:
                 return True
 
-    async def _take(self) -> None:
+    async def _acquire(self) -> None:
         while True:
             try:
-                taken = await self._attempt()
+                taken = await self._try_acquire()
                 self._heard = self._clock()
                 if taken:
                     return
             except Exception as error:
-                self._tell(error)
+                self._report(error)
             await asyncio.sleep(LOOK)
 
-    async def _attempt(self) -> bool:
+    async def _try_acquire(self) -> bool:
         """One look, and the lease taken if it is to be had."""
         try:
             record = LeaseRecord.parse(await self._kubernetes.read_lease(self._namespace, self._name))
@@ -275,8 +277,7 @@ class Lease:
             record = None
         standing = self._candidate.judge(record, self._clock(), self._written)
         if standing is LeaseState.HELD:
-            if record is not None and record.holder != self._holder:
-                self._holder = record.holder
+            if record is not None and self._holders_reported.admit(self._name, record.holder):
                 logger.info("Standing by: %s holds the lease %s", record.holder, self)
             return False
         before = record or LeaseRecord()
@@ -306,13 +307,13 @@ class Lease:
         else:
             how = "it was left by this identity" if standing is LeaseState.OURS else "it was free"
         logger.info("Took the lease %s as %s: %s", self, self._identity, how)
-        self._holder = self._identity
+        self._holders_reported.clear()
         async with self._changed:
             self._fence = fence
             self._changed.notify_all()
         return True
 
-    async def _hold(self) -> None:
+    async def _keep_renewed(self) -> None:
         """Renew until it is lost: another has it, or it could not be renewed in time."""
         fence = self._fence
         assert fence is not None
@@ -320,7 +321,7 @@ class Lease:
         while True:
             await asyncio.sleep(max(0.0, min(pause, fence.left)))
             if fence.left <= 0:
-                await self._end(f"it could not be renewed within its {self._duration:.0f} s")
+                await self._close(f"it could not be renewed within its {self._duration:.0f} s")
                 return
             started = self._clock()
             try:
@@ -328,14 +329,14 @@ class Lease:
                 async with asyncio.timeout(fence.left):
                     held = await self._renew()
             except Exception as error:
-                self._tell(error)
+                self._report(error)
                 pause = LOOK
                 continue
             self._heard = self._clock()
             if not held:
                 by = self._record.holder
                 other = f"{by} holds it" if by != self._identity else f"another process has the identity {by} too"
-                await self._end(other if by else "somebody has set it free")
+                await self._close(other if by else "somebody has set it free")
                 return
             if fence.left <= 0:
                 continue
@@ -377,9 +378,9 @@ class Lease:
         self._unanswered = False
         self._record = LeaseRecord.parse(answer)
         self._written = {record.renewed}
-        self._told.clear()
+        self._failures_reported.clear()
 
-    async def _end(self, why: str = "") -> None:
+    async def _close(self, why: str = "") -> None:
         if self._fence is None:
             return
         self._fence.close()
@@ -389,8 +390,8 @@ class Lease:
             self._fence = None
             self._changed.notify_all()
 
-    def _tell(self, error: Exception) -> None:
-        """Say what is wrong, and what to do, now and then."""
+    def _report(self, error: Exception) -> None:
+        """Log what is wrong, and what to do, now and then."""
         if isinstance(error, ForbiddenError):
             text = (
                 f"The lease {self} can't be used, so nothing is worked on: {_text(error)}. Allow get, create and "
@@ -403,11 +404,9 @@ class Lease:
             )
         else:
             text = f"The lease {self} can't be read or written; it is tried again: {_text(error)}"
-        self._trouble = text
-        now = self._clock()
-        if now - self._told.get(text, -QUIET) >= QUIET:
+        self._failure = text
+        if self._failures_reported.admit(text):
             logger.warning("%s", text)
-            self._told[text] = now
 
 
 def _text(error: Exception) -> str:

@@ -19,9 +19,10 @@ from typing import Any
 
 from esm_operator.clock import passed
 from esm_operator.cluster.operator_names import MANAGER
+from esm_operator.ratelimit.report_filter import ReportFilter
 
 #: Seconds after its last write for which another operator is told of, and between lines in the log about it.
-TOLD_FOR = 3600.0
+REPORTED_FOR = 3600.0
 #: Seconds by which the clock of an API server may be ahead of ours. A time beyond that was written by hand.
 AHEAD = 3600.0
 
@@ -34,8 +35,6 @@ class _Other:
     """The latest of its writes that were found on new resources or noticed, in seconds since 1970."""
     noticed: float = -math.inf
     """When a write of it was noticed last, in seconds of the clock."""
-    told: float = -math.inf
-    """When it was told of last, in seconds of the clock."""
 
 
 class OtherOperators:
@@ -54,6 +53,8 @@ class OtherOperators:
         self._clock = clock
         self._wall = wall
         self._others: dict[str, _Other] = {}
+        """By field manager."""
+        self._reports = ReportFilter(REPORTED_FOR, clock)
         """By field manager."""
         self._last_writers: Counter[str] = Counter()
         """New resources by the other operator that was the last to write to them, where that was within an hour."""
@@ -82,8 +83,7 @@ class OtherOperators:
             other.wrote = wrote
             if known:
                 other.noticed = self._clock()
-                if not text and other.noticed - other.told >= TOLD_FOR:
-                    other.told = other.noticed
+                if not text and self._reports.admit(manager):
                     text = self._text(manager)
         return text
 
@@ -103,21 +103,21 @@ class OtherOperators:
         met = [
             f"{self._text(manager)}{_ago(now - other.noticed)}"
             for manager, other in sorted(self._others.items())
-            if now - other.noticed < TOLD_FOR
+            if now - other.noticed < REPORTED_FOR
         ]
-        return met or (self._before if now - self._began < TOLD_FOR else [])
+        return met or (self._before if now - self._began < REPORTED_FOR else [])
 
     @property
     def met(self) -> int:
         """How many have written to resources that were known here, within the last hour."""
         now = self._clock()
-        return sum(now - other.noticed < TOLD_FOR for other in self._others.values())
+        return sum(now - other.noticed < REPORTED_FOR for other in self._others.values())
 
     def _count_last_writer(self, body: Mapping[str, Any]) -> None:
         writes = [(wrote, manager == self._own, manager) for manager, wrote in _writes(body)]
         if writes:
             wrote, is_own, manager = max(writes)
-            if not is_own and wrote >= self._wall() - TOLD_FOR:
+            if not is_own and wrote >= self._wall() - REPORTED_FOR:
                 self._last_writers[manager] += 1
 
     def _text(self, manager: str) -> str:

@@ -22,6 +22,7 @@ from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ConflictError, GoneEr
 from esm_operator.cluster.operator_names import IN_USE
 from esm_operator.fence import NotLeadingError
 from esm_operator.planning.target import Unresolved
+from esm_operator.ratelimit.report_filter import ReportFilter
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _REMAIN: ProviderConfigReason = "MappingsRemain"
 INTERVAL = 2.0
 #: Seconds for which a resource that was just admitted counts, while its own finalizer is on its way.
 _ADMITTED_FOR = 6 * WRITE_TIMEOUT
-#: Seconds for which no other Event tells who still uses a ProviderConfig.
+#: Seconds after which another Event reports who still uses a ProviderConfig.
 _QUIET = 600.0
 _NAMED = 5
 
@@ -63,7 +64,8 @@ class UsageFinalizer:
         self._kubernetes = kubernetes
         self._admitted: dict[Key, tuple[str, float]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._told: dict[str, float] = {}
+        self._reports = ReportFilter(_QUIET)
+        """By the uid of the ProviderConfig."""
 
     async def hold(self, resource: Resource) -> Unresolved | None:
         """Make sure that the ProviderConfig of a resource stays for as long as the resource does.
@@ -102,9 +104,11 @@ class UsageFinalizer:
         """
         while True:
             self._forget_admitted()
-            for config in self._config_cache.configs():
-                if config.deleting and self._ours(config):
-                    await self._look(config)
+            configs = self._config_cache.configs()
+            self._reports.keep({config.uid for config in configs})
+            for config in configs:
+                if config.deleting and self._own_finalizers(config):
+                    await self._release_if_unused(config)
             await asyncio.sleep(self._interval)
 
     def users(self, name: str) -> list[Key]:
@@ -145,7 +149,7 @@ class UsageFinalizer:
         config = self._config_cache.config(name)
         return config is not None and (self._finalizer in config.finalizers or config.deleting)
 
-    def _ours(self, config: ProviderConfigObject) -> list[str]:
+    def _own_finalizers(self, config: ProviderConfigObject) -> list[str]:
         """The finalizers of a ProviderConfig that this operator may remove.
 
         One that works on all resources sees them all: it may remove those of others, who are gone.
@@ -154,13 +158,13 @@ class UsageFinalizer:
             return [name for name in config.finalizers if name == IN_USE or name.startswith(f"{IN_USE}.")]
         return [name for name in config.finalizers if name == self._finalizer]
 
-    async def _look(self, config: ProviderConfigObject) -> None:
+    async def _release_if_unused(self, config: ProviderConfigObject) -> None:
         users = self.users(config.name)
         try:
             if users:
-                await self._tell(config, users)
+                await self._report_users(config, users)
             else:
-                ours = self._ours(config)
+                ours = self._own_finalizers(config)
                 rest = [name for name in config.finalizers if name not in ours]
                 # The answer is not taken: it may come after the watch has told that the object is gone.
                 await self._kubernetes.set_config_finalizers(config, rest)
@@ -170,7 +174,7 @@ class UsageFinalizer:
         except Exception as error:  # whatever it is: the others must not wait for it
             logger.warning("The ProviderConfig %s is looked at again: %s", config.name, error)
 
-    async def _tell(self, config: ProviderConfigObject, users: Sequence[Key]) -> None:
+    async def _report_users(self, config: ProviderConfigObject, users: Sequence[Key]) -> None:
         message = in_use(users)
         known = find_condition(config.conditions, CONDITION)
         if known.message == message:
@@ -180,8 +184,7 @@ class UsageFinalizer:
         condition = Condition(CONDITION, "True", _REMAIN, message, config.generation, since)
         others = [one for one in config.conditions if one.type != CONDITION]
         self._config_cache.put_config(await self._kubernetes.set_config_status(config, [*others, condition]))
-        if time.monotonic() - self._told.get(config.uid, -_QUIET) >= _QUIET:
-            self._told[config.uid] = time.monotonic()
+        if self._reports.admit(config.uid):
             logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)
             await self._kubernetes.config_warning(config, CONDITION, message, now)
 

@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
 from esm_operator import logs
-from esm_operator.aws.account import Account, LookError
 from esm_operator.commands import validate
+from esm_operator.commands.account import Account, ReadError, connections
+from esm_operator.commands.console import Console
 from esm_operator.commands.export_manifest import Manifest, MappingsToExport, Style, manifests, unknown_members
-from esm_operator.commands.progress import Progress
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.planning.target import Access, Target
 from esm_operator.settings import Endpoint, Region, command_config, environment_region, items
@@ -109,19 +109,22 @@ class _Export:
         self._asked = asked
         self._region = region
         self._failed = False
-        self._progress = Progress(_say)
+        self._console = Console()
 
     async def run(self) -> int:
         """Print all, and tell how it went. Returns what the process ends with."""
         asked = self._asked
         target = Target(self._region, Access(asked.endpoint_url, asked.role_arn, asked.external_id))
+        connected = connections("export")
         try:
-            account = await asyncio.to_thread(Account, target, asked.requests_per_second, "export")
+            account = await Account.connect(target, connected, asked.requests_per_second)
             mappings = await self._mappings(account)
             found = await self._tagged(account, mappings)
-        except LookError as error:
+        except ReadError as error:
             self._fail(str(error))
             return FAILED
+        finally:
+            connected.close()
         wanted = [one for one in found if self._is_wanted(one)]
         owned = [one for one in wanted if CLUSTER in one.tags]
         printed = wanted if asked.owned else [one for one in wanted if CLUSTER not in one.tags]
@@ -129,15 +132,15 @@ class _Export:
         for one in made:
             print(one.render(), end="")
         self._check(made)
-        self._tell_unknown(printed)
+        self._report_unknown(printed)
         text = f"{_count(len(made), 'manifest')} of {_count(len(found), 'mapping')} in {self._region}"
         if owned and not asked.owned:
             text += f"; {len(owned)} of resources of an esm-operator left out (--owned prints them)"
-        _say(f"{text}.")
+        self._console.say(f"{text}.")
         return FAILED if self._failed else DONE
 
     async def _mappings(self, account: Account) -> list[Mapping[str, Any]]:
-        """The mappings that are asked for. Raises LookError."""
+        """The mappings that are asked for. Raises ReadError."""
         asked = self._asked
         if asked.uuid:
             return [mapping for uuid in dict.fromkeys(asked.uuid) if (mapping := await self._one(account, uuid))]
@@ -145,13 +148,13 @@ class _Export:
         for function in asked.function or [""]:
             async for mapping in account.mappings(function, asked.event_source_arn):
                 found[str(mapping["UUID"])] = mapping
-                self._progress(f"{account.place}: {len(found)} mappings listed")
+                self._console.report_progress(f"{account.place}: {len(found)} mappings listed")
         return [await self._whole(account, mapping) for mapping in found.values()]
 
     async def _one(self, account: Account, uuid: str) -> Mapping[str, Any] | None:
         try:
             return await account.mapping(uuid)
-        except LookError as error:
+        except ReadError as error:
             if not error.gone:
                 raise
             self._fail(f"{account.place}: There is no mapping {uuid}.")
@@ -163,28 +166,28 @@ class _Export:
             return mapping
         try:
             return await account.mapping(str(mapping["UUID"]))
-        except LookError as error:
+        except ReadError as error:
             self._fail(f"{error} The filters of {mapping['UUID']} are not printed, and so left as they are.")
             return mapping
 
     async def _tagged(self, account: Account, mappings: Sequence[Mapping[str, Any]]) -> list[MappingsToExport]:
-        """The mappings with their tags. Raises LookError."""
+        """The mappings with their tags. Raises ReadError."""
         tags: Mapping[str, Mapping[str, str]] | None = None
         if len(mappings) > _FEW:
             try:
-                tags = {uuid: tags async for uuid, tags in account.tagged()}
-            except LookError as error:
+                tags = await account.tagged({})
+            except ReadError as error:
                 if not error.denied:
                     raise
-                _say(f"{error} The tags of each mapping are listed instead.")
+                self._console.say(f"{error} The tags of each mapping are listed instead.")
         if tags is not None:
             return [MappingsToExport(mapping, tags.get(str(mapping["UUID"]), {})) for mapping in mappings]
         try:
-            tags = await account.tags(mappings, self._progress)
-        except LookError as error:
+            tags = await account.list_tags(mappings, self._console)
+        except ReadError as error:
             if not error.untaggable:
                 raise
-            _say(
+            self._console.say(
                 f"{account.place}: AWS takes no tags on event source mappings in this region, so it is not known which "
                 "of them belong to resources of an esm-operator."
             )
@@ -213,22 +216,18 @@ class _Export:
             for place, message in validate.problems_of(one.body, now):
                 self._fail(f"{one.remark}: {place}: {message}")
 
-    def _tell_unknown(self, found: Sequence[MappingsToExport]) -> None:
+    def _report_unknown(self, found: Sequence[MappingsToExport]) -> None:
         unknown = {member for one in found for member in unknown_members(one.mapping)}
         if unknown:
-            _say(
+            self._console.say(
                 f"This version does not know {', '.join(sorted(unknown))} of what AWS answers; it is not printed, and "
                 "left as it is."
             )
 
     def _fail(self, text: str) -> None:
         self._failed = True
-        _say(text)
+        self._console.say(text)
 
 
 def _count(number: int, what: str) -> str:
     return f"{number or 'No'} {what}{'' if number == 1 else 's'}"
-
-
-def _say(text: str) -> None:
-    print(f"esm-operator: {text}", file=sys.stderr, flush=True)

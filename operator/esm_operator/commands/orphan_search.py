@@ -5,18 +5,18 @@ them and says how to delete each or to take it up; it only reads. The cluster an
 so what looks like an orphan is looked at once more, in both, before it is told.
 """
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from esm_operator.api import identity
 from esm_operator.api.resource import parse
 from esm_operator.api.sources import parse_arn
-from esm_operator.aws.account import Account, LookError
+from esm_operator.aws.connections import Connections
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.commands.progress import Progress
+from esm_operator.commands.account import Account, ReadError, connections
+from esm_operator.commands.console import Console
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import CLUSTER, owner_of
 from esm_operator.planning.target import ProviderConfigSettings, Target, known_targets, provider_config
@@ -63,12 +63,7 @@ class OrphanSearch:
     """Regions to look in, beside those that the cluster tells."""
     requests_per_second: float
     thorough: bool
-    say: Callable[[str], None]
-    """Told of progress and remarks, a line each."""
-    _progress: Progress = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._progress = Progress(self.say)
+    console: Console
 
     async def find(self) -> SearchResult:
         """Look everywhere.
@@ -89,16 +84,20 @@ class OrphanSearch:
         tagged = [target for target in targets if target.owner_tags]
         for region in sorted({one.region for one in targets} - {one.region for one in tagged}):
             text = f"{region}: mappings carry no owner tags there (ownership ResourceOnly), so orphans cannot be found."
-            self.say(text) if tagged else failures.append(text)
-        for ways in (await self._connect(tagged, failures)).values():
-            try:
-                candidates, listed = await self._candidates_by_any(ways, living)
-                orphans += await self._confirmed(candidates)
-            except LookError as error:
-                failures.append(str(error))
-                continue
-            looked_at += listed
-            regions.add(candidates.account.target.region)
+            self.console.say(text) if tagged else failures.append(text)
+        connected = connections("orphans")
+        try:
+            for ways in (await self._connect(tagged, connected, failures)).values():
+                try:
+                    candidates, listed = await self._candidates_by_any(ways, living)
+                    orphans += await self._confirmed(candidates)
+                except ReadError as error:
+                    failures.append(str(error))
+                    continue
+                looked_at += listed
+                regions.add(candidates.account.target.region)
+        finally:
+            connected.close()
         orphans.sort(key=lambda one: (one.account, one.region, one.owner, one.uuid))
         return SearchResult(orphans, looked_at, sorted(regions), failures)
 
@@ -106,17 +105,18 @@ class OrphanSearch:
         resources = [parse(body) async for body in self.kubernetes.list_resources(self.namespaces)]
         return LivingResources.of(resources, self.namespaces)
 
-    async def _connect(self, targets: list[Target], failures: list[str]) -> dict[tuple[str, ...], list[Account]]:
+    async def _connect(
+        self, targets: list[Target], connected: Connections, failures: list[str]
+    ) -> dict[tuple[str, ...], list[Account]]:
         """The accounts and regions that the targets lead to; several may lead to one."""
         reached: dict[tuple[str, ...], list[Account]] = {}
         for target in targets:
             try:
-                account = await asyncio.to_thread(Account, target, self.requests_per_second, "orphans")
-                number = await asyncio.to_thread(account.number)
-            except LookError as error:
+                account = await Account.connect(target, connected, self.requests_per_second)
+            except ReadError as error:
                 failures.append(str(error))
                 continue
-            place = (number, target.region, target.access.endpoint_url)
+            place = (account.number, target.region, target.access.endpoint_url)
             reached.setdefault(place, []).append(account)
         return reached
 
@@ -125,7 +125,7 @@ class OrphanSearch:
         for account in ways[:-1]:
             try:
                 return await self._candidates(account, living)
-            except LookError:
+            except ReadError:
                 continue
         return await self._candidates(ways[-1], living)
 
@@ -134,11 +134,11 @@ class OrphanSearch:
         mappings: dict[str, Mapping[str, Any]] = {}
         async for mapping in account.mappings():
             mappings[str(mapping["UUID"])] = mapping
-            self._progress(f"{account.place}: {len(mappings)} mappings listed")
+            self.console.report_progress(f"{account.place}: {len(mappings)} mappings listed")
         nominated = None if self.thorough else await self._nominated(account)
         if nominated is None:
             unknown = [mapping for uuid, mapping in mappings.items() if uuid not in living.uuids]
-            nominated = await account.tags(unknown, self._progress)
+            nominated = await account.list_tags(unknown, self.console)
         candidates = {
             uuid: mappings[uuid]
             for uuid, tags in nominated.items()
@@ -149,11 +149,11 @@ class OrphanSearch:
     async def _nominated(self, account: Account) -> dict[str, Mapping[str, str]] | None:
         """What the tagging API says of mappings of this cluster; None: it may not be asked."""
         try:
-            return {uuid: tags async for uuid, tags in account.tagged({CLUSTER: self.cluster})}
-        except LookError as error:
+            return await account.tagged({CLUSTER: self.cluster})
+        except ReadError as error:
             if not error.denied:
                 raise
-            self.say(f"{error} The tags of each mapping are listed instead.")
+            self.console.say(f"{error} The tags of each mapping are listed instead.")
             return None
 
     async def _confirmed(self, candidates: "_Candidates") -> list[Orphan]:
@@ -162,7 +162,7 @@ class OrphanSearch:
             return []
         account = candidates.account
         living = await self._living()
-        tags = await account.tags(candidates.mappings.values(), self._progress)
+        tags = await account.list_tags(candidates.mappings.values(), self.console)
         return [
             _orphan(candidates.mappings[uuid], tags[uuid], why, account)
             for uuid in tags

@@ -16,6 +16,7 @@ from pydantic_settings import NoDecode
 from esm_operator import logs
 from esm_operator.cluster.kubernetes import ApiError, GoneError, KubernetesClient
 from esm_operator.cluster.preflight import is_unserved
+from esm_operator.commands.console import Console
 from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchResult
 from esm_operator.planning.target import ProviderConfigSettings
 from esm_operator.settings import Reach, items
@@ -51,18 +52,19 @@ class Orphans(Reach):
 
     def cli_cmd(self) -> None:
         logs.configure("text", "error")
-        found = asyncio.run(self._find())
+        console = Console()
+        found = asyncio.run(self._find(console))
         if self.output == "json":
             print(json.dumps([asdict(one) for one in found.orphans], indent=2))
         elif found.orphans:
             print(table(found.orphans))
             print(f"\n{remedies(found.orphans)}")
         for failure in found.failures:
-            _say(failure)
-        _say(summary(found, self.cluster_name))
+            console.say(failure)
+        console.say(summary(found, self.cluster_name))
         sys.exit(FAILED if found.failures else SOME if found.orphans else NONE)
 
-    async def _find(self) -> SearchResult:
+    async def _find(self, console: Console) -> SearchResult:
         try:
             kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)
         except ConfigException as error:
@@ -82,7 +84,7 @@ class Orphans(Reach):
             regions=self.regions,
             requests_per_second=self.requests_per_second,
             thorough=self.thorough,
-            say=_say,
+            console=console,
         )
         try:
             return await search.find()
@@ -134,7 +136,3 @@ def summary(found: SearchResult, cluster: str) -> str:
     count = f"{len(found.orphans) or 'No'} orphan{'' if len(found.orphans) == 1 else 's'}"
     text = f"{count} of the cluster {cluster} {among}{regions}"
     return f"{text}, as far as could be looked at." if found.failures else f"{text}."
-
-
-def _say(text: str) -> None:
-    print(f"esm-operator: {text}", file=sys.stderr, flush=True)

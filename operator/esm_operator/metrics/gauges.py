@@ -7,11 +7,11 @@ which are exposed by choice, cost more. Asked in the thread that scrapes, which 
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
@@ -130,21 +130,42 @@ class Snapshot:
     """Resources that have series of their own."""
 
 
+class ProcessMetrics(Protocol):
+    """What every process of the operator has to show."""
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process holds the lease and works."""
+        ...
+
+    @property
+    def other_operators(self) -> int:
+        """How many other operators have written to the same resources within the last hour."""
+        ...
+
+
+class TermMetrics(Protocol):
+    """What a leader has to show."""
+
+    def snapshot(self) -> Snapshot:
+        """The state of its term."""
+        ...
+
+
 class Gauges(Collector):
-    """Asks whom it was told to ask."""
+    """Asks the running operator at each scrape."""
 
     def __init__(self) -> None:
-        self.leading: Callable[[], bool] = lambda: False
-        self.others: Callable[[], int] = lambda: 0
-        self.snapshot: Callable[[], Snapshot] | None = None
+        self.process: ProcessMetrics | None = None
+        self.term: TermMetrics | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """What a scrape tells."""
+        """The series of a scrape."""
         yield _family(BUILD_INFO, [(_build(), 1)])
-        yield _family(LEADER, [((), self.leading())])
-        yield _family(OTHER_OPERATORS, [((), self.others())])
-        if self.snapshot is not None:
-            yield from _families(self.snapshot())
+        yield _family(LEADER, [((), self.process is not None and self.process.leading)])
+        yield _family(OTHER_OPERATORS, [((), self.process.other_operators if self.process is not None else 0)])
+        if self.term is not None:
+            yield from _families(self.term.snapshot())
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Nothing: to ask before anything runs would answer nothing either."""
@@ -155,14 +176,14 @@ _GAUGES = Gauges()
 REGISTRY.register(_GAUGES)
 
 
-def stand(leading: Callable[[], bool], others: Callable[[], int]) -> None:
-    """Say whom to ask whether this process leads, and how many others write to the same resources."""
-    _GAUGES.leading, _GAUGES.others = leading, others
+def show_process(process: ProcessMetrics) -> None:
+    """Show the state of an operator at each scrape."""
+    _GAUGES.process = process
 
 
-def watch(snapshot: Callable[[], Snapshot] | None) -> None:
-    """Say whom to ask at each scrape; None: this process does not lead any more."""
-    _GAUGES.snapshot = snapshot
+def show_term(term: TermMetrics | None) -> None:
+    """Show the state of a term at each scrape; None: this process does not lead any more."""
+    _GAUGES.term = term
 
 
 @cache
@@ -172,11 +193,11 @@ def _build() -> tuple[str, str]:
 
 def _families(now: Snapshot) -> Iterator[GaugeMetricFamily]:
     counts = now.resources
-    yield _family(RESOURCES, _counted(counts, lambda one: (one.status, one.reason)))
-    yield _family(MAPPINGS, _counted(counts, lambda one: (one.state, one.source)))
-    yield _family(OUT_OF_SYNC, [((), _sum(counts, lambda one: not one.in_sync))])
-    yield _family(PROCESSING_PROBLEMS, [((), _sum(counts, lambda one: one.problem))])
-    yield _family(PAUSED, [((), _sum(counts, lambda one: one.paused))])
+    yield _family(RESOURCES, _summed(((one.status, one.reason), count) for one, count in counts.items()))
+    yield _family(MAPPINGS, _summed(((one.state, one.source), count) for one, count in counts.items()))
+    yield _family(OUT_OF_SYNC, [((), sum(count for one, count in counts.items() if not one.in_sync))])
+    yield _family(PROCESSING_PROBLEMS, [((), sum(count for one, count in counts.items() if one.problem))])
+    yield _family(PAUSED, [((), sum(count for one, count in counts.items() if one.paused))])
     yield _family(DELETIONS_HELD, [((), now.deletions_held)])
     yield _family(QUEUE_DEPTH, [((priority,), one.depth) for priority, one in now.queue.items()])
     yield _family(QUEUE_UNDER_WAY, [((priority,), one.under_way) for priority, one in now.queue.items()])
@@ -188,18 +209,15 @@ def _families(now: Snapshot) -> Iterator[GaugeMetricFamily]:
 
 
 def _of_places(places: Sequence[TargetMetrics]) -> Iterator[GaugeMetricFamily]:
-    def told(metric: Metric, value: Callable[[TargetMetrics], float]) -> GaugeMetricFamily:
-        return _family(metric, [((one.account, one.region), value(one)) for one in places])
-
-    yield told(SWEEP_AGE, lambda one: one.sweep_age)
-    yield told(SWEEP_INTERVAL, lambda one: one.sweep_interval)
-    yield told(SWEEP_MAPPINGS, lambda one: one.mappings)
-    counted = [((one.account, one.region), one.orphans) for one in places if one.orphans is not None]
-    yield _family(ORPHANED_MAPPINGS, counted)
-    yield told(BUDGET_RATE_SET, lambda one: one.rate_limiter.rate_set)
-    yield told(BUDGET_RATE_NOW, lambda one: one.rate_limiter.rate_now)
-    yield told(BUDGET_TOKENS, lambda one: one.rate_limiter.tokens)
-    yield told(BUDGET_WAITING, lambda one: one.rate_limiter.waiting)
+    named = [((one.account, one.region), one) for one in places]
+    yield _family(SWEEP_AGE, [(name, one.sweep_age) for name, one in named])
+    yield _family(SWEEP_INTERVAL, [(name, one.sweep_interval) for name, one in named])
+    yield _family(SWEEP_MAPPINGS, [(name, one.mappings) for name, one in named])
+    yield _family(ORPHANED_MAPPINGS, [(name, one.orphans) for name, one in named if one.orphans is not None])
+    yield _family(BUDGET_RATE_SET, [(name, one.rate_limiter.rate_set) for name, one in named])
+    yield _family(BUDGET_RATE_NOW, [(name, one.rate_limiter.rate_now) for name, one in named])
+    yield _family(BUDGET_TOKENS, [(name, one.rate_limiter.tokens) for name, one in named])
+    yield _family(BUDGET_WAITING, [(name, one.rate_limiter.waiting) for name, one in named])
 
 
 def _of_each(resources: Iterable[Resource]) -> Iterator[GaugeMetricFamily]:
@@ -209,15 +227,11 @@ def _of_each(resources: Iterable[Resource]) -> Iterator[GaugeMetricFamily]:
     yield _family(MAPPING_PROBLEM, ((key, metric_labels.problem) for key, metric_labels in told))
 
 
-def _counted(counts: Mapping[MetricLabels, int], labels: Callable[[MetricLabels], tuple[str, ...]]) -> Samples:
+def _summed(counts: Iterable[tuple[tuple[str, ...], int]]) -> Samples:
     found: Counter[tuple[str, ...]] = Counter()
-    for metric_labels, count in counts.items():
-        found[labels(metric_labels)] += count
+    for labels, count in counts:
+        found[labels] += count
     return sorted(found.items())
-
-
-def _sum(counts: Mapping[MetricLabels, int], which: Callable[[MetricLabels], bool]) -> int:
-    return sum(count for metric_labels, count in counts.items() if which(metric_labels))
 
 
 def _family(metric: Metric, samples: Samples) -> GaugeMetricFamily:

@@ -1,1 +1,1 @@
-"""The work queue, and the limiters that decide when a request or a resource gets its turn."""
+"""The work queue, the rate limiters and the back-off: when a request is sent and when a resource gets its turn."""

@@ -1,37 +1,44 @@
-"""An alarm: waiting until a moment that may be brought forward. What looks at AWS again and again waits by it."""
+"""A deadline that other tasks can bring forward. What looks at AWS again and again waits by it."""
 
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from typing import Protocol
+
+
+class Schedule(Protocol):
+    """What decides when something is due."""
+
+    def next_due(self) -> float:
+        """Monotonic time at which it is due, in seconds; infinity: not before it is asked again."""
+        ...
 
 
 class Deadline:
-    """For one who waits, and others who ring. Within one event loop."""
+    """Waits until something is due. Within one event loop."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._recheck = asyncio.Event()
 
-    def ring(self) -> None:
-        """The moment that is waited for may be another."""
-        self._rung.set()
+    def recheck(self) -> None:
+        """Ask the schedule again, because it may answer another time by now."""
+        self._recheck.set()
 
-    async def until(self, moment: Callable[[], float], *, together: float = 0.0) -> None:
-        """Wait until a moment has come.
+    async def until(self, schedule: Schedule, *, together: float = 0.0) -> None:
+        """Wait until something is due.
 
         Args:
-            moment: asked for the monotonic time, in seconds; infinity: not before somebody rings. Asked again each
-                time that it has come, or somebody has rung.
-            together: seconds in which those who ring are taken together.
+            schedule: asked each time that its last answer has come, and after :meth:`recheck`.
+            together: seconds in which several calls of :meth:`recheck` are taken together.
         """
         while True:
-            self._rung.clear()
-            left = moment() - time.monotonic()
+            self._recheck.clear()
+            left = schedule.next_due() - time.monotonic()
             if left <= 0:
                 return
             try:
                 async with asyncio.timeout(left if left < math.inf else None):
-                    await self._rung.wait()
+                    await self._recheck.wait()
                     await asyncio.sleep(together)
             except TimeoutError:
                 continue

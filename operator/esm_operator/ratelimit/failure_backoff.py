@@ -1,14 +1,14 @@
-"""Retries: failing resources together take a part of the request rate only, however many they are.
+"""Which resources fail, and when the next of them is retried: together they take a part of the request rate only.
 
-A failing resource is tried again by its own back-off; if many fail, each also waits for its turn. When one
-succeeds, what failed them all may be over: others are brought forward, each of which brings forward others.
-Asked by the reconciler.
+A failing resource is retried after its own back-off. If many fail, each also waits for its turn of a
+:class:`~.keyed_rate_limiter.KeyedRateLimiter`. When one succeeds, the cause may be over for others too, so the next few
+are brought forward, each of which brings forward others. Used by the reconciler.
 """
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 
 Key = TypeVar("Key", bound=Hashable)
@@ -24,11 +24,11 @@ class FailureBackoff(Generic[Key]):
 
     def __init__(self) -> None:
         self._failing: set[Key] = set()
-        self._paces: dict[int, KeyedRateLimiter[Key]] = {}
-        """By budget, which targets of one account and region share."""
+        self._retries: dict[int, KeyedRateLimiter[Key]] = {}
+        """By the rate limiter of requests, which the targets of one account and region share."""
 
     def failed(self, key: Key) -> None:
-        """AWS has refused a resource."""
+        """Record that AWS has refused a resource."""
         self._failing.add(key)
 
     def is_failing(self, key: Key) -> bool:
@@ -37,20 +37,21 @@ class FailureBackoff(Generic[Key]):
 
     def wait(self, key: Key, rate_limiter: RateLimiter) -> float:
         """Seconds until a resource may be tried; 0: now, as for all that are not failing."""
-        return self._pace(rate_limiter).take(key) if key in self._failing else 0.0
+        return self._retries_of(rate_limiter).take(key) if key in self._failing else 0.0
 
     def succeeded(self, key: Key, rate_limiter: RateLimiter) -> list[Key]:
-        """A resource has come to rest. Returns the failing ones whose turn is now, if it was failing itself."""
+        """Record that a resource has come to rest. Returns the failing ones whose turn is now, if it was one itself."""
         if key not in self._failing:
             return []
         self._failing.discard(key)
-        return self._pace(rate_limiter).advance(ENCOURAGED)
+        return self._retries_of(rate_limiter).advance(ENCOURAGED)
 
     def forget(self, key: Key) -> None:
-        """A resource was edited, which ends any waiting, or is gone."""
+        """Forget the failure of a resource that was edited, which ends any waiting, or that no longer exists."""
         self._failing.discard(key)
-        for pace in self._paces.values():
-            pace.forget(key)
+        for retries in self._retries.values():
+            retries.forget(key)
 
-    def _pace(self, rate_limiter: RateLimiter) -> KeyedRateLimiter[Key]:
-        return self._paces.setdefault(id(rate_limiter), KeyedRateLimiter(SHARE * rate_limiter.full_rate, 1.0))
+    def _retries_of(self, rate_limiter: RateLimiter) -> KeyedRateLimiter[Key]:
+        rate = SHARE * rate_limiter.full_rate
+        return self._retries.setdefault(id(rate_limiter), KeyedRateLimiter(rate, burst=1.0))

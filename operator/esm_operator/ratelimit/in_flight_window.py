@@ -1,9 +1,9 @@
-"""The window: how many requests reach AWS within any one second, whatever held them up.
+"""The in-flight window: how many requests AWS may count within any one second, whatever has delayed them.
 
-The budget grants turns evenly, but a process that gets no processor for a moment, as one with a CPU limit does, sends
-at once what has been granted meanwhile, and what is sent may be held up on its way. So the last thing that happens to a
-request before it is sent is that it waits here for a slot, which it gives up only a second after its answer: AWS
-counts it at some moment between. Asked from the threads that send.
+A token bucket can't know that. It grants requests evenly, but a process that gets no processor for a moment, as one
+with a CPU limit does, sends at the same time what was granted meanwhile, and what is sent may be delayed on its way.
+So immediately before a request is sent, it waits here for a slot, which it gives up only a second after its answer: AWS
+counts it at some moment between. Used by the threads that send, so it blocks.
 """
 
 import threading
@@ -16,10 +16,10 @@ LENGTH = 1.0
 
 @dataclass(slots=True)
 class InFlightSlot:
-    """A request's, while it may count."""
+    """The slot of a request, for as long as AWS may count it."""
 
     until: float
-    """When it is given up, in monotonic seconds."""
+    """Monotonic time at which it is given up, in seconds."""
 
 
 class InFlightWindow:
@@ -29,8 +29,8 @@ class InFlightWindow:
         """
         Args:
             most: requests within a second.
-            rate: requests a second that are sent even while AWS takes long to answer; one that long under way is taken
-                to have reached it.
+            rate: requests a second that are sent even while AWS takes long to answer. A request that has been under way
+                for as long as that takes counts as arrived.
         """
         self._most = most
         self._under_way = max(0.0, most / rate - LENGTH)
@@ -49,8 +49,8 @@ class InFlightWindow:
                     return taken
                 self._changed.wait(min(slot.until for slot in self._taken) - now)
 
-    def answered(self, slot: InFlightSlot) -> None:
-        """The request that has a slot was answered, or given up."""
+    def release(self, slot: InFlightSlot) -> None:
+        """Give a slot up in a second, because its request was answered or given up."""
         with self._changed:
             slot.until = min(slot.until, time.monotonic() + LENGTH)
             self._changed.notify_all()

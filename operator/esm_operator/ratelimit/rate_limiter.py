@@ -1,20 +1,24 @@
-"""The budget: a token bucket for the requests to one account and region.
+"""The rate limiter of requests: they await their tokens by priority, and a throttled answer slows all of them down.
 
 AWS grants an account 15 Lambda control-plane requests a second in a region, shared with everything else
-that works there (AWS Lambda quotas). The operator takes a share of it. Callers wait for a token by
-priority; one token in eight goes to whoever has waited longest, so that none starves. A throttled answer
-halves the rate, which then grows back slowly, from the end of a Retry-After on.
+that works there (AWS Lambda quotas). The operator takes a part of it. One token in eight goes to the request that has
+waited longest, so that none starves. A throttled answer halves the rate, which then grows back slowly, from the end of
+a Retry-After on.
+
+Requests to the resource groups tagging API, to the API server, and Events each have one too. The window of those to
+AWS Lambda, :class:`~.in_flight_window.InFlightWindow`, is a part of it, because it follows from the same rate.
 """
 
 import asyncio
 import heapq
 import itertools
 import math
-import time
 from enum import IntEnum
 from typing import NamedTuple
 
+from esm_operator.clock import Clock, passed
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
+from esm_operator.ratelimit.token_bucket import TokenBucket
 
 #: Tokens that may be spent at once after a quiet time.
 BURST = 3.0
@@ -36,7 +40,7 @@ class RequestPriority(IntEnum):
 
 
 class RateLimiterState(NamedTuple):
-    """How a budget is at one moment."""
+    """How a rate limiter is at one moment."""
 
     rate_set: float
     """Requests a second that it grants at most."""
@@ -49,21 +53,21 @@ class RateLimiterState(NamedTuple):
 
 
 class RateLimiter:
-    """Requests a second, waited for by priority. For one event loop."""
+    """Requests a second, awaited by priority. For one event loop."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, clock: Clock = passed) -> None:
         """
         Args:
             rate: requests a second.
+            clock: seconds that only grow.
         """
         self.full_rate = rate
         self.window = InFlightWindow(int(rate + min(BURST, rate)) + 1, rate)
         """How many requests reach AWS within a second at most, unless one is long under way: what the rate and a burst
         come to."""
-        self._rate = rate
-        self._tokens = min(BURST, rate)
-        self._filled = time.monotonic()
-        self._not_before = 0.0
+        self._clock = clock
+        self._bucket = TokenBucket(rate, max(1.0, min(BURST, rate)), clock)
+        self._recovers_from = clock()
         self._throttled = -math.inf
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -73,66 +77,70 @@ class RateLimiter:
     @property
     def rate(self) -> float:
         """Requests a second that are granted now."""
-        return self._rate
+        self._recover()
+        return self._bucket.rate
 
     def state(self) -> RateLimiterState:
         """How it is now."""
-        self._fill()
         waiting = sum(not turn.done() for _, _, turn in self._waiting)
-        return RateLimiterState(self.full_rate, self._rate, self._tokens, waiting)
+        return RateLimiterState(self.full_rate, self.rate, self._bucket.tokens, waiting)
 
-    def pause(self, share: float) -> float:
-        """Seconds between two requests of those that take this part of the rate that is granted now."""
-        return 1 / (share * self._rate)
+    def interval(self, share: float) -> float:
+        """Seconds between two requests that together take a share of the rate that is granted now.
+
+        Args:
+            share: the part of the rate, above 0 and at most 1.
+        """
+        return 1 / (share * self.rate)
 
     async def take(self, priority: RequestPriority) -> None:
-        """Wait for one request's worth of the budget."""
-        self._fill()
-        if not self._waiting and self._tokens >= 1 and time.monotonic() >= self._not_before:
-            self._tokens -= 1
+        """Wait until one request may be sent."""
+        self._recover()
+        if not self._waiting and self._bucket.take():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (int(priority), next(self._order), turn))
         if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._grant(), name="budget")
+            self._pump = asyncio.create_task(self._grant(), name="rate limiter")
         await turn
 
     def throttled(self, sent: float, retry_after: float = 0.0) -> None:
-        """AWS has refused a request for being one too many.
+        """Slow down, because AWS has refused a request for being one too many.
 
         Args:
-            sent: monotonic time at which it was sent, in seconds. Of those that were under way together only one
-                halves the rate.
+            sent: time at which it was sent, by the clock. Of those that were under way together only one halves the
+                rate.
             retry_after: seconds for which AWS asks not to be called, or 0.
         """
-        self._fill()
+        self._recover()
+        now = self._clock()
         if sent >= self._throttled:
-            self._throttled = time.monotonic()
-            self._rate = max(LEAST_RATE, self._rate / 2)
-        self._tokens = 0.0
-        self._not_before = max(self._not_before, time.monotonic() + retry_after)
-
-    def _fill(self) -> None:
-        now = time.monotonic()
+            self._throttled = now
+            self._bucket.rate = max(LEAST_RATE, self._bucket.rate / 2)
         # Nothing comes back while AWS asks not to be called.
-        passed = max(0.0, now - max(self._filled, self._not_before))
-        self._filled = now
-        self._rate = min(self.full_rate, self._rate + passed * RECOVERY * self.full_rate)
-        self._tokens = min(max(1.0, min(BURST, self.full_rate)), self._tokens + passed * self._rate)
+        self._bucket.drain(now + retry_after)
+        self._recovers_from = max(self._recovers_from, now + retry_after)
+
+    def _recover(self) -> None:
+        now = self._clock()
+        if now > self._recovers_from:
+            gained = (now - self._recovers_from) * RECOVERY * self.full_rate
+            self._bucket.rate = min(self.full_rate, self._bucket.rate + gained)
+            self._recovers_from = now
 
     async def _grant(self) -> None:
         while self._waiting:
-            self._fill()
-            held = self._not_before - time.monotonic()
-            if held > 0 or self._tokens < 1:
-                await asyncio.sleep(max(held, (1 - self._tokens) / self._rate, 0.001))
+            self._recover()
+            delay = self._bucket.delay
+            if delay > 0:
+                await asyncio.sleep(max(delay, 0.001))
                 continue
             turn = self._next()
-            if turn is not None and not turn.done():
-                self._tokens -= 1
+            if not turn.done():
+                self._bucket.take()
                 turn.set_result(None)
 
-    def _next(self) -> asyncio.Future[None] | None:
+    def _next(self) -> asyncio.Future[None]:
         self._granted += 1
         if self._granted % _FAIR_TURN == 0:
             longest = min(range(len(self._waiting)), key=lambda index: self._waiting[index][1])

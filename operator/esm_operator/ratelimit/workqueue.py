@@ -12,11 +12,12 @@ import heapq
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from enum import IntEnum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
+Key_contra = TypeVar("Key_contra", bound=Hashable, contravariant=True)
 
 
 class QueuePriority(IntEnum):
@@ -50,13 +51,20 @@ class _QueuePosition(NamedTuple):
     """Monotonic time from which it waits, in seconds."""
 
 
-def _one(_: Hashable) -> Hashable:
-    """All the same."""
-    return None
+class Placement(Protocol[Key_contra]):
+    """Decides which keys share limits and take turns. By default all do."""
+
+    def lane(self, key: Key_contra) -> Hashable:
+        """The lane of a key, as of now."""
+        return None
+
+    def party(self, key: Key_contra) -> Hashable:
+        """With whose keys a key takes turns."""
+        return None
 
 
-def _nobody(_: QueuePriority, __: float) -> None:
-    """Nobody is told."""
+class OnePlace(Placement[Hashable]):
+    """All keys share their limits and take turns."""
 
 
 class WorkQueue(Generic[Key]):
@@ -65,22 +73,15 @@ class WorkQueue(Generic[Key]):
     def __init__(
         self,
         limits: Mapping[QueuePriority, int],
-        *,
-        lane: Callable[[Key], Hashable] = _one,
-        party: Callable[[Key], Hashable] = _one,
-        waited: Callable[[QueuePriority, float], object] = _nobody,
+        placement: Placement[Key] | None = None,
     ) -> None:
         """
         Args:
             limits: how many keys of each urgency may be under way at once in each lane.
-            lane: the lane of a key, as of now.
-            party: with whose keys a key takes turns.
-            waited: told how many seconds a key has waited that is taken, from when it could have been.
+            placement: the lanes and parties of keys; None: all have the same.
         """
         self._limits = limits
-        self._lane = lane
-        self._party = party
-        self._waited = waited
+        self._placement: Placement[Key] = placement or OnePlace()
         self._order = itertools.count()
         self._ready: dict[QueuePriority, dict[tuple[Hashable, Hashable], dict[Key, None]]] = {
             one: {} for one in QueuePriority
@@ -116,7 +117,9 @@ class WorkQueue(Generic[Key]):
             if known_place.priority <= priority:
                 return
             self._withdraw(key)
-        place = self._place[key] = _QueuePosition(priority, self._lane(key), self._party(key), time.monotonic())
+        place = self._place[key] = _QueuePosition(
+            priority, self._placement.lane(key), self._placement.party(key), time.monotonic()
+        )
         self._ready[priority].setdefault((place.lane, place.party), {})[key] = None
         self._waiting[priority, place.lane] += 1
         self._changed.set()
@@ -162,6 +165,15 @@ class WorkQueue(Generic[Key]):
             self.add(key, priority, at_once=at_once)
         self._changed.set()
 
+    def wait_of(self, key: Key) -> tuple[QueuePriority, float]:
+        """The priority of a key that was just taken, and how many seconds ago it could have been.
+
+        Args:
+            key: one that :meth:`take` has returned.
+        """
+        place = self._under_way[key]
+        return place.priority, time.monotonic() - place.since
+
     def pending(self, priority: QueuePriority, lane: Hashable = None) -> int:
         """How many keys of an urgency wait or are under way in a lane."""
         return self._waiting[priority, lane] + self._busy[priority, lane]
@@ -196,8 +208,7 @@ class WorkQueue(Generic[Key]):
             self._ready[priority][lane, party] = keys  # behind the others
         self._waiting[priority, lane] -= 1
         self._busy[priority, lane] += 1
-        place = self._under_way[key] = self._place.pop(key)
-        self._waited(priority, time.monotonic() - place.since)
+        self._under_way[key] = self._place.pop(key)
         return key
 
     def _withdraw(self, key: Key) -> None:

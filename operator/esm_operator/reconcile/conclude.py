@@ -5,13 +5,13 @@ keeps the operator from calling AWS at all.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.recorded_status import Applied
-from esm_operator.api.resource import ORPHAN, Key, Resource
+from esm_operator.api.resource import ORPHAN, Resource
 from esm_operator.aws import errors
 from esm_operator.aws.targets import ConnectedTarget
 from esm_operator.cluster.cache import ResourceCache
@@ -23,6 +23,7 @@ from esm_operator.planning.desire import MappingRecord
 from esm_operator.planning.state import Desired, Observation
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.controller import Controller
 from esm_operator.reconcile.create_marker import CreateMarkers
 from esm_operator.reconcile.executor import Executor
 from esm_operator.reconcile.result import Result
@@ -42,9 +43,6 @@ logger = logging.getLogger(__name__)
 #: Neither costs a call to AWS.
 _LOOK_AGAIN = 30.0
 
-#: Adds resources to the work queue.
-Enqueue = Callable[[Iterable[Key], QueuePriority], None]
-
 
 class Concluder:
     """Writes statuses at the end of a reconcile, and returns its result. For one event loop."""
@@ -58,7 +56,7 @@ class Concluder:
         status_writer: StatusWriter,
         executor: Executor,
         creates: CreateMarkers,
-        enqueue: Enqueue,
+        controller: Controller,
     ) -> None:
         """
         Args:
@@ -68,7 +66,7 @@ class Concluder:
             status_writer: writes statuses.
             executor: notes on the resource that the operator only waits.
             creates: records Creates where mappings have no owner tags.
-            enqueue: reconciles other resources, whose wait may be over.
+            controller: has the work queue, to which other resources are added whose wait may be over.
         """
         self._states = states
         self._cache = cache
@@ -76,7 +74,7 @@ class Concluder:
         self._status_writer = status_writer
         self._executor = executor
         self._creates = creates
-        self._enqueue = enqueue
+        self._controller = controller
 
     async def rest(
         self, context: ReconcileContext, desired: Desired, observation: Observation, action: actions.Rest
@@ -102,8 +100,8 @@ class Concluder:
         refused = tuple(one for one in refused if not one.kept)
         if refused:
             outcome = refused_outcome(refused, kept_message(context.record.applied.kept))
-        if observer.blind is not None and outcome.synced:
-            outcome = messages.unseen(outcome, observer.blind.reason, observer.blind.message)
+        if observer.stale is not None and outcome.synced:
+            outcome = messages.unseen(outcome, observer.stale.reason, observer.stale.message)
         if action == plan.SWEEPING and observer.failure is not None:
             outcome = failed_outcome(observer.failure)
             if context.record.uuid:  # all that have one would have the same Event
@@ -219,7 +217,7 @@ class Concluder:
             return result.requeued(QueuePriority.RESYNC, state.back_off(60.0, 1800.0))
         if action != plan.SWEEPING:
             rate_limiter = context.connected.client.rate_limiter
-            self._enqueue(self._states.failure_backoff.succeeded(key, rate_limiter), QueuePriority.RESYNC)
+            self._controller.enqueue(self._states.failure_backoff.succeeded(key, rate_limiter), QueuePriority.RESYNC)
         state.failures = 0
         match action:
             case actions.Wait("NotFound") | actions.Stall("NothingToAdopt"):

@@ -6,11 +6,13 @@ Only the controller touches the work queue. Event sources (watches, sweeps, edit
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Protocol
 
 from esm_operator import tasks
 from esm_operator.api.resource import Key
 from esm_operator.metrics import counters
+from esm_operator.planning.target import Target
 from esm_operator.ratelimit.workqueue import QueuePriority, QueueState, WorkQueue
 from esm_operator.reconcile.result import Result
 
@@ -24,28 +26,39 @@ _CHANGES = (QueuePriority.EDIT, QueuePriority.CREATE)
 _AFTER_A_BUG = 30.0
 
 
+class TargetIndex(Protocol):
+    """Knows the targets of resources."""
+
+    def target_of(self, key: Key) -> Target | None:
+        """The target of a resource, as far as it is known."""
+        ...
+
+
+class KeyReconciler(Protocol):
+    """Reconciles one resource at a time."""
+
+    async def reconcile(self, key: Key) -> Result:
+        """Reconcile a resource once, and return when to do it again."""
+        ...
+
+
 class Controller:
     """The work queue and its workers. For one event loop."""
 
-    def __init__(self, lane: Callable[[Key], Hashable], limits: Mapping[QueuePriority, int] = LIMITS) -> None:
+    def __init__(self, targets: TargetIndex, limits: Mapping[QueuePriority, int] = LIMITS) -> None:
         """
         Args:
-            lane: the target of a resource. A target that does not answer holds up no other.
-            limits: reconciles that may run at the same time in each lane, by priority.
+            targets: the lanes of the queue. A target that does not answer holds up no other.
+            limits: reconciles that may run at the same time in each target, by priority.
         """
-        self._queue: WorkQueue[Key] = WorkQueue(
-            limits, lane=lane, party=lambda key: key.namespace, waited=counters.waited
-        )
+        self._targets = targets
+        self._queue: WorkQueue[Key] = WorkQueue(limits, self)
         self._under_way: set[asyncio.Task[None]] = set()
         self._dispatcher: asyncio.Task[None] | None = None
 
-    def start(self, reconcile: Callable[[Key], Awaitable[Result]]) -> None:
-        """Begin to reconcile what is in the queue.
-
-        Args:
-            reconcile: reconciles one resource.
-        """
-        self._dispatcher = tasks.start(self._dispatch(reconcile), "dispatcher")
+    def start(self, reconciler: KeyReconciler) -> None:
+        """Begin to reconcile what is in the queue."""
+        self._dispatcher = tasks.start(self._dispatch(reconciler), "dispatcher")
 
     async def finish(self, within: float) -> None:
         """Start no more reconciles, and wait for those that run.
@@ -77,9 +90,9 @@ class Controller:
         """Drop a resource that no longer exists."""
         self._queue.forget(key)
 
-    def pending_changes(self, lane: Hashable) -> int:
+    def pending_changes(self, target: Target) -> int:
         """How many reconciles of a target wait or run that begin with a change in AWS."""
-        return sum(self._queue.pending(one, lane) for one in _CHANGES)
+        return sum(self._queue.pending(one, target) for one in _CHANGES)
 
     def queue_states(self) -> dict[str, QueueState]:
         """The state of the queue by priority, for metrics."""
@@ -90,16 +103,25 @@ class Controller:
         """How many resources are to be reconciled later."""
         return self._queue.delayed
 
-    async def _dispatch(self, reconcile: Callable[[Key], Awaitable[Result]]) -> None:
+    def lane(self, key: Key) -> Hashable:
+        """Resources of one target share limits."""
+        return self._targets.target_of(key)
+
+    def party(self, key: Key) -> Hashable:
+        """Namespaces take turns."""
+        return key.namespace
+
+    async def _dispatch(self, reconciler: KeyReconciler) -> None:
         while True:
             key = await self._queue.take()
-            task = asyncio.create_task(self._work(key, reconcile), name=f"work on {key}")
+            counters.waited(*self._queue.wait_of(key))
+            task = asyncio.create_task(self._work(key, reconciler), name=f"work on {key}")
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _work(self, key: Key, reconcile: Callable[[Key], Awaitable[Result]]) -> None:
+    async def _work(self, key: Key, reconciler: KeyReconciler) -> None:
         try:
-            self._requeue(key, await reconcile(key))
+            self._requeue(key, await reconciler.reconcile(key))
         except Exception:
             logger.exception("Reconciling %s failed unexpectedly; the operator retries", key)
             self._queue.add_after(key, QueuePriority.RESYNC, _AFTER_A_BUG)

@@ -4,11 +4,11 @@ Somebody else may be changing the mapping too, or AWS itself: AWS disables a map
 resource has one of these in its :class:`~esm_operator.reconcile.state.ResourceState`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from esm_operator.api.values import Canonical
-from esm_operator.clock import passed
+from esm_operator.clock import Clock, passed
 from esm_operator.ratelimit import backoff
 
 #: Seconds before the same change is sent a second time, and the longest interval.
@@ -30,7 +30,7 @@ class DriftBackoff:
 
     __slots__ = ("_clock", "_sent")
 
-    def __init__(self, clock: Callable[[], float] = passed) -> None:
+    def __init__(self, clock: Clock = passed) -> None:
         """
         Args:
             clock: seconds that only grow.

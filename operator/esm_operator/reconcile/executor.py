@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,7 +19,7 @@ from esm_operator.api.recorded_status import Applied, Kept
 from esm_operator.api.resource import Resource, parse
 from esm_operator.api.values import Canonical
 from esm_operator.aws import errors, requests
-from esm_operator.aws.client import Check
+from esm_operator.aws.mappings_api import Precondition
 from esm_operator.clock import moment
 from esm_operator.cluster.cache import ResourceCache, StaleError
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -49,6 +49,18 @@ logger = logging.getLogger(__name__)
 #: What is told of a mapping on the way.
 UPDATING = Outcome(Verdict.IN_PROGRESS, "Updating", "Changing the mapping at AWS.", synced=False)
 REPLACING = Outcome(Verdict.IN_PROGRESS, "Replacing", "The mapping is replaced by a new one.", synced=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unchanged:
+    """Holds while a resource is the same as when its action was planned."""
+
+    cache: ResourceCache
+    context: ReconcileContext
+
+    def check(self) -> None:
+        """Raises StaleError if it has changed."""
+        self.cache.current(self.context.resource)
 
 
 class Executor:
@@ -149,7 +161,7 @@ class Executor:
             case actions.Delete() | actions.Replace() | actions.Discard():
                 return await self._delete(context, action)
             case actions.Release(uuid, remove):
-                if not await self._request(context, uuid, client.tag(uuid, {}, remove, self._check(context))):
+                if not await self._request(context, uuid, client.tag(uuid, {}, remove, self._unchanged(context))):
                     return None
                 self._recorder.normal(context.resource, "Released", messages.released(uuid))
                 self._states.of(context.resource.key).released = True
@@ -169,7 +181,7 @@ class Executor:
         context.replaced = action.replaces
         try:
             self._creates.sent(resource.key)
-            answer = await client.create(requests.create(resource.spec, desired.tags), self._check(context))
+            answer = await client.create(requests.create(resource.spec, desired.tags), self._unchanged(context))
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
                 self._states.of(resource.key).pending_creates.unanswered(desired.identity.function)
@@ -211,9 +223,9 @@ class Executor:
             desired.identity, desired.consumer_group, uuid, entry.identity
         )
 
-    def _check(self, context: ReconcileContext) -> Check:
-        """Whether what was planned is still wanted when it is the request's turn, which may be seconds later."""
-        return lambda: self._cache.current(context.resource)
+    def _unchanged(self, context: ReconcileContext) -> Precondition:
+        """Checks that the resource has not changed when it is the request's turn, which may be seconds later."""
+        return _Unchanged(self._cache, context)
 
     async def _request(self, context: ReconcileContext, uuid: str, request: Awaitable[Any]) -> bool:
         """Make a request about a mapping. Returns False if AWS refused it because the mapping is not as we know it.
@@ -255,7 +267,9 @@ class Executor:
         before = inventory.tags(uuid)
         if not await self._request(context, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
             return None
-        if not await self._request(context, uuid, client.tag(uuid, desired.tags, frozenset(), self._check(context))):
+        if not await self._request(
+            context, uuid, client.tag(uuid, desired.tags, frozenset(), self._unchanged(context))
+        ):
             return None
         context.record = context.record.adopted(uuid, desired)
         self._recorder.normal(context.resource, "Adopted", f"Took over the mapping {uuid} from {previous}.")
@@ -278,7 +292,7 @@ class Executor:
             return Result(ReconcileOutcome.WAITING, wait, QueuePriority.EDIT)
         began = time.monotonic()
         if await self._request(
-            context, action.uuid, context.connected.client.delete(action.uuid, self._check(context))
+            context, action.uuid, context.connected.client.delete(action.uuid, self._unchanged(context))
         ):
             state = self._states.of(resource.key)
             state.deleted = action.uuid
@@ -341,7 +355,7 @@ class Executor:
 
     async def _send_update(self, context: ReconcileContext, parameters: Mapping[str, Any]) -> None:
         """Send an Update, once more in another form where AWS does not take the first one."""
-        client, check = context.connected.client, self._check(context)
+        client, check = context.connected.client, self._unchanged(context)
         try:
             await client.update(parameters, check)
         except ClientError as error:
@@ -359,7 +373,7 @@ class Executor:
             return Result(ReconcileOutcome.WAITING, wait)
         if await self._record_names_first(context, _with(context.record.applied, tags=frozenset(action.add))):
             return None
-        request = client.tag(action.uuid, action.add, action.remove, self._check(context))
+        request = client.tag(action.uuid, action.add, action.remove, self._unchanged(context))
         if not await self._request(context, action.uuid, request):
             return None
         self._states.of(key).drift_backoff.sent("tags", fingerprint)

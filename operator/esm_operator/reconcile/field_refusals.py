@@ -8,9 +8,9 @@ in memory only. After a restart the operator sends each refused set once more, e
 ``status.applied.kept`` records.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from esm_operator.clock import passed
+from esm_operator.clock import Clock, passed
 from esm_operator.status.failure import Failure
 
 
@@ -19,7 +19,7 @@ class FieldRefusals:
 
     __slots__ = ("_clock", "_generation", "_outdated", "_sets", "_until")
 
-    def __init__(self, clock: Callable[[], float] = passed) -> None:
+    def __init__(self, clock: Clock = passed) -> None:
         """
         Args:
             clock: seconds that only grow.

@@ -16,6 +16,7 @@ from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.kubernetes import ApiError, KubernetesClient
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import owner_of
+from esm_operator.ratelimit.report_filter import ReportFilter
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ class OrphanCounter:
         self._kubernetes = kubernetes
         self._last: int | None = None
         self._seen: set[str] = set()
-        self._reported: set[str] = set()
+        self._reports = ReportFilter()
+        """By UUID."""
 
     async def count(self, tagged: Mapping[str, Mapping[str, str]]) -> int | None:
         """The number of orphans; while the API server can't be asked, that of the last count (None: there is none).
@@ -64,8 +66,8 @@ class OrphanCounter:
             there = await self._kubernetes.list_metadata(self._namespaces)
             found -= {uuid for uuid, key in unknown.items() if key in there}
         orphans, self._seen = found & self._seen, found
-        self._report({uuid: tagged[uuid] for uuid in orphans - self._reported})
-        self._reported = orphans
+        self._report({uuid: tagged[uuid] for uuid in orphans if self._reports.admit(uuid)})
+        self._reports.keep(orphans)
         return len(orphans)
 
     def _report(self, orphans: Mapping[str, Mapping[str, str]]) -> None:

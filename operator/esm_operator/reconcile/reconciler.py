@@ -29,8 +29,9 @@ from esm_operator.planning.desire import MappingRecord, desired_of
 from esm_operator.planning.target import Resolved, Unresolved
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
-from esm_operator.reconcile.conclude import Concluder, Enqueue
+from esm_operator.reconcile.conclude import Concluder
 from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.controller import Controller
 from esm_operator.reconcile.create_marker import CreateMarkers
 from esm_operator.reconcile.executor import Executor
 from esm_operator.reconcile.observe import observe
@@ -62,7 +63,7 @@ class Reconciler:
         recorder: EventRecorder,
         config_cache: ConfigCache,
         usage_finalizer: UsageFinalizer,
-        enqueue: Enqueue,
+        controller: Controller,
     ) -> None:
         """
         Args:
@@ -74,7 +75,7 @@ class Reconciler:
             recorder: records Events.
             config_cache: ProviderConfigs and namespaces.
             usage_finalizer: keeps ProviderConfigs that are in use.
-            enqueue: adds other resources to the work queue.
+            controller: has the work queue, to which other resources are added.
         """
         self._cluster = cluster
         self._states = states
@@ -84,7 +85,7 @@ class Reconciler:
         self._recorder = recorder
         self._config_cache = config_cache
         self._usage_finalizer = usage_finalizer
-        self._enqueue = enqueue
+        self._controller = controller
         self._status_writer = StatusWriter(cache, kubernetes, recorder)
         self._creates = CreateMarkers(states, kubernetes, self._status_writer)
         self._executor = Executor(
@@ -102,7 +103,7 @@ class Reconciler:
             status_writer=self._status_writer,
             executor=self._executor,
             creates=self._creates,
-            enqueue=enqueue,
+            controller=controller,
         )
 
     async def reconcile(self, key: Key) -> Result:
@@ -270,7 +271,8 @@ class Reconciler:
 
     def _owner_changed(self, key: Key, uuid: str) -> None:
         """Reconcile the resources that had the mapping, or waited for it."""
-        self._enqueue({*self._cache.keys_of([uuid]), *self._states.unblock([uuid])} - {key}, QueuePriority.EDIT)
+        others = {*self._cache.keys_of([uuid]), *self._states.unblock([uuid])} - {key}
+        self._controller.enqueue(others, QueuePriority.EDIT)
 
     def _inherit_pending_create(self, resource: Resource) -> None:
         """Take over the pending create of an earlier process, which wrote the intent."""

@@ -15,7 +15,7 @@ from esm_operator.planning.state import Desired
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_backoff import FailureBackoff
-from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
 from esm_operator.reconcile.blocked_by import BlockedBy
 from esm_operator.reconcile.drift_backoff import DriftBackoff
 from esm_operator.reconcile.field_refusals import FieldRefusals

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.ratelimit.failure_backoff import SHARE, FailureBackoff
-from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.clock import Clock
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.ratelimit.pacer import KeyedRateLimiter
+from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
 from tests.unit.clock import Clock
 
 

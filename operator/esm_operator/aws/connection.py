@@ -1,0 +1,173 @@
+"""A connection to one target: boto3's clients, the threads that run their calls, and the account that STS names.
+
+boto3's own retries are off. The operator's work queue retries, so that every request is counted and takes a token. The
+commands have no queue, so their connections send a request again (:attr:`Connection.attempts`). boto3 blocks, so calls
+run in a small thread pool. When writes are fenced and calls are given up is in :mod:`esm_operator.aws.call`.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from esm_operator.adapters import botocore_hooks, botocore_sessions
+from esm_operator.aws import call, errors
+from esm_operator.aws.call import CallPermit
+from esm_operator.fence import SHUT
+from esm_operator.metrics import counters
+from esm_operator.planning.target import Target
+from esm_operator.ratelimit import backoff
+
+#: Seconds to connect to one address, and for the TLS handshake. The limits of the whole call are in
+#: esm_operator.aws.call.
+CONNECT_TIMEOUT = 1.5
+#: Seconds without any byte of the answer.
+READ_TIMEOUT = 3.5
+#: Seconds until an answer of STS is given up: it is asked once, and no lease waits for it.
+STS_TIMEOUT = 5.0
+#: The shortest and the longest pause before a request is sent again, in seconds.
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What one target is reached by."""
+
+    account: str
+    region: str
+    client: Any
+    """boto3's client of AWS Lambda, whose writes are fenced."""
+    tagging: Any
+    """boto3's client of the resource groups tagging API; it only reads."""
+    threads: ThreadPoolExecutor
+    """What its calls run in: threads of its own, so that one that does not answer holds up no other."""
+    attempts: int = 1
+    """How often a request is sent that fails for a reason that may pass by itself."""
+
+    async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
+        """Send one request in a thread. Raises what :func:`esm_operator.aws.call.run` raises.
+
+        Args:
+            operation: boto3's name of it, such as ``get_event_source_mapping``.
+            parameters: the request's.
+            permit: what it has to pass before it is sent.
+        """
+        method = getattr(self.tagging if operation == "get_resources" else self.client, operation)
+        failures = 0
+        while True:
+            try:
+                return await call.run(self.threads, permit, method, **parameters)
+            except (ClientError, BotoCoreError) as error:
+                failures += 1
+                await _pause_or_raise(error, failures, self.attempts)
+
+
+class Connector:
+    """Makes connections. When to make one is decided by :class:`~.connections.Connections`."""
+
+    def __init__(self, threads: int = 8, *, attempts: int = 1, user_agent: str = "esm-operator") -> None:
+        """
+        Args:
+            threads: how many each connection may have.
+            attempts: see :attr:`Connection.attempts`.
+            user_agent: what AWS's logs show in addition to boto3's own name.
+        """
+        self._threads = threads
+        self._attempts = attempts
+        self._user_agent = user_agent
+
+    async def connect(self, target: Target) -> Connection:
+        """Make a connection to a target. Asks STS once for the account (GetCallerIdentity, no permission needed).
+
+        Raises:
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached.
+        """
+        threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
+        try:
+            account = await self._account(target, threads)
+            return await call.run(threads, CallPermit(SHUT), self._connection, target, account, threads)
+        except BaseException:
+            threads.shutdown(wait=False)
+            raise
+
+    async def _account(self, target: Target, threads: ThreadPoolExecutor) -> str:
+        failures = 0
+        while True:
+            try:
+                return await call.run(threads, CallPermit(SHUT), self._request_account, target)
+            except (ClientError, BotoCoreError) as error:
+                failures += 1
+                await _pause_or_raise(error, failures, self._attempts)
+
+    def _request_account(self, target: Target) -> str:
+        started = time.monotonic()
+        try:
+            client = self._client("sts", target)
+            started = time.monotonic()
+            account = str(client.get_caller_identity().get("Account") or "")
+            if not account:
+                raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
+        except Exception as error:
+            raised = errors.readable(error, "GetCallerIdentity")
+            count("GetCallerIdentity", started, raised)
+            raise raised from None
+        count("GetCallerIdentity", started)
+        return account
+
+    def _connection(self, target: Target, account: str, threads: ThreadPoolExecutor) -> Connection:
+        client, tagging = self._client("lambda", target), self._client("resourcegroupstaggingapi", target)
+        return Connection(account, target.region, client, tagging, threads, self._attempts)
+
+    def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
+        access = target.access
+        make: Any = botocore_sessions.new_session(target.region, access.role_arn, access.external_id).client
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=STS_TIMEOUT if service == "sts" else READ_TIMEOUT,
+            retries={"total_max_attempts": 1},
+            max_pool_connections=self._threads,
+            parameter_validation=False,
+            user_agent_extra=self._user_agent,
+        )
+        try:
+            client = make(service, endpoint_url=access.endpoint_url or None, config=config)
+        except ValueError as error:
+            raise errors.InvalidEndpointError(reason=str(error)) from error
+        botocore_hooks.install(client)
+        return client
+
+
+async def _pause_or_raise(error: ClientError | BotoCoreError, failures: int, attempts: int) -> None:
+    """Wait before a request is sent again; raise its error if it is not to be.
+
+    Args:
+        error: what it raised.
+        failures: how often it has failed.
+        attempts: how often it is sent at most.
+    """
+    if failures >= attempts or not errors.is_transient(error):
+        raise error
+    await asyncio.sleep(backoff.jittered(backoff.exponential(failures - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)))
+
+
+def count(operation: str, started: float, error: Exception | None = None) -> bool:
+    """Count a request that has ended. Returns whether it was throttled.
+
+    Args:
+        operation: AWS's name of it.
+        started: monotonic time at which it began, in seconds.
+        error: what it raised, or None.
+    """
+    known = isinstance(error, ClientError | BotoCoreError)
+    failure = errors.understand(error) if known else None
+    counters.answered(operation, time.monotonic() - started, error, failure.reason if failure is not None else "")
+    return failure is not None and failure.throttled
+
+
+for _reason in errors.REASONS:  # a series that begins with its first event has no increase that could be seen
+    counters.AWS_FAILURES.labels(_reason)

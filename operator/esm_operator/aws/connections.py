@@ -1,0 +1,163 @@
+"""Connections: the one place that decides when to connect to a target, retries, and reports what keeps it from that.
+
+A connection is made once in the life of the process, not of the lease, so that a standby has it ready. The operator
+names the targets of its resources (:meth:`Connections.keep`), which are then connected in the background however often
+that fails. A resource whose reconcile needs a target at once awaits :meth:`Connections.connect`; so do the commands.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from esm_operator import tasks
+from esm_operator.aws.connection import Connection, Connector
+from esm_operator.aws.errors import understand_any
+from esm_operator.clock import passed
+from esm_operator.planning.target import Target
+from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.report_filter import ReportFilter
+
+logger = logging.getLogger(__name__)
+
+#: The shortest and the longest time between two attempts to connect to a target, in seconds.
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
+
+
+class ConnectionListener(Protocol):
+    """What works on resources, and waits for targets to be connected."""
+
+    def connected(self, target: Target, connection: Connection) -> None:
+        """A target was connected."""
+        ...
+
+    def connection_failed(self, target: Target) -> None:
+        """The first attempt to connect to a target has failed; others follow."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a target is not connected."""
+
+    error: Exception
+    message: str
+    """A sentence that names the region."""
+    count: int
+    """Attempts that have failed."""
+    retry_at: float
+    """Time of the next attempt, by ``clock.passed``."""
+
+
+class Connections:
+    """The connections to all targets. For one event loop."""
+
+    def __init__(self, connector: Connector | None = None) -> None:
+        """
+        Args:
+            connector: makes them; None: one with the operator's settings.
+        """
+        self._connector = connector or Connector()
+        self.listener: ConnectionListener | None = None
+        """The term that works now, if there is one."""
+        self._connected: dict[Target, Connection] = {}
+        self._locks: dict[Target, asyncio.Lock] = {}
+        self._failures: dict[Target, _Failure] = {}
+        self._kept: frozenset[Target] = frozenset()
+        self._keepers: dict[Target, asyncio.Task[None]] = {}
+        self._reports = ReportFilter()
+        """By target."""
+
+    async def connect(self, target: Target) -> Connection:
+        """The connection to a target, made if there is none.
+
+        Raises:
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached, or could not a
+                moment ago: many resources may ask.
+        """
+        async with self._locks.setdefault(target, asyncio.Lock()):
+            connection = self._connected.get(target)
+            if connection is not None:
+                return connection
+            failure = self._failures.get(target)
+            if failure is not None and passed() < failure.retry_at:
+                raise failure.error.with_traceback(None)  # else it would grow each time
+            try:
+                connection = await self._connector.connect(target)
+            except Exception as error:
+                self._record_failure(target, error)
+                raise
+            self._failures.pop(target, None)
+            self._reports.forget(target)
+            self._connected[target] = connection
+            if self.listener is not None:
+                self.listener.connected(target, connection)
+            return connection
+
+    def keep(self, targets: Collection[Target]) -> None:
+        """Connect to these targets in the background, and stop trying to connect to others.
+
+        Args:
+            targets: all that are needed from now on. Those that are connected already stay so.
+        """
+        self._kept = frozenset(targets)
+        for target in self._keepers.keys() - self._kept:
+            self._keepers.pop(target).cancel()
+        self._failures = {target: failure for target, failure in self._failures.items() if target in self._kept}
+        self._reports.keep(self._kept)
+        for target in self._kept - self._connected.keys() - self._keepers.keys():
+            self._keepers[target] = tasks.start(self._keep_trying(target), f"connect to {target.region}")
+
+    def established(self, target: Target) -> Connection | None:
+        """The connection to a target, if there is one."""
+        return self._connected.get(target)
+
+    def is_failing(self, target: Target) -> bool:
+        """Whether the last attempt to connect to a target has failed."""
+        return target in self._failures
+
+    @property
+    def complete(self) -> bool:
+        """Whether all targets that are kept are connected."""
+        return self._kept <= self._connected.keys()
+
+    def failures(self) -> list[str]:
+        """Why targets that are kept are not connected, as sentences."""
+        return [failure.message for target, failure in self._failures.items() if target in self._kept]
+
+    def retry(self) -> None:
+        """Let the next attempt be made immediately, because a person has changed something."""
+        self._failures = {
+            target: _Failure(one.error, one.message, one.count, passed()) for target, one in self._failures.items()
+        }
+
+    def close(self) -> None:
+        """Let the threads go, without waiting for requests under way."""
+        for task in self._keepers.values():
+            task.cancel()
+        self._keepers.clear()
+        for connection in self._connected.values():
+            connection.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _keep_trying(self, target: Target) -> None:
+        while True:
+            try:
+                await self.connect(target)
+            except Exception:  # recorded and reported
+                failure = self._failures.get(target)
+                await asyncio.sleep(max(0.0, failure.retry_at - passed()) if failure is not None else _SHORTEST_PAUSE)
+            else:
+                del self._keepers[target]
+                return
+
+    def _record_failure(self, target: Target, error: Exception) -> None:
+        before = self._failures.get(target)
+        count = before.count + 1 if before is not None else 1
+        pause = backoff.exponential(count - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)
+        message = f"{target.region}: {understand_any(error).message}"
+        self._failures[target] = _Failure(error, message, count, passed() + pause)
+        if self._reports.admit(target, message):
+            logger.error("%s", message)
+        if count == 1 and self.listener is not None:
+            self.listener.connection_failed(target)

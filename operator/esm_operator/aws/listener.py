@@ -1,0 +1,51 @@
+"""What the tasks of a target ask of the code that works on resources, and what they report to it."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from esm_operator.aws.client import MappingsListener
+from esm_operator.planning.target import Target
+
+
+class OrphanCounter(Protocol):
+    """Counts the orphans of one account and region."""
+
+    async def count(self, tagged: Mapping[str, Mapping[str, str]]) -> int | None:
+        """The number of mappings without a resource; None: they can't be counted.
+
+        Args:
+            tagged: the tags of the mappings that exist and carry this cluster's tag, by UUID.
+        """
+        ...
+
+
+class ResourceLookup(Protocol):
+    """What is known of resources."""
+
+    def owned(self, uuids: Collection[str]) -> list[str]:
+        """Of the UUIDs, those of mappings that resources have or wait for."""
+        ...
+
+    def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Of the UUIDs, those of mappings of resources with owner tags, with the tags that their statuses record."""
+        ...
+
+    def pending_changes(self, target: Target) -> int:
+        """How many resources of a target wait for a change of theirs to be sent."""
+        ...
+
+    def new_orphan_counter(self) -> OrphanCounter:
+        """A counter of orphans for one more account and region."""
+        ...
+
+
+class SweepListener(MappingsListener, Protocol):
+    """What reconciles the resources of mappings that were looked at."""
+
+    def first_sweep_ended(self, target: Target) -> None:
+        """The first sweep of a target is complete, or has failed for a reason that does not pass by itself."""
+        ...
+
+    def staleness_changed(self, target: Target) -> None:
+        """The inventory of a target has become stale, since no sweep succeeds, or is up to date again."""
+        ...

@@ -1,0 +1,75 @@
+"""The rate limiter of keys: each key gets a turn of its own, at a steady rate, and is told when to come again.
+
+Deletions of mappings and retries of failing resources wait by it, since both wait for minutes or hours, by the
+thousand: a resource that has its turn later is requeued until then and costs nothing. Awaiting a
+:class:`~.rate_limiter.RateLimiter` would hold a worker for each of them, and a turn can't be given up there.
+"""
+
+import heapq
+import math
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from esm_operator.clock import Clock, passed
+from esm_operator.ratelimit.token_bucket import TokenBucket
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class KeyedRateLimiter(Generic[Key]):
+    """Turns by key. A turn that a key gives up goes to the next key that asks."""
+
+    def __init__(self, rate: float, burst: float, clock: Clock = passed) -> None:
+        """
+        Args:
+            rate: turns a second.
+            burst: how many turns may be taken at once after a quiet time.
+            clock: seconds that only grow.
+        """
+        self._clock = clock
+        self._bucket = TokenBucket(rate, burst, clock)
+        self._turns: dict[Key, float] = {}
+        self._free: list[float] = []
+        """A heap of turns that were given and will not be taken."""
+
+    def __len__(self) -> int:
+        """How many keys wait for their turn."""
+        return len(self._turns)
+
+    def take(self, key: Key) -> float:
+        """Take a turn. Returns 0 if it is granted, else the seconds until the key's own turn, when it asks again."""
+        turn = self._turns.get(key)
+        if turn is None:
+            turn = self._reserve()
+        now = self._clock()
+        if turn <= now:
+            self._turns.pop(key, None)
+            return 0.0
+        self._turns[key] = turn
+        return turn - now
+
+    def advance(self, count: int) -> list[Key]:
+        """Let the next few keys that wait take their turns now. Returns which."""
+        keys = sorted(self._turns, key=self._turns.__getitem__)[:count] if self._turns else []
+        for key in keys:
+            self._release(self._turns[key])
+            self._turns[key] = -math.inf
+        return keys
+
+    def forget(self, key: Key) -> None:
+        """Release the turn of a key that does not wait any more."""
+        turn = self._turns.pop(key, None)
+        if turn is not None:
+            self._release(turn)
+
+    def _reserve(self) -> float:
+        """The first turn that was given up, or a new one; as the time from which it may be taken."""
+        now = self._clock()
+        while self._free and self._free[0] <= now:
+            heapq.heappop(self._free)
+        return heapq.heappop(self._free) if self._free else self._bucket.reserve()
+
+    def _release(self, turn: float) -> None:
+        """Keep a turn for the next key that asks, unless it is over."""
+        if turn > self._clock():
+            heapq.heappush(self._free, turn)

@@ -1,0 +1,70 @@
+"""The token bucket: how many tokens there are now, and when the next one comes.
+
+All limits on rates are one of these. What differs is how a caller waits: :class:`~.rate_limiter.RateLimiter` lets
+requests await their tokens by priority, :class:`~.keyed_rate_limiter.KeyedRateLimiter` returns to each key when to come
+again, and the event recorder drops what gets no token.
+"""
+
+import math
+
+from esm_operator.clock import Clock, passed
+
+
+class TokenBucket:
+    """Tokens at a rate, saved up to a burst. It waits for nothing itself.
+
+    Example:
+        ``TokenBucket(rate=10.0, burst=3.0)`` grants 3 tokens at the start, and 10 a second after that.
+    """
+
+    __slots__ = ("_burst", "_clock", "_filled", "_tokens", "rate")
+
+    def __init__(self, rate: float, burst: float, clock: Clock = passed) -> None:
+        """
+        Args:
+            rate: tokens a second; may be changed later.
+            burst: tokens that are saved up at most. The bucket is full at the start.
+            clock: seconds that only grow.
+        """
+        self.rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._tokens = burst
+        self._filled = clock()
+
+    @property
+    def tokens(self) -> float:
+        """Tokens that may be taken now; negative: so many were reserved that are yet to come."""
+        now = self._clock()
+        if now > self._filled:
+            self._tokens = min(self._burst, self._tokens + (now - self._filled) * self.rate)
+            self._filled = now
+        return self._tokens
+
+    @property
+    def delay(self) -> float:
+        """Seconds until there is a whole token; 0: there is one."""
+        missing = 1 - self.tokens
+        return max(0.0, self._filled - self._clock()) + missing / self.rate if missing > 0 else 0.0
+
+    def take(self) -> bool:
+        """Take a token if there is one. Returns whether there was."""
+        if self.tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def reserve(self) -> float:
+        """Take a token, or the next one that comes. Returns the time from which it is there, by the clock."""
+        at = self._clock() + self.delay
+        self._tokens -= 1
+        return at
+
+    def drain(self, until: float = -math.inf) -> None:
+        """Drop all tokens.
+
+        Args:
+            until: no token comes before this time, by the clock.
+        """
+        self._tokens = min(0.0, self.tokens)
+        self._filled = max(self._filled, until)
