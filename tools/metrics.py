@@ -18,13 +18,13 @@ LABELS: Mapping[str, str] = {
     "name": "that of the resource",
     "namespace": "that of the resource",
     "operation": "the operations of AWS that the operator calls, some 12",
-    "priority": "`edit`, `create`, `transition`, `resync`; of the budget `edit`, `create`, `transition`, `sweep`, "
-    "`tag_sweep`",
+    "priority": "of the work queue `edit`, `create`, `transition`, `resync`; of the rate limiter `edit`, `create`, "
+    "`transition`, `sweep`, `tag_sweep`",
     "python": "version of Python",
     "reason": "of a resource: the reason of its condition `Ready`. Of a failed request: the reason that conditions "
     "would tell of it",
     "region": "regions of the targets in use",
-    "result": "`synced`, `waiting`, `stalled`, `refused`, `changed`, `released`, `unwritten`, `failed`",
+    "result": "`synced`, `waiting`, `stalled`, `aws_error`, `kubernetes_error`, `operator_error`, `stale`, `released`",
     "source": "`sqs`, `kinesis`, `dynamodb`, `kafka`, `self-managed-kafka`, `mq`, `documentdb`, `other`",
     "state": "AWS's states (`Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`); "
     "`None`: there is no mapping",

@@ -12,6 +12,7 @@ from pydantic_settings import (
     CliApp,
     CliPositionalArg,
     CliSubCommand,
+    PydanticBaseSettingsSource,
     SettingsConfigDict,
     get_subcommand,
 )
@@ -25,7 +26,7 @@ from esm_operator.commands.export import Export
 from esm_operator.commands.iam_policy import IamPolicy
 from esm_operator.commands.orphans import Orphans
 from esm_operator.metrics import probes
-from esm_operator.settings import PREFIX, Settings, known_region
+from esm_operator.settings import PREFIX, Settings, known_region, unknown_variables
 
 
 class Run(Settings):
@@ -108,15 +109,45 @@ class Root(BaseSettings):
     version: bool = False
     """Print the version and end."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only flags. A variable such as VERSION in the environment is not about this program."""
+        return (init_settings,)
+
     def cli_cmd(self) -> None:
         if self.version:
             print(f"esm-operator {version('esm-operator')}")
             return
-        if get_subcommand(self, is_required=False) is None:
+        command = get_subcommand(self, is_required=False)
+        if command is None:
             names = (field.alias or name for name, field in Root.model_fields.items() if name != "version")
             print(f"esm-operator: Name a command: {', '.join(names)}. --help tells what each does.", file=sys.stderr)
             sys.exit(2)
+        if isinstance(command, BaseSettings):
+            _check_environment(type(command))
         CliApp.run_subcommand(self)
+
+
+def _check_environment(command: type[BaseSettings]) -> None:
+    """End the process if a variable looks like a setting and is not one.
+
+    It is an error and not a warning, because an operator without that setting could do damage: it could work under
+    another cluster's name, in all namespaces, or without the limit on deletions. While a Deployment is rolled out, the
+    pods of the former configuration go on working. The other commands know the settings of ``run`` too, because they
+    are used in its pod.
+    """
+    problems = unknown_variables({*command.model_fields, *Settings.model_fields}, os.environ)
+    for problem in problems:
+        print(f"esm-operator: {problem}", file=sys.stderr)
+    if problems:
+        sys.exit(2)
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ async def run(ours: Settings) -> None:
     async def hand_over() -> None:
         await asyncio.gather(*(operator.hand_over() for operator in running))
 
-    kinds = preflight.kinds(ours.namespaces, labels=ours.watch_namespaces)
+    kinds = preflight.kinds(ours.namespaces, labels=ours.watch_namespace_labels)
     checks = preflight.Preflight(kinds, ours.kubernetes_requests_per_second)
     process = KopfProcess(hand_over, cause=checks.look)
     probes = ProbeServer(ours.probe_address)
@@ -102,7 +102,7 @@ def registry(
         for operator in running:
             operator.provider_config_seen(event["type"], event["object"])
 
-    if ours.watch_namespaces:
+    if ours.watch_namespace_labels:
 
         @kopf.on.event("", "v1", "namespaces", registry=handlers)
         async def namespace(event: kopf.RawEvent, **_: Any) -> None:

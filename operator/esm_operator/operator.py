@@ -78,7 +78,7 @@ class Operator:
                 default_tags=settings.default_tags,
                 owner_tags=settings.owner_tags,
             ),
-            labels_known=settings.watch_namespaces,
+            labels_known=settings.watch_namespace_labels,
         )
         self._connections = connections or Connections()
         self._lease = Lease(
@@ -239,7 +239,7 @@ class Operator:
             logger.info("All resources (%d) are known and the lease is held; work begins", len(self._cache))
             self._keep_targets()
             term.start()
-            counters.LEASE_TAKEN.inc()
+            counters.LEASE_ACQUIRED.inc()
             await self._lease.wait_lost(fence)
             counters.LEASE_LOST.inc()
             await term.stop()
@@ -276,7 +276,7 @@ class Operator:
 
     async def _audit(self) -> bool:
         """Forget what is gone from the cluster. Returns whether all that is there is known, as far as it comes in."""
-        if self._settings.watch_namespaces and not self._listed.is_set():
+        if self._settings.watch_namespace_labels and not self._listed.is_set():
             for body in await self._kubernetes.list_namespaces():
                 self._config_cache.put_namespace(body)
         configs = self._config_cache.configs()

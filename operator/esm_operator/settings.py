@@ -1,11 +1,14 @@
 """The operator's settings: one table, from flags and environment variables.
 
-``esm-operator run --help`` and the table of README.md are made from it. A flag wins over its environment variable
-(``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``).
+``esm-operator run --help`` and the documentation's table are made from it. A flag wins over its
+environment variable (``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``). A variable with that prefix that is not
+in the table is an error, as a flag that is not in the table is one.
 """
 
+import difflib
 import os
 import re
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeGuard, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -14,6 +17,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from esm_operator.api import limits
 
 PREFIX = "ESM_OPERATOR_"
+#: The variables that Kubernetes sets in a pod for a Service ``NAME`` of its namespace, after ``NAME`` in capitals:
+#: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_SERVICE_HOST = "_SERVICE_HOST"
+_SERVICE_VARIABLE = re.compile(
+    rf"(.+?)({_SERVICE_HOST}|_SERVICE_PORT(_\w+)?|_PORT(_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)?)"
+)
+#: The least similarity of a variable that is suggested, as of ``difflib``.
+_SIMILAR = 0.7
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _LABEL_KEY = rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_LABEL}"
@@ -133,6 +144,47 @@ def command_config(name: str) -> SettingsConfigDict:
     )
 
 
+def unknown_variables(fields: Iterable[str], environment: Mapping[str, str]) -> list[str]:
+    """The variables of an environment that look like settings of the operator and are not.
+
+    A variable is left out if Kubernetes has set it for a Service, such as ``ESM_OPERATOR_SERVICE_HOST`` for a Service
+    called ``esm-operator``.
+
+    Args:
+        fields: the names of the settings.
+        environment: the variables, by name.
+
+    Returns:
+        for each variable one or two sentences for people, with the nearest known name and the remedy.
+    """
+    known = {f"{PREFIX}{field.upper()}" for field in fields}
+    services = {name.removesuffix(_SERVICE_HOST) for name in environment if name.endswith(_SERVICE_HOST)}
+    return [
+        f"The environment variable {name} is unknown. {_remedy(name.upper(), known)}"
+        for name in sorted(environment)
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not _is_of_service(name, services)
+    ]
+
+
+def _is_of_service(name: str, services: set[str]) -> bool:
+    """Whether Kubernetes has set a variable, which it does for each Service together with that of the host."""
+    return any(
+        name.startswith(service) and (found := _SERVICE_VARIABLE.fullmatch(name)) is not None and found[1] == service
+        for service in services
+    )
+
+
+def _remedy(name: str, known: set[str]) -> str:
+    own = [one.removeprefix(PREFIX) for one in known]
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), own, n=1, cutoff=_SIMILAR)
+    if near:
+        return f"Did you mean {PREFIX}{near[0]}? Rename it, or remove it."
+    return (
+        "Correct it, or remove it. `esm-operator run --help` lists the flags, and each flag such as --sweep-interval "
+        f"has a variable such as {PREFIX}SWEEP_INTERVAL."
+    )
+
+
 def environment_region() -> str:
     """The AWS region that the environment names; empty: none."""
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
@@ -182,9 +234,10 @@ class Settings(Reach):
     """Label selector of the resources to work on, as of kubectl: `team=shop,tier in (a, b)`. Default: all. With it
     several operators share a cluster; each resource must be selected by one of them only."""
 
-    watch_namespaces: bool = True
-    """Know the labels of namespaces, which a ProviderConfig's namespaceSelector asks for. Without it the operator
-    needs no right to list namespaces, and such a ProviderConfig admits none."""
+    watch_namespace_labels: bool = True
+    """Watch the labels of namespaces, which a ProviderConfig's namespaceSelector selects by. Without it the operator
+    needs no right to list namespaces, and such a ProviderConfig admits none. It does not choose the namespaces to work
+    in; `--namespaces` does."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """Tags that every mapping gets where there is no ProviderConfig: key=value, repeated or separated by
@@ -215,9 +268,9 @@ class Settings(Reach):
     """Namespace of the Lease. Default: that of the operator's own pod; outside of a pod, `default`."""
 
     identity: str = Field(default="", max_length=253)
-    """Who this process is in the Lease. No two that run at once may share it; one that is started anew in the
-    place of another should, for it then works at once. Default: the environment's POD_NAME and POD_UID, as the
-    chart sets them; else the host name with a random suffix."""
+    """Holder identity in the Lease. It must be unique among running replicas. A restarted process should keep it, so
+    that it regains the Lease immediately. Default: the environment's POD_NAME and POD_UID, as the chart sets them; else
+    the host name with a random suffix."""
 
     lease_duration: float = Field(default=20.0, ge=10, le=600)
     """Seconds after which another operator takes over from one that died. It is renewed every 2 s, and no write

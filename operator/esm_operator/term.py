@@ -160,6 +160,7 @@ class Term:
             or old.generation != resource.generation
             or old.deleting != resource.deleting
             or (resource.paused, resource.orphan, resource.requested) != (old.paused, old.orphan, old.requested)
+            or resource.unknown_annotations != old.unknown_annotations
         )
         if edited:
             self._states.of(resource.key).asleep = None

@@ -290,7 +290,7 @@ def test_the_operator_works_in_its_namespaces_only(
         plane.client.install(config)
         barred = resources(plane, "team-a")
         eventually(lambda: barred.condition("team-a", "Stalled").get("status") == "True")
-        assert "--no-watch-namespaces" in str(barred.get("team-a"))
+        assert "--no-watch-namespace-labels" in str(barred.get("team-a"))
         assert "forbidden" not in pod.log.read_text()
 
 

@@ -24,7 +24,7 @@ PLACES = {
     "endpoint_url": ("endpointURL",),
     "namespaces": ("namespaces",),
     "selector": ("selector",),
-    "watch_namespaces": ("watchNamespaces",),
+    "watch_namespace_labels": ("watchNamespaceLabels",),
     "default_tags": ("defaultTags",),
     "requests_per_second": ("requestsPerSecond",),
     "kubernetes_requests_per_second": ("kubernetesRequestsPerSecond",),
@@ -49,7 +49,7 @@ DIFFERENT = {
     "lease_name": "of the release",
     "probe_address": "a port of all addresses, IPv6 too",
     "log_format": "logs are collected",
-    "watch_namespaces": "depends on the scope",
+    "watch_namespace_labels": "depends on the scope",
 }
 
 
@@ -195,7 +195,7 @@ def test_the_operator_takes_what_the_values_say(helm: Helm, monkeypatch: pytest.
         "endpoint_url": "https://aws.example.com:8443",
         "namespaces": [],
         "selector": "!experimental",
-        "watch_namespaces": True,
+        "watch_namespace_labels": True,
         "default_tags": {"cluster": "blue", "owner": "platform team"},
         "requests_per_second": 2.5,
         "kubernetes_requests_per_second": 20,
@@ -218,16 +218,16 @@ def test_the_operator_takes_what_the_values_say(helm: Helm, monkeypatch: pytest.
     ("values", "watches"),
     [
         ({}, True),
-        ({"watchNamespaces": False}, False),
+        ({"watchNamespaceLabels": False}, False),
         (TEAM, False),
-        (TEAM | {"watchNamespaces": True}, True),
+        (TEAM | {"watchNamespaceLabels": True}, True),
         (TEAM | {"providerConfigs": {"one": {"region": "eu-west-1"}}}, False),
         (TEAM | {"providerConfigs": {"one": {"namespaceSelector": {"matchLabels": {"a": "b"}}}}}, True),
     ],
 )
 def test_namespaces_are_watched_where_selectors_need_it(helm: Helm, values: dict[str, Any], watches: bool) -> None:
     objects = helm.template(merged(NEEDED, values))
-    assert ("--no-watch-namespaces" not in arguments(objects)) == watches
+    assert ("--no-watch-namespace-labels" not in arguments(objects)) == watches
     (operator,) = (one for one in of_kind(objects, "ClusterRole") if one["metadata"]["name"] == "esm-operator")
     assert all(rule in operator["rules"] for rule in role.rules("namespaces")) == watches
 
@@ -314,7 +314,7 @@ def test_alerts_and_dashboard_come_as_they_are(helm: Helm) -> None:
                 rule["expr"] = "absent(esm_operator_build_info)"
     expected = alerts["groups"]
     for group in expected:
-        group["rules"] = [rule for rule in group["rules"] if rule["alert"] != "EsmOperatorBudgetExhausted"]
+        group["rules"] = [rule for rule in group["rules"] if rule["alert"] != "EsmOperatorRateLimitExhausted"]
     assert groups == expected
     assert "{{" in json.dumps(groups), "an alert's text is a template of Prometheus"
     (dashboard,) = the(objects, "ConfigMap")["data"].values()

@@ -1,5 +1,7 @@
 """The annotations by which people steer the operator: paused, reconcile-at, orphan."""
 
+import json
+
 from tests.aws import FaultKind
 from tests.bed import WRITES, Bed
 from tests.e2e.back_off import NOT_DELAYED, RETRY_AFTER
@@ -81,7 +83,7 @@ def test_reconcile_at_ends_a_back_off(bed: Bed) -> None:
     bed.wait_ready("orders", limit=NOT_DELAYED)
 
 
-def test_let_go_frees_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> None:
+def test_orphan_frees_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -96,7 +98,7 @@ def test_let_go_frees_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> No
     assert bed.mappings()[0]["Tags"]["esm-operator.io/name"] == "orders"
 
 
-def test_let_go_on_a_living_resource_does_nothing(bed: Bed) -> None:
+def test_orphan_on_a_living_resource_does_nothing(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -104,3 +106,39 @@ def test_let_go_on_a_living_resource_does_nothing(bed: Bed) -> None:
     bed.patch("orders", {"batchSize": 7})
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
     assert bed.wait_ready("orders")["status"]["uuid"] == uuid
+
+
+def reports(bed: Bed) -> dict[str, int]:
+    """How often each Event about an unknown annotation was recorded, by its message."""
+    listed = bed.kubectl("get", "events", "--field-selector=reason=UnknownAnnotation", "--output=json")
+    return {one["message"]: one["count"] for one in json.loads(listed)["items"]}
+
+
+def test_an_unknown_annotation_is_reported_once_in_an_event_and_a_condition(bed: Bed) -> None:
+    """A former name of an annotation, or a typing error, is not without effect in silence."""
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(queue(batchSize=5))
+    ready = bed.wait_ready("orders")["status"]["conditions"][0]
+    annotate(bed, "orders", "let-go", "true")
+    message = bed.event("orders", "UnknownAnnotation")
+    assert f"The annotation {PREFIX}/let-go has no effect" in message
+    assert f"It is called {PREFIX}/orphan now" in message
+    condition = bed.wait_condition("orders", "UnknownAnnotations", "True", "UnknownAnnotation")
+    assert condition["message"] == message
+    assert bed.status("orders")["conditions"][0] == ready
+    assert bed.kubectl("describe", "esm", "orders").count(message) == 2, "in the condition and in the Event"
+
+    operator.stop()
+    operator.start()
+    bed.wait_swept(2)
+    bed.patch("orders", {"batchSize": 7})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
+    annotate(bed, "orders", "orphaned", "true")
+    eventually(lambda: len(reports(bed)) == 2)
+    assert list(reports(bed).values()) == [1, 1]
+    assert any(f"Did you mean {PREFIX}/orphan?" in one for one in reports(bed))
+
+    annotate(bed, "orders", "let-go", None)
+    annotate(bed, "orders", "orphaned", None)
+    eventually(lambda: not bed.condition("orders", "UnknownAnnotations"))
+    assert bed.calls()["UpdateEventSourceMapping"] == 1, "that of the edit"

@@ -158,7 +158,7 @@ def test_an_adopted_mapping_that_is_disabled_is_left_so_until_somebody_says(bed:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Enabled=False, region="eu-west-1")
     bed.operator(SECONDLY)
     bed.apply(queue(adoption={"policy": "Required"}))
-    told = bed.wait_condition("orders", "Stalled", "True", "DisabledAtAWS")["message"]
+    told = bed.wait_condition("orders", "Stalled", "True", "DisabledInAWS")["message"]
     assert "spec.enabled to true" in told
     bed.wait_swept(2)
     assert "UpdateEventSourceMapping" not in bed.calls()

@@ -11,7 +11,7 @@ import yaml
 from tests.bed import Bed
 from tests.e2e.manifests import queue
 from tests.e2e.proxy import HttpProxy
-from tests.operator_process import ROOT
+from tests.operator_process import ROOT, base_environment
 
 
 def test_a_netrc_does_not_stand_in_for_the_kubeconfig(bed: Bed, tmp_path: Path) -> None:
@@ -73,3 +73,58 @@ print([name for name in ("cel", "rich") if name in sys.modules])
     said, modules = loaded.stdout.splitlines()
     assert "The tag ! has characters that AWS does not take (Amazon SQS)" in said
     assert modules == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        (
+            "ESM_OPERATOR_DELETIONS_PER_MINUT",
+            "Did you mean ESM_OPERATOR_DELETIONS_PER_MINUTE? Rename it, or remove it.",
+        ),
+        ("ESM_OPERATOR_NAMESPACE", "Did you mean ESM_OPERATOR_NAMESPACES? Rename it, or remove it."),
+    ],
+)
+def test_an_unknown_variable_ends_the_operator_before_it_works(bed: Bed, name: str, remedy: str) -> None:
+    with pytest.raises(RuntimeError, match="The operator ended with 2") as ended:
+        bed.operator(environment={name: "1"})
+    assert f"esm-operator: The environment variable {name} is unknown. {remedy}" in str(ended.value)
+    assert not bed.calls()
+
+
+def test_the_variables_of_a_service_called_esm_operator_do_not_end_it(bed: Bed) -> None:
+    """Kubernetes sets them in the pods of the Service's namespace, unless enableServiceLinks is false."""
+    service = {
+        "ESM_OPERATOR_SERVICE_HOST": "10.0.0.1",
+        "ESM_OPERATOR_SERVICE_PORT": "8080",
+        "ESM_OPERATOR_SERVICE_PORT_HTTP": "8080",
+        "ESM_OPERATOR_PORT": "tcp://10.0.0.1:8080",
+        "ESM_OPERATOR_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "ESM_OPERATOR_PORT_8080_TCP_PROTO": "tcp",
+        "ESM_OPERATOR_PORT_8080_TCP_PORT": "8080",
+        "ESM_OPERATOR_PORT_8080_TCP_ADDR": "10.0.0.1",
+    }
+    bed.operator("--sweep-interval=1", environment=service)
+    bed.apply(queue(batchSize=5))
+    bed.wait_ready("orders")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(("export", "--region=eu-west-1"), 2), (("orphans",), 2), (("crds",), 0), (("iam-policy",), 0)],
+)
+def test_commands_that_read_the_environment_refuse_unknown_variables(
+    bed: Bed, operator_kubeconfig: Path, command: tuple[str, ...], code: int
+) -> None:
+    """They know the variables of ``run`` too, for they are run in its pod."""
+    surroundings = base_environment(operator_kubeconfig, bed.aws.endpoint) | {"ESM_OPERATOR_DELETIONS_PER_MINUTE": "9"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "esm_operator", *command],
+        env=surroundings | {"PYTHONPATH": str(ROOT / "operator"), "ESM_OPERATOR_SHARD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == code, ended.stderr
+    assert ("ESM_OPERATOR_SHARD is unknown" in ended.stderr) is (code == 2)
+    assert "DELETIONS" not in ended.stderr

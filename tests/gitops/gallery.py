@@ -35,7 +35,7 @@ STATES = (
     State("enabled", "Enabled", "Current", "Healthy", "The mapping is Enabled."),
     State("kafka", "Enabled", "Current", "Healthy", "The mapping is Enabled."),
     State("disabled", "Disabled", "Current", "Healthy", "as spec.enabled says"),
-    State("disabled-at-aws", "DisabledAtAWS", "Failed", "Degraded", "spec.enabled does not say"),
+    State("disabled-at-aws", "DisabledInAWS", "Failed", "Degraded", "spec.enabled does not say"),
     State("problem", "Enabled", "Current", "Healthy", "Processing: PROBLEM: Function call failed"),
     State("observed", "Observed", "Current", "Healthy", "Synced: AWS differs from the spec in batchSize"),
     State("paused", "Enabled", "Current", "Suspended", "nothing is changed at AWS while it stands"),

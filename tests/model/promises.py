@@ -230,11 +230,11 @@ class Promises:
             if ready.get("reason") != "NothingToAdopt":
                 yield f"there is nothing to adopt, and it does not say so: {ready}"
             return
-        if ready.get("reason") == "AdoptedDiffers":
+        if ready.get("reason") == "AdoptedMappingDiffers":
             if key not in self.handled | self.excused or not _replaced(spec, mappings):
                 yield f"it says without need that it was adopted with other values: {ready}"
             return
-        if ready.get("reason") == "ImmutableDiffers":
+        if ready.get("reason") == "ImmutableFieldChanged":
             if (spec.get("adoption") or {}).get("policy") != "Required" or not _replaced(spec, mappings):
                 yield f"it says without need that something can't be changed: {ready}"
             return

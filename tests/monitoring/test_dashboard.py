@@ -11,7 +11,7 @@ from tests.monitoring.queries import TARGET_LABELS, exposed, mistakes, names
 
 DASHBOARD = load()
 PANELS = panels(DASHBOARD, ALL, interval=15, span=3600)
-ROWS = ["At a glance", "AWS quota", "Queue", "Mappings", "Drift and processing", "Operator"]
+ROWS = ["At a glance", "AWS quota", "Work queue", "Mappings", "Drift and processing", "Operator"]
 WIDTH = 24
 
 

@@ -113,7 +113,7 @@ ANSWERS = [
         "spec.eventSourceARN",
     ),
     (INVALID, "Stream not found: arn", "EventSourceNotFound", SLOW, "spec.eventSourceARN"),
-    (INVALID, "The secret arn:x could not be found.", "ReferenceNotFound", SLOW, "what the spec refers to"),
+    (INVALID, "The secret arn:x could not be found.", "AWSResourceNotFound", SLOW, "what the spec refers to"),
     (INVALID, "Unrecognized event source.", "RefusedByAWS", PERSON, "Correct the spec"),
     (
         INVALID,

@@ -239,18 +239,19 @@ def test_gauges_over_resources_are_asked_at_each_scrape(cache: ResourceCache) ->
     assert value("deletions_held") == 5
 
 
-def test_queue_sweeps_and_budget_are_told_by_priority_and_target(cache: ResourceCache) -> None:
-    assert value("queue_depth", priority="edit") == 2
-    assert value("queue_under_way", priority="edit") == 1
-    assert value("queue_oldest_seconds", priority="edit") == 7.5
-    assert value("queue_delayed") == 3
+def test_work_queue_sweeps_and_rate_limiter_are_told_by_priority_and_target(cache: ResourceCache) -> None:
+    assert value("workqueue_depth", priority="edit") == 2
+    assert value("active_workers", priority="edit") == 1
+    assert value("workqueue_oldest_item_age_seconds", priority="edit") == 7.5
+    assert value("workqueue_delayed") == 3
     assert value("sweep_age_seconds", **TARGET) == 61
     assert value("sweep_interval_seconds", **TARGET) == 60
     assert value("sweep_mappings", **TARGET) == 230
     rate_limiter = {
-        name: value(f"aws_budget_{name}", **TARGET) for name in ("rate_set", "rate_now", "tokens", "waiting")
+        name: value(f"aws_rate_limiter_{name}", **TARGET)
+        for name in ("configured_rate", "current_rate", "tokens", "waiting_requests")
     }
-    assert rate_limiter == {"rate_set": 10, "rate_now": 2.5, "tokens": 1.5, "waiting": 4}
+    assert rate_limiter == {"configured_rate": 10, "current_rate": 2.5, "tokens": 1.5, "waiting_requests": 4}
 
 
 def test_a_standby_tells_nothing_of_resources(cache: ResourceCache) -> None:

@@ -1,9 +1,14 @@
 """The settings: what is refused, and with which words."""
 
+import re
+import sys
+
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import CliApp
 
-from esm_operator.settings import Settings
+from esm_operator import cli
+from esm_operator.settings import PREFIX, Settings, unknown_variables
 
 
 @pytest.mark.parametrize(
@@ -77,3 +82,80 @@ def test_cluster_names_are_what_a_tag_takes(name: str) -> None:
 @pytest.mark.parametrize("region", ["", "eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "us-isob-east-1"])
 def test_regions(region: str) -> None:
     assert Settings(region=region).region == region
+
+
+#: What Kubernetes sets in the pods of a namespace that has a Service called esm-operator with a port called http.
+SERVICE = {
+    "ESM_OPERATOR_SERVICE_HOST": "10.0.0.1",
+    "ESM_OPERATOR_SERVICE_PORT": "8080",
+    "ESM_OPERATOR_SERVICE_PORT_HTTP": "8080",
+    "ESM_OPERATOR_PORT": "tcp://10.0.0.1:8080",
+    "ESM_OPERATOR_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+    "ESM_OPERATOR_PORT_8080_TCP_PROTO": "tcp",
+    "ESM_OPERATOR_PORT_8080_TCP_PORT": "8080",
+    "ESM_OPERATOR_PORT_8080_TCP_ADDR": "10.0.0.1",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("ESM_OPERATOR_SWEEP_INTERVALL", "Did you mean ESM_OPERATOR_SWEEP_INTERVAL? Rename it, or remove it."),
+        ("ESM_OPERATOR_CLUSTERNAME", "Did you mean ESM_OPERATOR_CLUSTER_NAME? Rename it, or remove it."),
+        ("ESM_OPERATOR_NAMESPACE", "Did you mean ESM_OPERATOR_NAMESPACES? Rename it, or remove it."),
+        ("esm_operator_regions", "Did you mean ESM_OPERATOR_REGION? Rename it, or remove it."),
+        ("ESM_OPERATOR_WATCH_NAMESPACES", "Did you mean ESM_OPERATOR_WATCH_NAMESPACE_LABELS?"),
+        ("ESM_OPERATOR_VERSION", "`esm-operator run --help` lists the flags"),
+    ],
+)
+def test_unknown_variables_are_named_with_the_nearest_known_one_and_the_remedy(name: str, remedy: str) -> None:
+    (problem,) = unknown_variables(Settings.model_fields, {name: "x", "PATH": "/bin"})
+    assert problem.startswith(f"The environment variable {name} is unknown. ")
+    assert remedy in problem
+
+
+def test_known_variables_and_those_of_other_programs_are_no_problem() -> None:
+    known = {f"{PREFIX}{name.upper()}": "x" for name in Settings.model_fields}
+    others = {"esm_operator_region": "x", "ESM_OPERATO": "x", "MY_ESM_OPERATOR_X": "x"}
+    assert unknown_variables(Settings.model_fields, known | others) == []
+
+
+def test_variables_of_services_are_no_problem() -> None:
+    metrics = {name.replace("OPERATOR", "OPERATOR_METRICS"): value for name, value in SERVICE.items()}
+    assert unknown_variables(Settings.model_fields, SERVICE | metrics) == []
+
+
+@pytest.mark.parametrize("name", ["ESM_OPERATOR_PORT_NUMBER", "ESM_OPERATOR_SERVICE", "ESM_OPERATOR_METRICS_PORT"])
+def test_what_only_looks_like_a_variable_of_a_service_is_a_problem(name: str) -> None:
+    assert len(unknown_variables(Settings.model_fields, SERVICE | {name: "x"})) == 1
+
+
+def test_without_its_service_a_variable_is_a_problem() -> None:
+    assert len(unknown_variables(Settings.model_fields, {"ESM_OPERATOR_PORT": "8080"})) == 1
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_no_service_sets_what_is_a_setting(name: str) -> None:
+    """Kubernetes would set it in the pod of the operator, whatever its manifest has."""
+    assert not re.search(r"(^|_)(service_host|service_port|port)(_|$)", name)
+
+
+@pytest.mark.parametrize("name", ["VERSION", "RUN", "CRDS"])
+def test_the_program_itself_takes_nothing_from_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Images and pipelines have variables such as VERSION."""
+    monkeypatch.setenv(name, "1.2.3")
+    CliApp.run(cli.Root, cli_args=["crds"])
+    assert "CustomResourceDefinition" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flag", ["--watch-namespaces", "--sweep-intervall=1", "--ident=a"])
+def test_unknown_and_abbreviated_flags_are_refused(
+    flag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["esm-operator", "run", flag])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert f"unrecognized arguments: {flag}" in capsys.readouterr().err

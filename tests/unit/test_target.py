@@ -247,7 +247,7 @@ def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
         )
         assert isinstance(found, Unresolved)
         assert found.reason == "ProviderConfigForbidsNamespace"
-        assert "--no-watch-namespaces" in found.message
+        assert "--no-watch-namespace-labels" in found.message
 
 
 def test_who_asks_for_no_labels_needs_none() -> None:

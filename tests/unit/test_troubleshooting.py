@@ -22,6 +22,7 @@ STALLED, RETRIED, UNDER_WAY = (
     "It is on its way",
 )
 WELL, PROCESSING, HAPPENINGS = "All is well", "Records are not processed", "Events that are not conditions"
+ANNOTATIONS = "Annotations without effect"
 #: What carries a reason, and which of its arguments it is: by position, or by name.
 CARRIERS = {
     "Outcome": (1, "reason", "event", "sync_reason"),
@@ -84,7 +85,7 @@ def carried(call: ast.Call) -> Iterator[ast.expr]:
 
 
 def _is_events(function: ast.expr) -> bool:
-    return isinstance(function, ast.Attribute) and "events" in ast.dump(function.value)
+    return isinstance(function, ast.Attribute) and "recorder" in ast.dump(function.value)
 
 
 def test_each_reason_has_a_section_and_no_other() -> None:
@@ -137,6 +138,7 @@ def test_refusals_are_where_their_disposition_says() -> None:
     [
         (reasons.TargetReason, {STALLED}),
         (reasons.ProcessingReason, {PROCESSING}),
+        (reasons.AnnotationReason, {ANNOTATIONS}),
         (reasons.HappeningReason, {HAPPENINGS}),
         (reasons.ProviderConfigReason, {"ProviderConfig"}),
         (reasons.StateReason, {UNDER_WAY, WELL}),

@@ -179,3 +179,23 @@ def test_a_provider_config_is_checked_too() -> None:
     text = f"{head}spec:\n  region: Mars\n"
     (problem,) = problems(text)
     assert (problem.line, problem.resource, problem.field) == (5, "default", "spec.region")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("lambda.esm-operator.io/let-go", "It is called lambda.esm-operator.io/orphan now."),
+        ("lambda.esm-operator.io/pause", "Did you mean lambda.esm-operator.io/paused?"),
+    ],
+)
+def test_an_annotation_that_the_operator_does_not_know_is_a_problem(written: str, words: str) -> None:
+    names = ("example.com/pause", written, "lambda.esm-operator.io/paused")
+    annotations = "".join(f"    {name}: 'true'\n" for name in names)
+    (problem,) = problems(MAPPING.replace("spec:\n", f"  annotations:\n{annotations}spec:\n"))
+    assert (problem.line, problem.field) == (8, f"metadata.annotations.{written}")
+    assert words in problem.message
+
+
+@pytest.mark.parametrize("annotations", ["", "[]", "a", "{1: a}"])
+def test_annotations_that_are_none_raise_nothing(annotations: str) -> None:
+    assert problems(MAPPING.replace("spec:\n", f"  annotations: {annotations}\nspec:\n")) == []

@@ -1,7 +1,7 @@
 {{- /* Whether it may list namespaces: "true" or nothing. */ -}}
-{{- define "esm-operator.watchNamespaces" -}}
-{{- if kindIs "bool" .Values.watchNamespaces }}
-{{- if .Values.watchNamespaces }}true{{ end }}
+{{- define "esm-operator.watchNamespaceLabels" -}}
+{{- if kindIs "bool" .Values.watchNamespaceLabels }}
+{{- if .Values.watchNamespaceLabels }}true{{ end }}
 {{- else if eq .Values.scope "cluster" }}true
 {{- else }}
 {{- range $spec := .Values.providerConfigs }}
@@ -40,8 +40,8 @@
 {{- range $key, $value := .Values.defaultTags }}
 {{- $arguments = append $arguments (printf "--default-tags=%s=%s" $key $value) }}
 {{- end }}
-{{- if not (include "esm-operator.watchNamespaces" .) }}
-{{- $arguments = append $arguments "--no-watch-namespaces" }}
+{{- if not (include "esm-operator.watchNamespaceLabels" .) }}
+{{- $arguments = append $arguments "--no-watch-namespace-labels" }}
 {{- end }}
 {{- if .Values.metrics.perMapping }}
 {{- $arguments = append $arguments "--metrics-per-mapping" }}

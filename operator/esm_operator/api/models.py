@@ -413,7 +413,9 @@ class EventSourceMappingSpec(Structure):
 class Condition(Structure):
     """One condition, as all of Kubernetes has them."""
 
-    type: str = Field(max_length=316, description="Ready, Reconciling, Stalled, Synced or Processing.")
+    type: str = Field(
+        max_length=316, description="Ready, Reconciling, Stalled, Synced, Processing or UnknownAnnotations."
+    )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     observed_generation: Int64 | None = Field(None, ge=0, description="The metadata.generation that it was found on.")
     last_transition_time: PointInTime = Field(description="When the status changed last.")

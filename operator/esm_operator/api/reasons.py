@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 #: AWS has refused something, or could not be asked.
 RefusalReason: TypeAlias = Literal[
+    "AWSResourceNotFound",
     "AWSUnavailable",
     "AWSUnreachable",
     "AccessDenied",
@@ -23,7 +24,6 @@ RefusalReason: TypeAlias = Literal[
     "OperationInProgress",
     "OperatorError",
     "QuotaExceeded",
-    "ReferenceNotFound",
     "RefusedByAWS",
     "RegionDisabled",
     "RequestNotUnderstood",
@@ -50,8 +50,8 @@ StateReason: TypeAlias = Literal["Creating", "Deleting", "Disabled", "Disabling"
 #: What the planner waits for, or what a person has to do.
 PlanReason: TypeAlias = Literal[
     "Conflict",
-    "CreateUnanswered",
-    "ImmutableDiffers",
+    "CreateOutcomeUnknown",
+    "ImmutableFieldChanged",
     "InvalidSpec",
     "NotFound",
     "NothingToAdopt",
@@ -69,10 +69,10 @@ OutcomeReason: TypeAlias = (
     | StateReason
     | PlanReason
     | Literal[
-        "AdoptedDiffers",
+        "AdoptedMappingDiffers",
         "ChangeNotKept",
         "DeletionsHeld",
-        "DisabledAtAWS",
+        "DisabledInAWS",
         "InSync",
         "KeptByAWS",
         "Observed",
@@ -82,7 +82,10 @@ OutcomeReason: TypeAlias = (
 #: What Lambda says of its last poll: the condition Processing.
 ProcessingReason: TypeAlias = Literal["FilterCriteriaError", "NoProblem", "ProcessingProblem"]
 
-ConditionReason: TypeAlias = OutcomeReason | ProcessingReason
+#: The condition UnknownAnnotations, and the Event when it begins.
+AnnotationReason: TypeAlias = Literal["UnknownAnnotation"]
+
+ConditionReason: TypeAlias = OutcomeReason | ProcessingReason | AnnotationReason
 
 #: What is told in an Event alone.
 HappeningReason: TypeAlias = Literal[
@@ -92,7 +95,7 @@ HappeningReason: TypeAlias = Literal[
     "CreatedAgain",
     "DriftCorrected",
     "DriftObserved",
-    "Left",
+    "MappingNotDeleted",
     "Orphaned",
     "ProcessingRecovered",
     "Released",

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explained
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -231,6 +233,11 @@ class MappingStatus:
         if self.conditions:
             status["conditions"] = [condition.render() for condition in self.conditions]
         return status
+
+    @property
+    def unknown_annotations(self) -> tuple[str, ...]:
+        """The unknown annotations that the status reports."""
+        return explained(self.condition(UNKNOWN_ANNOTATIONS).message)
 
     def condition(self, kind: str) -> Condition:
         """The condition of a type; one with an empty status if there is none."""

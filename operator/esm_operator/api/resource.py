@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from esm_operator.api.annotations import (
+    INTENT,
+    ORPHAN,
+    PAUSED,
+    RECONCILE_AT,
+    UNKNOWN_ANNOTATIONS,
+    unknown_annotations,
+)
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
 from esm_operator.api.metric_labels import MetricLabels, facets_of
-from esm_operator.api.recorded_status import MappingStatus, parse_conditions
+from esm_operator.api.recorded_status import Condition, MappingStatus, parse_conditions
 from esm_operator.api.spec import MappingSpec, RequestedTarget
 
 GROUP = "lambda.esm-operator.io"
@@ -18,11 +26,6 @@ VERSION = "v1"
 PLURAL = "eventsourcemappings"
 KIND = "EventSourceMapping"
 FINALIZER = f"{GROUP}/mapping"
-INTENT = f"{GROUP}/intent"
-#: Annotations by which people steer the operator.
-PAUSED = f"{GROUP}/paused"
-ORPHAN = f"{GROUP}/orphan"
-RECONCILE_AT = f"{GROUP}/reconcile-at"
 
 #: Values of ``paused`` that let the work go on; any other holds it back, for whoever brakes may mistype.
 _NO = ("", "false", "no", "off", "0")
@@ -120,6 +123,8 @@ class Resource:
     """Whether a person asked for the resource to go without its mapping."""
     requested: str
     """When a person asked for it to be looked at, in their own words."""
+    unknown_annotations: tuple[str, ...]
+    """Annotations with the operator's prefix that have no effect, with the prefix."""
     uuid: str
     """The UUID that the status notes; empty where there is none or it was spoilt by hand."""
     told: bool
@@ -216,6 +221,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         paused=paused,
         orphan=str(annotations.get(ORPHAN) or "").lower() == "true",
         requested=str(annotations.get(RECONCILE_AT) or ""),
+        unknown_annotations=unknown_annotations(annotations),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
         told=status.get("observedGeneration") == int(meta.get("generation", 0)),
         answered=str(status.get("lastHandledReconcileAt") or ""),
@@ -255,15 +261,24 @@ def is_same_work(old: Resource, new: Resource) -> bool:
         and old.finalizers == new.finalizers
         and old.noted == new.noted
         and (old.paused, old.orphan, old.requested) == (new.paused, new.orphan, new.requested)
+        and old.unknown_annotations == new.unknown_annotations
         and (old.packed_status == new.packed_status or _is_same_status(old.status, new.status))
     )
 
 
 def _is_same_status(old: MappingStatus, new: MappingStatus) -> bool:
-    """Whether no part differs that a plan depends on."""
-    return (old.uuid, old.applied, old.creating, old.conditions) == (
+    """Whether no part differs that a plan depends on.
+
+    The report about unknown annotations is not such a part. Two operators of different versions do not know the same
+    annotations, and each would answer the report of the other at once.
+    """
+    return (old.uuid, old.applied, old.creating, _plan_conditions(old)) == (
         new.uuid,
         new.applied,
         new.creating,
-        new.conditions,
+        _plan_conditions(new),
     )
+
+
+def _plan_conditions(status: MappingStatus) -> list[Condition]:
+    return [one for one in status.conditions if one.type != UNKNOWN_ANNOTATIONS]

@@ -160,7 +160,7 @@ TABLE: tuple[ErrorRule, ...] = (
     ErrorRule(
         "InvalidParameterValue",
         "(?i:does not exist|not found|could not be found)",
-        "ReferenceNotFound",
+        "AWSResourceNotFound",
         Disposition.SLOW,
         "Create what the spec refers to, or correct the spec. It is tried again by itself.",
     ),
@@ -261,7 +261,7 @@ ABOUT_ONE_MEMBER: frozenset[RefusalReason] = frozenset(
         "FunctionNotFound",
         "KMSKeyRefused",
         "QuotaExceeded",
-        "ReferenceNotFound",
+        "AWSResourceNotFound",
         "RefusedByAWS",
         "RoleLacksPermission",
     }

@@ -13,12 +13,12 @@ from typing import Any
 from kubernetes.aio import client
 
 from esm_operator.adapters.kubernetes_client import ApiRequest, configuration, host_of, new_client
+from esm_operator.api.annotations import INTENT
 from esm_operator.api.frozen_json import is_object, parsed
 from esm_operator.api.recorded_status import Condition, MappingStatus
 from esm_operator.api.resource import (
     FINALIZER,
     GROUP,
-    INTENT,
     KIND,
     PLURAL,
     VERSION,

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from esm_operator.api import manifests, models, offline, provider_config, rules
+from esm_operator.api import annotations, manifests, models, offline, provider_config, rules
 from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.manifests import Document, ManifestError, Path
 from esm_operator.api.rule import Rule, listed
@@ -125,6 +125,9 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
     report.checked += 1
     for path, message in _problems(_KINDS[kind], value, now):
         problem(path, message)
+    if kind == "EventSourceMapping":
+        for path, message in _annotations(value.get("metadata")):
+            problem(path, message)
 
 
 def _problems(kind: _Kind, value: dict[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
@@ -160,6 +163,13 @@ def _metadata(metadata: Any) -> Iterator[tuple[Path, str]]:
         yield ("metadata", "name"), "Required value: a resource needs a name."
     elif name is not None and not (isinstance(name, str) and len(name) <= 253 and _NAME.fullmatch(name)):
         yield ("metadata", "name"), "must be small letters, digits, '-' and '.', up to 253 of them."
+
+
+def _annotations(metadata: Any) -> Iterator[tuple[Path, str]]:
+    """The API server accepts any annotation; the operator would ignore these."""
+    written = metadata.get("annotations") if isinstance(metadata, dict) else None
+    for name in annotations.unknown_annotations(written if isinstance(written, dict) else {}):
+        yield ("metadata", "annotations", name), annotations.explain(name)
 
 
 _TYPES: Mapping[str, str] = {

@@ -35,31 +35,31 @@ class ReconcileOutcome(StrEnum):
     """AWS is at work, or something is waited for."""
     STALLED = "stalled"
     """A person has to do something; conflicts too."""
-    REFUSED = "refused"
-    """AWS refused or could not be reached; it is tried again."""
-    CHANGED = "changed"
-    """The resource was changed meanwhile; it is begun anew."""
+    AWS_ERROR = "aws_error"
+    """AWS refused a request or could not be reached; the operator retries."""
+    KUBERNETES_ERROR = "kubernetes_error"
+    """The API server refused a request or could not be reached; the operator retries."""
+    OPERATOR_ERROR = "operator_error"
+    """The operator itself failed, which is a bug. The condition has the reason OperatorError."""
+    STALE = "stale"
+    """The resource changed meanwhile, so the operator reconciles it again."""
     RELEASED = "released"
-    """The resource was let go, or was gone already."""
-    UNWRITTEN = "unwritten"
-    """The API server refused or could not be reached; it is tried again."""
-    FAILED = "failed"
-    """The operator itself failed: a bug."""
+    """The finalizer was removed, or the resource was already deleted."""
 
 
-LEASE_TAKEN = catalogue.counter("lease_taken", "How often this process has taken the lease.")
+LEASE_ACQUIRED = catalogue.counter("lease_acquired", "How often this process has acquired the lease.")
 LEASE_LOST = catalogue.counter(
     "lease_lost", "How often this process has lost the lease, beside giving it back when it ends."
 )
 RECONCILES = catalogue.counter("reconciles", "Reconciliations of resources, by how they ended.", "result")
 RECONCILE_SECONDS = catalogue.histogram(
     "reconcile_duration_seconds",
-    "Time that one reconciliation of one resource took, by how it ended; waiting for the budget is part of it.",
+    "Time that one reconciliation of one resource took, by how it ended; waiting for the rate limiter is part of it.",
     "result",
     buckets=(0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )
-QUEUE_WAIT = catalogue.histogram(
-    "queue_wait_seconds",
+QUEUE_DURATION = catalogue.histogram(
+    "workqueue_queue_duration_seconds",
     "Time that resources waited in the work queue from when they could have been worked on.",
     "priority",
     buckets=_TURN,
@@ -75,7 +75,7 @@ AWS_REQUESTS = catalogue.counter(
 )
 AWS_REQUEST_SECONDS = catalogue.histogram(
     "aws_request_duration_seconds",
-    "Time that requests to AWS took, without waiting for the budget.",
+    "Time that requests to AWS took, without waiting for the rate limiter.",
     "operation",
     buckets=_ANSWER,
 )
@@ -85,12 +85,16 @@ AWS_FAILURES = catalogue.counter(
 AWS_THROTTLES = catalogue.counter(
     "aws_throttles", "Requests to AWS that were refused for being one too many.", "account", "region"
 )
-BUDGET_SPENT = catalogue.counter(
-    "aws_budget_spent", "Requests to AWS Lambda that the budget has let through.", "account", "region", "priority"
+RATE_LIMITER_REQUESTS = catalogue.counter(
+    "aws_rate_limiter_requests",
+    "Requests to AWS Lambda that the rate limiter has let through.",
+    "account",
+    "region",
+    "priority",
 )
-BUDGET_WAIT = catalogue.histogram(
-    "aws_budget_wait_seconds",
-    "Time that requests to AWS Lambda waited for their turn in the budget.",
+RATE_LIMITER_DURATION = catalogue.histogram(
+    "aws_rate_limiter_duration_seconds",
+    "Time that requests to AWS Lambda waited for the rate limiter.",
     "priority",
     buckets=_TURN,
 )
@@ -146,21 +150,21 @@ def waited(priority: IntEnum, seconds: float) -> None:
         priority: its urgency.
         seconds: from when it could have been worked on.
     """
-    QUEUE_WAIT.labels(priority.name.lower()).observe(seconds)
+    QUEUE_DURATION.labels(priority.name.lower()).observe(seconds)
 
 
 def granted(account: str, region: str, priority: IntEnum, seconds: float) -> None:
-    """Count one request that the budget has let through.
+    """Count one request that the rate limiter has let through.
 
     Args:
         account: where it goes to.
         region: where it goes to.
-        priority: its priority in the budget.
+        priority: its priority in the rate limiter.
         seconds: how long it waited.
     """
     name = priority.name.lower()
-    BUDGET_SPENT.labels(account, region, name).inc()
-    BUDGET_WAIT.labels(name).observe(seconds)
+    RATE_LIMITER_REQUESTS.labels(account, region, name).inc()
+    RATE_LIMITER_DURATION.labels(name).observe(seconds)
 
 
 def place_in_use(account: str, region: str) -> None:

@@ -40,12 +40,14 @@ PROCESSING_PROBLEMS = gauge(
 )
 PAUSED = gauge("paused", "Resources whose annotation holds all writes to AWS back.")
 DELETIONS_HELD = gauge("deletions_held", "Deletions at AWS that wait for --deletions-per-minute.")
-QUEUE_DEPTH = gauge("queue_depth", "Resources that wait to be worked on now.", "priority")
-QUEUE_UNDER_WAY = gauge("queue_under_way", "Resources that are being worked on.", "priority")
-QUEUE_OLDEST = gauge(
-    "queue_oldest_seconds", "How long the resource waits that has waited longest; 0: none does.", "priority"
+QUEUE_DEPTH = gauge("workqueue_depth", "Resources that wait to be reconciled now.", "priority")
+ACTIVE_WORKERS = gauge("active_workers", "Resources that are being reconciled.", "priority")
+QUEUE_OLDEST_ITEM_AGE = gauge(
+    "workqueue_oldest_item_age_seconds",
+    "How long the resource waits that has waited longest; 0: none does.",
+    "priority",
 )
-QUEUE_DELAYED = gauge("queue_delayed", "Resources that will be worked on later, most of them after a failure.")
+QUEUE_DELAYED = gauge("workqueue_delayed", "Resources that will be reconciled later, most of them after a failure.")
 SWEEP_AGE = gauge(
     "sweep_age_seconds",
     "Time since the last whole sweep of all mappings began; before the first: since the target is in use.",
@@ -65,17 +67,24 @@ ORPHANED_MAPPINGS = gauge(
     "account",
     "region",
 )
-BUDGET_RATE_SET = gauge(
-    "aws_budget_rate_set", "Requests a second to AWS Lambda that --requests-per-second allows.", "account", "region"
+RATE_LIMITER_CONFIGURED_RATE = gauge(
+    "aws_rate_limiter_configured_rate",
+    "Requests a second to AWS Lambda that --requests-per-second allows.",
+    "account",
+    "region",
 )
-BUDGET_RATE_NOW = gauge(
-    "aws_budget_rate_now",
+RATE_LIMITER_CURRENT_RATE = gauge(
+    "aws_rate_limiter_current_rate",
     "Requests a second that are allowed now: each throttled answer halves them, and they grow back slowly.",
     "account",
     "region",
 )
-BUDGET_TOKENS = gauge("aws_budget_tokens", "Requests that may be sent at once, without waiting.", "account", "region")
-BUDGET_WAITING = gauge("aws_budget_waiting", "Requests that wait for their turn in the budget.", "account", "region")
+RATE_LIMITER_TOKENS = gauge(
+    "aws_rate_limiter_tokens", "Requests that may be sent at once, without waiting.", "account", "region"
+)
+RATE_LIMITER_WAITING = gauge(
+    "aws_rate_limiter_waiting_requests", "Requests that wait for the rate limiter.", "account", "region"
+)
 MAPPING_READY = gauge(
     "mapping_ready", "Whether the resource is Ready (1) or not (0).", "namespace", "name", exposer=Exposer.CHOICE
 )
@@ -200,8 +209,8 @@ def _families(now: Snapshot) -> Iterator[GaugeMetricFamily]:
     yield _family(PAUSED, [((), sum(count for one, count in counts.items() if one.paused))])
     yield _family(DELETIONS_HELD, [((), now.deletions_held)])
     yield _family(QUEUE_DEPTH, [((priority,), one.depth) for priority, one in now.queue.items()])
-    yield _family(QUEUE_UNDER_WAY, [((priority,), one.under_way) for priority, one in now.queue.items()])
-    yield _family(QUEUE_OLDEST, [((priority,), one.oldest) for priority, one in now.queue.items()])
+    yield _family(ACTIVE_WORKERS, [((priority,), one.under_way) for priority, one in now.queue.items()])
+    yield _family(QUEUE_OLDEST_ITEM_AGE, [((priority,), one.oldest) for priority, one in now.queue.items()])
     yield _family(QUEUE_DELAYED, [((), now.delayed)])
     yield from _of_places(now.places)
     if now.each:
@@ -214,10 +223,10 @@ def _of_places(places: Sequence[TargetMetrics]) -> Iterator[GaugeMetricFamily]:
     yield _family(SWEEP_INTERVAL, [(name, one.sweep_interval) for name, one in named])
     yield _family(SWEEP_MAPPINGS, [(name, one.mappings) for name, one in named])
     yield _family(ORPHANED_MAPPINGS, [(name, one.orphans) for name, one in named if one.orphans is not None])
-    yield _family(BUDGET_RATE_SET, [(name, one.rate_limiter.rate_set) for name, one in named])
-    yield _family(BUDGET_RATE_NOW, [(name, one.rate_limiter.rate_now) for name, one in named])
-    yield _family(BUDGET_TOKENS, [(name, one.rate_limiter.tokens) for name, one in named])
-    yield _family(BUDGET_WAITING, [(name, one.rate_limiter.waiting) for name, one in named])
+    yield _family(RATE_LIMITER_CONFIGURED_RATE, [(name, one.rate_limiter.rate_set) for name, one in named])
+    yield _family(RATE_LIMITER_CURRENT_RATE, [(name, one.rate_limiter.rate_now) for name, one in named])
+    yield _family(RATE_LIMITER_TOKENS, [(name, one.rate_limiter.tokens) for name, one in named])
+    yield _family(RATE_LIMITER_WAITING, [(name, one.rate_limiter.waiting) for name, one in named])
 
 
 def _of_each(resources: Iterable[Resource]) -> Iterator[GaugeMetricFamily]:

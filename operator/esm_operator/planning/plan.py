@@ -97,7 +97,7 @@ _RESCUE = (
 #: How a deletion that is not meant is stopped for good; by whether mappings have owner tags.
 RESCUES = {True: f"{_RESCUE}.", False: f"{_RESCUE} if its spec.adoption.policy is IfExists."}
 UNSETTLED = Wait(
-    "CreateUnanswered",
+    "CreateOutcomeUnknown",
     "AWS has not answered a request to create the mapping, or the operator was stopped before it heard the answer. "
     "For some seconds the mapping may still appear; the operator looks for it before anything else is done.",
 )
@@ -395,13 +395,13 @@ def _plan_replacement(desired: Desired, view: Observation, found: Observed, immu
     """Delete and create again; or the other way round, where AWS takes both mappings beside each other."""
     if not desired.recreate:
         return Stall(
-            "ImmutableDiffers",
+            "ImmutableFieldChanged",
             f"AWS can't change {_list(immutable)} of a mapping. Set it back, or set spec.replacePolicy to "
             "Recreate to have the mapping deleted and created again.",
         )
     if desired.adoption.policy == "Required":
         return Stall(
-            "ImmutableDiffers",
+            "ImmutableFieldChanged",
             f"AWS can't change {_list(immutable)} of a mapping, and spec.adoption.policy is Required, so none is "
             "created. Set it back, or set spec.adoption.policy to Never to have the mapping replaced.",
         )

@@ -237,8 +237,8 @@ def resolve(
         return Unresolved(
             "ProviderConfigForbidsNamespace",
             f"The ProviderConfig {config.name} has a namespaceSelector, and the operator does not know the labels of "
-            "namespaces (--no-watch-namespaces), so it admits none. Let the operator watch them (watchNamespaces: true "
-            "in the chart's values), or take spec.namespaceSelector out.",
+            "namespaces (--no-watch-namespace-labels), so it admits none. Let the operator watch them "
+            "(watchNamespaceLabels: true in the chart's values), or take spec.namespaceSelector out.",
         )
     if name and config.namespace_selector and not config.namespace_selector.selects(namespace_labels or {}):
         return Unresolved(

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from esm_operator.api.annotations import ORPHAN
 from esm_operator.api.recorded_status import Applied
-from esm_operator.api.resource import ORPHAN, Resource
+from esm_operator.api.resource import Resource
 from esm_operator.aws import errors
 from esm_operator.aws.targets import ConnectedTarget
 from esm_operator.cluster.cache import ResourceCache
@@ -114,7 +115,7 @@ class Concluder:
             self._creates.settle(context)
         await self._status_writer.write(context, outcome)
         if refused:
-            result = Result(ReconcileOutcome.REFUSED, self._retry_refused(context, refused), QueuePriority.EDIT)
+            result = Result(ReconcileOutcome.AWS_ERROR, self._retry_refused(context, refused), QueuePriority.EDIT)
         else:
             if isinstance(action, actions.NoOp):
                 state.field_refusals.clear()
@@ -177,11 +178,11 @@ class Concluder:
         if resource.removed and lasts and self._cache.has_successor(resource.key):
             return self.abandon(resource)  # else a new resource of the name would wait for ever
         priority = QueuePriority.EDIT if record.uuid else QueuePriority.CREATE
-        return Result(ReconcileOutcome.REFUSED, delay, priority)
+        return Result(ReconcileOutcome.AWS_ERROR, delay, priority)
 
     def abandon(self, resource: Resource) -> Result:
         """Give a removed resource up whose mapping can't be deleted. The tag sweep counts the mapping as an orphan."""
-        self._recorder.warning(resource, "Left", messages.left_by_removed())
+        self._recorder.warning(resource, "MappingNotDeleted", messages.left_by_removed())
         logger.error("%s", messages.left_by_removed(), extra=marks(resource))
         return Result(ReconcileOutcome.RELEASED)
 

@@ -177,7 +177,7 @@ class Executor:
             await self._creates.begin(context)
         resource, client = context.resource, context.connected.client
         if not await self._confirm_unchanged(context):
-            return Result(ReconcileOutcome.CHANGED, 0.0, QueuePriority.EDIT)
+            return Result(ReconcileOutcome.STALE, 0.0, QueuePriority.EDIT)
         context.replaced = action.replaces
         try:
             self._creates.sent(resource.key)
@@ -263,7 +263,7 @@ class Executor:
         """Tag a mapping as ours, unless somebody was quicker."""
         client, inventory = context.connected.client, context.connected.inventory
         if not await self._confirm_unchanged(context):
-            return Result(ReconcileOutcome.CHANGED, 0.0, QueuePriority.EDIT)
+            return Result(ReconcileOutcome.STALE, 0.0, QueuePriority.EDIT)
         before = inventory.tags(uuid)
         if not await self._request(context, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
             return None
@@ -431,7 +431,7 @@ class Executor:
             why = "somebody has taken the operator's tags off it"
         else:
             why = f"it belongs to {other} (cluster/namespace/name)"
-        self._recorder.warning(context.resource, "Left", messages.left(uuid, why))
+        self._recorder.warning(context.resource, "MappingNotDeleted", messages.left(uuid, why))
 
     async def record_waiting(self, context: ReconcileContext) -> None:
         """Write to the intent the time from which the operator sends no Create and only waits for an earlier one.

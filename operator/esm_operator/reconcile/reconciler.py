@@ -129,17 +129,17 @@ class Reconciler:
         except GoneError:
             return self._forget_incarnation(resource)
         except StaleError:
-            return Result(ReconcileOutcome.CHANGED, 0.0, QueuePriority.EDIT)
+            return Result(ReconcileOutcome.STALE, 0.0, QueuePriority.EDIT)
         except ConflictError:
             return await self._read_again(resource)
         except NotLeadingError:
             return Result(None, 1.0, QueuePriority.EDIT)
         except (ApiError, HTTPException, TimeoutError) as error:
             logger.warning("The API server did not take it, it is tried again: %s", str(error) or type(error).__name__)
-            return Result(ReconcileOutcome.UNWRITTEN, state.back_off(1.0, 30.0), QueuePriority.EDIT)
+            return Result(ReconcileOutcome.KUBERNETES_ERROR, state.back_off(1.0, 30.0), QueuePriority.EDIT)
         except Exception as error:
             logger.exception("Reconciling failed unexpectedly; it is tried again", extra=marks(resource))
-            result = Result(ReconcileOutcome.FAILED, state.back_off(1.0, 300.0))
+            result = Result(ReconcileOutcome.OPERATOR_ERROR, state.back_off(1.0, 300.0))
             await self._report_unexpected(resource.key, error)
             return result
 
@@ -159,11 +159,11 @@ class Reconciler:
     async def _read_again(self, resource: Resource) -> Result:
         """Begin again from the object that the API server has, because its watch may be late, or cut off."""
         key = resource.key
-        result = Result(ReconcileOutcome.CHANGED, self._states.of(key).back_off(0.1, 30.0), QueuePriority.EDIT)
+        result = Result(ReconcileOutcome.STALE, self._states.of(key).back_off(0.1, 30.0), QueuePriority.EDIT)
         try:
             self._cache.renew(parse(await self._kubernetes.read(key)))
         except GoneError:
-            return replace(self._forget_incarnation(resource), outcome=ReconcileOutcome.CHANGED)
+            return replace(self._forget_incarnation(resource), outcome=ReconcileOutcome.STALE)
         except (ApiError, HTTPException, TimeoutError) as error:
             logger.warning("Reading a resource failed, it is tried again: %s", str(error) or type(error).__name__)
         return result

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
 from esm_operator.api.recorded_status import MappingStatus
 from esm_operator.api.resource import Resource, parse
@@ -88,6 +89,7 @@ class StatusWriter:
         written = self.record(await self._kubernetes.set_status(resource, rendered))
         self._record_processing(resource, rendered)
         self._record_drift(resource, rendered, outcome)
+        self._record_unknown_annotations(resource)
         return written
 
     async def write(self, context: ReconcileContext, outcome: Outcome) -> Resource:
@@ -132,3 +134,12 @@ class StatusWriter:
         same = (now.status, now.message) == (before.status, before.message)
         if outcome.reason == "Observed" and now.status == "False" and not same:
             self._recorder.warning(resource, "DriftObserved", now.message)
+
+    def _record_unknown_annotations(self, resource: Resource) -> None:
+        """An Event and a line in the log for each unknown annotation that the status did not report before.
+
+        The status is what remembers them, so another process does not report them again.
+        """
+        for name in sorted({*resource.unknown_annotations} - {*resource.status.unknown_annotations}):
+            logger.warning("%s", explain(name), extra=marks(resource) | {"reason": "UnknownAnnotation"})
+            self._recorder.warning(resource, "UnknownAnnotation", explain(name))

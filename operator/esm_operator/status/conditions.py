@@ -2,14 +2,16 @@
 
 Conditions are the user interface: kstatus (``kubectl wait``, Flux, Argo CD) reads Ready, Reconciling and
 Stalled by the table below; Synced says whether AWS has what the spec says, Processing what Lambda says of
-its last poll. Called by the reconciler, which writes the result only where it differs from what stands.
+its last poll. UnknownAnnotations exists only while the resource has annotations that the operator does not know.
+Called by the reconciler, which writes the result only where it differs from what stands.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, cast
 
+from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explain
 from esm_operator.api.reasons import ConditionReason, EventReason, OutcomeReason, ProcessingReason
 from esm_operator.api.recorded_status import (
     Applied,
@@ -67,6 +69,7 @@ def render(
     requested: str,
     now: str,
     creating: str = "",
+    unknown_annotations: Sequence[str] = (),
 ) -> MappingStatus:
     """The whole status of a resource.
 
@@ -82,6 +85,7 @@ def render(
         requested: the annotation by which a person asked for the resource to be looked at; empty: none.
         now: the time as RFC 3339 text.
         creating: what records that a Create may be outstanding; empty: none is.
+        unknown_annotations: annotations with the operator's prefix that have no effect.
     """
     report = MappingReport()
     if mapping is not None:
@@ -97,7 +101,7 @@ def render(
         tags=known if uuid and not gone else None,
         applied=applied,
         creating=creating,
-        conditions=_conditions(previous, generation, outcome, mapping, gone, now),
+        conditions=_conditions(previous, generation, outcome, mapping, gone, now, unknown_annotations),
     )
 
 
@@ -108,6 +112,7 @@ def _conditions(
     mapping: MappingReport | None,
     gone: bool,
     now: str,
+    unknown_annotations: Sequence[str],
 ) -> tuple[Condition, ...]:
     ready, reconciling, stalled, _ = outcome.verdict.value
     wanted: list[tuple[str, str, ConditionReason, str]] = [
@@ -122,6 +127,9 @@ def _conditions(
         wanted.append(processing)
     elif mapping is None and not gone and last.status:
         wanted.append(("Processing", last.status, cast(ProcessingReason, last.reason), last.message))
+    if unknown_annotations:
+        sentences = " ".join(map(explain, unknown_annotations))
+        wanted.append((UNKNOWN_ANNOTATIONS, "True", "UnknownAnnotation", sentences))
     return tuple(
         Condition(kind, value, reason, message, generation, _since(previous.condition(kind), value, now))
         for kind, value, reason, message in wanted

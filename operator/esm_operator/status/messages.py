@@ -77,7 +77,7 @@ def _settled(desired: Desired, mapping: Observed | None, kept: Mapping[str, Kept
     if state == "Disabled" and "enabled" not in desired.values:
         return Outcome(
             Verdict.STALLED,
-            "DisabledAtAWS",
+            "DisabledInAWS",
             "The mapping is disabled at AWS, and spec.enabled does not say what it should be. Look at "
             "status.stateTransitionReason; set spec.enabled to true to have it enabled, or to false to keep it so.",
             synced=True,
@@ -95,10 +95,20 @@ def _settled(desired: Desired, mapping: Observed | None, kept: Mapping[str, Kept
         )
         if set(adopted) - _WHERE_IT_BEGAN:
             return Outcome(
-                Verdict.STALLED, "AdoptedDiffers", differs, synced=False, sync_message=differs, event="AdoptedDiffers"
+                Verdict.STALLED,
+                "AdoptedMappingDiffers",
+                differs,
+                synced=False,
+                sync_message=differs,
+                event="AdoptedMappingDiffers",
             )
         return Outcome(
-            Verdict.READY, of_state(state), message, synced=False, sync_reason="AdoptedDiffers", sync_message=differs
+            Verdict.READY,
+            of_state(state),
+            message,
+            synced=False,
+            sync_reason="AdoptedMappingDiffers",
+            sync_message=differs,
         )
     return Outcome(Verdict.READY, of_state(state), message, synced=True, sync_message=kept_message(kept))
 
