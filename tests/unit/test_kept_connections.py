@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -33,7 +34,8 @@ class Flaky(Connector):
         if self.failures[target.region]:
             self.failures[target.region] -= 1
             raise EndpointConnectionError(endpoint_url=f"https://sts.{target.region}.amazonaws.com")
-        return Connection("123456789012", target.region, None, None, ThreadPoolExecutor(1))
+        nothing: Any = None
+        return Connection("123456789012", target.region, nothing, nothing, ThreadPoolExecutor(1))
 
 
 class Listener:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,6 +22,11 @@ from esm_operator.fence import SHUT
 from esm_operator.metrics import counters
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from types_boto3_sts import STSClient
 
 #: Seconds to connect to one address, and for the TLS handshake. The limits of the whole call are in
 #: esm_operator.aws.call.
@@ -40,9 +45,9 @@ class Connection:
 
     account: str
     region: str
-    client: Any
+    client: "LambdaClient"
     """boto3's client of AWS Lambda, whose writes are fenced."""
-    tagging: Any
+    tagging: "ResourceGroupsTaggingAPIClient"
     """boto3's client of the resource groups tagging API; it only reads."""
     threads: ThreadPoolExecutor
     """What its calls run in: threads of its own, so that one that does not answer holds up no other."""
@@ -107,7 +112,7 @@ class Connector:
     def _request_account(self, target: Target) -> str:
         started = time.monotonic()
         try:
-            client = self._client("sts", target)
+            client: STSClient = self._client("sts", target)
             started = time.monotonic()
             account = str(client.get_caller_identity().get("Account") or "")
             if not account:
@@ -120,12 +125,13 @@ class Connector:
         return account
 
     def _connection(self, target: Target, account: str, threads: ThreadPoolExecutor) -> Connection:
-        client, tagging = self._client("lambda", target), self._client("resourcegroupstaggingapi", target)
+        client: LambdaClient = self._client("lambda", target)
+        tagging: ResourceGroupsTaggingAPIClient = self._client("resourcegroupstaggingapi", target)
         return Connection(account, target.region, client, tagging, threads, self._attempts)
 
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
         access = target.access
-        make: Any = botocore_sessions.new_session(target.region, access.role_arn, access.external_id).client
+        session: Any = botocore_sessions.new_session(target.region, access.role_arn, access.external_id)
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=STS_TIMEOUT if service == "sts" else READ_TIMEOUT,
@@ -135,7 +141,7 @@ class Connector:
             user_agent_extra=self._user_agent,
         )
         try:
-            client = make(service, endpoint_url=access.endpoint_url or None, config=config)
+            client = session.client(service, endpoint_url=access.endpoint_url or None, config=config)
         except ValueError as error:
             raise errors.InvalidEndpointError(reason=str(error)) from error
         botocore_hooks.install(client)

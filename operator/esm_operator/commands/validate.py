@@ -167,8 +167,8 @@ def _metadata(metadata: Any) -> Iterator[tuple[Path, str]]:
 
 def _annotations(metadata: Any) -> Iterator[tuple[Path, str]]:
     """The API server accepts any annotation; the operator would ignore these."""
-    written = metadata.get("annotations") if isinstance(metadata, dict) else None
-    for name in annotations.unknown_annotations(written if isinstance(written, dict) else {}):
+    written = metadata.get("annotations") if is_object(metadata) else None
+    for name in annotations.unknown_annotations(written if is_object(written) else {}):
         yield ("metadata", "annotations", name), annotations.explain(name)
 
 

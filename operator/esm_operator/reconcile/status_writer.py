@@ -82,6 +82,7 @@ class StatusWriter:
             requested=resource.requested if looked else resource.status.last_handled_reconcile_at,
             now=moment(),
             creating=resource.status.creating if creating is None else creating,
+            unknown_annotations=resource.unknown_annotations,
         )
         if resource.packed_status == rendered.render():
             return resource
