@@ -7,7 +7,6 @@ the command line starts and stops it with kopf.
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from esm_operator import tasks
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.connections import Connections
+from esm_operator.clock import monotonic
 from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -299,13 +299,13 @@ class Operator:
 
         Returns whether all did. One that did not may be gone again.
         """
-        came = time.monotonic()
+        came = monotonic()
         while awaited:
             await asyncio.sleep(_SOON)
             rest = {key for key in awaited if self._cache.get(key) is None}
             if len(rest) < len(awaited):
-                awaited, came = rest, time.monotonic()
-            elif time.monotonic() - came > _PATIENCE:
+                awaited, came = rest, monotonic()
+            elif monotonic() - came > _PATIENCE:
                 return False
         return True
 

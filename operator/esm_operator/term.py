@@ -6,7 +6,6 @@ knows of AWS would be stale by the next one. What outlives it (the cache, the co
 
 import asyncio
 import logging
-import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import REASONS
 from esm_operator.aws.targets import Targets
+from esm_operator.clock import monotonic
 from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -131,9 +131,9 @@ class Term:
         Args:
             within: seconds after which it is cut off by :meth:`stop`.
         """
-        until = time.monotonic() + within
+        until = monotonic() + within
         await self._controller.finish(within)
-        await self._recorder.settle(max(0.0, until - time.monotonic()))
+        await self._recorder.settle(max(0.0, until - monotonic()))
 
     async def stop(self) -> None:
         """Stop working; the next term, of any process, finds what is cut off here."""

@@ -39,7 +39,7 @@ GUARDS = (
         file="aws/mappings_api.py",
         text=(
             "        await self.rate_limiter.take(priority)\n"
-            "        counters.granted(*self._place, priority, time.monotonic() - asked)\n"
+            "        counters.granted(*self._place, priority, monotonic() - asked)\n"
             "        if precondition is not None:\n"
             "            precondition.check()"
         ),
@@ -47,7 +47,7 @@ GUARDS = (
             "        if precondition is not None:\n"
             "            precondition.check()\n"
             "        await self.rate_limiter.take(priority)\n"
-            "        counters.granted(*self._place, priority, time.monotonic() - asked)"
+            "        counters.granted(*self._place, priority, monotonic() - asked)"
         ),
         tests=model("waiting_requests", "an_update_that_waits_is_not_sent_when_the_resource_is_paused"),
     ),
@@ -201,7 +201,7 @@ GUARDS = (
         name="create-of-a-living-process",
         harm="A former leader that still runs sends a Create later than the new leader expects.",
         file="reconcile/state.py",
-        text="return (self._began if state.predates_process else time.monotonic()) + SETTLE",
+        text="return (self._began if state.predates_process else monotonic()) + SETTLE",
         without="return self._began + SETTLE",
         tests=model("pending_creates", "a_resource_is_removed_only_when_the_create_of_another_operator_has_settled"),
     ),

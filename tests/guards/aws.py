@@ -53,7 +53,7 @@ GUARDS = (
         harm="A sweep counts as proof for mappings that were created after its first page was read.",
         file=_INVENTORY,
         text="self.swept_from = began",
-        without="self.swept_from = time.monotonic()",
+        without="self.swept_from = monotonic()",
         tests=unit("inventory", "a_sweep_is_as_old_as_its_first_page"),
     ),
     Guard(

@@ -182,7 +182,7 @@ GUARDS = (
         name="hold-admitted",
         harm="A ProviderConfig is removed while the first mapping is created through it.",
         file=_HOLDS,
-        text="self._admitted[resource.key] = (name, time.monotonic())",
+        text="self._admitted[resource.key] = (name, monotonic())",
         without="pass",
         tests=unit("usage_finalizer", "a_resource_that_was_admitted_counts_before_its_finalizer_is_seen"),
     ),

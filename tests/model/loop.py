@@ -2,36 +2,37 @@
 
 The operator of the model test runs on it. ``settle`` runs what can run now and returns when every task waits
 for a timer or for an answer; ``next_timer`` says how far the next timer is. While the loop runs,
-``time.monotonic`` is the simulated clock, for the operator measures back-off and leases by it.
+the simulated clock is the clock of the process, because the operator measures back-off and leases by it.
 """
 
 import asyncio
 import selectors
-import time
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from esm_operator import clock
 
-class Clock:
-    """Simulated monotonic time, in seconds. It outlives the processes of the operator."""
+
+class Clock(clock.SystemClock):
+    """Simulated time, in seconds. It outlives the processes of the operator."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
-    def _read(self) -> float:
-        self.now += 1e-7  # no two readings are the same: code that compares them ends
+    def monotonic(self) -> float:
+        """The simulated time. No two answers are the same, so that code ends that compares them."""
+        self.now += 1e-7
         return self.now
 
-    @contextmanager
-    def told(self) -> Generator[None]:
-        """Have it told to whoever asks for the time."""
-        real = time.monotonic, time.clock_gettime, time.time
-        time.monotonic, time.clock_gettime, time.time = self._read, lambda _: self._read(), lambda: self.now
-        try:
-            yield
-        finally:
-            time.monotonic, time.clock_gettime, time.time = real
+    def wall(self) -> float:
+        """The simulated time."""
+        return self.now
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    def time(self) -> float:
+        """The clock of the process, by which timers are due."""
+        return clock.monotonic()
 
 
 class _IdleSelector(selectors.SelectSelector):
@@ -50,9 +51,9 @@ class _IdleSelector(selectors.SelectSelector):
 class SteppedLoop:
     """Runs one process of the operator, a step at a time."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._loop = asyncio.SelectorEventLoop(_IdleSelector(self._idle))
+    def __init__(self, simulated: Clock) -> None:
+        self._clock = simulated
+        self._loop = _Loop(_IdleSelector(self._idle))
         self._loop.set_exception_handler(self._failed)
         make_task: Any = self._make_task
         self._loop.set_task_factory(make_task)
@@ -76,7 +77,7 @@ class SteppedLoop:
 
     def settle(self) -> None:
         """Run until every task waits."""
-        with self._clock.told():
+        with clock.replaced(self._clock):
             self._loop.run_forever()
         for task in [task for task in self._tasks if task.done()]:
             self._tasks.remove(task)
@@ -90,7 +91,7 @@ class SteppedLoop:
 
     def close(self) -> None:
         """End all tasks at once. What they await must not answer any more."""
-        with self._clock.told():
+        with clock.replaced(self._clock):
             while tasks := asyncio.all_tasks(self._loop):
                 for task in tasks:
                     task.cancel()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from esm_operator.clock import replaced
 from tests.model.aws import QUEUE
 from tests.model.script import KINESIS, ONE, SQS, Script, killed_before_the_note
 
@@ -66,7 +67,7 @@ def test_a_mapping_that_somebody_else_has_just_made_is_a_conflict_at_once(script
     """No Create of the resource can have made it, so its missing tags prove that it has no owner."""
     script.world.start()
     script.calmly(60)
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         assert script.aws.make("orders", QUEUE, {}) is not None
     script.apply(**SQS)
     script.calmly(5)
@@ -79,7 +80,7 @@ def test_a_mapping_that_another_cluster_has_just_made_is_not_adopted(script: Scr
     script.world.start()
     script.calmly(60)
     tags = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         one = script.aws.make("orders", QUEUE, tags)
     assert one is not None
     script.apply(**SQS, adoption={"policy": "IfExists"})
@@ -90,7 +91,7 @@ def test_a_mapping_that_another_cluster_has_just_made_is_not_adopted(script: Scr
 
 def test_a_conflicting_mapping_that_got_our_tags_meanwhile_is_deleted_with_the_resource(script: Script) -> None:
     """The tags were read long ago; they are read again before the finalizer is removed."""
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         one = script.aws.make("orders", QUEUE, {})
     assert one is not None
     script.apply(**SQS)

@@ -1,5 +1,6 @@
 """Scripted scenarios: the watch is late, or has lost events."""
 
+from esm_operator.clock import replaced
 from tests.model.calls import Call
 from tests.model.cluster import MAPPINGS
 from tests.model.script import ONE, SQS, TWO, Script
@@ -53,7 +54,7 @@ def test_no_mapping_is_created_for_a_resource_whose_deletion_the_watch_has_not_r
 
 
 def test_no_mapping_is_adopted_for_a_resource_whose_deletion_the_watch_has_not_reported(script: Script) -> None:
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
     assert one is not None
     script.apply(**SQS, adoption={"policy": "IfExists"})

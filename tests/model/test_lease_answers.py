@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from esm_operator.clock import replaced
 from esm_operator.cluster.kubernetes import LEASE_TIMEOUT, KubernetesClient
 from esm_operator.cluster.lease import RENEWAL, Lease
 from esm_operator.fence import Fence
@@ -29,7 +30,7 @@ class Process:
         self.loop = SteppedLoop(self.clock)
         self.gate = Gate(self.clock, lambda _: None, lambda _: None)
         api: Any = Transport(self.gate, self.cluster, self.loop.future, hold_leases=True)
-        with self.clock.told():
+        with replaced(self.clock):
             self.lease = Lease(
                 KubernetesClient(api, RateLimiter(1000)),
                 namespace="default",
@@ -73,7 +74,7 @@ class Process:
 
     def covers(self, fence: Fence, seconds: float) -> bool:
         """Whether a fence lets through what takes so many seconds."""
-        with self.clock.told():
+        with replaced(self.clock):
             return fence.covers(seconds)
 
     def is_taken_by_another(self) -> None:

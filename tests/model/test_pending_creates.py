@@ -3,6 +3,7 @@
 import pytest
 
 from esm_operator.api.resource import FINALIZER, INTENT, Intent
+from esm_operator.clock import replaced
 from tests.model.aws import ACCOUNT, QUEUE, REGION, STREAM
 from tests.model.script import KINESIS, ONE, SQS, Script
 from tests.model.world import CLUSTER_NAME
@@ -48,7 +49,7 @@ def test_a_resource_is_removed_only_when_the_create_of_another_operator_has_sett
     script.calmly(5)
     assert not script.gone()
     owner = {"cluster": CLUSTER_NAME, "namespace": ONE.namespace, "name": ONE.name, "uid": "uid-1"}
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         assert script.aws.make("orders", QUEUE, {f"esm-operator.io/{part}": value for part, value in owner.items()})
     assert_nothing_is_left(script)
 

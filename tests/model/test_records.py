@@ -6,6 +6,7 @@ from collections.abc import Generator
 import pytest
 
 from esm_operator.api.resource import FINALIZER, INTENT
+from esm_operator.clock import replaced
 from tests.model.aws import QUEUE, STREAM, Standing
 from tests.model.script import KINESIS, ONE, SQS, TWO, Script, a_script, killed_before_the_note
 from tests.model.test_without_tags import PromisesWithoutTags
@@ -39,7 +40,7 @@ def test_a_mapping_of_somebody_else_is_a_conflict_without_tags(script: Script) -
 
 def test_an_intent_that_somebody_has_changed_claims_no_mapping_without_tags(script: Script) -> None:
     """It is an annotation, which everybody may write who may edit the resource."""
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         other = script.aws.make("bills", QUEUE, {})
     assert other is not None
     script.apply(**SQS)
@@ -183,7 +184,7 @@ def assert_deleted_without_it(script: Script, mapping: Standing) -> None:
 
 def by_hand(script: Script, source: str = QUEUE) -> Standing:
     """A mapping that somebody else makes."""
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         one = script.aws.make("orders", source, {})
     assert one is not None
     return one

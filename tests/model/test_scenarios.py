@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import INTENT, RECONCILE_AT, Key
+from esm_operator.clock import replaced
 from tests.model.aws import KAFKA, QUEUE, STREAM, Standing, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer, WatchEvent
@@ -450,7 +451,7 @@ def test_the_release_of_a_mapping_that_is_being_deleted_waits_for_its_end(script
 def test_a_conflict_ends_soon_after_the_other_owner_lets_go(script: Script) -> None:
     """With adoption.policy IfExists; the identity was another cluster's, and becomes nobody's."""
     tags = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         one = script.aws.make("orders", QUEUE, tags)
     assert one is not None
     script.apply(**SQS, adoption={"policy": "IfExists"})

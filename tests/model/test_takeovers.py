@@ -1,5 +1,6 @@
 """Scripted scenarios: a mapping gets another owner while the operator works on it."""
 
+from esm_operator.clock import replaced
 from tests.model.aws import Standing
 from tests.model.calls import Call
 from tests.model.script import ONE, SQS, TWO, Script
@@ -36,7 +37,7 @@ def test_an_edit_of_the_former_owner_does_not_reach_a_mapping_that_is_being_take
 
 
 def test_a_mapping_that_gets_an_owner_between_the_plan_and_its_adoption_is_left_to_it(script: Script) -> None:
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
     assert one is not None
     script.apply(**SQS, adoption={"policy": "IfExists"})
@@ -71,7 +72,7 @@ def test_a_mapping_that_gets_another_owner_while_the_status_is_written_is_not_up
 
 def test_of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it(script: Script) -> None:
     """The younger one is worked on first: the API server answers the older one's first write late."""
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
     assert one is not None
     script.apply(ONE, **SQS, adoption={"policy": "IfExists"})
@@ -90,7 +91,7 @@ def test_of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it(script:
 
 def make_disabled(script: Script) -> Standing:
     """A mapping without an owner that is disabled, and has values of its own."""
-    with script.world.clock.told():
+    with replaced(script.world.clock):
         one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
         assert one is not None
         script.aws.end_transition(one)

@@ -12,6 +12,7 @@ from typing import Any
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource
 from esm_operator.aws.connections import Connections
+from esm_operator.clock import replaced
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.operator import Operator
@@ -102,7 +103,7 @@ class Process:
 
     def covers(self, seconds: float) -> bool:
         """Whether this process holds the lease, and for longer than that."""
-        with self._clock.told():
+        with replaced(self._clock):
             return self.operator is not None and self.operator._lease.covers(seconds)  # pyright: ignore[reportPrivateUsage]
 
     def end(self) -> None:

@@ -1,12 +1,14 @@
 """For tests of the AWS side: a server without quota whose transitions end at once, and connections to it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 
 import pytest
 from hypothesis import settings
 
+from esm_operator import clock
 from esm_operator.aws.connections import Connections
 from tests.aws import AwsServer, Settings
+from tests.unit.clock import ShiftedClock
 
 # A busy machine takes longer than hypothesis allows for one example by default (0.2 s).
 settings.register_profile("no deadline", deadline=None)
@@ -30,3 +32,11 @@ async def connections(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Connect
     made = Connections()
     yield made
     made.close()
+
+
+@pytest.fixture
+def shifted_clock() -> Generator[ShiftedClock]:
+    """The clock of the process, which a test can move forward."""
+    shifted = ShiftedClock()
+    with clock.replaced(shifted):
+        yield shifted

@@ -7,7 +7,9 @@ import pytest
 
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.aws.inventory import TAGS_VISIBLE, Inventory
+from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import Owner
+from tests.unit.clock import ShiftedClock
 
 HERE = "eu-west-1:123456789012"
 QUEUE = f"arn:aws:sqs:{HERE}:orders"
@@ -208,7 +210,7 @@ def tagged(*, written: bool = False, modified: float = 0.0) -> Inventory:
     """
     inventory = Inventory()
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - modified))
-    inventory.record(mapping(LastModified=moment), time.monotonic(), OWNED if written else None)
+    inventory.record(mapping(LastModified=moment), monotonic(), OWNED if written else None)
     return inventory
 
 
@@ -218,18 +220,12 @@ def may_follow(inventory: Inventory) -> bool:
     return entry.observed().tags_may_follow
 
 
-def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """So many seconds pass."""
-    real = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: real() + seconds)
-
-
-def test_owner_tags_that_are_missing_on_a_new_mapping_may_follow_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_owner_tags_that_are_missing_on_a_new_mapping_may_follow_for_a_while(shifted_clock: ShiftedClock) -> None:
     inventory = tagged()
     assert not may_follow(inventory), "they have not been read"
     inventory.record_tags("1", {})
     assert may_follow(inventory)
-    later(monkeypatch, TAGS_VISIBLE + 1)
+    shifted_clock.ahead += TAGS_VISIBLE + 1
     inventory.record_tags("1", {})
     assert not may_follow(inventory)
 
@@ -248,19 +244,19 @@ def test_a_mapping_that_shows_other_tags_has_no_owner_tags() -> None:
 
 def test_owner_tags_that_we_have_taken_off_do_not_follow() -> None:
     inventory = tagged()
-    inventory.record_tags("1", {}, written=time.monotonic())
+    inventory.record_tags("1", {}, written=monotonic())
     assert not may_follow(inventory)
 
 
 @pytest.mark.parametrize("owner", ["", "another"])
 def test_tags_that_we_have_just_written_outlast_a_read_without_an_owner(
-    monkeypatch: pytest.MonkeyPatch, owner: str
+    shifted_clock: ShiftedClock, owner: str
 ) -> None:
     inventory = tagged(written=True)
     read = Owner("green", "bank", "bills", "v").tags() if owner else {}
     inventory.record_tags("1", read)
     assert inventory.tags("1") == (read or OWNED)
-    later(monkeypatch, TAGS_VISIBLE + 1)
+    shifted_clock.ahead += TAGS_VISIBLE + 1
     inventory.record_tags("1", {})
     assert inventory.tags("1") == {}
 

@@ -1,17 +1,17 @@
 """Pending creates: when the outcome of a Create is known that another process has sent."""
 
-import time
-
 import pytest
 
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
+from esm_operator.clock import monotonic
 from esm_operator.fence import SHUT
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.reconcile.pending_creates import CLOCKS_DIFFER, SETTLE, PendingCreates
 from tests.aws import AwsServer
+from tests.unit.clock import ShiftedClock
 
 
 @pytest.fixture
@@ -25,41 +25,35 @@ def lists(aws: AwsServer) -> int:
     return aws.control.counts().calls.get("ListEventSourceMappings", 0)
 
 
-def long_ago(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """So many seconds pass."""
-    real = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: real() + seconds)
-
-
 async def test_what_a_process_that_has_ended_began_is_settled_some_seconds_after_the_start(
-    aws: AwsServer, client: MappingsClient, monkeypatch: pytest.MonkeyPatch
+    aws: AwsServer, client: MappingsClient, shifted_clock: ShiftedClock
 ) -> None:
     pending = PendingCreates()
-    pending.inherited("orders", time.monotonic() + SETTLE, alive=False)
+    pending.inherited("orders", monotonic() + SETTLE, alive=False)
     assert await pending.settle(client)
     assert lists(aws) == 0, "the sweep looks, and it is not time to conclude anything"
-    long_ago(monkeypatch, SETTLE)
+    shifted_clock.ahead += SETTLE
     assert not await pending.settle(client)
     assert lists(aws) == 1
 
 
 async def test_what_a_living_process_began_is_looked_for_at_once_and_settled_some_seconds_from_now(
-    aws: AwsServer, client: MappingsClient, monkeypatch: pytest.MonkeyPatch
+    aws: AwsServer, client: MappingsClient, shifted_clock: ShiftedClock
 ) -> None:
     pending = PendingCreates()
-    long_ago(monkeypatch, 10 * SETTLE)
-    pending.inherited("orders", time.monotonic() + SETTLE, alive=True)
+    shifted_clock.ahead += 10 * SETTLE
+    pending.inherited("orders", monotonic() + SETTLE, alive=True)
     assert await pending.settle(client)
     assert lists(aws) == 1
     assert 0 < pending.left() <= SETTLE
-    long_ago(monkeypatch, SETTLE)
+    shifted_clock.ahead += SETTLE
     assert not await pending.settle(client)
     assert lists(aws) == 2
 
 
 async def test_the_time_that_earlier_processes_have_waited_counts(client: MappingsClient) -> None:
     short, long = PendingCreates(), PendingCreates()
-    settles = time.monotonic() + SETTLE
+    settles = monotonic() + SETTLE
     short.inherited("orders", settles, alive=False, waited=1.0)
     long.inherited("orders", settles, alive=False, waited=SETTLE + CLOCKS_DIFFER)
     assert await short.settle(client)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from esm_operator.clock import passed
+from esm_operator.clock import monotonic
 from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, RateLimiter, RequestPriority
 from tests.unit.clock import Clock
 from tests.waiting import LIMIT
@@ -120,10 +120,10 @@ def test_requests_that_were_under_way_together_halve_the_rate_once() -> None:
 
 async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
     rate_limiter = RateLimiter(100.0)
-    asked = passed()
+    asked = monotonic()
     rate_limiter.throttled(asked, retry_after=0.2)
     await turns(rate_limiter, [RequestPriority.EDIT])
-    assert passed() - asked >= 0.2
+    assert monotonic() - asked >= 0.2
 
 
 def test_the_rate_does_not_come_back_while_aws_asks_not_to_be_called() -> None:
@@ -158,5 +158,5 @@ async def test_how_it_is_told() -> None:
     await asyncio.gather(waiting, return_exceptions=True)
     assert rate_limiter.state().waiting == 0
     fast = RateLimiter(100.0)
-    fast.throttled(passed())
+    fast.throttled(monotonic())
     assert fast.state().rate_now < fast.state().rate_set == 100

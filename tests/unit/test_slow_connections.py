@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,12 @@ from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import NotSentError, is_doubtful, understand
 from esm_operator.aws.inventory import Inventory
+from esm_operator.clock import replaced
 from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer
+from tests.unit.clock import StoppedClock
 from tests.unit.slow_connections import WAYS, Held, SlowServer, certificate, held_up
 from tests.waiting import LIMIT, eventually_async
 
@@ -62,20 +63,13 @@ def held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
         yield made
 
 
-@dataclass
-class Clock:
-    """The clock of the calls, which stands still."""
-
-    now: float = 1000.0
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock of the calls, at which they look often."""
-    made = Clock()
-    monkeypatch.setattr(call, "passed", lambda: made.now)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Generator[StoppedClock]:
+    """The clock of the process, at which calls look often."""
     monkeypatch.setattr(call, "SEND_TIMEOUT", SHORT)
-    return made
+    stopped = StoppedClock()
+    with replaced(stopped):
+        yield stopped
 
 
 def lease() -> Fence:
@@ -202,7 +196,9 @@ async def test_no_connection_is_made_for_a_write_that_may_not_leave(to: To, held
 
 
 @pytest.mark.parametrize("held", WAYS, indirect=True)
-async def test_a_write_that_was_given_up_while_it_connects_is_never_sent(to: To, held: Held, clock: Clock) -> None:
+async def test_a_write_that_was_given_up_while_it_connects_is_never_sent(
+    to: To, held: Held, clock: StoppedClock
+) -> None:
     client = await to.server(held.url, lease())
     create = asyncio.create_task(client.create(CREATE))
     await eventually_async(held.is_reached)
@@ -232,15 +228,13 @@ async def test_a_write_that_was_cancelled_while_it_connects_is_never_sent(to: To
 
 
 async def test_a_write_is_not_sent_after_its_deadline_though_nobody_has_given_it_up_yet(
-    to: To, held: Held, monkeypatch: pytest.MonkeyPatch
+    to: To, held: Held, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a machine that was suspended: the thread goes on before the coroutine does."""
     client = await to.server(held.url, lease())
-    now = call.passed()
-    monkeypatch.setattr(call, "passed", lambda: now)
     create = asyncio.create_task(client.create(CREATE))
     await eventually_async(held.is_reached)
-    now += 3600
+    clock.now += 3600
     held.release()
     with pytest.raises(NotSentError, match="no connection to"):
         await asyncio.wait_for(create, LIMIT)
@@ -260,7 +254,7 @@ async def test_a_handshake_that_urllib3_gives_up_leaves_no_doubt(
     assert late.server.received == b""
 
 
-async def test_a_call_is_given_up_if_no_thread_is_free(to: To, held: Held, clock: Clock) -> None:
+async def test_a_call_is_given_up_if_no_thread_is_free(to: To, held: Held, clock: StoppedClock) -> None:
     """A thread hangs in the resolver for as long as that takes, even if its call was given up."""
     client = await to.server(held.url, lease())
     hanging = asyncio.create_task(client.create(CREATE))
@@ -280,7 +274,7 @@ async def test_a_call_is_given_up_if_no_thread_is_free(to: To, held: Held, clock
     assert held.server.requests == 1, "none that was given up was sent"
 
 
-async def test_a_call_is_given_up_if_there_are_no_credentials(to: To, clock: Clock) -> None:
+async def test_a_call_is_given_up_if_there_are_no_credentials(to: To, clock: StoppedClock) -> None:
     server = SlowServer()
     server.accept()
     client = await to.server(server.url, lease())
@@ -305,7 +299,7 @@ async def test_a_call_is_given_up_if_there_are_no_credentials(to: To, clock: Clo
 
 
 async def test_time_that_credentials_and_the_window_take_is_not_the_calls(
-    to: To, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    to: To, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = SlowServer()
     server.accept()
@@ -360,7 +354,7 @@ ANSWERS = {
 @pytest.mark.parametrize("beginning", ANSWERS)
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 async def test_an_answer_that_drips_in_is_cut_off(
-    to: To, clock: Clock, tmp_path: Path, beginning: str, tls: bool
+    to: To, clock: StoppedClock, tmp_path: Path, beginning: str, tls: bool
 ) -> None:
     begun, cut_off = threading.Event(), threading.Event()
 

@@ -6,7 +6,6 @@ further try waits longer, and after some tries the login fails. kopf retries a l
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import aiohttp
 import kopf
 
 from esm_operator.adapters.kubernetes_client import configuration
+from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
 
 #: Seconds within which a login with the same credentials counts as one more try.
@@ -50,14 +50,14 @@ class KopfCredentials:
         info = await asyncio.to_thread(kopf.login_via_client, **arguments)
         if info is None:
             return None
-        now = time.monotonic()
+        now = monotonic()
         again = info == self._last and now - self._at < _SOON
         self._tries = self._tries + 1 if again else 0
         if self._tries >= _MOST_TRIES:
             raise kopf.LoginError("The API server refuses the operator's credentials; see its ServiceAccount")
         if again:
             await asyncio.sleep(backoff.exponential(self._tries, 1.0, _LONGEST))
-        self._last, self._at = info, time.monotonic()
+        self._last, self._at = info, monotonic()
         return self._session(info, (await configuration()).proxy)  # kopf does not look for a proxy
 
     def _session(self, info: kopf.ConnectionInfo, proxy: str | None) -> kopf.AiohttpSession:

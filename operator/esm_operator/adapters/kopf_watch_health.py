@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from esm_operator.clock import passed
+from esm_operator.clock import monotonic
 
 
 class WatchHealth:
     """What is not answered. For one event loop."""
 
-    def __init__(self, paths: Collection[str], clock: Callable[[], float] = passed) -> None:
+    def __init__(self, paths: Collection[str], clock: Callable[[], float] = monotonic) -> None:
         """
         Args:
             paths: of the kinds that are watched; the API server's URL may have one before them.

@@ -31,7 +31,7 @@ from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
 from esm_operator.adapters import botocore_hooks
 from esm_operator.aws import errors
-from esm_operator.clock import passed
+from esm_operator.clock import monotonic
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.in_flight_window import InFlightSlot, InFlightWindow
 
@@ -110,7 +110,7 @@ class _Call:
         self._permit = permit
         self._lock = threading.Lock()
         self._phase = _Phase.QUEUED
-        self._ends = passed() + WAIT_TIMEOUT
+        self._ends = monotonic() + WAIT_TIMEOUT
         self._refusal: Exception | None = None
         """Why no byte may leave any more. Raised instead of what boto3 makes of it."""
         self._is_sent = False
@@ -123,7 +123,7 @@ class _Call:
 
     def left(self) -> float:
         """Seconds until the current phase has to end."""
-        return self._ends - passed()
+        return self._ends - monotonic()
 
     def give_up(self) -> Exception | None:
         """Let no byte leave from now on, and end the connection. Returns what to raise; None: the call has ended."""
@@ -161,12 +161,12 @@ class _Call:
         with self._admitted():
             self._is_write, self._url = operation not in READS, url
             self._ask_fence(CALL_TIMEOUT)
-            self._phase, self._ends = _Phase.CONNECTING, passed() + SEND_TIMEOUT
+            self._phase, self._ends = _Phase.CONNECTING, monotonic() + SEND_TIMEOUT
 
     def sending(self, cut: Callable[[], None]) -> float:
         """See whether bytes may leave. Returns the seconds in which the answer has to be there."""
         with self._admitted():
-            now = passed()
+            now = monotonic()
             if self._phase is not _Phase.SENT:
                 if now >= self._ends:
                     raise self._late()

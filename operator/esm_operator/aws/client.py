@@ -4,7 +4,6 @@ The requests themselves are in :mod:`esm_operator.aws.mappings_api`, which the c
 """
 
 import math
-import time
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ from esm_operator.aws import errors
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import PAGE, MappingsApi, Precondition
+from esm_operator.clock import monotonic
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
@@ -69,13 +69,13 @@ class MappingsClient:
         """
         asked = {name: value for name, value in parameters.items() if name != "Tags" or self.owner_tags}
         answer = await self.api.call("create_event_source_mapping", asked, RequestPriority.CREATE, precondition)
-        self.inventory.record(answer, time.monotonic(), tags=asked.get("Tags") or {})
+        self.inventory.record(answer, monotonic(), tags=asked.get("Tags") or {})
         return answer
 
     async def update(self, parameters: Mapping[str, Any], precondition: Precondition | None = None) -> dict[str, Any]:
         """UpdateEventSourceMapping."""
         answer = await self.api.call("update_event_source_mapping", parameters, RequestPriority.EDIT, precondition)
-        self.inventory.record(answer, time.monotonic())
+        self.inventory.record(answer, monotonic())
         return answer
 
     async def delete(self, uuid: str, precondition: Precondition | None = None) -> None:
@@ -88,11 +88,11 @@ class MappingsClient:
                 raise
             self.inventory.record_gone(uuid)
         else:
-            self.inventory.record(answer, time.monotonic())
+            self.inventory.record(answer, monotonic())
 
     async def get(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> bool:
         """GetEventSourceMapping. Returns whether it differs from what was known, or is gone."""
-        at = time.monotonic()
+        at = monotonic()
         try:
             answer = await self.api.get(uuid, priority)
         except ClientError as error:
@@ -113,7 +113,7 @@ class MappingsClient:
 
     async def find(self, function: str) -> None:
         """All pages of one function's mappings (its name, perhaps qualified), recorded in the inventory."""
-        marker, at = "", time.monotonic()
+        marker, at = "", monotonic()
         while True:
             try:
                 page = await self.api.page(marker, function, priority=RequestPriority.CREATE)
@@ -155,7 +155,7 @@ class MappingsClient:
         entry = self.inventory.get(uuid)
         if entry is not None and entry.tags is not None:
             kept = {key: value for key, value in entry.tags.items() if key not in remove}
-            self.inventory.record_tags(uuid, {**kept, **add}, written=time.monotonic())
+            self.inventory.record_tags(uuid, {**kept, **add}, written=monotonic())
 
     def _changed(self, uuids: Collection[str]) -> None:
         if self._listener is not None:

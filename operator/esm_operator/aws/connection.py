@@ -6,7 +6,6 @@ run in a small thread pool. When writes are fenced and calls are given up is in 
 """
 
 import asyncio
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.adapters import botocore_hooks, botocore_sessions
 from esm_operator.aws import call, errors
 from esm_operator.aws.call import CallPermit
+from esm_operator.clock import monotonic
 from esm_operator.fence import SHUT
 from esm_operator.metrics import counters
 from esm_operator.planning.target import Target
@@ -110,10 +110,10 @@ class Connector:
                 await _pause_or_raise(error, failures, self._attempts)
 
     def _request_account(self, target: Target) -> str:
-        started = time.monotonic()
+        started = monotonic()
         try:
             client: STSClient = self._client("sts", target)
-            started = time.monotonic()
+            started = monotonic()
             account = str(client.get_caller_identity().get("Account") or "")
             if not account:
                 raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
@@ -171,7 +171,7 @@ def count(operation: str, started: float, error: Exception | None = None) -> boo
     """
     known = isinstance(error, ClientError | BotoCoreError)
     failure = errors.understand(error) if known else None
-    counters.answered(operation, time.monotonic() - started, error, failure.reason if failure is not None else "")
+    counters.answered(operation, monotonic() - started, error, failure.reason if failure is not None else "")
     return failure is not None and failure.throttled
 
 

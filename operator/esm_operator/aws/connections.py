@@ -14,7 +14,7 @@ from typing import Protocol
 from esm_operator import tasks
 from esm_operator.aws.connection import Connection, Connector
 from esm_operator.aws.errors import understand_any
-from esm_operator.clock import passed
+from esm_operator.clock import monotonic
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.report_filter import ReportFilter
@@ -47,7 +47,7 @@ class _Failure:
     count: int
     """Attempts that have failed."""
     retry_at: float
-    """Time of the next attempt, by ``clock.passed``."""
+    """Time of the next attempt, by ``clock.monotonic``."""
 
 
 class Connections:
@@ -81,7 +81,7 @@ class Connections:
             if connection is not None:
                 return connection
             failure = self._failures.get(target)
-            if failure is not None and passed() < failure.retry_at:
+            if failure is not None and monotonic() < failure.retry_at:
                 raise failure.error.with_traceback(None)  # else it would grow each time
             try:
                 connection = await self._connector.connect(target)
@@ -129,7 +129,7 @@ class Connections:
     def retry(self) -> None:
         """Let the next attempt be made immediately, because a person has changed something."""
         self._failures = {
-            target: _Failure(one.error, one.message, one.count, passed()) for target, one in self._failures.items()
+            target: _Failure(one.error, one.message, one.count, monotonic()) for target, one in self._failures.items()
         }
 
     def close(self) -> None:
@@ -146,7 +146,9 @@ class Connections:
                 await self.connect(target)
             except Exception:  # recorded and reported
                 failure = self._failures.get(target)
-                await asyncio.sleep(max(0.0, failure.retry_at - passed()) if failure is not None else _SHORTEST_PAUSE)
+                await asyncio.sleep(
+                    max(0.0, failure.retry_at - monotonic()) if failure is not None else _SHORTEST_PAUSE
+                )
             else:
                 del self._keepers[target]
                 return
@@ -156,7 +158,7 @@ class Connections:
         count = before.count + 1 if before is not None else 1
         pause = backoff.exponential(count - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)
         message = f"{target.region}: {understand_any(error).message}"
-        self._failures[target] = _Failure(error, message, count, passed() + pause)
+        self._failures[target] = _Failure(error, message, count, monotonic() + pause)
         if self._reports.admit(target, message):
             logger.error("%s", message)
         if count == 1 and self.listener is not None:

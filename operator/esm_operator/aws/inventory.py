@@ -8,7 +8,6 @@ sweep has it no more. Written by the client and the sweeper, read by the reconci
 
 import math
 import sys
-import time
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +19,7 @@ from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.recorded_status import MappingReport
 from esm_operator.api.values import Canonical
-from esm_operator.clock import seconds_since
+from esm_operator.clock import monotonic, seconds_since
 from esm_operator.planning.state import TRANSITIONS, Observed
 
 #: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.
@@ -98,7 +97,7 @@ class InventoryEntry:
         return _report(self.raw)
 
     def _tags_may_follow(self) -> bool:
-        if self.tags_shown or not 0 <= time.monotonic() - self.untagged_since < TAGS_VISIBLE:
+        if self.tags_shown or not 0 <= monotonic() - self.untagged_since < TAGS_VISIBLE:
             return False
         return seconds_since(self.report().last_modified or "") < _JUST_MODIFIED
 
@@ -247,7 +246,7 @@ class Inventory:
         entry = self._entries.get(uuid)
         if entry is None:
             return
-        now = entry.tags_seen = time.monotonic()
+        now = entry.tags_seen = monotonic()
         if written is not None:
             entry.tags_written, entry.untagged_since = written, math.inf
         elif tags:
@@ -268,7 +267,7 @@ class Inventory:
         """Note that AWS has no mapping with this UUID."""
         self._unindex(uuid)
         self._entries.pop(uuid, None)
-        self._gone[uuid] = time.monotonic()
+        self._gone[uuid] = monotonic()
 
     def record_page(self, mappings: Iterable[Mapping[str, Any]], at: float) -> set[str]:
         """Note a page of a sweep.
@@ -332,7 +331,7 @@ class Inventory:
 
     def _forget_gone(self) -> None:
         """Forget UUIDs that are gone for so long that no late page can bring them back."""
-        before = time.monotonic() - _GONE_FOR
+        before = monotonic() - _GONE_FOR
         self._gone = {uuid: at for uuid, at in self._gone.items() if at >= before}
 
     def _unindex(self, uuid: str) -> None:

@@ -5,7 +5,6 @@ rate limiter, and slows it down if AWS throttles.
 """
 
 import logging
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.aws import errors
 from esm_operator.aws.call import CallPermit
 from esm_operator.aws.connection import Connection, count
-from esm_operator.clock import passed
+from esm_operator.clock import monotonic
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
@@ -88,7 +87,7 @@ class MappingsApi:
         wanted = {"Marker": marker} if marker else {}
         wanted |= {"FunctionName": function} if function else {"MaxItems": PAGE}
         wanted |= {"EventSourceArn": source} if source else {}
-        at = time.monotonic()
+        at = monotonic()
         answer = await self.call("list_event_source_mappings", wanted, priority)
         return Page(answer.get("EventSourceMappings") or [], str(answer.get("NextMarker") or ""), at)
 
@@ -135,12 +134,12 @@ class MappingsApi:
             priority: which requests come first.
             precondition: checked when it is the request's turn.
         """
-        asked = time.monotonic()
+        asked = monotonic()
         await self.rate_limiter.take(priority)
-        counters.granted(*self._place, priority, time.monotonic() - asked)
+        counters.granted(*self._place, priority, monotonic() - asked)
         if precondition is not None:
             precondition.check()
-        sent = passed()
+        sent = monotonic()
         try:
             return await self._send(operation, parameters, self._permit)
         except (ClientError, BotoCoreError) as error:
@@ -150,7 +149,7 @@ class MappingsApi:
             raise
 
     async def _send(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
-        started, name = time.monotonic(), _api_name(operation)
+        started, name = monotonic(), _api_name(operation)
         try:
             answer = await self._connection.call(operation, parameters, permit)
             answer.pop("ResponseMetadata", None)
@@ -162,7 +161,7 @@ class MappingsApi:
                 counters.AWS_THROTTLES.labels(*self._place).inc()
             raise raised from None
         finally:
-            logger.debug("AWS %s took %.0f ms", operation, 1000 * (time.monotonic() - started))
+            logger.debug("AWS %s took %.0f ms", operation, 1000 * (monotonic() - started))
         count(name, started)
         return answer
 

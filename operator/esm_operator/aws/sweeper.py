@@ -11,7 +11,6 @@ one of those.
 import logging
 import math
 import random
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
@@ -23,6 +22,7 @@ from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.mappings_api import PAGE, Page
 from esm_operator.aws.shared_target import SharedTarget
+from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.status.failure import Disposition, Failure
@@ -183,7 +183,7 @@ class Sweeper:
         """Ask for the next page."""
         sweep, pace = self._sweep, self._pace()
         if sweep is None or self._is_too_slow(sweep, pace):
-            sweep = self._sweep = _Sweep(time.monotonic(), hurried=pace is SweepPace.HURRIED)
+            sweep = self._sweep = _Sweep(monotonic(), hurried=pace is SweepPace.HURRIED)
         page = await client.api.page(sweep.marker)
         sweep.pages.append(page.at)
         sweep.marker = page.next
@@ -213,7 +213,7 @@ class Sweeper:
 
     def _overdue(self, sweep: _Sweep) -> set[str]:
         """The mappings that the sweep before met earlier than this one has got by now."""
-        before, now = self._before, time.monotonic()
+        before, now = self._before, monotonic()
         if before is None or now - self._looked_for_overdue < _LONGEST / PAGE:
             return set()
         self._looked_for_overdue = now
@@ -232,7 +232,7 @@ class Sweeper:
 
     def _failed(self, error: Exception, client: MappingsClient) -> None:
         self._failures += 1
-        self._failed_at = time.monotonic()
+        self._failed_at = monotonic()
         if self._failures == 1:
             self._failing_since = self._failed_at
         failure = errors.understand_any(error)

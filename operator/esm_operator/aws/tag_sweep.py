@@ -11,7 +11,6 @@ A tag sweep also counts orphans: mappings with this cluster's owner tags and wit
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
@@ -20,6 +19,7 @@ from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient, MappingsListener
 from esm_operator.aws.listener import OrphanCounter, ResourceLookup
 from esm_operator.aws.shared_target import SharedTarget
+from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.ratelimit.rate_limiter import RequestPriority
 
@@ -94,7 +94,7 @@ class TagSweep:
                         self._shared.switch_client(client)
 
     async def _in_bulk(self) -> None:
-        began = time.monotonic()
+        began = monotonic()
         found: dict[str, dict[str, str]] = {}
         async for page in self._client.api.tagged({CLUSTER: self._cluster}):
             found |= page
@@ -106,7 +106,7 @@ class TagSweep:
         await self._count(found)
 
     async def _one_by_one(self) -> None:
-        for uuid, known in self._known_tags(time.monotonic()).items():
+        for uuid, known in self._known_tags(monotonic()).items():
             await self._read(uuid, known)
             await asyncio.sleep(self._client.rate_limiter.interval(_SHARE))
         for uuid in self._unread():

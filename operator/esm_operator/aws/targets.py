@@ -5,7 +5,6 @@ what is known of AWS is stale after it. The connections outlive it (:mod:`~.conn
 """
 
 import asyncio
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from esm_operator.aws.listener import ResourceLookup, SweepListener
 from esm_operator.aws.observer import Observer
 from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.aws.tag_sweep import TagSweep
+from esm_operator.clock import monotonic
 from esm_operator.fence import Fence
 from esm_operator.metrics import counters
 from esm_operator.metrics.gauges import TargetMetrics
@@ -125,7 +125,7 @@ class Targets:
 
     def states(self) -> list[TargetMetrics]:
         """The state of each account and region, for metrics; of one behind several endpoints, that of the worst."""
-        now = time.monotonic()
+        now = monotonic()
         found: dict[tuple[str, str], _Watched] = {}
         for (account, region, _), watched in self._watched.items():
             known = found.setdefault((account, region), watched)
@@ -177,7 +177,7 @@ class Targets:
         rate_limiter = self._rate_limiters.setdefault(
             (connection.account, connection.region), RateLimiter(self._settings.requests_per_second)
         )
-        return SharedTarget(Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), time.monotonic())
+        return SharedTarget(Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic())
 
     def _watch(self, region: str, shared: SharedTarget) -> _Watched:
         settings = self._settings

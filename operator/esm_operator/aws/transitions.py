@@ -8,7 +8,6 @@ rare, for each delays one of those.
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Collection
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.aws.sweeper import CROWDED_SHARE
+from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.ratelimit.rate_limiter import RequestPriority
@@ -86,7 +86,7 @@ class Transitions:
         """Look until cancelled."""
         while True:
             await self._deadline.until(self, together=_TOGETHER)
-            self._looked = time.monotonic()
+            self._looked = monotonic()
             due = self._due()
             chosen = self._chosen(due)
             if due and not chosen:
@@ -107,7 +107,7 @@ class Transitions:
         pause = self._shared.client.rate_limiter.interval(CROWDED_SHARE) if self._observer.is_crowded() else FAST / 2
         if self._failures:
             pause = backoff.exponential(self._failures, 1.0, _MOST_FAILING)
-        if time.monotonic() < self._looked + pause:
+        if monotonic() < self._looked + pause:
             return self._looked + pause  # before that it need not be known what moves, which may be thousands
         moving = self._moving()
         if not moving:
@@ -116,7 +116,7 @@ class Transitions:
         return -math.inf if self._failures else min(_due_at(one, load) for one in moving)
 
     def _due(self) -> list[InventoryEntry]:
-        now, moving = time.monotonic(), self._moving()
+        now, moving = monotonic(), self._moving()
         load = self._load(moving)
         return [one for one in moving if _due_at(one, load) <= now]
 

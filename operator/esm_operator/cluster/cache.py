@@ -11,7 +11,7 @@ from typing import Any
 
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Key, Resource, is_same_work
-from esm_operator.clock import passed
+from esm_operator.clock import monotonic
 
 
 class StaleError(Exception):
@@ -31,7 +31,7 @@ class ResourceCache:
         self._successors: dict[Key, Resource] = {}
         """New objects whose name is still taken by a removed one."""
         self._removed: dict[Key, float] = {}
-        """When each removed object was kept, in seconds of ``clock.passed``."""
+        """When each removed object was kept, in seconds of ``clock.monotonic``."""
 
     def __len__(self) -> int:
         return len(self._resources)
@@ -103,12 +103,12 @@ class ResourceCache:
         old = self._resources.get(resource.key)
         if old is not None and old.uid != resource.uid and not old.removed:
             self._successors[resource.key] = old
-        self._removed.setdefault(resource.key, passed())
+        self._removed.setdefault(resource.key, monotonic())
         return self._take(replace(resource, deleting=True, removed=True), old)
 
     def forget_removed(self, age: float) -> None:
         """Forget removed objects that were kept for longer than so many seconds."""
-        for key in [key for key, since in self._removed.items() if passed() - since > age]:
+        for key in [key for key, since in self._removed.items() if monotonic() - since > age]:
             self.forget(key)
 
     def has_successor(self, key: Key) -> bool:

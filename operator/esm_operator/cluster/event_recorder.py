@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from esm_operator.api.reasons import EventReason
 from esm_operator.api.resource import EventSubject, Resource
-from esm_operator.clock import moment
+from esm_operator.clock import timestamp
 from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
 from esm_operator.fence import NotLeadingError
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
@@ -92,7 +92,7 @@ class EventRecorder:
             logger.info("%d Events were not posted: there was no time left", len(self._waiting))
 
     def _record(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
-        now = moment()
+        now = timestamp()
         mark = (resource.uid, reason, message)
         series = self._series.setdefault(mark, EventSeries(resource.about, kind, reason, message, first=now, last=now))
         self._series.move_to_end(mark)

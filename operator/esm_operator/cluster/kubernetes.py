@@ -6,7 +6,6 @@ Writes are fenced, but for those of the lease itself: before a connection is mad
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +26,7 @@ from esm_operator.api.resource import (
     Key,
     Resource,
 )
-from esm_operator.clock import passed
+from esm_operator.clock import monotonic
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ProviderConfigObject
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
@@ -361,14 +360,14 @@ class KubernetesClient:
         request = await ApiRequest.prepare(
             api, method, path, query=query or (), body=body, content_type=content_type, accept=accept
         )
-        ends = passed() + limit
+        ends = monotonic() + limit
 
         def check() -> None:
             if fence is not None:
-                fence.check(max(0.0, ends - passed()))
+                fence.check(max(0.0, ends - monotonic()))
 
         check()  # so that no connection is made in vain
-        began, code = time.monotonic(), "none"
+        began, code = monotonic(), "none"
         try:
             response = await request.send(limit, check)
             code = str(response.status)
@@ -378,7 +377,7 @@ class KubernetesClient:
             answer = _decoded(await response.read())
         finally:
             counters.KUBERNETES_REQUESTS.labels(method, code).inc()
-            counters.KUBERNETES_REQUEST_SECONDS.labels(method).observe(time.monotonic() - began)
+            counters.KUBERNETES_REQUEST_SECONDS.labels(method).observe(monotonic() - began)
         if response.status < 400 and answer is not None:
             return answer
         # What is between may answer with a 404 of its own: only the API server's word counts.

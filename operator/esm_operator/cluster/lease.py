@@ -18,7 +18,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from esm_operator.clock import Clock, passed, precise_moment
+from esm_operator.clock import Clock, microtime, monotonic
 from esm_operator.cluster.kubernetes import ApiError, ConflictError, ForbiddenError, GoneError, KubernetesClient
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.report_filter import ReportFilter
@@ -164,7 +164,7 @@ class Lease:
         identity: str,
         duration: float,
         renewal: float = RENEWAL,
-        clock: Clock = passed,
+        clock: Clock = monotonic,
     ) -> None:
         """
         Args:
@@ -252,7 +252,7 @@ class Lease:
                 if not self._still_ours():
                     return False
             try:
-                await self._write(replace(self._record, holder="", duration=1.0, renewed=precise_moment()))
+                await self._write(replace(self._record, holder="", duration=1.0, renewed=microtime()))
             except ConflictError:
                 self._unanswered = True
             else:
@@ -281,7 +281,7 @@ class Lease:
                 logger.info("Standing by: %s holds the lease %s", record.holder, self)
             return False
         before = record or LeaseRecord()
-        wall = precise_moment()
+        wall = microtime()
         ours = replace(
             before,
             holder=self._identity,
@@ -346,7 +346,7 @@ class Lease:
     async def _renew(self) -> bool:
         """One renewal. Returns whether the lease is still ours."""
         for _ in range(2):
-            wall = precise_moment()
+            wall = microtime()
             self._written.add(wall)
             try:
                 await self._write(replace(self._record, renewed=wall))

@@ -10,14 +10,13 @@ the same second. The next write is noticed. Fed by the operator with what the wa
 """
 
 import math
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from esm_operator.clock import passed
+from esm_operator.clock import Clock, monotonic, wall
 from esm_operator.cluster.operator_names import MANAGER
 from esm_operator.ratelimit.report_filter import ReportFilter
 
@@ -40,9 +39,7 @@ class _Other:
 class OtherOperators:
     """Who else writes. For one event loop."""
 
-    def __init__(
-        self, own: str, clock: Callable[[], float] = passed, wall: Callable[[], float] = lambda: time.time()
-    ) -> None:
+    def __init__(self, own: str, clock: Clock = monotonic, wall: Clock = wall) -> None:
         """
         Args:
             own: the field manager of this operator.

@@ -9,13 +9,12 @@ The reconciler awaits ``hold`` before it prepares a resource; the operator runs 
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 
 from esm_operator.api.reasons import ProviderConfigReason
 from esm_operator.api.recorded_status import Condition, find_condition
 from esm_operator.api.resource import Key, Resource
-from esm_operator.clock import moment
+from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import ConfigCache, ProviderConfigObject
 from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ConflictError, GoneError, KubernetesClient
@@ -119,7 +118,7 @@ class UsageFinalizer:
         return sorted(key for key in found if self._cache.get(key) is not None)
 
     def _forget_admitted(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         self._admitted = {key: entry for key, entry in self._admitted.items() if now - entry[1] < _ADMITTED_FOR}
 
     def _uses(self, resource: Resource, name: str) -> bool:
@@ -141,7 +140,7 @@ class UsageFinalizer:
                 f"The ProviderConfig {name} is being deleted, so no mapping is made through it any more. Wait until "
                 "it is gone and create it anew, or name another in a new resource.",
             )
-        self._admitted[resource.key] = (name, time.monotonic())
+        self._admitted[resource.key] = (name, monotonic())
         return None
 
     def _is_held_or_leaving(self, name: str) -> bool:
@@ -179,7 +178,7 @@ class UsageFinalizer:
         known = find_condition(config.conditions, CONDITION)
         if known.message == message:
             return
-        now = moment()
+        now = timestamp()
         since = known.last_transition_time or now
         condition = Condition(CONDITION, "True", _REMAIN, message, config.generation, since)
         others = [one for one in config.conditions if one.type != CONDITION]

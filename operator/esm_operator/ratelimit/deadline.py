@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-import time
 from typing import Protocol
+
+from esm_operator.clock import monotonic
 
 
 class Schedule(Protocol):
@@ -33,7 +34,7 @@ class Deadline:
         """
         while True:
             self._recheck.clear()
-            left = schedule.next_due() - time.monotonic()
+            left = schedule.next_due() - monotonic()
             if left <= 0:
                 return
             try:

@@ -7,8 +7,9 @@ counts it at some moment between. Used by the threads that send, so it blocks.
 """
 
 import threading
-import time
 from dataclasses import dataclass
+
+from esm_operator.clock import monotonic
 
 #: Seconds of a window: AWS counts requests by the second.
 LENGTH = 1.0
@@ -41,7 +42,7 @@ class InFlightWindow:
         """Wait, blocking, until one more may be sent. Returns its slot."""
         with self._changed:
             while True:
-                now = time.monotonic()
+                now = monotonic()
                 self._taken = [slot for slot in self._taken if slot.until > now]
                 if len(self._taken) < self._most:
                     taken = InFlightSlot(now + self._under_way + LENGTH)
@@ -52,5 +53,5 @@ class InFlightWindow:
     def release(self, slot: InFlightSlot) -> None:
         """Give a slot up in a second, because its request was answered or given up."""
         with self._changed:
-            slot.until = min(slot.until, time.monotonic() + LENGTH)
+            slot.until = min(slot.until, monotonic() + LENGTH)
             self._changed.notify_all()

@@ -10,7 +10,7 @@ import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from esm_operator.clock import Clock, passed
+from esm_operator.clock import Clock, monotonic
 from esm_operator.ratelimit.token_bucket import TokenBucket
 
 Key = TypeVar("Key", bound=Hashable)
@@ -19,7 +19,7 @@ Key = TypeVar("Key", bound=Hashable)
 class KeyedRateLimiter(Generic[Key]):
     """Turns by key. A turn that a key gives up goes to the next key that asks."""
 
-    def __init__(self, rate: float, burst: float, clock: Clock = passed) -> None:
+    def __init__(self, rate: float, burst: float, clock: Clock = monotonic) -> None:
         """
         Args:
             rate: turns a second.

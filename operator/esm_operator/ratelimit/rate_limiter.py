@@ -16,7 +16,7 @@ import math
 from enum import IntEnum
 from typing import NamedTuple
 
-from esm_operator.clock import Clock, passed
+from esm_operator.clock import Clock, monotonic
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
 from esm_operator.ratelimit.token_bucket import TokenBucket
 
@@ -55,7 +55,7 @@ class RateLimiterState(NamedTuple):
 class RateLimiter:
     """Requests a second, awaited by priority. For one event loop."""
 
-    def __init__(self, rate: float, clock: Clock = passed) -> None:
+    def __init__(self, rate: float, clock: Clock = monotonic) -> None:
         """
         Args:
             rate: requests a second.

@@ -8,7 +8,7 @@ server counts it (``cluster/event_recorder.py``).
 import math
 from collections.abc import Collection, Hashable
 
-from esm_operator.clock import Clock, passed
+from esm_operator.clock import Clock, monotonic
 
 
 class ReportFilter:
@@ -22,7 +22,7 @@ class ReportFilter:
 
     __slots__ = ("_clock", "_repeat_after", "_reported")
 
-    def __init__(self, repeat_after: float = math.inf, clock: Clock = passed) -> None:
+    def __init__(self, repeat_after: float = math.inf, clock: Clock = monotonic) -> None:
         """
         Args:
             repeat_after: seconds after which the same is reported again; infinity: never.

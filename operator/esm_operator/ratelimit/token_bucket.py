@@ -7,7 +7,7 @@ again, and the event recorder drops what gets no token.
 
 import math
 
-from esm_operator.clock import Clock, passed
+from esm_operator.clock import Clock, monotonic
 
 
 class TokenBucket:
@@ -19,7 +19,7 @@ class TokenBucket:
 
     __slots__ = ("_burst", "_clock", "_filled", "_tokens", "rate")
 
-    def __init__(self, rate: float, burst: float, clock: Clock = passed) -> None:
+    def __init__(self, rate: float, burst: float, clock: Clock = monotonic) -> None:
         """
         Args:
             rate: tokens a second; may be changed later.

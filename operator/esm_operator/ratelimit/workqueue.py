@@ -10,11 +10,12 @@ hold up another. For one event loop.
 import asyncio
 import heapq
 import itertools
-import time
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from enum import IntEnum
 from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from esm_operator.clock import monotonic
 
 Key = TypeVar("Key", bound=Hashable)
 Key_contra = TypeVar("Key_contra", bound=Hashable, contravariant=True)
@@ -118,7 +119,7 @@ class WorkQueue(Generic[Key]):
                 return
             self._withdraw(key)
         place = self._place[key] = _QueuePosition(
-            priority, self._placement.lane(key), self._placement.party(key), time.monotonic()
+            priority, self._placement.lane(key), self._placement.party(key), monotonic()
         )
         self._ready[priority].setdefault((place.lane, place.party), {})[key] = None
         self._waiting[priority, place.lane] += 1
@@ -126,7 +127,7 @@ class WorkQueue(Generic[Key]):
 
     def add_after(self, key: Key, priority: QueuePriority, delay: float) -> None:
         """Have a key worked on in so many seconds, unless it is added before."""
-        due = time.monotonic() + delay
+        due = monotonic() + delay
         if self._due.get(key, due + 1) <= due:
             return
         self._due[key] = due
@@ -148,7 +149,7 @@ class WorkQueue(Generic[Key]):
             if key is not None:
                 return key
             self._changed.clear()
-            timeout = self._delayed[0][0] - time.monotonic() if self._delayed else None
+            timeout = self._delayed[0][0] - monotonic() if self._delayed else None
             try:
                 async with asyncio.timeout(timeout):
                     await self._changed.wait()
@@ -172,7 +173,7 @@ class WorkQueue(Generic[Key]):
             key: one that :meth:`take` has returned.
         """
         place = self._under_way[key]
-        return place.priority, time.monotonic() - place.since
+        return place.priority, monotonic() - place.since
 
     def pending(self, priority: QueuePriority, lane: Hashable = None) -> int:
         """How many keys of an urgency wait or are under way in a lane."""
@@ -189,7 +190,7 @@ class WorkQueue(Generic[Key]):
         return QueueState(
             depth=_total(self._waiting, priority),
             under_way=_total(self._busy, priority),
-            oldest=time.monotonic() - min(place.since for place in places) if places else 0.0,
+            oldest=monotonic() - min(place.since for place in places) if places else 0.0,
         )
 
     def _next(self) -> Key | None:
@@ -220,7 +221,7 @@ class WorkQueue(Generic[Key]):
         self._waiting[priority, lane] -= 1
 
     def _release_due(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         while self._delayed and self._delayed[0][0] <= now:
             due, _, key, priority = heapq.heappop(self._delayed)
             if self._due.get(key) == due:

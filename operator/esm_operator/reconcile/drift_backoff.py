@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from esm_operator.api.values import Canonical
-from esm_operator.clock import Clock, passed
+from esm_operator.clock import Clock, monotonic
 from esm_operator.ratelimit import backoff
 
 #: Seconds before the same change is sent a second time, and the longest interval.
@@ -30,7 +30,7 @@ class DriftBackoff:
 
     __slots__ = ("_clock", "_sent")
 
-    def __init__(self, clock: Clock = passed) -> None:
+    def __init__(self, clock: Clock = monotonic) -> None:
         """
         Args:
             clock: seconds that only grow.

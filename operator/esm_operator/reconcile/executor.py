@@ -6,7 +6,6 @@ Update that sets them, the finalizer last. Called by the reconciler.
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from esm_operator.api.resource import Resource, parse
 from esm_operator.api.values import Canonical
 from esm_operator.aws import errors, requests
 from esm_operator.aws.mappings_api import Precondition
-from esm_operator.clock import moment
+from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.cache import ResourceCache, StaleError
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
@@ -290,7 +289,7 @@ class Executor:
             )
             await self._status_writer.write(context, outcome)
             return Result(ReconcileOutcome.WAITING, wait, QueuePriority.EDIT)
-        began = time.monotonic()
+        began = monotonic()
         if await self._request(
             context, action.uuid, context.connected.client.delete(action.uuid, self._unchanged(context))
         ):
@@ -441,7 +440,7 @@ class Executor:
         intent = context.resource.intent
         if intent is None or intent.waiting_since or context.resource.removed:
             return
-        noted = replace(intent, waiting_since=moment())
+        noted = replace(intent, waiting_since=timestamp())
         context.resource = self._status_writer.record(await self._kubernetes.prepare(context.resource, noted))
 
     async def is_removed(self, resource: Resource) -> bool:

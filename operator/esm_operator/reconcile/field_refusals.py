@@ -10,7 +10,7 @@ in memory only. After a restart the operator sends each refused set once more, e
 
 from collections.abc import Mapping
 
-from esm_operator.clock import Clock, passed
+from esm_operator.clock import Clock, monotonic
 from esm_operator.status.failure import Failure
 
 
@@ -19,7 +19,7 @@ class FieldRefusals:
 
     __slots__ = ("_clock", "_generation", "_outdated", "_sets", "_until")
 
-    def __init__(self, clock: Clock = passed) -> None:
+    def __init__(self, clock: Clock = monotonic) -> None:
         """
         Args:
             clock: seconds that only grow.

@@ -12,10 +12,10 @@ known after a list that began well after the request.
 Each resource has one of these in its :class:`~esm_operator.reconcile.state.ResourceState`.
 """
 
-import time
 from dataclasses import dataclass
 
 from esm_operator.aws.client import MappingsClient
+from esm_operator.clock import monotonic
 
 #: Seconds after which AWS does not carry out a request any more whose sender has given up or died.
 SETTLE = 8.0
@@ -49,7 +49,7 @@ class PendingCreates:
             function: the function of the mapping, as its identity names it.
         """
         self.may_have_made = True
-        self._pending = _Pending(function, time.monotonic() + SETTLE, looked=False)
+        self._pending = _Pending(function, monotonic() + SETTLE, looked=False)
 
     def inherited(self, function: str, settles: float, *, alive: bool, waited: float = 0.0) -> None:
         """Record that another process was about to send a Create, and did not record its outcome.
@@ -63,7 +63,7 @@ class PendingCreates:
         self.may_have_made = True
         if not self.unsettled:
             if waited:
-                settles = min(settles, time.monotonic() + max(0.0, SETTLE + CLOCKS_DIFFER - waited))
+                settles = min(settles, monotonic() + max(0.0, SETTLE + CLOCKS_DIFFER - waited))
             self._pending = _Pending(function, settles, looked=not alive)
 
     @property
@@ -78,7 +78,7 @@ class PendingCreates:
 
     def left(self) -> float:
         """Seconds until the outcome can be known."""
-        return max(0.0, self._pending.settles - time.monotonic()) if self._pending is not None else 0.0
+        return max(0.0, self._pending.settles - monotonic()) if self._pending is not None else 0.0
 
     async def settle(self, client: MappingsClient) -> bool:
         """Look for the mapping where that can show something new.
@@ -92,7 +92,7 @@ class PendingCreates:
         pending = self._pending
         if pending is None or pending.settled:
             return False
-        now = time.monotonic()
+        now = monotonic()
         if client.inventory.swept_from < pending.settles and (now >= pending.settles or not pending.looked):
             await client.find(pending.function)
             pending.looked = True

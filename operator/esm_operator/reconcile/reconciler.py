@@ -6,7 +6,6 @@ reconcile. The controller calls :meth:`Reconciler.reconcile` and requeues the re
 
 import contextlib
 import logging
-import time
 from dataclasses import replace
 
 from aiohttp import ClientError as HTTPException
@@ -14,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.resource import Intent, Key, Resource, parse
 from esm_operator.aws.targets import ConnectedTarget, Targets
-from esm_operator.clock import seconds_since
+from esm_operator.clock import monotonic, seconds_since
 from esm_operator.cluster.cache import ResourceCache, StaleError
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -115,10 +114,10 @@ class Reconciler:
         if resource is None:
             self._states.forget(key)
             return Result(None, deleted=True)
-        began = time.monotonic()
+        began = monotonic()
         result = await self._reconcile_or_retry(resource)
         if result.outcome is not None:
-            counters.reconciled(result.outcome, time.monotonic() - began)
+            counters.reconciled(result.outcome, monotonic() - began)
         return result
 
     async def _reconcile_or_retry(self, resource: Resource) -> Result:
@@ -218,7 +217,7 @@ class Reconciler:
 
     async def _steps(self, resource: Resource, target: Resolved, connected: ConnectedTarget) -> Result:
         """Plan and act until nothing is left but to wait, or AWS refuses."""
-        context = ReconcileContext(resource, MappingRecord.of(resource), connected, began=time.monotonic())
+        context = ReconcileContext(resource, MappingRecord.of(resource), connected, began=monotonic())
         key = resource.key
         if not target.target.owner_tags:
             context.creating = ownership_records.recorded(resource)

@@ -4,13 +4,12 @@ Nothing of it has to outlive the process. It saves calls to AWS, or keeps the op
 has to survive a restart is on the resource itself.
 """
 
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.resource import Key
-from esm_operator.clock import passed
+from esm_operator.clock import monotonic
 from esm_operator.planning.state import Desired
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
@@ -36,7 +35,7 @@ class ConflictingMapping:
     uuid: str
     identity: Identity
     """The identity that the mapping had then, as far as the inventory knew."""
-    at: float = field(default_factory=passed)
+    at: float = field(default_factory=monotonic)
 
     def is_in_the_way(self, desired: Desired, identity: Identity, *, explained: bool) -> bool:
         """Whether it still conflicts.
@@ -47,7 +46,7 @@ class ConflictingMapping:
             explained: whether the two are in one consumer group. AWS need not be asked again then.
         """
         same = (desired.identity, desired.consumer_group) == (self.asked, self.consumer_group)
-        return same and identity == self.identity and (explained or passed() - self.at < _NAMED_FOR)
+        return same and identity == self.identity and (explained or monotonic() - self.at < _NAMED_FOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ class ResourceStates:
         self._states: dict[Key, ResourceState] = {}
         self._created: dict[Key, str] = {}
         self._creators: dict[str, Key] = {}
-        self._began = time.monotonic()
+        self._began = monotonic()
         self.deletion_limiter: KeyedRateLimiter[Key] = KeyedRateLimiter(deletions_per_minute / 60, deletions_per_minute)
         self.failure_backoff: FailureBackoff[Key] = FailureBackoff()
         self.blocked_by: BlockedBy[Key] = BlockedBy()
@@ -161,7 +160,7 @@ class ResourceStates:
 
     def settles(self, state: ResourceState) -> float:
         """Monotonic time, in seconds, from which AWS does not carry out what an earlier process sent for a resource."""
-        return (self._began if state.predates_process else time.monotonic()) + SETTLE
+        return (self._began if state.predates_process else monotonic()) + SETTLE
 
     def created(self, key: Key, uuid: str) -> None:
         """Record the mapping that was created last for a resource."""

@@ -13,7 +13,7 @@ from esm_operator.api.reasons import ProcessingReason
 from esm_operator.api.recorded_status import MappingStatus
 from esm_operator.api.resource import Resource, parse
 from esm_operator.aws.targets import ConnectedTarget
-from esm_operator.clock import moment
+from esm_operator.clock import timestamp
 from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -80,7 +80,7 @@ class StatusWriter:
             uuid=record.uuid,
             gone=gone,
             requested=resource.requested if looked else resource.status.last_handled_reconcile_at,
-            now=moment(),
+            now=timestamp(),
             creating=resource.status.creating if creating is None else creating,
             unknown_annotations=resource.unknown_annotations,
         )
