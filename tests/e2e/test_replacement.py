@@ -6,7 +6,7 @@ import pytest
 
 from tests.aws import FaultKind
 from tests.bed import Bed
-from tests.controlplane import KubectlError
+from tests.controlplane.client import ApiError
 from tests.e2e.back_off import NOT_DELAYED, RETRY_AFTER
 from tests.e2e.manifests import HERE, QUEUE, STREAM, TEN_KINDS, mapping, queue, stream
 from tests.waiting import eventually
@@ -252,10 +252,10 @@ def test_another_collection_is_refused_at_apply(bed: Bed) -> None:
     bed.apply(mapping("orders", **base))
     bed.wait_ready("orders")
     for config in ({"collectionName": "returns"}, {"collectionName": None}, {"databaseName": "archive"}):
-        with pytest.raises(KubectlError) as refused:
+        with pytest.raises(ApiError) as refused:
             bed.patch("orders", {"documentDBEventSourceConfig": config})
-        assert f"spec.documentDBEventSourceConfig.{next(iter(config))}" in refused.value.stderr
-        assert "replacePolicy: Recreate" in refused.value.stderr
+        assert f"spec.documentDBEventSourceConfig.{next(iter(config))}" in refused.value.message
+        assert "replacePolicy: Recreate" in refused.value.message
     assert "UpdateEventSourceMapping" not in bed.calls()
 
 
