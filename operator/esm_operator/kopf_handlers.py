@@ -1,4 +1,4 @@
-"""The kopf handlers, and the intake before them: they put what the watch says where it belongs, and nothing else.
+"""The kopf handlers: they put what the watch says where it belongs, and nothing else.
 
 A handler that raised would be logged and never retried, so all that can fail is done by the operator's own tasks; nor
 does a handler return anything, for kopf would write it to the status.
@@ -6,7 +6,6 @@ does a handler return anything, for kopf would write it to the status.
 
 import asyncio
 import gc
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,6 @@ import kopf
 
 from esm_operator.adapters import kopf_settings
 from esm_operator.adapters.kopf_credentials import KopfCredentials
-from esm_operator.adapters.kopf_intake import KopfIntake
 from esm_operator.adapters.kopf_process import KopfProcess
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import GROUP, PLURAL, VERSION
@@ -66,14 +64,7 @@ def registry(
     """All handlers; the operator that they feed is in the list while it runs."""
     handlers = kopf.OperatorRegistry()
 
-    def listed(body: Mapping[str, Any]) -> None:
-        for operator in running:
-            operator.mapping_listed(body)
-
-    def returned(body: Mapping[str, Any]) -> bool:
-        return all(operator.mapping_returned(body) for operator in running)
-
-    logins = KopfCredentials([watches.trace], KopfIntake(listed, returned).response_class())
+    logins = KopfCredentials([watches.trace])
 
     @kopf.on.login(registry=handlers)
     async def login(**arguments: Any) -> kopf.AiohttpSession | None:

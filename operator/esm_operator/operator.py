@@ -1,7 +1,7 @@
 """The operator put together: what always runs, and the term that works while it leads.
 
 A standby knows all resources, by the watch and by audits, and is connected to AWS, so that it can begin
-where the leader ended; it writes nothing and asks AWS for no mapping. The intake and the handlers feed the operator;
+where the leader ended; it writes nothing and asks AWS for no mapping. The handlers feed the operator;
 the command line starts and stops it with kopf.
 """
 
@@ -151,19 +151,7 @@ class Operator:
         """How many other operators have written to the same resources within the last hour."""
         return self._others.met
 
-    # What the handlers and the intake call
-
-    def mapping_listed(self, body: Mapping[str, Any]) -> None:
-        """An EventSourceMapping of a list that a watch begins with."""
-        self.mapping_seen(None, body)
-
-    def mapping_returned(self, body: Mapping[str, Any]) -> bool:
-        """An EventSourceMapping of the watch that is still there. Returns whether that version or a later was known."""
-        known = self._cache.known(body)
-        if known is None:
-            return False
-        self._check_other_operators(known, body, known=True)
-        return True
+    # What the handlers call
 
     def mapping_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A watch event of an EventSourceMapping; None: it comes from a list."""

@@ -1,14 +1,13 @@
 """What the operator relies on in aiohttp. Each test is a row of operator/esm_operator/adapters/README.md."""
 
 import asyncio
-import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 import pytest
@@ -140,54 +139,6 @@ async def test_a_request_that_is_given_up_while_it_connects_is_never_sent(held: 
 
 
 # Answers
-
-
-async def test_an_answer_is_read_from_the_content_that_start_has_set(server: SlowServer) -> None:
-    class Content:
-        """In place of aiohttp's."""
-
-        def __init__(self, content: aiohttp.StreamReader) -> None:
-            self._content = content
-
-        async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-            async for piece in self._content.iter_chunked(size):
-                yield piece.upper()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._content, name)
-
-    class Response(aiohttp.ClientResponse):
-        async def start(self, connection: Connection) -> Self:
-            await super().start(connection)
-            assert (self.status, self.url.path) == (200, "/path")
-            self.content = Content(self.content)  # pyright: ignore[reportAttributeAccessIssue]
-            return self
-
-    async with (
-        aiohttp.ClientSession(response_class=Response) as session,
-        session.get(f"{server.url}/path") as response,
-    ):
-        read = b"".join([piece async for piece in response.content.iter_chunked(1024)])
-        assert response.closed, "the connection is given back at the end of the content"
-    body = ANSWER.partition(b"\r\n\r\n")[2]
-    assert read == body.upper()
-
-
-async def test_json_reads_with_the_function_that_it_is_given(server: SlowServer) -> None:
-    read = list[str]()
-
-    def loads(text: str) -> Any:
-        read.append(text)
-        return json.loads(text)
-
-    class Response(aiohttp.ClientResponse):
-        async def json(self, **how: Any) -> Any:
-            how.setdefault("loads", loads)
-            return await super().json(**how)
-
-    async with aiohttp.ClientSession(response_class=Response) as session, session.get(server.url) as response:
-        assert (await response.json())["UUID"]
-    assert len(read) == 1
 
 
 # Traces

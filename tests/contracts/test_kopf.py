@@ -5,11 +5,9 @@ import base64
 import getpass
 import logging
 import signal
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, Self
 
-import aiohttp
 import kopf
 import pytest
 
@@ -93,50 +91,6 @@ def test_kopf_reads_the_same_credentials_as_equal_ones_and_no_proxy(
 # Lists
 
 
-async def test_kopf_takes_the_objects_of_a_list_from_the_json_method(server: ApiServer) -> None:
-    read_by = list[tuple[str, str]]()
-
-    class Response(aiohttp.ClientResponse):
-        async def json(self, **how: Any) -> Any:
-            read_by.append((self.url.name, "json"))
-            answer = await super().json(**how)
-            return {**answer, "items": answer["items"][1:]} if self.url.path == MAPPINGS else answer
-
-        async def text(self, *args: Any, **named: Any) -> str:
-            read_by.append((self.url.name, "text"))
-            return await super().text(*args, **named)
-
-    server.chunks[MAPPINGS] = [[named("a"), named("b")], [named("c")], [named("d"), named("e")]]
-    handlers = Handlers(server, response_class=Response)
-    async with running(server, handlers):
-        await eventually_async(lambda: len(handlers.told) == 2)
-        assert sorted(handlers.told) == [(None, "b"), (None, "e")]
-        assert len(server.lists()) == 3, "a chunk without objects is not the last one"
-        assert [how for name, how in read_by if name == "eventsourcemappings"] == ["json"] * 3
-        assert server.watches()[0].query["resourceVersion"] == "100", "of the list"
-
-
-async def test_kopf_asks_for_a_chunk_when_the_one_before_was_taken(server: ApiServer) -> None:
-    reached, go = asyncio.Event(), asyncio.Event()
-
-    class Held(aiohttp.ClientResponse):
-        async def json(self, **how: Any) -> Any:
-            if self.url.name == "eventsourcemappings":
-                reached.set()
-                await go.wait()
-            return await super().json(**how)
-
-    server.chunks[MAPPINGS] = [[named("a")], [named("b")]]
-    handlers = Handlers(server, plurals=("eventsourcemappings", "providerconfigs"), response_class=Held)
-    async with running(server, handlers, watched=[CONFIGS]):
-        await reached.wait()
-        await asyncio.sleep(0.1)
-        assert len(server.lists()) == 1
-        go.set()
-        await eventually_async(server.is_watched)
-        assert len(server.lists()) == 2
-
-
 async def test_kopf_lists_and_watches_at_the_paths_that_the_preflight_checks(server: ApiServer) -> None:
     for namespaces, path in (([], MAPPINGS), (["shop"], NAMESPACED)):
         server.requests.clear()
@@ -170,39 +124,6 @@ async def test_kopf_fails_when_a_list_is_forbidden(server: ApiServer) -> None:
 
 
 # Watches
-
-
-async def test_kopf_takes_the_lines_of_a_watch_from_iter_chunked(server: ApiServer) -> None:
-    read_by = list[str]()
-
-    class Content:
-        """In place of aiohttp's."""
-
-        def __init__(self, content: aiohttp.StreamReader) -> None:
-            self._content = content
-
-        async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-            async for piece in self._content.iter_chunked(size):
-                yield b"".join(line + b"\n" for line in piece.split(b"\n") if b"left out" not in line)
-
-        def __getattr__(self, name: str) -> Any:
-            read_by.append(name)
-            return getattr(self._content, name)
-
-    class Response(aiohttp.ClientResponse):
-        async def start(self, connection: Any) -> Self:
-            await super().start(connection)
-            if "watch" in self.url.query:
-                self.content = Content(self.content)  # pyright: ignore[reportAttributeAccessIssue]
-            return self
-
-    handlers = Handlers(server, response_class=Response)
-    async with running(server, handlers):
-        server.send(event("ADDED", named("left out")), event("ADDED", named("left")), event("ADDED", named("left out")))
-        server.send(event("ADDED", named("last")))
-        await eventually_async(lambda: ("ADDED", "last") in handlers.told)
-        assert sorted(name for _, name in handlers.told) == ["last", "left"]
-    assert not any(name.startswith(("read", "iter")) for name in read_by)
 
 
 async def test_kopf_goes_on_with_a_cut_watch_after_the_last_line_that_it_has_read(server: ApiServer) -> None:

@@ -227,14 +227,6 @@ GUARDS = (
         tests=unit("usage_finalizer", "a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile"),
     ),
     Guard(
-        name="watch-leaves-what-is-new",
-        harm="A watch event is lost because the intake took it for a version that was known.",
-        file="adapters/kopf_intake.py",
-        text='return event["type"] not in ("ADDED", "MODIFIED") or not self._returned(event["object"])',
-        without='return not self._returned(event["object"])',
-        tests=unit("kopf_intake", "what_tells_of_more_than_a_version_is_left"),
-    ),
-    Guard(
         name="one-worker-per-resource",
         harm="Two workers carry out two plans of one resource at the same time.",
         file="ratelimit/workqueue.py",

@@ -113,11 +113,8 @@ class Process:
 
 
 def _take(operator: Operator, event: WatchEvent) -> None:
-    """As the intake and the handler do."""
-    if event.kind is None:
-        operator.mapping_listed(event.body)
-    elif event.kind == "DELETED" or not operator.mapping_returned(event.body):
-        operator.mapping_seen(event.kind, event.body)
+    """As the handler does."""
+    operator.mapping_seen(event.kind, event.body)
 
 
 class World:

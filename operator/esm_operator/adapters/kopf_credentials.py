@@ -25,18 +25,12 @@ _MOST_TRIES, _LONGEST = 5, 10.0
 class KopfCredentials:
     """Makes the sessions. For one event loop."""
 
-    def __init__(
-        self,
-        traces: Sequence[Callable[[], aiohttp.TraceConfig]] = (),
-        response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
-    ) -> None:
+    def __init__(self, traces: Sequence[Callable[[], aiohttp.TraceConfig]] = ()) -> None:
         """
         Args:
             traces: make a trace of the requests of each session.
-            response_class: of the answers to each session's requests.
         """
         self._traces = traces
-        self._response_class = response_class
         self._last: kopf.ConnectionInfo | None = None
         self._at = 0.0
         self._tries = 0
@@ -72,6 +66,5 @@ class KopfCredentials:
                 proxy=proxy,
                 trust_env=info.trust_env,
                 trace_configs=[trace() for trace in self._traces],
-                response_class=self._response_class,
             ),
         )
