@@ -1,12 +1,23 @@
 """The drift back-off: when the same change is sent again."""
 
+from collections.abc import Generator
+
+import pytest
+
+from esm_operator.clock import replaced
 from esm_operator.reconcile.drift_backoff import FIRST, FORGOTTEN, LONGEST, DriftBackoff
-from tests.unit.clock import Clock
+from tests.unit.clock import StoppedClock
 
 
-def test_the_same_change_is_sent_ever_more_rarely() -> None:
-    clock = Clock()
-    drift_backoff = DriftBackoff(clock)
+@pytest.fixture
+def clock() -> Generator[StoppedClock]:
+    stopped = StoppedClock()
+    with replaced(stopped):
+        yield stopped
+
+
+def test_the_same_change_is_sent_ever_more_rarely(clock: StoppedClock) -> None:
+    drift_backoff = DriftBackoff()
     change = {"enabled": True}
     assert drift_backoff.wait("fields", change) == 0
     waits: list[float] = []
@@ -18,8 +29,9 @@ def test_the_same_change_is_sent_ever_more_rarely() -> None:
     assert drift_backoff.wait("fields", change) == 0
 
 
+@pytest.mark.usefixtures("clock")
 def test_another_change_or_kind_is_sent_at_once() -> None:
-    drift_backoff = DriftBackoff(Clock())
+    drift_backoff = DriftBackoff()
     drift_backoff.sent("fields", {"batchSize": 5})
     assert drift_backoff.wait("fields", {"batchSize": 6}) == 0
     assert drift_backoff.wait("tags", {"batchSize": 5}) == 0
@@ -28,9 +40,8 @@ def test_another_change_or_kind_is_sent_at_once() -> None:
     assert drift_backoff.wait("fields", {"batchSize": 5}) == 0
 
 
-def test_a_change_that_was_kept_for_long_counts_as_new() -> None:
-    clock = Clock()
-    drift_backoff = DriftBackoff(clock)
+def test_a_change_that_was_kept_for_long_counts_as_new(clock: StoppedClock) -> None:
+    drift_backoff = DriftBackoff()
     for _ in range(5):
         drift_backoff.sent("fields", {})
     clock.now += FORGOTTEN

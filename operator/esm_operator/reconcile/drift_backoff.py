@@ -1,6 +1,6 @@
 """Drift back-off: a change that AWS did not keep is sent again, at growing intervals.
 
-Somebody else may be changing the mapping too, or AWS itself: AWS disables a mapping whose queue was deleted. Each
+Another client may be changing the mapping too, or AWS itself: AWS disables a mapping whose queue was deleted. Each
 resource has one of these in its :class:`~esm_operator.reconcile.state.ResourceState`.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from esm_operator.api.values import Canonical
-from esm_operator.clock import Clock, monotonic
+from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
 
 #: Seconds before the same change is sent a second time, and the longest interval.
@@ -17,46 +17,33 @@ FIRST, LONGEST = 30.0, 900.0
 FORGOTTEN = 4 * LONGEST
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sent:
     change: Mapping[str, Canonical]
     times: int
     at: float
-    not_before: float
 
 
 class DriftBackoff:
-    """When the same change of one mapping may be sent again."""
+    """When the same change of one mapping may be sent again. Fields and tags have a back-off each, by their kind."""
 
-    __slots__ = ("_clock", "_sent")
+    __slots__ = ("_sent",)
 
-    def __init__(self, clock: Clock = monotonic) -> None:
-        """
-        Args:
-            clock: seconds that only grow.
-        """
-        self._clock = clock
+    def __init__(self) -> None:
         self._sent: dict[str, _Sent] = {}
 
     def wait(self, kind: str, change: Mapping[str, Canonical]) -> float:
-        """Seconds until a change may be sent; 0: now.
-
-        Args:
-            kind: ``fields`` or ``tags``. Each has a back-off of its own.
-            change: the new values.
-        """
+        """Seconds until a change may be sent; 0: now."""
         last = self._sent.get(kind)
         if last is None or last.change != change:
             return 0.0
-        return max(0.0, last.not_before - self._clock())
+        return max(0.0, last.at + backoff.exponential(last.times, FIRST, LONGEST) - monotonic())
 
     def sent(self, kind: str, change: Mapping[str, Canonical]) -> None:
         """Record that a change was sent."""
-        now = self._clock()
-        last = self._sent.get(kind)
-        again = last is not None and last.change == change and now - last.at < FORGOTTEN
-        times = last.times + 1 if last is not None and again else 0
-        self._sent[kind] = _Sent(change, times, now, now + backoff.exponential(times, FIRST, LONGEST))
+        now, last = monotonic(), self._sent.get(kind)
+        repeated = last is not None and last.change == change and now - last.at < FORGOTTEN
+        self._sent[kind] = _Sent(change, last.times + 1 if last is not None and repeated else 0, now)
 
     def clear(self) -> None:
         """Forget all changes: the resource was edited, so its next change is sent immediately."""

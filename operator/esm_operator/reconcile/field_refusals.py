@@ -3,44 +3,32 @@
 While the refused members of an Update are searched for (``planning/isolation.py``), and then while they wait for their
 next attempt, they are left out of what is sent. When nothing else is left to send, members that were refused before the
 last accepted Update are sent once more, because some are taken only in a certain order: AWS removes provisioned pollers
-only from a mapping without a schema registry. Used by what carries out actions, by the view and by the reconciler. Kept
-in memory only. After a restart the operator sends each refused set once more, except resets that
-``status.applied.kept`` records.
+only from a mapping without a schema registry. Kept in memory only. After a restart the operator sends each refused set
+once more, except resets that ``status.applied.kept`` records.
 """
 
 from collections.abc import Mapping
 
-from esm_operator.clock import Clock, monotonic
+from esm_operator.clock import monotonic
 from esm_operator.status.failure import Failure
 
 
 class FieldRefusals:
     """The sets of members that AWS refused to change in one mapping."""
 
-    __slots__ = ("_clock", "_generation", "_outdated", "_sets", "_until")
+    __slots__ = ("_generation", "_outdated", "_sets", "_until")
 
-    def __init__(self, clock: Clock = monotonic) -> None:
-        """
-        Args:
-            clock: seconds that only grow.
-        """
-        self._clock = clock
+    def __init__(self) -> None:
         self._generation = 0
         """metadata.generation of the spec that AWS refused."""
         self._sets: dict[frozenset[str], Failure] = {}
         self._outdated: set[frozenset[str]] = set()
         """Members that were refused alone before AWS accepted another Update."""
         self._until: float | None = None
-        """When all of it is tried again, by the clock; None: not decided yet."""
+        """Monotonic time of the next attempt, in seconds; None: not decided yet."""
 
     def refused(self, generation: int, members: frozenset[str], failure: Failure) -> None:
-        """Record that AWS refused an Update.
-
-        Args:
-            generation: metadata.generation of the spec.
-            members: the members of the Update.
-            failure: the refusal.
-        """
+        """Record that AWS refused an Update of these members, at a metadata.generation."""
         self._expire(generation)
         self._generation = generation
         self._sets[members] = failure
@@ -56,30 +44,25 @@ class FieldRefusals:
         Returns:
             whether there are any.
         """
-        if not self._outdated:
-            return False
+        repeated = bool(self._outdated)
         for members in self._outdated:
             del self._sets[members]
         self._outdated.clear()
-        return True
+        return repeated
 
     def of(self, generation: int) -> Mapping[frozenset[str], Failure]:
-        """The sets of members that are left out for now. Empty after an edit, and when the next attempt is due.
-
-        Args:
-            generation: metadata.generation of the spec as it is now.
-        """
+        """The sets of members that are left out for now. Empty after an edit, and when the next attempt is due."""
         self._expire(generation)
         return self._sets
 
     def left(self) -> float | None:
-        """Seconds until the next attempt; None where :meth:`retry_after` is still to decide."""
-        return max(0.0, self._until - self._clock()) if self._until is not None else None
+        """Seconds until the next attempt; None: :meth:`retry_after` has not decided it yet."""
+        return max(0.0, self._until - monotonic()) if self._until is not None else None
 
     def retry_after(self, delay: float) -> None:
-        """Try all of it again in so many seconds."""
+        """Try all refused members again in so many seconds."""
         if self._sets:
-            self._until = self._clock() + delay
+            self._until = monotonic() + delay
 
     def clear(self) -> None:
         """Forget all refusals."""
@@ -88,5 +71,5 @@ class FieldRefusals:
         self._until = None
 
     def _expire(self, generation: int) -> None:
-        if self._generation != generation or (self._until is not None and self._clock() >= self._until):
+        if self._generation != generation or (self._until is not None and monotonic() >= self._until):
             self.clear()
