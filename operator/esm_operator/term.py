@@ -1,7 +1,7 @@
-"""A term: the period in which this process holds the lease, with all that works on resources and knows of AWS.
+"""A term: the period in which this process holds the lease, with all that reconciles resources and knows AWS.
 
-The operator makes one when it holds the lease and knows all resources, and drops it with the lease, because what it
-knows of AWS would be stale by the next one. What outlives it (the cache, the connections) belongs to the operator.
+The operator makes one when it holds the lease and knows all resources, and drops it with the lease, because its copy of
+AWS would be stale by the next one. What outlives it (the cache, the connections) belongs to the operator.
 """
 
 import asyncio
@@ -26,12 +26,15 @@ from esm_operator.cluster.usage_finalizer import INTERVAL, UsageFinalizer
 from esm_operator.fence import Fence
 from esm_operator.metrics import gauges
 from esm_operator.metrics.gauges import Snapshot
-from esm_operator.planning.target import Resolved, Target
+from esm_operator.planning.target import Target
 from esm_operator.ratelimit.workqueue import QueuePriority
+from esm_operator.reconcile.conclude import Concluder
 from esm_operator.reconcile.controller import LIMITS, Controller
+from esm_operator.reconcile.executor import Executor
 from esm_operator.reconcile.orphan_counter import OrphanCounter
 from esm_operator.reconcile.reconciler import Reconciler
 from esm_operator.reconcile.state import ResourceStates
+from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -46,14 +49,14 @@ class Tuning:
     lease_renewal: float = RENEWAL
     """Seconds between renewals of the lease."""
     usage_interval: float = INTERVAL
-    """Seconds between looks for ProviderConfigs that can be released."""
+    """Seconds between searches for ProviderConfigs that can be released."""
 
 
 class Term:
     """Queue, targets, reconciler, and the tasks that run them. Within one event loop.
 
     It is the ``ResourceLookup`` and ``SweepListener`` of the targets, the ``ConnectionListener`` of the connections,
-    the ``TargetIndex`` of the controller, and the ``TermMetrics`` of the gauges.
+    and the ``TermMetrics`` of the gauges.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Term:
         self._kubernetes = kubernetes
         self._connections = connections
         self._states = ResourceStates(settings.deletions_per_minute)
-        self._controller = Controller(self, tuning.limits)
+        self._controller = Controller(cache, config_cache, tuning.limits)
         self._targets = Targets(connections, fence, settings, lookup=self, listener=self)
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
@@ -93,30 +96,36 @@ class Term:
         )
         self._usage_finalizer = UsageFinalizer(finalizer, cache, config_cache, fenced, tuning.usage_interval)
         self._recorder = EventRecorder(fenced)
+        status_writer = StatusWriter(cache, fenced, self._recorder)
+        executor = Executor(self._states, cache, fenced, self._recorder, status_writer)
         self._reconciler = Reconciler(
             cluster=settings.cluster_name,
             states=self._states,
             cache=cache,
             targets=self._targets,
             kubernetes=fenced,
-            recorder=self._recorder,
             config_cache=config_cache,
             usage_finalizer=self._usage_finalizer,
+            recorder=self._recorder,
             controller=self._controller,
+            status_writer=status_writer,
+            executor=executor,
+            concluder=Concluder(self._states, cache, self._recorder, status_writer, executor, self._controller),
         )
         self._to_sweep: set[Target] = set()
         """The targets that are swept as soon as they are connected, whether a resource is reconciled or not."""
-        self._finalizer_task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to work on all resources."""
-        self._states.began_with(self._cache.all_keys())
+        self._states.record_existing(self._cache.all_keys())
         for resource in self._cache.all():
             self._begin(resource)
         gauges.show_term(self)
         self._controller.start(self._reconciler)
-        self._finalizer_task = tasks.start(self._usage_finalizer.run(), "usage finalizer")
-        self._to_sweep = self._first_targets()
+        self._tasks = [tasks.start(self._usage_finalizer.run(), "usage finalizer")]
+        # If no resource waits for a first sweep, the targets in which mappings will be created are swept.
+        self._to_sweep = self._states.sleeping_in() or self._config_cache.targets(self._cache.all())
         self._connections.listener = self
         for target in list(self._to_sweep):
             connection = self._connections.established(target)
@@ -126,23 +135,18 @@ class Term:
                 self.connection_failed(target)
 
     async def finish(self, within: float) -> None:
-        """Take no more work, and let what is under way finish.
-
-        Args:
-            within: seconds after which it is cut off by :meth:`stop`.
-        """
+        """Take no more work, and wait at most so many seconds for the reconciles that run."""
         until = monotonic() + within
         await self._controller.finish(within)
         await self._recorder.settle(max(0.0, until - monotonic()))
 
     async def stop(self) -> None:
-        """Stop working; the next term, of any process, finds what is cut off here."""
+        """Stop working. The next term, of any process, repairs what is cut off here."""
         gauges.show_term(None)
         if self._connections.listener is self:
             self._connections.listener = None
         await self._controller.stop()
-        if self._finalizer_task is not None:
-            await tasks.cancel([self._finalizer_task])
+        await tasks.cancel(self._tasks)
         await self._targets.close()
 
     # For the operator
@@ -154,14 +158,7 @@ class Term:
             resource: the resource.
             old: what was known of it before; None: nothing.
         """
-        edited = (
-            old is None
-            or old.uid != resource.uid
-            or old.generation != resource.generation
-            or old.deleting != resource.deleting
-            or (resource.paused, resource.orphan, resource.requested) != (old.paused, old.orphan, old.requested)
-            or resource.unknown_annotations != old.unknown_annotations
-        )
+        edited = old is None or _edit(old) != _edit(resource)
         if edited:
             self._states.of(resource.key).asleep = None
             self._states.edited(resource.key)
@@ -175,12 +172,7 @@ class Term:
         self._controller.forget(key)
 
     def record_other_operator(self, resource: Resource, message: str) -> None:
-        """Record an Event that another operator works on a resource.
-
-        Args:
-            resource: the resource.
-            message: a sentence that names the other operator, and what to do.
-        """
+        """Record an Event that another operator works on a resource. The message names it, and what to do."""
         self._recorder.warning(resource, "AnotherOperator", message)
 
     def failures(self) -> list[str]:
@@ -197,14 +189,6 @@ class Term:
         for key in keys:
             self._states.of(key).asleep = None
             self._controller.enqueue([key], QueuePriority.RESYNC)
-
-    # For the controller
-
-    def target_of(self, key: Key) -> Target | None:
-        """The target of a resource, as far as it is known."""
-        resource = self._cache.get(key)
-        resolved = self._config_cache.resolve(resource) if resource is not None else None
-        return resolved.target if isinstance(resolved, Resolved) else None
 
     # For the connections
 
@@ -223,7 +207,7 @@ class Term:
 
     def owned(self, uuids: Collection[str]) -> list[str]:
         """Of the UUIDs, those of mappings that resources have or wait for."""
-        return list({*self._cache.known_uuids(uuids), *self._states.blocked_by.known(uuids)})
+        return list({*self._cache.known_uuids(uuids), *self._states.blocking(uuids)})
 
     def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         """Of the UUIDs, those of mappings of resources with owner tags, with the tags that their statuses record."""
@@ -249,7 +233,7 @@ class Term:
 
     def staleness_changed(self, target: Target) -> None:
         """Reconcile all resources of a target, so that their statuses show whether the state of mappings is known."""
-        self.requeue([resource.key for resource in self._cache.all() if self.target_of(resource.key) == target])
+        self.requeue([key for key in self._cache.all_keys() if self._controller.target_of(key) == target])
 
     def first_sweep_ended(self, target: Target) -> None:
         """Reconcile the resources that waited for the first sweep of a target."""
@@ -273,28 +257,27 @@ class Term:
 
     def _begin(self, resource: Resource) -> None:
         """Enqueue a resource. If its status is up to date, it waits until the first sweep has shown its mapping."""
-        key, target = resource.key, self.target_of(resource.key)
-        if not _is_up_to_date(resource) or target is None:
+        key, target = resource.key, self._controller.target_of(resource.key)
+        up_to_date = resource.told and not resource.deleting and not resource.look_requested
+        if not up_to_date or target is None:
             self._controller.enqueue([key], _priority(resource, None))
             return
         self._states.of(key).asleep = target
-        if _was_refused(resource):  # by another process: it takes its turn with those that fail
+        if _was_refused(resource):  # by another process: it takes its turn with the failing ones
             self._states.failure_backoff.failed(key)
-
-    def _first_targets(self) -> set[Target]:
-        """The targets for whose first sweep resources wait. If none does, those in which mappings will be created."""
-        return self._states.sleeping_in() or self._config_cache.targets(self._cache.all())
 
     def _has_owner_tags(self, uuid: str) -> bool:
         if not self._targets.without_tags:
             return True
-        targets = (self.target_of(key) for key in self._cache.keys_of([uuid]))
+        targets = (self._controller.target_of(key) for key in self._cache.keys_of([uuid]))
         return any(target is not None and target.owner_tags for target in targets)
 
 
-def _is_up_to_date(resource: Resource) -> bool:
-    """Whether the status is of the resource as it is now, and nothing is to be done."""
-    return resource.told and not resource.deleting and not resource.look_requested
+def _edit(resource: Resource) -> tuple[object, ...]:
+    """All that a person changes of a resource, or its incarnation."""
+    one = resource
+    annotations = (one.paused, one.orphan, one.requested, one.unknown_annotations)
+    return (one.uid, one.generation, one.deleting, *annotations)
 
 
 def _was_refused(resource: Resource) -> bool:

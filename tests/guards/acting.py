@@ -1,4 +1,4 @@
-"""Guards of what carries a plan out: ``act.py``, ``reconcile.py``, ``view.py`` and what they ask."""
+"""Guards of the code that executes a plan: the package ``reconcile``."""
 
 from tests.guards.guard import Guard, model
 
@@ -12,9 +12,9 @@ GUARDS = (
         file="reconcile/executor.py",
         text=(
             "resource, client = context.resource, context.connected.client\n"
-            "        if not await self._confirm_unchanged(context):"
+            "        await self._check_unchanged(context)\n"
         ),
-        without=("resource, client = context.resource, context.connected.client\n        if False:"),
+        without="resource, client = context.resource, context.connected.client\n",
         tests=model(
             "late_watches",
             "no_mapping_is_created_for_a_resource_whose_deletion_the_watch_has_not_reported",
@@ -55,7 +55,7 @@ GUARDS = (
         name="lock-per-mapping",
         harm="The former owner of a mapping changes it while the request that gives it to a new one is under way.",
         file=_ACT,
-        text="lock = self._locks.setdefault(uuid, asyncio.Lock())",
+        text="lock = self.locks.setdefault(action.uuid, asyncio.Lock())",
         without="lock = asyncio.Lock()",
         tests=model("takeovers", "an_edit_of_the_former_owner_does_not_reach_a_mapping_that_is_being_taken_over"),
     ),
@@ -63,7 +63,7 @@ GUARDS = (
         name="owner-after-the-lock",
         harm="The former owner of a mapping changes it as soon as the request that gave it to a new one is answered.",
         file="reconcile/executor.py",
-        text=("if self._tags(context, desired, uuid) != before:\n                raise StaleError"),
+        text=("if self._tags(context, action.uuid) != before:\n                raise StaleError"),
         without=("if False:\n                raise StaleError"),
         tests=model("takeovers", "an_edit_of_the_former_owner_does_not_reach_a_mapping_that_is_being_taken_over"),
     ),
@@ -79,7 +79,7 @@ GUARDS = (
         name="deletions-per-minute",
         harm="A mistake in the cluster deletes thousands of mappings before a person can stop it.",
         file="reconcile/executor.py",
-        text="wait = self._states.deletion_limiter.take(resource.key)",
+        text="wait = self.states.deletion_limiter.take(resource.key)",
         without="wait = 0.0",
         tests=model("waiting_requests", "no_more_deletions_a_minute_are_sent_than_the_setting_allows"),
     ),
@@ -87,7 +87,7 @@ GUARDS = (
         name="same-correction-again",
         harm="Two tools that disagree on a field change the mapping again and again, as fast as AWS answers.",
         file="reconcile/executor.py",
-        text="wait = self._states.of(context.resource.key).drift_backoff.wait(kind, change)",
+        text="wait = self.states.of(context.resource.key).drift_backoff.wait(kind, change)",
         without="wait = 0.0",
         tests=model("waiting_requests", "a_change_that_aws_does_not_keep_is_sent_less_and_less_often"),
     ),
@@ -113,10 +113,7 @@ GUARDS = (
         name="note-fields-before-update",
         harm="A field that a killed operator has set keeps its value when the spec stops naming it.",
         file="reconcile/executor.py",
-        text=(
-            "if await self._record_names_first("
-            "context, _with(context.record.applied, fields=frozenset(action.change))):"
-        ),
+        text="if await self._record_names_first(context, fields=frozenset(action.change)):",
         without="if False:",
         tests=model("killed_operators", "a_field_that_was_set_before_a_kill_is_reset_when_the_spec_drops_it"),
     ),
@@ -124,7 +121,7 @@ GUARDS = (
         name="note-tags-before-tagging",
         harm="A tag that a killed operator has put on a mapping stays when the spec stops naming it.",
         file="reconcile/executor.py",
-        text="if await self._record_names_first(context, _with(context.record.applied, tags=frozenset(action.add))):",
+        text="if await self._record_names_first(context, tags=frozenset(action.add)):",
         without="if False:",
         tests=model("killed_operators", "a_tag_that_was_set_before_a_kill_is_removed_when_the_spec_drops_it"),
     ),
@@ -132,8 +129,8 @@ GUARDS = (
         name="plan-again-after-a-note",
         harm="A mapping is updated that another owner has taken over while the status was written.",
         file="reconcile/executor.py",
-        text=("context.resource = await self._status_writer.write(context, UPDATING)\n        return True"),
-        without=("context.resource = await self._status_writer.write(context, UPDATING)\n        return False"),
+        text="self.status_writer.write(context.resource, UPDATING, context)\n        return True",
+        without="self.status_writer.write(context.resource, UPDATING, context)\n        return False",
         tests=model("takeovers", "a_mapping_that_gets_another_owner_while_the_status_is_written_is_not_updated"),
     ),
     Guard(
@@ -174,9 +171,9 @@ GUARDS = (
         harm="A resource is removed although AWS carries out a Create of it after the operator stopped waiting.",
         file="reconcile/executor.py",
         text=(
-            "if errors.is_doubtful(error):\n                self._states.of(resource.key).pending_creates.unanswered("
+            "if errors.is_doubtful(error):\n                self.states.of(resource.key).pending_creates.unanswered("
         ),
-        without=("if False:\n                self._states.of(resource.key).pending_creates.unanswered("),
+        without=("if False:\n                self.states.of(resource.key).pending_creates.unanswered("),
         tests=model("pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[late]"),
     ),
     Guard(
@@ -228,8 +225,8 @@ GUARDS = (
         name="pending-create-waited-for",
         harm="A resource that waits for the outcome of a Create is never worked on again.",
         file="reconcile/conclude.py",
-        text="return result.requeued(QueuePriority.EDIT, state.pending_creates.left())",
-        without="return result",
+        text="return Result(outcome, state.pending_creates.left(), QueuePriority.EDIT)",
+        without="return Result(outcome)",
         tests=model("pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[late]"),
     ),
     Guard(
@@ -285,7 +282,7 @@ GUARDS = (
         name="hold-before-prepare",
         harm="A mapping is created through a ProviderConfig that is being deleted, and can't be reached after that.",
         file=_RECONCILE,
-        text="refused = await self._usage_finalizer.hold(resource)",
+        text="refused = await self.usage_finalizer.hold(resource)",
         without="refused = None",
         tests=model("moved_targets", "no_mapping_is_created_through_a_provider_config_that_is_being_deleted"),
     ),
@@ -293,7 +290,7 @@ GUARDS = (
         name="read-after-conflict",
         harm="A resource whose watch events were lost is refused by the API server again and again.",
         file=_RECONCILE,
-        text="self._cache.renew(parse(await self._kubernetes.read(key)))",
+        text="self.cache.renew(parse(await self.kubernetes.read(key)))",
         without="pass",
         tests=model("late_watches", "a_resource_whose_edit_the_watch_has_lost_is_read_after_a_conflict"),
     ),
@@ -301,15 +298,15 @@ GUARDS = (
         name="incarnation-forgotten",
         harm="A resource that was created again while its predecessor was removed is not worked on.",
         file="reconcile/reconciler.py",
-        text=("return deleted.requeued(QueuePriority.EDIT) if self._cache.get(resource.key) is not None else deleted"),
-        without="return deleted",
+        text="requeue_after = 0.0 if self.cache.get(resource.key) is not None else None",
+        without="requeue_after = None",
         tests=model("scenarios", "a_resource_made_anew_while_the_old_one_is_let_go_is_worked_on"),
     ),
     Guard(
         name="wait-for-sweep",
         harm="When the first sweep completes, the operator does not reconcile the resources that waited for it.",
         file="reconcile/reconciler.py",
-        text="self._states.of(key).awaits_sweep = True",
+        text="self.states.of(resource.key).awaits_sweep = True",
         without="pass",
         tests=model("scenarios", "a_replacement_that_is_edited_back_ends_with_one_mapping"),
     ),
@@ -333,15 +330,15 @@ GUARDS = (
         name="read-before-adoption",
         harm="A mapping is adopted for a resource that was deleted while the watch was late.",
         file="reconcile/executor.py",
-        text=("context.connected.inventory\n        if not await self._confirm_unchanged(context):"),
-        without=("context.connected.inventory\n        if False:"),
+        text="context.connected.inventory\n        await self._check_unchanged(context)\n",
+        without="context.connected.inventory\n",
         tests=model("late_watches", "no_mapping_is_adopted_for_a_resource_whose_deletion_the_watch_has_not_reported"),
     ),
     Guard(
         name="waiting-noted",
         harm="If every process lives for only a few seconds, the wait for a lost Create never ends.",
         file="reconcile/conclude.py",
-        text="await self._executor.record_waiting(context)",
+        text="await self.executor.record_waiting(context)",
         without="pass",
         tests=model("late_tags", "processes_that_live_for_five_seconds_get_past_a_create_that_was_not_answered"),
     ),
@@ -373,7 +370,7 @@ GUARDS = (
         name="create-recorded-without-tags",
         harm="Where AWS takes no tags, a mapping that was created before a kill is taken for another's.",
         file="reconcile/executor.py",
-        text="            await self._creates.begin(context)",
+        text="            await self._mark_create(context)",
         without="            pass",
         tests=model("records", "a_mapping_that_was_created_before_a_kill_is_found_without_tags"),
     ),
@@ -389,10 +386,7 @@ GUARDS = (
         name="pending-create-stays-recorded",
         harm="Where AWS takes no tags, a mapping that AWS made for an earlier Create is taken for another's.",
         file="reconcile/ownership_records.py",
-        text=(
-            "settled = settled and not states.of(context.resource.key).pending_creates.unsearched and found "
-            "<= {record.uuid}"
-        ),
+        text="settled = settled and not state.pending_creates.unsearched and found <= {record.uuid}",
         without="pass",
         tests=model("records", "a_create_that_is_carried_out_after_the_next_one_is_the_resources_own"),
     ),
@@ -415,9 +409,9 @@ GUARDS = (
     Guard(
         name="refused-create-made-nothing",
         harm="Where AWS takes no tags, the mapping that AWS names in a refusal is taken for the resource's own.",
-        file="reconcile/create_marker.py",
-        text="outstanding = sent or state.pending_creates.unsearched",
-        without="outstanding = True",
+        file="reconcile/state.py",
+        text="self.create_outstanding = sent or self.pending_creates.unsearched",
+        without="self.create_outstanding = True",
         tests=model("records", "a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made"),
     ),
     Guard(

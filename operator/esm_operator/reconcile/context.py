@@ -1,24 +1,29 @@
-"""One resource being worked on: what is known of it changes from step to step."""
+"""The object passed through one reconcile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from esm_operator.api.resource import Resource
 from esm_operator.aws.targets import ConnectedTarget
 from esm_operator.planning.desire import MappingRecord
+from esm_operator.planning.state import Desired
+from esm_operator.planning.target import Resolved
 
 
 @dataclass(slots=True)
 class ReconcileContext:
-    """Made by the reconciler for one go, changed by each action."""
+    """One resource, and what each action has changed of it."""
 
     resource: Resource
     record: MappingRecord
+    target: Resolved
     connected: ConnectedTarget
     began: float
-    """Monotonic time, in seconds. From tags that were seen before it, nothing follows that can't be undone."""
-    looked: bool = False
-    """Whether AWS was asked for the mapping as it is now, because a person wants to know."""
+    """Monotonic time, in seconds. Nothing that can't be undone follows from tags that were read before it."""
+    desired: Desired = field(init=False)
+    """The desired state on which the present plan was made."""
+    read_requested: bool = False
+    """Whether the mapping was read from AWS because a person requested it."""
     creating: str = ""
-    """What the status records, or is about to: that a Create may be outstanding, where mappings have no owner tags."""
+    """``status.creating`` as it is or will be: a Create may be outstanding, where mappings have no owner tags."""
     replaced: str = ""
     """The UUID of the mapping whose replacement is being created."""

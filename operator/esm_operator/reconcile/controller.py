@@ -7,65 +7,50 @@ Only the controller touches the work queue. Event sources (watches, sweeps, edit
 import asyncio
 import logging
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from esm_operator import tasks
 from esm_operator.api.resource import Key
+from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.metrics import counters
-from esm_operator.planning.target import Target
+from esm_operator.planning.target import Resolved, Target
 from esm_operator.ratelimit.workqueue import QueuePriority, QueueState, WorkQueue
 from esm_operator.reconcile.result import Result
+
+if TYPE_CHECKING:
+    from esm_operator.reconcile.reconciler import Reconciler
 
 logger = logging.getLogger(__name__)
 
 #: Keys under way at once in each target, by priority: many creations must leave room for edits.
 LIMITS = {QueuePriority.EDIT: 16, QueuePriority.CREATE: 16, QueuePriority.TRANSITION: 8, QueuePriority.RESYNC: 4}
-#: Priorities whose reconcile begins with a call that changes something in AWS.
-_CHANGES = (QueuePriority.EDIT, QueuePriority.CREATE)
 #: Seconds until a resource is reconciled again whose reconcile raised, which is a bug.
 _AFTER_A_BUG = 30.0
-
-
-class TargetIndex(Protocol):
-    """Knows the targets of resources."""
-
-    def target_of(self, key: Key) -> Target | None:
-        """The target of a resource, as far as it is known."""
-        ...
-
-
-class KeyReconciler(Protocol):
-    """Reconciles one resource at a time."""
-
-    async def reconcile(self, key: Key) -> Result:
-        """Reconcile a resource once, and return when to do it again."""
-        ...
 
 
 class Controller:
     """The work queue and its workers. For one event loop."""
 
-    def __init__(self, targets: TargetIndex, limits: Mapping[QueuePriority, int] = LIMITS) -> None:
+    def __init__(self, cache: ResourceCache, config_cache: ConfigCache, limits: Mapping[QueuePriority, int]) -> None:
         """
         Args:
-            targets: the lanes of the queue. A target that does not answer holds up no other.
+            cache: the resources.
+            config_cache: their targets, which are the lanes of the queue: a slow target holds up no other.
             limits: reconciles that may run at the same time in each target, by priority.
         """
-        self._targets = targets
+        self._cache = cache
+        self._config_cache = config_cache
         self._queue: WorkQueue[Key] = WorkQueue(limits, self)
         self._under_way: set[asyncio.Task[None]] = set()
         self._dispatcher: asyncio.Task[None] | None = None
 
-    def start(self, reconciler: KeyReconciler) -> None:
+    def start(self, reconciler: "Reconciler") -> None:
         """Begin to reconcile what is in the queue."""
         self._dispatcher = tasks.start(self._dispatch(reconciler), "dispatcher")
 
     async def finish(self, within: float) -> None:
-        """Start no more reconciles, and wait for those that run.
-
-        Args:
-            within: seconds after which :meth:`stop` cancels them.
-        """
+        """Start no more reconciles, and wait at most so many seconds for those that run."""
         if self._dispatcher is not None:
             self._dispatcher.cancel()
         if self._under_way:
@@ -73,16 +58,10 @@ class Controller:
 
     async def stop(self) -> None:
         """Cancel all reconciles."""
-        await tasks.cancel([*self._under_way, *([self._dispatcher] if self._dispatcher is not None else [])])
+        await tasks.cancel([*self._under_way, *filter(None, [self._dispatcher])])
 
     def enqueue(self, keys: Iterable[Key], priority: QueuePriority, *, immediately: bool = True) -> None:
-        """Have resources reconciled as soon as possible.
-
-        Args:
-            keys: the resources.
-            priority: which come first.
-            immediately: whether a delay of theirs ends; else they wait for it.
-        """
+        """Have resources reconciled as soon as possible. A delayed one waits for its time, unless immediately."""
         for key in keys:
             self._queue.add(key, priority, at_once=immediately)
 
@@ -92,7 +71,7 @@ class Controller:
 
     def pending_changes(self, target: Target) -> int:
         """How many reconciles of a target wait or run that begin with a change in AWS."""
-        return sum(self._queue.pending(one, target) for one in _CHANGES)
+        return sum(self._queue.pending(one, target) for one in (QueuePriority.EDIT, QueuePriority.CREATE))
 
     def queue_states(self) -> dict[str, QueueState]:
         """The state of the queue by priority, for metrics."""
@@ -103,15 +82,21 @@ class Controller:
         """How many resources are to be reconciled later."""
         return self._queue.delayed
 
+    def target_of(self, key: Key) -> Target | None:
+        """The target of a resource, as far as it is known."""
+        resource = self._cache.get(key)
+        resolved = self._config_cache.resolve(resource) if resource is not None else None
+        return resolved.target if isinstance(resolved, Resolved) else None
+
     def lane(self, key: Key) -> Hashable:
         """Resources of one target share limits."""
-        return self._targets.target_of(key)
+        return self.target_of(key)
 
     def party(self, key: Key) -> Hashable:
         """Namespaces take turns."""
         return key.namespace
 
-    async def _dispatch(self, reconciler: KeyReconciler) -> None:
+    async def _dispatch(self, reconciler: "Reconciler") -> None:
         while True:
             key = await self._queue.take()
             counters.waited(*self._queue.wait_of(key))
@@ -119,7 +104,7 @@ class Controller:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _work(self, key: Key, reconciler: KeyReconciler) -> None:
+    async def _work(self, key: Key, reconciler: "Reconciler") -> None:
         try:
             self._requeue(key, await reconciler.reconcile(key))
         except Exception:

@@ -1,13 +1,12 @@
-"""Counts orphans while the operator runs, so that no leak is silent: see ``rule.py`` for what an orphan is.
+"""Counts orphans while the operator runs, so that no leak is silent. ``planning/orphans.py`` defines an orphan.
 
 The tag sweep calls it with the mappings that carry this cluster's owner tags. It sends nothing to AWS. Where a mapping
-has no resource in the store, it lists the names of all resources from the API server: another operator of the cluster
+has no resource in the cache, it lists the names of all resources from the API server: another operator of the cluster
 may work on that resource, or the watch may be late. A mapping counts when two sweeps in a row find it.
 """
 
 import logging
 from collections.abc import Mapping
-from itertools import islice
 
 from aiohttp import ClientError as HTTPException
 
@@ -53,35 +52,28 @@ class OrphanCounter:
         try:
             self._last = await self._count(tagged)
         except (ApiError, HTTPException, TimeoutError) as error:
-            logger.warning(
-                "Counting orphans failed; the next tag sweep retries: %s", str(error) or type(error).__name__
-            )
+            reason = str(error) or type(error).__name__
+            logger.warning("Counting orphans failed; the next tag sweep retries: %s", reason)
         return self._last
 
     async def _count(self, tagged: Mapping[str, Mapping[str, str]]) -> int:
         living = LivingResources.of(self._cache.all(), self._namespaces)
         found = {uuid for uuid, tags in tagged.items() if why_orphan(uuid, tags, self._cluster, living, tagged)}
-        unknown = {uuid: key for uuid in found if (key := _owner(tagged[uuid])) not in living.resources}
+        owners = {uuid: owner_of(tagged[uuid]) for uuid in found}
+        keys = {uuid: Key(owner.namespace, owner.name) for uuid, owner in owners.items() if owner is not None}
+        unknown = {uuid: key for uuid, key in keys.items() if key not in living.resources}
         if unknown:
             there = await self._kubernetes.list_metadata(self._namespaces)
             found -= {uuid for uuid, key in unknown.items() if key in there}
         orphans, self._seen = found & self._seen, found
-        self._report({uuid: tagged[uuid] for uuid in orphans if self._reports.admit(uuid)})
-        self._reports.keep(orphans)
-        return len(orphans)
-
-    def _report(self, orphans: Mapping[str, Mapping[str, str]]) -> None:
-        if orphans:
-            named = ", ".join(f"{uuid} of {owner_of(tags)}" for uuid, tags in islice(orphans.items(), _MOST_NAMED))
-            more = f" and {len(orphans) - _MOST_NAMED} more" if len(orphans) > _MOST_NAMED else ""
+        new = [f"{uuid} of {owners[uuid]}" for uuid in orphans if self._reports.admit(uuid)]
+        if new:
+            more = f" and {len(new) - _MOST_NAMED} more" if len(new) > _MOST_NAMED else ""
             logger.warning(
                 "Mappings carry the owner tags of this cluster but have no resource: %s%s. To list them, run: "
                 "esm-operator orphans",
-                named,
+                ", ".join(new[:_MOST_NAMED]),
                 more,
             )
-
-
-def _owner(tags: Mapping[str, str]) -> Key | None:
-    owner = owner_of(tags)
-    return Key(owner.namespace, owner.name) if owner is not None else None
+        self._reports.keep(orphans)
+        return len(orphans)

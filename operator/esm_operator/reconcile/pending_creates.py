@@ -27,13 +27,13 @@ CLOCKS_DIFFER = 5.0
 class _Pending:
     function: str
     settles: float
-    looked: bool
+    listed: bool
     settled: bool = False
     """Whether AWS makes nothing more for it. It stays until a list of the function has shown what AWS made."""
 
 
 class PendingCreates:
-    """The pending creates of one resource. For one event loop."""
+    """The pending creates of one resource. For one event loop. Functions are named as in the mapping's identity."""
 
     __slots__ = ("_pending", "may_have_made")
 
@@ -43,19 +43,15 @@ class PendingCreates:
         """Whether a Create whose answer this process has not seen may have made a mapping for the resource."""
 
     def unanswered(self, function: str) -> None:
-        """Record that a Create had no clear answer.
-
-        Args:
-            function: the function of the mapping, as its identity names it.
-        """
+        """Record that a Create had no clear answer."""
         self.may_have_made = True
-        self._pending = _Pending(function, monotonic() + SETTLE, looked=False)
+        self._pending = _Pending(function, monotonic() + SETTLE, listed=False)
 
     def inherited(self, function: str, settles: float, *, alive: bool, waited: float = 0.0) -> None:
         """Record that another process was about to send a Create, and did not record its outcome.
 
         Args:
-            function: the function of the mapping, as its identity names it.
+            function: the function of the mapping.
             settles: monotonic time, in seconds, from which AWS does not carry it out any more.
             alive: whether that process may have lived a moment ago; else it had ended when this one began.
             waited: seconds since it recorded that it sends no Create any more, by the clocks of two machines.
@@ -64,7 +60,7 @@ class PendingCreates:
         if not self.unsettled:
             if waited:
                 settles = min(settles, monotonic() + max(0.0, SETTLE + CLOCKS_DIFFER - waited))
-            self._pending = _Pending(function, settles, looked=not alive)
+            self._pending = _Pending(function, settles, listed=not alive)
 
     @property
     def unsettled(self) -> bool:
@@ -81,7 +77,7 @@ class PendingCreates:
         return max(0.0, self._pending.settles - monotonic()) if self._pending is not None else 0.0
 
     async def settle(self, client: MappingsClient) -> bool:
-        """Look for the mapping where that can show something new.
+        """List the mappings of the function where that can show something new.
 
         Returns:
             whether AWS may still carry out a Create.
@@ -93,9 +89,9 @@ class PendingCreates:
         if pending is None or pending.settled:
             return False
         now = monotonic()
-        if client.inventory.swept_from < pending.settles and (now >= pending.settles or not pending.looked):
+        if client.inventory.swept_from < pending.settles and (now >= pending.settles or not pending.listed):
             await client.find(pending.function)
-            pending.looked = True
+            pending.listed = True
             if now >= pending.settles:
                 self._pending = None
                 return False

@@ -1,18 +1,18 @@
-"""The loop: for one resource, plan, act, plan again, until nothing is left but to wait; then the status.
+"""The loop: for one resource, plan, execute, plan again, until nothing is left but to wait; then write the status.
 
-The plan is in ``planning/plan.py``, the actions are carried out by ``executor.py``, and ``conclude.py`` ends a
-reconcile. The controller calls :meth:`Reconciler.reconcile` and requeues the resource by the result.
+The plan is in ``planning/plan.py``, ``executor.py`` executes its actions, and ``conclude.py`` ends a reconcile. The
+controller calls :meth:`Reconciler.reconcile` and requeues the resource by the result.
 """
 
 import contextlib
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from aiohttp import ClientError as HTTPException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.resource import Intent, Key, Resource, parse
-from esm_operator.aws.targets import ConnectedTarget, Targets
+from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.cluster.cache import ResourceCache, StaleError
 from esm_operator.cluster.config_cache import ConfigCache
@@ -25,13 +25,12 @@ from esm_operator.metrics import counters
 from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, plan
 from esm_operator.planning.desire import MappingRecord, desired_of
-from esm_operator.planning.target import Resolved, Unresolved
+from esm_operator.planning.target import Unresolved
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
 from esm_operator.reconcile.conclude import Concluder
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.controller import Controller
-from esm_operator.reconcile.create_marker import CreateMarkers
 from esm_operator.reconcile.executor import Executor
 from esm_operator.reconcile.observe import observe
 from esm_operator.reconcile.result import Result
@@ -44,75 +43,38 @@ logger = logging.getLogger(__name__)
 
 #: More steps than any resource needs in one reconcile; a plan that never comes to rest is a bug.
 _MOST_STEPS = 48
-#: Seconds after which a resource is reconciled whose namespace is not known yet, unless an event comes before.
+#: Seconds until the next reconcile of a resource whose namespace is not known yet, unless an event comes before.
 _NAMESPACE_SEEN = 5.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
     """Brings one resource after the other to the state that its spec asks for. For one event loop."""
 
-    def __init__(
-        self,
-        *,
-        cluster: str,
-        states: ResourceStates,
-        cache: ResourceCache,
-        targets: Targets,
-        kubernetes: KubernetesClient,
-        recorder: EventRecorder,
-        config_cache: ConfigCache,
-        usage_finalizer: UsageFinalizer,
-        controller: Controller,
-    ) -> None:
-        """
-        Args:
-            cluster: the operator's ``cluster_name``.
-            states: what the process remembers of each resource.
-            cache: the resources.
-            targets: connects the account and region of a resource.
-            kubernetes: the API server; its writes are fenced.
-            recorder: records Events.
-            config_cache: ProviderConfigs and namespaces.
-            usage_finalizer: keeps ProviderConfigs that are in use.
-            controller: has the work queue, to which other resources are added.
-        """
-        self._cluster = cluster
-        self._states = states
-        self._cache = cache
-        self._targets = targets
-        self._kubernetes = kubernetes
-        self._recorder = recorder
-        self._config_cache = config_cache
-        self._usage_finalizer = usage_finalizer
-        self._controller = controller
-        self._status_writer = StatusWriter(cache, kubernetes, recorder)
-        self._creates = CreateMarkers(states, kubernetes, self._status_writer)
-        self._executor = Executor(
-            states=states,
-            cache=cache,
-            kubernetes=kubernetes,
-            recorder=recorder,
-            status_writer=self._status_writer,
-            creates=self._creates,
-        )
-        self._concluder = Concluder(
-            states=states,
-            cache=cache,
-            recorder=recorder,
-            status_writer=self._status_writer,
-            executor=self._executor,
-            creates=self._creates,
-            controller=controller,
-        )
+    cluster: str
+    """The operator's ``cluster_name``."""
+    states: ResourceStates
+    cache: ResourceCache
+    targets: Targets
+    kubernetes: KubernetesClient
+    """Its writes are fenced."""
+    config_cache: ConfigCache
+    usage_finalizer: UsageFinalizer
+    recorder: EventRecorder
+    controller: Controller
+    """Reconciles other resources that an action concerns."""
+    status_writer: StatusWriter
+    executor: Executor
+    concluder: Concluder
 
     async def reconcile(self, key: Key) -> Result:
         """Reconcile one resource once.
 
-        Raises nothing: errors are written to the status or the log, and the result says when to try again.
+        Raises nothing: errors are written to the status or the log, and the result states when to try again.
         """
-        resource = self._cache.get(key)
+        resource = self.cache.get(key)
         if resource is None:
-            self._states.forget(key)
+            self.states.forget(key)
             return Result(None, deleted=True)
         began = monotonic()
         result = await self._reconcile_or_retry(resource)
@@ -121,7 +83,7 @@ class Reconciler:
         return result
 
     async def _reconcile_or_retry(self, resource: Resource) -> Result:
-        state = self._states.of(resource.key)
+        state = self.states.of(resource.key)
         try:
             result = await self._reconcile(resource)
             return self._forget_incarnation(resource) if result.outcome is ReconcileOutcome.RELEASED else result
@@ -144,23 +106,23 @@ class Reconciler:
 
     def _forget_incarnation(self, resource: Resource) -> Result:
         """Forget a resource that no longer exists, unless its mapping is still to be deleted."""
-        known = self._cache.get(resource.key)
-        released = Result(ReconcileOutcome.RELEASED)
+        known = self.cache.get(resource.key)
         if known is not None and known.removed and not resource.removed:
-            return released.requeued(QueuePriority.EDIT)  # its mapping is still to be deleted
+            return Result(ReconcileOutcome.RELEASED, 0.0, QueuePriority.EDIT)  # its mapping is still to be deleted
         if known is not None and known.uid == resource.uid and known.removed_despite_finalizer:
-            return released  # the last state of the object in the watch decides whether to delete its mapping
-        self._cache.forget(resource.key, resource.uid)
-        self._states.forget(resource.key)
-        deleted = replace(released, deleted=True)
-        return deleted.requeued(QueuePriority.EDIT) if self._cache.get(resource.key) is not None else deleted
+            # The last state of the object in the watch decides whether to delete its mapping.
+            return Result(ReconcileOutcome.RELEASED)
+        self.cache.forget(resource.key, resource.uid)
+        self.states.forget(resource.key)
+        requeue_after = 0.0 if self.cache.get(resource.key) is not None else None  # a successor of the same name
+        return Result(ReconcileOutcome.RELEASED, requeue_after, QueuePriority.EDIT, deleted=True)
 
     async def _read_again(self, resource: Resource) -> Result:
         """Begin again from the object that the API server has, because its watch may be late, or cut off."""
         key = resource.key
-        result = Result(ReconcileOutcome.STALE, self._states.of(key).back_off(0.1, 30.0), QueuePriority.EDIT)
+        result = Result(ReconcileOutcome.STALE, self.states.of(key).back_off(0.1, 30.0), QueuePriority.EDIT)
         try:
-            self._cache.renew(parse(await self._kubernetes.read(key)))
+            self.cache.renew(parse(await self.kubernetes.read(key)))
         except GoneError:
             return replace(self._forget_incarnation(resource), outcome=ReconcileOutcome.STALE)
         except (ApiError, HTTPException, TimeoutError) as error:
@@ -169,7 +131,7 @@ class Reconciler:
 
     async def _report_unexpected(self, key: Key, error: Exception) -> None:
         """Write to the status that the operator itself failed, if that much still works."""
-        resource = self._cache.get(key)
+        resource = self.cache.get(key)
         if resource is None:
             return
         message = (
@@ -178,119 +140,117 @@ class Reconciler:
         )
         with contextlib.suppress(Exception):
             outcome = Outcome(Verdict.IN_PROGRESS, "OperatorError", message, event="OperatorError")
-            await self._status_writer.write_outcome(resource, outcome, MappingRecord.of(resource), None)
+            await self.status_writer.write(resource, outcome)
 
     async def _reconcile(self, resource: Resource) -> Result:
-        if resource.removed and not await self._executor.is_removed(resource):
+        if resource.removed and not await self.executor.is_removed(resource):
             return Result(ReconcileOutcome.RELEASED)
-        result = await self._reconcile_known(resource)
+        result = await self._connect(resource)
         if resource.removed and result.outcome is ReconcileOutcome.STALLED:
-            return self._concluder.abandon(resource)
+            return self.concluder.abandon(resource)
         return result
 
-    async def _reconcile_known(self, resource: Resource) -> Result:
+    async def _connect(self, resource: Resource) -> Result:
+        """Resolve the target of a resource and connect to it, then reconcile the resource there."""
         if resource.deleting and resource.orphan and resource.has_finalizer:
-            self._recorder.warning(resource, "Orphaned", messages.orphaned(resource.uuid))
-            return await self._executor.release(resource)
-        target = self._config_cache.resolve(resource)
-        if isinstance(target, Unresolved) and target.passes:
-            return Result(ReconcileOutcome.WAITING, _NAMESPACE_SEEN)
+            self.recorder.warning(resource, "Orphaned", messages.orphaned(resource.uuid))
+            return await self.executor.release(resource)
+        target = self.config_cache.resolve(resource)
         if isinstance(target, Unresolved):
-            return await self._concluder.stalled(resource, _unresolved(target))
+            if target.passes:
+                return Result(ReconcileOutcome.WAITING, _NAMESPACE_SEEN)
+            return await self.concluder.stalled(resource, _unresolved(target))
         moved = _region_changed(resource, target.target.region)
         if moved is not None:
-            return await self._concluder.stalled(resource, moved)
+            return await self.concluder.stalled(resource, moved)
         try:
-            connected = await self._targets.get(target.target)
+            connected = await self.targets.get(target.target)
         except (ClientError, BotoCoreError) as error:
-            return await self._concluder.failed(resource, MappingRecord.of(resource), None, error)
+            return await self.concluder.failed(resource, error)
         moved = _account_changed(resource, connected.client.account)
         if moved is not None:
-            return await self._concluder.stalled(resource, moved)
-        refused = await self._usage_finalizer.hold(resource)
+            return await self.concluder.stalled(resource, moved)
+        refused = await self.usage_finalizer.hold(resource)
         if refused is not None:
-            return await self._concluder.stalled(resource, _unresolved(refused))
-        wait = self._states.failure_backoff.wait(resource.key, connected.client.rate_limiter)
+            return await self.concluder.stalled(resource, _unresolved(refused))
+        wait = self.states.failure_backoff.wait(resource.key, connected.client.rate_limiter)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
-        return await self._steps(resource, target, connected)
-
-    async def _steps(self, resource: Resource, target: Resolved, connected: ConnectedTarget) -> Result:
-        """Plan and act until nothing is left but to wait, or AWS refuses."""
-        context = ReconcileContext(resource, MappingRecord.of(resource), connected, began=monotonic())
-        key = resource.key
+        context = ReconcileContext(resource, MappingRecord.of(resource), target, connected, began=monotonic())
         if not target.target.owner_tags:
             context.creating = ownership_records.recorded(resource)
         if not connected.inventory.swept:
-            self._states.of(key).awaits_sweep = True  # the sweep may show more, whatever the outcome
+            self.states.of(resource.key).awaits_sweep = True  # the sweep may show more, whatever the outcome
         self._inherit_pending_create(resource)
         try:
-            if resource.look_requested:
-                await self._read_mapping(resource, connected)
-                context.looked = True
-            for _ in range(_MOST_STEPS):
-                context.resource = self._cache.current(context.resource)
-                desired = desired_of(context.resource, context.record, target, connected.client.account, self._cluster)
-                unsettled = await self._states.of(key).pending_creates.settle(connected.client)
-                if ownership_records.may_have_made(context, self._states) and not unsettled:
-                    await self._states.of(key).pending_creates.search(connected.client)
-                observation = observe(context, desired, self._states, self._cache, unsettled=unsettled)
-                if observation.gone and self._inherit_recreation(context.resource):
-                    continue
-                action = plan.plan(desired, observation)
-                logger.debug("Planned %s", type(action).__name__, extra=marks(context.resource))
-                if isinstance(action, actions.NoOp) and self._states.of(key).field_refusals.repeat():
-                    continue
-                if isinstance(action, actions.Rest):
-                    return await self._concluder.rest(context, desired, observation, action)
-                result = await self._executor.carry_out(context, desired, target, action)
-                if isinstance(action, actions.Adopt | actions.Release):
-                    self._owner_changed(key, action.uuid)
-                if result is not None:
-                    return result
+            return await self._plan_and_execute(context)
         except (ClientError, BotoCoreError) as error:
             if not connected.client.owner_tags:
-                self._creates.settle(context)
-            return await self._concluder.failed(
-                context.resource, context.record, connected, error, replaced=context.replaced, creating=context.creating
-            )
+                context.creating = ownership_records.outstanding(context, self.states)
+            return await self.concluder.failed(context.resource, error, context)
+
+    async def _plan_and_execute(self, context: ReconcileContext) -> Result:
+        """Plan and execute until nothing is left but to wait. Raises what AWS refuses."""
+        key, client = context.resource.key, context.connected.client
+        if context.resource.look_requested:
+            await self._read_mapping(context)
+            context.read_requested = True
+        for _ in range(_MOST_STEPS):
+            context.resource = self.cache.current(context.resource)
+            context.desired = desired_of(context.resource, context.record, context.target, client.account, self.cluster)
+            unsettled = await self.states.of(key).pending_creates.settle(client)
+            if ownership_records.may_have_made(context, self.states) and not unsettled:
+                await self.states.of(key).pending_creates.search(client)
+            observation = observe(context, self.states, self.cache, unsettled=unsettled)
+            if observation.gone and self._inherit_recreation(context.resource):
+                continue
+            action = plan.plan(context.desired, observation)
+            logger.debug("Planned %s", type(action).__name__, extra=marks(context.resource))
+            if isinstance(action, actions.NoOp) and self.states.of(key).field_refusals.repeat():
+                continue
+            if isinstance(action, actions.Rest):
+                return await self.concluder.rest(context, observation, action)
+            result = await self.executor.execute(context, action)
+            if isinstance(action, actions.Adopt | actions.Release):
+                self._reconcile_other_owners(key, action.uuid)
+            if result is not None:
+                return result
         raise RuntimeError(f"The plan of {key} did not come to rest")
 
-    async def _read_mapping(self, resource: Resource, connected: ConnectedTarget) -> None:
-        """Read the mapping from AWS, because a person asked for it."""
-        if resource.uuid:
-            await connected.client.get(resource.uuid)
-            if connected.inventory.get(resource.uuid) is not None:
-                await connected.client.list_tags(resource.uuid)
+    async def _read_mapping(self, context: ReconcileContext) -> None:
+        """Read the mapping from AWS, because a person requested it."""
+        resource, client, uuid = context.resource, context.connected.client, context.resource.uuid
+        if uuid:
+            await client.get(uuid)
         elif resource.intent is not None:
-            await connected.client.find(resource.intent.function)
-            in_the_way = self._states.blocked_by.uuid(resource.key)
-            if connected.inventory.get(in_the_way) is not None:
-                await connected.client.list_tags(in_the_way)
+            await client.find(resource.intent.function)
+            uuid = self.states.of(resource.key).blocked_by
+        if client.inventory.get(uuid) is not None:
+            await client.list_tags(uuid)
 
-    def _owner_changed(self, key: Key, uuid: str) -> None:
-        """Reconcile the resources that had the mapping, or waited for it."""
-        others = {*self._cache.keys_of([uuid]), *self._states.unblock([uuid])} - {key}
-        self._controller.enqueue(others, QueuePriority.EDIT)
+    def _reconcile_other_owners(self, key: Key, uuid: str) -> None:
+        """Reconcile the other resources that record a mapping, or wait for it."""
+        others = {*self.cache.keys_of([uuid]), *self.states.unblock([uuid])} - {key}
+        self.controller.enqueue(others, QueuePriority.EDIT)
 
     def _inherit_pending_create(self, resource: Resource) -> None:
         """Take over the pending create of an earlier process, which wrote the intent."""
-        intent, state = resource.intent, self._states.of(resource.key)
+        intent, state = resource.intent, self.states.of(resource.key)
         if intent is None or state.intent_known:
             return
         state.intent_known = True
         recorded = resource.uuid and resource.status.applied.immutable == intent.immutable
         if recorded and not ownership_records.recorded(resource):
-            state.made_by_other_until = self._states.settles(state)
+            state.made_by_other_until = self.states.settles(state)
         else:
             self._inherit_create(resource.key, intent)
 
     def _inherit_create(self, key: Key, intent: Intent) -> None:
         """Record that another process may have sent a Create for the intent, until now or the time in the intent."""
-        state = self._states.of(key)
+        state = self.states.of(key)
         state.pending_creates.inherited(
             intent.function,
-            self._states.settles(state),
+            self.states.settles(state),
             alive=not state.predates_process,
             waited=seconds_since(intent.waiting_since),
         )
@@ -301,7 +261,7 @@ class Reconciler:
         Returns:
             whether that is new.
         """
-        state = self._states.of(resource.key)
+        state = self.states.of(resource.key)
         if state.made_by_other_until is None:
             return False
         state.made_by_other_until = None
@@ -331,10 +291,8 @@ def _account_changed(resource: Resource, account: str) -> Outcome | None:
 
 
 def _target_changed(intent: Intent, what: str, now: str) -> Outcome:
-    return Outcome(
-        Verdict.STALLED,
-        "TargetChanged",
+    message = (
         f"The mapping was made in account {intent.account}, region {intent.region}; {what} or the operator's settings "
-        f"now lead to {now}. Set that back; to move the mapping, delete this resource after that and create it anew.",
-        event="TargetChanged",
+        f"now lead to {now}. Set that back; to move the mapping, delete this resource after that and create it anew."
     )
+    return Outcome(Verdict.STALLED, "TargetChanged", message, event="TargetChanged")

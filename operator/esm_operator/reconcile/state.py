@@ -1,7 +1,6 @@
 """What the process remembers of resources in addition to what is written on them, one object for each resource.
 
-Nothing of it has to outlive the process. It saves calls to AWS, or keeps the operator from acting too soon. All that
-has to survive a restart is on the resource itself.
+Nothing of it has to outlive the process. It saves calls to AWS, or keeps the operator from acting too soon.
 """
 
 from collections.abc import Collection
@@ -15,48 +14,39 @@ from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_backoff import FailureBackoff
 from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
-from esm_operator.reconcile.blocked_by import BlockedBy
 from esm_operator.reconcile.drift_backoff import DriftBackoff
 from esm_operator.reconcile.field_refusals import FieldRefusals
 from esm_operator.reconcile.pending_creates import SETTLE, PendingCreates
 
-#: Seconds after which AWS is asked again whether a mapping conflicts with another identity than its own.
-_NAMED_FOR = 300.0
+#: Seconds after which the operator asks AWS again whether a mapping of another identity conflicts.
+_CONFLICT_EXPIRES = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class ConflictingMapping:
     """A mapping that AWS named when it refused a request."""
 
-    asked: Identity
-    """The identity that was requested."""
-    consumer_group: ConsumerGroup | None
-    """The consumer group that was requested."""
+    requested: Identity
+    requested_group: ConsumerGroup | None
     uuid: str
     identity: Identity
-    """The identity that the mapping had then, as far as the inventory knew."""
+    """The identity that the mapping had then in the inventory."""
     at: float = field(default_factory=monotonic)
 
-    def is_in_the_way(self, desired: Desired, identity: Identity, *, explained: bool) -> bool:
-        """Whether it still conflicts.
+    def still_conflicts(self, desired: Desired, identity: Identity, *, same_group: bool) -> bool:
+        """Whether it conflicts with the present request.
 
         Args:
             desired: the present request.
             identity: the identity that the mapping has now.
-            explained: whether the two are in one consumer group. AWS need not be asked again then.
+            same_group: whether the two are in one consumer group. The operator need not ask AWS again then.
         """
-        same = (desired.identity, desired.consumer_group) == (self.asked, self.consumer_group)
-        return same and identity == self.identity and (explained or monotonic() - self.at < _NAMED_FOR)
-
-
-@dataclass(frozen=True, slots=True)
-class CreateAttempt:
-    """An attempt of this process to create a mapping without owner tags."""
-
-    marker: str
-    """``status.creating``, as it was written before."""
-    outstanding: bool = False
-    """Whether it, or one before it, may make or have made a mapping that is not known."""
+        same = (desired.identity, desired.consumer_group, identity) == (
+            self.requested,
+            self.requested_group,
+            self.identity,
+        )
+        return same and (same_group or monotonic() - self.at < _CONFLICT_EXPIRES)
 
 
 @dataclass(slots=True)
@@ -64,7 +54,7 @@ class ResourceState:
     """What the process remembers of one resource."""
 
     predates_process: bool = False
-    """Whether the resource existed when this process began to work, so that who worked on it before has ended."""
+    """Whether the resource existed when this process began to work, so every process that worked on it has ended."""
     asleep: Target | None = None
     """The target whose sweep has to end before the resource is reconciled, because its status was up to date."""
     awaits_sweep: bool = False
@@ -77,11 +67,17 @@ class ResourceState:
     """Whether the API server has confirmed that the object was removed although it carried our finalizer."""
     released: bool = False
     """Whether it is being deleted and has released its mapping. Needed where the mapping has no owner tags."""
+    created: str = ""
+    """UUID of the mapping that this process created last for it."""
     deleted: str = ""
     """UUID of the mapping that the operator itself deleted last."""
+    blocked_by: str = ""
+    """UUID of the mapping that it waits for although it is not its own."""
     conflict: ConflictingMapping | None = None
-    create_attempt: CreateAttempt | None = None
-    """The last attempt to create a mapping. Kept only where mappings have no owner tags."""
+    create_marker: str = ""
+    """The last ``status.creating`` that this process wrote. Empty where mappings have owner tags."""
+    create_outstanding: bool = True
+    """Whether the Create of a marker, or one before it, may have made a mapping that is not known."""
     made_by_other_until: float | None = None
     """Set if the status recorded a mapping when this process first read it. If the mapping is gone, the earlier process
     may have been about to create it again. Monotonic time from which AWS does not carry that out, in seconds."""
@@ -90,35 +86,31 @@ class ResourceState:
     field_refusals: FieldRefusals = field(default_factory=FieldRefusals)
 
     def back_off(self, first: float, longest: float) -> float:
-        """The delay after one more failed reconcile, in seconds: doubling, with jitter.
-
-        Args:
-            first: the shortest delay, in seconds.
-            longest: the upper bound, in seconds.
-        """
+        """The delay after one more failed reconcile, in seconds. It doubles from the first to the longest."""
         self.failures += 1
         return backoff.jittered(backoff.exponential(self.failures - 1, first, longest))
 
+    def record_create(self, *, sent: bool = False) -> None:
+        """Record that a Create is sent, or has ended. It stays outstanding while its outcome is unknown."""
+        if self.create_marker:
+            self.create_outstanding = sent or self.pending_creates.unsearched
+
 
 class ResourceStates:
-    """The states of all resources. For one event loop.
+    """The states of all resources, and the indexes of them. For one event loop.
 
-    Indexes that answer questions about many resources are kept here too, so that :meth:`forget` is all that is needed
-    when a resource is gone.
+    :meth:`forget` is all that is needed when a resource is gone.
     """
 
     def __init__(self, deletions_per_minute: int) -> None:
-        """
-        Args:
-            deletions_per_minute: mappings that may be deleted in a minute.
-        """
         self._states: dict[Key, ResourceState] = {}
-        self._created: dict[Key, str] = {}
         self._creators: dict[str, Key] = {}
+        """By UUID: for which resource this process created a mapping."""
+        self._blocked: dict[str, set[Key]] = {}
+        """By UUID: the resources that a mapping blocks."""
         self._began = monotonic()
         self.deletion_limiter: KeyedRateLimiter[Key] = KeyedRateLimiter(deletions_per_minute / 60, deletions_per_minute)
         self.failure_backoff: FailureBackoff[Key] = FailureBackoff()
-        self.blocked_by: BlockedBy[Key] = BlockedBy()
 
     def of(self, key: Key) -> ResourceState:
         """The state of a resource, which may be a new one."""
@@ -127,11 +119,10 @@ class ResourceStates:
             state = self._states[key] = ResourceState()
         return state
 
-    def began_with(self, keys: Collection[Key]) -> None:
+    def record_existing(self, keys: Collection[Key]) -> None:
         """Record which resources existed when this process began to work.
 
-        Who worked on them before has ended. Other resources may come from an operator that still runs, because they
-        were given another label.
+        Later ones may come from an operator that still runs, because they were given another label.
         """
         for key in keys:
             self.of(key).predates_process = True
@@ -142,18 +133,32 @@ class ResourceStates:
 
     def wake(self, target: Target) -> list[Key]:
         """Wake the resources that wait for a sweep of a target, now that one has ended. Returns them."""
-        keys: list[Key] = []
-        for key, state in self._states.items():
-            if state.asleep == target or state.awaits_sweep:
-                state.awaits_sweep = False
-                if state.asleep == target:
-                    state.asleep = None
-                keys.append(key)
+        keys = [key for key, state in self._states.items() if state.asleep == target or state.awaits_sweep]
+        for key in keys:
+            state = self._states[key]
+            state.awaits_sweep = False
+            if state.asleep == target:
+                state.asleep = None
         return keys
 
+    def block(self, key: Key, uuid: str) -> None:
+        """Record the mapping that blocks a resource: another owner has it, or AWS is deleting it. Empty: none does."""
+        state = self.of(key)
+        blocked = self._blocked.get(state.blocked_by, set())
+        blocked.discard(key)
+        if not blocked:
+            self._blocked.pop(state.blocked_by, None)
+        state.blocked_by = uuid
+        if uuid:
+            self._blocked.setdefault(uuid, set()).add(key)
+
+    def blocking(self, uuids: Collection[str]) -> list[str]:
+        """Those of the UUIDs whose mappings block a resource."""
+        return [uuid for uuid in uuids if uuid in self._blocked]
+
     def unblock(self, uuids: Collection[str]) -> set[Key]:
-        """End the failure back-off of the resources that changed mappings blocked. Returns them."""
-        keys = self.blocked_by.keys(uuids)
+        """End the failure back-off of the resources that changed mappings block. Returns them."""
+        keys = {key for uuid in uuids for key in self._blocked.get(uuid, ())}
         for key in keys:
             self.failure_backoff.forget(key)
         return keys
@@ -162,17 +167,11 @@ class ResourceStates:
         """Monotonic time, in seconds, from which AWS does not carry out what an earlier process sent for a resource."""
         return (self._began if state.predates_process else monotonic()) + SETTLE
 
-    def created(self, key: Key, uuid: str) -> None:
+    def record_created(self, key: Key, uuid: str) -> None:
         """Record the mapping that was created last for a resource."""
-        before = self._created.get(key, "")
-        if before and self._creators.get(before) == key:
-            del self._creators[before]
-        self._created[key] = uuid
+        self._forget_created(key)
+        self.of(key).created = uuid
         self._creators.setdefault(uuid, key)
-
-    def created_uuid(self, key: Key) -> str:
-        """The mapping that was created last for a resource; empty: none by this process."""
-        return self._created.get(key, "")
 
     def creator(self, uuid: str) -> Key | None:
         """The resource for which this process created a mapping."""
@@ -191,8 +190,11 @@ class ResourceStates:
     def forget(self, key: Key) -> None:
         """Forget a resource that no longer exists."""
         self.edited(key)
-        self.blocked_by.put(key, "")
-        uuid = self._created.pop(key, "")
-        if uuid and self._creators.get(uuid) == key:
-            del self._creators[uuid]
-        self._states.pop(key, None)
+        self.block(key, "")
+        self._forget_created(key)
+        del self._states[key]
+
+    def _forget_created(self, key: Key) -> None:
+        created = self.of(key).created
+        if self._creators.get(created) == key:
+            del self._creators[created]
