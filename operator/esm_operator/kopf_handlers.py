@@ -1,10 +1,9 @@
-"""The kopf handlers: they put what the watch says where it belongs, and nothing else.
+"""The kopf handlers: they pass each event to the operator, and do nothing else.
 
-A handler that raised would be logged and never retried, so all that can fail is done by the operator's own tasks; nor
-does a handler return anything, for kopf would write it to the status.
+kopf logs a handler that raised and does not retry it, so all that can fail is done by the operator's own tasks. No
+handler returns anything, because kopf would write it to the status.
 """
 
-import asyncio
 import gc
 from functools import partial
 from typing import Any
@@ -23,8 +22,8 @@ from esm_operator.metrics.probes import ProbeServer
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
 
-#: Objects made until Python looks for cycles among the young, and looks until those among the older are looked for
-#: (of itself 700 or 2,000, 10, 10). What is done for a resource makes thousands that need none of it.
+#: Thresholds of Python's garbage collector (its own are 700 or 2,000, 10, 10). A reconcile makes thousands of objects
+#: without reference cycles.
 _GARBAGE = (10_000, 10, 10)
 
 
@@ -35,10 +34,11 @@ async def run(ours: Settings) -> None:
         OSError: the address of the probes is taken, or not ours.
     """
     gc.set_threshold(*_GARBAGE)
-    running: list[Operator] = []
+    operator: Operator | None = None
 
     async def hand_over() -> None:
-        await asyncio.gather(*(operator.hand_over() for operator in running))
+        if operator is not None:
+            await operator.hand_over()
 
     kinds = preflight.kinds(ours.namespaces, labels=ours.watch_namespace_labels)
     checks = preflight.Preflight(kinds, ours.kubernetes_requests_per_second)
@@ -50,20 +50,18 @@ async def run(ours: Settings) -> None:
         await probes.stop()
         return
     watches = WatchHealth([kind.path for kind in kinds])
-    handlers = registry(ours, running, watches, probes)
-    await process.run(handlers, identity=ours.identity, namespaces=ours.namespaces)
+    kubernetes = await KubernetesClient.connect(ours.kubernetes_requests_per_second)
+    operator = Operator(ours, kubernetes, watches, probes)
+    await process.run(registry(ours, operator, watches), identity=ours.identity, namespaces=ours.namespaces)
 
 
 def _wait_for(probes: ProbeServer, missing: str) -> None:
     probes.waits_for = partial(str, missing)
 
 
-def registry(
-    ours: Settings, running: list[Operator], watches: WatchHealth, probes: ProbeServer
-) -> kopf.OperatorRegistry:
-    """All handlers; the operator that they feed is in the list while it runs."""
+def registry(ours: Settings, operator: Operator, watches: WatchHealth) -> kopf.OperatorRegistry:
+    """All handlers."""
     handlers = kopf.OperatorRegistry()
-
     logins = KopfCredentials([watches.trace])
 
     @kopf.on.login(registry=handlers)
@@ -73,31 +71,24 @@ def registry(
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         kopf_settings.configure(settings, selector=ours.selector)
-        kubernetes = await KubernetesClient.connect(ours.kubernetes_requests_per_second)
-        operator = Operator(ours, kubernetes, watches, probes)
         await operator.start()
-        running.append(operator)
 
     @kopf.on.cleanup(registry=handlers)
     async def stop(**_: Any) -> None:
-        while running:
-            await running.pop().stop()
+        await operator.stop()
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def mapping(event: kopf.RawEvent, **_: Any) -> None:
-        for operator in running:
-            operator.mapping_seen(event["type"], event["object"])
+        operator.handle_mapping(event["type"], event["object"])
 
     @kopf.on.event(GROUP, VERSION, PROVIDER_CONFIGS, registry=handlers)
     async def provider_config(event: kopf.RawEvent, **_: Any) -> None:
-        for operator in running:
-            operator.provider_config_seen(event["type"], event["object"])
+        operator.handle_provider_config(event["type"], event["object"])
 
     if ours.watch_namespace_labels:
 
         @kopf.on.event("", "v1", "namespaces", registry=handlers)
         async def namespace(event: kopf.RawEvent, **_: Any) -> None:
-            for operator in running:
-                operator.namespace_seen(event["type"], event["object"])
+            operator.handle_namespace(event["type"], event["object"])
 
     return handlers

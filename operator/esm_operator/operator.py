@@ -1,8 +1,7 @@
 """The operator put together: what always runs, and the term that works while it leads.
 
-A standby knows all resources, by the watch and by audits, and is connected to AWS, so that it can begin
-where the leader ended; it writes nothing and asks AWS for no mapping. The handlers feed the operator;
-the command line starts and stops it with kopf.
+A standby knows all resources, by the watch and by audits, and is connected to AWS, so that it can begin where the
+leader ended. It writes nothing and reads no mapping from AWS. kopf's handlers start, stop and feed the operator.
 """
 
 import asyncio
@@ -29,18 +28,14 @@ from esm_operator.term import Term, Tuning
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between comparisons of the store with the cluster, beside those after a new list of the watch.
+#: Seconds between comparisons of the cache with the cluster, in addition to those after a new list of the watch.
 AUDIT = 600.0
-#: Seconds after which it is determined again which targets the resources lead to.
-TARGETS = 60.0
-#: The same while some are not connected.
-TARGETS_INCOMPLETE = 10.0
-#: Seconds between looks whether what is awaited has come, and after which what does not come is listed anew.
+#: Seconds between updates of the targets in use, and while some are not connected.
+TARGETS, TARGETS_INCOMPLETE = 60.0, 10.0
+#: Seconds between checks for resources that the watch has yet to deliver, and after which they are listed again.
 _SOON, _PATIENCE = 0.2, 3.0
-#: Seconds for which work under way may go on when the lease is to be handed over.
-FINISH = 0.8
-#: Seconds in which the lease must be given back then.
-RELEASE = 0.6
+#: When the lease is to be handed over: seconds for which reconciles may continue, then to give the lease back.
+FINISH, RELEASE = 0.8, 0.6
 
 
 class Operator:
@@ -56,17 +51,8 @@ class Operator:
         connections: Connections | None = None,
         tuning: Tuning | None = None,
     ) -> None:
-        """
-        Args:
-            settings: the operator's.
-            kubernetes: the API server.
-            watches: whether the API server answers the watches.
-            probes: serves the probes.
-            connections: to AWS; None: real ones.
-            tuning: limits and intervals; None: the defaults.
-        """
-        self._tuning = tuning or Tuning()
         self._settings = settings
+        self._tuning = tuning or Tuning()
         self._kubernetes = kubernetes
         self._cache = ResourceCache()
         self._others = OtherOperators(manager_name(settings.lease_namespace, settings.lease_name))
@@ -100,18 +86,15 @@ class Operator:
         self._probes = probes
 
     async def start(self) -> None:
-        """Begin to watch, to stand for the lease, and to work when it is held."""
+        """Begin to follow the cluster, to take part in the election, and to work while the lease is held."""
         gauges.show_process(self)
         self._probes.waits_for, self._probes.standing = self._not_ready_because, self._describe_state
-        self._tasks = [
-            tasks.start(self._audits(), "audit"),
-            tasks.start(self._keep_targets_connected(), "targets"),
-        ]
+        self._tasks = [tasks.start(self._audits(), "audit"), tasks.start(self._keep_targets_connected(), "targets")]
         self._lease_tasks = [tasks.start(self._run_lease(), "lease")]
         self._leading_tasks = [tasks.start(self._lead(), "term")]
 
     async def hand_over(self) -> None:
-        """Stop working and give the lease back, in at most 2 s; what can wait is :meth:`stop`'s."""
+        """Stop working and give the lease back, in at most 2 s. :meth:`stop` does all that can wait."""
         async with self._handing_over:
             await tasks.cancel(self._leading_tasks)  # no other term begins
             if self._term is not None:
@@ -130,20 +113,20 @@ class Operator:
         await self._probes.stop()
 
     def _not_ready_because(self) -> str:
-        """What keeps it from leading, or being able to, as a sentence; empty: nothing, and a standby is ready too."""
+        """Why this process could not lead, as a sentence; empty: it could. A standby is ready too."""
         if not self._listed.is_set():
             return f"The first list of all resources is not in yet; {len(self._cache)} are known."
         return self._watches.lacking(DEAF) or self._lease.unusable_because()
 
     def _describe_state(self) -> str:
-        """Whether it leads, and what keeps it from AWS, for the answer of the probe."""
+        """Whether it leads, other operators, and failures of AWS, for the answer of the probe."""
         failures = {*self._connections.failures(), *(self._term.failures() if self._term is not None else ())}
         does = "leading" if self.leading else f"standing by for the lease {self._lease}"
         return "\n".join([does, *self._others.told(), *sorted(failures)])
 
     @property
     def leading(self) -> bool:
-        """Whether this process holds the lease and works."""
+        """Whether this process holds the lease and reconciles."""
         return self._term is not None and self._lease.covers(0)
 
     @property
@@ -153,30 +136,28 @@ class Operator:
 
     # What the handlers call
 
-    def mapping_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
-        """A watch event of an EventSourceMapping; None: it comes from a list."""
+    def handle_mapping(self, kind: str | None, body: Mapping[str, Any]) -> None:
+        """Handle a watch event of an EventSourceMapping; None: it comes from a list."""
         if kind == "DELETED":
-            self._mapping_gone(parse(body))
+            self._handle_deleted(parse(body))
             return
         resource = self._cache.known(body) or parse(body)
         old = self._cache.put(resource)
         self._check_other_operators(resource, body, known=old is not None and old.uid == resource.uid)
         if kind is None and old is not None:
             self._relisted.set()
-        if old is not None and (old is resource or is_same_work(old, resource)):
-            return
-        if self._term is not None:
+        changed = old is None or not (old is resource or is_same_work(old, resource))
+        if changed and self._term is not None:
             self._term.reconcile_changed(resource, old)
 
     def _check_other_operators(self, resource: Resource, body: Mapping[str, Any], *, known: bool) -> None:
-        """Report another operator that writes to a resource."""
         message = self._others.seen(body, known=known)
         if message:
             logger.error("%s", message)
             if self._term is not None:
                 self._term.record_other_operator(resource, message)
 
-    def _mapping_gone(self, resource: Resource) -> None:
+    def _handle_deleted(self, resource: Resource) -> None:
         if resource.removed_despite_finalizer and not self._cache.knows_later(resource):
             old = self._cache.keep_removed(resource)
             kept = self._cache.get(resource.key)
@@ -187,17 +168,17 @@ class Operator:
             self._term.forget(resource.key)
         known = self._cache.get(resource.key)
         if known is not None and known.uid == resource.uid:
-            self._relisted.set()  # is it there again? The watch may have told that before: it is taken in two ways
+            self._relisted.set()  # it may have been recreated: lists and watch events can overtake each other
 
-    def provider_config_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
-        """A watch event of a ProviderConfig."""
+    def handle_provider_config(self, kind: str | None, body: Mapping[str, Any]) -> None:
+        """Handle a watch event of a ProviderConfig."""
         name = body["metadata"]["name"]
         changed = self._config_cache.forget_config(name) if kind == "DELETED" else self._config_cache.put_config(body)
         if changed:
             self._requeue_users(name)
 
-    def namespace_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
-        """A watch event of a namespace."""
+    def handle_namespace(self, kind: str | None, body: Mapping[str, Any]) -> None:
+        """Handle a watch event of a namespace."""
         name = body["metadata"]["name"]
         if kind == "DELETED":
             self._config_cache.forget_namespace(name)
@@ -207,12 +188,12 @@ class Operator:
     # What the tasks do
 
     async def _run_lease(self) -> None:
-        """Take part in the election, but not before the work could begin: another process may be ready earlier."""
+        """Take part in the election once the work could begin, because another process may be ready earlier."""
         await self._listed.wait()
         await self._lease.run()
 
     async def _lead(self) -> None:
-        """Work while the lease is held, and anew each time."""
+        """Run a term each time that the lease is held."""
         while True:
             fence = await self._lease.wait_acquired()
             term = self._term = Term(
@@ -234,18 +215,14 @@ class Operator:
             self._term = None
 
     async def _audits(self) -> None:
-        """Compare the store with the cluster: at the start, after each new list of the watch, now and then.
-
-        kopf says nothing of the end of a list, nor of objects that are gone from a new one.
-        """
+        """Compare the cache with the cluster: kopf reports neither the end of a list nor what a new one lacks."""
         while True:
             self._relisted.clear()
             try:
                 complete = await self._audit()
             except Exception as error:
-                logger.warning(
-                    "Listing the resources failed, it is tried again: %s", str(error) or type(error).__name__
-                )
+                reason = str(error) or type(error).__name__
+                logger.warning("Listing the resources failed, it is tried again: %s", reason)
                 complete = False
             if complete and not self._listed.is_set():
                 logger.info("All resources (%d) are known", len(self._cache))
@@ -263,56 +240,52 @@ class Operator:
                 continue
 
     async def _audit(self) -> bool:
-        """Forget what is gone from the cluster. Returns whether all that is there is known, as far as it comes in."""
+        """Forget objects that the cluster no longer has. Returns whether all that it has are known."""
         if self._settings.watch_namespace_labels and not self._listed.is_set():
             for body in await self._kubernetes.list_namespaces():
                 self._config_cache.put_namespace(body)
         configs = self._config_cache.configs()
-        bodies = await self._kubernetes.list_plural(PROVIDER_CONFIGS)
-        for name in self._config_cache.put_all_configs(bodies, configs):
+        for name in self._config_cache.put_all_configs(await self._kubernetes.list_plural(PROVIDER_CONFIGS), configs):
             self._requeue_users(name)
         known = {resource.key: resource.uid for resource in self._cache.all() if not resource.removed}
         listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
         for key, uid in known.items():
             if listed.get(key) != uid and self._cache.forget(key, uid):
-                logger.info("A resource is gone without a word from the watch; it is forgotten: %s", key)
+                logger.info("A resource is gone without an event of the watch; it is forgotten: %s", key)
                 if self._term is not None:
                     self._term.forget(key)
         if self._term is None:
-            self._cache.forget_removed(AUDIT)  # the leader has seen to their mappings
+            self._cache.forget_removed(AUDIT)  # the leader has deleted their mappings
         return await self._wait_watched({key for key in listed if key not in known})
 
     async def _wait_watched(self, awaited: set[Key]) -> bool:
-        """Wait for resources that the cluster has and the watch brings, as long as they come.
-
-        Returns whether all did. One that did not may be gone again.
-        """
-        came = monotonic()
+        """Wait while the watch delivers resources. Returns whether it has delivered all that were not deleted again."""
+        arrived = monotonic()
         while awaited:
             await asyncio.sleep(_SOON)
             rest = {key for key in awaited if self._cache.get(key) is None}
             if len(rest) < len(awaited):
-                awaited, came = rest, monotonic()
-            elif monotonic() - came > _PATIENCE:
+                awaited, arrived = rest, monotonic()
+            elif monotonic() - arrived > _PATIENCE:
                 return False
         return True
 
     async def _keep_targets_connected(self) -> None:
-        """Connect to targets before they are needed, as a standby too: it costs no call to AWS Lambda."""
+        """Connect to targets before they are needed, on a standby too, without a call to AWS Lambda."""
         await self._listed.wait()
         while True:
             self._keep_targets()
             await asyncio.sleep(TARGETS if self._connections.complete else TARGETS_INCOMPLETE)
 
     def _keep_targets(self) -> None:
-        """Keep the targets that the resources lead to by now, and no others."""
+        """Keep the present targets of the resources, and no others."""
         targets = self._config_cache.targets(self._cache.all())
         self._connections.keep(targets)
         if self._term is not None:
             self._term.keep_targets(targets)
 
     def _requeue_users(self, name: str) -> None:
-        """Work on the resources that lead to a ProviderConfig, or did, or will if there is one of that name."""
+        """Reconcile the resources that use a ProviderConfig, or did, or will once it exists."""
         self._requeue([one.key for one in self._cache.all() if used_config(one.asked, {name}) == name])
 
     def _requeue(self, keys: Iterable[Key]) -> None:

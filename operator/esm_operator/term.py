@@ -70,16 +70,7 @@ class Term:
         fence: Fence,
         tuning: Tuning,
     ) -> None:
-        """
-        Args:
-            settings: the operator's.
-            cache: the resources; all are in it.
-            config_cache: what the targets of the resources depend on.
-            kubernetes: the API server; its writes are fenced here.
-            connections: to AWS.
-            fence: of the lease, for all writes of this term.
-            tuning: limits and intervals.
-        """
+        """The cache has all resources, and the fence is of the lease, for all writes of this term."""
         self._settings = settings
         self._cache = cache
         self._config_cache = config_cache
@@ -152,12 +143,7 @@ class Term:
     # For the operator
 
     def reconcile_changed(self, resource: Resource, old: Resource | None) -> None:
-        """Reconcile a resource that is new or has changed.
-
-        Args:
-            resource: the resource.
-            old: what was known of it before; None: nothing.
-        """
+        """Reconcile a resource that is new, or has changed from the old one."""
         edited = old is None or _edit(old) != _edit(resource)
         if edited:
             self._states.of(resource.key).asleep = None
@@ -245,7 +231,7 @@ class Term:
     # For the gauges
 
     def snapshot(self) -> Snapshot:
-        """The state of this term, for metrics."""
+        """The metrics of this term."""
         return Snapshot(
             resources=self._cache.counts(),
             queue=self._controller.queue_states(),

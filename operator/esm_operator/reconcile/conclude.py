@@ -61,13 +61,7 @@ class Concluder:
     controller: Controller
 
     async def rest(self, context: ReconcileContext, observation: Observation, action: actions.Rest) -> Result:
-        """Write the status of a resource for which there is nothing to do but wait.
-
-        Args:
-            context: the reconcile.
-            observation: what the plan was made on.
-            action: why there is nothing to do.
-        """
+        """Write the status of a resource for which there is nothing to do but wait."""
         key, observer, desired = context.resource.key, context.connected.observer, context.desired
         state = self.states.of(key)
         self.states.deletion_limiter.forget(key)
@@ -117,13 +111,7 @@ class Concluder:
     async def failed(
         self, resource: Resource, error: ClientError | BotoCoreError, context: ReconcileContext | None = None
     ) -> Result:
-        """Write the refusal of AWS to the status.
-
-        Args:
-            resource: the resource.
-            error: the refusal.
-            context: the reconcile; None: the target can't be connected.
-        """
+        """Write to the status what AWS refused. Without a context, the target can't be connected."""
         failure = errors.understand(error)
         if resource.deleting:
             failure = replace(failure, message=f"{failure.message} {_how_to_orphan(resource)}")

@@ -33,12 +33,7 @@ class Controller:
     """The work queue and its workers. For one event loop."""
 
     def __init__(self, cache: ResourceCache, config_cache: ConfigCache, limits: Mapping[QueuePriority, int]) -> None:
-        """
-        Args:
-            cache: the resources.
-            config_cache: their targets, which are the lanes of the queue: a slow target holds up no other.
-            limits: reconciles that may run at the same time in each target, by priority.
-        """
+        """The limits are of reconciles that may run at the same time in each target, which is a lane of the queue."""
         self._cache = cache
         self._config_cache = config_cache
         self._queue: WorkQueue[Key] = WorkQueue(limits, self)

@@ -71,10 +71,7 @@ class Executor:
     """By the UUID of the mapping that is being changed."""
 
     async def execute(self, context: ReconcileContext, action: Action) -> Result | None:
-        """Execute one action.
-
-        Returns:
-            the result of the reconcile; None: plan again.
+        """Execute one action. Returns the result of the reconcile; None: plan again.
 
         Raises:
             StaleError: the resource, or the owner of its mapping, has changed since the plan was made.
@@ -215,11 +212,9 @@ class Executor:
         self.states.of(context.resource.key).conflict = conflict
 
     async def _request(self, context: ReconcileContext, uuid: str, request: Awaitable[Any]) -> bool:
-        """Make a request about a mapping.
+        """Make a request about a mapping. Returns whether AWS accepted it.
 
-        Returns:
-            False if AWS refused it because the mapping no longer exists, or AWS is changing it for another client. The
-            mapping was then read, so that the plan knows it.
+        If AWS refused it because the mapping no longer exists or is being changed, read the mapping for the plan.
         """
         try:
             await request
@@ -234,13 +229,10 @@ class Executor:
         return True
 
     async def _check_unchanged(self, context: ReconcileContext) -> None:
-        """Read the resource before a mapping is made for it.
+        """Read the resource before a mapping is made for it. Raises GoneError or StaleError if it has changed.
 
         The answer to the PATCH that added the finalizer is no proof that the finalizer holds: a DELETE that read the
         object before may still remove it.
-
-        Raises:
-            GoneError, StaleError: the resource does not exist any more, or has changed.
         """
         current = parse(await self.kubernetes.read(context.resource.key))
         if (current.uid, current.resource_version) != (context.resource.uid, context.resource.resource_version):
@@ -294,8 +286,7 @@ class Executor:
         wait = await self._drift_wait(context, "fields", fingerprint, message)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
-        if desired.source is None:
-            return Result(ReconcileOutcome.STALLED)
+        assert desired.source is not None, "no Update is planned for an unknown source"
         if actions.IDENTITY & action.change.keys() and await self._record_mapping_first(context, UPDATING):
             return None
         if await self._record_names_first(context, fields=frozenset(action.change)):
@@ -376,10 +367,9 @@ class Executor:
     async def _record_names_first(
         self, context: ReconcileContext, fields: frozenset[str] = frozenset(), tags: frozenset[str] = frozenset()
     ) -> bool:
-        """Write the names of fields and tags to the status before they are set.
+        """Write the names of fields and tags to the status before they are set. Returns whether it was necessary.
 
-        Returns:
-            whether they were written. Then plan again, because the mapping may have got another owner meanwhile.
+        Then plan again, because the mapping may have got another owner meanwhile.
         """
         applied = context.record.applied
         applied = replace(applied, fields=applied.fields | fields, tags=applied.tags | tags)
@@ -391,11 +381,7 @@ class Executor:
         return True
 
     async def _record_mapping_first(self, context: ReconcileContext, outcome: Outcome) -> bool:
-        """Write the UUID of a mapping to the status that only the intent records, before the intent is overwritten.
-
-        Returns:
-            whether it was written. Then plan again.
-        """
+        """Write the UUID of a mapping that only the intent records to the status. Returns whether it was necessary."""
         if context.record.uuid in ("", context.resource.uuid):
             return False
         context.resource = await self.status_writer.write(context.resource, outcome, context)

@@ -39,11 +39,7 @@ class FieldRefusals:
         self._outdated.update(members for members in self._sets if len(members) == 1)
 
     def repeat(self) -> bool:
-        """Allow members that were refused before the last accepted Update to be sent once more.
-
-        Returns:
-            whether there are any.
-        """
+        """Allow members that were refused before the last accepted Update once more. Returns whether there are any."""
         repeated = bool(self._outdated)
         for members in self._outdated:
             del self._sets[members]

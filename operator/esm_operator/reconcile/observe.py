@@ -11,14 +11,7 @@ from esm_operator.reconcile.state import ResourceStates
 
 
 def observe(context: ReconcileContext, states: ResourceStates, cache: ResourceCache, *, unsettled: bool) -> Observation:
-    """What is known of a resource's mapping.
-
-    Args:
-        context: the reconcile.
-        states: what this process remembers.
-        cache: all resources, for an older one that claims the same mapping.
-        unsettled: whether AWS may still carry out a Create of it.
-    """
+    """What is known of a resource's mapping. Unsettled: AWS may still carry out a Create of it."""
     resource, inventory, desired = context.resource, context.connected.inventory, context.desired
     uuid = desired.looked_for
     entry = inventory.get(uuid) if uuid else None

@@ -27,13 +27,7 @@ class OrphanCounter:
     """Counts the orphans of one account and region. For one event loop."""
 
     def __init__(self, cluster: str, namespaces: list[str], cache: ResourceCache, kubernetes: KubernetesClient) -> None:
-        """
-        Args:
-            cluster: the operator's ``cluster_name``.
-            namespaces: the namespaces that the operator works in; empty: all.
-            cache: the resources that the operator works on.
-            kubernetes: the API server.
-        """
+        """The namespaces are those that the operator works in; empty: all."""
         self._cluster = cluster
         self._namespaces = namespaces
         self._cache = cache
@@ -44,7 +38,7 @@ class OrphanCounter:
         """By UUID."""
 
     async def count(self, tagged: Mapping[str, Mapping[str, str]]) -> int | None:
-        """The number of orphans; while the API server can't be asked, that of the last count (None: there is none).
+        """The number of orphans; if the API server fails, that of the last count (None: there is none).
 
         Args:
             tagged: the tags of the mappings that exist and carry this cluster's tag, by UUID.

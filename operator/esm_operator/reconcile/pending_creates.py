@@ -51,7 +51,7 @@ class PendingCreates:
         """Record that another process was about to send a Create, and did not record its outcome.
 
         Args:
-            function: the function of the mapping.
+            function: of the mapping.
             settles: monotonic time, in seconds, from which AWS does not carry it out any more.
             alive: whether that process may have lived a moment ago; else it had ended when this one began.
             waited: seconds since it recorded that it sends no Create any more, by the clocks of two machines.
@@ -77,13 +77,10 @@ class PendingCreates:
         return max(0.0, self._pending.settles - monotonic()) if self._pending is not None else 0.0
 
     async def settle(self, client: MappingsClient) -> bool:
-        """List the mappings of the function where that can show something new.
+        """List the mappings of the function where that can show something new. Raises what AWS refuses.
 
         Returns:
             whether AWS may still carry out a Create.
-
-        Raises:
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: AWS refused the list.
         """
         pending = self._pending
         if pending is None or pending.settled:

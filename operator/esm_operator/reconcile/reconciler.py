@@ -256,11 +256,7 @@ class Reconciler:
         )
 
     def _inherit_recreation(self, resource: Resource) -> bool:
-        """If a mapping that an earlier process made is gone, that process may have been about to create it again.
-
-        Returns:
-            whether that is new.
-        """
+        """If a mapping that an earlier process made is gone, that process may have been about to create it again."""
         state = self.states.of(resource.key)
         if state.made_by_other_until is None:
             return False

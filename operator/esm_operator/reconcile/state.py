@@ -34,18 +34,12 @@ class ConflictingMapping:
     at: float = field(default_factory=monotonic)
 
     def still_conflicts(self, desired: Desired, identity: Identity, *, same_group: bool) -> bool:
-        """Whether it conflicts with the present request.
+        """Whether it conflicts with the present request, now that it has this identity.
 
-        Args:
-            desired: the present request.
-            identity: the identity that the mapping has now.
-            same_group: whether the two are in one consumer group. The operator need not ask AWS again then.
+        If the two are in one consumer group, the operator need not ask AWS again.
         """
-        same = (desired.identity, desired.consumer_group, identity) == (
-            self.requested,
-            self.requested_group,
-            self.identity,
-        )
+        before = (self.requested, self.requested_group, self.identity)
+        same = (desired.identity, desired.consumer_group, identity) == before
         return same and (same_group or monotonic() - self.at < _CONFLICT_EXPIRES)
 
 

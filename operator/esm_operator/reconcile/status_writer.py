@@ -39,7 +39,7 @@ class StatusWriter:
         Args:
             resource: the resource.
             outcome: how the reconcile ended.
-            context: the reconcile; None: its target is not connected, so all that depends on AWS is kept.
+            context: the reconcile; None: its target is not connected.
 
         Returns:
             the resource as it is now.
@@ -47,7 +47,9 @@ class StatusWriter:
         Raises:
             esm_operator.cluster.kubernetes.ConflictError: it was changed meanwhile.
         """
-        status, record = resource.status, context.record if context is not None else MappingRecord.of(resource)
+        status = resource.status
+        record = context.record if context is not None else MappingRecord.of(resource)
+        read_requested = context is not None and context.read_requested
         if resource.removed:
             self._warn(resource, outcome)
             kept = replace(resource, uuid=record.uuid)
@@ -64,9 +66,7 @@ class StatusWriter:
             applied=record.applied,
             uuid=record.uuid,
             gone=inventory is not None and inventory.is_gone(record.uuid),
-            requested=resource.requested
-            if context is not None and context.read_requested
-            else status.last_handled_reconcile_at,
+            requested=resource.requested if read_requested else status.last_handled_reconcile_at,
             now=timestamp(),
             creating=context.creating if context is not None else status.creating,
             unknown_annotations=resource.unknown_annotations,
