@@ -24,8 +24,8 @@ GUARDS = (
     Guard(
         name="recheck-at-the-turn",
         harm="A request is sent although the resource was paused, edited or deleted since it was planned.",
-        file=_ACT,
-        text="self.cache.current(self.context.resource)",
+        file="reconcile/context.py",
+        text="self.cache.current(self.resource)",
         without="pass",
         tests=model(
             "waiting_requests",
@@ -87,7 +87,7 @@ GUARDS = (
         name="same-correction-again",
         harm="Two tools that disagree on a field change the mapping again and again, as fast as AWS answers.",
         file="reconcile/executor.py",
-        text="wait = self.states.of(context.resource.key).drift_backoff.wait(kind, change)",
+        text="wait = context.state.drift_backoff.wait(kind, change)",
         without="wait = 0.0",
         tests=model("waiting_requests", "a_change_that_aws_does_not_keep_is_sent_less_and_less_often"),
     ),
@@ -153,7 +153,7 @@ GUARDS = (
         name="older-claimant",
         harm="Of two resources that may adopt a mapping, the one that is worked on first gets it, not the older one.",
         file="reconcile/observe.py",
-        text="rival=cache.older_claimant(resource)",
+        text="rival=context.cache.older_claimant(resource)",
         without='rival=""',
         tests=model("takeovers", "of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it"),
     ),
@@ -170,10 +170,8 @@ GUARDS = (
         name="unanswered-create",
         harm="A resource is removed although AWS carries out a Create of it after the operator stopped waiting.",
         file="reconcile/executor.py",
-        text=(
-            "if errors.is_doubtful(error):\n                self.states.of(resource.key).pending_creates.unanswered("
-        ),
-        without=("if False:\n                self.states.of(resource.key).pending_creates.unanswered("),
+        text="if errors.is_doubtful(error):\n                context.state.pending_creates.unanswered(",
+        without="if False:\n                context.state.pending_creates.unanswered(",
         tests=model("pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[late]"),
     ),
     Guard(
@@ -306,7 +304,7 @@ GUARDS = (
         name="wait-for-sweep",
         harm="When the first sweep completes, the operator does not reconcile the resources that waited for it.",
         file="reconcile/reconciler.py",
-        text="self.states.of(resource.key).awaits_sweep = True",
+        text="context.state.awaits_sweep = True",
         without="pass",
         tests=model("scenarios", "a_replacement_that_is_edited_back_ends_with_one_mapping"),
     ),

@@ -63,7 +63,6 @@ class Concluder:
     async def rest(self, context: ReconcileContext, observation: Observation, action: actions.Rest) -> Result:
         """Write the status of a resource for which there is nothing to do but wait."""
         key, observer, desired = context.resource.key, context.connected.observer, context.desired
-        state = self.states.of(key)
         self.states.deletion_limiter.forget(key)
         if action == plan.SWEEPING and observer.failure is None and (context.record.uuid or context.resource.told):
             return Result(ReconcileOutcome.WAITING)  # the status has the last known state; the sweep will renew it
@@ -86,13 +85,13 @@ class Concluder:
         if action == plan.UNSETTLED:
             await self.executor.record_waiting(context)
         if not desired.owner_tags:
-            context.creating = ownership_records.outstanding(context, self.states)
+            context.creating = ownership_records.outstanding(context)
         await self.status_writer.write(context.resource, outcome, context)
         if refused:
             result = Result(ReconcileOutcome.AWS_ERROR, self._retry_refused(context, refused), QueuePriority.EDIT)
         else:
             if isinstance(action, actions.NoOp):
-                state.field_refusals.clear()
+                context.state.field_refusals.clear()
             result = self._requeue(context, action)
             if isinstance(action, actions.Wait):
                 observer.wake()
@@ -146,14 +145,14 @@ class Concluder:
         self, context: ReconcileContext, observation: Observation, action: actions.Rest
     ) -> tuple[RefusedFields, ...]:
         """The fields that AWS refused to change, once nothing else is left to send."""
-        failures = self.states.of(context.resource.key).field_refusals.of(context.resource.generation)
+        failures = context.state.field_refusals.of(context.resource.generation)
         if not failures or not isinstance(action, actions.NoOp) or observation.mapping is None:
             return ()
         return refused_fields(context.desired, observation.mapping, failures)
 
     def _retry_refused(self, context: ReconcileContext, refused: Sequence[RefusedFields]) -> float:
         """Seconds until the next attempt for refused fields, with back-off."""
-        state = self.states.of(context.resource.key)
+        state = context.state
         delay = state.field_refusals.left()
         if delay is None:
             delay = state.back_off(*first_disposition(refused).value)
@@ -163,8 +162,7 @@ class Concluder:
 
     def _requeue(self, context: ReconcileContext, action: actions.Rest) -> Result:
         """When to reconcile the resource again. Most changes bring an event, so no requeue is needed for them."""
-        key = context.resource.key
-        state = self.states.of(key)
+        key, state = context.resource.key, context.state
         outcome = _OUTCOMES.get(type(action), ReconcileOutcome.STALLED)
         if isinstance(action, actions.Wait) and action.reason == "TagsNotVisible":
             return Result(outcome, state.back_off(1.0, 8.0), QueuePriority.EDIT)

@@ -47,18 +47,6 @@ REPLACING = Outcome(Verdict.IN_PROGRESS, "Replacing", "The mapping is replaced b
 
 
 @dataclass(frozen=True, slots=True)
-class _Unchanged:
-    """The precondition of a request, which may wait for seconds: the resource is the same as when it was planned."""
-
-    cache: ResourceCache
-    context: ReconcileContext
-
-    def check(self) -> None:
-        """Raises StaleError if it has changed."""
-        self.cache.current(self.context.resource)
-
-
-@dataclass(frozen=True, slots=True)
 class Executor:
     """Executes the actions of plans. For one event loop."""
 
@@ -97,7 +85,7 @@ class Executor:
         entry = context.connected.inventory.get(uuid)
         if context.desired.owner_tags or entry is None:
             return context.connected.inventory.tags(uuid)
-        return ownership_records.tags_in_place(context, entry, self.states, self.cache)
+        return ownership_records.tags_in_place(context, entry)
 
     async def _execute(self, context: ReconcileContext, action: Action) -> Result | None:
         client, key = context.connected.client, context.resource.key
@@ -107,7 +95,7 @@ class Executor:
             case actions.GetMapping(uuid):
                 await client.get(uuid)
             case actions.SearchByFunction():
-                await self.states.of(key).pending_creates.search(client)
+                await context.state.pending_creates.search(client)
             case actions.ListTags(uuid):
                 await self._request(context, uuid, client.list_tags(uuid))
             case actions.TakeUp(uuid):
@@ -125,10 +113,9 @@ class Executor:
             case actions.Delete() | actions.Replace() | actions.Discard():
                 return await self._delete(context, action)
             case actions.Release(uuid, remove):
-                request = client.tag(uuid, {}, remove, _Unchanged(self.cache, context))
-                if await self._request(context, uuid, request):
+                if await self._request(context, uuid, client.tag(uuid, {}, remove, context)):
                     self.recorder.normal(context.resource, "Released", messages.released(uuid))
-                    self.states.of(key).released = True
+                    context.state.released = True
             case actions.Finish():
                 self._record_left(context)
                 return await self.release(context.resource)
@@ -141,7 +128,7 @@ class Executor:
         if intent is None:
             if await self._record_mapping_first(context, REPLACING):
                 return
-            self.states.of(context.resource.key).intent_known = True
+            context.state.intent_known = True
             intent = intent_of(context.desired, context.connected.client.account, context.target.target.region)
         context.resource = self.status_writer.record(await self.kubernetes.prepare(context.resource, intent))
 
@@ -153,19 +140,19 @@ class Executor:
         await self._check_unchanged(context)
         context.replaced = action.replaces
         try:
-            self.states.of(resource.key).record_create(sent=True)
+            context.state.record_create(sent=True)
             parameters = requests.create(resource.spec, desired.tags)
-            answer = await client.create(parameters, _Unchanged(self.cache, context))
+            answer = await client.create(parameters, context)
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
-                self.states.of(resource.key).pending_creates.unanswered(desired.identity.function)
+                context.state.pending_creates.unanswered(desired.identity.function)
             await self._read_conflicting(context, error)
             if not action.replaces:
                 context.record = replace(context.record, uuid="")
             return
         finally:
-            self.states.of(resource.key).record_create()
-        state, uuid = self.states.of(resource.key), str(answer["UUID"])
+            context.state.record_create()
+        state, uuid = context.state, str(answer["UUID"])
         state.conflict = None
         state.drift_backoff.clear()
         state.field_refusals.clear()
@@ -188,15 +175,14 @@ class Executor:
 
         It is in the status, because clients that may write resources must not be able to claim mappings by it.
         """
-        marker = ownership_records.marker(context, self.states)
+        marker = ownership_records.marker(context)
         if not marker:
             return
         status = replace(context.resource.status, creating=marker)
         context.resource = self.status_writer.record(await self.kubernetes.set_status(context.resource, status))
         context.creating = marker
-        state = self.states.of(context.resource.key)
-        state.create_marker = marker
-        state.record_create()
+        context.state.create_marker = marker
+        context.state.record_create()
 
     async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> None:
         """Read the mapping that AWS names in a refusal, so that the plan knows it; else raise the refusal again."""
@@ -209,7 +195,7 @@ class Executor:
             raise error  # it no longer exists, and AWS does not know that yet
         desired = context.desired
         conflict = ConflictingMapping(desired.identity, desired.consumer_group, uuid, entry.identity)
-        self.states.of(context.resource.key).conflict = conflict
+        context.state.conflict = conflict
 
     async def _request(self, context: ReconcileContext, uuid: str, request: Awaitable[Any]) -> bool:
         """Make a request about a mapping. Returns whether AWS accepted it.
@@ -246,7 +232,7 @@ class Executor:
         before = inventory.tags(uuid)
         if not await self._request(context, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
             return
-        request = client.tag(uuid, context.desired.tags, frozenset(), _Unchanged(self.cache, context))
+        request = client.tag(uuid, context.desired.tags, frozenset(), context)
         if await self._request(context, uuid, request):
             context.record = context.record.adopted(uuid, context.desired)
             message = f"Took over the mapping {uuid} from {action.previous}."
@@ -264,9 +250,9 @@ class Executor:
             await self.status_writer.write(resource, outcome, context)
             return Result(ReconcileOutcome.WAITING, wait, QueuePriority.EDIT)
         began = monotonic()
-        if not await self._request(context, action.uuid, client.delete(action.uuid, _Unchanged(self.cache, context))):
+        if not await self._request(context, action.uuid, client.delete(action.uuid, context)):
             return None
-        state = self.states.of(resource.key)
+        state = context.state
         state.deleted = action.uuid
         if state.made_by_other_until is not None and state.made_by_other_until < began:
             state.made_by_other_until = None  # AWS has refused all that others had sent, because of this mapping
@@ -280,7 +266,7 @@ class Executor:
         return None
 
     async def _update(self, context: ReconcileContext, action: actions.Update) -> Result | None:
-        desired, key = context.desired, context.resource.key
+        desired = context.desired
         fingerprint = {**action.change, **{f"-{path}": None for path in action.reset}}
         message = differences.describe(action)
         wait = await self._drift_wait(context, "fields", fingerprint, message)
@@ -305,10 +291,10 @@ class Executor:
                 return None
             members = isolation.members_of((*action.change, *action.reset))
             logger.debug("AWS refused %s: %s", message, failure.message, extra=marks(context.resource))
-            self.states.of(key).field_refusals.refused(context.resource.generation, members, failure)
+            context.state.field_refusals.refused(context.resource.generation, members, failure)
             return None
-        self.states.of(key).drift_backoff.sent("fields", fingerprint)
-        self.states.of(key).field_refusals.accepted()
+        context.state.drift_backoff.sent("fields", fingerprint)
+        context.state.field_refusals.accepted()
         logger.info("Updated the mapping: %s", message, extra=marks(context.resource))
         if action.drift:
             self._record_drift(context, DriftKind.FIELDS, messages.corrected(message, by_aws or ""))
@@ -321,14 +307,14 @@ class Executor:
 
     async def _send_update(self, context: ReconcileContext, parameters: Mapping[str, Any]) -> None:
         """Send an Update, once more in another form where AWS does not take the first one."""
-        client, unchanged = context.connected.client, _Unchanged(self.cache, context)
+        client = context.connected.client
         try:
-            await client.update(parameters, unchanged)
+            await client.update(parameters, context)
         except ClientError as error:
             other = requests.in_other_form(parameters, errors.text_of(error))
             if other is None:
                 raise
-            await client.update(other, unchanged)
+            await client.update(other, context)
 
     async def _tag(self, context: ReconcileContext, action: actions.Tag) -> Result | None:
         fingerprint = {**action.add, **{f"-{tag}": None for tag in action.remove}}
@@ -338,11 +324,10 @@ class Executor:
             return Result(ReconcileOutcome.WAITING, wait)
         if await self._record_names_first(context, tags=frozenset(action.add)):
             return None
-        unchanged = _Unchanged(self.cache, context)
-        request = context.connected.client.tag(action.uuid, action.add, action.remove, unchanged)
+        request = context.connected.client.tag(action.uuid, action.add, action.remove, context)
         if not await self._request(context, action.uuid, request):
             return None
-        self.states.of(context.resource.key).drift_backoff.sent("tags", fingerprint)
+        context.state.drift_backoff.sent("tags", fingerprint)
         applied = replace(context.record.applied, tags=frozenset(context.desired.tags))
         context.record = replace(context.record, applied=applied)
         if action.drift:
@@ -355,7 +340,7 @@ class Executor:
         self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], message: str
     ) -> float:
         """Seconds until a change may be sent that was sent before and that AWS did not keep; 0: now."""
-        wait = self.states.of(context.resource.key).drift_backoff.wait(kind, change)
+        wait = context.state.drift_backoff.wait(kind, change)
         if wait:
             await self.status_writer.write(context.resource, messages.not_kept(message), context)
         return wait

@@ -3,14 +3,12 @@
 from dataclasses import replace
 
 from esm_operator.aws.inventory import InventoryEntry
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.planning.state import Observation, Observed
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import tags_in_place
-from esm_operator.reconcile.state import ResourceStates
 
 
-def observe(context: ReconcileContext, states: ResourceStates, cache: ResourceCache, *, unsettled: bool) -> Observation:
+def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
     """What is known of a resource's mapping. Unsettled: AWS may still carry out a Create of it."""
     resource, inventory, desired = context.resource, context.connected.inventory, context.desired
     uuid = desired.looked_for
@@ -20,7 +18,7 @@ def observe(context: ReconcileContext, states: ResourceStates, cache: ResourceCa
     intended = inventory.with_identity(desired.intended) if desired.intended is not None else []
     group = desired.consumer_group
     same_group = {one.uuid: one for one in inventory.leaving_group(group) if one.uuid not in leaving} if group else {}
-    state = states.of(resource.key)
+    state = context.state
     conflicting = inventory.get(state.conflict.uuid) if state.conflict is not None else None
     if state.conflict is not None and conflicting is not None:
         in_group = group is not None and group.same_as(conflicting.consumer_group)
@@ -33,7 +31,7 @@ def observe(context: ReconcileContext, states: ResourceStates, cache: ResourceCa
         mapping = entry.observed(context.began)
         if desired.owner_tags:
             return mapping
-        return replace(mapping, tags=tags_in_place(context, entry, states, cache), tags_fresh=True)
+        return replace(mapping, tags=tags_in_place(context, entry), tags_fresh=True)
 
     made = state.created
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
@@ -50,5 +48,5 @@ def observe(context: ReconcileContext, states: ResourceStates, cache: ResourceCa
         may_have_made=state.pending_creates.may_have_made,
         unseen=made if missed else "",
         refused={members: failure.message for members, failure in state.field_refusals.of(resource.generation).items()},
-        rival=cache.older_claimant(resource),
+        rival=context.cache.older_claimant(resource),
     )

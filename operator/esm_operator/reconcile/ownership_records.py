@@ -19,19 +19,15 @@ from hashlib import sha256
 
 from esm_operator.api.resource import Intent, Resource
 from esm_operator.aws.inventory import InventoryEntry
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.planning.desire import MappingRecord, identity_of
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import Owner
 from esm_operator.reconcile.context import ReconcileContext
-from esm_operator.reconcile.state import ResourceStates
 
 
-def tags_in_place(
-    context: ReconcileContext, entry: InventoryEntry, states: ResourceStates, cache: ResourceCache
-) -> Mapping[str, str]:
+def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[str, str]:
     """The owner tags that a mapping would carry, or no tags where it is no resource's own."""
-    owner = _owner(context, entry, states, cache)
+    owner = _owner(context, entry)
     if owner is None:
         return {}
     return Owner(context.desired.owner.cluster, owner.key.namespace, owner.key.name, owner.uid).tags()
@@ -46,29 +42,29 @@ def recorded(resource: Resource) -> str:
     return creating if creating.startswith(f"{resource.uid}/") else ""
 
 
-def may_have_made(context: ReconcileContext, states: ResourceStates) -> bool:
+def may_have_made(context: ReconcileContext) -> bool:
     """Whether a Create of the resource may have made a mapping that its status does not record."""
-    return bool(context.creating) and states.of(context.resource.key).create_outstanding
+    return bool(context.creating) and context.state.create_outstanding
 
 
-def marker(context: ReconcileContext, states: ResourceStates) -> str:
+def marker(context: ReconcileContext) -> str:
     """What is to be recorded before a Create is sent; empty: this process has recorded it, and nothing else since.
 
     It differs each time, so that a late write cannot take back what was written after it.
     """
-    if may_have_made(context, states) and context.creating == states.of(context.resource.key).create_marker:
+    if may_have_made(context) and context.creating == context.state.create_marker:
         return ""
     resource = context.resource
     digest = _digest(resource.intent) if resource.intent is not None else ""
     return f"{resource.uid}/{resource.resource_version}/{digest}"
 
 
-def outstanding(context: ReconcileContext, states: ResourceStates) -> str:
+def outstanding(context: ReconcileContext) -> str:
     """``status.creating`` as it is to be written: as it is, or empty if no Create is outstanding any more."""
     inventory, record, intent = context.connected.inventory, context.record, context.resource.intent
     if not context.creating or not inventory.swept or (record.uuid and not record.owns):
         return context.creating
-    state = states.of(context.resource.key)
+    state = context.state
     settled = state.created in ("", record.uuid) or inventory.is_gone(state.created)
     if intent is not None and state.create_outstanding:
         identity = identity_of(intent)
@@ -77,22 +73,20 @@ def outstanding(context: ReconcileContext, states: ResourceStates) -> str:
     return "" if settled else context.creating
 
 
-def _owner(
-    context: ReconcileContext, entry: InventoryEntry, states: ResourceStates, cache: ResourceCache
-) -> Resource | None:
+def _owner(context: ReconcileContext, entry: InventoryEntry) -> Resource | None:
     resource, uuid = context.resource, entry.uuid
-    released = states.of(resource.key).released
-    recorded = list(_recorded(context, uuid, cache))
+    released = context.state.released
+    recorded = list(_recorded(context, uuid))
     if recorded:
         stay = [one for one in recorded if not (released if one is resource else _leaves(one))]
         return min(stay, key=lambda one: (one.created, one.uid), default=None)
     if released:
         return None
-    creator = states.creator(uuid)
-    creator_resource = cache.get(creator) if creator is not None else None
+    creator = context.states.creator(uuid)
+    creator_resource = context.cache.get(creator) if creator is not None else None
     if creator_resource is not None:
         return creator_resource
-    return resource if may_have_made(context, states) and _matches_intent(context, entry) else None
+    return resource if may_have_made(context) and _matches_intent(context, entry) else None
 
 
 def _digest(intent: Intent) -> str:
@@ -115,12 +109,12 @@ def _matches_intent(context: ReconcileContext, entry: InventoryEntry) -> bool:
     return all(has.get(path, value) == value for path, value in intent.immutable.items())
 
 
-def _recorded(context: ReconcileContext, uuid: str, cache: ResourceCache) -> Iterator[Resource]:
+def _recorded(context: ReconcileContext, uuid: str) -> Iterator[Resource]:
     """The resources that record a mapping as their own in their statuses, or will when this reconcile writes it."""
     if context.record.uuid == uuid and context.record.owns:
         yield context.resource
-    for key in cache.keys_of([uuid]):
-        other = cache.get(key)
+    for key in context.cache.keys_of([uuid]):
+        other = context.cache.get(key)
         if other is not None and key != context.resource.key and MappingRecord.of(other).owns:
             yield other
 

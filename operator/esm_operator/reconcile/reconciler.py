@@ -176,17 +176,18 @@ class Reconciler:
         wait = self.states.failure_backoff.wait(resource.key, connected.client.rate_limiter)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
-        context = ReconcileContext(resource, MappingRecord.of(resource), target, connected, began=monotonic())
+        record = MappingRecord.of(resource)
+        context = ReconcileContext(self.states, self.cache, resource, record, target, connected, began=monotonic())
         if not target.target.owner_tags:
             context.creating = ownership_records.recorded(resource)
         if not connected.inventory.swept:
-            self.states.of(resource.key).awaits_sweep = True  # the sweep may show more, whatever the outcome
+            context.state.awaits_sweep = True  # the sweep may show more, whatever the outcome
         self._inherit_pending_create(resource)
         try:
             return await self._plan_and_execute(context)
         except (ClientError, BotoCoreError) as error:
             if not connected.client.owner_tags:
-                context.creating = ownership_records.outstanding(context, self.states)
+                context.creating = ownership_records.outstanding(context)
             return await self.concluder.failed(context.resource, error, context)
 
     async def _plan_and_execute(self, context: ReconcileContext) -> Result:
@@ -198,15 +199,15 @@ class Reconciler:
         for _ in range(_MOST_STEPS):
             context.resource = self.cache.current(context.resource)
             context.desired = desired_of(context.resource, context.record, context.target, client.account, self.cluster)
-            unsettled = await self.states.of(key).pending_creates.settle(client)
-            if ownership_records.may_have_made(context, self.states) and not unsettled:
-                await self.states.of(key).pending_creates.search(client)
-            observation = observe(context, self.states, self.cache, unsettled=unsettled)
+            unsettled = await context.state.pending_creates.settle(client)
+            if ownership_records.may_have_made(context) and not unsettled:
+                await context.state.pending_creates.search(client)
+            observation = observe(context, unsettled=unsettled)
             if observation.gone and self._inherit_recreation(context.resource):
                 continue
             action = plan.plan(context.desired, observation)
             logger.debug("Planned %s", type(action).__name__, extra=marks(context.resource))
-            if isinstance(action, actions.NoOp) and self.states.of(key).field_refusals.repeat():
+            if isinstance(action, actions.NoOp) and context.state.field_refusals.repeat():
                 continue
             if isinstance(action, actions.Rest):
                 return await self.concluder.rest(context, observation, action)
@@ -224,7 +225,7 @@ class Reconciler:
             await client.get(uuid)
         elif resource.intent is not None:
             await client.find(resource.intent.function)
-            uuid = self.states.of(resource.key).blocked_by
+            uuid = context.state.blocked_by
         if client.inventory.get(uuid) is not None:
             await client.list_tags(uuid)
 
