@@ -1,4 +1,4 @@
-"""The files that are made from the models: crds/, and in the chart its CRDs and the schema of ProviderConfigs.
+"""The files that are made from the models: crds/, the CRDs in the package and in the chart, and a part of a schema.
 
 The schema of ProviderConfigs is a part of the chart's values.schema.json; the rest of that file is written by hand.
 """
@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from esm_operator.api import crd
 from esm_operator.api.provider_config import ProviderConfigSpec
+from tools import crd_definitions
 from tools.generated import ROOT, Files
 
 CRDS = ROOT / "crds"
+PACKAGE_CRDS = ROOT / "operator" / "esm_operator" / "api" / "crds.yaml"
 CHART = ROOT / "helm" / "esm-operator"
 CHART_CRDS = CHART / "files" / "crds"
 VALUES_SCHEMA = CHART / "values.schema.json"
@@ -20,12 +21,14 @@ KEPT = ("type", "description", "minimum", "maximum", "minLength", "maxLength", "
 
 
 def files() -> Files:
-    """The CRDs, the kustomization of crds/, and the schema of the chart's values."""
+    """The CRDs, the stream of both in the package, the kustomization of crds/, and the schema of the chart's values."""
     leftovers: Files = {path: None for folder in (CRDS, CHART_CRDS) for path in folder.glob("*.yaml")}
-    definitions = {folder / name: text for folder in (CRDS, CHART_CRDS) for name, text in crd.files().items()}
+    texts = crd_definitions.files()
+    definitions = {folder / name: text for folder in (CRDS, CHART_CRDS) for name, text in texts.items()}
     return {
         **leftovers,
         **definitions,
+        PACKAGE_CRDS: crd_definitions.stream(),
         CRDS / "kustomization.yaml": kustomization(),
         VALUES_SCHEMA: values_schema(),
     }
@@ -39,7 +42,7 @@ def kustomization() -> str:
             "apiVersion: kustomize.config.k8s.io/v1beta1",
             "kind: Kustomization",
             "resources:",
-            *(f"- {name}" for name in crd.files()),
+            *(f"- {name}" for name in crd_definitions.files()),
             "",
         ]
     )
@@ -48,7 +51,7 @@ def kustomization() -> str:
 def values_schema() -> str:
     """The schema of the chart's values, with the part about a ProviderConfig's spec from its model."""
     schema = json.loads(VALUES_SCHEMA.read_text())
-    schema["$defs"]["providerConfigSpec"] = strict(crd.structural(ProviderConfigSpec))
+    schema["$defs"]["providerConfigSpec"] = strict(crd_definitions.structural(ProviderConfigSpec))
     return json.dumps(schema, indent=2) + "\n"
 
 

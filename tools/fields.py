@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from esm_operator.api import crd
+from tools import crd_definitions
 from tools.generated import DOCS, Files
 
 PAGE = DOCS / "fields.md"
@@ -24,7 +24,8 @@ def files() -> Files:
 
 def page() -> str:
     """The text of the page."""
-    return "\n".join([_INTRODUCTION, *_kind(crd.event_source_mappings()), *_kind(crd.provider_configs())])
+    kinds = (crd_definitions.event_source_mappings(), crd_definitions.provider_configs())
+    return "\n".join([_INTRODUCTION, *(line for kind in kinds for line in _kind(kind))])
 
 
 def _kind(definition: dict[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from importlib import resources
 from importlib.metadata import version
 
 from kubernetes.aio.config import ConfigException
@@ -19,7 +20,6 @@ from pydantic_settings import (
 
 from esm_operator import kopf_handlers, logs
 from esm_operator.adapters import kubernetes_client
-from esm_operator.api import crd
 from esm_operator.cluster import lease
 from esm_operator.commands import validate
 from esm_operator.commands.export import Export
@@ -62,7 +62,7 @@ class Crds(BaseModel):
     """Print the CustomResourceDefinitions, for kubectl apply -f -."""
 
     def cli_cmd(self) -> None:
-        print(crd.render(), end="")
+        print(resources.files("esm_operator.api").joinpath("crds.yaml").read_text("utf-8"), end="")
 
 
 class Validate(BaseModel):

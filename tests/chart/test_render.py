@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from esm_operator.api import crd
 from esm_operator.settings import Settings
 from tests import role
 from tests.chart.conftest import MONITORING, make_namespace
 from tests.chart.helm import CHART, NAMESPACE, NEEDED, ROOT, VALUES, Helm, merged, of_kind, the
 from tests.controlplane import ControlPlane
 from tests.waiting import eventually
+from tools import crd_definitions
 
 #: Where the values say what a setting is to be.
 PLACES = {
@@ -128,7 +128,7 @@ def test_each_empty_default_is_set_in_some_file(helm: Helm) -> None:
 
 def test_the_crds_are_those_of_the_models(helm: Helm) -> None:
     rendered = {one["metadata"]["name"]: one for one in of_kind(helm.template(NEEDED), "CustomResourceDefinition")}
-    for text in crd.files().values():
+    for text in crd_definitions.files().values():
         made = yaml.safe_load(text)
         one = rendered.pop(made["metadata"]["name"])
         assert one["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}

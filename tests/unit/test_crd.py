@@ -8,7 +8,9 @@ import botocore.session
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from esm_operator.api import crd, fields, names, rules
+from esm_operator.api import fields, names, rules
+from tools import crd_definitions
+from tools.transition_rules import TRANSITION_RULES
 
 MODEL = botocore.session.get_session().get_service_model("lambda")
 
@@ -45,7 +47,7 @@ def operation(name: str) -> Shape:
 
 @cache
 def schema(part: str) -> dict[str, Any]:
-    version = crd.event_source_mappings()["spec"]["versions"][0]
+    version = crd_definitions.event_source_mappings()["spec"]["versions"][0]
     return version["schema"]["openAPIV3Schema"]["properties"][part]
 
 
@@ -131,14 +133,14 @@ def test_the_description_of_a_field_comes_with_its_facts() -> None:
 
 
 def test_a_rule_stands_at_a_field_that_exists() -> None:
-    for rule in rules.MAPPING_RULES:
+    for rule in rules.MAPPING_RULES + TRANSITION_RULES:
         assert at(schema("spec"), tuple(rule.field.split("."))) is not None, rule.id
 
 
 def test_the_rules_have_names_of_their_own() -> None:
-    names_of = [rule.id for rule in rules.MAPPING_RULES + rules.PROVIDER_CONFIG_RULES]
+    names_of = [rule.id for rule in rules.MAPPING_RULES + TRANSITION_RULES + rules.PROVIDER_CONFIG_RULES]
     assert len(names_of) == len(set(names_of))
 
 
 def test_kubectl_apply_can_hold_a_crd_in_its_annotation() -> None:
-    assert all(len(text) < 200_000 for text in crd.files().values())
+    assert all(len(text) < 200_000 for text in crd_definitions.files().values())

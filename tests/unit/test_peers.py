@@ -5,8 +5,8 @@ Their fields are listed here as their own schemas have them, apart from the tabl
 
 import pytest
 
-from esm_operator.api import crd
 from esm_operator.api.fields import FIELDS
+from tools import crd_definitions
 from tools.peers import ack, crossplane, terraform
 from tools.peers.peer import Peer
 
@@ -136,7 +136,8 @@ PEERS = [
 
 
 def exists(part: str, path: str) -> bool:
-    place = crd.event_source_mappings()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part]
+    version = crd_definitions.event_source_mappings()["spec"]["versions"][0]
+    place = version["schema"]["openAPIV3Schema"]["properties"][part]
     for name in path.split("."):
         place = place.get("properties", {}).get(name.removesuffix("[]"))
         if place is None:

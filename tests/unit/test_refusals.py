@@ -54,9 +54,5 @@ def test_each_rule_about_several_fields_is_met_by_a_refusal() -> None:
         "selfManagedKafkaEventSourceConfig.schemaRegistryConfig-needs-pollers",
         *(rule.id for rule in rules.MAPPING_RULES if re.search(r"OAUTHBEARER_\w+-needs", rule.id)),
     }
-    unmet = {
-        rule.id
-        for rule in rules.MAPPING_RULES
-        if not rule.transition and rule.id not in met | twins and not of_tables.fullmatch(rule.id)
-    }
+    unmet = {rule.id for rule in rules.MAPPING_RULES if rule.id not in met | twins and not of_tables.fullmatch(rule.id)}
     assert unmet == set()

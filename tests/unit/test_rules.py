@@ -9,6 +9,7 @@ from esm_operator.api.rule import Rule
 from esm_operator.api.sources import SourceType
 from tests import specs
 from tests.specs import BASES, spec
+from tools.transition_rules import TRANSITION_RULES
 
 SOURCES = {
     "sqs": SourceType.SQS,
@@ -63,7 +64,7 @@ SOURCE_FIELDS = {
 
 def refused(base: str, edit: specs.Edit) -> set[str]:
     """The fields at which something is refused."""
-    return {rule.field for rule in offline.broken(rules.MAPPING_RULES, spec(base, edit)) if not rule.transition}
+    return {rule.field for rule in offline.broken(rules.MAPPING_RULES, spec(base, edit))}
 
 
 @pytest.mark.parametrize("base", SOURCES)
@@ -106,7 +107,7 @@ def test_a_message_of_one_source_is_plain_text() -> None:
     assert rule.message_expression == ""
 
 
-@pytest.mark.parametrize("rule", rules.MAPPING_RULES, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", rules.MAPPING_RULES + TRANSITION_RULES, ids=lambda rule: rule.id)
 def test_a_message_is_a_sentence_on_one_line(rule: Rule) -> None:
     assert rule.words.endswith(".")
     assert "\n" not in rule.words

@@ -1,14 +1,13 @@
 """The rules about one field each, made from the tables.
 
-Who takes a field and who needs it (``fields``), what a value can be (``limits``), what AWS can't change, which
-access types a source has (``access``), and tags. A row that is added to a table is refused, or let pass, without
-a line here. Called by ``rules``, which puts them in order; ``describe`` asks who takes a field.
+Who takes a field and who needs it (``fields``), what a value can be (``limits``), which access types a source has
+(``access``), and tags. A new row of a table needs no line here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from esm_operator.api import access, limits
-from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES, Field
+from esm_operator.api.fields import BY_PATH, FIELDS
 from esm_operator.api.limits import Count, Range, Text, Words
 from esm_operator.api.rule import Reason, Rule, listed, present, quoted, reads_from, those_that_do, when
 from esm_operator.api.sources import ALL, TITLES, SourceType
@@ -171,72 +170,6 @@ def _count(row: Count) -> Rule:
         words=f"{{source}} takes {row} {'entry' if row.high == 1 else 'entries'} in {noun}; "
         f"{_COUNT_REMEDIES.get(row.high, 'remove some')}.",
         sources=takers(row.path),
-    )
-
-
-# -- What can't change --------------------------------------------------------------------------------------
-
-_RECREATE = "has(self.replacePolicy) && self.replacePolicy == 'Recreate'"
-
-
-def _unchanged(path: str) -> str:
-    return (
-        f"({present(path)}) ? ({present(path, 'oldSelf')} && self.{path} == oldSelf.{path}) "
-        f": !({present(path, 'oldSelf')})"
-    )
-
-
-def immutable() -> Iterator[Rule]:
-    """What AWS can't change, but for the replacePolicy Recreate."""
-    yield from (_immutable(row) for row in FIELDS if row.immutable)
-    yield from (_immutable_access(name) for name in sorted(IMMUTABLE_ACCESS_TYPES))
-
-
-def _immutable(row: Field) -> Rule:
-    return Rule(
-        id=f"{row.path}-immutable",
-        field=row.path,
-        expression=f"({_RECREATE}) || ({_unchanged(row.path)})",
-        words=f"AWS can't change, add or remove {row.path} of a mapping for {{source}}. Put the old value back, "
-        "or set replacePolicy: Recreate to have the mapping deleted and created again, or make a new resource.",
-        sources=row.sources,
-        reason=Reason.FORBIDDEN,
-    )
-
-
-def _immutable_access(name: str) -> Rule:
-    path = "sourceAccessConfigurations"
-
-    def entries(root: str) -> str:
-        kept = f"{root}.{path}.filter(item, item.type == {quoted(name)} && has(item.uri)).map(item, item.uri)"
-        return f"({present(path, root)} ? {kept} : [])"
-
-    return Rule(
-        id=f"{path}-{name}-immutable",
-        field=path,
-        expression=f"({_RECREATE}) || {entries('self')} == {entries('oldSelf')}",
-        words=f"AWS can't change, add or remove the entry {name} in {path} of a mapping for {{source}}. Put the "
-        "old entry back, or set replacePolicy: Recreate to have the mapping deleted and created again, or make "
-        "a new resource.",
-        sources=next(row.sources for row in access.ACCESS_TYPES if row.name == name),
-        reason=Reason.FORBIDDEN,
-    )
-
-
-def fixed(path: str, what: str) -> Rule:
-    """A field that can't change, whatever the replacePolicy.
-
-    Args:
-        path: the field.
-        what: what the mapping stays in, for the message.
-    """
-    return Rule(
-        id=f"{path}-fixed",
-        field=path,
-        expression=_unchanged(path),
-        words=f"{path} can't be changed, added or removed after creation ({{source}}): the mapping stays in "
-        f"its {what}. Put the old value back, or make a new resource.",
-        reason=Reason.FORBIDDEN,
     )
 
 

@@ -32,7 +32,7 @@ def _evaluate(expression: str, spec: Mapping[str, Any]) -> Any:
 
 def broken(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Rule]:
     """The rules that a new resource of this spec, which has the right types, does not keep."""
-    return [rule for rule in table if not rule.transition and not _evaluate(rule.expression, spec)]
+    return [rule for rule in table if not _evaluate(rule.expression, spec)]
 
 
 def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Violation]:

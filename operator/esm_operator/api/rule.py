@@ -1,8 +1,7 @@
 """What a rule is, and the words of CEL that rules are made of.
 
 A rule is a CEL expression on the spec that must be true, and the message for where it is not. The same list of
-them goes into the CRDs and into the offline check. Called by ``field_rules`` and ``rules``, which make the rules,
-and by ``crd``, ``describe``, ``offline`` and ``validate``, which carry them to people.
+them goes into the CRDs and into the offline check.
 """
 
 import re
@@ -32,18 +31,13 @@ class Rule:
     field: str
     """The field of the spec that the message stands at."""
     expression: str
-    """True where all is well; ``self`` is the spec, ``oldSelf`` what it was."""
+    """True where all is well; ``self`` is the spec."""
     words: str
     """The message. ``{source}`` stands for the source type, other names for expressions in ``parts``."""
     parts: Mapping[str, str] = attribute(default_factory=dict[str, str])
     sources: frozenset[SourceType] = ALL
     """The source types that can meet it; more than one makes ``{source}`` an expression."""
     reason: Reason = Reason.INVALID
-
-    @property
-    def transition(self) -> bool:
-        """Whether it compares with what was before; such a rule is not for files."""
-        return "oldSelf" in self.expression
 
     @property
     def message(self) -> str:

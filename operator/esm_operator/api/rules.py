@@ -2,8 +2,8 @@
 
 Those about one field come from the tables (``field_rules``); those that stand in full here are about several
 fields at once. Only what AWS always refuses is refused; the rest is left to AWS, whose answer goes into the
-status. CEL in a CRD has no clock and knows no JSON: what it can't see is in ``offline``. Called by ``crd``, which
-puts the rules into the CRDs, and by ``validate``, which checks files with them.
+status. CEL in a CRD has no clock and knows no JSON: what it can't see is in ``offline``.
+The CRDs and ``esm-operator validate`` have these rules. Those about changes are in ``tools/transition_rules.py``.
 """
 
 from collections.abc import Iterator
@@ -257,9 +257,6 @@ MAPPING_RULES: tuple[Rule, ...] = (
     *field_rules.texts(),
     *field_rules.tags("tags", " ({source})"),
     *_adoption(),
-    *field_rules.immutable(),
-    field_rules.fixed("region", "region"),
-    field_rules.fixed("providerConfigRef.name", "account"),
 )
 
 

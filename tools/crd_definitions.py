@@ -1,8 +1,7 @@
-"""The CRDs, made from the models, the rules and the tables: what is in ``crds/`` and in the chart.
+"""The CRDs, made from the models, the rules and the tables in ``api/``.
 
-Called by ``esm-operator crds`` and by ``make crds``. pydantic's JSON schema is brought to what Kubernetes calls
-a structural one (no references, no alternatives, no null), each field gets what the table of fields knows of
-it, and the rules become ``x-kubernetes-validations``.
+pydantic's JSON schema becomes a structural schema of Kubernetes (no references, no alternatives, no null). Each
+description gets facts from the table of fields. The rules become ``x-kubernetes-validations``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,8 +10,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from esm_operator.api import describe, models, provider_config, rules
+from esm_operator.api import models, provider_config, rules
 from esm_operator.api.rule import Rule
+from tools import crd_descriptions
+from tools.transition_rules import TRANSITION_RULES
 
 #: The annotation that holds a resource back, as a path.
 _PAUSED = r".metadata.annotations.lambda\.esm-operator\.io/paused"
@@ -24,8 +25,8 @@ Schema = dict[str, Any]
 def event_source_mappings() -> Schema:
     """The CustomResourceDefinition of EventSourceMapping."""
     spec = structural(models.EventSourceMappingSpec)
-    describe.complete(spec)
-    _attach(spec, rules.MAPPING_RULES)
+    crd_descriptions.complete(spec)
+    _attach(spec, (*rules.MAPPING_RULES, *TRANSITION_RULES))
     return _definition(
         kind="EventSourceMapping",
         plural="eventsourcemappings",
@@ -84,8 +85,8 @@ def files() -> Mapping[str, str]:
     }
 
 
-def render() -> str:
-    """All CRDs as one YAML stream, for ``esm-operator crds | kubectl apply -f -``."""
+def stream() -> str:
+    """All CRDs as one YAML stream, which ``esm-operator crds`` prints."""
     return "".join(f"---\n{text}" for text in files().values())
 
 

@@ -1,6 +1,6 @@
-"""What the description of a field says beyond its meaning, from the tables: values, defaults, who takes it.
+"""Add facts from the tables to the descriptions of fields: values, defaults, and the sources that take the field.
 
-Called by ``crd``; what ``kubectl explain esm.spec.batchSize`` prints can't differ from what the rules do.
+So the output of ``kubectl explain esm.spec.batchSize`` cannot differ from what the rules check.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,69 @@
+"""The rules that compare a spec with its former version. Only the API server checks them, so only the CRD has them."""
+
+from collections.abc import Iterator
+
+from esm_operator.api import access
+from esm_operator.api.fields import FIELDS, IMMUTABLE_ACCESS_TYPES
+from esm_operator.api.rule import Reason, Rule, present, quoted
+
+_RECREATE = "has(self.replacePolicy) && self.replacePolicy == 'Recreate'"
+_ACCESS = "sourceAccessConfigurations"
+_REMEDY = "back, or set replacePolicy: Recreate to have the mapping deleted and created again, or make a new resource."
+
+
+def _unchanged(path: str) -> str:
+    return (
+        f"({present(path)}) ? ({present(path, 'oldSelf')} && self.{path} == oldSelf.{path}) "
+        f": !({present(path, 'oldSelf')})"
+    )
+
+
+def _immutable() -> Iterator[Rule]:
+    """Fields and entries that AWS can't change."""
+    for row in FIELDS:
+        if row.immutable:
+            yield Rule(
+                id=f"{row.path}-immutable",
+                field=row.path,
+                expression=f"({_RECREATE}) || ({_unchanged(row.path)})",
+                words=f"AWS can't change, add or remove {row.path} of a mapping for {{source}}. "
+                f"Put the old value {_REMEDY}",
+                sources=row.sources,
+                reason=Reason.FORBIDDEN,
+            )
+    for row in access.ACCESS_TYPES:
+        if row.name in IMMUTABLE_ACCESS_TYPES:
+            yield Rule(
+                id=f"{_ACCESS}-{row.name}-immutable",
+                field=_ACCESS,
+                expression=f"({_RECREATE}) || {_uris('self', row.name)} == {_uris('oldSelf', row.name)}",
+                words=f"AWS can't change, add or remove the entry {row.name} in {_ACCESS} of a mapping for {{source}}. "
+                f"Put the old entry {_REMEDY}",
+                sources=row.sources,
+                reason=Reason.FORBIDDEN,
+            )
+
+
+def _uris(root: str, access_type: str) -> str:
+    kept = f"{root}.{_ACCESS}.filter(item, item.type == {quoted(access_type)} && has(item.uri)).map(item, item.uri)"
+    return f"({present(_ACCESS, root)} ? {kept} : [])"
+
+
+def _fixed(path: str, what: str) -> Rule:
+    """A field that can't change, whatever the replacePolicy."""
+    return Rule(
+        id=f"{path}-fixed",
+        field=path,
+        expression=_unchanged(path),
+        words=f"{path} can't be changed, added or removed after creation ({{source}}): the mapping stays in "
+        f"its {what}. Put the old value back, or make a new resource.",
+        reason=Reason.FORBIDDEN,
+    )
+
+
+#: The transition rules of EventSourceMapping.
+TRANSITION_RULES: tuple[Rule, ...] = (
+    *_immutable(),
+    _fixed("region", "region"),
+    _fixed("providerConfigRef.name", "account"),
+)
