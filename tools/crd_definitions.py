@@ -122,6 +122,8 @@ def _simple(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema
     if merged.get("default", ...) is None:
         del merged["default"]
     result = {key: merged[key] for key in _KEPT if key in merged}
+    if "description" in result:
+        result["description"] = " ".join(result["description"].split())
     result |= {key: value for key, value in merged.items() if key.startswith("x-kubernetes-")}
     if merged.get("properties"):
         result["properties"] = {name: _simple(part, definitions) for name, part in merged["properties"].items()}
