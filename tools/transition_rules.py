@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from esm_operator.api import access
+from esm_operator.api.cel import present, quoted
 from esm_operator.api.fields import FIELDS, IMMUTABLE_ACCESS_TYPES
-from esm_operator.api.rule import Reason, Rule, present, quoted
+from esm_operator.api.rule import Rule, forbidden
 
 _RECREATE = "has(self.replacePolicy) && self.replacePolicy == 'Recreate'"
 _ACCESS = "sourceAccessConfigurations"
@@ -22,25 +23,23 @@ def _immutable() -> Iterator[Rule]:
     """Fields and entries that AWS can't change."""
     for row in FIELDS:
         if row.immutable:
-            yield Rule(
+            yield forbidden(
                 id=f"{row.path}-immutable",
                 field=row.path,
                 expression=f"({_RECREATE}) || ({_unchanged(row.path)})",
                 words=f"AWS can't change, add or remove {row.path} of a mapping for {{source}}. "
                 f"Put the old value {_REMEDY}",
                 sources=row.sources,
-                reason=Reason.FORBIDDEN,
             )
     for row in access.ACCESS_TYPES:
         if row.name in IMMUTABLE_ACCESS_TYPES:
-            yield Rule(
+            yield forbidden(
                 id=f"{_ACCESS}-{row.name}-immutable",
                 field=_ACCESS,
                 expression=f"({_RECREATE}) || {_uris('self', row.name)} == {_uris('oldSelf', row.name)}",
                 words=f"AWS can't change, add or remove the entry {row.name} in {_ACCESS} of a mapping for {{source}}. "
                 f"Put the old entry {_REMEDY}",
                 sources=row.sources,
-                reason=Reason.FORBIDDEN,
             )
 
 
@@ -51,13 +50,12 @@ def _uris(root: str, access_type: str) -> str:
 
 def _fixed(path: str, what: str) -> Rule:
     """A field that can't change, whatever the replacePolicy."""
-    return Rule(
+    return forbidden(
         id=f"{path}-fixed",
         field=path,
         expression=_unchanged(path),
         words=f"{path} can't be changed, added or removed after creation ({{source}}): the mapping stays in "
         f"its {what}. Put the old value back, or make a new resource.",
-        reason=Reason.FORBIDDEN,
     )
 
 

@@ -1,7 +1,6 @@
-"""What may stand in ``sourceAccessConfigurations``: the types, the sources that take them, and their uri.
+"""The types of entries of ``sourceAccessConfigurations``, the sources that take them, and their uri.
 
-The facts are the documentation strings of SourceAccessType in the botocore model (but for BASIC_AUTH on
-DocumentDB, which AWS takes as well). Called by the rules and by the descriptions of the fields.
+Source: the documentation of SourceAccessType in the botocore model, and BASIC_AUTH on DocumentDB, which AWS also takes.
 """
 
 from dataclasses import dataclass
@@ -17,12 +16,10 @@ class AccessType:
 
     name: str
     uri: str
-    """What its uri holds; empty where AWS wants no uri."""
+    """The meaning of its uri; empty if it has none."""
     sources: frozenset[SourceType]
     needs_one_of: tuple[str, ...] = ()
-    """It goes only together with an entry of one of these types."""
     excludes: tuple[str, ...] = ()
-    """It never goes together with entries of these types."""
 
 
 _SECRET = "the ARN of a Secrets Manager secret"
@@ -43,22 +40,13 @@ ACCESS_TYPES: tuple[AccessType, ...] = (
     AccessType("OAUTHBEARER_AUTH", f"{_SECRET} with OAuth 2.0 credentials", _SELF_MANAGED),
     AccessType("OAUTHBEARER_SCOPE", "an OAuth 2.0 scope", _SELF_MANAGED, ("OAUTHBEARER_AUTH",)),
     AccessType(
-        "OAUTHBEARER_AUDIENCE",
-        "an OAuth 2.0 audience",
-        _SELF_MANAGED,
-        ("OAUTHBEARER_AUTH", "IAM_OAUTHBEARER_AUTH"),
+        "OAUTHBEARER_AUDIENCE", "an OAuth 2.0 audience", _SELF_MANAGED, ("OAUTHBEARER_AUTH", "IAM_OAUTHBEARER_AUTH")
     ),
     AccessType(
-        "OAUTHBEARER_LOGICAL_CLUSTER",
-        "a logical cluster of Confluent Cloud",
-        _SELF_MANAGED,
-        ("OAUTHBEARER_AUTH",),
+        "OAUTHBEARER_LOGICAL_CLUSTER", "a logical cluster of Confluent Cloud", _SELF_MANAGED, ("OAUTHBEARER_AUTH",)
     ),
     AccessType(
-        "OAUTHBEARER_IDENTITY_POOL",
-        "an identity pool of Confluent Cloud",
-        _SELF_MANAGED,
-        ("OAUTHBEARER_AUTH",),
+        "OAUTHBEARER_IDENTITY_POOL", "an identity pool of Confluent Cloud", _SELF_MANAGED, ("OAUTHBEARER_AUTH",)
     ),
     AccessType("IAM_AUTH", "", _SELF_MANAGED),
     AccessType(
@@ -66,19 +54,6 @@ ACCESS_TYPES: tuple[AccessType, ...] = (
         "",
         _SELF_MANAGED,
         needs_one_of=("OAUTHBEARER_AUDIENCE",),
-        excludes=(
-            "OAUTHBEARER_AUTH",
-            "OAUTHBEARER_SCOPE",
-            "OAUTHBEARER_LOGICAL_CLUSTER",
-            "OAUTHBEARER_IDENTITY_POOL",
-        ),
+        excludes=("OAUTHBEARER_AUTH", "OAUTHBEARER_SCOPE", "OAUTHBEARER_LOGICAL_CLUSTER", "OAUTHBEARER_IDENTITY_POOL"),
     ),
 )
-
-#: Types whose entry has no uri.
-WITHOUT_URI: tuple[str, ...] = tuple(row.name for row in ACCESS_TYPES if not row.uri)
-
-
-def taken_by(source: SourceType) -> tuple[str, ...]:
-    """The names of the types that a source takes."""
-    return tuple(row.name for row in ACCESS_TYPES if source in row.sources)

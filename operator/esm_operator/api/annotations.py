@@ -1,7 +1,7 @@
-"""The annotations of an EventSourceMapping that the operator knows, and the report about those that it does not know.
+"""The annotations of an EventSourceMapping that the operator knows, and the report about unknown ones.
 
-An annotation that begins with :data:`PREFIX` and is not known has no effect. It is a typing error, a former name, or a
-name of another version of the operator. Pure.
+An unknown annotation that begins with :data:`PREFIX` has no effect. It is a typing error, a former name, or a name of
+another version of the operator.
 """
 
 import difflib
@@ -20,41 +20,26 @@ RECONCILE_AT = f"{PREFIX}reconcile-at"
 
 #: The condition that reports unknown annotations. A resource has it only while it has such annotations.
 UNKNOWN_ANNOTATIONS = "UnknownAnnotations"
-#: The most unknown annotations of one resource that are reported at the same time. Tenants write annotations, and a
-#: resource can have thousands of them.
+#: Tenants write annotations, and a resource can have thousands of them.
 MOST_REPORTED = 10
 
 _FOR_PEOPLE = (ORPHAN, PAUSED, RECONCILE_AT)
 _KNOWN = frozenset((INTENT, *_FOR_PEOPLE))
 #: Former names, and the names that have replaced them.
 _RENAMED: Mapping[str, str] = {f"{PREFIX}let-go": ORPHAN}
-#: The least similarity of a name that is suggested, as of ``difflib``.
-_SIMILAR = 0.6
 _REPORTED = re.compile(r"The annotation (\S+) has no effect")
 
 
 def unknown_annotations(annotations: Mapping[str, Any]) -> tuple[str, ...]:
-    """The annotations with the operator's prefix that the operator does not know.
-
-    Args:
-        annotations: ``metadata.annotations`` of an EventSourceMapping.
-
-    Returns:
-        their names in alphabetical order, at most :data:`MOST_REPORTED`.
-    """
+    """The unknown annotations with the operator's prefix, in alphabetical order, at most :data:`MOST_REPORTED`."""
     names = [name for name in annotations if name.startswith(PREFIX) and name not in _KNOWN]
     return tuple(map(sys.intern, sorted(names)[:MOST_REPORTED]))
 
 
 def explain(name: str) -> str:
-    """Sentences for people about an unknown annotation, with the nearest known name and the remedy.
-
-    Args:
-        name: the annotation, with the prefix.
-    """
-    return (
-        f"The annotation {name} has no effect, because this version of the operator does not know it. {_remedy(name)}"
-    )
+    """The message about an unknown annotation, with the nearest known name and the remedy."""
+    reason = "because this version of the operator does not know it"
+    return f"The annotation {name} has no effect, {reason}. {_remedy(name)}"
 
 
 def explained(text: str) -> tuple[str, ...]:
@@ -66,7 +51,7 @@ def _remedy(name: str) -> str:
     if name in _RENAMED:
         return f"It is called {_RENAMED[name]} now. Rename it, or remove it."
     own = {known.removeprefix(PREFIX): known for known in _FOR_PEOPLE}
-    near = difflib.get_close_matches(name.removeprefix(PREFIX).lower(), own, n=1, cutoff=_SIMILAR)
+    near = difflib.get_close_matches(name.removeprefix(PREFIX).lower(), own, n=1)
     if near:
         return f"Did you mean {own[near[0]]}? Rename it, or remove it."
     return f"Known annotations are {', '.join(_FOR_PEOPLE[:-1])} and {_FOR_PEOPLE[-1]}. Use one of these, or remove it."

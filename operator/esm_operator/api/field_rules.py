@@ -7,9 +7,10 @@ Who takes a field and who needs it (``fields``), what a value can be (``limits``
 from collections.abc import Iterable, Iterator, Mapping
 
 from esm_operator.api import access, limits
-from esm_operator.api.fields import BY_PATH, FIELDS
-from esm_operator.api.limits import Count, Range, Text, Words
-from esm_operator.api.rule import Reason, Rule, listed, present, quoted, reads_from, those_that_do, when
+from esm_operator.api.cel import present, quoted, quoted_list, reads_from, when
+from esm_operator.api.fields import FIELDS
+from esm_operator.api.limits import Text, Words
+from esm_operator.api.rule import Rule, forbidden, listed, needed, those_that_do
 from esm_operator.api.sources import ALL, TITLES, SourceType
 
 # -- Who takes a field --------------------------------------------------------------------------------------
@@ -17,7 +18,7 @@ from esm_operator.api.sources import ALL, TITLES, SourceType
 #: The source itself has rules of its own.
 _SOURCE_FIELDS = ("eventSourceARN", "selfManagedEventSource")
 
-#: What completes "... needs FIELD: ".
+#: The remedies that complete "... needs FIELD; ".
 _HINTS: Mapping[str, str] = {
     "startingPosition": "set it to TRIM_HORIZON (the oldest record) or LATEST (the next one)",
     "topics": "name the one topic to read from",
@@ -37,27 +38,18 @@ def takers(path: str) -> frozenset[SourceType]:
 
 def not_taken() -> Iterator[Rule]:
     """A field that the source does not take."""
-    tops = dict.fromkeys(row.path.split(".")[0] for row in FIELDS)
-    for top in tops:
-        if top not in _SOURCE_FIELDS:
-            yield from _refused(top, ALL)
-    for row in FIELDS:
-        if "." in row.path and not row.path.startswith(_SOURCE_FIELDS):
-            yield from _refused(row.path, takers(row.path.split(".")[0]))
-
-
-def _refused(path: str, among: frozenset[SourceType]) -> Iterator[Rule]:
-    taking = takers(path)
-    refusing = among - taking
-    if refusing:
-        yield Rule(
-            id=f"{path}-not-taken",
-            field=path,
-            expression=when(path, f"!({reads_from(refusing)})"),
-            words=f"{{source}} does not take {path}, only {those_that_do(taking)}; remove {path}.",
-            sources=refusing,
-            reason=Reason.FORBIDDEN,
-        )
+    among = dict.fromkeys((row.path.split(".")[0] for row in FIELDS), ALL)
+    among |= {row.path: takers(row.path.split(".")[0]) for row in FIELDS if "." in row.path}
+    for path, sources in among.items():
+        refusing = sources - takers(path)
+        if refusing and not path.startswith(_SOURCE_FIELDS):
+            yield forbidden(
+                id=f"{path}-not-taken",
+                field=path,
+                expression=when(path, f"!({reads_from(refusing)})"),
+                words=f"{{source}} does not take {path}, only {those_that_do(takers(path))}; remove {path}.",
+                sources=refusing,
+            )
 
 
 def required() -> Iterator[Rule]:
@@ -65,112 +57,92 @@ def required() -> Iterator[Rule]:
     for row in FIELDS:
         if row.path in _HINTS:
             there = present(row.path) + (f" && size(self.{row.path}) > 0" if row.path in _LISTS else "")
-            yield Rule(
+            yield needed(
                 id=f"{row.path}-required",
                 field=row.path,
                 expression=f"!({reads_from(row.required)}) || ({there})",
                 words=f"{{source}} needs {row.path}; {_HINTS[row.path]}.",
                 sources=row.required,
-                reason=Reason.REQUIRED,
             )
 
 
 # -- What a value can be ------------------------------------------------------------------------------------
 
+_COUNT_REMEDIES = {1: "name one, and make another resource for each of the others"}
+
 
 def ranges() -> Iterator[Rule]:
     """Numbers between their ends, which may differ from source to source."""
     for number, row in enumerate(limits.RANGES):
-        yield _range(number, row)
-
-
-def _range(number: int, row: Range) -> Rule:
-    value = f"self.{row.path}"
-    tests = [f"{value} >= {row.low}"] + ([] if row.high is None else [f"{value} <= {row.high}"])
-    inside = " && ".join(tests)
-    if row.besides is not None:
-        inside = f"{value} == {row.besides} || ({inside})"
-    sources = row.sources & takers(row.path)
-    outside = "" if sources == ALL else f"!({reads_from(sources)}) || "
-    return Rule(
-        id=f"{row.path}-range-{number}",
-        field=row.path,
-        expression=when(row.path, f"{outside}({inside})"),
-        words=f"{row.path} must be {row} for {{source}}.",
-        sources=sources,
-    )
-
-
-def _all_items(path: str, member: str, good: str) -> str:
-    """Whether all items of a list, or a member of them, are good."""
-    item = f"item.{member}" if member else "item"
-    guard = f"!has({item}) || " if member else ""
-    return f"self.{path}.all(item, {guard}({good.replace('{it}', item)}))"
+        value = f"self.{row.path}"
+        inside = f"{value} >= {row.low}" + ("" if row.high is None else f" && {value} <= {row.high}")
+        if row.besides is not None:
+            inside = f"{value} == {row.besides} || ({inside})"
+        sources = row.sources & takers(row.path)
+        outside = "" if sources == ALL else f"!({reads_from(sources)}) || "
+        yield Rule(
+            id=f"{row.path}-range-{number}",
+            field=row.path,
+            expression=when(row.path, f"{outside}({inside})"),
+            words=f"{row.path} must be {row} for {{source}}.",
+            sources=sources,
+        )
 
 
 def words() -> Iterator[Rule]:
     """Texts that are one of a few words."""
     for row in limits.WORDS:
-        yield _word(row)
-
-
-def _word(row: Words) -> Rule:
-    good = f"{{it}} in [{', '.join(map(quoted, row.words))}]"
-    value = f"self.{row.path}"
-    condition = _all_items(row.path, row.member, good) if row.items else good.replace("{it}", value)
-    name = f"{row.member} in {row.path}" if row.member else row.path
-    about = " (source: {source})" if takers(row.path) else ""
-    return Rule(
-        id=f"{row.path}-words{row.member and '-' + row.member}",
-        field=row.path,
-        expression=when(row.path, condition),
-        words=f"{name} must be {listed(row.words, 'or')}" + ("" if row.items else ", not {value}") + f"{about}.",
-        parts={} if row.items else {"value": value},
-        sources=takers(row.path) or ALL,
-    )
+        value = f"self.{row.path}"
+        about = ("" if row.items else ", not {value}") + (" (source: {source})" if takers(row.path) else "")
+        yield Rule(
+            id=f"{row.path}-words{row.member and '-' + row.member}",
+            field=row.path,
+            expression=when(row.path, _good(row, f"{{it}} in {quoted_list(row.words)}")),
+            words=f"{_name(row)} must be {listed(row.words, 'or')}{about}.",
+            parts={} if row.items else {"value": value},
+            sources=takers(row.path) or ALL,
+        )
 
 
 def texts() -> Iterator[Rule]:
     """Texts of a certain form and length."""
     for row in limits.TEXTS:
-        yield _text(row)
+        length = f"size({{it}}) >= {row.shortest} && size({{it}}) <= {row.longest}"
+        about = " (source: {source})" if takers(row.path) and row.path != "eventSourceARN" else ""
+        yield Rule(
+            id=f"{row.path}-text{row.member and '-' + row.member}",
+            field=row.path,
+            expression=when(row.path, _good(row, f"{length} && {{it}}.matches({quoted(row.pattern)})")),
+            words=f"{_name(row)} must be {row.what}, of up to {row.longest:,} characters{about}.",
+            sources=takers(row.path) or ALL,
+        )
 
 
-def _text(row: Text) -> Rule:
-    good = f"size({{it}}) >= {row.shortest} && size({{it}}) <= {row.longest} && {{it}}.matches({quoted(row.pattern)})"
-    value = f"self.{row.path}"
-    condition = _all_items(row.path, row.member, good) if row.items else good.replace("{it}", value)
-    name = f"{row.member} in {row.path}" if row.member else row.path
-    about = " (source: {source})" if takers(row.path) and row.path != "eventSourceARN" else ""
-    return Rule(
-        id=f"{row.path}-text{row.member and '-' + row.member}",
-        field=row.path,
-        expression=when(row.path, condition),
-        words=f"{name} must be {row.what}, of up to {row.longest:,} characters{about}.",
-        sources=takers(row.path) or ALL,
-    )
+def _good(row: Words | Text, test: str) -> str:
+    """The test of a field, or of all items of a list, or of a member of them. ``{it}`` in it is the value."""
+    if not row.items:
+        return test.replace("{it}", f"self.{row.path}")
+    item = f"item.{row.member}" if row.member else "item"
+    guard = f"!has({item}) || " if row.member else ""
+    return f"self.{row.path}.all(item, {guard}({test.replace('{it}', item)}))"
+
+
+def _name(row: Words | Text) -> str:
+    return f"{row.member} in {row.path}" if row.member else row.path
 
 
 def counts() -> Iterator[Rule]:
-    """Lists of so many entries."""
+    """Lists with a limited number of entries."""
     for row in limits.COUNTS:
-        yield _count(row)
-
-
-_COUNT_REMEDIES = {1: "name one, and make another resource for each of the others"}
-
-
-def _count(row: Count) -> Rule:
-    value = f"size(self.{row.path})"
-    noun = row.path.split(".")[-1]
-    return Rule(
-        id=f"{row.path}-count",
-        field=row.path,
-        expression=when(row.path, f"{value} >= {row.low} && {value} <= {row.high}"),
-        words=f"{{source}} takes {row} {'entry' if row.high == 1 else 'entries'} in {noun}; "
-        f"{_COUNT_REMEDIES.get(row.high, 'remove some')}.",
-        sources=takers(row.path),
-    )
+        value = f"size(self.{row.path})"
+        yield Rule(
+            id=f"{row.path}-count",
+            field=row.path,
+            expression=when(row.path, f"{value} >= {row.low} && {value} <= {row.high}"),
+            words=f"{{source}} takes {row} {'entry' if row.high == 1 else 'entries'} in {row.path.split('.')[-1]}; "
+            f"{_COUNT_REMEDIES.get(row.high, 'remove some')}.",
+            sources=takers(row.path),
+        )
 
 
 # -- Access configurations ----------------------------------------------------------------------------------
@@ -179,46 +151,42 @@ _ACCESS = "sourceAccessConfigurations"
 
 
 def _has_type(names: Iterable[str]) -> str:
-    return f"self.{_ACCESS}.exists(item, item.type in [{', '.join(map(quoted, names))}])"
+    return f"self.{_ACCESS}.exists(item, item.type in {quoted_list(names)})"
 
 
 def access_configurations() -> Iterator[Rule]:
     """Which entries of sourceAccessConfigurations a source takes, and which of them go together."""
-    known = ", ".join(quoted(row.name) for row in access.ACCESS_TYPES)
+    known = quoted_list(row.name for row in access.ACCESS_TYPES)
     for source in TITLES:
-        if source in BY_PATH[_ACCESS].sources:
-            taken = access.taken_by(source)
-            wrong = f"item.type in [{known}] && !(item.type in [{', '.join(map(quoted, taken))}])"
-            if len(taken) < len(access.ACCESS_TYPES):
-                yield Rule(
-                    id=f"{_ACCESS}-types-{source}",
-                    field=_ACCESS,
-                    expression=f"!({present(_ACCESS)} && {reads_from([source])}) || "
-                    f"!self.{_ACCESS}.exists(item, {wrong})",
-                    words=f"{{source}} takes only {listed(taken)} in {_ACCESS}; remove the entries of another type.",
-                    sources=frozenset({source}),
-                    reason=Reason.FORBIDDEN,
-                )
-    without = f"[{', '.join(map(quoted, access.WITHOUT_URI))}]"
+        taken = [row.name for row in access.ACCESS_TYPES if source in row.sources]
+        if taken:
+            wrong = f"item.type in {known} && !(item.type in {quoted_list(taken)})"
+            yield forbidden(
+                id=f"{_ACCESS}-types-{source}",
+                field=_ACCESS,
+                expression=f"!({present(_ACCESS)} && {reads_from([source])}) || !self.{_ACCESS}.exists(item, {wrong})",
+                words=f"{{source}} takes only {listed(taken)} in {_ACCESS}; remove the entries of another type.",
+                sources=frozenset({source}),
+            )
+    without_uri = [row.name for row in access.ACCESS_TYPES if not row.uri]
+    without = quoted_list(without_uri)
     lacking = f"!(item.type in {without}) && !has(item.uri)"
-    yield Rule(
+    yield needed(
         id=f"{_ACCESS}-uri-required",
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {lacking})"),
         words=f"An entry in {_ACCESS} has no uri (source: {{source}}); all types but "
-        f"{listed(access.WITHOUT_URI)} need one. Add it.",
+        f"{listed(without_uri)} need one. Add it.",
         sources=takers(_ACCESS),
-        reason=Reason.REQUIRED,
     )
     needless = f"item.type in {without} && has(item.uri)"
-    yield Rule(
+    yield forbidden(
         id=f"{_ACCESS}-uri-needless",
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {needless})"),
-        words=f"{listed(access.WITHOUT_URI)} in {_ACCESS} take no uri (source: {{source}}), for it is the "
+        words=f"{listed(without_uri)} in {_ACCESS} take no uri (source: {{source}}), for it is the "
         "function's role that logs in. Remove the uri.",
         sources=takers(_ACCESS),
-        reason=Reason.FORBIDDEN,
     )
     for row in access.ACCESS_TYPES:
         if row.needs_one_of:
@@ -231,14 +199,13 @@ def access_configurations() -> Iterator[Rule]:
                 sources=row.sources,
             )
         if row.excludes:
-            yield Rule(
+            yield forbidden(
                 id=f"{_ACCESS}-{row.name}-excludes",
                 field=_ACCESS,
                 expression=when(_ACCESS, f"!{_has_type([row.name])} || !{_has_type(row.excludes)}"),
                 words=f"The entry {row.name} in {_ACCESS} ({{source}}) does not go together with "
                 f"{listed(row.excludes, 'or')}. Remove one of them.",
                 sources=row.sources,
-                reason=Reason.FORBIDDEN,
             )
 
 
@@ -250,19 +217,13 @@ def tags(path: str, about: str) -> Iterator[Rule]:
 
     Args:
         path: the field that holds them.
-        about: what stands for the source in a message; empty where there is none.
+        about: the part of the messages that names the source; may be empty.
     """
     most = limits.MOST_TAGS - limits.OWN_TAGS
     held = f"self.{path}"
 
-    def rule(name: str, bad: str, words: str, reason: Reason = Reason.INVALID) -> Rule:
-        return Rule(
-            id=f"{path}-{name}",
-            field=path,
-            expression=when(path, f"!{held}.exists(key, {bad})"),
-            words=words,
-            reason=reason,
-        )
+    def no_key(test: str) -> str:
+        return when(path, f"!{held}.exists(key, {test})")
 
     yield Rule(
         id=f"{path}-count",
@@ -271,20 +232,22 @@ def tags(path: str, about: str) -> Iterator[Rule]:
         words=f"There can be {most} {path} at most{about}: AWS takes {limits.MOST_TAGS} and the operator needs "
         f"{limits.OWN_TAGS} for itself. Remove some.",
     )
-    yield rule(
-        "reserved",
-        " || ".join(f"key.startsWith({quoted(prefix)})" for prefix in limits.RESERVED_TAG_PREFIXES),
+    yield forbidden(
+        f"{path}-reserved",
+        path,
+        no_key(" || ".join(f"key.startsWith({quoted(prefix)})" for prefix in limits.RESERVED_TAG_PREFIXES)),
         f"A key in {path} is reserved{about}: keys that begin with {listed(limits.RESERVED_TAG_PREFIXES, 'or')} "
         "are for AWS and the operator alone. Remove it, or give it another name.",
-        Reason.FORBIDDEN,
     )
-    yield rule(
-        "key-length",
-        f"size(key) < 1 || size(key) > {limits.LONGEST_TAG_KEY}",
+    yield Rule(
+        f"{path}-key-length",
+        path,
+        no_key(f"size(key) < 1 || size(key) > {limits.LONGEST_TAG_KEY}"),
         f"A key in {path} is empty or longer than AWS takes{about}: {limits.LONGEST_TAG_KEY} characters. Shorten it.",
     )
-    yield rule(
-        "value-length",
-        f"size({held}[key]) > {limits.LONGEST_TAG_VALUE}",
+    yield Rule(
+        f"{path}-value-length",
+        path,
+        no_key(f"size({held}[key]) > {limits.LONGEST_TAG_VALUE}"),
         f"A value in {path} is longer than AWS takes{about}: {limits.LONGEST_TAG_VALUE} characters. Shorten it.",
     )

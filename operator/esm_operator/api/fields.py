@@ -96,10 +96,7 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field("startingPosition", sources=ALL - {SQS}, required=STREAMS, immutable=True),
     Field(
-        "startingPositionTimestamp",
-        sources=KAFKA | {KINESIS, DOCUMENTDB},
-        immutable=True,
-        canonical=values.timestamp,
+        "startingPositionTimestamp", sources=KAFKA | {KINESIS, DOCUMENTDB}, immutable=True, canonical=values.timestamp
     ),
     Field("filterCriteria", canonical=values.filters, empty={}),
     Field("kmsKeyARN", empty=""),
@@ -111,11 +108,7 @@ FIELDS: tuple[Field, ...] = (
     Field("destinationConfig.onFailure.destination", sources=_RETRYING, empty=""),
     Field("functionResponseTypes", sources=_RETRYING | {SQS}, canonical=values.names, empty=[]),
     Field("scalingConfig.maximumConcurrency", sources=frozenset({SQS})),
-    Field(
-        "provisionedPollerConfig.minimumPollers",
-        sources=KAFKA | {SQS},
-        defaults=on(1, *KAFKA) | on(2, SQS),
-    ),
+    Field("provisionedPollerConfig.minimumPollers", sources=KAFKA | {SQS}, defaults=on(1, *KAFKA) | on(2, SQS)),
     Field("provisionedPollerConfig.maximumPollers", sources=KAFKA | {SQS}, defaults=on(200, *KAFKA, SQS)),
     Field("provisionedPollerConfig.pollerGroupName", sources=KAFKA, empty=""),
     Field("metricsConfig.metrics", canonical=values.names, empty=[]),
@@ -155,9 +148,7 @@ FIELDS: tuple[Field, ...] = (
         never_filled_in=True,
     ),
     Field(
-        "documentDBEventSourceConfig.fullDocument",
-        sources=frozenset({DOCUMENTDB}),
-        defaults=on("Default", DOCUMENTDB),
+        "documentDBEventSourceConfig.fullDocument", sources=frozenset({DOCUMENTDB}), defaults=on("Default", DOCUMENTDB)
     ),
 )
 

@@ -1,7 +1,7 @@
-"""Packed documents: what is kept of ten thousand objects, and looked at now and then, is kept as text.
+"""Compact read-only JSON objects: the text of ten thousand objects is kept, and parsed when it is read.
 
-As dictionaries a resource and its mapping take some 17 KB, as text 3 KB. Unpacking takes microseconds, and what
-was looked at lately stays unpacked. Kept by the desired store and by the inventory.
+As dictionaries a resource and its mapping take some 17 KB, as text 3 KB. Parsing takes microseconds, and recently read
+objects stay parsed. Kept by the cache of resources and by the inventory.
 """
 
 import json
@@ -13,25 +13,25 @@ from typing import Any, TypeGuard, cast
 
 from pydantic_core import from_json
 
-#: How many documents stay unpacked, and what is read from them at hand: more than are worked on at once.
+#: How many objects stay parsed, and what is derived from them: more than are worked on at the same time.
 AT_HAND = 512
 
 
 class FrozenJSON(Mapping[str, Any]):
-    """A JSON object that is read like a dictionary. Nobody may change what it holds."""
+    """A JSON object that is read like a dictionary. Do not change what it returns.
+
+    Args:
+        document: what JSON can hold, and times, which become text (RFC 3339).
+    """
 
     __slots__ = ("_text",)
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        """
-        Args:
-            document: what JSON can hold, and times, which become text (RFC 3339).
-        """
         self._text = _ENCODER.encode(document).encode()
 
     @property
     def unpacked(self) -> Mapping[str, Any]:
-        """What it holds, for who looks at much of it at once."""
+        """The whole object, for callers that read much of it."""
         return _unpack(self._text)
 
     def __getitem__(self, name: str) -> Any:
@@ -43,19 +43,14 @@ class FrozenJSON(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(_unpack(self._text))
 
-    def __contains__(self, name: object) -> bool:
-        return name in _unpack(self._text)
-
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, FrozenJSON):
-            return self._text == other._text
-        return _unpack(self._text) == other
+        return self._text == other._text if isinstance(other, FrozenJSON) else _unpack(self._text) == other
 
     def __hash__(self) -> int:
         return hash(self._text)
 
     def __repr__(self) -> str:
-        return f"Packed({_unpack(self._text)!r})"
+        return f"FrozenJSON({_unpack(self._text)!r})"
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
@@ -71,9 +66,14 @@ def is_array(value: object) -> TypeGuard[list[Any]]:
 def parsed(text: str | bytes) -> Any:
     """What JSON holds. Raises ValueError."""
     try:
-        return from_json(text)  # thrice as fast as Python's own, which takes half a surrogate pair too
+        return from_json(text)  # three times as fast as Python's own, which also accepts half a surrogate pair
     except ValueError:
         return json.loads(text)
+
+
+def rfc3339(moment: datetime) -> str:
+    """``2026-01-31T12:00:00Z``."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 @lru_cache(AT_HAND)
@@ -83,13 +83,13 @@ def _unpack(text: bytes) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return rfc3339(value)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[str, Any]", value))
     raise TypeError(f"{type(value).__name__} is nothing that JSON holds")
 
 
-#: Made once, and without a look for documents within themselves, it takes two thirds of the time of ``json.dumps``.
+#: One encoder, without the check for circular references, takes two thirds of the time of ``json.dumps``.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, check_circular=False, default=_plain)
 
 

@@ -74,12 +74,7 @@ WORDS: tuple[Words, ...] = (
             Words(f"{registry}.eventRecordFormat", ("JSON", "SOURCE")),
             Words(
                 f"{registry}.accessConfigs",
-                (
-                    "BASIC_AUTH",
-                    "CLIENT_CERTIFICATE_TLS_AUTH",
-                    "SERVER_ROOT_CA_CERTIFICATE",
-                    "OAUTHBEARER_AUTH",
-                ),
+                ("BASIC_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE", "OAUTHBEARER_AUTH"),
                 items=True,
                 member="type",
             ),
@@ -125,12 +120,7 @@ TEXTS: tuple[Text, ...] = (
         "a function's name or ARN, with or without a version or an alias: my-function, my-function:live, "
         "arn:aws:lambda:eu-west-1:123456789012:function:my-function",
     ),
-    Text(
-        "eventSourceARN",
-        ARN_PATTERN,
-        10_000,
-        "an ARN such as arn:aws:sqs:eu-west-1:123456789012:my-queue",
-    ),
+    Text("eventSourceARN", ARN_PATTERN, 10_000, "an ARN such as arn:aws:sqs:eu-west-1:123456789012:my-queue"),
     Text("kmsKeyARN", f"^({_ARN_START}.*)?$", 10_000, "the ARN of a KMS key", shortest=0),
     Text(
         "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
@@ -156,11 +146,7 @@ TEXTS: tuple[Text, ...] = (
         shortest=0,
     ),
     Text(
-        "provisionedPollerConfig.pollerGroupName",
-        "^[a-zA-Z0-9_-]*$",
-        128,
-        "letters, digits, '_' and '-'",
-        shortest=0,
+        "provisionedPollerConfig.pollerGroupName", "^[a-zA-Z0-9_-]*$", 128, "letters, digits, '_' and '-'", shortest=0
     ),
     Text("amazonManagedKafkaEventSourceConfig.consumerGroupID", _URI, 200, "the name of a consumer group"),
     Text("selfManagedKafkaEventSourceConfig.consumerGroupID", _URI, 200, "the name of a consumer group"),

@@ -1,72 +1,60 @@
-"""Facets: what is counted of a resource, without a look into its packed documents.
+"""The labels by which resources are counted in metrics. They are made when a resource is parsed."""
 
-Made once when a resource is taken in; few resources differ in them, so ten thousand are counted as a few dozen.
-Kept by the desired store, exposed as metrics.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from esm_operator.api.recorded_status import Condition, find_condition
+from esm_operator.api.recorded_status import Condition
 from esm_operator.api.sources import SourceType
-
-#: Combinations that are kept as one object each.
-_SHARED = 512
 
 
 class MetricLabels(NamedTuple):
     """What resources are counted by."""
 
     source: str
-    """The source type; ``other`` where the spec names none that is known."""
+    """The source type; ``other`` if the spec names none that is known."""
     state: str
-    """AWS's state of the mapping, as the status tells it; ``None`` where there is no mapping."""
+    """AWS's state of the mapping, from the status; ``None`` if there is no mapping."""
     status: str
-    """``Ready``, ``Reconciling``, ``Stalled``, ``Deleting``, or ``New``: the operator has told of nothing yet."""
+    """``Ready``, ``Reconciling``, ``Stalled``, ``Deleting``, or ``New``, which has no conditions yet."""
     reason: str
     """The reason of the condition Ready; empty for a new one."""
     in_sync: bool
-    """Whether the condition Synced says nothing else."""
+    """Whether the condition Synced is not False."""
     problem: bool
-    """Whether the last processing result at AWS is a problem."""
+    """Whether the last processing result in AWS is a problem."""
     paused: bool
-    """Whether a person holds all writes to AWS back."""
 
 
-def facets_of(
+def metric_labels(
     source: SourceType | None, state: str, conditions: Sequence[Condition], *, deleting: bool, paused: bool
 ) -> MetricLabels:
-    """The facets of a resource.
+    """The labels of a resource.
 
     Args:
-        source: the source type; None: the spec names none that is known.
+        source: None: the spec names no source type that is known.
         state: AWS's state of the mapping; empty: there is no mapping.
-        conditions: those of the status.
-        deleting: whether the resource is to go.
-        paused: whether a person holds it.
     """
-    told = {condition.type: condition.status for condition in conditions}
+    found = {condition.type: condition for condition in conditions}
+    statuses = {kind: condition.status for kind, condition in found.items()}
+    if statuses.get("Stalled") == "True":
+        status = "Stalled"
+    elif deleting:
+        status = "Deleting"
+    elif "Ready" not in found:
+        status = "New"
+    else:
+        status = "Ready" if statuses["Ready"] == "True" else "Reconciling"
     return _shared(
         source=str(source) if source is not None else "other",
         state=state or "None",
-        status=_status(told, deleting=deleting),
-        reason=find_condition(conditions, "Ready").reason,
-        in_sync=told.get("Synced") != "False",
-        problem=told.get("Processing") == "False",
+        status=status,
+        reason=found["Ready"].reason if "Ready" in found else "",
+        in_sync=statuses.get("Synced") != "False",
+        problem=statuses.get("Processing") == "False",
         paused=paused,
     )
 
 
-def _status(told: Mapping[str, str], *, deleting: bool) -> str:
-    if told.get("Stalled") == "True":
-        return "Stalled"
-    if deleting:
-        return "Deleting"
-    if "Ready" not in told:
-        return "New"
-    return "Ready" if told["Ready"] == "True" else "Reconciling"
-
-
-#: The same object for the same facets.
-_shared = lru_cache(_SHARED)(MetricLabels)
+#: The same object for the same labels, of which ten thousand resources have a few dozen combinations.
+_shared = lru_cache(512)(MetricLabels)

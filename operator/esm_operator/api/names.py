@@ -1,4 +1,4 @@
-"""AWS's spelling of a name and Kubernetes' spelling of the same.
+"""The names of fields in AWS's spelling and in Kubernetes' spelling.
 
 Kubernetes' API conventions write initialisms in one case (``eventSourceARN``, ``uuid``), AWS does not
 (``EventSourceArn``, ``UUID``). Structures are renamed member by member, values stay as they are.
@@ -17,13 +17,9 @@ _IRREGULAR: Mapping[str, str] = {
     "KMSKeyArn": "kmsKeyARN",
     "KAFKA_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS",
 }
-_REGULAR_BACK: Mapping[str, str] = {kubernetes: aws for aws, kubernetes in _IRREGULAR.items()}
-#: How many names stay at hand: more than the API has that are asked for.
-_AT_HAND = 512
-_INITIALISMS = {"uri": "URI", "uuid": "UUID"}
+_IRREGULAR_BACK = {kubernetes: aws for aws, kubernetes in _IRREGULAR.items()} | {"uri": "URI", "uuid": "UUID"}
 
 
-@lru_cache(_AT_HAND)
 def kubernetes_name(aws: str) -> str:
     """``BatchSize`` -> ``batchSize``, ``ConsumerGroupId`` -> ``consumerGroupID``, ``URI`` -> ``uri``."""
     if aws in _IRREGULAR:
@@ -34,13 +30,11 @@ def kubernetes_name(aws: str) -> str:
     return name[0].lower() + name[1:]
 
 
-@lru_cache(_AT_HAND)
+@lru_cache(512)
 def aws_name(kubernetes: str) -> str:
     """The inverse of :func:`kubernetes_name` for the members of CreateEventSourceMapping."""
-    if kubernetes in _REGULAR_BACK:
-        return _REGULAR_BACK[kubernetes]
-    if kubernetes in _INITIALISMS:
-        return _INITIALISMS[kubernetes]
+    if kubernetes in _IRREGULAR_BACK:
+        return _IRREGULAR_BACK[kubernetes]
     name = re.sub(r"ARN$", "Arn", re.sub(r"ID$", "Id", kubernetes))
     return name[0].upper() + name[1:]
 
@@ -49,9 +43,7 @@ def to_aws(value: Any) -> Any:
     """A structure in Kubernetes' spelling, as AWS spells it."""
     if is_object(value):
         return {aws_name(name): to_aws(member) for name, member in value.items()}
-    if is_array(value):
-        return [to_aws(item) for item in value]
-    return value
+    return [to_aws(item) for item in value] if is_array(value) else value
 
 
 def to_kubernetes(value: Any) -> Any:
@@ -59,6 +51,4 @@ def to_kubernetes(value: Any) -> Any:
     if is_object(value):
         members = {kubernetes_name(name): to_kubernetes(member) for name, member in value.items()}
         return {name: member for name, member in members.items() if member not in (None, "", [], {})}
-    if is_array(value):
-        return [to_kubernetes(item) for item in value]
-    return value
+    return [to_kubernetes(item) for item in value] if is_array(value) else value

@@ -69,13 +69,7 @@ OutcomeReason: TypeAlias = (
     | StateReason
     | PlanReason
     | Literal[
-        "AdoptedMappingDiffers",
-        "ChangeNotKept",
-        "DeletionsHeld",
-        "DisabledInAWS",
-        "InSync",
-        "KeptByAWS",
-        "Observed",
+        "AdoptedMappingDiffers", "ChangeNotKept", "DeletionsHeld", "DisabledInAWS", "InSync", "KeptByAWS", "Observed"
     ]
 )
 

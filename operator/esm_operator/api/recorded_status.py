@@ -2,10 +2,31 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, NamedTuple
 
+from esm_operator.api import names
 from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explained
+from esm_operator.api.fields import STATUS_MEMBERS
+from esm_operator.api.frozen_json import rfc3339
+
+#: The members of a condition, and the values that stand for their absence.
+_CONDITION: Mapping[str, Any] = {
+    "type": "",
+    "status": "",
+    "reason": "",
+    "message": "",
+    "observedGeneration": None,
+    "lastTransitionTime": "",
+}
+#: The attributes of a MappingReport that are texts, and the fields of the status that hold them.
+_REPORTED: Mapping[str, str] = {
+    "state": "state",
+    "state_transition_reason": "stateTransitionReason",
+    "arn": "arn",
+    "function_arn": "functionARN",
+    "last_modified": "lastModified",
+    "last_processing_result": "lastProcessingResult",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,16 +34,11 @@ class Kept:
     """A value that AWS keeps though its field is gone from the spec."""
 
     value: str
-    """The value as text, to notice when AWS has it no more."""
+    """The value as text, to notice when AWS no longer has it."""
     message: str = ""
-    """AWS's sentence, where it refused to reset the field; empty where it took the request and kept the value."""
+    """AWS's sentence, if it refused to reset the field; empty if it took the request and kept the value."""
     generation: int = 0
     """metadata.generation for which AWS refused it."""
-
-    @classmethod
-    def parse(cls, raw: Mapping[str, Any]) -> "Kept":
-        """From an entry of ``status.applied.kept``."""
-        return cls(str(raw.get("value", "")), str(raw.get("message", "")), int(raw.get("generation", 0)))
 
     def render(self) -> dict[str, Any]:
         """As ``status.applied.kept`` has it."""
@@ -49,7 +65,10 @@ class Applied:
             fields=frozenset(raw.get("fields") or ()),
             tags=frozenset(raw.get("tags") or ()),
             immutable=raw.get("immutable") or {},
-            kept={path: Kept.parse(one) for path, one in kept.items()},
+            kept={
+                path: Kept(str(one.get("value", "")), str(one.get("message", "")), int(one.get("generation", 0)))
+                for path, one in kept.items()
+            },
         )
 
     def render(self) -> dict[str, Any]:
@@ -77,41 +96,18 @@ class Condition(NamedTuple):
 
     def render(self) -> dict[str, Any]:
         """As the API server has it."""
-        observed = {} if self.observed_generation is None else {"observedGeneration": self.observed_generation}
-        return {
-            "type": self.type,
-            "status": self.status,
-            "reason": self.reason,
-            "message": self.message,
-            **observed,
-            "lastTransitionTime": self.last_transition_time,
-        }
+        return _present(dict(zip(_CONDITION, self, strict=True)))
 
 
 def parse_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
     """The conditions of a status of the API server, in its order."""
     raw: Iterable[Mapping[str, Any]] = status.get("conditions") or ()
-    return tuple(
-        [
-            Condition(
-                one.get("type", ""),
-                one.get("status", ""),
-                one.get("reason", ""),
-                one.get("message", ""),
-                one.get("observedGeneration"),
-                one.get("lastTransitionTime", ""),
-            )
-            for one in raw
-        ]
-    )
+    return tuple([Condition(*[one.get(name, absent) for name, absent in _CONDITION.items()]) for one in raw])
 
 
 def find_condition(conditions: Iterable[Condition], kind: str) -> Condition:
     """The condition of a type; one with an empty status if there is none."""
-    for condition in conditions:
-        if condition.type == kind:
-            return condition
-    return Condition(kind)
+    return next((condition for condition in conditions if condition.type == kind), Condition(kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,49 +134,30 @@ class MappingReport:
     @classmethod
     def of_answer(cls, answer: Mapping[str, Any]) -> "MappingReport":
         """From AWS's answer, or from what is kept of it as JSON."""
-        error: Mapping[str, Any] = answer.get("FilterCriteriaError") or {}
-        return cls(
-            state=answer.get("State"),
-            state_transition_reason=answer.get("StateTransitionReason"),
-            arn=answer.get("EventSourceMappingArn"),
-            function_arn=answer.get("FunctionArn"),
-            last_modified=_time(answer.get("LastModified")),
-            last_processing_result=answer.get("LastProcessingResult"),
-            filter_criteria_error=FilterCriteriaError(error.get("ErrorCode"), error.get("Message")) if error else None,
-        )
+        status = {name: answer.get(member) for member, name in STATUS_MEMBERS.items()}
+        modified = status["lastModified"]
+        status["lastModified"] = modified if modified is None or isinstance(modified, str) else rfc3339(modified)
+        status["filterCriteriaError"] = names.to_kubernetes(status["filterCriteriaError"] or None)
+        return cls.parse(status)
 
     @classmethod
     def parse(cls, status: Mapping[str, Any]) -> "MappingReport":
         """From a status of the API server."""
         error: Mapping[str, Any] | None = status.get("filterCriteriaError")
         return cls(
-            state=status.get("state"),
-            state_transition_reason=status.get("stateTransitionReason"),
-            arn=status.get("arn"),
-            function_arn=status.get("functionARN"),
-            last_modified=status.get("lastModified"),
-            last_processing_result=status.get("lastProcessingResult"),
-            filter_criteria_error=FilterCriteriaError(error.get("errorCode"), error.get("message"))
-            if error is not None
-            else None,
+            **{attribute: status.get(name) for attribute, name in _REPORTED.items()},
+            filter_criteria_error=None
+            if error is None
+            else FilterCriteriaError(error.get("errorCode"), error.get("message")),
         )
 
     def render(self) -> dict[str, Any]:
         """The members of the status."""
+        members = _present({name: getattr(self, attribute) for attribute, name in _REPORTED.items()})
         error = self.filter_criteria_error
-        return _present(
-            {
-                "state": self.state,
-                "stateTransitionReason": self.state_transition_reason,
-                "arn": self.arn,
-                "functionARN": self.function_arn,
-                "lastModified": self.last_modified,
-                "lastProcessingResult": self.last_processing_result,
-                "filterCriteriaError": _present({"errorCode": error.code, "message": error.message})
-                if error is not None
-                else None,
-            }
-        )
+        if error is not None:
+            members["filterCriteriaError"] = _present({"errorCode": error.code, "message": error.message})
+        return members
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +168,7 @@ class MappingStatus:
     """metadata.generation of the spec that it is about."""
     last_handled_reconcile_at: str = ""
     uuid: str = ""
-    """As it is written; people may have spoilt it. :attr:`~esm_operator.api.resource.Resource.uuid` is checked."""
+    """As it is written; a user may have changed it. :attr:`~esm_operator.api.resource.Resource.uuid` is checked."""
     report: MappingReport = MappingReport()
     tags: Mapping[str, str] | None = None
     """All tags of the mapping; None: not known."""
@@ -216,23 +193,18 @@ class MappingStatus:
 
     def render(self) -> dict[str, Any]:
         """As the API server keeps it."""
-        status: dict[str, Any] = {}
-        if self.observed_generation is not None:
-            status["observedGeneration"] = self.observed_generation
-        if self.last_handled_reconcile_at:
-            status["lastHandledReconcileAt"] = self.last_handled_reconcile_at
-        if self.uuid:
-            status["uuid"] = self.uuid
-        status |= self.report.render()
-        if self.tags is not None:
-            status["tagsAll"] = dict(sorted(self.tags.items()))
-        if self.applied != Applied():
-            status["applied"] = self.applied.render()
-        if self.creating:
-            status["creating"] = self.creating
-        if self.conditions:
-            status["conditions"] = [condition.render() for condition in self.conditions]
-        return status
+        return _present(
+            {
+                "observedGeneration": self.observed_generation,
+                "lastHandledReconcileAt": self.last_handled_reconcile_at or None,
+                "uuid": self.uuid or None,
+                **self.report.render(),
+                "tagsAll": None if self.tags is None else dict(sorted(self.tags.items())),
+                "applied": self.applied.render() if self.applied != Applied() else None,
+                "creating": self.creating or None,
+                "conditions": [condition.render() for condition in self.conditions] or None,
+            }
+        )
 
     @property
     def unknown_annotations(self) -> tuple[str, ...]:
@@ -246,9 +218,3 @@ class MappingStatus:
 
 def _present(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
-
-
-def _time(value: datetime | str | None) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return value.isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""One EventSourceMapping of the cluster, as the operator keeps it: what decides is at hand, the rest is packed."""
+"""One EventSourceMapping of the cluster, as the cache keeps it: the parts that decide, and the rest as FrozenJSON."""
 
 import json
 import re
@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from esm_operator.api.annotations import (
-    INTENT,
-    ORPHAN,
-    PAUSED,
-    RECONCILE_AT,
-    UNKNOWN_ANNOTATIONS,
-    unknown_annotations,
-)
+from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED, RECONCILE_AT, UNKNOWN_ANNOTATIONS, unknown_annotations
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
-from esm_operator.api.metric_labels import MetricLabels, facets_of
-from esm_operator.api.recorded_status import Condition, MappingStatus, parse_conditions
+from esm_operator.api.metric_labels import MetricLabels, metric_labels
+from esm_operator.api.recorded_status import MappingStatus, parse_conditions
 from esm_operator.api.spec import MappingSpec, RequestedTarget
 
 GROUP = "lambda.esm-operator.io"
@@ -27,7 +20,7 @@ PLURAL = "eventsourcemappings"
 KIND = "EventSourceMapping"
 FINALIZER = f"{GROUP}/mapping"
 
-#: Values of ``paused`` that let the work go on; any other holds it back, for whoever brakes may mistype.
+#: Values of the annotation ``paused`` that do not pause. Any other does, because it may be a typing error for true.
 _NO = ("", "false", "no", "off", "0")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -43,7 +36,7 @@ class Key(NamedTuple):
 
 
 class EventSubject(NamedTuple):
-    """What an Event says of the resource that it is about."""
+    """The resource that an Event is about."""
 
     key: Key
     uid: str
@@ -52,14 +45,13 @@ class EventSubject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What the operator was about to make, noted on the resource before it does.
+    """The mapping that the operator is about to create, written to the resource before the Create.
 
-    After a crash between AWS's answer and the note of its UUID, the mapping is found again by it,
-    whatever the spec says by then.
+    After a crash before the UUID is written, the operator finds the mapping by it, even if the spec has changed.
     """
 
     owner: str
-    """``namespace/name`` of the resource: a copy of its manifest carries the annotation along."""
+    """``namespace/name`` of the resource. A copy of its manifest has the same annotation."""
     account: str
     region: str
     function: str
@@ -74,29 +66,22 @@ class Intent:
 
     def render(self) -> str:
         """As the annotation keeps it."""
-        members = {name: getattr(self, name) for name in self.__slots__}
-        if not self.waiting_since:
-            del members["waiting_since"]
+        names = [name for name in self.__slots__ if name != "waiting_since" or self.waiting_since]
+        members = {name: getattr(self, name) for name in names}
         return json.dumps(members, sort_keys=True, separators=(",", ":"))
 
 
 @lru_cache(AT_HAND)
 def parse_intent(text: str) -> Intent | None:
-    """The intent that an annotation holds; None where there is none or it was spoilt by hand."""
+    """The intent that an annotation holds; None if there is none or it is damaged."""
     try:
         raw = json.loads(text)
         members = (*raw["servers"], *raw["fields"], *raw["tags"], *raw["immutable"].values())
         if not all(isinstance(one, str) for one in members):
             return None
         return Intent(
-            owner=str(raw["owner"]),
-            account=str(raw["account"]),
-            region=str(raw["region"]),
-            function=str(raw["function"]),
-            source=str(raw["source"]),
-            servers=tuple(raw["servers"]),
-            fields=tuple(raw["fields"]),
-            tags=tuple(raw["tags"]),
+            **{name: str(raw[name]) for name in ("owner", "account", "region", "function", "source")},
+            **{name: tuple(raw[name]) for name in ("servers", "fields", "tags")},
             immutable=dict(raw["immutable"]),
             waiting_since=str(raw.get("waiting_since") or ""),
         )
@@ -118,41 +103,36 @@ class Resource:
     noted: str
     """The annotation that holds the intent."""
     paused: bool
-    """Whether a person asked for nothing to be written to AWS."""
     orphan: bool
-    """Whether a person asked for the resource to go without its mapping."""
+    """Whether to keep the mapping when the resource is deleted."""
     requested: str
-    """When a person asked for it to be looked at, in their own words."""
+    """The annotation ``reconcile-at``."""
     unknown_annotations: tuple[str, ...]
     """Annotations with the operator's prefix that have no effect, with the prefix."""
     uuid: str
-    """The UUID that the status notes; empty where there is none or it was spoilt by hand."""
+    """The UUID in the status; empty if there is none or it is damaged."""
     told: bool
-    """Whether the status is of the spec as it is now."""
+    """Whether the status is of the present generation."""
     answered: str
     """The last ``requested`` that a status has answered."""
     conditions: Mapping[str, str]
     """The status of each condition, by its type."""
     asked: RequestedTarget
-    """What the spec says of where the mapping lives."""
     metric_labels: MetricLabels
-    """What it is counted by."""
     may_adopt: bool
     """Whether the spec allows it to adopt a mapping that exists already."""
     packed_spec: FrozenJSON
     packed_status: FrozenJSON
     removed: bool = False
-    """Whether the API server has removed the object although it carried our finalizer. It counts as being deleted, and
+    """Whether the API server has removed the object although it had our finalizer. It counts as being deleted, and
     nothing can be written to it."""
 
     @property
     def spec(self) -> MappingSpec:
-        """The spec."""
         return _spec(self.packed_spec)
 
     @property
     def status(self) -> MappingStatus:
-        """The status; an empty one if none was written yet."""
         return _status(self.packed_status)
 
     @property
@@ -162,12 +142,12 @@ class Resource:
 
     @property
     def about(self) -> EventSubject:
-        """For what is remembered of it longer than this version lives."""
+        """For Events that are recorded after this version was replaced."""
         return EventSubject(self.key, self.uid, self.resource_version)
 
     @property
     def intent(self) -> Intent | None:
-        """None: there is none, or a manifest was copied with that of another resource."""
+        """None: there is none, or it is that of another resource whose manifest was copied."""
         intent = parse_intent(self.noted)
         return intent if intent is not None and intent.owner == str(self.key) else None
 
@@ -177,22 +157,22 @@ class Resource:
 
     @property
     def removed_despite_finalizer(self) -> bool:
-        """For the last state in a DELETED event: whether the object was removed although it carried our finalizer.
+        """For the last state in a DELETED event: whether the object was removed although it had our finalizer.
 
         kube-apiserver removes an object immediately if it had no finalizer when the DELETE read it, even if a PATCH
         has added one since. The DELETED event then shows the finalizer and no deletionTimestamp (seen with
-        kube-apiserver 1.37). After an ordinary release it shows both; a finalizer that a person took off is not shown.
+        kube-apiserver 1.37). After an ordinary release it shows both, and after a manual one no finalizer.
         """
         return self.has_finalizer and not self.deleting
 
     @property
     def stalled(self) -> bool:
-        """Whether the status says of this very spec that a person has to do something."""
+        """Whether the present generation is Stalled."""
         return self.told and self.conditions.get("Stalled") == "True"
 
     @property
     def look_requested(self) -> bool:
-        """Whether a person asked for it to be looked at, and no status has answered that yet."""
+        """Whether ``reconcile-at`` has a value that no status has answered yet."""
         return bool(self.requested) and self.requested != self.answered
 
 
@@ -227,7 +207,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         answered=str(status.get("lastHandledReconcileAt") or ""),
         conditions=_statuses(tuple([(one.type, one.status) for one in conditions])),
         asked=spec.requested_target,
-        metric_labels=facets_of(
+        metric_labels=metric_labels(
             spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
         may_adopt=spec.adoption.allowed,
@@ -253,32 +233,22 @@ def _statuses(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
 
 
 def is_same_work(old: Resource, new: Resource) -> bool:
-    """Whether nothing differs that a plan depends on; labels and who wrote what do not matter."""
-    return (
-        old.uid == new.uid
-        and old.generation == new.generation
-        and old.deleting == new.deleting
-        and old.finalizers == new.finalizers
-        and old.noted == new.noted
-        and (old.paused, old.orphan, old.requested) == (new.paused, new.orphan, new.requested)
-        and old.unknown_annotations == new.unknown_annotations
-        and (old.packed_status == new.packed_status or _is_same_status(old.status, new.status))
+    """Whether nothing that a plan depends on differs. Labels and managed fields may differ."""
+    return _plan_inputs(old) == _plan_inputs(new) and (
+        old.packed_status == new.packed_status or _plan_status(old.status) == _plan_status(new.status)
     )
 
 
-def _is_same_status(old: MappingStatus, new: MappingStatus) -> bool:
-    """Whether no part differs that a plan depends on.
+def _plan_inputs(one: Resource) -> tuple[object, ...]:
+    annotations = (one.noted, one.paused, one.orphan, one.requested, one.unknown_annotations)
+    return (one.uid, one.generation, one.deleting, one.finalizers, annotations)
+
+
+def _plan_status(status: MappingStatus) -> tuple[object, ...]:
+    """The parts that a plan depends on.
 
     The report about unknown annotations is not such a part. Two operators of different versions do not know the same
-    annotations, and each would answer the report of the other at once.
+    annotations, and each would immediately replace the report of the other.
     """
-    return (old.uuid, old.applied, old.creating, _plan_conditions(old)) == (
-        new.uuid,
-        new.applied,
-        new.creating,
-        _plan_conditions(new),
-    )
-
-
-def _plan_conditions(status: MappingStatus) -> list[Condition]:
-    return [one for one in status.conditions if one.type != UNKNOWN_ANNOTATIONS]
+    conditions = [one for one in status.conditions if one.type != UNKNOWN_ANNOTATIONS]
+    return (status.uuid, status.applied, status.creating, conditions)

@@ -1,6 +1,6 @@
-"""What a rule is, and the words of CEL that rules are made of.
+"""What a rule is.
 
-A rule is a CEL expression on the spec that must be true, and the message for where it is not. The same list of
+A rule is a CEL expression on the spec that must be true, and a message. The same list of
 them goes into the CRDs and into the offline check.
 """
 
@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from enum import StrEnum
+from functools import partial
 
-from esm_operator.api.sources import ALL, ARN_SERVICES, TITLES, SourceType
-
-_SELF_MANAGED = SourceType.SELF_MANAGED_KAFKA
+from esm_operator.api.cel import quoted, title
+from esm_operator.api.sources import ALL, TITLES, SourceType
 
 
 class Reason(StrEnum):
@@ -52,13 +52,14 @@ class Rule:
         if self.message:
             return ""
         expressions = {"source": title(self.sources), **self.parts}
-        pieces = re.split(r"\{(\w+)\}", self.words)
-        texts = [
-            quoted(piece) if number % 2 == 0 else f"({expressions[piece]})"
-            for number, piece in enumerate(pieces)
-            if piece
-        ]
-        return " + ".join(texts)
+        pieces = [piece for piece in re.split(r"(\{\w+\})", self.words) if piece]
+        return " + ".join(f"({expressions[piece[1:-1]]})" if piece[0] == "{" else quoted(piece) for piece in pieces)
+
+
+#: A rule about a value that a field must not have in this spec.
+forbidden = partial(Rule, reason=Reason.FORBIDDEN)
+#: A rule about a value that is missing.
+needed = partial(Rule, reason=Reason.REQUIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,52 +70,6 @@ class Violation:
     """Where, from the root of the resource: ``spec.batchSize``."""
     message: str
     """What is wrong and what to do."""
-
-
-# -- The words of CEL ---------------------------------------------------------------------------------------
-
-
-def quoted(text: str) -> str:
-    """A CEL string."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def present(path: str, root: str = "self") -> str:
-    """Whether a field is there, however deep."""
-    parts = path.split(".")
-    return " && ".join(f"has({root}.{'.'.join(parts[: depth + 1])})" for depth in range(len(parts)))
-
-
-def when(path: str, condition: str) -> str:
-    """A condition on a field that may be absent."""
-    return f"!({present(path)}) || ({condition})"
-
-
-def reads_from(sources: Iterable[SourceType]) -> str:
-    """Whether the spec's source is one of these types."""
-    wanted = frozenset(sources)
-    services = [service for service, source in ARN_SERVICES.items() if source in wanted]
-    tests: list[str] = []
-    if services:
-        pattern = f"^arn:[^:]*:({'|'.join(services)}):"
-        tests.append(f"has(self.eventSourceARN) && self.eventSourceARN.matches({quoted(pattern)})")
-    if _SELF_MANAGED in wanted:
-        tests.append("!has(self.eventSourceARN) && has(self.selfManagedEventSource)")
-    return " || ".join(f"({test})" for test in tests) if len(tests) > 1 else tests[0]
-
-
-def title(sources: Iterable[SourceType]) -> str:
-    """The name of the spec's source type, for a message; it is one of these, or none."""
-    wanted = frozenset(sources)
-    result = quoted("this source")
-    for service, source in ARN_SERVICES.items():
-        if source in wanted:
-            test = f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:{service}:')})"
-            result = f"{test} ? {quoted(TITLES[source])} : {result}"
-    result = f"has(self.eventSourceARN) ? ({result}) : 'this source'"
-    if _SELF_MANAGED in wanted:
-        result = f"{reads_from([_SELF_MANAGED])} ? {quoted(TITLES[_SELF_MANAGED])} : ({result})"
-    return result
 
 
 def listed(words: Iterable[str], conjunction: str = "and") -> str:

@@ -9,9 +9,10 @@ The CRDs and ``esm-operator validate`` have these rules. Those about changes are
 from collections.abc import Iterator
 
 from esm_operator.api import field_rules, limits
+from esm_operator.api.cel import present, quoted, reads_from, when
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH
-from esm_operator.api.rule import Reason, Rule, listed, present, quoted, reads_from, those_that_do, titles, when
+from esm_operator.api.rule import Rule, forbidden, listed, needed, those_that_do, titles
 from esm_operator.api.sources import ALL, ARN_SERVICES, KAFKA, TITLES, SourceType
 
 _SQS, _DYNAMODB, _SELF_MANAGED = SourceType.SQS, SourceType.DYNAMODB, SourceType.SELF_MANAGED_KAFKA
@@ -30,22 +31,20 @@ _DESTINATION = "destinationConfig.onFailure.destination"
 
 def _source() -> Iterator[Rule]:
     both = "has(self.eventSourceARN) && has(self.selfManagedEventSource)"
-    yield Rule(
+    yield needed(
         "source-missing",
         "eventSourceARN",
         "has(self.eventSourceARN) || has(self.selfManagedEventSource)",
         f"There is no source: set eventSourceARN ({titles(ALL - {_SELF_MANAGED}, 'or')}), or "
         f"selfManagedEventSource ({TITLES[_SELF_MANAGED]}).",
-        reason=Reason.REQUIRED,
     )
-    yield Rule(
+    yield forbidden(
         "source-twice",
         "selfManagedEventSource",
         f"!({both})",
         "A mapping has one source: eventSourceARN says {source}, selfManagedEventSource says "
         f"{TITLES[_SELF_MANAGED]}. Remove one of the two.",
         sources=ALL - {_SELF_MANAGED},
-        reason=Reason.FORBIDDEN,
     )
     known = "|".join(ARN_SERVICES)
     yield Rule(
@@ -62,10 +61,7 @@ def _source() -> Iterator[Rule]:
     yield Rule(
         "source-table",
         "eventSourceARN",
-        when(
-            "eventSourceARN",
-            f"!({reads_from([_DYNAMODB])}) || self.eventSourceARN.contains('/stream/')",
-        ),
+        when("eventSourceARN", f"!({reads_from([_DYNAMODB])}) || self.eventSourceARN.contains('/stream/')"),
         "eventSourceARN is that of a table; {source} needs the ARN of the table's stream, which ends in "
         "/stream/ and a time (LatestStreamArn of the table).",
         sources=frozenset({_DYNAMODB}),
@@ -83,32 +79,29 @@ def _source() -> Iterator[Rule]:
 
 
 def _positions() -> Iterator[Rule]:
-    yield Rule(
+    yield forbidden(
         "at-timestamp-not-taken",
         "startingPosition",
         f"!({_AT_TIMESTAMP}) || !({reads_from(_POSITIONED - _TIMESTAMPED)})",
         f"{{source}} does not take startingPosition AT_TIMESTAMP, only {those_that_do(_TIMESTAMPED)}; set it to "
         "TRIM_HORIZON or LATEST.",
         sources=_POSITIONED - _TIMESTAMPED,
-        reason=Reason.FORBIDDEN,
     )
-    yield Rule(
+    yield needed(
         "timestamp-missing",
         "startingPositionTimestamp",
         f"!({_AT_TIMESTAMP}) || !({reads_from(_TIMESTAMPED)}) || has(self.startingPositionTimestamp)",
         "startingPosition AT_TIMESTAMP needs startingPositionTimestamp ({source}); set it, or choose another "
         "startingPosition.",
         sources=_TIMESTAMPED,
-        reason=Reason.REQUIRED,
     )
-    yield Rule(
+    yield forbidden(
         "timestamp-needless",
         "startingPositionTimestamp",
         f"!has(self.startingPositionTimestamp) || !({reads_from(_TIMESTAMPED)}) || ({_AT_TIMESTAMP})",
         "startingPositionTimestamp goes only with startingPosition AT_TIMESTAMP ({source}); set that, or remove "
         "startingPositionTimestamp.",
         sources=_TIMESTAMPED,
-        reason=Reason.FORBIDDEN,
     )
 
 
@@ -122,30 +115,27 @@ def _batches() -> Iterator[Rule]:
         sources=sqs,
     )
     window = "maximumBatchingWindowInSeconds"
-    yield Rule(
+    yield forbidden(
         "fifo-window",
         window,
         when(window, f"!({_FIFO}) || self.{window} == 0"),
         f"FIFO queues of {{source}} take no {window}; remove it.",
         sources=sqs,
-        reason=Reason.FORBIDDEN,
     )
-    yield Rule(
+    yield needed(
         "batch-needs-window",
         window,
         f"!({_STANDARD}) || !has(self.batchSize) || self.batchSize <= 10 || (has(self.{window}) && self.{window} >= 1)",
         f"{{source}} needs {window} of at least 1 where batchSize is greater than 10; set it, or lower batchSize.",
         sources=sqs,
-        reason=Reason.REQUIRED,
     )
     for path in ("startingPosition", "startingPositionTimestamp", window):
-        yield Rule(
+        yield forbidden(
             f"queue-mode-{path}",
             path,
             f"!({_QUEUE_MODE}) || !has(self.{path})",
             f"{{source}} takes no {path} in consumptionMode Queue; remove {path}.",
             sources=frozenset({_SELF_MANAGED}),
-            reason=Reason.FORBIDDEN,
         )
     yield Rule(
         "queue-mode-retries",
@@ -167,43 +157,39 @@ def _pollers() -> Iterator[Rule]:
         "one or raise the other.",
         sources=takers(_POLLERS),
     )
-    yield Rule(
+    yield forbidden(
         "scaling-with-pollers",
         "scalingConfig",
         f"!has(self.scalingConfig) || !has(self.{_POLLERS})",
         f"{{source}} does not take scalingConfig together with {_POLLERS}; remove one of the two.",
-        reason=Reason.FORBIDDEN,
     )
     for registry in limits.REGISTRIES:
-        yield Rule(
+        yield needed(
             f"{registry}-needs-pollers",
             _POLLERS,
             when(registry, f"has(self.{_POLLERS})"),
             f"{{source}} needs {_POLLERS} where {registry} is set; add it, or remove schemaRegistryConfig.",
             sources=takers(registry),
-            reason=Reason.REQUIRED,
         )
 
 
 def _others() -> Iterator[Rule]:
     metrics = "metricsConfig.metrics"
     extra = "item in ['ErrorCount', 'KafkaMetrics']"
-    yield Rule(
+    yield forbidden(
         "metrics-not-taken",
         metrics,
         when(metrics, f"!({reads_from(ALL - KAFKA)}) || !self.{metrics}.exists(item, {extra})"),
         f"{{source}} has no ErrorCount and no KafkaMetrics, only {those_that_do(KAFKA)}; remove them from {metrics}.",
         sources=ALL - KAFKA,
-        reason=Reason.FORBIDDEN,
     )
-    yield Rule(
+    yield forbidden(
         "kafka-destination",
         _DESTINATION,
         when(_DESTINATION, f"!self.{_DESTINATION}.startsWith('kafka://') || !({reads_from(ALL - KAFKA)})"),
         f"{{source}} does not take a Kafka topic as {_DESTINATION}, only {those_that_do(KAFKA)}; set the ARN of "
         "an SQS queue, an SNS topic or an S3 bucket.",
         sources=takers(_DESTINATION) - KAFKA,
-        reason=Reason.FORBIDDEN,
     )
     collection = "documentDBEventSourceConfig.collectionName"
     yield Rule(
@@ -290,12 +276,11 @@ def _provider_config() -> Iterator[Rule]:
         "!has(self.region) || !has(self.allowedRegions) || self.region in self.allowedRegions",
         "region is not one of allowedRegions; add it there, or choose another.",
     )
-    yield Rule(
+    yield forbidden(
         "provider-external-id",
         "externalID",
         "!has(self.externalID) || has(self.roleARN)",
         "externalID goes only with roleARN, the role that asks for it; add that, or remove externalID.",
-        reason=Reason.FORBIDDEN,
     )
     yield Rule(
         "provider-ownership",
@@ -303,14 +288,13 @@ def _provider_config() -> Iterator[Rule]:
         when("ownership", "self.ownership in ['Tags', 'ResourceOnly']"),
         "ownership must be Tags or ResourceOnly.",
     )
-    yield Rule(
+    yield forbidden(
         "provider-ownership-default-tags",
         "defaultTags",
         "!has(self.defaultTags) || size(self.defaultTags) == 0 || !has(self.ownership) || "
         "self.ownership != 'ResourceOnly'",
         "defaultTags cannot be set where ownership is ResourceOnly, which sends no tags to AWS. Remove defaultTags, or "
         "set ownership to Tags.",
-        reason=Reason.FORBIDDEN,
     )
     expressions = "namespaceSelector.matchExpressions"
     operator = "item.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist']"

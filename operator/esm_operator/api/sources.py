@@ -1,8 +1,6 @@
-"""Source types: what a mapping reads from, told by its event source ARN.
+"""Source types: what a mapping reads from. The event source ARN shows it.
 
-Which fields a mapping takes, what they default to and what makes it the same mapping all depend on
-the source type, so every table of this project has it as a column. Called by the rules, the planner
-and the translation.
+The fields that a mapping takes, their defaults and the mapping's identity depend on the source type.
 """
 
 import re
@@ -13,7 +11,7 @@ from typing import Any
 
 
 class SourceType(StrEnum):
-    """The source types of AWS Lambda event source mappings (CreateEventSourceMapping, EventSourceArn)."""
+    """The source types of AWS Lambda event source mappings."""
 
     SQS = "sqs"
     KINESIS = "kinesis"
@@ -23,12 +21,8 @@ class SourceType(StrEnum):
     MQ = "mq"
     DOCUMENTDB = "documentdb"
 
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The name people use, for messages and documentation."""
-        return TITLES[self]
 
-
+#: The names for messages and documentation.
 TITLES: Mapping[SourceType, str] = {
     SourceType.SQS: "Amazon SQS",
     SourceType.KINESIS: "Amazon Kinesis",
@@ -58,7 +52,7 @@ _ARN = re.compile(r"arn:aws[a-z-]*:([a-zA-Z0-9-]+):([a-z0-9-]*):(\d{12})?:(.+)",
 
 @dataclass(frozen=True, slots=True)
 class Arn:
-    """An Amazon Resource Name taken apart; region and account are empty where the ARN has none."""
+    """The parts of an Amazon Resource Name. Region and account are empty if the ARN has none."""
 
     service: str
     region: str
@@ -67,7 +61,7 @@ class Arn:
 
 
 def parse_arn(text: str) -> Arn | None:
-    """Take an ARN apart, or None where the text is none."""
+    """The parts of an ARN; None if the text is not one."""
     match = _ARN.fullmatch(text)
     return Arn(*(part or "" for part in match.groups())) if match else None
 

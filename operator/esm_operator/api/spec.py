@@ -13,15 +13,7 @@ from esm_operator.api.values import Canonical
 
 #: Fields of the spec that are the operator's own, not AWS's.
 OWN_FIELDS = frozenset(
-    {
-        "region",
-        "providerConfigRef",
-        "deletionPolicy",
-        "managementPolicy",
-        "replacePolicy",
-        "adoption",
-        "tags",
-    }
+    {"region", "providerConfigRef", "deletionPolicy", "managementPolicy", "replacePolicy", "adoption", "tags"}
 )
 
 
