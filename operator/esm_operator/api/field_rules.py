@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from esm_operator.api import access, limits
 from esm_operator.api.cel import present, quoted, quoted_list, reads_from, when
 from esm_operator.api.fields import FIELDS
-from esm_operator.api.limits import Text, Words
 from esm_operator.api.rule import Rule, forbidden, listed, needed, those_that_do
 from esm_operator.api.sources import ALL, TITLES, SourceType
 
 # -- Who takes a field --------------------------------------------------------------------------------------
 
-#: The source itself has rules of its own.
+#: The source has rules of its own.
 _SOURCE_FIELDS = ("eventSourceARN", "selfManagedEventSource")
 
 #: The remedies that complete "... needs FIELD; ".
@@ -92,43 +91,46 @@ def ranges() -> Iterator[Rule]:
 def words() -> Iterator[Rule]:
     """Texts that are one of a few words."""
     for row in limits.WORDS:
-        value = f"self.{row.path}"
-        about = ("" if row.items else ", not {value}") + (" (source: {source})" if takers(row.path) else "")
+        field, items, _ = row.path.partition("[]")
+        value = f"self.{field}"
+        about = ("" if items else ", not {value}") + (" (source: {source})" if takers(field) else "")
         yield Rule(
-            id=f"{row.path}-words{row.member and '-' + row.member}",
-            field=row.path,
-            expression=when(row.path, _good(row, f"{{it}} in {quoted_list(row.words)}")),
-            words=f"{_name(row)} must be {listed(row.words, 'or')}{about}.",
-            parts={} if row.items else {"value": value},
-            sources=takers(row.path) or ALL,
+            id=f"{row.path}-words",
+            field=field,
+            expression=when(field, _all_items(row.path, f"{{it}} in {quoted_list(row.words)}")),
+            words=f"{_name(row.path)} must be {listed(row.words, 'or')}{about}.",
+            parts={} if items else {"value": value},
+            sources=takers(field) or ALL,
         )
 
 
 def texts() -> Iterator[Rule]:
     """Texts of a certain form and length."""
     for row in limits.TEXTS:
+        field = row.path.partition("[]")[0]
         length = f"size({{it}}) >= {row.shortest} && size({{it}}) <= {row.longest}"
-        about = " (source: {source})" if takers(row.path) and row.path != "eventSourceARN" else ""
+        about = " (source: {source})" if takers(field) and field != "eventSourceARN" else ""
         yield Rule(
-            id=f"{row.path}-text{row.member and '-' + row.member}",
-            field=row.path,
-            expression=when(row.path, _good(row, f"{length} && {{it}}.matches({quoted(row.pattern)})")),
-            words=f"{_name(row)} must be {row.what}, of up to {row.longest:,} characters{about}.",
-            sources=takers(row.path) or ALL,
+            id=f"{row.path}-text",
+            field=field,
+            expression=when(field, _all_items(row.path, f"{length} && {{it}}.matches({quoted(row.pattern)})")),
+            words=f"{_name(row.path)} must be {row.what}, of up to {row.longest:,} characters{about}.",
+            sources=takers(field) or ALL,
         )
 
 
-def _good(row: Words | Text, test: str) -> str:
-    """The test of a field, or of all items of a list, or of a member of them. ``{it}`` in it is the value."""
-    if not row.items:
-        return test.replace("{it}", f"self.{row.path}")
-    item = f"item.{row.member}" if row.member else "item"
-    guard = f"!has({item}) || " if row.member else ""
-    return f"self.{row.path}.all(item, {guard}({test.replace('{it}', item)}))"
+def _all_items(path: str, test: str) -> str:
+    """The CEL of a test of a field, of all items of a list, or of a member of them. ``{it}`` stands for the value."""
+    field, items, member = path.partition("[]")
+    if not items:
+        return test.replace("{it}", f"self.{field}")
+    guard = f"!has(item{member}) || " if member else ""
+    return f"self.{field}.all(item, {guard}({test.replace('{it}', f'item{member}')}))"
 
 
-def _name(row: Words | Text) -> str:
-    return f"{row.member} in {row.path}" if row.member else row.path
+def _name(path: str) -> str:
+    field, _, member = path.partition("[]")
+    return f"{member[1:]} in {field}" if member else field
 
 
 def counts() -> Iterator[Rule]:

@@ -1,15 +1,15 @@
-"""The fields of a mapping, a row each: who takes it, whether it can change, and how it goes back.
+"""The fields of a mapping, a row each: the sources that take it, whether it can change, and how it is reset.
 
-This is the one table behind the CRD's rules and descriptions, the planner's comparison, the requests to
-AWS and the documentation. A row stands for the smallest part of the spec that AWS changes by itself; the
-parts of ``provisionedPollerConfig`` are rows of their own, the parts of a filter are not.
+The CRD's rules and descriptions, the planner's comparison, the requests to AWS and the documentation are made from this
+table. A row is the smallest part of the spec that AWS changes by itself: the parts of ``provisionedPollerConfig`` are
+rows, the parts of a filter are not.
 
-Sources of the facts: the botocore model of CreateEventSourceMapping and UpdateEventSourceMapping and its
-documentation strings, and responses recorded on AWS. That Update refuses databaseName and collectionName, which
-its model has, is known from a public report.
+Sources: the botocore model of CreateEventSourceMapping and UpdateEventSourceMapping with its documentation, and
+responses recorded on AWS. A public report shows that Update refuses databaseName and collectionName, which its model
+has.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -27,23 +27,23 @@ class Field:
     """One field of the spec."""
 
     path: str
-    """Where it stands in the spec: ``provisionedPollerConfig.minimumPollers``."""
+    """In the spec: ``provisionedPollerConfig.minimumPollers``."""
     sources: frozenset[SourceType] = ALL
     """The source types that take it."""
     required: frozenset[SourceType] = frozenset()
-    """The source types that can't do without it."""
+    """The source types that need it."""
     immutable: bool = False
     """Whether UpdateEventSourceMapping has no such member, or refuses it."""
     never_filled_in: bool = False
-    """Whether AWS leaves an immutable field absent where it is not set, so that absence is a value of its own."""
+    """Whether AWS has no default for an immutable field, so that its absence is a value that can't change."""
     canonical: Canonicalise = values.scalar
-    """Brings AWS's form of the value to the canonical one."""
+    """Makes the canonical form of AWS's value."""
     empty: Any = None
-    """What UpdateEventSourceMapping is sent to make it absent again; None: there is no such value."""
+    """The value in UpdateEventSourceMapping that makes it absent again; None: there is no such value."""
     defaults: Mapping[SourceType, Canonical] = field(default_factory=dict[SourceType, Canonical])
-    """What AWS fills in where it is not set, and what a removed field goes back to."""
+    """AWS's value if it is not set, and after it is removed."""
     unresettable: frozenset[SourceType] = frozenset()
-    """The source types on which AWS can't put it back to what it was before it was set."""
+    """The source types on which AWS can't restore the value from before it was set."""
     member: tuple[str, ...] = ()
     """The same path in AWS's spelling; derived."""
 
@@ -56,11 +56,11 @@ class Field:
         return self.member[0]
 
     def default(self, source: SourceType, *, queue_mode: bool = False) -> Canonical:
-        """AWS's default on a source type; None where AWS leaves it absent.
+        """AWS's default on a source type; None if there is none.
 
         Args:
             source: the source type of the mapping.
-            queue_mode: whether a self-managed Kafka mapping has ConsumptionMode Queue, where no retry is the
+            queue_mode: whether a self-managed Kafka mapping has ConsumptionMode Queue, in which no retry is the
                 default of MaximumRetryAttempts (botocore, CreateEventSourceMapping).
         """
         if queue_mode and self.path == "maximumRetryAttempts":
@@ -69,24 +69,26 @@ class Field:
 
 
 def on(value: Canonical, *sources: SourceType) -> dict[SourceType, Canonical]:
-    """One default for several source types (all, if none is named)."""
+    """One default for several source types, or for all."""
     return dict.fromkeys(sources or tuple(SourceType), value)
 
 
 _RETRYING = STREAMS | KAFKA
+_ONLY_SQS, _ONLY_MSK, _ONLY_MQ = frozenset({SQS}), frozenset({MSK}), frozenset({MQ})
+_ONLY_SELF_MANAGED, _ONLY_DOCUMENTDB = frozenset({SELF_MANAGED}), frozenset({DOCUMENTDB})
 
 FIELDS: tuple[Field, ...] = (
     Field("functionName", required=ALL, canonical=values.function),
     Field("eventSourceARN", sources=ALL - {SELF_MANAGED}, required=ALL - {SELF_MANAGED}, immutable=True),
     Field(
         "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
-        sources=frozenset({SELF_MANAGED}),
-        required=frozenset({SELF_MANAGED}),
+        sources=_ONLY_SELF_MANAGED,
+        required=_ONLY_SELF_MANAGED,
         immutable=True,
         canonical=values.names,
     ),
     Field("topics", sources=KAFKA, required=KAFKA, immutable=True, canonical=values.names),
-    Field("queues", sources=frozenset({MQ}), required=frozenset({MQ}), immutable=True, canonical=values.names),
+    Field("queues", sources=_ONLY_MQ, required=_ONLY_MQ, immutable=True, canonical=values.names),
     Field("enabled", defaults=on(True)),
     Field("batchSize", defaults=on(100) | on(10, SQS)),
     Field(
@@ -107,7 +109,7 @@ FIELDS: tuple[Field, ...] = (
     Field("bisectBatchOnFunctionError", sources=_RETRYING, defaults=on(False, *_RETRYING)),
     Field("destinationConfig.onFailure.destination", sources=_RETRYING, empty=""),
     Field("functionResponseTypes", sources=_RETRYING | {SQS}, canonical=values.names, empty=[]),
-    Field("scalingConfig.maximumConcurrency", sources=frozenset({SQS})),
+    Field("scalingConfig.maximumConcurrency", sources=_ONLY_SQS),
     Field("provisionedPollerConfig.minimumPollers", sources=KAFKA | {SQS}, defaults=on(1, *KAFKA) | on(2, SQS)),
     Field("provisionedPollerConfig.maximumPollers", sources=KAFKA | {SQS}, defaults=on(200, *KAFKA, SQS)),
     Field("provisionedPollerConfig.pollerGroupName", sources=KAFKA, empty=""),
@@ -120,41 +122,31 @@ FIELDS: tuple[Field, ...] = (
         canonical=values.access_configurations,
         empty=[],
     ),
-    Field("amazonManagedKafkaEventSourceConfig.consumerGroupID", sources=frozenset({MSK}), immutable=True),
+    Field("amazonManagedKafkaEventSourceConfig.consumerGroupID", sources=_ONLY_MSK, immutable=True),
     Field(
         "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig",
-        sources=frozenset({MSK}),
+        sources=_ONLY_MSK,
         canonical=values.structure,
         empty={},
     ),
-    Field("selfManagedKafkaEventSourceConfig.consumerGroupID", sources=frozenset({SELF_MANAGED}), immutable=True),
-    Field("selfManagedKafkaEventSourceConfig.consumptionMode", sources=frozenset({SELF_MANAGED}), immutable=True),
+    Field("selfManagedKafkaEventSourceConfig.consumerGroupID", sources=_ONLY_SELF_MANAGED, immutable=True),
+    Field("selfManagedKafkaEventSourceConfig.consumptionMode", sources=_ONLY_SELF_MANAGED, immutable=True),
     Field(
         "selfManagedKafkaEventSourceConfig.schemaRegistryConfig",
-        sources=frozenset({SELF_MANAGED}),
+        sources=_ONLY_SELF_MANAGED,
         canonical=values.structure,
         empty={},
     ),
     Field(
-        "documentDBEventSourceConfig.databaseName",
-        sources=frozenset({DOCUMENTDB}),
-        required=frozenset({DOCUMENTDB}),
-        immutable=True,
+        "documentDBEventSourceConfig.databaseName", sources=_ONLY_DOCUMENTDB, required=_ONLY_DOCUMENTDB, immutable=True
     ),
-    Field(
-        "documentDBEventSourceConfig.collectionName",
-        sources=frozenset({DOCUMENTDB}),
-        immutable=True,
-        never_filled_in=True,
-    ),
-    Field(
-        "documentDBEventSourceConfig.fullDocument", sources=frozenset({DOCUMENTDB}), defaults=on("Default", DOCUMENTDB)
-    ),
+    Field("documentDBEventSourceConfig.collectionName", sources=_ONLY_DOCUMENTDB, immutable=True, never_filled_in=True),
+    Field("documentDBEventSourceConfig.fullDocument", sources=_ONLY_DOCUMENTDB, defaults=on("Default", DOCUMENTDB)),
 )
 
 BY_PATH: Mapping[str, Field] = {row.path: row for row in FIELDS}
 
-#: Members of AWS's answers that are no settings, and the fields of the status that tell them.
+#: Members of AWS's answers that are not settings, and their fields of the status.
 STATUS_MEMBERS: Mapping[str, str] = {
     "UUID": "uuid",
     "EventSourceMappingArn": "arn",
@@ -166,7 +158,7 @@ STATUS_MEMBERS: Mapping[str, str] = {
     "FilterCriteriaError": "filterCriteriaError",
 }
 
-#: Structures with defaults that an empty value puts back as a whole (AWS.md).
+#: Structures with defaults that an empty value resets as a whole.
 RESET_WHOLE = frozenset({"ProvisionedPollerConfig"})
 
 #: Entries of sourceAccessConfigurations that UpdateEventSourceMapping refuses (botocore, SourceAccessType).
@@ -174,7 +166,7 @@ IMMUTABLE_ACCESS_TYPES = frozenset({"VIRTUAL_HOST"})
 
 
 def at(document: Mapping[str, Any], path: tuple[str, ...] | list[str]) -> Any:
-    """What stands at a path of a document, or None where the path ends early."""
+    """The value at a path of a document; None if there is none."""
     part: Any = document
     for name in path:
         if not isinstance(part, Mapping):
@@ -185,14 +177,20 @@ def at(document: Mapping[str, Any], path: tuple[str, ...] | list[str]) -> Any:
 
 def present_values(document: Mapping[str, Any]) -> dict[str, Canonical]:
     """The fields that a document in AWS's spelling sets, by path, in canonical form. An empty value is not set."""
-    return dict(_present(document))
+    found: dict[str, Canonical] = {}
+    for row in FIELDS:
+        if row.top in document:
+            value = row.canonical(at(document, row.member))
+            if value is not None:
+                found[row.path] = value
+    return found
 
 
 def observed_values(mapping: Mapping[str, Any]) -> dict[str, Canonical]:
-    """The fields of a mapping as AWS answers it, by path, in canonical form.
+    """The fields of a mapping in AWS's answer, by path, in canonical form.
 
-    ``enabled`` follows from State and is left out in Creating, Updating and Deleting, where it is unknown;
-    ``functionName`` follows from FunctionArn (no answer carries Enabled or FunctionName; recorded).
+    Answers have no Enabled and no FunctionName (recorded). ``enabled`` is made from State, which does not show it in
+    Creating, Updating and Deleting. ``functionName`` is made from FunctionArn.
     """
     found = present_values(mapping)
     found["functionName"] = values.function(mapping.get("FunctionArn"))
@@ -200,16 +198,3 @@ def observed_values(mapping: Mapping[str, Any]) -> dict[str, Canonical]:
     if enabled is not None:
         found["enabled"] = enabled
     return found
-
-
-def _present(document: Mapping[str, Any]) -> Iterator[tuple[str, Canonical]]:
-    for row in FIELDS:
-        first, *rest = row.member
-        part = document.get(first)
-        if part is None:  # so are most: a mapping has the fields of one source
-            continue
-        value = at(part, rest)
-        if value is not None:
-            canonical = row.canonical(value)
-            if canonical is not None:
-                yield row.path, canonical

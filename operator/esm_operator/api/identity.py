@@ -1,10 +1,9 @@
-"""Identity: what makes two mappings the same one at AWS.
+"""The identity of a mapping. AWS refuses a second mapping with the identity of another.
 
-CreateEventSourceMapping takes no client token; AWS refuses a second mapping of the same identity instead.
-So a mapping whose creation was cut off is found again by its identity. Called by the planner's feeder (to
-find candidates) and by the inventory (to index what a sweep saw).
+CreateEventSourceMapping has no client token, so the operator finds a mapping again by its identity after an interrupted
+Create. The inventory is indexed by it.
 
-| source | identity, beside the qualified function | known from |
+| source | identity, in addition to the qualified function | known from |
 |---|---|---|
 | SQS, Kinesis, DynamoDB | source ARN | recorded on AWS |
 | self-managed Kafka | topic, and any bootstrap server in common | recorded on AWS |
@@ -12,10 +11,9 @@ find candidates) and by the inventory (to index what a sweep saw).
 | Amazon MQ | source ARN, queue | assumed |
 | DocumentDB | source ARN, database, collection | assumed |
 
-Kafka mappings exclude each other in a second way: AWS takes one mapping in each consumer group of a cluster, whatever
-its function and topic. The refusal for self-managed Kafka is known from a public report, and it names the servers and
-the group. botocore documents that a group must be unique. Assumed: the same for MSK, and that groups of two clusters
-are two groups.
+AWS also takes only one mapping in each consumer group of a Kafka cluster, whatever its function and topic. A public
+report has the refusal for self-managed Kafka, which names the servers and the group. botocore documents that a group
+must be unique. Assumed: the same for MSK, and that groups of two clusters are two groups.
 """
 
 from collections.abc import Mapping
@@ -26,7 +24,7 @@ from esm_operator.api import fields, values
 from esm_operator.api.frozen_json import is_array
 from esm_operator.api.sources import SourceType, observed_source_type
 
-_DETAIL: Mapping[SourceType, tuple[tuple[str, ...], ...]] = {
+_DETAIL: Mapping[SourceType | None, tuple[tuple[str, ...], ...]] = {
     SourceType.MSK: (("Topics",),),
     SourceType.SELF_MANAGED_KAFKA: (("Topics",),),
     SourceType.MQ: (("Queues",),),
@@ -35,11 +33,10 @@ _DETAIL: Mapping[SourceType, tuple[tuple[str, ...], ...]] = {
         ("DocumentDBEventSourceConfig", "CollectionName"),
     ),
 }
-_GROUP: Mapping[SourceType, tuple[str, str]] = {
+_GROUP: Mapping[SourceType | None, tuple[str, str]] = {
     SourceType.MSK: ("AmazonManagedKafkaEventSourceConfig", "ConsumerGroupId"),
     SourceType.SELF_MANAGED_KAFKA: ("SelfManagedKafkaEventSourceConfig", "ConsumerGroupId"),
 }
-_SERVERS = ("SelfManagedEventSource", "Endpoints", "KAFKA_BOOTSTRAP_SERVERS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +46,17 @@ class Identity:
     function: str
     """``name`` or ``name:qualifier``; ``$LATEST`` is left out."""
     source: str
-    """The event source ARN and what tells its mappings apart, or the topic of a self-managed cluster."""
+    """The event source ARN with the topic, queue, or database and collection; for a self-managed cluster its topic."""
     servers: frozenset[str] = frozenset()
     """The bootstrap servers of a self-managed cluster."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """What equal identities have in common; to look candidates up by."""
+        """The key of an index. Equal identities have equal keys."""
         return (self.function, self.source)
 
     def same_as(self, other: "Identity") -> bool:
-        """Whether AWS would refuse one beside the other."""
+        """Whether AWS would refuse one if the other exists."""
         return self.key == other.key and (self.servers == other.servers or bool(self.servers & other.servers))
 
 
@@ -80,35 +77,33 @@ class ConsumerGroup:
         return f"{config}KafkaEventSourceConfig.consumerGroupID"
 
     def same_as(self, other: "ConsumerGroup | None") -> bool:
-        """Whether AWS takes no mapping in the one beside a mapping in the other."""
+        """Whether AWS would refuse a mapping in one if a mapping in the other exists."""
         if other is None or (self.name, self.cluster) != (other.name, other.cluster):
             return False
         return bool(self.cluster or self.servers & other.servers)
 
 
 def consumer_group(mapping: Mapping[str, Any]) -> ConsumerGroup | None:
-    """The consumer group of a mapping in AWS's spelling: an answer, or the parameters of a Create.
-
-    Returns:
-        None if there is none: another source, or parameters that leave it to AWS.
-    """
-    source = observed_source_type(mapping)
-    path = _GROUP.get(source) if source else None
+    """The consumer group of a mapping in AWS's spelling: an answer, or the parameters of a Create; None: none."""
+    path = _GROUP.get(observed_source_type(mapping))
     name = fields.at(mapping, path) if path else None
     if not name:
         return None
-    servers = frozenset[str](fields.at(mapping, _SERVERS) or ())
-    return ConsumerGroup(str(name), str(mapping.get("EventSourceArn") or ""), servers)
+    return ConsumerGroup(str(name), str(mapping.get("EventSourceArn") or ""), _servers(mapping))
 
 
 def of_mapping(mapping: Mapping[str, Any]) -> Identity:
     """The identity of a mapping in AWS's spelling: an answer, or the parameters of a Create."""
     source = observed_source_type(mapping)
     function = values.function(mapping.get("FunctionArn") or mapping.get("FunctionName") or "")
-    detail = [fields.at(mapping, path) for path in (_DETAIL.get(source, ()) if source else ())]
+    detail = [fields.at(mapping, path) for path in _DETAIL.get(source, ())]
     flat = [",".join(part) if is_array(part) else str(part or "") for part in detail]
     return Identity(
         function=str(function),
         source="|".join([str(mapping.get("EventSourceArn") or source or ""), *flat]),
-        servers=frozenset(fields.at(mapping, _SERVERS) or ()),
+        servers=_servers(mapping),
     )
+
+
+def _servers(mapping: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(fields.at(mapping, ("SelfManagedEventSource", "Endpoints", "KAFKA_BOOTSTRAP_SERVERS")) or ())

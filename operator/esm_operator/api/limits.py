@@ -1,9 +1,9 @@
 """The values that a field can have: numbers, words and texts, a row each.
 
-From the constraints in the botocore model, but for those that AWS raises on request. The rules refuse what
-is outside, the descriptions of the fields say what is inside.
+From the constraints in the botocore model, but for those that AWS raises on request.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from esm_operator.api.access import ACCESS_TYPES
@@ -42,7 +42,7 @@ RANGES: tuple[Range, ...] = (
     Range("provisionedPollerConfig.maximumPollers", 2, 10_000, _SQS),
 )
 
-#: Where a schema registry stands in the spec.
+#: The paths of the schema registries.
 REGISTRIES = (
     "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig",
     "selfManagedKafkaEventSourceConfig.schemaRegistryConfig",
@@ -51,36 +51,31 @@ REGISTRIES = (
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words that a field can be, or that the items of a list, or a member of the items, can be."""
+    """The words that a field can be."""
 
     path: str
+    """``list[]`` are the items of a list, ``list[].member`` a member of the items."""
     words: tuple[str, ...]
-    items: bool = False
-    member: str = ""
+
+
+_REGISTRY_ACCESS = ("BASIC_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE", "OAUTHBEARER_AUTH")
+
+
+def _registry_words(registry: str) -> Iterator[Words]:
+    yield Words(f"{registry}.eventRecordFormat", ("JSON", "SOURCE"))
+    yield Words(f"{registry}.accessConfigs[].type", _REGISTRY_ACCESS)
+    yield Words(f"{registry}.schemaValidationConfigs[].attribute", ("KEY", "VALUE"))
 
 
 WORDS: tuple[Words, ...] = (
     Words("startingPosition", ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")),
-    Words("functionResponseTypes", ("ReportBatchItemFailures",), items=True),
-    Words("metricsConfig.metrics", ("EventCount", "ErrorCount", "KafkaMetrics"), items=True),
+    Words("functionResponseTypes[]", ("ReportBatchItemFailures",)),
+    Words("metricsConfig.metrics[]", ("EventCount", "ErrorCount", "KafkaMetrics")),
     Words("loggingConfig.systemLogLevel", ("DEBUG", "INFO", "WARN")),
-    Words("sourceAccessConfigurations", tuple(row.name for row in ACCESS_TYPES), items=True, member="type"),
+    Words("sourceAccessConfigurations[].type", tuple(row.name for row in ACCESS_TYPES)),
     Words("selfManagedKafkaEventSourceConfig.consumptionMode", ("Stream", "Queue")),
     Words("documentDBEventSourceConfig.fullDocument", ("Default", "UpdateLookup")),
-    *(
-        row
-        for registry in REGISTRIES
-        for row in (
-            Words(f"{registry}.eventRecordFormat", ("JSON", "SOURCE")),
-            Words(
-                f"{registry}.accessConfigs",
-                ("BASIC_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE", "OAUTHBEARER_AUTH"),
-                items=True,
-                member="type",
-            ),
-            Words(f"{registry}.schemaValidationConfigs", ("KEY", "VALUE"), items=True, member="attribute"),
-        )
-    ),
+    *(row for registry in REGISTRIES for row in _registry_words(registry)),
     Words("deletionPolicy", ("Delete", "Retain")),
     Words("managementPolicy", ("Full", "Observe")),
     Words("replacePolicy", ("Never", "Recreate")),
@@ -93,24 +88,34 @@ class Text:
     """The texts that a field can be, as an RE2 pattern that both CEL and Python know."""
 
     path: str
+    """As in :class:`Words`."""
     pattern: str
     longest: int
     what: str
-    """Completes "... must be ...", for people."""
-    items: bool = False
-    member: str = ""
+    """Completes "... must be ..."."""
     shortest: int = 1
 
 
 _ARN_START = "arn:aws[a-zA-Z0-9-]*:"
 ARN_PATTERN = f"^{_ARN_START}[a-zA-Z0-9-]+:[a-z0-9-]*:([0-9]{{12}})?:.+$"
 REGION_PATTERN = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
+UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _FUNCTION = (
     "^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]:)?([0-9]{12}:)?"
     "(function:)?[a-zA-Z0-9_.-]+(:([$]LATEST([.]PUBLISHED)?|[a-zA-Z0-9_-]+))?$"
 )
+_SERVER = "^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?[.])*[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?:[0-9]{1,5}$"
+_DESTINATION = f"^(|kafka://[^.][a-zA-Z0-9_.-]{{0,248}}|{_ARN_START}(sqs|sns|s3):[a-z0-9-]*:([0-9]{{12}})?:.*)$"
 _URI = "^[ a-zA-Z0-9/*:_+=.@-]*$"
-UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_REGISTRY_URI = "^[a-zA-Z0-9/*:_+=.@-]*$"
+_KAFKA_SERVERS = "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS"
+
+
+def _registry_texts(registry: str) -> Iterator[Text]:
+    what = "the ARN of a Glue registry or the URL of a Confluent registry"
+    yield Text(f"{registry}.schemaRegistryURI", _REGISTRY_URI, 10_000, what)
+    yield Text(f"{registry}.accessConfigs[].uri", ARN_PATTERN, 10_000, "the ARN of a Secrets Manager secret")
+
 
 TEXTS: tuple[Text, ...] = (
     Text(
@@ -122,25 +127,13 @@ TEXTS: tuple[Text, ...] = (
     ),
     Text("eventSourceARN", ARN_PATTERN, 10_000, "an ARN such as arn:aws:sqs:eu-west-1:123456789012:my-queue"),
     Text("kmsKeyARN", f"^({_ARN_START}.*)?$", 10_000, "the ARN of a KMS key", shortest=0),
-    Text(
-        "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS",
-        "^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?[.])*[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?:[0-9]{1,5}$",
-        300,
-        "a server and its port, as in kafka-1.example.com:9092",
-        items=True,
-    ),
-    Text(
-        "topics",
-        "^[^.][a-zA-Z0-9_.-]+$",
-        249,
-        "a topic's name: letters, digits, '.', '_' and '-', two at least",
-        items=True,
-    ),
-    Text("queues", "^(?s:.*)$", 1_000, "a queue's name", items=True),
-    Text("sourceAccessConfigurations", _URI, 200, "an ARN, a name or an id", items=True, member="uri"),
+    Text(f"{_KAFKA_SERVERS}[]", _SERVER, 300, "a server and its port, as in kafka-1.example.com:9092"),
+    Text("topics[]", "^[^.][a-zA-Z0-9_.-]+$", 249, "a topic's name: letters, digits, '.', '_' and '-', two at least"),
+    Text("queues[]", "^(?s:.*)$", 1_000, "a queue's name"),
+    Text("sourceAccessConfigurations[].uri", _URI, 200, "an ARN, a name or an id"),
     Text(
         "destinationConfig.onFailure.destination",
-        f"^(|kafka://[^.][a-zA-Z0-9_.-]{{0,248}}|{_ARN_START}(sqs|sns|s3):[a-z0-9-]*:([0-9]{{12}})?:.*)$",
+        _DESTINATION,
         350,
         "the ARN of an SQS queue, an SNS topic or an S3 bucket, or kafka://TOPIC for Kafka sources",
         shortest=0,
@@ -150,26 +143,7 @@ TEXTS: tuple[Text, ...] = (
     ),
     Text("amazonManagedKafkaEventSourceConfig.consumerGroupID", _URI, 200, "the name of a consumer group"),
     Text("selfManagedKafkaEventSourceConfig.consumerGroupID", _URI, 200, "the name of a consumer group"),
-    *(
-        row
-        for registry in REGISTRIES
-        for row in (
-            Text(
-                f"{registry}.schemaRegistryURI",
-                "^[a-zA-Z0-9/*:_+=.@-]*$",
-                10_000,
-                "the ARN of a Glue registry or the URL of a Confluent registry",
-            ),
-            Text(
-                f"{registry}.accessConfigs",
-                ARN_PATTERN,
-                10_000,
-                "the ARN of a Secrets Manager secret",
-                items=True,
-                member="uri",
-            ),
-        )
-    ),
+    *(row for registry in REGISTRIES for row in _registry_texts(registry)),
     Text(
         "documentDBEventSourceConfig.databaseName",
         '^[^ /.$"]*$',
@@ -205,7 +179,7 @@ class Count:
 COUNTS: tuple[Count, ...] = (
     Count("topics", 1, 1),
     Count("queues", 1, 1),
-    Count("selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS", 1, 10),
+    Count(_KAFKA_SERVERS, 1, 10),
     Count("sourceAccessConfigurations", 0, 23),
     Count("filterCriteria.filters", 0, 10),
 )
@@ -213,7 +187,7 @@ COUNTS: tuple[Count, ...] = (
 #: The longest filter pattern, in characters.
 LONGEST_PATTERN = 4_096
 
-#: The tags that AWS takes on a mapping, and how many of them the operator needs for itself.
+#: The most tags of a mapping in AWS, and how many of them are the operator's.
 MOST_TAGS = 50
 OWN_TAGS = 4
 LONGEST_TAG_KEY = 128

@@ -1,7 +1,7 @@
-"""The rules without an API server, and what CEL can't see: JSON, the clock, the letters of tags.
+"""The rules without an API server, and checks that CEL can't do: JSON, the time, the characters of tags.
 
-Evaluates the CEL of the rules here, so that a file is refused in the words of the API server. Called by
-``validate`` for files, and by the operator for what reached the cluster though AWS refuses it.
+``esm-operator validate`` evaluates the CEL of the rules here, so its messages are those of the API server. The operator
+makes the other checks for each resource.
 """
 
 import json
@@ -26,19 +26,15 @@ def _program(expression: str) -> Callable[[Mapping[str, Any]], Any]:
     return lambda spec: program.execute(cel.Context(variables={"self": dict(spec)}, functions={"length": len}))
 
 
-def _evaluate(expression: str, spec: Mapping[str, Any]) -> Any:
-    return _program(expression)(spec)
-
-
 def broken(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Rule]:
-    """The rules that a new resource of this spec, which has the right types, does not keep."""
-    return [rule for rule in table if not _evaluate(rule.expression, spec)]
+    """The rules that a new resource of this spec breaks. The spec has the right types."""
+    return [rule for rule in table if not _program(rule.expression)(spec)]
 
 
 def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Violation]:
-    """What the API server would refuse in a new resource of this spec, which has the right types."""
+    """What the API server would refuse in a new resource of this spec. The spec has the right types."""
     return [
-        Violation(f"spec.{rule.field}", rule.message or str(_evaluate(rule.message_expression, spec)))
+        Violation(f"spec.{rule.field}", rule.message or str(_program(rule.message_expression)(spec)))
         for rule in broken(table, spec)
     ]
 
@@ -47,17 +43,12 @@ _TAG = re.compile(r"[\w .:/=+\-@\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205
 
 
 def offline_problems(spec: MappingSpec, now: datetime) -> list[Violation]:
-    """What CEL can't see and AWS refuses: patterns that are no JSON, a time in the future, letters in tags, places.
-
-    Args:
-        spec: the spec of an EventSourceMapping that the rules let pass.
-        now: the present, with a time zone.
-    """
+    """What AWS refuses and CEL can't check, for a spec that the rules accept."""
     return [*_patterns(spec), *_future(spec, now), *_letters(spec), *_places(spec)]
 
 
 def function_elsewhere(function_name: str, region: str) -> str:
-    """What is wrong where the function is not in the mapping's region; empty: nothing."""
+    """The problem, if the function is not in the mapping's region; else empty."""
     function = values.function_ref(function_name)
     if function is None or function.region in ("", region):
         return ""
@@ -68,8 +59,7 @@ def function_elsewhere(function_name: str, region: str) -> str:
 
 
 def _no_json(word: str) -> None:
-    """NaN and Infinity, which Python reads and JSON has not."""
-    raise ValueError(word)
+    raise ValueError(word)  # NaN and Infinity, which Python reads and JSON does not have
 
 
 def _patterns(spec: MappingSpec) -> Iterator[Violation]:

@@ -1,13 +1,11 @@
-"""The reasons that conditions and Events can have, all of them, so that nobody meets one that is explained nowhere.
+"""All reasons of conditions and Events. A test compares them with the code and with docs/troubleshooting.md.
 
-A reason is one CamelCase word, for programs; docs/troubleshooting.md has a section for each, headed by it. What
-carries a reason has one of these types, so the type checker refuses what is not listed; a test compares the lists with
-the code and with the page.
+A reason is one CamelCase word, for programs. The type checker refuses reasons that are not listed here.
 """
 
 from typing import Literal, TypeAlias, get_args
 
-#: AWS has refused something, or could not be asked.
+#: AWS has refused a request, or could not be reached.
 RefusalReason: TypeAlias = Literal[
     "AWSResourceNotFound",
     "AWSUnavailable",
@@ -34,7 +32,7 @@ RefusalReason: TypeAlias = Literal[
     "WebIdentityRefused",
 ]
 
-#: There is no account and region to work in, or not the one where the mapping was made.
+#: There is no account and region for the mapping, or they have changed.
 TargetReason: TypeAlias = Literal[
     "NoRegion",
     "ProviderConfigDeleting",
@@ -44,10 +42,10 @@ TargetReason: TypeAlias = Literal[
     "TargetChanged",
 ]
 
-#: The states of a mapping at AWS, which are reasons while nothing else is to be told.
+#: The states of a mapping in AWS. They are reasons if there is no other.
 StateReason: TypeAlias = Literal["Creating", "Deleting", "Disabled", "Disabling", "Enabled", "Enabling", "Updating"]
 
-#: What the planner waits for, or what a person has to do.
+#: Decisions of the planner.
 PlanReason: TypeAlias = Literal[
     "Conflict",
     "CreateOutcomeUnknown",
@@ -62,7 +60,7 @@ PlanReason: TypeAlias = Literal[
     "WaitingForSweep",
 ]
 
-#: What else the conditions Ready, Reconciling, Stalled and Synced of an EventSourceMapping can have.
+#: The reasons of the conditions Ready, Reconciling, Stalled and Synced of an EventSourceMapping.
 OutcomeReason: TypeAlias = (
     RefusalReason
     | TargetReason
@@ -73,7 +71,7 @@ OutcomeReason: TypeAlias = (
     ]
 )
 
-#: What Lambda says of its last poll: the condition Processing.
+#: Lambda's last processing result: the condition Processing.
 ProcessingReason: TypeAlias = Literal["FilterCriteriaError", "NoProblem", "ProcessingProblem"]
 
 #: The condition UnknownAnnotations, and the Event when it begins.
@@ -81,7 +79,7 @@ AnnotationReason: TypeAlias = Literal["UnknownAnnotation"]
 
 ConditionReason: TypeAlias = OutcomeReason | ProcessingReason | AnnotationReason
 
-#: What is told in an Event alone.
+#: The reasons of Events only.
 HappeningReason: TypeAlias = Literal[
     "Adopted",
     "AnotherOperator",
@@ -107,5 +105,5 @@ _STATES: dict[str, StateReason] = {state: state for state in get_args(StateReaso
 
 
 def of_state(state: str) -> OutcomeReason:
-    """The reason that tells a mapping's state; ``InSync`` where there is none, or AWS has a new one."""
+    """The reason for a mapping's state; ``InSync`` if there is none, or AWS has a new one."""
     return _STATES.get(state, "InSync")

@@ -1,9 +1,8 @@
-"""What is refused, and in which words: the rules of both kinds, in the order in which people should read them.
+"""The rules of both kinds, in the order of their messages. The CRDs and ``esm-operator validate`` have them.
 
-Those about one field come from the tables (``field_rules``); those that stand in full here are about several
-fields at once. Only what AWS always refuses is refused; the rest is left to AWS, whose answer goes into the
-status. CEL in a CRD has no clock and knows no JSON: what it can't see is in ``offline``.
-The CRDs and ``esm-operator validate`` have these rules. Those about changes are in ``tools/transition_rules.py``.
+The rules about one field are made from tables (``field_rules``), those about several fields are here. They refuse only
+what AWS always refuses. CEL in a CRD has no clock and can't read JSON; those checks are in ``offline``. Rules about
+changes are in ``tools/transition_rules.py``.
 """
 
 from collections.abc import Iterator
@@ -46,15 +45,11 @@ def _source() -> Iterator[Rule]:
         f"{TITLES[_SELF_MANAGED]}. Remove one of the two.",
         sources=ALL - {_SELF_MANAGED},
     )
-    known = "|".join(ARN_SERVICES)
+    arn, services = f"self.eventSourceARN.matches({quoted(limits.ARN_PATTERN)})", "|".join(ARN_SERVICES)
     yield Rule(
         "source-unknown",
         "eventSourceARN",
-        when(
-            "eventSourceARN",
-            f"!self.eventSourceARN.matches({quoted(limits.ARN_PATTERN)}) || "
-            f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({known}):')})",
-        ),
+        when("eventSourceARN", f"!{arn} || self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({services}):')})"),
         f"eventSourceARN is the ARN of a service that AWS Lambda can't read from; it must be that of "
         f"{titles(ALL - {_SELF_MANAGED}, 'or')} (service {listed(ARN_SERVICES, 'or')}).",
     )
@@ -70,7 +65,7 @@ def _source() -> Iterator[Rule]:
         "source-region",
         "region",
         "!has(self.region) || !has(self.eventSourceARN) || self.eventSourceARN.contains(':' + self.region + ':') "
-        f"|| !self.eventSourceARN.matches({quoted(limits.ARN_PATTERN)})",
+        f"|| !{arn}",
         "region is {region}, but the source ({source}) is in another region: {arn}. A mapping is in its "
         "source's region; remove region.",
         parts={"region": "self.region", "arn": "self.eventSourceARN"},
@@ -248,21 +243,14 @@ MAPPING_RULES: tuple[Rule, ...] = (
 
 def _provider_config() -> Iterator[Rule]:
     yield from field_rules.tags("defaultTags", "")
+    role = "the ARN of a role such as arn:aws:iam::123456789012:role/esm-operator"
     for path, pattern, what in (
         ("region", limits.REGION_PATTERN, "a region such as eu-west-1"),
-        (
-            "roleARN",
-            "^arn:aws[a-zA-Z0-9-]*:iam::[0-9]{12}:role/.+$",
-            "the ARN of a role such as arn:aws:iam::123456789012:role/esm-operator",
-        ),
+        ("roleARN", "^arn:aws[a-zA-Z0-9-]*:iam::[0-9]{12}:role/.+$", role),
         ("endpointURL", "^https?://[^/ ].*$", "a URL such as https://aws-proxy.example.com"),
     ):
-        yield Rule(
-            id=f"provider-{path}-text",
-            field=path,
-            expression=when(path, f"self.{path}.matches({quoted(pattern)})"),
-            words=f"{path} must be {what}.",
-        )
+        matches = when(path, f"self.{path}.matches({quoted(pattern)})")
+        yield Rule(f"provider-{path}-text", path, matches, f"{path} must be {what}.")
     region = f"item.matches({quoted(limits.REGION_PATTERN)})"
     yield Rule(
         "provider-allowed-regions",

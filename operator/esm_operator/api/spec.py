@@ -18,12 +18,10 @@ OWN_FIELDS = frozenset(
 
 
 class RequestedTarget(NamedTuple):
-    """What a spec says of where its mapping lives."""
+    """The region and the ProviderConfig that a spec names; empty: none."""
 
     region: str = ""
-    """Empty: nothing."""
     config: str = ""
-    """The ProviderConfig that it names; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +39,17 @@ class Adoption:
         return self.policy in ("IfExists", "Required")
 
 
-_NO_ADOPTION = Adoption()
-
-
 @dataclass(frozen=True)
 class MappingSpec:
-    """The spec of an EventSourceMapping. What takes time to derive is derived when it is first read."""
+    """The spec of an EventSourceMapping. Slow properties are computed when they are first read."""
 
     function_name: str
     source: SourceType | None
     """None: the spec names no source that is known."""
     region: str
-    """The region that it names itself, by ``region`` or by the ARN of its source; empty: none."""
+    """``region``, or the region in the ARN of its source; empty: none."""
     provider_config: str
-    """The ProviderConfig that it names; empty: none."""
+    """The name of the ProviderConfig; empty: none."""
     tags: Mapping[str, str]
     adoption: Adoption
     retain: bool
@@ -64,24 +59,28 @@ class MappingSpec:
     recreate: bool
     """Whether ``replacePolicy`` is Recreate."""
     raw: Mapping[str, Any] = field(repr=False)
-    """The JSON that it was read from, for what is derived here."""
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "MappingSpec":
-        """From the spec of an object. The API server, or ``esm-operator validate``, has checked its types."""
+        """From the spec of an object, whose types the API server or ``esm-operator validate`` has checked."""
         arn = parse_arn(str(raw.get("eventSourceARN") or ""))
         if arn is not None:
             source = ARN_SERVICES.get(arn.service)
         else:
             source = SourceType.SELF_MANAGED_KAFKA if raw.get("selfManagedEventSource") else None
         config: Mapping[str, Any] = raw.get("providerConfigRef") or {}
+        adoption: Mapping[str, Any] = raw.get("adoption") or {}
         return cls(
             function_name=str(raw.get("functionName", "")),
             source=source,
             region=str(raw.get("region") or (arn.region if arn is not None else "")),
             provider_config=str(config.get("name") or ""),
             tags=raw.get("tags") or {},
-            adoption=_adoption(raw["adoption"]) if raw.get("adoption") else _NO_ADOPTION,
+            adoption=Adoption(
+                policy=str(adoption.get("policy") or "Never"),
+                uuid=str(adoption.get("uuid") or "").lower(),
+                take_over_from=str(adoption.get("takeOverFrom") or ""),
+            ),
             retain=raw.get("deletionPolicy") == "Retain",
             observe_only=raw.get("managementPolicy") == "Observe",
             recreate=raw.get("replacePolicy") == "Recreate",
@@ -90,7 +89,6 @@ class MappingSpec:
 
     @property
     def requested_target(self) -> RequestedTarget:
-        """Where its mapping is to live."""
         return RequestedTarget(sys.intern(self.region), sys.intern(self.provider_config))
 
     @cached_property
@@ -106,30 +104,20 @@ class MappingSpec:
 
     @cached_property
     def identity(self) -> Identity:
-        """The identity that is asked for."""
         return identity.of_mapping(self.parameters)
 
     @cached_property
     def consumer_group(self) -> ConsumerGroup | None:
-        """The Kafka consumer group that is named; None: none is."""
         return identity.consumer_group(self.parameters)
 
     @property
     def filter_patterns(self) -> list[str]:
-        """The patterns of ``filterCriteria``, as they are written."""
+        """The patterns of ``filterCriteria``."""
         criteria: Mapping[str, Any] = self.raw.get("filterCriteria") or {}
         filters: list[Mapping[str, Any]] = criteria.get("filters") or []
         return [str(item.get("pattern")) for item in filters]
 
     @property
     def starting_position_timestamp(self) -> str:
-        """``startingPositionTimestamp`` as it is written; empty: it is not set."""
+        """``startingPositionTimestamp``; empty: it is not set."""
         return str(self.raw.get("startingPositionTimestamp") or "")
-
-
-def _adoption(raw: Mapping[str, Any]) -> Adoption:
-    return Adoption(
-        policy=str(raw.get("policy") or "Never"),
-        uuid=str(raw.get("uuid") or "").lower(),
-        take_over_from=str(raw.get("takeOverFrom") or ""),
-    )

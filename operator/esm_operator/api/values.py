@@ -1,8 +1,7 @@
-"""Canonical values: what lets a field of a spec and the same field at AWS be compared.
+"""Canonical values, by which a field of a spec and the same field in AWS are compared.
 
-AWS sorts, fills in and rewrites what it was given: broker addresses come back sorted, a function's name
-as an ARN, JSON with other white space. Each kind of value has one function here that brings AWS's form
-to a canonical, hashable one; None stands for "absent". Both sides of a comparison pass through it.
+AWS rewrites values: it sorts broker addresses, replaces a function's name by its ARN, and changes the white space of
+JSON. Each kind of value has a function here that returns a canonical, hashable form. None stands for "absent".
 """
 
 import json
@@ -14,7 +13,6 @@ from typing import Any, TypeAlias
 
 from esm_operator.api.frozen_json import is_array, is_object
 
-#: None means absent.
 Canonical: TypeAlias = "str | int | float | bool | FunctionRef | tuple[str, ...] | tuple[tuple[str, str], ...] | None"
 
 _FUNCTION = re.compile(
@@ -29,7 +27,7 @@ _FUNCTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FunctionRef:
-    """A function as a name, partial ARN or ARN says it; parts that the text leaves out are empty."""
+    """The parts of a function's name, partial ARN or ARN. Parts that are left out are empty, and so is $LATEST."""
 
     name: str
     qualifier: str
@@ -37,42 +35,31 @@ class FunctionRef:
     region: str
 
     def same_as(self, other: "FunctionRef") -> bool:
-        """Whether both mean one function: parts that either leaves out are no difference.
-
-        ``$LATEST`` and no qualifier mean the same.
-        """
-        return (
-            self.name == other.name
-            and self.qualifier == other.qualifier
-            and (not self.account or not other.account or self.account == other.account)
-            and (not self.region or not other.region or self.region == other.region)
-        )
+        """Whether both mean one function. An account or region that one leaves out is no difference."""
+        places = ((self.account, other.account), (self.region, other.region))
+        same_place = all(one == another or not one or not another for one, another in places)
+        return same_place and (self.name, self.qualifier) == (other.name, other.qualifier)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.qualifier}" if self.qualifier else self.name
 
 
 def function_ref(text: str) -> FunctionRef | None:
-    """Take a function's name or (partial) ARN apart, or None where the text is none of them."""
+    """The parts of a function's name or (partial) ARN; None if the text is not one."""
     match = _FUNCTION.fullmatch(text)
     if match is None:
         return None
-    qualifier = match["qualifier"] or ""
-    return FunctionRef(
-        name=match["name"],
-        qualifier="" if qualifier == "$LATEST" else qualifier,
-        account=match["account"] or "",
-        region=match["region"] or "",
-    )
+    qualifier = (match["qualifier"] or "").removesuffix("$LATEST")
+    return FunctionRef(match["name"], qualifier, match["account"] or "", match["region"] or "")
 
 
 def scalar(value: Any) -> Canonical:
-    """A number, a truth value or a word; the empty string is absent."""
+    """A number, a boolean or a text; the empty text is absent."""
     return None if value == "" else value
 
 
 def function(value: Any) -> Canonical:
-    """A function's name or ARN; a text that is neither stays as it is, for AWS to refuse."""
+    """A function's name or ARN; another text is unchanged, and AWS refuses it."""
     return None if value is None else (function_ref(str(value)) or str(value))
 
 
@@ -82,7 +69,7 @@ def names(value: Any) -> Canonical:
 
 
 def timestamp(value: Any) -> int | None:
-    """A point in time, as whole seconds since 1970 (AWS answers seconds)."""
+    """A point in time, in whole seconds since 1970, the precision of AWS's answers."""
     if value is None:
         return None
     if isinstance(value, (int, float)):
@@ -92,7 +79,7 @@ def timestamp(value: Any) -> int | None:
 
 
 def json_text(text: str) -> str:
-    """JSON without insignificant white space and with sorted members; other text as it is."""
+    """JSON without insignificant white space and with sorted members; other text unchanged."""
     try:
         return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     except ValueError:
