@@ -24,7 +24,6 @@ def _immutable() -> Iterator[Rule]:
     for row in FIELDS:
         if row.immutable:
             yield forbidden(
-                id=f"{row.path}-immutable",
                 field=row.path,
                 expression=f"({_RECREATE}) || ({_unchanged(row.path)})",
                 words=f"AWS can't change, add or remove {row.path} of a mapping for {{source}}. "
@@ -34,7 +33,6 @@ def _immutable() -> Iterator[Rule]:
     for row in access.ACCESS_TYPES:
         if row.name in IMMUTABLE_ACCESS_TYPES:
             yield forbidden(
-                id=f"{_ACCESS}-{row.name}-immutable",
                 field=_ACCESS,
                 expression=f"({_RECREATE}) || {_uris('self', row.name)} == {_uris('oldSelf', row.name)}",
                 words=f"AWS can't change, add or remove the entry {row.name} in {_ACCESS} of a mapping for {{source}}. "
@@ -51,7 +49,6 @@ def _uris(root: str, access_type: str) -> str:
 def _fixed(path: str, what: str) -> Rule:
     """A field that can't change, whatever the replacePolicy."""
     return forbidden(
-        id=f"{path}-fixed",
         field=path,
         expression=_unchanged(path),
         words=f"{path} can't be changed, added or removed after creation ({{source}}): the mapping stays in "

@@ -134,12 +134,13 @@ def test_the_description_of_a_field_comes_with_its_facts() -> None:
 
 def test_a_rule_stands_at_a_field_that_exists() -> None:
     for rule in rules.MAPPING_RULES + TRANSITION_RULES:
-        assert at(schema("spec"), tuple(rule.field.split("."))) is not None, rule.id
+        assert at(schema("spec"), tuple(rule.field.split("."))) is not None, rule.words
 
 
-def test_the_rules_have_names_of_their_own() -> None:
-    names_of = [rule.id for rule in rules.MAPPING_RULES + TRANSITION_RULES + rules.PROVIDER_CONFIG_RULES]
-    assert len(names_of) == len(set(names_of))
+def test_no_rule_is_there_twice() -> None:
+    for table in (rules.MAPPING_RULES + TRANSITION_RULES, rules.PROVIDER_CONFIG_RULES):
+        expressions = [rule.expression for rule in table]
+        assert len(expressions) == len(set(expressions))
 
 
 def test_kubectl_apply_can_hold_a_crd_in_its_annotation() -> None:

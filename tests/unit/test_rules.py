@@ -102,12 +102,12 @@ def test_the_ends_of_a_range_pass_and_what_is_beyond_does_not(row: limits.Range)
 
 
 def test_a_message_of_one_source_is_plain_text() -> None:
-    rule = next(rule for rule in rules.MAPPING_RULES if rule.id == "fifo-window")
+    rule = next(rule for rule in rules.MAPPING_RULES if rule.words.startswith("FIFO queues of {source} take no"))
     assert rule.message == "FIFO queues of Amazon SQS take no maximumBatchingWindowInSeconds; remove it."
     assert rule.message_expression == ""
 
 
-@pytest.mark.parametrize("rule", rules.MAPPING_RULES + TRANSITION_RULES, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", rules.MAPPING_RULES + TRANSITION_RULES, ids=lambda rule: rule.field)
 def test_a_message_is_a_sentence_on_one_line(rule: Rule) -> None:
     assert rule.words.endswith(".")
     assert "\n" not in rule.words

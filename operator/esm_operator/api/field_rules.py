@@ -43,7 +43,6 @@ def not_taken() -> Iterator[Rule]:
         refusing = sources - takers(path)
         if refusing and not path.startswith(_SOURCE_FIELDS):
             yield forbidden(
-                id=f"{path}-not-taken",
                 field=path,
                 expression=when(path, f"!({reads_from(refusing)})"),
                 words=f"{{source}} does not take {path}, only {those_that_do(takers(path))}; remove {path}.",
@@ -57,7 +56,6 @@ def required() -> Iterator[Rule]:
         if row.path in _HINTS:
             there = present(row.path) + (f" && size(self.{row.path}) > 0" if row.path in _LISTS else "")
             yield needed(
-                id=f"{row.path}-required",
                 field=row.path,
                 expression=f"!({reads_from(row.required)}) || ({there})",
                 words=f"{{source}} needs {row.path}; {_HINTS[row.path]}.",
@@ -72,7 +70,7 @@ _COUNT_REMEDIES = {1: "name one, and make another resource for each of the other
 
 def ranges() -> Iterator[Rule]:
     """Numbers between their ends, which may differ from source to source."""
-    for number, row in enumerate(limits.RANGES):
+    for row in limits.RANGES:
         value = f"self.{row.path}"
         inside = f"{value} >= {row.low}" + ("" if row.high is None else f" && {value} <= {row.high}")
         if row.besides is not None:
@@ -80,7 +78,6 @@ def ranges() -> Iterator[Rule]:
         sources = row.sources & takers(row.path)
         outside = "" if sources == ALL else f"!({reads_from(sources)}) || "
         yield Rule(
-            id=f"{row.path}-range-{number}",
             field=row.path,
             expression=when(row.path, f"{outside}({inside})"),
             words=f"{row.path} must be {row} for {{source}}.",
@@ -95,7 +92,6 @@ def words() -> Iterator[Rule]:
         value = f"self.{field}"
         about = ("" if items else ", not {value}") + (" (source: {source})" if takers(field) else "")
         yield Rule(
-            id=f"{row.path}-words",
             field=field,
             expression=when(field, _all_items(row.path, f"{{it}} in {quoted_list(row.words)}")),
             words=f"{_name(row.path)} must be {listed(row.words, 'or')}{about}.",
@@ -111,7 +107,6 @@ def texts() -> Iterator[Rule]:
         length = f"size({{it}}) >= {row.shortest} && size({{it}}) <= {row.longest}"
         about = " (source: {source})" if takers(field) and field != "eventSourceARN" else ""
         yield Rule(
-            id=f"{row.path}-text",
             field=field,
             expression=when(field, _all_items(row.path, f"{length} && {{it}}.matches({quoted(row.pattern)})")),
             words=f"{_name(row.path)} must be {row.what}, of up to {row.longest:,} characters{about}.",
@@ -138,7 +133,6 @@ def counts() -> Iterator[Rule]:
     for row in limits.COUNTS:
         value = f"size(self.{row.path})"
         yield Rule(
-            id=f"{row.path}-count",
             field=row.path,
             expression=when(row.path, f"{value} >= {row.low} && {value} <= {row.high}"),
             words=f"{{source}} takes {row} {'entry' if row.high == 1 else 'entries'} in {row.path.split('.')[-1]}; "
@@ -164,7 +158,6 @@ def access_configurations() -> Iterator[Rule]:
         if taken:
             wrong = f"item.type in {known} && !(item.type in {quoted_list(taken)})"
             yield forbidden(
-                id=f"{_ACCESS}-types-{source}",
                 field=_ACCESS,
                 expression=f"!({present(_ACCESS)} && {reads_from([source])}) || !self.{_ACCESS}.exists(item, {wrong})",
                 words=f"{{source}} takes only {listed(taken)} in {_ACCESS}; remove the entries of another type.",
@@ -174,7 +167,6 @@ def access_configurations() -> Iterator[Rule]:
     without = quoted_list(without_uri)
     lacking = f"!(item.type in {without}) && !has(item.uri)"
     yield needed(
-        id=f"{_ACCESS}-uri-required",
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {lacking})"),
         words=f"An entry in {_ACCESS} has no uri (source: {{source}}); all types but "
@@ -183,7 +175,6 @@ def access_configurations() -> Iterator[Rule]:
     )
     needless = f"item.type in {without} && has(item.uri)"
     yield forbidden(
-        id=f"{_ACCESS}-uri-needless",
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {needless})"),
         words=f"{listed(without_uri)} in {_ACCESS} take no uri (source: {{source}}), for it is the "
@@ -193,7 +184,6 @@ def access_configurations() -> Iterator[Rule]:
     for row in access.ACCESS_TYPES:
         if row.needs_one_of:
             yield Rule(
-                id=f"{_ACCESS}-{row.name}-needs",
                 field=_ACCESS,
                 expression=when(_ACCESS, f"!{_has_type([row.name])} || {_has_type(row.needs_one_of)}"),
                 words=f"The entry {row.name} in {_ACCESS} ({{source}}) goes only together with "
@@ -202,7 +192,6 @@ def access_configurations() -> Iterator[Rule]:
             )
         if row.excludes:
             yield forbidden(
-                id=f"{_ACCESS}-{row.name}-excludes",
                 field=_ACCESS,
                 expression=when(_ACCESS, f"!{_has_type([row.name])} || !{_has_type(row.excludes)}"),
                 words=f"The entry {row.name} in {_ACCESS} ({{source}}) does not go together with "
@@ -228,27 +217,23 @@ def tags(path: str, about: str) -> Iterator[Rule]:
         return when(path, f"!{held}.exists(key, {test})")
 
     yield Rule(
-        id=f"{path}-count",
         field=path,
         expression=when(path, f"size({held}) <= {most}"),
         words=f"There can be {most} {path} at most{about}: AWS takes {limits.MOST_TAGS} and the operator needs "
         f"{limits.OWN_TAGS} for itself. Remove some.",
     )
     yield forbidden(
-        f"{path}-reserved",
         path,
         no_key(" || ".join(f"key.startsWith({quoted(prefix)})" for prefix in limits.RESERVED_TAG_PREFIXES)),
         f"A key in {path} is reserved{about}: keys that begin with {listed(limits.RESERVED_TAG_PREFIXES, 'or')} "
         "are for AWS and the operator alone. Remove it, or give it another name.",
     )
     yield Rule(
-        f"{path}-key-length",
         path,
         no_key(f"size(key) < 1 || size(key) > {limits.LONGEST_TAG_KEY}"),
         f"A key in {path} is empty or longer than AWS takes{about}: {limits.LONGEST_TAG_KEY} characters. Shorten it.",
     )
     yield Rule(
-        f"{path}-value-length",
         path,
         no_key(f"size({held}[key]) > {limits.LONGEST_TAG_VALUE}"),
         f"A value in {path} is longer than AWS takes{about}: {limits.LONGEST_TAG_VALUE} characters. Shorten it.",

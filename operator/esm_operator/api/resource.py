@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED, RECONCILE_AT, UNKNOWN_ANNOTATIONS, unknown_annotations
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
+from esm_operator.api.limits import UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
 from esm_operator.api.recorded_status import MappingStatus, parse_conditions
 from esm_operator.api.spec import MappingSpec, RequestedTarget
@@ -22,7 +23,7 @@ FINALIZER = f"{GROUP}/mapping"
 
 #: Values of the annotation ``paused`` that do not pause. Any other does, because it may be a typing error for true.
 _NO = ("", "false", "no", "off", "0")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(UUID_PATTERN)
 
 
 class Key(NamedTuple):
@@ -79,9 +80,11 @@ def parse_intent(text: str) -> Intent | None:
         members = (*raw["servers"], *raw["fields"], *raw["tags"], *raw["immutable"].values())
         if not all(isinstance(one, str) for one in members):
             return None
+        texts: dict[str, Any] = {name: str(raw[name]) for name in ("owner", "account", "region", "function", "source")}
+        lists: dict[str, Any] = {name: tuple(raw[name]) for name in ("servers", "fields", "tags")}
         return Intent(
-            **{name: str(raw[name]) for name in ("owner", "account", "region", "function", "source")},
-            **{name: tuple(raw[name]) for name in ("servers", "fields", "tags")},
+            **texts,
+            **lists,
             immutable=dict(raw["immutable"]),
             waiting_since=str(raw.get("waiting_since") or ""),
         )

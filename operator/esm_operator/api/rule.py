@@ -27,7 +27,6 @@ class Reason(StrEnum):
 class Rule:
     """One thing that is refused."""
 
-    id: str
     field: str
     """The field of the spec that the message stands at."""
     expression: str

@@ -31,14 +31,12 @@ _DESTINATION = "destinationConfig.onFailure.destination"
 def _source() -> Iterator[Rule]:
     both = "has(self.eventSourceARN) && has(self.selfManagedEventSource)"
     yield needed(
-        "source-missing",
         "eventSourceARN",
         "has(self.eventSourceARN) || has(self.selfManagedEventSource)",
         f"There is no source: set eventSourceARN ({titles(ALL - {_SELF_MANAGED}, 'or')}), or "
         f"selfManagedEventSource ({TITLES[_SELF_MANAGED]}).",
     )
     yield forbidden(
-        "source-twice",
         "selfManagedEventSource",
         f"!({both})",
         "A mapping has one source: eventSourceARN says {source}, selfManagedEventSource says "
@@ -47,14 +45,12 @@ def _source() -> Iterator[Rule]:
     )
     arn, services = f"self.eventSourceARN.matches({quoted(limits.ARN_PATTERN)})", "|".join(ARN_SERVICES)
     yield Rule(
-        "source-unknown",
         "eventSourceARN",
         when("eventSourceARN", f"!{arn} || self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({services}):')})"),
         f"eventSourceARN is the ARN of a service that AWS Lambda can't read from; it must be that of "
         f"{titles(ALL - {_SELF_MANAGED}, 'or')} (service {listed(ARN_SERVICES, 'or')}).",
     )
     yield Rule(
-        "source-table",
         "eventSourceARN",
         when("eventSourceARN", f"!({reads_from([_DYNAMODB])}) || self.eventSourceARN.contains('/stream/')"),
         "eventSourceARN is that of a table; {source} needs the ARN of the table's stream, which ends in "
@@ -62,7 +58,6 @@ def _source() -> Iterator[Rule]:
         sources=frozenset({_DYNAMODB}),
     )
     yield Rule(
-        "source-region",
         "region",
         "!has(self.region) || !has(self.eventSourceARN) || self.eventSourceARN.contains(':' + self.region + ':') "
         f"|| !{arn}",
@@ -75,7 +70,6 @@ def _source() -> Iterator[Rule]:
 
 def _positions() -> Iterator[Rule]:
     yield forbidden(
-        "at-timestamp-not-taken",
         "startingPosition",
         f"!({_AT_TIMESTAMP}) || !({reads_from(_POSITIONED - _TIMESTAMPED)})",
         f"{{source}} does not take startingPosition AT_TIMESTAMP, only {those_that_do(_TIMESTAMPED)}; set it to "
@@ -83,7 +77,6 @@ def _positions() -> Iterator[Rule]:
         sources=_POSITIONED - _TIMESTAMPED,
     )
     yield needed(
-        "timestamp-missing",
         "startingPositionTimestamp",
         f"!({_AT_TIMESTAMP}) || !({reads_from(_TIMESTAMPED)}) || has(self.startingPositionTimestamp)",
         "startingPosition AT_TIMESTAMP needs startingPositionTimestamp ({source}); set it, or choose another "
@@ -91,7 +84,6 @@ def _positions() -> Iterator[Rule]:
         sources=_TIMESTAMPED,
     )
     yield forbidden(
-        "timestamp-needless",
         "startingPositionTimestamp",
         f"!has(self.startingPositionTimestamp) || !({reads_from(_TIMESTAMPED)}) || ({_AT_TIMESTAMP})",
         "startingPositionTimestamp goes only with startingPosition AT_TIMESTAMP ({source}); set that, or remove "
@@ -103,7 +95,6 @@ def _positions() -> Iterator[Rule]:
 def _batches() -> Iterator[Rule]:
     sqs = frozenset({_SQS})
     yield Rule(
-        "fifo-batch",
         "batchSize",
         when("batchSize", f"!({_FIFO}) || self.batchSize <= 10"),
         "batchSize must be 10 at most for FIFO queues of {source}; lower it.",
@@ -111,14 +102,12 @@ def _batches() -> Iterator[Rule]:
     )
     window = "maximumBatchingWindowInSeconds"
     yield forbidden(
-        "fifo-window",
         window,
         when(window, f"!({_FIFO}) || self.{window} == 0"),
         f"FIFO queues of {{source}} take no {window}; remove it.",
         sources=sqs,
     )
     yield needed(
-        "batch-needs-window",
         window,
         f"!({_STANDARD}) || !has(self.batchSize) || self.batchSize <= 10 || (has(self.{window}) && self.{window} >= 1)",
         f"{{source}} needs {window} of at least 1 where batchSize is greater than 10; set it, or lower batchSize.",
@@ -126,14 +115,12 @@ def _batches() -> Iterator[Rule]:
     )
     for path in ("startingPosition", "startingPositionTimestamp", window):
         yield forbidden(
-            f"queue-mode-{path}",
             path,
             f"!({_QUEUE_MODE}) || !has(self.{path})",
             f"{{source}} takes no {path} in consumptionMode Queue; remove {path}.",
             sources=frozenset({_SELF_MANAGED}),
         )
     yield Rule(
-        "queue-mode-retries",
         "maximumRetryAttempts",
         f"!({_QUEUE_MODE}) || !has(self.maximumRetryAttempts) || self.maximumRetryAttempts != -1",
         "{source} can't retry forever (-1) in consumptionMode Queue; set maximumRetryAttempts to 0 or more, or "
@@ -145,7 +132,6 @@ def _batches() -> Iterator[Rule]:
 def _pollers() -> Iterator[Rule]:
     minimum, maximum = f"{_POLLERS}.minimumPollers", f"{_POLLERS}.maximumPollers"
     yield Rule(
-        "pollers-order",
         _POLLERS,
         f"!({present(minimum)} && has(self.{maximum})) || self.{minimum} <= self.{maximum}",
         f"minimumPollers must not be greater than maximumPollers in {_POLLERS} (source: {{source}}); lower the "
@@ -153,14 +139,12 @@ def _pollers() -> Iterator[Rule]:
         sources=takers(_POLLERS),
     )
     yield forbidden(
-        "scaling-with-pollers",
         "scalingConfig",
         f"!has(self.scalingConfig) || !has(self.{_POLLERS})",
         f"{{source}} does not take scalingConfig together with {_POLLERS}; remove one of the two.",
     )
     for registry in limits.REGISTRIES:
         yield needed(
-            f"{registry}-needs-pollers",
             _POLLERS,
             when(registry, f"has(self.{_POLLERS})"),
             f"{{source}} needs {_POLLERS} where {registry} is set; add it, or remove schemaRegistryConfig.",
@@ -172,14 +156,12 @@ def _others() -> Iterator[Rule]:
     metrics = "metricsConfig.metrics"
     extra = "item in ['ErrorCount', 'KafkaMetrics']"
     yield forbidden(
-        "metrics-not-taken",
         metrics,
         when(metrics, f"!({reads_from(ALL - KAFKA)}) || !self.{metrics}.exists(item, {extra})"),
         f"{{source}} has no ErrorCount and no KafkaMetrics, only {those_that_do(KAFKA)}; remove them from {metrics}.",
         sources=ALL - KAFKA,
     )
     yield forbidden(
-        "kafka-destination",
         _DESTINATION,
         when(_DESTINATION, f"!self.{_DESTINATION}.startsWith('kafka://') || !({reads_from(ALL - KAFKA)})"),
         f"{{source}} does not take a Kafka topic as {_DESTINATION}, only {those_that_do(KAFKA)}; set the ARN of "
@@ -188,7 +170,6 @@ def _others() -> Iterator[Rule]:
     )
     collection = "documentDBEventSourceConfig.collectionName"
     yield Rule(
-        "system-collection",
         collection,
         when(collection, f"!self.{collection}.startsWith('system.')"),
         f"{{source}} does not read system collections: {collection} must not begin with 'system.'; name another.",
@@ -196,7 +177,6 @@ def _others() -> Iterator[Rule]:
     )
     filters = "filterCriteria.filters"
     yield Rule(
-        "pattern-length",
         filters,
         when(filters, f"self.{filters}.all(item, size(item.pattern) <= {limits.LONGEST_PATTERN})"),
         f"A pattern in {filters} is longer than AWS takes ({{source}}): {limits.LONGEST_PATTERN:,} characters. "
@@ -206,7 +186,6 @@ def _others() -> Iterator[Rule]:
 
 def _adoption() -> Iterator[Rule]:
     yield Rule(
-        "adoption-uuid-needs-policy",
         "adoption.policy",
         "!(has(self.adoption) && has(self.adoption.uuid)) || "
         "(has(self.adoption.policy) && self.adoption.policy != 'Never')",
@@ -214,7 +193,6 @@ def _adoption() -> Iterator[Rule]:
         "or Required, or remove adoption.uuid.",
     )
     yield Rule(
-        "adoption-owner-needs-uuid",
         "adoption.takeOverFrom",
         "!(has(self.adoption) && has(self.adoption.takeOverFrom)) || has(self.adoption.uuid)",
         "adoption.takeOverFrom takes a mapping from another resource and goes only with adoption.uuid, so that "
@@ -250,34 +228,29 @@ def _provider_config() -> Iterator[Rule]:
         ("endpointURL", "^https?://[^/ ].*$", "a URL such as https://aws-proxy.example.com"),
     ):
         matches = when(path, f"self.{path}.matches({quoted(pattern)})")
-        yield Rule(f"provider-{path}-text", path, matches, f"{path} must be {what}.")
+        yield Rule(path, matches, f"{path} must be {what}.")
     region = f"item.matches({quoted(limits.REGION_PATTERN)})"
     yield Rule(
-        "provider-allowed-regions",
         "allowedRegions",
         when("allowedRegions", f"self.allowedRegions.all(item, {region})"),
         "allowedRegions must be regions such as eu-west-1.",
     )
     yield Rule(
-        "provider-region-allowed",
         "region",
         "!has(self.region) || !has(self.allowedRegions) || self.region in self.allowedRegions",
         "region is not one of allowedRegions; add it there, or choose another.",
     )
     yield forbidden(
-        "provider-external-id",
         "externalID",
         "!has(self.externalID) || has(self.roleARN)",
         "externalID goes only with roleARN, the role that asks for it; add that, or remove externalID.",
     )
     yield Rule(
-        "provider-ownership",
         "ownership",
         when("ownership", "self.ownership in ['Tags', 'ResourceOnly']"),
         "ownership must be Tags or ResourceOnly.",
     )
     yield forbidden(
-        "provider-ownership-default-tags",
         "defaultTags",
         "!has(self.defaultTags) || size(self.defaultTags) == 0 || !has(self.ownership) || "
         "self.ownership != 'ResourceOnly'",
@@ -287,14 +260,12 @@ def _provider_config() -> Iterator[Rule]:
     expressions = "namespaceSelector.matchExpressions"
     operator = "item.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist']"
     yield Rule(
-        "provider-selector-operator",
         expressions,
         when(expressions, f"self.{expressions}.all(item, {operator})"),
         f"operator in {expressions} must be In, NotIn, Exists or DoesNotExist.",
     )
     counted = "(item.operator in ['In', 'NotIn']) == (has(item.values) && size(item.values) > 0)"
     yield Rule(
-        "provider-selector-values",
         expressions,
         when(expressions, f"self.{expressions}.all(item, {counted})"),
         f"In and NotIn in {expressions} need values, Exists and DoesNotExist take none.",
