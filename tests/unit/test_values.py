@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,13 @@ def test_white_space_and_order_in_a_pattern_are_no_difference(pattern: Any) -> N
 def test_a_pattern_is_brought_to_its_form_once(text: str) -> None:
     once = values.json_text(text)
     assert values.json_text(once) == once
+
+
+@pytest.mark.parametrize("start", ["[", '{"a":'])
+def test_a_pattern_that_is_nested_too_deeply_is_unchanged(start: str) -> None:
+    """Reading its spec must not fail: the resource is Stalled, and can be deleted."""
+    nested = start * 4_000 + ("]" * 4_000 if start == "[" else "1" + "}" * 4_000)
+    assert values.json_text(nested) == nested
 
 
 @given(st.lists(st.text(), max_size=5), st.randoms())

@@ -82,7 +82,7 @@ def json_text(text: str) -> str:
     """JSON without insignificant white space and with sorted members; other text unchanged."""
     try:
         return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
