@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from esm_operator.api import access
-from esm_operator.api.cel import present, quoted
+from esm_operator.api.expressions import present, quoted
 from esm_operator.api.fields import FIELDS, IMMUTABLE_ACCESS_TYPES
 from esm_operator.api.rule import Rule, forbidden
 

@@ -7,7 +7,7 @@ Who takes a field and who needs it (``fields``), what a value can be (``limits``
 from collections.abc import Iterable, Iterator, Mapping
 
 from esm_operator.api import access, limits
-from esm_operator.api.cel import present, quoted, quoted_list, reads_from, when
+from esm_operator.api.expressions import present, quoted, quoted_list, reads_from, when
 from esm_operator.api.fields import FIELDS
 from esm_operator.api.rule import Rule, forbidden, listed, needed, those_that_do
 from esm_operator.api.sources import ALL, TITLES, SourceType

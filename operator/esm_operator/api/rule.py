@@ -11,7 +11,7 @@ from dataclasses import field as attribute
 from enum import StrEnum
 from functools import partial
 
-from esm_operator.api.cel import quoted, title
+from esm_operator.api.expressions import quoted, title
 from esm_operator.api.sources import ALL, TITLES, SourceType
 
 

@@ -8,7 +8,7 @@ changes are in ``tools/transition_rules.py``.
 from collections.abc import Iterator
 
 from esm_operator.api import field_rules, limits
-from esm_operator.api.cel import present, quoted, reads_from, when
+from esm_operator.api.expressions import present, quoted, reads_from, when
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH
 from esm_operator.api.rule import Rule, forbidden, listed, needed, those_that_do, titles

@@ -1,4 +1,4 @@
-"""The pieces of CEL that rules are made of."""
+"""The CEL expressions that rules are made of."""
 
 from collections.abc import Iterable
 
