@@ -87,7 +87,7 @@ class Operator:
 
     async def start(self) -> None:
         """Begin to follow the cluster, to take part in the election, and to work while the lease is held."""
-        gauges.show_process(self)
+        gauges.show_process(lambda: gauges.ProcessState(self.leading, self.other_operators))
         self._probes.waits_for, self._probes.standing = self._not_ready_because, self._describe_state
         self._tasks = [tasks.start(self._audits(), "audit"), tasks.start(self._keep_targets_connected(), "targets")]
         self._lease_tasks = [tasks.start(self._run_lease(), "lease")]

@@ -55,8 +55,7 @@ class Tuning:
 class Term:
     """Queue, targets, reconciler, and the tasks that run them. Within one event loop.
 
-    It is the ``ResourceLookup`` and ``SweepListener`` of the targets, the ``ConnectionListener`` of the connections,
-    and the ``TermMetrics`` of the gauges.
+    It is the ``ResourceLookup`` and ``SweepListener`` of the targets, and the ``ConnectionListener`` of the connections.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class Term:
         self._states.record_existing(self._cache.all_keys())
         for resource in self._cache.all():
             self._begin(resource)
-        gauges.show_term(self)
+        gauges.show_term(self.snapshot)
         self._controller.start(self._reconciler)
         self._tasks = [tasks.start(self._usage_finalizer.run(), "usage finalizer")]
         # If no resource waits for a first sweep, the targets in which mappings will be created are swept.

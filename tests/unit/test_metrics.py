@@ -17,7 +17,7 @@ from esm_operator.api.resource import Resource, parse
 from esm_operator.cluster.cache import ResourceCache
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.catalogue import CATALOGUE, Exposer, MetricType
-from esm_operator.metrics.gauges import Snapshot, TargetMetrics
+from esm_operator.metrics.gauges import ProcessState, Snapshot, TargetMetrics
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.ratelimit.rate_limiter import RateLimiterState, RequestPriority
 from esm_operator.ratelimit.workqueue import QueueState
@@ -84,19 +84,11 @@ class Term:
         return snapshot(self.cache, each=self.each)
 
 
-@dataclass
-class Process:
-    """A process of the operator."""
-
-    leading: bool
-    other_operators: int
-
-
 @pytest.fixture
 def cache() -> Generator[ResourceCache]:
     """The resources of a leader that is asked at each scrape."""
     cache = ResourceCache()
-    gauges.show_term(Term(cache))
+    gauges.show_term(Term(cache).snapshot)
     yield cache
     gauges.show_term(None)
 
@@ -256,12 +248,12 @@ def test_work_queue_sweeps_and_rate_limiter_are_told_by_priority_and_target(cach
 
 def test_a_standby_tells_nothing_of_resources(cache: ResourceCache) -> None:
     cache.put(resource())
-    gauges.show_process(Process(leading=False, other_operators=0))
+    gauges.show_process(lambda: ProcessState(leading=False, other_operators=0))
     gauges.show_term(None)
     told = {family.name for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
     assert not told & {metric.name for metric in CATALOGUE.values() if metric.exposer is not Exposer.ALL}
     assert value("leader") == 0
-    gauges.show_process(Process(leading=True, other_operators=1))
+    gauges.show_process(lambda: ProcessState(leading=True, other_operators=1))
     assert (value("leader"), value("other_operators")) == (1, 1)
 
 
@@ -269,7 +261,7 @@ def test_each_mapping_has_series_only_by_choice(cache: ResourceCache) -> None:
     cache.put(resource(**FACETS["a processing problem"][0]))
     orders = {"namespace": "shop", "name": "orders"}
     assert value("mapping_ready", **orders) == -1
-    gauges.show_term(Term(cache, each=True))
+    gauges.show_term(Term(cache, each=True).snapshot)
     assert value("mapping_ready", **orders) == 1
     assert value("mapping_processing_problem", **orders) == 1
     assert value("mapping_state", **orders, state="Enabled") == 1
@@ -281,7 +273,7 @@ def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(cache:
     before = len(generate_latest(REGISTRY).splitlines())
     for number in range(10_000):
         cache.put(resource(f"mapping-{number}", **FACETS["ready"][0]))
-    gauges.show_term(Term(cache, each=each))
+    gauges.show_term(Term(cache, each=each).snapshot)
     took, text = list[float](), b""
     for _ in range(5):
         began = time.perf_counter()
@@ -295,7 +287,7 @@ def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(cache:
 def test_the_catalogue_is_what_is_exposed(cache: ResourceCache) -> None:
     """Names, types and labels, of all metrics that have a series here."""
     cache.put(resource())
-    gauges.show_term(Term(cache, each=True))
+    gauges.show_term(Term(cache, each=True).snapshot)
     counters.answered("ListTags", 0.1)
     counters.granted("123456789012", "eu-west-1", RequestPriority.EDIT, 0.1)
     counters.place_in_use(**TARGET)

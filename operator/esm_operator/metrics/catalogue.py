@@ -1,7 +1,6 @@
-"""The catalogue of metrics: the name, the meaning and the labels of each, in one place.
+"""The catalogue of metrics: the name, the meaning and the labels of each. docs/metrics.md is made from it.
 
-The objects that count are made from it, and so is the table of docs/metrics.md. Every label has few values,
-whatever the number of resources, but for those of the series that are exposed by choice only.
+Every label has few values, whatever the number of resources, except in the series that are exposed by choice.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from enum import StrEnum
 
 from prometheus_client import Counter, Histogram, disable_created_metrics
 
-# The time at which a counter began is a second series for each, and of no use here.
+# Otherwise each counter has a second series with the time of its creation.
 disable_created_metrics()
 
 PREFIX = "esm_operator_"
@@ -40,6 +39,7 @@ class Metric:
     """As it is exposed, without the suffixes of a histogram's series."""
     kind: MetricType
     meaning: str
+    """A sentence, for the exposition and the documentation."""
     labels: tuple[str, ...]
     exposer: Exposer
 
@@ -49,43 +49,22 @@ CATALOGUE: dict[str, Metric] = {}
 
 
 def counter(name: str, meaning: str, *labels: str) -> Counter:
-    """A counter to count up where the thing happens.
-
-    Args:
-        name: without prefix and ``_total``.
-        meaning: a sentence, for the exposition and the documentation.
-        labels: the names of its labels.
-    """
-    _note(f"{name}_total", MetricType.COUNTER, meaning, labels, Exposer.ALL)
+    """A counter; its name is without prefix and ``_total``."""
+    _add(f"{name}_total", MetricType.COUNTER, meaning, labels, Exposer.ALL)
     return Counter(PREFIX + name, meaning, labels)
 
 
 def histogram(name: str, meaning: str, *labels: str, buckets: Sequence[float]) -> Histogram:
-    """A histogram to observe where the thing happens.
-
-    Args:
-        name: without prefix.
-        meaning: a sentence, for the exposition and the documentation.
-        labels: the names of its labels.
-        buckets: upper bounds, in the unit that the name ends with.
-    """
-    _note(name, MetricType.HISTOGRAM, meaning, labels, Exposer.ALL)
+    """A histogram; its name is without prefix, and the bounds of its buckets have the unit that ends the name."""
+    _add(name, MetricType.HISTOGRAM, meaning, labels, Exposer.ALL)
     return Histogram(PREFIX + name, meaning, labels, buckets=buckets)
 
 
 def gauge(name: str, meaning: str, *labels: str, exposer: Exposer = Exposer.LEADER) -> Metric:
-    """A gauge whose value is asked for at each scrape.
-
-    Args:
-        name: without prefix.
-        meaning: a sentence, for the exposition and the documentation.
-        labels: the names of its labels.
-        exposer: who exposes it.
-    """
-    return _note(name, MetricType.GAUGE, meaning, labels, exposer)
+    """A gauge that is read at each scrape; its name is without prefix."""
+    return _add(name, MetricType.GAUGE, meaning, labels, exposer)
 
 
-def _note(name: str, kind: MetricType, meaning: str, labels: tuple[str, ...], exposer: Exposer) -> Metric:
-    metric = Metric(PREFIX + name, kind, meaning, labels, exposer)
-    CATALOGUE[metric.name] = metric
+def _add(name: str, kind: MetricType, meaning: str, labels: tuple[str, ...], exposer: Exposer) -> Metric:
+    metric = CATALOGUE[PREFIX + name] = Metric(PREFIX + name, kind, meaning, labels, exposer)
     return metric

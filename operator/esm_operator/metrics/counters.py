@@ -1,19 +1,16 @@
-"""The metrics that are counted where the thing happens: counters and times.
-
-What is asked of the running operator at each scrape is in ``gauges.py``. Served by the probes under ``/metrics``.
-"""
+"""Counters and histograms, which code updates where the thing happens. Gauges are in ``gauges.py``."""
 
 from enum import IntEnum, StrEnum
 
 from botocore.exceptions import ClientError
 
-from esm_operator.metrics import catalogue
+from esm_operator.metrics.catalogue import counter, histogram
 
 #: Upper bounds of the buckets of what takes as long as one answer over the network, in seconds.
 _ANSWER = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: Of what waits for its turn.
 _TURN = (0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-#: How many codes of AWS have series of their own: what stands between may answer with anything.
+#: Error codes that have series of their own. A proxy between may answer with any code.
 _MOST_CODES = 100
 _OTHER = "Other"
 
@@ -47,61 +44,59 @@ class ReconcileOutcome(StrEnum):
     """The finalizer was removed, or the resource was already deleted."""
 
 
-LEASE_ACQUIRED = catalogue.counter("lease_acquired", "How often this process has acquired the lease.")
-LEASE_LOST = catalogue.counter(
-    "lease_lost", "How often this process has lost the lease, beside giving it back when it ends."
-)
-RECONCILES = catalogue.counter("reconciles", "Reconciliations of resources, by how they ended.", "result")
-RECONCILE_SECONDS = catalogue.histogram(
+LEASE_ACQUIRED = counter("lease_acquired", "How often this process has acquired the lease.")
+LEASE_LOST = counter("lease_lost", "How often this process has lost the lease, beside giving it back when it ends.")
+RECONCILES = counter("reconciles", "Reconciliations of resources, by how they ended.", "result")
+RECONCILE_SECONDS = histogram(
     "reconcile_duration_seconds",
     "Time that one reconciliation of one resource took, by how it ended; waiting for the rate limiter is part of it.",
     "result",
     buckets=(0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )
-QUEUE_DURATION = catalogue.histogram(
+QUEUE_DURATION = histogram(
     "workqueue_queue_duration_seconds",
     "Time that resources waited in the work queue from when they could have been worked on.",
     "priority",
     buckets=_TURN,
 )
-DRIFT_CORRECTED = catalogue.counter(
+DRIFT_CORRECTED = counter(
     "drift_corrected", "Mappings changed outside of Kubernetes and put right, by what was changed.", "kind"
 )
-AWS_REQUESTS = catalogue.counter(
+AWS_REQUESTS = counter(
     "aws_requests",
     "Requests to AWS, by operation and by AWS's error code (OK: none; the name of the exception: no answer).",
     "operation",
     "code",
 )
-AWS_REQUEST_SECONDS = catalogue.histogram(
+AWS_REQUEST_SECONDS = histogram(
     "aws_request_duration_seconds",
     "Time that requests to AWS took, without waiting for the rate limiter.",
     "operation",
     buckets=_ANSWER,
 )
-AWS_FAILURES = catalogue.counter(
+AWS_FAILURES = counter(
     "aws_failures", "Requests to AWS that failed, by the reason that conditions would tell of it.", "reason"
 )
-AWS_THROTTLES = catalogue.counter(
+AWS_THROTTLES = counter(
     "aws_throttles", "Requests to AWS that were refused for being one too many.", "account", "region"
 )
-RATE_LIMITER_REQUESTS = catalogue.counter(
+RATE_LIMITER_REQUESTS = counter(
     "aws_rate_limiter_requests",
     "Requests to AWS Lambda that the rate limiter has let through.",
     "account",
     "region",
     "priority",
 )
-RATE_LIMITER_DURATION = catalogue.histogram(
+RATE_LIMITER_DURATION = histogram(
     "aws_rate_limiter_duration_seconds",
     "Time that requests to AWS Lambda waited for the rate limiter.",
     "priority",
     buckets=_TURN,
 )
-KUBERNETES_REQUESTS = catalogue.counter(
+KUBERNETES_REQUESTS = counter(
     "kubernetes_requests", "Requests to the API server, but for logins and watches, which kopf sends.", "verb", "code"
 )
-KUBERNETES_REQUEST_SECONDS = catalogue.histogram(
+KUBERNETES_REQUEST_SECONDS = histogram(
     "kubernetes_request_duration_seconds",
     "Time that requests to the API server took, without waiting for --kubernetes-requests-per-second.",
     "verb",
@@ -118,12 +113,7 @@ _codes: set[str] = set()
 
 
 def reconciled(result: ReconcileOutcome, seconds: float) -> None:
-    """Count one reconciliation.
-
-    Args:
-        result: how it ended.
-        seconds: how long it took.
-    """
+    """Count one reconciliation."""
     RECONCILES.labels(result).inc()
     RECONCILE_SECONDS.labels(result).observe(seconds)
 
@@ -133,9 +123,9 @@ def answered(operation: str, seconds: float, error: Exception | None = None, rea
 
     Args:
         operation: AWS's name of it, such as ``GetEventSourceMapping``.
-        seconds: how long it took.
+        seconds: its duration.
         error: what it raised, or None.
-        reason: the reason that a condition would tell of the error; empty: none.
+        reason: the reason that a condition shows for the error; empty: none.
     """
     AWS_REQUESTS.labels(operation, _bounded(_code(error))).inc()
     AWS_REQUEST_SECONDS.labels(operation).observe(seconds)
@@ -144,31 +134,19 @@ def answered(operation: str, seconds: float, error: Exception | None = None, rea
 
 
 def waited(priority: IntEnum, seconds: float) -> None:
-    """Note how long a resource has waited in the work queue.
-
-    Args:
-        priority: its urgency.
-        seconds: from when it could have been worked on.
-    """
+    """Record the time that a resource has waited in the work queue since it was due."""
     QUEUE_DURATION.labels(priority.name.lower()).observe(seconds)
 
 
 def granted(account: str, region: str, priority: IntEnum, seconds: float) -> None:
-    """Count one request that the rate limiter has let through.
-
-    Args:
-        account: where it goes to.
-        region: where it goes to.
-        priority: its priority in the rate limiter.
-        seconds: how long it waited.
-    """
+    """Count one request that the rate limiter has let through, and record the time that it waited."""
     name = priority.name.lower()
     RATE_LIMITER_REQUESTS.labels(account, region, name).inc()
     RATE_LIMITER_DURATION.labels(name).observe(seconds)
 
 
 def place_in_use(account: str, region: str) -> None:
-    """Begin at zero what is counted for an account and region, before anything happens there."""
+    """Begin the counters of an account and region at zero."""
     AWS_THROTTLES.labels(account, region)
 
 

@@ -1,17 +1,15 @@
-"""The gauges: what is asked of the running operator at each scrape, so that it can't be out of date.
+"""The gauges: values that each scrape reads from the running operator, so that they are never out of date.
 
-Only the leader answers for resources, queue and targets: the numbers of a standby would count twice. What is asked
-is kept counted, so that a scrape costs the same whatever the number of resources; only the series of each mapping,
-which are exposed by choice, cost more. Asked in the thread that scrapes, which is the event loop's.
+Only the leader exposes resources, queue and targets, because a standby would count them twice. A scrape costs the same
+whatever the number of resources, except for the series of each mapping. It runs in the thread of the event loop.
 """
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
@@ -23,113 +21,36 @@ from esm_operator.metrics.catalogue import Exposer, Metric, gauge
 from esm_operator.ratelimit.rate_limiter import RateLimiterState
 from esm_operator.ratelimit.workqueue import QueueState
 
-BUILD_INFO = gauge("build_info", "Always 1; its labels say what runs.", "version", "python", exposer=Exposer.ALL)
-LEADER = gauge("leader", "Whether this process holds the lease and works (1), or stands by (0).", exposer=Exposer.ALL)
-OTHER_OPERATORS = gauge(
-    "other_operators",
-    "Operators of other leases that wrote to the same resources within the last hour.",
-    exposer=Exposer.ALL,
-)
-RESOURCES = gauge("resources", "Resources, by what their conditions tell and the reason of Ready.", "status", "reason")
-MAPPINGS = gauge(
-    "mappings", "Resources, by the state of their mappings at AWS and the type of source.", "state", "source"
-)
-OUT_OF_SYNC = gauge("out_of_sync", "Resources whose condition Synced says that AWS does not have what the spec says.")
-PROCESSING_PROBLEMS = gauge(
-    "processing_problems", "Resources whose mapping's last processing result at AWS is a problem."
-)
-PAUSED = gauge("paused", "Resources whose annotation holds all writes to AWS back.")
-DELETIONS_HELD = gauge("deletions_held", "Deletions at AWS that wait for --deletions-per-minute.")
-QUEUE_DEPTH = gauge("workqueue_depth", "Resources that wait to be reconciled now.", "priority")
-ACTIVE_WORKERS = gauge("active_workers", "Resources that are being reconciled.", "priority")
-QUEUE_OLDEST_ITEM_AGE = gauge(
-    "workqueue_oldest_item_age_seconds",
-    "How long the resource waits that has waited longest; 0: none does.",
-    "priority",
-)
-QUEUE_DELAYED = gauge("workqueue_delayed", "Resources that will be reconciled later, most of them after a failure.")
-SWEEP_AGE = gauge(
-    "sweep_age_seconds",
-    "Time since the last whole sweep of all mappings began; before the first: since the target is in use.",
-    "account",
-    "region",
-)
-SWEEP_INTERVAL = gauge("sweep_interval_seconds", "What --sweep-interval says.", "account", "region")
-SWEEP_MAPPINGS = gauge(
-    "sweep_mappings",
-    "Mappings that are known at AWS, whosever they are: a sweep takes a call for 100 of them.",
-    "account",
-    "region",
-)
-ORPHANED_MAPPINGS = gauge(
-    "orphaned_mappings",
-    "Mappings that carry this cluster's owner tags and belong to no resource. The tag sweep counts them.",
-    "account",
-    "region",
-)
-RATE_LIMITER_CONFIGURED_RATE = gauge(
-    "aws_rate_limiter_configured_rate",
-    "Requests a second to AWS Lambda that --requests-per-second allows.",
-    "account",
-    "region",
-)
-RATE_LIMITER_CURRENT_RATE = gauge(
-    "aws_rate_limiter_current_rate",
-    "Requests a second that are allowed now: each throttled answer halves them, and they grow back slowly.",
-    "account",
-    "region",
-)
-RATE_LIMITER_TOKENS = gauge(
-    "aws_rate_limiter_tokens", "Requests that may be sent at once, without waiting.", "account", "region"
-)
-RATE_LIMITER_WAITING = gauge(
-    "aws_rate_limiter_waiting_requests", "Requests that wait for the rate limiter.", "account", "region"
-)
-MAPPING_READY = gauge(
-    "mapping_ready", "Whether the resource is Ready (1) or not (0).", "namespace", "name", exposer=Exposer.CHOICE
-)
-MAPPING_STATE = gauge(
-    "mapping_state",
-    "Always 1; its labels say the mapping's state at AWS.",
-    "namespace",
-    "name",
-    "state",
-    exposer=Exposer.CHOICE,
-)
-MAPPING_PROBLEM = gauge(
-    "mapping_processing_problem",
-    "Whether the mapping's last processing result at AWS is a problem (1) or not (0).",
-    "namespace",
-    "name",
-    exposer=Exposer.CHOICE,
-)
+
+class ProcessState(NamedTuple):
+    """What every process of the operator exposes."""
+
+    leading: bool
+    other_operators: int
+    """Other operators that have written to the same resources within the last hour."""
 
 
 class TargetMetrics(NamedTuple):
-    """How an account and region is seen at one moment."""
+    """The state of an account and region."""
 
     account: str
     region: str
     sweep_age: float
-    """Seconds since the last whole sweep began; before the first: since it is in use."""
+    """Seconds since the last whole sweep began; before the first, since the target is in use."""
     sweep_interval: float
     """Seconds between two sweeps while all is quiet."""
     mappings: int
-    """How many are known there."""
     rate_limiter: RateLimiterState
     orphans: int | None
     """Mappings with this cluster's owner tags and without a resource; None: not counted yet."""
 
 
-Samples = Iterable[tuple[Sequence[str], float]]
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a leader answers at a scrape."""
+    """What a leader exposes at a scrape."""
 
     resources: Mapping[MetricLabels, int]
-    """How many resources there are, by their facets."""
+    """The number of resources, by their facets."""
     queue: Mapping[str, QueueState]
     """By priority."""
     delayed: int
@@ -139,111 +60,172 @@ class Snapshot:
     """Resources that have series of their own."""
 
 
-class ProcessMetrics(Protocol):
-    """What every process of the operator has to show."""
-
-    @property
-    def leading(self) -> bool:
-        """Whether this process holds the lease and works."""
-        ...
-
-    @property
-    def other_operators(self) -> int:
-        """How many other operators have written to the same resources within the last hour."""
-        ...
+_Samples = Iterable[tuple[Sequence[str], float]]
+_TermGauge = tuple[Metric, Callable[[Snapshot], _Samples]]
 
 
-class TermMetrics(Protocol):
-    """What a leader has to show."""
-
-    def snapshot(self) -> Snapshot:
-        """The state of its term."""
-        ...
+def _single(name: str, meaning: str, value: Callable[[Snapshot], float]) -> _TermGauge:
+    return gauge(name, meaning), lambda now: [((), value(now))]
 
 
-class Gauges(Collector):
-    """Asks the running operator at each scrape."""
+def _number_of(name: str, meaning: str, counts: Callable[[MetricLabels], bool]) -> _TermGauge:
+    return _single(name, meaning, lambda now: sum(number for one, number in now.resources.items() if counts(one)))
+
+
+def _by_facets(name: str, meaning: str, *labels: str) -> _TermGauge:
+    """The resources by some of their facets, whose names are the labels."""
+
+    def samples(now: Snapshot) -> _Samples:
+        sums: Counter[tuple[str, ...]] = Counter()
+        for one, number in now.resources.items():
+            sums[tuple(getattr(one, label) for label in labels)] += number
+        return sorted(sums.items())
+
+    return gauge(name, meaning, *labels), samples
+
+
+def _by_priority(name: str, meaning: str, value: Callable[[QueueState], float]) -> _TermGauge:
+    return gauge(name, meaning, "priority"), lambda now: [((key,), value(one)) for key, one in now.queue.items()]
+
+
+def _by_place(name: str, meaning: str, value: Callable[[TargetMetrics], float | None]) -> _TermGauge:
+    def samples(now: Snapshot) -> _Samples:
+        values = (((one.account, one.region), value(one)) for one in now.places)
+        return [(place, number) for place, number in values if number is not None]
+
+    return gauge(name, meaning, "account", "region"), samples
+
+
+_BUILD_INFO = gauge("build_info", "Always 1; its labels say what runs.", "version", "python", exposer=Exposer.ALL)
+_BUILD = (version("esm-operator"), platform.python_version())
+_LEADER = gauge("leader", "Whether this process holds the lease and works (1), or stands by (0).", exposer=Exposer.ALL)
+_OTHER_OPERATORS = gauge(
+    "other_operators",
+    "Operators of other leases that wrote to the same resources within the last hour.",
+    exposer=Exposer.ALL,
+)
+_TERM_GAUGES: tuple[_TermGauge, ...] = (
+    _by_facets("resources", "Resources, by what their conditions tell and the reason of Ready.", "status", "reason"),
+    _by_facets(
+        "mappings", "Resources, by the state of their mappings at AWS and the type of source.", "state", "source"
+    ),
+    _number_of(
+        "out_of_sync",
+        "Resources whose condition Synced says that AWS does not have what the spec says.",
+        lambda one: not one.in_sync,
+    ),
+    _number_of(
+        "processing_problems",
+        "Resources whose mapping's last processing result at AWS is a problem.",
+        lambda one: one.problem,
+    ),
+    _number_of("paused", "Resources whose annotation holds all writes to AWS back.", lambda one: one.paused),
+    _single("deletions_held", "Deletions at AWS that wait for --deletions-per-minute.", lambda now: now.deletions_held),
+    _by_priority("workqueue_depth", "Resources that wait to be reconciled now.", lambda one: one.depth),
+    _by_priority("active_workers", "Resources that are being reconciled.", lambda one: one.under_way),
+    _by_priority(
+        "workqueue_oldest_item_age_seconds",
+        "How long the resource waits that has waited longest; 0: none does.",
+        lambda one: one.oldest,
+    ),
+    _single(
+        "workqueue_delayed",
+        "Resources that will be reconciled later, most of them after a failure.",
+        lambda now: now.delayed,
+    ),
+    _by_place(
+        "sweep_age_seconds",
+        "Time since the last whole sweep of all mappings began; before the first: since the target is in use.",
+        lambda one: one.sweep_age,
+    ),
+    _by_place("sweep_interval_seconds", "What --sweep-interval says.", lambda one: one.sweep_interval),
+    _by_place(
+        "sweep_mappings",
+        "Mappings that are known at AWS, whosever they are: a sweep takes a call for 100 of them.",
+        lambda one: one.mappings,
+    ),
+    _by_place(
+        "orphaned_mappings",
+        "Mappings that carry this cluster's owner tags and belong to no resource. The tag sweep counts them.",
+        lambda one: one.orphans,
+    ),
+    _by_place(
+        "aws_rate_limiter_configured_rate",
+        "Requests a second to AWS Lambda that --requests-per-second allows.",
+        lambda one: one.rate_limiter.rate_set,
+    ),
+    _by_place(
+        "aws_rate_limiter_current_rate",
+        "Requests a second that are allowed now: each throttled answer halves them, and they grow back slowly.",
+        lambda one: one.rate_limiter.rate_now,
+    ),
+    _by_place(
+        "aws_rate_limiter_tokens",
+        "Requests that may be sent at once, without waiting.",
+        lambda one: one.rate_limiter.tokens,
+    ),
+    _by_place(
+        "aws_rate_limiter_waiting_requests",
+        "Requests that wait for the rate limiter.",
+        lambda one: one.rate_limiter.waiting,
+    ),
+)
+_NAME = ("namespace", "name")
+_MAPPING_READY = gauge("mapping_ready", "Whether the resource is Ready (1) or not (0).", *_NAME, exposer=Exposer.CHOICE)
+_MAPPING_STATE = gauge(
+    "mapping_state", "Always 1; its labels say the mapping's state at AWS.", *_NAME, "state", exposer=Exposer.CHOICE
+)
+_MAPPING_PROBLEM = gauge(
+    "mapping_processing_problem",
+    "Whether the mapping's last processing result at AWS is a problem (1) or not (0).",
+    *_NAME,
+    exposer=Exposer.CHOICE,
+)
+
+
+class _Gauges(Collector):
+    """Reads the state of the running operator at each scrape."""
 
     def __init__(self) -> None:
-        self.process: ProcessMetrics | None = None
-        self.term: TermMetrics | None = None
+        self.process: Callable[[], ProcessState] = lambda: ProcessState(leading=False, other_operators=0)
+        self.term: Callable[[], Snapshot] | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The series of a scrape."""
-        yield _family(BUILD_INFO, [(_build(), 1)])
-        yield _family(LEADER, [((), self.process is not None and self.process.leading)])
-        yield _family(OTHER_OPERATORS, [((), self.process.other_operators if self.process is not None else 0)])
-        if self.term is not None:
-            yield from _families(self.term.snapshot())
+        process = self.process()
+        yield _family(_BUILD_INFO, [(_BUILD, 1)])
+        yield _family(_LEADER, [((), process.leading)])
+        yield _family(_OTHER_OPERATORS, [((), process.other_operators)])
+        if self.term is None:
+            return
+        now = self.term()
+        for metric, samples in _TERM_GAUGES:
+            yield _family(metric, samples(now))
+        each = [(resource.key, resource.metric_labels) for resource in now.each]
+        if each:
+            yield _family(_MAPPING_READY, ((key, labels.status == "Ready") for key, labels in each))
+            yield _family(_MAPPING_STATE, (((*key, labels.state), 1) for key, labels in each))
+            yield _family(_MAPPING_PROBLEM, ((key, labels.problem) for key, labels in each))
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Nothing: to ask before anything runs would answer nothing either."""
+        """Nothing, so that the registry does not collect when it is registered."""
         return ()
 
 
-_GAUGES = Gauges()
+_GAUGES = _Gauges()
 REGISTRY.register(_GAUGES)
 
 
-def show_process(process: ProcessMetrics) -> None:
-    """Show the state of an operator at each scrape."""
+def show_process(process: Callable[[], ProcessState]) -> None:
+    """Expose the state of an operator."""
     _GAUGES.process = process
 
 
-def show_term(term: TermMetrics | None) -> None:
-    """Show the state of a term at each scrape; None: this process does not lead any more."""
+def show_term(term: Callable[[], Snapshot] | None) -> None:
+    """Expose the state of a term; None: this process does not lead any more."""
     _GAUGES.term = term
 
 
-@cache
-def _build() -> tuple[str, str]:
-    return version("esm-operator"), platform.python_version()
-
-
-def _families(now: Snapshot) -> Iterator[GaugeMetricFamily]:
-    counts = now.resources
-    yield _family(RESOURCES, _summed(((one.status, one.reason), count) for one, count in counts.items()))
-    yield _family(MAPPINGS, _summed(((one.state, one.source), count) for one, count in counts.items()))
-    yield _family(OUT_OF_SYNC, [((), sum(count for one, count in counts.items() if not one.in_sync))])
-    yield _family(PROCESSING_PROBLEMS, [((), sum(count for one, count in counts.items() if one.problem))])
-    yield _family(PAUSED, [((), sum(count for one, count in counts.items() if one.paused))])
-    yield _family(DELETIONS_HELD, [((), now.deletions_held)])
-    yield _family(QUEUE_DEPTH, [((priority,), one.depth) for priority, one in now.queue.items()])
-    yield _family(ACTIVE_WORKERS, [((priority,), one.under_way) for priority, one in now.queue.items()])
-    yield _family(QUEUE_OLDEST_ITEM_AGE, [((priority,), one.oldest) for priority, one in now.queue.items()])
-    yield _family(QUEUE_DELAYED, [((), now.delayed)])
-    yield from _of_places(now.places)
-    if now.each:
-        yield from _of_each(now.each)
-
-
-def _of_places(places: Sequence[TargetMetrics]) -> Iterator[GaugeMetricFamily]:
-    named = [((one.account, one.region), one) for one in places]
-    yield _family(SWEEP_AGE, [(name, one.sweep_age) for name, one in named])
-    yield _family(SWEEP_INTERVAL, [(name, one.sweep_interval) for name, one in named])
-    yield _family(SWEEP_MAPPINGS, [(name, one.mappings) for name, one in named])
-    yield _family(ORPHANED_MAPPINGS, [(name, one.orphans) for name, one in named if one.orphans is not None])
-    yield _family(RATE_LIMITER_CONFIGURED_RATE, [(name, one.rate_limiter.rate_set) for name, one in named])
-    yield _family(RATE_LIMITER_CURRENT_RATE, [(name, one.rate_limiter.rate_now) for name, one in named])
-    yield _family(RATE_LIMITER_TOKENS, [(name, one.rate_limiter.tokens) for name, one in named])
-    yield _family(RATE_LIMITER_WAITING, [(name, one.rate_limiter.waiting) for name, one in named])
-
-
-def _of_each(resources: Iterable[Resource]) -> Iterator[GaugeMetricFamily]:
-    told = [(resource.key, resource.metric_labels) for resource in resources]
-    yield _family(MAPPING_READY, ((key, metric_labels.status == "Ready") for key, metric_labels in told))
-    yield _family(MAPPING_STATE, (((*key, metric_labels.state), 1) for key, metric_labels in told))
-    yield _family(MAPPING_PROBLEM, ((key, metric_labels.problem) for key, metric_labels in told))
-
-
-def _summed(counts: Iterable[tuple[tuple[str, ...], int]]) -> Samples:
-    found: Counter[tuple[str, ...]] = Counter()
-    for labels, count in counts:
-        found[labels] += count
-    return sorted(found.items())
-
-
-def _family(metric: Metric, samples: Samples) -> GaugeMetricFamily:
+def _family(metric: Metric, samples: _Samples) -> GaugeMetricFamily:
     family = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
     for labels, value in samples:
         family.add_metric(labels, float(value))

@@ -1,8 +1,7 @@
-"""The probes: whether the process is alive, and whether it could work; its metrics beside.
+"""The HTTP server for probes and metrics.
 
-Alive is a process whose event loop answers: one that lacks a part ends by itself. Ready is one that knows all
-resources and leads, or could. That AWS refuses it is said in the answer and makes it neither dead nor unready, for
-then no rollout could mend it.
+A process is alive if its event loop answers, and ready if it knows all resources and leads or could lead. A refusal by
+AWS appears in the answer, but does not make a process unready, because then no rollout could correct it.
 """
 
 import socket
@@ -13,11 +12,7 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 
 
 def check(address: str) -> None:
-    """See whether an address can be used, to say so before anything is started; empty: none is wanted.
-
-    Raises:
-        OSError: it is taken, or not ours.
-    """
+    """Raise OSError if an address cannot be used; an empty one is not used."""
     host, _, port = address.rpartition(":")
     if address:
         socket.create_server((host, int(port))).close()
@@ -27,25 +22,17 @@ class ProbeServer:
     """An HTTP server with ``/healthz``, ``/readyz`` and ``/metrics``."""
 
     def __init__(self, address: str) -> None:
-        """
-        Args:
-            address: ``host:port``; empty: nothing is answered.
-        """
-        self._host, _, port = address.rpartition(":")
-        self._port = int(port) if address else None
+        """The address is ``host:port``; empty: there is no server."""
+        self._address = address
         self.waits_for: Callable[[], str] = lambda: "The operator is starting."
-        """What it lacks to be ready, as a sentence; empty: nothing."""
+        """Why it is not ready, as a sentence; empty: it is."""
         self.standing: Callable[[], str] = lambda: ""
-        """What is told of one that is ready: lines of text."""
+        """The state of a ready process, as lines of text."""
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Begin to answer.
-
-        Raises:
-            OSError: the address is taken, or not ours.
-        """
-        if self._port is None:
+        """Begin to answer. Raises OSError if the address cannot be used."""
+        if not self._address:
             return
         application = web.Application()
         application.router.add_get("/healthz", self._healthz)
@@ -53,7 +40,8 @@ class ProbeServer:
         application.router.add_get("/metrics", make_aiohttp_handler())
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        host, _, port = self._address.rpartition(":")
+        await web.TCPSite(self._runner, host, int(port)).start()
 
     async def stop(self) -> None:
         """Stop answering."""
