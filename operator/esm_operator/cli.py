@@ -5,6 +5,7 @@ import os
 import sys
 from importlib import resources
 from importlib.metadata import version
+from typing import Any
 
 from kubernetes.aio.config import ConfigException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +15,6 @@ from pydantic_settings import (
     CliPositionalArg,
     CliSubCommand,
     PydanticBaseSettingsSource,
-    SettingsConfigDict,
     get_subcommand,
 )
 
@@ -26,7 +26,7 @@ from esm_operator.commands.export import Export
 from esm_operator.commands.iam_policy import IamPolicy
 from esm_operator.commands.orphans import Orphans
 from esm_operator.metrics import probes
-from esm_operator.settings import PREFIX, Settings, known_region, unknown_variables
+from esm_operator.settings import COMMAND_CONFIG, PREFIX, Settings, known_region, unknown_variables
 
 
 class Run(Settings):
@@ -52,9 +52,8 @@ class Run(Settings):
         try:
             probes.check(settings.probe_address)
         except OSError as error:
-            sys.exit(
-                f"esm-operator: --probe-address {settings.probe_address} can't be used: {error.strerror or error}."
-            )
+            reason = error.strerror or error
+            sys.exit(f"esm-operator: --probe-address {settings.probe_address} can't be used: {reason}.")
         asyncio.run(kopf_handlers.run(settings))
 
 
@@ -88,15 +87,7 @@ class Validate(BaseModel):
 class Root(BaseSettings):
     """Keeps AWS Lambda event source mappings as Kubernetes resources say."""
 
-    model_config = SettingsConfigDict(
-        cli_prog_name="esm-operator",
-        cli_kebab_case=True,
-        cli_implicit_flags=True,
-        cli_hide_none_type=True,
-        cli_avoid_json=True,
-        use_attribute_docstrings=True,
-        extra="ignore",
-    )
+    model_config = COMMAND_CONFIG
 
     run: CliSubCommand[Run] = Field(description="run the operator until it is stopped")
     crds: CliSubCommand[Crds] = Field(description="print the CustomResourceDefinitions")
@@ -111,12 +102,7 @@ class Root(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *args: Any, **kwargs: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only flags. A variable such as VERSION in the environment is not about this program."""
         return (init_settings,)
@@ -138,10 +124,9 @@ class Root(BaseSettings):
 def _check_environment(command: type[BaseSettings]) -> None:
     """End the process if a variable looks like a setting and is not one.
 
-    It is an error and not a warning, because an operator without that setting could do damage: it could work under
-    another cluster's name, in all namespaces, or without the limit on deletions. While a Deployment is rolled out, the
-    pods of the former configuration go on working. The other commands know the settings of ``run`` too, because they
-    are used in its pod.
+    A warning is not enough: without that setting an operator could work under another cluster's name, in all
+    namespaces, or without the limit on deletions. Other commands know the settings of ``run`` too, because they are
+    used in its pod.
     """
     problems = unknown_variables({*command.model_fields, *Settings.model_fields}, os.environ)
     for problem in problems:
@@ -155,7 +140,7 @@ def main() -> None:
     try:
         CliApp.run(Root)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads, `head` perhaps, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except ValidationError as error:

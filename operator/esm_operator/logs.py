@@ -1,7 +1,6 @@
-"""Log lines for people or machines, with the resource that they are about.
+"""Log lines for people or machines. Messages never hold credentials or tag values.
 
-Code logs with ``extra={"namespace": ..., "resource": ..., "uuid": ...}``; here these become members of a
-JSON line, or a prefix of a text line. Messages never hold credentials or tag values.
+The ``extra`` of a record (:func:`marks`) becomes members of a JSON line, or a prefix of a text line.
 """
 
 import logging
@@ -21,10 +20,9 @@ class _TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(about)s%(message)s", "%Y-%m-%dT%H:%M:%S%z")
 
     def format(self, record: logging.LogRecord) -> str:
-        name = getattr(record, "resource", "")
-        about = f"{getattr(record, 'namespace', '')}/{name}" if name else ""
-        uuid = getattr(record, "uuid", "")
-        record.about = f"[{' '.join(part for part in (about, uuid) if part)}] " if about else ""
+        name, uuid = getattr(record, "resource", ""), getattr(record, "uuid", "")
+        about = f"{getattr(record, 'namespace', '')}/{name} {uuid}".rstrip()
+        record.about = f"[{about}] " if name else ""
         return super().format(record)
 
 
@@ -51,5 +49,5 @@ def configure(style: Literal["text", "json"], level: str) -> None:
 
 
 def marks(resource: Resource) -> dict[str, str]:
-    """What a log line about a resource carries, as its ``extra``."""
+    """The ``extra`` of a log line about a resource."""
     return {"namespace": resource.key.namespace, "resource": resource.key.name, "uuid": resource.uuid}

@@ -1,15 +1,14 @@
 """The operator's settings: one table, from flags and environment variables.
 
-``esm-operator run --help`` and the documentation's table are made from it. A flag wins over its
-environment variable (``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``). A variable with that prefix that is not
-in the table is an error, as a flag that is not in the table is one.
+``esm-operator run --help`` and the documentation's table are made from it. A flag wins over its environment variable
+(``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``). An unknown variable with that prefix is an error.
 """
 
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeGuard, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,11 +28,6 @@ _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _LABEL_KEY = rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_LABEL}"
 _LAST_PORT = 65535
-#: What AWS takes in a tag's value (AWS Lambda API, TagResource), but for the slash, which parts owners' names.
-_TAG_VALUE = re.compile(r"[\w .:=+\-@]+")
-_REGION = re.compile(limits.REGION_PATTERN)
-_URL = re.compile(r"https?://[^/]+.*")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 #: One requirement of a label selector, with the comma behind it (Kubernetes, labels and selectors).
 _REQUIREMENT = re.compile(
     rf"\s*({_LABEL_KEY}\s*(=|==|!=)\s*({_LABEL})?|{_LABEL_KEY}\s+(not)?in\s*\(\s*{_LABEL}(\s*,\s*{_LABEL})*\s*\)"
@@ -41,23 +35,17 @@ _REQUIREMENT = re.compile(
 )
 
 
-def items(value: Any) -> Any:
+def items(value: str | Iterable[str]) -> list[str]:
     """``a,b`` (or several of it) as a list."""
-    texts: object = [value] if isinstance(value, str) else value
-    if _is_texts(texts):
-        return [item.strip() for text in texts for item in text.split(",") if item.strip()]
-    return value
+    texts = [value] if isinstance(value, str) else value
+    return [item.strip() for text in texts for item in text.split(",") if item.strip()]
 
 
-def _is_texts(value: object) -> TypeGuard[list[str]]:
-    return isinstance(value, list) and all(isinstance(text, str) for text in cast("list[object]", value))
-
-
-def _pairs(value: Any) -> Any:
+def _pairs(value: str | list[str] | dict[str, str]) -> dict[str, str]:
     """``k=v,l=w`` (or several of it) as a mapping."""
-    texts: object = items(value)
-    if not _is_texts(texts):
+    if isinstance(value, dict):
         return value
+    texts = items(value)
     if not all("=" in text for text in texts):
         raise ValueError("write each as key=value, separated by commas")
     pairs = dict(text.split("=", 1) for text in texts)
@@ -67,38 +55,46 @@ def _pairs(value: Any) -> Any:
     return pairs
 
 
-def _cluster(text: str) -> str:
-    """What can be a part of an owner tag's value."""
-    if not _TAG_VALUE.fullmatch(text):
-        raise ValueError(
-            f"`{text}` can't stand in a tag at AWS: use letters, digits, spaces and _ . : = + - @ only (no /)"
-        )
-    return text
+def matches(pattern: str, problem: str, *, empty: bool = True) -> Callable[[str], str]:
+    """A validator of texts that a pattern matches as a whole. It raises ValueError.
+
+    Args:
+        pattern: a regular expression.
+        problem: the message of the error; ``{}`` stands for the text.
+        empty: whether the empty text is valid too.
+    """
+
+    def check(text: str) -> str:
+        if not (empty and not text) and not re.fullmatch(pattern, text):
+            raise ValueError(problem.format(text))
+        return text
+
+    return check
 
 
-def known_region(text: str) -> str:
-    """A region, or nothing. Raises ValueError."""
-    if text and not _REGION.fullmatch(text):
-        raise ValueError(f"`{text}` is not an AWS region such as eu-west-1")
-    return text
+def each(check: Callable[[str], str]) -> AfterValidator:
+    """A validator of the items of a list."""
+    return AfterValidator(lambda texts: [check(text) for text in cast("list[str]", texts)])
 
 
-def _url(text: str) -> str:
-    if text and not _URL.fullmatch(text):
-        raise ValueError(f"`{text}` is no URL such as https://lambda.example.com")
-    return text
-
-
-#: What commands take as a region, and as the address of AWS's APIs.
+#: A list whose items are separated by commas, or repeated.
+Items = Annotated[list[str], NoDecode, BeforeValidator(items)]
+known_region = matches(limits.REGION_PATTERN, "`{}` is not an AWS region such as eu-west-1")
 Region = Annotated[str, AfterValidator(known_region)]
-Endpoint = Annotated[str, AfterValidator(_url)]
-
-
-def _namespaces(names: list[str]) -> list[str]:
-    wrong = [name for name in names if not _NAMESPACE.fullmatch(name)]
-    if wrong:
-        raise ValueError(f"`{wrong[0]}` is no name of a namespace: lower case letters, digits and - make one")
-    return names
+#: The address of AWS's APIs.
+Endpoint = Annotated[
+    str, AfterValidator(matches(r"https?://[^/]+.*", "`{}` is no URL such as https://lambda.example.com"))
+]
+#: What AWS takes in a tag's value (AWS Lambda API, TagResource), except the slash, which separates the parts of owners.
+_is_tag_value = matches(
+    r"[\w .:=+\-@]+",
+    "`{}` can't stand in a tag at AWS: use letters, digits, spaces and _ . : = + - @ only (no /)",
+    empty=False,
+)
+_is_namespace = matches(
+    r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+    "`{}` is no name of a namespace: lower case letters, digits and - make one",
+)
 
 
 def _selector(text: str) -> str:
@@ -125,37 +121,24 @@ def _address(text: str) -> str:
     return text
 
 
-def command_config(name: str) -> SettingsConfigDict:
-    """How a command with settings takes them.
-
-    Args:
-        name: the command's.
-    """
-    return SettingsConfigDict(
-        env_prefix=PREFIX,
-        cli_kebab_case=True,
-        cli_implicit_flags=True,
-        cli_prog_name=f"esm-operator {name}",
-        cli_hide_none_type=True,
-        cli_avoid_json=True,
-        use_attribute_docstrings=True,
-        extra="ignore",
-        frozen=True,
-    )
+#: How commands take their settings.
+COMMAND_CONFIG = SettingsConfigDict(
+    env_prefix=PREFIX,
+    cli_kebab_case=True,
+    cli_implicit_flags=True,
+    cli_prog_name="esm-operator",
+    cli_hide_none_type=True,
+    cli_avoid_json=True,
+    use_attribute_docstrings=True,
+    extra="ignore",
+    frozen=True,
+)
 
 
 def unknown_variables(fields: Iterable[str], environment: Mapping[str, str]) -> list[str]:
-    """The variables of an environment that look like settings of the operator and are not.
+    """Sentences about the variables of an environment that look like settings of the operator and are not.
 
-    A variable is left out if Kubernetes has set it for a Service, such as ``ESM_OPERATOR_SERVICE_HOST`` for a Service
-    called ``esm-operator``.
-
-    Args:
-        fields: the names of the settings.
-        environment: the variables, by name.
-
-    Returns:
-        for each variable one or two sentences for people, with the nearest known name and the remedy.
+    Variables that Kubernetes sets for a Service, such as ``ESM_OPERATOR_SERVICE_HOST``, are left out.
     """
     known = {f"{PREFIX}{field.upper()}" for field in fields}
     services = {name.removesuffix(_SERVICE_HOST) for name in environment if name.endswith(_SERVICE_HOST)}
@@ -168,10 +151,8 @@ def unknown_variables(fields: Iterable[str], environment: Mapping[str, str]) -> 
 
 def _is_of_service(name: str, services: set[str]) -> bool:
     """Whether Kubernetes has set a variable, which it does for each Service together with that of the host."""
-    return any(
-        name.startswith(service) and (found := _SERVICE_VARIABLE.fullmatch(name)) is not None and found[1] == service
-        for service in services
-    )
+    found = _SERVICE_VARIABLE.fullmatch(name)
+    return found is not None and found[1] in services
 
 
 def _remedy(name: str, known: set[str]) -> str:
@@ -191,11 +172,11 @@ def environment_region() -> str:
 
 
 class Reach(BaseSettings):
-    """Which cluster, and which part of AWS: what all commands that see both have in common."""
+    """Which cluster, and which part of AWS: the settings that all commands that read both have in common."""
 
-    model_config = command_config("run")
+    model_config = COMMAND_CONFIG
 
-    cluster_name: Annotated[str, AfterValidator(_cluster)] = Field(default="default", min_length=1, max_length=256)
+    cluster_name: Annotated[str, AfterValidator(_is_tag_value)] = Field(default="default", min_length=1, max_length=256)
     """Name of this cluster in the owner tags of its mappings. Two clusters on one AWS account need two
     names; it must survive a restore from backup."""
 
@@ -212,18 +193,15 @@ class Reach(BaseSettings):
     """Where the owner of a mapping is recorded, unless a ProviderConfig sets it: in tags of the mapping, or on the
     resource alone (`resource-only`), for regions in which AWS takes no tags on event source mappings."""
 
-    namespaces: Annotated[list[str], NoDecode, BeforeValidator(items), AfterValidator(_namespaces)] = Field(
-        default_factory=list[str]
-    )
+    namespaces: Annotated[Items, each(_is_namespace)] = Field(default_factory=list[str])
     """Namespaces to work in, by their full names, separated by commas or repeated. Default: all."""
 
     @property
     def owner_tags(self) -> bool:
-        """Whether the owner of a mapping is recorded in its tags, unless a ProviderConfig says otherwise."""
         return self.ownership == "tags"
 
     def default_region(self) -> str:
-        """The region of what names none; empty: there is none."""
+        """The region of mappings that name none; empty: there is none."""
         return self.region or environment_region()
 
 

@@ -16,7 +16,7 @@ from esm_operator.commands.console import Console
 from esm_operator.commands.export_manifest import Manifest, MappingsToExport, Style, manifests, unknown_members
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.planning.target import Access, Target
-from esm_operator.settings import Endpoint, Region, command_config, environment_region, items
+from esm_operator.settings import COMMAND_CONFIG, Endpoint, Region, environment_region, items
 
 #: What the process ends with.
 DONE, FAILED = 0, 1
@@ -42,7 +42,7 @@ class Export(BaseSettings):
     something could not be looked at or can't be said in a manifest.
     """
 
-    model_config = command_config("export")
+    model_config = COMMAND_CONFIG
 
     region: Region = ""
     """The AWS region to look in. Default: the environment's AWS_REGION or AWS_DEFAULT_REGION."""
