@@ -1,29 +1,15 @@
-"""Trust policies: who may work as the operator's role, or as a role in another account.
+"""Trust policies of the operator's role, and of roles that it assumes.
 
-Pure; called by the command. IRSA and EKS Pod Identity as the Amazon EKS User Guide has them, with conditions that
-admit one ServiceAccount only.
+IRSA and EKS Pod Identity are as in the Amazon EKS User Guide. Their conditions admit one ServiceAccount only.
 """
 
 from collections.abc import Sequence
 
 from esm_operator.commands.iam_permissions import VERSION, Document
 
-#: Whom the tokens of EKS's ServiceAccounts are for.
-_AUDIENCE = "sts.amazonaws.com"
-_POD_IDENTITY = "pods.eks.amazonaws.com"
-_TAG = "aws:RequestTag"
-
 
 def irsa(provider: str, *, partition: str, account: str, namespace: str, service_account: str) -> Document:
-    """Of the operator's role, by IAM roles for service accounts.
-
-    Args:
-        provider: the cluster's OIDC provider, without ``https://``.
-        partition: that of the account.
-        account: where the provider is known to IAM; twelve digits.
-        namespace: the operator's.
-        service_account: the operator's.
-    """
+    """The trust policy for IAM roles for service accounts. The provider is without ``https://``."""
     return _document(
         {
             "Sid": "ServiceAccount",
@@ -32,7 +18,7 @@ def irsa(provider: str, *, partition: str, account: str, namespace: str, service
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {
                 "StringEquals": {
-                    f"{provider}:aud": _AUDIENCE,
+                    f"{provider}:aud": "sts.amazonaws.com",
                     f"{provider}:sub": f"system:serviceaccount:{namespace}:{service_account}",
                 }
             },
@@ -41,25 +27,18 @@ def irsa(provider: str, *, partition: str, account: str, namespace: str, service
 
 
 def pod_identity(*, namespace: str, service_account: str, cluster_arn: str, account: str) -> Document:
-    """Of the operator's role, by EKS Pod Identity.
-
-    Args:
-        namespace: the operator's.
-        service_account: the operator's.
-        cluster_arn: of the EKS cluster; empty: any.
-        account: of the EKS cluster; empty: any.
-    """
+    """The trust policy for EKS Pod Identity, of any EKS cluster or account if these are empty."""
     tags = {
-        f"{_TAG}/kubernetes-namespace": namespace,
-        f"{_TAG}/kubernetes-service-account": service_account,
-        f"{_TAG}/eks-cluster-arn": cluster_arn,
+        "aws:RequestTag/kubernetes-namespace": namespace,
+        "aws:RequestTag/kubernetes-service-account": service_account,
+        "aws:RequestTag/eks-cluster-arn": cluster_arn,
         "aws:SourceAccount": account,
     }
     return _document(
         {
             "Sid": "ServiceAccount",
             "Effect": "Allow",
-            "Principal": {"Service": _POD_IDENTITY},
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
             "Action": ["sts:AssumeRole", "sts:TagSession"],
             "Condition": {"StringEquals": {key: value for key, value in tags.items() if value}},
         }
@@ -67,18 +46,18 @@ def pod_identity(*, namespace: str, service_account: str, cluster_arn: str, acco
 
 
 def other_account(operators: Sequence[str], *, external_id: str, session_tags: bool) -> Document:
-    """Of a role that a ProviderConfig names, mostly in another account.
+    """The trust policy of a role that a ProviderConfig names, usually in another account.
 
     Args:
         operators: ARNs of the operators' own roles.
-        external_id: what the ProviderConfig's externalID says; empty: nothing.
-        session_tags: whether the operators' sessions have tags that go along (EKS Pod Identity).
+        external_id: the ProviderConfig's externalID, or empty.
+        session_tags: whether the operators' sessions have transitive tags (EKS Pod Identity).
     """
     principal = {"AWS": operators[0] if len(operators) == 1 else list(operators)}
     assume: Document = {"Sid": "Operator", "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
     if external_id:
         assume["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
-    # Apart, for sts:TagSession does not know sts:ExternalId; by itself it allows nothing.
+    # A statement of its own, because sts:TagSession does not have the condition key sts:ExternalId.
     tag: Document = {"Sid": "SessionTags", "Effect": "Allow", "Principal": principal, "Action": "sts:TagSession"}
     return _document(assume, *([tag] if session_tags else []))
 
