@@ -1,12 +1,12 @@
-"""One account and region as the commands read it, through the operator's AWS client, at a rate of their own.
+"""One account and region, which a command reads through the operator's AWS client, with a rate limiter of its own.
 
-It only reads: its fence is shut. A request that fails for a reason that may pass is sent again, because a command has
-no work queue that would come back to it.
+A request that fails for a temporary reason is sent again, because a command has no work queue that would retry it.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -19,22 +19,21 @@ from esm_operator.commands.console import Console
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
-#: Requests under way at the same time.
+#: Requests in flight.
 AT_ONCE = 8
-#: How often a request is sent at most.
+#: The most attempts of a request.
 _ATTEMPTS = 6
+#: Failures of connecting that are not of a request to STS.
+_FAILED_BEFORE: Mapping[type[Exception], str] = {
+    errors.InvalidEndpointError: "endpoint",
+    NoCredentialsError: "credentials",
+}
 
 
 class ReadError(Exception):
-    """AWS refused a request, or could not be reached; the text is a sentence that names the place and the action."""
+    """AWS refused a request, or could not be reached. The text is a sentence that names the place and the action."""
 
     def __init__(self, action: str, place: str, error: Exception) -> None:
-        """
-        Args:
-            action: the IAM action of the request.
-            place: the region, and the role.
-            error: what the request raised.
-        """
         failure = errors.understand(error)
         message = failure.message.replace(" It is tried again by itself.", "").replace(errors.RETRIES, "")
         super().__init__(f"{place}: {action}: {message}")
@@ -44,38 +43,22 @@ class ReadError(Exception):
 
 
 def connections(command: str) -> Connections:
-    """The connections of a command.
-
-    Args:
-        command: its name, which AWS's logs show.
-    """
+    """The connections of a command, whose name appears in AWS's logs."""
     return Connections(Connector(AT_ONCE, attempts=_ATTEMPTS, user_agent=f"esm-operator-{command}"))
 
 
 class Account:
-    """One account and region, reached by one target's credentials. All of it raises ReadError."""
+    """One account and region, reached with one target's credentials. All methods raise ReadError."""
 
     def __init__(self, target: Target, api: MappingsApi) -> None:
-        """
-        Args:
-            target: the region, and the credentials.
-            api: the requests to it.
-        """
         self.target = target
         self.place = _place(target)
         self.number = api.account
-        """The number of the account."""
         self._api = api
 
     @classmethod
     async def connect(cls, target: Target, made: Connections, requests_per_second: float) -> "Account":
-        """Connect to a target.
-
-        Args:
-            target: the region, and the credentials.
-            made: the command's connections.
-            requests_per_second: to Lambda, and as many to the tagging API.
-        """
+        """Connect to a target, for so many requests to Lambda and as many to the tagging API."""
         try:
             connection = await made.connect(target)
         except (ClientError, BotoCoreError) as error:
@@ -85,12 +68,7 @@ class Account:
         return cls(target, MappingsApi(connection, limiter, tagging_limiter))
 
     async def mappings(self, function: str = "", source: str = "") -> AsyncIterator[Mapping[str, Any]]:
-        """All mappings but those that are being deleted.
-
-        Args:
-            function: only those of this function, version or alias; empty: of all.
-            source: only those of this event source ARN; empty: of all.
-        """
+        """All mappings that are not being deleted; of one function or of one event source ARN only, if given."""
         marker: str | None = ""
         while marker is not None:
             with self._reading("lambda:ListEventSourceMappings"):
@@ -101,15 +79,15 @@ class Account:
             marker = page.next or None
 
     async def mapping(self, uuid: str) -> Mapping[str, Any]:
-        """One mapping, with its filters, which lists lack where a key encrypts them."""
+        """One mapping, with its filters, which lists lack if a key encrypts them."""
         with self._reading("lambda:GetEventSourceMapping"):
             return await self._api.get(uuid, RequestPriority.SWEEP)
 
     async def tagged(self, tags: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
-        """The tags of mappings by UUID, as the tagging API knows them, which learns of tags late.
+        """The tags of mappings by UUID, from the tagging API, which learns of tags late.
 
         Args:
-            tags: tags that the mappings have; none: of all mappings that ever had any.
+            tags: tags that the mappings have; none: all mappings that ever had tags.
         """
         found: dict[str, Mapping[str, str]] = {}
         with self._reading("tag:GetResources"):
@@ -118,18 +96,12 @@ class Account:
         return found
 
     async def list_tags(self, mappings: Iterable[Mapping[str, Any]], console: Console) -> dict[str, Mapping[str, str]]:
-        """The tags of mappings by UUID, a request for each; those that are gone are left out.
-
-        Args:
-            mappings: as AWS answered them.
-            console: where it is reported how far it is.
-        """
+        """The tags of mappings by UUID, with a request for each. Mappings that do not exist any more are left out."""
         found: dict[str, Mapping[str, str]] = {}
         wanted = list(mappings)
-        looked = 0
+        done = count(1)
 
-        async def look(mapping: Mapping[str, Any]) -> None:
-            nonlocal looked
+        async def read(mapping: Mapping[str, Any]) -> None:
             try:
                 with self._reading("lambda:ListTags"):
                     arn = str(mapping["EventSourceMappingArn"])
@@ -137,27 +109,19 @@ class Account:
             except ReadError as error:
                 if not error.gone:
                     raise
-            looked += 1
-            console.report_progress(f"{self.place}: the tags of {looked} of {len(wanted)} mappings looked at")
+            console.report_progress(f"{self.place}: the tags of {next(done)} of {len(wanted)} mappings looked at")
 
         for start in range(0, len(wanted), AT_ONCE):
-            await asyncio.gather(*(look(mapping) for mapping in wanted[start : start + AT_ONCE]))
+            await asyncio.gather(*map(read, wanted[start : start + AT_ONCE]))
         return found
 
     @contextmanager
     def _reading(self, action: str) -> Generator[None]:
-        """Raise ReadError where a request raises what is AWS's."""
+        """Raise ReadError for the errors of a request."""
         try:
             yield
         except (ClientError, BotoCoreError) as error:
             raise ReadError(action, self.place, error) from None
-
-
-#: What connecting failed at before STS was asked.
-_FAILED_BEFORE: Mapping[type[Exception], str] = {
-    errors.InvalidEndpointError: "endpoint",
-    NoCredentialsError: "credentials",
-}
 
 
 def _place(target: Target) -> str:

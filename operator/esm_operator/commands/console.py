@@ -1,25 +1,31 @@
-"""What the commands write for a person at a terminal: lines on standard error, and how far a command is."""
+"""The lines that commands write to standard error."""
 
 import sys
 
 from esm_operator.ratelimit.report_filter import ReportFilter
 
-#: Seconds between two lines about how far a command is.
-PAUSE = 5.0
+#: Seconds between two lines about progress.
+_PAUSE = 5.0
 
 
 class Console:
     """Standard error, a line at a time."""
 
     def __init__(self) -> None:
-        self._progress = ReportFilter(PAUSE)
+        self.failed = False
+        self._progress = ReportFilter(_PAUSE)
         self._progress.admit("progress")  # a command that is quick reports none
 
     def say(self, text: str) -> None:
         """Write a line."""
         print(f"esm-operator: {text}", file=sys.stderr, flush=True)
 
+    def fail(self, text: str) -> None:
+        """Write a line, and record that the command has failed."""
+        self.failed = True
+        self.say(text)
+
     def report_progress(self, text: str) -> None:
-        """Write how far the command is, unless something was written of it just before."""
+        """Write a line about progress, unless one was written in the last seconds."""
         if self._progress.admit("progress"):
             self.say(text)

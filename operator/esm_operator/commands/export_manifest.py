@@ -1,7 +1,7 @@
-"""From mappings as AWS answers them to manifests that take them over as they are. Pure; called by the command.
+"""Manifests that adopt mappings as they are.
 
-A manifest says what the mapping has: a field that is left out is AWS's own business, so those that have AWS's default
-are, unless they are asked for. Its adoption names the UUID and is Required: applied by mistake, it creates nothing.
+A field with AWS's default is left out, unless all fields are wanted. The adoption names the UUID and is Required, so
+that a manifest applied by mistake creates nothing.
 """
 
 import re
@@ -22,9 +22,9 @@ from esm_operator.planning.ownership import owner_of
 
 _STACK = "aws:cloudformation:stack-name"
 _KNOWN = frozenset({*STATUS_MEMBERS, "ResponseMetadata", *(row.top for row in FIELDS)})
-#: The longest name of a manifest before the UUID is put behind it.
+#: The longest name of a resource without the UUID.
 _LONGEST_NAME = 200
-#: Which parts of an ARN's resource, split at "/" and ":", are names of people's.
+#: The parts of an ARN's resource, split at "/" and ":", that a person has named.
 _NAMED: Mapping[SourceType, tuple[int, ...]] = {
     SourceType.SQS: (0,),
     SourceType.KINESIS: (1, 3),
@@ -49,16 +49,14 @@ class MappingsToExport:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What is said in the manifests beside what AWS has."""
+    """The flags of the command about the content of manifests."""
 
     namespace: str = ""
     provider_config: str = ""
-    management_policy: str = ""
-    deletion_policy: str = ""
+    management_policy: str = "Full"
+    deletion_policy: str = "Delete"
     all_fields: bool = False
-    """Whether fields are printed that have AWS's default."""
     without_tags: Sequence[str] = ()
-    """Keys of tags that are left out; ``*`` stands for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Manifest:
 
 
 def manifests(found: Sequence[MappingsToExport], style: Style) -> list[Manifest]:
-    """The manifests of mappings, each with a name of its own; in the order of their names."""
+    """The manifests of mappings, each with a name of its own, sorted by name."""
     called = {one.uuid: name_of(one.mapping) for one in found}
     times = Counter(called.values())
     for uuid, name in called.items():
@@ -86,7 +84,7 @@ def manifests(found: Sequence[MappingsToExport], style: Style) -> list[Manifest]
 
 
 def unknown_members(mapping: Mapping[str, Any]) -> frozenset[str]:
-    """Members of AWS's answer that this version does not know, and so can't print."""
+    """The members of AWS's answer that this version does not know."""
     return frozenset(mapping) - _KNOWN
 
 
@@ -115,15 +113,20 @@ def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = _time(value) if isinstance(value, datetime) else names.to_kubernetes(value)
-    tags = {key: value for key, value in sorted(found.tags.items()) if not _is_left_out(key, style)}
+    tags = {
+        key: value
+        for key, value in sorted(found.tags.items())
+        if not key.lower().startswith(limits.RESERVED_TAG_PREFIXES)
+        and not any(fnmatchcase(key, pattern) for pattern in style.without_tags)
+    }
     region = parse_arn(str(mapping.get("EventSourceMappingArn", "")))
     owner = owner_of(found.tags)
     said = {
         "tags": tags,
         "region": region.region if region is not None and source is SourceType.SELF_MANAGED_KAFKA else "",
         "providerConfigRef": {"name": style.provider_config} if style.provider_config else None,
-        "managementPolicy": style.management_policy,
-        "deletionPolicy": style.deletion_policy,
+        "managementPolicy": style.management_policy if style.management_policy != "Full" else "",
+        "deletionPolicy": style.deletion_policy if style.deletion_policy != "Delete" else "",
         "adoption": {"policy": "Required", "uuid": found.uuid}
         | ({"takeOverFrom": str(owner)} if owner is not None else {}),
     }
@@ -142,7 +145,7 @@ def _manifest(found: MappingsToExport, name: str, style: Style) -> Manifest:
 
 
 def _function(mapping: Mapping[str, Any]) -> str:
-    """The function by its name, with version or alias; by its ARN where it is not of the mapping's own account."""
+    """The function's name with version or alias; its ARN if it is in another account or region than the mapping."""
     text = str(mapping.get("FunctionArn", ""))
     own, function = parse_arn(str(mapping.get("EventSourceMappingArn", ""))), values.function_ref(text)
     if own is None or function is None or (own.account, own.region) != (function.account, function.region):
@@ -151,17 +154,12 @@ def _function(mapping: Mapping[str, Any]) -> str:
 
 
 def _is_default(row: Field, value: Any, source: SourceType | None, *, queue_mode: bool) -> bool:
-    """Whether leaving a field out means what its value says. A part of a structure may be what makes it be there."""
+    """Whether a field can be left out. A part of a structure cannot: without it the structure may be missing."""
     if source is None or len(row.member) > 1 or row.path == "enabled":
         return False
-    if source in row.unresettable:  # 0 may be AWS's word for a default that nobody can set
+    if source in row.unresettable:  # AWS answers 0 for some defaults that nobody can set
         return not value
     return bool(row.canonical(value) == row.default(source, queue_mode=queue_mode))
-
-
-def _is_left_out(key: str, style: Style) -> bool:
-    reserved = key.lower().startswith(limits.RESERVED_TAG_PREFIXES)
-    return reserved or any(fnmatchcase(key, pattern) for pattern in style.without_tags)
 
 
 def _source_names(mapping: Mapping[str, Any]) -> Iterator[str]:
@@ -182,15 +180,11 @@ def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-#: What Kubernetes' tools read as true or false, and PyYAML as text.
-_OTHERS_BOOLEANS = ("y", "Y", "n", "N")
-
-
 class _Dumper(yaml.SafeDumper):
     """YAML that means the same to all of Kubernetes' tools."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """Items of a list stand further in than their key."""
+        """Indent the items of a list."""
         return super().increase_indent(flow, False)
 
 
@@ -198,10 +192,8 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     style = None
     if not text.isprintable():
         style = '"'  # line breaks would be folded
-    elif re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text):
-        style = "'"  # PyYAML does not quote what only others read as a number, such as 1e3
-    elif text in _OTHERS_BOOLEANS:
-        style = "'"
+    elif text in ("y", "Y", "n", "N") or (re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text)):
+        style = "'"  # PyYAML does not quote what only others read as a boolean or a number, such as 1e3
     untyped = cast("Any", dumper)  # types-PyYAML does not type it
     return untyped.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
