@@ -1,8 +1,7 @@
-"""Orphans: mappings at AWS that carry this cluster's owner tags, and that no resource stands for.
+"""The search of ``esm-operator orphans``: mappings with this cluster's owner tags that belong to no resource.
 
-They are left behind when a finalizer is removed by hand, or a resource is let go. ``esm-operator orphans`` lists
-them and says how to delete each or to take it up; it only reads. The cluster and AWS are not seen at one instant,
-so what looks like an orphan is looked at once more, in both, before it is told.
+Orphans remain when a finalizer is removed by hand, or a resource is released. The cluster and AWS are not read at one
+instant, so the search reads both again before it reports an orphan.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,7 +23,7 @@ from esm_operator.planning.target import ProviderConfigSettings, Target, known_t
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A mapping of this cluster that no resource stands for."""
+    """A mapping of this cluster that belongs to no resource."""
 
     uuid: str
     account: str
@@ -33,44 +32,40 @@ class Orphan:
     function: str
     source: str
     owner: str
-    """``cluster/namespace/name``, as far as its tags say."""
+    """``cluster/namespace/name``, or ``cluster`` if its owner tags are incomplete."""
     why: str
     endpoint_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What was found, and why not everything could be looked at."""
+    """The orphans, and why a part of AWS could not be searched."""
 
     orphans: list[Orphan]
     looked_at: int
-    """How many mappings were listed, whosever they are."""
+    """The number of mappings that were listed, of any owner."""
     regions: list[str]
-    """The regions that could be looked in."""
+    """The regions that were searched."""
     failures: list[str]
 
 
 @dataclass(slots=True)
 class OrphanSearch:
-    """One search through all targets that are known."""
+    """One search through all known targets."""
 
     kubernetes: KubernetesClient
     cluster: str
     operator: ProviderConfigSettings
-    """What the settings say, for resources without any ProviderConfig."""
+    """The settings, for resources without a ProviderConfig."""
     namespaces: list[str]
     regions: list[str]
-    """Regions to look in, beside those that the cluster tells."""
+    """Regions to search in addition to those that the cluster names."""
     requests_per_second: float
     thorough: bool
     console: Console
 
     async def find(self) -> SearchResult:
-        """Look everywhere.
-
-        Raises:
-            kube.ApiError, kube.GoneError, aiohttp.ClientError, TimeoutError: the cluster can't be asked.
-        """
+        """Search all targets. Raises ApiError, GoneError, aiohttp.ClientError or TimeoutError of the cluster."""
         living = await self._living()
         configs = [provider_config(body) for body in await self.kubernetes.list_plural(PROVIDER_CONFIGS)]
         asked = [resource.asked for resource in living.resources.values()]
@@ -89,12 +84,12 @@ class OrphanSearch:
         try:
             for ways in (await self._connect(tagged, connected, failures)).values():
                 try:
-                    candidates, listed = await self._candidates_by_any(ways, living)
+                    candidates = await self._candidates_by_any(ways, living)
                     orphans += await self._confirmed(candidates)
                 except ReadError as error:
                     failures.append(str(error))
                     continue
-                looked_at += listed
+                looked_at += len(candidates.there)
                 regions.add(candidates.account.target.region)
         finally:
             connected.close()
@@ -108,7 +103,7 @@ class OrphanSearch:
     async def _connect(
         self, targets: list[Target], connected: Connections, failures: list[str]
     ) -> dict[tuple[str, ...], list[Account]]:
-        """The accounts and regions that the targets lead to; several may lead to one."""
+        """By account, region and endpoint, the targets that lead there."""
         reached: dict[tuple[str, ...], list[Account]] = {}
         for target in targets:
             try:
@@ -120,8 +115,8 @@ class OrphanSearch:
             reached.setdefault(place, []).append(account)
         return reached
 
-    async def _candidates_by_any(self, ways: list[Account], living: LivingResources) -> tuple["_Candidates", int]:
-        """Look by the first way whose credentials suffice."""
+    async def _candidates_by_any(self, ways: list[Account], living: LivingResources) -> "_Candidates":
+        """Search with the first target whose credentials suffice."""
         for account in ways[:-1]:
             try:
                 return await self._candidates(account, living)
@@ -129,35 +124,32 @@ class OrphanSearch:
                 continue
         return await self._candidates(ways[-1], living)
 
-    async def _candidates(self, account: Account, living: LivingResources) -> tuple["_Candidates", int]:
-        """The mappings of one account and region that look as if they were orphans, and how many were listed."""
+    async def _candidates(self, account: Account, living: LivingResources) -> "_Candidates":
         mappings: dict[str, Mapping[str, Any]] = {}
         async for mapping in account.mappings():
             mappings[str(mapping["UUID"])] = mapping
             self.console.report_progress(f"{account.place}: {len(mappings)} mappings listed")
-        nominated = None if self.thorough else await self._nominated(account)
-        if nominated is None:
-            unknown = [mapping for uuid, mapping in mappings.items() if uuid not in living.uuids]
-            nominated = await account.list_tags(unknown, self.console)
+        tags = await self._tags(account, [one for uuid, one in mappings.items() if uuid not in living.uuids])
         candidates = {
             uuid: mappings[uuid]
-            for uuid, tags in nominated.items()
-            if uuid in mappings and why_orphan(uuid, tags, self.cluster, living, mappings)
+            for uuid, its_tags in tags.items()
+            if uuid in mappings and why_orphan(uuid, its_tags, self.cluster, living, mappings)
         }
-        return _Candidates(account, candidates, frozenset(mappings)), len(mappings)
+        return _Candidates(account, candidates, frozenset(mappings))
 
-    async def _nominated(self, account: Account) -> dict[str, Mapping[str, str]] | None:
-        """What the tagging API says of mappings of this cluster; None: it may not be asked."""
-        try:
-            return await account.tagged({CLUSTER: self.cluster})
-        except ReadError as error:
-            if not error.denied:
-                raise
-            self.console.say(f"{error} The tags of each mapping are listed instead.")
-            return None
+    async def _tags(self, account: Account, unknown: list[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
+        """The tags of this cluster's mappings, or of the mappings that no resource knows."""
+        if not self.thorough:
+            try:
+                return await account.tagged({CLUSTER: self.cluster})
+            except ReadError as error:
+                if not error.denied:
+                    raise
+                self.console.say(f"{error} The tags of each mapping are listed instead.")
+        return await account.list_tags(unknown, self.console)
 
     async def _confirmed(self, candidates: "_Candidates") -> list[Orphan]:
-        """Those that are still orphans now that their tags and the resources are looked at once more."""
+        """The candidates that are still orphans after their tags and the resources were read again."""
         if not candidates.mappings:
             return []
         account = candidates.account
@@ -172,6 +164,8 @@ class OrphanSearch:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
+    """Mappings of one account and region that are orphans at first sight."""
+
     account: Account
     mappings: Mapping[str, Mapping[str, Any]]
     there: Collection[str]
@@ -179,9 +173,7 @@ class _Candidates:
 
 
 def _orphan(mapping: Mapping[str, Any], tags: Mapping[str, str], why: str, account: Account) -> Orphan:
-    what = identity.of_mapping(mapping)
-    arn = parse_arn(str(mapping["EventSourceMappingArn"]))
-    owner = owner_of(tags)
+    what, arn = identity.of_mapping(mapping), parse_arn(str(mapping["EventSourceMappingArn"]))
     return Orphan(
         uuid=str(mapping["UUID"]),
         account=arn.account if arn is not None else "",
@@ -189,7 +181,7 @@ def _orphan(mapping: Mapping[str, Any], tags: Mapping[str, str], why: str, accou
         state=str(mapping.get("State", "")),
         function=what.function,
         source=" ".join([*what.source.split("|"), *sorted(what.servers)]),
-        owner=str(owner) if owner is not None else tags[CLUSTER],
+        owner=str(owner_of(tags) or tags[CLUSTER]),
         why=why,
         endpoint_url=account.target.access.endpoint_url,
     )

@@ -1,4 +1,4 @@
-"""The command ``esm-operator orphans``: prints what ``search.py`` finds, and what to do about each."""
+"""The command ``esm-operator orphans``: prints the orphans, and the remedies for each."""
 
 import asyncio
 import json
@@ -6,12 +6,11 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Literal
 
 import aiohttp
 from kubernetes.aio.config import ConfigException
-from pydantic import BeforeValidator, Field
-from pydantic_settings import NoDecode
+from pydantic import Field
 
 from esm_operator import logs
 from esm_operator.cluster.kubernetes import ApiError, GoneError, KubernetesClient
@@ -19,12 +18,10 @@ from esm_operator.cluster.preflight import is_unserved
 from esm_operator.commands.console import Console
 from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchResult
 from esm_operator.planning.target import ProviderConfigSettings
-from esm_operator.settings import Reach, items
+from esm_operator.settings import Items, Reach
 
-#: Requests a second to the API server, from which it just lists.
+#: Requests a second to the API server.
 _REQUESTS_PER_SECOND = 20.0
-#: What the process ends with.
-NONE, FAILED, SOME = 0, 1, 3
 _COLUMNS = ("uuid", "region", "state", "function", "source", "owner", "why")
 
 
@@ -43,7 +40,7 @@ class Orphans(Reach):
     """List the tags of each mapping, rather than ask the tagging API, which may leave out mappings that were
     made or tagged in the last minutes. Takes a request for each mapping that no resource knows."""
 
-    regions: Annotated[list[str], NoDecode, BeforeValidator(items)] = Field(default_factory=list[str])
+    regions: Items = Field(default_factory=list[str])
     """Regions to look in too, separated by commas or repeated; needed where none of the resources left, nor any
     ProviderConfig, names the region."""
 
@@ -62,29 +59,27 @@ class Orphans(Reach):
         for failure in found.failures:
             console.say(failure)
         console.say(summary(found, self.cluster_name))
-        sys.exit(FAILED if found.failures else SOME if found.orphans else NONE)
+        sys.exit(1 if found.failures else 3 if found.orphans else 0)
 
     async def _find(self, console: Console) -> SearchResult:
         try:
             kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)
         except ConfigException as error:
-            sys.exit(
-                f"esm-operator: There is no cluster to compare with ({error}). Set KUBECONFIG, or run it in a pod."
-            )
+            problem = f"There is no cluster to compare with ({error})."
+            sys.exit(f"esm-operator: {problem} Set KUBECONFIG, or run it in a pod.")
+        region, endpoint_url = self.default_region(), self.endpoint_url
+        operator = ProviderConfigSettings(
+            "(operator)", region=region, endpoint_url=endpoint_url, owner_tags=self.owner_tags
+        )
         search = OrphanSearch(
-            kubernetes=kubernetes,
-            cluster=self.cluster_name,
-            operator=ProviderConfigSettings(
-                "(operator)",
-                region=self.default_region(),
-                endpoint_url=self.endpoint_url,
-                owner_tags=self.owner_tags,
-            ),
-            namespaces=self.namespaces,
-            regions=self.regions,
-            requests_per_second=self.requests_per_second,
-            thorough=self.thorough,
-            console=console,
+            kubernetes,
+            self.cluster_name,
+            operator,
+            self.namespaces,
+            self.regions,
+            self.requests_per_second,
+            self.thorough,
+            console,
         )
         try:
             return await search.find()
@@ -104,15 +99,15 @@ class Orphans(Reach):
 
 def table(orphans: Sequence[Orphan]) -> str:
     """The mappings as columns of text."""
-    rows = [tuple(name.upper() for name in _COLUMNS)]
-    rows += [tuple(str(getattr(orphan, name)) for name in _COLUMNS) for orphan in orphans]
-    widths = [max(len(row[number]) for row in rows) for number in range(len(_COLUMNS))]
+    rows = [[name.upper() for name in _COLUMNS]]
+    rows += [[str(getattr(orphan, name)) for name in _COLUMNS] for orphan in orphans]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
 
 
 def remedies(orphans: Sequence[Orphan]) -> str:
-    """How to delete each mapping, and how to take it up."""
+    """How to delete each mapping, and how to adopt it."""
     lines = [
         "Each of them can be deleted by its command, or taken up by a resource of the same function and source that "
         "has these lines in its spec:"
@@ -130,7 +125,7 @@ def remedies(orphans: Sequence[Orphan]) -> str:
 
 
 def summary(found: SearchResult, cluster: str) -> str:
-    """How many there are, and whether that is all."""
+    """The number of orphans, and whether the search was complete."""
     among = f"among {found.looked_at} mapping{'' if found.looked_at == 1 else 's'}"
     regions = f" in {', '.join(found.regions)}" if found.regions else ""
     count = f"{len(found.orphans) or 'No'} orphan{'' if len(found.orphans) == 1 else 's'}"
