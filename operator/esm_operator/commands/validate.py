@@ -1,7 +1,7 @@
-"""``esm-operator validate``: what the API server would refuse in YAML files, said without one, line by line.
+"""``esm-operator validate``: the problems in YAML files that the API server or the operator would refuse.
 
-Called by the command line. The types come from the models, all else from the rules that are in the CRDs too;
-what CEL can't see is checked as the operator does it.
+Types are checked with the models, and all else with the rules that are in the CRDs too. What CEL cannot check is
+checked as in the operator.
 """
 
 import difflib
@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from esm_operator.api import annotations, manifests, models, offline, provider_config, rules
 from esm_operator.api.frozen_json import is_array, is_object
@@ -22,15 +23,15 @@ from esm_operator.api.spec import MappingSpec
 
 @dataclass(frozen=True, slots=True)
 class ManifestProblem:
-    """One thing that is wrong in a file."""
+    """One problem in a file."""
 
     file: str
     line: int
-    """From 1; 0 where the file as a whole is meant."""
+    """From 1; 0: the file as a whole."""
     resource: str
-    """``namespace/name``, or ``name``; empty where it is not known."""
+    """``namespace/name``, or ``name``; empty: unknown."""
     field: str
-    """``spec.batchSize``; empty where the resource as a whole is meant."""
+    """``spec.batchSize``; empty: the resource as a whole."""
     message: str
 
     def __str__(self) -> str:
@@ -40,24 +41,19 @@ class ManifestProblem:
 
 @dataclass(slots=True)
 class Report:
-    """What came of the check of some files."""
+    """The result of the check of some files."""
 
     problems: list[ManifestProblem] = field(default_factory=list[ManifestProblem])
     checked: int = 0
     """The resources of this operator."""
     skipped: int = 0
-    """The resources of other kinds, which are not looked at."""
+    """The resources of other kinds."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    model: type[BaseModel]
-    table: tuple[Rule, ...]
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "EventSourceMapping": _Kind(models.EventSourceMapping, rules.MAPPING_RULES),
-    "ProviderConfig": _Kind(provider_config.ProviderConfigModel, rules.PROVIDER_CONFIG_RULES),
+_MAPPING = "EventSourceMapping"
+_KINDS: Mapping[str, tuple[type[BaseModel], tuple[Rule, ...]]] = {
+    _MAPPING: (models.EventSourceMapping, rules.MAPPING_RULES),
+    "ProviderConfig": (provider_config.ProviderConfigModel, rules.PROVIDER_CONFIG_RULES),
 }
 
 
@@ -73,7 +69,7 @@ def check_files(names: Iterable[str], now: datetime | None = None) -> Report:
 
 
 def check_text(name: str, text: str, report: Report, now: datetime) -> None:
-    """Adds to a report what is in the text of a file."""
+    """Add the problems in the text of a file to a report."""
     found = False
     for document in manifests.documents(text):
         for resource in _resources(document):
@@ -84,8 +80,8 @@ def check_text(name: str, text: str, report: Report, now: datetime) -> None:
 
 
 def problems_of(mapping: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
-    """The fields and messages of what is wrong with an EventSourceMapping that is no text yet."""
-    return [(_text(path), message) for path, message in _problems(_KINDS["EventSourceMapping"], dict(mapping), now)]
+    """The fields and messages of the problems of an EventSourceMapping that is not in a file."""
+    return [(_text(path), message) for path, message in _problems(_MAPPING, dict(mapping), now)]
 
 
 def _resources(document: Document) -> Iterator[Document]:
@@ -123,30 +119,29 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
         problem(("kind",), f"There is no such kind in {models.GROUP}; it must be {listed(_KINDS, 'or')}.")
         return
     report.checked += 1
-    for path, message in _problems(_KINDS[kind], value, now):
+    for path, message in (*_problems(kind, value, now), *_annotations(kind, value.get("metadata"))):
         problem(path, message)
-    if kind == "EventSourceMapping":
-        for path, message in _annotations(value.get("metadata")):
-            problem(path, message)
 
 
-def _problems(kind: _Kind, value: dict[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
+def _problems(kind: str, value: dict[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
     value = _without_nulls(value)
     yield from _metadata(value.get("metadata"))
-    wrong = list(_types(kind.model, value))
-    yield from wrong
-    if wrong:
+    model, table = _KINDS[kind]
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        yield from ((detail["loc"], _message(detail)) for detail in error.errors(include_url=False))
         return
     spec: dict[str, Any] = value["spec"]
-    found = offline.check(kind.table, spec)
-    if kind.table is rules.MAPPING_RULES:
+    found = offline.check(table, spec)
+    if kind == _MAPPING:
         found += offline.offline_problems(MappingSpec.parse(spec), now)
     for problem in found:
         yield _path(problem.field), problem.message
 
 
 def _without_nulls(value: Any) -> Any:
-    """As the API server sees it: a null is a field that is not there."""
+    """Without fields that are null, which the API server removes."""
     if is_object(value):
         return {name: _without_nulls(part) for name, part in value.items() if part is not None}
     return [_without_nulls(item) for item in value] if is_array(value) else value
@@ -165,9 +160,9 @@ def _metadata(metadata: Any) -> Iterator[tuple[Path, str]]:
         yield ("metadata", "name"), "must be small letters, digits, '-' and '.', up to 253 of them."
 
 
-def _annotations(metadata: Any) -> Iterator[tuple[Path, str]]:
-    """The API server accepts any annotation; the operator would ignore these."""
-    written = metadata.get("annotations") if is_object(metadata) else None
+def _annotations(kind: str, metadata: Any) -> Iterator[tuple[Path, str]]:
+    """The API server accepts any annotation, but the operator ignores these."""
+    written = metadata.get("annotations") if kind == _MAPPING and is_object(metadata) else None
     for name in annotations.unknown_annotations(written if is_object(written) else {}):
         yield ("metadata", "annotations", name), annotations.explain(name)
 
@@ -188,50 +183,6 @@ _LENGTHS: Mapping[str, str] = {
 }
 
 
-def _types(model: type[BaseModel], value: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            yield tuple(detail["loc"]), _message(detail["type"], detail, value)
-
-
-def _message(kind: str, detail: Mapping[str, Any], value: Any) -> str:
-    if kind == "missing":
-        return "Required value: it has to be there."
-    if kind == "extra_forbidden":
-        return f"There is no such field{_suggestion(detail['loc'])}"
-    if kind in _TYPES:
-        return f"must be of type {_TYPES[kind]}, not {_type_name(detail['input'])}."
-    if kind in _LENGTHS:
-        return _LENGTHS[kind].format_map(detail.get("ctx", {}))
-    if kind == "value_error":
-        return f"{detail['ctx']['error']}."
-    return f"{detail['msg']}."
-
-
-def _suggestion(path: Path) -> str:
-    near = difflib.get_close_matches(str(path[-1]), _known_names(), n=1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else "."
-
-
-def _known_names() -> list[str]:
-    seen: dict[str, None] = {}
-    waiting: list[type[BaseModel]] = [kind.model for kind in _KINDS.values()]
-    for model in waiting:
-        for name, info in model.model_fields.items():
-            seen[info.alias or name] = None
-            waiting += [part for part in _models_in(info.annotation) if part not in waiting]
-    return list(seen)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(cast("type[object]", annotation), BaseModel):
-        yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _models_in(argument)
-
-
 _TYPE_NAMES: Mapping[type[Any], str] = {
     bool: "boolean",
     int: "integer",
@@ -242,8 +193,27 @@ _TYPE_NAMES: Mapping[type[Any], str] = {
 }
 
 
-def _type_name(value: Any) -> str:
-    return _TYPE_NAMES.get(cast("type[Any]", type(value)), "null")
+def _message(detail: ErrorDetails) -> str:
+    kind, values = detail["type"], detail.get("ctx", {})
+    if kind == "missing":
+        return "Required value: it has to be there."
+    if kind == "extra_forbidden":
+        return f"There is no such field{_suggestion(detail['loc'])}"
+    if kind in _TYPES:
+        return f"must be of type {_TYPES[kind]}, not {_TYPE_NAMES.get(type(detail['input']), 'null')}."
+    if kind in _LENGTHS:
+        return _LENGTHS[kind].format_map(values)
+    if kind == "value_error":
+        return f"{values['error']}."
+    return f"{detail['msg']}."
+
+
+def _suggestion(path: Path) -> str:
+    schemas = [model.model_json_schema() for model, _ in _KINDS.values()]
+    parts = [part for schema in schemas for part in (schema, *schema["$defs"].values())]
+    known = {str(name) for part in parts for name in part.get("properties", ())}
+    near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def _resource(value: Any) -> str:
