@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
@@ -152,13 +151,13 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 TRUTH = st.booleans()
 SCOPES = st.builds(
     Scope,
-    owner_tags=TRUTH,
+    ownership=st.sampled_from(["tags", "resource-only"]),
     account=st.sampled_from(["", ACCOUNT]),
     regions=st.sampled_from([(), (HERE,), (HERE, "eu-central-1")]),
     functions=st.sampled_from([(), ("orders",), ("order*", "bills")]),
     cluster_name=st.sampled_from(["", "blue"]),
     kms_keys=st.sampled_from([(), (KEY,)]),
-    roles=st.sampled_from([(), (ROLE,)]),
+    assume_roles=st.sampled_from([(), (ROLE,)]),
     read_only=TRUTH,
     tagging_api=TRUTH,
     session_tags=TRUTH,
@@ -174,14 +173,14 @@ def ask(
 
 
 @UNHURRIED
-@given(SCOPES.filter(lambda scope: scope.owner_tags or not scope.cluster_name))
+@given(SCOPES.filter(lambda scope: scope.ownership == "tags" or not scope.cluster_name))
 def test_all_that_the_scope_needs_is_allowed(scope: Scope) -> None:
     document = permissions(scope)
     for action in ACTIONS:
         wanted = not (action.writes and scope.read_only) and (
             scope.tagging_api or action.name != iam_permissions.TAGGING
         )
-        wanted = wanted and (scope.owner_tags or not re.search("[Tt]ag", action.name))
+        wanted = wanted and (scope.ownership == "tags" or not re.search("[Tt]ag", action.name))
         assert ask(document, action.name) == wanted, action.name
     assert actions(document) <= WRITES | READS | {*iam_permissions.KMS_WRITES, "sts:AssumeRole", "sts:TagSession"}
 
@@ -201,7 +200,7 @@ def test_nothing_is_allowed_elsewhere(scope: Scope) -> None:
 
 
 @UNHURRIED
-@given(SCOPES.map(lambda scope: replace(scope, cluster_name="blue", owner_tags=True)))
+@given(SCOPES.map(lambda scope: scope.model_copy(update={"cluster_name": "blue", "ownership": "tags"})))
 def test_mappings_of_other_clusters_can_be_claimed_but_not_changed(scope: Scope) -> None:
     document = permissions(scope)
     for tags in ({}, {CLUSTER: "green"}, {"team": "blue"}):
@@ -215,7 +214,7 @@ def test_mappings_of_other_clusters_can_be_claimed_but_not_changed(scope: Scope)
 
 
 @UNHURRIED
-@given(SCOPES.map(lambda scope: replace(scope, roles=(ROLE,))))
+@given(SCOPES.map(lambda scope: scope.model_copy(update={"assume_roles": [ROLE]})))
 def test_roles_may_be_assumed(scope: Scope) -> None:
     document = permissions(scope)
     assert allows(document, "sts:AssumeRole", resource=ROLE)

@@ -4,12 +4,17 @@ The restrictions are from the Service Authorization Reference of AWS Lambda, the
 sts:GetCallerIdentity, which the operator calls too, needs no permission.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeAlias
+from functools import cache, partial
+from typing import Annotated, Any, Literal, TypeAlias
+
+from botocore.exceptions import UnknownRegionError
+from botocore.session import get_session
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from esm_operator.planning.ownership import CLUSTER
+from esm_operator.settings import Items, each, matches
 
 #: A policy document, or a part of it.
 Document: TypeAlias = dict[str, Any]
@@ -70,28 +75,89 @@ KMS_READS = ("kms:Decrypt",)
 KMS_WRITES = ("kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt")
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a policy allows. An empty text or sequence does not restrict it."""
+PARTITION = r"aws[a-z-]*"
 
-    partition: str = "aws"
-    account: str = ""
-    regions: Sequence[str] = ()
-    functions: Sequence[str] = ()
-    """Names, with or without wildcards and a qualifier, or ARNs."""
-    cluster_name: str = ""
-    """Allow to change only mappings with this owner tag."""
-    kms_keys: Sequence[str] = ()
-    roles: Sequence[str] = ()
-    """ARNs of roles that ProviderConfigs name."""
+
+def like(pattern: str, what: str) -> Callable[[str], str]:
+    """A validator of texts. ``what`` ends the message."""
+    return matches(pattern, f"{{}} is not {what}")
+
+
+@cache
+def partition_of(region: str) -> str:
+    """The partition that a region is in. Raises UnknownRegionError."""
+    return str(get_session().get_partition_for_region(region))
+
+
+def is_region(text: str) -> str:
+    try:
+        partition_of(text)
+    except UnknownRegionError:
+        raise ValueError(f"{text} is not an AWS region such as eu-west-1") from None
+    return text
+
+
+is_role = like(
+    rf"arn:{PARTITION}:iam::\d{{12}}:role/[\w+=,.@/-]+",
+    "the ARN of an IAM role such as arn:aws:iam::222222222222:role/esm-operator",
+)
+_is_function = like(
+    rf"(?a:(arn:{PARTITION}:lambda:[a-z0-9*-]+:(\d{{12}}|\*):function:)?[\w*?-]+(:(\$LATEST|[\w*?-]+))?)",
+    "a function: its name, perhaps with * or an alias (name:alias), or the ARN of one",
+)
+_is_key = like(
+    rf"(?a:arn:{PARTITION}:kms:[a-z0-9-]+:\d{{12}}:key/[\w*-]+)",
+    "the ARN of a KMS key such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd (no alias)",
+)
+_is_cluster_name = like(r"[\w .:=+\-@]{1,256}", "a cluster name: letters, digits, spaces and . : = + - @ _")
+_is_account = like(r"\d{12}", "an AWS account: it has twelve digits")
+_is_partition = like(PARTITION, "a partition such as aws, aws-cn or aws-us-gov")
+
+
+class Scope(BaseModel):
+    """What a policy allows: the flags of the command about permissions."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     read_only: bool = False
+    """Allow to look only: enough where every resource has managementPolicy Observe, and for `esm-operator orphans`."""
+
     tagging_api: bool = True
-    owner_tags: bool = True
-    """Whether mappings carry owner tags. Without them the operator calls nothing about tags."""
+    """Allow tag:GetResources, by which tags that others change are seen in bulk; without it, slowly one by one."""
+
+    ownership: Literal["tags", "resource-only"] = "tags"
+    """Where the owner of a mapping is recorded, as --ownership of `esm-operator run` or the ownership of
+    ProviderConfigs. With `resource-only` the operator calls nothing about tags."""
+
+    cluster_name: Annotated[str, AfterValidator(_is_cluster_name)] = ""
+    """Allow to change and delete only mappings that carry the owner tag of this cluster, as --cluster-name of
+    `esm-operator run`, and to create none without it. Default: all mappings."""
+
+    functions: Annotated[Items, each(_is_function)] = Field(default_factory=list[str])
+    """Functions that mappings may be made for, changed and deleted: names, wildcards such as `orders-*`, or ARNs,
+    separated by commas or repeated. Default: all."""
+
+    regions: Annotated[Items, each(is_region)] = Field(default_factory=list[str])
+    """Regions to work in, separated by commas or repeated. Default: all."""
+
+    account: Annotated[str, AfterValidator(_is_account)] = ""
+    """The account, for the ARNs. Default: any, which for a role is its own."""
+
+    partition: Annotated[str, AfterValidator(_is_partition)] = ""
+    """The partition, for the ARNs. Default: that of --regions, else aws."""
+
+    kms_keys: Annotated[Items, each(_is_key)] = Field(default_factory=list[str])
+    """ARNs of the keys that resources name in spec.kmsKeyARN. Default: none is used."""
+
+    assume_roles: Annotated[Items, each(is_role)] = Field(default_factory=list[str])
+    """ARNs of the roles that ProviderConfigs name in spec.roleARN: allow to assume them."""
+
     own_account: bool = True
-    """Whether the operator works with its own credentials too, not only with ``roles``."""
+    """Allow to work with the operator's own role. Without: only to assume --assume-roles."""
+
     session_tags: bool = False
-    """Whether its session has transitive tags, which need sts:TagSession to assume a role."""
+    """The operator's role comes from EKS Pod Identity, whose session tags go along when it assumes another role:
+    allow sts:TagSession too."""
 
 
 def permissions(scope: Scope) -> Document:
@@ -108,14 +174,14 @@ def permissions(scope: Scope) -> Document:
             found.append(_allow("ClaimMappings", ["lambda:TagResource"], mappings, has_tag))
         if scope.kms_keys:
             found.append(_allow("UseKeys", KMS_READS if scope.read_only else KMS_WRITES, scope.kms_keys))
-    if scope.roles:
+    if scope.assume_roles:
         tag = ("sts:TagSession",) if scope.session_tags else ()
-        found.append(_allow("AssumeRoles", ("sts:AssumeRole", *tag), scope.roles))
+        found.append(_allow("AssumeRoles", ("sts:AssumeRole", *tag), scope.assume_roles))
     return {"Version": VERSION, "Statement": found}
 
 
 def _wanted(action: Action, scope: Scope) -> bool:
-    if not scope.owner_tags and action.name in TAG_ACTIONS:
+    if scope.ownership != "tags" and action.name in TAG_ACTIONS:
         return False
     return not (action.writes and scope.read_only) and (action.name != TAGGING or scope.tagging_api)
 
@@ -138,7 +204,8 @@ def _statement(sid: str, actions: Sequence[Action], scope: Scope) -> Document:
 def _arns(resource: str, scope: Scope) -> list[str]:
     """The ARNs of a resource of AWS Lambda in all regions of a scope."""
     regions = scope.regions or ("*",)
-    return [f"arn:{scope.partition}:lambda:{region}:{scope.account or '*'}:{resource}" for region in regions]
+    partition = scope.partition or (partition_of(scope.regions[0]) if scope.regions else "aws")
+    return [f"arn:{partition}:lambda:{region}:{scope.account or '*'}:{resource}" for region in regions]
 
 
 def _function_arns(function: str, scope: Scope) -> list[str]:

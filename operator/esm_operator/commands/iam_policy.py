@@ -3,43 +3,30 @@
 import json
 import re
 import sys
-from collections.abc import Callable
-from functools import cache
 from typing import Annotated, Literal
 
-from botocore.exceptions import UnknownRegionError
-from botocore.session import get_session
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from esm_operator.commands import iam_permissions, iam_trust
-from esm_operator.settings import Items, each, matches
-
-_PARTITION = r"aws[a-z-]*"
-_EKS_PROVIDER = re.compile(r"oidc\.eks\.(?P<region>[a-z0-9-]+)\.")
-_PROVIDER_ARN = re.compile(
-    rf"arn:(?P<partition>{_PARTITION}):iam::(?P<account>\d{{12}}):oidc-provider/(?P<provider>.+)"
+from esm_operator.commands import iam_trust
+from esm_operator.commands.iam_permissions import (
+    MOST_CHARACTERS,
+    MOST_TRUST_CHARACTERS,
+    PARTITION,
+    Document,
+    Scope,
+    is_region,
+    is_role,
+    like,
+    partition_of,
+    permissions,
 )
+from esm_operator.settings import Items, each
+
+_EKS_PROVIDER = re.compile(r"oidc\.eks\.(?P<region>[a-z0-9-]+)\.")
+_PROVIDER_ARN = re.compile(rf"arn:(?P<partition>{PARTITION}):iam::(?P<account>\d{{12}}):oidc-provider/(?P<provider>.+)")
 
 
-def _like(pattern: str, what: str) -> Callable[[str], str]:
-    return matches(pattern, f"{{}} is not {what}")
-
-
-@cache
-def _partition_of(region: str) -> str:
-    """The partition that a region is in. Raises UnknownRegionError."""
-    return str(get_session().get_partition_for_region(region))
-
-
-def _region(text: str) -> str:
-    try:
-        _partition_of(text)
-    except UnknownRegionError:
-        raise ValueError(f"{text} is not an AWS region such as eu-west-1") from None
-    return text
-
-
-_is_provider = _like(
+_is_provider = like(
     r"(?a:[a-z0-9.-]+\.[a-z0-9-]+(/[\w./-]+)?)",
     "an OIDC provider; it is what `aws eks describe-cluster --query cluster.identity.oidc.issuer` prints, such as "
     "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF",
@@ -53,32 +40,17 @@ def _provider(text: str) -> str:
     provider = _is_provider(text.removeprefix("https://").rstrip("/"))
     eks = _EKS_PROVIDER.match(provider)
     if eks:
-        _region(eks["region"])
+        is_region(eks["region"])
     return provider
 
 
-_is_role = _like(
-    rf"arn:{_PARTITION}:iam::\d{{12}}:role/[\w+=,.@/-]+",
-    "the ARN of an IAM role such as arn:aws:iam::222222222222:role/esm-operator",
-)
-_is_function = _like(
-    rf"(?a:(arn:{_PARTITION}:lambda:[a-z0-9*-]+:(\d{{12}}|\*):function:)?[\w*?-]+(:(\$LATEST|[\w*?-]+))?)",
-    "a function: its name, perhaps with * or an alias (name:alias), or the ARN of one",
-)
-_is_key = _like(
-    rf"(?a:arn:{_PARTITION}:kms:[a-z0-9-]+:\d{{12}}:key/[\w*-]+)",
-    "the ARN of a KMS key such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd (no alias)",
-)
-_is_eks_cluster = _like(
-    rf"(?a:arn:{_PARTITION}:eks:[a-z0-9-]+:\d{{12}}:cluster/[\w-]+)",
+_is_eks_cluster = like(
+    rf"(?a:arn:{PARTITION}:eks:[a-z0-9-]+:\d{{12}}:cluster/[\w-]+)",
     "the ARN of an EKS cluster such as arn:aws:eks:eu-west-1:123456789012:cluster/blue",
 )
-_is_cluster_name = _like(r"[\w .:=+\-@]{1,256}", "a cluster name: letters, digits, spaces and . : = + - @ _")
-_is_external_id = _like(r"[\w+=,.@:/-]{2,1224}", "an external id: 2 to 1224 letters, digits or + = , . @ : / - _")
-_is_service_account = _like(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of a ServiceAccount")
-_is_namespace = _like(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a namespace")
-_is_account = _like(r"\d{12}", "an AWS account: it has twelve digits")
-_is_partition = _like(_PARTITION, "a partition such as aws, aws-cn or aws-us-gov")
+_is_external_id = like(r"[\w+=,.@:/-]{2,1224}", "an external id: 2 to 1224 letters, digits or + = , . @ : / - _")
+_is_service_account = like(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of a ServiceAccount")
+_is_namespace = like(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a namespace")
 
 #: The flags that a trust policy is made of; the others are of permissions. Account and partition are of both.
 _TRUST_FLAGS = {
@@ -87,56 +59,14 @@ _TRUST_FLAGS = {
     "role": ("trusted_roles", "external_id", "session_tags"),
 }
 _OF_BOTH = ("trust", "account", "partition")
-_ONLY_OF_TRUST = frozenset().union(*_TRUST_FLAGS.values()) - {"session_tags"}
+_ONLY_OF_TRUST = frozenset[str]().union(*_TRUST_FLAGS.values()) - {"session_tags"}
 
 
-class IamPolicy(BaseModel):
+class IamPolicy(Scope):
     """Print the least IAM policy as JSON: what the operator may do at AWS, or, with --trust, who may work as its role.
 
     Without options: all that the operator does, in every region of the role's account.
     """
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    read_only: bool = False
-    """Allow to look only: enough where every resource has managementPolicy Observe, and for `esm-operator orphans`."""
-
-    tagging_api: bool = True
-    """Allow tag:GetResources, by which tags that others change are seen in bulk; without it, slowly one by one."""
-
-    ownership: Literal["tags", "resource-only"] = "tags"
-    """Where the owner of a mapping is recorded, as --ownership of `esm-operator run` or the ownership of
-    ProviderConfigs. With `resource-only` the operator calls nothing about tags."""
-
-    cluster_name: Annotated[str, AfterValidator(_is_cluster_name)] = ""
-    """Allow to change and delete only mappings that carry the owner tag of this cluster, as --cluster-name of
-    `esm-operator run`, and to create none without it. Default: all mappings."""
-
-    functions: Annotated[Items, each(_is_function)] = Field(default_factory=list[str])
-    """Functions that mappings may be made for, changed and deleted: names, wildcards such as `orders-*`, or ARNs,
-    separated by commas or repeated. Default: all."""
-
-    regions: Annotated[Items, each(_region)] = Field(default_factory=list[str])
-    """Regions to work in, separated by commas or repeated. Default: all."""
-
-    account: Annotated[str, AfterValidator(_is_account)] = ""
-    """The account, for the ARNs. Default: any, which for a role is its own."""
-
-    partition: Annotated[str, AfterValidator(_is_partition)] = ""
-    """The partition, for the ARNs. Default: that of --regions, else aws."""
-
-    kms_keys: Annotated[Items, each(_is_key)] = Field(default_factory=list[str])
-    """ARNs of the keys that resources name in spec.kmsKeyARN. Default: none is used."""
-
-    assume_roles: Annotated[Items, each(_is_role)] = Field(default_factory=list[str])
-    """ARNs of the roles that ProviderConfigs name in spec.roleARN: allow to assume them."""
-
-    own_account: bool = True
-    """Allow to work with the operator's own role. Without: only to assume --assume-roles."""
-
-    session_tags: bool = False
-    """The operator's role comes from EKS Pod Identity, whose session tags go along when it assumes another role:
-    allow sts:TagSession too."""
 
     trust: Literal["irsa", "pod-identity", "role"] | None = None
     """Print the trust policy instead: of the operator's role by `irsa` or by EKS `pod-identity`; or of a `role` that
@@ -154,7 +84,7 @@ class IamPolicy(BaseModel):
     service_account: Annotated[str, AfterValidator(_is_service_account)] = "esm-operator"
     """For --trust irsa and pod-identity: the operator's ServiceAccount."""
 
-    trusted_roles: Annotated[Items, each(_is_role)] = Field(default_factory=list[str])
+    trusted_roles: Annotated[Items, each(is_role)] = Field(default_factory=list[str])
     """For --trust role: ARNs of the operators' own roles."""
 
     external_id: Annotated[str, AfterValidator(_is_external_id)] = ""
@@ -167,7 +97,7 @@ class IamPolicy(BaseModel):
             sys.exit(2)
         document = self.document()
         print(json.dumps(document, indent=2))
-        most = iam_permissions.MOST_TRUST_CHARACTERS if self.trust else iam_permissions.MOST_CHARACTERS
+        most = MOST_TRUST_CHARACTERS if self.trust else MOST_CHARACTERS
         length = len(re.sub(r"\s", "", json.dumps(document)))
         if length > most:
             print(
@@ -186,7 +116,7 @@ class IamPolicy(BaseModel):
                 return f"{_flag(name)} belongs to {home}."
         needs_roles = {"own_account", "assume_roles", "session_tags", *_OF_BOTH}
         useless = [] if self.own_account else [_flag(name) for name in given if name not in needs_roles]
-        partitions = {_partition_of(region) for region in self.regions} | ({self.partition} - {""})
+        partitions = {partition_of(region) for region in self.regions} | ({self.partition} - {""})
         all_or_none = "restricts changes, which --read-only leaves out: AWS lists all mappings or none."
         problems = (
             (
@@ -224,7 +154,7 @@ class IamPolicy(BaseModel):
         )
         return next((sentence for wrong, sentence in problems if wrong), "")
 
-    def document(self) -> iam_permissions.Document:
+    def document(self) -> Document:
         """The policy; there must be no problem."""
         match self.trust:
             case "irsa":
@@ -233,7 +163,7 @@ class IamPolicy(BaseModel):
                     arn["provider"] if arn else self.oidc_provider,
                     partition=arn["partition"]
                     if arn
-                    else self.partition or (_partition_of(eks["region"]) if eks else "aws"),
+                    else self.partition or (partition_of(eks["region"]) if eks else "aws"),
                     account=arn["account"] if arn else self.account,
                     namespace=self.namespace,
                     service_account=self.service_account,
@@ -250,24 +180,7 @@ class IamPolicy(BaseModel):
                     self.trusted_roles, external_id=self.external_id, session_tags=self.session_tags
                 )
             case None:
-                return iam_permissions.permissions(self._scope())
-
-    def _scope(self) -> iam_permissions.Scope:
-        partition = self.partition or (_partition_of(self.regions[0]) if self.regions else "aws")
-        return iam_permissions.Scope(
-            partition=partition,
-            account=self.account,
-            regions=self.regions,
-            functions=self.functions,
-            cluster_name=self.cluster_name,
-            kms_keys=self.kms_keys,
-            roles=self.assume_roles,
-            read_only=self.read_only,
-            tagging_api=self.tagging_api,
-            owner_tags=self.ownership == "tags",
-            own_account=self.own_account,
-            session_tags=self.session_tags,
-        )
+                return permissions(self)
 
 
 def _flag(name: str) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -200,7 +200,9 @@ def _message(detail: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         return f"There is no such field{_suggestion(detail['loc'])}"
     if kind in _TYPES:
-        return f"must be of type {_TYPES[kind]}, not {_TYPE_NAMES.get(type(detail['input']), 'null')}."
+        return (
+            f"must be of type {_TYPES[kind]}, not {_TYPE_NAMES.get(cast('type[Any]', type(detail['input'])), 'null')}."
+        )
     if kind in _LENGTHS:
         return _LENGTHS[kind].format_map(values)
     if kind == "value_error":
