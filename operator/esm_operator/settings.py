@@ -22,8 +22,6 @@ _SERVICE_HOST = "_SERVICE_HOST"
 _SERVICE_VARIABLE = re.compile(
     rf"(.+?)({_SERVICE_HOST}|_SERVICE_PORT(_\w+)?|_PORT(_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)?)"
 )
-#: The least similarity of a variable that is suggested, as of ``difflib``.
-_SIMILAR = 0.7
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _LABEL_KEY = rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_LABEL}"
@@ -140,30 +138,23 @@ def unknown_variables(fields: Iterable[str], environment: Mapping[str, str]) -> 
 
     Variables that Kubernetes sets for a Service, such as ``ESM_OPERATOR_SERVICE_HOST``, are left out.
     """
-    known = {f"{PREFIX}{field.upper()}" for field in fields}
+    known = {field.upper() for field in fields}
     services = {name.removesuffix(_SERVICE_HOST) for name in environment if name.endswith(_SERVICE_HOST)}
-    return [
-        f"The environment variable {name} is unknown. {_remedy(name.upper(), known)}"
-        for name in sorted(environment)
-        if name.upper().startswith(PREFIX) and name.upper() not in known and not _is_of_service(name, services)
-    ]
-
-
-def _is_of_service(name: str, services: set[str]) -> bool:
-    """Whether Kubernetes has set a variable, which it does for each Service together with that of the host."""
-    found = _SERVICE_VARIABLE.fullmatch(name)
-    return found is not None and found[1] in services
-
-
-def _remedy(name: str, known: set[str]) -> str:
-    own = [one.removeprefix(PREFIX) for one in known]
-    near = difflib.get_close_matches(name.removeprefix(PREFIX), own, n=1, cutoff=_SIMILAR)
-    if near:
-        return f"Did you mean {PREFIX}{near[0]}? Rename it, or remove it."
-    return (
-        "Correct it, or remove it. `esm-operator run --help` lists the flags, and each flag such as --sweep-interval "
-        f"has a variable such as {PREFIX}SWEEP_INTERVAL."
-    )
+    problems = list[str]()
+    for name in sorted(environment):
+        own = name.upper().removeprefix(PREFIX)
+        service = _SERVICE_VARIABLE.fullmatch(name)
+        if own == name.upper() or own in known or (service is not None and service[1] in services):
+            continue
+        near = difflib.get_close_matches(own, known, n=1, cutoff=0.7)
+        remedy = (
+            f"Did you mean {PREFIX}{near[0]}? Rename it, or remove it."
+            if near
+            else "Correct it, or remove it. `esm-operator run --help` lists the flags, and each flag such as "
+            f"--sweep-interval has a variable such as {PREFIX}SWEEP_INTERVAL."
+        )
+        problems.append(f"The environment variable {name} is unknown. {remedy}")
+    return problems
 
 
 def environment_region() -> str:

@@ -191,10 +191,10 @@ def _statement(sid: str, actions: Sequence[Action], scope: Scope) -> Document:
     first = actions[0]
     conditions: dict[str, Document] = {}
     if scope.regions and not first.by_mapping:  # the resource has no region, but the request has
-        conditions["StringEquals"] = {"aws:RequestedRegion": _one_or_all(scope.regions)}
+        conditions["StringEquals"] = {"aws:RequestedRegion": one_or_all(scope.regions)}
     if scope.functions and first.by_function:
         arns = [arn for function in scope.functions for arn in _function_arns(function, scope)]
-        conditions["ArnLike"] = {"lambda:FunctionArn": _one_or_all(arns)}
+        conditions["ArnLike"] = {"lambda:FunctionArn": one_or_all(arns)}
     if scope.cluster_name and first.by_tag:
         conditions.setdefault("StringEquals", {})[f"{first.by_tag}/{CLUSTER}"] = scope.cluster_name
     resources = _arns("event-source-mapping:*", scope) if first.by_mapping else ["*"]
@@ -222,9 +222,9 @@ def _allow(
     sid: str, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Document] | None = None
 ) -> Document:
     """A statement."""
-    statement = {"Sid": sid, "Effect": "Allow", "Action": _one_or_all(actions), "Resource": _one_or_all(resources)}
+    statement = {"Sid": sid, "Effect": "Allow", "Action": one_or_all(actions), "Resource": one_or_all(resources)}
     return {**statement, "Condition": conditions} if conditions else {**statement}
 
 
-def _one_or_all(texts: Sequence[str]) -> str | list[str]:
+def one_or_all(texts: Sequence[str]) -> str | list[str]:
     return texts[0] if len(texts) == 1 else list(texts)

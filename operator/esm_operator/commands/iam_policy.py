@@ -7,16 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from esm_operator.commands import iam_trust
 from esm_operator.commands.iam_permissions import (
     MOST_CHARACTERS,
     MOST_TRUST_CHARACTERS,
     PARTITION,
+    VERSION,
     Document,
     Scope,
     is_region,
     is_role,
     like,
+    one_or_all,
     partition_of,
     permissions,
 )
@@ -158,29 +159,57 @@ class IamPolicy(Scope):
         """The policy; there must be no problem."""
         match self.trust:
             case "irsa":
-                arn, eks = _PROVIDER_ARN.fullmatch(self.oidc_provider), _EKS_PROVIDER.match(self.oidc_provider)
-                return iam_trust.irsa(
-                    arn["provider"] if arn else self.oidc_provider,
-                    partition=arn["partition"]
-                    if arn
-                    else self.partition or (partition_of(eks["region"]) if eks else "aws"),
-                    account=arn["account"] if arn else self.account,
-                    namespace=self.namespace,
-                    service_account=self.service_account,
-                )
+                statements = [self._irsa()]
             case "pod-identity":
-                return iam_trust.pod_identity(
-                    namespace=self.namespace,
-                    service_account=self.service_account,
-                    cluster_arn=self.eks_cluster_arn,
-                    account=self.account,
-                )
+                statements = [self._pod_identity()]
             case "role":
-                return iam_trust.other_account(
-                    self.trusted_roles, external_id=self.external_id, session_tags=self.session_tags
-                )
+                statements = self._role()
             case None:
                 return permissions(self)
+        return {"Version": VERSION, "Statement": statements}
+
+    def _irsa(self) -> Document:
+        """The trust by IAM roles for service accounts (Amazon EKS User Guide), of one ServiceAccount only."""
+        provider, eks = self.oidc_provider, _EKS_PROVIDER.match(self.oidc_provider)
+        partition = self.partition or (partition_of(eks["region"]) if eks else "aws")
+        arn = f"arn:{partition}:iam::{self.account}:oidc-provider/{provider}"
+        given = _PROVIDER_ARN.fullmatch(provider)
+        if given:
+            arn, provider = provider, given["provider"]
+        subject = f"system:serviceaccount:{self.namespace}:{self.service_account}"
+        return {
+            "Sid": "ServiceAccount",
+            "Effect": "Allow",
+            "Principal": {"Federated": arn},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {f"{provider}:aud": "sts.amazonaws.com", f"{provider}:sub": subject}},
+        }
+
+    def _pod_identity(self) -> Document:
+        """The trust by EKS Pod Identity (Amazon EKS User Guide), of one ServiceAccount only."""
+        tags = {
+            "aws:RequestTag/kubernetes-namespace": self.namespace,
+            "aws:RequestTag/kubernetes-service-account": self.service_account,
+            "aws:RequestTag/eks-cluster-arn": self.eks_cluster_arn,
+            "aws:SourceAccount": self.account,
+        }
+        return {
+            "Sid": "ServiceAccount",
+            "Effect": "Allow",
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Condition": {"StringEquals": {key: value for key, value in tags.items() if value}},
+        }
+
+    def _role(self) -> list[Document]:
+        """The trust of a role that a ProviderConfig names, usually in another account."""
+        allow = {"Effect": "Allow", "Principal": {"AWS": one_or_all(self.trusted_roles)}}
+        assume: Document = {"Sid": "Operator", **allow, "Action": "sts:AssumeRole"}
+        if self.external_id:
+            assume["Condition"] = {"StringEquals": {"sts:ExternalId": self.external_id}}
+        # A statement of its own, because sts:TagSession does not have the condition key sts:ExternalId.
+        tag: Document = {"Sid": "SessionTags", **allow, "Action": "sts:TagSession"}
+        return [assume, tag] if self.session_tags else [assume]
 
 
 def _flag(name: str) -> str:

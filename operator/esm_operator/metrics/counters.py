@@ -12,7 +12,6 @@ _ANSWER = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _TURN = (0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 #: Error codes that have series of their own. A proxy between may answer with any code.
 _MOST_CODES = 100
-_OTHER = "Other"
 
 
 class DriftKind(StrEnum):
@@ -127,7 +126,7 @@ def answered(operation: str, seconds: float, error: Exception | None = None, rea
         error: what it raised, or None.
         reason: the reason that a condition shows for the error; empty: none.
     """
-    AWS_REQUESTS.labels(operation, _bounded(_code(error))).inc()
+    AWS_REQUESTS.labels(operation, _code(error)).inc()
     AWS_REQUEST_SECONDS.labels(operation).observe(seconds)
     if reason:
         AWS_FAILURES.labels(reason).inc()
@@ -151,16 +150,11 @@ def place_in_use(account: str, region: str) -> None:
 
 
 def _code(error: Exception | None) -> str:
-    if error is None:
-        return "OK"
+    """AWS's error code, ``OK``, or the name of the exception."""
+    code = "OK" if error is None else type(error).__name__
     if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "") or "Unknown")
-    return type(error).__name__
-
-
-def _bounded(code: str) -> str:
-    if code not in _codes:
-        if len(_codes) >= _MOST_CODES:
-            return _OTHER
-        _codes.add(code)
+        code = str(error.response.get("Error", {}).get("Code", "") or "Unknown")
+    if code not in _codes and len(_codes) >= _MOST_CODES:
+        return "Other"
+    _codes.add(code)
     return code
