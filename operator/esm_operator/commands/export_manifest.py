@@ -91,8 +91,9 @@ def unknown_members(mapping: Mapping[str, Any]) -> frozenset[str]:
 def name_of(mapping: Mapping[str, Any]) -> str:
     """A name for the resource of a mapping: its function, and what it reads from."""
     function = re.sub(r".*:function:", "", str(mapping.get("FunctionArn", ""))).removesuffix(":$LATEST")
-    parts = dict.fromkeys(_slug(part) for part in (function, *_source_names(mapping)))
-    return "-".join(part for part in parts if part) or "mapping"
+    parts = (function, *_source_names(mapping))
+    slugs = dict.fromkeys(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts)
+    return "-".join(filter(None, slugs)) or "mapping"
 
 
 def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
@@ -121,27 +122,26 @@ def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
     }
     region = parse_arn(str(mapping.get("EventSourceMappingArn", "")))
     owner = owner_of(found.tags)
-    said = {
+    rest = {
         "tags": tags,
         "region": region.region if region is not None and source is SourceType.SELF_MANAGED_KAFKA else "",
         "providerConfigRef": {"name": style.provider_config} if style.provider_config else None,
         "managementPolicy": style.management_policy if style.management_policy != "Full" else "",
         "deletionPolicy": style.deletion_policy if style.deletion_policy != "Delete" else "",
-        "adoption": {"policy": "Required", "uuid": found.uuid}
-        | ({"takeOverFrom": str(owner)} if owner is not None else {}),
+        "adoption": {"policy": "Required", "uuid": found.uuid} | ({"takeOverFrom": str(owner)} if owner else {}),
     }
-    return spec | {name: value for name, value in said.items() if value}
+    return spec | {name: value for name, value in rest.items() if value}
 
 
 def _manifest(found: MappingsToExport, name: str, style: Style) -> Manifest:
     owner = owner_of(found.tags)
-    namespace = style.namespace or (owner.namespace if owner is not None else "")
-    metadata = {"name": owner.name if owner is not None else name} | ({"namespace": namespace} if namespace else {})
-    said = [str(found.mapping.get("EventSourceMappingArn") or found.uuid), str(found.mapping.get("State", ""))]
-    said += [f"of {owner}"] if owner is not None else []
-    said += [f"in the CloudFormation stack {found.tags[_STACK]}"] if _STACK in found.tags else []
+    namespace = style.namespace or (owner.namespace if owner else "")
+    metadata = {"name": owner.name if owner else name} | ({"namespace": namespace} if namespace else {})
+    remark = [str(found.mapping.get("EventSourceMappingArn") or found.uuid), str(found.mapping.get("State", ""))]
+    remark += [f"of {owner}"] if owner else []
+    remark += [f"in the CloudFormation stack {found.tags[_STACK]}"] if _STACK in found.tags else []
     body = {"apiVersion": API_VERSION, "kind": "EventSourceMapping", "metadata": metadata}
-    return Manifest(", ".join(said), {**body, "spec": spec_of(found, style)})
+    return Manifest(", ".join(remark), {**body, "spec": spec_of(found, style)})
 
 
 def _function(mapping: Mapping[str, Any]) -> str:
@@ -170,10 +170,6 @@ def _source_names(mapping: Mapping[str, Any]) -> Iterator[str]:
     yield from mapping.get("Topics") or mapping.get("Queues") or ()
     database: Mapping[str, Any] = mapping.get("DocumentDBEventSourceConfig") or {}
     yield from (database[member] for member in ("DatabaseName", "CollectionName") if database.get(member))
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _time(moment: datetime) -> str:

@@ -69,12 +69,11 @@ ACTIONS: tuple[Action, ...] = (
     _change("lambda:UntagResource", _TAG, "removes tags"),
 )
 
-#: What AWS does with a KMS key in the caller's name, where filters are encrypted: to read them, and to write them
-#: (CloudFormation's resource type AWS::Lambda::EventSourceMapping, its handlers' permissions).
+#: What AWS does with a KMS key for the caller to read and to write encrypted filters (the handlers' permissions of
+#: CloudFormation's resource type AWS::Lambda::EventSourceMapping).
 KMS_READS = ("kms:Decrypt",)
 KMS_WRITES = ("kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt")
-
-
+#: A pattern of partitions.
 PARTITION = r"aws[a-z-]*"
 
 
@@ -90,6 +89,7 @@ def partition_of(region: str) -> str:
 
 
 def is_region(text: str) -> str:
+    """A validator of regions."""
     try:
         partition_of(text)
     except UnknownRegionError:
@@ -221,10 +221,15 @@ def _function_arns(function: str, scope: Scope) -> list[str]:
 def _allow(
     sid: str, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Document] | None = None
 ) -> Document:
-    """A statement."""
-    statement = {"Sid": sid, "Effect": "Allow", "Action": one_or_all(actions), "Resource": one_or_all(resources)}
-    return {**statement, "Condition": conditions} if conditions else {**statement}
+    statement: Document = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": one_or_all(actions),
+        "Resource": one_or_all(resources),
+    }
+    return {**statement, "Condition": conditions} if conditions else statement
 
 
 def one_or_all(texts: Sequence[str]) -> str | list[str]:
+    """A text, or a list of several, as AWS prints policies."""
     return texts[0] if len(texts) == 1 else list(texts)

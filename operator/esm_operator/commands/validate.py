@@ -176,7 +176,7 @@ _TYPES: Mapping[str, str] = {
     "model_type": "object",
     "model_attributes_type": "object",
 }
-_LENGTHS: Mapping[str, str] = {
+_LENGTHS = {
     "string_too_long": "is too long: {max_length:,} characters are possible.",
     "string_too_short": "is too short: it needs {min_length} characters.",
     "too_long": "has too many entries: {max_length:,} are possible.",
@@ -227,8 +227,7 @@ def _resource(value: Any) -> str:
 
 
 def _path(text: str) -> Path:
-    parts = re.findall(r"[^.\[\]]+", text)
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", text))
 
 
 def _text(path: Path) -> str:
