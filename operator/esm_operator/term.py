@@ -55,7 +55,7 @@ class Tuning:
 class Term:
     """Queue, targets, reconciler, and the tasks that run them. Within one event loop.
 
-    It is the ``ResourceLookup`` and ``SweepListener`` of the targets, and the ``ConnectionListener`` of the connections.
+    It is the ``ResourceLookup`` and ``SweepListener`` of the targets, and ``ConnectionListener`` of the connections.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class Orphan:
     endpoint_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SearchResult:
     """The orphans, and why a part of AWS could not be searched."""
 
@@ -69,32 +69,29 @@ class OrphanSearch:
         living = await self._living()
         configs = [provider_config(body) for body in await self.kubernetes.list_plural(PROVIDER_CONFIGS)]
         asked = [resource.asked for resource in living.resources.values()]
-        orphans: list[Orphan] = []
-        looked_at = 0
-        regions: set[str] = set()
-        failures: list[str] = []
         targets = known_targets(asked, configs, self.operator, self.regions)
+        result = SearchResult([], 0, [], [])
         if not targets:
-            failures.append("No AWS region is known. Set --region, or name some by --regions.")
+            result.failures.append("No AWS region is known. Set --region, or name some by --regions.")
         tagged = [target for target in targets if target.owner_tags]
         for region in sorted({one.region for one in targets} - {one.region for one in tagged}):
             text = f"{region}: mappings carry no owner tags there (ownership ResourceOnly), so orphans cannot be found."
-            self.console.say(text) if tagged else failures.append(text)
+            self.console.say(text) if tagged else result.failures.append(text)
         connected = connections("orphans")
         try:
-            for ways in (await self._connect(tagged, connected, failures)).values():
+            for ways in (await self._connect(tagged, connected, result.failures)).values():
                 try:
                     candidates = await self._candidates_by_any(ways, living)
-                    orphans += await self._confirmed(candidates)
+                    result.orphans += await self._confirmed(candidates)
                 except ReadError as error:
-                    failures.append(str(error))
+                    result.failures.append(str(error))
                     continue
-                looked_at += len(candidates.there)
-                regions.add(candidates.account.target.region)
+                result.looked_at += len(candidates.there)
+                result.regions = sorted({*result.regions, candidates.account.target.region})
         finally:
             connected.close()
-        orphans.sort(key=lambda one: (one.account, one.region, one.owner, one.uuid))
-        return SearchResult(orphans, looked_at, sorted(regions), failures)
+        result.orphans.sort(key=lambda one: (one.account, one.region, one.owner, one.uuid))
+        return result
 
     async def _living(self) -> LivingResources:
         resources = [parse(body) async for body in self.kubernetes.list_resources(self.namespaces)]
