@@ -8,6 +8,7 @@ from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
 from esm_operator.api.spec import Adoption, MappingSpec
 from esm_operator.planning import actions, differences, plan
+from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from esm_operator.planning.state import Desired, Observation, Observed
 
@@ -162,6 +163,7 @@ def candidates(*mappings: Observed) -> Observation:
     return Observation(swept=True, candidates=mappings)
 
 
+INVALID = Finding("InvalidSpec", "Rule", {"message": "No."})
 NOTHING = Observation(swept=True)
 GONE = Observation(swept=True, gone=True)
 UNSWEPT = Observation(swept=False)
@@ -260,7 +262,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "going, gone": (made(deleting=True), GONE, actions.Finish()),
     "going, gone before the sweep": (made(deleting=True), Observation(swept=False, gone=True), plan.SWEEPING),
     "going, retained": (made(deleting=True, retain=True), found(seen()), actions.Release(UUID, OWNER_TAGS)),
-    "going, the spec is wrong": (made(deleting=True, problem="No."), found(seen()), actions.Delete(UUID)),
+    "going, the spec is wrong": (made(deleting=True, problems=(INVALID,)), found(seen()), actions.Delete(UUID)),
     "going, nobody's in its place, its tags not seen lately": (
         wanted(deleting=True),
         candidates(replace(STALE, tags={})),
@@ -328,7 +330,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     ),
     "removed, nothing was made": (wanted(deleting=True, removed=True), NOTHING, actions.Finish()),
     # Not worked on
-    "invalid": (made(problem="No."), found(seen()), actions.Stall("InvalidSpec", "No.")),
+    "invalid": (made(problems=(INVALID,)), found(seen()), actions.Stall),
     "observed": (wanted(observe_only=True, prepared=False), candidates(seen(None)), actions.NoOp()),
     "observed, before the sweep": (wanted(observe_only=True), UNSWEPT, actions.Wait),
     "observed, none": (wanted(observe_only=True), NOTHING, plan.NOT_FOUND),

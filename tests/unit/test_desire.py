@@ -10,6 +10,7 @@ from esm_operator.planning.desire import MappingRecord, desired_of
 from esm_operator.planning.ownership import OWNER_TAGS
 from esm_operator.planning.state import Desired
 from esm_operator.planning.target import Resolved, Target
+from esm_operator.status.reason_table import message_of
 from tests import refusals
 
 UUID = "11111111-2222-3333-4444-555555555555"
@@ -29,6 +30,10 @@ def desired(default_tags: dict[str, str], deleting: bool = False, owner_tags: bo
     return desired_of(resource, MappingRecord.of(resource), target, "123456789012", "test")
 
 
+def told(desired: Desired) -> str:
+    return " ".join(map(message_of, desired.problems))
+
+
 def test_tags_are_the_default_ones_the_specs_and_the_owners() -> None:
     tags = desired({"team": "platform", "stage": "test"}, tags={"team": "shop"}).tags
     assert {key: value for key, value in tags.items() if not key.startswith("esm-operator.io/")} == {
@@ -41,14 +46,14 @@ def test_tags_are_the_default_ones_the_specs_and_the_owners() -> None:
 def test_as_many_tags_as_aws_takes_are_no_problem() -> None:
     full = desired(DEFAULTS, tags=refusals.tags(40))
     assert len(full.tags) == 50
-    assert full.problem == ""
+    assert full.problems == ()
     overridden = desired(DEFAULTS, tags=refusals.tags(40) | {"default-0": "mine"})
     assert len(overridden.tags) == 50
-    assert overridden.problem == ""
+    assert overridden.problems == ()
 
 
 def test_too_many_tags_say_how_many_which_are_default_ones_and_what_to_do() -> None:
-    problem = desired(DEFAULTS, tags=refusals.tags(42) | {"default-0": "mine"}).problem
+    problem = told(desired(DEFAULTS, tags=refusals.tags(42) | {"default-0": "mine"}))
     assert "52 tags, 2 more than AWS takes (50)" in problem
     assert re.search(r"Remove 2 from spec\.tags, or from the default tags \(.*ProviderConfig, --default-tags", problem)
     assert problem.endswith("default tags: default-1, default-2, default-3, default-4, default-5.")
@@ -56,7 +61,7 @@ def test_too_many_tags_say_how_many_which_are_default_ones_and_what_to_do() -> N
 
 def test_too_many_tags_come_after_what_is_wrong_elsewhere() -> None:
     filters = {"filters": [{"pattern": "{"}]}
-    problem = desired(DEFAULTS, tags=refusals.tags(42), filterCriteria=filters).problem
+    problem = told(desired(DEFAULTS, tags=refusals.tags(42), filterCriteria=filters))
     assert re.search(r"not a JSON object.*; correct it\. The mapping would have 52 tags", problem)
 
 
@@ -64,7 +69,7 @@ def test_without_owner_tags_only_the_owner_is_desired_of_tags() -> None:
     """They stand for what the resource records; AWS is sent none."""
     wanted = desired({}, owner_tags=False)
     assert sorted(wanted.tags) == [f"esm-operator.io/{part}" for part in ("cluster", "name", "namespace", "uid")]
-    assert wanted.problem == ""
+    assert wanted.problems == ()
 
 
 @pytest.mark.parametrize(
@@ -86,13 +91,13 @@ def test_without_owner_tags_only_the_owner_is_desired_of_tags() -> None:
 def test_what_needs_tags_is_a_problem_without_owner_tags(
     default_tags: dict[str, str], edit: dict[str, Any], field: str
 ) -> None:
-    problem = desired(default_tags, owner_tags=False, **edit).problem
+    problem = told(desired(default_tags, owner_tags=False, **edit))
     assert problem.startswith(field)
     assert "ResourceOnly" in problem
     assert "Remove" in problem
-    assert desired(default_tags, **edit).problem == ""
-    assert desired(default_tags, owner_tags=False, managementPolicy="Observe", **edit).problem == ""
-    assert desired(default_tags, owner_tags=False, deleting=True, **edit).problem == ""
+    assert desired(default_tags, **edit).problems == ()
+    assert desired(default_tags, owner_tags=False, managementPolicy="Observe", **edit).problems == ()
+    assert desired(default_tags, owner_tags=False, deleting=True, **edit).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -111,8 +116,8 @@ def test_a_note_owns_a_mapping_that_was_made_or_adopted(status: dict[str, Any], 
 
 
 def test_too_many_tags_matter_only_where_tags_are_set() -> None:
-    assert desired(DEFAULTS, tags=refusals.tags(42), managementPolicy="Observe").problem == ""
-    assert desired(DEFAULTS, deleting=True, tags=refusals.tags(42)).problem == ""
+    assert desired(DEFAULTS, tags=refusals.tags(42), managementPolicy="Observe").problems == ()
+    assert desired(DEFAULTS, deleting=True, tags=refusals.tags(42)).problems == ()
 
 
 INTENT_OF_IT = Intent("shop/orders", "123456789012", "eu-west-1", "orders", "arn", (), (), (), {}).render()

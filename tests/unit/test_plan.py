@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.state import Desired, Observation, Observed
 from esm_operator.status import messages
+from esm_operator.status.reason_table import message_of
 from tests.unit.plan_cases import (
     CASES,
     DOCUMENTDB,
+    INVALID,
     OTHER,
     OWNER,
     SQS,
@@ -39,10 +41,10 @@ def test_plan(case: str) -> None:
 def test_conflicts_say_whose_it_is_and_how_to_take_it_over() -> None:
     foreign = plan.plan(wanted(), candidates(seen(OTHER)))
     assert isinstance(foreign, actions.Conflict)
-    assert f"takeOverFrom: {OTHER}" in foreign.message
+    assert f"takeOverFrom: {OTHER}" in message_of(foreign)
     nobodys = plan.plan(wanted(), candidates(seen(None)))
     assert isinstance(nobodys, actions.Conflict)
-    assert "spec.adoption to {policy: IfExists}" in nobodys.message
+    assert "spec.adoption to {policy: IfExists}" in message_of(nobodys)
 
 
 def test_a_mapping_adopted_with_another_collection_differs() -> None:
@@ -97,7 +99,7 @@ _desired = st.builds(
     retain=st.booleans(),
     observe_only=st.booleans(),
     recreate=st.booleans(),
-    problem=st.sampled_from(["", "No."]),
+    problems=st.sampled_from([(), (INVALID,)]),
 )
 
 

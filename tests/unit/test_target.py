@@ -19,6 +19,7 @@ from esm_operator.planning.target import (
     provider_config,
     resolve,
 )
+from esm_operator.status.reason_table import message_of
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 SHOP = ProviderConfigSettings("shop", region="us-west-2", endpoint_url="http://shop", default_tags={"team": "shop"})
@@ -247,7 +248,7 @@ def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
         )
         assert isinstance(found, Unresolved)
         assert found.reason == "ProviderConfigForbidsNamespace"
-        assert "--no-watch-namespace-labels" in found.message
+        assert "--no-watch-namespace-labels" in message_of(found)
 
 
 def test_who_asks_for_no_labels_needs_none() -> None:

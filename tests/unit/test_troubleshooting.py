@@ -10,10 +10,11 @@ import pytest
 
 from esm_operator.api import reasons
 from esm_operator.aws import errors
+from esm_operator.status.reason_table import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "operator" / "esm_operator"
-TABLE = SOURCE / "api" / "reasons.py"
+REASONS = SOURCE / "api" / "reasons.py"
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "troubleshooting.md").read_text()
 STALLED, RETRIED, UNDER_WAY = (
@@ -26,6 +27,9 @@ ANNOTATIONS = "Annotations without effect"
 #: What carries a reason, and which of its arguments it is: by position, or by name.
 CARRIERS = {
     "Outcome": (1, "reason", "event", "sync_reason"),
+    "Finding": (0, "reason"),
+    "message": (0, "reason"),
+    "Conflict": (0, "reason"),
     "Stall": (0, "reason"),
     "Wait": (0, "reason"),
     "Unresolved": (0, "reason"),
@@ -34,6 +38,8 @@ CARRIERS = {
     "warning": (1, "reason"),
     "normal": (1, "reason"),
 }
+#: What is rendered from the table of reasons, by the first two arguments.
+RENDERED = ("Finding", "Stall", "Wait", "Conflict", "Unresolved", "message")
 
 
 def members(of: Any) -> set[str]:
@@ -58,7 +64,7 @@ GROUPS = {heading: group for group, heading, _ in sections()}
 
 def modules() -> Iterator[ast.Module]:
     for path in sorted(SOURCE.rglob("*.py")):
-        if path != TABLE:
+        if path != REASONS:
             yield ast.parse(path.read_text())
 
 
@@ -86,6 +92,20 @@ def carried(call: ast.Call) -> Iterator[ast.expr]:
 
 def _is_events(function: ast.expr) -> bool:
     return isinstance(function, ast.Attribute) and "recorder" in ast.dump(function.value)
+
+
+def test_each_finding_and_message_has_a_row_in_the_table() -> None:
+    used = {
+        (words[0], (*words, "")[1])
+        for module in modules()
+        for call in ast.walk(module)
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", "")) in RENDERED
+        for positional in [call.args[:2]]
+        if positional and all(isinstance(one, ast.Constant) for one in positional)
+        for words in [[str(getattr(one, "value", "")) for one in positional]]
+    }
+    assert len(used) > 40, "the calls that carry reasons are called otherwise now"
+    assert sorted(used - TABLE.keys()) == []
 
 
 def test_each_reason_has_a_section_and_no_other() -> None:

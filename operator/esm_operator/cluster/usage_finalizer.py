@@ -135,11 +135,7 @@ class UsageFinalizer:
         if _has_made(resource):
             return None
         if config.deleting:
-            return Unresolved(
-                "ProviderConfigDeleting",
-                f"The ProviderConfig {name} is being deleted, so no mapping is made through it any more. Wait until "
-                "it is gone and create it anew, or name another in a new resource.",
-            )
+            return Unresolved("ProviderConfigDeleting", values={"config": name})
         self._admitted[resource.key] = (name, monotonic())
         return None
 
@@ -212,4 +208,4 @@ def _is_moved(resource: Resource) -> bool:
 
 
 def _not_there(name: str) -> Unresolved:
-    return Unresolved("ProviderConfigNotFound", f"There is no ProviderConfig {name} any more. Create it anew.")
+    return Unresolved("ProviderConfigNotFound", "Gone", {"config": name})

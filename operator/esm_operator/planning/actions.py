@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from esm_operator.api.reasons import OutcomeReason
 from esm_operator.api.values import Canonical
+from esm_operator.planning.finding import Finding
 
 #: What an Update can change of a mapping's identity.
 IDENTITY = frozenset({"functionName"})
@@ -16,29 +16,23 @@ class NoOp:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Finding):
     """Nothing can be done until the observation changes."""
 
-    reason: OutcomeReason
-    message: str
     uuid: str = ""
-    """The mapping that is waited for, where it is not the one that the status notes."""
+    """The mapping that is waited for, if it is not the one in the status."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
-    """Nothing can be done until a person does something."""
-
-    reason: OutcomeReason
-    message: str
+class Stall(Finding):
+    """Nothing can be done until a person acts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """A mapping that is not ours is in the way."""
+class Conflict(Finding):
+    """A mapping of others is in the way."""
 
-    uuid: str
-    message: str
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from esm_operator.api.recorded_status import Applied
 from esm_operator.api.resource import Intent, Resource
 from esm_operator.api.spec import MappingSpec
 from esm_operator.planning.differences import immutable_texts
+from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from esm_operator.planning.state import Desired
 from esm_operator.planning.target import Resolved
@@ -97,7 +98,7 @@ def desired_of(resource: Resource, record: MappingRecord, target: Resolved, acco
         orphan=resource.orphan,
         edited=not resource.told,
         was_in_sync=_was_in_sync(resource),
-        problem="" if resource.deleting else " ".join(_problems(spec, tags, target)),
+        problems=() if resource.deleting else tuple(_problems(spec, tags, target)),
         retain=spec.retain,
         observe_only=spec.observe_only,
         recreate=spec.recreate,
@@ -113,45 +114,27 @@ def identity_of(intent: Intent) -> Identity:
     return Identity(intent.function, intent.source, frozenset(intent.servers))
 
 
-def _problems(spec: MappingSpec, tags: Mapping[str, str], target: Resolved) -> Iterator[str]:
+def _problems(spec: MappingSpec, tags: Mapping[str, str], target: Resolved) -> Iterator[Finding]:
     """What makes the spec impossible to carry out."""
     for problem in offline_problems(spec, datetime.now(UTC)):
-        yield problem.message
+        yield Finding("InvalidSpec", "Rule", {"message": problem.message})
     if not spec.region and (wrong := function_elsewhere(spec.function_name, target.target.region)):
-        yield wrong
+        yield Finding("InvalidSpec", "Rule", {"message": wrong})
     if spec.observe_only:
         return
     if not target.target.owner_tags:
-        yield from _problems_without_tags(spec, target)
+        where = {"ownership": target.config, "tags": ", ".join(sorted(target.default_tags))}
+        if spec.tags:
+            yield Finding("InvalidSpec", "TagsWithoutOwnership", where)
+        if target.default_tags:
+            yield Finding("InvalidSpec", "DefaultTagsWithoutOwnership", where)
+        if spec.adoption.take_over_from:
+            yield Finding("InvalidSpec", "TakeOverWithoutOwnership", where)
     excess = len(tags) - limits.MOST_TAGS
     if excess > 0:
         added = sorted(target.default_tags.keys() - spec.tags.keys() - OWNER_TAGS)
-        yield (
-            f"The mapping would have {len(tags)} tags, {excess} more than AWS takes ({limits.MOST_TAGS}). Remove "
-            f"{excess} from spec.tags, or from the default tags (defaultTags of the ProviderConfig, --default-tags of "
-            f"the operator). {len(OWNER_TAGS)} of the {len(tags)} are the operator's own; default tags: "
-            f"{', '.join(added) or 'none'}."
-        )
-
-
-def _problems_without_tags(spec: MappingSpec, target: Resolved) -> Iterator[str]:
-    """What cannot work where AWS is sent no tags."""
-    config = f"of the ProviderConfig {target.config}" if target.config else "of the operator (--ownership)"
-    because = f"because the ownership {config} is ResourceOnly, so no tags are sent to AWS"
-    otherwise = "or set the ownership to Tags if AWS takes tags on event source mappings in this region."
-    if spec.tags:
-        yield f"spec.tags cannot be set, {because}. Remove spec.tags, {otherwise}"
-    if target.default_tags:
-        yield (
-            f"The default tags {', '.join(sorted(target.default_tags))} cannot be set, {because}. Remove them "
-            f"(defaultTags of the ProviderConfig, --default-tags of the operator), {otherwise}"
-        )
-    if spec.adoption.take_over_from:
-        yield (
-            f"spec.adoption.takeOverFrom cannot be used, {because} and mappings do not show their owners. Remove "
-            "takeOverFrom. To move a mapping to this resource, delete the other resource with deletionPolicy Retain "
-            "first, then adopt the mapping here."
-        )
+        values = {"count": len(tags), "excess": excess, "most": limits.MOST_TAGS, "default": ", ".join(added) or "none"}
+        yield Finding("InvalidSpec", "TooManyTags", {**values, "own": len(OWNER_TAGS)})
 
 
 def created_fields(desired: Desired) -> frozenset[str]:

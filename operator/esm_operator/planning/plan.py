@@ -42,8 +42,9 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from esm_operator.api.reasons import of_state
+from esm_operator.api.reasons import OutcomeReason, of_state
 from esm_operator.planning import consumer_group
 from esm_operator.planning.actions import (
     IDENTITY,
@@ -68,46 +69,24 @@ from esm_operator.planning.actions import (
     Update,
     Wait,
 )
-from esm_operator.planning.differences import (
-    describe,
-    describe_source,
-    differences,
-    immutable_changes,
-    tag_changes,
-    tags_edited,
-)
+from esm_operator.planning.differences import differences, immutable_changes, tag_changes, tags_edited
 from esm_operator.planning.isolation import portion
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
 from esm_operator.planning.state import Desired, Observation, Observed
 
-SWEEPING = Wait(
-    "WaitingForSweep",
-    "Waiting for the first list of the mappings of this account and region, so that none is made twice or left behind.",
-)
-NOT_FOUND = Wait(
-    "NotFound",
-    "managementPolicy is Observe and there is no such mapping at AWS. It is shown as soon as there is one.",
-)
+SWEEPING = Wait("WaitingForSweep")
+UNSETTLED = Wait("CreateOutcomeUnknown")
+NOT_FOUND = Wait("NotFound")
 #: What `_find` answers where something else comes before the mapping.
 _First = GetMapping | ListTags | Wait
-_RESCUE = (
-    "To keep the mapping instead, set the annotation lambda.esm-operator.io/orphan to true: the resource goes, the "
-    "mapping stays, and a resource of the same name, applied again, takes it up"
-)
-#: How a deletion that is not meant is stopped for good; by whether mappings have owner tags.
-RESCUES = {True: f"{_RESCUE}.", False: f"{_RESCUE} if its spec.adoption.policy is IfExists."}
-UNSETTLED = Wait(
-    "CreateOutcomeUnknown",
-    "AWS has not answered a request to create the mapping, or the operator was stopped before it heard the answer. "
-    "For some seconds the mapping may still appear; the operator looks for it before anything else is done.",
-)
 
 
 def plan(desired: Desired, view: Observation) -> Action:
     """The one thing to do next."""
     action = _plan_going(desired, view) if desired.deleting else _plan_live(desired, view)
     if desired.paused and isinstance(action, WRITES):
-        return Stall("Paused", _paused(desired, action))
+        rescue = desired.owner_tags if isinstance(action, Delete) else None
+        return Stall("Paused", values={"action": action, "rescue": rescue})
     return action
 
 
@@ -126,7 +105,7 @@ def _plan_going(desired: Desired, view: Observation) -> Action:
     if desired.uuid != found.uuid:
         return TakeUp(found.uuid)  # else it is not waited for: what is being deleted is no candidate
     if found.state == "Deleting" or (found.in_transition and not desired.retain):
-        return Wait("Deleting", _transition(found, "it is deleted" if found.state != "Deleting" else ""))
+        return _transition("Deleting", found, "" if found.state == "Deleting" else "Delete")
     if not found.tags_fresh:
         return ListTags(found.uuid)
     return Release(found.uuid, OWNER_TAGS) if desired.retain else Delete(found.uuid)
@@ -148,8 +127,8 @@ def _plan_parting(desired: Desired, view: Observation) -> Action:
 
 
 def _plan_live(desired: Desired, view: Observation) -> Action:
-    if desired.problem:
-        return Stall("InvalidSpec", desired.problem)
+    if desired.problems:
+        return Stall("InvalidSpec", values={"problems": desired.problems})
     if desired.observe_only:
         return _plan_observed(desired, view)
     if not desired.prepared:
@@ -173,11 +152,7 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
     if named and not view.gone:
         return GetMapping(desired.looked_for) if view.swept else SWEEPING
     if named and named == desired.looked_for:
-        return Wait(
-            "NotFound",
-            f"managementPolicy is Observe and there is no mapping {named} at AWS, which spec.adoption.uuid names. "
-            "Correct it, or leave it out to have the mapping of this function and source shown.",
-        )
+        return Wait("NotFound", "Named", {"uuid": named})
     return NOT_FOUND if view.swept else SWEEPING
 
 
@@ -242,25 +217,13 @@ def _tags_may_follow(desired: Desired, view: Observation, mapping: Observed) -> 
 def _tags_awaited(mapping: Observed) -> ListTags | Wait:
     if not mapping.tags_fresh:
         return ListTags(mapping.uuid)
-    return Wait(
-        "TagsNotVisible",
-        f"AWS shows no tags on the mapping {mapping.uuid}, which was created or changed less than 10 minutes ago. "
-        "Tags can become visible some seconds after the mapping, so it may have an owner. The operator reads the tags "
-        "again within seconds.",
-        mapping.uuid,
-    )
+    return Wait("TagsNotVisible", values={"uuid": mapping.uuid}, uuid=mapping.uuid)
 
 
 def _plan_missing(desired: Desired, view: Observation) -> Action:
     adoption = desired.adoption
     if adoption.policy == "Required":
-        named = f"with uuid {adoption.uuid} " if adoption.uuid else ""
-        gone = "any more" if desired.uuid else "to adopt"
-        return Stall(
-            "NothingToAdopt",
-            f"adoption.policy is Required, so nothing is created, and there is no mapping {named}{gone}. Create it at "
-            "AWS, correct spec.adoption.uuid, or set spec.adoption.policy to IfExists.",
-        )
+        return Stall("NothingToAdopt", values={"with_uuid": adoption.uuid, "gone": bool(desired.uuid)})
     lost = desired.uuid if view.mapping is None else ""  # else it stands, and has become another's
     replaced = desired.uuid if immutable_changes(desired) else ""
     return _plan_create(desired, view, Create(again=bool(lost) and not replaced, replaces=replaced))
@@ -281,11 +244,7 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
 
 
 def _predecessor(leaving: Observed) -> Wait:
-    return Wait(
-        "PredecessorDeleting",
-        f"AWS is still deleting the mapping {leaving.uuid} of this function and source; the work goes on after that.",
-        leaving.uuid,
-    )
+    return Wait("PredecessorDeleting", values={"uuid": leaving.uuid}, uuid=leaving.uuid)
 
 
 def _plan_other(desired: Desired, view: Observation, found: Observed) -> Action:
@@ -295,11 +254,7 @@ def _plan_other(desired: Desired, view: Observation, found: Observed) -> Action:
     adoption = desired.adoption
     if other is None and adoption.allowed and adoption.uuid in ("", found.uuid):
         if view.rival:
-            return Conflict(
-                found.uuid,
-                f"The mapping {found.uuid} of this function and source is also claimed by {view.rival}, which is older "
-                "and gets it. Delete one of the two resources.",
-            )
+            return Conflict("Conflict", "Claimed", {"uuid": found.uuid, "rival": view.rival}, found.uuid)
         return _tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid, "nobody")
     named = other is not None and adoption.uuid == found.uuid and adoption.take_over_from == str(other)
     if named and (desired.uuid != found.uuid or desired.edited):
@@ -308,58 +263,28 @@ def _plan_other(desired: Desired, view: Observation, found: Observed) -> Action:
 
 
 def _conflict(desired: Desired, view: Observation, found: Observed, *, own: str = "") -> Conflict:
-    """Say whose the mapping is that is in the way; ``own``: the UUID of the resource's own, which it keeps."""
+    """A mapping of others is in the way; ``own``: the UUID of the resource's own mapping, which it keeps."""
     other = owner_of(found.tags or {})
     if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
-        whose = f"belongs to {other} (cluster/namespace/name)" if other else "belongs to no resource"
-        message = (
-            f"The mapping {found.uuid}, which spec.adoption.uuid names, {whose} and is of another function or source: "
-            f"{describe_source(found)}. Correct spec.adoption.uuid, or spec.functionName and the source."
-        )
+        case = "OtherIdentity"
     elif own:
-        whose = f"belongs to {other} (cluster/namespace/name)" if other else "belongs to no resource"
-        message = (
-            f"The spec asks for a function and source that the mapping {found.uuid} has already, which {whose}. This "
-            f"resource keeps its mapping {own} as it is. Correct the spec, or delete the other one first."
-        )
+        case = "KeepsOwn"
     elif other is None and found.uuid == desired.uuid and desired.owner_tags:
-        message = (
-            f"Somebody has taken the operator's tags (esm-operator.io/...) off the mapping {found.uuid} of this "
-            "resource, so it is not touched any more, nor deleted with the resource. To have them put back, set "
-            "spec.adoption to {policy: IfExists}."
-        )
-    elif other is None and not desired.owner_tags:
-        message = (
-            f"The mapping {found.uuid} of this function and source exists, and this resource does not record it. "
-            "Without tags AWS shows no owner, so it may belong to another cluster. If it belongs to nobody, set "
-            "spec.adoption to {policy: IfExists} to adopt it."
-        )
+        case = "TagsRemoved"
     elif other is None:
-        message = (
-            f"The mapping {found.uuid} of this function and source exists and belongs to no resource. To take it "
-            "over, set spec.adoption to {policy: IfExists}; else delete it at AWS."
-        )
-    elif not desired.owner_tags:
-        message = (
-            f"The mapping {found.uuid} of this function and source belongs to {other} (cluster/namespace/name), which "
-            "records it. Correct the spec, or delete one of the two resources."
-        )
+        case = "Unowned" if desired.owner_tags else "Unrecorded"
     else:
-        message = (
-            f"The mapping {found.uuid} of this function and source belongs to {other} (cluster/namespace/name). "
-            f"To take it over, set spec.adoption to {{policy: IfExists, uuid: {found.uuid}, "
-            f"takeOverFrom: {other}}}; else correct the spec, or delete the other resource."
-        )
-    return Conflict(found.uuid, message)
+        case = "Owned" if desired.owner_tags else "Recorded"
+    values = {"uuid": found.uuid, "owner": other, "whose": other, "kept": own, "source": found}
+    return Conflict("Conflict", case, values, found.uuid)
 
 
 def _plan_ours(desired: Desired, view: Observation, found: Observed) -> Action:
     immutable = immutable_changes(desired, found)
     if found.in_transition:
         if immutable and desired.recreate:
-            then = f"{_list(immutable)} can't be changed, so the mapping is replaced by a new one"
-            return Wait("Replacing", _transition(found, then))
-        return Wait(of_state(found.state), _transition(found, ""))
+            return _transition("Replacing", found, "Waiting", immutable)
+        return _transition(of_state(found.state), found)
     change, reset, old = differences(desired, found)
     change, reset = portion(change, reset, view.refused, desired.refused_before)
     writes = bool(immutable or change or reset)
@@ -394,17 +319,9 @@ def _plan_ours(desired: Desired, view: Observation, found: Observed) -> Action:
 def _plan_replacement(desired: Desired, view: Observation, found: Observed, immutable: tuple[str, ...]) -> Action:
     """Delete and create again; or the other way round, where AWS takes both mappings beside each other."""
     if not desired.recreate:
-        return Stall(
-            "ImmutableFieldChanged",
-            f"AWS can't change {_list(immutable)} of a mapping. Set it back, or set spec.replacePolicy to "
-            "Recreate to have the mapping deleted and created again.",
-        )
+        return Stall("ImmutableFieldChanged", values={"fields": immutable})
     if desired.adoption.policy == "Required":
-        return Stall(
-            "ImmutableFieldChanged",
-            f"AWS can't change {_list(immutable)} of a mapping, and spec.adoption.policy is Required, so none is "
-            "created. Set it back, or set spec.adoption.policy to Never to have the mapping replaced.",
-        )
+        return Stall("ImmutableFieldChanged", "AdoptionRequired", {"fields": immutable})
     if not view.swept:
         return SWEEPING
     if any(one.uuid == found.uuid for one in view.candidates):
@@ -442,37 +359,9 @@ def _plan_replaced_first(desired: Desired, view: Observation, found: Observed, i
 def _plan_discard(second: Observed) -> Action:
     """A mapping of ours that is one too many."""
     if second.in_transition:
-        return Wait(of_state(second.state), _transition(second, ""), second.uuid)
+        return replace(_transition(of_state(second.state), second), uuid=second.uuid)
     return Discard(second.uuid) if second.tags_fresh else ListTags(second.uuid)
 
 
-def _transition(found: Observed, then: str) -> str:
-    doing = f"AWS is at work on the mapping {found.uuid} (state {found.state})"
-    return f"{doing}; {then} after that." if then else f"{doing}."
-
-
-def _list(paths: tuple[str, ...]) -> str:
-    return ", ".join(f"spec.{path}" for path in paths)
-
-
-_VERBS: dict[type[Action], str] = {
-    Create: "create the mapping",
-    Update: "change the mapping",
-    Tag: "change its tags",
-    Adopt: "take over the mapping",
-    Replace: "delete the mapping and create it again",
-    Discard: "delete a second mapping",
-    Delete: "delete the mapping",
-    Release: "take its tags off the mapping",
-}
-
-
-def _paused(desired: Desired, action: Action) -> str:
-    what = _VERBS[type(action)]
-    if isinstance(action, Update):
-        what += f" ({describe(action)})"
-    message = (
-        f"The operator would {what} now, but the annotation lambda.esm-operator.io/paused holds it back. Remove the "
-        "annotation to let it go on."
-    )
-    return f"{message} {RESCUES[desired.owner_tags]}" if desired.deleting and isinstance(action, Delete) else message
+def _transition(reason: OutcomeReason, found: Observed, case: str = "", fields: tuple[str, ...] = ()) -> Wait:
+    return Wait(reason, case, {"uuid": found.uuid, "state": found.state, "fields": fields})

@@ -10,6 +10,7 @@ from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.sources import SourceType
 from esm_operator.api.spec import Adoption
 from esm_operator.api.values import Canonical
+from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import Owner, Ownership, ownership
 
 TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Deleting"})
@@ -56,8 +57,8 @@ class Desired:
     """Whether a person asked for nothing to be written to AWS."""
     orphan: bool = False
     """Whether a person asked for the resource to go without its mapping."""
-    problem: str = ""
-    """What makes the spec impossible to carry out, as a sentence with its remedy."""
+    problems: tuple[Finding, ...] = ()
+    """What makes the spec impossible to carry out."""
     retain: bool = False
     observe_only: bool = False
     recreate: bool = False

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from esm_operator.api.reasons import TargetReason
 from esm_operator.api.spec import RequestedTarget
+from esm_operator.planning.finding import Finding
 
 DEFAULT_PROVIDER_CONFIG = "default"
 
@@ -109,13 +109,11 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class Unresolved:
-    """Why there is no target, as a sentence with its remedy."""
+class Unresolved(Finding):
+    """Why there is no target."""
 
-    reason: TargetReason
-    message: str
     passes: bool = False
-    """Whether it will be known in a moment, so that nothing is to be told."""
+    """Whether the target will be known in a moment, so that the status need not change."""
 
 
 def provider_config(body: Mapping[str, Any]) -> ProviderConfigSettings:
@@ -221,43 +219,18 @@ def resolve(
     name = used_config(asked, configs)
     config = configs.get(name) if name else operator
     if config is None:
-        return Unresolved(
-            "ProviderConfigNotFound",
-            f"There is no ProviderConfig {name}. Create it (again as it was, if the resource has a mapping already); a "
-            "resource that has none can be made anew without spec.providerConfigRef, which can't be changed.",
-        )
-    if name and config.namespace_selector and namespace_labels is None and labels_come:
-        return Unresolved(
-            "ProviderConfigForbidsNamespace",
-            f"The ProviderConfig {config.name} has a namespaceSelector, and the labels of the namespace {namespace} "
-            "are not known yet.",
-            passes=True,
-        )
+        return Unresolved("ProviderConfigNotFound", values={"config": name})
+    values = {"config": config.name, "namespace": namespace}
     if name and config.namespace_selector and namespace_labels is None:
-        return Unresolved(
-            "ProviderConfigForbidsNamespace",
-            f"The ProviderConfig {config.name} has a namespaceSelector, and the operator does not know the labels of "
-            "namespaces (--no-watch-namespace-labels), so it admits none. Let the operator watch them "
-            "(watchNamespaceLabels: true in the chart's values), or take spec.namespaceSelector out.",
-        )
+        case = "LabelsPending" if labels_come else "LabelsUnknown"
+        return Unresolved("ProviderConfigForbidsNamespace", case, values, passes=labels_come)
     if name and config.namespace_selector and not config.namespace_selector.selects(namespace_labels or {}):
-        return Unresolved(
-            "ProviderConfigForbidsNamespace",
-            f"The ProviderConfig {config.name} does not admit the namespace {namespace}. Label the namespace as "
-            "its spec.namespaceSelector asks, or name another ProviderConfig in a new resource.",
-        )
+        return Unresolved("ProviderConfigForbidsNamespace", values=values)
     region = asked.region or config.region or operator.region
     if not region:
-        return Unresolved(
-            "NoRegion",
-            "No AWS region is known for this mapping. Set spec.region in a new resource, the ProviderConfig's "
-            "spec.region, or the operator's --region.",
-        )
+        return Unresolved("NoRegion")
     if config.allowed_regions and region not in config.allowed_regions:
-        return Unresolved(
-            "RegionNotAllowed",
-            f"The ProviderConfig {config.name} does not allow the region {region}; it allows "
-            f"{', '.join(sorted(config.allowed_regions))}.",
-        )
+        allowed = ", ".join(sorted(config.allowed_regions))
+        return Unresolved("RegionNotAllowed", values={"config": config.name, "region": region, "allowed": allowed})
     target = Target(region, access_of(config, operator), has_owner_tags(config, operator))
     return Resolved(target, {**operator.default_tags, **config.default_tags}, name)

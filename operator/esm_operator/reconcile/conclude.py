@@ -34,6 +34,7 @@ from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Disposition, Failure
 from esm_operator.status.kept_fields import kept_fields
 from esm_operator.status.kept_fields import message as kept_message
+from esm_operator.status.reason_table import message
 from esm_operator.status.refused_fields import RefusedFields, first_disposition, refused_fields
 from esm_operator.status.refused_fields import outcome as refused_outcome
 
@@ -118,9 +119,9 @@ class Concluder:
             context.read_requested = False  # a read that a person requested is repeated
         replaced = context.replaced if context is not None else ""
         if context is not None and replaced:
-            exists = context.connected.inventory.get(replaced) is not None
-            message = messages.replacement_failed(replaced, failure.message, stands=exists)
-            failure = replace(failure, message=message)
+            case = "" if context.connected.inventory.get(replaced) is not None else "Deleted"
+            text = message("ReplacementFailed", case, uuid=replaced, message=failure.message)
+            failure = replace(failure, message=text)
         first, longest = failure.disposition.value
         delay = max(failure.retry_after, self.states.of(resource.key).back_off(first, longest))
         self.states.failure_backoff.failed(resource.key)
@@ -137,8 +138,9 @@ class Concluder:
 
     def abandon(self, resource: Resource) -> Result:
         """Release a removed resource whose mapping can't be deleted. The tag sweep counts the mapping as an orphan."""
-        self.recorder.warning(resource, "MappingNotDeleted", messages.left_by_removed())
-        logger.error("%s", messages.left_by_removed(), extra=marks(resource))
+        text = message("MappingNotDeleted", "Removed")
+        self.recorder.warning(resource, "MappingNotDeleted", text)
+        logger.error("%s", text, extra=marks(resource))
         return Result(ReconcileOutcome.RELEASED)
 
     def _refused(
@@ -176,7 +178,7 @@ class Concluder:
         match action:
             case actions.Wait("NotFound") | actions.Stall("NothingToAdopt"):
                 return Result(outcome, _POLL)
-            case actions.Stall() if context.desired.problem:
+            case actions.Stall() if context.desired.problems:
                 return Result(outcome, _POLL)
             case plan.UNSETTLED:
                 return Result(outcome, state.pending_creates.left(), QueuePriority.EDIT)

@@ -28,6 +28,7 @@ from esm_operator.metrics.counters import DriftKind, ReconcileOutcome
 from esm_operator.planning import actions, differences, isolation
 from esm_operator.planning.actions import Action
 from esm_operator.planning.desire import MappingRecord, created_fields, intent_of
+from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.state import TRANSITIONS
 from esm_operator.ratelimit.workqueue import QueuePriority
@@ -37,13 +38,15 @@ from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.state import ConflictingMapping, ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
-from esm_operator.status.conditions import Outcome, Verdict
+from esm_operator.status.conditions import Outcome
 from esm_operator.status.kept_fields import as_text
+from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)
 
-UPDATING = Outcome(Verdict.IN_PROGRESS, "Updating", "Changing the mapping at AWS.", synced=False)
-REPLACING = Outcome(Verdict.IN_PROGRESS, "Replacing", "The mapping is replaced by a new one.", synced=False)
+#: What is told of a mapping on the way.
+UPDATING = messages.outcome_of(Finding("Updating", "Sending"), synced=False, event=False)
+REPLACING = messages.outcome_of(Finding("Replacing", "Creating"), synced=False, event=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class Executor:
                 return await self._delete(context, action)
             case actions.Release(uuid, remove):
                 if await self._request(context, uuid, client.tag(uuid, {}, remove, context)):
-                    self.recorder.normal(context.resource, "Released", messages.released(uuid))
+                    self.recorder.normal(context.resource, "Released", message("Released", uuid=uuid))
                     context.state.released = True
             case actions.Finish():
                 self._record_left(context)
@@ -162,7 +165,7 @@ class Executor:
             self.recorder.warning(resource, "CreatedAgain", messages.created_again(uuid, resource.spec.source))
             counters.DRIFT_CORRECTED.labels(DriftKind.DELETED).inc()
         else:
-            self.recorder.normal(resource, "Created", f"Created the mapping {uuid}.")
+            self.recorder.normal(resource, "Created", message("Created", uuid=uuid))
         logger.info("Created the mapping", extra=marks(resource) | {"uuid": uuid})
         context.replaced = ""
         if context.connected.inventory.get(action.replaces) is None:
@@ -235,8 +238,8 @@ class Executor:
         request = client.tag(uuid, context.desired.tags, frozenset(), context)
         if await self._request(context, uuid, request):
             context.record = context.record.adopted(uuid, context.desired)
-            message = f"Took over the mapping {uuid} from {action.previous}."
-            self.recorder.normal(context.resource, "Adopted", message)
+            text = message("Adopted", uuid=uuid, previous=action.previous)
+            self.recorder.normal(context.resource, "Adopted", text)
 
     async def _delete(
         self, context: ReconcileContext, action: actions.Delete | actions.Replace | actions.Discard
@@ -244,9 +247,8 @@ class Executor:
         resource, client = context.resource, context.connected.client
         wait = self.states.deletion_limiter.take(resource.key)
         if wait:
-            verdict = Verdict.TERMINATING if resource.deleting else Verdict.IN_PROGRESS
-            message = messages.deletions_held(owner_tags=client.owner_tags)
-            outcome = Outcome(verdict, "DeletionsHeld", message, event="DeletionsHeld")
+            held = Finding("DeletionsHeld", values={"rescue": client.owner_tags})
+            outcome = messages.outcome_of(held, deleting=resource.deleting)
             await self.status_writer.write(resource, outcome, context)
             return Result(ReconcileOutcome.WAITING, wait, QueuePriority.EDIT)
         began = monotonic()
@@ -260,16 +262,16 @@ class Executor:
             case actions.Replace():
                 self.recorder.warning(resource, "Replacing", messages.replacing(action, resource.spec.source))
             case actions.Delete():
-                self.recorder.normal(resource, "Deleting", f"Deleting the mapping {action.uuid} at AWS.")
+                self.recorder.normal(resource, "Deleting", message("Deleting", "Sent", uuid=action.uuid))
             case actions.Discard():
-                self.recorder.normal(resource, "Deleting", f"Deleting the mapping {action.uuid}, needed no more.")
+                self.recorder.normal(resource, "Deleting", message("Deleting", "Discarded", uuid=action.uuid))
         return None
 
     async def _update(self, context: ReconcileContext, action: actions.Update) -> Result | None:
         desired = context.desired
         fingerprint = {**action.change, **{f"-{path}": None for path in action.reset}}
-        message = differences.describe(action)
-        wait = await self._drift_wait(context, "fields", fingerprint, message)
+        change = differences.describe(action)
+        wait = await self._drift_wait(context, "fields", fingerprint, change)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
         assert desired.source is not None, "no Update is planned for an unknown source"
@@ -290,16 +292,16 @@ class Executor:
                 await self._read_conflicting(context, error)
                 return None
             members = isolation.members_of((*action.change, *action.reset))
-            logger.debug("AWS refused %s: %s", message, failure.message, extra=marks(context.resource))
+            logger.debug("AWS refused %s: %s", change, failure.message, extra=marks(context.resource))
             context.state.field_refusals.refused(context.resource.generation, members, failure)
             return None
         context.state.drift_backoff.sent("fields", fingerprint)
         context.state.field_refusals.accepted()
-        logger.info("Updated the mapping: %s", message, extra=marks(context.resource))
+        logger.info("Updated the mapping: %s", change, extra=marks(context.resource))
         if action.drift:
-            self._record_drift(context, DriftKind.FIELDS, messages.corrected(message, by_aws or ""))
+            self._record_drift(context, DriftKind.FIELDS, messages.corrected(change, by_aws or ""))
         else:
-            self.recorder.normal(context.resource, "Updated", f"{message}.")
+            self.recorder.normal(context.resource, "Updated", message("Updated", change=change))
         sent = {path: Kept(as_text(action.old.get(path))) for path in action.reset - {"enabled"}}
         applied = context.record.applied
         context.record = replace(context.record, applied=replace(applied, kept={**applied.kept, **sent}))
@@ -318,8 +320,8 @@ class Executor:
 
     async def _tag(self, context: ReconcileContext, action: actions.Tag) -> Result | None:
         fingerprint = {**action.add, **{f"-{tag}": None for tag in action.remove}}
-        message = messages.tagged(action)
-        wait = await self._drift_wait(context, "tags", fingerprint, message)
+        change = messages.tagged(action)
+        wait = await self._drift_wait(context, "tags", fingerprint, change)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
         if await self._record_names_first(context, tags=frozenset(action.add)):
@@ -331,18 +333,19 @@ class Executor:
         applied = replace(context.record.applied, tags=frozenset(context.desired.tags))
         context.record = replace(context.record, applied=applied)
         if action.drift:
-            self._record_drift(context, DriftKind.TAGS, messages.corrected(message))
+            self._record_drift(context, DriftKind.TAGS, messages.corrected(change))
         else:
-            self.recorder.normal(context.resource, "Tagged", f"{message}.")
+            self.recorder.normal(context.resource, "Tagged", message("Tagged", change=change))
         return None
 
     async def _drift_wait(
-        self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], message: str
+        self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], text: str
     ) -> float:
         """Seconds until a change may be sent that was sent before and that AWS did not keep; 0: now."""
         wait = context.state.drift_backoff.wait(kind, change)
         if wait:
-            await self.status_writer.write(context.resource, messages.not_kept(message), context)
+            not_kept = Finding("ChangeNotKept", values={"change": text})
+            await self.status_writer.write(context.resource, messages.outcome_of(not_kept, synced=False), context)
         return wait
 
     def _record_drift(self, context: ReconcileContext, kind: DriftKind, message: str) -> None:
@@ -379,14 +382,15 @@ class Executor:
             return
         other = owner_of(self._tags(context, uuid) or {})
         if desired.observe_only:
-            why = "managementPolicy is Observe"
-        elif other is not None:
-            why = f"it belongs to {other} (cluster/namespace/name)"
-        elif desired.owner_tags:
-            why = "somebody has taken the operator's tags off it"
+            case = "Observed"
+        elif other is None and not desired.owner_tags:
+            case = "Unrecorded"
+        elif other is None:
+            case = "TagsRemoved"
         else:
-            why = "nothing records that it is the resource's own"
-        self.recorder.warning(context.resource, "MappingNotDeleted", messages.left(uuid, why))
+            case = "Owned"
+        text = message("MappingNotDeleted", case, uuid=uuid, owner=other)
+        self.recorder.warning(context.resource, "MappingNotDeleted", text)
 
     async def record_waiting(self, context: ReconcileContext) -> None:
         """Write to the intent the time from which the operator sends no Create and only waits for an earlier one.

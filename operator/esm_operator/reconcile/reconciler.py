@@ -25,6 +25,7 @@ from esm_operator.metrics import counters
 from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, plan
 from esm_operator.planning.desire import MappingRecord, desired_of
+from esm_operator.planning.finding import Finding
 from esm_operator.planning.target import Unresolved
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
@@ -37,7 +38,8 @@ from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.state import ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
-from esm_operator.status.conditions import Outcome, Verdict
+from esm_operator.status.conditions import Outcome
+from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)
 
@@ -134,13 +136,9 @@ class Reconciler:
         resource = self.cache.get(key)
         if resource is None:
             return
-        message = (
-            f"The operator failed on this resource ({type(error).__name__}: {error}). It is tried again; look for "
-            "unusual values in the spec, and report it with the operator's log."
-        )
         with contextlib.suppress(Exception):
-            outcome = Outcome(Verdict.IN_PROGRESS, "OperatorError", message, event="OperatorError")
-            await self.status_writer.write(resource, outcome)
+            finding = Finding("OperatorError", values={"error": f"{type(error).__name__}: {error}"})
+            await self.status_writer.write(resource, messages.outcome_of(finding))
 
     async def _reconcile(self, resource: Resource) -> Result:
         if resource.removed and not await self.executor.is_removed(resource):
@@ -153,13 +151,13 @@ class Reconciler:
     async def _connect(self, resource: Resource) -> Result:
         """Resolve the target of a resource and connect to it, then reconcile the resource there."""
         if resource.deleting and resource.orphan and resource.has_finalizer:
-            self.recorder.warning(resource, "Orphaned", messages.orphaned(resource.uuid))
+            self.recorder.warning(resource, "Orphaned", message("Orphaned", left=resource.uuid))
             return await self.executor.release(resource)
         target = self.config_cache.resolve(resource)
         if isinstance(target, Unresolved):
             if target.passes:
                 return Result(ReconcileOutcome.WAITING, _NAMESPACE_SEEN)
-            return await self.concluder.stalled(resource, _unresolved(target))
+            return await self.concluder.stalled(resource, messages.outcome_of(target))
         moved = _region_changed(resource, target.target.region)
         if moved is not None:
             return await self.concluder.stalled(resource, moved)
@@ -172,7 +170,7 @@ class Reconciler:
             return await self.concluder.stalled(resource, moved)
         refused = await self.usage_finalizer.hold(resource)
         if refused is not None:
-            return await self.concluder.stalled(resource, _unresolved(refused))
+            return await self.concluder.stalled(resource, messages.outcome_of(refused))
         wait = self.states.failure_backoff.wait(resource.key, connected.client.rate_limiter)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
@@ -267,10 +265,6 @@ class Reconciler:
         return True
 
 
-def _unresolved(target: Unresolved) -> Outcome:
-    return Outcome(Verdict.STALLED, target.reason, target.message, event=target.reason)
-
-
 def _region_changed(resource: Resource, region: str) -> Outcome | None:
     """A mapping never moves to another region by itself; AWS there is not even asked."""
     intent = resource.intent
@@ -287,9 +281,6 @@ def _account_changed(resource: Resource, account: str) -> Outcome | None:
     return _target_changed(intent, "the ProviderConfig", f"account {account}")
 
 
-def _target_changed(intent: Intent, what: str, now: str) -> Outcome:
-    message = (
-        f"The mapping was made in account {intent.account}, region {intent.region}; {what} or the operator's settings "
-        f"now lead to {now}. Set that back; to move the mapping, delete this resource after that and create it anew."
-    )
-    return Outcome(Verdict.STALLED, "TargetChanged", message, event="TargetChanged")
+def _target_changed(intent: Intent, cause: str, now: str) -> Outcome:
+    values = {"account": intent.account, "region": intent.region, "cause": cause, "now": now}
+    return messages.outcome_of(Finding("TargetChanged", values=values))

@@ -3,7 +3,7 @@
 Pure; used by the reconciler when nothing is left to send.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from esm_operator.api import values
 from esm_operator.api.fields import BY_PATH
@@ -11,6 +11,7 @@ from esm_operator.api.recorded_status import Kept
 from esm_operator.api.values import Canonical
 from esm_operator.planning import differences
 from esm_operator.planning.state import Desired, Observed
+from esm_operator.status import reason_table
 
 #: The longest text by which a value is remembered, in characters: filter patterns can be long.
 _LONGEST = 1_024
@@ -46,23 +47,15 @@ def kept_fields(
 
 
 def message(kept: Mapping[str, Kept]) -> str:
-    """What a resource shows of such fields; empty where there are none."""
+    """The message about such fields; empty if there are none."""
     if not kept:
         return ""
     by_sentence: dict[str, list[str]] = {}
     for path, one in sorted(kept.items()):
-        by_sentence.setdefault(one.message, []).append(path)
-    refused = "".join(
-        f" AWS refused to reset {named(paths)} with: {sentence} The operator retries the reset after the next edit."
+        if one.message:
+            by_sentence.setdefault(one.message, []).append(path)
+    refused = [
+        reason_table.message("KeptByAWS", "Refused", fields=paths, sentence=sentence)
         for sentence, paths in by_sentence.items()
-        if sentence
-    )
-    return (
-        f"AWS keeps the last value of {named(sorted(kept))}, which the spec no longer sets.{refused} To change the "
-        "value, set the field, or delete and recreate the resource. All other fields match the spec."
-    )
-
-
-def named(paths: Sequence[str]) -> str:
-    """Fields by the names that the spec has for them."""
-    return ", ".join(f"spec.{path}" for path in paths)
+    ]
+    return reason_table.message("KeptByAWS", fields=sorted(kept), refused="".join(refused))

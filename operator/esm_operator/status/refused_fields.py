@@ -11,7 +11,7 @@ from esm_operator.planning import differences, isolation
 from esm_operator.planning.state import Desired, Observed
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Disposition, Failure
-from esm_operator.status.kept_fields import named
+from esm_operator.status.reason_table import message
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,10 @@ def outcome(refused: Sequence[RefusedFields], kept: str) -> Outcome:
     shown = Outcome(
         Verdict.STALLED if first.failure.disposition.stalls else Verdict.IN_PROGRESS,
         first.failure.reason,
-        " ".join(f"AWS refuses to change {named(paths)}. {text}" for text, paths in by_message.items()),
+        " ".join(message("RefusedByAWS", "Fields", fields=paths, message=text) for text, paths in by_message.items()),
         synced=False,
         event=first.failure.reason,
     )
     if not kept:
         return shown
-    return replace(
-        shown, sync_message=f"The mapping in AWS differs from the spec. The condition Ready shows why. {kept}"
-    )
+    return replace(shown, sync_message=message("RefusedByAWS", "Kept", kept_fields=kept))
