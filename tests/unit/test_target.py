@@ -10,14 +10,13 @@ from esm_operator.api.resource import parse
 from esm_operator.api.spec import MappingSpec, RequestedTarget
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.planning.target import (
-    LabelRequirement,
-    NamespaceSelector,
     ProviderConfigSettings,
     Resolved,
     Unresolved,
     known_targets,
     provider_config,
     resolve,
+    selects,
 )
 from esm_operator.status.reason_table import message_of
 
@@ -112,7 +111,7 @@ def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     assert config_cache.depends_on(orders, "default")
 
 
-_CHOOSY = ProviderConfigSettings("default", region="us-east-1", namespace_selector=NamespaceSelector({"shop": "yes"}))
+_CHOOSY = ProviderConfigSettings("default", region="us-east-1", namespace_selector={"matchLabels": {"shop": "yes"}})
 _NARROW = ProviderConfigSettings("default", allowed_regions=frozenset({"us-east-1"}))
 
 
@@ -147,7 +146,6 @@ def _expression(operator: str, *values: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("selector", "labels", "selected"),
     [
-        (None, {}, True),
         ({}, {}, True),
         ({"matchLabels": {"a": "1"}}, {"a": "1", "b": "2"}, True),
         ({"matchLabels": {"a": "1"}}, {"a": "2"}, False),
@@ -163,9 +161,8 @@ def _expression(operator: str, *values: str) -> dict[str, Any]:
         (_expression("Newer"), {"stage": ""}, False),
     ],
 )
-def test_label_selectors(selector: Mapping[str, Any] | None, labels: Mapping[str, str], selected: bool) -> None:
-    parsed = NamespaceSelector.parse(selector)
-    assert (parsed is None or parsed.selects(labels)) is selected
+def test_label_selectors(selector: Mapping[str, Any], labels: Mapping[str, str], selected: bool) -> None:
+    assert selects(selector, labels) is selected
 
 
 def test_a_provider_config_is_read() -> None:
@@ -189,15 +186,14 @@ def test_a_provider_config_is_read() -> None:
         "id",
         "http://shop",
         {"team": "shop"},
-        NamespaceSelector({"a": "1"}),
+        {"matchLabels": {"a": "1"}},
     )
     assert provider_config({"metadata": {"name": "empty"}}) == ProviderConfigSettings("empty")
 
 
 def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> None:
     selector = {"matchExpressions": [{"key": "restricted", "operator": "DoesNotExist"}]}
-    parsed = NamespaceSelector.parse(selector)
-    config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=parsed)
+    config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=selector)
     config_cache = ConfigCache(config)
     config_cache.put_config(
         {
@@ -234,10 +230,11 @@ def test_only_what_resources_lead_to_is_looked_at() -> None:
 
 def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
     # Of no labels at all it would be true.
-    for selector in (
-        NamespaceSelector({"shop": "yes"}),
-        NamespaceSelector(requirements=(LabelRequirement("shop", "DoesNotExist"),)),
-    ):
+    selectors: tuple[dict[str, Any], ...] = (
+        {"matchLabels": {"shop": "yes"}},
+        {"matchExpressions": [{"key": "shop", "operator": "DoesNotExist"}]},
+    )
+    for selector in selectors:
         config = ProviderConfigSettings("default", region="us-east-1", namespace_selector=selector)
         found = resolve(
             RequestedTarget(),

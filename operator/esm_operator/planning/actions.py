@@ -1,4 +1,4 @@
-"""What can follow from a plan. Each is carried out, or told, by the reconciler."""
+"""The actions that a plan can answer. The executor carries them out; at a :data:`Rest` the reconcile ends."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,19 @@ from esm_operator.planning.finding import Finding
 IDENTITY = frozenset({"functionName"})
 
 
+class Action:
+    """What to do next for one resource."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class NoOp:
+class NoOp(Action):
     """AWS has what the spec says."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wait(Finding):
+class Wait(Finding, Action):
     """Nothing can be done until the observation changes."""
 
     uuid: str = ""
@@ -24,81 +30,78 @@ class Wait(Finding):
 
 
 @dataclass(frozen=True, slots=True)
-class Stall(Finding):
+class Stall(Finding, Action):
     """Nothing can be done until a person acts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict(Finding):
+class Conflict(Finding, Action):
     """A mapping of others is in the way."""
 
     uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepare:
+class Prepare(Action):
     """Write finalizer and intent to the resource."""
 
     keep_intent: bool = False
-    """Whether the intent that stands is left as it is: a mapping may have been made by it."""
+    """Whether the present intent is kept, because a mapping may have been created by it."""
 
 
 @dataclass(frozen=True, slots=True)
-class GetMapping:
-    """Get one mapping from AWS."""
-
-    uuid: str
-
-
-@dataclass(frozen=True, slots=True)
-class SearchByFunction:
+class SearchByFunction(Action):
     """List the mappings of the function that the intent names."""
 
 
 @dataclass(frozen=True, slots=True)
-class ListTags:
-    """List the tags of one mapping."""
-
-    uuid: str
-
-
-@dataclass(frozen=True, slots=True)
-class TakeUp:
-    """A mapping that is ours: note its uuid."""
-
-    uuid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """Make the mapping."""
+class Create(Action):
+    """Create the mapping."""
 
     again: bool = False
-    """It existed before and was deleted by somebody else."""
+    """Whether it existed before and was deleted by somebody else."""
     replaces: str = ""
-    """The UUID of the mapping that it takes the place of: deleted for it, or to be deleted after it."""
+    """The UUID of the mapping that it replaces, which is deleted before or after."""
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class _OfMapping(Action):
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetMapping(_OfMapping):
+    """Get one mapping from AWS."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListTags(_OfMapping):
+    """List the tags of one mapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUp(_OfMapping):
+    """Record the UUID of a mapping that is the resource's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update(_OfMapping):
     """Set and reset fields of the mapping."""
 
-    uuid: str
     change: Mapping[str, Canonical]
     """Path -> value to set."""
     reset: frozenset[str]
-    """Paths that go back to AWS's default."""
+    """Paths to reset to AWS's default."""
     old: Mapping[str, Canonical]
-    """Path -> value that AWS has now, for the event."""
+    """Path -> value that AWS has now, for the Event."""
     drift: bool = False
     """Whether somebody else changed the mapping, not the spec."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(_OfMapping):
     """Add, change and remove tags of the mapping."""
 
-    uuid: str
     add: Mapping[str, str]
     remove: frozenset[str]
     drift: bool = False
@@ -106,74 +109,46 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopt:
-    """Take over a mapping that exists: tag it as ours, note its uuid."""
+class Adopt(_OfMapping):
+    """Tag an existing mapping as the resource's own, and record its UUID."""
 
-    uuid: str
     previous: str
 
 
 @dataclass(frozen=True, slots=True)
-class Replace:
-    """Delete the mapping, for it is, or was, created again with other immutable fields."""
+class Replace(_OfMapping):
+    """Delete the mapping because one with other immutable fields replaces it."""
 
-    uuid: str
     fields: tuple[str, ...]
     successor: str = ""
-    """The UUID of the mapping that was created in its place already; empty: it is created afterwards."""
+    """The UUID of the mapping that replaces it; empty: it is created afterwards."""
     consumer_group: str = ""
-    """The Kafka consumer group of the mapping which its successor joins again; empty: another one, or none."""
+    """The Kafka consumer group of the mapping, if its successor joins the same one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Discard:
-    """Delete a second mapping of ours, which a replacement that was called off has left."""
-
-    uuid: str
+class Discard(_OfMapping):
+    """Delete a second mapping of the resource, which a cancelled replacement has left."""
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete the mapping at AWS."""
-
-    uuid: str
+class Delete(_OfMapping):
+    """Delete the mapping."""
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """Take our tags off the mapping and leave it."""
+class Release(_OfMapping):
+    """Remove the owner tags from the mapping and keep it."""
 
-    uuid: str
     remove: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
-    """Let the resource go: remove the finalizer."""
+class Finish(Action):
+    """Remove the finalizer."""
 
 
-Action = (
-    NoOp
-    | Wait
-    | Stall
-    | Conflict
-    | Prepare
-    | GetMapping
-    | SearchByFunction
-    | ListTags
-    | TakeUp
-    | Create
-    | Update
-    | Tag
-    | Adopt
-    | Replace
-    | Discard
-    | Delete
-    | Release
-    | Finish
-)
-
-#: What ends the work on a resource for now, whatever comes of it.
+#: Actions that end a reconcile.
 Rest = NoOp | Wait | Stall | Conflict
-#: What changes something at AWS.
+#: Actions that change something in AWS.
 WRITES = (Create, Update, Tag, Adopt, Replace, Discard, Delete, Release)

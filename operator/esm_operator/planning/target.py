@@ -1,8 +1,7 @@
-"""Targets: where a resource's mapping lives, and with whose credentials it is reached.
+"""Targets: the region of a resource's mapping, and the credentials for it.
 
-A pure function from the resource, the ProviderConfigs and the operator's settings. A ProviderConfig that
-is named, or is called ``default``, and does not admit the namespace is an error, never a fallback: else
-a namespace could reach an account that was not meant for it.
+A ProviderConfig that is named, or is called ``default``, and does not admit the namespace is an error, never a
+fallback. Otherwise a namespace could reach an account that was not meant for it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,55 +15,8 @@ DEFAULT_PROVIDER_CONFIG = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class LabelRequirement:
-    """One of ``matchExpressions`` of a label selector."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-    def is_met(self, labels: Mapping[str, str]) -> bool:
-        """Whether labels meet it; none meet an operator that is not known."""
-        has = self.key in labels
-        return {
-            "In": has and labels.get(self.key) in self.values,
-            "NotIn": not has or labels.get(self.key) not in self.values,
-            "Exists": has,
-            "DoesNotExist": not has,
-        }.get(self.operator, False)
-
-
-@dataclass(frozen=True, slots=True)
-class NamespaceSelector:
-    """A Kubernetes label selector."""
-
-    labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    requirements: tuple[LabelRequirement, ...] = ()
-
-    @classmethod
-    def parse(cls, raw: Mapping[str, Any] | None) -> "NamespaceSelector | None":
-        """From ``spec.namespaceSelector``. Returns None if it is absent or empty, so that it selects everything."""
-        if not raw:
-            return None
-        expressions: Iterable[Mapping[str, Any]] = raw.get("matchExpressions") or ()
-        return cls(
-            raw.get("matchLabels") or {},
-            tuple(
-                LabelRequirement(str(one.get("key")), str(one.get("operator")), tuple(one.get("values") or ()))
-                for one in expressions
-            ),
-        )
-
-    def selects(self, labels: Mapping[str, str]) -> bool:
-        """Whether it selects a namespace with these labels."""
-        return all(labels.get(key) == value for key, value in self.labels.items()) and all(
-            requirement.is_met(labels) for requirement in self.requirements
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class ProviderConfigSettings:
-    """A ProviderConfig, as far as it decides about targets."""
+    """The settings of a ProviderConfig, or the operator's own, that decide about targets."""
 
     name: str
     region: str = ""
@@ -73,8 +25,8 @@ class ProviderConfigSettings:
     external_id: str = ""
     endpoint_url: str = ""
     default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    namespace_selector: NamespaceSelector | None = None
-    """None: it may be used in all namespaces."""
+    namespace_selector: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """A Kubernetes label selector; empty: all namespaces."""
     owner_tags: bool | None = None
     """Whether the owner of a mapping is recorded in its tags; None: as the operator's own settings say."""
 
@@ -95,7 +47,7 @@ class Target:
     region: str
     access: Access = Access()
     owner_tags: bool = True
-    """Whether the owner of a mapping is recorded in its tags; else on the resource alone, and AWS is sent no tags."""
+    """Whether the owner of a mapping is recorded in its tags. If not, no tags are sent to AWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +57,7 @@ class Resolved:
     target: Target
     default_tags: Mapping[str, str]
     config: str = ""
-    """The ProviderConfig that led there; empty: the operator's own settings did."""
+    """The ProviderConfig; empty: the operator's own settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +65,11 @@ class Unresolved(Finding):
     """Why there is no target."""
 
     passes: bool = False
-    """Whether the target will be known in a moment, so that the status need not change."""
+    """Whether the target will be known in a moment, so that the status does not change."""
 
 
 def provider_config(body: Mapping[str, Any]) -> ProviderConfigSettings:
-    """A ProviderConfig from the object that the cluster has."""
+    """Parse a ProviderConfig object."""
     spec: Mapping[str, Any] = body.get("spec") or {}
     return ProviderConfigSettings(
         name=str(body["metadata"]["name"]),
@@ -127,40 +79,36 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfigSettings:
         external_id=spec.get("externalID") or "",
         endpoint_url=spec.get("endpointURL") or "",
         default_tags=spec.get("defaultTags") or {},
-        namespace_selector=NamespaceSelector.parse(spec.get("namespaceSelector")),
+        namespace_selector=spec.get("namespaceSelector") or {},
         owner_tags=spec["ownership"] != "ResourceOnly" if spec.get("ownership") else None,
     )
 
 
-def used_config(asked: RequestedTarget, configs: Collection[str]) -> str:
-    """The ProviderConfig that a resource leads to, whether or not it admits the namespace; empty: none.
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether a Kubernetes label selector selects an object with these labels. An unknown operator selects nothing."""
 
-    Args:
-        asked: what the resource's spec says.
-        configs: the names of all ProviderConfigs.
-    """
+    def is_met(requirement: Mapping[str, Any]) -> bool:
+        key, values = str(requirement.get("key")), requirement.get("values") or ()
+        return {
+            "In": key in labels and labels[key] in values,
+            "NotIn": key not in labels or labels[key] not in values,
+            "Exists": key in labels,
+            "DoesNotExist": key not in labels,
+        }.get(str(requirement.get("operator")), False)
+
+    wanted: Mapping[str, str] = selector.get("matchLabels") or {}
+    return wanted.items() <= labels.items() and all(map(is_met, selector.get("matchExpressions") or ()))
+
+
+def used_config(asked: RequestedTarget, configs: Collection[str]) -> str:
+    """The ProviderConfig of these names that a resource uses, even if it does not admit the namespace; empty: none."""
     return asked.config or (DEFAULT_PROVIDER_CONFIG if DEFAULT_PROVIDER_CONFIG in configs else "")
 
 
-def access_of(config: ProviderConfigSettings, operator: ProviderConfigSettings) -> Access:
-    """Credentials and endpoint of a ProviderConfig.
-
-    Args:
-        config: the ProviderConfig, or the operator's own settings.
-        operator: what the operator's own settings say, where the ProviderConfig does not.
-    """
-    return Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
-
-
-def has_owner_tags(config: ProviderConfigSettings, operator: ProviderConfigSettings) -> bool:
-    """Whether the owners of mappings are recorded in their tags.
-
-    Args:
-        config: the ProviderConfig, or the operator's own settings.
-        operator: what the operator's own settings say, where the ProviderConfig does not.
-    """
-    said = config.owner_tags if config.owner_tags is not None else operator.owner_tags
-    return said is not False
+def _target(region: str, config: ProviderConfigSettings, operator: ProviderConfigSettings) -> Target:
+    owner_tags = config.owner_tags if config.owner_tags is not None else operator.owner_tags
+    access = Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
+    return Target(region, access, owner_tags is not False)
 
 
 def known_targets(
@@ -169,32 +117,17 @@ def known_targets(
     operator: ProviderConfigSettings,
     regions: Collection[str] = (),
 ) -> list[Target]:
-    """All targets that mappings may have been made in, as far as the cluster and the settings tell.
+    """All targets in which mappings may have been created.
 
-    Each ProviderConfig, and the operator's own settings, in: the regions that it allows; where it allows all,
-    its own and each that any resource or ``regions`` names, for the resource that used it may be gone.
-
-    Args:
-        asked: what the specs of all resources say.
-        configs: all ProviderConfigs.
-        operator: what the operator's own settings say.
-        regions: more regions.
+    These are the regions that each ProviderConfig and the operator's own settings allow. One that allows all counts
+    with its own region and each that ``asked`` or ``regions`` names, because the resource that used it may be deleted.
     """
     named = {one.region for one in asked} | set(regions)
     found: set[Target] = set()
     for config in (operator, *configs):
         anywhere = named | {config.region or operator.region}
-        access, tags = access_of(config, operator), has_owner_tags(config, operator)
-        found |= {Target(region, access, tags) for region in config.allowed_regions or anywhere if region}
-    return sorted(
-        found,
-        key=lambda target: (
-            target.region,
-            target.access.role_arn,
-            target.access.endpoint_url,
-            target.owner_tags,
-        ),
-    )
+        found |= {_target(region, config, operator) for region in config.allowed_regions or anywhere if region}
+    return sorted(found, key=lambda one: (one.region, one.access.role_arn, one.access.endpoint_url, one.owner_tags))
 
 
 def resolve(
@@ -206,15 +139,15 @@ def resolve(
     operator: ProviderConfigSettings,
     labels_come: bool = False,
 ) -> Resolved | Unresolved:
-    """Where the mapping of a resource lives.
+    """The target of a resource's mapping.
 
     Args:
-        asked: what the resource's spec says.
+        asked: what the resource's spec names.
         namespace: the resource's namespace.
-        namespace_labels: the labels of that namespace, for namespaceSelector; None: they are not known.
-        labels_come: whether labels that are not known will be.
+        namespace_labels: its labels; None: they are not known.
+        labels_come: whether unknown labels will be known soon.
         configs: all ProviderConfigs by name.
-        operator: what the operator's own settings say, where no ProviderConfig does.
+        operator: the operator's own settings, for what no ProviderConfig sets.
     """
     name = used_config(asked, configs)
     config = configs.get(name) if name else operator
@@ -224,7 +157,7 @@ def resolve(
     if name and config.namespace_selector and namespace_labels is None:
         case = "LabelsPending" if labels_come else "LabelsUnknown"
         return Unresolved("ProviderConfigForbidsNamespace", case, values, passes=labels_come)
-    if name and config.namespace_selector and not config.namespace_selector.selects(namespace_labels or {}):
+    if name and config.namespace_selector and not selects(config.namespace_selector, namespace_labels or {}):
         return Unresolved("ProviderConfigForbidsNamespace", values=values)
     region = asked.region or config.region or operator.region
     if not region:
@@ -232,5 +165,4 @@ def resolve(
     if config.allowed_regions and region not in config.allowed_regions:
         allowed = ", ".join(sorted(config.allowed_regions))
         return Unresolved("RegionNotAllowed", values={"config": config.name, "region": region, "allowed": allowed})
-    target = Target(region, access_of(config, operator), has_owner_tags(config, operator))
-    return Resolved(target, {**operator.default_tags, **config.default_tags}, name)
+    return Resolved(_target(region, config, operator), {**operator.default_tags, **config.default_tags}, name)

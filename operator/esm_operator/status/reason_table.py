@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from esm_operator.api.reasons import EventReason
+from esm_operator.api.reasons import EventReason, of_state
 from esm_operator.planning import actions
 from esm_operator.planning.differences import describe, describe_source
 from esm_operator.planning.finding import Finding
@@ -61,7 +61,7 @@ TABLE: Mapping[tuple[EventReason, str], Row] = {
         'AWS is still deleting the mapping {uuid}, which is in the consumer group "{group}" of the same Kafka cluster. '
         "The operator creates the new mapping after that."
     ),
-    **{(state, ""): _retried(f"{_BUSY}.") for state in TRANSITIONS},
+    **{(of_state(state), ""): _retried(f"{_BUSY}.") for state in TRANSITIONS},
     ("Deleting", "Delete"): _retried(f"{_BUSY}; it is deleted after that."),
     ("Replacing", "Waiting"): _retried(
         f"{_BUSY}; {{fields}} can't be changed, so the mapping is replaced by a new one after that."
