@@ -158,8 +158,8 @@ GUARDS = (
         name="replace-what-differs",
         harm="An adopted mapping is replaced although it has the value that the spec asks for.",
         file="planning/differences.py",
-        text="and (has is None or wanted.get(path) != has.get(path))",
-        without="",
+        text="if wanted.get(path) != has.get(path)}",
+        without="}",
         tests=case("adopted with another value, then corrected"),
     ),
     Guard(

@@ -1,7 +1,4 @@
-"""What differs between a spec and a mapping, field by field and tag by tag.
-
-Pure; asked by the planner, and by the report for what is only told.
-"""
+"""The differences between a spec and a mapping, by field and by tag."""
 
 from collections.abc import Mapping
 
@@ -13,29 +10,22 @@ from esm_operator.planning.state import Desired, Observed
 
 
 def immutable_changes(desired: Desired, found: Observed | None = None) -> tuple[str, ...]:
-    """The immutable fields that differ from what this resource itself has applied.
+    """The immutable fields that differ from what this resource has applied, and from its mapping if that is known.
 
-    Args:
-        desired: what the resource asks for.
-        found: its mapping. What that has as it is wanted is no change, whatever was applied: it was adopted, or what
-            was noted of it is wrong.
+    A field of the mapping that has the desired value is no change: it was adopted so, or the status is wrong.
     """
-    if not desired.applied_immutable:
+    applied, wanted = desired.applied_immutable, immutable_texts(desired.values)
+    if not applied:
         return ()
-    wanted, has = immutable_texts(desired.values), immutable_texts(found.values) if found is not None else None
-    paths = set(wanted) | set(desired.applied_immutable)
-    return tuple(
-        sorted(
-            path
-            for path in paths
-            if wanted.get(path) != desired.applied_immutable.get(path)
-            and (has is None or wanted.get(path) != has.get(path))
-        )
-    )
+    changed = {path for path in wanted.keys() | applied.keys() if wanted.get(path) != applied.get(path)}
+    if found is not None:
+        has = immutable_texts(found.values)
+        changed = {path for path in changed if wanted.get(path) != has.get(path)}
+    return tuple(sorted(changed))
 
 
 def immutable_texts(wanted: Mapping[str, Canonical]) -> dict[str, str]:
-    """The immutable fields and their values as text, the way ``status.applied.immutable`` keeps them."""
+    """The immutable fields and their values, as ``status.applied.immutable`` has them."""
     texts = {row.path: values.text(wanted[row.path]) for row in FIELDS if row.immutable and row.path in wanted}
     fixed, _ = _split_access(wanted.get("sourceAccessConfigurations"))
     return texts | {f"sourceAccessConfigurations[{kind}]": uri for kind, uri in fixed}
@@ -44,24 +34,20 @@ def immutable_texts(wanted: Mapping[str, Canonical]) -> dict[str, str]:
 def differences(desired: Desired, found: Observed) -> tuple[dict[str, Canonical], frozenset[str], dict[str, Canonical]]:
     """The fields to set, the fields to reset, and what AWS has for them now.
 
-    A field that is neither in the spec nor applied is AWS's own business.
+    Fields that are neither in the spec nor applied are left to AWS.
     """
     change: dict[str, Canonical] = {}
-    old: dict[str, Canonical] = {}
     for row in FIELDS:
-        if row.immutable or _is_hidden(row, found):
-            continue
-        observed = found.values.get(row.path)
         wanted = desired.values.get(row.path)
-        if wanted is not None and not same(row, wanted, observed):
+        compared = wanted is not None and not row.immutable and not _is_hidden(row, found)
+        if compared and not _same(row, wanted, found.values.get(row.path)):
             change[row.path] = wanted
-            old[row.path] = observed
     reset = to_reset(desired, found)
-    return change, frozenset(reset), old | reset
+    return change, frozenset(reset), {path: found.values.get(path) for path in change} | reset
 
 
 def to_reset(desired: Desired, found: Observed) -> dict[str, Canonical]:
-    """The fields to put back to AWS's default, with the values that AWS has, by path."""
+    """The fields to reset to AWS's default, with the values that AWS has, by path."""
     return {
         path: observed
         for path, observed in left_over(desired, found).items()
@@ -70,11 +56,7 @@ def to_reset(desired: Desired, found: Observed) -> dict[str, Canonical]:
 
 
 def left_over(desired: Desired, found: Observed) -> dict[str, Canonical]:
-    """The fields that were applied, are no longer in the spec, and whose value in AWS is not the default.
-
-    Returns:
-        the values that AWS has, by path.
-    """
+    """The applied fields that the spec lacks and whose value in AWS is not the default; with that value, by path."""
     queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
     left: dict[str, Canonical] = {}
     for path in sorted(desired.applied_fields - desired.values.keys()):
@@ -88,12 +70,10 @@ def left_over(desired: Desired, found: Observed) -> dict[str, Canonical]:
 
 
 def _is_hidden(row: Field, found: Observed) -> bool:
-    """Whether AWS does not show what it has of a field."""
     return row.path == "filterCriteria" and found.filters_hidden
 
 
-def same(row: Field, wanted: Canonical, observed: Canonical) -> bool:
-    """Whether AWS has what the spec says for one field."""
+def _same(row: Field, wanted: Canonical, observed: Canonical) -> bool:
     if observed is None:
         return bool(wanted is False) or (row.path == "enabled")
     if row.path == "sourceAccessConfigurations":
@@ -114,7 +94,7 @@ def _struct_gone(row: Field, found: Observed) -> bool:
 
 
 def tag_changes(desired: Desired, tags: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
-    """The tags to set and the keys to take off; tags that others put there stay."""
+    """The tags to set and the keys to remove. Tags that others have set are kept."""
     add = {key: value for key, value in desired.tags.items() if tags.get(key) != value}
     remove = frozenset(key for key in desired.applied_tags if key not in desired.tags and key in tags)
     return add, remove
@@ -123,31 +103,29 @@ def tag_changes(desired: Desired, tags: Mapping[str, str]) -> tuple[dict[str, st
 def tags_edited(desired: Desired) -> bool:
     """Whether the tags in the spec differ from the tags in the status.
 
-    Tags that were noted before they were set count as different: if the operator was killed then, AWS may have set
-    them or not.
+    Tags that were recorded before they were set count as different, because a killed operator may have set them or not.
     """
-    known = desired.known_tags
-    if known is None:
+    if desired.known_tags is None:
         return True
-    add, remove = tag_changes(desired, known)
+    add, remove = tag_changes(desired, desired.known_tags)
     return bool(add or remove or desired.applied_tags - desired.tags.keys())
 
 
 def describe(update: Update) -> str:
-    """The fields of an update with their old and new values, for events and logs."""
+    """The fields of an update with their old and new values."""
     changes = {path: values.text(value) for path, value in update.change.items()}
     changes |= {path: "true" if path == "enabled" else "AWS's default" for path in update.reset}
     return ", ".join(f"{path}: {values.text(update.old.get(path))} -> {new}" for path, new in sorted(changes.items()))
 
 
 def describe_source(found: Observed) -> str:
-    """The function of a mapping and what it reads from, as AWS has them."""
+    """The function and the source of a mapping, as AWS has them."""
     paths = ("functionName", "eventSourceARN", "topics", "queues")
     return ", ".join(f"{path} {values.text(found.values[path])}" for path in paths if path in found.values)
 
 
 def immutable_differences(desired: Desired, found: Observed) -> tuple[str, ...]:
-    """The immutable fields that differ between the spec and the mapping: it was adopted so."""
+    """The immutable fields that differ between the spec and an adopted mapping."""
     return tuple(
         row.path
         for row in FIELDS

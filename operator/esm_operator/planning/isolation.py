@@ -2,7 +2,7 @@
 
 AWS refuses an Update as a whole, and its sentence does not always name the member that it is about. A refused Update
 is therefore divided: into the members that the sentence names and the others, else in halves, until each refused member
-has been refused alone. Pure; used by the planner, which gets the refusals from ``View.refused``.
+has been refused alone.
 """
 
 import re
@@ -28,14 +28,7 @@ def alone(refused: Iterable[frozenset[str]]) -> frozenset[str]:
 def portion(
     change: Mapping[str, Canonical], reset: frozenset[str], refused: Refused, last: frozenset[str]
 ) -> tuple[dict[str, Canonical], frozenset[str]]:
-    """The part of an Update to send next; empty where AWS has refused each member alone.
-
-    Args:
-        change: the fields to set.
-        reset: the fields to reset.
-        refused: what AWS refused of it so far.
-        last: fields to send only when nothing else is left.
-    """
+    """The part of an Update to send next, the fields ``last`` after all others; empty if AWS refused each member."""
     sent = next_members(members_of((*change, *reset)), refused, members_of(last))
     return (
         {path: value for path, value in change.items() if BY_PATH[path].top in sent},
@@ -44,14 +37,9 @@ def portion(
 
 
 def next_members(wanted: frozenset[str], refused: Refused, last: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The members to send together next; empty where AWS has refused each of them alone.
+    """The members to send together next, ``last`` after all others; empty if AWS has refused each of them alone.
 
-    A set that was refused is not sent again. Where AWS refuses each of n members, the search takes 2n - 1 Updates.
-
-    Args:
-        wanted: the members that are to be changed.
-        refused: the sets that AWS refused, with its messages.
-        last: members to send only when nothing else is left.
+    A set that was refused is not sent again. If AWS refuses each of n members, the search takes 2n - 1 Updates.
     """
     culprits = alone(refused)
     unsolved = wanted - culprits

@@ -1,7 +1,4 @@
-"""When a mapping is an orphan: it carries this cluster's owner tags, and no resource exists that it belongs to.
-
-Pure. Used by ``esm-operator orphans`` and by the operator, which counts orphans.
-"""
+"""Orphans: mappings with this cluster's owner tags that belong to no existing resource."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,12 +13,12 @@ class LivingResources:
 
     resources: Mapping[Key, Resource]
     namespaces: Collection[str] = ()
-    """The namespaces that are known; empty: all."""
+    """The namespaces of the resources; empty: all."""
     uuids: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, resources: Iterable[Resource], namespaces: Collection[str] = ()) -> "LivingResources":
-        """From all resources of some namespaces (empty: of all)."""
+        """From all resources of these namespaces (empty: of all)."""
         found = {resource.key: resource for resource in resources}
         return cls(found, namespaces, frozenset(resource.uuid for resource in found.values() if resource.uuid))
 
@@ -29,15 +26,7 @@ class LivingResources:
 def why_orphan(
     uuid: str, tags: Mapping[str, str], cluster: str, living: LivingResources, there: Collection[str] | None = None
 ) -> str:
-    """Why a mapping is an orphan, or empty where it is none.
-
-    Args:
-        uuid: the mapping's.
-        tags: all its tags.
-        cluster: this cluster's name in owner tags.
-        living: the resources that there are.
-        there: the UUIDs of all mappings of that account and region; None: they are not known.
-    """
+    """Why a mapping is an orphan; empty if it is none. ``there``: all UUIDs of its account and region, if known."""
     if tags.get(CLUSTER) != cluster:
         return ""
     owner = owner_of(tags)
@@ -48,12 +37,12 @@ def why_orphan(
     resource = living.resources.get(Key(owner.namespace, owner.name))
     if resource is None:
         return "there is no such resource"
-    stands = there is None or resource.uuid in there  # else that one is gone, and this may be what follows it
-    if resource.uuid and resource.uuid != uuid and stands and _is_settled(resource):
+    exists = there is None or resource.uuid in there  # else this one may replace the deleted one
+    if resource.uuid and resource.uuid != uuid and exists and _is_settled(resource):
         return f"the resource uses another mapping, {resource.uuid}"
     return ""
 
 
 def _is_settled(resource: Resource) -> bool:
-    """Whether nothing is under way, such as a replacement, that has two mappings for a while."""
+    """Whether nothing is in progress, such as a replacement, that has two mappings for a while."""
     return resource.told and resource.conditions.get("Ready") == "True" and not resource.deleting

@@ -1,8 +1,7 @@
-"""Ownership: the tags that say which resource a mapping belongs to.
+"""Ownership: the tags that name the resource that a mapping belongs to.
 
-Every mapping is created with four tags. The owner is (cluster, namespace, name); the uid only tells
-incarnations of one resource apart, so that a cluster restored from a backup takes its mappings up again.
-Pure; called by the planner and by what builds requests.
+The owner is (cluster, namespace, name). The UID is not part of it, so that a cluster that is restored from a backup
+owns its mappings again.
 """
 
 from collections.abc import Mapping
@@ -32,7 +31,7 @@ class Owner:
 
 
 class Ownership(StrEnum):
-    """Whose a mapping is, seen from one resource."""
+    """The owner of a mapping, from the view of one resource."""
 
     OURS = "ours"
     FOREIGN = "foreign"
@@ -48,17 +47,11 @@ def owner_of(tags: Mapping[str, str]) -> Owner | None:
 
 
 def ownership(owner: Owner, tags: Mapping[str, str] | None, *, incarnation: bool = False) -> Ownership:
-    """Whose a mapping with these tags is.
-
-    Args:
-        owner: the resource that asks.
-        tags: the mapping's; None: they have not been seen.
-        incarnation: whether a mapping of another incarnation of the resource is not its own.
-    """
+    """Whether a mapping with these tags (None: not known) belongs to ``owner``; with ``incarnation``, to its UID."""
     if tags is None:
         return Ownership.UNKNOWN
     other = owner_of(tags)
-    if other is None:  # a uid is never given twice: what is left of tags that somebody spoilt still proves it
+    if other is None:  # a UID is unique, so it suffices if somebody has damaged the other tags
         return Ownership.OURS if owner.uid and tags.get(UID) == owner.uid else Ownership.NOBODYS
     same = (other.cluster, other.namespace, other.name) == (owner.cluster, owner.namespace, owner.name)
     return Ownership.OURS if same and not (incarnation and other.uid != owner.uid) else Ownership.FOREIGN
