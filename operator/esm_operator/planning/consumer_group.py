@@ -1,7 +1,4 @@
-"""What follows from AWS taking only one mapping in each Kafka consumer group of a cluster.
-
-Pure; asked by the planner. See ``api/identity.py`` for what is known of it, and from where.
-"""
+"""AWS accepts one mapping in each Kafka consumer group of a cluster; see ``api/identity.py`` for the sources."""
 
 from esm_operator.api.identity import ConsumerGroup
 from esm_operator.planning.actions import Conflict, ListTags, Wait
@@ -10,23 +7,15 @@ from esm_operator.planning.state import Desired, Observed
 
 
 def joined_again(desired: Desired, found: Observed) -> str:
-    """The name of the group that the spec names, if the mapping is in the same group; else empty.
-
-    AWS then takes no successor beside this mapping, whatever differs between them.
-    """
+    """The consumer group of the spec if the mapping is in it, so that its successor can't be created beside it."""
     group = desired.consumer_group
     return group.name if group is not None and group.same_as(found.consumer_group) else ""
 
 
 def plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | ListTags | Conflict:
-    """What is to be done while another mapping is in the group that a Create would name.
+    """What to do while ``holder``, a mapping of another function or topic, is in the consumer group of the spec.
 
-    That mapping is of another function or topic, so it is neither taken up nor adopted.
-
-    Args:
-        group: the group that the spec names.
-        holder: the other mapping.
-        own: the UUID of the resource's own mapping, which it keeps; empty if it has none.
+    ``own`` is the UUID of the resource's own mapping, which it keeps; empty if it has none.
     """
     if holder.state == "Deleting":
         return Wait("PredecessorDeleting", "ConsumerGroup", {"uuid": holder.uuid, "group": group.name}, holder.uuid)

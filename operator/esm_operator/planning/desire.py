@@ -1,7 +1,4 @@
-"""What a resource desires, in the planner's terms: its spec, its notes, and what its target adds.
-
-Pure; called by the reconciler before each plan.
-"""
+"""The desired state of a resource: its spec, what its status and annotations record, and what its target adds."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,25 +21,25 @@ from esm_operator.planning.target import Resolved
 
 @dataclass(frozen=True, slots=True)
 class MappingRecord:
-    """What the operator has to remember of a mapping: stands in the status, or is about to."""
+    """What the operator records of a mapping in the status."""
 
     uuid: str
     applied: Applied
 
     @property
     def owns(self) -> bool:
-        """Whether it says that the operator made or adopted the mapping, rather than only watched it."""
+        """Whether the operator created or adopted the mapping, and does not only observe it."""
         return bool(self.uuid) and self.applied.tags >= OWNER_TAGS
 
     @classmethod
     def of(cls, resource: Resource) -> "MappingRecord":
-        """What the resource's status says."""
+        """The record in the resource's status."""
         return cls(resource.uuid, resource.status.applied)
 
     def taken_up(self, uuid: str, resource: Resource) -> "MappingRecord":
-        """The mapping was made by the intent that stands, or that is what made the one which is noted.
+        """Record a mapping of the intent. What the record or the intent names may have been applied.
 
-        What either says may have been applied. A field that was not is put back to AWS's default for nothing.
+        A field that was not applied is reset to AWS's default without effect.
         """
         intent = resource.intent
         if intent is None:
@@ -51,20 +48,12 @@ class MappingRecord:
         return MappingRecord(uuid, Applied(fields, tags, intent.immutable))
 
     def adopted(self, uuid: str, desired: Desired) -> "MappingRecord":
-        """The mapping was somebody else's: what the spec names is ours from now on."""
+        """Record a mapping that somebody else has created."""
         return MappingRecord(uuid, Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values)))
 
 
 def desired_of(resource: Resource, record: MappingRecord, target: Resolved, account: str, cluster: str) -> Desired:
-    """The planner's view of a resource.
-
-    Args:
-        resource: the resource as the cluster has it.
-        record: what is remembered of its mapping, as of now.
-        target: where the mapping lives.
-        account: the account of the target.
-        cluster: the operator's ``cluster_name``.
-    """
+    """The desired state of a resource. ``account`` is the target's, ``cluster`` the operator's ``cluster_name``."""
     spec = resource.spec
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
     intent = resource.intent
@@ -110,12 +99,11 @@ def desired_of(resource: Resource, record: MappingRecord, target: Resolved, acco
 
 
 def identity_of(intent: Intent) -> Identity:
-    """The identity of the mapping that an intent is about."""
+    """The identity that an intent names."""
     return Identity(intent.function, intent.source, frozenset(intent.servers))
 
 
 def _problems(spec: MappingSpec, tags: Mapping[str, str], target: Resolved) -> Iterator[Finding]:
-    """What makes the spec impossible to carry out."""
     for problem in offline_problems(spec, datetime.now(UTC)):
         yield Finding("InvalidSpec", "Rule", {"message": problem.message})
     if not spec.region and (wrong := function_elsewhere(spec.function_name, target.target.region)):
@@ -138,18 +126,14 @@ def _problems(spec: MappingSpec, tags: Mapping[str, str], target: Resolved) -> I
 
 
 def created_fields(desired: Desired) -> frozenset[str]:
-    """The fields that a Create settles: the spec's, and ``enabled``, for a mapping that we make is to work."""
+    """The fields that a Create sets: those of the spec, and ``enabled``."""
     return frozenset({*desired.values, "enabled"})
 
 
-def _intended_fields(desired: Desired) -> frozenset[str]:
-    """The fields that the intent names. Where a mapping may be adopted, that one's own ``enabled`` is left alone."""
-    return created_fields(desired) if desired.adoption.policy == "Never" else frozenset(desired.values)
-
-
 def intent_of(desired: Desired, account: str, region: str) -> Intent:
-    """The intent to make the mapping that the spec asks for now."""
+    """The intent to create the mapping of the spec. It leaves out ``enabled`` if a mapping may be adopted instead."""
     asked = desired.identity
+    fields = created_fields(desired) if desired.adoption.policy == "Never" else frozenset(desired.values)
     return Intent(
         owner=f"{desired.owner.namespace}/{desired.owner.name}",
         account=account,
@@ -157,13 +141,13 @@ def intent_of(desired: Desired, account: str, region: str) -> Intent:
         function=asked.function,
         source=asked.source,
         servers=tuple(sorted(asked.servers)),
-        fields=tuple(sorted(_intended_fields(desired))),
+        fields=tuple(sorted(fields)),
         tags=tuple(sorted(desired.tags)),
         immutable=immutable_texts(desired.values),
     )
 
 
-#: Why a mapping that was in sync can't be seen any more.
+#: Reasons why the mapping can't be read any more.
 _UNSEEN = frozenset(get_args(RefusalReason))
 
 

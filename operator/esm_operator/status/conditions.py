@@ -1,9 +1,8 @@
-"""Status: what a resource tells its users, as a pure function of what is known.
+"""The status of a resource, rendered from the outcome of a reconcile.
 
-Conditions are the user interface: kstatus (``kubectl wait``, Flux, Argo CD) reads Ready, Reconciling and
-Stalled by the table below; Synced says whether AWS has what the spec says, Processing what Lambda says of
-its last poll. UnknownAnnotations exists only while the resource has annotations that the operator does not know.
-Called by the reconciler, which writes the result only where it differs from what stands.
+kstatus (``kubectl wait``, Flux, Argo CD) reads the conditions Ready, Reconciling and Stalled, see :class:`Verdict`.
+Synced shows whether AWS has what the spec says, Processing the result of Lambda's last poll. UnknownAnnotations exists
+only while the resource has annotations that the operator does not know.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,24 +12,16 @@ from typing import Literal, cast
 
 from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explain
 from esm_operator.api.reasons import ConditionReason, EventReason, OutcomeReason, ProcessingReason
-from esm_operator.api.recorded_status import (
-    Applied,
-    Condition,
-    FilterCriteriaError,
-    MappingReport,
-    MappingStatus,
-)
+from esm_operator.api.recorded_status import Applied, Condition, FilterCriteriaError, MappingReport, MappingStatus
 from esm_operator.status.denials import denial_of
+from esm_operator.status.reason_table import message
 
-#: Reason of Synced where AWS keeps a value that the spec does not have any more.
-KEPT: OutcomeReason = "KeptByAWS"
-
-#: Reasons of an outcome while AWS changes a mapping. If all was in sync before, somebody else has begun it.
+#: Reasons while AWS changes a mapping. If the mapping was in sync before, somebody else has begun the change.
 _CHANGING = frozenset({"Updating", "Enabling", "Disabling"})
 
 
 class Verdict(Enum):
-    """What an outcome means, as (Ready, Reconciling, Stalled) and kstatus's word for it."""
+    """The conditions Ready, Reconciling and Stalled, and the status that kstatus computes from them."""
 
     READY = ("True", "False", "False", "Current")
     IN_PROGRESS = ("False", "True", "False", "InProgress")
@@ -40,20 +31,18 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of reconciling one resource."""
+    """What a reconcile ended in."""
 
     verdict: Verdict
     reason: OutcomeReason
-    """For programs; one section of the troubleshooting page each."""
     message: str
-    """A sentence for people: what is, and what to do."""
     synced: bool | None = None
     """Whether AWS has what the spec says; None: not known."""
     sync_message: str = ""
     sync_reason: OutcomeReason | Literal[""] = ""
-    """Reason of Synced, where it is another than that of Ready."""
+    """Reason of Synced, if it differs from that of Ready."""
     event: EventReason | Literal[""] = ""
-    """Reason of the Warning event that tells of it when it begins; empty: none."""
+    """Reason of the Warning Event when it begins; empty: none."""
 
 
 def render(
@@ -74,23 +63,23 @@ def render(
     """The whole status of a resource.
 
     Args:
-        previous: the status that stands now; times of unchanged conditions are kept from it.
+        previous: the present status. Times of unchanged conditions are kept from it.
         generation: metadata.generation of the spec that the plan was made on.
-        outcome: what came of the plan.
-        mapping: the mapping as AWS answered it last, or None where there is none.
-        tags: the mapping's tags as far as known; None keeps what stands.
-        applied: what this resource has put into AWS.
+        outcome: what the reconcile ended in.
+        mapping: the mapping as AWS answered it last; None: it was not read.
+        tags: the mapping's tags; None keeps the present ones.
+        applied: what this resource has set in AWS.
         uuid: the mapping's UUID, or empty.
-        gone: whether AWS has said that there is no such mapping any more.
-        requested: the annotation by which a person asked for the resource to be looked at; empty: none.
+        gone: whether AWS has answered that there is no such mapping any more.
+        requested: the value of the annotation that requests a reconcile, or empty.
         now: the time as RFC 3339 text.
-        creating: what records that a Create may be outstanding; empty: none is.
+        creating: the record that the result of a Create may be unknown, or empty.
         unknown_annotations: annotations with the operator's prefix that have no effect.
     """
     report = MappingReport()
     if mapping is not None:
         report = mapping
-    elif uuid and not gone and uuid == previous.uuid:  # it can't be seen just now; what was seen last still says most
+    elif uuid and not gone and uuid == previous.uuid:  # the last known state is the best one while AWS can't be asked
         report = previous.report
     known = tags if tags is not None else previous.tags
     return MappingStatus(
@@ -137,43 +126,36 @@ def _conditions(
 
 
 def _since(old: Condition, value: str, now: str) -> str:
-    """When a condition got its status."""
     return old.last_transition_time if old.status == value else now
 
 
 def _synced(outcome: Outcome, old: Condition, generation: int) -> tuple[str, str, OutcomeReason, str]:
     was_true = old.status == "True" and old.observed_generation == generation
     if outcome.synced is None and outcome.reason in _CHANGING and was_true:
-        return ("Synced", "True", "InSync", "AWS had what the spec says before it began to work on the mapping.")
+        return ("Synced", "True", "InSync", message("InSync", "Before"))
+    if outcome.synced:
+        reason = "KeptByAWS" if outcome.sync_message else "InSync"
+        return ("Synced", "True", reason, outcome.sync_message or message("InSync", "Synced"))
     if outcome.synced is None:
-        going = outcome.verdict is Verdict.TERMINATING
-        otherwise = "The resource is being deleted; nothing is compared any more."
-        message = outcome.sync_message or (otherwise if going else "Not compared with AWS yet.")
-        return ("Synced", "Unknown", outcome.sync_reason or outcome.reason, message)
-    if not outcome.synced:
-        message = outcome.sync_message or "AWS does not have what the spec says; the condition Ready says why."
-        return ("Synced", "False", outcome.sync_reason or outcome.reason, message)
-    if outcome.sync_message:
-        return ("Synced", "True", KEPT, outcome.sync_message)
-    return ("Synced", "True", "InSync", "AWS has what the spec says.")
+        status, case = "Unknown", "Terminating" if outcome.verdict is Verdict.TERMINATING else "NotCompared"
+    else:
+        status, case = "False", "Differs"
+    return ("Synced", status, outcome.sync_reason or outcome.reason, outcome.sync_message or message("InSync", case))
 
 
 def _processing(mapping: MappingReport | None) -> tuple[str, str, ProcessingReason, str] | None:
-    """What Lambda says of its last poll; SQS mappings say nothing (recorded)."""
+    """The result of Lambda's last poll. SQS mappings have none (recorded)."""
     if mapping is None:
         return None
     if mapping.filter_criteria_error is not None:
         return ("Processing", "False", "FilterCriteriaError", _kms_refusal(mapping.filter_criteria_error))
     result = mapping.last_processing_result
-    if not result:
-        return None
-    if result.startswith("PROBLEM"):
+    if result and result.startswith("PROBLEM"):
         return ("Processing", "False", "ProcessingProblem", result)
-    return ("Processing", "True", "NoProblem", result)
+    return ("Processing", "True", "NoProblem", result) if result else None
 
 
 def _kms_refusal(error: FilterCriteriaError) -> str:
-    """What KMS says about the filter criteria, with the remedy."""
     text = (error.message or "").strip() or "AWS gave no explanation."
     remedy = denial_of(text).remedy or "Check spec.kmsKeyARN and the key's policy."
     return f"{error.code}: {text if text.endswith('.') else f'{text}.'} {remedy}"

@@ -1,9 +1,8 @@
-"""Which action AWS denied, and by which kind of policy, read from the sentence of the error.
+"""The action that AWS denied and the kind of policy that denied it, parsed from the sentence of the error.
 
-AWS names the action that it checked. That is often not the operation that was called: Create with tags also needs
-lambda:TagResource, and a KMS key also needs kms:Encrypt, kms:GenerateDataKey or kms:Decrypt. The forms are those of the
-IAM User Guide ("Troubleshoot access denied error messages"); some services leave out the policy, or the colon before
-the action (reported). Pure; called by ``aws/errors.py`` and ``status.py``.
+The action is often not the operation that was called: Create with tags also needs lambda:TagResource, and a KMS key
+needs actions such as kms:Decrypt. The forms are those of the IAM User Guide ("Troubleshoot access denied error
+messages"). Some services leave out the policy, or the colon before the action (reported).
 """
 
 import re
@@ -27,12 +26,12 @@ _POLICY = re.compile(rf"(explicit deny in|because no) (?:an? |the )?({'|'.join(_
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """What AWS's sentence says about a denied request; a part that it leaves out is empty."""
+    """A denied request. Parts that AWS leaves out are empty."""
 
     action: str
     """The IAM action, such as ``lambda:TagResource``."""
     policy: str
-    """The kind of policy that AWS names, one of those in the IAM User Guide."""
+    """The kind of policy, a key of :data:`_KINDS`."""
     explicit: bool
     """Whether a Deny statement of that policy denied it, which no Allow statement overrides."""
 
@@ -53,7 +52,7 @@ class Denial:
 
 
 def denial_of(text: str) -> Denial:
-    """What a sentence of AWS says about a denied request."""
+    """Parse a sentence of AWS."""
     action, named = _ACTION.search(text), _POLICY.search(text)
     kinds = {kind.lower(): kind for kind in _KINDS}
     return Denial(

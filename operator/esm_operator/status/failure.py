@@ -1,4 +1,4 @@
-"""What an error of AWS means for a resource: reason, message, and when the operator tries again."""
+"""The meaning of an AWS error for a resource: reason, message, and when the operator retries."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from esm_operator.api.reasons import RefusalReason
 
 
 class Disposition(Enum):
-    """When to try again: (first delay, longest delay) in seconds."""
+    """When the operator retries: (first delay, longest delay) in seconds."""
 
     SOON = (1.0, 60.0)
     SLOW = (15.0, 300.0)

@@ -1,7 +1,4 @@
-"""Fields that are gone from the spec and that AWS keeps: what is remembered of them, and what the resource shows.
-
-Pure; used by the reconciler when nothing is left to send.
-"""
+"""Kept fields: fields that were removed from the spec and whose values AWS keeps."""
 
 from collections.abc import Mapping
 
@@ -13,12 +10,12 @@ from esm_operator.planning import differences
 from esm_operator.planning.state import Desired, Observed
 from esm_operator.status import reason_table
 
-#: The longest text by which a value is remembered, in characters: filter patterns can be long.
+#: Characters of a value in the status. Filter patterns can be longer.
 _LONGEST = 1_024
 
 
 def as_text(value: Canonical) -> str:
-    """A value the way ``status.applied.kept`` has it."""
+    """A value as ``status.applied.kept`` has it."""
     return values.text(value)[:_LONGEST]
 
 
@@ -28,9 +25,9 @@ def kept_fields(
     """The fields that AWS keeps, by path.
 
     Args:
-        desired: what the resource asks for.
-        found: its mapping, of which nothing is left to change.
-        noted: what was remembered before. A field stays in it while AWS has the same value.
+        desired: the desired state.
+        found: the mapping, which needs no more changes.
+        noted: the kept fields in the status. A field remains while AWS has the same value.
         refused: fields that AWS has just refused to reset, with its sentence.
         generation: metadata.generation of the spec.
     """

@@ -1,7 +1,6 @@
-"""The table of reasons: the sentence and the remedy of each reason of a condition or Event, and whether it is retried.
+"""The sentence and the remedy of each reason of a condition or Event, and whether the operator retries.
 
-Messages are rendered from it. The sentences of AWS errors are in ``aws/errors.py``, those of wrong specs in
-``api/rules.py`` and those of unknown annotations in ``api/annotations.py``.
+The sentences of AWS errors are in ``aws/errors.py``, those of invalid fields in ``api/rules.py``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -205,6 +204,11 @@ TABLE: Mapping[tuple[EventReason, str], Row] = {
         "Set that back; to move the mapping, delete this resource after that and create it anew.",
     ),
     # What a resource shows that needs no change.
+    ("InSync", "Synced"): _retried("AWS has what the spec says."),
+    ("InSync", "Before"): _retried("AWS had what the spec says before it began to work on the mapping."),
+    ("InSync", "Differs"): _retried("AWS does not have what the spec says; the condition Ready says why."),
+    ("InSync", "NotCompared"): _retried("Not compared with AWS yet."),
+    ("InSync", "Terminating"): _retried("The resource is being deleted; nothing is compared any more."),
     ("InSync", ""): _retried("The mapping is {state}."),
     ("InSync", "Disabled"): _retried("The mapping is disabled, as spec.enabled says."),
     ("InSync", "Paused"): _retried(
