@@ -44,8 +44,8 @@ carried out, until nothing is left but to wait. The order of the cases, first ma
 from collections.abc import Iterable
 from dataclasses import replace
 
+from esm_operator.api.identity import ConsumerGroup
 from esm_operator.api.reasons import OutcomeReason, of_state
-from esm_operator.planning import consumer_group
 from esm_operator.planning.actions import (
     IDENTITY,
     WRITES,
@@ -235,12 +235,28 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
         return _predecessor(view.leaving[0])
     if view.same_group and desired.consumer_group is not None:
         own = create.replaces if view.mapping is not None else ""
-        return consumer_group.plan_held(desired.consumer_group, view.same_group[0], own=own)
+        return _plan_held(desired.consumer_group, view.same_group[0], own=own)
     if desired.intent_current:
         return create
     if view.unsettled:
         return UNSETTLED
     return SearchByFunction() if view.unsearched else Prepare()
+
+
+def _plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | ListTags | Conflict:
+    """Another mapping is in the consumer group. It has another function or topic, so it is not taken up or adopted."""
+    if holder.state == "Deleting":
+        return Wait("PredecessorDeleting", "ConsumerGroup", {"uuid": holder.uuid, "group": group.name}, holder.uuid)
+    if holder.tags is None or not holder.tags_fresh:
+        return ListTags(holder.uuid)
+    values = {"uuid": holder.uuid, "source": holder, "group": group, "whose": owner_of(holder.tags), "kept": own}
+    return Conflict("Conflict", "ConsumerGroup", values, holder.uuid)
+
+
+def _joined_again(desired: Desired, found: Observed) -> str:
+    """The consumer group of the spec if the mapping is in it, so that AWS takes no successor beside the mapping."""
+    group = desired.consumer_group
+    return group.name if group is not None and group.same_as(found.consumer_group) else ""
 
 
 def _predecessor(leaving: Observed) -> Wait:
@@ -338,7 +354,7 @@ def _plan_replacement(desired: Desired, view: Observation, found: Observed, immu
         return stray
     if stray is not None:
         return _plan_discard(stray)
-    if consumer_group.joined_again(desired, found):
+    if _joined_again(desired, found):
         return _plan_replaced_first(desired, view, found, immutable)
     return _plan_create(desired, view, Create(replaces=found.uuid))
 
@@ -352,7 +368,7 @@ def _plan_replaced_first(desired: Desired, view: Observation, found: Observed, i
             return _tags_awaited(other)
         if other.uuid != found.uuid and not _may_be_ours(desired, other):
             return _conflict(desired, view, other, own=found.uuid)
-    group = consumer_group.joined_again(desired, found)
+    group = _joined_again(desired, found)
     return Replace(found.uuid, immutable, consumer_group=group) if found.tags_fresh else ListTags(found.uuid)
 
 

@@ -299,7 +299,9 @@ class Executor:
         context.state.field_refusals.accepted()
         logger.info("Updated the mapping: %s", change, extra=marks(context.resource))
         if action.drift:
-            self._record_drift(context, DriftKind.FIELDS, messages.corrected(change, by_aws or ""))
+            self._record_drift(
+                context, DriftKind.FIELDS, message("DriftCorrected", change=change, aws_reason=by_aws or "")
+            )
         else:
             self.recorder.normal(context.resource, "Updated", message("Updated", change=change))
         sent = {path: Kept(as_text(action.old.get(path))) for path in action.reset - {"enabled"}}
@@ -333,7 +335,7 @@ class Executor:
         applied = replace(context.record.applied, tags=frozenset(context.desired.tags))
         context.record = replace(context.record, applied=applied)
         if action.drift:
-            self._record_drift(context, DriftKind.TAGS, messages.corrected(change))
+            self._record_drift(context, DriftKind.TAGS, message("DriftCorrected", change=change, aws_reason=""))
         else:
             self.recorder.normal(context.resource, "Tagged", message("Tagged", change=change))
         return None

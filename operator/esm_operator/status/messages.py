@@ -96,16 +96,6 @@ def _settled(desired: Desired, mapping: Observed | None, kept: Mapping[str, Kept
     )
 
 
-def corrected(change: str, reason: str = "") -> str:
-    """The message of an Event for a change of somebody else that the operator has undone.
-
-    Args:
-        change: the fields or tags.
-        reason: AWS's reason for the state of the mapping, if it matters here.
-    """
-    return message("DriftCorrected", change=change, aws_reason=reason)
-
-
 def tagged(action: actions.Tag) -> str:
     """The changed tags: keys, not values."""
     parts = [f"set {', '.join(sorted(action.add))}"] if action.add else []

@@ -333,14 +333,10 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
 def message(reason: EventReason, case: str = "", **values: object) -> str:
     """The message of a reason: the sentence with these values, and the remedy."""
     row = TABLE[reason, case]
-    shown = {name: _SHOWN.get(name, _as_is)(value) for name, value in values.items()}
+    shown = {name: _SHOWN[name](value) if name in _SHOWN else value for name, value in values.items()}
     return f"{row.sentence} {row.remedy}".rstrip().format(**shown)
 
 
 def message_of(finding: Finding) -> str:
     """The message of a finding."""
     return message(finding.reason, finding.case, **finding.values)
-
-
-def _as_is(value: Any) -> Any:
-    return value
