@@ -76,11 +76,28 @@ def render(
         creating: the record that the result of a Create may be unknown, or empty.
         unknown_annotations: annotations with the operator's prefix that have no effect.
     """
-    report = MappingReport()
-    if mapping is not None:
-        report = mapping
-    elif uuid and not gone and uuid == previous.uuid:  # the last known state is the best one while AWS can't be asked
-        report = previous.report
+    ready, reconciling, stalled, _ = outcome.verdict.value
+    wanted: list[tuple[str, str, ConditionReason, str]] = [
+        ("Ready", ready, outcome.reason, outcome.message),
+        ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
+        ("Stalled", stalled, outcome.reason, outcome.message if stalled == "True" else ""),
+        _synced(outcome, previous.condition("Synced"), generation),
+    ]
+    processing, last = _processing(mapping), previous.condition("Processing")
+    if processing is not None:
+        wanted.append(processing)
+    elif mapping is None and not gone and last.status:
+        wanted.append(("Processing", last.status, cast(ProcessingReason, last.reason), last.message))
+    if unknown_annotations:
+        wanted.append((UNKNOWN_ANNOTATIONS, "True", "UnknownAnnotation", " ".join(map(explain, unknown_annotations))))
+
+    def since(kind: str, status: str) -> str:
+        old = previous.condition(kind)
+        return old.last_transition_time if old.status == status else now
+
+    report = mapping or MappingReport()
+    if mapping is None and uuid and not gone and uuid == previous.uuid:
+        report = previous.report  # the best that is known while AWS can't be asked
     known = tags if tags is not None else previous.tags
     return MappingStatus(
         observed_generation=generation,
@@ -90,43 +107,11 @@ def render(
         tags=known if uuid and not gone else None,
         applied=applied,
         creating=creating,
-        conditions=_conditions(previous, generation, outcome, mapping, gone, now, unknown_annotations),
+        conditions=tuple(
+            Condition(kind, status, reason, text, generation, since(kind, status))
+            for kind, status, reason, text in wanted
+        ),
     )
-
-
-def _conditions(
-    previous: MappingStatus,
-    generation: int,
-    outcome: Outcome,
-    mapping: MappingReport | None,
-    gone: bool,
-    now: str,
-    unknown_annotations: Sequence[str],
-) -> tuple[Condition, ...]:
-    ready, reconciling, stalled, _ = outcome.verdict.value
-    wanted: list[tuple[str, str, ConditionReason, str]] = [
-        ("Ready", ready, outcome.reason, outcome.message),
-        ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
-        ("Stalled", stalled, outcome.reason, outcome.message if stalled == "True" else ""),
-        _synced(outcome, previous.condition("Synced"), generation),
-    ]
-    processing = _processing(mapping)
-    last = previous.condition("Processing")
-    if processing is not None:
-        wanted.append(processing)
-    elif mapping is None and not gone and last.status:
-        wanted.append(("Processing", last.status, cast(ProcessingReason, last.reason), last.message))
-    if unknown_annotations:
-        sentences = " ".join(map(explain, unknown_annotations))
-        wanted.append((UNKNOWN_ANNOTATIONS, "True", "UnknownAnnotation", sentences))
-    return tuple(
-        Condition(kind, value, reason, message, generation, _since(previous.condition(kind), value, now))
-        for kind, value, reason, message in wanted
-    )
-
-
-def _since(old: Condition, value: str, now: str) -> str:
-    return old.last_transition_time if old.status == value else now
 
 
 def _synced(outcome: Outcome, old: Condition, generation: int) -> tuple[str, str, OutcomeReason, str]:

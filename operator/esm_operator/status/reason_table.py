@@ -3,7 +3,7 @@
 The sentences of AWS errors are in ``aws/errors.py``, those of invalid fields in ``api/rules.py``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ class Row:
 
 _retried = partial(Row, retries=True)
 _BUSY = "AWS is at work on the mapping {uuid} (state {state})"
+_LEFT = "The mapping {uuid} is left at AWS as it is, for"
 _RESOURCE_ONLY = "because the ownership {ownership} is ResourceOnly, so no tags are sent to AWS"
 _OR_TAGS = "or set the ownership to Tags if AWS takes tags on event source mappings in this region."
 
@@ -260,18 +261,10 @@ TABLE: Mapping[tuple[EventReason, str], Row] = {
     ("Orphaned", ""): Row(
         "Let go, as the annotation lambda.esm-operator.io/orphan says; {left} left at AWS, with its tags."
     ),
-    ("MappingNotDeleted", "Observed"): Row(
-        "The mapping {uuid} is left at AWS as it is, for managementPolicy is Observe."
-    ),
-    ("MappingNotDeleted", "Unrecorded"): Row(
-        "The mapping {uuid} is left at AWS as it is, for nothing records that it is the resource's own."
-    ),
-    ("MappingNotDeleted", "TagsRemoved"): Row(
-        "The mapping {uuid} is left at AWS as it is, for somebody has taken the operator's tags off it."
-    ),
-    ("MappingNotDeleted", "Owned"): Row(
-        "The mapping {uuid} is left at AWS as it is, for it belongs to {owner} (cluster/namespace/name)."
-    ),
+    ("MappingNotDeleted", "Observed"): Row(f"{_LEFT} managementPolicy is Observe."),
+    ("MappingNotDeleted", "Unrecorded"): Row(f"{_LEFT} nothing records that it is the resource's own."),
+    ("MappingNotDeleted", "TagsRemoved"): Row(f"{_LEFT} somebody has taken the operator's tags off it."),
+    ("MappingNotDeleted", "Owned"): Row(f"{_LEFT} it belongs to {{owner}} (cluster/namespace/name)."),
     ("MappingNotDeleted", "Removed"): Row(
         "The API server deleted this resource while the operator added its finalizer, so the finalizer had no effect. "
         "The operator could not delete the mapping, which may remain in AWS.",
@@ -307,16 +300,11 @@ def _action(action: actions.Action) -> str:
     return f"{verb} ({describe(action)})" if isinstance(action, actions.Update) else verb
 
 
-def field_names(paths: Iterable[str]) -> str:
-    """Fields by the names that the spec has for them."""
-    return ", ".join(f"spec.{path}" for path in paths)
-
-
 #: How values are shown, by name; others as they are.
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "action": _action,
     "aws_reason": lambda text: f" (AWS's reason: {text})" if text else "",
-    "fields": field_names,
+    "fields": lambda paths: ", ".join(f"spec.{path}" for path in paths),
     "gone": lambda gone: "any more" if gone else "to adopt",
     "kept": lambda uuid: f" This resource keeps its mapping {uuid} as it is." if uuid else "",
     "left": lambda uuid: f"the mapping {uuid} is" if uuid else "what was made is",
