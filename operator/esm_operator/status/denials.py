@@ -6,7 +6,7 @@ messages"). Some services leave out the policy, or the colon before the action (
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _ACTION = re.compile(r"not authorized to perform:?\s+([A-Za-z0-9-]+:[A-Za-z0-9]+)", re.IGNORECASE)
 _KINDS = {
@@ -19,44 +19,35 @@ _KINDS = {
     "resource control policy": "the resource control policies of the account (AWS Organizations)",
     "permissions boundary": "the permissions boundary of the identity that AWS names",
     "session policy": "the session policy of the identity that AWS names",
-    "VPC endpoint policy": "the policy of the VPC endpoint that the operator connects through",
+    "vpc endpoint policy": "the policy of the VPC endpoint that the operator connects through",
 }
 _POLICY = re.compile(rf"(explicit deny in|because no) (?:an? |the )?({'|'.join(_KINDS)})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
-    """A denied request. Parts that AWS leaves out are empty."""
+class Denial(NamedTuple):
+    """A denied request."""
 
     action: str
-    """The IAM action, such as ``lambda:TagResource``."""
-    policy: str
-    """The kind of policy, a key of :data:`_KINDS`."""
-    explicit: bool
-    """Whether a Deny statement of that policy denied it, which no Allow statement overrides."""
-
-    @property
-    def remedy(self) -> str:
-        """What to change, as sentences; empty: it suffices to allow the action to the identity."""
-        place = _KINDS.get(self.policy, "")
-        if self.action and self.explicit:
-            return (
-                f"Remove or narrow the Deny statement for {self.action} in {place}. An Allow statement does not "
-                "override it."
-            )
-        if self.action and place and self.policy != "identity-based policy":
-            return f"Allow {self.action} in {place}."
-        if self.action.lower().startswith("kms:"):
-            return f"Allow {self.action} to the identity that AWS names, in the key policy and in its IAM policies."
-        return ""
+    """The IAM action, such as ``lambda:TagResource``; empty: AWS does not name it."""
+    remedy: str
+    """What to change; empty: it suffices to allow the action to the identity."""
 
 
 def denial_of(text: str) -> Denial:
     """Parse a sentence of AWS."""
-    action, named = _ACTION.search(text), _POLICY.search(text)
-    kinds = {kind.lower(): kind for kind in _KINDS}
-    return Denial(
-        action=action[1] if action else "",
-        policy=kinds[named[2].lower()] if named else "",
-        explicit=named is not None and "deny" in named[1].lower(),
-    )
+    found, named = _ACTION.search(text), _POLICY.search(text)
+    if found is None:
+        return Denial("", "")
+    action, kind = found[1], named[2].lower() if named else ""
+    place = _KINDS.get(kind, "")
+    if named and "deny" in named[1].lower():
+        remedy = (
+            f"Remove or narrow the Deny statement for {action} in {place}. An Allow statement does not override it."
+        )
+    elif place and kind != "identity-based policy":
+        remedy = f"Allow {action} in {place}."
+    elif action.lower().startswith("kms:"):
+        remedy = f"Allow {action} to the identity that AWS names, in the key policy and in its IAM policies."
+    else:
+        remedy = ""
+    return Denial(action, remedy)
