@@ -1,43 +1,43 @@
-"""The planner: what is to be done for one resource, given what is desired and what is observed.
+"""The planner decides the next action for one resource from its desired and its observed state.
 
-Pure: no clock, no input or output, no client. The reconciler asks it again after each action it has
-carried out, until nothing is left but to wait. The order of the cases, first match wins:
+The reconciler calls it again after each action, until the action is a :data:`Rest`. The order of the cases, the first
+match wins ("own": the owner tags name the resource):
 
-| resource | mapping | what follows |
+| resource | mapping | action |
 |---|---|---|
-| paused | any | what would write to AWS is only told: Stall |
-| going, without our finalizer | any | NoOp |
-| going, let go or Observe | any | Finish |
-| going, Retain | ours | Release, then Finish |
-| going | unseen | Look / Wait for the sweep |
-| going | ours, tags unseen | LookTags |
-| going | ours, its uuid not noted | TakeUp |
-| going | ours, in transition | Wait |
-| going | ours | Delete, then Finish when it is gone |
-| going | none, but a Create may still be under way | Wait |
-| going | none, but a Create may have made one that sweeps miss | Search |
-| going, its uuid not noted | none, one of the same identity is being deleted | Wait |
-| any | nobody's, but perhaps made by our Create; AWS may not show its tags yet | LookTags, Wait |
-| going | nobody's, by tags that were seen before this work began | LookTags |
-| going | another's or nobody's | Finish: never delete what is not ours |
+| paused | any | Stall instead of an action that writes to AWS |
+| deleting, without finalizer | any | NoOp |
+| deleting, annotation orphan or Observe | any | Finish |
+| deleting, Retain | own | Release, then Finish |
+| deleting | unknown | GetMapping, or Wait for the sweep |
+| deleting | own, tags unknown | ListTags |
+| deleting | own, its UUID not in the status | TakeUp |
+| deleting | own, in transition | Wait |
+| deleting | own | Delete, then Finish when it is gone |
+| deleting | none, but a Create may still be in progress | Wait |
+| deleting | none, but a Create may have made one that sweeps miss | SearchByFunction |
+| deleting, no UUID in the status | none, one of the same identity is being deleted | Wait |
+| any | no owner, but perhaps made by an own Create; AWS may not show its tags yet | ListTags, Wait |
+| deleting | no owner, by tags that were read before this reconcile | ListTags |
+| deleting | another owner or none | Finish, never Delete |
 | invalid | any | Stall |
-| Observe | any | NoOp: only tell |
-| no finalizer or intent | any | Prepare; an intent that stands is kept |
-| live | unseen | Look / Wait for the sweep |
+| Observe | any | NoOp, or Wait while there is none |
+| no finalizer or intent | any | Prepare; an existing intent is kept |
+| live | unknown | GetMapping, or Wait for the sweep |
 | live | none, one of the same identity is being deleted | Wait |
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
-| live | none | Create, once the intent says what; where it says another, Search before it is overwritten |
-| live | nobody's, to be adopted, but AWS may not show its tags yet | Wait |
-| live | not ours | Adopt where the policy says so, else Conflict |
+| live | none | Create, once the intent names it; SearchByFunction before another intent is overwritten |
+| live | no owner, to be adopted, but AWS may not show its tags yet | Wait |
+| live | another owner or none | Adopt if the policy allows it, else Conflict |
 | live | in transition | Wait |
-| live, immutable field differs from what was applied | ours | Stall (Never), Replace (Recreate) |
-| the same, and the identity differs | ours | Create the new one first, then Replace the old one |
-| the same, in the same consumer group | ours | Replace: AWS takes one mapping in each group |
-| live | ours, and a second one of ours | Discard the second |
-| live, function differs | ours, and another's has that function | Conflict |
-| live, fields differ | ours | Update, without the members that AWS has refused |
-| live, tags differ | ours | Tag |
+| live, immutable field differs from what was applied | own | Stall (Never), Replace (Recreate) |
+| the same, and the identity differs | own | Create the new one first, then Replace the old one |
+| the same, in the same consumer group | own | Replace, because AWS accepts one mapping in each group |
+| live | own, and a second own one | Discard the second |
+| live, function differs | own, and one of another owner has that function | Conflict |
+| live, fields differ | own | Update, without the members that AWS has refused |
+| live, tags differ | own | Tag |
 | live | as desired | NoOp |
 """
 
@@ -77,12 +77,12 @@ from esm_operator.planning.state import Desired, Observation, Observed
 SWEEPING = Wait("WaitingForSweep")
 UNSETTLED = Wait("CreateOutcomeUnknown")
 NOT_FOUND = Wait("NotFound")
-#: What `_find` answers where something else comes before the mapping.
+#: What `_find` returns if something has to be read or awaited before the mapping is known.
 _First = GetMapping | ListTags | Wait
 
 
 def plan(desired: Desired, view: Observation) -> Action:
-    """The one thing to do next."""
+    """The next action."""
     action = _plan_going(desired, view) if desired.deleting else _plan_live(desired, view)
     if desired.paused and isinstance(action, WRITES):
         rescue = desired.owner_tags if isinstance(action, Delete) else None
@@ -103,7 +103,7 @@ def _plan_going(desired: Desired, view: Observation) -> Action:
     if found.tags is None and (desired.retain or not found.in_transition):
         return ListTags(found.uuid)
     if desired.uuid != found.uuid:
-        return TakeUp(found.uuid)  # else it is not waited for: what is being deleted is no candidate
+        return TakeUp(found.uuid)  # with its UUID recorded, the deletion is awaited
     if found.state == "Deleting" or (found.in_transition and not desired.retain):
         return _transition("Deleting", found, "" if found.state == "Deleting" else "Delete")
     if not found.tags_fresh:
@@ -112,7 +112,7 @@ def _plan_going(desired: Desired, view: Observation) -> Action:
 
 
 def _plan_parting(desired: Desired, view: Observation) -> Action:
-    """No mapping is ours as far as is known: make sure of that before the finalizer is removed."""
+    """No mapping is known to be the resource's own. Confirm that before the finalizer is removed."""
     if view.unsettled:
         return UNSETTLED
     if view.leaving and not desired.uuid:
@@ -157,14 +157,14 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
 
 
 def observed_mapping(desired: Desired, view: Observation) -> Observed | None:
-    """The mapping that is watched where ``managementPolicy`` is Observe: its own or named one, else the only one."""
+    """The mapping that is shown if ``managementPolicy`` is Observe: the own or named one, else the only candidate."""
     if view.mapping is not None or desired.adoption.uuid or len(view.candidates) != 1:
         return view.mapping
     return view.candidates[0]
 
 
 def _find(desired: Desired, view: Observation) -> Observed | _First | None:
-    """The mapping of this resource: by its uuid, else by identity and owner tags; else the one in its way."""
+    """The mapping with the UUID, else the one with identity and owner tags, else the one in the way."""
     if view.unseen:
         return GetMapping(view.unseen)
     if desired.uuid:
@@ -189,7 +189,7 @@ def _find(desired: Desired, view: Observation) -> Observed | _First | None:
 
 
 def _first_ours(desired: Desired, view: Observation, mappings: Iterable[Observed]) -> Observed | ListTags | Wait | None:
-    """The first mapping that our tags are on; tags that were not seen yet, or may follow, are looked at first."""
+    """The first mapping with the resource's owner tags, once all tags before it are known."""
     awaited: ListTags | Wait | None = None
     for mapping in mappings:
         if mapping.tags is None:
@@ -210,7 +210,7 @@ def _may_be_ours(desired: Desired, mapping: Observed) -> bool:
 
 
 def _tags_may_follow(desired: Desired, view: Observation, mapping: Observed) -> bool:
-    """Whether a mapping without owner tags may be ours all the same: tags can become visible after the mapping."""
+    """Whether a mapping without owner tags may be the resource's own, because AWS may show tags later."""
     return mapping.tags_may_follow and (view.may_have_made or mapping.uuid == desired.uuid)
 
 
@@ -224,13 +224,13 @@ def _plan_missing(desired: Desired, view: Observation) -> Action:
     adoption = desired.adoption
     if adoption.policy == "Required":
         return Stall("NothingToAdopt", values={"with_uuid": adoption.uuid, "gone": bool(desired.uuid)})
-    lost = desired.uuid if view.mapping is None else ""  # else it stands, and has become another's
+    lost = desired.uuid if view.mapping is None else ""  # else it exists, and has another owner
     replaced = desired.uuid if immutable_changes(desired) else ""
     return _plan_create(desired, view, Create(again=bool(lost) and not replaced, replaces=replaced))
 
 
 def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
-    """Create, once nothing is in its way and the intent says what is about to be made."""
+    """Create, once nothing is in its way and the intent names it."""
     if view.leaving:
         return _predecessor(view.leaving[0])
     if view.same_group and desired.consumer_group is not None:
@@ -274,7 +274,7 @@ def _plan_other(desired: Desired, view: Observation, found: Observed) -> Action:
         return _tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid, "nobody")
     named = other is not None and adoption.uuid == found.uuid and adoption.take_over_from == str(other)
     if named and (desired.uuid != found.uuid or desired.edited):
-        return Adopt(found.uuid, str(other))  # once: what was taken from it meanwhile, it takes back after an edit only
+        return Adopt(found.uuid, str(other))  # only once, or after an edit: the other resource may have taken it back
     return _conflict(desired, view, found)
 
 
@@ -319,10 +319,10 @@ def _plan_ours(desired: Desired, view: Observation, found: Observed) -> Action:
     if view.leaving and "functionName" in change:
         return _predecessor(view.leaving[0])
     if view.unsettled and IDENTITY & change.keys():
-        return UNSETTLED  # AWS would carry it out once this mapping is none of that function any more
+        return UNSETTLED  # AWS would carry out the Create once this mapping has another function
     if change or reset:
         if not desired.edited and not found.tags_fresh:
-            return ListTags(found.uuid)  # whoever changed it may own it by now
+            return ListTags(found.uuid)  # the one who changed it may have become its owner
         old = {path: old[path] for path in (*change, *reset)}
         return Update(found.uuid, change, reset, old, drift=desired.was_in_sync)
     if found.tags is not None:
@@ -333,7 +333,7 @@ def _plan_ours(desired: Desired, view: Observation, found: Observed) -> Action:
 
 
 def _plan_replacement(desired: Desired, view: Observation, found: Observed, immutable: tuple[str, ...]) -> Action:
-    """Delete and create again; or the other way round, where AWS takes both mappings beside each other."""
+    """Delete and create again, or first create and then delete if AWS accepts both mappings."""
     if not desired.recreate:
         return Stall("ImmutableFieldChanged", values={"fields": immutable})
     if desired.adoption.policy == "Required":
@@ -360,7 +360,7 @@ def _plan_replacement(desired: Desired, view: Observation, found: Observed, immu
 
 
 def _plan_replaced_first(desired: Desired, view: Observation, found: Observed, immutable: tuple[str, ...]) -> Action:
-    """Delete it, for the new one can't be beside it; but not if another's would be in the way even then."""
+    """Delete first, because AWS does not accept both, unless a mapping of another owner would still be in the way."""
     for other in view.candidates:
         if other.uuid != found.uuid and other.tags is None:
             return ListTags(other.uuid)
@@ -373,7 +373,7 @@ def _plan_replaced_first(desired: Desired, view: Observation, found: Observed, i
 
 
 def _plan_discard(second: Observed) -> Action:
-    """A mapping of ours that is one too many."""
+    """Delete a second mapping of the resource."""
     if second.in_transition:
         return replace(_transition(of_state(second.state), second), uuid=second.uuid)
     return Discard(second.uuid) if second.tags_fresh else ListTags(second.uuid)
