@@ -14,7 +14,7 @@ import pytest
 from kubernetes.aio import client, config
 
 from esm_operator.adapters import aiohttp_hooks, kubernetes_client
-from esm_operator.adapters.kubernetes_client import Answer, ApiRequest
+from esm_operator.adapters.kubernetes_client import ApiRequest
 from tests.contracts.api_server import MAPPINGS, ApiServer
 from tests.unit.slow_connections import SlowServer
 from tests.waiting import LIMIT, eventually_async
@@ -39,7 +39,7 @@ async def connected(url: str, **settings: Any) -> AsyncGenerator[client.ApiClien
         yield api
 
 
-async def ask(api: client.ApiClient, method: str = "GET", limit: float = LIMIT, **parts: Any) -> Answer:
+async def ask(api: client.ApiClient, method: str = "GET", limit: float = LIMIT, **parts: Any) -> aiohttp.ClientResponse:
     request = await ApiRequest.prepare(api, method, MAPPINGS, **parts)
     return await request.send(limit, lambda: None)
 
@@ -94,7 +94,7 @@ async def test_a_request_carries_the_name_of_the_client_and_the_token_that_is_va
 
     async with connected(server.url, refresh_api_key_hook=refresh, api_key={"BearerToken": "Bearer zero"}) as api:
         for _ in range(2):
-            await ask(api, query=[("limit", "1"), ("continue", "0")], accept="application/json;as=Table")
+            await ask(api, query={"limit": "1", "continue": "0"}, accept="application/json;as=Table")
     assert [request.headers["authorization"] for request in server.requests] == ["Bearer one", "Bearer two"]
     assert server.requests[0].query == {"limit": "1", "continue": "0"}
     assert server.requests[0].headers["accept"] == "application/json;as=Table"

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import ClientConnectionError
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -230,6 +230,11 @@ class _Response:
         self.status = answer.status
         self.reason = ""
         self._body = answer.body
+
+    @property
+    def response(self) -> Self:
+        """The answer of aiohttp, which it wraps."""
+        return self
 
     async def read(self) -> bytes:
         return self._body.encode()

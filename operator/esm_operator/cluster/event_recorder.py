@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from esm_operator.api.reasons import EventReason
-from esm_operator.api.resource import EventSubject, Resource
+from esm_operator.api.resource import KIND, EventSubject, Resource
 from esm_operator.clock import timestamp
 from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
 from esm_operator.fence import NotLeadingError
@@ -156,8 +156,15 @@ class EventRecorder:
                 series.name = ""
             else:
                 return
-        series.name = await self._kubernetes.event(
-            series.about,
+        about = {
+            "kind": KIND,
+            "namespace": namespace,
+            "name": series.about.key.name,
+            "uid": series.about.uid,
+            "resourceVersion": series.about.resource_version,
+        }
+        series.name = await self._kubernetes.post_event(
+            about,
             series.kind,
             series.reason,
             series.message,

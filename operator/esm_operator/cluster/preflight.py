@@ -17,7 +17,14 @@ from kubernetes.aio.config import ConfigException
 
 from esm_operator.api.resource import GROUP, PLURAL, VERSION
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
-from esm_operator.cluster.kubernetes import ApiError, ForbiddenError, GoneError, KubernetesClient
+from esm_operator.cluster.kubernetes import (
+    API_PATH,
+    ApiError,
+    ForbiddenError,
+    GoneError,
+    KubernetesClient,
+    mapping_paths,
+)
 from esm_operator.ratelimit import backoff
 
 logger = logging.getLogger(__name__)
@@ -42,11 +49,9 @@ def kinds(namespaces: Sequence[str], *, labels: bool) -> list[WatchedKind]:
         namespaces: those worked in; none: all.
         labels: whether the labels of namespaces are watched.
     """
-    ours = f"/apis/{GROUP}/{VERSION}"
-    paths = [f"{ours}/namespaces/{namespace}/{PLURAL}" for namespace in namespaces] or [f"{ours}/{PLURAL}"]
     found = [
-        *(WatchedKind(PLURAL, path) for path in paths),
-        WatchedKind(PROVIDER_CONFIGS, f"{ours}/{PROVIDER_CONFIGS}"),
+        *(WatchedKind(PLURAL, path) for path in mapping_paths(namespaces)),
+        WatchedKind(PROVIDER_CONFIGS, f"{API_PATH}/{PROVIDER_CONFIGS}"),
     ]
     return [*found, WatchedKind("namespaces", "/api/v1/namespaces")] if labels else found
 

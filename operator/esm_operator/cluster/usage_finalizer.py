@@ -181,7 +181,13 @@ class UsageFinalizer:
         self._config_cache.put_config(await self._kubernetes.set_config_status(config, [*others, condition]))
         if self._reports.admit(config.uid):
             logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)
-            await self._kubernetes.config_warning(config, CONDITION, message, now)
+            about = {
+                "kind": "ProviderConfig",
+                "name": config.name,
+                "uid": config.uid,
+                "resourceVersion": config.resource_version,
+            }
+            await self._kubernetes.post_event(about, "Warning", CONDITION, message, first=now, last=now, count=1)
 
 
 def in_use(users: Sequence[Key]) -> str:
