@@ -1,10 +1,9 @@
-"""Holds: a ProviderConfig that resources use stays until the last of them is gone.
+"""Usage finalizers: a ProviderConfig that resources use is kept in the cluster until the last of them is gone.
 
-Without it their mappings could be neither changed nor deleted any more, for it says with whose credentials
-AWS is reached. A finalizer holds it: set before the first mapping is made through it, removed when it is being
-deleted and nothing uses it. Meanwhile an Event and a condition on it say who does.
-
-The reconciler awaits ``hold`` before it prepares a resource; the operator runs ``run`` while it leads.
+Without it, their mappings could be neither changed nor deleted, because it has the credentials for AWS. The finalizer
+is set before the first mapping is created through a ProviderConfig. It is removed when the ProviderConfig is being
+deleted and nothing uses it. Until then, an Event and a condition on it list the users. The reconciler awaits ``hold``
+before it prepares a resource. A term runs ``run``.
 """
 
 import asyncio
@@ -25,15 +24,16 @@ from esm_operator.ratelimit.report_filter import ReportFilter
 
 logger = logging.getLogger(__name__)
 
-#: The condition that says why a ProviderConfig which is being deleted stays, and its Event.
+#: The type of the condition of a ProviderConfig that is being deleted and in use, and the reason of its Event.
 CONDITION: ProviderConfigReason = "InUse"
 _REMAIN: ProviderConfigReason = "MappingsRemain"
-#: Seconds between looks at ProviderConfigs that are being deleted: with 10,000 resources one takes up to 0.1 s.
+#: Seconds between checks of ProviderConfigs that are being deleted. With 10,000 resources one takes up to 0.1 s.
 INTERVAL = 2.0
-#: Seconds for which a resource that was just admitted counts, while its own finalizer is on its way.
+#: Seconds for which a resource counts as a user after it was admitted. Its own finalizer is written meanwhile.
 _ADMITTED_FOR = 6 * WRITE_TIMEOUT
-#: Seconds after which another Event reports who still uses a ProviderConfig.
+#: Seconds after which another Event reports the users of a ProviderConfig.
 _QUIET = 600.0
+#: Users that a message names.
 _NAMED = 5
 
 
@@ -48,61 +48,52 @@ class UsageFinalizer:
         kubernetes: KubernetesClient,
         interval: float = INTERVAL,
     ) -> None:
-        """
-        Args:
-            finalizer: see ``operator_names.py``.
-            cache: the resources.
-            config_cache: the ProviderConfigs.
-            kubernetes: the API server.
-            interval: seconds between looks for ProviderConfigs that can be released.
-        """
         self._interval = interval
         self._finalizer = finalizer
         self._cache = cache
         self._config_cache = config_cache
         self._kubernetes = kubernetes
         self._admitted: dict[Key, tuple[str, float]] = {}
+        """By resource: the ProviderConfig that it was admitted to, and when."""
         self._locks: dict[str, asyncio.Lock] = {}
         self._reports = ReportFilter(_QUIET)
         """By the uid of the ProviderConfig."""
 
     async def hold(self, resource: Resource) -> Unresolved | None:
-        """Make sure that the ProviderConfig of a resource stays for as long as the resource does.
-
-        Costs nothing when it is held already.
+        """Keep the ProviderConfig of a resource as long as the resource exists. Raises ConflictError, ApiError.
 
         Returns:
-            None, or why no mapping may be made through the ProviderConfig.
-
-        Raises:
-            ConflictError: the ProviderConfig was changed meanwhile; its new version comes with the watch.
-            ApiError: the API server refused it.
+            None, or why no mapping may be created through the ProviderConfig.
         """
         name = self._config_cache.config_of(resource)
         if not self._config_cache.depends_on(resource, name):
             return None
-        refused = self._refusal(resource, name)
-        if refused is not None or self._is_held_or_leaving(name):
-            return refused
         async with self._locks.setdefault(name, asyncio.Lock()):
-            refused = self._refusal(resource, name)
             config = self._config_cache.config(name)
-            if refused is not None or config is None or self._is_held_or_leaving(name):
-                return refused
+            if config is None:
+                return _not_found(name)
+            if not _has_made(resource):
+                if config.deleting:
+                    return Unresolved("ProviderConfigDeleting", values={"config": name})
+                self._admitted[resource.key] = (name, monotonic())
+            # Kubernetes refuses further finalizers on an object that is being deleted.
+            if self._finalizer in config.finalizers or config.deleting:
+                return None
             try:
                 held = await self._kubernetes.set_config_finalizers(config, (*config.finalizers, self._finalizer))
             except GoneError:
-                return _not_there(name)
+                return _not_found(name)
             self._config_cache.put_config(held)
             return None
 
     async def run(self) -> None:
-        """Let go of ProviderConfigs that are being deleted, when nothing uses them. Until cancelled.
+        """Release ProviderConfigs that are being deleted and that nothing uses, until cancelled.
 
-        To be started when the first list of all resources is in, else what uses them is not known.
+        Start it when all resources are known.
         """
         while True:
-            self._forget_admitted()
+            now = monotonic()
+            self._admitted = {key: entry for key, entry in self._admitted.items() if now - entry[1] < _ADMITTED_FOR}
             configs = self._config_cache.configs()
             self._reports.keep({config.uid for config in configs})
             for config in configs:
@@ -111,43 +102,22 @@ class UsageFinalizer:
             await asyncio.sleep(self._interval)
 
     def users(self, name: str) -> list[Key]:
-        """The resources that have, or are about to have, a mapping that is reached by a ProviderConfig; sorted."""
-        self._forget_admitted()
+        """The resources that have, or will soon have, a mapping that is reached through a ProviderConfig; sorted."""
         found = {key for key, (config, _) in self._admitted.items() if config == name}
         found |= {one.key for one in self._cache.all() if self._uses(one, name)}
         return sorted(key for key in found if self._cache.get(key) is not None)
 
-    def _forget_admitted(self) -> None:
-        now = monotonic()
-        self._admitted = {key: entry for key, entry in self._admitted.items() if now - entry[1] < _ADMITTED_FOR}
-
     def _uses(self, resource: Resource, name: str) -> bool:
         if not _has_made(resource) or not self._config_cache.depends_on(resource, name):
             return False
-        # A ProviderConfig `default` that came after the mapping and leads elsewhere: without it all is well again.
-        return bool(resource.asked.config) or not _is_moved(resource)
-
-    def _refusal(self, resource: Resource, name: str) -> Unresolved | None:
-        """Why a resource may not have a mapping through a ProviderConfig; notes that it may."""
-        config = self._config_cache.config(name)
-        if config is None:
-            return _not_there(name)
-        if _has_made(resource):
-            return None
-        if config.deleting:
-            return Unresolved("ProviderConfigDeleting", values={"config": name})
-        self._admitted[resource.key] = (name, monotonic())
-        return None
-
-    def _is_held_or_leaving(self, name: str) -> bool:
-        """Whether there is nothing to be set: what is being deleted takes no more finalizers."""
-        config = self._config_cache.config(name)
-        return config is not None and (self._finalizer in config.finalizers or config.deleting)
+        # If a ProviderConfig `default` was created after the mapping, with another target, its removal helps.
+        stalled = resource.status.condition("Stalled")
+        return bool(resource.asked.config) or (stalled.status, stalled.reason) != ("True", "TargetChanged")
 
     def _own_finalizers(self, config: ProviderConfigObject) -> list[str]:
         """The finalizers of a ProviderConfig that this operator may remove.
 
-        One that works on all resources sees them all: it may remove those of others, who are gone.
+        One that manages the whole cluster knows all users. It may also remove the finalizers of former operators.
         """
         if self._finalizer == IN_USE:
             return [name for name in config.finalizers if name == IN_USE or name.startswith(f"{IN_USE}.")]
@@ -161,12 +131,12 @@ class UsageFinalizer:
             else:
                 ours = self._own_finalizers(config)
                 rest = [name for name in config.finalizers if name not in ours]
-                # The answer is not taken: it may come after the watch has told that the object is gone.
+                # The answer is not put into the cache, because the watch may have reported the deletion before.
                 await self._kubernetes.set_config_finalizers(config, rest)
                 logger.info("Nothing uses the ProviderConfig %s any more; it is let go", config.name)
-        except (ConflictError, GoneError, NotLeadingError) as error:  # the watch tells what it is now
+        except (ConflictError, GoneError, NotLeadingError) as error:  # the watch brings the new version
             logger.debug("The ProviderConfig %s is looked at again: %s", config.name, type(error).__name__)
-        except Exception as error:  # whatever it is: the others must not wait for it
+        except Exception as error:  # the other ProviderConfigs must not wait for it
             logger.warning("The ProviderConfig %s is looked at again: %s", config.name, error)
 
     async def _report_users(self, config: ProviderConfigObject, users: Sequence[Key]) -> None:
@@ -181,17 +151,13 @@ class UsageFinalizer:
         self._config_cache.put_config(await self._kubernetes.set_config_status(config, [*others, condition]))
         if self._reports.admit(config.uid):
             logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)
-            about = {
-                "kind": "ProviderConfig",
-                "name": config.name,
-                "uid": config.uid,
-                "resourceVersion": config.resource_version,
-            }
+            version = config.resource_version
+            about = {"kind": "ProviderConfig", "name": config.name, "uid": config.uid, "resourceVersion": version}
             await self._kubernetes.post_event(about, "Warning", CONDITION, message, first=now, last=now, count=1)
 
 
 def in_use(users: Sequence[Key]) -> str:
-    """Who uses a ProviderConfig and what to do, as a sentence."""
+    """The users of a ProviderConfig and the remedy, as sentences."""
     shown = ", ".join(str(key) for key in users[:_NAMED])
     more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
     count = f"{len(users)} EventSourceMapping{'s' if len(users) > 1 else ''}"
@@ -203,15 +169,9 @@ def in_use(users: Sequence[Key]) -> str:
 
 
 def _has_made(resource: Resource) -> bool:
-    """Whether there may be a mapping of this resource."""
+    """Whether the resource may have a mapping."""
     return resource.has_finalizer or resource.intent is not None
 
 
-def _is_moved(resource: Resource) -> bool:
-    """Whether its status says that its ProviderConfig leads elsewhere than where its mapping is."""
-    stalled = resource.status.condition("Stalled")
-    return stalled.status == "True" and stalled.reason == "TargetChanged"
-
-
-def _not_there(name: str) -> Unresolved:
+def _not_found(name: str) -> Unresolved:
     return Unresolved("ProviderConfigNotFound", "Gone", {"config": name})
