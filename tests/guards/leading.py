@@ -66,15 +66,15 @@ GUARDS = (
         harm="The leader counts its lease from the answer to a renewal, other candidates from the renewal itself.",
         file=_LEASE,
         text="                continue\n            fence.extend(started + self._duration)",
-        without="                continue\n            fence.extend(self._clock() + self._duration)",
+        without="                continue\n            fence.extend(monotonic() + self._duration)",
         tests=model("lease_answers", "a_lease_runs_from_before_it_was_renewed"),
     ),
     Guard(
         name="lease-from-before-it-was-taken",
         harm="A new leader counts its lease from the answer to its request, other candidates from the request itself.",
         file=_LEASE,
-        text="        fence = Fence(self._clock)\n        fence.extend(started + self._duration)",
-        without="        fence = Fence(self._clock)\n        fence.extend(self._clock() + self._duration)",
+        text="        fence = Fence()\n        fence.extend(started + self._duration)",
+        without="        fence = Fence()\n        fence.extend(monotonic() + self._duration)",
         tests=model("lease_answers", "a_lease_runs_from_before_it_was_taken"),
     ),
     Guard(

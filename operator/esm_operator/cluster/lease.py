@@ -1,9 +1,8 @@
-"""The lease: at most one process of all that could works at a time.
+"""The lease: leader election with a Lease object of Kubernetes, as in client-go. At most one replica leads at a time.
 
-A Lease object of Kubernetes, as client-go's leader election keeps it. All decisions are made by a clock that
-nobody sets: a holder counts from before it sent its renewal, a candidate from after it saw the record change
-last, so the candidate's end is always the later one, however far the clocks that people read are apart. The
-times in the record are for people. Run by the operator; what is done while leading is ``term.py``.
+All decisions are made by a monotonic clock. A holder counts from before it sent its renewal, a candidate from after it
+saw the record change last. So the candidate's end is always the later one, however much the wall clocks of the two
+differ. The times in the record are for people. The operator runs the lease, and a term (``term.py``) while it is held.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from esm_operator.clock import Clock, microtime, monotonic
+from esm_operator.clock import microtime, monotonic
 from esm_operator.cluster.kubernetes import ApiError, ConflictError, ForbiddenError, GoneError, KubernetesClient
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.report_filter import ReportFilter
@@ -27,20 +26,19 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between renewals.
 RENEWAL = 2.0
-#: Seconds between a candidate's looks, and between attempts that fail.
+#: Seconds between two reads of a candidate, and between attempts that fail.
 LOOK = 1.0
-#: Seconds after which a failure that lasts is logged again.
+#: Seconds after which a lasting failure is logged again.
 QUIET = 60.0
-#: Seconds without an answer after which this process could not lead, or not for long.
+#: Seconds without an answer of the API server after which this process is not ready to lead.
 DEAF = 30.0
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 def own_identity() -> str:
-    """Who this process is where no setting says so: no two that run at once may share it.
+    """The default identity of this process, which no other running process has.
 
-    A pod's uid outlives the restarts of its containers, and no other pod ever has it. A host name alone is
-    no identity: pods on the host's network share it.
+    A pod's uid outlives restarts of its containers. A host name is shared by all pods on the host's network.
     """
     pod, uid = os.environ.get("POD_NAME", ""), os.environ.get("POD_UID", "")
     if pod and uid:
@@ -49,7 +47,7 @@ def own_identity() -> str:
 
 
 def own_namespace() -> str:
-    """The namespace of the pod that this process runs in; ``default`` where it is none."""
+    """The namespace of the pod that this process runs in; ``default`` outside of a pod."""
     try:
         return _NAMESPACE.read_text().strip() or "default"
     except OSError:
@@ -58,21 +56,20 @@ def own_namespace() -> str:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """What a Lease object says."""
+    """The spec of a Lease object."""
 
     holder: str = ""
-    """Whose it is; empty: free."""
+    """The identity of the holder; empty: the lease is free."""
     duration: float = 0.0
-    """Seconds for which it holds after each renewal; 0: it does not say."""
+    """Seconds for which it is held after each renewal; 0: not given."""
     acquired: str = ""
     renewed: str = ""
     transitions: int = 0
     version: str = ""
-    """The resourceVersion; empty for one that is yet to be made."""
+    """The resourceVersion; empty: the object is yet to be created."""
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "LeaseRecord":
-        """The record of a Lease object, whoever wrote it."""
         spec: Mapping[str, Any] = body.get("spec") or {}
         return cls(
             holder=str(spec.get("holderIdentity") or ""),
@@ -84,7 +81,7 @@ class LeaseRecord:
         )
 
     def render(self, name: str) -> dict[str, Any]:
-        """The Lease object to write: refused by the API server if it is another version by now."""
+        """The Lease object to write. The API server refuses it if the version has changed."""
         spec = {
             "holderIdentity": self.holder or None,
             "leaseDurationSeconds": max(1, math.ceil(self.duration)),
@@ -101,24 +98,19 @@ class LeaseRecord:
 
 
 class LeaseState(Enum):
-    """What a candidate makes of a record."""
+    """The state of a lease for one candidate."""
 
     FREE = auto()
     OURS = auto()
-    """Left by this very process, or by the one in whose place it was started."""
+    """Left by this process, or by the one that it was started to replace."""
     EXPIRED = auto()
     HELD = auto()
 
 
 class Candidate:
-    """Judges records by how long they have not changed before its own eyes. Pure."""
+    """Judges records by how long this process has seen them unchanged. Pure."""
 
     def __init__(self, identity: str, duration: float) -> None:
-        """
-        Args:
-            identity: its own.
-            duration: seconds that a record counts which does not say.
-        """
         self._identity = identity
         self._duration = duration
         self._seen: LeaseRecord | None = None
@@ -126,16 +118,13 @@ class Candidate:
         self._looked = False
 
     def judge(self, record: LeaseRecord | None, now: float, written: Collection[str] = ()) -> LeaseState:
-        """What a record that was read just now means.
+        """The state of the lease, whose object (None: there is none) was read before the time ``now``.
 
-        Args:
-            record: None where there is no Lease object.
-            now: after it was read, in seconds of the clock.
-            written: the renewTimes that this very process may have written.
+        ``written`` are the renewTimes that this process may have written.
         """
         first, self._looked = not self._looked, True
         if record is None:
-            # A Lease that somebody deleted is no lease that was given back: its holder may not know yet.
+            # Somebody may have deleted the Lease of a holder that does not know it yet.
             if self._seen is None or self._expired(self._seen, now):
                 return LeaseState.FREE
             return LeaseState.HELD
@@ -153,7 +142,7 @@ class Candidate:
 
 
 class Lease:
-    """Takes the lease, renews it, gives it back. For one event loop."""
+    """Takes the lease, renews it, and releases it. For one event loop."""
 
     def __init__(
         self,
@@ -164,77 +153,62 @@ class Lease:
         identity: str,
         duration: float,
         renewal: float = RENEWAL,
-        clock: Clock = monotonic,
     ) -> None:
-        """
-        Args:
-            kubernetes: the API server.
-            namespace: of the Lease object.
-            name: of the Lease object.
-            identity: who this process is.
-            duration: seconds for which it holds after each renewal.
-            renewal: seconds between renewals.
-            clock: seconds, by which everything is decided.
-        """
+        """Namespace and name are those of the Lease object. Duration and renewal interval are in seconds."""
         self._renewal = renewal
         self._kubernetes = kubernetes
         self._namespace = namespace
         self._name = name
         self._identity = identity
         self._duration = duration
-        self._clock = clock
         self._candidate = Candidate(identity, duration)
         self._fence: Fence | None = None
         self._record = LeaseRecord()
         self._written: set[str] = set()
-        """The renewTimes that may stand in the record: of another process with our identity, none is."""
+        """The renewTimes that this process may have written. Another one with the same identity has written others."""
         self._unanswered = False
-        """Whether what was written last may have come through without our knowing."""
+        """Whether the last write may have taken effect although its answer is missing."""
         self._changed = asyncio.Condition()
         self._failure = ""
-        """Why the lease could not be read or written the last time that it could not, as a sentence."""
-        self._failures_reported = ReportFilter(QUIET, clock)
+        """Why the lease could not be read or written the last time, as a sentence."""
+        self._failures_reported = ReportFilter(QUIET)
         self._holders_reported = ReportFilter()
-        self._heard = -math.inf
-        """When the API server answered last, by the clock."""
+        self._answered_at = -math.inf
+        """Time of the last answer of the API server, by the clock."""
 
     def __str__(self) -> str:
         return f"{self._namespace}/{self._name}"
 
     def covers(self, seconds: float) -> bool:
-        """Whether the lease is held and runs longer than that."""
+        """Whether the lease is held, and for longer than so many seconds."""
         return self._fence is not None and self._fence.covers(seconds)
 
     def unusable_because(self) -> str:
-        """What keeps this process from leading, or from standing by, as a sentence; empty: nothing."""
-        if self._clock() - self._heard < DEAF:
+        """Why this process can neither lead nor stand by, as a sentence; empty: it can."""
+        if monotonic() - self._answered_at < DEAF:
             return ""
         return self._failure or f"The lease {self} has not been read yet."
 
     async def wait_acquired(self) -> Fence:
         """Wait until the lease is held. Returns the fence of the term."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._fence is not None)
-            assert self._fence is not None
+            while self._fence is None:
+                await self._changed.wait()
             return self._fence
 
     async def wait_lost(self, fence: Fence) -> None:
-        """Wait until a term is over."""
+        """Wait until the term of a fence is over."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._fence is not fence)
 
     async def run(self) -> None:
-        """Stand for the lease, hold it, lose it, stand again, until cancelled."""
+        """Acquire the lease and renew it, again whenever it is lost, until cancelled."""
         while True:
             await self._acquire()
             await self._keep_renewed()
 
     async def release(self, within: float) -> None:
-        """Give the lease back, so that another can take it at once; not once :meth:`run` goes on.
-
-        Args:
-            within: seconds after which it is left to expire.
-        """
+        """Release the lease within so many seconds, so that others need not wait. Cancel :meth:`run` before."""
         if self._fence is None and not self._unanswered:
             return
         await self._close()
@@ -262,7 +236,7 @@ class Lease:
         while True:
             try:
                 taken = await self._try_acquire()
-                self._heard = self._clock()
+                self._answered_at = monotonic()
                 if taken:
                     return
             except Exception as error:
@@ -270,13 +244,13 @@ class Lease:
             await asyncio.sleep(LOOK)
 
     async def _try_acquire(self) -> bool:
-        """One look, and the lease taken if it is to be had."""
+        """Read the lease, and take it if it can be taken. Returns whether it was."""
         try:
             record = LeaseRecord.parse(await self._kubernetes.read_lease(self._namespace, self._name))
         except GoneError:
             record = None
-        standing = self._candidate.judge(record, self._clock(), self._written)
-        if standing is LeaseState.HELD:
+        state = self._candidate.judge(record, monotonic(), self._written)
+        if state is LeaseState.HELD:
             if record is not None and self._holders_reported.admit(self._name, record.holder):
                 logger.info("Standing by: %s holds the lease %s", record.holder, self)
             return False
@@ -290,31 +264,29 @@ class Lease:
             renewed=wall,
             transitions=before.transitions + (before.holder != self._identity and record is not None),
         )
-        started = self._clock()
-        self._written.add(wall)
+        started = monotonic()
         try:
             await self._write(ours)
         except ConflictError:
-            return False  # somebody was quicker
+            return False  # another process has written it
         except GoneError:
             if record is None:
                 raise
             return False
-        fence = Fence(self._clock)
+        fence = Fence()
         fence.extend(started + self._duration)
-        if standing is LeaseState.EXPIRED and record is not None:
-            how = f"{record.holder} has not renewed it for {record.duration or self._duration:.0f} s"
-        else:
-            how = "it was left by this identity" if standing is LeaseState.OURS else "it was free"
-        logger.info("Took the lease %s as %s: %s", self, self._identity, how)
+        reasons = {
+            LeaseState.FREE: "it was free",
+            LeaseState.OURS: "it was left by this identity",
+            LeaseState.EXPIRED: f"{before.holder} has not renewed it for {before.duration or self._duration:.0f} s",
+        }
+        logger.info("Took the lease %s as %s: %s", self, self._identity, reasons[state])
         self._holders_reported.clear()
-        async with self._changed:
-            self._fence = fence
-            self._changed.notify_all()
+        await self._set_fence(fence)
         return True
 
     async def _keep_renewed(self) -> None:
-        """Renew until it is lost: another has it, or it could not be renewed in time."""
+        """Renew the lease until another process has it, or it could not be renewed in time."""
         fence = self._fence
         assert fence is not None
         pause = self._renewal
@@ -323,16 +295,15 @@ class Lease:
             if fence.left <= 0:
                 await self._close(f"it could not be renewed within its {self._duration:.0f} s")
                 return
-            started = self._clock()
+            started = monotonic()
             try:
-                # What was not answered when the lease has run out is of no use.
                 async with asyncio.timeout(fence.left):
                     held = await self._renew()
             except Exception as error:
                 self._report(error)
                 pause = LOOK
                 continue
-            self._heard = self._clock()
+            self._answered_at = monotonic()
             if not held:
                 by = self._record.holder
                 other = f"{by} holds it" if by != self._identity else f"another process has the identity {by} too"
@@ -344,12 +315,10 @@ class Lease:
             pause = self._renewal
 
     async def _renew(self) -> bool:
-        """One renewal. Returns whether the lease is still ours."""
+        """Renew once. Returns whether the lease is still held."""
         for _ in range(2):
-            wall = microtime()
-            self._written.add(wall)
             try:
-                await self._write(replace(self._record, renewed=wall))
+                await self._write(replace(self._record, renewed=microtime()))
             except (ConflictError, GoneError):
                 await self._read()
                 if not self._still_ours():
@@ -359,7 +328,7 @@ class Lease:
         raise ConflictError("it was changed again while it was renewed")
 
     async def _read(self) -> None:
-        """See what the Lease object says; one that was deleted is made again."""
+        """Read the Lease object. If it was deleted, the next write creates it again."""
         try:
             self._record = LeaseRecord.parse(await self._kubernetes.read_lease(self._namespace, self._name))
         except GoneError:
@@ -370,6 +339,7 @@ class Lease:
 
     async def _write(self, record: LeaseRecord) -> None:
         self._unanswered = True
+        self._written.add(record.renewed)
         try:
             answer = await self._kubernetes.write_lease(self._namespace, record.render(self._name))
         except (ConflictError, GoneError, ApiError):
@@ -386,12 +356,14 @@ class Lease:
         self._fence.close()
         if why:
             logger.warning("Lost the lease %s: %s; this process stands by", self, why)
+        await self._set_fence(None)
+
+    async def _set_fence(self, fence: Fence | None) -> None:
         async with self._changed:
-            self._fence = None
+            self._fence = fence
             self._changed.notify_all()
 
     def _report(self, error: Exception) -> None:
-        """Log what is wrong, and what to do, now and then."""
         if isinstance(error, ForbiddenError):
             text = (
                 f"The lease {self} can't be used, so nothing is worked on: {_text(error)}. Allow get, create and "
