@@ -214,8 +214,8 @@ GUARDS = (
         name="newer-provider-configs-only",
         harm="A late watch event brings back a version of a ProviderConfig that was replaced already.",
         file="cluster/config_cache.py",
-        text="if known is not None and known.uid == seen.uid and _version(known) > _version(seen):",
-        without="if False:",
+        text="known.uid == new.uid and is_later(known.resource_version, new.resource_version):",
+        without="False:",
         tests=unit("usage_finalizer", "an_older_version_is_not_taken"),
     ),
     Guard(

@@ -1,7 +1,7 @@
-"""The desired store: the resources as the cluster says they are, fed by the watch and by our own writes.
+"""The cache of EventSourceMapping resources, filled by lists, watch events, and the answers to the operator's writes.
 
-Fed out of order: our own write's answer may come before the watch event of an older version, so only
-newer versions are taken. Written by the operator and the reconciler, read by the latter.
+These arrive out of order. The answer to a write may come before the watch event of an older version, so the cache takes
+only newer versions. The operator writes to it, and the reconciler reads it.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from esm_operator.clock import monotonic
 
 
 class StaleError(Exception):
-    """What is being carried out was planned for a resource that is another by now, or gone."""
+    """The current action was planned for a resource that has changed since, or is gone."""
 
 
 class ResourceCache:
@@ -24,7 +24,7 @@ class ResourceCache:
     def __init__(self) -> None:
         self._resources: dict[Key, Resource] = {}
         self._keys_of: dict[str, set[Key]] = {}
-        """By UUID: the resources whose statuses note it. Beside the one that owns a mapping others may watch it."""
+        """By UUID: the resources whose statuses record it. One owns the mapping, others may only observe it."""
         self._claims: dict[tuple[str, str], set[Key]] = {}
         """By identity: the resources that may adopt."""
         self._counts: Counter[MetricLabels] = Counter()
@@ -40,9 +40,9 @@ class ResourceCache:
         return self._resources.get(key)
 
     def known(self, body: Mapping[str, Any]) -> Resource | None:
-        """The resource of an object of the API server, where it is known in that version or a later one; else None.
+        """The cached resource of an object of the API server, if it is of that version or a later one.
 
-        Our own writes come back with the watch, when their answers have been taken already.
+        So it is for each write of the operator: the cache has its answer when the watch brings it.
         """
         meta = body["metadata"]
         known = self._resources.get(Key(meta.get("namespace", ""), meta["name"]))
@@ -51,34 +51,26 @@ class ResourceCache:
         return known if _is_as_new(known.resource_version, str(meta["resourceVersion"])) else None
 
     def current(self, resource: Resource) -> Resource:
-        """A resource that is being worked on, in its newest version.
-
-        Raises:
-            StaleError: the work is to be begun anew, for it differs.
-        """
+        """The newest version of a resource. Raises StaleError if it differs in what a plan depends on."""
         known = self._resources.get(resource.key)
         if known is None or not is_same_work(resource, known):
             raise StaleError
         return known
 
     def all(self) -> Iterable[Resource]:
-        """All resources, for who does not wait meanwhile."""
+        """A live view of all resources. Do not await while iterating over it."""
         return self._resources.values()
 
     def counts(self) -> Mapping[MetricLabels, int]:
-        """How many resources there are, by their facets."""
+        """The number of resources by their metric labels."""
         return self._counts
 
     def all_keys(self) -> list[Key]:
-        """The names of all resources."""
+        """The keys of all resources."""
         return list(self._resources)
 
     def put(self, resource: Resource) -> Resource | None:
-        """Take a resource unless a newer version is known.
-
-        Returns:
-            what was known before; the resource itself if it is not newer.
-        """
+        """Take a resource unless a newer version is known. Returns what was known before, or itself if not taken."""
         old = self._resources.get(resource.key)
         if old is not None and _newer(old, resource):
             return resource
@@ -93,12 +85,7 @@ class ResourceCache:
         """Keep an object that was removed although it carried our finalizer, until :meth:`forget` is called for it.
 
         A new object with the same name is taken only after this one is forgotten, as if the finalizer held the name.
-
-        Args:
-            resource: the last state of the object.
-
-        Returns:
-            what was known before.
+        Takes the last state of the object, and returns what was known before.
         """
         old = self._resources.get(resource.key)
         if old is not None and old.uid != resource.uid and not old.removed:
@@ -115,33 +102,18 @@ class ResourceCache:
         """Whether a new object waits for the name of a removed one."""
         return key in self._successors
 
-    def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
-        self._resources[resource.key] = resource
-        self._counts[resource.metric_labels] += 1
-        if old is not None:
-            self._uncount(old)
-            self._unnote(old)
-            self._unclaim(old)
-        if resource.may_adopt:
-            self._claims.setdefault(resource.spec.identity.key, set()).add(resource.key)
-        if resource.uuid:
-            self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
-        return old
-
     def renew(self, resource: Resource) -> None:
-        """Take what the API server answered about a resource, unless that was forgotten meanwhile.
+        """Take an answer of the API server, unless the resource was forgotten in the meantime.
 
-        It may have left what the watch is about, which would tell nothing of it any more.
+        It may not match the selector of the watch any more, which then reports no further change of it.
         """
         if resource.key in self._resources:
             self.put(resource)
 
     def gone(self, resource: Resource) -> bool:
-        """The watch says that a resource has gone, or is not among those that it is about any more.
+        """Handle a DELETED event. Returns whether the resource is forgotten.
 
-        Returns:
-            whether it is forgotten. It is not where a later version is known: it may have come back since, or was read
-            after it went.
+        It is kept if a later version is known: it may have matched the selector again, or been read, since.
         """
         waiting = self._successors.get(resource.key)
         if waiting is not None and waiting.uid == resource.uid:
@@ -151,18 +123,16 @@ class ResourceCache:
     def knows_later(self, resource: Resource) -> bool:
         """Whether a later version is known under the name."""
         known = self._resources.get(resource.key)
-        return known is not None and _counts_more(known.resource_version, resource.resource_version)
+        return known is not None and is_later(known.resource_version, resource.resource_version)
 
     def forget(self, key: Key, uid: str = "") -> bool:
-        """A resource is gone (of the given uid only, if one is given)."""
+        """Forget a resource, only if it has this uid where one is given. Returns whether it was known."""
         old = self._resources.get(key)
         if old is None or (uid and old.uid != uid):
             return False
         del self._resources[key]
         self._removed.pop(key, None)
-        self._uncount(old)
-        self._unnote(old)
-        self._unclaim(old)
+        self._unindex(old)
         successor = self._successors.pop(key, None)
         if successor is not None:
             self.put(successor)
@@ -171,8 +141,8 @@ class ResourceCache:
     def older_claimant(self, resource: Resource) -> str:
         """Another resource that may adopt the same mapping and comes first, as ``namespace/name``; or empty.
 
-        Older ones come first, among equals the lower uid. One that has a mapping, is going, or can't be worked
-        on does not count.
+        The older one comes first, or else the one with the lower uid. A resource that has a mapping, is being deleted,
+        or cannot be reconciled does not count.
         """
         if not resource.may_adopt:
             return ""
@@ -187,46 +157,51 @@ class ResourceCache:
         ]
         return str(min(rivals, key=lambda other: (other.created, other.uid)).key) if rivals else ""
 
-    def _uncount(self, resource: Resource) -> None:
-        self._counts[resource.metric_labels] -= 1
-        if not self._counts[resource.metric_labels]:
-            del self._counts[resource.metric_labels]
-
-    def _unnote(self, resource: Resource) -> None:
-        keys = self._keys_of.get(resource.uuid, set())
-        keys.discard(resource.key)
-        if not keys:
-            self._keys_of.pop(resource.uuid, None)
-
-    def _unclaim(self, resource: Resource) -> None:
-        if resource.may_adopt:
-            claim = resource.spec.identity.key
-            keys = self._claims.get(claim, set())
-            keys.discard(resource.key)
-            if not keys:
-                self._claims.pop(claim, None)
-
     def known_uuids(self, uuids: Iterable[str]) -> list[str]:
         """Those of the UUIDs whose mappings belong to resources."""
         return [uuid for uuid in uuids if uuid in self._keys_of]
 
     def noted_tags(self, uuids: Iterable[str]) -> dict[str, Mapping[str, str]]:
-        """Of the UUIDs, those whose mappings belong to resources, with the tags that their statuses tell."""
-        return {
-            uuid: self._resources[min(self._keys_of[uuid])].recorded_tags or {}
-            for uuid in uuids
-            if uuid in self._keys_of
-        }
+        """Of the UUIDs, those whose mappings belong to resources, with the tags that their statuses record."""
+        known = self.known_uuids(uuids)
+        return {uuid: self._resources[min(self._keys_of[uuid])].recorded_tags or {} for uuid in known}
 
     def keys_of(self, uuids: Iterable[str]) -> list[Key]:
         """The resources whose mappings have these UUIDs."""
         return [key for uuid in uuids for key in sorted(self._keys_of.get(uuid, ()))]
 
+    def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
+        self._resources[resource.key] = resource
+        if old is not None:
+            self._unindex(old)
+        self._counts[resource.metric_labels] += 1
+        if resource.may_adopt:
+            self._claims.setdefault(resource.spec.identity.key, set()).add(resource.key)
+        if resource.uuid:
+            self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
+        return old
+
+    def _unindex(self, resource: Resource) -> None:
+        self._counts[resource.metric_labels] -= 1
+        if not self._counts[resource.metric_labels]:
+            del self._counts[resource.metric_labels]
+        if resource.may_adopt:
+            _discard(self._claims, resource.spec.identity.key, resource.key)
+        _discard(self._keys_of, resource.uuid, resource.key)
+
+
+def _discard(sets: dict[Any, set[Key]], name: object, key: Key) -> None:
+    """Remove a key from one of the sets, and the set if it is empty then."""
+    keys = sets.get(name, set())
+    keys.discard(key)
+    if not keys:
+        sets.pop(name, None)
+
 
 def _newer(old: Resource, new: Resource) -> bool:
-    """Whether what is known is as new or newer; versions count up (Kubernetes API concepts, since 1.35).
+    """Whether the cached version is as new or newer.
 
-    A late word of an earlier incarnation is older, even where the versions were counted anew by a restore.
+    An earlier incarnation is older, even if a restore of the cluster has reset the versions.
     """
     if old.uid != new.uid and old.created != new.created:
         return old.created > new.created
@@ -234,12 +209,11 @@ def _newer(old: Resource, new: Resource) -> bool:
 
 
 def _is_as_new(one: str, other: str) -> bool:
-    """Whether a version is another or a later one."""
-    return one == other or _counts_more(one, other)
+    return one == other or is_later(one, other)
 
 
-def _counts_more(one: str, other: str) -> bool:
-    """Whether a version counts more than another; those that are no numbers count nothing."""
+def is_later(one: str, other: str) -> bool:
+    """Whether a version is later. They count up (Kubernetes API concepts, since 1.35); others cannot be compared."""
     try:
         return int(one) > int(other)
     except ValueError:

@@ -1,6 +1,6 @@
-"""The surroundings of the resources: ProviderConfigs and the labels of namespaces.
+"""The cache of ProviderConfigs and of the labels of namespaces, on which the target of a resource depends.
 
-Written by the handlers, asked by the reconciler where a resource's mapping lives.
+The handlers and audits fill it. The operator, the reconciler and the usage finalizer read it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 from esm_operator.api.recorded_status import Condition, parse_conditions
 from esm_operator.api.resource import Resource
 from esm_operator.api.spec import RequestedTarget
+from esm_operator.cluster.cache import is_later
 from esm_operator.planning.target import (
     ProviderConfigSettings,
     Resolved,
@@ -25,7 +26,7 @@ PROVIDER_CONFIGS = "providerconfigs"
 
 @dataclass(frozen=True, slots=True)
 class ProviderConfigObject:
-    """A ProviderConfig as an object of the cluster: what decides whether it may go."""
+    """A ProviderConfig as an object of the cluster, as far as the usage finalizer needs it."""
 
     name: str
     uid: str
@@ -37,7 +38,7 @@ class ProviderConfigObject:
 
 
 def config_object(body: Mapping[str, Any]) -> ProviderConfigObject:
-    """The object that the API server answers."""
+    """The ProviderConfig in an answer of the API server."""
     meta = body["metadata"]
     return ProviderConfigObject(
         name=str(meta["name"]),
@@ -51,14 +52,10 @@ def config_object(body: Mapping[str, Any]) -> ProviderConfigObject:
 
 
 class ConfigCache:
-    """What a resource's target depends on, beside the resource."""
+    """What the targets of resources depend on, in addition to the resources."""
 
     def __init__(self, operator: ProviderConfigSettings, *, labels_known: bool = True) -> None:
-        """
-        Args:
-            operator: what the operator's own settings say, for resources without any ProviderConfig.
-            labels_known: whether the labels of namespaces are put here.
-        """
+        """The operator's own settings are for resources without ProviderConfig. Labels are those of namespaces."""
         self._operator = operator
         self._labels_known = labels_known
         self._configs: dict[str, ProviderConfigSettings] = {}
@@ -66,85 +63,71 @@ class ConfigCache:
         self._labels: dict[str, Mapping[str, str]] = {}
 
     def resolve(self, resource: Resource) -> Resolved | Unresolved:
-        """Where the resource's mapping lives."""
+        """Determine the target of a resource."""
         return self._resolve(resource, self._configs)
 
-    def default(self) -> Resolved | Unresolved:
-        """Where a mapping lives that says nothing of it."""
-        return resolve(
-            RequestedTarget(), namespace="", namespace_labels={}, configs=self._configs, operator=self._operator
-        )
-
     def targets(self, resources: Iterable[Resource]) -> set[Target]:
-        """Where the mappings of resources live; while there are none, where the first will, as far as that is known.
+        """The targets of resources. Without resources, the target of the first one, as far as it is known.
 
-        Nothing else is looked at: what the operator's own credentials lead to may be no business of it.
+        The account of the operator's own credentials is not among them if only ProviderConfigs are in use.
         """
         found = {one.target for one in map(self.resolve, resources) if isinstance(one, Resolved)}
-        default = self.default()
+        default = resolve(
+            RequestedTarget(), namespace="", namespace_labels={}, configs=self._configs, operator=self._operator
+        )
         if found or not isinstance(default, Resolved) or (self._configs and not default.config):
             return found
         return {default.target}
 
     def config_of(self, resource: Resource) -> str:
-        """The name of the ProviderConfig that the resource's mapping is reached by; empty: of none."""
+        """The name of the ProviderConfig through which the resource's mapping is reached; empty: of none."""
         return used_config(resource.asked, self._configs)
 
     def depends_on(self, resource: Resource, name: str) -> bool:
-        """Whether without a ProviderConfig the resource's mapping would be reached otherwise, or not at all."""
+        """Whether the resource's mapping would have another target, or none, without a ProviderConfig."""
         if self.config_of(resource) != name:
             return False
         if resource.asked.config:
             return True
         others = {other: config for other, config in self._configs.items() if other != name}
-        now, then = self._resolve(resource, self._configs), self._resolve(resource, others)
+        now, then = self.resolve(resource), self._resolve(resource, others)
         return not (isinstance(now, Resolved) and isinstance(then, Resolved) and now.target == then.target)
 
     def config(self, name: str) -> ProviderConfigObject | None:
-        """A ProviderConfig as an object of the cluster, if there is one."""
+        """A ProviderConfig, if it exists."""
         return self._objects.get(name)
 
     def configs(self) -> list[ProviderConfigObject]:
-        """All ProviderConfigs as objects of the cluster."""
+        """All ProviderConfigs."""
         return list(self._objects.values())
 
     def put_config(self, body: Mapping[str, Any]) -> bool:
-        """A ProviderConfig as the cluster has it, unless a newer version is known.
-
-        Returns:
-            whether it leads elsewhere than what was known, or is another.
-        """
-        seen = config_object(body)
-        known = self._objects.get(seen.name)
-        if known is not None and known.uid == seen.uid and _version(known) > _version(seen):
+        """Take a ProviderConfig unless a newer version is known. Returns whether its settings or its uid differ."""
+        new, config = config_object(body), provider_config(body)
+        known = self._objects.get(new.name)
+        if known is not None and known.uid == new.uid and is_later(known.resource_version, new.resource_version):
             return False
-        self._objects[seen.name] = seen
-        config = provider_config(body)
-        changed = known is None or known.uid != seen.uid or self._configs.get(config.name) != config
-        self._configs[config.name] = config
+        changed = known is None or known.uid != new.uid or self._configs.get(new.name) != config
+        self._objects[new.name], self._configs[new.name] = new, config
         return changed
 
     def put_all_configs(self, bodies: Iterable[Mapping[str, Any]], known: Iterable[ProviderConfigObject]) -> list[str]:
-        """A list of all ProviderConfigs, for the watch says nothing of what went while it was cut.
+        """Take a list of all ProviderConfigs. The watch does not report those deleted while it was cut.
 
-        Args:
-            bodies: the list.
-            known: what ``configs`` answered before the list was asked for; those of them that it lacks are gone.
-
-        Returns:
-            the names of those that lead elsewhere than what was known, or are others.
+        Those that ``configs`` returned before the request, and that the list lacks, are forgotten. Returns the names of
+        these, and of those whose settings or uid differ.
         """
         listed = {str(body["metadata"]["name"]): body for body in bodies}
         gone = [config.name for config in known if config.name not in listed and self.forget_config(config.name)]
         return gone + [name for name, body in listed.items() if self.put_config(body)]
 
     def forget_config(self, name: str) -> bool:
-        """A ProviderConfig is gone. Returns whether it was known."""
+        """Forget a ProviderConfig. Returns whether it was known."""
         self._objects.pop(name, None)
         return self._configs.pop(name, None) is not None
 
     def put_namespace(self, body: Mapping[str, Any]) -> bool:
-        """A namespace as the cluster has it. Returns whether its labels differ and matter to anybody."""
+        """Take a namespace. Returns whether its labels have changed, and any ProviderConfig selects by labels."""
         meta: Mapping[str, Any] = body["metadata"]
         name: str = meta["name"]
         labels: Mapping[str, str] = meta.get("labels") or {}
@@ -153,7 +136,7 @@ class ConfigCache:
         return changed and any(config.namespace_selector for config in self._configs.values())
 
     def forget_namespace(self, name: str) -> None:
-        """A namespace is gone."""
+        """Forget the labels of a namespace."""
         self._labels.pop(name, None)
 
     def _resolve(self, resource: Resource, configs: Mapping[str, ProviderConfigSettings]) -> Resolved | Unresolved:
@@ -166,8 +149,3 @@ class ConfigCache:
             configs=configs,
             operator=self._operator,
         )
-
-
-def _version(config: ProviderConfigObject) -> int:
-    """Versions count up (Kubernetes API concepts, since 1.35); 0: this one is not a number."""
-    return int(config.resource_version) if config.resource_version.isdecimal() else 0
