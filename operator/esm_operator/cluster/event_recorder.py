@@ -1,15 +1,16 @@
 """The event recorder: Kubernetes Events report what happened, for ``kubectl describe``.
 
-An Event reports that something begins or is done. The status reports what is. What happens again to a resource is
-counted in the Event that exists (``x5 over 20m``). A task posts the Events one after the other, and nothing waits for
+An Event reports that something begins or is done. The status reports the state. What happens again to a resource is
+counted in the existing Event (``x5 over 20m``). A task posts the Events one after the other, and nothing waits for
 it. Events are limited for each resource and over all, so that a storm of failures does not become a storm of requests
-to the API server. An Event that exceeds the limits, or that can't be posted, is a line in the log.
+to the API server. An Event that exceeds the limits, or that cannot be posted, is a line in the log.
 """
 
 import asyncio
 import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from functools import lru_cache
 
 from esm_operator.api.reasons import EventReason
 from esm_operator.api.resource import KIND, EventSubject, Resource
@@ -24,13 +25,13 @@ logger = logging.getLogger(__name__)
 
 #: Events a second over all resources.
 RATE = 20.0
-#: Events that may wait for their turn; those that come beyond are not posted.
+#: Events that may wait to be posted; more are not posted.
 MOST_WAITING = 1_000
-#: Events of one resource that are posted at once, and seconds after which it may have one more.
+#: Events of one resource that may follow each other immediately, and seconds after which it may have one more.
 BURST, REFILL = 20, 60.0
 #: Resources and Events that are remembered. Those that were recorded the longest time ago are forgotten.
 _MOST_KEPT = 10_000
-#: Seconds between lines in the log about Events that were not posted.
+#: Seconds between log lines about Events that were not posted.
 _QUIET = 60.0
 
 
@@ -43,12 +44,12 @@ class EventSeries:
     reason: EventReason
     message: str
     first: str
-    last: str
+    last: str = ""
     count: int = 0
     name: str = ""
-    """The name of the object at the API server; empty: there is none yet."""
+    """The name of the Event object; empty: there is none yet."""
     waiting: bool = False
-    """Whether it is to be posted, or counted up there."""
+    """Whether the Event is to be posted, or its count updated."""
 
 
 class EventRecorder:
@@ -59,33 +60,22 @@ class EventRecorder:
         self._rate_limiter = RateLimiter(RATE)
         self._series: OrderedDict[tuple[str, str, str], EventSeries] = OrderedDict()
         """By the uid of the resource, reason and message."""
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
-        """By the uid of the resource."""
+        self._bucket = lru_cache(_MOST_KEPT)(_new_bucket)
         self._waiting: deque[EventSeries] = deque()
         self._poster: asyncio.Task[None] | None = None
         self._left_out = 0
         self._reports = ReportFilter(_QUIET)
 
     def normal(self, resource: Resource, reason: EventReason, message: str) -> None:
-        """Record that something went as it should."""
+        """Record something that a person need not act on. The message is a sentence."""
         self._record(resource, "Normal", reason, message)
 
     def warning(self, resource: Resource, reason: EventReason, message: str) -> None:
-        """Record something that a person should know of.
-
-        Args:
-            resource: what it is about.
-            reason: one that the troubleshooting page explains.
-            message: a sentence.
-        """
+        """Record something that a person should know. The message is a sentence."""
         self._record(resource, "Warning", reason, message)
 
     async def settle(self, within: float) -> None:
-        """Wait for what is to be posted.
-
-        Args:
-            within: seconds after which it is waited for no longer.
-        """
+        """Wait until all Events are posted, for at most so many seconds."""
         if self._poster is not None:
             await asyncio.wait([self._poster], timeout=within)
         if self._waiting:
@@ -94,7 +84,7 @@ class EventRecorder:
     def _record(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
         now = timestamp()
         mark = (resource.uid, reason, message)
-        series = self._series.setdefault(mark, EventSeries(resource.about, kind, reason, message, first=now, last=now))
+        series = self._series.setdefault(mark, EventSeries(resource.about, kind, reason, message, first=now))
         self._series.move_to_end(mark)
         series.count += 1
         series.last = now
@@ -102,7 +92,7 @@ class EventRecorder:
             self._series.popitem(last=False)
         if series.waiting:
             return
-        if len(self._waiting) >= MOST_WAITING or not self._take_token(resource.uid):
+        if len(self._waiting) >= MOST_WAITING or not self._bucket(resource.uid).take():
             self._leave_out()
             return
         series.waiting = True
@@ -110,23 +100,13 @@ class EventRecorder:
         if self._poster is None or self._poster.done():
             self._poster = asyncio.create_task(self._post(), name="events")
 
-    def _take_token(self, uid: str) -> bool:
-        """Whether a resource may have one more Event now."""
-        bucket = self._buckets.get(uid)
-        if bucket is None:
-            bucket = self._buckets[uid] = TokenBucket(1 / REFILL, BURST)
-        self._buckets.move_to_end(uid)
-        if len(self._buckets) > _MOST_KEPT:
-            self._buckets.popitem(last=False)
-        return bucket.take()
-
     def _leave_out(self) -> None:
         self._left_out += 1
         if self._reports.admit("left out"):
             logger.warning(
                 "More Events than %g a second, or one a minute of the same resource: %d were left out. The resources' "
                 "conditions say what is.",
-                self._rate_limiter.full_rate,
+                RATE,
                 self._left_out,
             )
             self._left_out = 0
@@ -147,8 +127,8 @@ class EventRecorder:
                 logger.warning("The Event %s of %s could not be posted: %s", series.reason, series.about.key, error)
 
     async def _send(self, series: EventSeries) -> None:
-        """Count an Event up if it exists, else post it."""
-        namespace = series.about.key.namespace
+        """Update the count of an Event if the object exists, else post it."""
+        (namespace, name), uid, version = series.about
         if series.name:
             try:
                 await self._kubernetes.count_event(namespace, series.name, series.count, series.last)
@@ -156,15 +136,8 @@ class EventRecorder:
                 series.name = ""
             else:
                 return
-        about = {
-            "kind": KIND,
-            "namespace": namespace,
-            "name": series.about.key.name,
-            "uid": series.about.uid,
-            "resourceVersion": series.about.resource_version,
-        }
         series.name = await self._kubernetes.post_event(
-            about,
+            {"kind": KIND, "namespace": namespace, "name": name, "uid": uid, "resourceVersion": version},
             series.kind,
             series.reason,
             series.message,
@@ -172,3 +145,8 @@ class EventRecorder:
             last=series.last,
             count=series.count,
         )
+
+
+def _new_bucket(uid: str) -> TokenBucket:
+    """The bucket of the resource with this uid."""
+    return TokenBucket(1 / REFILL, BURST)

@@ -78,11 +78,11 @@ class KubernetesClient:
     ) -> None:
         """
         Args:
-            api: the client.
-            rate_limiter: limits all requests but those for the lease.
+            api: the client for all requests but those for the lease.
+            rate_limiter: limits these requests.
             fence: checked before each write. It raises NotLeadingError.
             manager: the field manager of writes; empty: the API server takes the name of the client.
-            lease_api: a client for the lease, whose requests wait for no connection of others; None: ``api``.
+            lease_api: the client for the lease, with connections of its own; None: ``api``.
         """
         self._api = api
         self._lease_api = lease_api or api
@@ -110,12 +110,7 @@ class KubernetesClient:
         return str(cast("Any", self._api).configuration.host)
 
     async def try_watch(self, path: str) -> None:
-        """Check that the kind with this path can be listed and watched.
-
-        Raises:
-            ApiError: the API server refuses it.
-            aiohttp.ClientError, OSError: the API server cannot be reached.
-        """
+        """List and watch a kind by its path. Raises ApiError, or aiohttp.ClientError and OSError without an answer."""
         page = await self._request("GET", path, query={"limit": "1"}, accept=_METADATA)
         meta: Mapping[str, Any] = page.get("metadata") or {}
         version = meta.get("resourceVersion")
@@ -170,16 +165,9 @@ class KubernetesClient:
     async def post_event(
         self, about: Mapping[str, str], kind: str, reason: str, message: str, *, first: str, last: str, count: int
     ) -> str:
-        """Post an Event. Returns its name.
+        """Post an Event of the kind ``Normal`` or ``Warning``, with times in RFC 3339. Returns its name.
 
-        Args:
-            about: kind, name, uid and resourceVersion of an object of the operator, and its namespace if it has one.
-            kind: ``Normal`` or ``Warning``.
-            reason: one word.
-            message: a sentence.
-            first: RFC 3339 time at which it happened first.
-            last: RFC 3339 time at which it happened last.
-            count: how often it happened.
+        ``about`` has kind, name, uid and resourceVersion of an object of the operator, and its namespace if it has one.
         """
         namespace = about.get("namespace", "default")  # Kubernetes keeps Events about cluster-scoped objects there
         body = {
@@ -276,17 +264,9 @@ class KubernetesClient:
         priority: RequestPriority | None = RequestPriority.EDIT,
         streams: bool = False,
     ) -> dict[str, Any]:
-        """Send one request.
+        """Send one request. Writes have a fence. Those without a priority are for the lease, and not limited.
 
-        Args:
-            method: HTTP method.
-            path: path of the URL.
-            query: parameters of the URL.
-            body: sent as JSON.
-            accept: media type of the answer.
-            fence: makes it a write. None: it is a read, or for the lease.
-            priority: for the rate limiter. None: it is for the lease, and not limited.
-            streams: return when the answer begins.
+        With ``streams``, it returns when the answer begins.
         """
         api, limit = self._api, READ_TIMEOUT if fence is None else WRITE_TIMEOUT
         if priority is None:

@@ -1,8 +1,7 @@
-"""What the operator needs of the cluster before it can begin, and what to do where that is missing.
+"""The preflight: checks before kopf starts that the cluster has what the operator needs, with a remedy if it lacks.
 
-kopf ends with a stack trace where it may not list a kind, and watches nothing, without a word, where a kind is not
-served. So this is seen to before kopf is started, again and again, until all is there. Called by the command ``run``
-before it starts kopf, and when a watch of kopf has failed.
+kopf ends with a stack trace if it may not list a kind, and watches nothing, without an error, if a kind is not served.
+So the command ``run`` repeats the checks until all pass, and checks once more when a watch of kopf has failed.
 """
 
 import asyncio
@@ -29,7 +28,7 @@ from esm_operator.ratelimit import backoff
 
 logger = logging.getLogger(__name__)
 
-#: The longest pause between looks at what the cluster lacks, in seconds.
+#: The longest pause between two checks, in seconds.
 _LONGEST_PAUSE = 5.0
 _ROLE = "Give the operator's ServiceAccount the roles that the Helm chart has for it (rbac.create)"
 _CRDS = "Install the CRDs (the chart's crds.install, or esm-operator crds | kubectl apply --server-side -f -)"
@@ -43,47 +42,30 @@ class WatchedKind(NamedTuple):
 
 
 def kinds(namespaces: Sequence[str], *, labels: bool) -> list[WatchedKind]:
-    """The kinds that are listed and watched.
-
-    Args:
-        namespaces: those worked in; none: all.
-        labels: whether the labels of namespaces are watched.
-    """
-    found = [
-        *(WatchedKind(PLURAL, path) for path in mapping_paths(namespaces)),
-        WatchedKind(PROVIDER_CONFIGS, f"{API_PATH}/{PROVIDER_CONFIGS}"),
-    ]
+    """The kinds that are watched: EventSourceMappings in some namespaces (empty: all), and others in the cluster."""
+    found = [WatchedKind(PLURAL, path) for path in mapping_paths(namespaces)]
+    found.append(WatchedKind(PROVIDER_CONFIGS, f"{API_PATH}/{PROVIDER_CONFIGS}"))
     return [*found, WatchedKind("namespaces", "/api/v1/namespaces")] if labels else found
 
 
 class Preflight:
-    """Looks at the cluster each time with the credentials and the address that there are then."""
+    """The checks. Each connects again, with the credentials and the address that there are then."""
 
     def __init__(self, watched: Sequence[WatchedKind], requests_per_second: float) -> None:
-        """
-        Args:
-            watched: the kinds that are listed and watched.
-            requests_per_second: to the API server.
-        """
         self._watched = watched
         self._requests_per_second = requests_per_second
 
     async def wait(self, stopping: asyncio.Event, report: Callable[[str], object]) -> bool:
-        """Wait until the cluster has what the operator needs.
+        """Check until nothing is missing, or an event is set. Returns whether nothing is missing.
 
-        Args:
-            stopping: ends the wait when it is set.
-            report: called with what is missing, each time that it was looked for.
-
-        Returns:
-            whether the cluster has it.
+        The function ``report`` is called with what is missing after each check.
         """
-        told, tries = "", 0
+        logged, tries = "", 0
         while missing := await self.look():
             report(missing)
-            if missing != told:
+            if missing != logged:
                 logger.error("Not started yet: %s", missing)
-                told = missing
+                logged = missing
             tries += 1
             with suppress(TimeoutError):
                 async with asyncio.timeout(backoff.exponential(tries, 1.0, _LONGEST_PAUSE)):
@@ -92,54 +74,41 @@ class Preflight:
         return True
 
     async def look(self) -> str:
-        """What is missing now, with what to do about it, as sentences; empty: nothing."""
+        """Check once. Returns what is missing and the remedy, as sentences; empty: nothing."""
         try:
             kubernetes = await KubernetesClient.connect(self._requests_per_second)
         except (OSError, ValueError, ConfigException) as error:
-            return unusable(error)
+            return (
+                f"What says how to reach the API server can't be used ({str(error) or type(error).__name__}). Check "
+                "the certificates, the key and the files that the kubeconfig names, or the ServiceAccount's token and "
+                "ca.crt."
+            )
         try:
-            return await unmet(kubernetes, self._watched)
+            return await self._missing(kubernetes)
         finally:
             await kubernetes.close()
 
-
-async def unmet(kubernetes: KubernetesClient, watched: Sequence[WatchedKind]) -> str:
-    """What is missing, with what to do about it, as sentences; empty: nothing.
-
-    Args:
-        kubernetes: the API server.
-        watched: the kinds that are listed and watched.
-    """
-    asked = (kubernetes.try_watch(kind.path) for kind in watched)
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    errors = {kind: error for kind, error in zip(watched, answers, strict=True) if isinstance(error, Exception)}
-    unserved = sorted({kind.plural for kind, error in errors.items() if is_unserved(error)})
-    refused = sorted({str(error) for error in errors.values() if isinstance(error, ForbiddenError)})
-    if unserved:
-        return f"The cluster does not serve {' and '.join(f'{one}.{GROUP}/{VERSION}' for one in unserved)}. {_CRDS}."
-    if refused:
-        return f"The operator lacks a right: {'; '.join(refused)}. {_ROLE}."
-    return next((_said(error, kubernetes.host) for error in errors.values()), "")
-
-
-def unusable(error: Exception) -> str:
-    """Why there is no client for the API server, with what to do about it, as sentences.
-
-    Args:
-        error: what making it raised: files that the kubeconfig names can't be read, or are no certificates.
-    """
-    return (
-        f"What says how to reach the API server can't be used ({str(error) or type(error).__name__}). Check the "
-        "certificates, the key and the files that the kubeconfig names, or the ServiceAccount's token and ca.crt."
-    )
+    async def _missing(self, kubernetes: KubernetesClient) -> str:
+        attempts = (kubernetes.try_watch(kind.path) for kind in self._watched)
+        results = await asyncio.gather(*attempts, return_exceptions=True)
+        errors = {
+            kind: error for kind, error in zip(self._watched, results, strict=True) if isinstance(error, Exception)
+        }
+        unserved = sorted({f"{kind.plural}.{GROUP}/{VERSION}" for kind, error in errors.items() if is_unserved(error)})
+        refused = sorted({str(error) for error in errors.values() if isinstance(error, ForbiddenError)})
+        if unserved:
+            return f"The cluster does not serve {' and '.join(unserved)}. {_CRDS}."
+        if refused:
+            return f"The operator lacks a right: {'; '.join(refused)}. {_ROLE}."
+        return next((_explained(error, kubernetes.host) for error in errors.values()), "")
 
 
 def is_unserved(error: Exception) -> bool:
-    """For a kind that there is not, the API server answers in plain text."""
+    """Whether the API server does not serve a kind. It then answers 404 in plain text."""
     return isinstance(error, GoneError) or (isinstance(error, ApiError) and error.status == 404)
 
 
-def _said(error: Exception, host: str) -> str:
+def _explained(error: Exception, host: str) -> str:
     if isinstance(error, ApiError) and error.status == 401:
         return (
             f"The API server {host} refuses the operator's credentials ({error}). Check that its ServiceAccount exists "
@@ -152,7 +121,7 @@ def _said(error: Exception, host: str) -> str:
             f"The API server {host} can't be trusted ({error}). Check certificate-authority in the kubeconfig, or "
             "ca.crt of the ServiceAccount."
         )
-    if isinstance(error, aiohttp.ClientError | OSError):  # a time-out is one too
+    if isinstance(error, aiohttp.ClientError | OSError):  # TimeoutError is an OSError
         return (
             f"The API server {host} can't be reached ({str(error) or type(error).__name__}). Check the network and its "
             "policies, and the server of the kubeconfig; it is tried again."
