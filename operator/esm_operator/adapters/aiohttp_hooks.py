@@ -1,8 +1,7 @@
 """The hook into aiohttp by which a request can be called off when its connection is ready.
 
-``kubernetes.aio`` hands ``Configuration.client_session_kwargs`` to ``aiohttp.ClientSession``. The session makes
-requests of its ``request_class``, and awaits their ``send`` when the connection is ready and before any byte leaves.
-What ``send`` raises closes the connection.
+A session makes requests of its ``request_class``, and awaits their ``send`` when the connection is ready and before any
+byte leaves. What ``send`` raises closes the connection.
 """
 
 from collections.abc import Callable, Generator
@@ -17,11 +16,7 @@ _check: ContextVar[Callable[[], object] | None] = ContextVar("check", default=No
 
 @contextmanager
 def asking(check: Callable[[], object]) -> Generator[None]:
-    """Call a function immediately before each request that this task sends meanwhile.
-
-    Args:
-        check: calls the request off by raising.
-    """
+    """Call a function immediately before each request that this task sends meanwhile. It calls one off by raising."""
     token = _check.set(check)
     try:
         yield

@@ -1,10 +1,8 @@
 """The hooks into botocore and urllib3 by which a request can be called off when its connection is ready.
 
-botocore's last event, ``before-send``, comes before name resolution, connect and TLS handshake. botocore has no event
-between these and the first byte. Therefore :func:`install` gives the connections of a client classes that ask the
-current request before they send anything.
-
-The classes rely on internals of both libraries, which README.md lists in its section on connections.
+botocore's last event, ``before-send``, comes before name resolution, connect and TLS handshake, and none comes between
+these and the first byte. Therefore :func:`install` gives a client classes of connections that ask the current request
+before they send anything. They rely on internals of both libraries (README.md, section on connections).
 """
 
 import socket
@@ -13,12 +11,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from botocore.awsrequest import (
-    AWSHTTPConnection,
-    AWSHTTPConnectionPool,
-    AWSHTTPSConnection,
-    AWSHTTPSConnectionPool,
-)
+from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
 from urllib3.connection import HTTPConnection
 
 
@@ -26,19 +19,14 @@ class Request(Protocol):
     """What a thread sends, or calls off by raising."""
 
     def connecting(self, operation: str, url: str) -> None:
-        """The request is signed. A connection is taken from the pool, or made, next.
-
-        Args:
-            operation: AWS's name of it, such as ``CreateEventSourceMapping``.
-            url: where it is sent to.
-        """
+        """The request of an operation, such as ``CreateEventSourceMapping``, is signed. It gets a connection next."""
         ...
 
     def sending(self, cut: Callable[[], None]) -> float:
         """The connection is ready, and bytes of the request leave next. Called for each part of the request.
 
         Args:
-            cut: ends the connection, so that the thread stops to wait for the answer. For any thread, at any time.
+            cut: ends the connection, and so the wait for the answer. Any thread may call it at any time.
 
         Returns:
             seconds in which AWS has to acknowledge these bytes. After that, the kernel does not send them again.
@@ -51,11 +39,7 @@ current: ContextVar[Request] = ContextVar("current")
 
 
 def install(client: Any) -> None:
-    """Let a client ask :data:`current` before it connects and before it sends.
-
-    Args:
-        client: boto3's, which has not been used.
-    """
+    """Let a client of boto3 that has not been used ask :data:`current` before it connects and before it sends."""
     session = client._endpoint.http_session
     session._pool_classes_by_scheme = session._manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
     client.meta.events.register("before-send", _before_send)
@@ -66,8 +50,6 @@ def _before_send(request: Any, event_name: str, **_: Any) -> None:
 
 
 class _AskingConnection(HTTPConnection):
-    """What is added to botocore's connections."""
-
     _is_connecting = False
 
     def connect(self) -> None:
@@ -88,11 +70,11 @@ class _AskingConnection(HTTPConnection):
 
 # botocore's mixin calls the parameter of send "str", urllib3 calls it "data".
 class _Connection(_AskingConnection, AWSHTTPConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
-    """A plain connection."""
+    pass
 
 
 class _TLSConnection(_AskingConnection, AWSHTTPSConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
-    """A connection with TLS."""
+    pass
 
 
 class _Pool(AWSHTTPConnectionPool):
@@ -104,23 +86,22 @@ class _TLSPool(AWSHTTPSConnectionPool):
 
 
 def _tcp(connected: Any) -> socket.socket:
-    """The socket of a connection. With TLS inside of the TLS of a proxy, urllib3 has an object of its own around it."""
+    """The socket of a connection. urllib3 wraps it for TLS inside of the TLS of a proxy."""
     while not isinstance(connected, socket.socket):
         connected = connected.socket
     return connected
 
 
 def _cut(connected: socket.socket) -> None:
-    """Shut a connection down, without the changes that SSLSocket.shutdown makes, since another thread may read."""
+    """Shut a connection down, without the changes of SSLSocket.shutdown, because another thread may read."""
     with suppress(OSError):
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 def _send_again_within(connected: socket.socket, seconds: float) -> None:
-    """Bound the time in which the kernel repeats bytes that are not acknowledged.
+    """Limit how long the kernel repeats bytes that are not acknowledged (tcp(7), TCP_USER_TIMEOUT; Linux only).
 
-    Otherwise it goes on for many minutes, after the connection was closed too, and a request can reach AWS when a
-    network is connected again (tcp(7), TCP_USER_TIMEOUT; Linux only).
+    Otherwise it does so for many minutes, even on a closed connection, and a request reaches AWS long after its end.
     """
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(1000 * seconds)))

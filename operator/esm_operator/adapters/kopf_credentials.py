@@ -26,21 +26,14 @@ class KopfCredentials:
     """Makes the sessions. For one event loop."""
 
     def __init__(self, traces: Sequence[Callable[[], aiohttp.TraceConfig]] = ()) -> None:
-        """
-        Args:
-            traces: make a trace of the requests of each session.
-        """
+        """Each session gets a trace of each function."""
         self._traces = traces
         self._last: kopf.ConnectionInfo | None = None
         self._at = 0.0
         self._tries = 0
 
     async def login(self, **arguments: Any) -> kopf.AiohttpSession | None:
-        """kopf's login handler. Returns None if there is no cluster to log in to.
-
-        Raises:
-            kopf.LoginError: the API server has refused the same credentials several times.
-        """
+        """kopf's login handler. Returns None without a cluster. Raises LoginError after several refusals."""
         info = await asyncio.to_thread(kopf.login_via_client, **arguments)
         if info is None:
             return None
@@ -52,9 +45,6 @@ class KopfCredentials:
         if again:
             await asyncio.sleep(backoff.exponential(self._tries, 1.0, _LONGEST))
         self._last, self._at = info, monotonic()
-        return self._session(info, (await configuration()).proxy)  # kopf does not look for a proxy
-
-    def _session(self, info: kopf.ConnectionInfo, proxy: str | None) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(
             server=info.server,
             priority=info.priority,
@@ -63,7 +53,7 @@ class KopfCredentials:
             aiohttp_session=aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
                 headers=info.as_http_headers(),
-                proxy=proxy,
+                proxy=(await configuration()).proxy,  # kopf does not look for a proxy
                 trust_env=info.trust_env,
                 trace_configs=[trace() for trace in self._traces],
             ),

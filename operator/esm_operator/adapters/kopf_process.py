@@ -27,11 +27,7 @@ class KopfProcess:
     """Runs kopf once. Made and used within one event loop, in the main thread."""
 
     def __init__(self, hand_over: Callable[[], Awaitable[object]], cause: Callable[[], Awaitable[str]]) -> None:
-        """
-        Args:
-            hand_over: called before kopf begins to end.
-            cause: called after a watch has failed. Returns why, as sentences, or an empty string if it does not know.
-        """
+        """Call ``hand_over`` before kopf ends, and ``cause`` after a watch has failed, for the reason or empty text."""
         self.stopping = asyncio.Event()
         """Set when kopf is to end."""
         self._hand_over = hand_over
@@ -39,17 +35,16 @@ class KopfProcess:
         self._ending: set[asyncio.Task[None]] = set()
 
     def take_signals(self) -> None:
-        """Hand over and stop at SIGTERM and SIGINT. Called before :meth:`run` too, if something else runs before."""
+        """Hand over and stop at SIGTERM and SIGINT, also before :meth:`run`."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._signalled)
+            asyncio.get_running_loop().add_signal_handler(
+                number, lambda: self._ending.add(asyncio.create_task(self._stop(), name="hand-over"))
+            )
 
     async def run(self, registry: kopf.OperatorRegistry, *, identity: str, namespaces: Sequence[str]) -> None:
         """Run kopf until it has ended. If a watch fails, the process exits with status 1.
 
-        Args:
-            registry: the handlers.
-            identity: any name. kopf would ask for the name of the user, which a container may not have.
-            namespaces: where resources are watched. Empty: in all.
+        No namespaces means all. Without identity, kopf looks up the name of the user, which a container may not have.
         """
         task = asyncio.current_task()
         tasks = await kopf.spawn_tasks(
@@ -67,9 +62,6 @@ class KopfProcess:
             await self._stop()
             await self._exit(failure)
         await kopf.run_tasks(tasks, ignored={task} if task else set())
-
-    def _signalled(self) -> None:
-        self._ending.add(asyncio.create_task(self._stop(), name="hand-over"))
 
     async def _stop(self) -> None:
         try:

@@ -15,13 +15,8 @@ CHUNK = 500
 
 
 def configure(settings: kopf.OperatorSettings, *, selector: str = "") -> None:
-    """Set kopf's settings. Called by the start-up handler, before kopf sends its first request.
-
-    Args:
-        settings: kopf's.
-        selector: label selector of the EventSourceMappings that are listed and watched. Empty: all.
-    """
-    settings.persistence.finalizer = f"{FINALIZER}-unused"  # kopf removes this one from objects that carry it
+    """Set kopf's settings, in the start-up handler. The label selector is that of EventSourceMappings."""
+    settings.persistence.finalizer = f"{FINALIZER}-unused"  # kopf removes it from all objects
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.progress_storage = _NoProgress()
     settings.posting.enabled = False
@@ -36,32 +31,26 @@ def configure(settings: kopf.OperatorSettings, *, selector: str = "") -> None:
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """Keeps kopf from copying each object to see what has changed, which no handler of ours asks for."""
+    """Keeps kopf from copying each object to find its changes, which no handler needs."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return kopf.BodyEssence({})
 
-    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
-        return None
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None: ...
 
-    def store(self, **_: Any) -> None:
-        """Nothing is kept."""
+    def store(self, **_: Any) -> None: ...
 
 
 class _NoProgress(kopf.ProgressStorage):
-    """Keeps kopf from looking through each object for the progress of handlers that are called until they succeed."""
+    """Keeps kopf from searching each object for the progress of handlers that are called until they succeed."""
 
-    def fetch(self, **_: Any) -> kopf.ProgressRecord | None:
-        return None
+    def fetch(self, **_: Any) -> kopf.ProgressRecord | None: ...
 
-    def store(self, **_: Any) -> None:
-        """Nothing is kept."""
+    def store(self, **_: Any) -> None: ...
 
-    def purge(self, **_: Any) -> None:
-        """Nothing is there."""
+    def purge(self, **_: Any) -> None: ...
 
-    def touch(self, **_: Any) -> None:
-        """Nobody is to be woken."""
+    def touch(self, **_: Any) -> None: ...
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
         return essence

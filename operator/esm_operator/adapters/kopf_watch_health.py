@@ -1,8 +1,7 @@
 """Whether the API server answers the lists and watches of kopf.
 
-kopf retries without reporting it, for a minute, for ever, or until it ends the process. The probe reports it meanwhile.
-kopf sends its requests with a session that the operator makes, and the session's traces show which are not answered.
-Asked by the operator, for the probe.
+kopf retries without reporting it, for a minute, for ever, or until it ends the process. Meanwhile the probe reports it.
+The traces of the session that the operator makes for kopf show which requests are not answered.
 """
 
 from collections.abc import Callable, Collection
@@ -14,38 +13,30 @@ from esm_operator.clock import monotonic
 
 
 class WatchHealth:
-    """What is not answered. For one event loop."""
+    """The watches that are not answered. For one event loop."""
 
     def __init__(self, paths: Collection[str], clock: Callable[[], float] = monotonic) -> None:
-        """
-        Args:
-            paths: of the kinds that are watched; the API server's URL may have one before them.
-            clock: seconds.
-        """
+        """The paths are those of the watched kinds, which the path of the API server's URL may precede."""
         self._paths = tuple(paths)
         self._clock = clock
         self._since: dict[str, float] = {}
-        """When those that are not answered were first asked for."""
+        """By path: when an unanswered request was first made."""
         self._why: dict[str, str] = {}
 
     def trace(self) -> aiohttp.TraceConfig:
-        """For the session whose requests count."""
+        """A trace for the session that kopf uses."""
         trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(self._asked)
+        trace.on_request_start.append(self._started)
         trace.on_request_end.append(self._answered)
         trace.on_request_exception.append(self._failed)
         return trace
 
     def lacking(self, patience: float) -> str:
-        """What is not answered, as a sentence; empty: nothing.
-
-        Args:
-            patience: seconds after which it counts.
-        """
+        """Which watch has not been answered for longer than so many seconds, as a sentence; empty: none."""
         if not self._since:
             return ""
-        path = min(self._since, key=lambda path: self._since[path])
-        unanswered = self._clock() - self._since[path]
+        since, path = min((since, path) for path, since in self._since.items())
+        unanswered = self._clock() - since
         if unanswered < patience:
             return ""
         return (
@@ -54,7 +45,7 @@ class WatchHealth:
             "it, and the operator's roles."
         )
 
-    async def _asked(
+    async def _started(
         self, session: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams
     ) -> None:
         if request.url.path.endswith(self._paths):

@@ -68,11 +68,7 @@ class ApiRequest:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> "ApiRequest":
-        """Make a request, with a body in JSON.
-
-        Raises:
-            kubernetes.aio.config.ConfigException: there is no token.
-        """
+        """Make a request, with a body in JSON. Raises ConfigException if there is no token."""
         headers = {"Accept": accept, **({"Content-Type": content_type} if body is not None else {})}
         method, url, headers, _, _ = await cast("Any", api).param_serialize(
             method, path, query_params=dict(query or {}), header_params=headers, auth_settings=["BearerToken"]
