@@ -110,9 +110,11 @@ class UsageFinalizer:
     def _uses(self, resource: Resource, name: str) -> bool:
         if not _has_made(resource) or not self._config_cache.depends_on(resource, name):
             return False
+        if resource.asked.config:
+            return True
         # If a ProviderConfig `default` was created after the mapping, with another target, its removal helps.
         stalled = resource.status.condition("Stalled")
-        return bool(resource.asked.config) or (stalled.status, stalled.reason) != ("True", "TargetChanged")
+        return (stalled.status, stalled.reason) != ("True", "TargetChanged")
 
     def _own_finalizers(self, config: ProviderConfigObject) -> list[str]:
         """The finalizers of a ProviderConfig that this operator may remove.
