@@ -9,7 +9,7 @@ import pytest
 
 from esm_operator.api import reasons
 from esm_operator.api.recorded_status import Applied, MappingReport, MappingStatus
-from esm_operator.aws.errors import TABLE
+from esm_operator.aws.error_table import TABLE
 from esm_operator.planning import actions, plan
 from esm_operator.status import messages
 from esm_operator.status.conditions import Outcome, Verdict, render

@@ -14,9 +14,9 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from esm_operator.aws.error_table import TABLE
 from esm_operator.aws.errors import (
     LONGEST_RETRY_AFTER,
-    TABLE,
     NotSentError,
     UnreadableAnswerError,
     conflicting_uuid,

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from esm_operator.api import reasons
-from esm_operator.aws import errors
+from esm_operator.aws import error_table
 from esm_operator.status.reason_table import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,7 +142,7 @@ def test_a_section_says_what_to_look_at_and_what_to_do(group: str, heading: str,
 
 def test_refusals_are_where_their_disposition_says() -> None:
     stalls: dict[str, set[bool]] = {}
-    for row in errors.TABLE:
+    for row in error_table.TABLE:
         stalls.setdefault(row.reason, set()).add(row.disposition.stalls)
     wrong = {
         reason: GROUPS[reason]
