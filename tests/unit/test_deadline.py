@@ -24,17 +24,17 @@ class At:
 async def test_it_waits_until_the_moment() -> None:
     due = time.monotonic() + 0.05
     async with asyncio.timeout(LIMIT):
-        await Deadline().until(At(due))
+        await Deadline().until(At(due).next_due)
     assert time.monotonic() >= due
 
 
 async def test_a_moment_that_has_passed_is_not_waited_for() -> None:
-    await asyncio.wait_for(Deadline().until(At(-math.inf)), LIMIT)
+    await asyncio.wait_for(Deadline().until(At(-math.inf).next_due), LIMIT)
 
 
 async def test_it_can_be_brought_forward() -> None:
     deadline, schedule = Deadline(), At(math.inf)
-    waiting = asyncio.create_task(deadline.until(schedule))
+    waiting = asyncio.create_task(deadline.until(schedule.next_due))
     await asyncio.sleep(0)
     deadline.recheck()
     await asyncio.sleep(0)
@@ -46,7 +46,7 @@ async def test_it_can_be_brought_forward() -> None:
 
 async def test_several_rechecks_are_taken_together() -> None:
     deadline, schedule = Deadline(), At(math.inf)
-    waiting = asyncio.create_task(deadline.until(schedule, together=0.2))
+    waiting = asyncio.create_task(deadline.until(schedule.next_due, together=0.2))
     for _ in range(50):
         deadline.recheck()
         await asyncio.sleep(0)

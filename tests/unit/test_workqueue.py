@@ -2,34 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Hashable
 
-from esm_operator.ratelimit.workqueue import OnePlace, QueuePriority, WorkQueue
+from esm_operator.ratelimit.workqueue import QueuePriority, WorkQueue
 from tests.waiting import LIMIT
 
 LIMITS = {QueuePriority.EDIT: 2, QueuePriority.CREATE: 2, QueuePriority.TRANSITION: 2, QueuePriority.RESYNC: 1}
 
 
-class ByFirstLetter(OnePlace):
-    """The lane, or the party, of a key is its first letter."""
-
-    def __init__(self, *, lanes: bool) -> None:
-        self._lanes = lanes
-
-    def lane(self, key: Hashable) -> Hashable:
-        return str(key)[0] if self._lanes else None
-
-    def party(self, key: Hashable) -> Hashable:
-        return None if self._lanes else str(key)[0]
-
-
-class Moving(OnePlace):
-    """All keys are in one lane, which can be another later."""
-
-    now = "before"
-
-    def lane(self, key: Hashable) -> Hashable:
-        return self.now
+def first_letter(key: str) -> str:
+    return key[0]
 
 
 def empty() -> WorkQueue[str]:
@@ -108,7 +89,7 @@ async def test_limits_leave_workers_for_others() -> None:
 
 
 async def test_parties_take_turns_however_many_keys_one_has() -> None:
-    queue: WorkQueue[str] = WorkQueue({**LIMITS, QueuePriority.CREATE: 100}, ByFirstLetter(lanes=False))
+    queue: WorkQueue[str] = WorkQueue({**LIMITS, QueuePriority.CREATE: 100}, party=first_letter)
     for number in range(10):
         queue.add(f"a{number}", QueuePriority.CREATE)
     for number in range(2):
@@ -117,7 +98,7 @@ async def test_parties_take_turns_however_many_keys_one_has() -> None:
 
 
 async def test_a_full_lane_holds_up_no_other() -> None:
-    queue: WorkQueue[str] = WorkQueue(LIMITS, ByFirstLetter(lanes=True))
+    queue: WorkQueue[str] = WorkQueue(LIMITS, lane=first_letter)
     for number in range(4):
         queue.add(f"a{number}", QueuePriority.CREATE)
     assert [await take(queue) for _ in range(2)] == ["a0", "a1"]
@@ -131,11 +112,11 @@ async def test_a_full_lane_holds_up_no_other() -> None:
 
 
 async def test_a_key_keeps_its_lane_until_it_is_done_though_it_has_moved() -> None:
-    lanes = Moving()
-    queue: WorkQueue[str] = WorkQueue(LIMITS, lanes)
+    now = "before"
+    queue: WorkQueue[str] = WorkQueue(LIMITS, lane=lambda _: now)
     queue.add("key", QueuePriority.EDIT)
     await take(queue)
-    lanes.now = "after"
+    now = "after"
     queue.add("key", QueuePriority.EDIT)
     queue.done("key")
     assert queue.pending(QueuePriority.EDIT, "before") == 0
@@ -234,7 +215,7 @@ async def test_many_keys_and_workers_lose_nothing_and_share_no_key() -> None:
 
 
 async def test_how_it_is_told_by_urgency() -> None:
-    queue: WorkQueue[str] = WorkQueue(LIMITS, ByFirstLetter(lanes=True))
+    queue: WorkQueue[str] = WorkQueue(LIMITS, lane=first_letter)
     assert queue.state(QueuePriority.CREATE) == (0, 0, 0.0)
     before = time.monotonic()
     for key in ("a1", "a2", "b1"):

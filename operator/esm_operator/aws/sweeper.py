@@ -132,7 +132,7 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await self._deadline.until(self)
+            await self._deadline.until(self.next_due)
             client = self._shared.client
             try:
                 await self._step(client)

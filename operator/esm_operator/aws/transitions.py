@@ -85,7 +85,7 @@ class Transitions:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await self._deadline.until(self, together=_TOGETHER)
+            await self._deadline.until(self.next_due, together=_TOGETHER)
             self._looked = monotonic()
             due = self._due()
             chosen = self._chosen(due)

@@ -7,13 +7,7 @@ _MOST_DOUBLINGS = 20
 
 
 def exponential(failures: int, first: float, longest: float) -> float:
-    """The delay after a number of failures, in seconds.
-
-    Args:
-        failures: how many failures came before; 0 gives ``first``.
-        first: the shortest delay, in seconds.
-        longest: the upper bound, in seconds.
-    """
+    """The delay in seconds: ``first`` after 0 earlier failures, doubled by each one up to ``longest``."""
     return min(longest, first * 2.0 ** min(failures, _MOST_DOUBLINGS))
 
 

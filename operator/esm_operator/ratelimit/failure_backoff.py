@@ -2,7 +2,7 @@
 
 A failing resource is retried after its own back-off. If many fail, each also waits for its turn of a
 :class:`~.keyed_rate_limiter.KeyedRateLimiter`. When one succeeds, the cause may be over for others too, so the next few
-are brought forward, each of which brings forward others. Used by the reconciler.
+are brought forward, each of which brings forward others.
 """
 
 from collections.abc import Hashable
@@ -32,7 +32,7 @@ class FailureBackoff(Generic[Key]):
         self._failing.add(key)
 
     def is_failing(self, key: Key) -> bool:
-        """Whether AWS has refused a resource, and it has not come to rest since."""
+        """Whether AWS has refused a resource, and its reconcile has not succeeded since."""
         return key in self._failing
 
     def wait(self, key: Key, rate_limiter: RateLimiter) -> float:
@@ -40,7 +40,7 @@ class FailureBackoff(Generic[Key]):
         return self._retries_of(rate_limiter).take(key) if key in self._failing else 0.0
 
     def succeeded(self, key: Key, rate_limiter: RateLimiter) -> list[Key]:
-        """Record that a resource has come to rest. Returns the failing ones whose turn is now, if it was one itself."""
+        """Record a success. Returns the failing resources whose turn is now, if this one was failing."""
         if key not in self._failing:
             return []
         self._failing.discard(key)

@@ -1,9 +1,9 @@
-"""The in-flight window: how many requests AWS may count within any one second, whatever has delayed them.
+"""The in-flight window: the limit on the requests that AWS may count within any one second, whatever has delayed them.
 
-A token bucket can't know that. It grants requests evenly, but a process that gets no processor for a moment, as one
-with a CPU limit does, sends at the same time what was granted meanwhile, and what is sent may be delayed on its way.
-So immediately before a request is sent, it waits here for a slot, which it gives up only a second after its answer: AWS
-counts it at some moment between. Used by the threads that send, so it blocks.
+A token bucket grants requests evenly. But a process that gets no processor for a moment, as one with a CPU limit, sends
+at the same time what was granted meanwhile, and requests may be delayed on their way. So immediately before a request
+is sent, it waits here for a slot, and releases it only a second after its answer: AWS counts it at some moment between.
+Used by the threads that send, so it blocks.
 """
 
 import threading
@@ -20,7 +20,7 @@ class InFlightSlot:
     """The slot of a request, for as long as AWS may count it."""
 
     until: float
-    """Monotonic time at which it is given up, in seconds."""
+    """Monotonic time at which it is free again, in seconds."""
 
 
 class InFlightWindow:
@@ -39,7 +39,7 @@ class InFlightWindow:
         self._changed = threading.Condition()
 
     def wait(self) -> InFlightSlot:
-        """Wait, blocking, until one more may be sent. Returns its slot."""
+        """Wait, blocking, until one more request may be sent. Returns its slot."""
         with self._changed:
             while True:
                 now = monotonic()
@@ -51,7 +51,7 @@ class InFlightWindow:
                 self._changed.wait(min(slot.until for slot in self._taken) - now)
 
     def release(self, slot: InFlightSlot) -> None:
-        """Give a slot up in a second, because its request was answered or given up."""
+        """Free a slot in a second, because its request was answered or given up."""
         with self._changed:
             slot.until = min(slot.until, monotonic() + LENGTH)
             self._changed.notify_all()

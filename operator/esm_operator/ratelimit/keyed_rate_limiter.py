@@ -1,8 +1,8 @@
-"""The rate limiter of keys: each key gets a turn of its own, at a steady rate, and is told when to come again.
+"""The rate limiter of keys: each key gets a turn of its own, at a steady rate, and the time at which to ask again.
 
-Deletions of mappings and retries of failing resources wait by it, since both wait for minutes or hours, by the
-thousand: a resource that has its turn later is requeued until then and costs nothing. Awaiting a
-:class:`~.rate_limiter.RateLimiter` would hold a worker for each of them, and a turn can't be given up there.
+Deletions of mappings and retries of failing resources wait by it for minutes or hours, by the thousand. A resource that
+has its turn later is requeued until then and costs nothing. Awaiting a :class:`~.rate_limiter.RateLimiter` would hold a
+worker for each of them, and a turn can't be given up there.
 """
 
 import heapq
@@ -23,7 +23,7 @@ class KeyedRateLimiter(Generic[Key]):
         """
         Args:
             rate: turns a second.
-            burst: how many turns may be taken at once after a quiet time.
+            burst: turns that may be taken at once after a quiet time.
             clock: seconds that only grow.
         """
         self._clock = clock
@@ -38,19 +38,16 @@ class KeyedRateLimiter(Generic[Key]):
 
     def take(self, key: Key) -> float:
         """Take a turn. Returns 0 if it is granted, else the seconds until the key's own turn, when it asks again."""
-        turn = self._turns.get(key)
-        if turn is None:
-            turn = self._reserve()
+        turn = self._turns.pop(key) if key in self._turns else self._reserve()
         now = self._clock()
         if turn <= now:
-            self._turns.pop(key, None)
             return 0.0
         self._turns[key] = turn
         return turn - now
 
     def advance(self, count: int) -> list[Key]:
         """Let the next few keys that wait take their turns now. Returns which."""
-        keys = sorted(self._turns, key=self._turns.__getitem__)[:count] if self._turns else []
+        keys = heapq.nsmallest(count, self._turns, key=self._turns.__getitem__)
         for key in keys:
             self._release(self._turns[key])
             self._turns[key] = -math.inf
@@ -58,9 +55,7 @@ class KeyedRateLimiter(Generic[Key]):
 
     def forget(self, key: Key) -> None:
         """Release the turn of a key that does not wait any more."""
-        turn = self._turns.pop(key, None)
-        if turn is not None:
-            self._release(turn)
+        self._release(self._turns.pop(key, -math.inf))
 
     def _reserve(self) -> float:
         """The first turn that was given up, or a new one; as the time from which it may be taken."""

@@ -1,12 +1,10 @@
 """The rate limiter of requests: they await their tokens by priority, and a throttled answer slows all of them down.
 
-AWS grants an account 15 Lambda control-plane requests a second in a region, shared with everything else
-that works there (AWS Lambda quotas). The operator takes a part of it. One token in eight goes to the request that has
-waited longest, so that none starves. A throttled answer halves the rate, which then grows back slowly, from the end of
-a Retry-After on.
+AWS grants an account 15 Lambda control-plane requests a second in a region, shared with all other clients (AWS Lambda
+quotas). One token in eight goes to the request that has waited longest, so that none starves. A throttled answer halves
+the rate, which then grows back slowly, from the end of a Retry-After on.
 
-Requests to the resource groups tagging API, to the API server, and Events each have one too. The window of those to
-AWS Lambda, :class:`~.in_flight_window.InFlightWindow`, is a part of it, because it follows from the same rate.
+Requests to the resource groups tagging API, to the API server, and Events each have one too.
 """
 
 import asyncio
@@ -30,7 +28,7 @@ _FAIR_TURN = 8
 
 
 class RequestPriority(IntEnum):
-    """Who comes first: lower values do."""
+    """Which request comes first: lower values do."""
 
     EDIT = 0
     CREATE = 1
@@ -40,14 +38,12 @@ class RequestPriority(IntEnum):
 
 
 class RateLimiterState(NamedTuple):
-    """How a rate limiter is at one moment."""
+    """A rate limiter at one moment, for metrics. Rates are requests a second."""
 
     rate_set: float
-    """Requests a second that it grants at most."""
     rate_now: float
-    """Requests a second that it grants now."""
     tokens: float
-    """Requests that may be sent at once."""
+    """Requests that may be sent immediately."""
     waiting: int
     """Requests that wait for their turn."""
 
@@ -56,15 +52,9 @@ class RateLimiter:
     """Requests a second, awaited by priority. For one event loop."""
 
     def __init__(self, rate: float, clock: Clock = monotonic) -> None:
-        """
-        Args:
-            rate: requests a second.
-            clock: seconds that only grow.
-        """
         self.full_rate = rate
         self.window = InFlightWindow(int(rate + min(BURST, rate)) + 1, rate)
-        """How many requests reach AWS within a second at most, unless one is long under way: what the rate and a burst
-        come to."""
+        """The limit on requests to AWS Lambda within a second: the rate and a burst."""
         self._clock = clock
         self._bucket = TokenBucket(rate, max(1.0, min(BURST, rate)), clock)
         self._recovers_from = clock()
@@ -81,16 +71,12 @@ class RateLimiter:
         return self._bucket.rate
 
     def state(self) -> RateLimiterState:
-        """How it is now."""
+        """The state now, for metrics."""
         waiting = sum(not turn.done() for _, _, turn in self._waiting)
         return RateLimiterState(self.full_rate, self.rate, self._bucket.tokens, waiting)
 
     def interval(self, share: float) -> float:
-        """Seconds between two requests that together take a share of the rate that is granted now.
-
-        Args:
-            share: the part of the rate, above 0 and at most 1.
-        """
+        """Seconds between two requests of a series that takes a share of the current rate (above 0, at most 1)."""
         return 1 / (share * self.rate)
 
     async def take(self, priority: RequestPriority) -> None:
@@ -105,10 +91,10 @@ class RateLimiter:
         await turn
 
     def throttled(self, sent: float, retry_after: float = 0.0) -> None:
-        """Slow down, because AWS has refused a request for being one too many.
+        """Slow down, because AWS has throttled a request.
 
         Args:
-            sent: time at which it was sent, by the clock. Of those that were under way together only one halves the
+            sent: time at which it was sent, by the clock. Of requests that were under way together only one halves the
                 rate.
             retry_after: seconds for which AWS asks not to be called, or 0.
         """

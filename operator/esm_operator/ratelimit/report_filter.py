@@ -1,8 +1,7 @@
-"""The report filter: lets a log line or an Event through once, not each time that its cause is met again.
+"""The report filter: admits a log line or an Event once, not at each attempt at which its cause recurs.
 
-A cause is met at every attempt or look, while a person wants to read of it when it begins, when it changes, and perhaps
-now and then. Each part that reports what lasts has a filter of its own. What repeats an Event is not filtered: the API
-server counts it (``cluster/event_recorder.py``).
+A person wants to read of a cause when it begins, when it changes, and perhaps now and then. Each part that reports
+lasting causes has a filter of its own. Repeated Events are not filtered, because the API server counts them.
 """
 
 import math
@@ -12,7 +11,7 @@ from esm_operator.clock import Clock, monotonic
 
 
 class ReportFilter:
-    """What was reported, by subject.
+    """The last report about each subject.
 
     Example::
 
@@ -25,24 +24,16 @@ class ReportFilter:
     def __init__(self, repeat_after: float = math.inf, clock: Clock = monotonic) -> None:
         """
         Args:
-            repeat_after: seconds after which the same is reported again; infinity: never.
+            repeat_after: seconds after which the same is reported again.
             clock: seconds that only grow.
         """
         self._repeat_after = repeat_after
         self._clock = clock
         self._reported: dict[Hashable, tuple[Hashable, float]] = {}
-        """By subject: what was reported of it last, and when."""
+        """The content and time of the last report, by subject."""
 
     def admit(self, subject: Hashable, content: Hashable = None) -> bool:
-        """Let a report through unless the same was reported lately, and remember it.
-
-        Args:
-            subject: what the report is about.
-            content: what it says; if that differs from the last report about the subject, it is let through.
-
-        Returns:
-            whether to report it.
-        """
+        """Whether to report: the content differs from the last report about the subject, or that one is too old."""
         now = self._clock()
         known = self._reported.get(subject)
         if known is not None and known[0] == content and now - known[1] < self._repeat_after:
@@ -51,7 +42,7 @@ class ReportFilter:
         return True
 
     def forget(self, subject: Hashable) -> None:
-        """Let the next report about a subject through, because what was reported is over."""
+        """Admit the next report about a subject, because the cause of the last one is over."""
         self._reported.pop(subject, None)
 
     def keep(self, subjects: Collection[Hashable]) -> None:

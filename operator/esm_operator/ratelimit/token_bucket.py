@@ -1,8 +1,8 @@
 """The token bucket: how many tokens there are now, and when the next one comes.
 
-All limits on rates are one of these. What differs is how a caller waits: :class:`~.rate_limiter.RateLimiter` lets
-requests await their tokens by priority, :class:`~.keyed_rate_limiter.KeyedRateLimiter` returns to each key when to come
-again, and the event recorder drops what gets no token.
+All limits on rates are one of these. They differ in how a caller waits: :class:`~.rate_limiter.RateLimiter` lets
+requests await their tokens by priority, :class:`~.keyed_rate_limiter.KeyedRateLimiter` returns the time at which a key
+asks again, and the event recorder drops Events that get no token.
 """
 
 import math
@@ -11,10 +11,9 @@ from esm_operator.clock import Clock, monotonic
 
 
 class TokenBucket:
-    """Tokens at a rate, saved up to a burst. It waits for nothing itself.
+    """Tokens at a rate, saved up to a burst. It does not wait itself.
 
-    Example:
-        ``TokenBucket(rate=10.0, burst=3.0)`` grants 3 tokens at the start, and 10 a second after that.
+    ``TokenBucket(rate=10.0, burst=3.0)`` grants 3 tokens at the start, and 10 a second after that.
     """
 
     __slots__ = ("_burst", "_clock", "_filled", "_tokens", "rate")
@@ -48,7 +47,7 @@ class TokenBucket:
         return max(0.0, self._filled - self._clock()) + missing / self.rate if missing > 0 else 0.0
 
     def take(self) -> bool:
-        """Take a token if there is one. Returns whether there was."""
+        """Take a token if there is one. Returns whether it was taken."""
         if self.tokens < 1:
             return False
         self._tokens -= 1
@@ -61,10 +60,6 @@ class TokenBucket:
         return at
 
     def drain(self, until: float = -math.inf) -> None:
-        """Drop all tokens.
-
-        Args:
-            until: no token comes before this time, by the clock.
-        """
+        """Drop all tokens. No token comes before the time ``until``, by the clock."""
         self._tokens = min(0.0, self.tokens)
         self._filled = max(self._filled, until)

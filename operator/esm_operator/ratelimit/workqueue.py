@@ -1,39 +1,37 @@
-"""The work queue: which resource is worked on next.
+"""The work queue: which resource is reconciled next.
 
-Keyed and deduplicated: a key is worked on by one worker at a time, and one that changes meanwhile is worked
-on again. Lower priorities come first; so that many waiting creations do not occupy all workers, each
-priority has a limit of keys under way, in each *lane* of its own: what hangs in one AWS account holds up no
-other. Within a priority the *parties*, namespaces, take turns: one with thousands of new resources does not
-hold up another. For one event loop.
+A key is in the queue once and is worked on by one worker at a time. A key that changes meanwhile is worked on again.
+Lower priorities come first. Each priority has a limit of keys under way in each *lane*, so many creates do not occupy
+all workers, and an AWS account that does not answer delays no other. Within a priority the *parties* (namespaces) take
+turns, so one with thousands of new resources does not delay another.
 """
 
 import asyncio
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from enum import IntEnum
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from esm_operator.clock import monotonic
 
 Key = TypeVar("Key", bound=Hashable)
-Key_contra = TypeVar("Key_contra", bound=Hashable, contravariant=True)
 
 
 class QueuePriority(IntEnum):
-    """What is worked on first."""
+    """Which key comes first: lower values do."""
 
     EDIT = 0
     """Deletions of and edits to mappings that exist."""
     CREATE = 1
     TRANSITION = 2
-    """AWS has moved on."""
+    """The mapping has changed in AWS."""
     RESYNC = 3
 
 
 class QueueState(NamedTuple):
-    """How the queue is in one urgency."""
+    """The keys of one priority, for metrics."""
 
     depth: int
     """How many keys wait to be worked on now."""
@@ -52,37 +50,24 @@ class _QueuePosition(NamedTuple):
     """Monotonic time from which it waits, in seconds."""
 
 
-class Placement(Protocol[Key_contra]):
-    """Decides which keys share limits and take turns. By default all do."""
-
-    def lane(self, key: Key_contra) -> Hashable:
-        """The lane of a key, as of now."""
-        return None
-
-    def party(self, key: Key_contra) -> Hashable:
-        """With whose keys a key takes turns."""
-        return None
-
-
-class OnePlace(Placement[Hashable]):
-    """All keys share their limits and take turns."""
-
-
 class WorkQueue(Generic[Key]):
-    """Keys to work on, by urgency, with delays and back-off."""
+    """Keys to work on, by priority, with delays. For one event loop."""
 
     def __init__(
         self,
         limits: Mapping[QueuePriority, int],
-        placement: Placement[Key] | None = None,
+        lane: Callable[[Key], Hashable] = lambda _: None,
+        party: Callable[[Key], Hashable] = lambda _: None,
     ) -> None:
         """
         Args:
-            limits: how many keys of each urgency may be under way at once in each lane.
-            placement: the lanes and parties of keys; None: all have the same.
+            limits: how many keys of each priority may be under way at once in each lane.
+            lane: the lane of a key, as of now.
+            party: the party of a key.
         """
         self._limits = limits
-        self._placement: Placement[Key] = placement or OnePlace()
+        self._lane = lane
+        self._party = party
         self._order = itertools.count()
         self._ready: dict[QueuePriority, dict[tuple[Hashable, Hashable], dict[Key, None]]] = {
             one: {} for one in QueuePriority
@@ -98,13 +83,7 @@ class WorkQueue(Generic[Key]):
         self._changed = asyncio.Event()
 
     def add(self, key: Key, priority: QueuePriority, *, at_once: bool = True) -> None:
-        """Have a key worked on as soon as possible.
-
-        Args:
-            key: what to work on.
-            priority: how soon, among others.
-            at_once: whether a delay of it is over; else it stays, if there is one.
-        """
+        """Have a key worked on as soon as possible. Unless ``at_once``, a key that is delayed remains so."""
         if key in self._under_way:
             known, known_at_once = self._dirty.get(key, (priority, False))
             self._dirty[key] = (min(priority, known), at_once or known_at_once)
@@ -118,9 +97,7 @@ class WorkQueue(Generic[Key]):
             if known_place.priority <= priority:
                 return
             self._withdraw(key)
-        place = self._place[key] = _QueuePosition(
-            priority, self._placement.lane(key), self._placement.party(key), monotonic()
-        )
+        place = self._place[key] = _QueuePosition(priority, self._lane(key), self._party(key), monotonic())
         self._ready[priority].setdefault((place.lane, place.party), {})[key] = None
         self._waiting[priority, place.lane] += 1
         self._changed.set()
@@ -135,14 +112,14 @@ class WorkQueue(Generic[Key]):
         self._changed.set()
 
     def forget(self, key: Key) -> None:
-        """The resource is gone."""
+        """Drop a key that waits, because the resource no longer exists."""
         self._due.pop(key, None)
         self._dirty.pop(key, None)
         if key in self._place:
             self._withdraw(key)
 
     async def take(self) -> Key:
-        """Wait for the next key; it must be given back by :meth:`done`."""
+        """Wait for the next key. After the work, call :meth:`done`."""
         while True:
             self._release_due()
             key = self._next()
@@ -167,16 +144,12 @@ class WorkQueue(Generic[Key]):
         self._changed.set()
 
     def wait_of(self, key: Key) -> tuple[QueuePriority, float]:
-        """The priority of a key that was just taken, and how many seconds ago it could have been.
-
-        Args:
-            key: one that :meth:`take` has returned.
-        """
+        """The priority of a key that :meth:`take` has just returned, and the seconds for which it has waited."""
         place = self._under_way[key]
         return place.priority, monotonic() - place.since
 
     def pending(self, priority: QueuePriority, lane: Hashable = None) -> int:
-        """How many keys of an urgency wait or are under way in a lane."""
+        """How many keys of a priority wait or are under way in a lane."""
         return self._waiting[priority, lane] + self._busy[priority, lane]
 
     @property
@@ -185,7 +158,7 @@ class WorkQueue(Generic[Key]):
         return len(self._due)
 
     def state(self, priority: QueuePriority) -> QueueState:
-        """How it is in one urgency, in all lanes."""
+        """The state of one priority, in all lanes."""
         places = [self._place[next(iter(keys))] for keys in self._ready[priority].values()]
         return QueueState(
             depth=_total(self._waiting, priority),

@@ -36,7 +36,7 @@ class Controller:
         """The limits are of reconciles that may run at the same time in each target, which is a lane of the queue."""
         self._cache = cache
         self._config_cache = config_cache
-        self._queue: WorkQueue[Key] = WorkQueue(limits, self)
+        self._queue: WorkQueue[Key] = WorkQueue(limits, self.lane, self.party)
         self._under_way: set[asyncio.Task[None]] = set()
         self._dispatcher: asyncio.Task[None] | None = None
 
