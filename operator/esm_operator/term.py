@@ -55,7 +55,7 @@ class Tuning:
 class Term:
     """Queue, targets, reconciler, and the tasks that run them. Within one event loop.
 
-    It is the ``ResourceLookup`` and ``SweepListener`` of the targets, and ``ConnectionListener`` of the connections.
+    It is the ``Resources`` of the targets, and the ``ConnectionListener`` of the connections.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Term:
         self._connections = connections
         self._states = ResourceStates(settings.deletions_per_minute)
         self._controller = Controller(cache, config_cache, tuning.limits)
-        self._targets = Targets(connections, fence, settings, lookup=self, listener=self)
+        self._targets = Targets(connections, fence, settings, self)
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
             whole=not settings.namespaces and not settings.selector,

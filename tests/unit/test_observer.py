@@ -12,9 +12,9 @@ from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
-from esm_operator.aws.listener import OrphanCounter
-from esm_operator.aws.observer import CROWD, Observer
-from esm_operator.aws.shared_target import SharedTarget
+from esm_operator.aws.observer import Observer
+from esm_operator.aws.resources import OrphanCounter
+from esm_operator.aws.shared_target import CROWD, SharedTarget
 from esm_operator.fence import Fence
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
@@ -47,11 +47,11 @@ class Scene:
         self.pending = 0
         self.inventory = Inventory()
         limiter, tagging = RateLimiter(1000), RateLimiter(1000)
-        self.shared = CountingTarget(self.inventory, limiter, tagging, time.monotonic())
+        self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic())
         self.shared.clients[target] = MappingsClient(
             connection, limiter, tagging, self.inventory, Fence(clock=lambda: 0.0), self
         )
-        self.observer = Observer(self.shared, self, self, interval=interval)
+        self.observer = Observer(self.shared, interval=interval)
         self._task = asyncio.create_task(self.observer.run())
 
     @property

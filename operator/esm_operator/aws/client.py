@@ -1,11 +1,11 @@
-"""The AWS client of one target, as the operator works with it: what AWS answers is recorded in the inventory.
+"""The AWS client of one target. It records the answers of AWS in the inventory.
 
-The requests themselves are in :mod:`esm_operator.aws.mappings_api`, which the commands use without an inventory.
+The requests themselves are in :mod:`~.mappings_api`, which the commands use without an inventory.
 """
 
 import math
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,20 +13,10 @@ from esm_operator.aws import errors
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import PAGE, MappingsApi, Precondition
+from esm_operator.aws.resources import Resources
 from esm_operator.clock import monotonic
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
-
-
-class MappingsListener(Protocol):
-    """What works on the resources of mappings."""
-
-    def mappings_changed(self, uuids: Collection[str]) -> None:
-        """AWS has answered something new about these mappings, whatever it was asked.
-
-        They may be those of other resources than the one that is reconciled.
-        """
-        ...
 
 
 class MappingsClient:
@@ -39,7 +29,7 @@ class MappingsClient:
         tagging_rate_limiter: RateLimiter,
         inventory: Inventory,
         fence: Fence,
-        listener: MappingsListener | None = None,
+        resources: Resources | None = None,
         *,
         owner_tags: bool = True,
     ) -> None:
@@ -50,23 +40,18 @@ class MappingsClient:
             tagging_rate_limiter: of requests to the tagging API.
             inventory: where answers are recorded.
             fence: of the lease, for writes.
-            listener: informed of mappings that have changed.
-            owner_tags: whether mappings have tags. If not, AWS is sent no tags, and no request about tags.
+            resources: informed of mappings that have changed.
+            owner_tags: whether mappings have tags. If not, no tags and no requests about tags are sent.
         """
         self.api = MappingsApi(connection, rate_limiter, tagging_rate_limiter, fence)
         self.account = connection.account
         self.rate_limiter = rate_limiter
         self.inventory = inventory
         self.owner_tags = owner_tags
-        self._listener = listener
+        self._resources = resources
 
     async def create(self, parameters: Mapping[str, Any], precondition: Precondition | None = None) -> dict[str, Any]:
-        """CreateEventSourceMapping.
-
-        Args:
-            parameters: the request's.
-            precondition: checked when it is the request's turn.
-        """
+        """CreateEventSourceMapping. The precondition is checked when it is the request's turn."""
         asked = {name: value for name, value in parameters.items() if name != "Tags" or self.owner_tags}
         answer = await self.api.call("create_event_source_mapping", asked, RequestPriority.CREATE, precondition)
         self.inventory.record(answer, monotonic(), tags=asked.get("Tags") or {})
@@ -79,40 +64,37 @@ class MappingsClient:
         return answer
 
     async def delete(self, uuid: str, precondition: Precondition | None = None) -> None:
-        """DeleteEventSourceMapping; a mapping that is gone already is as good."""
+        """DeleteEventSourceMapping. A mapping that does not exist any more counts as deleted."""
         asked = {"UUID": uuid}
         try:
             answer = await self.api.call("delete_event_source_mapping", asked, RequestPriority.EDIT, precondition)
+            self.inventory.record(answer, monotonic())
         except ClientError as error:
             if not errors.is_gone(error):
                 raise
             self.inventory.record_gone(uuid)
-        else:
-            self.inventory.record(answer, monotonic())
 
     async def get(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> bool:
-        """GetEventSourceMapping. Returns whether it differs from what was known, or is gone."""
+        """GetEventSourceMapping. Returns whether the mapping differs from the inventory, or does not exist any more."""
         at = monotonic()
         try:
-            answer = await self.api.get(uuid, priority)
+            differs = self.inventory.record(await self.api.get(uuid, priority), at)
         except ClientError as error:
             if not errors.is_gone(error):
                 raise
             self.inventory.record_gone(uuid)
-            self._changed([uuid])
-            return True
-        differs = self.inventory.record(answer, at)
+            differs = True
         if differs:
             self._changed([uuid])
         return differs
 
     @property
     def pages(self) -> int:
-        """How many pages a list of all mappings has, as far as they are known and AWS fills them."""
+        """How many pages a list of all known mappings has, if AWS fills them."""
         return max(1, math.ceil(len(self.inventory) / PAGE))
 
     async def find(self, function: str) -> None:
-        """All pages of one function's mappings (its name, perhaps qualified), recorded in the inventory."""
+        """Record all mappings of a function (its name, perhaps qualified) in the inventory."""
         marker, at = "", monotonic()
         while True:
             try:
@@ -127,17 +109,14 @@ class MappingsClient:
             marker = page.next
 
     async def list_tags(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> None:
-        """ListTags of one mapping, recorded in the inventory; nothing where mappings have no tags."""
+        """Record the tags of one mapping in the inventory. No request if mappings have no tags."""
         if self.owner_tags:
             self.inventory.record_tags(uuid, await self.api.list_tags(self._arn(uuid), priority))
 
     async def tag(
         self, uuid: str, add: Mapping[str, str], remove: frozenset[str], precondition: Precondition | None = None
     ) -> None:
-        """TagResource and UntagResource, as far as there is something to do; adding comes first.
-
-        Nothing where mappings have no tags.
-        """
+        """TagResource, then UntagResource, each if there is something to do. No request if mappings have no tags."""
         if not self.owner_tags:
             return
         resource = {"Resource": self._arn(uuid)}
@@ -158,8 +137,8 @@ class MappingsClient:
             self.inventory.record_tags(uuid, {**kept, **add}, written=monotonic())
 
     def _changed(self, uuids: Collection[str]) -> None:
-        if self._listener is not None:
-            self._listener.mappings_changed(uuids)
+        if self._resources is not None:
+            self._resources.mappings_changed(uuids)
 
     def _arn(self, uuid: str) -> str:
         entry = self.inventory.get(uuid)

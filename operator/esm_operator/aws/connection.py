@@ -1,15 +1,16 @@
 """A connection to one target: boto3's clients, the threads that run their calls, and the account that STS names.
 
 boto3's own retries are off. The operator's work queue retries, so that every request is counted and takes a token. The
-commands have no queue, so their connections send a request again (:attr:`Connection.attempts`). boto3 blocks, so calls
-run in a small thread pool. When writes are fenced and calls are given up is in :mod:`esm_operator.aws.call`.
+commands have no queue, so their connections retry (:attr:`Connection.attempts`).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_boto3_sts import STSClient
 
-#: Seconds to connect to one address, and for the TLS handshake. The limits of the whole call are in
-#: esm_operator.aws.call.
+Answer = TypeVar("Answer")
+
+#: Seconds to connect to one address, and for the TLS handshake. ``aws/call.py`` has the limits of the whole call.
 CONNECT_TIMEOUT = 1.5
 #: Seconds without any byte of the answer.
 READ_TIMEOUT = 3.5
-#: Seconds until an answer of STS is given up: it is asked once, and no lease waits for it.
+#: Seconds without any byte of the answer of STS, which is called once, while no lease waits for it.
 STS_TIMEOUT = 5.0
 #: The shortest and the longest pause before a request is sent again, in seconds.
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
@@ -41,7 +43,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What one target is reached by."""
+    """A connection to one target."""
 
     account: str
     region: str
@@ -50,9 +52,9 @@ class Connection:
     tagging: "ResourceGroupsTaggingAPIClient"
     """boto3's client of the resource groups tagging API; it only reads."""
     threads: ThreadPoolExecutor
-    """What its calls run in: threads of its own, so that one that does not answer holds up no other."""
+    """Threads of its own, so that a target that does not answer delays no other."""
     attempts: int = 1
-    """How often a request is sent that fails for a reason that may pass by itself."""
+    """How often a request is sent at most, if it fails for a reason that may pass by itself."""
 
     async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
         """Send one request in a thread. Raises what :func:`esm_operator.aws.call.run` raises.
@@ -63,66 +65,45 @@ class Connection:
             permit: what it has to pass before it is sent.
         """
         method = getattr(self.tagging if operation == "get_resources" else self.client, operation)
-        failures = 0
-        while True:
-            try:
-                return await call.run(self.threads, permit, method, **parameters)
-            except (ClientError, BotoCoreError) as error:
-                failures += 1
-                await _pause_or_raise(error, failures, self.attempts)
+        return await _retry(self.attempts, partial(call.run, self.threads, permit, method, **parameters))
 
 
 class Connector:
-    """Makes connections. When to make one is decided by :class:`~.connections.Connections`."""
+    """Makes connections. :class:`~.connections.Connections` decides when."""
 
     def __init__(self, threads: int = 8, *, attempts: int = 1, user_agent: str = "esm-operator") -> None:
         """
         Args:
             threads: how many each connection may have.
             attempts: see :attr:`Connection.attempts`.
-            user_agent: what AWS's logs show in addition to boto3's own name.
+            user_agent: shown in AWS's logs after boto3's own name.
         """
         self._threads = threads
         self._attempts = attempts
         self._user_agent = user_agent
 
     async def connect(self, target: Target) -> Connection:
-        """Make a connection to a target. Asks STS once for the account (GetCallerIdentity, no permission needed).
+        """Make a connection to a target. STS names the account (GetCallerIdentity needs no permission).
 
         Raises:
             botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached.
         """
         threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
         try:
-            account = await self._account(target, threads)
+            request = partial(call.run, threads, CallPermit(SHUT), self._request_account, target)
+            account = await _retry(self._attempts, request)
             return await call.run(threads, CallPermit(SHUT), self._connection, target, account, threads)
         except BaseException:
             threads.shutdown(wait=False)
             raise
 
-    async def _account(self, target: Target, threads: ThreadPoolExecutor) -> str:
-        failures = 0
-        while True:
-            try:
-                return await call.run(threads, CallPermit(SHUT), self._request_account, target)
-            except (ClientError, BotoCoreError) as error:
-                failures += 1
-                await _pause_or_raise(error, failures, self._attempts)
-
     def _request_account(self, target: Target) -> str:
-        started = monotonic()
-        try:
+        with counted("GetCallerIdentity"):
             client: STSClient = self._client("sts", target)
-            started = monotonic()
-            account = str(client.get_caller_identity().get("Account") or "")
+            account = client.get_caller_identity().get("Account")
             if not account:
                 raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
-        except Exception as error:
-            raised = errors.readable(error, "GetCallerIdentity")
-            count("GetCallerIdentity", started, raised)
-            raise raised from None
-        count("GetCallerIdentity", started)
-        return account
+            return str(account)
 
     def _connection(self, target: Target, account: str, threads: ThreadPoolExecutor) -> Connection:
         client: LambdaClient = self._client("lambda", target)
@@ -148,31 +129,31 @@ class Connector:
         return client
 
 
-async def _pause_or_raise(error: ClientError | BotoCoreError, failures: int, attempts: int) -> None:
-    """Wait before a request is sent again; raise its error if it is not to be.
+async def _retry(attempts: int, send: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Send a request again while it fails for a reason that may pass by itself."""
+    failures = 0
+    while True:
+        try:
+            return await send()
+        except (ClientError, BotoCoreError) as error:
+            failures += 1
+            if failures >= attempts or not errors.is_transient(error):
+                raise
+        await asyncio.sleep(backoff.jittered(backoff.exponential(failures - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)))
 
-    Args:
-        error: what it raised.
-        failures: how often it has failed.
-        attempts: how often it is sent at most.
-    """
-    if failures >= attempts or not errors.is_transient(error):
-        raise error
-    await asyncio.sleep(backoff.jittered(backoff.exponential(failures - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)))
 
-
-def count(operation: str, started: float, error: Exception | None = None) -> bool:
-    """Count a request that has ended. Returns whether it was throttled.
-
-    Args:
-        operation: AWS's name of it.
-        started: monotonic time at which it began, in seconds.
-        error: what it raised, or None.
-    """
-    known = isinstance(error, ClientError | BotoCoreError)
-    failure = errors.understand(error) if known else None
-    counters.answered(operation, monotonic() - started, error, failure.reason if failure is not None else "")
-    return failure is not None and failure.throttled
+@contextmanager
+def counted(operation: str) -> Generator[None]:
+    """Count a request, by AWS's name of it. Raises :func:`~.errors.readable` of what the request raises."""
+    started = monotonic()
+    try:
+        yield
+    except Exception as error:
+        raised = errors.readable(error, operation)
+        reason = errors.understand(raised).reason if isinstance(raised, ClientError | BotoCoreError) else ""
+        counters.answered(operation, monotonic() - started, raised, reason)
+        raise raised from None
+    counters.answered(operation, monotonic() - started)
 
 
 for _reason in errors.REASONS:  # a series that begins with its first event has no increase that could be seen

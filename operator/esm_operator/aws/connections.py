@@ -1,14 +1,14 @@
-"""Connections: the one place that decides when to connect to a target, retries, and reports what keeps it from that.
+"""Connections: the one place that decides when to connect to a target, retries, and reports failures.
 
 A connection is made once in the life of the process, not of the lease, so that a standby has it ready. The operator
-names the targets of its resources (:meth:`Connections.keep`), which are then connected in the background however often
-that fails. A resource whose reconcile needs a target at once awaits :meth:`Connections.connect`; so do the commands.
+names the targets of its resources (:meth:`Connections.keep`), which are then connected in the background, however often
+that fails. A reconcile and the commands need a target immediately, so they await :meth:`Connections.connect`.
 """
 
 import asyncio
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from esm_operator import tasks
@@ -26,38 +26,32 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
 
 
 class ConnectionListener(Protocol):
-    """What works on resources, and waits for targets to be connected."""
+    """The code that works on resources and waits for targets to be connected."""
 
     def connected(self, target: Target, connection: Connection) -> None:
         """A target was connected."""
         ...
 
     def connection_failed(self, target: Target) -> None:
-        """The first attempt to connect to a target has failed; others follow."""
+        """The first attempt to connect to a target has failed. Others follow."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a target is not connected."""
-
     error: Exception
     message: str
     """A sentence that names the region."""
     count: int
     """Attempts that have failed."""
     retry_at: float
-    """Time of the next attempt, by ``clock.monotonic``."""
+    """Monotonic time of the next attempt, in seconds."""
 
 
 class Connections:
     """The connections to all targets. For one event loop."""
 
     def __init__(self, connector: Connector | None = None) -> None:
-        """
-        Args:
-            connector: makes them; None: one with the operator's settings.
-        """
         self._connector = connector or Connector()
         self.listener: ConnectionListener | None = None
         """The term that works now, if there is one."""
@@ -74,7 +68,7 @@ class Connections:
 
         Raises:
             botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached, or could not a
-                moment ago: many resources may ask.
+                moment ago. Many resources share one attempt.
         """
         async with self._locks.setdefault(target, asyncio.Lock()):
             connection = self._connected.get(target)
@@ -96,11 +90,7 @@ class Connections:
             return connection
 
     def keep(self, targets: Collection[Target]) -> None:
-        """Connect to these targets in the background, and stop trying to connect to others.
-
-        Args:
-            targets: all that are needed from now on. Those that are connected already stay so.
-        """
+        """Connect to these targets in the background, and stop trying to connect to others."""
         self._kept = frozenset(targets)
         for target in self._keepers.keys() - self._kept:
             self._keepers.pop(target).cancel()
@@ -128,12 +118,11 @@ class Connections:
 
     def retry(self) -> None:
         """Let the next attempt be made immediately, because a person has changed something."""
-        self._failures = {
-            target: _Failure(one.error, one.message, one.count, monotonic()) for target, one in self._failures.items()
-        }
+        now = monotonic()
+        self._failures = {target: replace(failure, retry_at=now) for target, failure in self._failures.items()}
 
     def close(self) -> None:
-        """Let the threads go, without waiting for requests under way."""
+        """Release the threads without waiting for requests under way."""
         for task in self._keepers.values():
             task.cancel()
         self._keepers.clear()
@@ -146,9 +135,8 @@ class Connections:
                 await self.connect(target)
             except Exception:  # recorded and reported
                 failure = self._failures.get(target)
-                await asyncio.sleep(
-                    max(0.0, failure.retry_at - monotonic()) if failure is not None else _SHORTEST_PAUSE
-                )
+                pause = max(0.0, failure.retry_at - monotonic()) if failure is not None else _SHORTEST_PAUSE
+                await asyncio.sleep(pause)
             else:
                 del self._keepers[target]
                 return

@@ -1,4 +1,4 @@
-"""The requests about event source mappings of one target: what is sent to AWS, and what AWS answers.
+"""The requests to AWS about event source mappings of one target.
 
 Used by the operator, through :class:`~.client.MappingsClient`, and by the commands. Each request takes a token of the
 rate limiter, and slows it down if AWS throttles.
@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.call import CallPermit
-from esm_operator.aws.connection import Connection, count
+from esm_operator.aws.connection import Connection, counted
 from esm_operator.clock import monotonic
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
@@ -26,10 +26,10 @@ PAGE = 100
 
 
 class Precondition(Protocol):
-    """What has to hold when a write is sent, which may be seconds after it was planned."""
+    """A condition of a write, checked when it is sent, which may be seconds after it was planned."""
 
     def check(self) -> None:
-        """Call the write off by raising, if it does not hold any more."""
+        """Raise if the write must not be sent any more."""
         ...
 
 
@@ -39,9 +39,9 @@ class Page:
 
     mappings: list[dict[str, Any]]
     next: str
-    """The marker of the page behind it; empty: this is the last."""
+    """The marker of the next page; empty: this is the last."""
     at: float
-    """Monotonic time before it was asked for, in seconds."""
+    """Monotonic time before it was requested, in seconds."""
 
 
 class MappingsApi:
@@ -76,13 +76,13 @@ class MappingsApi:
         source: str = "",
         priority: RequestPriority = RequestPriority.SWEEP,
     ) -> Page:
-        """One page of ListEventSourceMappings: at most 100 mappings, whatever is asked for.
+        """One page of ListEventSourceMappings: at most 100 mappings.
 
         Args:
             marker: where the page before it ended; empty: the first page.
             function: list those of one function only (a name or ARN, perhaps qualified); empty: all.
             source: list those of one event source ARN only; empty: all.
-            priority: which requests come first.
+            priority: its priority in the rate limiter.
         """
         wanted = {"Marker": marker} if marker else {}
         wanted |= {"FunctionName": function} if function else {"MaxItems": PAGE}
@@ -101,12 +101,9 @@ class MappingsApi:
         return answer.get("Tags") or {}
 
     async def tagged(self, tags: Mapping[str, str]) -> AsyncIterator[dict[str, dict[str, str]]]:
-        """The pages of the tagging API's GetResources: all tags of mappings, by UUID.
+        """The pages of the tagging API's GetResources: all tags of mappings that have ``tags``, by UUID.
 
-        It learns of tags late, and leaves out what never had any.
-
-        Args:
-            tags: tags that the mappings have; none: of all mappings.
+        It shows tags late, and leaves out mappings that never had any.
         """
         wanted: dict[str, Any] = {"ResourceTypeFilters": ["lambda:event-source-mapping"], "ResourcesPerPage": 100}
         if tags:
@@ -126,13 +123,13 @@ class MappingsApi:
         priority: RequestPriority,
         precondition: Precondition | None = None,
     ) -> dict[str, Any]:
-        """Send one request to AWS Lambda when it is its turn.
+        """Send one request to AWS Lambda when the rate limiter grants it.
 
         Args:
             operation: boto3's name of it, such as ``create_event_source_mapping``.
             parameters: the request's.
-            priority: which requests come first.
-            precondition: checked when it is the request's turn.
+            priority: its priority in the rate limiter.
+            precondition: checked when the request is granted.
         """
         asked = monotonic()
         await self.rate_limiter.take(priority)
@@ -149,24 +146,23 @@ class MappingsApi:
             raise
 
     async def _send(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
-        started, name = monotonic(), _api_name(operation)
+        started, name = monotonic(), operation.title().replace("_", "")
         try:
-            answer = await self._connection.call(operation, parameters, permit)
-            answer.pop("ResponseMetadata", None)
-            if not _is_readable(operation, answer):
-                raise errors.UnreadableAnswerError(operation=name)
-        except Exception as error:
-            raised = errors.readable(error, name)
-            if isinstance(raised, ClientError | BotoCoreError) and count(name, started, raised):
+            with counted(name):
+                answer = await self._connection.call(operation, parameters, permit)
+                answer.pop("ResponseMetadata", None)
+                if not _is_readable(operation, answer):
+                    raise errors.UnreadableAnswerError(operation=name)
+                return answer
+        except ClientError as error:
+            if errors.understand(error).throttled:
                 counters.AWS_THROTTLES.labels(*self._place).inc()
-            raise raised from None
+            raise
         finally:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (monotonic() - started))
-        count(name, started)
-        return answer
 
 
-#: What AWS always answers: the list that it is in, and the member; an empty name where there is no list.
+#: The member that AWS always answers, and the list whose items have it; empty: the answer itself has it.
 _ALWAYS: Mapping[str, tuple[str, str]] = {
     "create_event_source_mapping": ("", "UUID"),
     "update_event_source_mapping": ("", "UUID"),
@@ -178,7 +174,6 @@ _ALWAYS: Mapping[str, tuple[str, str]] = {
 
 
 def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:
-    """Whether an answer has what AWS always answers."""
     if operation not in _ALWAYS:
         return True
     place, member = _ALWAYS[operation]
@@ -186,13 +181,7 @@ def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:
     return items is not None and all(item.get(member) for item in items)
 
 
-def _api_name(operation: str) -> str:
-    """``get_event_source_mapping`` as AWS calls it: ``GetEventSourceMapping``."""
-    return operation.title().replace("_", "")
-
-
 def _uuid(resource: Mapping[str, Any]) -> str:
-    """The UUID of a mapping as the tagging API answers it."""
     return str(resource["ResourceARN"]).rpartition(":")[2]
 
 

@@ -1,21 +1,33 @@
-"""One account and region behind one endpoint, which several targets may lead to, with other credentials.
+"""One account and region behind one endpoint, which several targets with different credentials may lead to.
 
-Such targets share what is known of its mappings, the tasks that look at them, and the rate limiters, because AWS counts
-their requests together too.
+Such targets share the inventory of mappings, the tasks that fill it, and the rate limiters, because AWS counts their
+requests together too.
 """
 
+import logging
 from dataclasses import dataclass, field
 
 from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.resources import Resources
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.status.failure import Failure
+
+logger = logging.getLogger(__name__)
+
+#: Changes that wait for the rate limiter, from which on the target is crowded.
+CROWD = 100
+#: The part of the request rate that pages take while the target is crowded; reads of single mappings take as much.
+CROWDED_SHARE = 0.03
 
 
 @dataclass(slots=True)
 class SharedTarget:
     """What is shared, and the clients of the targets that share it."""
 
+    resources: Resources
     inventory: Inventory
     rate_limiter: RateLimiter
     tagging_rate_limiter: RateLimiter
@@ -26,28 +38,32 @@ class SharedTarget:
 
     @property
     def client(self) -> MappingsClient:
-        """The client by which mappings are looked at."""
+        """The client that reads mappings."""
         return list(self.clients.values())[self._turn % len(self.clients)]
 
     @property
     def tagging_client(self) -> MappingsClient:
-        """The client by which tags are looked at: of a target that has owner tags, if there is one."""
+        """The client that reads tags: of a target that has owner tags, if there is one."""
         clients = [client for client in self.clients.values() if client.owner_tags]
         return clients[self._turn % len(clients)] if clients else self.client
 
-    def switch_client(self, failed: MappingsClient) -> None:
-        """Look by another client from now on, if there is one, because the failure may be due to the credentials.
+    def is_crowded(self) -> bool:
+        """Whether many changes wait for the rate limiter, so that reads have to be rare."""
+        return sum(self.resources.pending_changes(target) for target in self.clients) > CROWD
 
-        Args:
-            failed: the client whose request has failed.
-        """
+    def record_failure(self, client: MappingsClient, error: Exception) -> Failure:
+        """Log why mappings could not be read, and switch the client. Returns the meaning of the error."""
+        failure = understand_any(error)
+        logger.warning("Looking at the mappings failed: %s", failure.message)
+        if not failure.throttled:
+            self.switch_client(client)
+        return failure
+
+    def switch_client(self, failed: MappingsClient) -> None:
+        """Read by another client from now on, if there is one: the failure may be due to the credentials."""
         if failed in (self.client, self.tagging_client):
             self._turn += 1
 
     def sweep_age(self, now: float) -> float:
-        """Seconds since the last whole sweep began.
-
-        Args:
-            now: monotonic time, in seconds.
-        """
+        """Seconds from the beginning of the last complete sweep to ``now`` (monotonic)."""
         return now - (self.inventory.swept_from if self.inventory.swept else self.since)

@@ -1,27 +1,24 @@
 """The sweeper of one target: reads the list of all mappings, page after page, again and again.
 
-Quiet, its pages are spread evenly over the interval: the quota, which others share, sees no bursts, several
-operators do not meet in step, and each mapping is looked at once an interval, so that what somebody changed is
-seen and put right within it, however many mappings there are. Hurried, pages follow each other as the budget
-allows, and no closer than AWS grants requests: before the first sweep is complete, and while AWS is at work on more
-mappings than single looks are worth. Crowded, while many changes wait for the budget, pages are rare, for each delays
-one of those.
+Pages are usually spread evenly over the interval: the quota, which others share, gets no bursts, and drift is found and
+corrected within one interval, however many mappings there are. Until the first sweep is complete, and while a sweep
+takes fewer requests than reads of the single mappings in transition, pages follow as fast as the rate limiter and AWS
+allow. While many changes wait for the rate limiter, pages are rare, because each delays a change.
 """
 
 import logging
 import math
 import random
-from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Protocol
+from enum import Enum, auto
 
 from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.mappings_api import PAGE, Page
-from esm_operator.aws.shared_target import SharedTarget
+from esm_operator.aws.shared_target import CROWDED_SHARE, SharedTarget
+from esm_operator.aws.transitions import Transitions
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.deadline import Deadline
@@ -29,13 +26,11 @@ from esm_operator.status.failure import Disposition, Failure
 
 logger = logging.getLogger(__name__)
 
-#: The part of the request rate that pages take while many changes wait; single looks take as much.
-CROWDED_SHARE = 0.03
-#: The least seconds between two sweeps, and between two pages while many changes wait.
+#: The least seconds between two sweeps, and between two pages while the target is crowded.
 LEAST = 1.0
 #: The least seconds between two pages, whatever rate is set: AWS grants 15 requests a second (AWS Lambda quotas).
 _CLOSEST = 1 / 15
-#: Seconds over which a sweep is spread at most: nobody knows how long AWS's markers stay valid.
+#: Seconds over which a sweep is spread at most, because AWS does not document how long its markers stay valid.
 _LONGEST = 300.0
 #: The part of the interval that the pages are spread over.
 _SPREAD = 0.97
@@ -43,7 +38,7 @@ _SPREAD = 0.97
 _AFTER_HURRY = 0.2
 #: The longest pause after a page that failed, in seconds.
 _MOST_FAILING = 60.0
-#: How often a page is tried before its marker is taken to be invalid, and the sweep begun anew.
+#: Tries of a page after which its marker counts as invalid, and the sweep begins again.
 _MOST_TRIES = 8
 #: Failures in a row that are only logged, because they may pass by themselves.
 _PASSING = 3
@@ -53,74 +48,51 @@ _STALE = 5
 _SHIFT = 2
 
 
-class SweepPace(Enum):
+class _Pace(Enum):
     """How soon one page follows the other."""
 
-    QUIET = "quiet"
-    HURRIED = "hurried"
-    CROWDED = "crowded"
+    QUIET = auto()
+    HURRIED = auto()
+    CROWDED = auto()
 
 
 @dataclass(slots=True)
 class _Sweep:
-    """A sweep under way, or the one before it."""
-
     began: float
     hurried: bool
     marker: str = ""
     pages: list[float] = field(default_factory=list[float])
-    """When each page was asked for, in monotonic seconds."""
-
-
-class SweepObserver(Protocol):
-    """What the sweeper works for."""
-
-    def pace(self) -> SweepPace:
-        """The pace that sweeps should have now."""
-        ...
-
-    def mappings_changed(self, uuids: Collection[str]) -> None:
-        """These mappings have changed, appeared, or were not met any more."""
-        ...
-
-    def first_sweep_ended(self) -> None:
-        """The first sweep is complete, or has failed for the reason in ``failure``."""
-        ...
-
-    def staleness_changed(self) -> None:
-        """``stale`` has become a failure, or None."""
-        ...
+    """Monotonic times at which the pages were requested, in seconds."""
 
 
 class Sweeper:
     """Sweeps until cancelled."""
 
-    def __init__(self, shared: SharedTarget, observer: SweepObserver, *, interval: float) -> None:
+    def __init__(self, shared: SharedTarget, transitions: Transitions, *, interval: float) -> None:
         """
         Args:
             shared: the account and region.
-            observer: what it works for.
+            transitions: woken by changes, because somebody else may have begun a transition.
             interval: seconds between the beginnings of two sweeps when all is quiet.
         """
         self._shared = shared
+        self._transitions = transitions
         self._interval = interval
-        self._observer = observer
         self.failure: Failure | None = None
         """Why no page is read; None: it is, or will be soon."""
         self.stale: Failure | None = None
-        """Why no page has been read for so long that the inventory is stale; None: it is up to date, or was never
-        filled."""
+        """Why the inventory is stale; None: it is up to date, or was never filled."""
         self._failing_since = 0.0
         self._failures = 0
         self._failed_at = 0.0
         self._sweep: _Sweep | None = None
         self._before: _Sweep | None = None
         self._next_begins = -math.inf
-        self._looked_for_overdue = -math.inf
+        self._overdue_checked = -math.inf
         self._deadline = Deadline()
 
     def wake(self) -> None:
-        """Ask again which pace is wanted."""
+        """Determine the pace again."""
         self._deadline.recheck()
 
     def retry(self) -> None:
@@ -140,105 +112,103 @@ class Sweeper:
                 self.failure = None
                 self._set_stale(None)
             except Exception as error:
-                self._failed(error, client)
+                self._record_failure(error, client)
 
     def next_due(self) -> float:
-        """Monotonic time at which the next page is to be asked for, in seconds."""
+        """Monotonic time at which the next page is to be requested, in seconds."""
         if self._failures:
             return self._failed_at + backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         pace = self._pace()
-        if self._sweep is not None and self._sweep.pages and not self._is_too_slow(self._sweep, pace):
+        if self._sweep is not None and self._sweep.pages and not _is_too_slow(self._sweep, pace):
             return self._sweep.pages[-1] + self._pause(pace)
-        if pace is SweepPace.HURRIED:
+        if pace is _Pace.HURRIED:
             return self._before.pages[-1] + LEAST if self._before is not None else -math.inf
-        if pace is SweepPace.CROWDED and self._before is not None:
+        if pace is _Pace.CROWDED and self._before is not None:
             return self._before.pages[-1] + self._pause(pace)
         return self._next_begins
 
-    @staticmethod
-    def _is_too_slow(sweep: _Sweep, pace: SweepPace) -> bool:
-        """Whether a sweep is begun anew: what it has passed already is to be seen again, and soon."""
-        return pace is SweepPace.HURRIED and not sweep.hurried
+    def _pace(self) -> _Pace:
+        if not self._shared.inventory.swept:
+            return _Pace.HURRIED
+        if self._shared.is_crowded():
+            return _Pace.CROWDED
+        return _Pace.HURRIED if self._transitions.overwhelming() else _Pace.QUIET
 
-    def _pace(self) -> SweepPace:
-        return self._observer.pace() if self._shared.client.inventory.swept else SweepPace.HURRIED
-
-    def _pause(self, pace: SweepPace) -> float:
+    def _pause(self, pace: _Pace) -> float:
         """Seconds between two pages."""
         match pace:
-            case SweepPace.HURRIED:
+            case _Pace.HURRIED:
                 return _CLOSEST
-            case SweepPace.CROWDED:
-                return max(LEAST, self._shared.client.rate_limiter.interval(CROWDED_SHARE))
-            case SweepPace.QUIET:
+            case _Pace.CROWDED:
+                return max(LEAST, self._shared.rate_limiter.interval(CROWDED_SHARE))
+            case _Pace.QUIET:
                 return _SPREAD * min(self._interval, _LONGEST) / self._expected()
 
     def _expected(self) -> int:
-        """How many pages a sweep takes; AWS may make them smaller than it need."""
+        """How many pages a sweep takes. AWS does not fill every page."""
         before = len(self._before.pages) if self._before is not None else 1
         so_far = len(self._sweep.pages) if self._sweep is not None else 0
         return max(before, so_far + 1, self._shared.client.pages)
 
     async def _step(self, client: MappingsClient) -> None:
-        """Ask for the next page."""
+        """Read the next page."""
         sweep, pace = self._sweep, self._pace()
-        if sweep is None or self._is_too_slow(sweep, pace):
-            sweep = self._sweep = _Sweep(monotonic(), hurried=pace is SweepPace.HURRIED)
+        if sweep is None or _is_too_slow(sweep, pace):
+            sweep = self._sweep = _Sweep(monotonic(), hurried=pace is _Pace.HURRIED)
         page = await client.api.page(sweep.marker)
         sweep.pages.append(page.at)
         sweep.marker = page.next
-        changed = client.inventory.record_page(page.mappings, page.at)
-        if page.next:
-            changed |= self._overdue(sweep)
-        else:
-            changed |= self._finish(sweep, page)
+        changed = self._shared.inventory.record_page(page.mappings, page.at)
+        changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
-            self._observer.mappings_changed(changed)
+            self._transitions.wake()
+            self._shared.resources.mappings_changed(changed)
 
     def _finish(self, sweep: _Sweep, page: Page) -> set[str]:
-        """The last page is in. Returns the UUIDs of mappings that were on none."""
-        first = not self._shared.client.inventory.swept
-        unseen = self._shared.client.inventory.record_swept(sweep.began)
+        """Record the end of a sweep. Returns the UUIDs of mappings that were on no page."""
+        first = not self._shared.inventory.swept
+        unseen = self._shared.inventory.record_swept(sweep.began)
         self._before, self._sweep = sweep, None
         self._next_begins = sweep.began + self._interval + random.uniform(0, LEAST)
         if sweep.hurried:
-            # Soon, for its last page would else be two intervals away; at a random moment, so that operators which
-            # were started at once do not go in step.
+            # Soon, because its last page would else be two intervals away; at a random moment, so that operators that
+            # were started together do not sweep together.
             pause = self._interval * max(_AFTER_HURRY, 1 / self._expected())
             self._next_begins = sweep.pages[-1] + random.uniform(0.5, 1) * pause
         logger.debug("Swept %d pages, the last with %d mappings", len(sweep.pages), len(page.mappings))
         if first:
-            self._observer.first_sweep_ended()
+            self._report_first_sweep()
         return unseen
 
-    def _overdue(self, sweep: _Sweep) -> set[str]:
-        """The mappings that the sweep before met earlier than this one has got by now."""
+    def _drop_overdue(self, sweep: _Sweep) -> set[str]:
+        """Drop the mappings that the sweep before read earlier than this one has got by now. Returns their UUIDs."""
         before, now = self._before, monotonic()
-        if before is None or now - self._looked_for_overdue < _LONGEST / PAGE:
+        if before is None or now - self._overdue_checked < _LONGEST / PAGE:
             return set()
-        self._looked_for_overdue = now
-        shift = _SHIFT + abs(self._expected() - len(before.pages))
-        passed = len(sweep.pages) - shift
-        if passed < 1 or passed >= len(before.pages):
+        self._overdue_checked = now
+        passed = len(sweep.pages) - _SHIFT - abs(self._expected() - len(before.pages))
+        if not 1 <= passed < len(before.pages):
             return set()
-        return self._shared.client.inventory.drop_overdue(before.pages[passed], PAGE)
+        return self._shared.inventory.drop_overdue(before.pages[passed], PAGE)
+
+    def _report_first_sweep(self) -> None:
+        for target in list(self._shared.clients):
+            self._shared.resources.first_sweep_ended(target)
 
     def _set_stale(self, stale: Failure | None) -> None:
-        """Report where the inventory has become stale, or is up to date again, not where only the reason differs."""
+        """Report that the inventory has become stale, or is up to date again, but not that only the reason differs."""
         changed = (self.stale is None) != (stale is None)
         self.stale = stale
         if changed:
-            self._observer.staleness_changed()
+            for target in list(self._shared.clients):
+                self._shared.resources.staleness_changed(target)
 
-    def _failed(self, error: Exception, client: MappingsClient) -> None:
+    def _record_failure(self, error: Exception, client: MappingsClient) -> None:
         self._failures += 1
         self._failed_at = monotonic()
         if self._failures == 1:
             self._failing_since = self._failed_at
-        failure = errors.understand_any(error)
-        logger.warning("Looking at the mappings failed: %s", failure.message)
-        if not failure.throttled:
-            self._shared.switch_client(client)
+        failure = self._shared.record_failure(client, error)
         passes = failure.disposition is Disposition.SOON and self._failures < _PASSING
         self.failure = None if passes else failure
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))
@@ -246,7 +216,12 @@ class Sweeper:
             self._sweep = None  # perhaps its marker is not valid any more
         if self.failure is None:
             return
-        if not self._shared.client.inventory.swept:
-            self._observer.first_sweep_ended()
+        if not self._shared.inventory.swept:
+            self._report_first_sweep()
         elif self._failed_at - self._failing_since >= _STALE * self._interval:
             self._set_stale(self.failure)
+
+
+def _is_too_slow(sweep: _Sweep, pace: _Pace) -> bool:
+    """Whether a sweep begins again, because the pages that it has read have to be read again soon."""
+    return pace is _Pace.HURRIED and not sweep.hurried

@@ -1,9 +1,9 @@
 """The tag sweep of one account and region: finds mappings of resources whose tags somebody else has changed.
 
-No answer of Lambda carries tags, and ListTags is one call for each mapping. The resource groups tagging API
-lists them a hundred at a time, on a quota of its own, but it lags and leaves out what has no tags. So it only
-nominates: where it differs from what is known, ListTags reads the tags of the mapping. Where the operator may not use
-it, ListTags reads the tags of all mappings slowly.
+Lambda's answers carry no tags, and ListTags is one call for each mapping. The resource groups tagging API lists the
+tags of a hundred mappings at a time, on a quota of its own, but it lags and leaves out mappings without tags. So if it
+differs from the known tags, ListTags reads the tags of the mapping. If the operator may not use it, ListTags reads the
+tags of all mappings slowly.
 
 A tag sweep also counts orphans: mappings with this cluster's owner tags and without a resource.
 """
@@ -16,8 +16,7 @@ from collections.abc import Mapping
 from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
-from esm_operator.aws.client import MappingsClient, MappingsListener
-from esm_operator.aws.listener import OrphanCounter, ResourceLookup
+from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import CLUSTER
@@ -27,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 #: The part of the request rate that ListTags may take where the tagging API can't be used.
 _SHARE = 0.05
-#: Seconds between looks whether the mappings are known, before the first tag sweep.
+#: Seconds between checks whether the first sweep is complete, before the first tag sweep.
 _SOON = 1.0
 #: The least seconds until a tag sweep that failed is tried again.
 _AGAIN = 60.0
@@ -36,32 +35,22 @@ _AGAIN = 60.0
 class TagSweep:
     """Compares the tags in AWS with those that are known."""
 
-    def __init__(
-        self,
-        shared: SharedTarget,
-        lookup: ResourceLookup,
-        listener: MappingsListener,
-        *,
-        cluster: str,
-        interval: float,
-    ) -> None:
+    def __init__(self, shared: SharedTarget, *, cluster: str, interval: float) -> None:
         """
         Args:
             shared: the account and region.
-            lookup: what is known of resources.
-            listener: informed of mappings whose tags are not those that their resources record.
             cluster: the operator's ``cluster_name``.
-            interval: seconds between sweeps. What was written within that time is left out: the tagging API may
-                not know it yet.
+            interval: seconds between sweeps. Tags that were written within that time are left out, because the tagging
+                API may not show them yet.
         """
         self._shared = shared
-        self._lookup = lookup
-        self._listener = listener
+        self._inventory = shared.inventory
+        self._resources = shared.resources
         self._cluster = cluster
         self._interval = interval
-        self._orphan_counter: OrphanCounter = lookup.new_orphan_counter()
+        self._orphan_counter = shared.resources.new_orphan_counter()
         self._refused = False
-        self._looked_at: set[str] = set()
+        self._read_once: set[str] = set()
         self.orphans: int | None = None
         """Mappings of this cluster without a resource; None: not counted yet."""
 
@@ -74,7 +63,7 @@ class TagSweep:
         pause = _SOON
         while True:
             await asyncio.sleep(pause)
-            if not self._client.inventory.swept or not self._client.owner_tags:
+            if not self._inventory.swept or not self._client.owner_tags:
                 continue
             pause = self._interval * random.uniform(0.9, 1.1)
             client = self._client
@@ -101,8 +90,8 @@ class TagSweep:
         for uuid, known in self._known_tags(began).items():
             if found.get(uuid) != known:
                 await self._read(uuid, known)
-            elif known != self._lookup.recorded_tags([uuid]).get(uuid):
-                self._listener.mappings_changed([uuid])
+            elif known != self._resources.recorded_tags([uuid]).get(uuid):
+                self._resources.mappings_changed([uuid])
         await self._count(found)
 
     async def _one_by_one(self) -> None:
@@ -111,44 +100,40 @@ class TagSweep:
             await asyncio.sleep(self._client.rate_limiter.interval(_SHARE))
         for uuid in self._unread():
             await self._read(uuid, {})
-            self._looked_at.add(uuid)
+            self._read_once.add(uuid)
             await asyncio.sleep(self._client.rate_limiter.interval(_SHARE))
-        inventory = self._client.inventory
-        await self._count({uuid: tags for uuid in inventory.uuids() if (tags := inventory.tags(uuid))})
+        await self._count({uuid: tags for uuid in self._inventory.uuids() if (tags := self._inventory.tags(uuid))})
 
     def _unread(self) -> list[str]:
         """Mappings that belong to no resource and whose tags have not been listed: each costs a call, once."""
-        uuids = self._client.inventory.uuids()
-        self._looked_at.intersection_update(uuids)
-        ours = self._lookup.recorded_tags(uuids)
-        return [uuid for uuid in uuids if uuid not in ours and uuid not in self._looked_at]
+        uuids = self._inventory.uuids()
+        self._read_once.intersection_update(uuids)
+        ours = self._resources.recorded_tags(uuids)
+        return [uuid for uuid in uuids if uuid not in ours and uuid not in self._read_once]
 
     async def _count(self, tagged: Mapping[str, Mapping[str, str]]) -> None:
         """Count orphans among the mappings that exist and are not being deleted."""
-        inventory = self._client.inventory
         present = {
             uuid: tags
             for uuid, tags in tagged.items()
             if tags.get(CLUSTER) == self._cluster
-            and (entry := inventory.get(uuid)) is not None
+            and (entry := self._inventory.get(uuid)) is not None
             and entry.state != "Deleting"
         }
         self.orphans = await self._orphan_counter.count(present)
 
     def _known_tags(self, now: float) -> dict[str, Mapping[str, str]]:
-        """The tags of our mappings as far as we know, but for those that were written lately."""
-        inventory = self._client.inventory
+        """The known tags of mappings of resources, without those that were written lately."""
         known: dict[str, Mapping[str, str]] = {}
-        for uuid, noted in self._lookup.recorded_tags(inventory.uuids()).items():
-            entry = inventory.get(uuid)
+        for uuid, recorded in self._resources.recorded_tags(self._inventory.uuids()).items():
+            entry = self._inventory.get(uuid)
             if entry is not None and now - entry.tags_written > self._interval:
-                known[uuid] = entry.tags if entry.tags is not None else noted
+                known[uuid] = entry.tags if entry.tags is not None else recorded
         return known
 
     async def _read(self, uuid: str, known: Mapping[str, str]) -> None:
         """Read the tags of one mapping from Lambda itself."""
-        inventory = self._client.inventory
-        if inventory.get(uuid) is None:
+        if self._inventory.get(uuid) is None:
             return
         try:
             await self._client.list_tags(uuid, RequestPriority.TAG_SWEEP)
@@ -156,6 +141,6 @@ class TagSweep:
             if errors.is_gone(error):
                 return
             raise
-        entry = inventory.get(uuid)
+        entry = self._inventory.get(uuid)
         if entry is not None and entry.tags != known:
-            self._listener.mappings_changed([uuid])
+            self._resources.mappings_changed([uuid])

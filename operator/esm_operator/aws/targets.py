@@ -1,7 +1,7 @@
-"""The targets in use: their clients, and the tasks that look at the mappings of each account and region.
+"""The targets in use: their clients, and the tasks that read the mappings of each account and region.
 
 Several targets may share an account and region (:mod:`~.shared_target`). All of it lives as long as one term, because
-what is known of AWS is stale after it. The connections outlive it (:mod:`~.connections`). Used by the reconciler.
+the inventory is stale after it. The connections outlive it (:mod:`~.connections`).
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
-from esm_operator.aws.listener import ResourceLookup, SweepListener
 from esm_operator.aws.observer import Observer
+from esm_operator.aws.resources import Resources
 from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.aws.tag_sweep import TagSweep
 from esm_operator.clock import monotonic
@@ -44,7 +44,7 @@ class ConnectedTarget:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """A shared target, and the tasks that look at it."""
+    """A shared target, and the tasks that read from it."""
 
     shared: SharedTarget
     observer: Observer
@@ -60,22 +60,12 @@ class Targets:
         connections: Connections,
         fence: Fence,
         settings: Settings,
-        lookup: ResourceLookup,
-        listener: SweepListener,
+        resources: Resources,
     ) -> None:
-        """
-        Args:
-            connections: to AWS.
-            fence: of the lease, for writes.
-            settings: the operator's.
-            lookup: what is known of resources.
-            listener: what reconciles them.
-        """
         self._connections = connections
         self._fence = fence
         self._settings = settings
-        self._lookup = lookup
-        self._listener = listener
+        self._resources = resources
         self._rate_limiters: dict[tuple[str, str], RateLimiter] = {}
         """By account and region."""
         self._watched: dict[tuple[str, str, str], _Watched] = {}
@@ -91,18 +81,13 @@ class Targets:
         return self.use(target, await self._connections.connect(target))
 
     def use(self, target: Target, connection: Connection) -> ConnectedTarget:
-        """Begin to sweep a target, unless it is in use already.
-
-        Args:
-            target: where mappings live.
-            connection: to it.
-        """
+        """Begin to sweep a target, unless it is in use already."""
         if target not in self._connected:
             self._connected[target] = self._join(target, connection)
         return self._connected[target][1]
 
     def keep(self, wanted: Collection[Target]) -> None:
-        """Stop sweeping targets that no resource leads to any more, as by a role that a ProviderConfig named before."""
+        """Stop sweeping all targets but these."""
         for target in [target for target in self._connected if target not in wanted]:
             watched, _ = self._connected.pop(target)
             if len(watched.shared.clients) > 1:
@@ -118,13 +103,13 @@ class Targets:
         return any(not target.owner_tags for target in self._connected)
 
     def retry(self) -> None:
-        """Ask AWS again immediately what it refused, because a person has changed something."""
+        """Retry failed requests immediately, because a person has changed something."""
         self._connections.retry()
         for watched in self._watched.values():
             watched.observer.retry()
 
     def states(self) -> list[TargetMetrics]:
-        """The state of each account and region, for metrics; of one behind several endpoints, that of the worst."""
+        """The state of each account and region, for metrics; of several endpoints, that with the oldest sweep."""
         now = monotonic()
         found: dict[tuple[str, str], _Watched] = {}
         for (account, region, _), watched in self._watched.items():
@@ -164,33 +149,27 @@ class Targets:
             shared.tagging_rate_limiter,
             shared.inventory,
             self._fence,
-            self._listener,
+            self._resources,
             owner_tags=target.owner_tags,
         )
         if known is None:
             known = self._watched[name] = self._watch(target.region, shared)
         elif shared.inventory.swept:
-            self._listener.first_sweep_ended(target)
+            self._resources.first_sweep_ended(target)
         return known, ConnectedTarget(client, known.observer)
 
     def _new_shared(self, connection: Connection) -> SharedTarget:
         rate_limiter = self._rate_limiters.setdefault(
             (connection.account, connection.region), RateLimiter(self._settings.requests_per_second)
         )
-        return SharedTarget(Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic())
+        return SharedTarget(self._resources, Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic())
 
     def _watch(self, region: str, shared: SharedTarget) -> _Watched:
         settings = self._settings
-        observer = Observer(shared, self._lookup, self._listener, interval=settings.sweep_interval)
-        tag_sweep = TagSweep(
-            shared, self._lookup, self._listener, cluster=settings.cluster_name, interval=settings.tag_sweep_interval
+        observer = Observer(shared, interval=settings.sweep_interval)
+        tag_sweep = TagSweep(shared, cluster=settings.cluster_name, interval=settings.tag_sweep_interval)
+        started = (
+            tasks.start(observer.run(), f"observer of {region}"),
+            tasks.start(tag_sweep.run(), f"tag sweep of {region}"),
         )
-        return _Watched(
-            shared,
-            observer,
-            tag_sweep,
-            tasks=(
-                tasks.start(observer.run(), f"observer of {region}"),
-                tasks.start(tag_sweep.run(), f"tag sweep of {region}"),
-            ),
-        )
+        return _Watched(shared, observer, tag_sweep, started)

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from esm_operator.aws.client import MappingsListener
 from esm_operator.planning.target import Target
 
 
@@ -19,8 +18,8 @@ class OrphanCounter(Protocol):
         ...
 
 
-class ResourceLookup(Protocol):
-    """What is known of resources."""
+class Resources(Protocol):
+    """The resources that have mappings, and the code that reconciles them."""
 
     def owned(self, uuids: Collection[str]) -> list[str]:
         """Of the UUIDs, those of mappings that resources have or wait for."""
@@ -38,14 +37,14 @@ class ResourceLookup(Protocol):
         """A counter of orphans for one more account and region."""
         ...
 
-
-class SweepListener(MappingsListener, Protocol):
-    """What reconciles the resources of mappings that were looked at."""
+    def mappings_changed(self, uuids: Collection[str]) -> None:
+        """These mappings have changed, appeared, or were missing from a sweep. Any resource may have them."""
+        ...
 
     def first_sweep_ended(self, target: Target) -> None:
         """The first sweep of a target is complete, or has failed for a reason that does not pass by itself."""
         ...
 
     def staleness_changed(self, target: Target) -> None:
-        """The inventory of a target has become stale, since no sweep succeeds, or is up to date again."""
+        """The inventory of a target has become stale, because no sweep succeeds, or is up to date again."""
         ...
