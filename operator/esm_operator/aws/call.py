@@ -1,8 +1,7 @@
 """A call to AWS, from when it waits for a thread until it is answered or given up.
 
-boto3 blocks, so a thread makes the call while a coroutine waits for it. A thread can't be interrupted: name resolution
-may take minutes. So the coroutine gives the call up at its deadline, and the thread, whenever it comes back, asks the
-call before it sends.
+boto3 blocks, so a thread makes the call while a coroutine waits for it. A thread can't be interrupted, and name
+resolution may take minutes. So the coroutine gives the call up at its deadline, and the thread checks before it sends.
 
 | phase | ends with | seconds at most |
 |---|---|---|
@@ -10,10 +9,9 @@ call before it sends.
 | name resolution, connect, TLS handshake | the first byte | SEND_TIMEOUT |
 | request and answer | the last byte of the answer | CALL_TIMEOUT |
 
-What is given up before its first byte is never sent, so AWS has not done it (``NotSentError``). What is given up later
-may have been done; then its connection is cut, so that the thread ends. Credentials that come late are kept by botocore
-for the next call. The fence is checked twice for a write: before a connection is made, and immediately before
-each part of the request is sent. The lease must outlast the rest of the call, at most CALL_TIMEOUT.
+A call that is given up before its first byte is never sent (``NotSentError``). AWS may have carried out one that is
+given up later; its connection is cut, so that the thread ends. The fence is checked twice for a write: before a
+connection is made, and immediately before each part of the request is sent. The lease must outlast the call.
 """
 
 import asyncio
@@ -37,11 +35,9 @@ from esm_operator.ratelimit.in_flight_window import InFlightSlot, InFlightWindow
 
 Result = TypeVar("Result")
 
-#: Seconds until a call is given up for which there is no thread, no credentials or no slot.
 WAIT_TIMEOUT = 60.0
-#: Seconds until a call is given up whose connection is not ready. A resolver asks its second name server after 5 s.
+#: A resolver asks its second name server after 5 s.
 SEND_TIMEOUT = 10.0
-#: Seconds that a call may take from when its first byte is sent.
 CALL_TIMEOUT = 5.0
 #: Operations that only read. All others are fenced.
 READS = frozenset({"GetCallerIdentity", "GetEventSourceMapping", "GetResources", "ListEventSourceMappings", "ListTags"})
@@ -52,9 +48,9 @@ class CallPermit:
     """What a request has to pass before it is sent."""
 
     fence: Fence
-    """For writes to AWS: it raises NotLeadingError."""
+    """For writes."""
     window: InFlightWindow | None = None
-    """For requests to AWS Lambda, where they share a quota: it waits."""
+    """For requests to AWS Lambda, which share a quota."""
 
 
 class _Phase(Enum):
@@ -66,23 +62,14 @@ class _Phase(Enum):
 
 
 async def run(
-    threads: ThreadPoolExecutor,
-    permit: CallPermit,
-    function: Callable[..., Result],
-    *args: Any,
-    **parameters: Any,
+    threads: ThreadPoolExecutor, permit: CallPermit, function: Callable[..., Result], *args: Any, **parameters: Any
 ) -> Result:
-    """Run a function in a thread that makes at most one request, with a client that has the hooks.
+    """Call a function in a thread. It makes at most one request, with a client that has the hooks.
 
     If this coroutine is cancelled, the request is given up.
 
-    Args:
-        threads: one of these.
-        permit: what the request has to pass.
-        function: called with the remaining arguments.
-
     Raises:
-        NotLeadingError: a write was called off.
+        NotLeadingError: the fence is closed, or the lease may end before the write.
         NotSentError: no byte was sent, because the connection could not be made, or not in time.
         botocore.exceptions.ReadTimeoutError: there was no answer in time, or not the whole of it.
     """
@@ -104,7 +91,7 @@ async def run(
 
 
 class _Call:
-    """What the coroutine and the thread of a call share."""
+    """Shared by the coroutine and the thread of a call."""
 
     def __init__(self, permit: CallPermit) -> None:
         self._permit = permit
@@ -112,7 +99,7 @@ class _Call:
         self._phase = _Phase.QUEUED
         self._ends = monotonic() + WAIT_TIMEOUT
         self._refusal: Exception | None = None
-        """Why no byte may leave any more. Raised instead of what boto3 makes of it."""
+        """Why no byte may be sent any more. Raised instead of boto3's exception."""
         self._is_sent = False
         self._is_write = True
         self._url = ""
@@ -126,7 +113,7 @@ class _Call:
         return self._ends - monotonic()
 
     def give_up(self) -> Exception | None:
-        """Let no byte leave from now on, and end the connection. Returns what to raise; None: the call has ended."""
+        """Refuse to send from now on, and cut the connection. Returns what to raise; None: the call has ended."""
         with self._lock:
             if self._phase is _Phase.ENDED:
                 return None
@@ -138,7 +125,6 @@ class _Call:
     # For the thread
 
     def make(self, function: Callable[..., Result], *args: Any, **parameters: Any) -> Result:
-        """Call the function."""
         token = botocore_hooks.current.set(self)
         try:
             with self._admitted():
@@ -155,7 +141,7 @@ class _Call:
             self._end()
 
     def connecting(self, operation: str, url: str) -> None:
-        """Wait for a slot of the window; then the time for the connection begins."""
+        """Wait for a slot of the window. Then the time for the connection begins."""
         if self._permit.window is not None:
             self._slot = self._permit.window.wait()
         with self._admitted():
@@ -164,7 +150,7 @@ class _Call:
             self._phase, self._ends = _Phase.CONNECTING, monotonic() + SEND_TIMEOUT
 
     def sending(self, cut: Callable[[], None]) -> float:
-        """See whether bytes may leave. Returns the seconds in which the answer has to be there."""
+        """Check that bytes may be sent. Returns the seconds within which the answer has to arrive."""
         with self._admitted():
             now = monotonic()
             if self._phase is not _Phase.SENT:

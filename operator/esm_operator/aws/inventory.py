@@ -1,15 +1,14 @@
-"""The inventory: what one target (account and region) was last seen to have.
+"""The inventory: the mappings that one account and region had when AWS last answered.
 
-Sweeps bring whole lists, a page at a time, single answers bring one mapping each. A page never overrules what
-was written or read after it was asked for. Absence from a sweep alone is no proof either, for pages shift while
-mappings come and go: a mapping is *gone* when AWS answers so for its UUID, or when it was being deleted and a
-sweep has it no more. Written by the client and the sweeper, read by the reconciler. For one event loop.
+Sweeps record whole lists, a page at a time; single answers record one mapping. A page never overrules what was written
+or read after it was requested. Absence from a sweep alone proves nothing, because pages shift while mappings come and
+go. A mapping is *gone* when AWS answers so for its UUID, or when it was being deleted and is absent from a sweep.
 """
 
 import math
 import sys
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -22,13 +21,13 @@ from esm_operator.api.values import Canonical
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.planning.state import TRANSITIONS, Observed
 
-#: Seconds for which it is remembered that AWS has no mapping of a UUID. Who still notes it then asks once more.
+#: Seconds for which the inventory remembers that AWS has no mapping with a UUID.
 _GONE_FOR = 3600.0
 #: Seconds for which an empty answer of ListTags is not trusted. AWS documents no limit. Another emulator shows tags
 #: some seconds late; delays of 15 s are tested.
 TAGS_VISIBLE = 30.0
-#: Seconds after a mapping's LastModified in which its tags may not be visible yet: the above, and the most by which
-#: AWS's clock and this machine's may differ (AWS refuses signatures beyond 5 minutes).
+#: Seconds after a mapping's LastModified in which its tags may not be visible yet. It includes the difference between
+#: the clocks of AWS and this machine (AWS refuses signatures beyond 5 minutes).
 _JUST_MODIFIED = 600.0
 
 Key = TypeVar("Key", bound=Hashable)
@@ -36,43 +35,39 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(slots=True)
 class InventoryEntry:
-    """One mapping as AWS answered it last."""
+    """One mapping as AWS answered it last. Times are monotonic, in seconds."""
 
     uuid: str
     state: str
     raw: FrozenJSON
     """The answer."""
     seen: float
-    """Monotonic time, in seconds, from which the answer is."""
+    """Time of the answer."""
     since: float
-    """Monotonic time, in seconds, from which it is known to be in its state."""
+    """Time from which it is known to be in its state."""
     identity: Identity
     consumer_group: ConsumerGroup | None = None
     """The Kafka consumer group that it is in."""
     tags: dict[str, str] | None = None
     tags_written: float = -math.inf
-    """Monotonic time at which tags were written by us last, in seconds."""
+    """Time at which the operator last wrote tags."""
     tags_seen: float = -math.inf
-    """Monotonic time at which tags were read or written last, in seconds."""
+    """Time at which tags were last read or written."""
     tags_in_doubt: bool = False
     """Whether AWS has not answered a request to change the tags, and they have not been read since."""
     tags_shown: bool = False
-    """Whether AWS has ever shown tags: from then on, tags that are missing have been taken off."""
+    """Whether AWS has ever shown tags. From then on, tags that are missing have been removed."""
     untagged_since: float = math.inf
-    """Monotonic time of the first of the latest reads in a row that showed no tags at all, in seconds."""
+    """Time of the first of the latest reads in a row that showed no tags at all."""
     filters: Mapping[str, Any] | None = None
-    """Filter criteria from an answer that shows them, where they are encrypted, so that List hides them."""
+    """Encrypted filter criteria from an answer of Get, because List hides them."""
     filters_shown: bool = False
     """Whether there was such an answer."""
     listed: bool = False
-    """Whether it was seen last on a page of a list."""
+    """Whether the last answer was a page of a list."""
 
     def observed(self, since: float = -math.inf) -> Observed:
-        """The entry for the planner.
-
-        Args:
-            since: monotonic time from which tags count as fresh, in seconds.
-        """
+        """The entry for the planner. Tags count as fresh if they were seen from ``since`` on."""
         raw = self.raw.unpacked
         encrypted = bool(raw.get("KMSKeyArn") or raw.get("FilterCriteriaError"))
         hidden = encrypted and raw.get("FilterCriteria") is None
@@ -93,7 +88,7 @@ class InventoryEntry:
         )
 
     def report(self) -> MappingReport:
-        """What a status repeats of the answer."""
+        """The part of the answer that a status shows."""
         return _report(self.raw)
 
     def _tags_may_follow(self) -> bool:
@@ -115,7 +110,7 @@ def _report(raw: FrozenJSON) -> MappingReport:
 def _filters(
     mapping: Mapping[str, Any], old: InventoryEntry | None, *, listed: bool
 ) -> tuple[Mapping[str, Any] | None, bool]:
-    """Filter criteria that have to be remembered, and whether an answer has shown them."""
+    """Encrypted filter criteria, and whether an answer has shown them."""
     if not mapping.get("KMSKeyArn"):
         return None, False
     filters, shown = mapping.get("FilterCriteria"), not listed and not mapping.get("FilterCriteriaError")
@@ -136,8 +131,8 @@ class Inventory:
         self._by_group: dict[str, set[str]] = {}
         """By the name of the consumer group."""
         self._gone: dict[str, float] = {}
-        """With the monotonic time at which AWS said so, in seconds."""
-        self._moving: set[str] = set()
+        """With the monotonic time at which AWS answered so, in seconds."""
+        self._in_transition: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -147,19 +142,19 @@ class Inventory:
         return list(self._entries)
 
     def get(self, uuid: str) -> InventoryEntry | None:
-        """The mapping with this UUID, if it was seen."""
+        """The mapping with this UUID, if it is known."""
         return self._entries.get(uuid)
 
     def is_gone(self, uuid: str) -> bool:
-        """Whether AWS has said that there is no mapping with this UUID."""
+        """Whether AWS has answered that there is no mapping with this UUID."""
         return uuid in self._gone
 
     def with_identity(self, wanted: Identity) -> list[InventoryEntry]:
-        """The mappings that AWS would call the same as one with this identity."""
+        """The mappings with which one with this identity would conflict in AWS."""
         return [entry for entry in self._same(wanted) if entry.state != "Deleting"]
 
     def leaving(self, wanted: Identity) -> list[InventoryEntry]:
-        """Those with this identity that AWS is deleting: still in the way of a new one."""
+        """The mappings with this identity that AWS is deleting. Until then AWS refuses a new one."""
         return [entry for entry in self._same(wanted) if entry.state == "Deleting"]
 
     def _same(self, wanted: Identity) -> list[InventoryEntry]:
@@ -167,28 +162,28 @@ class Inventory:
         return [entry for uuid in uuids if (entry := self._entries[uuid]).identity.same_as(wanted)]
 
     def leaving_group(self, wanted: ConsumerGroup) -> list[InventoryEntry]:
-        """The mappings in this consumer group that AWS is deleting: still in the way of a new one."""
+        """The mappings in this consumer group that AWS is deleting. Until then AWS refuses a new one."""
         uuids = sorted(self._by_group.get(wanted.name, ()))
         entries = [self._entries[uuid] for uuid in uuids]
         return [one for one in entries if one.state == "Deleting" and wanted.same_as(one.consumer_group)]
 
     def in_transition(self) -> frozenset[str]:
-        """The UUIDs of mappings that AWS is at work on."""
-        return frozenset(self._moving)
+        """The UUIDs of mappings that AWS is changing."""
+        return frozenset(self._in_transition)
 
     def record(
         self, mapping: Mapping[str, Any], at: float, tags: Mapping[str, str] | None = None, *, listed: bool = False
     ) -> bool:
-        """Note one mapping as AWS answered it.
+        """Record one mapping.
 
         Args:
-            mapping: the answer.
-            at: monotonic time from which the answer is, in seconds.
-            tags: its tags, where they are known with certainty (just created with them).
-            listed: whether it is an item of a List, which hides filter criteria that are encrypted.
+            mapping: the answer of AWS.
+            at: monotonic time of the answer, in seconds.
+            tags: the tags with which it was just created; None: they are not known.
+            listed: whether it is an item of a List, which hides encrypted filter criteria.
 
         Returns:
-            whether it differs from what was known.
+            whether it differs from the last answer.
         """
         uuid = str(mapping["UUID"])
         old = self._entries.get(uuid)
@@ -198,51 +193,40 @@ class Inventory:
         raw = FrozenJSON(mapping)
         if old is not None and old.raw == raw and (old.filters, old.filters_shown) == (filters, shown):
             old.seen, old.listed = at, listed
-            if tags is not None:
-                old.tags = shared(tags)
-                old.tags_written = old.tags_seen = at
+            _set_tags(old, tags, at)
             return False
         self._unindex(uuid)
-        entry = InventoryEntry(
-            uuid=uuid,
-            state=sys.intern(str(mapping.get("State", ""))),
+        state = sys.intern(str(mapping.get("State", "")))
+        of = identity.of_mapping(mapping)
+        entry = replace(
+            old or InventoryEntry(uuid, state, raw, at, at, of),
+            state=state,
             raw=raw,
             seen=at,
-            since=old.since if old is not None and old.state == mapping.get("State", "") else at,
-            identity=identity.of_mapping(mapping),
+            since=old.since if old is not None and old.state == state else at,
+            identity=of,
             consumer_group=identity.consumer_group(mapping),
-            tags=shared(tags) if tags is not None else old.tags if old is not None else None,
-            tags_written=at if tags is not None else old.tags_written if old is not None else -math.inf,
-            tags_seen=at if tags is not None else old.tags_seen if old is not None else -math.inf,
-            tags_in_doubt=old.tags_in_doubt if old is not None else False,
-            tags_shown=old.tags_shown if old is not None else False,
-            untagged_since=old.untagged_since if old is not None and tags is None else math.inf,
             filters=filters,
             filters_shown=shown,
             listed=listed,
         )
+        _set_tags(entry, tags, at)
         self._entries[uuid] = entry
         self._by_identity.setdefault(entry.identity.key, set()).add(uuid)
         if entry.consumer_group is not None:
             self._by_group.setdefault(entry.consumer_group.name, set()).add(uuid)
         if entry.state in TRANSITIONS:
-            self._moving.add(uuid)
+            self._in_transition.add(uuid)
         self._gone.pop(uuid, None)
         return True
 
     def tags(self, uuid: str) -> Mapping[str, str] | None:
-        """The tags of a mapping; None: they are not known, or it is not."""
+        """The tags of a mapping; None: the tags or the mapping are not known."""
         entry = self._entries.get(uuid)
         return entry.tags if entry is not None else None
 
     def record_tags(self, uuid: str, tags: Mapping[str, str], written: float | None = None) -> None:
-        """Note all tags of a mapping.
-
-        Args:
-            uuid: the mapping.
-            tags: all that it has.
-            written: monotonic time at which they were written, in seconds; None: they were read.
-        """
+        """Record all tags of a mapping, which were written at a monotonic time, or read (None)."""
         entry = self._entries.get(uuid)
         if entry is None:
             return
@@ -252,33 +236,25 @@ class Inventory:
         elif tags:
             entry.tags_shown, entry.untagged_since = True, math.inf
         elif entry.tags and not entry.tags_shown and now - entry.tags_written < TAGS_VISIBLE:
-            return  # AWS does not show yet what we have written
+            return  # AWS does not show yet what the operator has written
         else:
             entry.untagged_since = min(entry.untagged_since, now)
         entry.tags, entry.tags_in_doubt = shared(tags), False
 
     def forget_tags(self, uuid: str) -> None:
-        """It is not known which tags a mapping has: they were to be changed, and AWS did not answer."""
+        """Record that AWS did not answer a request to change the tags of a mapping."""
         entry = self._entries.get(uuid)
         if entry is not None:
             entry.tags, entry.tags_in_doubt = None, True
 
     def record_gone(self, uuid: str) -> None:
-        """Note that AWS has no mapping with this UUID."""
+        """Record that AWS has no mapping with this UUID."""
         self._unindex(uuid)
         self._entries.pop(uuid, None)
         self._gone[uuid] = monotonic()
 
     def record_page(self, mappings: Iterable[Mapping[str, Any]], at: float) -> set[str]:
-        """Note a page of a sweep.
-
-        Args:
-            mappings: the page.
-            at: monotonic time before it was asked for, in seconds.
-
-        Returns:
-            the UUIDs of mappings that changed or came.
-        """
+        """Record a page of a sweep that was requested at a monotonic time. Returns the UUIDs that differ."""
         return {
             str(mapping["UUID"])
             for mapping in mappings
@@ -286,14 +262,7 @@ class Inventory:
         }
 
     def record_swept(self, began: float) -> set[str]:
-        """Note the end of a sweep of all pages.
-
-        Args:
-            began: monotonic time before its first page was asked for, in seconds.
-
-        Returns:
-            the UUIDs of mappings that were on none of them.
-        """
+        """Record the end of a sweep that began at a monotonic time. Returns the UUIDs that were on no page."""
         self.swept = True
         self.swept_from = began
         self._forget_gone()
@@ -306,15 +275,14 @@ class Inventory:
         return set(unseen)
 
     def drop_overdue(self, since: float, most: int) -> set[str]:
-        """Know no more of mappings that a sweep should have met by now.
+        """Drop listed mappings that a sweep should have reached again by now. The sweep's end drops the others.
 
         Args:
             since: monotonic time from which they should have been seen, in seconds.
-            most: of how many at most; the sweep's end tells of the others.
+            most: of how many at most.
 
         Returns:
-            their UUIDs. Of one that was being deleted, or not seen on a page but otherwise, nothing follows before
-            the sweep's end.
+            their UUIDs.
         """
         unseen = [(uuid, self._entries[uuid]) for uuid in self._unseen(since)]
         overdue = [uuid for uuid, entry in unseen if entry.listed and entry.state != "Deleting"][:most]
@@ -330,17 +298,23 @@ class Inventory:
         del self._entries[uuid]
 
     def _forget_gone(self) -> None:
-        """Forget UUIDs that are gone for so long that no late page can bring them back."""
+        """Forget UUIDs that are gone for so long that no late page can contain them."""
         before = monotonic() - _GONE_FOR
         self._gone = {uuid: at for uuid, at in self._gone.items() if at >= before}
 
     def _unindex(self, uuid: str) -> None:
-        self._moving.discard(uuid)
+        self._in_transition.discard(uuid)
         entry = self._entries.get(uuid)
         if entry is not None:
             _discard(self._by_identity, entry.identity.key, uuid)
             if entry.consumer_group is not None:
                 _discard(self._by_group, entry.consumer_group.name, uuid)
+
+
+def _set_tags(entry: InventoryEntry, tags: Mapping[str, str] | None, at: float) -> None:
+    if tags is not None:
+        entry.tags, entry.untagged_since = shared(tags), math.inf
+        entry.tags_written = entry.tags_seen = at
 
 
 def _discard(index: dict[Key, set[str]], key: Key, uuid: str) -> None:
