@@ -20,7 +20,11 @@ from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
 
 class MappingsClient:
-    """Event source mappings of one target. Raises what :class:`MappingsApi` raises."""
+    """Event source mappings of one target. Raises what :class:`MappingsApi` raises.
+
+    It reports mappings that have changed to ``resources``. Without ``owner_tags`` it sends no tags and no requests
+    about tags.
+    """
 
     def __init__(
         self,
@@ -33,16 +37,6 @@ class MappingsClient:
         *,
         owner_tags: bool = True,
     ) -> None:
-        """
-        Args:
-            connection: to the target.
-            rate_limiter: of requests to AWS Lambda.
-            tagging_rate_limiter: of requests to the tagging API.
-            inventory: where answers are recorded.
-            fence: of the lease, for writes.
-            resources: informed of mappings that have changed.
-            owner_tags: whether mappings have tags. If not, no tags and no requests about tags are sent.
-        """
         self.api = MappingsApi(connection, rate_limiter, tagging_rate_limiter, fence)
         self.account = connection.account
         self.rate_limiter = rate_limiter

@@ -57,27 +57,18 @@ class Connection:
     """How often a request is sent at most, if it fails for a reason that may pass by itself."""
 
     async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
-        """Send one request in a thread. Raises what :func:`esm_operator.aws.call.run` raises.
-
-        Args:
-            operation: boto3's name of it, such as ``get_event_source_mapping``.
-            parameters: the request's.
-            permit: what it has to pass before it is sent.
-        """
+        """Send one request, by boto3's name of the operation, in a thread. Raises what :func:`.call.run` raises."""
         method = getattr(self.tagging if operation == "get_resources" else self.client, operation)
         return await _retry(self.attempts, partial(call.run, self.threads, permit, method, **parameters))
 
 
 class Connector:
-    """Makes connections. :class:`~.connections.Connections` decides when."""
+    """Makes connections. :class:`~.connections.Connections` decides when.
+
+    Each connection may have so many threads. AWS's logs show the user agent after boto3's own name.
+    """
 
     def __init__(self, threads: int = 8, *, attempts: int = 1, user_agent: str = "esm-operator") -> None:
-        """
-        Args:
-            threads: how many each connection may have.
-            attempts: see :attr:`Connection.attempts`.
-            user_agent: shown in AWS's logs after boto3's own name.
-        """
         self._threads = threads
         self._attempts = attempts
         self._user_agent = user_agent

@@ -16,19 +16,7 @@ An edit ends any waiting.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from botocore.exceptions import (
-    BotoCoreError,
-    CredentialRetrievalError,
-    InvalidRegionError,
-    MetadataRetrievalError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore import exceptions as botocore
 
 from esm_operator.api.reasons import RefusalReason
 from esm_operator.status.failure import Disposition
@@ -160,33 +148,20 @@ REMEDIES: Mapping[RefusalReason, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionRule:
-    """Why botocore got no answer of AWS."""
-
-    exceptions: tuple[type[BotoCoreError], ...]
-    reason: RefusalReason
-    disposition: Disposition
-    problem: str
-
-
-#: Exceptions of botocore that are not answers of AWS. The first rule that matches decides.
-EXCEPTIONS: tuple[ExceptionRule, ...] = (
-    ExceptionRule(
-        (
-            CredentialRetrievalError,
-            MetadataRetrievalError,
-            NoAuthTokenError,
-            NoCredentialsError,
-            PartialCredentialsError,
-            ProfileNotFound,
-            SSOError,
-            TokenRetrievalError,
-        ),
-        "NoCredentials",
-        SLOW,
-        "The operator has no AWS credentials",
-    ),
-    ExceptionRule((NoRegionError, InvalidRegionError), "NoRegion", PERSON, "No AWS region is known"),
-    ExceptionRule((BotoCoreError,), "AWSUnreachable", SOON, "AWS can't be reached"),
+_NO_CREDENTIALS = (
+    botocore.CredentialRetrievalError,
+    botocore.MetadataRetrievalError,
+    botocore.NoAuthTokenError,
+    botocore.NoCredentialsError,
+    botocore.PartialCredentialsError,
+    botocore.ProfileNotFound,
+    botocore.SSOError,
+    botocore.TokenRetrievalError,
+)
+_NO_REGION = (botocore.NoRegionError, botocore.InvalidRegionError)
+#: Exceptions of botocore that are not answers of AWS: the classes, the reason, the disposition and the problem.
+EXCEPTIONS: tuple[tuple[tuple[type[Exception], ...], RefusalReason, Disposition, str], ...] = (
+    (_NO_CREDENTIALS, "NoCredentials", SLOW, "The operator has no AWS credentials"),
+    (_NO_REGION, "NoRegion", PERSON, "No AWS region is known"),
+    ((botocore.BotoCoreError,), "AWSUnreachable", SOON, "AWS can't be reached"),
 )

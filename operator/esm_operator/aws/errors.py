@@ -128,10 +128,9 @@ def understand(error: Exception) -> Failure:
             throttled=row.reason == "Throttled",
             retry_after=_seconds(str(headers.get("retry-after", ""))),
         )
-    for rule in EXCEPTIONS:
-        if isinstance(error, rule.exceptions):
-            message = f"{rule.problem}: {_sentence(str(error))} {REMEDIES[rule.reason]}"
-            return Failure(rule.reason, message, rule.disposition)
+    for classes, reason, disposition, problem in EXCEPTIONS:
+        if isinstance(error, classes):
+            return Failure(reason, f"{problem}: {_sentence(str(error))} {REMEDIES[reason]}", disposition)
     raise error
 
 

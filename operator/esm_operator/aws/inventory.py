@@ -265,7 +265,8 @@ class Inventory:
         """Record the end of a sweep that began at a monotonic time. Returns the UUIDs that were on no page."""
         self.swept = True
         self.swept_from = began
-        self._forget_gone()
+        # Later no page that was requested before can contain a mapping that is gone.
+        self._gone = {uuid: at for uuid, at in self._gone.items() if at >= monotonic() - _GONE_FOR}
         unseen = self._unseen(began)
         for uuid in unseen:
             if self._entries[uuid].state == "Deleting":
@@ -275,14 +276,9 @@ class Inventory:
         return set(unseen)
 
     def drop_overdue(self, since: float, most: int) -> set[str]:
-        """Drop listed mappings that a sweep should have reached again by now. The sweep's end drops the others.
+        """Drop some listed mappings that a sweep should have shown since a monotonic time. Returns their UUIDs.
 
-        Args:
-            since: monotonic time from which they should have been seen, in seconds.
-            most: of how many at most.
-
-        Returns:
-            their UUIDs.
+        The sweep's end drops the others.
         """
         unseen = [(uuid, self._entries[uuid]) for uuid in self._unseen(since)]
         overdue = [uuid for uuid, entry in unseen if entry.listed and entry.state != "Deleting"][:most]
@@ -296,11 +292,6 @@ class Inventory:
     def _drop(self, uuid: str) -> None:
         self._unindex(uuid)
         del self._entries[uuid]
-
-    def _forget_gone(self) -> None:
-        """Forget UUIDs that are gone for so long that no late page can contain them."""
-        before = monotonic() - _GONE_FOR
-        self._gone = {uuid: at for uuid, at in self._gone.items() if at >= before}
 
     def _unindex(self, uuid: str) -> None:
         self._in_transition.discard(uuid)

@@ -35,8 +35,6 @@ class Precondition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list of mappings."""
-
     mappings: list[dict[str, Any]]
     next: str
     """The marker of the next page; empty: this is the last."""
@@ -45,22 +43,14 @@ class Page:
 
 
 class MappingsApi:
-    """Requests to one target. Each raises what boto3 raises, and NotLeadingError if it is a write that is fenced."""
+    """Requests to one target. Each raises what boto3 raises, and NotLeadingError if it is a write that is fenced.
+
+    Requests to AWS Lambda and to the tagging API have a rate limiter each, because AWS gives each a quota.
+    """
 
     def __init__(
-        self,
-        connection: Connection,
-        rate_limiter: RateLimiter,
-        tagging_rate_limiter: RateLimiter,
-        fence: Fence = SHUT,
+        self, connection: Connection, rate_limiter: RateLimiter, tagging_rate_limiter: RateLimiter, fence: Fence = SHUT
     ) -> None:
-        """
-        Args:
-            connection: to the target.
-            rate_limiter: of requests to AWS Lambda.
-            tagging_rate_limiter: of requests to the tagging API, which has a quota of its own.
-            fence: of the lease, for writes. By default there are none.
-        """
         self.account = connection.account
         self.rate_limiter = rate_limiter
         self._connection = connection
@@ -70,11 +60,7 @@ class MappingsApi:
         self._tagging_permit = CallPermit(SHUT)
 
     async def page(
-        self,
-        marker: str = "",
-        function: str = "",
-        source: str = "",
-        priority: RequestPriority = RequestPriority.SWEEP,
+        self, marker: str = "", function: str = "", source: str = "", priority: RequestPriority = RequestPriority.SWEEP
     ) -> Page:
         """One page of ListEventSourceMappings: at most 100 mappings.
 
@@ -82,7 +68,6 @@ class MappingsApi:
             marker: where the page before it ended; empty: the first page.
             function: list those of one function only (a name or ARN, perhaps qualified); empty: all.
             source: list those of one event source ARN only; empty: all.
-            priority: its priority in the rate limiter.
         """
         wanted = {"Marker": marker} if marker else {}
         wanted |= {"FunctionName": function} if function else {"MaxItems": PAGE}
@@ -123,13 +108,9 @@ class MappingsApi:
         priority: RequestPriority,
         precondition: Precondition | None = None,
     ) -> dict[str, Any]:
-        """Send one request to AWS Lambda when the rate limiter grants it.
+        """Send one request to AWS Lambda, by boto3's name of the operation, when the rate limiter grants it.
 
-        Args:
-            operation: boto3's name of it, such as ``create_event_source_mapping``.
-            parameters: the request's.
-            priority: its priority in the rate limiter.
-            precondition: checked when the request is granted.
+        The precondition is checked then.
         """
         asked = monotonic()
         await self.rate_limiter.take(priority)

@@ -12,14 +12,9 @@ from esm_operator.status.failure import Failure
 
 
 class Observer:
-    """Sweeper and transitions of one account and region."""
+    """Sweeper and transitions of one account and region. The interval is that of the sweeper."""
 
     def __init__(self, shared: SharedTarget, *, interval: float) -> None:
-        """
-        Args:
-            shared: the account and region.
-            interval: seconds between sweeps when all is quiet.
-        """
         self._transitions = Transitions(shared, sweep_instead=lambda: self._sweeper.wake())
         self._sweeper = Sweeper(shared, self._transitions, interval=interval)
 

@@ -66,15 +66,9 @@ class _Sweep:
 
 
 class Sweeper:
-    """Sweeps until cancelled."""
+    """Sweeps until cancelled. The interval is the seconds between the beginnings of two sweeps when all is quiet."""
 
     def __init__(self, shared: SharedTarget, transitions: Transitions, *, interval: float) -> None:
-        """
-        Args:
-            shared: the account and region.
-            transitions: woken by changes, because somebody else may have begun a transition.
-            interval: seconds between the beginnings of two sweeps when all is quiet.
-        """
         self._shared = shared
         self._transitions = transitions
         self._interval = interval
@@ -161,7 +155,7 @@ class Sweeper:
         changed = self._shared.inventory.record_page(page.mappings, page.at)
         changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
-            self._transitions.wake()
+            self._transitions.wake()  # somebody else may have begun a transition
             self._shared.resources.mappings_changed(changed)
 
     def _finish(self, sweep: _Sweep, page: Page) -> set[str]:

@@ -33,16 +33,12 @@ _AGAIN = 60.0
 
 
 class TagSweep:
-    """Compares the tags in AWS with those that are known."""
+    """Compares the tags in AWS with the known ones, once in so many seconds.
+
+    It leaves out tags that were written within that interval, because the tagging API may not show them yet.
+    """
 
     def __init__(self, shared: SharedTarget, *, cluster: str, interval: float) -> None:
-        """
-        Args:
-            shared: the account and region.
-            cluster: the operator's ``cluster_name``.
-            interval: seconds between sweeps. Tags that were written within that time are left out, because the tagging
-                API may not show them yet.
-        """
         self._shared = shared
         self._inventory = shared.inventory
         self._resources = shared.resources

@@ -32,8 +32,6 @@ TAGGING_RATE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ConnectedTarget:
-    """A target that is connected."""
-
     client: MappingsClient
     observer: Observer
 
@@ -44,8 +42,6 @@ class ConnectedTarget:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """A shared target, and the tasks that read from it."""
-
     shared: SharedTarget
     observer: Observer
     tag_sweep: TagSweep
@@ -55,13 +51,7 @@ class _Watched:
 class Targets:
     """The targets of one term. For one event loop."""
 
-    def __init__(
-        self,
-        connections: Connections,
-        fence: Fence,
-        settings: Settings,
-        resources: Resources,
-    ) -> None:
+    def __init__(self, connections: Connections, fence: Fence, settings: Settings, resources: Resources) -> None:
         self._connections = connections
         self._fence = fence
         self._settings = settings

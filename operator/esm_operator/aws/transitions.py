@@ -29,14 +29,9 @@ _MOST_FAILING = 5.0
 
 
 class Transitions:
-    """Reads until cancelled."""
+    """Reads until cancelled. It calls ``sweep_instead`` if a sweep takes fewer requests than the reads that are due."""
 
     def __init__(self, shared: SharedTarget, sweep_instead: Callable[[], None]) -> None:
-        """
-        Args:
-            shared: the account and region.
-            sweep_instead: wakes the sweeper, because a sweep takes fewer requests than the reads that are due.
-        """
         self._shared = shared
         self._sweep_instead = sweep_instead
         self._failures = 0

@@ -17,15 +17,12 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class KeyedRateLimiter(Generic[Key]):
-    """Turns by key. A turn that a key gives up goes to the next key that asks."""
+    """Turns by key, so many a second, and a burst after a quiet time.
+
+    A turn that a key gives up goes to the next key that asks.
+    """
 
     def __init__(self, rate: float, burst: float, clock: Clock = monotonic) -> None:
-        """
-        Args:
-            rate: turns a second.
-            burst: turns that may be taken at once after a quiet time.
-            clock: seconds that only grow.
-        """
         self._clock = clock
         self._bucket = TokenBucket(rate, burst, clock)
         self._turns: dict[Key, float] = {}

@@ -11,7 +11,7 @@ from esm_operator.clock import Clock, monotonic
 
 
 class ReportFilter:
-    """The last report about each subject.
+    """The last report about each subject. The same is reported again after ``repeat_after`` seconds.
 
     Example::
 
@@ -22,11 +22,6 @@ class ReportFilter:
     __slots__ = ("_clock", "_repeat_after", "_reported")
 
     def __init__(self, repeat_after: float = math.inf, clock: Clock = monotonic) -> None:
-        """
-        Args:
-            repeat_after: seconds after which the same is reported again.
-            clock: seconds that only grow.
-        """
         self._repeat_after = repeat_after
         self._clock = clock
         self._reported: dict[Hashable, tuple[Hashable, float]] = {}

@@ -19,13 +19,8 @@ class TokenBucket:
     __slots__ = ("_burst", "_clock", "_filled", "_tokens", "rate")
 
     def __init__(self, rate: float, burst: float, clock: Clock = monotonic) -> None:
-        """
-        Args:
-            rate: tokens a second; may be changed later.
-            burst: tokens that are saved up at most. The bucket is full at the start.
-            clock: seconds that only grow.
-        """
         self.rate = rate
+        """Tokens a second. May be changed."""
         self._burst = burst
         self._clock = clock
         self._tokens = burst

@@ -51,7 +51,11 @@ class _QueuePosition(NamedTuple):
 
 
 class WorkQueue(Generic[Key]):
-    """Keys to work on, by priority, with delays. For one event loop."""
+    """Keys to work on, by priority, with delays. For one event loop.
+
+    ``limits``: how many keys of each priority may be under way at the same time in each lane. ``lane`` is called again
+    each time that a key is added.
+    """
 
     def __init__(
         self,
@@ -59,12 +63,6 @@ class WorkQueue(Generic[Key]):
         lane: Callable[[Key], Hashable] = lambda _: None,
         party: Callable[[Key], Hashable] = lambda _: None,
     ) -> None:
-        """
-        Args:
-            limits: how many keys of each priority may be under way at once in each lane.
-            lane: the lane of a key, as of now.
-            party: the party of a key.
-        """
         self._limits = limits
         self._lane = lane
         self._party = party
@@ -137,9 +135,8 @@ class WorkQueue(Generic[Key]):
         """A worker has finished with a key."""
         place = self._under_way.pop(key)
         self._busy[place.priority, place.lane] -= 1
-        dirty = self._dirty.pop(key, None)
-        if dirty is not None:
-            priority, at_once = dirty
+        if key in self._dirty:
+            priority, at_once = self._dirty.pop(key)
             self.add(key, priority, at_once=at_once)
         self._changed.set()
 
@@ -159,12 +156,9 @@ class WorkQueue(Generic[Key]):
 
     def state(self, priority: QueuePriority) -> QueueState:
         """The state of one priority, in all lanes."""
-        places = [self._place[next(iter(keys))] for keys in self._ready[priority].values()]
-        return QueueState(
-            depth=_total(self._waiting, priority),
-            under_way=_total(self._busy, priority),
-            oldest=monotonic() - min(place.since for place in places) if places else 0.0,
-        )
+        since = [self._place[next(iter(keys))].since for keys in self._ready[priority].values()]
+        oldest = monotonic() - min(since) if since else 0.0
+        return QueueState(_total(self._waiting, priority), _total(self._busy, priority), oldest)
 
     def _next(self) -> Key | None:
         """Take the key whose turn it is out of those that wait."""
