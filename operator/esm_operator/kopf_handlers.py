@@ -40,23 +40,22 @@ async def run(ours: Settings) -> None:
         if operator is not None:
             await operator.hand_over()
 
-    kinds = preflight.kinds(ours.namespaces, labels=ours.watch_namespace_labels)
-    checks = preflight.Preflight(kinds, ours.kubernetes_requests_per_second)
-    process = KopfProcess(hand_over, cause=checks.look)
+    def report(problems: str) -> None:
+        probes.readiness = lambda: (False, problems)
+
+    watched = preflight.watched_kinds(ours.namespaces, labels=ours.watch_namespace_labels)
+    check = partial(preflight.find_problems, watched, ours.kubernetes_requests_per_second)
+    process = KopfProcess(hand_over, cause=check)
     probes = ProbeServer(ours.probe_address)
     await probes.start()
     process.take_signals()
-    if not await checks.wait(process.stopping, partial(_wait_for, probes)):
+    if not await preflight.wait(check, process.stopping, report):
         await probes.stop()
         return
-    watches = WatchHealth([kind.path for kind in kinds])
+    watches = WatchHealth(watched)
     kubernetes = await KubernetesClient.connect(ours.kubernetes_requests_per_second)
     operator = Operator(ours, kubernetes, watches, probes)
     await process.run(registry(ours, operator, watches), identity=ours.identity, namespaces=ours.namespaces)
-
-
-def _wait_for(probes: ProbeServer, missing: str) -> None:
-    probes.waits_for = partial(str, missing)
 
 
 def registry(ours: Settings, operator: Operator, watches: WatchHealth) -> kopf.OperatorRegistry:

@@ -88,7 +88,7 @@ class Operator:
     async def start(self) -> None:
         """Begin to follow the cluster, to take part in the election, and to work while the lease is held."""
         gauges.show_process(lambda: gauges.ProcessState(self.leading, self.other_operators))
-        self._probes.waits_for, self._probes.standing = self._not_ready_because, self._describe_state
+        self._probes.readiness = self._readiness
         self._tasks = [tasks.start(self._audits(), "audit"), tasks.start(self._keep_targets_connected(), "targets")]
         self._lease_tasks = [tasks.start(self._run_lease(), "lease")]
         self._leading_tasks = [tasks.start(self._lead(), "term")]
@@ -112,17 +112,16 @@ class Operator:
         await self._kubernetes.close()
         await self._probes.stop()
 
-    def _not_ready_because(self) -> str:
-        """Why this process could not lead, as a sentence; empty: it could. A standby is ready too."""
+    def _readiness(self) -> tuple[bool, str]:
+        """Whether this process could lead. If so, also whether it leads, other operators, and failures of AWS."""
         if not self._listed.is_set():
-            return f"The first list of all resources is not in yet; {len(self._cache)} are known."
-        return self._watches.lacking(DEAF) or self._lease.unusable_because()
-
-    def _describe_state(self) -> str:
-        """Whether it leads, other operators, and failures of AWS, for the answer of the probe."""
+            return False, f"The first list of all resources is not in yet; {len(self._cache)} are known."
+        problem = self._watches.describe_unanswered(DEAF) or self._lease.unusable_because()
+        if problem:
+            return False, problem
         failures = {*self._connections.failures(), *(self._term.failures() if self._term is not None else ())}
         does = "leading" if self.leading else f"standing by for the lease {self._lease}"
-        return "\n".join([does, *self._others.told(), *sorted(failures)])
+        return True, "\n".join([does, *self._others.sentences(), *sorted(failures)])
 
     @property
     def leading(self) -> bool:
@@ -132,7 +131,7 @@ class Operator:
     @property
     def other_operators(self) -> int:
         """How many other operators have written to the same resources within the last hour."""
-        return self._others.met
+        return self._others.count
 
     # What the handlers call
 
@@ -151,7 +150,7 @@ class Operator:
             self._term.reconcile_changed(resource, old)
 
     def _check_other_operators(self, resource: Resource, body: Mapping[str, Any], *, known: bool) -> None:
-        message = self._others.seen(body, known=known)
+        message = self._others.record(body, known=known)
         if message:
             logger.error("%s", message)
             if self._term is not None:
@@ -164,7 +163,7 @@ class Operator:
             if self._term is not None and kept is not None:
                 self._term.reconcile_changed(kept, old)
             return
-        if self._cache.gone(resource) and self._term is not None:
+        if self._cache.delete(resource) and self._term is not None:
             self._term.forget(resource.key)
         known = self._cache.get(resource.key)
         if known is not None and known.uid == resource.uid:
@@ -226,7 +225,7 @@ class Operator:
                 complete = False
             if complete and not self._listed.is_set():
                 logger.info("All resources (%d) are known", len(self._cache))
-                for text in self._others.begin():
+                for text in self._others.end_of_list():
                     logger.warning("%s", text)
                 self._listed.set()
             if not complete:

@@ -196,7 +196,7 @@ class Term:
 
     def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         """Of the UUIDs, those of mappings of resources with owner tags, with the tags that their statuses record."""
-        recorded = self._cache.noted_tags(uuids)
+        recorded = self._cache.recorded_tags(uuids)
         return {uuid: tags for uuid, tags in recorded.items() if self._has_owner_tags(uuid)}
 
     def pending_changes(self, target: Target) -> int:

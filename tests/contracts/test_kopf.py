@@ -94,7 +94,7 @@ def test_kopf_reads_the_same_credentials_as_equal_ones_and_no_proxy(
 async def test_kopf_lists_and_watches_at_the_paths_that_the_preflight_checks(server: ApiServer) -> None:
     for namespaces, path in (([], MAPPINGS), (["shop"], NAMESPACED)):
         server.requests.clear()
-        paths = [kind.path for kind in preflight.kinds(namespaces, labels=False)]
+        paths = list(preflight.watched_kinds(namespaces, labels=False))
         assert paths == [path, CONFIGS]
         handlers = Handlers(server, plurals=("eventsourcemappings", "providerconfigs"))
         async with running(server, handlers, namespaces=namespaces, watched=paths):

@@ -14,7 +14,6 @@ import pytest
 from kubernetes.aio import client, config
 
 from esm_operator.adapters import aiohttp_hooks, kubernetes_client
-from esm_operator.adapters.kubernetes_client import ApiRequest
 from tests.contracts.api_server import MAPPINGS, ApiServer
 from tests.unit.slow_connections import SlowServer
 from tests.waiting import LIMIT, eventually_async
@@ -40,8 +39,7 @@ async def connected(url: str, **settings: Any) -> AsyncGenerator[client.ApiClien
 
 
 async def ask(api: client.ApiClient, method: str = "GET", limit: float = LIMIT, **parts: Any) -> aiohttp.ClientResponse:
-    request = await ApiRequest.prepare(api, method, MAPPINGS, **parts)
-    return await request.send(limit, lambda: None)
+    return await kubernetes_client.send(api, method, MAPPINGS, limit=limit, **parts)
 
 
 # The client

@@ -124,9 +124,9 @@ def test_what_is_known_in_a_later_version_than_went_is_kept(known: str, said: st
     """A resource may be given a label again that it had lost; what was read of it by itself is known at once."""
     cache = ResourceCache()
     cache.put(resource(known))
-    assert cache.gone(resource(said)) is forgotten
+    assert cache.delete(resource(said)) is forgotten
     assert (cache.get(KEY) is None) is forgotten
-    assert not cache.gone(parse(body("99", "uid-2"))), "another incarnation is no word about this one"
+    assert not cache.delete(parse(body("99", "uid-2"))), "another incarnation is no word about this one"
 
 
 def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never() -> None:
@@ -317,7 +317,7 @@ def test_a_new_object_that_is_deleted_meanwhile_is_not_taken() -> None:
     cache = ResourceCache()
     cache.keep_removed(removed())
     cache.put(successor())
-    cache.gone(successor("6"))
+    cache.delete(successor("6"))
     cache.forget(KEY, "uid-1")
     assert cache.get(KEY) is None
 

@@ -1,10 +1,12 @@
 """Another operator is told of when it writes what is known here; one that wrote before is history."""
 
+from collections.abc import Generator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from esm_operator.clock import SystemClock, replaced
 from esm_operator.cluster.operator_names import MANAGER, manager_name
 from esm_operator.cluster.other_operators import AHEAD, REPORTED_FOR, OtherOperators
 
@@ -13,21 +15,35 @@ OTHER = manager_name("team-a", "esm-operator")
 REMEDY = "--namespaces or --selector"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 #: 00:05 of the day of the objects, in seconds since 1970.
 MINUTE_5 = datetime(2026, 1, 1, 0, 5, tzinfo=UTC).timestamp()
 
 
-def others_of(clock: Clock | None = None, *, now: float = MINUTE_5) -> OtherOperators:
-    """What the operator OWN knows of others, at a time in seconds since 1970."""
-    return OtherOperators(OWN, clock or Clock(), wall=lambda: now)
+class Clock(SystemClock):
+    """A clock of the process that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.wall_now = MINUTE_5
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.wall_now
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Generator[Clock]:
+    made = Clock()
+    with replaced(made):
+        yield made
+
+
+@pytest.fixture
+def others() -> OtherOperators:
+    """What the operator OWN knows of others."""
+    return OtherOperators(OWN)
 
 
 def body(**times: str) -> dict[str, Any]:
@@ -53,90 +69,85 @@ def body(**times: str) -> dict[str, Any]:
         (body(own="01"), {"metadata": {"name": "orders"}}, False),
     ],
 )
-def test_who_writes_what_is_known_is_told_of(before: dict[str, Any], now: dict[str, Any], told: bool) -> None:
-    others = others_of()
-    assert others.seen(before, known=False) == ""
-    said = others.seen(now, known=True)
+def test_who_writes_what_is_known_is_told_of(
+    before: dict[str, Any], now: dict[str, Any], told: bool, others: OtherOperators
+) -> None:
+    assert others.record(before, known=False) == ""
+    said = others.record(now, known=True)
     assert bool(said) is told
-    assert others.told() == ([said] if told else [])
+    assert others.sentences() == ([said] if told else [])
     if told:
         assert "team-a/esm-operator" in said
         assert REMEDY in said
 
 
-def test_what_comes_from_another_operator_is_no_sign_of_it() -> None:
+def test_what_comes_from_another_operator_is_no_sign_of_it(others: OtherOperators) -> None:
     """It moved from one to the other, or another object of the name was there before."""
-    others = others_of()
-    others.seen(body(other="01"), known=False)
-    assert others.seen(body(other="02"), known=False) == ""
-    assert others.told() == []
+    others.record(body(other="01"), known=False)
+    assert others.record(body(other="02"), known=False) == ""
+    assert others.sentences() == []
 
 
-def test_a_write_is_noticed_once() -> None:
+def test_a_write_is_noticed_once(others: OtherOperators, clock: Clock) -> None:
     """What the other wrote comes back with each event of the resource."""
-    clock = Clock()
-    others = others_of(clock)
-    others.seen(body(own="01"), known=False)
-    assert others.seen(body(own="01", other="02"), known=True)
+    others.record(body(own="01"), known=False)
+    assert others.record(body(own="01", other="02"), known=True)
     clock.now = REPORTED_FOR
-    assert not others.seen(body(own="03", other="02"), known=True)
-    assert others.told() == []
+    assert not others.record(body(own="03", other="02"), known=True)
+    assert others.sentences() == []
 
 
-def test_history_of_one_resource_hides_no_later_write_to_another() -> None:
-    others = others_of()
-    others.seen(body(own="01"), known=False)
-    others.seen(body(own="01", other="02"), known=False)
-    assert not others.seen(body(own="01", other="02"), known=True)
-    assert others.seen(body(own="01", other="03"), known=True)
+def test_history_of_one_resource_hides_no_later_write_to_another(others: OtherOperators) -> None:
+    others.record(body(own="01"), known=False)
+    others.record(body(own="01", other="02"), known=False)
+    assert not others.record(body(own="01", other="02"), known=True)
+    assert others.record(body(own="01", other="03"), known=True)
 
 
-def test_a_time_that_was_written_by_hand_tells_and_hides_nothing() -> None:
-    others = others_of(now=MINUTE_5 - AHEAD - 120)
-    others.seen(body(other="04"), known=False)
-    assert not others.seen(body(other="05"), known=True)
-    assert others.told() == []
-    assert others.seen(body(other="03"), known=True), "the clock of the API server may be ahead"
+def test_a_time_that_was_written_by_hand_tells_and_hides_nothing(others: OtherOperators, clock: Clock) -> None:
+    clock.wall_now = MINUTE_5 - AHEAD - 120
+    others.record(body(other="04"), known=False)
+    assert not others.record(body(other="05"), known=True)
+    assert others.sentences() == []
+    assert others.record(body(other="03"), known=True), "the clock of the API server may be ahead"
 
 
-def test_it_is_told_of_once_an_hour() -> None:
-    clock = Clock()
-    others = others_of(clock)
-    assert others.seen(body(other="01"), known=True)
-    assert not others.seen(body(other="01"), known=True)
+def test_it_is_told_of_once_an_hour(others: OtherOperators, clock: Clock) -> None:
+    assert others.record(body(other="01"), known=True)
+    assert not others.record(body(other="01"), known=True)
     clock.now = REPORTED_FOR - 1
-    assert not others.seen(body(other="02"), known=True)
+    assert not others.record(body(other="02"), known=True)
     clock.now = REPORTED_FOR + 1
-    assert others.seen(body(other="03"), known=True), "it goes on writing"
-    assert others.told()
+    assert others.record(body(other="03"), known=True), "it goes on writing"
+    assert others.sentences()
     clock.now = 2 * REPORTED_FOR + 1
-    assert not others.told()
+    assert not others.sentences()
 
 
 @pytest.mark.parametrize(("later", "told"), [(0, True), (REPORTED_FOR - 300, True), (REPORTED_FOR, False)])
-def test_who_wrote_last_shortly_before_the_start_is_counted(later: float, told: bool) -> None:
-    clock = Clock()
-    others = others_of(clock, now=MINUTE_5 + later)
+def test_who_wrote_last_shortly_before_the_start_is_counted(
+    later: float, told: bool, others: OtherOperators, clock: Clock
+) -> None:
+    clock.wall_now = MINUTE_5 + later
     for _ in range(3):
-        others.seen(body(own="01", other="02"), known=False)
-    others.seen(body(own="02", other="01"), known=False)
-    said = others.begin()
+        others.record(body(own="01", other="02"), known=False)
+    others.record(body(own="02", other="01"), known=False)
+    said = others.end_of_list()
     assert len(said) == told
-    assert others.told() == said
-    assert others.met == 0, "nobody knows whether it still runs"
+    assert others.sentences() == said
+    assert others.count == 0, "nobody knows whether it still runs"
     if told:
         assert ", 3 of them" in said[0]
         assert "team-a/esm-operator" in said[0]
         assert REMEDY in said[0]
     clock.now = REPORTED_FOR + 1
-    assert others.told() == []
+    assert others.sentences() == []
 
 
-def test_what_moves_here_after_the_start_is_not_counted() -> None:
-    others = others_of()
-    assert others.begin() == []
-    others.seen(body(own="01", other="02"), known=False)
-    assert others.told() == []
+def test_what_moves_here_after_the_start_is_not_counted(others: OtherOperators) -> None:
+    assert others.end_of_list() == []
+    others.record(body(own="01", other="02"), known=False)
+    assert others.sentences() == []
 
 
 def test_the_names_of_field_managers_are_ones_that_kubernetes_takes() -> None:
@@ -148,10 +159,8 @@ def test_the_names_of_field_managers_are_ones_that_kubernetes_takes() -> None:
         assert len(name) <= 128
 
 
-def test_what_is_some_time_ago_says_so() -> None:
-    clock = Clock()
-    others = others_of(clock)
-    others.seen(body(own="01"), known=False)
-    said = others.seen(body(own="01", other="02"), known=True)
+def test_what_is_some_time_ago_says_so(others: OtherOperators, clock: Clock) -> None:
+    others.record(body(own="01"), known=False)
+    said = others.record(body(own="01", other="02"), known=True)
     clock.now += 150.0
-    assert others.told() == [f"{said} It wrote last 2 minutes ago; if it has ended since, there is nothing to do."]
+    assert others.sentences() == [f"{said} It wrote last 2 minutes ago; if it has ended since, there is nothing to do."]

@@ -1,6 +1,6 @@
 """Watches: what is not answered for long is said, with the reason, until it is answered."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 
 import aiohttp
@@ -8,6 +8,8 @@ import pytest
 from aiohttp import web
 
 from esm_operator.adapters.kopf_watch_health import WatchHealth
+from esm_operator.clock import replaced
+from tests.unit.clock import StoppedClock
 from tests.unit.http_server import served
 
 WATCHED = "/apis/lambda.esm-operator.io/v1/eventsourcemappings"
@@ -25,11 +27,12 @@ class Server:
         return web.Response(status=self.status)
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture(autouse=True)
+def clock() -> Generator[StoppedClock]:
+    made = StoppedClock()
+    made.now = 0.0
+    with replaced(made):
+        yield made
 
 
 @pytest.fixture
@@ -45,42 +48,39 @@ async def ask(session: aiohttp.ClientSession, url: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "/k8s/clusters/blue"])
-async def test_what_is_refused_for_long_is_said(server: Server, before: str) -> None:
-    clock = Clock()
-    watches = WatchHealth([WATCHED], clock)
+async def test_what_is_refused_for_long_is_said(server: Server, clock: StoppedClock, before: str) -> None:
+    watches = WatchHealth([WATCHED])
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         await ask(session, server.url + before + WATCHED)
         clock.now = 1000.0
-        assert watches.lacking(PATIENCE) == "", "a watch that stands is not asked for again"
+        assert watches.describe_unanswered(PATIENCE) == "", "a watch that stands is not asked for again"
         server.status = 503
         await ask(session, f"{server.url}{before}{WATCHED}?watch=true")
         clock.now = 1020.0
         await ask(session, f"{server.url}{before}{WATCHED}?watch=true")
-        assert watches.lacking(PATIENCE) == ""
+        assert watches.describe_unanswered(PATIENCE) == ""
         clock.now = 1031.0
-        said = watches.lacking(PATIENCE)
+        said = watches.describe_unanswered(PATIENCE)
         assert f"{before}{WATCHED} for 31 s (503 Service Unavailable)" in said
         server.status = 200
         await ask(session, f"{server.url}{before}{WATCHED}?watch=true")
-        assert watches.lacking(PATIENCE) == ""
+        assert watches.describe_unanswered(PATIENCE) == ""
 
 
-async def test_who_cannot_be_reached_is_said(server: Server) -> None:
-    clock = Clock()
-    watches = WatchHealth([WATCHED], clock)
+async def test_who_cannot_be_reached_is_said(server: Server, clock: StoppedClock) -> None:
+    watches = WatchHealth([WATCHED])
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         with pytest.raises(aiohttp.ClientConnectionError):
             await ask(session, f"http://127.0.0.1:1{WATCHED}")
         clock.now = 31.0
-        assert "Cannot connect to host 127.0.0.1:1" in watches.lacking(PATIENCE)
+        assert "Cannot connect to host 127.0.0.1:1" in watches.describe_unanswered(PATIENCE)
 
 
-async def test_other_requests_do_not_count(server: Server) -> None:
-    clock = Clock()
-    watches = WatchHealth([WATCHED], clock)
+async def test_other_requests_do_not_count(server: Server, clock: StoppedClock) -> None:
+    watches = WatchHealth([WATCHED])
     server.status = 500
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         await ask(session, f"{server.url}/apis/lambda.esm-operator.io/v1/namespaces/a/eventsourcemappings")
         await ask(session, f"{server.url}/version")
     clock.now = 100.0
-    assert watches.lacking(PATIENCE) == ""
+    assert watches.describe_unanswered(PATIENCE) == ""

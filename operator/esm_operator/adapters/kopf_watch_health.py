@@ -4,8 +4,7 @@ kopf retries without reporting it, for a minute, for ever, or until it ends the 
 The traces of the session that the operator makes for kopf show which requests are not answered.
 """
 
-from collections.abc import Callable, Collection
-from types import SimpleNamespace
+from collections.abc import Collection
 
 import aiohttp
 
@@ -15,10 +14,9 @@ from esm_operator.clock import monotonic
 class WatchHealth:
     """The watches that are not answered. For one event loop."""
 
-    def __init__(self, paths: Collection[str], clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, paths: Collection[str]) -> None:
         """The paths are those of the watched kinds, which the path of the API server's URL may precede."""
         self._paths = tuple(paths)
-        self._clock = clock
         self._since: dict[str, float] = {}
         """By path: when an unanswered request was first made."""
         self._why: dict[str, str] = {}
@@ -31,29 +29,25 @@ class WatchHealth:
         trace.on_request_exception.append(self._failed)
         return trace
 
-    def lacking(self, patience: float) -> str:
+    def describe_unanswered(self, patience: float) -> str:
         """Which watch has not been answered for longer than so many seconds, as a sentence; empty: none."""
         if not self._since:
             return ""
         since, path = min((since, path) for path, since in self._since.items())
-        unanswered = self._clock() - since
+        unanswered = monotonic() - since
         if unanswered < patience:
             return ""
+        why = self._why.get(path, "no answer")
         return (
-            f"The API server has not answered the watch of {path} for {unanswered:.0f} s "
-            f"({self._why.get(path, 'no answer')}). It is tried again; check the network to "
-            "it, and the operator's roles."
+            f"The API server has not answered the watch of {path} for {unanswered:.0f} s ({why}). It is tried again; "
+            "check the network to it, and the operator's roles."
         )
 
-    async def _started(
-        self, session: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestStartParams
-    ) -> None:
+    async def _started(self, _: object, __: object, request: aiohttp.TraceRequestStartParams) -> None:
         if request.url.path.endswith(self._paths):
-            self._since.setdefault(request.url.path, self._clock())
+            self._since.setdefault(request.url.path, monotonic())
 
-    async def _answered(
-        self, session: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestEndParams
-    ) -> None:
+    async def _answered(self, _: object, __: object, request: aiohttp.TraceRequestEndParams) -> None:
         path, answer = request.url.path, request.response
         if answer.status < 400:
             self._since.pop(path, None)
@@ -61,8 +55,6 @@ class WatchHealth:
         elif path in self._since:
             self._why[path] = f"{answer.status} {answer.reason}"
 
-    async def _failed(
-        self, session: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestExceptionParams
-    ) -> None:
+    async def _failed(self, _: object, __: object, request: aiohttp.TraceRequestExceptionParams) -> None:
         if request.url.path in self._since:
             self._why[request.url.path] = str(request.exception) or type(request.exception).__name__

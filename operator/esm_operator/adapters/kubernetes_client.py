@@ -6,7 +6,6 @@ not documented, and have no types.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from esm_operator.adapters import aiohttp_hooks
+from esm_operator.clock import monotonic
 
 logger = logging.getLogger(__name__)
 
@@ -46,51 +46,45 @@ def new_client(found: client.Configuration) -> client.ApiClient:
     return api
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
-    """A request to the API server that is ready to be sent, with a token that is valid now."""
+async def send(
+    api: client.ApiClient,
+    method: str,
+    path: str,
+    *,
+    limit: float,
+    check: Callable[[float], object] | None = None,
+    query: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+    content_type: str = "application/json",
+    accept: str = "application/json",
+) -> aiohttp.ClientResponse:
+    """Send a request once, with a token that is valid now, and wait for the head of the answer. Its status may be any.
 
-    _api: client.ApiClient
-    _method: str
-    _url: str
-    _headers: dict[str, str]
-    _body: Mapping[str, Any] | None
+    Args:
+        limit: seconds for the whole request, with the body of the answer.
+        check: called with the seconds that are left when the connection is ready. It calls the request off by raising.
 
-    @classmethod
-    async def prepare(
-        cls,
-        api: client.ApiClient,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-    ) -> "ApiRequest":
-        """Make a request, with a body in JSON. Raises ConfigException if there is no token."""
-        headers = {"Accept": accept, **({"Content-Type": content_type} if body is not None else {})}
-        method, url, headers, _, _ = await cast("Any", api).param_serialize(
-            method, path, query_params=dict(query or {}), header_params=headers, auth_settings=["BearerToken"]
-        )
-        return cls(api, method, url, headers, body)
+    Raises:
+        kubernetes.aio.config.ConfigException: there is no token.
+        aiohttp.ClientError: the API server cannot be reached, or its answer was cut off.
+        TimeoutError: it took longer.
+    """
+    untyped, headers = (
+        cast("Any", api),
+        {"Accept": accept, **({"Content-Type": content_type} if body is not None else {})},
+    )
+    method, url, headers, _, _ = await untyped.param_serialize(
+        method, path, query_params=dict(query or {}), header_params=headers, auth_settings=["BearerToken"]
+    )
+    ends = monotonic() + limit
 
-    async def send(self, limit: float, check: Callable[[], object]) -> aiohttp.ClientResponse:
-        """Send it once, and wait for the head of the answer. Its status may be any.
+    def check_rest() -> None:
+        if check is not None:
+            check(max(0.0, ends - monotonic()))
 
-        Args:
-            limit: seconds for the whole request, with the body of the answer.
-            check: called when the connection is ready. It calls the request off by raising.
-
-        Raises:
-            aiohttp.ClientError: the API server cannot be reached, or its answer was cut off.
-            TimeoutError: it took longer.
-        """
-        with aiohttp_hooks.asking(check):
-            answer = await cast("Any", self._api).call_api(
-                self._method, self._url, self._headers, self._body, _request_timeout=limit
-            )
-        return answer.response
+    with aiohttp_hooks.asking(check_rest):
+        answer = await untyped.call_api(method, url, headers, body, _request_timeout=limit)
+    return answer.response
 
 
 def _proxy(url: str) -> str | None:

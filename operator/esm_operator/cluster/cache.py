@@ -110,7 +110,7 @@ class ResourceCache:
         if resource.key in self._resources:
             self.put(resource)
 
-    def gone(self, resource: Resource) -> bool:
+    def delete(self, resource: Resource) -> bool:
         """Handle a DELETED event. Returns whether the resource is forgotten.
 
         It is kept if a later version is known: it may have matched the selector again, or been read, since.
@@ -161,7 +161,7 @@ class ResourceCache:
         """Those of the UUIDs whose mappings belong to resources."""
         return [uuid for uuid in uuids if uuid in self._keys_of]
 
-    def noted_tags(self, uuids: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    def recorded_tags(self, uuids: Iterable[str]) -> dict[str, Mapping[str, str]]:
         """Of the UUIDs, those whose mappings belong to resources, with the tags that their statuses record."""
         known = self.known_uuids(uuids)
         return {uuid: self._resources[min(self._keys_of[uuid])].recorded_tags or {} for uuid in known}

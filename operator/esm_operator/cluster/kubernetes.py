@@ -6,12 +6,12 @@ connection is made, and again when it is ready.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from kubernetes.aio import client
 
-from esm_operator.adapters.kubernetes_client import ApiRequest, configuration, new_client
+from esm_operator.adapters.kubernetes_client import configuration, new_client, send
 from esm_operator.api.annotations import INTENT
 from esm_operator.api.frozen_json import is_object, parsed
 from esm_operator.api.recorded_status import Condition, MappingStatus
@@ -250,7 +250,7 @@ class KubernetesClient:
         self, method: str, path: str, body: Mapping[str, Any], priority: RequestPriority = RequestPriority.EDIT
     ) -> dict[str, Any]:
         query = {"fieldManager": self._manager} if self._manager else None
-        return await self._request(method, path, query=query, body=body, fence=self._fence, priority=priority)
+        return await self._request(method, path, query=query, body=body, check=self._fence.check, priority=priority)
 
     async def _request(
         self,
@@ -260,33 +260,35 @@ class KubernetesClient:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         accept: str = _JSON,
-        fence: Fence | None = None,
+        check: Callable[[float], object] | None = None,
         priority: RequestPriority | None = RequestPriority.EDIT,
         streams: bool = False,
     ) -> dict[str, Any]:
-        """Send one request. Writes have a fence. Those without a priority are for the lease, and not limited.
+        """Send one request. Writes have a check. Those without a priority are for the lease, and not limited.
 
         With ``streams``, it returns when the answer begins.
         """
-        api, limit = self._api, READ_TIMEOUT if fence is None else WRITE_TIMEOUT
+        api, limit = self._api, READ_TIMEOUT if check is None else WRITE_TIMEOUT
         if priority is None:
             api, limit = self._lease_api, LEASE_TIMEOUT
         else:
             await self._rate_limiter.take(priority)
         content_type = "application/merge-patch+json" if method == "PATCH" else _JSON
-        request = await ApiRequest.prepare(
-            api, method, path, query=query, body=body, content_type=content_type, accept=accept
-        )
-        ends = monotonic() + limit
-
-        def check() -> None:
-            if fence is not None:
-                fence.check(max(0.0, ends - monotonic()))
-
-        check()  # so that no connection is made in vain
+        if check is not None:
+            check(limit)  # so that no connection is made in vain
         began, code = monotonic(), "none"
         try:
-            response = await request.send(limit, check)
+            response = await send(
+                api,
+                method,
+                path,
+                limit=limit,
+                check=check,
+                query=query,
+                body=body,
+                content_type=content_type,
+                accept=accept,
+            )
             code = str(response.status)
             if streams and response.status < 400:
                 response.close()

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from esm_operator.clock import Clock, monotonic, wall
+from esm_operator.clock import monotonic, wall
 from esm_operator.cluster.operator_names import MANAGER
 from esm_operator.ratelimit.report_filter import ReportFilter
 
@@ -27,23 +27,21 @@ AHEAD = 3600.0
 class OtherOperators:
     """The other operators that write. For one event loop."""
 
-    def __init__(self, own: str, clock: Clock = monotonic, wall: Clock = wall) -> None:
-        """``own`` is the field manager of this operator. The API server's times are compared with the wall clock."""
+    def __init__(self, own: str) -> None:
+        """``own`` is the field manager of this operator."""
         self._own = own
-        self._clock = clock
-        self._wall = wall
         self._wrote: dict[str, float] = {}
         """By field manager: its latest write that was found on a new resource or noticed, in seconds since 1970."""
         self._noticed: dict[str, float] = {}
-        """By field manager: when a write was noticed last, in seconds of the clock."""
-        self._reports = ReportFilter(REPORTED_FOR, clock)
+        """By field manager: when a write was noticed last, in seconds of ``clock.monotonic``."""
+        self._reports = ReportFilter(REPORTED_FOR)
         """By field manager."""
         self._last_writers: Counter[str] = Counter()
         """By field manager: the new resources to which it was the last to write, within the last hour."""
-        self._began = 0.0
-        self._before: list[str] = []
+        self._listed_at = 0.0
+        self._last_writes: list[str] = []
 
-    def seen(self, body: Mapping[str, Any], *, known: bool) -> str:
+    def record(self, body: Mapping[str, Any], *, known: bool) -> str:
         """Take an object of the watch. Returns a sentence if another operator is to be reported; else empty.
 
         It is known if the cache had an object with its uid before.
@@ -52,44 +50,44 @@ class OtherOperators:
             self._count_last_writer(body)
         text = ""
         for manager, wrote in _writes(body):
-            if manager == self._own or not self._wrote.get(manager, 0.0) < wrote <= self._wall() + AHEAD:
+            if manager == self._own or not self._wrote.get(manager, 0.0) < wrote <= wall() + AHEAD:
                 continue
             self._wrote[manager] = wrote
             if known:
-                self._noticed[manager] = self._clock()
+                self._noticed[manager] = monotonic()
                 if not text and self._reports.admit(manager):
                     text = self._text(manager)
         return text
 
-    def begin(self) -> list[str]:
+    def end_of_list(self) -> list[str]:
         """All existing resources were taken. Returns a sentence for each operator that wrote last to some of them."""
-        self._began = self._clock()
-        self._before = [
+        self._listed_at = monotonic()
+        self._last_writes = [
             f"The operator of the lease {_lease(manager)} was the last to write to resources of this one, {count} of "
             f"them, within the last hour. Should it still run, two work on the same. {self._remedy()}"
             for manager, count in sorted(self._last_writers.items())
         ]
-        return self._before
+        return self._last_writes
 
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """Sentences about operators that have written within an hour, or else shortly before the start."""
-        now = self._clock()
+        now = monotonic()
         texts = [
             f"{self._text(manager)}{_ago(now - noticed)}"
             for manager, noticed in sorted(self._noticed.items())
             if now - noticed < REPORTED_FOR
         ]
-        return texts or (self._before if now - self._began < REPORTED_FOR else [])
+        return texts or (self._last_writes if now - self._listed_at < REPORTED_FOR else [])
 
     @property
-    def met(self) -> int:
+    def count(self) -> int:
         """The number of operators that have written to resources known here within the last hour."""
-        return sum(self._clock() - noticed < REPORTED_FOR for noticed in self._noticed.values())
+        return sum(monotonic() - noticed < REPORTED_FOR for noticed in self._noticed.values())
 
     def _count_last_writer(self, body: Mapping[str, Any]) -> None:
         writes = [(wrote, manager == self._own, manager) for manager, wrote in _writes(body)]
         wrote, is_own, manager = max(writes, default=(0.0, True, ""))
-        if not is_own and wrote >= self._wall() - REPORTED_FOR:
+        if not is_own and wrote >= wall() - REPORTED_FOR:
             self._last_writers[manager] += 1
 
     def _text(self, manager: str) -> str:

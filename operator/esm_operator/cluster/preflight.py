@@ -7,9 +7,8 @@ So the command ``run`` repeats the checks until all pass, and checks once more w
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 import aiohttp
 from kubernetes.aio.config import ConfigException
@@ -34,73 +33,54 @@ _ROLE = "Give the operator's ServiceAccount the roles that the Helm chart has fo
 _CRDS = "Install the CRDs (the chart's crds.install, or esm-operator crds | kubectl apply --server-side -f -)"
 
 
-class WatchedKind(NamedTuple):
-    """A kind that is listed and watched."""
-
-    plural: str
-    path: str
-
-
-def kinds(namespaces: Sequence[str], *, labels: bool) -> list[WatchedKind]:
-    """The kinds that are watched: EventSourceMappings in some namespaces (empty: all), and others in the cluster."""
-    found = [WatchedKind(PLURAL, path) for path in mapping_paths(namespaces)]
-    found.append(WatchedKind(PROVIDER_CONFIGS, f"{API_PATH}/{PROVIDER_CONFIGS}"))
-    return [*found, WatchedKind("namespaces", "/api/v1/namespaces")] if labels else found
+def watched_kinds(namespaces: Sequence[str], *, labels: bool) -> dict[str, str]:
+    """The plurals of the watched kinds by path: EventSourceMappings of some namespaces (empty: all), and others."""
+    found = dict.fromkeys(mapping_paths(namespaces), PLURAL) | {f"{API_PATH}/{PROVIDER_CONFIGS}": PROVIDER_CONFIGS}
+    return found | {"/api/v1/namespaces": "namespaces"} if labels else found
 
 
-class Preflight:
-    """The checks. Each connects again, with the credentials and the address that there are then."""
+async def wait(check: Callable[[], Awaitable[str]], stopping: asyncio.Event, report: Callable[[str], object]) -> bool:
+    """Call :func:`find_problems` until there are none, or an event is set. Returns whether there are none.
 
-    def __init__(self, watched: Sequence[WatchedKind], requests_per_second: float) -> None:
-        self._watched = watched
-        self._requests_per_second = requests_per_second
+    The function ``report`` is called with the problems after each check.
+    """
+    logged, tries = "", 0
+    while problems := await check():
+        report(problems)
+        if problems != logged:
+            logger.error("Not started yet: %s", problems)
+            logged = problems
+        tries += 1
+        with suppress(TimeoutError):
+            async with asyncio.timeout(backoff.exponential(tries, 1.0, _LONGEST_PAUSE)):
+                await stopping.wait()
+                return False
+    return True
 
-    async def wait(self, stopping: asyncio.Event, report: Callable[[str], object]) -> bool:
-        """Check until nothing is missing, or an event is set. Returns whether nothing is missing.
 
-        The function ``report`` is called with what is missing after each check.
-        """
-        logged, tries = "", 0
-        while missing := await self.look():
-            report(missing)
-            if missing != logged:
-                logger.error("Not started yet: %s", missing)
-                logged = missing
-            tries += 1
-            with suppress(TimeoutError):
-                async with asyncio.timeout(backoff.exponential(tries, 1.0, _LONGEST_PAUSE)):
-                    await stopping.wait()
-                    return False
-        return True
-
-    async def look(self) -> str:
-        """Check once. Returns what is missing and the remedy, as sentences; empty: nothing."""
-        try:
-            kubernetes = await KubernetesClient.connect(self._requests_per_second)
-        except (OSError, ValueError, ConfigException) as error:
-            return (
-                f"What says how to reach the API server can't be used ({str(error) or type(error).__name__}). Check "
-                "the certificates, the key and the files that the kubeconfig names, or the ServiceAccount's token and "
-                "ca.crt."
-            )
-        try:
-            return await self._missing(kubernetes)
-        finally:
-            await kubernetes.close()
-
-    async def _missing(self, kubernetes: KubernetesClient) -> str:
-        attempts = (kubernetes.try_watch(kind.path) for kind in self._watched)
-        results = await asyncio.gather(*attempts, return_exceptions=True)
-        errors = {
-            kind: error for kind, error in zip(self._watched, results, strict=True) if isinstance(error, Exception)
-        }
-        unserved = sorted({f"{kind.plural}.{GROUP}/{VERSION}" for kind, error in errors.items() if is_unserved(error)})
-        refused = sorted({str(error) for error in errors.values() if isinstance(error, ForbiddenError)})
-        if unserved:
-            return f"The cluster does not serve {' and '.join(unserved)}. {_CRDS}."
-        if refused:
-            return f"The operator lacks a right: {'; '.join(refused)}. {_ROLE}."
-        return next((_explained(error, kubernetes.host) for error in errors.values()), "")
+async def find_problems(watched: Mapping[str, str], requests_per_second: float) -> str:
+    """Connect, and check once. Returns what is missing and the remedy, as sentences; empty: nothing."""
+    try:
+        kubernetes = await KubernetesClient.connect(requests_per_second)
+    except (OSError, ValueError, ConfigException) as error:
+        return (
+            f"What says how to reach the API server can't be used ({str(error) or type(error).__name__}). Check the "
+            "certificates, the key and the files that the kubeconfig names, or the ServiceAccount's token and ca.crt."
+        )
+    try:
+        results = await asyncio.gather(*map(kubernetes.try_watch, watched), return_exceptions=True)
+    finally:
+        await kubernetes.close()
+    errors = [
+        (kind, error) for kind, error in zip(watched.values(), results, strict=True) if isinstance(error, Exception)
+    ]
+    unserved = sorted({f"{kind}.{GROUP}/{VERSION}" for kind, error in errors if is_unserved(error)})
+    refused = sorted({str(error) for _, error in errors if isinstance(error, ForbiddenError)})
+    if unserved:
+        return f"The cluster does not serve {' and '.join(unserved)}. {_CRDS}."
+    if refused:
+        return f"The operator lacks a right: {'; '.join(refused)}. {_ROLE}."
+    return _explained(errors[0][1], kubernetes.host) if errors else ""
 
 
 def is_unserved(error: Exception) -> bool:

@@ -24,10 +24,8 @@ class ProbeServer:
     def __init__(self, address: str) -> None:
         """The address is ``host:port``; empty: there is no server."""
         self._address = address
-        self.waits_for: Callable[[], str] = lambda: "The operator is starting."
-        """Why it is not ready, as a sentence; empty: it is."""
-        self.standing: Callable[[], str] = lambda: ""
-        """The state of a ready process, as lines of text."""
+        self.readiness: Callable[[], tuple[bool, str]] = lambda: (False, "The operator is starting.")
+        """Whether the process is ready, and its state as lines of text, or why it is not ready as a sentence."""
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -52,7 +50,5 @@ class ProbeServer:
         return web.Response(text="alive\n")
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        lacking = self.waits_for()
-        if lacking:
-            return web.Response(status=503, text=f"not ready: {lacking}\n")
-        return web.Response(text=f"ready: {self.standing()}\n")
+        ready, text = self.readiness()
+        return web.Response(status=200 if ready else 503, text=f"{'ready' if ready else 'not ready'}: {text}\n")
