@@ -14,6 +14,7 @@ from esm_operator.api.resource import Key, Resource
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import REASONS
+from esm_operator.aws.resources import CountOrphans
 from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic
 from esm_operator.cluster.cache import ResourceCache
@@ -203,10 +204,10 @@ class Term:
         """How many resources of a target wait for a change of theirs to be sent."""
         return self._controller.pending_changes(target)
 
-    def new_orphan_counter(self) -> OrphanCounter:
+    def new_orphan_counter(self) -> CountOrphans:
         """A counter of orphans for one more account and region."""
         settings = self._settings
-        return OrphanCounter(settings.cluster_name, settings.namespaces, self._cache, self._kubernetes)
+        return OrphanCounter(settings.cluster_name, settings.namespaces, self._cache, self._kubernetes).count
 
     def mappings_changed(self, uuids: Collection[str]) -> None:
         """Reconcile the resources of mappings that have changed in AWS, and those that the mappings have blocked."""

@@ -33,7 +33,7 @@ SWEEP = RequestPriority.SWEEP
 
 async def client_of(connections: Connections, target: Target) -> MappingsClient:
     connection = await connections.connect(target)
-    return MappingsClient(connection, RateLimiter(1000), RateLimiter(1000), Inventory(), SHUT)
+    return MappingsClient(MappingsApi(connection, RateLimiter(1000), RateLimiter(1000), SHUT), Inventory())
 
 
 async def test_a_place_that_does_not_answer_holds_up_no_other(aws: AwsServer, connections: Connections) -> None:
@@ -166,7 +166,7 @@ async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     rate_limiter = RateLimiter(1000)
     rate_limiter.window = InFlightWindow(5, rate=5)
-    client = MappingsClient(connection, rate_limiter, RateLimiter(1000), Inventory(), SHUT)
+    client = MappingsClient(MappingsApi(connection, rate_limiter, RateLimiter(1000), SHUT), Inventory())
     aws.control.reset_counts()
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):
@@ -180,7 +180,7 @@ async def test_what_is_under_way_keeps_its_place(aws: AwsServer, connections: Co
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     rate_limiter = RateLimiter(1000)
     rate_limiter.window = InFlightWindow(1, rate=0.01)
-    client = MappingsClient(connection, rate_limiter, RateLimiter(1000), Inventory(), SHUT)
+    client = MappingsClient(MappingsApi(connection, rate_limiter, RateLimiter(1000), SHUT), Inventory())
     aws.control.fault(FaultKind.DELAY_ANSWER, LIST, seconds=1.0, times=1)
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):

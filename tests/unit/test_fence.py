@@ -10,6 +10,7 @@ from esm_operator.aws.call import CALL_TIMEOUT, READS
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.commands.iam_permissions import ACTIONS
 from esm_operator.fence import MARGIN, Fence, NotLeadingError
 from esm_operator.planning.target import Access, Target
@@ -34,7 +35,7 @@ async def client_of(aws: AwsServer, connections: Connections, fence: Fence) -> M
     inventory = Inventory()
     inventory.record({"UUID": UUID, "EventSourceMappingArn": ARN, "State": "Enabled"}, 0.0)
     aws.control.reset()
-    return MappingsClient(connection, RateLimiter(1000), RateLimiter(1000), inventory, fence)
+    return MappingsClient(MappingsApi(connection, RateLimiter(1000), RateLimiter(1000), fence), inventory)
 
 
 def test_all_writes_are_tried() -> None:

@@ -5,6 +5,7 @@ import pytest
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.clock import monotonic
 from esm_operator.fence import SHUT
 from esm_operator.planning.target import Access, Target
@@ -18,7 +19,7 @@ from tests.unit.clock import ShiftedClock
 async def client(aws: AwsServer, connections: Connections) -> MappingsClient:
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     aws.control.reset()
-    return MappingsClient(connection, RateLimiter(1000), RateLimiter(1000), Inventory(), SHUT)
+    return MappingsClient(MappingsApi(connection, RateLimiter(1000), RateLimiter(1000), SHUT), Inventory())
 
 
 def lists(aws: AwsServer) -> int:

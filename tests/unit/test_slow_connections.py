@@ -23,6 +23,7 @@ from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import NotSentError, is_doubtful, understand
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.clock import replaced
 from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.planning.target import Access, Target
@@ -98,7 +99,7 @@ class To:
 
     def client(self, fence: Fence) -> MappingsClient:
         """One of another term."""
-        return MappingsClient(self.connection, RateLimiter(1000), RateLimiter(1000), Inventory(), fence)
+        return MappingsClient(MappingsApi(self.connection, RateLimiter(1000), RateLimiter(1000), fence), Inventory())
 
     async def thread_is_free(self) -> None:
         """Wait until the only thread has nothing to do."""

@@ -10,13 +10,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
-from esm_operator.aws.connection import Connection
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import PAGE, MappingsApi, Precondition
 from esm_operator.aws.resources import Resources
 from esm_operator.clock import monotonic
-from esm_operator.fence import Fence
-from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.ratelimit.rate_limiter import RequestPriority
 
 
 class MappingsClient:
@@ -27,19 +25,11 @@ class MappingsClient:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        rate_limiter: RateLimiter,
-        tagging_rate_limiter: RateLimiter,
-        inventory: Inventory,
-        fence: Fence,
-        resources: Resources | None = None,
-        *,
-        owner_tags: bool = True,
+        self, api: MappingsApi, inventory: Inventory, resources: Resources | None = None, *, owner_tags: bool = True
     ) -> None:
-        self.api = MappingsApi(connection, rate_limiter, tagging_rate_limiter, fence)
-        self.account = connection.account
-        self.rate_limiter = rate_limiter
+        self.api = api
+        self.account = api.account
+        self.rate_limiter = api.rate_limiter
         self.inventory = inventory
         self.owner_tags = owner_tags
         self._resources = resources

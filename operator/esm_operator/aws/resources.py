@@ -1,21 +1,13 @@
 """What the tasks of a target ask of the code that works on resources, and what they report to it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
 from esm_operator.planning.target import Target
 
-
-class OrphanCounter(Protocol):
-    """Counts the orphans of one account and region."""
-
-    async def count(self, tagged: Mapping[str, Mapping[str, str]]) -> int | None:
-        """The number of mappings without a resource; None: they can't be counted.
-
-        Args:
-            tagged: the tags of the mappings that exist and carry this cluster's tag, by UUID.
-        """
-        ...
+#: Returns the number of orphans (None: not known) among the mappings that carry this cluster's tag, given as the tags
+#: by UUID.
+CountOrphans = Callable[[Mapping[str, Mapping[str, str]]], Awaitable[int | None]]
 
 
 class Resources(Protocol):
@@ -33,7 +25,7 @@ class Resources(Protocol):
         """How many resources of a target wait for a change of theirs to be sent."""
         ...
 
-    def new_orphan_counter(self) -> OrphanCounter:
+    def new_orphan_counter(self) -> CountOrphans:
         """A counter of orphans for one more account and region."""
         ...
 

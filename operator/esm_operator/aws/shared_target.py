@@ -4,14 +4,18 @@ Such targets share the inventory of mappings, the tasks that fill it, and the ra
 requests together too.
 """
 
+import asyncio
 import logging
+import math
 from dataclasses import dataclass, field
 
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.resources import Resources
+from esm_operator.clock import monotonic
 from esm_operator.planning.target import Target
+from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.status.failure import Failure
 
@@ -25,7 +29,7 @@ CROWDED_SHARE = 0.03
 
 @dataclass(slots=True)
 class SharedTarget:
-    """What is shared, and the clients of the targets that share it."""
+    """What is shared, and the clients of the targets that share it. For one event loop."""
 
     resources: Resources
     inventory: Inventory
@@ -34,6 +38,20 @@ class SharedTarget:
     since: float
     """Monotonic time from which it is in use, in seconds."""
     clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
+    tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+    """The sweeper, the transitions and the tag sweep."""
+    sweep_deadline: Deadline = field(default_factory=Deadline)
+    """The next page of a sweep."""
+    transition_deadline: Deadline = field(default_factory=Deadline)
+    """The next reads of mappings in transition."""
+    retried: float = -math.inf
+    """Monotonic time of the last :meth:`retry`, in seconds."""
+    failure: Failure | None = None
+    """Why no page of a sweep is read; None: it is, or will be soon."""
+    stale: Failure | None = None
+    """Why the inventory is stale; None: it is up to date, or was never filled."""
+    orphans: int | None = None
+    """Mappings of this cluster without a resource; None: not counted yet."""
     _turn: int = 0
 
     @property
@@ -46,6 +64,16 @@ class SharedTarget:
         """The client that reads tags: of a target that has owner tags, if there is one."""
         clients = [client for client in self.clients.values() if client.owner_tags]
         return clients[self._turn % len(clients)] if clients else self.client
+
+    def wake(self) -> None:
+        """Read mappings in transition soon, because a transition has begun."""
+        self.transition_deadline.recheck()
+
+    def retry(self) -> None:
+        """If the last page or the last reads failed, read again immediately."""
+        self.retried = monotonic()
+        self.sweep_deadline.recheck()
+        self.transition_deadline.recheck()
 
     def is_crowded(self) -> bool:
         """Whether many changes wait for the rate limiter, so that reads have to be rare."""

@@ -18,10 +18,9 @@ from esm_operator.aws import errors
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.mappings_api import PAGE, Page
 from esm_operator.aws.shared_target import CROWDED_SHARE, SharedTarget
-from esm_operator.aws.transitions import Transitions
+from esm_operator.aws.transitions import due_transitions
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
-from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.status.failure import Disposition, Failure
 
 logger = logging.getLogger(__name__)
@@ -68,14 +67,9 @@ class _Sweep:
 class Sweeper:
     """Sweeps until cancelled. The interval is the seconds between the beginnings of two sweeps when all is quiet."""
 
-    def __init__(self, shared: SharedTarget, transitions: Transitions, *, interval: float) -> None:
+    def __init__(self, shared: SharedTarget, interval: float) -> None:
         self._shared = shared
-        self._transitions = transitions
         self._interval = interval
-        self.failure: Failure | None = None
-        """Why no page is read; None: it is, or will be soon."""
-        self.stale: Failure | None = None
-        """Why the inventory is stale; None: it is up to date, or was never filled."""
         self._failing_since = 0.0
         self._failures = 0
         self._failed_at = 0.0
@@ -83,27 +77,16 @@ class Sweeper:
         self._before: _Sweep | None = None
         self._next_begins = -math.inf
         self._overdue_checked = -math.inf
-        self._deadline = Deadline()
-
-    def wake(self) -> None:
-        """Determine the pace again."""
-        self._deadline.recheck()
-
-    def retry(self) -> None:
-        """If the last page failed, try again immediately."""
-        if self._failures:
-            self._failed_at = -math.inf
-            self.wake()
 
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await self._deadline.until(self.next_due)
+            await self._shared.sweep_deadline.until(self.next_due)
             client = self._shared.client
             try:
                 await self._step(client)
                 self._failures = 0
-                self.failure = None
+                self._shared.failure = None
                 self._set_stale(None)
             except Exception as error:
                 self._record_failure(error, client)
@@ -111,6 +94,8 @@ class Sweeper:
     def next_due(self) -> float:
         """Monotonic time at which the next page is to be requested, in seconds."""
         if self._failures:
+            if self._shared.retried > self._failed_at:
+                return -math.inf
             return self._failed_at + backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         pace = self._pace()
         if self._sweep is not None and self._sweep.pages and not _is_too_slow(self._sweep, pace):
@@ -126,7 +111,9 @@ class Sweeper:
             return _Pace.HURRIED
         if self._shared.is_crowded():
             return _Pace.CROWDED
-        return _Pace.HURRIED if self._transitions.overwhelming() else _Pace.QUIET
+        # From then on a sweep takes fewer requests than reads of the single mappings.
+        hurried = len(due_transitions(self._shared)) > self._shared.client.pages
+        return _Pace.HURRIED if hurried else _Pace.QUIET
 
     def _pause(self, pace: _Pace) -> float:
         """Seconds between two pages."""
@@ -155,7 +142,7 @@ class Sweeper:
         changed = self._shared.inventory.record_page(page.mappings, page.at)
         changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
-            self._transitions.wake()  # somebody else may have begun a transition
+            self._shared.wake()  # somebody else may have begun a transition
             self._shared.resources.mappings_changed(changed)
 
     def _finish(self, sweep: _Sweep, page: Page) -> set[str]:
@@ -191,8 +178,8 @@ class Sweeper:
 
     def _set_stale(self, stale: Failure | None) -> None:
         """Report that the inventory has become stale, or is up to date again, but not that only the reason differs."""
-        changed = (self.stale is None) != (stale is None)
-        self.stale = stale
+        changed = (self._shared.stale is None) != (stale is None)
+        self._shared.stale = stale
         if changed:
             for target in list(self._shared.clients):
                 self._shared.resources.staleness_changed(target)
@@ -204,16 +191,16 @@ class Sweeper:
             self._failing_since = self._failed_at
         failure = self._shared.record_failure(client, error)
         passes = failure.disposition is Disposition.SOON and self._failures < _PASSING
-        self.failure = None if passes else failure
+        self._shared.failure = None if passes else failure
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))
         if self._failures >= _MOST_TRIES or (refused and self._sweep is not None and self._sweep.marker):
             self._sweep = None  # perhaps its marker is not valid any more
-        if self.failure is None:
+        if passes:
             return
         if not self._shared.inventory.swept:
             self._report_first_sweep()
         elif self._failed_at - self._failing_since >= _STALE * self._interval:
-            self._set_stale(self.failure)
+            self._set_stale(failure)
 
 
 def _is_too_slow(sweep: _Sweep, pace: _Pace) -> bool:

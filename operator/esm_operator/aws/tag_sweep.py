@@ -44,11 +44,9 @@ class TagSweep:
         self._resources = shared.resources
         self._cluster = cluster
         self._interval = interval
-        self._orphan_counter = shared.resources.new_orphan_counter()
+        self._count_orphans = shared.resources.new_orphan_counter()
         self._refused = False
         self._read_once: set[str] = set()
-        self.orphans: int | None = None
-        """Mappings of this cluster without a resource; None: not counted yet."""
 
     @property
     def _client(self) -> MappingsClient:
@@ -116,7 +114,7 @@ class TagSweep:
             and (entry := self._inventory.get(uuid)) is not None
             and entry.state != "Deleting"
         }
-        self.orphans = await self._orphan_counter.count(present)
+        self._shared.orphans = await self._count_orphans(present)
 
     def _known_tags(self, now: float) -> dict[str, Mapping[str, str]]:
         """The known tags of mappings of resources, without those that were written lately."""

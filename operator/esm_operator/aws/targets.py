@@ -4,7 +4,6 @@ Several targets may share an account and region (:mod:`~.shared_target`). All of
 the inventory is stale after it. The connections outlive it (:mod:`~.connections`).
 """
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -13,10 +12,12 @@ from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
-from esm_operator.aws.observer import Observer
+from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.aws.resources import Resources
 from esm_operator.aws.shared_target import SharedTarget
+from esm_operator.aws.sweeper import Sweeper
 from esm_operator.aws.tag_sweep import TagSweep
+from esm_operator.aws.transitions import Transitions
 from esm_operator.clock import monotonic
 from esm_operator.fence import Fence
 from esm_operator.metrics import counters
@@ -33,19 +34,11 @@ TAGGING_RATE = 5.0
 @dataclass(frozen=True, slots=True)
 class ConnectedTarget:
     client: MappingsClient
-    observer: Observer
+    shared: SharedTarget
 
     @property
     def inventory(self) -> Inventory:
         return self.client.inventory
-
-
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    shared: SharedTarget
-    observer: Observer
-    tag_sweep: TagSweep
-    tasks: tuple[asyncio.Task[None], ...]
 
 
 class Targets:
@@ -58,9 +51,9 @@ class Targets:
         self._resources = resources
         self._rate_limiters: dict[tuple[str, str], RateLimiter] = {}
         """By account and region."""
-        self._watched: dict[tuple[str, str, str], _Watched] = {}
+        self._shared: dict[tuple[str, str, str], SharedTarget] = {}
         """By account, region and endpoint."""
-        self._connected: dict[Target, tuple[_Watched, ConnectedTarget]] = {}
+        self._connected: dict[Target, ConnectedTarget] = {}
 
     async def get(self, target: Target) -> ConnectedTarget:
         """The connected target.
@@ -74,18 +67,18 @@ class Targets:
         """Begin to sweep a target, unless it is in use already."""
         if target not in self._connected:
             self._connected[target] = self._join(target, connection)
-        return self._connected[target][1]
+        return self._connected[target]
 
     def keep(self, wanted: Collection[Target]) -> None:
         """Stop sweeping all targets but these."""
         for target in [target for target in self._connected if target not in wanted]:
-            watched, _ = self._connected.pop(target)
-            if len(watched.shared.clients) > 1:
-                del watched.shared.clients[target]
+            shared = self._connected.pop(target).shared
+            if len(shared.clients) > 1:
+                del shared.clients[target]
             else:
-                for task in watched.tasks:
+                for task in shared.tasks:
                     task.cancel()
-                self._watched = {name: one for name, one in self._watched.items() if one is not watched}
+                self._shared = {name: one for name, one in self._shared.items() if one is not shared}
 
     @property
     def without_tags(self) -> bool:
@@ -95,71 +88,62 @@ class Targets:
     def retry(self) -> None:
         """Retry failed requests immediately, because a person has changed something."""
         self._connections.retry()
-        for watched in self._watched.values():
-            watched.observer.retry()
+        for shared in self._shared.values():
+            shared.retry()
 
     def states(self) -> list[TargetMetrics]:
         """The state of each account and region, for metrics; of several endpoints, that with the oldest sweep."""
         now = monotonic()
-        found: dict[tuple[str, str], _Watched] = {}
-        for (account, region, _), watched in self._watched.items():
-            known = found.setdefault((account, region), watched)
-            if watched.shared.sweep_age(now) > known.shared.sweep_age(now):
-                found[account, region] = watched
+        oldest: dict[tuple[str, str], SharedTarget] = {}
+        for (account, region, _), shared in self._shared.items():
+            known = oldest.setdefault((account, region), shared)
+            oldest[account, region] = max(known, shared, key=lambda one: one.sweep_age(now))
         return [
             TargetMetrics(
                 account,
                 region,
-                watched.shared.sweep_age(now),
+                shared.sweep_age(now),
                 self._settings.sweep_interval,
-                len(watched.shared.inventory),
-                watched.shared.rate_limiter.state(),
-                watched.tag_sweep.orphans,
+                len(shared.inventory),
+                shared.rate_limiter.state(),
+                shared.orphans,
             )
-            for (account, region), watched in found.items()
+            for (account, region), shared in oldest.items()
         ]
 
     def failures(self) -> list[str]:
         """Why accounts and regions can't be swept now, as sentences."""
-        observers = ((region, watched.observer) for (_, region, _), watched in self._watched.items())
-        return [f"{region}: {one.failure.message}" for region, one in observers if one.failure is not None]
+        shared = ((region, one.failure) for (_, region, _), one in self._shared.items())
+        return [f"{region}: {failure.message}" for region, failure in shared if failure is not None]
 
     async def close(self) -> None:
         """Stop sweeping."""
-        await tasks.cancel([task for watched in self._watched.values() for task in watched.tasks])
+        await tasks.cancel([task for shared in self._shared.values() for task in shared.tasks])
 
-    def _join(self, target: Target, connection: Connection) -> tuple[_Watched, ConnectedTarget]:
+    def _join(self, target: Target, connection: Connection) -> ConnectedTarget:
         name = (connection.account, target.region, target.access.endpoint_url)
-        known = self._watched.get(name)
-        shared = known.shared if known is not None else self._new_shared(connection)
-        counters.place_in_use(connection.account, target.region)
-        client = shared.clients[target] = MappingsClient(
-            connection,
-            shared.rate_limiter,
-            shared.tagging_rate_limiter,
-            shared.inventory,
-            self._fence,
-            self._resources,
-            owner_tags=target.owner_tags,
-        )
-        if known is None:
-            known = self._watched[name] = self._watch(target.region, shared)
+        shared = self._shared.get(name)
+        if shared is None:
+            shared = self._shared[name] = self._start(connection)
         elif shared.inventory.swept:
             self._resources.first_sweep_ended(target)
-        return known, ConnectedTarget(client, known.observer)
+        counters.place_in_use(connection.account, target.region)
+        api = MappingsApi(connection, shared.rate_limiter, shared.tagging_rate_limiter, self._fence)
+        client = MappingsClient(api, shared.inventory, self._resources, owner_tags=target.owner_tags)
+        shared.clients[target] = client
+        return ConnectedTarget(client, shared)
 
-    def _new_shared(self, connection: Connection) -> SharedTarget:
+    def _start(self, connection: Connection) -> SharedTarget:
+        """Start to read the mappings of one more account and region."""
+        settings, region = self._settings, connection.region
         rate_limiter = self._rate_limiters.setdefault(
-            (connection.account, connection.region), RateLimiter(self._settings.requests_per_second)
+            (connection.account, region), RateLimiter(settings.requests_per_second)
         )
-        return SharedTarget(self._resources, Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic())
-
-    def _watch(self, region: str, shared: SharedTarget) -> _Watched:
-        settings = self._settings
-        observer = Observer(shared, interval=settings.sweep_interval)
+        shared = SharedTarget(self._resources, Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic())
         tag_sweep = TagSweep(shared, cluster=settings.cluster_name, interval=settings.tag_sweep_interval)
-        started = (
-            tasks.start(observer.run(), f"observer of {region}"),
+        shared.tasks = [
+            tasks.start(Sweeper(shared, settings.sweep_interval).run(), f"sweeper of {region}"),
+            tasks.start(Transitions(shared).run(), f"transitions of {region}"),
             tasks.start(tag_sweep.run(), f"tag sweep of {region}"),
-        )
-        return _Watched(shared, observer, tag_sweep, started)
+        ]
+        return shared

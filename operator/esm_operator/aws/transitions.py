@@ -6,14 +6,12 @@ reads that are due, the sweeper reads instead. While the target is crowded, read
 
 import asyncio
 import math
-from collections.abc import Callable
 
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.aws.shared_target import CROWDED_SHARE, SharedTarget
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
-from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.ratelimit.rate_limiter import RequestPriority
 
 #: The least and the most seconds between two reads of one mapping.
@@ -29,38 +27,22 @@ _MOST_FAILING = 5.0
 
 
 class Transitions:
-    """Reads until cancelled. It calls ``sweep_instead`` if a sweep takes fewer requests than the reads that are due."""
+    """Reads until cancelled."""
 
-    def __init__(self, shared: SharedTarget, sweep_instead: Callable[[], None]) -> None:
+    def __init__(self, shared: SharedTarget) -> None:
         self._shared = shared
-        self._sweep_instead = sweep_instead
         self._failures = 0
         self._last_read = -math.inf
-        self._deadline = Deadline()
-
-    def wake(self) -> None:
-        """Read soon, because a transition has begun."""
-        self._deadline.recheck()
-
-    def retry(self) -> None:
-        """If the last reads failed, read again immediately."""
-        if self._failures:
-            self._last_read = -math.inf
-            self.wake()
-
-    def overwhelming(self) -> bool:
-        """Whether a sweep takes fewer requests than the reads that are due."""
-        return len(self._due()) > self._shared.client.pages
 
     async def run(self) -> None:
         """Read until cancelled."""
         while True:
-            await self._deadline.until(self.next_due, together=_TOGETHER)
+            await self._shared.transition_deadline.until(self.next_due, together=_TOGETHER)
             self._last_read = monotonic()
-            due = self._due()
+            due = due_transitions(self._shared)
             chosen = self._chosen(due)
             if due and not chosen:
-                self._sweep_instead()
+                self._shared.sweep_deadline.recheck()
             client = self._shared.client
             try:
                 await self._read(client, chosen)
@@ -73,19 +55,15 @@ class Transitions:
         """Monotonic time of the next read, or from which that can be known, in seconds."""
         pause = self._shared.client.rate_limiter.interval(CROWDED_SHARE) if self._shared.is_crowded() else FAST / 2
         if self._failures:
-            pause = backoff.exponential(self._failures, 1.0, _MOST_FAILING)
+            retried = self._shared.retried > self._last_read
+            pause = 0.0 if retried else backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         if monotonic() < self._last_read + pause:
             return self._last_read + pause  # the mappings in transition, perhaps thousands, are not needed before
-        moving = self._moving()
+        moving = _moving(self._shared)
         if not moving:
             return math.inf
-        load = self._load(moving)
+        load = _load(self._shared, moving)
         return -math.inf if self._failures else min(_due_at(one, load) for one in moving)
-
-    def _due(self) -> list[InventoryEntry]:
-        now, moving = monotonic(), self._moving()
-        load = self._load(moving)
-        return [one for one in moving if _due_at(one, load) <= now]
 
     def _chosen(self, due: list[InventoryEntry]) -> list[str]:
         """Those of the mappings that are due that are worth a request each."""
@@ -100,15 +78,22 @@ class Transitions:
             if isinstance(result, BaseException):
                 raise result
 
-    def _moving(self) -> list[InventoryEntry]:
-        inventory = self._shared.inventory
-        entries = (inventory.get(uuid) for uuid in self._shared.resources.owned(inventory.in_transition()))
-        return [entry for entry in entries if entry is not None]
 
-    def _load(self, moving: list[InventoryEntry]) -> float:
-        """Seconds that reading all of them takes."""
-        client = self._shared.client
-        return min(len(moving), client.pages) / client.rate_limiter.rate
+def due_transitions(shared: SharedTarget) -> list[InventoryEntry]:
+    """The mappings in transition that have to be read now."""
+    now, moving = monotonic(), _moving(shared)
+    load = _load(shared, moving)
+    return [one for one in moving if _due_at(one, load) <= now]
+
+
+def _moving(shared: SharedTarget) -> list[InventoryEntry]:
+    entries = map(shared.inventory.get, shared.resources.owned(shared.inventory.in_transition()))
+    return [entry for entry in entries if entry is not None]
+
+
+def _load(shared: SharedTarget, moving: list[InventoryEntry]) -> float:
+    """Seconds that reading all of them takes."""
+    return min(len(moving), shared.client.pages) / shared.client.rate_limiter.rate
 
 
 def _due_at(entry: InventoryEntry, load: float) -> float:

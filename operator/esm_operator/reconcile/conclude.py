@@ -63,7 +63,7 @@ class Concluder:
 
     async def rest(self, context: ReconcileContext, observation: Observation, action: actions.Rest) -> Result:
         """Write the status of a resource for which there is nothing to do but wait."""
-        key, observer, desired = context.resource.key, context.connected.observer, context.desired
+        key, observer, desired = context.resource.key, context.connected.shared, context.desired
         self.states.deletion_limiter.forget(key)
         if action == plan.SWEEPING and observer.failure is None and (context.record.uuid or context.resource.told):
             return Result(ReconcileOutcome.WAITING)  # the status has the last known state; the sweep will renew it

@@ -1,4 +1,4 @@
-"""The observer before a real AWS server: how often it looks, in which pace, and what it makes of a bad page."""
+"""The sweeper and the transitions before a real AWS server: how often they read, and what follows from a bad page."""
 
 import asyncio
 import itertools
@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from esm_operator import tasks
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
-from esm_operator.aws.observer import Observer
-from esm_operator.aws.resources import OrphanCounter
+from esm_operator.aws.mappings_api import MappingsApi
+from esm_operator.aws.resources import CountOrphans
 from esm_operator.aws.shared_target import CROWD, SharedTarget
+from esm_operator.aws.sweeper import Sweeper
+from esm_operator.aws.transitions import Transitions
 from esm_operator.fence import Fence
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
@@ -37,7 +40,7 @@ class CountingTarget(SharedTarget):
 
 
 class Scene:
-    """An observer of an account whose mappings all have a resource. It is what the observer asks and reports to."""
+    """An account whose mappings all have a resource. It is what the sweeper and the transitions ask and report to."""
 
     def __init__(self, aws: AwsServer, target: Target, connection: Connection, interval: float) -> None:
         self.control = aws.control
@@ -48,15 +51,14 @@ class Scene:
         self.inventory = Inventory()
         limiter, tagging = RateLimiter(1000), RateLimiter(1000)
         self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic())
-        self.shared.clients[target] = MappingsClient(
-            connection, limiter, tagging, self.inventory, Fence(clock=lambda: 0.0), self
-        )
-        self.observer = Observer(self.shared, interval=interval)
-        self._task = asyncio.create_task(self.observer.run())
+        api = MappingsApi(connection, limiter, tagging, Fence(clock=lambda: 0.0))
+        self.shared.clients[target] = MappingsClient(api, self.inventory, self)
+        self._sweeper = asyncio.create_task(Sweeper(self.shared, interval).run())
+        self._transitions = asyncio.create_task(Transitions(self.shared).run())
 
     @property
     def failed(self) -> int:
-        """How many requests of the observer have failed."""
+        """How many requests have failed."""
         return self.shared.failed
 
     def mappings_changed(self, uuids: Collection[str]) -> None:
@@ -66,19 +68,19 @@ class Scene:
         self.first_sweeps += 1
 
     def staleness_changed(self, target: Target) -> None:
-        self.up_to_date.append(self.observer.stale is None)
+        self.up_to_date.append(self.shared.stale is None)
 
     def owned(self, uuids: Collection[str]) -> list[str]:
         return list(uuids)
 
     def recorded_tags(self, uuids: Collection[str]) -> dict[str, dict[str, str]]:
-        raise AssertionError("an observer reads no tags")
+        raise AssertionError("the sweeper reads no tags")
 
     def pending_changes(self, target: Target) -> int:
         return self.pending
 
-    def new_orphan_counter(self) -> OrphanCounter:
-        raise AssertionError("an observer counts no orphans")
+    def new_orphan_counter(self) -> CountOrphans:
+        raise AssertionError("the sweeper counts no orphans")
 
     def calls(self, operation: str) -> int:
         return self.control.counts().calls.get(operation, 0)
@@ -92,18 +94,17 @@ class Scene:
         for uuid in moving:
             self.control.edit_mapping(uuid, State=state)
             self.inventory.record({"UUID": uuid, "State": state}, time.monotonic())
-        self.observer.wake()
+        self.shared.wake()
         return moving
 
     async def end_transitions(self, moving: list[str]) -> None:
-        """AWS is done, and the observer sees it."""
+        """AWS is done, and the operator has read it."""
         for uuid in moving:
             self.control.settle(uuid)
         await eventually_async(lambda: not self.inventory.in_transition())
 
     async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.cancel([self._sweeper, self._transitions])
 
 
 Begin = Callable[..., Any]
@@ -207,7 +208,7 @@ async def test_what_takes_long_is_looked_at_ever_more_rarely(begin: Begin) -> No
     entry = scene.inventory.get(uuid)
     assert entry is not None
     entry.since -= 100
-    scene.observer.wake()
+    scene.shared.wake()
     await eventually_async(lambda: scene.calls(GET) >= 1)
     calls, began = scene.calls(GET), time.monotonic()
     await asyncio.sleep(5)
@@ -222,7 +223,7 @@ async def test_while_many_changes_wait_looks_are_rare(begin: Begin) -> None:
     for uuid in moving:
         scene.inventory.record({"UUID": uuid, "State": "Creating"}, time.monotonic())
         scene.control.edit_mapping(uuid, State="Creating")
-    scene.observer.wake()
+    scene.shared.wake()
     calls, began = scene.calls(LIST), time.monotonic()
     await asyncio.sleep(3)
     assert scene.calls(GET) == 0
@@ -242,7 +243,7 @@ async def test_a_page_that_fails_is_tried_again_and_the_sweep_goes_on(begin: Beg
     assert scene.first_sweeps == 1, "one failure is not worth telling everybody who waits"
     assert len(scene.inventory) == 350
     assert scene.calls(LIST) <= 5, "four pages, one of them twice"
-    assert scene.observer.failure is None
+    assert scene.shared.failure is None
 
 
 async def test_a_marker_that_aws_does_not_take_any_more_begins_the_sweep_anew(begin: Begin) -> None:
@@ -271,12 +272,12 @@ async def test_sight_is_lost_after_five_intervals_of_failures_and_comes_back(beg
     fault = scene.control.fault(FaultKind.EXPIRED_TOKEN, LIST)
     failing = time.monotonic()
     await eventually_async(lambda: scene.failed > 0)
-    assert scene.observer.stale is None, "it may pass by itself"
-    await eventually_async(lambda: scene.observer.stale is not None)
+    assert scene.shared.stale is None, "it may pass by itself"
+    await eventually_async(lambda: scene.shared.stale is not None)
     assert time.monotonic() - failing >= 4.5
-    assert (stale := scene.observer.stale) is not None
+    assert (stale := scene.shared.stale) is not None
     assert stale.reason == "CredentialsRefused"
     scene.control.remove_fault(fault)
-    scene.observer.retry()
-    await eventually_async(lambda: scene.observer.stale is None)
+    scene.shared.retry()
+    await eventually_async(lambda: scene.shared.stale is None)
     assert scene.up_to_date == [False, True]
