@@ -31,7 +31,7 @@ from esm_operator.adapters import botocore_hooks
 from esm_operator.aws import errors
 from esm_operator.clock import monotonic
 from esm_operator.fence import Fence
-from esm_operator.ratelimit.in_flight_window import InFlightSlot, InFlightWindow
+from esm_operator.ratelimit.in_flight_window import InFlightWindow
 
 Result = TypeVar("Result")
 
@@ -103,7 +103,7 @@ class _Call:
         self._is_sent = False
         self._is_write = True
         self._url = ""
-        self._slot: InFlightSlot | None = None
+        self._slot: int | None = None
         self._cut: Callable[[], None] | None = None
 
     # For the coroutine

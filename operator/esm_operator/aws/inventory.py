@@ -10,7 +10,7 @@ import sys
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
@@ -29,8 +29,6 @@ TAGS_VISIBLE = 30.0
 #: Seconds after a mapping's LastModified in which its tags may not be visible yet. It includes the difference between
 #: the clocks of AWS and this machine (AWS refuses signatures beyond 5 minutes).
 _JUST_MODIFIED = 600.0
-
-Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -127,9 +125,8 @@ class Inventory:
         self.swept_from = -math.inf
         """Monotonic time at which the last complete sweep began, in seconds."""
         self._entries: dict[str, InventoryEntry] = {}
-        self._by_identity: dict[tuple[str, str], set[str]] = {}
-        self._by_group: dict[str, set[str]] = {}
-        """By the name of the consumer group."""
+        self._index: dict[Hashable, set[str]] = {}
+        """By the key of the identity, and by the name of the consumer group."""
         self._gone: dict[str, float] = {}
         """With the monotonic time at which AWS answered so, in seconds."""
         self._in_transition: set[str] = set()
@@ -158,13 +155,12 @@ class Inventory:
         return [entry for entry in self._same(wanted) if entry.state == "Deleting"]
 
     def _same(self, wanted: Identity) -> list[InventoryEntry]:
-        uuids = sorted(self._by_identity.get(wanted.key, ()))
+        uuids = sorted(self._index.get(wanted.key, ()))
         return [entry for uuid in uuids if (entry := self._entries[uuid]).identity.same_as(wanted)]
 
     def leaving_group(self, wanted: ConsumerGroup) -> list[InventoryEntry]:
         """The mappings in this consumer group that AWS is deleting. Until then AWS refuses a new one."""
-        uuids = sorted(self._by_group.get(wanted.name, ()))
-        entries = [self._entries[uuid] for uuid in uuids]
+        entries = [self._entries[uuid] for uuid in sorted(self._index.get(wanted.name, ()))]
         return [one for one in entries if one.state == "Deleting" and wanted.same_as(one.consumer_group)]
 
     def in_transition(self) -> frozenset[str]:
@@ -195,7 +191,7 @@ class Inventory:
             old.seen, old.listed = at, listed
             _set_tags(old, tags, at)
             return False
-        self._unindex(uuid)
+        self._drop(uuid)
         state = sys.intern(str(mapping.get("State", "")))
         of = identity.of_mapping(mapping)
         entry = replace(
@@ -212,9 +208,8 @@ class Inventory:
         )
         _set_tags(entry, tags, at)
         self._entries[uuid] = entry
-        self._by_identity.setdefault(entry.identity.key, set()).add(uuid)
-        if entry.consumer_group is not None:
-            self._by_group.setdefault(entry.consumer_group.name, set()).add(uuid)
+        for key in _index_keys(entry):
+            self._index.setdefault(key, set()).add(uuid)
         if entry.state in TRANSITIONS:
             self._in_transition.add(uuid)
         self._gone.pop(uuid, None)
@@ -249,8 +244,7 @@ class Inventory:
 
     def record_gone(self, uuid: str) -> None:
         """Record that AWS has no mapping with this UUID."""
-        self._unindex(uuid)
-        self._entries.pop(uuid, None)
+        self._drop(uuid)
         self._gone[uuid] = monotonic()
 
     def record_page(self, mappings: Iterable[Mapping[str, Any]], at: float) -> set[str]:
@@ -290,16 +284,12 @@ class Inventory:
         return [uuid for uuid, entry in self._entries.items() if entry.seen < since]
 
     def _drop(self, uuid: str) -> None:
-        self._unindex(uuid)
-        del self._entries[uuid]
-
-    def _unindex(self, uuid: str) -> None:
         self._in_transition.discard(uuid)
-        entry = self._entries.get(uuid)
-        if entry is not None:
-            _discard(self._by_identity, entry.identity.key, uuid)
-            if entry.consumer_group is not None:
-                _discard(self._by_group, entry.consumer_group.name, uuid)
+        entry = self._entries.pop(uuid, None)
+        for key in _index_keys(entry) if entry is not None else ():
+            self._index[key].discard(uuid)
+            if not self._index[key]:
+                del self._index[key]
 
 
 def _set_tags(entry: InventoryEntry, tags: Mapping[str, str] | None, at: float) -> None:
@@ -308,8 +298,6 @@ def _set_tags(entry: InventoryEntry, tags: Mapping[str, str] | None, at: float) 
         entry.tags_written = entry.tags_seen = at
 
 
-def _discard(index: dict[Key, set[str]], key: Key, uuid: str) -> None:
-    uuids = index.get(key, set())
-    uuids.discard(uuid)
-    if not uuids:
-        index.pop(key, None)
+def _index_keys(entry: InventoryEntry) -> list[Hashable]:
+    group = entry.consumer_group
+    return [entry.identity.key] if group is None else [entry.identity.key, group.name]

@@ -96,7 +96,11 @@ class MappingsApi:
         while True:
             await self._tagging_rate_limiter.take(RequestPriority.TAG_SWEEP)
             page = await self._send("get_resources", wanted, self._tagging_permit)
-            yield {_uuid(one): _tags(one) for one in page.get("ResourceTagMappingList") or ()}
+            found: dict[str, dict[str, str]] = {}
+            for one in page.get("ResourceTagMappingList") or ():
+                uuid = str(one["ResourceARN"]).rpartition(":")[2]
+                found[uuid] = {str(tag["Key"]): str(tag["Value"]) for tag in one.get("Tags") or ()}
+            yield found
             if not page.get("PaginationToken"):
                 return
             wanted["PaginationToken"] = page["PaginationToken"]
@@ -143,28 +147,12 @@ class MappingsApi:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (monotonic() - started))
 
 
-#: The member that AWS always answers, and the list whose items have it; empty: the answer itself has it.
-_ALWAYS: Mapping[str, tuple[str, str]] = {
-    "create_event_source_mapping": ("", "UUID"),
-    "update_event_source_mapping": ("", "UUID"),
-    "delete_event_source_mapping": ("", "UUID"),
-    "get_event_source_mapping": ("", "UUID"),
-    "list_event_source_mappings": ("EventSourceMappings", "UUID"),
-    "get_resources": ("ResourceTagMappingList", "ResourceARN"),
-}
-
-
 def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:
-    if operation not in _ALWAYS:
-        return True
-    place, member = _ALWAYS[operation]
-    items = answer.get(place) if place else [answer]
+    """Whether an answer has what AWS always answers. The operations on tags answer nothing that is always there."""
+    if operation == "get_resources":
+        items, member = answer.get("ResourceTagMappingList"), "ResourceARN"
+    elif operation == "list_event_source_mappings":
+        items, member = answer.get("EventSourceMappings"), "UUID"
+    else:
+        items, member = [answer] if operation.endswith("event_source_mapping") else [], "UUID"
     return items is not None and all(item.get(member) for item in items)
-
-
-def _uuid(resource: Mapping[str, Any]) -> str:
-    return str(resource["ResourceARN"]).rpartition(":")[2]
-
-
-def _tags(resource: Mapping[str, Any]) -> dict[str, str]:
-    return {str(tag["Key"]): str(tag["Value"]) for tag in resource.get("Tags") or ()}

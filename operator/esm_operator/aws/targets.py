@@ -65,9 +65,20 @@ class Targets:
 
     def use(self, target: Target, connection: Connection) -> ConnectedTarget:
         """Begin to sweep a target, unless it is in use already."""
-        if target not in self._connected:
-            self._connected[target] = self._join(target, connection)
-        return self._connected[target]
+        if target in self._connected:
+            return self._connected[target]
+        name = (connection.account, target.region, target.access.endpoint_url)
+        shared = self._shared.get(name)
+        if shared is None:
+            shared = self._shared[name] = self._start(connection)
+        elif shared.inventory.swept:
+            self._resources.first_sweep_ended(target)
+        counters.place_in_use(connection.account, target.region)
+        api = MappingsApi(connection, shared.rate_limiter, shared.tagging_rate_limiter, self._fence)
+        client = MappingsClient(api, shared.inventory, self._resources, owner_tags=target.owner_tags)
+        shared.clients[target] = client
+        connected = self._connected[target] = ConnectedTarget(client, shared)
+        return connected
 
     def keep(self, wanted: Collection[Target]) -> None:
         """Stop sweeping all targets but these."""
@@ -119,19 +130,6 @@ class Targets:
     async def close(self) -> None:
         """Stop sweeping."""
         await tasks.cancel([task for shared in self._shared.values() for task in shared.tasks])
-
-    def _join(self, target: Target, connection: Connection) -> ConnectedTarget:
-        name = (connection.account, target.region, target.access.endpoint_url)
-        shared = self._shared.get(name)
-        if shared is None:
-            shared = self._shared[name] = self._start(connection)
-        elif shared.inventory.swept:
-            self._resources.first_sweep_ended(target)
-        counters.place_in_use(connection.account, target.region)
-        api = MappingsApi(connection, shared.rate_limiter, shared.tagging_rate_limiter, self._fence)
-        client = MappingsClient(api, shared.inventory, self._resources, owner_tags=target.owner_tags)
-        shared.clients[target] = client
-        return ConnectedTarget(client, shared)
 
     def _start(self, connection: Connection) -> SharedTarget:
         """Start to read the mappings of one more account and region."""

@@ -6,21 +6,13 @@ is sent, it waits here for a slot, and releases it only a second after its answe
 Used by the threads that send, so it blocks.
 """
 
+import itertools
 import threading
-from dataclasses import dataclass
 
 from esm_operator.clock import monotonic
 
 #: Seconds of a window: AWS counts requests by the second.
 LENGTH = 1.0
-
-
-@dataclass(slots=True)
-class InFlightSlot:
-    """The slot of a request, for as long as AWS may count it."""
-
-    until: float
-    """Monotonic time at which it is free again, in seconds."""
 
 
 class InFlightWindow:
@@ -35,23 +27,26 @@ class InFlightWindow:
         """
         self._most = most
         self._under_way = max(0.0, most / rate - LENGTH)
-        self._taken: list[InFlightSlot] = []
+        self._slots = itertools.count()
+        self._taken: dict[int, float] = {}
+        """By slot: the monotonic time at which it is free again, in seconds."""
         self._changed = threading.Condition()
 
-    def wait(self) -> InFlightSlot:
+    def wait(self) -> int:
         """Wait, blocking, until one more request may be sent. Returns its slot."""
         with self._changed:
             while True:
                 now = monotonic()
-                self._taken = [slot for slot in self._taken if slot.until > now]
+                self._taken = {slot: until for slot, until in self._taken.items() if until > now}
                 if len(self._taken) < self._most:
-                    taken = InFlightSlot(now + self._under_way + LENGTH)
-                    self._taken.append(taken)
-                    return taken
-                self._changed.wait(min(slot.until for slot in self._taken) - now)
+                    slot = next(self._slots)
+                    self._taken[slot] = now + self._under_way + LENGTH
+                    return slot
+                self._changed.wait(min(self._taken.values()) - now)
 
-    def release(self, slot: InFlightSlot) -> None:
+    def release(self, slot: int) -> None:
         """Free a slot in a second, because its request was answered or given up."""
         with self._changed:
-            slot.until = min(slot.until, monotonic() + LENGTH)
+            if slot in self._taken:
+                self._taken[slot] = min(self._taken[slot], monotonic() + LENGTH)
             self._changed.notify_all()

@@ -129,9 +129,8 @@ class RateLimiter:
     def _next(self) -> asyncio.Future[None]:
         self._granted += 1
         if self._granted % _FAIR_TURN == 0:
-            longest = min(range(len(self._waiting)), key=lambda index: self._waiting[index][1])
-            entry = self._waiting.pop(longest)
+            longest = min(self._waiting, key=lambda entry: entry[1])
+            self._waiting.remove(longest)
             heapq.heapify(self._waiting)
-        else:
-            entry = heapq.heappop(self._waiting)
-        return entry[2]
+            return longest[2]
+        return heapq.heappop(self._waiting)[2]

@@ -19,8 +19,6 @@ class ReportFilter:
             logger.error("%s", sentence)
     """
 
-    __slots__ = ("_clock", "_repeat_after", "_reported")
-
     def __init__(self, repeat_after: float = math.inf, clock: Clock = monotonic) -> None:
         self._repeat_after = repeat_after
         self._clock = clock

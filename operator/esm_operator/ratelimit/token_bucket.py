@@ -16,8 +16,6 @@ class TokenBucket:
     ``TokenBucket(rate=10.0, burst=3.0)`` grants 3 tokens at the start, and 10 a second after that.
     """
 
-    __slots__ = ("_burst", "_clock", "_filled", "_tokens", "rate")
-
     def __init__(self, rate: float, burst: float, clock: Clock = monotonic) -> None:
         self.rate = rate
         """Tokens a second. May be changed."""

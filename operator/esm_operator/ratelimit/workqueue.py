@@ -158,7 +158,11 @@ class WorkQueue(Generic[Key]):
         """The state of one priority, in all lanes."""
         since = [self._place[next(iter(keys))].since for keys in self._ready[priority].values()]
         oldest = monotonic() - min(since) if since else 0.0
-        return QueueState(_total(self._waiting, priority), _total(self._busy, priority), oldest)
+        depth, under_way = (
+            sum(count for (one, _), count in counts.items() if one is priority)
+            for counts in (self._waiting, self._busy)
+        )
+        return QueueState(depth, under_way, oldest)
 
     def _next(self) -> Key | None:
         """Take the key whose turn it is out of those that wait."""
@@ -193,7 +197,3 @@ class WorkQueue(Generic[Key]):
             due, _, key, priority = heapq.heappop(self._delayed)
             if self._due.get(key) == due:
                 self.add(key, priority)
-
-
-def _total(counts: Counter[tuple[QueuePriority, Hashable]], priority: QueuePriority) -> int:
-    return sum(count for (one, _), count in counts.items() if one is priority)
