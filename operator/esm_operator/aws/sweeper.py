@@ -94,9 +94,8 @@ class Sweeper:
     def next_due(self) -> float:
         """Monotonic time at which the next page is to be requested, in seconds."""
         if self._failures:
-            if self._shared.retried > self._failed_at:
-                return -math.inf
-            return self._failed_at + backoff.exponential(self._failures, 1.0, _MOST_FAILING)
+            retried = self._shared.retried > self._failed_at
+            return -math.inf if retried else self._failed_at + backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         pace = self._pace()
         if self._sweep is not None and self._sweep.pages and not _is_too_slow(self._sweep, pace):
             return self._sweep.pages[-1] + self._pause(pace)

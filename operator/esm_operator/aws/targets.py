@@ -56,11 +56,7 @@ class Targets:
         self._connected: dict[Target, ConnectedTarget] = {}
 
     async def get(self, target: Target) -> ConnectedTarget:
-        """The connected target.
-
-        Raises:
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached.
-        """
+        """The connected target. Raises what :meth:`.Connections.connect` raises."""
         return self.use(target, await self._connections.connect(target))
 
     def use(self, target: Target, connection: Connection) -> ConnectedTarget:
@@ -134,9 +130,8 @@ class Targets:
     def _start(self, connection: Connection) -> SharedTarget:
         """Start to read the mappings of one more account and region."""
         settings, region = self._settings, connection.region
-        rate_limiter = self._rate_limiters.setdefault(
-            (connection.account, region), RateLimiter(settings.requests_per_second)
-        )
+        place = (connection.account, region)
+        rate_limiter = self._rate_limiters.setdefault(place, RateLimiter(settings.requests_per_second))
         shared = SharedTarget(self._resources, Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic())
         tag_sweep = TagSweep(shared, cluster=settings.cluster_name, interval=settings.tag_sweep_interval)
         shared.tasks = [

@@ -16,15 +16,13 @@ LENGTH = 1.0
 
 
 class InFlightWindow:
-    """At most so many requests within any one second."""
+    """At most ``most`` requests within any one second.
+
+    ``rate``: requests a second that are sent even while AWS takes long to answer. A request that has been under way for
+    as long as that takes counts as arrived.
+    """
 
     def __init__(self, most: int, rate: float) -> None:
-        """
-        Args:
-            most: requests within a second.
-            rate: requests a second that are sent even while AWS takes long to answer. A request that has been under way
-                for as long as that takes counts as arrived.
-        """
         self._most = most
         self._under_way = max(0.0, most / rate - LENGTH)
         self._slots = itertools.count()
