@@ -18,7 +18,7 @@ from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.commands import account
-from esm_operator.commands.account import Account, ReadError
+from esm_operator.commands.account import Account, Console, ReadError
 from esm_operator.fence import SHUT, NotLeadingError
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
@@ -131,7 +131,7 @@ async def test_what_answers_in_place_of_sts_is_said_in_a_sentence(
     assert failure.reason not in ("OperatorError", "AccessDenied")
     assert "S3CRET" not in failure.message + caplog.text
     with pytest.raises(ReadError) as said:
-        await Account.connect(Target("eu-west-1", Access(between.url)), Connections(), 10.0)
+        await Account.connect(Target("eu-west-1", Access(between.url)), Connections(), 10.0, Console())
     assert "S3CRET" not in str(said.value)
 
 
@@ -158,7 +158,7 @@ def failures(reason: str) -> float:
 
 async def test_an_endpoint_that_is_none_is_said_by_the_commands(connections: Connections) -> None:
     with pytest.raises(ReadError, match="eu-west-1: endpoint: "):
-        await Account.connect(Target("eu-west-1", Access("http://local_stack:4566")), connections, 10.0)
+        await Account.connect(Target("eu-west-1", Access("http://local_stack:4566")), connections, 10.0, Console())
 
 
 async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections: Connections) -> None:
@@ -204,7 +204,7 @@ async def test_a_command_sends_a_request_again_that_may_succeed_soon(
     """It has no work queue that would come back to it."""
     monkeypatch.setattr(connection_module, "_LONGEST_PAUSE", 0.01)
     made = account.connections("export")
-    reader = await Account.connect(Target("eu-west-1", Access(aws.endpoint)), made, 1000.0)
+    reader = await Account.connect(Target("eu-west-1", Access(aws.endpoint)), made, 1000.0, Console())
     aws.control.reset_counts()
     aws.control.fault(FaultKind.ERROR, LIST, code="ServiceException", status=500, message="Down.", times=3)
     assert [one async for one in reader.mappings("orders")] == []

@@ -3,9 +3,8 @@
 import pytest
 
 from esm_operator.api.resource import Key
-from esm_operator.commands.console import Console
-from esm_operator.commands.orphan_search import OrphanSearch, SearchResult
-from esm_operator.planning.target import ProviderConfigSettings
+from esm_operator.commands.account import Console
+from esm_operator.commands.orphan_search import OrphanSearch, SearchFlags, SearchResult
 from tests.aws import AwsServer
 from tests.unit.api_server import ApiServer
 
@@ -28,10 +27,9 @@ async def found(aws: AwsServer, server: ApiServer) -> SearchResult:
     aws.control.make_mapping(
         FunctionName=SPEC["functionName"], EventSourceArn=SPEC["eventSourceARN"], region="eu-west-1", Tags=tags
     )
-    operator = ProviderConfigSettings("(operator)", region="eu-west-1", endpoint_url=aws.endpoint)
+    flags = SearchFlags(cluster_name="blue", region="eu-west-1", endpoint_url=aws.endpoint, requests_per_second=1000)
     async with server.connect() as kubernetes:
-        search = OrphanSearch(kubernetes, "blue", operator, [], [], 1000.0, thorough=False, console=Console())
-        return await search.find()
+        return await OrphanSearch(kubernetes, flags, Console()).find()
 
 
 async def test_a_mapping_without_a_resource_is_found(aws: AwsServer) -> None:

@@ -141,10 +141,10 @@ def test_what_to_do_about_each() -> None:
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        (SearchResult([], 0, [], []), "No orphans of the cluster blue among 0 mappings."),
-        (SearchResult([ORPHAN], 1, ["eu-west-1"], []), "1 orphan of the cluster blue among 1 mapping in eu-west-1."),
+        (SearchResult(), "No orphans of the cluster blue among 0 mappings."),
+        (SearchResult([ORPHAN], 1, {"eu-west-1"}, []), "1 orphan of the cluster blue among 1 mapping in eu-west-1."),
         (
-            SearchResult([ORPHAN, ORPHAN], 7, ["eu-west-1"], ["no"]),
+            SearchResult([ORPHAN, ORPHAN], 7, {"eu-west-1"}, ["no"]),
             "2 orphans of the cluster blue among 7 mappings in eu-west-1, as far as could be looked at.",
         ),
     ],

@@ -4,9 +4,10 @@ A request that fails for a temporary reason is sent again, because a command has
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterable, Mapping
+import sys
+from collections.abc import AsyncIterator, Collection, Generator, Mapping
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -15,14 +16,16 @@ from esm_operator.aws import errors
 from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.mappings_api import MappingsApi
-from esm_operator.commands.console import Console
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.ratelimit.report_filter import ReportFilter
 
 #: Requests in flight.
 AT_ONCE = 8
 #: The most attempts of a request.
 _ATTEMPTS = 6
+#: Seconds between two lines about progress.
+_PAUSE = 5.0
 #: Failures of connecting that are not of a request to STS.
 _FAILED_BEFORE: Mapping[type[Exception], str] = {
     errors.InvalidEndpointError: "endpoint",
@@ -47,17 +50,43 @@ def connections(command: str) -> Connections:
     return Connections(Connector(AT_ONCE, attempts=_ATTEMPTS, user_agent=f"esm-operator-{command}"))
 
 
+class Console:
+    """Standard error, a line at a time."""
+
+    def __init__(self) -> None:
+        self.failed = False
+        self._progress = ReportFilter(_PAUSE)
+        self._progress.admit("progress")  # a command that is quick reports none
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        print(f"esm-operator: {text}", file=sys.stderr, flush=True)
+
+    def fail(self, text: str) -> None:
+        """Write a line, and record that the command has failed."""
+        self.failed = True
+        self.say(text)
+
+    def report_progress(self, text: str) -> None:
+        """Write a line about progress, unless one was written in the last seconds."""
+        if self._progress.admit("progress"):
+            self.say(text)
+
+
 class Account:
     """One account and region, reached with one target's credentials. All methods raise ReadError."""
 
-    def __init__(self, target: Target, api: MappingsApi) -> None:
+    def __init__(self, target: Target, api: MappingsApi, console: Console) -> None:
         self.target = target
         self.place = _place(target)
         self.number = api.account
         self._api = api
+        self._console = console
 
     @classmethod
-    async def connect(cls, target: Target, made: Connections, requests_per_second: float) -> "Account":
+    async def connect(
+        cls, target: Target, made: Connections, requests_per_second: float, console: Console
+    ) -> "Account":
         """Connect to a target, for so many requests to Lambda and as many to the tagging API."""
         try:
             connection = await made.connect(target)
@@ -65,17 +94,20 @@ class Account:
             action = _FAILED_BEFORE.get(type(error), "sts:GetCallerIdentity")
             raise ReadError(action, _place(target), error) from None
         limiter, tagging_limiter = RateLimiter(requests_per_second), RateLimiter(requests_per_second)
-        return cls(target, MappingsApi(connection, limiter, tagging_limiter))
+        return cls(target, MappingsApi(connection, limiter, tagging_limiter), console)
 
     async def mappings(self, function: str = "", source: str = "") -> AsyncIterator[Mapping[str, Any]]:
         """All mappings that are not being deleted; of one function or of one event source ARN only, if given."""
         marker: str | None = ""
+        listed = 0
         while marker is not None:
             with self._reading("lambda:ListEventSourceMappings"):
                 page = await self._api.page(marker, function, source)
             for mapping in page.mappings:
                 if mapping.get("State") != "Deleting":
                     yield mapping
+            listed += len(page.mappings)
+            self._console.report_progress(f"{self.place}: {listed} mappings listed")
             marker = page.next or None
 
     async def mapping(self, uuid: str) -> Mapping[str, Any]:
@@ -83,22 +115,28 @@ class Account:
         with self._reading("lambda:GetEventSourceMapping"):
             return await self._api.get(uuid, RequestPriority.SWEEP)
 
-    async def tagged(self, tags: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
-        """The tags of mappings by UUID, from the tagging API, which learns of tags late.
+    async def tags_in_bulk(
+        self, mappings: Collection[Mapping[str, Any]], having: Mapping[str, str]
+    ) -> dict[str, Mapping[str, str]]:
+        """The tags by UUID, from the tagging API, or as :meth:`list_tags` reads them if the identity may not call it.
 
-        Args:
-            tags: tags that the mappings have; none: all mappings that ever had tags.
+        The tagging API shows changes late. It returns all mappings with the tags ``having``, not only those asked for.
         """
-        found: dict[str, Mapping[str, str]] = {}
-        with self._reading("tag:GetResources"):
-            async for page in self._api.tagged(tags):
-                found |= page
+        found: dict[str, Mapping[str, str]] = {str(mapping["UUID"]): {} for mapping in mappings}
+        try:
+            with self._reading("tag:GetResources"):
+                async for page in self._api.tagged(having):
+                    found |= page
+        except ReadError as error:
+            if not error.denied:
+                raise
+            self._console.say(f"{error} The tags of each mapping are listed instead.")
+            return await self.list_tags(mappings)
         return found
 
-    async def list_tags(self, mappings: Iterable[Mapping[str, Any]], console: Console) -> dict[str, Mapping[str, str]]:
+    async def list_tags(self, mappings: Collection[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
         """The tags of mappings by UUID, with a request for each. Mappings that do not exist any more are left out."""
         found: dict[str, Mapping[str, str]] = {}
-        wanted = list(mappings)
         done = count(1)
 
         async def read(mapping: Mapping[str, Any]) -> None:
@@ -109,10 +147,11 @@ class Account:
             except ReadError as error:
                 if not error.gone:
                     raise
-            console.report_progress(f"{self.place}: the tags of {next(done)} of {len(wanted)} mappings looked at")
+            self._console.report_progress(f"{self.place}: tags of {next(done)} of {len(mappings)} mappings listed")
 
-        for start in range(0, len(wanted), AT_ONCE):
-            await asyncio.gather(*map(read, wanted[start : start + AT_ONCE]))
+        rest = iter(mappings)
+        while batch := list(islice(rest, AT_ONCE)):
+            await asyncio.gather(*map(read, batch))
         return found
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -12,8 +12,7 @@ from pydantic_settings import BaseSettings
 
 from esm_operator import logs
 from esm_operator.commands import validate
-from esm_operator.commands.account import Account, ReadError, connections
-from esm_operator.commands.console import Console
+from esm_operator.commands.account import Account, Console, ReadError, connections
 from esm_operator.commands.export_manifest import MappingsToExport, Style, manifests, unknown_members
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.planning.target import Access, Target
@@ -104,7 +103,7 @@ async def _run(asked: Export, region: str, console: Console) -> None:
     target = Target(region, Access(asked.endpoint_url, asked.role_arn, asked.external_id))
     connected = connections("export")
     try:
-        account = await Account.connect(target, connected, asked.requests_per_second)
+        account = await Account.connect(target, connected, asked.requests_per_second, console)
         mappings = await _mappings(asked, account, console)
         found = await _with_tags(account, mappings, console)
     except ReadError as error:
@@ -150,7 +149,6 @@ async def _mappings(asked: Export, account: Account, console: Console) -> list[M
     for function in asked.function or [""]:
         async for mapping in account.mappings(function, asked.event_source_arn):
             found[str(mapping["UUID"])] = mapping
-            console.report_progress(f"{account.place}: {len(found)} mappings listed")
     for uuid, mapping in found.items():
         if mapping.get("KMSKeyArn") and not mapping.get("FilterCriteria"):  # lists leave out encrypted filters
             try:
@@ -160,20 +158,10 @@ async def _mappings(asked: Export, account: Account, console: Console) -> list[M
     return list(found.values())
 
 
-async def _with_tags(
-    account: Account, mappings: Sequence[Mapping[str, Any]], console: Console
-) -> list[MappingsToExport]:
-    if len(mappings) > _FEW:
-        try:
-            tags = await account.tagged({})
-        except ReadError as error:
-            if not error.denied:
-                raise
-            console.say(f"{error} The tags of each mapping are listed instead.")
-        else:
-            return [MappingsToExport(mapping, tags.get(str(mapping["UUID"]), {})) for mapping in mappings]
+async def _with_tags(account: Account, mappings: list[Mapping[str, Any]], console: Console) -> list[MappingsToExport]:
     try:
-        tags = await account.list_tags(mappings, console)
+        few = len(mappings) <= _FEW
+        tags = await account.list_tags(mappings) if few else await account.tags_in_bulk(mappings, {})
     except ReadError as error:
         if not error.untaggable:
             raise

@@ -5,20 +5,21 @@ instant, so the search reads both again before it reports an orphan.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import Field
 
 from esm_operator.api import identity
 from esm_operator.api.resource import parse
 from esm_operator.api.sources import parse_arn
-from esm_operator.aws.connections import Connections
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.commands.account import Account, ReadError, connections
-from esm_operator.commands.console import Console
+from esm_operator.commands.account import Account, Console, ReadError, connections
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import CLUSTER, owner_of
-from esm_operator.planning.target import ProviderConfigSettings, Target, known_targets, provider_config
+from esm_operator.planning.target import ProviderConfigSettings, known_targets, provider_config
+from esm_operator.settings import Items, Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +42,47 @@ class Orphan:
 class SearchResult:
     """The orphans, and why a part of AWS could not be searched."""
 
-    orphans: list[Orphan]
-    looked_at: int
+    orphans: list[Orphan] = field(default_factory=list[Orphan])
+    looked_at: int = 0
     """The number of mappings that were listed, of any owner."""
-    regions: list[str]
+    regions: set[str] = field(default_factory=set[str])
     """The regions that were searched."""
-    failures: list[str]
+    failures: list[str] = field(default_factory=list[str])
 
 
-@dataclass(slots=True)
+class SearchFlags(Reach):
+    """Where and how to search: the flags of the command."""
+
+    thorough: bool = False
+    """List the tags of each mapping, rather than ask the tagging API, which may leave out mappings that were
+    made or tagged in the last minutes. Takes a request for each mapping that no resource knows."""
+
+    regions: Items = Field(default_factory=list[str])
+    """Regions to look in too, separated by commas or repeated; needed where none of the resources left, nor any
+    ProviderConfig, names the region."""
+
+    requests_per_second: float = Field(default=5.0, gt=0, le=1000)
+    """Requests a second to AWS Lambda, for each account and region, beside those of the operator that runs."""
+
+
+@dataclass(frozen=True, slots=True)
 class OrphanSearch:
     """One search through all known targets."""
 
     kubernetes: KubernetesClient
-    cluster: str
-    operator: ProviderConfigSettings
-    """The settings, for resources without a ProviderConfig."""
-    namespaces: list[str]
-    regions: list[str]
-    """Regions to search in addition to those that the cluster names."""
-    requests_per_second: float
-    thorough: bool
+    flags: SearchFlags
     console: Console
 
     async def find(self) -> SearchResult:
         """Search all targets. Raises ApiError, GoneError, aiohttp.ClientError or TimeoutError of the cluster."""
-        living = await self._living()
+        flags, living, result = self.flags, await self._living(), SearchResult()
+        region, endpoint_url = flags.default_region(), flags.endpoint_url
+        operator = ProviderConfigSettings(
+            "(operator)", region=region, endpoint_url=endpoint_url, owner_tags=flags.owner_tags
+        )
         configs = [provider_config(body) for body in await self.kubernetes.list_plural(PROVIDER_CONFIGS)]
         asked = [resource.asked for resource in living.resources.values()]
-        targets = known_targets(asked, configs, self.operator, self.regions)
-        result = SearchResult([], 0, [], [])
+        targets = known_targets(asked, configs, operator, flags.regions)
         if not targets:
             result.failures.append("No AWS region is known. Set --region, or name some by --regions.")
         tagged = [target for target in targets if target.owner_tags]
@@ -78,95 +90,56 @@ class OrphanSearch:
             text = f"{region}: mappings carry no owner tags there (ownership ResourceOnly), so orphans cannot be found."
             self.console.say(text) if tagged else result.failures.append(text)
         connected = connections("orphans")
+        searched: dict[tuple[str, ...], str] = {}  # by account, region and endpoint, the failure, or ""
         try:
-            for ways in (await self._connect(tagged, connected, result.failures)).values():
+            for target in tagged:
                 try:
-                    candidates = await self._candidates_by_any(ways, living)
-                    result.orphans += await self._confirmed(candidates)
+                    account = await Account.connect(target, connected, flags.requests_per_second, self.console)
                 except ReadError as error:
                     result.failures.append(str(error))
                     continue
-                result.looked_at += len(candidates.there)
-                result.regions = sorted({*result.regions, candidates.account.target.region})
+                place = (account.number, target.region, target.access.endpoint_url)
+                if searched.get(place) == "":
+                    continue  # other credentials have sufficed
+                try:
+                    await self._search(account, living, result)
+                    searched[place] = ""
+                except ReadError as error:
+                    searched[place] = str(error)
         finally:
             connected.close()
+        result.failures += filter(None, searched.values())
         result.orphans.sort(key=lambda one: (one.account, one.region, one.owner, one.uuid))
         return result
 
     async def _living(self) -> LivingResources:
-        resources = [parse(body) async for body in self.kubernetes.list_resources(self.namespaces)]
-        return LivingResources.of(resources, self.namespaces)
+        resources = [parse(body) async for body in self.kubernetes.list_resources(self.flags.namespaces)]
+        return LivingResources.of(resources, self.flags.namespaces)
 
-    async def _connect(
-        self, targets: list[Target], connected: Connections, failures: list[str]
-    ) -> dict[tuple[str, ...], list[Account]]:
-        """By account, region and endpoint, the targets that lead there."""
-        reached: dict[tuple[str, ...], list[Account]] = {}
-        for target in targets:
-            try:
-                account = await Account.connect(target, connected, self.requests_per_second)
-            except ReadError as error:
-                failures.append(str(error))
-                continue
-            place = (account.number, target.region, target.access.endpoint_url)
-            reached.setdefault(place, []).append(account)
-        return reached
+    async def _search(self, account: Account, living: LivingResources, result: SearchResult) -> None:
+        """Add the orphans of one account and region to the result."""
+        mappings = {str(mapping["UUID"]): mapping async for mapping in account.mappings()}
+        unknown = [one for uuid, one in mappings.items() if uuid not in living.uuids]
+        if self.flags.thorough:
+            tags = await account.list_tags(unknown)
+        else:
+            tags = await account.tags_in_bulk(unknown, {CLUSTER: self.flags.cluster_name})
+        candidates = [mappings[uuid] for uuid in self._why_orphans(tags, living, mappings)]
+        if candidates:
+            living = await self._living()
+            tags = await account.list_tags(candidates)
+            for uuid, why in self._why_orphans(tags, living, mappings).items():
+                result.orphans.append(_orphan(mappings[uuid], tags[uuid], why, account))
+        result.looked_at += len(mappings)
+        result.regions.add(account.target.region)
 
-    async def _candidates_by_any(self, ways: list[Account], living: LivingResources) -> "_Candidates":
-        """Search with the first target whose credentials suffice."""
-        for account in ways[:-1]:
-            try:
-                return await self._candidates(account, living)
-            except ReadError:
-                continue
-        return await self._candidates(ways[-1], living)
-
-    async def _candidates(self, account: Account, living: LivingResources) -> "_Candidates":
-        mappings: dict[str, Mapping[str, Any]] = {}
-        async for mapping in account.mappings():
-            mappings[str(mapping["UUID"])] = mapping
-            self.console.report_progress(f"{account.place}: {len(mappings)} mappings listed")
-        tags = await self._tags(account, [one for uuid, one in mappings.items() if uuid not in living.uuids])
-        candidates = {
-            uuid: mappings[uuid]
-            for uuid, its_tags in tags.items()
-            if uuid in mappings and why_orphan(uuid, its_tags, self.cluster, living, mappings)
-        }
-        return _Candidates(account, candidates, frozenset(mappings))
-
-    async def _tags(self, account: Account, unknown: list[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
-        """The tags of this cluster's mappings, or of the mappings that no resource knows."""
-        if not self.thorough:
-            try:
-                return await account.tagged({CLUSTER: self.cluster})
-            except ReadError as error:
-                if not error.denied:
-                    raise
-                self.console.say(f"{error} The tags of each mapping are listed instead.")
-        return await account.list_tags(unknown, self.console)
-
-    async def _confirmed(self, candidates: "_Candidates") -> list[Orphan]:
-        """The candidates that are still orphans after their tags and the resources were read again."""
-        if not candidates.mappings:
-            return []
-        account = candidates.account
-        living = await self._living()
-        tags = await account.list_tags(candidates.mappings.values(), self.console)
-        return [
-            _orphan(candidates.mappings[uuid], tags[uuid], why, account)
-            for uuid in tags
-            if (why := why_orphan(uuid, tags[uuid], self.cluster, living, candidates.there))
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """Mappings of one account and region that are orphans at first sight."""
-
-    account: Account
-    mappings: Mapping[str, Mapping[str, Any]]
-    there: Collection[str]
-    """The UUIDs of all mappings that were listed."""
+    def _why_orphans(
+        self, tags: Mapping[str, Mapping[str, str]], living: LivingResources, there: Collection[str]
+    ) -> dict[str, str]:
+        """The orphans among the mappings that exist, and why each of them is one, by UUID."""
+        cluster = self.flags.cluster_name
+        found = {uuid: why_orphan(uuid, tags[uuid], cluster, living, there) for uuid in tags if uuid in there}
+        return {uuid: why for uuid, why in found.items() if why}
 
 
 def _orphan(mapping: Mapping[str, Any], tags: Mapping[str, str], why: str, account: Account) -> Orphan:

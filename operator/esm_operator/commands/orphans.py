@@ -10,22 +10,19 @@ from typing import Literal
 
 import aiohttp
 from kubernetes.aio.config import ConfigException
-from pydantic import Field
 
 from esm_operator import logs
 from esm_operator.cluster.kubernetes import ApiError, GoneError, KubernetesClient
 from esm_operator.cluster.preflight import is_unserved
-from esm_operator.commands.console import Console
-from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchResult
-from esm_operator.planning.target import ProviderConfigSettings
-from esm_operator.settings import Items, Reach
+from esm_operator.commands.account import Console
+from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchFlags, SearchResult
 
 #: Requests a second to the API server.
 _REQUESTS_PER_SECOND = 20.0
 _COLUMNS = ("uuid", "region", "state", "function", "source", "owner", "why")
 
 
-class Orphans(Reach):
+class Orphans(SearchFlags):
     """List mappings at AWS that carry this cluster's owner tags and that no resource stands for. It only reads.
 
     Looks in each account and region that the settings, the ProviderConfigs and the resources name. Needs to list
@@ -35,17 +32,6 @@ class Orphans(Reach):
 
     output: Literal["table", "json"] = "table"
     """How the mappings are printed."""
-
-    thorough: bool = False
-    """List the tags of each mapping, rather than ask the tagging API, which may leave out mappings that were
-    made or tagged in the last minutes. Takes a request for each mapping that no resource knows."""
-
-    regions: Items = Field(default_factory=list[str])
-    """Regions to look in too, separated by commas or repeated; needed where none of the resources left, nor any
-    ProviderConfig, names the region."""
-
-    requests_per_second: float = Field(default=5.0, gt=0, le=1000)
-    """Requests a second to AWS Lambda, for each account and region, beside those of the operator that runs."""
 
     def cli_cmd(self) -> None:
         logs.configure("text", "error")
@@ -67,22 +53,8 @@ class Orphans(Reach):
         except ConfigException as error:
             problem = f"There is no cluster to compare with ({error})."
             sys.exit(f"esm-operator: {problem} Set KUBECONFIG, or run it in a pod.")
-        region, endpoint_url = self.default_region(), self.endpoint_url
-        operator = ProviderConfigSettings(
-            "(operator)", region=region, endpoint_url=endpoint_url, owner_tags=self.owner_tags
-        )
-        search = OrphanSearch(
-            kubernetes,
-            self.cluster_name,
-            operator,
-            self.namespaces,
-            self.regions,
-            self.requests_per_second,
-            self.thorough,
-            console,
-        )
         try:
-            return await search.find()
+            return await OrphanSearch(kubernetes, self, console).find()
         except (ApiError, GoneError) as error:
             if is_unserved(error):
                 sys.exit(
@@ -127,7 +99,7 @@ def remedies(orphans: Sequence[Orphan]) -> str:
 def summary(found: SearchResult, cluster: str) -> str:
     """The number of orphans, and whether the search was complete."""
     among = f"among {found.looked_at} mapping{'' if found.looked_at == 1 else 's'}"
-    regions = f" in {', '.join(found.regions)}" if found.regions else ""
+    regions = f" in {', '.join(sorted(found.regions))}" if found.regions else ""
     count = f"{len(found.orphans) or 'No'} orphan{'' if len(found.orphans) == 1 else 's'}"
     text = f"{count} of the cluster {cluster} {among}{regions}"
     return f"{text}, as far as could be looked at." if found.failures else f"{text}."
