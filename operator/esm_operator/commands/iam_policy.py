@@ -7,27 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from esm_operator.commands.iam_permissions import (
-    MOST_CHARACTERS,
-    MOST_TRUST_CHARACTERS,
-    PARTITION,
-    VERSION,
-    Document,
-    Scope,
-    is_region,
-    is_role,
-    like,
-    one_or_all,
-    partition_of,
-    permissions,
-)
+from esm_operator.commands import iam_permissions as iam
 from esm_operator.settings import Items, each
 
 _EKS_PROVIDER = re.compile(r"oidc\.eks\.(?P<region>[a-z0-9-]+)\.")
-_PROVIDER_ARN = re.compile(rf"arn:(?P<partition>{PARTITION}):iam::(?P<account>\d{{12}}):oidc-provider/(?P<provider>.+)")
+_PROVIDER_ARN = re.compile(rf"arn:{iam.PARTITION}:iam::\d{{12}}:oidc-provider/(?P<provider>.+)")
 
 
-_is_provider = like(
+_is_provider = iam.like(
     r"(?a:[a-z0-9.-]+\.[a-z0-9-]+(/[\w./-]+)?)",
     "an OIDC provider; it is what `aws eks describe-cluster --query cluster.identity.oidc.issuer` prints, such as "
     "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF",
@@ -41,17 +28,17 @@ def _provider(text: str) -> str:
     provider = _is_provider(text.removeprefix("https://").rstrip("/"))
     eks = _EKS_PROVIDER.match(provider)
     if eks:
-        is_region(eks["region"])
+        iam.is_region(eks["region"])
     return provider
 
 
-_is_eks_cluster = like(
-    rf"(?a:arn:{PARTITION}:eks:[a-z0-9-]+:\d{{12}}:cluster/[\w-]+)",
+_is_eks_cluster = iam.like(
+    rf"(?a:arn:{iam.PARTITION}:eks:[a-z0-9-]+:\d{{12}}:cluster/[\w-]+)",
     "the ARN of an EKS cluster such as arn:aws:eks:eu-west-1:123456789012:cluster/blue",
 )
-_is_external_id = like(r"[\w+=,.@:/-]{2,1224}", "an external id: 2 to 1224 letters, digits or + = , . @ : / - _")
-_is_service_account = like(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of a ServiceAccount")
-_is_namespace = like(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a namespace")
+_is_external_id = iam.like(r"[\w+=,.@:/-]{2,1224}", "an external id: 2 to 1224 letters, digits or + = , . @ : / - _")
+_is_service_account = iam.like(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of a ServiceAccount")
+_is_namespace = iam.like(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a namespace")
 
 #: The flags that a trust policy is made of; the others are of permissions. Account and partition are of both.
 _TRUST_FLAGS = {
@@ -63,7 +50,7 @@ _OF_BOTH = ("trust", "account", "partition")
 _ONLY_OF_TRUST = frozenset[str]().union(*_TRUST_FLAGS.values()) - {"session_tags"}
 
 
-class IamPolicy(Scope):
+class IamPolicy(iam.Scope):
     """Print the least IAM policy as JSON: what the operator may do at AWS, or, with --trust, who may work as its role.
 
     Without options: all that the operator does, in every region of the role's account.
@@ -85,7 +72,7 @@ class IamPolicy(Scope):
     service_account: Annotated[str, AfterValidator(_is_service_account)] = "esm-operator"
     """For --trust irsa and pod-identity: the operator's ServiceAccount."""
 
-    trusted_roles: Annotated[Items, each(is_role)] = Field(default_factory=list[str])
+    trusted_roles: Annotated[Items, each(iam.is_role)] = Field(default_factory=list[str])
     """For --trust role: ARNs of the operators' own roles."""
 
     external_id: Annotated[str, AfterValidator(_is_external_id)] = ""
@@ -98,7 +85,7 @@ class IamPolicy(Scope):
             sys.exit(2)
         document = self.document()
         print(json.dumps(document, indent=2))
-        most = MOST_TRUST_CHARACTERS if self.trust else MOST_CHARACTERS
+        most = iam.MOST_TRUST_CHARACTERS if self.trust else iam.MOST_CHARACTERS
         length = len(re.sub(r"\s", "", json.dumps(document)))
         if length > most:
             print(
@@ -117,7 +104,7 @@ class IamPolicy(Scope):
                 return f"{_flag(name)} belongs to {home}."
         needs_roles = {"own_account", "assume_roles", "session_tags", *_OF_BOTH}
         useless = [] if self.own_account else [_flag(name) for name in given if name not in needs_roles]
-        partitions = {partition_of(region) for region in self.regions} | ({self.partition} - {""})
+        partitions = {iam.partition_of(region) for region in self.regions} | ({self.partition} - {""})
         all_or_none = "restricts changes, which --read-only leaves out: AWS lists all mappings or none."
         problems = (
             (
@@ -155,7 +142,7 @@ class IamPolicy(Scope):
         )
         return next((sentence for wrong, sentence in problems if wrong), "")
 
-    def document(self) -> Document:
+    def document(self) -> iam.Document:
         """The policy; there must be no problem."""
         match self.trust:
             case "irsa":
@@ -165,27 +152,22 @@ class IamPolicy(Scope):
             case "role":
                 statements = self._role()
             case None:
-                return permissions(self)
-        return {"Version": VERSION, "Statement": statements}
+                return iam.permissions(self)
+        return {"Version": iam.VERSION, "Statement": statements}
 
-    def _irsa(self) -> Document:
+    def _irsa(self) -> iam.Document:
         """The trust by IAM roles for service accounts (Amazon EKS User Guide), of one ServiceAccount only."""
         provider, eks = self.oidc_provider, _EKS_PROVIDER.match(self.oidc_provider)
-        partition = self.partition or (partition_of(eks["region"]) if eks else "aws")
+        partition = self.partition or (iam.partition_of(eks["region"]) if eks else "aws")
         arn = f"arn:{partition}:iam::{self.account}:oidc-provider/{provider}"
         given = _PROVIDER_ARN.fullmatch(provider)
         if given:
             arn, provider = provider, given["provider"]
         subject = f"system:serviceaccount:{self.namespace}:{self.service_account}"
-        return {
-            "Sid": "ServiceAccount",
-            "Effect": "Allow",
-            "Principal": {"Federated": arn},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {"StringEquals": {f"{provider}:aud": "sts.amazonaws.com", f"{provider}:sub": subject}},
-        }
+        equals = {f"{provider}:aud": "sts.amazonaws.com", f"{provider}:sub": subject}
+        return _statement("ServiceAccount", {"Federated": arn}, "sts:AssumeRoleWithWebIdentity", equals)
 
-    def _pod_identity(self) -> Document:
+    def _pod_identity(self) -> iam.Document:
         """The trust by EKS Pod Identity (Amazon EKS User Guide), of one ServiceAccount only."""
         tags = {
             "aws:RequestTag/kubernetes-namespace": self.namespace,
@@ -193,23 +175,23 @@ class IamPolicy(Scope):
             "aws:RequestTag/eks-cluster-arn": self.eks_cluster_arn,
             "aws:SourceAccount": self.account,
         }
-        return {
-            "Sid": "ServiceAccount",
-            "Effect": "Allow",
-            "Principal": {"Service": "pods.eks.amazonaws.com"},
-            "Action": ["sts:AssumeRole", "sts:TagSession"],
-            "Condition": {"StringEquals": {key: value for key, value in tags.items() if value}},
-        }
+        actions = ["sts:AssumeRole", "sts:TagSession"]
+        return _statement("ServiceAccount", {"Service": "pods.eks.amazonaws.com"}, actions, tags)
 
-    def _role(self) -> list[Document]:
+    def _role(self) -> list[iam.Document]:
         """The trust of a role that a ProviderConfig names, usually in another account."""
-        allow = {"Effect": "Allow", "Principal": {"AWS": one_or_all(self.trusted_roles)}}
-        assume: Document = {"Sid": "Operator", **allow, "Action": "sts:AssumeRole"}
-        if self.external_id:
-            assume["Condition"] = {"StringEquals": {"sts:ExternalId": self.external_id}}
+        roles = {"AWS": iam.one_or_all(self.trusted_roles)}
+        assume = _statement("Operator", roles, "sts:AssumeRole", {"sts:ExternalId": self.external_id})
         # A statement of its own, because sts:TagSession does not have the condition key sts:ExternalId.
-        tag: Document = {"Sid": "SessionTags", **allow, "Action": "sts:TagSession"}
+        tag = _statement("SessionTags", roles, "sts:TagSession", {})
         return [assume, tag] if self.session_tags else [assume]
+
+
+def _statement(sid: str, principal: iam.Document, action: str | list[str], equals: dict[str, str]) -> iam.Document:
+    """A statement of a trust policy. Conditions with an empty value are left out."""
+    given = {key: value for key, value in equals.items() if value}
+    statement: iam.Document = {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action}
+    return {**statement, "Condition": {"StringEquals": given}} if given else statement
 
 
 def _flag(name: str) -> str:
