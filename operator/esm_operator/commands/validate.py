@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -167,29 +167,22 @@ def _annotations(kind: str, metadata: Any) -> Iterator[tuple[Path, str]]:
         yield ("metadata", "annotations", name), annotations.explain(name)
 
 
+#: JSON types by the names of pydantic (``int_type``) and of Python.
 _TYPES: Mapping[str, str] = {
-    "string_type": "string",
-    "int_type": "integer",
-    "bool_type": "boolean",
-    "list_type": "array",
-    "dict_type": "object",
-    "model_type": "object",
-    "model_attributes_type": "object",
+    "string": "string",
+    "str": "string",
+    "int": "integer",
+    "bool": "boolean",
+    "float": "number",
+    "list": "array",
+    "dict": "object",
+    "model": "object",
+    "NoneType": "null",
 }
 _LENGTHS = {
     "string_too_long": "is too long: {max_length:,} characters are possible.",
     "string_too_short": "is too short: it needs {min_length} characters.",
     "too_long": "has too many entries: {max_length:,} are possible.",
-}
-
-
-_TYPE_NAMES: Mapping[type[Any], str] = {
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    str: "string",
-    list: "array",
-    dict: "object",
 }
 
 
@@ -199,10 +192,9 @@ def _message(detail: ErrorDetails) -> str:
         return "Required value: it has to be there."
     if kind == "extra_forbidden":
         return f"There is no such field{_suggestion(detail['loc'])}"
-    if kind in _TYPES:
-        return (
-            f"must be of type {_TYPES[kind]}, not {_TYPE_NAMES.get(cast('type[Any]', type(detail['input'])), 'null')}."
-        )
+    if wanted := _TYPES.get(kind.removesuffix("_type")):
+        found = type(detail["input"]).__name__
+        return f"must be of type {wanted}, not {_TYPES.get(found, found)}."
     if kind in _LENGTHS:
         return _LENGTHS[kind].format_map(values)
     if kind == "value_error":
