@@ -9,9 +9,14 @@ from esm_operator.api.recorded_status import Kept
 from esm_operator.planning.state import Desired, Observed
 from esm_operator.status.conditions import Verdict
 from esm_operator.status.failure import Disposition, Failure
-from esm_operator.status.kept_fields import kept_fields, message
-from esm_operator.status.refused_fields import RefusedFields, first_disposition, refused_fields
-from esm_operator.status.refused_fields import outcome as refused_outcome
+from esm_operator.status.field_outcomes import (
+    RefusedFields,
+    first_disposition,
+    kept_fields,
+    kept_message,
+    refused_fields,
+    refused_outcome,
+)
 from tests.unit.plan_cases import MSK, SQS, made, seen
 
 LOG, WINDOW = "loggingConfig.systemLogLevel", "maximumBatchingWindowInSeconds"
@@ -91,8 +96,8 @@ def test_a_long_value_is_remembered_by_its_beginning() -> None:
 
 
 def test_the_message_says_which_fields_why_and_what_to_do() -> None:
-    assert message({}) == ""
-    told = message({WINDOW: Kept("30"), LOG: Kept("DEBUG", "No.", 3)})
+    assert kept_message({}) == ""
+    told = kept_message({WINDOW: Kept("30"), LOG: Kept("DEBUG", "No.", 3)})
     assert told == (
         f"AWS keeps the last value of spec.{LOG}, spec.{WINDOW}, which the spec no longer sets. AWS refused to reset "
         f"spec.{LOG} with: No. The operator retries the reset after the next edit. To change the value, set the field, "

@@ -29,14 +29,11 @@ from esm_operator.reconcile.executor import Executor
 from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.state import ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
-from esm_operator.status import messages
+from esm_operator.status import field_outcomes, messages
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Disposition, Failure
-from esm_operator.status.kept_fields import kept_fields
-from esm_operator.status.kept_fields import message as kept_message
+from esm_operator.status.field_outcomes import RefusedFields
 from esm_operator.status.reason_table import message
-from esm_operator.status.refused_fields import RefusedFields, first_disposition, refused_fields
-from esm_operator.status.refused_fields import outcome as refused_outcome
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +71,7 @@ class Concluder:
         outcome = messages.outcome(desired, action, observed, context.record.applied.kept)
         refused = tuple(one for one in refused if not one.kept)
         if refused:
-            outcome = refused_outcome(refused, kept_message(context.record.applied.kept))
+            outcome = field_outcomes.refused_outcome(refused, field_outcomes.kept_message(context.record.applied.kept))
         if observer.stale is not None and outcome.synced:
             outcome = messages.unseen(outcome, observer.stale.reason, observer.stale.message)
         if action == plan.SWEEPING and observer.failure is not None:
@@ -150,14 +147,14 @@ class Concluder:
         failures = context.state.field_refusals.of(context.resource.generation)
         if not failures or not isinstance(action, actions.NoOp) or observation.mapping is None:
             return ()
-        return refused_fields(context.desired, observation.mapping, failures)
+        return field_outcomes.refused_fields(context.desired, observation.mapping, failures)
 
     def _retry_refused(self, context: ReconcileContext, refused: Sequence[RefusedFields]) -> float:
         """Seconds until the next attempt for refused fields, with back-off."""
         state = context.state
         delay = state.field_refusals.left()
         if delay is None:
-            delay = state.back_off(*first_disposition(refused).value)
+            delay = state.back_off(*field_outcomes.first_disposition(refused).value)
             state.field_refusals.retry_after(delay)
             self.states.failure_backoff.failed(context.resource.key)
         return delay
@@ -209,7 +206,7 @@ def _record_at_rest(
     if not isinstance(action, actions.NoOp) or desired.deleting or mapping is None:
         return record
     sentences = {path: one.failure.sentence for one in refused if one.kept for path in one.paths}
-    kept = kept_fields(desired, mapping, record.applied.kept, sentences, context.resource.generation)
+    kept = field_outcomes.kept_fields(desired, mapping, record.applied.kept, sentences, context.resource.generation)
     reset = differences.to_reset(desired, mapping)
     applied = Applied(
         fields=frozenset(desired.values) | (record.applied.fields & {"enabled"}) | kept.keys() | reset.keys(),

@@ -39,7 +39,7 @@ from esm_operator.reconcile.state import ConflictingMapping, ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
 from esm_operator.status.conditions import Outcome
-from esm_operator.status.kept_fields import as_text
+from esm_operator.status.field_outcomes import as_text
 from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from esm_operator.planning import actions, differences
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.state import Desired, Observed
 from esm_operator.status.conditions import Outcome, Verdict
-from esm_operator.status.kept_fields import message as kept_message
+from esm_operator.status.field_outcomes import kept_message
 from esm_operator.status.reason_table import TABLE, message, message_of
 
 #: Sources that keep what was not processed, and have no position to start from.
