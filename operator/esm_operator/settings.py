@@ -54,12 +54,9 @@ def _pairs(value: str | list[str] | dict[str, str]) -> dict[str, str]:
 
 
 def matches(pattern: str, problem: str, *, empty: bool = True) -> Callable[[str], str]:
-    """A validator of texts that a pattern matches as a whole. It raises ValueError.
+    """A validator of texts that a pattern matches as a whole, and of the empty text if ``empty``.
 
-    Args:
-        pattern: a regular expression.
-        problem: the message of the error; ``{}`` stands for the text.
-        empty: whether the empty text is valid too.
+    ``{}`` in ``problem`` is replaced by the text.
     """
 
     def check(text: str) -> str:

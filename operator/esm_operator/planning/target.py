@@ -139,15 +139,10 @@ def resolve(
     operator: ProviderConfigSettings,
     labels_come: bool = False,
 ) -> Resolved | Unresolved:
-    """The target of a resource's mapping.
+    """The target of a resource's mapping. ``configs`` are all ProviderConfigs by name.
 
-    Args:
-        asked: what the resource's spec names.
-        namespace: the resource's namespace.
-        namespace_labels: its labels; None: they are not known.
-        labels_come: whether unknown labels will be known soon.
-        configs: all ProviderConfigs by name.
-        operator: the operator's own settings, for what no ProviderConfig sets.
+    Labels that are None are not known. ``labels_come`` is whether they will be known soon. ``operator`` are the
+    operator's own settings, for what no ProviderConfig sets.
     """
     name = used_config(asked, configs)
     config = configs.get(name) if name else operator

@@ -26,14 +26,9 @@ def as_text(value: Canonical) -> str:
 def kept_fields(
     desired: Desired, found: Observed, noted: Mapping[str, Kept], refused: Mapping[str, str], generation: int
 ) -> dict[str, Kept]:
-    """The fields that AWS keeps, by path.
+    """The fields that AWS keeps, by path. A field that is ``noted`` remains while AWS has the same value.
 
-    Args:
-        desired: the desired state.
-        found: the mapping, which needs no more changes.
-        noted: the kept fields in the status. A field remains while AWS has the same value.
-        refused: fields that AWS has just refused to reset, with its sentence.
-        generation: metadata.generation of the spec.
+    ``refused`` are fields that AWS has just refused to reset, with its sentence. ``found`` needs no more changes.
     """
     kept: dict[str, Kept] = {}
     for path, value in differences.left_over(desired, found).items():

@@ -21,14 +21,7 @@ _WHERE_IT_BEGAN = frozenset({"startingPosition", "startingPositionTimestamp"})
 
 
 def outcome(desired: Desired, action: actions.Rest, mapping: Observed | None, kept: Mapping[str, Kept]) -> Outcome:
-    """The outcome of a plan that leaves nothing to do but wait.
-
-    Args:
-        desired: the desired state.
-        action: the plan.
-        mapping: the mapping, if there is one.
-        kept: fields that are gone from the spec and that AWS keeps.
-    """
+    """The outcome of a plan that leaves nothing to do but wait. ``kept``: fields that AWS keeps."""
     match action:
         case actions.NoOp():
             return _settled(desired, mapping, kept)
@@ -39,14 +32,7 @@ def outcome(desired: Desired, action: actions.Rest, mapping: Observed | None, ke
 
 
 def outcome_of(finding: Finding, *, synced: bool | None = None, deleting: bool = False, event: bool = True) -> Outcome:
-    """The outcome that a finding ends in.
-
-    Args:
-        finding: the finding.
-        synced: whether AWS has what the spec says; None: not known.
-        deleting: whether the resource is being deleted.
-        event: whether a Warning event is written when it begins.
-    """
+    """The outcome that a finding ends in. ``event``: whether a Warning Event is written when it begins."""
     verdict = Verdict.TERMINATING if deleting else Verdict.IN_PROGRESS
     if not TABLE[finding.reason, finding.case].retries:
         verdict = Verdict.STALLED
@@ -54,13 +40,7 @@ def outcome_of(finding: Finding, *, synced: bool | None = None, deleting: bool =
 
 
 def unseen(outcome: Outcome, reason: OutcomeReason, text: str) -> Outcome:
-    """The outcome of a resource that was in sync when its mapping could be read last.
-
-    Args:
-        outcome: its outcome then.
-        reason: why AWS can't be asked.
-        text: the message of that reason.
-    """
+    """An outcome from when AWS could be asked last. ``reason`` and ``text`` explain why it can't be asked now."""
     return replace(outcome, synced=None, sync_reason=reason, sync_message=message("InSync", "Unseen", message=text))
 
 
