@@ -221,12 +221,7 @@ def _function_arns(function: str, scope: Scope) -> list[str]:
 def _allow(
     sid: str, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Document] | None = None
 ) -> Document:
-    statement: Document = {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Action": one_or_all(actions),
-        "Resource": one_or_all(resources),
-    }
+    statement = {"Sid": sid, "Effect": "Allow", "Action": one_or_all(actions), "Resource": one_or_all(resources)}
     return {**statement, "Condition": conditions} if conditions else statement
 
 
