@@ -173,7 +173,7 @@ def test_one_that_is_owned_keeps_its_name_and_is_taken_over() -> None:
 
 
 def test_what_else_is_asked_for_stands_in_each() -> None:
-    style = Style("shop", provider_config="blue", management_policy="Observe", deletion_policy="Retain")
+    style = Style(namespace="shop", provider_config="blue", management_policy="Observe", deletion_policy="Retain")
     (one,) = manifests([MappingsToExport(answer(), {"aws:cloudformation:stack-name": "s"})], style)
     assert one.body["metadata"]["namespace"] == "shop"
     assert one.body["spec"]["providerConfigRef"] == {"name": "blue"}

@@ -3,9 +3,8 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
@@ -28,7 +27,7 @@ def _pairs(texts: list[str]) -> list[str]:
     return texts
 
 
-class Export(BaseSettings):
+class Export(Style, BaseSettings):
     """Print manifests of the mappings that exist at AWS in one account and region, for resources to take them over.
 
     It only reads. Needs lambda:ListEventSourceMappings, lambda:GetEventSourceMapping, lambda:ListTags and, for many
@@ -67,25 +66,6 @@ class Export(BaseSettings):
     """Print also mappings that belong to resources of an esm-operator, under their names; such as those of a cluster
     that is lost."""
 
-    namespace: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)
-    """The namespace in the manifests. Default: none, so that kubectl apply --namespace says it."""
-
-    provider_config: str = ""
-    """The ProviderConfig in the manifests. Default: none is named."""
-
-    management_policy: Literal["Full", "Observe"] = "Full"
-    """Observe: the manifests only watch, until managementPolicy is removed from them; differences are told."""
-
-    deletion_policy: Literal["Delete", "Retain"] = "Delete"
-    """Retain: deleting a resource leaves its mapping at AWS."""
-
-    all_fields: bool = False
-    """Print also the fields that have AWS's default, so that they are kept as they are."""
-
-    without_tags: Items = Field(default_factory=list[str])
-    """Keys of tags that are left out, such as crossplane-*; repeated or separated by commas. Tags of AWS and of
-    esm-operator always are."""
-
     requests_per_second: float = Field(default=5.0, gt=0, le=1000)
     """Requests a second to AWS Lambda. AWS's quota is 15, shared with everything else that calls the Lambda API."""
 
@@ -114,8 +94,7 @@ async def _run(asked: Export, region: str, console: Console) -> None:
     wanted_tags = [text.split("=", 1) for text in asked.tag]
     wanted = [one for one in found if all(one.tags.get(key) == value for key, value in wanted_tags)]
     printed = wanted if asked.owned else [one for one in wanted if CLUSTER not in one.tags]
-    style = Style(**{one.name: getattr(asked, one.name) for one in fields(Style)})
-    made = manifests(printed, style)
+    made = manifests(printed, asked)
     for one in made:
         print(one.render(), end="")
     now = datetime.now(UTC)

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
 from esm_operator.api import fields, limits, names, values
-from esm_operator.api.fields import FIELDS, STATUS_MEMBERS, Field
+from esm_operator.api.fields import FIELDS, STATUS_MEMBERS
 from esm_operator.api.models import API_VERSION
 from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
 from esm_operator.planning.ownership import owner_of
+from esm_operator.settings import Items
 
 _STACK = "aws:cloudformation:stack-name"
 _KNOWN = frozenset({*STATUS_MEMBERS, "ResponseMetadata", *(row.top for row in FIELDS)})
@@ -47,16 +49,29 @@ class MappingsToExport:
         return str(self.mapping["UUID"])
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(BaseModel):
     """The flags of the command about the content of manifests."""
 
-    namespace: str = ""
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    namespace: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)
+    """The namespace in the manifests. Default: none, so that kubectl apply --namespace says it."""
+
     provider_config: str = ""
-    management_policy: str = "Full"
-    deletion_policy: str = "Delete"
+    """The ProviderConfig in the manifests. Default: none is named."""
+
+    management_policy: Literal["Full", "Observe"] = "Full"
+    """Observe: the manifests only watch, until managementPolicy is removed from them; differences are told."""
+
+    deletion_policy: Literal["Delete", "Retain"] = "Delete"
+    """Retain: deleting a resource leaves its mapping at AWS."""
+
     all_fields: bool = False
-    without_tags: Sequence[str] = ()
+    """Print also the fields that have AWS's default, so that they are kept as they are."""
+
+    without_tags: Items = Field(default_factory=list[str])
+    """Keys of tags that are left out, such as crossplane-*; repeated or separated by commas. Tags of AWS and of
+    esm-operator always are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +168,7 @@ def _function(mapping: Mapping[str, Any]) -> str:
     return str(function)
 
 
-def _is_default(row: Field, value: Any, source: SourceType | None, *, queue_mode: bool) -> bool:
+def _is_default(row: fields.Field, value: Any, source: SourceType | None, *, queue_mode: bool) -> bool:
     """Whether a field can be left out. A part of a structure cannot: without it the structure may be missing."""
     if source is None or len(row.member) > 1 or row.path == "enabled":
         return False
