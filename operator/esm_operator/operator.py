@@ -285,7 +285,7 @@ class Operator:
 
     def _requeue_users(self, name: str) -> None:
         """Reconcile the resources that use a ProviderConfig, or did, or will once it exists."""
-        self._requeue([one.key for one in self._cache.all() if used_config(one.asked, {name}) == name])
+        self._requeue([one.key for one in self._cache.all() if used_config(one.requested_target, {name}) == name])
 
     def _requeue(self, keys: Iterable[Key]) -> None:
         if self._term is not None:

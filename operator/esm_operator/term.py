@@ -244,7 +244,7 @@ class Term:
     def _begin(self, resource: Resource) -> None:
         """Enqueue a resource. If its status is up to date, it waits until the first sweep has shown its mapping."""
         key, target = resource.key, self._controller.target_of(resource.key)
-        up_to_date = resource.told and not resource.deleting and not resource.look_requested
+        up_to_date = resource.status_is_current and not resource.deleting and not resource.reconcile_requested
         if not up_to_date or target is None:
             self._controller.enqueue([key], _priority(resource, None))
             return
@@ -262,7 +262,7 @@ class Term:
 def _edit(resource: Resource) -> tuple[object, ...]:
     """All that a person changes of a resource, or its incarnation."""
     one = resource
-    annotations = (one.paused, one.orphan, one.requested, one.unknown_annotations)
+    annotations = (one.paused, one.orphan, one.reconcile_at, one.unknown_annotations)
     return (one.uid, one.generation, one.deleting, *annotations)
 
 
@@ -277,5 +277,6 @@ def _was_refused(resource: Resource) -> bool:
 def _priority(resource: Resource, old: Resource | None) -> QueuePriority:
     """The priority of a resource. At the start, one that was not changed since its status was written can wait."""
     if resource.uuid:
-        return QueuePriority.RESYNC if old is None and not resource.deleting and resource.told else QueuePriority.EDIT
+        can_wait = old is None and not resource.deleting and resource.status_is_current
+        return QueuePriority.RESYNC if can_wait else QueuePriority.EDIT
     return QueuePriority.EDIT if resource.deleting else QueuePriority.CREATE

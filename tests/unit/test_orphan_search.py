@@ -46,4 +46,4 @@ async def test_a_mapping_whose_resource_is_created_while_it_looks_is_none(aws: A
 
     server.answered = create
     result = await found(aws, server)
-    assert (result.looked_at, result.orphans, result.failures) == (1, [], [])
+    assert (result.examined, result.orphans, result.failures) == (1, [], [])

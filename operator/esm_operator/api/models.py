@@ -342,7 +342,7 @@ class EventSourceMappingSpec(Structure):
     """Whether a mapping that exists in AWS already may be taken over."""
 
 
-class Condition(Structure):
+class ConditionModel(Structure):
     """One condition, as all of Kubernetes has them."""
 
     type: str = Field(max_length=316)
@@ -359,7 +359,7 @@ class Condition(Structure):
     """What is the matter, and what to do, for people."""
 
 
-class FilterCriteriaError(Structure):
+class FilterCriteriaErrorModel(Structure):
     """Why AWS can't encrypt or decrypt the filters."""
 
     error_code: str | None = None
@@ -415,7 +415,7 @@ class EventSourceMappingStatus(Structure):
     """When the mapping was changed last at AWS."""
     last_processing_result: str | None = None
     """What became of the last invocation; AWS has none for SQS."""
-    filter_criteria_error: FilterCriteriaError | None = None
+    filter_criteria_error: FilterCriteriaErrorModel | None = None
     """Why AWS can't encrypt or decrypt the filters."""
     tags_all: dict[str, str] | None = None
     """All tags of the mapping, with default tags and the operator's own."""
@@ -427,7 +427,7 @@ class EventSourceMappingStatus(Structure):
     last_handled_reconcile_at: str | None = None
     """The value of the annotation lambda.esm-operator.io/reconcile-at that was answered last: the mapping was looked at
     after that was written."""
-    conditions: Annotated[list[Condition], *as_map("type")] | None = None
+    conditions: Annotated[list[ConditionModel], *as_map("type")] | None = None
     """Ready: it works as asked. Reconciling: it is on its way there. Stalled: a person has to do something. Synced: AWS
     has what the spec says. Processing: the function gets the records."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from esm_operator.api.models import Condition, Int64, Name, Structure, Tags, Word, Words, as_map
+from esm_operator.api.models import ConditionModel, Int64, Name, Structure, Tags, Word, Words, as_map
 
 
 class LabelSelectorRequirement(Structure):
@@ -58,7 +58,7 @@ class ProviderConfigStatus(Structure):
 
     observed_generation: Int64 | None = None
     """The metadata.generation that this status was made on."""
-    conditions: Annotated[list[Condition], *as_map("type")] | None = None
+    conditions: Annotated[list[ConditionModel], *as_map("type")] | None = None
     """InUse, once it is being deleted: the resources that still use it, for which it stays."""
 
 

@@ -103,24 +103,24 @@ class Resource:
     created: str
     deleting: bool
     finalizers: tuple[str, ...]
-    noted: str
+    intent_annotation: str
     """The annotation that holds the intent."""
     paused: bool
     orphan: bool
     """Whether to keep the mapping when the resource is deleted."""
-    requested: str
+    reconcile_at: str
     """The annotation ``reconcile-at``."""
     unknown_annotations: tuple[str, ...]
     """Annotations with the operator's prefix that have no effect, with the prefix."""
     uuid: str
     """The UUID in the status; empty if there is none or it is damaged."""
-    told: bool
+    status_is_current: bool
     """Whether the status is of the present generation."""
-    answered: str
-    """The last ``requested`` that a status has answered."""
+    handled_reconcile_at: str
+    """The last ``reconcile_at`` that a status has answered."""
     conditions: Mapping[str, str]
     """The status of each condition, by its type."""
-    asked: RequestedTarget
+    requested_target: RequestedTarget
     metric_labels: MetricLabels
     may_adopt: bool
     """Whether the spec allows it to adopt a mapping that exists already."""
@@ -144,14 +144,14 @@ class Resource:
         return self.packed_status.get("tagsAll")
 
     @property
-    def about(self) -> EventSubject:
+    def event_subject(self) -> EventSubject:
         """For Events that are recorded after this version was replaced."""
         return EventSubject(self.key, self.uid, self.resource_version)
 
     @property
     def intent(self) -> Intent | None:
         """None: there is none, or it is that of another resource whose manifest was copied."""
-        intent = parse_intent(self.noted)
+        intent = parse_intent(self.intent_annotation)
         return intent if intent is not None and intent.owner == str(self.key) else None
 
     @property
@@ -171,12 +171,12 @@ class Resource:
     @property
     def stalled(self) -> bool:
         """Whether the present generation is Stalled."""
-        return self.told and self.conditions.get("Stalled") == "True"
+        return self.status_is_current and self.conditions.get("Stalled") == "True"
 
     @property
-    def look_requested(self) -> bool:
+    def reconcile_requested(self) -> bool:
         """Whether ``reconcile-at`` has a value that no status has answered yet."""
-        return bool(self.requested) and self.requested != self.answered
+        return bool(self.reconcile_at) and self.reconcile_at != self.handled_reconcile_at
 
 
 def parse(body: Mapping[str, Any]) -> Resource:
@@ -200,16 +200,16 @@ def parse(body: Mapping[str, Any]) -> Resource:
         created=str(meta.get("creationTimestamp", "")),
         deleting=deleting,
         finalizers=tuple(map(sys.intern, finalizers)),
-        noted=str(annotations.get(INTENT) or ""),
+        intent_annotation=str(annotations.get(INTENT) or ""),
         paused=paused,
         orphan=str(annotations.get(ORPHAN) or "").lower() == "true",
-        requested=str(annotations.get(RECONCILE_AT) or ""),
+        reconcile_at=str(annotations.get(RECONCILE_AT) or ""),
         unknown_annotations=unknown_annotations(annotations),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
-        told=status.get("observedGeneration") == int(meta.get("generation", 0)),
-        answered=str(status.get("lastHandledReconcileAt") or ""),
+        status_is_current=status.get("observedGeneration") == int(meta.get("generation", 0)),
+        handled_reconcile_at=str(status.get("lastHandledReconcileAt") or ""),
         conditions=_statuses(tuple([(one.type, one.status) for one in conditions])),
-        asked=spec.requested_target,
+        requested_target=spec.requested_target,
         metric_labels=metric_labels(
             spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
@@ -243,7 +243,7 @@ def is_same_work(old: Resource, new: Resource) -> bool:
 
 
 def _plan_inputs(one: Resource) -> tuple[object, ...]:
-    annotations = (one.noted, one.paused, one.orphan, one.requested, one.unknown_annotations)
+    annotations = (one.intent_annotation, one.paused, one.orphan, one.reconcile_at, one.unknown_annotations)
     return (one.uid, one.generation, one.deleting, one.finalizers, annotations)
 
 

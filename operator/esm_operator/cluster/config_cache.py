@@ -81,13 +81,13 @@ class ConfigCache:
 
     def config_of(self, resource: Resource) -> str:
         """The name of the ProviderConfig through which the resource's mapping is reached; empty: of none."""
-        return used_config(resource.asked, self._configs)
+        return used_config(resource.requested_target, self._configs)
 
     def depends_on(self, resource: Resource, name: str) -> bool:
         """Whether the resource's mapping would have another target, or none, without a ProviderConfig."""
         if self.config_of(resource) != name:
             return False
-        if resource.asked.config:
+        if resource.requested_target.config:
             return True
         others = {other: config for other, config in self._configs.items() if other != name}
         now, then = self.resolve(resource), self._resolve(resource, others)
@@ -142,7 +142,7 @@ class ConfigCache:
     def _resolve(self, resource: Resource, configs: Mapping[str, ProviderConfigSettings]) -> Resolved | Unresolved:
         namespace = resource.key.namespace
         return resolve(
-            resource.asked,
+            resource.requested_target,
             namespace=namespace,
             namespace_labels=self._labels.get(namespace) if self._labels_known else None,
             labels_come=self._labels_known,

@@ -39,7 +39,7 @@ _QUIET = 60.0
 class EventSeries:
     """One Event, and how often it happened."""
 
-    about: EventSubject
+    subject: EventSubject
     kind: str
     reason: EventReason
     message: str
@@ -84,7 +84,7 @@ class EventRecorder:
     def _record(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
         now = timestamp()
         mark = (resource.uid, reason, message)
-        series = self._series.setdefault(mark, EventSeries(resource.about, kind, reason, message, first=now))
+        series = self._series.setdefault(mark, EventSeries(resource.event_subject, kind, reason, message, first=now))
         self._series.move_to_end(mark)
         series.count += 1
         series.last = now
@@ -124,11 +124,11 @@ class EventRecorder:
                     one.waiting = False
                 self._waiting.clear()
             except Exception as error:  # an Event is never worth more than a line in the log
-                logger.warning("The Event %s of %s could not be posted: %s", series.reason, series.about.key, error)
+                logger.warning("The Event %s of %s could not be posted: %s", series.reason, series.subject.key, error)
 
     async def _send(self, series: EventSeries) -> None:
         """Update the count of an Event if the object exists, else post it."""
-        (namespace, name), uid, version = series.about
+        (namespace, name), uid, version = series.subject
         if series.name:
             try:
                 await self._kubernetes.count_event(namespace, series.name, series.count, series.last)

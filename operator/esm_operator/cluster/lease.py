@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 #: Seconds between renewals.
 RENEWAL = 2.0
 #: Seconds between two reads of a candidate, and between attempts that fail.
-LOOK = 1.0
+RETRY_PERIOD = 1.0
 #: Seconds after which a lasting failure is logged again.
 QUIET = 60.0
 #: Seconds without an answer of the API server after which this process is not ready to lead.
@@ -113,26 +113,26 @@ class Candidate:
     def __init__(self, identity: str, duration: float) -> None:
         self._identity = identity
         self._duration = duration
-        self._seen: LeaseRecord | None = None
+        self._observed: LeaseRecord | None = None
         self._since = 0.0
-        self._looked = False
+        self._observed_once = False
 
     def judge(self, record: LeaseRecord | None, now: float, written: Collection[str] = ()) -> LeaseState:
         """The state of the lease, whose object (None: there is none) was read before the time ``now``.
 
         ``written`` are the renewTimes that this process may have written.
         """
-        first, self._looked = not self._looked, True
+        first, self._observed_once = not self._observed_once, True
         if record is None:
             # Somebody may have deleted the Lease of a holder that does not know it yet.
-            if self._seen is None or self._expired(self._seen, now):
+            if self._observed is None or self._expired(self._observed, now):
                 return LeaseState.FREE
             return LeaseState.HELD
         if not record.holder:
-            self._seen = None
+            self._observed = None
             return LeaseState.FREE
-        if self._seen is None or record.version != self._seen.version:
-            self._seen, self._since = record, now
+        if self._observed is None or record.version != self._observed.version:
+            self._observed, self._since = record, now
         if record.holder == self._identity and (first or record.renewed in written):
             return LeaseState.OURS
         return LeaseState.EXPIRED if self._expired(record, now) else LeaseState.HELD
@@ -241,7 +241,7 @@ class Lease:
                     return
             except Exception as error:
                 self._report(error)
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(RETRY_PERIOD)
 
     async def _try_acquire(self) -> bool:
         """Read the lease, and take it if it can be taken. Returns whether it was."""
@@ -301,7 +301,7 @@ class Lease:
                     held = await self._renew()
             except Exception as error:
                 self._report(error)
-                pause = LOOK
+                pause = RETRY_PERIOD
                 continue
             self._answered_at = monotonic()
             if not held:

@@ -110,7 +110,7 @@ class UsageFinalizer:
     def _uses(self, resource: Resource, name: str) -> bool:
         if not _has_made(resource) or not self._config_cache.depends_on(resource, name):
             return False
-        if resource.asked.config:
+        if resource.requested_target.config:
             return True
         # If a ProviderConfig `default` was created after the mapping, with another target, its removal helps.
         stalled = resource.status.condition("Stalled")

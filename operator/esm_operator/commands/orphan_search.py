@@ -43,7 +43,7 @@ class SearchResult:
     """The orphans, and why a part of AWS could not be searched."""
 
     orphans: list[Orphan] = field(default_factory=list[Orphan])
-    looked_at: int = 0
+    examined: int = 0
     """The number of mappings that were listed, of any owner."""
     regions: set[str] = field(default_factory=set[str])
     """The regions that were searched."""
@@ -81,7 +81,7 @@ class OrphanSearch:
             "(operator)", region=region, endpoint_url=endpoint_url, owner_tags=flags.owner_tags
         )
         configs = [provider_config(body) for body in await self.kubernetes.list_plural(PROVIDER_CONFIGS)]
-        asked = [resource.asked for resource in living.resources.values()]
+        asked = [resource.requested_target for resource in living.resources.values()]
         targets = known_targets(asked, configs, operator, flags.regions)
         if not targets:
             result.failures.append("No AWS region is known. Set --region, or name some by --regions.")
@@ -130,7 +130,7 @@ class OrphanSearch:
             tags = await account.list_tags(candidates)
             for uuid, why in self._why_orphans(tags, living, mappings).items():
                 result.orphans.append(_orphan(mappings[uuid], tags[uuid], why, account))
-        result.looked_at += len(mappings)
+        result.examined += len(mappings)
         result.regions.add(account.target.region)
 
     def _why_orphans(

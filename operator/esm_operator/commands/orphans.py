@@ -98,7 +98,7 @@ def remedies(orphans: Sequence[Orphan]) -> str:
 
 def summary(found: SearchResult, cluster: str) -> str:
     """The number of orphans, and whether the search was complete."""
-    among = f"among {found.looked_at} mapping{'' if found.looked_at == 1 else 's'}"
+    among = f"among {found.examined} mapping{'' if found.examined == 1 else 's'}"
     regions = f" in {', '.join(sorted(found.regions))}" if found.regions else ""
     count = f"{len(found.orphans) or 'No'} orphan{'' if len(found.orphans) == 1 else 's'}"
     text = f"{count} of the cluster {cluster} {among}{regions}"

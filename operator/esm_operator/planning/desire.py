@@ -85,7 +85,7 @@ def desired_of(resource: Resource, record: MappingRecord, target: Resolved, acco
         known_tags=resource.status.tags if owner_tags else recorded,
         paused=resource.paused,
         orphan=resource.orphan,
-        edited=not resource.told,
+        edited=not resource.status_is_current,
         was_in_sync=_was_in_sync(resource),
         problems=() if resource.deleting else tuple(_problems(spec, tags, target)),
         retain=spec.retain,

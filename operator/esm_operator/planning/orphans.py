@@ -45,4 +45,4 @@ def why_orphan(
 
 def _is_settled(resource: Resource) -> bool:
     """Whether nothing is in progress, such as a replacement, that has two mappings for a while."""
-    return resource.told and resource.conditions.get("Ready") == "True" and not resource.deleting
+    return resource.status_is_current and resource.conditions.get("Ready") == "True" and not resource.deleting

@@ -150,8 +150,8 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
         return NoOp()
     named = desired.adoption.uuid
     if named and not view.gone:
-        return GetMapping(desired.looked_for) if view.swept else SWEEPING
-    if named and named == desired.looked_for:
+        return GetMapping(desired.known_uuid) if view.swept else SWEEPING
+    if named and named == desired.known_uuid:
         return Wait("NotFound", "Named", {"uuid": named})
     return NOT_FOUND if view.swept else SWEEPING
 

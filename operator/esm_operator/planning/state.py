@@ -61,7 +61,7 @@ class Desired:
     """Whether AWS has the owner tags. If not, resources record the owner, and ``Observed.tags`` are made from that."""
 
     @property
-    def looked_for(self) -> str:
+    def known_uuid(self) -> str:
         """The UUID of its mapping or the one to adopt; empty: the mapping is found by its identity.
 
         A mapping that is only observed may be replaced by another in the spec.
@@ -102,7 +102,7 @@ class Observation:
     swept: bool
     """Whether a sweep of the target is complete. Before that, absence means nothing."""
     mapping: Observed | None = None
-    """The mapping with the UUID ``Desired.looked_for``."""
+    """The mapping with the UUID ``Desired.known_uuid``."""
     gone: bool = False
     """Whether AWS has answered that there is no mapping with that UUID."""
     candidates: tuple[Observed, ...] = ()

@@ -60,9 +60,13 @@ class Concluder:
 
     async def rest(self, context: ReconcileContext, observation: Observation, action: actions.Rest) -> Result:
         """Write the status of a resource for which there is nothing to do but wait."""
-        key, observer, desired = context.resource.key, context.connected.shared, context.desired
+        key, shared, desired = context.resource.key, context.connected.shared, context.desired
         self.states.deletion_limiter.forget(key)
-        if action == plan.SWEEPING and observer.failure is None and (context.record.uuid or context.resource.told):
+        if (
+            action == plan.SWEEPING
+            and shared.failure is None
+            and (context.record.uuid or context.resource.status_is_current)
+        ):
             return Result(ReconcileOutcome.WAITING)  # the status has the last known state; the sweep will renew it
         refused = self._refused(context, observation, action)
         context.record = _record_at_rest(context, observation, action, refused)
@@ -72,10 +76,10 @@ class Concluder:
         refused = tuple(one for one in refused if not one.kept)
         if refused:
             outcome = field_outcomes.refused_outcome(refused, field_outcomes.kept_message(context.record.applied.kept))
-        if observer.stale is not None and outcome.synced:
-            outcome = messages.unseen(outcome, observer.stale.reason, observer.stale.message)
-        if action == plan.SWEEPING and observer.failure is not None:
-            outcome = _failed_outcome(observer.failure)
+        if shared.stale is not None and outcome.synced:
+            outcome = messages.unseen(outcome, shared.stale.reason, shared.stale.message)
+        if action == plan.SWEEPING and shared.failure is not None:
+            outcome = _failed_outcome(shared.failure)
             if context.record.uuid:  # all resources with a mapping would have the same Event
                 outcome = replace(outcome, event="")
         waits_for = isinstance(action, actions.Conflict | actions.Wait)
@@ -92,7 +96,7 @@ class Concluder:
                 context.state.field_refusals.clear()
             result = self._requeue(context, action)
             if isinstance(action, actions.Wait):
-                observer.wake()
+                shared.wake()
         if context.connected.inventory.get(context.record.uuid) is not entry:
             # AWS has changed the mapping before the cache recorded to which resource it belongs.
             return replace(result, requeue_after=0.0, priority=QueuePriority.TRANSITION)

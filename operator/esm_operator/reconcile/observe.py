@@ -11,7 +11,7 @@ from esm_operator.reconcile.ownership_records import tags_in_place
 def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
     """What is known of a resource's mapping. Unsettled: AWS may still carry out a Create of it."""
     resource, inventory, desired = context.resource, context.connected.inventory, context.desired
-    uuid = desired.looked_for
+    uuid = desired.known_uuid
     entry = inventory.get(uuid) if uuid else None
     candidates = {one.uuid: one for one in inventory.with_identity(desired.identity)}
     leaving = {one.uuid: one for one in inventory.leaving(desired.identity)}

@@ -191,7 +191,7 @@ class Reconciler:
     async def _plan_and_execute(self, context: ReconcileContext) -> Result:
         """Plan and execute until nothing is left but to wait. Raises what AWS refuses."""
         key, client = context.resource.key, context.connected.client
-        if context.resource.look_requested:
+        if context.resource.reconcile_requested:
             await self._read_mapping(context)
             context.read_requested = True
         for _ in range(_MOST_STEPS):

@@ -66,7 +66,7 @@ class StatusWriter:
             applied=record.applied,
             uuid=record.uuid,
             gone=inventory is not None and inventory.is_gone(record.uuid),
-            requested=resource.requested if read_requested else status.last_handled_reconcile_at,
+            requested=resource.reconcile_at if read_requested else status.last_handled_reconcile_at,
             now=timestamp(),
             creating=context.creating if context is not None else status.creating,
             unknown_annotations=resource.unknown_annotations,
