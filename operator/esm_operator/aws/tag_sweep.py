@@ -66,7 +66,7 @@ class TagSweep:
             except Exception as error:
                 failure = errors.understand_any(error)
                 pause = max(_AGAIN, pause)
-                if failure.reason == "AccessDenied":
+                if failure.reason == "AccessDenied" and not self._refused:
                     self._refused, pause = True, _SOON
                     logger.info(
                         "Tags are looked at one mapping at a time, for the tagging API is refused: %s", failure.message
