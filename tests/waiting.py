@@ -1,7 +1,7 @@
-"""Wait for a condition: the one place where tests poll.
+"""Wait for a condition. Tests poll only here.
 
-The limit is no expectation of speed. It only ends a test whose condition never comes true, so it is generous enough
-for a machine that is busy with other things.
+The time limit does not test speed. It only ends a test whose condition never becomes true, so it is long enough for a
+busy machine.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
-#: Seconds until a wait is given up.
+#: Seconds until a wait fails.
 LIMIT = 120.0
-#: Seconds between two looks.
+#: Seconds between two checks.
 INTERVAL = 0.1
 
 
@@ -24,17 +24,17 @@ def eventually(
     every: float = INTERVAL,
     error: Callable[[str], Exception] = AssertionError,
 ) -> Answer:
-    """Block until a check returns something true, and return that.
+    """Block until a check returns a true value, and return the value.
 
     Args:
-        check: called again and again. An exception that it raises ends the wait.
-        what: the condition in words, for the error; a callable is called when the limit is reached.
-        limit: seconds until the wait is given up.
+        check: called repeatedly. An exception in it ends the wait.
+        what: the condition in words, for the error. A callable is called when the limit is reached.
+        limit: seconds until the wait fails.
         every: seconds between two calls.
-        error: makes the exception of a wait that is given up.
+        error: makes the exception of a wait that fails.
 
     Raises:
-        AssertionError: the check returned nothing true within the limit.
+        AssertionError: the check returned no true value within the limit.
     """
     for _ in _looks(what or repr(check), limit, error):
         if answer := check():
@@ -50,16 +50,16 @@ async def eventually_async(
     limit: float = LIMIT,
     every: float = 0.01,
 ) -> Answer:
-    """Wait until a check returns something true, and return that, while other tasks run.
+    """Wait until a check returns a true value, and return the value. Other tasks run meanwhile.
 
     Args:
-        check: called again and again. An exception that it raises ends the wait.
-        what: the condition in words, for the error; a callable is called when the limit is reached.
-        limit: seconds until the wait is given up.
+        check: called repeatedly. An exception in it ends the wait.
+        what: the condition in words, for the error. A callable is called when the limit is reached.
+        limit: seconds until the wait fails.
         every: seconds between two calls.
 
     Raises:
-        AssertionError: the check returned nothing true within the limit.
+        AssertionError: the check returned no true value within the limit.
     """
     for _ in _looks(what or repr(check), limit, AssertionError):
         if answer := check():
@@ -69,7 +69,7 @@ async def eventually_async(
 
 
 def _looks(what: str | Callable[[], str], limit: float, error: Callable[[str], Exception]) -> Generator[None]:
-    """One item for each look: at least two, the last one after the limit."""
+    """Yield once for each check: at least twice, the last time after the limit."""
     deadline = time.monotonic() + limit
     while True:
         last = time.monotonic() > deadline

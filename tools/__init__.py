@@ -1,4 +1,5 @@
-"""Generators of the files that are made from the code: CRDs, and tables and pages of the documentation.
+"""Generators of files from the code: the CRDs, and tables and pages of the documentation.
 
-Not a part of the product: `make crds`, `make tables` and `make lint` run them, and tests read their tables.
+The generators are not part of the product. `make crds`, `make tables` and `make lint` run them, and tests read their
+tables.
 """

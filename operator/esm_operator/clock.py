@@ -1,7 +1,7 @@
-"""The clock of the process. All code asks it for the time, so tests can replace it.
+"""The clock of the process. All code reads the time here, so that tests can replace the clock.
 
-It has two hands. Every decision is made by the monotonic one, which nobody can set. The wall time is only shown to
-people, and compared with times that AWS and the API server have written.
+The clock has a monotonic time and a wall time. Decisions use the monotonic time, which nobody can set. The wall time is
+only written for people, and compared with times that AWS and the API server have written.
 """
 
 import time
@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 Clock: TypeAlias = Callable[[], float]
-"""Returns a time in seconds. A parameter of what tests run with a clock of its own."""
+"""Returns a time in seconds. A parameter of classes that tests run with a clock of their own."""
 
 
 class SystemClock:
     """The clock of the machine."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment, also while the machine is suspended."""
+        """Seconds since an arbitrary time. It includes the time while the machine is suspended."""
         if hasattr(time, "CLOCK_BOOTTIME"):
             return time.clock_gettime(time.CLOCK_BOOTTIME)
         return time.monotonic()
@@ -33,7 +33,7 @@ _clock = SystemClock()
 
 @contextmanager
 def replaced(clock: SystemClock) -> Generator[None]:
-    """Let all code ask another clock, in all threads, until the block ends."""
+    """Replace the clock for all code, in all threads, until the block ends."""
     global _clock
     before, _clock = _clock, clock
     try:
@@ -43,27 +43,27 @@ def replaced(clock: SystemClock) -> Generator[None]:
 
 
 def monotonic() -> float:
-    """Seconds since some moment, by a clock that nobody can set."""
+    """Seconds since an arbitrary time, by a clock that nobody can set."""
     return _clock.monotonic()
 
 
 def wall() -> float:
-    """Seconds since 1970, by the clock that people set."""
+    """Seconds since 1970, by a clock that people can set."""
     return _clock.wall()
 
 
 def timestamp() -> str:
-    """The wall time as Kubernetes writes it, to the second."""
+    """The wall time in the format of Kubernetes' Time, to the second."""
     return datetime.fromtimestamp(wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def microtime() -> str:
-    """The wall time as Kubernetes' MicroTime."""
+    """The wall time in the format of Kubernetes' MicroTime."""
     return datetime.fromtimestamp(wall(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def seconds_since(text: str) -> float:
-    """Seconds from a time in RFC 3339 until now; 0 if the text is no time, or a time to come."""
+    """Seconds from a time in RFC 3339 until now; 0 if the text is not a time, or if the time is in the future."""
     try:
         return max(0.0, wall() - datetime.fromisoformat(text).timestamp())
     except ValueError:

@@ -1,7 +1,7 @@
-"""An AWS server for event source mappings, to test, to measure and to try the operator against.
+"""An AWS server for event source mappings, for the tests, the benchmark and the demo.
 
-It behaves as AWS was recorded to behave, and can be made to misbehave as AWS does. It shares no code with the
-operator. See README.md.
+The server follows recorded answers of AWS. Tests can make it fail in the ways in which AWS fails. It shares no code
+with the operator. See README.md.
 """
 
 from .client import Control, ControlError, Counts

@@ -1,11 +1,11 @@
-"""The test bed: a cluster, an AWS server and the operators between them, and short ways to use them.
+"""The test bed: a cluster, an AWS server and operators, with helpers to use them.
 
-One control plane and one AWS server serve all tests of a pytest worker (``tests/conftest.py``). A :class:`Bed` is a
-namespace of that cluster, an account of that AWS, and the operators that a test starts. What differs between tests is
-an option: flags and environment of the operator, the ways by which it reaches the API server and AWS, the account, a
-control plane of its own.
+One control plane and one AWS server serve all tests of a pytest worker (``tests/conftest.py``). A :class:`Bed` has a
+namespace of that cluster, an account of that AWS server, and the operators that a test starts. A test sets options of
+its bed: flags and environment of the operator, the routes to the API server and to AWS, the account, and a control
+plane of its own.
 
-Also used by the benchmark and the demo, as far as they need the same.
+The benchmark and the demo use some of these helpers.
 """
 
 from tests.bed.bed import Bed

@@ -1,5 +1,6 @@
-"""The benchmark: what the operator costs, and how fast it is, with many mappings; `make bench`.
+"""The benchmark: the cost and the speed of the operator with many mappings. `make bench` runs it.
 
-On the control plane and the AWS server of the tests, with the operator as people run it: the plain command, under its
-own ServiceAccount, at its defaults. Each *world* is a fresh set of these; a world has *phases*, and each is measured.
+It uses the control plane and the AWS server of the tests. The operator runs as in a cluster: with the command ``run``,
+its own ServiceAccount and its default settings. Each *world* is a fresh set of these. A world has *phases*, and the
+benchmark measures each phase.
 """

@@ -1,1 +1,1 @@
-"""Tests of the Helm chart: what it renders, what it refuses, and what becomes of it on a real API server."""
+"""Tests of the Helm chart: the rendered objects, the refused values, and an installation on a real API server."""

@@ -1,1 +1,1 @@
-"""`make demo`: the operator at work before one's eyes, on this machine or in a cluster of one's own."""
+"""`make demo`: shows the operator at work, on this machine or in a cluster of yours."""

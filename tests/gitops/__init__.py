@@ -1,1 +1,1 @@
-"""What Argo CD, Flux and people with kubectl see of the resources, by those tools' own rules."""
+"""Tests of the health of resources in Argo CD, Flux and kubectl, by the rules of these tools."""

@@ -1,1 +1,1 @@
-"""Metrics, alerts and dashboard as Prometheus sees them: a real Prometheus scrapes the operator."""
+"""Tests of metrics, alerts and the dashboard with a real Prometheus that scrapes the operator."""

@@ -1,1 +1,1 @@
-"""Where each field of other tools' resources is in ours, for users who migrate: Terraform, ACK, Crossplane."""
+"""Tables from the fields of Terraform, ACK and Crossplane to the fields of this operator, for users who migrate."""

@@ -1,1 +1,1 @@
-"""The AWS client and the inventory: a copy of the mappings in AWS that sweeps keep up to date."""
+"""The AWS client, and the inventory: a copy of the mappings in AWS that sweeps keep up to date."""

@@ -1,9 +1,11 @@
-"""The tag sweep of one account and region: finds mappings of resources whose tags somebody else has changed.
+"""The tag sweep of one account and region. It finds mappings of resources whose tags another client has changed.
 
-Lambda's answers carry no tags, and ListTags is one call for each mapping. The resource groups tagging API lists the
-tags of a hundred mappings at a time, on a quota of its own, but it lags and leaves out mappings without tags. So if it
-differs from the known tags, ListTags reads the tags of the mapping. If the operator may not use it, ListTags reads the
-tags of all mappings slowly.
+Lambda returns no tags with a mapping, and ListTags reads only one mapping. The resource groups tagging API lists the
+tags of a hundred mappings at a time and has its own quota. But its list is late, and lacks mappings without tags. So if
+the list differs from the known tags of a mapping, ListTags reads the tags of this mapping.
+
+If the operator may not use the tagging API, it sends ListTags slowly: in each tag sweep for the mappings of resources,
+and once for every other mapping.
 
 A tag sweep also counts orphans: mappings with this cluster's owner tags and without a resource.
 """
@@ -24,18 +26,18 @@ from esm_operator.ratelimit.rate_limiter import RequestPriority
 
 logger = logging.getLogger(__name__)
 
-#: The part of the request rate that ListTags may take where the tagging API can't be used.
+#: The share of the request rate that ListTags may use if the operator may not use the tagging API.
 _SHARE = 0.05
-#: Seconds between checks whether the first sweep is complete, before the first tag sweep.
+#: Seconds between checks whether the first sweep is complete, and until ListTags replaces a refused tagging API.
 _SOON = 1.0
-#: The least seconds until a tag sweep that failed is tried again.
+#: The least number of seconds until a failed tag sweep is retried.
 _AGAIN = 60.0
 
 
 class TagSweep:
-    """Compares the tags in AWS with the known ones, once in so many seconds.
+    """Compares the tags in AWS with the known tags at an interval, in seconds.
 
-    It leaves out tags that were written within that interval, because the tagging API may not show them yet.
+    It skips mappings whose tags were written within the last interval, because the tagging API may not show them yet.
     """
 
     def __init__(self, shared: SharedTarget, *, cluster: str, interval: float) -> None:
@@ -53,7 +55,7 @@ class TagSweep:
         return self._shared.tagging_client
 
     async def run(self) -> None:
-        """Sweep until cancelled, for the first time when the mappings are known."""
+        """Sweep until cancelled. The first tag sweep begins when the mappings are known."""
         pause = _SOON
         while True:
             await asyncio.sleep(pause)
@@ -99,7 +101,7 @@ class TagSweep:
         await self._count({uuid: tags for uuid in self._inventory.uuids() if (tags := self._inventory.tags(uuid))})
 
     def _unread(self) -> list[str]:
-        """Mappings that belong to no resource and whose tags have not been listed: each costs a call, once."""
+        """The mappings that belong to no resource and whose tags have not been read yet. Each costs one call."""
         uuids = self._inventory.uuids()
         self._read_once.intersection_update(uuids)
         ours = self._resources.recorded_tags(uuids)
@@ -117,7 +119,7 @@ class TagSweep:
         self._shared.orphans = await self._count_orphans(present)
 
     def _known_tags(self, now: float) -> dict[str, Mapping[str, str]]:
-        """The known tags of mappings of resources, without those that were written lately."""
+        """The known tags of the mappings of resources, except tags that were written within the last interval."""
         known: dict[str, Mapping[str, str]] = {}
         for uuid, recorded in self._resources.recorded_tags(self._inventory.uuids()).items():
             entry = self._inventory.get(uuid)
@@ -126,7 +128,7 @@ class TagSweep:
         return known
 
     async def _read(self, uuid: str, known: Mapping[str, str]) -> None:
-        """Read the tags of one mapping from Lambda itself."""
+        """Read the tags of one mapping with ListTags."""
         if self._inventory.get(uuid) is None:
             return
         try:

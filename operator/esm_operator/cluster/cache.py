@@ -1,7 +1,8 @@
 """The cache of EventSourceMapping resources, filled by lists, watch events, and the answers to the operator's writes.
 
 These arrive out of order. The answer to a write may come before the watch event of an older version, so the cache takes
-only newer versions. The operator writes to it, and the reconciler reads it.
+only newer versions. ``operator.py`` adds lists and watch events. The reconciler reads the cache, and adds the answers
+of the API server to its own requests.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from esm_operator.clock import monotonic
 
 
 class StaleError(Exception):
-    """The current action was planned for a resource that has changed since, or is gone."""
+    """The resource has changed or is gone since the current action was planned."""
 
 
 class ResourceCache:
@@ -31,7 +32,7 @@ class ResourceCache:
         self._successors: dict[Key, Resource] = {}
         """New objects whose name is still taken by a removed one."""
         self._removed: dict[Key, float] = {}
-        """When each removed object was kept, in seconds of ``clock.monotonic``."""
+        """The time at which each removed object was kept, in seconds of ``clock.monotonic``."""
 
     def __len__(self) -> int:
         return len(self._resources)
@@ -40,9 +41,9 @@ class ResourceCache:
         return self._resources.get(key)
 
     def known(self, body: Mapping[str, Any]) -> Resource | None:
-        """The cached resource of an object of the API server, if it is of that version or a later one.
+        """The cached resource of an object of the API server, if the cache has this version or a later one.
 
-        So it is for each write of the operator: the cache has its answer when the watch brings it.
+        This is so after each write of the operator, because the answer to the write arrives before the watch event.
         """
         meta = body["metadata"]
         known = self._resources.get(Key(meta.get("namespace", ""), meta["name"]))
@@ -70,7 +71,7 @@ class ResourceCache:
         return list(self._resources)
 
     def put(self, resource: Resource) -> Resource | None:
-        """Take a resource unless a newer version is known. Returns what was known before, or itself if not taken."""
+        """Take a resource unless a newer version is known. Returns the previous version, or itself if not taken."""
         old = self._resources.get(resource.key)
         if old is not None and _newer(old, resource):
             return resource
@@ -85,7 +86,7 @@ class ResourceCache:
         """Keep an object that was removed although it carried our finalizer, until :meth:`forget` is called for it.
 
         A new object with the same name is taken only after this one is forgotten, as if the finalizer held the name.
-        Takes the last state of the object, and returns what was known before.
+        Takes the last state of the object, and returns the previous version.
         """
         old = self._resources.get(resource.key)
         if old is not None and old.uid != resource.uid and not old.removed:
@@ -94,7 +95,7 @@ class ResourceCache:
         return self._take(replace(resource, deleting=True, removed=True), old)
 
     def forget_removed(self, age: float) -> None:
-        """Forget removed objects that were kept for longer than so many seconds."""
+        """Forget removed objects that were kept for longer than an age in seconds."""
         for key in [key for key, since in self._removed.items() if monotonic() - since > age]:
             self.forget(key)
 
@@ -105,7 +106,7 @@ class ResourceCache:
     def renew(self, resource: Resource) -> None:
         """Take an answer of the API server, unless the resource was forgotten in the meantime.
 
-        It may not match the selector of the watch any more, which then reports no further change of it.
+        A forgotten resource may no longer match the selector of the watch, which then reports no further change of it.
         """
         if resource.key in self._resources:
             self.put(resource)
@@ -113,7 +114,7 @@ class ResourceCache:
     def delete(self, resource: Resource) -> bool:
         """Handle a DELETED event. Returns whether the resource is forgotten.
 
-        It is kept if a later version is known: it may have matched the selector again, or been read, since.
+        The resource is kept if a later version is known, from a later watch event or from an answer of the API server.
         """
         waiting = self._successors.get(resource.key)
         if waiting is not None and waiting.uid == resource.uid:
@@ -121,12 +122,12 @@ class ResourceCache:
         return not self.knows_later(resource) and self.forget(resource.key, resource.uid)
 
     def knows_later(self, resource: Resource) -> bool:
-        """Whether a later version is known under the name."""
+        """Whether the cache has a later version under the same key."""
         known = self._resources.get(resource.key)
         return known is not None and is_later(known.resource_version, resource.resource_version)
 
     def forget(self, key: Key, uid: str = "") -> bool:
-        """Forget a resource, only if it has this uid where one is given. Returns whether it was known."""
+        """Forget a resource. If a uid is given, only a resource with this uid. Returns whether one was forgotten."""
         old = self._resources.get(key)
         if old is None or (uid and old.uid != uid):
             return False
@@ -139,10 +140,10 @@ class ResourceCache:
         return True
 
     def older_claimant(self, resource: Resource) -> str:
-        """Another resource that may adopt the same mapping and comes first, as ``namespace/name``; or empty.
+        """Another resource that may adopt the same mapping and comes first, as ``namespace/name``; empty: none.
 
-        The older one comes first, or else the one with the lower uid. A resource that has a mapping, is being deleted,
-        or cannot be reconciled does not count.
+        The older resource comes first. Of two with the same age, the one with the lower uid comes first. A resource
+        that has a mapping, is being deleted, or cannot be reconciled does not count.
         """
         if not resource.may_adopt:
             return ""
@@ -162,7 +163,7 @@ class ResourceCache:
         return [uuid for uuid in uuids if uuid in self._keys_of]
 
     def recorded_tags(self, uuids: Iterable[str]) -> dict[str, Mapping[str, str]]:
-        """Of the UUIDs, those whose mappings belong to resources, with the tags that their statuses record."""
+        """The tags that statuses record, by UUID, of those mappings that belong to resources."""
         known = self.known_uuids(uuids)
         return {uuid: self._resources[min(self._keys_of[uuid])].recorded_tags or {} for uuid in known}
 
@@ -191,7 +192,7 @@ class ResourceCache:
 
 
 def _discard(sets: dict[Any, set[Key]], name: object, key: Key) -> None:
-    """Remove a key from one of the sets, and the set if it is empty then."""
+    """Remove a key from one of the sets. Remove the set if it becomes empty."""
     keys = sets.get(name, set())
     keys.discard(key)
     if not keys:
@@ -199,9 +200,9 @@ def _discard(sets: dict[Any, set[Key]], name: object, key: Key) -> None:
 
 
 def _newer(old: Resource, new: Resource) -> bool:
-    """Whether the cached version is as new or newer.
+    """Whether the cached version is the same or newer.
 
-    An earlier incarnation is older, even if a restore of the cluster has reset the versions.
+    An earlier incarnation is older, even if a restore of the cluster has reset the resource versions.
     """
     if old.uid != new.uid and old.created != new.created:
         return old.created > new.created
@@ -213,7 +214,7 @@ def _is_as_new(one: str, other: str) -> bool:
 
 
 def is_later(one: str, other: str) -> bool:
-    """Whether a version is later. They count up (Kubernetes API concepts, since 1.35); others cannot be compared."""
+    """Whether a version is later. They count up (Kubernetes API concepts, since 1.35). Others cannot be compared."""
     try:
         return int(one) > int(other)
     except ValueError:

@@ -1,1 +1,1 @@
-"""Decides the next action for one resource from its desired and its observed state. Pure: no input or output."""
+"""Decides the next action for one resource from its desired and its observed state. Pure, without input or output."""

@@ -1,1 +1,1 @@
-"""The work queue, the rate limiters and the back-off: when a request is sent and when a resource gets its turn."""
+"""The work queue, the rate limiters and the back-off. They decide when a request is sent and a resource reconciled."""

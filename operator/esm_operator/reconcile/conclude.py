@@ -1,7 +1,7 @@
 """Ends a reconcile: writes the status, and decides when the resource is reconciled again.
 
-The reconciler calls it when the plan leaves nothing to do but wait, when AWS refuses a request, and when something
-keeps the operator from calling AWS at all.
+The reconciler calls the concluder when the plan leaves nothing to do but wait, when AWS refuses a request, and when the
+operator cannot call AWS for the resource.
 """
 
 import logging
@@ -37,10 +37,10 @@ from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until the next reconcile where no event shows a change: of a mapping that is only observed, or of a point in
-#: time that was in the future. It costs no call to AWS.
+#: Seconds until the next reconcile if no event would report the awaited change. Examples are a new mapping that the
+#: resource only observes, and a time that was in the future. The reconcile costs no call to AWS.
 _POLL = 30.0
-#: The outcome of a reconcile by the action at which it rests; all others: Stalled.
+#: The outcome of a reconcile by its last action. All other actions: Stalled.
 _OUTCOMES: Mapping[type[actions.Rest], ReconcileOutcome] = {
     actions.Wait: ReconcileOutcome.WAITING,
     actions.NoOp: ReconcileOutcome.SYNCED,
@@ -49,7 +49,7 @@ _OUTCOMES: Mapping[type[actions.Rest], ReconcileOutcome] = {
 
 @dataclass(frozen=True, slots=True)
 class Concluder:
-    """Writes statuses at the end of a reconcile, and returns its result. For one event loop."""
+    """Writes the status at the end of a reconcile, and returns the result. For one event loop."""
 
     states: ResourceStates
     cache: ResourceCache
@@ -103,7 +103,7 @@ class Concluder:
         return result
 
     async def stalled(self, resource: Resource, outcome: Outcome) -> Result:
-        """Write the status of a resource for which AWS can't be called at all."""
+        """Write the status of a resource for which the operator cannot call AWS."""
         if resource.deleting:
             outcome = replace(outcome, message=f"{outcome.message} {_how_to_orphan(resource)}")
         await self.status_writer.write(resource, outcome)
@@ -112,7 +112,7 @@ class Concluder:
     async def failed(
         self, resource: Resource, error: ClientError | BotoCoreError, context: ReconcileContext | None = None
     ) -> Result:
-        """Write to the status what AWS refused. Without a context, the target can't be connected."""
+        """Write the refusal of AWS to the status. Without a context, the operator could not connect to the target."""
         failure = errors.understand(error)
         if resource.deleting:
             failure = replace(failure, message=f"{failure.message} {_how_to_orphan(resource)}")
@@ -138,7 +138,7 @@ class Concluder:
         return Result(ReconcileOutcome.AWS_ERROR, delay, QueuePriority.EDIT if uuid else QueuePriority.CREATE)
 
     def abandon(self, resource: Resource) -> Result:
-        """Release a removed resource whose mapping can't be deleted. The tag sweep counts the mapping as an orphan."""
+        """Release a removed resource whose mapping cannot be deleted. The tag sweep counts the mapping as an orphan."""
         text = message("MappingNotDeleted", "Removed")
         self.recorder.warning(resource, "MappingNotDeleted", text)
         logger.error("%s", text, extra=marks(resource))
@@ -164,7 +164,7 @@ class Concluder:
         return delay
 
     def _requeue(self, context: ReconcileContext, action: actions.Rest) -> Result:
-        """When to reconcile the resource again. Most changes bring an event, so no requeue is needed for them."""
+        """The result, with the delay of the next reconcile. Most changes cause an event and need no requeue."""
         key, state = context.resource.key, context.state
         outcome = _OUTCOMES.get(type(action), ReconcileOutcome.STALLED)
         if isinstance(action, actions.Wait) and action.reason == "TagsNotVisible":
@@ -198,7 +198,7 @@ def _failed_outcome(failure: Failure) -> Outcome:
 def _record_at_rest(
     context: ReconcileContext, observation: Observation, action: actions.Rest, refused: Sequence[RefusedFields]
 ) -> MappingRecord:
-    """What to remember of a mapping that needs no change."""
+    """The record of a mapping that needs no change."""
     record, desired, mapping = context.record, context.desired, observation.mapping
     if desired.observe_only and not desired.deleting:
         watched = plan.observed_mapping(desired, observation)

@@ -13,7 +13,7 @@ from esm_operator.reconcile.state import ResourceState, ResourceStates
 
 @dataclass(slots=True)
 class ReconcileContext:
-    """One resource, and what each action has changed of it. It is the precondition of the requests that change AWS."""
+    """One resource, and the changes by each action. Requests that change AWS call :meth:`check` first."""
 
     states: ResourceStates
     cache: ResourceCache
@@ -22,19 +22,19 @@ class ReconcileContext:
     target: Resolved
     connected: ConnectedTarget
     began: float
-    """Monotonic time, in seconds. Nothing that can't be undone follows from tags that were read before it."""
+    """Monotonic time, in seconds. Tags that were read earlier are not enough to delete or replace a mapping."""
     desired: Desired = field(init=False)
-    """The desired state on which the present plan was made."""
+    """The desired state of the current plan."""
     read_requested: bool = False
     """Whether the mapping was read from AWS because a person requested it."""
     creating: str = ""
-    """``status.creating`` as it is or will be: a Create may be outstanding, where mappings have no owner tags."""
+    """The present or next value of ``status.creating``: without owner tags, a Create may be outstanding."""
     replaced: str = ""
     """The UUID of the mapping whose replacement is being created."""
 
     @property
     def state(self) -> ResourceState:
-        """What the process remembers of the resource."""
+        """The state that this process keeps of the resource."""
         return self.states.of(self.resource.key)
 
     def check(self) -> None:

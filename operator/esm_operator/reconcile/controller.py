@@ -1,7 +1,7 @@
-"""The controller: takes keys from the work queue, has each reconciled, and requeues it by the result.
+"""The controller: takes keys from the work queue, calls the reconciler for each, and requeues them by the results.
 
-Only the controller touches the work queue. Event sources (watches, sweeps, edits) add keys by
-:meth:`Controller.enqueue`. :meth:`Controller._requeue` is the one place that decides what follows from a result.
+Only the controller uses the work queue. Sources of events, such as watches and sweeps, add keys with
+:meth:`Controller.enqueue`. Only :meth:`Controller._requeue` puts a key back according to its result.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Keys under way at once in each target, by priority: many creations must leave room for edits.
+#: Keys that may be reconciled at the same time in each target, by priority. Many creations must not delay edits.
 LIMITS = {QueuePriority.EDIT: 16, QueuePriority.CREATE: 16, QueuePriority.TRANSITION: 8, QueuePriority.RESYNC: 4}
-#: Seconds until a resource is reconciled again whose reconcile raised, which is a bug.
+#: Seconds until the next reconcile of a resource whose reconcile has raised. This is a bug.
 _AFTER_A_BUG = 30.0
 
 
@@ -33,7 +33,7 @@ class Controller:
     """The work queue and its workers. For one event loop."""
 
     def __init__(self, cache: ResourceCache, config_cache: ConfigCache, limits: Mapping[QueuePriority, int]) -> None:
-        """The limits are of reconciles that may run at the same time in each target, which is a lane of the queue."""
+        """The limits are for reconciles that run at the same time in each target, which is a lane of the queue."""
         self._cache = cache
         self._config_cache = config_cache
         self._queue: WorkQueue[Key] = WorkQueue(limits, self.lane, self.party)
@@ -41,11 +41,11 @@ class Controller:
         self._dispatcher: asyncio.Task[None] | None = None
 
     def start(self, reconciler: "Reconciler") -> None:
-        """Begin to reconcile what is in the queue."""
+        """Begin to reconcile the resources in the queue."""
         self._dispatcher = tasks.start(self._dispatch(reconciler), "dispatcher")
 
     async def finish(self, within: float) -> None:
-        """Start no more reconciles, and wait at most so many seconds for those that run."""
+        """Start no more reconciles. Wait for the running ones at most ``within`` seconds."""
         if self._dispatcher is not None:
             self._dispatcher.cancel()
         if self._under_way:
@@ -56,7 +56,7 @@ class Controller:
         await tasks.cancel([*self._under_way, *filter(None, [self._dispatcher])])
 
     def enqueue(self, keys: Iterable[Key], priority: QueuePriority, *, immediately: bool = True) -> None:
-        """Have resources reconciled as soon as possible. A delayed one waits for its time, unless immediately."""
+        """Reconcile resources as soon as possible. With ``immediately`` false, a delayed resource keeps its delay."""
         for key in keys:
             self._queue.add(key, priority, at_once=immediately)
 
@@ -65,7 +65,7 @@ class Controller:
         self._queue.forget(key)
 
     def pending_changes(self, target: Target) -> int:
-        """How many reconciles of a target wait or run that begin with a change in AWS."""
+        """The number of waiting or running reconciles of a target whose first action changes AWS."""
         return sum(self._queue.pending(one, target) for one in (QueuePriority.EDIT, QueuePriority.CREATE))
 
     def queue_states(self) -> dict[str, QueueState]:
@@ -74,11 +74,11 @@ class Controller:
 
     @property
     def delayed(self) -> int:
-        """How many resources are to be reconciled later."""
+        """The number of resources whose reconcile is delayed."""
         return self._queue.delayed
 
     def target_of(self, key: Key) -> Target | None:
-        """The target of a resource, as far as it is known."""
+        """The target of a resource; None: unknown."""
         resource = self._cache.get(key)
         resolved = self._config_cache.resolve(resource) if resource is not None else None
         return resolved.target if isinstance(resolved, Resolved) else None

@@ -1,7 +1,7 @@
-"""Drift back-off: a change that AWS did not keep is sent again, at growing intervals.
+"""Drift back-off: the operator repeats a change that AWS did not keep, at growing intervals.
 
-Another client may be changing the mapping too, or AWS itself: AWS disables a mapping whose queue was deleted. Each
-resource has one of these in its :class:`~esm_operator.reconcile.state.ResourceState`.
+Another client may change the mapping too, or AWS itself. For example, AWS disables a mapping whose queue was deleted.
+Each resource has a drift back-off in its :class:`~esm_operator.reconcile.state.ResourceState`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from esm_operator.ratelimit import backoff
 
 #: Seconds before the same change is sent a second time, and the longest interval.
 FIRST, LONGEST = 30.0, 900.0
-#: Seconds after which a change that AWS kept for that long counts as new.
+#: Seconds since the last attempt after which a repeated change counts as new.
 FORGOTTEN = 4 * LONGEST
 
 
@@ -25,7 +25,7 @@ class _Sent:
 
 
 class DriftBackoff:
-    """When the same change of one mapping may be sent again. Fields and tags have a back-off each, by their kind."""
+    """The time at which the same change of one mapping may be sent again. Fields and tags have separate back-offs."""
 
     __slots__ = ("_sent",)
 

@@ -1,7 +1,8 @@
-"""The executor: the one place that changes something in AWS or on a resource, one action of the plan at a time.
+"""The executor: carries out one action of a plan, in AWS or on the resource. Only the executor changes mappings in AWS.
 
-Its order lets a restarted process repair a crash at any point: intent before Create, names of fields before the Update
-that sets them, the finalizer last. Where mappings have no owner tags, it writes ``status.creating`` before a Create.
+The order of its writes lets a restarted process continue after a crash at any point. The executor writes the intent
+before a Create, and the names of fields before the Update that sets them. It removes the finalizer last. Where mappings
+have no owner tags, it writes ``status.creating`` before a Create.
 """
 
 import asyncio
@@ -44,7 +45,7 @@ from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)
 
-#: What is told of a mapping on the way.
+#: Outcomes that the status shows while an action is in progress.
 UPDATING = messages.outcome_of(Finding("Updating", "Sending"), synced=False, event=False)
 REPLACING = messages.outcome_of(Finding("Replacing", "Creating"), synced=False, event=False)
 
@@ -72,7 +73,7 @@ class Executor:
 
     @asynccontextmanager
     async def _locked(self, context: ReconcileContext, action: Action) -> AsyncGenerator[None]:
-        """Let only one resource at a time change a mapping: two may claim it, and its owner may change meanwhile."""
+        """Let only one resource at a time change a mapping. Two may claim it, and its owner may change meanwhile."""
         if not isinstance(action, actions.WRITES) or isinstance(action, actions.Create):
             yield
             return
@@ -176,7 +177,7 @@ class Executor:
     async def _mark_create(self, context: ReconcileContext) -> None:
         """Write ``status.creating``, the only record of the mapping that a Create without owner tags makes.
 
-        It is in the status, because clients that may write resources must not be able to claim mappings by it.
+        The record is in the status, so that clients that may write only resources cannot claim mappings by it.
         """
         marker = ownership_records.marker(context)
         if not marker:
@@ -188,7 +189,7 @@ class Executor:
         context.state.record_create()
 
     async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> None:
-        """Read the mapping that AWS names in a refusal, so that the plan knows it; else raise the refusal again."""
+        """Read the mapping that AWS names in a refusal, for the next plan. Raises the refusal if there is none."""
         uuid = errors.conflicting_uuid(error)
         if not uuid:
             raise error
@@ -218,10 +219,10 @@ class Executor:
         return True
 
     async def _check_unchanged(self, context: ReconcileContext) -> None:
-        """Read the resource before a mapping is made for it. Raises GoneError or StaleError if it has changed.
+        """Read the resource before a mapping is created or adopted for it. Raises GoneError or StaleError on a change.
 
-        The answer to the PATCH that added the finalizer is no proof that the finalizer holds: a DELETE that read the
-        object before may still remove it.
+        The answer to the PATCH that added the finalizer does not prove that the finalizer has an effect. A DELETE that
+        read the object before the PATCH may still remove the object.
         """
         current = parse(await self.kubernetes.read(context.resource.key))
         if (current.uid, current.resource_version) != (context.resource.uid, context.resource.resource_version):
@@ -229,7 +230,7 @@ class Executor:
             raise StaleError
 
     async def _adopt(self, context: ReconcileContext, action: actions.Adopt) -> None:
-        """Tag a mapping as ours, unless another owner was quicker."""
+        """Write the owner tags to a mapping, unless its tags have changed since the plan was made."""
         uuid, client, inventory = action.uuid, context.connected.client, context.connected.inventory
         await self._check_unchanged(context)
         before = inventory.tags(uuid)
@@ -310,7 +311,7 @@ class Executor:
         return None
 
     async def _send_update(self, context: ReconcileContext, parameters: Mapping[str, Any]) -> None:
-        """Send an Update, once more in another form where AWS does not take the first one."""
+        """Send an Update. If AWS does not accept its form, send it once more in another form."""
         client = context.connected.client
         try:
             await client.update(parameters, context)
@@ -343,7 +344,7 @@ class Executor:
     async def _drift_wait(
         self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], text: str
     ) -> float:
-        """Seconds until a change may be sent that was sent before and that AWS did not keep; 0: now."""
+        """Seconds until a change that AWS did not keep may be sent again; 0: now."""
         wait = context.state.drift_backoff.wait(kind, change)
         if wait:
             not_kept = Finding("ChangeNotKept", values={"change": text})
@@ -357,9 +358,9 @@ class Executor:
     async def _record_names_first(
         self, context: ReconcileContext, fields: frozenset[str] = frozenset(), tags: frozenset[str] = frozenset()
     ) -> bool:
-        """Write the names of fields and tags to the status before they are set. Returns whether it was necessary.
+        """Write the names of fields and tags to the status before they are set. Returns whether a write was necessary.
 
-        Then plan again, because the mapping may have got another owner meanwhile.
+        After a write, plan again, because the owner of the mapping may have changed meanwhile.
         """
         applied = context.record.applied
         applied = replace(applied, fields=applied.fields | fields, tags=applied.tags | tags)
@@ -371,14 +372,14 @@ class Executor:
         return True
 
     async def _record_mapping_first(self, context: ReconcileContext, outcome: Outcome) -> bool:
-        """Write the UUID of a mapping that only the intent records to the status. Returns whether it was necessary."""
+        """Write the UUID of a mapping to the status if only the intent records the mapping. Returns whether so."""
         if context.record.uuid in ("", context.resource.uuid):
             return False
         context.resource = await self.status_writer.write(context.resource, outcome, context)
         return True
 
     def _record_left(self, context: ReconcileContext) -> None:
-        """Record an Event if the recorded mapping is not deleted with the resource."""
+        """Record an Event if the recorded mapping remains when the resource is deleted."""
         uuid, desired = context.record.uuid, context.desired
         if not uuid or context.connected.inventory.get(uuid) is None or desired.retain:
             return
@@ -395,7 +396,7 @@ class Executor:
         self.recorder.warning(context.resource, "MappingNotDeleted", text)
 
     async def record_waiting(self, context: ReconcileContext) -> None:
-        """Write to the intent the time from which the operator sends no Create and only waits for an earlier one.
+        """Write to the intent the time from which the operator sends no Create and waits for an earlier one.
 
         A restarted process then continues the wait instead of beginning it again.
         """
@@ -404,9 +405,9 @@ class Executor:
             await self._prepare(context, replace(intent, waiting_since=timestamp()))
 
     async def is_removed(self, resource: Resource) -> bool:
-        """Read a resource whose DELETED event has arrived, once, to confirm that the object does not exist any more.
+        """After a DELETED event, read the resource once to confirm that the object no longer exists.
 
-        The watch sends the same event for an object that no longer matches the label selector.
+        The watch sends a DELETED event also for an object that no longer matches the label selector.
         """
         if self.states.of(resource.key).removal_confirmed:
             return True

@@ -1,10 +1,12 @@
 """Field refusals: the members of an Update that AWS refused, until the next attempt.
 
-While the refused members of an Update are searched for (``planning/isolation.py``), and then while they wait for their
-next attempt, they are left out of what is sent. When nothing else is left to send, members that were refused before the
-last accepted Update are sent once more, because some are taken only in a certain order: AWS removes provisioned pollers
-only from a mapping without a schema registry. Kept in memory only. After a restart the operator sends each refused set
-once more, except resets that ``status.applied.kept`` records.
+``planning/isolation.py`` finds the refused members. The operator leaves them out of Updates until their next attempt.
+When all other changes are sent, the operator sends the members again that AWS refused before the last accepted Update,
+because AWS accepts some members only in a certain order. For example, AWS removes provisioned pollers only from a
+mapping without a schema registry.
+
+Refusals are kept in memory only. After a restart, the operator sends each refused set once more, except resets that
+``status.applied.kept`` records.
 """
 
 from collections.abc import Mapping
@@ -35,7 +37,7 @@ class FieldRefusals:
         self._outdated.discard(members)
 
     def accepted(self) -> None:
-        """Record that AWS accepted an Update: it may now take members that it refused alone before."""
+        """Record that AWS accepted an Update. AWS may now accept members that it refused alone before."""
         self._outdated.update(members for members in self._sets if len(members) == 1)
 
     def repeat(self) -> bool:
@@ -47,16 +49,16 @@ class FieldRefusals:
         return repeated
 
     def of(self, generation: int) -> Mapping[frozenset[str], Failure]:
-        """The sets of members that are left out for now. Empty after an edit, and when the next attempt is due."""
+        """The sets of members that Updates leave out. Empty after an edit, and when the next attempt is due."""
         self._expire(generation)
         return self._sets
 
     def left(self) -> float | None:
-        """Seconds until the next attempt; None: :meth:`retry_after` has not decided it yet."""
+        """Seconds until the next attempt; None: :meth:`retry_after` was not called yet."""
         return max(0.0, self._until - monotonic()) if self._until is not None else None
 
     def retry_after(self, delay: float) -> None:
-        """Try all refused members again in so many seconds."""
+        """Allow all refused members again after a delay in seconds."""
         if self._sets:
             self._until = monotonic() + delay
 

@@ -1,4 +1,4 @@
-"""The observation for one plan: what the inventory and this process's memory have of one resource's mapping."""
+"""The observation for one plan, from the inventory and from the resource state in memory."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from esm_operator.reconcile.ownership_records import tags_in_place
 
 
 def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
-    """What is known of a resource's mapping. Unsettled: AWS may still carry out a Create of it."""
+    """The observation of a resource's mapping. Unsettled: AWS may still carry out a Create of the mapping."""
     resource, inventory, desired = context.resource, context.connected.inventory, context.desired
     uuid = desired.known_uuid
     entry = inventory.get(uuid) if uuid else None

@@ -1,8 +1,9 @@
-"""Counts orphans while the operator runs, so that no leak is silent. ``planning/orphans.py`` defines an orphan.
+"""Counts orphans while the operator runs, so that leaked mappings are reported. ``planning/orphans.py`` defines them.
 
-The tag sweep calls it with the mappings that carry this cluster's owner tags. It sends nothing to AWS. Where a mapping
-has no resource in the cache, it lists the names of all resources from the API server: another operator of the cluster
-may work on that resource, or the watch may be late. A mapping counts when two sweeps in a row find it.
+The tag sweep calls the counter with the mappings that carry this cluster's owner tags. The counter sends nothing to
+AWS. If a mapping has no resource in the cache, the counter lists the names of all resources from the API server.
+Another operator of the cluster may manage that resource, or the watch may be late. A mapping counts as an orphan when
+two tag sweeps in a row find it.
 """
 
 import logging
@@ -27,7 +28,7 @@ class OrphanCounter:
     """Counts the orphans of one account and region. For one event loop."""
 
     def __init__(self, cluster: str, namespaces: list[str], cache: ResourceCache, kubernetes: KubernetesClient) -> None:
-        """The namespaces are those that the operator works in; empty: all."""
+        """The namespaces are those in which the operator manages resources; empty: all."""
         self._cluster = cluster
         self._namespaces = namespaces
         self._cache = cache
@@ -38,7 +39,7 @@ class OrphanCounter:
         """By UUID."""
 
     async def count(self, tagged: Mapping[str, Mapping[str, str]]) -> int | None:
-        """The number of orphans; if the API server fails, that of the last count (None: there is none).
+        """The number of orphans. If the API server fails, the number of the last count; None: there was no count yet.
 
         Args:
             tagged: the tags of the mappings that exist and carry this cluster's tag, by UUID.

@@ -1,16 +1,17 @@
-"""Owners of mappings where AWS takes no tags: what resources record, and what this process remembers.
+"""The owners of mappings without owner tags, from the records on resources and in this process.
 
-Event source mappings have no names, and a Create has no client token. Where the operator may not tag a mapping, a
-mapping is a resource's own if
+Event source mappings have no names, and CreateEventSourceMapping has no idempotency token. If the ownership mode is
+ResourceOnly, a resource owns a mapping in these cases:
 
-1. the status of the resource has its UUID, and records that the operator made or adopted it (of several such resources
-   the oldest has the mapping), or
-2. this process made it for the resource, or
-3. it has just the identity and the immutable fields of the resource's intent, and a Create may have made it. The status
-   records that before the Create is sent (``status.creating``), until every Create has been answered or searched for.
+1. The status of the resource has the UUID of the mapping, and records that the operator created or adopted it. If
+   several resources record the mapping, the oldest resource owns it.
+2. This process created the mapping for the resource.
+3. The mapping has the identity and the immutable fields of the resource's intent, and a Create may have made it. The
+   executor records the Create in ``status.creating`` before it sends it. The record remains until each Create has been
+   answered or searched for.
 
-The planner is given the owner tags that such a mapping would carry, so it needs to know nothing of all this. What is
-weaker than tags is in docs/operations.md.
+The planner gets the owner tags that the mapping would carry, so its rules are the same with and without tags.
+docs/operations.md lists the guarantees that are weaker without tags.
 """
 
 import json
@@ -26,7 +27,7 @@ from esm_operator.reconcile.context import ReconcileContext
 
 
 def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[str, str]:
-    """The owner tags that a mapping would carry, or no tags where it is no resource's own."""
+    """The owner tags that a mapping would carry. Empty if no resource owns the mapping."""
     owner = _owner(context, entry)
     if owner is None:
         return {}
@@ -34,9 +35,9 @@ def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[s
 
 
 def recorded(resource: Resource) -> str:
-    """What the status records of a Create that may be outstanding; empty: nothing.
+    """The record in the status of a Create that may be outstanding; empty: none.
 
-    A record that was restored from a backup does not count, because it is of another incarnation.
+    A record that was restored from a backup does not count, because another incarnation wrote it.
     """
     creating = resource.status.creating
     return creating if creating.startswith(f"{resource.uid}/") else ""
@@ -48,9 +49,9 @@ def may_have_made(context: ReconcileContext) -> bool:
 
 
 def marker(context: ReconcileContext) -> str:
-    """What is to be recorded before a Create is sent; empty: this process has recorded it, and nothing else since.
+    """The record to write before a Create is sent; empty: the last record of this process is still valid.
 
-    It differs each time, so that a late write cannot take back what was written after it.
+    The record differs each time, so that a late write cannot restore an earlier record.
     """
     if may_have_made(context) and context.creating == context.state.create_marker:
         return ""
@@ -60,7 +61,7 @@ def marker(context: ReconcileContext) -> str:
 
 
 def outstanding(context: ReconcileContext) -> str:
-    """``status.creating`` as it is to be written: as it is, or empty if no Create is outstanding any more."""
+    """The next value of ``status.creating``: the present value, or empty if no Create is outstanding any more."""
     inventory, record, intent = context.connected.inventory, context.record, context.resource.intent
     if not context.creating or not inventory.swept or (record.uuid and not record.owns):
         return context.creating
@@ -95,10 +96,10 @@ def _digest(intent: Intent) -> str:
 
 
 def _matches_intent(context: ReconcileContext, entry: InventoryEntry) -> bool:
-    """Whether a mapping has the identity of the intent, and no immutable field that differs from it.
+    """Whether a mapping has the identity of the intent, and no immutable field that differs from the intent.
 
-    The intent must be the one by which the Create was recorded: clients that may edit the resource may write the
-    annotation, but not the status.
+    The intent must be the one for which the Create was recorded. Clients that may edit the resource may write the
+    annotation with the intent, but not the status.
     """
     intent = context.resource.intent
     if intent is None or context.creating.rpartition("/")[2] != _digest(intent):
@@ -110,7 +111,7 @@ def _matches_intent(context: ReconcileContext, entry: InventoryEntry) -> bool:
 
 
 def _recorded(context: ReconcileContext, uuid: str) -> Iterator[Resource]:
-    """The resources that record a mapping as their own in their statuses, or will when this reconcile writes it."""
+    """The resources whose statuses record the mapping as their own, now or after this reconcile."""
     if context.record.uuid == uuid and context.record.owns:
         yield context.resource
     for key in context.cache.keys_of([uuid]):
@@ -120,5 +121,5 @@ def _recorded(context: ReconcileContext, uuid: str) -> Iterator[Resource]:
 
 
 def _leaves(resource: Resource) -> bool:
-    """Whether a resource will be removed without its mapping, which another may then adopt."""
+    """Whether the mapping of a resource remains when the resource is deleted. Another resource may then adopt it."""
     return resource.deleting and (resource.orphan or resource.spec.retain)

@@ -1,15 +1,15 @@
 """Pending creates: CreateEventSourceMapping requests whose outcome is unknown. AWS may still carry them out.
 
-An answer was lost, or an earlier process sent the request and was killed. Until the outcome is known, the absence of a
-mapping proves nothing: the resource must not be released, and its intent must not name another identity. The outcome is
-known after a list that began well after the request.
+The answer was lost, or an earlier process sent the request and was killed. Until the outcome is known, the absence of a
+mapping proves nothing. The operator must not release the resource, and must not write an intent with another identity.
+The outcome is known after a list that began at least ``SETTLE`` seconds after the request.
 
-- The same Create may be sent again, because AWS refuses a second mapping of the same identity. That settles nothing:
-  once the mapping that it made is deleted, the first request may make another.
-- A sweep settles a pending create too, but proves no absence, because its pages shift while mappings come and go.
-  Before anything follows from an absence, the function's own list is read, which is one page.
+- The operator may send the same Create again, because AWS refuses a second mapping with the same identity. But the
+  first request remains pending. If the mapping of the second request is deleted, the first may create another mapping.
+- A sweep settles a pending create too, but does not prove that a mapping is absent, because pages shift while mappings
+  are created and deleted. So before the operator acts on an absence, it lists the mappings of the function.
 
-Each resource has one of these in its :class:`~esm_operator.reconcile.state.ResourceState`.
+Each resource has its pending creates in its :class:`~esm_operator.reconcile.state.ResourceState`.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from esm_operator.aws.client import MappingsClient
 from esm_operator.clock import monotonic
 
-#: Seconds after which AWS does not carry out a request any more whose sender has given up or died.
+#: Seconds after which AWS no longer carries out a request whose sender has timed out or was killed.
 SETTLE = 8.0
 #: Seconds by which the clocks of two machines may differ.
 CLOCKS_DIFFER = 5.0
@@ -29,11 +29,11 @@ class _Pending:
     settles: float
     listed: bool
     settled: bool = False
-    """Whether AWS makes nothing more for it. It stays until a list of the function has shown what AWS made."""
+    """Whether AWS no longer carries it out. It remains until a list of the function has shown the outcome."""
 
 
 class PendingCreates:
-    """The pending creates of one resource. For one event loop. Functions are named as in the mapping's identity."""
+    """The pending creates of one resource. For one event loop. Function names are those of the mapping's identity."""
 
     __slots__ = ("_pending", "may_have_made")
 
@@ -43,7 +43,7 @@ class PendingCreates:
         """Whether a Create whose answer this process has not seen may have made a mapping for the resource."""
 
     def unanswered(self, function: str) -> None:
-        """Record that a Create had no clear answer."""
+        """Record that a Create had no answer, or an answer that does not show its outcome."""
         self.may_have_made = True
         self._pending = _Pending(function, monotonic() + SETTLE, listed=False)
 
@@ -51,10 +51,11 @@ class PendingCreates:
         """Record that another process was about to send a Create, and did not record its outcome.
 
         Args:
-            function: of the mapping.
-            settles: monotonic time, in seconds, from which AWS does not carry it out any more.
-            alive: whether that process may have lived a moment ago; else it had ended when this one began.
-            waited: seconds since it recorded that it sends no Create any more, by the clocks of two machines.
+            function: the function of the mapping.
+            settles: monotonic time, in seconds, from which AWS no longer carries out the Create.
+            alive: whether the other process may still have run a moment ago. If not, it ended before this one began.
+            waited: seconds since the other process recorded that it sends no Create any more. The clocks of the two
+                machines may differ.
         """
         self.may_have_made = True
         if not self.unsettled:
@@ -69,15 +70,15 @@ class PendingCreates:
 
     @property
     def unsearched(self) -> bool:
-        """Whether no list of the function has shown yet what AWS made."""
+        """Whether no list of the function has shown the outcome yet."""
         return self._pending is not None
 
     def left(self) -> float:
-        """Seconds until the outcome can be known."""
+        """Seconds until a list can show the outcome."""
         return max(0.0, self._pending.settles - monotonic()) if self._pending is not None else 0.0
 
     async def settle(self, client: MappingsClient) -> bool:
-        """List the mappings of the function where that can show something new. Raises what AWS refuses.
+        """List the mappings of the function if the list can show something new. Raises the refusals of AWS.
 
         Returns:
             whether AWS may still carry out a Create.
@@ -96,12 +97,12 @@ class PendingCreates:
         return not pending.settled
 
     async def search(self, client: MappingsClient) -> None:
-        """Read the list of the function. Called once AWS makes nothing more, so the list shows all that was made."""
+        """List the mappings of the function. AWS carries out no Create any more, so the list shows all outcomes."""
         if self._pending is not None:
             await client.find(self._pending.function)
             self._pending = None
 
     def answered(self) -> None:
-        """Record that a Create has made the mapping. If AWS makes nothing more, there is no second one."""
+        """Record that a Create has made the mapping. If AWS carries out no other Create, none is pending."""
         if self._pending is not None and self._pending.settled:
             self._pending = None

@@ -1,6 +1,6 @@
-"""The loop: for one resource, plan, execute, plan again, until nothing is left but to wait; then write the status.
+"""The loop for one resource: plan, execute and plan again until nothing is left to do but wait, then write the status.
 
-The plan is in ``planning/plan.py``, ``executor.py`` executes its actions, and ``conclude.py`` ends a reconcile. The
+``planning/plan.py`` makes the plan, ``executor.py`` executes its actions, and ``conclude.py`` ends a reconcile. The
 controller calls :meth:`Reconciler.reconcile` and requeues the resource by the result.
 """
 
@@ -43,7 +43,7 @@ from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)
 
-#: More steps than any resource needs in one reconcile; a plan that never comes to rest is a bug.
+#: More steps than any resource needs in one reconcile. A plan that never ends is a bug.
 _MOST_STEPS = 48
 #: Seconds until the next reconcile of a resource whose namespace is not known yet, unless an event comes before.
 _NAMESPACE_SEEN = 5.0
@@ -51,7 +51,7 @@ _NAMESPACE_SEEN = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
-    """Brings one resource after the other to the state that its spec asks for. For one event loop."""
+    """Reconciles one resource at each call. For one event loop."""
 
     cluster: str
     """The operator's ``cluster_name``."""
@@ -64,7 +64,7 @@ class Reconciler:
     usage_finalizer: UsageFinalizer
     recorder: EventRecorder
     controller: Controller
-    """Reconciles other resources that an action concerns."""
+    """It reconciles other resources that an action affects."""
     status_writer: StatusWriter
     executor: Executor
     concluder: Concluder
@@ -72,7 +72,7 @@ class Reconciler:
     async def reconcile(self, key: Key) -> Result:
         """Reconcile one resource once.
 
-        Raises nothing: errors are written to the status or the log, and the result states when to try again.
+        Raises nothing. Errors are written to the status or the log, and the result has the delay of the next attempt.
         """
         resource = self.cache.get(key)
         if resource is None:
@@ -107,7 +107,7 @@ class Reconciler:
             return result
 
     def _forget_incarnation(self, resource: Resource) -> Result:
-        """Forget a resource that no longer exists, unless its mapping is still to be deleted."""
+        """Forget a resource that no longer exists, unless its mapping must still be deleted."""
         known = self.cache.get(resource.key)
         if known is not None and known.removed and not resource.removed:
             return Result(ReconcileOutcome.RELEASED, 0.0, QueuePriority.EDIT)  # its mapping is still to be deleted
@@ -120,7 +120,7 @@ class Reconciler:
         return Result(ReconcileOutcome.RELEASED, requeue_after, QueuePriority.EDIT, deleted=True)
 
     async def _read_again(self, resource: Resource) -> Result:
-        """Begin again from the object that the API server has, because its watch may be late, or cut off."""
+        """Read the object from the API server and reconcile it again, because the watch may be late or cut."""
         key = resource.key
         result = Result(ReconcileOutcome.STALE, self.states.of(key).back_off(0.1, 30.0), QueuePriority.EDIT)
         try:
@@ -132,7 +132,7 @@ class Reconciler:
         return result
 
     async def _report_unexpected(self, key: Key, error: Exception) -> None:
-        """Write to the status that the operator itself failed, if that much still works."""
+        """Write the failure of the operator itself to the status, if this write succeeds."""
         resource = self.cache.get(key)
         if resource is None:
             return
@@ -189,7 +189,7 @@ class Reconciler:
             return await self.concluder.failed(context.resource, error, context)
 
     async def _plan_and_execute(self, context: ReconcileContext) -> Result:
-        """Plan and execute until nothing is left but to wait. Raises what AWS refuses."""
+        """Plan and execute until nothing is left to do but wait. Raises the refusals of AWS."""
         key, client = context.resource.key, context.connected.client
         if context.resource.reconcile_requested:
             await self._read_mapping(context)
@@ -255,7 +255,7 @@ class Reconciler:
         )
 
     def _inherit_recreation(self, resource: Resource) -> bool:
-        """If a mapping that an earlier process made is gone, that process may have been about to create it again."""
+        """Whether an earlier process may have sent a Create to replace its mapping that is gone. Records the Create."""
         state = self.states.of(resource.key)
         if state.made_by_other_until is None:
             return False
@@ -266,7 +266,7 @@ class Reconciler:
 
 
 def _region_changed(resource: Resource, region: str) -> Outcome | None:
-    """A mapping never moves to another region by itself; AWS there is not even asked."""
+    """The outcome if the target has another region than the mapping. It is checked before any call to AWS."""
     intent = resource.intent
     if intent is None or intent.region == region:
         return None
@@ -274,7 +274,7 @@ def _region_changed(resource: Resource, region: str) -> Outcome | None:
 
 
 def _account_changed(resource: Resource, account: str) -> Outcome | None:
-    """A mapping never moves to another account by itself."""
+    """The outcome if the target has another account than the mapping."""
     intent = resource.intent
     if intent is None or intent.account == account:
         return None

@@ -1,4 +1,4 @@
-"""What one reconcile returns: how it ended, and when the resource is reconciled again."""
+"""The result of one reconcile: its outcome, and the delay until the next reconcile of the resource."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from esm_operator.ratelimit.workqueue import QueuePriority
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Returned by :meth:`Reconciler.reconcile`; only the controller acts on it."""
+    """Returned by :meth:`Reconciler.reconcile`. Only the controller acts on it."""
 
     outcome: ReconcileOutcome | None
-    """How it ended, for metrics. None: this process no longer leads, or the resource is unknown; nothing is counted."""
+    """The outcome, for metrics. None: not counted, because this process no longer leads or the resource is unknown."""
     requeue_after: float | None = None
-    """Seconds until the next reconcile; 0: immediately; None: when something changes."""
+    """Seconds until the next reconcile. 0: immediately. None: only after an event."""
     priority: QueuePriority = QueuePriority.RESYNC
     """Priority of the next reconcile."""
     deleted: bool = False
-    """Whether the resource no longer exists, so that earlier requeues of its name are dropped."""
+    """Whether the resource no longer exists, so that the controller drops earlier requeues of its key."""

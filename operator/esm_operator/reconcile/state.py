@@ -1,6 +1,6 @@
-"""What the process remembers of resources in addition to what is written on them, one object for each resource.
+"""The resource states: one object for each resource, with the information that this process keeps only in memory.
 
-Nothing of it has to outlive the process. It saves calls to AWS, or keeps the operator from acting too soon.
+The states need not outlive the process. They save calls to AWS, or keep the operator from acting too soon.
 """
 
 from collections.abc import Collection
@@ -29,13 +29,13 @@ class ConflictingMapping:
     requested_group: ConsumerGroup | None
     uuid: str
     identity: Identity
-    """The identity that the mapping had then in the inventory."""
+    """The identity that the mapping had in the inventory at the time of the refusal."""
     at: float = field(default_factory=monotonic)
 
     def still_conflicts(self, desired: Desired, identity: Identity, *, same_group: bool) -> bool:
-        """Whether it conflicts with the present request, now that it has this identity.
+        """Whether the mapping, with its present identity, conflicts with the present request.
 
-        If the two are in one consumer group, the operator need not ask AWS again.
+        If the conflict is in a consumer group, it does not expire.
         """
         before = (self.requested, self.requested_group, self.identity)
         same = (desired.identity, desired.consumer_group, identity) == before
@@ -44,14 +44,14 @@ class ConflictingMapping:
 
 @dataclass(slots=True)
 class ResourceState:
-    """What the process remembers of one resource."""
+    """The information about one resource in the memory of this process."""
 
     predates_process: bool = False
-    """Whether the resource existed when this process began to work, so every process that worked on it has ended."""
+    """Whether the resource existed when this process began to work. Every earlier process that managed it has ended."""
     asleep: Target | None = None
-    """The target whose sweep has to end before the resource is reconciled, because its status was up to date."""
+    """The target whose first sweep must end before the resource is reconciled. Set if the status was up to date."""
     awaits_sweep: bool = False
-    """Whether it was reconciled before the first sweep of its target was complete."""
+    """Whether the resource was reconciled before the first sweep of its target was complete."""
     failures: int = 0
     """Failed reconciles in a row, for the failure back-off."""
     intent_known: bool = False
@@ -59,54 +59,55 @@ class ResourceState:
     removal_confirmed: bool = False
     """Whether the API server has confirmed that the object was removed although it carried our finalizer."""
     released: bool = False
-    """Whether it is being deleted and has released its mapping. Needed where the mapping has no owner tags."""
+    """Whether the resource is being deleted and has released its mapping. Used for mappings without owner tags."""
     created: str = ""
-    """UUID of the mapping that this process created last for it."""
+    """UUID of the mapping that this process created last for the resource."""
     deleted: str = ""
     """UUID of the mapping that the operator itself deleted last."""
     blocked_by: str = ""
-    """UUID of the mapping that it waits for although it is not its own."""
+    """UUID of the mapping that blocks the resource: another owner has it, or AWS is deleting it."""
     conflict: ConflictingMapping | None = None
     create_marker: str = ""
     """The last ``status.creating`` that this process wrote. Empty where mappings have owner tags."""
     create_outstanding: bool = True
-    """Whether the Create of a marker, or one before it, may have made a mapping that is not known."""
+    """Whether the Create of the marker, or an earlier one, may have made a mapping that is not known."""
     made_by_other_until: float | None = None
-    """Set if the status recorded a mapping when this process first read it. If the mapping is gone, the earlier process
-    may have been about to create it again. Monotonic time from which AWS does not carry that out, in seconds."""
+    """Monotonic time, in seconds, from which AWS no longer carries out a Create of an earlier process. Set if the
+    status recorded a mapping when this process first read it. If that mapping is gone, the earlier process may have
+    sent a Create to replace it."""
     pending_creates: PendingCreates = field(default_factory=PendingCreates)
     drift_backoff: DriftBackoff = field(default_factory=DriftBackoff)
     field_refusals: FieldRefusals = field(default_factory=FieldRefusals)
 
     def back_off(self, first: float, longest: float) -> float:
-        """The delay after one more failed reconcile, in seconds. It doubles from the first to the longest."""
+        """Count a failed reconcile, and return the delay in seconds. It doubles from the first to the longest."""
         self.failures += 1
         return backoff.jittered(backoff.exponential(self.failures - 1, first, longest))
 
     def record_create(self, *, sent: bool = False) -> None:
-        """Record that a Create is sent, or has ended. It stays outstanding while its outcome is unknown."""
+        """Record that a Create is sent, or has ended. A Create stays outstanding while its outcome is unknown."""
         if self.create_marker:
             self.create_outstanding = sent or self.pending_creates.unsearched
 
 
 class ResourceStates:
-    """The states of all resources, and the indexes of them. For one event loop.
+    """The states of all resources, with indexes. For one event loop.
 
-    :meth:`forget` is all that is needed when a resource is gone.
+    When a resource is gone, call :meth:`forget`.
     """
 
     def __init__(self, deletions_per_minute: int) -> None:
         self._states: dict[Key, ResourceState] = {}
         self._creators: dict[str, Key] = {}
-        """By UUID: for which resource this process created a mapping."""
+        """By UUID: the resource for which this process created the mapping."""
         self._blocked: dict[str, set[Key]] = {}
-        """By UUID: the resources that a mapping blocks."""
+        """By UUID: the resources that the mapping blocks."""
         self._began = monotonic()
         self.deletion_limiter: KeyedRateLimiter[Key] = KeyedRateLimiter(deletions_per_minute / 60, deletions_per_minute)
         self.failure_backoff: FailureBackoff[Key] = FailureBackoff()
 
     def of(self, key: Key) -> ResourceState:
-        """The state of a resource, which may be a new one."""
+        """The state of a resource. An unknown resource gets a new state."""
         state = self._states.get(key)
         if state is None:
             state = self._states[key] = ResourceState()
@@ -115,17 +116,17 @@ class ResourceStates:
     def record_existing(self, keys: Collection[Key]) -> None:
         """Record which resources existed when this process began to work.
 
-        Later ones may come from an operator that still runs, because they were given another label.
+        Resources that appear later may come from an operator that still runs, after a change of their labels.
         """
         for key in keys:
             self.of(key).predates_process = True
 
     def sleeping_in(self) -> set[Target]:
-        """The targets for whose sweep resources wait."""
+        """The targets that have resources which wait for a sweep."""
         return {state.asleep for state in self._states.values() if state.asleep is not None}
 
     def wake(self, target: Target) -> list[Key]:
-        """Wake the resources that wait for a sweep of a target, now that one has ended. Returns them."""
+        """Wake the resources that wait for a sweep of a target, after a sweep has ended. Returns their keys."""
         keys = [key for key, state in self._states.items() if state.asleep == target or state.awaits_sweep]
         for key in keys:
             state = self._states[key]
@@ -135,7 +136,7 @@ class ResourceStates:
         return keys
 
     def block(self, key: Key, uuid: str) -> None:
-        """Record the mapping that blocks a resource: another owner has it, or AWS is deleting it. Empty: none does."""
+        """Record the mapping that blocks a resource: another owner has it, or AWS is deleting it. Empty: none."""
         state = self.of(key)
         blocked = self._blocked.get(state.blocked_by, set())
         blocked.discard(key)
@@ -150,18 +151,18 @@ class ResourceStates:
         return [uuid for uuid in uuids if uuid in self._blocked]
 
     def unblock(self, uuids: Collection[str]) -> set[Key]:
-        """End the failure back-off of the resources that changed mappings block. Returns them."""
+        """End the failure back-off of the resources that the changed mappings block. Returns their keys."""
         keys = {key for uuid in uuids for key in self._blocked.get(uuid, ())}
         for key in keys:
             self.failure_backoff.forget(key)
         return keys
 
     def settles(self, state: ResourceState) -> float:
-        """Monotonic time, in seconds, from which AWS does not carry out what an earlier process sent for a resource."""
+        """Monotonic time, in seconds, from which AWS no longer carries out requests of an earlier process."""
         return (self._began if state.predates_process else monotonic()) + SETTLE
 
     def record_created(self, key: Key, uuid: str) -> None:
-        """Record the mapping that was created last for a resource."""
+        """Record the mapping that this process created last for a resource."""
         self._forget_created(key)
         self.of(key).created = uuid
         self._creators.setdefault(uuid, key)
@@ -171,7 +172,7 @@ class ResourceStates:
         return self._creators.get(uuid)
 
     def edited(self, key: Key) -> None:
-        """Record that a person has changed the resource: it no longer waits for any back-off or limit of ours."""
+        """Record that a person has changed the resource. This ends its back-offs and its wait for a turn to delete."""
         state = self._states.get(key)
         if state is not None:
             state.failures = 0

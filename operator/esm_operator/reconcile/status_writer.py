@@ -1,4 +1,4 @@
-"""The status writer: writes the status of a resource where it differs, and the Events that follow from it."""
+"""The status writer: writes the status of a resource if it differs, and records the Events of the change."""
 
 import logging
 from collections.abc import Mapping
@@ -24,28 +24,28 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StatusWriter:
-    """Writes statuses."""
+    """Writes statuses and records Events."""
 
     cache: ResourceCache
     kubernetes: KubernetesClient
     recorder: EventRecorder
 
     async def write(self, resource: Resource, outcome: Outcome, context: ReconcileContext | None = None) -> Resource:
-        """Write the status of a resource if it differs from the present one.
+        """Write the status of a resource if it differs from the stored one.
 
         A resource whose object was removed has no status: the Event and the log report the outcome, and only the cache
         keeps the UUID.
 
         Args:
             resource: the resource.
-            outcome: how the reconcile ended.
-            context: the reconcile; None: its target is not connected.
+            outcome: the outcome of the reconcile.
+            context: the context of the reconcile; None: the target is not connected.
 
         Returns:
-            the resource as it is now.
+            the resource after the write.
 
         Raises:
-            esm_operator.cluster.kubernetes.ConflictError: it was changed meanwhile.
+            esm_operator.cluster.kubernetes.ConflictError: the resource has changed meanwhile.
         """
         status = resource.status
         record = context.record if context is not None else MappingRecord.of(resource)
@@ -81,7 +81,7 @@ class StatusWriter:
         return written
 
     def record(self, body: Mapping[str, Any]) -> Resource:
-        """Keep the answer of the API server to a write of ours in the cache."""
+        """Keep the answer of the API server to a write of the operator in the cache."""
         resource = parse(body)
         self.cache.renew(resource)
         return resource
@@ -105,14 +105,14 @@ class StatusWriter:
             self.recorder.normal(resource, "ProcessingRecovered", f"Processing works again: {message}")
 
     def _record_drift(self, resource: Resource, rendered: MappingStatus, outcome: Outcome) -> None:
-        """Record an Event when a mapping that is only observed begins to differ from the spec, or differs otherwise."""
+        """Record an Event when an observed mapping begins to differ from the spec, or when the difference changes."""
         before, now = resource.status.condition("Synced"), rendered.condition("Synced")
         changed = (now.status, now.message) != (before.status, before.message)
         if outcome.reason == "Observed" and now.status == "False" and changed:
             self.recorder.warning(resource, "DriftObserved", now.message)
 
     def _record_unknown_annotations(self, resource: Resource) -> None:
-        """Report each unknown annotation once. The status remembers them, so another process does not report again."""
+        """Report each unknown annotation once. The status records it, so another process does not report it again."""
         for name in sorted({*resource.unknown_annotations} - {*resource.status.unknown_annotations}):
             logger.warning("%s", explain(name), extra=marks(resource) | {"reason": "UnknownAnnotation"})
             self.recorder.warning(resource, "UnknownAnnotation", explain(name))

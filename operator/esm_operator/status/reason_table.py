@@ -1,6 +1,7 @@
 """The sentence and the remedy of each reason of a condition or Event, and whether the operator retries.
 
-The sentences of AWS errors are in ``aws/errors.py``, those of invalid fields in ``api/rules.py``.
+The sentences of AWS errors are in ``aws/errors.py``, and their remedies in ``aws/error_table.py``. The sentences of
+invalid fields are in ``api/rules.py``.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from esm_operator.planning.state import TRANSITIONS
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sentence of a reason. ``{name}`` is replaced by the value of that name, shown as :data:`_SHOWN` defines."""
+    """One sentence of a reason. ``{name}`` is replaced by the value of that name, formatted by :data:`_SHOWN`."""
 
     sentence: str
     remedy: str = ""
@@ -31,7 +32,7 @@ _LEFT = "The mapping {uuid} is left at AWS as it is, for"
 _RESOURCE_ONLY = "because the ownership {ownership} is ResourceOnly, so no tags are sent to AWS"
 _OR_TAGS = "or set the ownership to Tags if AWS takes tags on event source mappings in this region."
 
-#: By reason, and the case of a reason that has more than one sentence.
+#: By reason, and by the case of a reason if the reason has more than one sentence.
 TABLE: Mapping[tuple[EventReason, str], Row] = {
     # The plan waits.
     ("WaitingForSweep", ""): _retried(
@@ -66,7 +67,7 @@ TABLE: Mapping[tuple[EventReason, str], Row] = {
     ("Replacing", "Waiting"): _retried(
         f"{_BUSY}; {{fields}} can't be changed, so the mapping is replaced by a new one after that."
     ),
-    # The executor is at work.
+    # The executor changes the mapping.
     ("Updating", "Sending"): _retried("Changing the mapping at AWS."),
     ("Replacing", "Creating"): _retried("The mapping is replaced by a new one."),
     ("ChangeNotKept", ""): _retried(
@@ -126,7 +127,7 @@ TABLE: Mapping[tuple[EventReason, str], Row] = {
         "The mapping is disabled at AWS, and spec.enabled does not say what it should be.",
         "Look at status.stateTransitionReason; set spec.enabled to true to have it enabled, or to false to keep it so.",
     ),
-    # A mapping of others is in the way.
+    # A mapping of another owner blocks the resource.
     ("Conflict", "Owned"): Row(
         "The mapping {uuid} of this function and source belongs to {owner} (cluster/namespace/name).",
         "To take it over, set spec.adoption to {{policy: IfExists, uuid: {uuid}, takeOverFrom: {owner}}}; else correct "
@@ -167,7 +168,7 @@ TABLE: Mapping[tuple[EventReason, str], Row] = {
         "AWS takes only one mapping in each consumer group.{kept}",
         "Set spec.{group.path} to another group, or delete the other mapping first.",
     ),
-    # There is no account and region to work in, or not the one of the mapping.
+    # The account and region are unknown, or are not those of the mapping.
     ("ProviderConfigNotFound", ""): Row(
         "There is no ProviderConfig {config}.",
         "Create it (again as it was, if the resource has a mapping already); a resource that has none can be made anew "
@@ -204,7 +205,7 @@ TABLE: Mapping[tuple[EventReason, str], Row] = {
         "{now}.",
         "Set that back; to move the mapping, delete this resource after that and create it anew.",
     ),
-    # What a resource shows that needs no change.
+    # No change is needed.
     ("InSync", "Synced"): _retried("AWS has what the spec says."),
     ("InSync", "Before"): _retried("AWS had what the spec says before it began to work on the mapping."),
     ("InSync", "Differs"): _retried("AWS does not have what the spec says; the condition Ready says why."),
@@ -285,7 +286,7 @@ _VERBS: Mapping[type[actions.Action], str] = {
 
 
 def _rescue(owner_tags: bool | None) -> str:
-    """How to stop an unwanted deletion for good; None: nothing is deleted."""
+    """The text that explains how to prevent an unwanted deletion. Empty if nothing is deleted (None)."""
     if owner_tags is None:
         return ""
     return (
@@ -300,7 +301,7 @@ def _action(action: actions.Action) -> str:
     return f"{verb} ({describe(action)})" if isinstance(action, actions.Update) else verb
 
 
-#: How values are shown, by name; others as they are.
+#: The functions that format values, by the name of the value. Other values are not changed.
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "action": _action,
     "aws_reason": lambda text: f" (AWS's reason: {text})" if text else "",
