@@ -173,6 +173,8 @@ class ResourceCache:
 
     def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
         self._resources[resource.key] = resource
+        if not resource.removed:
+            self._removed.pop(resource.key, None)
         if old is not None:
             self._unindex(old)
         self._counts[resource.metric_labels] += 1
