@@ -78,7 +78,7 @@ def registry(ours: Settings, operator: Operator, watches: WatchHealth) -> kopf.O
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def mapping(event: kopf.RawEvent, **_: Any) -> None:
-        operator.handle_mapping(event["type"], event["object"])
+        operator.handle_resource(event["type"], event["object"])
 
     @kopf.on.event(GROUP, VERSION, PROVIDER_CONFIGS, registry=handlers)
     async def provider_config(event: kopf.RawEvent, **_: Any) -> None:

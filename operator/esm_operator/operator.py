@@ -14,12 +14,12 @@ from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.connections import Connections
 from esm_operator.clock import monotonic
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import DEAF, Lease
 from esm_operator.cluster.operator_names import manager_name
 from esm_operator.cluster.other_operators import OtherOperators
+from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.planning.target import ProviderConfigSettings, used_config
@@ -76,8 +76,8 @@ class Operator:
             renewal=self._tuning.lease_renewal,
         )
         self._term: Term | None = None
-        self._listed = asyncio.Event()
-        self._relisted = asyncio.Event()
+        self._cache_synced = asyncio.Event()
+        self._audit_requested = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._lease_tasks: list[asyncio.Task[None]] = []
         self._leading_tasks: list[asyncio.Task[None]] = []
@@ -98,7 +98,7 @@ class Operator:
         async with self._handing_over:
             await tasks.cancel(self._leading_tasks)  # no other term begins
             if self._term is not None:
-                await self._term.finish(FINISH)
+                await self._term.drain(FINISH)
                 await self._term.stop()
                 self._term = None
             await tasks.cancel(self._lease_tasks)
@@ -114,7 +114,7 @@ class Operator:
 
     def _readiness(self) -> tuple[bool, str]:
         """Whether this process could lead. If so, also whether it leads, other operators, and failures of AWS."""
-        if not self._listed.is_set():
+        if not self._cache_synced.is_set():
             return False, f"The first list of all resources is not in yet; {len(self._cache)} are known."
         problem = self._watches.describe_unanswered(DEAF) or self._lease.unusable_because()
         if problem:
@@ -135,16 +135,16 @@ class Operator:
 
     # What the handlers call
 
-    def handle_mapping(self, kind: str | None, body: Mapping[str, Any]) -> None:
+    def handle_resource(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """Handle a watch event of an EventSourceMapping; None: it comes from a list."""
         if kind == "DELETED":
             self._handle_deleted(parse(body))
             return
-        resource = self._cache.known(body) or parse(body)
+        resource = self._cache.get_if_as_new(body) or parse(body)
         old = self._cache.put(resource)
         self._check_other_operators(resource, body, known=old is not None and old.uid == resource.uid)
         if kind is None and old is not None:
-            self._relisted.set()
+            self._audit_requested.set()
         changed = old is None or not (old is resource or is_same_work(old, resource))
         if changed and self._term is not None:
             self._term.reconcile_changed(resource, old)
@@ -157,7 +157,7 @@ class Operator:
                 self._term.record_other_operator(resource, message)
 
     def _handle_deleted(self, resource: Resource) -> None:
-        if resource.removed_despite_finalizer and not self._cache.knows_later(resource):
+        if resource.removed_despite_finalizer and not self._cache.has_later_version(resource):
             old = self._cache.keep_removed(resource)
             kept = self._cache.get(resource.key)
             if self._term is not None and kept is not None:
@@ -167,7 +167,7 @@ class Operator:
             self._term.forget(resource.key)
         known = self._cache.get(resource.key)
         if known is not None and known.uid == resource.uid:
-            self._relisted.set()  # it may have been recreated: lists and watch events can overtake each other
+            self._audit_requested.set()  # it may have been recreated: lists and watch events can overtake each other
 
     def handle_provider_config(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """Handle a watch event of a ProviderConfig."""
@@ -188,7 +188,7 @@ class Operator:
 
     async def _run_lease(self) -> None:
         """Take part in the election once the work could begin, because another process may be ready earlier."""
-        await self._listed.wait()
+        await self._cache_synced.wait()
         await self._lease.run()
 
     async def _lead(self) -> None:
@@ -216,31 +216,31 @@ class Operator:
     async def _audits(self) -> None:
         """Compare the cache with the cluster: kopf reports neither the end of a list nor what a new one lacks."""
         while True:
-            self._relisted.clear()
+            self._audit_requested.clear()
             try:
                 complete = await self._audit()
             except Exception as error:
                 reason = str(error) or type(error).__name__
                 logger.warning("Listing the resources failed, it is tried again: %s", reason)
                 complete = False
-            if complete and not self._listed.is_set():
+            if complete and not self._cache_synced.is_set():
                 logger.info("All resources (%d) are known", len(self._cache))
                 for text in self._others.end_of_list():
                     logger.warning("%s", text)
-                self._listed.set()
+                self._cache_synced.set()
             if not complete:
                 await asyncio.sleep(_SOON)
                 continue
             try:
                 async with asyncio.timeout(AUDIT):
-                    await self._relisted.wait()
+                    await self._audit_requested.wait()
                     await asyncio.sleep(1)  # a list brings many events; one audit does for them
             except TimeoutError:
                 continue
 
     async def _audit(self) -> bool:
         """Forget objects that the cluster no longer has. Returns whether all that it has are known."""
-        if self._settings.watch_namespace_labels and not self._listed.is_set():
+        if self._settings.watch_namespace_labels and not self._cache_synced.is_set():
             for body in await self._kubernetes.list_namespaces():
                 self._config_cache.put_namespace(body)
         configs = self._config_cache.configs()
@@ -271,7 +271,7 @@ class Operator:
 
     async def _keep_targets_connected(self) -> None:
         """Connect to targets before they are needed, on a standby too, without a call to AWS Lambda."""
-        await self._listed.wait()
+        await self._cache_synced.wait()
         while True:
             self._keep_targets()
             await asyncio.sleep(TARGETS if self._connections.complete else TARGETS_INCOMPLETE)

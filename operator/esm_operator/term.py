@@ -14,27 +14,27 @@ from esm_operator.api.resource import Key, Resource
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import REASONS
-from esm_operator.aws.resources import CountOrphans
+from esm_operator.aws.inventory_listener import CountOrphans
 from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import RENEWAL
 from esm_operator.cluster.operator_names import finalizer_name, manager_name
+from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.cluster.usage_finalizer import INTERVAL, UsageFinalizer
 from esm_operator.fence import Fence
 from esm_operator.metrics import gauges
 from esm_operator.metrics.gauges import Snapshot
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.workqueue import QueuePriority
-from esm_operator.reconcile.conclude import Concluder
 from esm_operator.reconcile.controller import LIMITS, Controller
 from esm_operator.reconcile.executor import Executor
 from esm_operator.reconcile.orphan_counter import OrphanCounter
+from esm_operator.reconcile.outcome_reporter import OutcomeReporter
 from esm_operator.reconcile.reconciler import Reconciler
-from esm_operator.reconcile.state import ResourceStates
+from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.settings import Settings
 
@@ -56,7 +56,7 @@ class Tuning:
 class Term:
     """Queue, targets, reconciler, and the tasks that run them. Within one event loop.
 
-    It is the ``Resources`` of the targets, and the ``ConnectionListener`` of the connections.
+    It is the ``InventoryListener`` of the targets, and the ``ConnectionListener`` of the connections.
     """
 
     def __init__(
@@ -101,7 +101,9 @@ class Term:
             controller=self._controller,
             status_writer=status_writer,
             executor=executor,
-            concluder=Concluder(self._states, cache, self._recorder, status_writer, executor, self._controller),
+            outcome_reporter=OutcomeReporter(
+                self._states, cache, self._recorder, status_writer, executor, self._controller
+            ),
         )
         self._to_sweep: set[Target] = set()
         """The targets that are swept as soon as they are connected, whether a resource is reconciled or not."""
@@ -125,10 +127,10 @@ class Term:
             elif self._connections.is_failing(target):
                 self.connection_failed(target)
 
-    async def finish(self, within: float) -> None:
+    async def drain(self, within: float) -> None:
         """Take no more work, and wait at most so many seconds for the reconciles that run."""
         until = monotonic() + within
-        await self._controller.finish(within)
+        await self._controller.drain(within)
         await self._recorder.settle(max(0.0, until - monotonic()))
 
     async def stop(self) -> None:
@@ -182,7 +184,7 @@ class Term:
         """Begin to sweep a target that resources wait for."""
         if target in self._to_sweep:
             self._to_sweep.discard(target)
-            self._targets.use(target, connection)
+            self._targets.attach(target, connection)
 
     def connection_failed(self, target: Target) -> None:
         """Reconcile the resources that wait for the first sweep of a target: their statuses show the failure."""
@@ -191,7 +193,7 @@ class Term:
 
     # For the targets
 
-    def owned(self, uuids: Collection[str]) -> list[str]:
+    def referenced(self, uuids: Collection[str]) -> list[str]:
         """Of the UUIDs, those of mappings that resources have or wait for."""
         return list({*self._cache.known_uuids(uuids), *self._states.blocking(uuids)})
 

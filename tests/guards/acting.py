@@ -25,7 +25,7 @@ GUARDS = (
         name="recheck-at-the-turn",
         harm="A request is sent although the resource was paused, edited or deleted since it was planned.",
         file="reconcile/context.py",
-        text="self.cache.current(self.resource)",
+        text="self.cache.require_unchanged(self.resource)",
         without="pass",
         tests=model(
             "waiting_requests",
@@ -195,7 +195,7 @@ GUARDS = (
     Guard(
         name="create-of-a-living-process",
         harm="A former leader that still runs sends a Create later than the new leader expects.",
-        file="reconcile/state.py",
+        file="reconcile/resource_state.py",
         text="return (self._began if state.predates_process else monotonic()) + SETTLE",
         without="return self._began + SETTLE",
         tests=model("pending_creates", "a_resource_is_removed_only_when_the_create_of_another_operator_has_settled"),
@@ -214,7 +214,7 @@ GUARDS = (
     Guard(
         name="pending-create-looked-at-again",
         harm="A second mapping that a late Create has made is not found before the next edit.",
-        file="reconcile/conclude.py",
+        file="reconcile/outcome_reporter.py",
         text="case _ if state.pending_creates.unsettled:",
         without="case _ if False:",
         tests=model("pending_creates", "a_successor_that_is_created_late_and_not_needed_any_more_is_deleted"),
@@ -222,7 +222,7 @@ GUARDS = (
     Guard(
         name="pending-create-waited-for",
         harm="A resource that waits for the outcome of a Create is never worked on again.",
-        file="reconcile/conclude.py",
+        file="reconcile/outcome_reporter.py",
         text="return Result(outcome, state.pending_creates.left(), QueuePriority.EDIT)",
         without="return Result(outcome)",
         tests=model("pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[late]"),
@@ -288,7 +288,7 @@ GUARDS = (
         name="read-after-conflict",
         harm="A resource whose watch events were lost is refused by the API server again and again.",
         file=_RECONCILE,
-        text="self.cache.renew(parse(await self.kubernetes.read(key)))",
+        text="self.cache.update_if_present(parse(await self.kubernetes.read(key)))",
         without="pass",
         tests=model("late_watches", "a_resource_whose_edit_the_watch_has_lost_is_read_after_a_conflict"),
     ),
@@ -311,7 +311,7 @@ GUARDS = (
     Guard(
         name="wait-for-predecessor",
         harm="A resource whose predecessor is being deleted is not worked on when it is gone.",
-        file="reconcile/conclude.py",
+        file="reconcile/outcome_reporter.py",
         text="waits_for = isinstance(action, actions.Conflict | actions.Wait)",
         without="waits_for = False",
         tests=model("scenarios", "a_replacement_that_is_edited_back_ends_with_one_mapping"),
@@ -319,7 +319,7 @@ GUARDS = (
     Guard(
         name="changed-during-the-status",
         harm="The status keeps showing a state that AWS left while the status was written.",
-        file="reconcile/conclude.py",
+        file="reconcile/outcome_reporter.py",
         text="if context.connected.inventory.get(context.record.uuid) is not entry:",
         without="if False:",
         tests=model("late_answers", "a_state_that_changes_while_the_status_is_written_is_shown_in_the_end"),
@@ -335,7 +335,7 @@ GUARDS = (
     Guard(
         name="waiting-noted",
         harm="If every process lives for only a few seconds, the wait for a lost Create never ends.",
-        file="reconcile/conclude.py",
+        file="reconcile/outcome_reporter.py",
         text="await self.executor.record_waiting(context)",
         without="pass",
         tests=model("late_tags", "processes_that_live_for_five_seconds_get_past_a_create_that_was_not_answered"),
@@ -407,7 +407,7 @@ GUARDS = (
     Guard(
         name="refused-create-made-nothing",
         harm="Where AWS takes no tags, the mapping that AWS names in a refusal is taken for the resource's own.",
-        file="reconcile/state.py",
+        file="reconcile/resource_state.py",
         text="self.create_outstanding = sent or self.pending_creates.unsearched",
         without="self.create_outstanding = True",
         tests=model("records", "a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made"),
@@ -431,7 +431,7 @@ GUARDS = (
     Guard(
         name="watched-is-not-owned",
         harm="Where AWS takes no tags, a mapping that a resource has only observed is changed and deleted as its own.",
-        file="planning/desire.py",
+        file="planning/desired.py",
         text="return bool(self.uuid) and self.applied.tags >= OWNER_TAGS",
         without="return bool(self.uuid)",
         tests=model("records", "a_mapping_that_was_only_watched_is_not_its_own"),

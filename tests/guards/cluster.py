@@ -3,7 +3,7 @@
 from tests.guards.guard import Guard, model, unit
 
 _STORE, _KUBE, _RESOURCE, _HOLDS = (
-    "cluster/cache.py",
+    "cluster/resource_cache.py",
     "cluster/kubernetes.py",
     "api/resource.py",
     "cluster/usage_finalizer.py",
@@ -38,7 +38,7 @@ GUARDS = (
         name="late-deleted-event",
         harm="A late DELETED event makes the operator forget a resource that exists.",
         file=_STORE,
-        text="return not self.knows_later(resource) and self.forget(",
+        text="return not self.has_later_version(resource) and self.forget(",
         without="return self.forget(",
         tests=unit("cache", "what_is_known_in_a_later_version_than_went_is_kept"),
     ),
@@ -46,8 +46,8 @@ GUARDS = (
         name="deleted-event-is-checked",
         harm="A deleted resource stays in the cache because its DELETED event was older than the known version.",
         file="operator.py",
-        text="if known is not None and known.uid == resource.uid:\n            self._relisted.set()",
-        without="if False:\n            self._relisted.set()",
+        text="if known is not None and known.uid == resource.uid:\n            self._audit_requested.set()",
+        without="if False:\n            self._audit_requested.set()",
         tests=model("scenarios", "a_late_word_that_a_resource_went_is_looked_into"),
     ),
     Guard(
@@ -246,7 +246,7 @@ GUARDS = (
         name="removed-with-its-finalizer",
         harm="The mapping of an object that the API server removed although it carried the finalizer remains.",
         file="operator.py",
-        text="if resource.removed_despite_finalizer and not self._cache.knows_later(resource):",
+        text="if resource.removed_despite_finalizer and not self._cache.has_later_version(resource):",
         without="if False:",
         tests=model("removals", "the_mapping_of_a_resource_that_was_removed_during_the_create_is_deleted"),
     ),

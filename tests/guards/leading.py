@@ -121,7 +121,7 @@ GUARDS = (
         name="all-listed-before-the-lease",
         harm="A process leads before it knows all resources, and removes the finalizer of a ProviderConfig in use.",
         file="operator.py",
-        text="        await self._listed.wait()\n        await self._lease.run()",
+        text="        await self._cache_synced.wait()\n        await self._lease.run()",
         without="        await self._lease.run()",
         tests=model("late_watches", "an_operator_does_not_lead_before_it_knows_all_resources"),
     ),

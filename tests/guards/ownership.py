@@ -146,7 +146,7 @@ GUARDS = (
     Guard(
         name="adopted-fields",
         harm="An adopted mapping that is disabled is enabled although the spec does not ask for it.",
-        file="planning/desire.py",
+        file="planning/desired.py",
         text="Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values))",
         without="Applied(created_fields(desired), frozenset(desired.tags), immutable_texts(desired.values))",
         tests=model("takeovers", "an_adopted_mapping_keeps_what_the_spec_does_not_name"),
@@ -154,7 +154,7 @@ GUARDS = (
     Guard(
         name="adopted-fields-after-a-kill",
         harm="A disabled mapping is enabled when a kill interrupts its adoption.",
-        file="planning/desire.py",
+        file="planning/desired.py",
         text='if desired.adoption.policy == "Never" else frozenset(desired.values)',
         without="",
         tests=model("takeovers", "an_adoption_that_a_kill_interrupts_leaves_a_disabled_mapping_disabled"),
@@ -180,8 +180,8 @@ GUARDS = (
         name="fresh-tags-before-deletion",
         harm="A mapping is deleted, or released, although another owner has taken it over since its tags were read.",
         file=_PLAN,
-        text="if not found.tags_fresh:\n        return ListTags(found.uuid)\n    return Release(",
-        without="if False:\n        return ListTags(found.uuid)\n    return Release(",
+        text="if not found.tags_fresh:\n        return ListTags(found.uuid)\n    return RemoveOwnerTags(",
+        without="if False:\n        return ListTags(found.uuid)\n    return RemoveOwnerTags(",
         tests=case("going, its tags not seen lately"),
     ),
     Guard(

@@ -18,7 +18,7 @@ GUARDS = (
     Guard(
         name="finalizer-and-intent",
         harm="A mapping is created for a resource whose finalizer was removed, and left behind with it.",
-        file="planning/desire.py",
+        file="planning/desired.py",
         text="prepared=resource.has_finalizer and intent is not None",
         without="prepared=intent is not None",
         tests=unit("desire", "a_resource_is_prepared_once_it_has_both_finalizer_and_intent"),
@@ -42,7 +42,7 @@ GUARDS = (
     Guard(
         name="intent-of-this-spec",
         harm="After an edit a mapping is created that the intent does not name; a kill then loses it.",
-        file="planning/desire.py",
+        file="planning/desired.py",
         text="current = intent == intent_of(",
         without="current = True or intent_of(",
         tests=model("killed_operators", "the_intent_names_what_is_created_after_an_edit"),
@@ -50,7 +50,7 @@ GUARDS = (
     Guard(
         name="intended-identity",
         harm="A mapping that was created before an edit, and not noted, is never found again.",
-        file="planning/desire.py",
+        file="planning/desired.py",
         text="intended=intended,",
         without="intended=None,",
         tests=model("killed_operators", "a_mapping_that_was_created_before_a_kill_is_found_after_an_edit"),
@@ -58,7 +58,7 @@ GUARDS = (
     Guard(
         name="intended-fields",
         harm="A field or tag that a killed operator had set, and not noted, stays when the spec stops naming it.",
-        file="planning/desire.py",
+        file="planning/desired.py",
         text="self.applied.fields | set(intent.fields), self.applied.tags | set(intent.tags)",
         without="self.applied.fields, self.applied.tags",
         tests=model(
@@ -133,8 +133,8 @@ GUARDS = (
         name="search-before-intent",
         harm="The intent is overwritten although its Create has made a mapping that the sweeps have missed.",
         file=_PLAN,
-        text="return SearchByFunction() if view.unsearched else Prepare()",
-        without="return Prepare()",
+        text="return SearchByFunction() if view.unsearched else AddFinalizer()",
+        without="return AddFinalizer()",
         tests=case("an intent that may have been carried out unseen, and another spec"),
     ),
     Guard(

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import ORPHAN, PAUSED, RECONCILE_AT, Key, parse
-from esm_operator.planning.desire import MappingRecord
+from esm_operator.planning.desired import MappingRecord
 from esm_operator.planning.ownership import UID, Owner, owner_of
 from tests.model.aws import QUEUE, STREAM, Standing
 from tests.model.calls import FATES, Call

@@ -114,7 +114,7 @@ class Process:
 
 def _take(operator: Operator, event: WatchEvent) -> None:
     """As the handler does."""
-    operator.handle_mapping(event.kind, event.body)
+    operator.handle_resource(event.kind, event.body)
 
 
 class World:

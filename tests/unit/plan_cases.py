@@ -9,8 +9,8 @@ from esm_operator.api.fields import observed_values
 from esm_operator.api.spec import Adoption, MappingSpec
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.finding import Finding
+from esm_operator.planning.inputs import Desired, Observation, Observed
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
-from esm_operator.planning.state import Desired, Observation, Observed
 
 OWNER = Owner("cluster", "shop", "orders", "uid-1")
 OTHER = Owner("cluster", "shop", "payments", "uid-2")
@@ -195,22 +195,22 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "the intent's identity: ours is taken up": (
         wanted(),
         Observation(swept=True, intended=(seen(),)),
-        actions.TakeUp(UUID),
+        actions.RecordUUID(UUID),
     ),
     "going, the noted uuid is another's: ours is found by its identity": (
         made(deleting=True),
         Observation(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
-        actions.TakeUp(SECOND),
+        actions.RecordUUID(SECOND),
     ),
     "the noted uuid is another's: ours is found by its identity": (
         made(),
         Observation(swept=True, mapping=seen(OTHER), candidates=(seen(uuid=SECOND),)),
-        actions.TakeUp(SECOND),
+        actions.RecordUUID(SECOND),
     ),
     # Going
     "going, and was never ours to hold": (wanted(deleting=True, finalizer=False), NOTHING, actions.NoOp()),
     "going, perhaps made, the intent was lost": (LOST, UNSWEPT, plan.SWEEPING),
-    "going, made, the intent was lost": (LOST, candidates(seen()), actions.TakeUp(UUID)),
+    "going, made, the intent was lost": (LOST, candidates(seen()), actions.RecordUUID(UUID)),
     "going, its tags not seen lately": (made(deleting=True), found(STALE), actions.ListTags(UUID)),
     "going, Retain, AWS is deleting it": (
         made(deleting=True, retain=True),
@@ -222,9 +222,9 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         Observation(swept=True, gone=True, unseen=SECOND),
         actions.GetMapping(SECOND),
     ),
-    "going, nothing was made": (LOST, NOTHING, actions.Finish()),
+    "going, nothing was made": (LOST, NOTHING, actions.RemoveFinalizer()),
     "going, the intent was lost, AWS is deleting it": (LOST, Observation(swept=True, leaving=(seen(),)), actions.Wait),
-    "going, only observed": (made(deleting=True, observe_only=True), found(seen()), actions.Finish()),
+    "going, only observed": (made(deleting=True, observe_only=True), found(seen()), actions.RemoveFinalizer()),
     "going, unseen": (made(deleting=True), UNSWEPT, actions.GetMapping(UUID)),
     "going, perhaps made by the intent": (wanted(deleting=True), UNSWEPT, actions.Wait),
     "going, perhaps still to be made": (wanted(deleting=True), Observation(swept=True, unsettled=True), plan.UNSETTLED),
@@ -238,12 +238,12 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         Observation(swept=True, gone=True, unsearched=True),
         actions.SearchByFunction(),
     ),
-    "going, let go": (made(deleting=True, orphan=True), UNSWEPT, actions.Finish()),
+    "going, let go": (made(deleting=True, orphan=True), UNSWEPT, actions.RemoveFinalizer()),
     "going, paused": (made(deleting=True, paused=True), found(seen()), actions.Stall),
-    "going, paused, gone": (made(deleting=True, paused=True), GONE, actions.Finish()),
+    "going, paused, gone": (made(deleting=True, paused=True), GONE, actions.RemoveFinalizer()),
     "let go, but not going": (made(orphan=True), found(seen()), actions.NoOp()),
-    "going, not made": (wanted(deleting=True), NOTHING, actions.Finish()),
-    "going, made by the intent": (wanted(deleting=True), candidates(seen()), actions.TakeUp(UUID)),
+    "going, not made": (wanted(deleting=True), NOTHING, actions.RemoveFinalizer()),
+    "going, made by the intent": (wanted(deleting=True), candidates(seen()), actions.RecordUUID(UUID)),
     "going, tags unseen": (made(deleting=True), found(UNSEEN_TAGS), actions.ListTags(UUID)),
     "going, retained, tags unseen": (made(deleting=True, retain=True), found(UNSEEN_TAGS), actions.ListTags(UUID)),
     "going, AWS deletes it, tags unseen": (
@@ -252,16 +252,16 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         actions.Wait,
     ),
     "going, a candidate with unseen tags": (wanted(deleting=True), candidates(UNSEEN_TAGS), actions.ListTags(UUID)),
-    "going, another's in its place": (wanted(deleting=True), candidates(seen(OTHER)), actions.Finish()),
-    "going, nobody's in its place": (wanted(deleting=True), candidates(seen(None)), actions.Finish()),
+    "going, another's in its place": (wanted(deleting=True), candidates(seen(OTHER)), actions.RemoveFinalizer()),
+    "going, nobody's in its place": (wanted(deleting=True), candidates(seen(None)), actions.RemoveFinalizer()),
     "going, ours": (made(deleting=True), found(seen()), actions.Delete(UUID)),
     "going, ours, without our finalizer": (made(deleting=True, finalizer=False), found(seen()), actions.NoOp()),
-    "going, taken over by another": (made(deleting=True), found(seen(OTHER)), actions.Finish()),
+    "going, taken over by another": (made(deleting=True), found(seen(OTHER)), actions.RemoveFinalizer()),
     "going, in transition": (made(deleting=True), found(seen(state="Updating")), actions.Wait),
     "going, AWS deletes it": (made(deleting=True), found(seen(state="Deleting")), actions.Wait),
-    "going, gone": (made(deleting=True), GONE, actions.Finish()),
+    "going, gone": (made(deleting=True), GONE, actions.RemoveFinalizer()),
     "going, gone before the sweep": (made(deleting=True), Observation(swept=False, gone=True), plan.SWEEPING),
-    "going, retained": (made(deleting=True, retain=True), found(seen()), actions.Release(UUID, OWNER_TAGS)),
+    "going, retained": (made(deleting=True, retain=True), found(seen()), actions.RemoveOwnerTags(UUID, OWNER_TAGS)),
     "going, the spec is wrong": (made(deleting=True, problems=(INVALID,)), found(seen()), actions.Delete(UUID)),
     "going, nobody's in its place, its tags not seen lately": (
         wanted(deleting=True),
@@ -290,7 +290,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "tags may follow on one mapping, another is ours": (
         wanted(),
         replace(candidates(UNTAGGED, seen(uuid=SECOND)), may_have_made=True),
-        actions.TakeUp(SECOND),
+        actions.RecordUUID(SECOND),
     ),
     "going, tags may follow, perhaps made by us": (
         wanted(deleting=True),
@@ -322,13 +322,13 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         actions.Wait,
     ),
     # Removed although it carried the finalizer
-    "removed, its own mapping": (wanted(deleting=True, removed=True), candidates(seen()), actions.TakeUp(UUID)),
+    "removed, its own mapping": (wanted(deleting=True, removed=True), candidates(seen()), actions.RecordUUID(UUID)),
     "removed, the mapping of the next resource of its name": (
         wanted(deleting=True, removed=True),
         candidates(seen(replace(OWNER, uid="uid-9"))),
-        actions.Finish(),
+        actions.RemoveFinalizer(),
     ),
-    "removed, nothing was made": (wanted(deleting=True, removed=True), NOTHING, actions.Finish()),
+    "removed, nothing was made": (wanted(deleting=True, removed=True), NOTHING, actions.RemoveFinalizer()),
     # Not worked on
     "invalid": (made(problems=(INVALID,)), found(seen()), actions.Stall),
     "observed": (wanted(observe_only=True, prepared=False), candidates(seen(None)), actions.NoOp()),
@@ -366,16 +366,16 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         actions.Wait,
     ),
     # Being made
-    "no finalizer": (wanted(prepared=False), NOTHING, actions.Prepare(keep_intent=True)),
-    "no intent": (replace(wanted(prepared=False), intended=None), NOTHING, actions.Prepare()),
+    "no finalizer": (wanted(prepared=False), NOTHING, actions.AddFinalizer(keep_intent=True)),
+    "no intent": (replace(wanted(prepared=False), intended=None), NOTHING, actions.AddFinalizer()),
     "before the sweep": (wanted(), UNSWEPT, actions.Wait),
     "none": (wanted(), NOTHING, actions.Create()),
-    "none, with an intent of another spec": (wanted(intent_current=False), NOTHING, actions.Prepare()),
-    "made by the intent": (wanted(), candidates(seen()), actions.TakeUp(UUID)),
+    "none, with an intent of another spec": (wanted(intent_current=False), NOTHING, actions.AddFinalizer()),
+    "made by the intent": (wanted(), candidates(seen()), actions.RecordUUID(UUID)),
     "ours among others": (
         wanted(),
         candidates(seen(OTHER, uuid="2"), seen(), seen(None, uuid="3")),
-        actions.TakeUp(UUID),
+        actions.RecordUUID(UUID),
     ),
     "one with unseen tags": (wanted(), candidates(UNSEEN_TAGS), actions.ListTags(UUID)),
     "a predecessor is being deleted": (
@@ -426,12 +426,12 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "named, gone, and one of its own stands": (
         wanted(adoption=Adoption("IfExists", SECOND)),
         Observation(swept=True, gone=True, candidates=(seen(),)),
-        actions.TakeUp(UUID),
+        actions.RecordUUID(UUID),
     ),
     "named, and one of its own stands": (
         wanted(adoption=Adoption("IfExists", SECOND)),
         Observation(swept=True, mapping=seen(None, uuid=SECOND), candidates=(seen(),)),
-        actions.TakeUp(UUID),
+        actions.RecordUUID(UUID),
     ),
     "named, gone, and a strange one in its way": (
         wanted(adoption=Adoption("IfExists", SECOND)),
@@ -489,7 +489,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "gone, made again by the intent": (
         made(),
         Observation(swept=True, gone=True, candidates=(seen(uuid="2"),)),
-        actions.TakeUp("2"),
+        actions.RecordUUID("2"),
     ),
     "gone, another's in its place": (
         made(),
@@ -681,7 +681,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "another source, with the intent of the old one": (
         replace(TO_MOVE, intent_current=False),
         found(seen()),
-        actions.Prepare(),
+        actions.AddFinalizer(),
     ),
     "another source, with an intent that may still be carried out": (
         replace(TO_MOVE, intent_current=False),
@@ -721,7 +721,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "another source, the old mapping is gone": (
         TO_MOVE,
         Observation(swept=True, gone=True, candidates=(seen(uuid=SECOND),)),
-        actions.TakeUp(SECOND),
+        actions.RecordUUID(SECOND),
     ),
     "a third source, and the second was created": (
         TO_MOVE,
@@ -858,7 +858,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "going, another's is in the same consumer group": (
         wanted(msk("shop"), deleting=True),
         Observation(swept=True, same_group=(replace(seen_msk("shop"), tags=OTHER.tags()),)),
-        actions.Finish(),
+        actions.RemoveFinalizer(),
     ),
     "another topic and another consumer group, which another's is in": (
         edited(msk("shop"), msk("returns", topics=["returns"]), recreate=True),

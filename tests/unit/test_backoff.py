@@ -3,7 +3,7 @@
 import pytest
 
 from esm_operator.ratelimit import backoff
-from esm_operator.reconcile.state import ResourceState
+from esm_operator.reconcile.resource_state import ResourceState
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api.resource import FINALIZER, INTENT, ORPHAN, PAUSED, Intent, Key, Resource, parse, parse_intent
-from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.resource_cache import ResourceCache
 
 KEY = Key("shop", "orders")
 FIRST, SECOND = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
@@ -111,9 +111,9 @@ def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_kno
     cache.put(resource("2"))
     known = cache.get(KEY)
     for version in ("2", "1"):
-        assert cache.known(body(version)) is known
+        assert cache.get_if_as_new(body(version)) is known
     for other in (body("3", uuid=FIRST), body("x"), body("2", uid="uid-2")):
-        assert cache.known(other) is None
+        assert cache.get_if_as_new(other) is None
 
 
 @pytest.mark.parametrize(
@@ -247,10 +247,10 @@ def test_a_mapping_that_was_made_again_is_found_by_its_new_uuid_only() -> None:
 def test_an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten() -> None:
     cache = ResourceCache()
     cache.put(resource("1"))
-    cache.renew(resource("2"))
+    cache.update_if_present(resource("2"))
     assert cache.get(KEY) == resource("2")
     cache.forget(KEY)
-    cache.renew(resource("3"))
+    cache.update_if_present(resource("3"))
     assert cache.get(KEY) is None, "it may have left what the watch is about"
 
 
@@ -285,7 +285,7 @@ def test_a_removed_object_counts_as_being_deleted_until_it_is_forgotten() -> Non
     kept = cache.get(KEY)
     assert kept is not None
     assert (kept.removed, kept.deleting) == (True, True)
-    assert cache.known(body("2")) is kept, "a late event of it changes nothing"
+    assert cache.get_if_as_new(body("2")) is kept, "a late event of it changes nothing"
     assert cache.forget(KEY, "uid-1")
     assert cache.get(KEY) is None
 

@@ -40,10 +40,10 @@ async def test_a_place_that_does_not_answer_holds_up_no_other(aws: AwsServer, co
     here = await client_of(connections, Target("eu-west-1", Access(aws.endpoint)))
     there = await client_of(connections, Target("us-east-1", Access(aws.endpoint)))
     fault = aws.control.fault(FaultKind.DELAY, LIST, match={"FunctionName": "hangs"}, seconds=4.5)
-    hanging = [asyncio.create_task(here.find("hangs")) for _ in range(40)]
+    hanging = [asyncio.create_task(here.refresh_by_function("hangs")) for _ in range(40)]
     await eventually_async(lambda: aws.control.counts().calls.get(LIST, 0) >= 8)
     async with asyncio.timeout(LIMIT):
-        await there.find("orders")
+        await there.refresh_by_function("orders")
     assert not any(one.done() for one in hanging), "the other place was not waited for"
     aws.control.remove_fault(fault)
     for one in hanging:
@@ -147,7 +147,7 @@ async def test_what_answers_in_place_of_lambda_is_counted_as_a_failure(
     )
     before = failures("AWSUnreachable")
     with pytest.raises((ClientError, BotoCoreError)) as refused:
-        await client.get("11111111-2222-3333-4444-555555555555")
+        await client.refresh("11111111-2222-3333-4444-555555555555")
     assert understand_any(refused.value).reason == "AWSUnreachable"
     assert failures("AWSUnreachable") == before + 1
 
@@ -170,7 +170,7 @@ async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections
     aws.control.reset_counts()
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):
-        await asyncio.gather(*(client.find("orders") for _ in range(16)))
+        await asyncio.gather(*(client.refresh_by_function("orders") for _ in range(16)))
     assert time.monotonic() - began >= 3.0
     assert aws.control.counts().calls[LIST] == 16
 
@@ -184,7 +184,7 @@ async def test_what_is_under_way_keeps_its_place(aws: AwsServer, connections: Co
     aws.control.fault(FaultKind.DELAY_ANSWER, LIST, seconds=1.0, times=1)
     began = time.monotonic()
     async with asyncio.timeout(LIMIT):
-        await asyncio.gather(*(client.find("orders") for _ in range(2)))
+        await asyncio.gather(*(client.refresh_by_function("orders") for _ in range(2)))
     assert time.monotonic() - began >= 2.0, "the answer, and a second"
 
 
@@ -194,7 +194,7 @@ async def test_a_request_that_fails_is_not_sent_again(aws: AwsServer, connection
     aws.control.fault(FaultKind.ERROR, LIST, code="ServiceException", status=500, message="Down.", times=1)
     aws.control.reset_counts()
     with pytest.raises(ClientError):
-        await client.find("orders")
+        await client.refresh_by_function("orders")
     assert aws.control.counts().calls[LIST] == 1
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from esm_operator.api.resource import FINALIZER, INTENT, Intent, parse
-from esm_operator.planning.desire import MappingRecord, desired_of
+from esm_operator.planning.desired import MappingRecord, desired_of
+from esm_operator.planning.inputs import Desired
 from esm_operator.planning.ownership import OWNER_TAGS
-from esm_operator.planning.state import Desired
-from esm_operator.planning.target import Resolved, Target
+from esm_operator.planning.target import ResolvedTarget, Target
 from esm_operator.status.reason_table import message_of
 from tests import refusals
 
@@ -26,7 +26,7 @@ def desired(default_tags: dict[str, str], deleting: bool = False, owner_tags: bo
             "spec": refusals.spec("sqs", edit),
         }
     )
-    target = Resolved(Target("eu-west-1", owner_tags=owner_tags), default_tags, "shop")
+    target = ResolvedTarget(Target("eu-west-1", owner_tags=owner_tags), default_tags, "shop")
     return desired_of(resource, MappingRecord.of(resource), target, "123456789012", "test")
 
 
@@ -137,5 +137,5 @@ INTENT_OF_IT = Intent("shop/orders", "123456789012", "eu-west-1", "orders", "arn
 def test_a_resource_is_prepared_once_it_has_both_finalizer_and_intent(metadata: dict[str, Any], prepared: bool) -> None:
     meta = {"namespace": "shop", "name": "orders", "uid": "uid-1", "resourceVersion": "1", **metadata}
     resource = parse({"metadata": meta, "spec": refusals.spec("sqs", {})})
-    target = Resolved(Target("eu-west-1"), {})
+    target = ResolvedTarget(Target("eu-west-1"), {})
     assert desired_of(resource, MappingRecord.of(resource), target, "123456789012", "test").prepared is prepared

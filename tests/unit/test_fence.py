@@ -59,8 +59,8 @@ async def test_a_write_that_the_lease_may_not_outlast_is_not_sent(
 async def test_a_write_within_the_lease_is_sent_and_reads_always_are(aws: AwsServer, connections: Connections) -> None:
     fence = Fence(clock=lambda: 0.0)
     client = await client_of(aws, connections, fence)
-    await client.find("orders")
-    await client.get(UUID)
+    await client.refresh_by_function("orders")
+    await client.refresh(UUID)
     fence.extend(CALL_TIMEOUT + MARGIN + 0.1)
     await CALLS["CreateEventSourceMapping"](client)
     fence.close()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from esm_operator.api.recorded_status import Kept
-from esm_operator.planning.state import Desired, Observed
+from esm_operator.planning.inputs import Desired, Observed
 from esm_operator.status.conditions import Verdict
 from esm_operator.status.failure import Disposition, Failure
 from esm_operator.status.field_outcomes import (

@@ -6,7 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.ratelimit.keyed_rate_limiter import SHARE, FailureBackoff, KeyedRateLimiter
+from esm_operator.ratelimit.failure_backoff import SHARE, FailureBackoff
+from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.clock import Clock
 

@@ -54,8 +54,8 @@ async def kubernetes(scene: Scene) -> AsyncGenerator[KubernetesClient]:
 
 Write = Callable[[KubernetesClient, Scene], Coroutine[Any, Any, Any]]
 WRITES: dict[str, Write] = {
-    "prepare": lambda kubernetes, scene: kubernetes.prepare(scene.resource, INTENT),
-    "release": lambda kubernetes, scene: kubernetes.release(scene.resource),
+    "prepare": lambda kubernetes, scene: kubernetes.add_finalizer(scene.resource, INTENT),
+    "release": lambda kubernetes, scene: kubernetes.remove_finalizer(scene.resource),
     "set_status": lambda kubernetes, scene: kubernetes.set_status(scene.resource, MappingStatus(uuid="1")),
     "set_config_finalizers": lambda kubernetes, scene: kubernetes.set_config_finalizers(scene.config, ["a/b"]),
     "set_config_status": lambda kubernetes, scene: kubernetes.set_config_status(scene.config, [Condition("InUse")]),
@@ -101,7 +101,7 @@ async def test_only_the_api_server_says_that_an_object_is_not_found(kubernetes: 
 
 
 async def test_finalizers_of_others_stay(kubernetes: KubernetesClient, scene: Scene) -> None:
-    prepared = parse(await kubernetes.prepare(scene.resource, INTENT))
+    prepared = parse(await kubernetes.add_finalizer(scene.resource, INTENT))
     assert prepared.finalizers == ("example.com/other", FINALIZER)
-    await kubernetes.release(prepared)
+    await kubernetes.remove_finalizer(prepared)
     assert scene.cluster.mappings[KEY]["metadata"]["finalizers"] == ["example.com/other"]

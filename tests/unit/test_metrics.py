@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Resource, parse
-from esm_operator.cluster.cache import ResourceCache
+from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.catalogue import CATALOGUE, Exposer, MetricType
 from esm_operator.metrics.gauges import ProcessState, Snapshot, TargetMetrics
@@ -210,7 +210,7 @@ def test_the_store_counts_what_it_holds() -> None:
     assert cache.counts() == {new: 1, ready: 1}
     cache.put(resource("b", version=1))  # an older version comes late
     assert cache.counts() == {new: 1, ready: 1}
-    cache.renew(resource("a", version=3, **FACETS["ready"][0]))
+    cache.update_if_present(resource("a", version=3, **FACETS["ready"][0]))
     assert cache.counts() == {ready: 2}
     cache.forget(resource("a").key)
     cache.forget(resource("b").key)

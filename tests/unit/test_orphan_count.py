@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from esm_operator.api.resource import Key, parse
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.planning.ownership import Owner
 from esm_operator.reconcile.orphan_counter import OrphanCounter
 from tests.unit.api_server import ApiServer

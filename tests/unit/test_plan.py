@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.planning import actions, differences, plan
-from esm_operator.planning.state import Desired, Observation, Observed
+from esm_operator.planning.inputs import Desired, Observation, Observed
 from esm_operator.status import messages
 from esm_operator.status.reason_table import message_of
 from tests.unit.plan_cases import (
@@ -71,7 +71,15 @@ def test_an_update_is_described_with_old_and_new_values() -> None:
     assert differences.describe(update) == "batchSize: 10 -> 5, kmsKeyARN: key -> AWS's default"
 
 
-WRITES = (actions.Create, actions.Update, actions.Tag, actions.Replace, actions.Delete, actions.Release, actions.Adopt)
+WRITES = (
+    actions.Create,
+    actions.Update,
+    actions.Tag,
+    actions.Replace,
+    actions.Delete,
+    actions.RemoveOwnerTags,
+    actions.Adopt,
+)
 _states = st.sampled_from(["Enabled", "Disabled", "Creating", "Updating", "Deleting"])
 _tags = st.sampled_from([OWNER.tags(), OTHER.tags(), {}, None])
 
@@ -117,7 +125,7 @@ def test_no_plan_touches_what_is_not_ours(desired: Desired, view: Observation) -
         return
     all_seen = [one for one in (view.mapping, *view.candidates) if one is not None and one.uuid == action.uuid]
     assert any(one.tags is not None and one.tags.get("esm-operator.io/name") == OWNER.name for one in all_seen)
-    assert any(not one.in_transition for one in all_seen) or isinstance(action, actions.Release)
+    assert any(not one.in_transition for one in all_seen) or isinstance(action, actions.RemoveOwnerTags)
 
 
 @given(st.integers(1, 100), st.integers(0, 60))

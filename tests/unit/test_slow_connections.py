@@ -144,7 +144,7 @@ async def test_a_read_needs_no_lease(to: To, held: Held) -> None:
     fence = lease()
     fence.close()
     client = await to.server(held.url, fence)
-    get = asyncio.create_task(client.get(UUID))
+    get = asyncio.create_task(client.refresh(UUID))
     await eventually_async(held.is_reached)
     held.release()
     assert await asyncio.wait_for(get, LIMIT)

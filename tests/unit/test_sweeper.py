@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from esm_operator import tasks
+from esm_operator.aws.account_region import CROWD, AccountRegion
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.inventory_listener import CountOrphans
 from esm_operator.aws.mappings_api import MappingsApi
-from esm_operator.aws.resources import CountOrphans
-from esm_operator.aws.shared_target import CROWD, SharedTarget
 from esm_operator.aws.sweeper import Sweeper
 from esm_operator.aws.transitions import Transitions
 from esm_operator.fence import Fence
@@ -29,7 +29,7 @@ REGION = "eu-west-1"
 LIST, GET = "ListEventSourceMappings", "GetEventSourceMapping"
 
 
-class CountingTarget(SharedTarget):
+class CountingTarget(AccountRegion):
     """An account and region that counts the failures of its client."""
 
     failed = 0
@@ -70,7 +70,7 @@ class Scene:
     def staleness_changed(self, target: Target) -> None:
         self.up_to_date.append(self.shared.stale is None)
 
-    def owned(self, uuids: Collection[str]) -> list[str]:
+    def referenced(self, uuids: Collection[str]) -> list[str]:
         return list(uuids)
 
     def recorded_tags(self, uuids: Collection[str]) -> dict[str, dict[str, str]]:

@@ -11,7 +11,7 @@ from esm_operator.api.spec import MappingSpec, RequestedTarget
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.planning.target import (
     ProviderConfigSettings,
-    Resolved,
+    ResolvedTarget,
     Unresolved,
     known_targets,
     provider_config,
@@ -33,7 +33,7 @@ def resolved(
     *configs: ProviderConfigSettings,
     operator: ProviderConfigSettings = OPERATOR,
     labels: Mapping[str, str] | None = None,
-) -> Resolved | Unresolved:
+) -> ResolvedTarget | Unresolved:
     return resolve(
         MappingSpec.parse(spec).requested_target,
         namespace="shop",
@@ -62,13 +62,13 @@ def test_region_and_endpoint(
     spec: Mapping[str, Any], configs: tuple[ProviderConfigSettings, ...], region: str, endpoint: str
 ) -> None:
     found = resolved(spec, *configs)
-    assert isinstance(found, Resolved)
+    assert isinstance(found, ResolvedTarget)
     assert (found.target.region, found.target.access.endpoint_url) == (region, endpoint)
 
 
 def test_default_tags_of_operator_and_provider_config() -> None:
     found = resolved(NAMED, SHOP)
-    assert isinstance(found, Resolved)
+    assert isinstance(found, ResolvedTarget)
     assert found.default_tags == {"by": "us", "team": "shop"}
 
 
@@ -89,10 +89,10 @@ def test_the_ownership_is_that_of_the_provider_config_else_of_the_operator(
 ) -> None:
     body = {"metadata": {"name": "shop"}, "spec": {"region": "us-west-2", "ownership": ownership}}
     found = resolved(NAMED, provider_config(body), operator=replace(OPERATOR, owner_tags=operator))
-    assert isinstance(found, Resolved)
+    assert isinstance(found, ResolvedTarget)
     assert found.target.owner_tags is owner_tags
     own = resolved({}, operator=replace(OPERATOR, owner_tags=operator))
-    assert isinstance(own, Resolved)
+    assert isinstance(own, ResolvedTarget)
     assert own.target.owner_tags is (operator is not False)
     (known,) = known_targets([], [replace(DEFAULT, owner_tags=operator)], ProviderConfigSettings("(operator)"))
     assert known.owner_tags is (operator is not False)
@@ -130,7 +130,7 @@ def test_no_fallback(spec: Mapping[str, Any], configs: tuple[ProviderConfigSetti
 
 
 def test_a_selected_namespace_is_admitted() -> None:
-    assert isinstance(resolved({}, _CHOOSY, labels={"shop": "yes"}), Resolved)
+    assert isinstance(resolved({}, _CHOOSY, labels={"shop": "yes"}), ResolvedTarget)
 
 
 def test_no_region_at_all() -> None:
@@ -210,7 +210,7 @@ def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> 
     assert isinstance(found, Unresolved)
     assert not found.passes
     assert config_cache.put_namespace({"metadata": {"name": "shop"}}), "its resources are to be looked at"
-    assert isinstance(config_cache.resolve(orders), Resolved)
+    assert isinstance(config_cache.resolve(orders), ResolvedTarget)
 
 
 def test_only_what_resources_lead_to_is_looked_at() -> None:
@@ -257,4 +257,4 @@ def test_who_asks_for_no_labels_needs_none() -> None:
         configs={"default": config},
         operator=config,
     )
-    assert isinstance(found, Resolved)
+    assert isinstance(found, ResolvedTarget)

@@ -9,10 +9,10 @@ import pytest
 
 from esm_operator.api.resource import FINALIZER, INTENT, Key, parse
 from esm_operator.cluster import usage_finalizer
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.operator_names import IN_USE, finalizer_name
+from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.planning.target import ProviderConfigSettings, Unresolved
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 

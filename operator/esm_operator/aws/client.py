@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.inventory_listener import InventoryListener
 from esm_operator.aws.mappings_api import PAGE, MappingsApi, Precondition
-from esm_operator.aws.resources import Resources
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit.rate_limiter import RequestPriority
 
@@ -25,7 +25,12 @@ class MappingsClient:
     """
 
     def __init__(
-        self, api: MappingsApi, inventory: Inventory, resources: Resources | None = None, *, owner_tags: bool = True
+        self,
+        api: MappingsApi,
+        inventory: Inventory,
+        resources: InventoryListener | None = None,
+        *,
+        owner_tags: bool = True,
     ) -> None:
         self.api = api
         self.account = api.account
@@ -58,7 +63,7 @@ class MappingsClient:
                 raise
             self.inventory.record_gone(uuid)
 
-    async def get(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> bool:
+    async def refresh(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> bool:
         """GetEventSourceMapping. Returns whether the mapping differs from the inventory, or does not exist any more."""
         at = monotonic()
         try:
@@ -77,7 +82,7 @@ class MappingsClient:
         """How many pages a list of all known mappings has, if AWS fills them."""
         return max(1, math.ceil(len(self.inventory) / PAGE))
 
-    async def find(self, function: str) -> None:
+    async def refresh_by_function(self, function: str) -> None:
         """Record all mappings of a function (its name, perhaps qualified) in the inventory."""
         marker, at = "", monotonic()
         while True:
@@ -92,7 +97,7 @@ class MappingsClient:
                 return
             marker = page.next
 
-    async def list_tags(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> None:
+    async def refresh_tags(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> None:
         """Record the tags of one mapping in the inventory. No request if mappings have no tags."""
         if self.owner_tags:
             self.inventory.record_tags(uuid, await self.api.list_tags(self._arn(uuid), priority))

@@ -19,7 +19,7 @@ from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.recorded_status import MappingReport
 from esm_operator.api.values import Canonical
 from esm_operator.clock import monotonic, seconds_since
-from esm_operator.planning.state import TRANSITIONS, Observed
+from esm_operator.planning.inputs import TRANSITIONS, Observed
 
 #: Seconds for which the inventory remembers that AWS has no mapping with a UUID.
 _GONE_FOR = 3600.0

@@ -15,9 +15,9 @@ from enum import Enum, auto
 from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
+from esm_operator.aws.account_region import CROWDED_SHARE, AccountRegion
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.mappings_api import PAGE, Page
-from esm_operator.aws.shared_target import CROWDED_SHARE, SharedTarget
 from esm_operator.aws.transitions import due_transitions
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
@@ -67,8 +67,8 @@ class _Sweep:
 class Sweeper:
     """Sweeps until cancelled. The interval is the seconds between the beginnings of two sweeps when all is quiet."""
 
-    def __init__(self, shared: SharedTarget, interval: float) -> None:
-        self._shared = shared
+    def __init__(self, account_region: AccountRegion, interval: float) -> None:
+        self._account_region = account_region
         self._interval = interval
         self._failing_since = 0.0
         self._failures = 0
@@ -81,12 +81,12 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await self._shared.sweep_deadline.until(self.next_due)
-            client = self._shared.client
+            await self._account_region.sweep_deadline.until(self.next_due)
+            client = self._account_region.client
             try:
                 await self._step(client)
                 self._failures = 0
-                self._shared.failure = None
+                self._account_region.failure = None
                 self._set_stale(None)
             except Exception as error:
                 self._record_failure(error, client)
@@ -94,7 +94,7 @@ class Sweeper:
     def next_due(self) -> float:
         """Monotonic time at which the next page is to be requested, in seconds."""
         if self._failures:
-            retried = self._shared.retried > self._failed_at
+            retried = self._account_region.retried > self._failed_at
             return -math.inf if retried else self._failed_at + backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         pace = self._pace()
         if self._sweep is not None and self._sweep.pages and not _is_too_slow(self._sweep, pace):
@@ -106,12 +106,12 @@ class Sweeper:
         return self._next_begins
 
     def _pace(self) -> _Pace:
-        if not self._shared.inventory.swept:
+        if not self._account_region.inventory.swept:
             return _Pace.HURRIED
-        if self._shared.is_crowded():
+        if self._account_region.is_crowded():
             return _Pace.CROWDED
         # From then on a sweep takes fewer requests than reads of the single mappings.
-        hurried = len(due_transitions(self._shared)) > self._shared.client.pages
+        hurried = len(due_transitions(self._account_region)) > self._account_region.client.pages
         return _Pace.HURRIED if hurried else _Pace.QUIET
 
     def _pause(self, pace: _Pace) -> float:
@@ -120,7 +120,7 @@ class Sweeper:
             case _Pace.HURRIED:
                 return _CLOSEST
             case _Pace.CROWDED:
-                return max(LEAST, self._shared.rate_limiter.interval(CROWDED_SHARE))
+                return max(LEAST, self._account_region.rate_limiter.interval(CROWDED_SHARE))
             case _Pace.QUIET:
                 return _SPREAD * min(self._interval, _LONGEST) / self._expected()
 
@@ -128,7 +128,7 @@ class Sweeper:
         """How many pages a sweep takes. AWS does not fill every page."""
         before = len(self._before.pages) if self._before is not None else 1
         so_far = len(self._sweep.pages) if self._sweep is not None else 0
-        return max(before, so_far + 1, self._shared.client.pages)
+        return max(before, so_far + 1, self._account_region.client.pages)
 
     async def _step(self, client: MappingsClient) -> None:
         """Read the next page."""
@@ -138,16 +138,16 @@ class Sweeper:
         page = await client.api.page(sweep.marker)
         sweep.pages.append(page.at)
         sweep.marker = page.next
-        changed = self._shared.inventory.record_page(page.mappings, page.at)
+        changed = self._account_region.inventory.record_page(page.mappings, page.at)
         changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
-            self._shared.wake()  # somebody else may have begun a transition
-            self._shared.resources.mappings_changed(changed)
+            self._account_region.wake()  # somebody else may have begun a transition
+            self._account_region.resources.mappings_changed(changed)
 
     def _finish(self, sweep: _Sweep, page: Page) -> set[str]:
         """Record the end of a sweep. Returns the UUIDs of mappings that were on no page."""
-        first = not self._shared.inventory.swept
-        unseen = self._shared.inventory.record_swept(sweep.began)
+        first = not self._account_region.inventory.swept
+        unseen = self._account_region.inventory.record_swept(sweep.began)
         self._before, self._sweep = sweep, None
         self._next_begins = sweep.began + self._interval + random.uniform(0, LEAST)
         if sweep.hurried:
@@ -169,34 +169,34 @@ class Sweeper:
         passed = len(sweep.pages) - _SHIFT - abs(self._expected() - len(before.pages))
         if not 1 <= passed < len(before.pages):
             return set()
-        return self._shared.inventory.drop_overdue(before.pages[passed], PAGE)
+        return self._account_region.inventory.drop_overdue(before.pages[passed], PAGE)
 
     def _report_first_sweep(self) -> None:
-        for target in list(self._shared.clients):
-            self._shared.resources.first_sweep_ended(target)
+        for target in list(self._account_region.clients):
+            self._account_region.resources.first_sweep_ended(target)
 
     def _set_stale(self, stale: Failure | None) -> None:
         """Report that the inventory has become stale, or is up to date again, but not that only the reason differs."""
-        changed = (self._shared.stale is None) != (stale is None)
-        self._shared.stale = stale
+        changed = (self._account_region.stale is None) != (stale is None)
+        self._account_region.stale = stale
         if changed:
-            for target in list(self._shared.clients):
-                self._shared.resources.staleness_changed(target)
+            for target in list(self._account_region.clients):
+                self._account_region.resources.staleness_changed(target)
 
     def _record_failure(self, error: Exception, client: MappingsClient) -> None:
         self._failures += 1
         self._failed_at = monotonic()
         if self._failures == 1:
             self._failing_since = self._failed_at
-        failure = self._shared.record_failure(client, error)
+        failure = self._account_region.log_and_switch_client(client, error)
         passes = failure.disposition is Disposition.SOON and self._failures < _PASSING
-        self._shared.failure = None if passes else failure
+        self._account_region.failure = None if passes else failure
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))
         if self._failures >= _MOST_TRIES or (refused and self._sweep is not None and self._sweep.marker):
             self._sweep = None  # perhaps its marker is not valid any more
         if passes:
             return
-        if not self._shared.inventory.swept:
+        if not self._account_region.inventory.swept:
             self._report_first_sweep()
         elif self._failed_at - self._failing_since >= _STALE * self._interval:
             self._set_stale(failure)

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
+from esm_operator.aws.account_region import AccountRegion
 from esm_operator.aws.client import MappingsClient
-from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.ratelimit.rate_limiter import RequestPriority
@@ -40,19 +40,19 @@ class TagSweep:
     It skips mappings whose tags were written within the last interval, because the tagging API may not show them yet.
     """
 
-    def __init__(self, shared: SharedTarget, *, cluster: str, interval: float) -> None:
-        self._shared = shared
-        self._inventory = shared.inventory
-        self._resources = shared.resources
+    def __init__(self, account_region: AccountRegion, *, cluster: str, interval: float) -> None:
+        self._account_region = account_region
+        self._inventory = account_region.inventory
+        self._resources = account_region.resources
         self._cluster = cluster
         self._interval = interval
-        self._count_orphans = shared.resources.new_orphan_counter()
+        self._count_orphans = account_region.resources.new_orphan_counter()
         self._refused = False
         self._read_once: set[str] = set()
 
     @property
     def _client(self) -> MappingsClient:
-        return self._shared.tagging_client
+        return self._account_region.tagging_client
 
     async def run(self) -> None:
         """Sweep until cancelled. The first tag sweep begins when the mappings are known."""
@@ -76,7 +76,7 @@ class TagSweep:
                 else:
                     logger.warning("Looking at the tags failed: %s", failure.message)
                     if not failure.throttled:
-                        self._shared.switch_client(client)
+                        self._account_region.switch_client(client)
 
     async def _in_bulk(self) -> None:
         began = monotonic()
@@ -116,7 +116,7 @@ class TagSweep:
             and (entry := self._inventory.get(uuid)) is not None
             and entry.state != "Deleting"
         }
-        self._shared.orphans = await self._count_orphans(present)
+        self._account_region.orphans = await self._count_orphans(present)
 
     def _known_tags(self, now: float) -> dict[str, Mapping[str, str]]:
         """The known tags of the mappings of resources, except tags that were written within the last interval."""
@@ -132,7 +132,7 @@ class TagSweep:
         if self._inventory.get(uuid) is None:
             return
         try:
-            await self._client.list_tags(uuid, RequestPriority.TAG_SWEEP)
+            await self._client.refresh_tags(uuid, RequestPriority.TAG_SWEEP)
         except ClientError as error:
             if errors.is_gone(error):
                 return

@@ -1,6 +1,6 @@
 """The targets in use: their clients, and the tasks that read the mappings of each account and region.
 
-Several targets may share an account and region (:mod:`~.shared_target`). All of it lives as long as one term, because
+Several targets may share an account and region (:mod:`~.account_region`). All of it lives as long as one term, because
 the inventory is stale after it. The connections outlive it (:mod:`~.connections`).
 """
 
@@ -8,13 +8,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from esm_operator import tasks
+from esm_operator.aws.account_region import AccountRegion
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.inventory import Inventory
+from esm_operator.aws.inventory_listener import InventoryListener
 from esm_operator.aws.mappings_api import MappingsApi
-from esm_operator.aws.resources import Resources
-from esm_operator.aws.shared_target import SharedTarget
 from esm_operator.aws.sweeper import Sweeper
 from esm_operator.aws.tag_sweep import TagSweep
 from esm_operator.aws.transitions import Transitions
@@ -34,7 +34,7 @@ TAGGING_RATE = 5.0
 @dataclass(frozen=True, slots=True)
 class ConnectedTarget:
     client: MappingsClient
-    shared: SharedTarget
+    account_region: AccountRegion
 
     @property
     def inventory(self) -> Inventory:
@@ -44,48 +44,52 @@ class ConnectedTarget:
 class Targets:
     """The targets of one term. For one event loop."""
 
-    def __init__(self, connections: Connections, fence: Fence, settings: Settings, resources: Resources) -> None:
+    def __init__(
+        self, connections: Connections, fence: Fence, settings: Settings, resources: InventoryListener
+    ) -> None:
         self._connections = connections
         self._fence = fence
         self._settings = settings
         self._resources = resources
         self._rate_limiters: dict[tuple[str, str], RateLimiter] = {}
         """By account and region."""
-        self._shared: dict[tuple[str, str, str], SharedTarget] = {}
+        self._account_regions: dict[tuple[str, str, str], AccountRegion] = {}
         """By account, region and endpoint."""
         self._connected: dict[Target, ConnectedTarget] = {}
 
-    async def get(self, target: Target) -> ConnectedTarget:
+    async def connect(self, target: Target) -> ConnectedTarget:
         """The connected target. Raises what :meth:`.Connections.connect` raises."""
-        return self.use(target, await self._connections.connect(target))
+        return self.attach(target, await self._connections.connect(target))
 
-    def use(self, target: Target, connection: Connection) -> ConnectedTarget:
+    def attach(self, target: Target, connection: Connection) -> ConnectedTarget:
         """Begin to sweep a target, unless it is in use already."""
         if target in self._connected:
             return self._connected[target]
         name = (connection.account, target.region, target.access.endpoint_url)
-        shared = self._shared.get(name)
-        if shared is None:
-            shared = self._shared[name] = self._start(connection)
-        elif shared.inventory.swept:
+        account_region = self._account_regions.get(name)
+        if account_region is None:
+            account_region = self._account_regions[name] = self._start(connection)
+        elif account_region.inventory.swept:
             self._resources.first_sweep_ended(target)
         counters.place_in_use(connection.account, target.region)
-        api = MappingsApi(connection, shared.rate_limiter, shared.tagging_rate_limiter, self._fence)
-        client = MappingsClient(api, shared.inventory, self._resources, owner_tags=target.owner_tags)
-        shared.clients[target] = client
-        connected = self._connected[target] = ConnectedTarget(client, shared)
+        api = MappingsApi(connection, account_region.rate_limiter, account_region.tagging_rate_limiter, self._fence)
+        client = MappingsClient(api, account_region.inventory, self._resources, owner_tags=target.owner_tags)
+        account_region.clients[target] = client
+        connected = self._connected[target] = ConnectedTarget(client, account_region)
         return connected
 
     def keep(self, wanted: Collection[Target]) -> None:
         """Stop sweeping all targets but these."""
         for target in [target for target in self._connected if target not in wanted]:
-            shared = self._connected.pop(target).shared
-            if len(shared.clients) > 1:
-                del shared.clients[target]
+            account_region = self._connected.pop(target).account_region
+            if len(account_region.clients) > 1:
+                del account_region.clients[target]
             else:
-                for task in shared.tasks:
+                for task in account_region.tasks:
                     task.cancel()
-                self._shared = {name: one for name, one in self._shared.items() if one is not shared}
+                self._account_regions = {
+                    name: one for name, one in self._account_regions.items() if one is not account_region
+                }
 
     @property
     def without_tags(self) -> bool:
@@ -95,48 +99,50 @@ class Targets:
     def retry(self) -> None:
         """Retry failed requests immediately, because a person has changed something."""
         self._connections.retry()
-        for shared in self._shared.values():
-            shared.retry()
+        for account_region in self._account_regions.values():
+            account_region.retry()
 
     def states(self) -> list[TargetMetrics]:
         """The state of each account and region, for metrics; of several endpoints, that with the oldest sweep."""
         now = monotonic()
-        oldest: dict[tuple[str, str], SharedTarget] = {}
-        for (account, region, _), shared in self._shared.items():
-            known = oldest.setdefault((account, region), shared)
-            oldest[account, region] = max(known, shared, key=lambda one: one.sweep_age(now))
+        oldest: dict[tuple[str, str], AccountRegion] = {}
+        for (account, region, _), account_region in self._account_regions.items():
+            known = oldest.setdefault((account, region), account_region)
+            oldest[account, region] = max(known, account_region, key=lambda one: one.sweep_age(now))
         return [
             TargetMetrics(
                 account,
                 region,
-                shared.sweep_age(now),
+                account_region.sweep_age(now),
                 self._settings.sweep_interval,
-                len(shared.inventory),
-                shared.rate_limiter.state(),
-                shared.orphans,
+                len(account_region.inventory),
+                account_region.rate_limiter.state(),
+                account_region.orphans,
             )
-            for (account, region), shared in oldest.items()
+            for (account, region), account_region in oldest.items()
         ]
 
     def failures(self) -> list[str]:
         """Why accounts and regions can't be swept now, as sentences."""
-        shared = ((region, one.failure) for (_, region, _), one in self._shared.items())
-        return [f"{region}: {failure.message}" for region, failure in shared if failure is not None]
+        failures = ((region, one.failure) for (_, region, _), one in self._account_regions.items())
+        return [f"{region}: {failure.message}" for region, failure in failures if failure is not None]
 
     async def close(self) -> None:
         """Stop sweeping."""
-        await tasks.cancel([task for shared in self._shared.values() for task in shared.tasks])
+        await tasks.cancel([task for account_region in self._account_regions.values() for task in account_region.tasks])
 
-    def _start(self, connection: Connection) -> SharedTarget:
+    def _start(self, connection: Connection) -> AccountRegion:
         """Start to read the mappings of one more account and region."""
         settings, region = self._settings, connection.region
         place = (connection.account, region)
         rate_limiter = self._rate_limiters.setdefault(place, RateLimiter(settings.requests_per_second))
-        shared = SharedTarget(self._resources, Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic())
-        tag_sweep = TagSweep(shared, cluster=settings.cluster_name, interval=settings.tag_sweep_interval)
-        shared.tasks = [
-            tasks.start(Sweeper(shared, settings.sweep_interval).run(), f"sweeper of {region}"),
-            tasks.start(Transitions(shared).run(), f"transitions of {region}"),
+        account_region = AccountRegion(
+            self._resources, Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic()
+        )
+        tag_sweep = TagSweep(account_region, cluster=settings.cluster_name, interval=settings.tag_sweep_interval)
+        account_region.tasks = [
+            tasks.start(Sweeper(account_region, settings.sweep_interval).run(), f"sweeper of {region}"),
+            tasks.start(Transitions(account_region).run(), f"transitions of {region}"),
             tasks.start(tag_sweep.run(), f"tag sweep of {region}"),
         ]
-        return shared
+        return account_region

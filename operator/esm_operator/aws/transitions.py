@@ -7,9 +7,9 @@ reads that are due, the sweeper reads instead. While the target is crowded, read
 import asyncio
 import math
 
+from esm_operator.aws.account_region import CROWDED_SHARE, AccountRegion
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.inventory import InventoryEntry
-from esm_operator.aws.shared_target import CROWDED_SHARE, SharedTarget
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.rate_limiter import RequestPriority
@@ -29,71 +29,77 @@ _MOST_FAILING = 5.0
 class Transitions:
     """Reads until cancelled."""
 
-    def __init__(self, shared: SharedTarget) -> None:
-        self._shared = shared
+    def __init__(self, account_region: AccountRegion) -> None:
+        self._account_region = account_region
         self._failures = 0
         self._last_read = -math.inf
 
     async def run(self) -> None:
         """Read until cancelled."""
         while True:
-            await self._shared.transition_deadline.until(self.next_due, together=_TOGETHER)
+            await self._account_region.transition_deadline.until(self.next_due, together=_TOGETHER)
             self._last_read = monotonic()
-            due = due_transitions(self._shared)
+            due = due_transitions(self._account_region)
             chosen = self._chosen(due)
             if due and not chosen:
-                self._shared.sweep_deadline.recheck()
-            client = self._shared.client
+                self._account_region.sweep_deadline.recheck()
+            client = self._account_region.client
             try:
                 await self._read(client, chosen)
                 self._failures = 0
             except Exception as error:
                 self._failures += 1
-                self._shared.record_failure(client, error)
+                self._account_region.log_and_switch_client(client, error)
 
     def next_due(self) -> float:
         """Monotonic time of the next read, or from which that can be known, in seconds."""
-        pause = self._shared.client.rate_limiter.interval(CROWDED_SHARE) if self._shared.is_crowded() else FAST / 2
+        pause = (
+            self._account_region.client.rate_limiter.interval(CROWDED_SHARE)
+            if self._account_region.is_crowded()
+            else FAST / 2
+        )
         if self._failures:
-            retried = self._shared.retried > self._last_read
+            retried = self._account_region.retried > self._last_read
             pause = 0.0 if retried else backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         if monotonic() < self._last_read + pause:
             return self._last_read + pause  # the mappings in transition, perhaps thousands, are not needed before
-        moving = _moving(self._shared)
+        moving = _moving(self._account_region)
         if not moving:
             return math.inf
-        load = _load(self._shared, moving)
+        load = _load(self._account_region, moving)
         return -math.inf if self._failures else min(_due_at(one, load) for one in moving)
 
     def _chosen(self, due: list[InventoryEntry]) -> list[str]:
         """Those of the mappings that are due that are worth a request each."""
-        if not self._shared.is_crowded():
-            return [one.uuid for one in due] if len(due) <= self._shared.client.pages else []
+        if not self._account_region.is_crowded():
+            return [one.uuid for one in due] if len(due) <= self._account_region.client.pages else []
         edited = sorted((one for one in due if one.state != "Creating"), key=lambda one: one.seen)
         return [one.uuid for one in edited[:1]] if len(edited) <= _FEW else []
 
     async def _read(self, client: MappingsClient, uuids: list[str]) -> None:
-        reads = (client.get(uuid, RequestPriority.TRANSITION) for uuid in uuids)
+        reads = (client.refresh(uuid, RequestPriority.TRANSITION) for uuid in uuids)
         for result in await asyncio.gather(*reads, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 
 
-def due_transitions(shared: SharedTarget) -> list[InventoryEntry]:
+def due_transitions(account_region: AccountRegion) -> list[InventoryEntry]:
     """The mappings in transition that have to be read now."""
-    now, moving = monotonic(), _moving(shared)
-    load = _load(shared, moving)
+    now, moving = monotonic(), _moving(account_region)
+    load = _load(account_region, moving)
     return [one for one in moving if _due_at(one, load) <= now]
 
 
-def _moving(shared: SharedTarget) -> list[InventoryEntry]:
-    entries = map(shared.inventory.get, shared.resources.owned(shared.inventory.in_transition()))
+def _moving(account_region: AccountRegion) -> list[InventoryEntry]:
+    entries = map(
+        account_region.inventory.get, account_region.resources.referenced(account_region.inventory.in_transition())
+    )
     return [entry for entry in entries if entry is not None]
 
 
-def _load(shared: SharedTarget, moving: list[InventoryEntry]) -> float:
+def _load(account_region: AccountRegion, moving: list[InventoryEntry]) -> float:
     """Seconds that reading all of them takes."""
-    return min(len(moving), shared.client.pages) / shared.client.rate_limiter.rate
+    return min(len(moving), account_region.client.pages) / account_region.client.rate_limiter.rate
 
 
 def _due_at(entry: InventoryEntry, load: float) -> float:

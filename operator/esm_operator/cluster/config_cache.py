@@ -10,10 +10,10 @@ from typing import Any
 from esm_operator.api.recorded_status import Condition, parse_conditions
 from esm_operator.api.resource import Resource
 from esm_operator.api.spec import RequestedTarget
-from esm_operator.cluster.cache import is_later
+from esm_operator.cluster.resource_cache import is_later
 from esm_operator.planning.target import (
     ProviderConfigSettings,
-    Resolved,
+    ResolvedTarget,
     Target,
     Unresolved,
     provider_config,
@@ -62,7 +62,7 @@ class ConfigCache:
         self._objects: dict[str, ProviderConfigObject] = {}
         self._labels: dict[str, Mapping[str, str]] = {}
 
-    def resolve(self, resource: Resource) -> Resolved | Unresolved:
+    def resolve(self, resource: Resource) -> ResolvedTarget | Unresolved:
         """Determine the target of a resource."""
         return self._resolve(resource, self._configs)
 
@@ -71,11 +71,11 @@ class ConfigCache:
 
         The account of the operator's own credentials is not among them if only ProviderConfigs are in use.
         """
-        found = {one.target for one in map(self.resolve, resources) if isinstance(one, Resolved)}
+        found = {one.target for one in map(self.resolve, resources) if isinstance(one, ResolvedTarget)}
         default = resolve(
             RequestedTarget(), namespace="", namespace_labels={}, configs=self._configs, operator=self._operator
         )
-        if found or not isinstance(default, Resolved) or (self._configs and not default.config):
+        if found or not isinstance(default, ResolvedTarget) or (self._configs and not default.config):
             return found
         return {default.target}
 
@@ -91,7 +91,7 @@ class ConfigCache:
             return True
         others = {other: config for other, config in self._configs.items() if other != name}
         now, then = self.resolve(resource), self._resolve(resource, others)
-        return not (isinstance(now, Resolved) and isinstance(then, Resolved) and now.target == then.target)
+        return not (isinstance(now, ResolvedTarget) and isinstance(then, ResolvedTarget) and now.target == then.target)
 
     def config(self, name: str) -> ProviderConfigObject | None:
         """A ProviderConfig, if it exists."""
@@ -139,7 +139,9 @@ class ConfigCache:
         """Forget the labels of a namespace."""
         self._labels.pop(name, None)
 
-    def _resolve(self, resource: Resource, configs: Mapping[str, ProviderConfigSettings]) -> Resolved | Unresolved:
+    def _resolve(
+        self, resource: Resource, configs: Mapping[str, ProviderConfigSettings]
+    ) -> ResolvedTarget | Unresolved:
         namespace = resource.key.namespace
         return resolve(
             resource.requested_target,

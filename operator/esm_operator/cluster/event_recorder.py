@@ -29,7 +29,7 @@ RATE = 20.0
 MOST_WAITING = 1_000
 #: Events of one resource that may follow each other immediately, and seconds after which it may have one more.
 BURST, REFILL = 20, 60.0
-#: Resources and Events that are remembered. Those that were recorded the longest time ago are forgotten.
+#: InventoryListener and Events that are remembered. Those that were recorded the longest time ago are forgotten.
 _MOST_KEPT = 10_000
 #: Seconds between log lines about Events that were not posted.
 _QUIET = 60.0

@@ -118,14 +118,14 @@ class KubernetesClient:
             raise ApiError(f"GET {path}: the answer is no list, so something between is not the API server")
         await self._request("GET", path, query={"watch": "true", "resourceVersion": str(version)}, streams=True)
 
-    async def prepare(self, resource: Resource, intent: Intent) -> dict[str, Any]:
+    async def add_finalizer(self, resource: Resource, intent: Intent) -> dict[str, Any]:
         """Set the finalizer and the intent."""
         finalizers = list(resource.finalizers)
         if FINALIZER not in finalizers:
             finalizers.append(FINALIZER)
         return await self._patch(resource, {"finalizers": finalizers, "annotations": {INTENT: intent.render()}})
 
-    async def release(self, resource: Resource) -> None:
+    async def remove_finalizer(self, resource: Resource) -> None:
         """Remove the finalizer and the intent, so that the resource can be deleted."""
         finalizers = [name for name in resource.finalizers if name != FINALIZER]
         await self._patch(resource, {"finalizers": finalizers, "annotations": {INTENT: None}})

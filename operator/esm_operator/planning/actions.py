@@ -42,7 +42,7 @@ class Conflict(Finding, Action):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepare(Action):
+class AddFinalizer(Action):
     """Write finalizer and intent to the resource."""
 
     keep_intent: bool = False
@@ -80,7 +80,7 @@ class ListTags(_OfMapping):
 
 
 @dataclass(frozen=True, slots=True)
-class TakeUp(_OfMapping):
+class RecordUUID(_OfMapping):
     """Record the UUID of a mapping that is the resource's own."""
 
 
@@ -137,18 +137,18 @@ class Delete(_OfMapping):
 
 
 @dataclass(frozen=True, slots=True)
-class Release(_OfMapping):
+class RemoveOwnerTags(_OfMapping):
     """Remove the owner tags from the mapping and keep it."""
 
     remove: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Finish(Action):
+class RemoveFinalizer(Action):
     """Remove the finalizer."""
 
 
 #: Actions that end a reconcile.
 Rest = NoOp | Wait | Stall | Conflict
 #: Actions that change something in AWS.
-WRITES = (Create, Update, Tag, Adopt, Replace, Discard, Delete, Release)
+WRITES = (Create, Update, Tag, Adopt, Replace, Discard, Delete, RemoveOwnerTags)

@@ -6,7 +6,7 @@ from esm_operator.api import values
 from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES, Field
 from esm_operator.api.values import Canonical
 from esm_operator.planning.actions import Update
-from esm_operator.planning.state import Desired, Observed
+from esm_operator.planning.inputs import Desired, Observed
 
 
 def immutable_changes(desired: Desired, found: Observed | None = None) -> tuple[str, ...]:

@@ -7,22 +7,22 @@ match wins ("own": the owner tags name the resource):
 |---|---|---|
 | paused | any | Stall instead of an action that writes to AWS |
 | deleting, without finalizer | any | NoOp |
-| deleting, annotation orphan or Observe | any | Finish |
-| deleting, Retain | own | Release, then Finish |
+| deleting, annotation orphan or Observe | any | RemoveFinalizer |
+| deleting, Retain | own | RemoveOwnerTags, then RemoveFinalizer |
 | deleting | unknown | GetMapping, or Wait for the sweep |
 | deleting | own, tags unknown | ListTags |
-| deleting | own, its UUID not in the status | TakeUp |
+| deleting | own, its UUID not in the status | RecordUUID |
 | deleting | own, in transition | Wait |
-| deleting | own | Delete, then Finish when it is gone |
+| deleting | own | Delete, then RemoveFinalizer when it is gone |
 | deleting | none, but a Create may still be in progress | Wait |
 | deleting | none, but a Create may have made one that sweeps miss | SearchByFunction |
 | deleting, no UUID in the status | none, one of the same identity is being deleted | Wait |
 | any | no owner, but perhaps made by an own Create; AWS may not show its tags yet | ListTags, Wait |
 | deleting | no owner, by tags that were read before this reconcile | ListTags |
-| deleting | another owner or none | Finish, never Delete |
+| deleting | another owner or none | RemoveFinalizer, never Delete |
 | invalid | any | Stall |
 | Observe | any | NoOp, or Wait while there is none |
-| no finalizer or intent | any | Prepare; an existing intent is kept |
+| no finalizer or intent | any | AddFinalizer; an existing intent is kept |
 | live | unknown | GetMapping, or Wait for the sweep |
 | live | none, one of the same identity is being deleted | Wait |
 | live | none, one in the same consumer group is being deleted | Wait |
@@ -50,29 +50,29 @@ from esm_operator.planning.actions import (
     IDENTITY,
     WRITES,
     Action,
+    AddFinalizer,
     Adopt,
     Conflict,
     Create,
     Delete,
     Discard,
-    Finish,
     GetMapping,
     ListTags,
     NoOp,
-    Prepare,
-    Release,
+    RecordUUID,
+    RemoveFinalizer,
+    RemoveOwnerTags,
     Replace,
     SearchByFunction,
     Stall,
     Tag,
-    TakeUp,
     Update,
     Wait,
 )
 from esm_operator.planning.differences import differences, immutable_changes, tag_changes, tags_edited
+from esm_operator.planning.inputs import Desired, Observation, Observed
 from esm_operator.planning.isolation import portion
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
-from esm_operator.planning.state import Desired, Observation, Observed
 
 SWEEPING = Wait("WaitingForSweep")
 UNSETTLED = Wait("CreateOutcomeUnknown")
@@ -83,35 +83,35 @@ _First = GetMapping | ListTags | Wait
 
 def plan(desired: Desired, view: Observation) -> Action:
     """The next action."""
-    action = _plan_going(desired, view) if desired.deleting else _plan_live(desired, view)
+    action = _plan_deletion(desired, view) if desired.deleting else _plan_live(desired, view)
     if desired.paused and isinstance(action, WRITES):
         rescue = desired.owner_tags if isinstance(action, Delete) else None
         return Stall("Paused", values={"action": action, "rescue": rescue})
     return action
 
 
-def _plan_going(desired: Desired, view: Observation) -> Action:
+def _plan_deletion(desired: Desired, view: Observation) -> Action:
     if not desired.finalizer:
         return NoOp()
     if desired.orphan or desired.observe_only:
-        return Finish()
+        return RemoveFinalizer()
     found = _find(desired, view)
     if isinstance(found, _First):
         return found
     if found is None or not _may_be_ours(desired, found):
-        return _plan_parting(desired, view)
+        return _plan_without_own_mapping(desired, view)
     if found.tags is None and (desired.retain or not found.in_transition):
         return ListTags(found.uuid)
     if desired.uuid != found.uuid:
-        return TakeUp(found.uuid)  # with its UUID recorded, the deletion is awaited
+        return RecordUUID(found.uuid)  # with its UUID recorded, the deletion is awaited
     if found.state == "Deleting" or (found.in_transition and not desired.retain):
         return _transition("Deleting", found, "" if found.state == "Deleting" else "Delete")
     if not found.tags_fresh:
         return ListTags(found.uuid)
-    return Release(found.uuid, OWNER_TAGS) if desired.retain else Delete(found.uuid)
+    return RemoveOwnerTags(found.uuid, OWNER_TAGS) if desired.retain else Delete(found.uuid)
 
 
-def _plan_parting(desired: Desired, view: Observation) -> Action:
+def _plan_without_own_mapping(desired: Desired, view: Observation) -> Action:
     """No mapping is known to be the resource's own. Confirm that before the finalizer is removed."""
     if view.unsettled:
         return UNSETTLED
@@ -123,7 +123,7 @@ def _plan_parting(desired: Desired, view: Observation) -> Action:
     for other in (*named, *view.intended, *view.candidates):
         if _whose(desired, other) is Ownership.NOBODYS and not other.tags_fresh:
             return ListTags(other.uuid)
-    return Finish()
+    return RemoveFinalizer()
 
 
 def _plan_live(desired: Desired, view: Observation) -> Action:
@@ -132,7 +132,7 @@ def _plan_live(desired: Desired, view: Observation) -> Action:
     if desired.observe_only:
         return _plan_observed(desired, view)
     if not desired.prepared:
-        return Prepare(keep_intent=desired.intended is not None)
+        return AddFinalizer(keep_intent=desired.intended is not None)
     found = _find(desired, view)
     if isinstance(found, _First):
         return found
@@ -141,7 +141,7 @@ def _plan_live(desired: Desired, view: Observation) -> Action:
     if not _may_be_ours(desired, found):
         return _plan_other(desired, view, found)
     if desired.uuid != found.uuid:
-        return TakeUp(found.uuid)
+        return RecordUUID(found.uuid)
     return _plan_ours(desired, view, found)
 
 
@@ -240,7 +240,7 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
         return create
     if view.unsettled:
         return UNSETTLED
-    return SearchByFunction() if view.unsearched else Prepare()
+    return SearchByFunction() if view.unsearched else AddFinalizer()
 
 
 def _plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | ListTags | Conflict:

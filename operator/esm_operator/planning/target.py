@@ -51,7 +51,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedTarget:
     """A target, with the tags that every mapping there gets."""
 
     target: Target
@@ -138,7 +138,7 @@ def resolve(
     configs: Mapping[str, ProviderConfigSettings],
     operator: ProviderConfigSettings,
     labels_come: bool = False,
-) -> Resolved | Unresolved:
+) -> ResolvedTarget | Unresolved:
     """The target of a resource's mapping. ``configs`` are all ProviderConfigs by name.
 
     Labels that are None are not known. ``labels_come`` is whether they will be known soon. ``operator`` are the
@@ -160,4 +160,4 @@ def resolve(
     if config.allowed_regions and region not in config.allowed_regions:
         allowed = ", ".join(sorted(config.allowed_regions))
         return Unresolved("RegionNotAllowed", values={"config": config.name, "region": region, "allowed": allowed})
-    return Resolved(_target(region, config, operator), {**operator.default_tags, **config.default_tags}, name)
+    return ResolvedTarget(_target(region, config, operator), {**operator.default_tags, **config.default_tags}, name)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from esm_operator.api.resource import Resource
 from esm_operator.aws.targets import ConnectedTarget
-from esm_operator.cluster.cache import ResourceCache
-from esm_operator.planning.desire import MappingRecord
-from esm_operator.planning.state import Desired
-from esm_operator.planning.target import Resolved
-from esm_operator.reconcile.state import ResourceState, ResourceStates
+from esm_operator.cluster.resource_cache import ResourceCache
+from esm_operator.planning.desired import MappingRecord
+from esm_operator.planning.inputs import Desired
+from esm_operator.planning.target import ResolvedTarget
+from esm_operator.reconcile.resource_state import ResourceState, ResourceStates
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class ReconcileContext:
     cache: ResourceCache
     resource: Resource
     record: MappingRecord
-    target: Resolved
+    target: ResolvedTarget
     connected: ConnectedTarget
     began: float
     """Monotonic time, in seconds. Tags that were read earlier are not enough to delete or replace a mapping."""
@@ -39,4 +39,4 @@ class ReconcileContext:
 
     def check(self) -> None:
         """Raise StaleError if the resource has changed since the action was planned, which may be seconds ago."""
-        self.cache.current(self.resource)
+        self.cache.require_unchanged(self.resource)

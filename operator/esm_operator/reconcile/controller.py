@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from esm_operator import tasks
 from esm_operator.api.resource import Key
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.config_cache import ConfigCache
+from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.metrics import counters
-from esm_operator.planning.target import Resolved, Target
+from esm_operator.planning.target import ResolvedTarget, Target
 from esm_operator.ratelimit.workqueue import QueuePriority, QueueState, WorkQueue
 from esm_operator.reconcile.result import Result
 
@@ -44,7 +44,7 @@ class Controller:
         """Begin to reconcile the resources in the queue."""
         self._dispatcher = tasks.start(self._dispatch(reconciler), "dispatcher")
 
-    async def finish(self, within: float) -> None:
+    async def drain(self, within: float) -> None:
         """Start no more reconciles. Wait for the running ones at most ``within`` seconds."""
         if self._dispatcher is not None:
             self._dispatcher.cancel()
@@ -81,7 +81,7 @@ class Controller:
         """The target of a resource; None: unknown."""
         resource = self._cache.get(key)
         resolved = self._config_cache.resolve(resource) if resource is not None else None
-        return resolved.target if isinstance(resolved, Resolved) else None
+        return resolved.target if isinstance(resolved, ResolvedTarget) else None
 
     def lane(self, key: Key) -> Hashable:
         """Resources of one target share limits."""

@@ -1,7 +1,7 @@
 """Drift back-off: the operator repeats a change that AWS did not keep, at growing intervals.
 
 Another client may change the mapping too, or AWS itself. For example, AWS disables a mapping whose queue was deleted.
-Each resource has a drift back-off in its :class:`~esm_operator.reconcile.state.ResourceState`.
+Each resource has a drift back-off in its :class:`~esm_operator.reconcile.resource_state.ResourceState`.
 """
 
 from collections.abc import Mapping

@@ -20,23 +20,23 @@ from esm_operator.api.resource import Intent, Resource, parse
 from esm_operator.api.values import Canonical
 from esm_operator.aws import errors, requests
 from esm_operator.clock import monotonic, timestamp
-from esm_operator.cluster.cache import ResourceCache, StaleError
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
+from esm_operator.cluster.resource_cache import ResourceCache, StaleError
 from esm_operator.logs import marks
 from esm_operator.metrics import counters
 from esm_operator.metrics.counters import DriftKind, ReconcileOutcome
 from esm_operator.planning import actions, differences, isolation
 from esm_operator.planning.actions import Action
-from esm_operator.planning.desire import MappingRecord, created_fields, intent_of
+from esm_operator.planning.desired import MappingRecord, created_fields, intent_of
 from esm_operator.planning.finding import Finding
+from esm_operator.planning.inputs import TRANSITIONS
 from esm_operator.planning.ownership import owner_of
-from esm_operator.planning.state import TRANSITIONS
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
 from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.resource_state import ConflictingMapping, ResourceStates
 from esm_operator.reconcile.result import Result
-from esm_operator.reconcile.state import ConflictingMapping, ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
 from esm_operator.status.conditions import Outcome
@@ -94,15 +94,15 @@ class Executor:
     async def _execute(self, context: ReconcileContext, action: Action) -> Result | None:
         client, key = context.connected.client, context.resource.key
         match action:
-            case actions.Prepare(keep_intent):
-                await self._prepare(context, context.resource.intent if keep_intent else None)
+            case actions.AddFinalizer(keep_intent):
+                await self._add_finalizer(context, context.resource.intent if keep_intent else None)
             case actions.GetMapping(uuid):
-                await client.get(uuid)
+                await client.refresh(uuid)
             case actions.SearchByFunction():
                 await context.state.pending_creates.search(client)
             case actions.ListTags(uuid):
-                await self._request(context, uuid, client.list_tags(uuid))
-            case actions.TakeUp(uuid):
+                await self._request(context, uuid, client.refresh_tags(uuid))
+            case actions.RecordUUID(uuid):
                 if not context.desired.owner_tags:  # before the status records it, another resource might take it up
                     self.states.record_created(key, uuid)
                 context.record = context.record.taken_up(uuid, context.resource)
@@ -116,25 +116,25 @@ class Executor:
                 await self._adopt(context, action)
             case actions.Delete() | actions.Replace() | actions.Discard():
                 return await self._delete(context, action)
-            case actions.Release(uuid, remove):
+            case actions.RemoveOwnerTags(uuid, remove):
                 if await self._request(context, uuid, client.tag(uuid, {}, remove, context)):
                     self.recorder.normal(context.resource, "Released", message("Released", uuid=uuid))
                     context.state.released = True
-            case actions.Finish():
+            case actions.RemoveFinalizer():
                 self._record_left(context)
-                return await self.release(context.resource)
+                return await self.remove_finalizer(context.resource)
             case _:
                 raise AssertionError(f"{action} can't be executed")
         return None
 
-    async def _prepare(self, context: ReconcileContext, intent: Intent | None) -> None:
+    async def _add_finalizer(self, context: ReconcileContext, intent: Intent | None) -> None:
         """Write the finalizer and the intent; None: a new one."""
         if intent is None:
             if await self._record_mapping_first(context, REPLACING):
                 return
             context.state.intent_known = True
             intent = intent_of(context.desired, context.connected.client.account, context.target.target.region)
-        context.resource = self.status_writer.record(await self.kubernetes.prepare(context.resource, intent))
+        context.resource = self.status_writer.record(await self.kubernetes.add_finalizer(context.resource, intent))
 
     async def _create(self, context: ReconcileContext, action: actions.Create) -> None:
         desired = context.desired
@@ -193,7 +193,7 @@ class Executor:
         uuid = errors.conflicting_uuid(error)
         if not uuid:
             raise error
-        await context.connected.client.get(uuid)
+        await context.connected.client.refresh(uuid)
         entry = context.connected.inventory.get(uuid)
         if entry is None:
             raise error  # it no longer exists, and AWS does not know that yet
@@ -211,7 +211,7 @@ class Executor:
         except ClientError as error:
             if not errors.is_gone(error) and not errors.is_busy(error):
                 raise
-            await context.connected.client.get(uuid)
+            await context.connected.client.refresh(uuid)
             entry = context.connected.inventory.get(uuid)
             if entry is not None and entry.state not in TRANSITIONS:
                 raise
@@ -226,7 +226,7 @@ class Executor:
         """
         current = parse(await self.kubernetes.read(context.resource.key))
         if (current.uid, current.resource_version) != (context.resource.uid, context.resource.resource_version):
-            self.cache.renew(current)
+            self.cache.update_if_present(current)
             raise StaleError
 
     async def _adopt(self, context: ReconcileContext, action: actions.Adopt) -> None:
@@ -234,7 +234,7 @@ class Executor:
         uuid, client, inventory = action.uuid, context.connected.client, context.connected.inventory
         await self._check_unchanged(context)
         before = inventory.tags(uuid)
-        if not await self._request(context, uuid, client.list_tags(uuid)) or inventory.tags(uuid) != before:
+        if not await self._request(context, uuid, client.refresh_tags(uuid)) or inventory.tags(uuid) != before:
             return
         request = client.tag(uuid, context.desired.tags, frozenset(), context)
         if await self._request(context, uuid, request):
@@ -402,7 +402,7 @@ class Executor:
         """
         intent = context.resource.intent
         if intent is not None and not intent.waiting_since and not context.resource.removed:
-            await self._prepare(context, replace(intent, waiting_since=timestamp()))
+            await self._add_finalizer(context, replace(intent, waiting_since=timestamp()))
 
     async def is_removed(self, resource: Resource) -> bool:
         """After a DELETED event, read the resource once to confirm that the object no longer exists.
@@ -425,9 +425,9 @@ class Executor:
         )
         return True
 
-    async def release(self, resource: Resource) -> Result:
+    async def remove_finalizer(self, resource: Resource) -> Result:
         """Remove the finalizer, if the object still exists."""
         if not resource.removed:
-            await self.kubernetes.release(resource)
+            await self.kubernetes.remove_finalizer(resource)
         logger.info("Let the resource go", extra=marks(resource))
         return Result(ReconcileOutcome.RELEASED)

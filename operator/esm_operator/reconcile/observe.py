@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from esm_operator.aws.inventory import InventoryEntry
-from esm_operator.planning.state import Observation, Observed
+from esm_operator.planning.inputs import Observation, Observed
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import tags_in_place
 

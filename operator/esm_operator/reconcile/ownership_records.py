@@ -20,7 +20,7 @@ from hashlib import sha256
 
 from esm_operator.api.resource import Intent, Resource
 from esm_operator.aws.inventory import InventoryEntry
-from esm_operator.planning.desire import MappingRecord, identity_of
+from esm_operator.planning.desired import MappingRecord, identity_of
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import Owner
 from esm_operator.reconcile.context import ReconcileContext

@@ -9,7 +9,7 @@ The outcome is known after a list that began at least ``SETTLE`` seconds after t
 - A sweep settles a pending create too, but does not prove that a mapping is absent, because pages shift while mappings
   are created and deleted. So before the operator acts on an absence, it lists the mappings of the function.
 
-Each resource has its pending creates in its :class:`~esm_operator.reconcile.state.ResourceState`.
+Each resource has its pending creates in its :class:`~esm_operator.reconcile.resource_state.ResourceState`.
 """
 
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class PendingCreates:
             return False
         now = monotonic()
         if client.inventory.swept_from < pending.settles and (now >= pending.settles or not pending.listed):
-            await client.find(pending.function)
+            await client.refresh_by_function(pending.function)
             pending.listed = True
             if now >= pending.settles:
                 self._pending = None
@@ -99,7 +99,7 @@ class PendingCreates:
     async def search(self, client: MappingsClient) -> None:
         """List the mappings of the function. AWS carries out no Create any more, so the list shows all outcomes."""
         if self._pending is not None:
-            await client.find(self._pending.function)
+            await client.refresh_by_function(self._pending.function)
             self._pending = None
 
     def answered(self) -> None:

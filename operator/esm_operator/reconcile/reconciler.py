@@ -1,6 +1,6 @@
 """The loop for one resource: plan, execute and plan again until nothing is left to do but wait, then write the status.
 
-``planning/plan.py`` makes the plan, ``executor.py`` executes its actions, and ``conclude.py`` ends a reconcile. The
+``planning/plan.py`` makes the plan, ``executor.py`` executes its actions, ``outcome_reporter.py`` ends a reconcile. The
 controller calls :meth:`Reconciler.reconcile` and requeues the resource by the result.
 """
 
@@ -14,28 +14,28 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.api.resource import Intent, Key, Resource, parse
 from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic, seconds_since
-from esm_operator.cluster.cache import ResourceCache, StaleError
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import ApiError, ConflictError, GoneError, KubernetesClient
+from esm_operator.cluster.resource_cache import ResourceCache, StaleError
 from esm_operator.cluster.usage_finalizer import UsageFinalizer
 from esm_operator.fence import NotLeadingError
 from esm_operator.logs import marks
 from esm_operator.metrics import counters
 from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, plan
-from esm_operator.planning.desire import MappingRecord, desired_of
+from esm_operator.planning.desired import MappingRecord, desired_of
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.target import Unresolved
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
-from esm_operator.reconcile.conclude import Concluder
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.controller import Controller
 from esm_operator.reconcile.executor import Executor
 from esm_operator.reconcile.observe import observe
+from esm_operator.reconcile.outcome_reporter import OutcomeReporter
+from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.result import Result
-from esm_operator.reconcile.state import ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
 from esm_operator.status.conditions import Outcome
@@ -67,7 +67,7 @@ class Reconciler:
     """It reconciles other resources that an action affects."""
     status_writer: StatusWriter
     executor: Executor
-    concluder: Concluder
+    outcome_reporter: OutcomeReporter
 
     async def reconcile(self, key: Key) -> Result:
         """Reconcile one resource once.
@@ -124,7 +124,7 @@ class Reconciler:
         key = resource.key
         result = Result(ReconcileOutcome.STALE, self.states.of(key).back_off(0.1, 30.0), QueuePriority.EDIT)
         try:
-            self.cache.renew(parse(await self.kubernetes.read(key)))
+            self.cache.update_if_present(parse(await self.kubernetes.read(key)))
         except GoneError:
             return replace(self._forget_incarnation(resource), outcome=ReconcileOutcome.STALE)
         except (ApiError, HTTPException, TimeoutError) as error:
@@ -143,34 +143,34 @@ class Reconciler:
     async def _reconcile(self, resource: Resource) -> Result:
         if resource.removed and not await self.executor.is_removed(resource):
             return Result(ReconcileOutcome.RELEASED)
-        result = await self._connect(resource)
+        result = await self._reconcile_in_target(resource)
         if resource.removed and result.outcome is ReconcileOutcome.STALLED:
-            return self.concluder.abandon(resource)
+            return self.outcome_reporter.abandon(resource)
         return result
 
-    async def _connect(self, resource: Resource) -> Result:
+    async def _reconcile_in_target(self, resource: Resource) -> Result:
         """Resolve the target of a resource and connect to it, then reconcile the resource there."""
         if resource.deleting and resource.orphan and resource.has_finalizer:
             self.recorder.warning(resource, "Orphaned", message("Orphaned", left=resource.uuid))
-            return await self.executor.release(resource)
+            return await self.executor.remove_finalizer(resource)
         target = self.config_cache.resolve(resource)
         if isinstance(target, Unresolved):
             if target.passes:
                 return Result(ReconcileOutcome.WAITING, _NAMESPACE_SEEN)
-            return await self.concluder.stalled(resource, messages.outcome_of(target))
+            return await self.outcome_reporter.report_stalled(resource, messages.outcome_of(target))
         moved = _region_changed(resource, target.target.region)
         if moved is not None:
-            return await self.concluder.stalled(resource, moved)
+            return await self.outcome_reporter.report_stalled(resource, moved)
         try:
-            connected = await self.targets.get(target.target)
+            connected = await self.targets.connect(target.target)
         except (ClientError, BotoCoreError) as error:
-            return await self.concluder.failed(resource, error)
+            return await self.outcome_reporter.report_failure(resource, error)
         moved = _account_changed(resource, connected.client.account)
         if moved is not None:
-            return await self.concluder.stalled(resource, moved)
+            return await self.outcome_reporter.report_stalled(resource, moved)
         refused = await self.usage_finalizer.hold(resource)
         if refused is not None:
-            return await self.concluder.stalled(resource, messages.outcome_of(refused))
+            return await self.outcome_reporter.report_stalled(resource, messages.outcome_of(refused))
         wait = self.states.failure_backoff.wait(resource.key, connected.client.rate_limiter)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
@@ -186,7 +186,7 @@ class Reconciler:
         except (ClientError, BotoCoreError) as error:
             if not connected.client.owner_tags:
                 context.creating = ownership_records.outstanding(context)
-            return await self.concluder.failed(context.resource, error, context)
+            return await self.outcome_reporter.report_failure(context.resource, error, context)
 
     async def _plan_and_execute(self, context: ReconcileContext) -> Result:
         """Plan and execute until nothing is left to do but wait. Raises the refusals of AWS."""
@@ -195,7 +195,7 @@ class Reconciler:
             await self._read_mapping(context)
             context.read_requested = True
         for _ in range(_MOST_STEPS):
-            context.resource = self.cache.current(context.resource)
+            context.resource = self.cache.require_unchanged(context.resource)
             context.desired = desired_of(context.resource, context.record, context.target, client.account, self.cluster)
             unsettled = await context.state.pending_creates.settle(client)
             if ownership_records.may_have_made(context) and not unsettled:
@@ -208,9 +208,9 @@ class Reconciler:
             if isinstance(action, actions.NoOp) and context.state.field_refusals.repeat():
                 continue
             if isinstance(action, actions.Rest):
-                return await self.concluder.rest(context, observation, action)
+                return await self.outcome_reporter.report_rest(context, observation, action)
             result = await self.executor.execute(context, action)
-            if isinstance(action, actions.Adopt | actions.Release):
+            if isinstance(action, actions.Adopt | actions.RemoveOwnerTags):
                 self._reconcile_other_owners(key, action.uuid)
             if result is not None:
                 return result
@@ -220,12 +220,12 @@ class Reconciler:
         """Read the mapping from AWS, because a person requested it."""
         resource, client, uuid = context.resource, context.connected.client, context.resource.uuid
         if uuid:
-            await client.get(uuid)
+            await client.refresh(uuid)
         elif resource.intent is not None:
-            await client.find(resource.intent.function)
+            await client.refresh_by_function(resource.intent.function)
             uuid = context.state.blocked_by
         if client.inventory.get(uuid) is not None:
-            await client.list_tags(uuid)
+            await client.refresh_tags(uuid)
 
     def _reconcile_other_owners(self, key: Key, uuid: str) -> None:
         """Reconcile the other resources that record a mapping, or wait for it."""

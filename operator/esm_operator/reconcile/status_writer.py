@@ -10,11 +10,11 @@ from esm_operator.api.reasons import ProcessingReason
 from esm_operator.api.recorded_status import MappingStatus
 from esm_operator.api.resource import Resource, parse
 from esm_operator.clock import timestamp
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.logs import marks
-from esm_operator.planning.desire import MappingRecord
+from esm_operator.planning.desired import MappingRecord
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.status import conditions
 from esm_operator.status.conditions import Outcome
@@ -83,7 +83,7 @@ class StatusWriter:
     def record(self, body: Mapping[str, Any]) -> Resource:
         """Keep the answer of the API server to a write of the operator in the cache."""
         resource = parse(body)
-        self.cache.renew(resource)
+        self.cache.update_if_present(resource)
         return resource
 
     def _warn(self, resource: Resource, outcome: Outcome) -> None:

@@ -9,7 +9,7 @@ from esm_operator.api.fields import BY_PATH
 from esm_operator.api.recorded_status import Kept
 from esm_operator.api.values import Canonical
 from esm_operator.planning import differences, isolation
-from esm_operator.planning.state import Desired, Observed
+from esm_operator.planning.inputs import Desired, Observed
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Disposition, Failure
 from esm_operator.status.reason_table import message

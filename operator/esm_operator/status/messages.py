@@ -9,7 +9,7 @@ from esm_operator.api.recorded_status import Kept
 from esm_operator.api.sources import SourceType
 from esm_operator.planning import actions, differences
 from esm_operator.planning.finding import Finding
-from esm_operator.planning.state import Desired, Observed
+from esm_operator.planning.inputs import Desired, Observed
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.field_outcomes import kept_message
 from esm_operator.status.reason_table import TABLE, message, message_of

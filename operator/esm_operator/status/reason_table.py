@@ -13,7 +13,7 @@ from esm_operator.api.reasons import EventReason, of_state
 from esm_operator.planning import actions
 from esm_operator.planning.differences import describe, describe_source
 from esm_operator.planning.finding import Finding
-from esm_operator.planning.state import TRANSITIONS
+from esm_operator.planning.inputs import TRANSITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +281,7 @@ _VERBS: Mapping[type[actions.Action], str] = {
     actions.Replace: "delete the mapping and create it again",
     actions.Discard: "delete a second mapping",
     actions.Delete: "delete the mapping",
-    actions.Release: "take its tags off the mapping",
+    actions.RemoveOwnerTags: "take its tags off the mapping",
 }
 
 

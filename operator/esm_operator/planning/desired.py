@@ -14,9 +14,9 @@ from esm_operator.api.resource import Intent, Resource
 from esm_operator.api.spec import MappingSpec
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.finding import Finding
+from esm_operator.planning.inputs import Desired
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
-from esm_operator.planning.state import Desired
-from esm_operator.planning.target import Resolved
+from esm_operator.planning.target import ResolvedTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ class MappingRecord:
         return MappingRecord(uuid, Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values)))
 
 
-def desired_of(resource: Resource, record: MappingRecord, target: Resolved, account: str, cluster: str) -> Desired:
+def desired_of(
+    resource: Resource, record: MappingRecord, target: ResolvedTarget, account: str, cluster: str
+) -> Desired:
     """The desired state of a resource. ``account`` is the target's, ``cluster`` the operator's ``cluster_name``."""
     spec = resource.spec
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
@@ -103,7 +105,7 @@ def identity_of(intent: Intent) -> Identity:
     return Identity(intent.function, intent.source, frozenset(intent.servers))
 
 
-def _problems(spec: MappingSpec, tags: Mapping[str, str], target: Resolved) -> Iterator[Finding]:
+def _problems(spec: MappingSpec, tags: Mapping[str, str], target: ResolvedTarget) -> Iterator[Finding]:
     for problem in offline_problems(spec, datetime.now(UTC)):
         yield Finding("InvalidSpec", "Rule", {"message": problem.message})
     if not spec.region and (wrong := function_elsewhere(spec.function_name, target.target.region)):

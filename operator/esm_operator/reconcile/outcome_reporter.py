@@ -14,20 +14,20 @@ from esm_operator.api.annotations import ORPHAN
 from esm_operator.api.recorded_status import Applied
 from esm_operator.api.resource import Resource
 from esm_operator.aws import errors
-from esm_operator.cluster.cache import ResourceCache
 from esm_operator.cluster.event_recorder import EventRecorder
+from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.logs import marks
 from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, differences, plan
-from esm_operator.planning.desire import MappingRecord
-from esm_operator.planning.state import Observation
+from esm_operator.planning.desired import MappingRecord
+from esm_operator.planning.inputs import Observation
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.controller import Controller
 from esm_operator.reconcile.executor import Executor
+from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.result import Result
-from esm_operator.reconcile.state import ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import field_outcomes, messages
 from esm_operator.status.conditions import Outcome, Verdict
@@ -48,7 +48,7 @@ _OUTCOMES: Mapping[type[actions.Rest], ReconcileOutcome] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Concluder:
+class OutcomeReporter:
     """Writes the status at the end of a reconcile, and returns the result. For one event loop."""
 
     states: ResourceStates
@@ -58,13 +58,13 @@ class Concluder:
     executor: Executor
     controller: Controller
 
-    async def rest(self, context: ReconcileContext, observation: Observation, action: actions.Rest) -> Result:
+    async def report_rest(self, context: ReconcileContext, observation: Observation, action: actions.Rest) -> Result:
         """Write the status of a resource for which there is nothing to do but wait."""
-        key, shared, desired = context.resource.key, context.connected.shared, context.desired
+        key, account_region, desired = context.resource.key, context.connected.account_region, context.desired
         self.states.deletion_limiter.forget(key)
         if (
             action == plan.SWEEPING
-            and shared.failure is None
+            and account_region.failure is None
             and (context.record.uuid or context.resource.status_is_current)
         ):
             return Result(ReconcileOutcome.WAITING)  # the status has the last known state; the sweep will renew it
@@ -76,10 +76,10 @@ class Concluder:
         refused = tuple(one for one in refused if not one.kept)
         if refused:
             outcome = field_outcomes.refused_outcome(refused, field_outcomes.kept_message(context.record.applied.kept))
-        if shared.stale is not None and outcome.synced:
-            outcome = messages.unseen(outcome, shared.stale.reason, shared.stale.message)
-        if action == plan.SWEEPING and shared.failure is not None:
-            outcome = _failed_outcome(shared.failure)
+        if account_region.stale is not None and outcome.synced:
+            outcome = messages.unseen(outcome, account_region.stale.reason, account_region.stale.message)
+        if action == plan.SWEEPING and account_region.failure is not None:
+            outcome = _failed_outcome(account_region.failure)
             if context.record.uuid:  # all resources with a mapping would have the same Event
                 outcome = replace(outcome, event="")
         waits_for = isinstance(action, actions.Conflict | actions.Wait)
@@ -96,20 +96,20 @@ class Concluder:
                 context.state.field_refusals.clear()
             result = self._requeue(context, action)
             if isinstance(action, actions.Wait):
-                shared.wake()
+                account_region.wake()
         if context.connected.inventory.get(context.record.uuid) is not entry:
             # AWS has changed the mapping before the cache recorded to which resource it belongs.
             return replace(result, requeue_after=0.0, priority=QueuePriority.TRANSITION)
         return result
 
-    async def stalled(self, resource: Resource, outcome: Outcome) -> Result:
+    async def report_stalled(self, resource: Resource, outcome: Outcome) -> Result:
         """Write the status of a resource for which the operator cannot call AWS."""
         if resource.deleting:
             outcome = replace(outcome, message=f"{outcome.message} {_how_to_orphan(resource)}")
         await self.status_writer.write(resource, outcome)
         return Result(ReconcileOutcome.STALLED)
 
-    async def failed(
+    async def report_failure(
         self, resource: Resource, error: ClientError | BotoCoreError, context: ReconcileContext | None = None
     ) -> Result:
         """Write the refusal of AWS to the status. Without a context, the operator could not connect to the target."""

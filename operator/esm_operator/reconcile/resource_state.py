@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.resource import Key
 from esm_operator.clock import monotonic
-from esm_operator.planning.state import Desired
+from esm_operator.planning.inputs import Desired
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
-from esm_operator.ratelimit.keyed_rate_limiter import FailureBackoff, KeyedRateLimiter
+from esm_operator.ratelimit.failure_backoff import FailureBackoff
+from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
 from esm_operator.reconcile.drift_backoff import DriftBackoff
 from esm_operator.reconcile.field_refusals import FieldRefusals
 from esm_operator.reconcile.pending_creates import SETTLE, PendingCreates

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
-from esm_operator.aws.resources import Resources
+from esm_operator.aws.inventory_listener import InventoryListener
 from esm_operator.clock import monotonic
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.deadline import Deadline
@@ -28,10 +28,10 @@ CROWDED_SHARE = 0.03
 
 
 @dataclass(slots=True)
-class SharedTarget:
+class AccountRegion:
     """What is shared, and the clients of the targets that share it. For one event loop."""
 
-    resources: Resources
+    resources: InventoryListener
     inventory: Inventory
     rate_limiter: RateLimiter
     tagging_rate_limiter: RateLimiter
@@ -79,7 +79,7 @@ class SharedTarget:
         """Whether many changes wait for the rate limiter, so that reads have to be rare."""
         return sum(self.resources.pending_changes(target) for target in self.clients) > CROWD
 
-    def record_failure(self, client: MappingsClient, error: Exception) -> Failure:
+    def log_and_switch_client(self, client: MappingsClient, error: Exception) -> Failure:
         """Log why mappings could not be read, and switch the client. Returns the meaning of the error."""
         failure = understand_any(error)
         logger.warning("Looking at the mappings failed: %s", failure.message)

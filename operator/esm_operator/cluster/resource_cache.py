@@ -40,7 +40,7 @@ class ResourceCache:
     def get(self, key: Key) -> Resource | None:
         return self._resources.get(key)
 
-    def known(self, body: Mapping[str, Any]) -> Resource | None:
+    def get_if_as_new(self, body: Mapping[str, Any]) -> Resource | None:
         """The cached resource of an object of the API server, if the cache has this version or a later one.
 
         This is so after each write of the operator, because the answer to the write arrives before the watch event.
@@ -51,7 +51,7 @@ class ResourceCache:
             return None
         return known if _is_as_new(known.resource_version, str(meta["resourceVersion"])) else None
 
-    def current(self, resource: Resource) -> Resource:
+    def require_unchanged(self, resource: Resource) -> Resource:
         """The newest version of a resource. Raises StaleError if it differs in what a plan depends on."""
         known = self._resources.get(resource.key)
         if known is None or not is_same_work(resource, known):
@@ -103,7 +103,7 @@ class ResourceCache:
         """Whether a new object waits for the name of a removed one."""
         return key in self._successors
 
-    def renew(self, resource: Resource) -> None:
+    def update_if_present(self, resource: Resource) -> None:
         """Take an answer of the API server, unless the resource was forgotten in the meantime.
 
         A forgotten resource may no longer match the selector of the watch, which then reports no further change of it.
@@ -119,9 +119,9 @@ class ResourceCache:
         waiting = self._successors.get(resource.key)
         if waiting is not None and waiting.uid == resource.uid:
             del self._successors[resource.key]
-        return not self.knows_later(resource) and self.forget(resource.key, resource.uid)
+        return not self.has_later_version(resource) and self.forget(resource.key, resource.uid)
 
-    def knows_later(self, resource: Resource) -> bool:
+    def has_later_version(self, resource: Resource) -> bool:
         """Whether the cache has a later version under the same key."""
         known = self._resources.get(resource.key)
         return known is not None and is_later(known.resource_version, resource.resource_version)

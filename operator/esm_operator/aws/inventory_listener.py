@@ -10,10 +10,10 @@ from esm_operator.planning.target import Target
 CountOrphans = Callable[[Mapping[str, Mapping[str, str]]], Awaitable[int | None]]
 
 
-class Resources(Protocol):
+class InventoryListener(Protocol):
     """The resources that have mappings, and the code that reconciles them."""
 
-    def owned(self, uuids: Collection[str]) -> list[str]:
+    def referenced(self, uuids: Collection[str]) -> list[str]:
         """Of the UUIDs, those of mappings that resources have or wait for."""
         ...
 
