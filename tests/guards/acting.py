@@ -306,7 +306,7 @@ GUARDS = (
         file="reconcile/reconciler.py",
         text="context.state.awaits_sweep = True",
         without="pass",
-        tests=model("scenarios", "a_replacement_that_is_edited_back_ends_with_one_mapping"),
+        tests=model("scenarios", "a_resource_that_waits_for_the_first_sweep_is_reconciled_after_it"),
     ),
     Guard(
         name="wait-for-predecessor",
@@ -314,7 +314,7 @@ GUARDS = (
         file="reconcile/outcome_reporter.py",
         text="waits_for = isinstance(action, actions.Conflict | actions.Wait)",
         without="waits_for = False",
-        tests=model("scenarios", "a_replacement_that_is_edited_back_ends_with_one_mapping"),
+        tests=model("scenarios", "a_resource_that_waits_for_the_first_sweep_is_reconciled_after_it"),
     ),
     Guard(
         name="changed-during-the-status",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from esm_operator.api.resource import INTENT, RECONCILE_AT, Key
 from esm_operator.clock import replaced
@@ -108,6 +109,23 @@ def test_a_replacement_that_is_edited_back_ends_with_one_mapping(script: Script,
     script.calmly(2 * SWEEP_INTERVAL)
     script.converge()
     assert (script.mapping().source, script.mapping().position) == (STREAM, position)
+
+
+def test_a_resource_that_waits_for_the_first_sweep_is_reconciled_after_it(script: Script) -> None:
+    """The first page fails, so the resource is reconciled before the sweep, and rests."""
+    failures = ["once", "twice"]
+
+    def fail(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        if failures:
+            failures.pop()
+            raise ClientError({"Error": {"Code": "ServiceException"}}, "ListEventSourceMappings")
+        return really(**asked)
+
+    answers(script, "list_event_source_mappings", fail)
+    script.apply(**SQS)
+    script.world.start()
+    script.calmly(60)
+    assert script.mapping().function == "orders"
 
 
 def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(script: Script) -> None:
