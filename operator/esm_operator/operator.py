@@ -23,6 +23,7 @@ from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.planning.target import ProviderConfigSettings, used_config
+from esm_operator.ratelimit import backoff
 from esm_operator.settings import Settings
 from esm_operator.term import Term, Tuning
 
@@ -34,6 +35,8 @@ AUDIT = 600.0
 TARGETS, TARGETS_INCOMPLETE = 60.0, 10.0
 #: Seconds between checks for resources that the watch has yet to deliver, and after which they are listed again.
 _SOON, _PATIENCE = 0.2, 3.0
+#: The longest pause between two audits while none is complete, in seconds.
+_LONGEST_PAUSE = 10.0
 #: When the lease is to be handed over: seconds for which reconciles may continue, then to give the lease back.
 FINISH, RELEASE = 0.8, 0.6
 
@@ -215,6 +218,7 @@ class Operator:
 
     async def _audits(self) -> None:
         """Compare the cache with the cluster: kopf reports neither the end of a list nor what a new one lacks."""
+        failures = 0
         while True:
             self._audit_requested.clear()
             try:
@@ -223,13 +227,14 @@ class Operator:
                 reason = str(error) or type(error).__name__
                 logger.warning("Listing the resources failed, it is tried again: %s", reason)
                 complete = False
+            failures = 0 if complete else failures + 1
             if complete and not self._cache_synced.is_set():
                 logger.info("All resources (%d) are known", len(self._cache))
                 for text in self._others.end_of_list():
                     logger.warning("%s", text)
                 self._cache_synced.set()
             if not complete:
-                await asyncio.sleep(_SOON)
+                await asyncio.sleep(backoff.exponential(failures, _SOON, _LONGEST_PAUSE))
                 continue
             try:
                 async with asyncio.timeout(AUDIT):

@@ -53,6 +53,24 @@ def test_an_answer_of_the_api_server_that_is_no_json_stops_no_worker(
     assert not script.said("OperatorError")
 
 
+def test_a_list_that_fails_is_not_repeated_without_a_pause(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    script.apply(**SQS)
+    really, lists = script.cluster.request, list[str]()
+
+    def busy(method: str, path: str, body: Any) -> Answer:
+        if method == "GET" and path.partition("?")[0].endswith("/eventsourcemappings"):
+            lists.append(path)
+            return Answer(503, '{"message":"busy"}')
+        return really(method, path, body)
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(script.cluster, "request", busy)
+        script.world.start()
+        script.calmly(300)
+    assert 5 <= len(lists) <= 60
+    script.converge()
+
+
 @pytest.mark.parametrize("is_back", [True, False])
 def test_a_late_word_that_a_resource_went_is_looked_into(script: Script, is_back: bool) -> None:
     """It lost the label that the operator works on; a later version is known already, labelled again or not."""
