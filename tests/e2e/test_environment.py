@@ -12,6 +12,7 @@ from tests.bed import Bed
 from tests.e2e.manifests import queue
 from tests.e2e.proxy import HttpProxy
 from tests.operator_process import ROOT, base_environment
+from tests.service_variables import SERVICE_VARIABLES
 
 
 def test_a_netrc_does_not_stand_in_for_the_kubeconfig(bed: Bed, tmp_path: Path) -> None:
@@ -94,17 +95,7 @@ def test_an_unknown_variable_ends_the_operator_before_it_works(bed: Bed, name: s
 
 def test_the_variables_of_a_service_called_esm_operator_do_not_end_it(bed: Bed) -> None:
     """Kubernetes sets them in the pods of the Service's namespace, unless enableServiceLinks is false."""
-    service = {
-        "ESM_OPERATOR_SERVICE_HOST": "10.0.0.1",
-        "ESM_OPERATOR_SERVICE_PORT": "8080",
-        "ESM_OPERATOR_SERVICE_PORT_HTTP": "8080",
-        "ESM_OPERATOR_PORT": "tcp://10.0.0.1:8080",
-        "ESM_OPERATOR_PORT_8080_TCP": "tcp://10.0.0.1:8080",
-        "ESM_OPERATOR_PORT_8080_TCP_PROTO": "tcp",
-        "ESM_OPERATOR_PORT_8080_TCP_PORT": "8080",
-        "ESM_OPERATOR_PORT_8080_TCP_ADDR": "10.0.0.1",
-    }
-    bed.operator("--sweep-interval=1", environment=service)
+    bed.operator("--sweep-interval=1", environment=SERVICE_VARIABLES)
     bed.apply(queue(batchSize=5))
     bed.wait_ready("orders")
 

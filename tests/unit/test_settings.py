@@ -9,6 +9,7 @@ from pydantic_settings import CliApp
 
 from esm_operator import cli
 from esm_operator.settings import PREFIX, Settings, unknown_variables
+from tests.service_variables import SERVICE_VARIABLES
 
 
 @pytest.mark.parametrize(
@@ -84,19 +85,6 @@ def test_regions(region: str) -> None:
     assert Settings(region=region).region == region
 
 
-#: What Kubernetes sets in the pods of a namespace that has a Service called esm-operator with a port called http.
-SERVICE = {
-    "ESM_OPERATOR_SERVICE_HOST": "10.0.0.1",
-    "ESM_OPERATOR_SERVICE_PORT": "8080",
-    "ESM_OPERATOR_SERVICE_PORT_HTTP": "8080",
-    "ESM_OPERATOR_PORT": "tcp://10.0.0.1:8080",
-    "ESM_OPERATOR_PORT_8080_TCP": "tcp://10.0.0.1:8080",
-    "ESM_OPERATOR_PORT_8080_TCP_PROTO": "tcp",
-    "ESM_OPERATOR_PORT_8080_TCP_PORT": "8080",
-    "ESM_OPERATOR_PORT_8080_TCP_ADDR": "10.0.0.1",
-}
-
-
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
@@ -121,13 +109,13 @@ def test_known_variables_and_those_of_other_programs_are_no_problem() -> None:
 
 
 def test_variables_of_services_are_no_problem() -> None:
-    metrics = {name.replace("OPERATOR", "OPERATOR_METRICS"): value for name, value in SERVICE.items()}
-    assert unknown_variables(Settings.model_fields, SERVICE | metrics) == []
+    metrics = {name.replace("OPERATOR", "OPERATOR_METRICS"): value for name, value in SERVICE_VARIABLES.items()}
+    assert unknown_variables(Settings.model_fields, SERVICE_VARIABLES | metrics) == []
 
 
 @pytest.mark.parametrize("name", ["ESM_OPERATOR_PORT_NUMBER", "ESM_OPERATOR_SERVICE", "ESM_OPERATOR_METRICS_PORT"])
 def test_what_only_looks_like_a_variable_of_a_service_is_a_problem(name: str) -> None:
-    assert len(unknown_variables(Settings.model_fields, SERVICE | {name: "x"})) == 1
+    assert len(unknown_variables(Settings.model_fields, SERVICE_VARIABLES | {name: "x"})) == 1
 
 
 def test_without_its_service_a_variable_is_a_problem() -> None:
