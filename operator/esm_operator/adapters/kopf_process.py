@@ -27,7 +27,10 @@ class KopfProcess:
     """Runs kopf once. Made and used within one event loop, in the main thread."""
 
     def __init__(self, hand_over: Callable[[], Awaitable[object]], cause: Callable[[], Awaitable[str]]) -> None:
-        """Call ``hand_over`` before kopf ends, and ``cause`` after a watch has failed, for the reason or empty text."""
+        """Call ``hand_over`` before kopf ends, and ``cause`` after a watch has failed.
+
+        ``cause`` returns the reason; empty: it is not known.
+        """
         self.stopping = asyncio.Event()
         """Set when kopf is to end."""
         self._hand_over = hand_over

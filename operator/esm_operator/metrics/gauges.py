@@ -161,7 +161,7 @@ _TERM_GAUGES: tuple[_TermGauge, ...] = (
     ),
     _by_place(
         "aws_rate_limiter_tokens",
-        "Requests that may be sent at once, without waiting.",
+        "Requests that may be sent immediately, without waiting.",
         lambda one: one.rate_limiter.tokens,
     ),
     _by_place(
