@@ -314,7 +314,7 @@ GUARDS = (
         file="reconcile/outcome_reporter.py",
         text="waits_for = isinstance(action, actions.Conflict | actions.Wait)",
         without="waits_for = False",
-        tests=model("scenarios", "a_resource_that_waits_for_the_first_sweep_is_reconciled_after_it"),
+        tests=model("scenarios", "a_resource_whose_predecessor_is_being_deleted_gets_its_mapping_soon_after"),
     ),
     Guard(
         name="changed-during-the-status",

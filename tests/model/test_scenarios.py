@@ -501,6 +501,24 @@ def test_a_conflict_ends_soon_after_the_other_owner_lets_go(script: Script) -> N
     assert script.status()["uuid"] == one.uuid
 
 
+def test_a_resource_whose_predecessor_is_being_deleted_gets_its_mapping_soon_after(script: Script) -> None:
+    """Somebody deletes a mapping by hand and applies the resource for the same identity meanwhile."""
+    with replaced(script.world.clock):
+        one = script.aws.make("orders", QUEUE, {})
+        assert one is not None
+        script.world.pass_time(60)
+        script.aws.delete_event_source_mapping(UUID=one.uuid)
+    one.due = script.world.clock.now + 2.5 * SWEEP_INTERVAL
+    script.apply(**SQS)
+    script.begin()
+    assert script.reason() == "PredecessorDeleting"
+    script.calmly(SWEEP_INTERVAL)
+    script.aws.end_transition(one)
+    script.calmly(SWEEP_INTERVAL + 60)
+    assert script.mapping().uuid != one.uuid
+    assert script.reason() == "Enabled"
+
+
 def test_what_was_written_before_a_crash_is_taken_back_when_the_spec_does_not_name_it_any_more(script: Script) -> None:
     """The mapping is made anew with a tag and a size; nothing of it is in the status when the operator dies."""
     script.apply(**SQS)
