@@ -177,7 +177,7 @@ class Operator:
         name = body["metadata"]["name"]
         changed = self._config_cache.forget_config(name) if kind == "DELETED" else self._config_cache.put_config(body)
         if changed:
-            self._requeue_users(name)
+            self._reconcile_users(name)
 
     def handle_namespace(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """Handle a watch event of a namespace."""
@@ -185,7 +185,7 @@ class Operator:
         if kind == "DELETED":
             self._config_cache.forget_namespace(name)
         elif self._config_cache.put_namespace(body):
-            self._requeue(key for key in self._cache.all_keys() if key.namespace == name)
+            self._reconcile_again(key for key in self._cache.all_keys() if key.namespace == name)
 
     # What the tasks do
 
@@ -250,7 +250,7 @@ class Operator:
                 self._config_cache.put_namespace(body)
         configs = self._config_cache.configs()
         for name in self._config_cache.put_all_configs(await self._kubernetes.list_plural(PROVIDER_CONFIGS), configs):
-            self._requeue_users(name)
+            self._reconcile_users(name)
         known = {resource.key: resource.uid for resource in self._cache.all() if not resource.removed}
         listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
         for key, uid in known.items():
@@ -288,10 +288,11 @@ class Operator:
         if self._term is not None:
             self._term.keep_targets(targets)
 
-    def _requeue_users(self, name: str) -> None:
+    def _reconcile_users(self, name: str) -> None:
         """Reconcile the resources that use a ProviderConfig, or did, or will once it exists."""
-        self._requeue([one.key for one in self._cache.all() if used_config(one.requested_target, {name}) == name])
+        users = [one.key for one in self._cache.all() if used_config(one.requested_target, {name}) == name]
+        self._reconcile_again(users)
 
-    def _requeue(self, keys: Iterable[Key]) -> None:
+    def _reconcile_again(self, keys: Iterable[Key]) -> None:
         if self._term is not None:
-            self._term.requeue(keys)
+            self._term.reconcile_again(keys)

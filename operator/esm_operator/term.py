@@ -115,7 +115,7 @@ class Term:
         for resource in self._cache.all():
             self._begin(resource)
         gauges.show_term(self.snapshot)
-        self._controller.start(self._reconciler)
+        self._controller.start(self._reconciler.reconcile)
         self._tasks = [tasks.start(self._usage_finalizer.run(), "usage finalizer")]
         # If no resource waits for a first sweep, the targets in which mappings will be created are swept.
         self._to_sweep = self._states.sleeping_in() or self._config_cache.targets(self._cache.all())
@@ -146,12 +146,10 @@ class Term:
 
     def reconcile_changed(self, resource: Resource, old: Resource | None) -> None:
         """Reconcile a resource that is new, or has changed from the old one."""
-        edited = old is None or _edit(old) != _edit(resource)
-        if edited:
-            self._states.of(resource.key).asleep = None
-            self._states.edited(resource.key)
-        if edited and old is not None:
-            self._targets.retry()
+        edited = self._states.record_change(old, resource)
+        target = self._controller.target_of(resource.key) if edited and old is not None else None
+        if target is not None:
+            self._targets.retry(target)
         self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
 
     def forget(self, key: Key) -> None:
@@ -172,7 +170,7 @@ class Term:
         self._to_sweep &= set(targets)
         self._targets.keep(targets)
 
-    def requeue(self, keys: Iterable[Key]) -> None:
+    def reconcile_again(self, keys: Iterable[Key]) -> None:
         """Reconcile resources because something that they depend on has changed."""
         for key in keys:
             self._states.of(key).asleep = None
@@ -221,7 +219,7 @@ class Term:
 
     def staleness_changed(self, target: Target) -> None:
         """Reconcile all resources of a target, so that their statuses show whether the state of mappings is known."""
-        self.requeue([key for key in self._cache.all_keys() if self._controller.target_of(key) == target])
+        self.reconcile_again([key for key in self._cache.all_keys() if self._controller.target_of(key) == target])
 
     def first_sweep_ended(self, target: Target) -> None:
         """Reconcile the resources that waited for the first sweep of a target."""
@@ -259,13 +257,6 @@ class Term:
             return True
         targets = (self._controller.target_of(key) for key in self._cache.keys_of([uuid]))
         return any(target is not None and target.owner_tags for target in targets)
-
-
-def _edit(resource: Resource) -> tuple[object, ...]:
-    """All that a person changes of a resource, or its incarnation."""
-    one = resource
-    annotations = (one.paused, one.orphan, one.reconcile_at, one.unknown_annotations)
-    return (one.uid, one.generation, one.deleting, *annotations)
 
 
 def _was_refused(resource: Resource) -> bool:

@@ -309,6 +309,14 @@ GUARDS = (
         tests=model("scenarios", "a_resource_that_waits_for_the_first_sweep_is_reconciled_after_it"),
     ),
     Guard(
+        name="new-object-new-state",
+        harm="Without owner tags, a resource takes the mapping that an earlier object of its name has created.",
+        file="reconcile/resource_state.py",
+        text="if old is not None and old.uid != new.uid:",
+        without="if False:",
+        tests=model("scenarios", "without_tags_a_resource_does_not_own_the_mapping_of_an_earlier_one_of_its_name"),
+    ),
+    Guard(
         name="wait-for-predecessor",
         harm="A resource whose predecessor is being deleted is not worked on when it is gone.",
         file="reconcile/outcome_reporter.py",

@@ -30,8 +30,8 @@ GUARDS = (
         name="renew-what-is-known",
         harm="The answer to a write adds a resource to the cache again that no longer matches the operator's selector.",
         file=_STORE,
-        text="if resource.key in self._resources:\n            self.put(resource)",
-        without="self.put(resource)",
+        text="return self.put(resource) if resource.key in self._resources else resource",
+        without="return self.put(resource)",
         tests=unit("cache", "an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten"),
     ),
     Guard(

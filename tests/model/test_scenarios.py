@@ -11,7 +11,8 @@ from esm_operator.clock import replaced
 from tests.model.aws import KAFKA, QUEUE, STREAM, Standing, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer, WatchEvent
-from tests.model.script import KINESIS, ONE, SQS, Script, answers, as_ever, killed_before_the_note
+from tests.model.script import KINESIS, ONE, SQS, Script, a_script, answers, as_ever, killed_before_the_note
+from tests.model.test_without_tags import PromisesWithoutTags
 from tests.model.world import SWEEP_INTERVAL
 
 #: A mapping that does not exist.
@@ -391,6 +392,21 @@ def test_a_resource_made_anew_while_the_old_one_is_let_go_is_worked_on(script: S
 def _takes_the_finalizer_off(call: Call) -> bool:
     metadata = (call.what.get("body") or {}).get("metadata") or {}
     return call.name == "PATCH" and metadata.get("finalizers") == []
+
+
+def test_without_tags_a_resource_does_not_own_the_mapping_of_an_earlier_one_of_its_name() -> None:
+    """A person took the finalizer of the earlier one off, and the watch has not reported the deletion."""
+    with a_script(PromisesWithoutTags()) as script:
+        script.apply(**SQS)
+        script.begin()
+        one = script.mapping()
+        script.promises.excused.add(ONE)
+        script.cluster.lose(ONE)
+        script.cluster.watch.clear()
+        script.apply(**SQS)
+        script.calmly(60)
+        assert script.reason() == "Conflict"
+        assert script.mapping() is one
 
 
 # -- Odd answers of AWS -------------------------------------------------------------------------------------

@@ -20,5 +20,5 @@ def test_the_delay_of_a_failing_resource_doubles_within_jitter(first: float, lon
     for failures in range(12):
         expected = min(longest, first * 2**failures)
         assert 0.75 * expected <= state.back_off(first, longest) <= 1.25 * expected
-    state.failures = 0
+    state.failures.clear()
     assert state.back_off(first, longest) <= 1.25 * first

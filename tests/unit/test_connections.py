@@ -65,7 +65,7 @@ async def test_a_role_without_credentials_to_assume_it_with(
     assert understand_any(refused.value).reason == "NoCredentials"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    connections.retry()
+    connections.retry(target)
     assert (await connections.connect(target)).account == "222222222222"
 
 

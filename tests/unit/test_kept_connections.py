@@ -92,11 +92,15 @@ async def test_many_that_ask_share_an_attempt_until_the_next_one_is_due_or_a_per
         with pytest.raises(EndpointConnectionError):
             await connections.connect(HERE)
     assert connector.attempts["eu-west-1"] == 1
-    connections.retry()
+    connections.retry(THERE)
+    with pytest.raises(EndpointConnectionError):
+        await connections.connect(HERE)
+    assert connector.attempts["eu-west-1"] == 1
+    connections.retry(HERE)
     with pytest.raises(EndpointConnectionError):
         await connections.connect(HERE)
     assert connector.attempts["eu-west-1"] == 2
-    connections.retry()
+    connections.retry(HERE)
     assert (await connections.connect(HERE)).region == "eu-west-1"
     connections.close()
 

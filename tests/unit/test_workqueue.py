@@ -154,7 +154,7 @@ async def test_the_earlier_of_two_delays_counts() -> None:
 async def test_an_edit_does_not_wait_for_a_delay_but_news_from_aws_do() -> None:
     queue = empty()
     queue.add_after("a", QueuePriority.RESYNC, 60.0)
-    queue.add("a", QueuePriority.TRANSITION, at_once=False)
+    queue.add("a", QueuePriority.TRANSITION, immediately=False)
     assert await nothing_comes(queue)
     queue.add("a", QueuePriority.EDIT)
     assert await take(queue) == "a"
@@ -164,7 +164,7 @@ async def test_news_during_the_work_do_not_end_the_delay_that_the_work_set() -> 
     queue = empty()
     queue.add("a", QueuePriority.EDIT)
     await take(queue)
-    queue.add("a", QueuePriority.TRANSITION, at_once=False)
+    queue.add("a", QueuePriority.TRANSITION, immediately=False)
     queue.add_after("a", QueuePriority.RESYNC, 60.0)
     queue.done("a")
     assert await nothing_comes(queue)

@@ -235,6 +235,16 @@ def _statuses(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     return dict(pairs)
 
 
+def is_edit(old: Resource | None, new: Resource) -> bool:
+    """Whether a person has changed the resource, or it is a new one."""
+    return old is None or _edited_parts(old) != _edited_parts(new)
+
+
+def _edited_parts(one: Resource) -> tuple[object, ...]:
+    annotations = (one.paused, one.orphan, one.reconcile_at, one.unknown_annotations)
+    return (one.uid, one.generation, one.deleting, *annotations)
+
+
 def is_same_work(old: Resource, new: Resource) -> bool:
     """Whether nothing that a plan depends on differs. Labels and managed fields may differ."""
     return _plan_inputs(old) == _plan_inputs(new) and (

@@ -116,10 +116,10 @@ class Connections:
         """Why targets that are kept are not connected, as sentences."""
         return [failure.message for target, failure in self._failures.items() if target in self._kept]
 
-    def retry(self) -> None:
-        """Let the next attempt be made immediately, because a person has changed something."""
-        now = monotonic()
-        self._failures = {target: replace(failure, retry_at=now) for target, failure in self._failures.items()}
+    def retry(self, target: Target) -> None:
+        """Make the next attempt to connect to a target immediately, because a person has changed a resource of it."""
+        if target in self._failures:
+            self._failures[target] = replace(self._failures[target], retry_at=monotonic())
 
     def close(self) -> None:
         """Release the threads without waiting for requests under way."""

@@ -96,11 +96,11 @@ class Targets:
         """Whether a target in use has no owner tags."""
         return any(not target.owner_tags for target in self._connected)
 
-    def retry(self) -> None:
-        """Retry failed requests immediately, because a person has changed something."""
-        self._connections.retry()
-        for account_region in self._account_regions.values():
-            account_region.retry()
+    def retry(self, target: Target) -> None:
+        """Retry failed requests of a target immediately, because a person has changed a resource of the target."""
+        self._connections.retry(target)
+        if target in self._connected:
+            self._connected[target].account_region.retry()
 
     def states(self) -> list[TargetMetrics]:
         """The state of each account and region, for metrics; of several endpoints, that with the oldest sweep."""

@@ -103,13 +103,13 @@ class ResourceCache:
         """Whether a new object waits for the name of a removed one."""
         return key in self._successors
 
-    def update_if_present(self, resource: Resource) -> None:
+    def update_if_present(self, resource: Resource) -> Resource | None:
         """Take an answer of the API server, unless the resource was forgotten in the meantime.
 
         A forgotten resource may no longer match the selector of the watch, which then reports no further change of it.
+        Returns the previous version, or the resource itself if not taken.
         """
-        if resource.key in self._resources:
-            self.put(resource)
+        return self.put(resource) if resource.key in self._resources else resource
 
     def delete(self, resource: Resource) -> bool:
         """Handle a DELETED event. Returns whether the resource is forgotten.

@@ -80,14 +80,14 @@ class WorkQueue(Generic[Key]):
         self._due: dict[Key, float] = {}
         self._changed = asyncio.Event()
 
-    def add(self, key: Key, priority: QueuePriority, *, at_once: bool = True) -> None:
-        """Have a key worked on as soon as possible. Unless ``at_once``, a key that is delayed remains so."""
+    def add(self, key: Key, priority: QueuePriority, *, immediately: bool = True) -> None:
+        """Have a key worked on as soon as possible. Unless ``immediately``, a key that is delayed remains so."""
         if key in self._under_way:
-            known, known_at_once = self._dirty.get(key, (priority, False))
-            self._dirty[key] = (min(priority, known), at_once or known_at_once)
+            known, known_immediately = self._dirty.get(key, (priority, False))
+            self._dirty[key] = (min(priority, known), immediately or known_immediately)
             return
         if key in self._due:
-            if not at_once:
+            if not immediately:
                 return
             del self._due[key]
         known_place = self._place.get(key)
@@ -136,8 +136,8 @@ class WorkQueue(Generic[Key]):
         place = self._under_way.pop(key)
         self._busy[place.priority, place.lane] -= 1
         if key in self._dirty:
-            priority, at_once = self._dirty.pop(key)
-            self.add(key, priority, at_once=at_once)
+            priority, immediately = self._dirty.pop(key)
+            self.add(key, priority, immediately=immediately)
         self._changed.set()
 
     def wait_of(self, key: Key) -> tuple[QueuePriority, float]:

@@ -6,8 +6,7 @@ Only the controller uses the work queue. Sources of events, such as watches and 
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 
 from esm_operator import tasks
 from esm_operator.api.resource import Key
@@ -18,15 +17,15 @@ from esm_operator.planning.target import ResolvedTarget, Target
 from esm_operator.ratelimit.workqueue import QueuePriority, QueueState, WorkQueue
 from esm_operator.reconcile.result import Result
 
-if TYPE_CHECKING:
-    from esm_operator.reconcile.reconciler import Reconciler
-
 logger = logging.getLogger(__name__)
 
 #: Keys that may be reconciled at the same time in each target, by priority. Many creations must not delay edits.
 LIMITS = {QueuePriority.EDIT: 16, QueuePriority.CREATE: 16, QueuePriority.TRANSITION: 8, QueuePriority.RESYNC: 4}
 #: Seconds until the next reconcile of a resource whose reconcile has raised. This is a bug.
 _AFTER_A_BUG = 30.0
+
+#: :meth:`.Reconciler.reconcile`.
+Reconcile = Callable[[Key], Awaitable[Result]]
 
 
 class Controller:
@@ -40,9 +39,9 @@ class Controller:
         self._under_way: set[asyncio.Task[None]] = set()
         self._dispatcher: asyncio.Task[None] | None = None
 
-    def start(self, reconciler: "Reconciler") -> None:
+    def start(self, reconcile: Reconcile) -> None:
         """Begin to reconcile the resources in the queue."""
-        self._dispatcher = tasks.start(self._dispatch(reconciler), "dispatcher")
+        self._dispatcher = tasks.start(self._dispatch(reconcile), "dispatcher")
 
     async def drain(self, within: float) -> None:
         """Start no more reconciles. Wait for the running ones at most ``within`` seconds."""
@@ -58,7 +57,7 @@ class Controller:
     def enqueue(self, keys: Iterable[Key], priority: QueuePriority, *, immediately: bool = True) -> None:
         """Reconcile resources as soon as possible. With ``immediately`` false, a delayed resource keeps its delay."""
         for key in keys:
-            self._queue.add(key, priority, at_once=immediately)
+            self._queue.add(key, priority, immediately=immediately)
 
     def forget(self, key: Key) -> None:
         """Drop a resource that no longer exists."""
@@ -91,17 +90,17 @@ class Controller:
         """Namespaces take turns."""
         return key.namespace
 
-    async def _dispatch(self, reconciler: "Reconciler") -> None:
+    async def _dispatch(self, reconcile: Reconcile) -> None:
         while True:
             key = await self._queue.take()
             counters.waited(*self._queue.wait_of(key))
-            task = asyncio.create_task(self._work(key, reconciler), name=f"work on {key}")
+            task = asyncio.create_task(self._work(key, reconcile), name=f"work on {key}")
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _work(self, key: Key, reconciler: "Reconciler") -> None:
+    async def _work(self, key: Key, reconcile: Reconcile) -> None:
         try:
-            self._requeue(key, await reconciler.reconcile(key))
+            self._requeue(key, await reconcile(key))
         except Exception:
             logger.exception("Reconciling %s failed unexpectedly; the operator retries", key)
             self._queue.add_after(key, QueuePriority.RESYNC, _AFTER_A_BUG)

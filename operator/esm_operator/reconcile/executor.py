@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.recorded_status import Applied, Kept
-from esm_operator.api.resource import Intent, Resource, parse
+from esm_operator.api.resource import Intent, Key, Resource, parse
 from esm_operator.api.values import Canonical
 from esm_operator.aws import errors, requests
 from esm_operator.clock import monotonic, timestamp
@@ -121,8 +121,9 @@ class Executor:
                     self.recorder.normal(context.resource, "Released", message("Released", uuid=uuid))
                     context.state.released = True
             case actions.RemoveFinalizer():
+                result = await self.remove_finalizer(context.resource)
                 self._record_left(context)
-                return await self.remove_finalizer(context.resource)
+                return result
             case _:
                 raise AssertionError(f"{action} can't be executed")
         return None
@@ -224,9 +225,8 @@ class Executor:
         The answer to the PATCH that added the finalizer does not prove that the finalizer has an effect. A DELETE that
         read the object before the PATCH may still remove the object.
         """
-        current = parse(await self.kubernetes.read(context.resource.key))
+        current = await self.read(context.resource.key)
         if (current.uid, current.resource_version) != (context.resource.uid, context.resource.resource_version):
-            self.cache.update_if_present(current)
             raise StaleError
 
     async def _adopt(self, context: ReconcileContext, action: actions.Adopt) -> None:
@@ -403,6 +403,12 @@ class Executor:
         intent = context.resource.intent
         if intent is not None and not intent.waiting_since and not context.resource.removed:
             await self._add_finalizer(context, replace(intent, waiting_since=timestamp()))
+
+    async def read(self, key: Key) -> Resource:
+        """Read a resource from the API server, which may show an edit before the watch does."""
+        current = parse(await self.kubernetes.read(key))
+        self.states.record_change(self.cache.update_if_present(current), current)
+        return current
 
     async def is_removed(self, resource: Resource) -> bool:
         """After a DELETED event, read the resource once to confirm that the object no longer exists.

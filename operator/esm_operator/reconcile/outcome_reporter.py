@@ -1,7 +1,7 @@
 """Ends a reconcile: writes the status, and decides when the resource is reconciled again.
 
-The reconciler calls the concluder when the plan leaves nothing to do but wait, when AWS refuses a request, and when the
-operator cannot call AWS for the resource.
+The reconciler calls the outcome reporter when the plan leaves nothing to do but wait, when AWS refuses a request, and
+when the operator cannot call AWS for the resource.
 """
 
 import logging
@@ -94,7 +94,7 @@ class OutcomeReporter:
         else:
             if isinstance(action, actions.NoOp):
                 context.state.field_refusals.clear()
-            result = self._requeue(context, action)
+            result = self._result_at_rest(context, action)
             if isinstance(action, actions.Wait):
                 account_region.wake()
         if context.connected.inventory.get(context.record.uuid) is not entry:
@@ -163,7 +163,7 @@ class OutcomeReporter:
             self.states.failure_backoff.failed(context.resource.key)
         return delay
 
-    def _requeue(self, context: ReconcileContext, action: actions.Rest) -> Result:
+    def _result_at_rest(self, context: ReconcileContext, action: actions.Rest) -> Result:
         """The result, with the delay of the next reconcile. Most changes cause an event and need no requeue."""
         key, state = context.resource.key, context.state
         outcome = _OUTCOMES.get(type(action), ReconcileOutcome.STALLED)
@@ -175,7 +175,7 @@ class OutcomeReporter:
         if action != plan.SWEEPING:
             rate_limiter = context.connected.client.rate_limiter
             self.controller.enqueue(self.states.failure_backoff.succeeded(key, rate_limiter), QueuePriority.RESYNC)
-        state.failures = 0
+        state.failures.clear()
         match action:
             case actions.Wait("NotFound") | actions.Stall("NothingToAdopt"):
                 return Result(outcome, _POLL)

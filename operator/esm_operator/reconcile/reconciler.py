@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from aiohttp import ClientError as HTTPException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.api.resource import Intent, Key, Resource, parse
+from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.cluster.config_cache import ConfigCache
@@ -26,6 +26,7 @@ from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, plan
 from esm_operator.planning.desired import MappingRecord, desired_of
 from esm_operator.planning.finding import Finding
+from esm_operator.planning.inputs import Desired
 from esm_operator.planning.target import Unresolved
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
@@ -124,7 +125,7 @@ class Reconciler:
         key = resource.key
         result = Result(ReconcileOutcome.STALE, self.states.of(key).back_off(0.1, 30.0), QueuePriority.EDIT)
         try:
-            self.cache.update_if_present(parse(await self.kubernetes.read(key)))
+            await self.executor.read(key)
         except GoneError:
             return replace(self._forget_incarnation(resource), outcome=ReconcileOutcome.STALE)
         except (ApiError, HTTPException, TimeoutError) as error:
@@ -151,8 +152,9 @@ class Reconciler:
     async def _reconcile_in_target(self, resource: Resource) -> Result:
         """Resolve the target of a resource and connect to it, then reconcile the resource there."""
         if resource.deleting and resource.orphan and resource.has_finalizer:
+            result = await self.executor.remove_finalizer(resource)
             self.recorder.warning(resource, "Orphaned", message("Orphaned", left=resource.uuid))
-            return await self.executor.remove_finalizer(resource)
+            return result
         target = self.config_cache.resolve(resource)
         if isinstance(target, Unresolved):
             if target.passes:
@@ -196,7 +198,7 @@ class Reconciler:
             context.read_requested = True
         for _ in range(_MOST_STEPS):
             context.resource = self.cache.require_unchanged(context.resource)
-            context.desired = desired_of(context.resource, context.record, context.target, client.account, self.cluster)
+            context.desired = self._desired(context)
             unsettled = await context.state.pending_creates.settle(client)
             if ownership_records.may_have_made(context) and not unsettled:
                 await context.state.pending_creates.search(client)
@@ -216,13 +218,19 @@ class Reconciler:
                 return result
         raise RuntimeError(f"The plan of {key} did not come to rest")
 
+    def _desired(self, context: ReconcileContext) -> Desired:
+        account = context.connected.client.account
+        return desired_of(context.resource, context.record, context.target, account, self.cluster)
+
     async def _read_mapping(self, context: ReconcileContext) -> None:
         """Read the mapping from AWS, because a person requested it."""
-        resource, client, uuid = context.resource, context.connected.client, context.resource.uuid
+        client, desired = context.connected.client, self._desired(context)
+        uuid = desired.known_uuid if desired.observe_only else desired.uuid
+        function = (desired.intended or desired.identity).function
         if uuid:
             await client.refresh(uuid)
-        elif resource.intent is not None:
-            await client.refresh_by_function(resource.intent.function)
+        elif function and not desired.problems and (desired.intended is not None or desired.observe_only):
+            await client.refresh_by_function(function)
             uuid = context.state.blocked_by
         if client.inventory.get(uuid) is not None:
             await client.refresh_tags(uuid)

@@ -3,11 +3,12 @@
 The states need not outlive the process. They save calls to AWS, or keep the operator from acting too soon.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from esm_operator.api.identity import ConsumerGroup, Identity
-from esm_operator.api.resource import Key
+from esm_operator.api.resource import Key, Resource, is_edit
 from esm_operator.clock import monotonic
 from esm_operator.planning.inputs import Desired
 from esm_operator.planning.target import Target
@@ -53,8 +54,9 @@ class ResourceState:
     """The target whose first sweep must end before the resource is reconciled. Set if the status was up to date."""
     awaits_sweep: bool = False
     """Whether the resource was reconciled before the first sweep of its target was complete."""
-    failures: int = 0
-    """Failed reconciles in a row, for the failure back-off."""
+    failures: Counter[tuple[float, float]] = field(default_factory=Counter[tuple[float, float]])
+    """Failed reconciles since the last success or edit, for the failure back-off. By the first and longest delay, so
+    that a kind of failure with short delays does not lengthen the delays of another."""
     intent_known: bool = False
     """Whether this process has written the intent, or has read it."""
     removal_confirmed: bool = False
@@ -82,8 +84,9 @@ class ResourceState:
 
     def back_off(self, first: float, longest: float) -> float:
         """Count a failed reconcile, and return the delay in seconds. It doubles from the first to the longest."""
-        self.failures += 1
-        return backoff.jittered(backoff.exponential(self.failures - 1, first, longest))
+        failures = self.failures[first, longest]
+        self.failures[first, longest] += 1
+        return backoff.jittered(backoff.exponential(failures, first, longest))
 
     def record_create(self, *, sent: bool = False) -> None:
         """Record that a Create is sent, or has ended. A Create stays outstanding while its outcome is unknown."""
@@ -172,11 +175,24 @@ class ResourceStates:
         """The resource for which this process created a mapping."""
         return self._creators.get(uuid)
 
-    def edited(self, key: Key) -> None:
-        """Record that a person has changed the resource. This ends its back-offs and its wait for a turn to delete."""
+    def record_change(self, old: Resource | None, new: Resource) -> bool:
+        """Record a new version of a resource. Returns whether a person has changed the resource, or it is a new one.
+
+        An edit ends the back-offs, and the wait for a sweep and for a turn to delete. A new object does not inherit the
+        state of an earlier one with its name.
+        """
+        edited = is_edit(old, new)
+        if old is not None and old.uid != new.uid:
+            self.forget(new.key)
+        if edited:
+            self.of(new.key).asleep = None
+            self._end_backoffs(new.key)
+        return edited
+
+    def _end_backoffs(self, key: Key) -> None:
         state = self._states.get(key)
         if state is not None:
-            state.failures = 0
+            state.failures.clear()
             state.drift_backoff.clear()
             state.field_refusals.clear()
         self.failure_backoff.forget(key)
@@ -184,7 +200,7 @@ class ResourceStates:
 
     def forget(self, key: Key) -> None:
         """Forget a resource that no longer exists."""
-        self.edited(key)
+        self._end_backoffs(key)
         self.block(key, "")
         self._forget_created(key)
         del self._states[key]
