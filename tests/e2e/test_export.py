@@ -1,6 +1,7 @@
 """``esm-operator export``: what it prints takes mappings over as they are, whatever they read from; it only reads."""
 
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.waiting import eventually
 DONE, FAILED = 0, 1
 OWNER = {"cluster": "old", "namespace": "shop", "name": "orders", "uid": "1"}
 OWNED = {f"esm-operator.io/{part}": text for part, text in OWNER.items()}
+HOUR = 3600
 #: What taking over changes in AWS's answer.
 TOUCHED = ("Tags", "LastModified")
 
@@ -118,7 +120,8 @@ def check_taken_over(bed: Bed, wanted: Sequence[Mapping[str, Any]], *arguments: 
     bed.control.set(pace=0)
     aws = bed.aws.client("lambda", region="eu-west-1")
     for one in wanted:
-        aws.create_event_source_mapping(**created(one["spec"]))
+        uuid = aws.create_event_source_mapping(**created(one["spec"]))["UUID"]
+        bed.control.edit_mapping(uuid, LastModified=time.time() - HOUR)  # the absence of tags is certain
     before = as_it_is(bed)
     text = printed(bed, *arguments)
     manifests = parsed(text)

@@ -327,7 +327,7 @@ def test_a_mapping_that_was_only_observed_is_not_the_resources_own(place: Bed) -
 def test_a_mapping_is_adopted_once(place: Bed) -> None:
     """A second resource that may adopt the same mapping does not get it, after a restart neither."""
     other = foreign(place)
-    operator = place.operator(RESOURCE_ONLY)
+    operator = place.operator(RESOURCE_ONLY, "--sweep-interval=1")
     place.apply(queue(batchSize=5, adoption={"policy": "IfExists"}))
     assert place.wait_ready("orders")["status"]["uuid"] == other
     eventually(lambda: place.mapping("orders")["BatchSize"] == 5)

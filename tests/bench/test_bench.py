@@ -1,0 +1,22 @@
+"""The benchmark with few mappings: each of its worlds ends, and all counts are exact."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.bench.worlds import SCRIPTS
+
+MAPPINGS = 200
+#: Characters of the benchmark's output that a failure shows.
+_SHOWN = 8000
+
+pytestmark = pytest.mark.long
+
+
+@pytest.mark.parametrize("world", SCRIPTS)
+def test_the_counts_of_a_world_are_exact(world: str) -> None:
+    command = [sys.executable, "-m", "tests.bench", "--mappings", str(MAPPINGS), "--worlds", world]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-_SHOWN:]
+    assert "All counts are what they must be" in run.stdout
