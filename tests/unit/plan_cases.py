@@ -9,7 +9,7 @@ from esm_operator.api.fields import observed_values
 from esm_operator.api.spec import Adoption, MappingSpec
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.finding import Finding
-from esm_operator.planning.inputs import Desired, Observation, Observed
+from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 
 OWNER = Owner("cluster", "shop", "orders", "uid-1")
@@ -72,7 +72,7 @@ def made(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = None
     return replace(desired, **settings)
 
 
-def seen(owner: Owner | None = OWNER, *, uuid: str = UUID, state: str = "Enabled", **members: Any) -> Observed:
+def seen(owner: Owner | None = OWNER, *, uuid: str = UUID, state: str = "Enabled", **members: Any) -> ObservedMapping:
     """A mapping of an SQS queue as AWS has it, unless the members say else."""
     raw = {
         "UUID": uuid,
@@ -83,7 +83,7 @@ def seen(owner: Owner | None = OWNER, *, uuid: str = UUID, state: str = "Enabled
         "MaximumBatchingWindowInSeconds": 0,
         **members,
     }
-    return Observed(
+    return ObservedMapping(
         uuid,
         state,
         observed_values(raw),
@@ -98,7 +98,7 @@ def documentdb(collection: str = "", **more: Any) -> dict[str, Any]:
     return {**DOCUMENTDB, "documentDBEventSourceConfig": {**config, **more}}
 
 
-def seen_documentdb(**config: str) -> Observed:
+def seen_documentdb(**config: str) -> ObservedMapping:
     """A mapping of a DocumentDB cluster as AWS has it."""
     return seen(
         EventSourceArn=DOCUMENTDB["eventSourceARN"],
@@ -113,7 +113,7 @@ def msk(group: str = "", **spec: Any) -> dict[str, Any]:
     return {**MSK, **({"amazonManagedKafkaEventSourceConfig": {"consumerGroupID": group}} if group else {}), **spec}
 
 
-def seen_msk(group: str, **more: Any) -> Observed:
+def seen_msk(group: str, **more: Any) -> ObservedMapping:
     """A mapping of an MSK cluster as AWS has it."""
     config = {"ConsumerGroupId": group}
     members: dict[str, Any] = {"EventSourceArn": MSK["eventSourceARN"], "Topics": ["orders"], "BatchSize": 100, **more}
@@ -131,7 +131,7 @@ def self_managed(*servers: str, group: str = "shop", **spec: Any) -> dict[str, A
     }
 
 
-def seen_self_managed(*servers: str, group: str = "shop") -> Observed:
+def seen_self_managed(*servers: str, group: str = "shop") -> ObservedMapping:
     """A mapping of a self-managed Kafka cluster as AWS has it."""
     return seen(
         EventSourceArn=None,
@@ -155,11 +155,11 @@ def edited(before: Mapping[str, Any], after: Mapping[str, Any], **more: Any) -> 
     )
 
 
-def found(mapping: Observed) -> Observation:
+def found(mapping: ObservedMapping) -> Observation:
     return Observation(swept=True, mapping=mapping)
 
 
-def candidates(*mappings: Observed) -> Observation:
+def candidates(*mappings: ObservedMapping) -> Observation:
     return Observation(swept=True, candidates=mappings)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from esm_operator.api.recorded_status import Kept
-from esm_operator.planning.inputs import Desired, Observed
+from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Verdict
 from esm_operator.status.failure import Disposition, Failure
 from esm_operator.status.field_outcomes import (
@@ -30,7 +30,7 @@ def gone(*paths: str, **more: Any) -> Desired:
     return made(MSK, applied_fields=frozenset(paths), **more)
 
 
-CASES: Mapping[str, tuple[Desired, Observed, dict[str, Kept], dict[str, str], dict[str, Kept]]] = {
+CASES: Mapping[str, tuple[Desired, ObservedMapping, dict[str, Kept], dict[str, str], dict[str, Kept]]] = {
     "AWS took the reset and kept the value": (gone(LOG), DEBUG, {LOG: Kept("DEBUG")}, {}, {LOG: Kept("DEBUG")}),
     "AWS has reset it": (
         gone(LOG),

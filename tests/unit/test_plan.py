@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.planning import actions, differences, plan
-from esm_operator.planning.inputs import Desired, Observation, Observed
+from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
 from esm_operator.status import messages
 from esm_operator.status.reason_table import message_of
 from tests.unit.plan_cases import (
@@ -84,7 +84,7 @@ _states = st.sampled_from(["Enabled", "Disabled", "Creating", "Updating", "Delet
 _tags = st.sampled_from([OWNER.tags(), OTHER.tags(), {}, None])
 
 
-def _mapping(state: str, tags: dict[str, str] | None, batch: int) -> Observed:
+def _mapping(state: str, tags: dict[str, str] | None, batch: int) -> ObservedMapping:
     return replace(seen(state=state, BatchSize=batch), tags=tags)
 
 

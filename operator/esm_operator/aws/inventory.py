@@ -19,7 +19,7 @@ from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.recorded_status import MappingReport
 from esm_operator.api.values import Canonical
 from esm_operator.clock import monotonic, seconds_since
-from esm_operator.planning.inputs import TRANSITIONS, Observed
+from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 
 #: Seconds for which the inventory remembers that AWS has no mapping with a UUID.
 _GONE_FOR = 3600.0
@@ -64,7 +64,7 @@ class InventoryEntry:
     listed: bool = False
     """Whether the last answer was a page of a list."""
 
-    def observed(self, since: float = -math.inf) -> Observed:
+    def observed(self, since: float = -math.inf) -> ObservedMapping:
         """The entry for the planner. Tags count as fresh if they were seen from ``since`` on."""
         raw = self.raw.unpacked
         encrypted = bool(raw.get("KMSKeyArn") or raw.get("FilterCriteriaError"))
@@ -73,7 +73,7 @@ class InventoryEntry:
             values, hidden = observed_values({**raw, "FilterCriteria": self.filters}), False
         else:
             values = _values(self.raw)
-        return Observed(
+        return ObservedMapping(
             uuid=self.uuid,
             state=self.state,
             values=values,

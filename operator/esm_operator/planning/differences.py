@@ -6,10 +6,10 @@ from esm_operator.api import values
 from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES, Field
 from esm_operator.api.values import Canonical
 from esm_operator.planning.actions import Update
-from esm_operator.planning.inputs import Desired, Observed
+from esm_operator.planning.inputs import Desired, ObservedMapping
 
 
-def immutable_changes(desired: Desired, found: Observed | None = None) -> tuple[str, ...]:
+def immutable_changes(desired: Desired, found: ObservedMapping | None = None) -> tuple[str, ...]:
     """The immutable fields that differ from what this resource has applied, and from its mapping if that is known.
 
     A field of the mapping that has the desired value is no change: it was adopted so, or the status is wrong.
@@ -31,7 +31,9 @@ def immutable_texts(wanted: Mapping[str, Canonical]) -> dict[str, str]:
     return texts | {f"sourceAccessConfigurations[{kind}]": uri for kind, uri in fixed}
 
 
-def differences(desired: Desired, found: Observed) -> tuple[dict[str, Canonical], frozenset[str], dict[str, Canonical]]:
+def differences(
+    desired: Desired, found: ObservedMapping
+) -> tuple[dict[str, Canonical], frozenset[str], dict[str, Canonical]]:
     """The fields to set, the fields to reset, and what AWS has for them now.
 
     Fields that are neither in the spec nor applied are left to AWS.
@@ -46,7 +48,7 @@ def differences(desired: Desired, found: Observed) -> tuple[dict[str, Canonical]
     return change, frozenset(reset), {path: found.values.get(path) for path in change} | reset
 
 
-def to_reset(desired: Desired, found: Observed) -> dict[str, Canonical]:
+def to_reset(desired: Desired, found: ObservedMapping) -> dict[str, Canonical]:
     """The fields to reset to AWS's default, with the values that AWS has, by path."""
     return {
         path: observed
@@ -55,7 +57,7 @@ def to_reset(desired: Desired, found: Observed) -> dict[str, Canonical]:
     }
 
 
-def left_over(desired: Desired, found: Observed) -> dict[str, Canonical]:
+def left_over(desired: Desired, found: ObservedMapping) -> dict[str, Canonical]:
     """The applied fields that the spec lacks and whose value in AWS is not the default; with that value, by path."""
     queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
     left: dict[str, Canonical] = {}
@@ -69,7 +71,7 @@ def left_over(desired: Desired, found: Observed) -> dict[str, Canonical]:
     return left
 
 
-def _is_hidden(row: Field, found: Observed) -> bool:
+def _is_hidden(row: Field, found: ObservedMapping) -> bool:
     return row.path == "filterCriteria" and found.filters_hidden
 
 
@@ -88,7 +90,7 @@ def _split_access(entries: Canonical) -> tuple[list[tuple[str, str]], list[tuple
     return fixed, [entry for entry in pairs if entry[0] not in IMMUTABLE_ACCESS_TYPES]
 
 
-def _struct_gone(row: Field, found: Observed) -> bool:
+def _struct_gone(row: Field, found: ObservedMapping) -> bool:
     """Whether AWS has nothing of a structure, so that a part of it needs no reset."""
     return len(row.member) > 1 and not any(other.top == row.top and other.path in found.values for other in FIELDS)
 
@@ -118,13 +120,13 @@ def describe(update: Update) -> str:
     return ", ".join(f"{path}: {values.text(update.old.get(path))} -> {new}" for path, new in sorted(changes.items()))
 
 
-def describe_source(found: Observed) -> str:
+def describe_source(found: ObservedMapping) -> str:
     """The function and the source of a mapping, as AWS has them."""
     paths = ("functionName", "eventSourceARN", "topics", "queues")
     return ", ".join(f"{path} {values.text(found.values[path])}" for path in paths if path in found.values)
 
 
-def immutable_differences(desired: Desired, found: Observed) -> tuple[str, ...]:
+def immutable_differences(desired: Desired, found: ObservedMapping) -> tuple[str, ...]:
     """The immutable fields that differ between the spec and an adopted mapping."""
     return tuple(
         row.path

@@ -58,7 +58,7 @@ class Desired:
     recreate: bool = False
     adoption: Adoption = field(default_factory=Adoption)
     owner_tags: bool = True
-    """Whether AWS has the owner tags. If not, resources record the owner, and ``Observed.tags`` are made from that."""
+    """Whether AWS has the owner tags. If not, resources record the owner, and the observed tags are made from that."""
 
     @property
     def known_uuid(self) -> str:
@@ -72,7 +72,7 @@ class Desired:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedMapping:
     """A mapping as AWS reported it last."""
 
     uuid: str
@@ -101,17 +101,17 @@ class Observation:
 
     swept: bool
     """Whether a sweep of the target is complete. Before that, absence means nothing."""
-    mapping: Observed | None = None
+    mapping: ObservedMapping | None = None
     """The mapping with the UUID ``Desired.known_uuid``."""
     gone: bool = False
     """Whether AWS has answered that there is no mapping with that UUID."""
-    candidates: tuple[Observed, ...] = ()
+    candidates: tuple[ObservedMapping, ...] = ()
     """Mappings with the identity of the spec: the resource's own, or in its way."""
-    intended: tuple[Observed, ...] = ()
+    intended: tuple[ObservedMapping, ...] = ()
     """Mappings with the identity of the intent, if that differs: the resource's own, or irrelevant."""
-    leaving: tuple[Observed, ...] = ()
+    leaving: tuple[ObservedMapping, ...] = ()
     """Mappings with the identity of the spec that AWS is deleting. They still block a Create."""
-    same_group: tuple[Observed, ...] = ()
+    same_group: tuple[ObservedMapping, ...] = ()
     """Mappings of another identity that block the spec's consumer group: AWS is deleting them, or has named them in a
     refusal."""
     unsettled: bool = False

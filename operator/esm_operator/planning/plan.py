@@ -70,7 +70,7 @@ from esm_operator.planning.actions import (
     Wait,
 )
 from esm_operator.planning.differences import differences, immutable_changes, tag_changes, tags_edited
-from esm_operator.planning.inputs import Desired, Observation, Observed
+from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
 from esm_operator.planning.isolation import portion
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
 
@@ -156,14 +156,14 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
     return NOT_FOUND if view.swept else SWEEPING
 
 
-def observed_mapping(desired: Desired, view: Observation) -> Observed | None:
+def observed_mapping(desired: Desired, view: Observation) -> ObservedMapping | None:
     """The mapping that is shown if ``managementPolicy`` is Observe: the own or named one, else the only candidate."""
     if view.mapping is not None or desired.adoption.uuid or len(view.candidates) != 1:
         return view.mapping
     return view.candidates[0]
 
 
-def _find(desired: Desired, view: Observation) -> Observed | _First | None:
+def _find(desired: Desired, view: Observation) -> ObservedMapping | _First | None:
     """The mapping with the UUID, else the one with identity and owner tags, else the one in the way."""
     if view.unseen:
         return GetMapping(view.unseen)
@@ -188,7 +188,9 @@ def _find(desired: Desired, view: Observation) -> Observed | _First | None:
     return candidates[0] if candidates else None
 
 
-def _first_ours(desired: Desired, view: Observation, mappings: Iterable[Observed]) -> Observed | ListTags | Wait | None:
+def _first_ours(
+    desired: Desired, view: Observation, mappings: Iterable[ObservedMapping]
+) -> ObservedMapping | ListTags | Wait | None:
     """The first mapping with the resource's owner tags, once all tags before it are known."""
     awaited: ListTags | Wait | None = None
     for mapping in mappings:
@@ -201,20 +203,20 @@ def _first_ours(desired: Desired, view: Observation, mappings: Iterable[Observed
     return awaited
 
 
-def _whose(desired: Desired, mapping: Observed) -> Ownership:
+def _whose(desired: Desired, mapping: ObservedMapping) -> Ownership:
     return ownership(desired.owner, mapping.tags, incarnation=desired.removed)
 
 
-def _may_be_ours(desired: Desired, mapping: Observed) -> bool:
+def _may_be_ours(desired: Desired, mapping: ObservedMapping) -> bool:
     return _whose(desired, mapping) in (Ownership.OURS, Ownership.UNKNOWN)
 
 
-def _tags_may_follow(desired: Desired, view: Observation, mapping: Observed) -> bool:
+def _tags_may_follow(desired: Desired, view: Observation, mapping: ObservedMapping) -> bool:
     """Whether a mapping without owner tags may be the resource's own, because AWS may show tags later."""
     return mapping.tags_may_follow and (view.may_have_made or mapping.uuid == desired.uuid)
 
 
-def _tags_awaited(mapping: Observed) -> ListTags | Wait:
+def _tags_awaited(mapping: ObservedMapping) -> ListTags | Wait:
     if not mapping.tags_fresh:
         return ListTags(mapping.uuid)
     return Wait("TagsNotVisible", values={"uuid": mapping.uuid}, uuid=mapping.uuid)
@@ -243,7 +245,7 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
     return SearchByFunction() if view.unsearched else AddFinalizer()
 
 
-def _plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | ListTags | Conflict:
+def _plan_held(group: ConsumerGroup, holder: ObservedMapping, *, own: str) -> Wait | ListTags | Conflict:
     """Another mapping is in the consumer group. It has another function or topic, so it is not taken up or adopted."""
     if holder.state == "Deleting":
         return Wait("PredecessorDeleting", "ConsumerGroup", {"uuid": holder.uuid, "group": group.name}, holder.uuid)
@@ -253,17 +255,17 @@ def _plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | Li
     return Conflict("Conflict", "ConsumerGroup", values, holder.uuid)
 
 
-def _joined_again(desired: Desired, found: Observed) -> str:
+def _joined_again(desired: Desired, found: ObservedMapping) -> str:
     """The consumer group of the spec if the mapping is in it, so that AWS takes no successor beside the mapping."""
     group = desired.consumer_group
     return group.name if group is not None and group.same_as(found.consumer_group) else ""
 
 
-def _predecessor(leaving: Observed) -> Wait:
+def _predecessor(leaving: ObservedMapping) -> Wait:
     return Wait("PredecessorDeleting", values={"uuid": leaving.uuid}, uuid=leaving.uuid)
 
 
-def _plan_other(desired: Desired, view: Observation, found: Observed) -> Action:
+def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> Action:
     if not found.tags_fresh:
         return ListTags(found.uuid)
     other = owner_of(found.tags or {})
@@ -278,7 +280,7 @@ def _plan_other(desired: Desired, view: Observation, found: Observed) -> Action:
     return _conflict(desired, view, found)
 
 
-def _conflict(desired: Desired, view: Observation, found: Observed, *, own: str = "") -> Conflict:
+def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, own: str = "") -> Conflict:
     """A mapping of others is in the way; ``own``: the UUID of the resource's own mapping, which it keeps."""
     other = owner_of(found.tags or {})
     if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
@@ -295,7 +297,7 @@ def _conflict(desired: Desired, view: Observation, found: Observed, *, own: str 
     return Conflict("Conflict", case, values, found.uuid)
 
 
-def _plan_ours(desired: Desired, view: Observation, found: Observed) -> Action:
+def _plan_ours(desired: Desired, view: Observation, found: ObservedMapping) -> Action:
     immutable = immutable_changes(desired, found)
     if found.in_transition:
         if immutable and desired.recreate:
@@ -332,7 +334,9 @@ def _plan_ours(desired: Desired, view: Observation, found: Observed) -> Action:
     return NoOp()
 
 
-def _plan_replacement(desired: Desired, view: Observation, found: Observed, immutable: tuple[str, ...]) -> Action:
+def _plan_replacement(
+    desired: Desired, view: Observation, found: ObservedMapping, immutable: tuple[str, ...]
+) -> Action:
     """Delete and create again, or first create and then delete if AWS accepts both mappings."""
     if not desired.recreate:
         return Stall("ImmutableFieldChanged", values={"fields": immutable})
@@ -359,7 +363,9 @@ def _plan_replacement(desired: Desired, view: Observation, found: Observed, immu
     return _plan_create(desired, view, Create(replaces=found.uuid))
 
 
-def _plan_replaced_first(desired: Desired, view: Observation, found: Observed, immutable: tuple[str, ...]) -> Action:
+def _plan_replaced_first(
+    desired: Desired, view: Observation, found: ObservedMapping, immutable: tuple[str, ...]
+) -> Action:
     """Delete first, because AWS does not accept both, unless a mapping of another owner would still be in the way."""
     for other in view.candidates:
         if other.uuid != found.uuid and other.tags is None:
@@ -372,12 +378,12 @@ def _plan_replaced_first(desired: Desired, view: Observation, found: Observed, i
     return Replace(found.uuid, immutable, consumer_group=group) if found.tags_fresh else ListTags(found.uuid)
 
 
-def _plan_discard(second: Observed) -> Action:
+def _plan_discard(second: ObservedMapping) -> Action:
     """Delete a second mapping of the resource."""
     if second.in_transition:
         return replace(_transition(of_state(second.state), second), uuid=second.uuid)
     return Discard(second.uuid) if second.tags_fresh else ListTags(second.uuid)
 
 
-def _transition(reason: OutcomeReason, found: Observed, case: str = "", fields: tuple[str, ...] = ()) -> Wait:
+def _transition(reason: OutcomeReason, found: ObservedMapping, case: str = "", fields: tuple[str, ...] = ()) -> Wait:
     return Wait(reason, case, {"uuid": found.uuid, "state": found.state, "fields": fields})

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from esm_operator.aws.inventory import InventoryEntry
-from esm_operator.planning.inputs import Observation, Observed
+from esm_operator.planning.inputs import Observation, ObservedMapping
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import tags_in_place
 
@@ -27,7 +27,7 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
             others = leaving if conflicting.state == "Deleting" else candidates
             (same_group if only_group else others)[conflicting.uuid] = conflicting
 
-    def observed(entry: InventoryEntry) -> Observed:
+    def observed(entry: InventoryEntry) -> ObservedMapping:
         mapping = entry.observed(context.began)
         if desired.owner_tags:
             return mapping

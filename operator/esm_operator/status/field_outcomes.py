@@ -9,7 +9,7 @@ from esm_operator.api.fields import BY_PATH
 from esm_operator.api.recorded_status import Kept
 from esm_operator.api.values import Canonical
 from esm_operator.planning import differences, isolation
-from esm_operator.planning.inputs import Desired, Observed
+from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Disposition, Failure
 from esm_operator.status.reason_table import message
@@ -24,7 +24,7 @@ def as_text(value: Canonical) -> str:
 
 
 def kept_fields(
-    desired: Desired, found: Observed, noted: Mapping[str, Kept], refused: Mapping[str, str], generation: int
+    desired: Desired, found: ObservedMapping, noted: Mapping[str, Kept], refused: Mapping[str, str], generation: int
 ) -> dict[str, Kept]:
     """The fields that AWS keeps, by path. A field that is ``noted`` remains while AWS has the same value.
 
@@ -62,7 +62,7 @@ class RefusedFields:
 
 
 def refused_fields(
-    desired: Desired, found: Observed, failures: Mapping[frozenset[str], Failure]
+    desired: Desired, found: ObservedMapping, failures: Mapping[frozenset[str], Failure]
 ) -> tuple[RefusedFields, ...]:
     """The fields that differ because AWS refused to change them; ``failures`` are by the set of members refused."""
     change, reset, _ = differences.differences(desired, found)

@@ -9,7 +9,7 @@ from esm_operator.api.recorded_status import Kept
 from esm_operator.api.sources import SourceType
 from esm_operator.planning import actions, differences
 from esm_operator.planning.finding import Finding
-from esm_operator.planning.inputs import Desired, Observed
+from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.field_outcomes import kept_message
 from esm_operator.status.reason_table import TABLE, message, message_of
@@ -20,7 +20,9 @@ _WITHOUT_POSITION = (SourceType.SQS, SourceType.MQ)
 _WHERE_IT_BEGAN = frozenset({"startingPosition", "startingPositionTimestamp"})
 
 
-def outcome(desired: Desired, action: actions.Rest, mapping: Observed | None, kept: Mapping[str, Kept]) -> Outcome:
+def outcome(
+    desired: Desired, action: actions.Rest, mapping: ObservedMapping | None, kept: Mapping[str, Kept]
+) -> Outcome:
     """The outcome of a plan that leaves nothing to do but wait. ``kept``: fields that AWS keeps."""
     match action:
         case actions.NoOp():
@@ -44,7 +46,7 @@ def unseen(outcome: Outcome, reason: OutcomeReason, text: str) -> Outcome:
     return replace(outcome, synced=None, sync_reason=reason, sync_message=message("InSync", "Unseen", message=text))
 
 
-def _settled(desired: Desired, mapping: Observed | None, kept: Mapping[str, Kept]) -> Outcome:
+def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[str, Kept]) -> Outcome:
     state = mapping.state if mapping is not None else ""
     immutable = differences.immutable_differences(desired, mapping) if mapping is not None else ()
     if mapping is not None and desired.observe_only:
