@@ -5,13 +5,9 @@ only written for people, and compared with times that AWS and the API server hav
 """
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TypeAlias
-
-Clock: TypeAlias = Callable[[], float]
-"""Returns a time in seconds. A parameter of classes that tests run with a clock of their own."""
 
 
 class SystemClock:

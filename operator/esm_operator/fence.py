@@ -6,7 +6,9 @@ before is stale, even if the same process holds the lease again. The lease opens
 Pure but for the clock.
 """
 
-from esm_operator.clock import Clock, monotonic
+from collections.abc import Callable
+
+from esm_operator.clock import monotonic
 
 #: Seconds beyond a call's own time-out for which the lease must run: for what no time-out covers.
 MARGIN = 2.0
@@ -19,7 +21,7 @@ class NotLeadingError(Exception):
 class Fence:
     """Whether writes may begin. Closed when made. Asked from several threads."""
 
-    def __init__(self, clock: Clock = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._until = float("-inf")
         self._closed = False

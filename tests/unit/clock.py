@@ -1,16 +1,9 @@
 """Clocks for tests."""
 
-from esm_operator.clock import SystemClock
+from collections.abc import Generator
+from contextlib import contextmanager
 
-
-class Clock:
-    """A clock that stands until it is moved, for what takes one as a parameter."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from esm_operator.clock import SystemClock, replaced
 
 
 class StoppedClock(SystemClock):
@@ -21,6 +14,14 @@ class StoppedClock(SystemClock):
     def monotonic(self) -> float:
         """Seconds."""
         return self.now
+
+
+@contextmanager
+def stopped() -> Generator[StoppedClock]:
+    """Stop the clock of the process until the block ends."""
+    clock = StoppedClock()
+    with replaced(clock):
+        yield clock
 
 
 class ShiftedClock(SystemClock):

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from esm_operator.ratelimit.failure_backoff import SHARE, FailureBackoff
 from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
 from esm_operator.ratelimit.rate_limiter import RateLimiter
-from tests.unit.clock import Clock
+from tests.unit.clock import stopped
 
 MANY = 5000
 RATE = 5.0
 SLOT = 1 / RATE
 
 
-def crowded(clock: Clock) -> KeyedRateLimiter[int]:
+def crowded() -> KeyedRateLimiter[int]:
     """A pace for whose turns thousands wait."""
-    pace: KeyedRateLimiter[int] = KeyedRateLimiter(RATE, 1, clock)
+    pace: KeyedRateLimiter[int] = KeyedRateLimiter(RATE, 1)
     for key in range(MANY):
         pace.take(key)
     assert len(pace) == MANY - 1
@@ -26,40 +26,42 @@ def crowded(clock: Clock) -> KeyedRateLimiter[int]:
 
 
 def test_after_thousands_were_forgotten_a_new_one_waits_for_one_turn_at_most() -> None:
-    pace = crowded(Clock())
-    for key in random.Random(1).sample(range(MANY), MANY):
-        pace.forget(key)
-    assert len(pace) == 0
-    assert pace.take(MANY) <= SLOT + 1e-6
+    with stopped():
+        pace = crowded()
+        for key in random.Random(1).sample(range(MANY), MANY):
+            pace.forget(key)
+        assert len(pace) == 0
+        assert pace.take(MANY) <= SLOT + 1e-6
 
 
 def test_after_thousands_were_brought_forward_a_new_one_waits_for_one_turn_at_most() -> None:
-    pace = crowded(Clock())
-    while keys := [key for key in pace.advance(2) if pace.take(key) == 0]:
-        assert len(keys) <= 2
-    assert len(pace) == 0
-    assert pace.take(MANY) <= SLOT + 1e-6
+    with stopped():
+        pace = crowded()
+        while keys := [key for key in pace.advance(2) if pace.take(key) == 0]:
+            assert len(keys) <= 2
+        assert len(pace) == 0
+        assert pace.take(MANY) <= SLOT + 1e-6
 
 
 def test_no_two_that_wait_share_a_turn_when_others_were_brought_forward_or_left() -> None:
-    clock = Clock()
-    pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1, clock)
-    assert [pace.take(key) for key in "abcde"] == [0.0, 1.0, 2.0, 3.0, 4.0]
-    assert pace.advance(1) == ["b"]
-    pace.forget("b")
-    pace.forget("d")
-    waits = sorted(pace.take(key) for key in "cefgh")
-    assert all(later - sooner >= 1 for sooner, later in pairwise(waits)), waits
-    assert waits[-1] <= 6
+    with stopped():
+        pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1)
+        assert [pace.take(key) for key in "abcde"] == [0.0, 1.0, 2.0, 3.0, 4.0]
+        assert pace.advance(1) == ["b"]
+        pace.forget("b")
+        pace.forget("d")
+        waits = sorted(pace.take(key) for key in "cefgh")
+        assert all(later - sooner >= 1 for sooner, later in pairwise(waits)), waits
+        assert waits[-1] <= 6
 
 
 def test_those_that_stay_keep_their_turns_when_others_leave() -> None:
-    clock = Clock()
-    pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1, clock)
-    waits = {key: pace.take(key) for key in "abcdef"}
-    for key in "bd":
-        pace.forget(key)
-    assert {key: pace.take(key) for key in "cef"} == {key: waits[key] for key in "cef"}
+    with stopped():
+        pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1)
+        waits = {key: pace.take(key) for key in "abcdef"}
+        for key in "bd":
+            pace.forget(key)
+        assert {key: pace.take(key) for key in "cef"} == {key: waits[key] for key in "cef"}
 
 
 @given(
@@ -70,29 +72,29 @@ def test_those_that_stay_keep_their_turns_when_others_leave() -> None:
 def test_no_more_turns_than_burst_and_rate_allow_though_keys_leave(
     rate: float, burst: int, steps: list[tuple[int, bool, float]]
 ) -> None:
-    clock = Clock()
-    pace: KeyedRateLimiter[int] = KeyedRateLimiter(rate, burst, clock)
-    granted: list[float] = []
-    for key, leaves, passes in steps:
-        clock.now += passes / rate
-        if leaves:
-            pace.forget(key)
-        elif pace.take(key) == 0:
-            granted.append(clock.now)
-    for first, begin in enumerate(granted):
-        for last in range(first, len(granted)):
-            assert last - first + 1 <= burst + 1 + rate * (granted[last] - begin) + 1e-6
+    with stopped() as clock:
+        pace: KeyedRateLimiter[int] = KeyedRateLimiter(rate, burst)
+        granted: list[float] = []
+        for key, leaves, passes in steps:
+            clock.now += passes / rate
+            if leaves:
+                pace.forget(key)
+            elif pace.take(key) == 0:
+                granted.append(clock.now)
+        for first, begin in enumerate(granted):
+            for last in range(first, len(granted)):
+                assert last - first + 1 <= burst + 1 + rate * (granted[last] - begin) + 1e-6
 
 
 def test_newcomers_do_not_double_the_rate_of_those_that_wait() -> None:
     """Half of those that wait leave, the first ones; as many come instead."""
-    clock = Clock()
-    pace = crowded(clock)
-    for key in range(MANY // 2):
-        pace.forget(key)
-    waits = [pace.take(key) for key in range(MANY // 2, MANY + MANY // 2)]
-    seconds = max(waits)
-    assert all(sum(begin <= wait < begin + 10 for wait in waits) <= 10 * RATE + 2 for begin in range(int(seconds)))
+    with stopped():
+        pace = crowded()
+        for key in range(MANY // 2):
+            pace.forget(key)
+        waits = [pace.take(key) for key in range(MANY // 2, MANY + MANY // 2)]
+        seconds = max(waits)
+        assert all(sum(begin <= wait < begin + 10 for wait in waits) <= 10 * RATE + 2 for begin in range(int(seconds)))
 
 
 def test_resources_that_fail_no_more_leave_their_retries_to_others() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, RateLimiter, RequestPriority
-from tests.unit.clock import Clock
+from tests.unit.clock import stopped
 from tests.waiting import LIMIT
 
 
@@ -92,30 +92,30 @@ async def test_one_who_has_given_up_takes_no_turn() -> None:
 
 
 def test_throttling_halves_the_rate_down_to_a_limit_and_it_comes_back() -> None:
-    clock = Clock()
-    rate_limiter = RateLimiter(40.0, clock)
-    rate_limiter.throttled(clock.now)
-    rate_limiter.throttled(clock.now)
-    assert rate_limiter.rate == 10.0
-    for _ in range(20):
+    with stopped() as clock:
+        rate_limiter = RateLimiter(40.0)
         rate_limiter.throttled(clock.now)
-    assert rate_limiter.rate == LEAST_RATE
-    clock.now += 1
-    assert rate_limiter.rate == LEAST_RATE + RECOVERY * 40.0
-    clock.now += 3600
-    assert rate_limiter.rate == 40.0
+        rate_limiter.throttled(clock.now)
+        assert rate_limiter.rate == 10.0
+        for _ in range(20):
+            rate_limiter.throttled(clock.now)
+        assert rate_limiter.rate == LEAST_RATE
+        clock.now += 1
+        assert rate_limiter.rate == LEAST_RATE + RECOVERY * 40.0
+        clock.now += 3600
+        assert rate_limiter.rate == 40.0
 
 
 def test_requests_that_were_under_way_together_halve_the_rate_once() -> None:
-    clock = Clock()
-    rate_limiter = RateLimiter(40.0, clock)
-    sent = clock.now
-    clock.now += 0.1
-    for _ in range(8):
-        rate_limiter.throttled(sent)
-    assert rate_limiter.rate == 20.0
-    rate_limiter.throttled(clock.now)
-    assert rate_limiter.rate == 10.0
+    with stopped() as clock:
+        rate_limiter = RateLimiter(40.0)
+        sent = clock.now
+        clock.now += 0.1
+        for _ in range(8):
+            rate_limiter.throttled(sent)
+        assert rate_limiter.rate == 20.0
+        rate_limiter.throttled(clock.now)
+        assert rate_limiter.rate == 10.0
 
 
 async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
@@ -127,23 +127,23 @@ async def test_a_wish_of_aws_to_wait_is_heeded() -> None:
 
 
 def test_the_rate_does_not_come_back_while_aws_asks_not_to_be_called() -> None:
-    clock = Clock()
-    rate_limiter = RateLimiter(100.0, clock)
-    rate_limiter.throttled(clock.now, retry_after=30.0)
-    for _ in range(30):
-        assert (rate_limiter.state().rate_now, rate_limiter.state().tokens) == (50.0, 0.0)
+    with stopped() as clock:
+        rate_limiter = RateLimiter(100.0)
+        rate_limiter.throttled(clock.now, retry_after=30.0)
+        for _ in range(30):
+            assert (rate_limiter.state().rate_now, rate_limiter.state().tokens) == (50.0, 0.0)
+            clock.now += 1
         clock.now += 1
-    clock.now += 1
-    assert rate_limiter.rate == 50.0 + 100.0 * RECOVERY
-    assert rate_limiter.state().tokens == BURST
+        assert rate_limiter.rate == 50.0 + 100.0 * RECOVERY
+        assert rate_limiter.state().tokens == BURST
 
 
 def test_a_share_of_the_rate_follows_what_is_granted_now() -> None:
-    clock = Clock()
-    rate_limiter = RateLimiter(10.0, clock)
-    assert rate_limiter.interval(0.05) == 2.0
-    rate_limiter.throttled(clock.now)
-    assert rate_limiter.interval(0.05) == 4.0
+    with stopped() as clock:
+        rate_limiter = RateLimiter(10.0)
+        assert rate_limiter.interval(0.05) == 2.0
+        rate_limiter.throttled(clock.now)
+        assert rate_limiter.interval(0.05) == 4.0
 
 
 async def test_how_it_is_told() -> None:

@@ -1,7 +1,7 @@
 """The report filter: what lasts is reported when it begins and when it changes, and again only if that is asked for."""
 
 from esm_operator.ratelimit.report_filter import ReportFilter
-from tests.unit.clock import Clock
+from tests.unit.clock import stopped
 
 
 def test_what_lasts_is_reported_once_and_what_changes_again() -> None:
@@ -17,14 +17,14 @@ def test_what_lasts_is_reported_once_and_what_changes_again() -> None:
 
 
 def test_the_same_is_reported_again_after_a_while_that_reports_do_not_prolong() -> None:
-    clock = Clock()
-    reports = ReportFilter(60.0, clock)
-    assert reports.admit("lease")
-    for _ in range(59):
+    with stopped() as clock:
+        reports = ReportFilter(60.0)
+        assert reports.admit("lease")
+        for _ in range(59):
+            clock.now += 1
+            assert not reports.admit("lease")
         clock.now += 1
-        assert not reports.admit("lease")
-    clock.now += 1
-    assert reports.admit("lease")
+        assert reports.admit("lease")
 
 
 def test_what_is_over_is_reported_when_it_recurs() -> None:

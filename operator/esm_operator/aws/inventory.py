@@ -170,16 +170,12 @@ class Inventory:
     def record(
         self, mapping: Mapping[str, Any], at: float, tags: Mapping[str, str] | None = None, *, listed: bool = False
     ) -> bool:
-        """Record one mapping.
+        """Record one mapping from an answer of AWS. Returns whether it differs from the last answer.
 
         Args:
-            mapping: the answer of AWS.
             at: monotonic time of the answer, in seconds.
             tags: the tags with which it was just created; None: they are not known.
             listed: whether it is an item of a List, which hides encrypted filter criteria.
-
-        Returns:
-            whether it differs from the last answer.
         """
         uuid = str(mapping["UUID"])
         old = self._entries.get(uuid)

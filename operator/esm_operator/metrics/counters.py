@@ -118,14 +118,7 @@ def reconciled(result: ReconcileOutcome, seconds: float) -> None:
 
 
 def answered(operation: str, seconds: float, error: Exception | None = None, reason: str = "") -> None:
-    """Count one request to AWS that has ended.
-
-    Args:
-        operation: AWS's name of it, such as ``GetEventSourceMapping``.
-        seconds: its duration.
-        error: what it raised, or None.
-        reason: the reason that a condition shows for the error; empty: none.
-    """
+    """Count one request to AWS that has ended. ``reason``: what a condition shows for the error; empty: nothing."""
     AWS_REQUESTS.labels(operation, _code(error)).inc()
     AWS_REQUEST_SECONDS.labels(operation).observe(seconds)
     if reason:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from esm_operator.clock import Clock, monotonic
+from esm_operator.clock import monotonic
 from esm_operator.ratelimit.token_bucket import TokenBucket
 
 Key = TypeVar("Key", bound=Hashable)
@@ -22,9 +22,8 @@ class KeyedRateLimiter(Generic[Key]):
     A turn that a key gives up goes to the next key that asks.
     """
 
-    def __init__(self, rate: float, burst: float, clock: Clock = monotonic) -> None:
-        self._clock = clock
-        self._bucket = TokenBucket(rate, burst, clock)
+    def __init__(self, rate: float, burst: float) -> None:
+        self._bucket = TokenBucket(rate, burst)
         self._turns: dict[Key, float] = {}
         self._free: list[float] = []
         """A heap of turns that were given and will not be taken."""
@@ -36,7 +35,7 @@ class KeyedRateLimiter(Generic[Key]):
     def take(self, key: Key) -> float:
         """Take a turn. Returns 0 if it is granted, else the seconds until the key's own turn, when it asks again."""
         turn = self._turns.pop(key) if key in self._turns else self._reserve()
-        now = self._clock()
+        now = monotonic()
         if turn <= now:
             return 0.0
         self._turns[key] = turn
@@ -56,12 +55,12 @@ class KeyedRateLimiter(Generic[Key]):
 
     def _reserve(self) -> float:
         """The first turn that was given up, or a new one; as the time from which it may be taken."""
-        now = self._clock()
+        now = monotonic()
         while self._free and self._free[0] <= now:
             heapq.heappop(self._free)
         return heapq.heappop(self._free) if self._free else self._bucket.reserve()
 
     def _release(self, turn: float) -> None:
         """Keep a turn for the next key that asks, unless it is over."""
-        if turn > self._clock():
+        if turn > monotonic():
             heapq.heappush(self._free, turn)

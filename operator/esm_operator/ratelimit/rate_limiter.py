@@ -14,7 +14,7 @@ import math
 from enum import IntEnum
 from typing import NamedTuple
 
-from esm_operator.clock import Clock, monotonic
+from esm_operator.clock import monotonic
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
 from esm_operator.ratelimit.token_bucket import TokenBucket
 
@@ -51,13 +51,12 @@ class RateLimiterState(NamedTuple):
 class RateLimiter:
     """Requests a second, awaited by priority. For one event loop."""
 
-    def __init__(self, rate: float, clock: Clock = monotonic) -> None:
+    def __init__(self, rate: float) -> None:
         self.full_rate = rate
         self.window = InFlightWindow(int(rate + min(BURST, rate)) + 1, rate)
         """The limit on requests to AWS Lambda within a second: the rate and a burst."""
-        self._clock = clock
-        self._bucket = TokenBucket(rate, max(1.0, min(BURST, rate)), clock)
-        self._recovers_from = clock()
+        self._bucket = TokenBucket(rate, max(1.0, min(BURST, rate)))
+        self._recovers_from = monotonic()
         self._throttled = -math.inf
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -99,7 +98,7 @@ class RateLimiter:
             retry_after: seconds for which AWS asks not to be called, or 0.
         """
         self._recover()
-        now = self._clock()
+        now = monotonic()
         if sent >= self._throttled:
             self._throttled = now
             self._bucket.rate = max(LEAST_RATE, self._bucket.rate / 2)
@@ -108,7 +107,7 @@ class RateLimiter:
         self._recovers_from = max(self._recovers_from, now + retry_after)
 
     def _recover(self) -> None:
-        now = self._clock()
+        now = monotonic()
         if now > self._recovers_from:
             gained = (now - self._recovers_from) * RECOVERY * self.full_rate
             self._bucket.rate = min(self.full_rate, self._bucket.rate + gained)

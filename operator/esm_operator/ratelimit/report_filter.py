@@ -7,7 +7,7 @@ lasting causes has a filter of its own. Repeated Events are not filtered, becaus
 import math
 from collections.abc import Collection, Hashable
 
-from esm_operator.clock import Clock, monotonic
+from esm_operator.clock import monotonic
 
 
 class ReportFilter:
@@ -19,15 +19,14 @@ class ReportFilter:
             logger.error("%s", sentence)
     """
 
-    def __init__(self, repeat_after: float = math.inf, clock: Clock = monotonic) -> None:
+    def __init__(self, repeat_after: float = math.inf) -> None:
         self._repeat_after = repeat_after
-        self._clock = clock
         self._reported: dict[Hashable, tuple[Hashable, float]] = {}
         """The content and time of the last report, by subject."""
 
     def admit(self, subject: Hashable, content: Hashable = None) -> bool:
         """Whether to report: the content differs from the last report about the subject, or that one is too old."""
-        now = self._clock()
+        now = monotonic()
         known = self._reported.get(subject)
         if known is not None and known[0] == content and now - known[1] < self._repeat_after:
             return False

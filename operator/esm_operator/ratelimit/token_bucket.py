@@ -7,7 +7,7 @@ asks again, and the event recorder drops Events that get no token.
 
 import math
 
-from esm_operator.clock import Clock, monotonic
+from esm_operator.clock import monotonic
 
 
 class TokenBucket:
@@ -16,18 +16,17 @@ class TokenBucket:
     ``TokenBucket(rate=10.0, burst=3.0)`` grants 3 tokens at the start, and 10 a second after that.
     """
 
-    def __init__(self, rate: float, burst: float, clock: Clock = monotonic) -> None:
+    def __init__(self, rate: float, burst: float) -> None:
         self.rate = rate
         """Tokens a second. May be changed."""
         self._burst = burst
-        self._clock = clock
         self._tokens = burst
-        self._filled = clock()
+        self._filled = monotonic()
 
     @property
     def tokens(self) -> float:
         """Tokens that may be taken now; negative: so many were reserved that are yet to come."""
-        now = self._clock()
+        now = monotonic()
         if now > self._filled:
             self._tokens = min(self._burst, self._tokens + (now - self._filled) * self.rate)
             self._filled = now
@@ -37,7 +36,7 @@ class TokenBucket:
     def delay(self) -> float:
         """Seconds until there is a whole token; 0: there is one."""
         missing = 1 - self.tokens
-        return max(0.0, self._filled - self._clock()) + missing / self.rate if missing > 0 else 0.0
+        return max(0.0, self._filled - monotonic()) + missing / self.rate if missing > 0 else 0.0
 
     def take(self) -> bool:
         """Take a token if there is one. Returns whether it was taken."""
@@ -48,7 +47,7 @@ class TokenBucket:
 
     def reserve(self) -> float:
         """Take a token, or the next one that comes. Returns the time from which it is there, by the clock."""
-        at = self._clock() + self.delay
+        at = monotonic() + self.delay
         self._tokens -= 1
         return at
 

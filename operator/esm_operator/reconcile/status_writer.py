@@ -34,18 +34,8 @@ class StatusWriter:
         """Write the status of a resource if it differs from the stored one.
 
         A resource whose object was removed has no status: the Event and the log report the outcome, and only the cache
-        keeps the UUID.
-
-        Args:
-            resource: the resource.
-            outcome: the outcome of the reconcile.
-            context: the context of the reconcile; None: the target is not connected.
-
-        Returns:
-            the resource after the write.
-
-        Raises:
-            esm_operator.cluster.kubernetes.ConflictError: the resource has changed meanwhile.
+        keeps the UUID. Without a context, the target is not connected. Returns the resource after the write. Raises
+        :class:`~.kubernetes.ConflictError` if the resource has changed meanwhile.
         """
         status = resource.status
         record = context.record if context is not None else MappingRecord.of(resource)
