@@ -217,7 +217,7 @@ class Operator:
             self._term = None
 
     async def _audits(self) -> None:
-        """Compare the cache with the cluster: kopf reports neither the end of a list nor what a new one lacks."""
+        """Compare the cache with the cluster. kopf reports neither the end of a list nor objects missing from it."""
         failures = 0
         while True:
             self._audit_requested.clear()
@@ -251,9 +251,12 @@ class Operator:
         configs = self._config_cache.configs()
         for name in self._config_cache.put_all_configs(await self._kubernetes.list_plural(PROVIDER_CONFIGS), configs):
             self._reconcile_users(name)
-        known = {resource.key: resource.uid for resource in self._cache.all() if not resource.removed}
+        known = {resource.key: resource.uid for resource in self._cache.all()}
         listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
         for key, uid in known.items():
+            cached = self._cache.get(key)
+            if cached is None or cached.removed:  # the mapping of a removed object must still be deleted
+                continue
             if listed.get(key) != uid and self._cache.forget(key, uid):
                 logger.info("A resource is gone without an event of the watch; it is forgotten: %s", key)
                 if self._term is not None:

@@ -1,7 +1,7 @@
 """A term: the period in which this process holds the lease, with all that reconciles resources and knows AWS.
 
-The operator makes one when it holds the lease and knows all resources, and drops it with the lease, because its copy of
-AWS would be stale by the next one. What outlives it (the cache, the connections) belongs to the operator.
+The operator makes a term when it holds the lease and knows all resources. It drops the term when it loses the lease,
+because the inventory would be stale in the next term. The cache and the connections outlive the term.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Term:
         fence: Fence,
         tuning: Tuning,
     ) -> None:
-        """The cache has all resources, and the fence is of the lease, for all writes of this term."""
+        """The cache is synced. The fence guards every write of this term."""
         self._settings = settings
         self._cache = cache
         self._config_cache = config_cache

@@ -304,7 +304,7 @@ GUARDS = (
         name="wait-for-sweep",
         harm="When the first sweep completes, the operator does not reconcile the resources that waited for it.",
         file="reconcile/reconciler.py",
-        text="context.state.awaits_sweep = True",
+        text="context.state.awaits_sweep = target.target",
         without="pass",
         tests=model("scenarios", "a_resource_that_waits_for_the_first_sweep_is_reconciled_after_it"),
     ),

@@ -267,11 +267,23 @@ GUARDS = (
         tests=unit("cache", "a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten"),
     ),
     Guard(
+        name="removal-of-an-earlier-object",
+        harm="The mapping of a removed object remains, because a new object of its name is known already.",
+        file=_STORE,
+        text=" or known.uid != resource.uid:\n            return False",
+        without=":\n            return False",
+        tests=model("removals", "the_mapping_of_a_removed_resource_is_deleted_though_a_new_one_of_its_name_is_known"),
+    ),
+    Guard(
         name="audit-spares-removed-objects",
         harm="A comparison with the cluster forgets a removed object before its mapping is deleted.",
         file="operator.py",
-        text=" for resource in self._cache.all() if not resource.removed}",
-        without=" for resource in self._cache.all()}",
-        tests=model("removals", "a_comparison_with_the_cluster_does_not_forget_a_removed_resource"),
+        text="if cached is None or cached.removed:",
+        without="if cached is None:",
+        tests=model(
+            "removals",
+            "a_comparison_with_the_cluster_does_not_forget_a_removed_resource",
+            "a_resource_that_is_removed_during_a_comparison_with_the_cluster_is_not_forgotten",
+        ),
     ),
 )

@@ -44,6 +44,21 @@ def test_an_edit_that_a_read_shows_before_the_watch_ends_the_back_off(script: Sc
     assert len(attempts) >= 3, "after 0, 60 and 180 s"
 
 
+def test_a_refusal_of_what_was_edited_meanwhile_does_not_lengthen_the_back_off(script: Script) -> None:
+    attempts = refused(script)
+    script.apply(**SQS)
+    script.world.start()
+    script.calmly(1200)
+    script.edit(batchSize=4)
+    creation = script.until(lambda call: call.what.get("BatchSize") == 4)
+    script.edit(batchSize=5)
+    script.world.deliver(len(script.cluster.watch))
+    script.world.decide(creation, "well")
+    attempts.clear()
+    script.calmly(90)
+    assert len(attempts) == 2, "immediately, and after 60 s"
+
+
 def test_other_failures_before_a_refusal_do_not_lengthen_its_back_off(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from tests.model.aws import QUEUE
 from tests.model.calls import Call
 from tests.model.cluster import Deletion, WatchEvent
 from tests.model.script import ONE, SQS, Script
+from tests.model.test_late_watches import is_list_of_all
 
 
 def test_a_resource_that_was_removed_before_the_create_gets_no_mapping(script: Script) -> None:
@@ -96,6 +97,47 @@ def test_a_comparison_with_the_cluster_does_not_forget_a_removed_resource(script
     script.calmly(1000)
     script.converge()
     assert script.aws.standing == {}
+
+
+def test_a_resource_that_is_removed_during_a_comparison_with_the_cluster_is_not_forgotten(script: Script) -> None:
+    script.begin()
+    script.apply(**SQS)
+    deletion = script.cluster.begin_deletion(ONE)
+    creation = script.until_asked("create_event_source_mapping")
+    script.cluster.relist()
+    script.world.deliver(len(script.cluster.watch))
+    script.world.pass_time(1.5)
+    while not (listings := list(filter(is_list_of_all, script.world.waiting))):
+        for call in [one for one in script.world.waiting if one is not creation]:
+            script.world.decide(call, "well")
+    script.cluster.finish_deletion(deletion)
+    script.world.deliver(len(script.cluster.watch))
+    script.world.decide(listings[0], "well")
+    script.world.decide(creation, "well")
+    assert len(script.aws.standing) == 1
+    script.converge()
+    assert script.aws.standing == {}
+
+
+def test_the_mapping_of_a_removed_resource_is_deleted_though_a_new_one_of_its_name_is_known(script: Script) -> None:
+    """The watch is late, and the operator reads the new one after its write for the old one was refused."""
+    creation = removed_during_the_create(script)
+    script.promises.excused.add(ONE)  # both objects of the name have a mapping for some seconds
+    script.apply(functionName="bills", eventSourceARN=QUEUE)
+    late, script.cluster.watch[:] = list(script.cluster.watch), []
+    script.world.decide(creation, "well")
+    process = script.world.process
+    assert process is not None
+    for _ in range(20):
+        for call in [one for one in script.world.waiting if one.name in ("PATCH", "GET")]:
+            script.world.decide(call, "well")
+        script.world.settle()
+    known = process.knows(ONE)
+    assert known is not None
+    assert known.uid == script.cluster.mappings[ONE]["metadata"]["uid"]
+    script.cluster.watch[:0] = late
+    script.converge()
+    assert script.mapping().function == "bills"
 
 
 def test_a_resource_that_has_only_lost_its_label_keeps_its_mapping(script: Script) -> None:

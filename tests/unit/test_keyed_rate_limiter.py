@@ -40,6 +40,14 @@ def test_each_that_waits_is_granted_in_its_own_time(rate: float, keys: int) -> N
         assert len(pace) == 0
 
 
+def test_each_call_brings_others_forward() -> None:
+    with stopped():
+        pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1)
+        for key in "abcdef":
+            pace.take(key)
+        assert [pace.advance(2), pace.advance(2), pace.advance(2)] == [["b", "c"], ["d", "e"], ["f"]]
+
+
 def test_those_that_wait_can_be_brought_forward_or_forgotten() -> None:
     with stopped():
         pace: KeyedRateLimiter[str] = KeyedRateLimiter(1.0, 1)

@@ -85,7 +85,7 @@ class ResourceCache:
     def keep_removed(self, resource: Resource) -> Resource | None:
         """Keep an object that was removed although it carried our finalizer, until :meth:`forget` is called for it.
 
-        A new object with the same name is taken only after this one is forgotten, as if the finalizer held the name.
+        A new object with the same name is taken only after this one is forgotten, as if the finalizer were still there.
         Takes the last state of the object, and returns the previous version.
         """
         old = self._resources.get(resource.key)
@@ -122,9 +122,11 @@ class ResourceCache:
         return not self.has_later_version(resource) and self.forget(resource.key, resource.uid)
 
     def has_later_version(self, resource: Resource) -> bool:
-        """Whether the cache has a later version under the same key."""
+        """Whether the cache has a later version of the same object. A new object of its name is not one."""
         known = self._resources.get(resource.key)
-        return known is not None and is_later(known.resource_version, resource.resource_version)
+        if known is None or known.uid != resource.uid:
+            return False
+        return is_later(known.resource_version, resource.resource_version)
 
     def forget(self, key: Key, uid: str = "") -> bool:
         """Forget a resource. If a uid is given, only a resource with this uid. Returns whether one was forgotten."""

@@ -43,7 +43,8 @@ class KeyedRateLimiter(Generic[Key]):
 
     def advance(self, count: int) -> list[Key]:
         """Let the next few keys that wait take their turns now. Returns which."""
-        keys = heapq.nsmallest(count, self._turns, key=self._turns.__getitem__)
+        waiting = (key for key, turn in self._turns.items() if turn > -math.inf)
+        keys = heapq.nsmallest(count, waiting, key=self._turns.__getitem__)
         for key in keys:
             self._release(self._turns[key])
             self._turns[key] = -math.inf

@@ -18,6 +18,8 @@ class ReconcileContext:
     states: ResourceStates
     cache: ResourceCache
     resource: Resource
+    state: ResourceState
+    """What this term keeps in memory of the object. A new object of the same name has a new state."""
     record: MappingRecord
     target: ResolvedTarget
     connected: ConnectedTarget
@@ -31,11 +33,6 @@ class ReconcileContext:
     """The present or next value of ``status.creating``: without owner tags, a Create may be outstanding."""
     replaced: str = ""
     """The UUID of the mapping whose replacement is being created."""
-
-    @property
-    def state(self) -> ResourceState:
-        """The state that this process keeps of the resource."""
-        return self.states.of(self.resource.key)
 
     def check(self) -> None:
         """Raise StaleError if the resource has changed since the action was planned, which may be seconds ago."""

@@ -104,7 +104,7 @@ class Executor:
                 await self._request(context, uuid, client.refresh_tags(uuid))
             case actions.RecordUUID(uuid):
                 if not context.desired.owner_tags:  # before the status records it, another resource might take it up
-                    self.states.record_created(key, uuid)
+                    self.states.record_created(key, context.state, uuid)
                 context.record = context.record.taken_up(uuid, context.resource)
             case actions.Create():
                 await self._create(context, action)
@@ -162,7 +162,7 @@ class Executor:
         state.drift_backoff.clear()
         state.field_refusals.clear()
         state.pending_creates.answered()
-        self.states.record_created(resource.key, uuid)
+        self.states.record_created(resource.key, state, uuid)
         if action.again and state.deleted != context.record.uuid:
             self.recorder.warning(resource, "CreatedAgain", messages.created_again(uuid, resource.spec.source))
             counters.DRIFT_CORRECTED.labels(DriftKind.DELETED).inc()
@@ -436,4 +436,4 @@ class Executor:
         if not resource.removed:
             await self.kubernetes.remove_finalizer(resource)
         logger.info("Let the resource go", extra=marks(resource))
-        return Result(ReconcileOutcome.RELEASED)
+        return Result(ReconcileOutcome.RELEASED, released=True)

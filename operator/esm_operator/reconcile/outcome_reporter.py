@@ -12,10 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.annotations import ORPHAN
 from esm_operator.api.recorded_status import Applied
-from esm_operator.api.resource import Resource
+from esm_operator.api.resource import Resource, is_edit
 from esm_operator.aws import errors
 from esm_operator.cluster.event_recorder import EventRecorder
-from esm_operator.cluster.resource_cache import ResourceCache
+from esm_operator.cluster.resource_cache import ResourceCache, StaleError
 from esm_operator.logs import marks
 from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, differences, plan
@@ -38,7 +38,7 @@ from esm_operator.status.reason_table import message
 logger = logging.getLogger(__name__)
 
 #: Seconds until the next reconcile if no event would report the awaited change. Examples are a new mapping that the
-#: resource only observes, and a time that was in the future. The reconcile costs no call to AWS.
+#: resource only observes, and a startingPositionTimestamp that was in the future. The reconcile costs no call to AWS.
 _POLL = 30.0
 #: The outcome of a reconcile by its last action. All other actions: Stalled.
 _OUTCOMES: Mapping[type[actions.Rest], ReconcileOutcome] = {
@@ -67,7 +67,7 @@ class OutcomeReporter:
             and account_region.failure is None
             and (context.record.uuid or context.resource.status_is_current)
         ):
-            return Result(ReconcileOutcome.WAITING)  # the status has the last known state; the sweep will renew it
+            return Result(ReconcileOutcome.WAITING)  # keep the status; the resource is enqueued when the sweep ends
         refused = self._refused(context, observation, action)
         context.record = _record_at_rest(context, observation, action, refused)
         entry = context.connected.inventory.get(context.record.uuid)
@@ -112,7 +112,13 @@ class OutcomeReporter:
     async def report_failure(
         self, resource: Resource, error: ClientError | BotoCoreError, context: ReconcileContext | None = None
     ) -> Result:
-        """Write the refusal of AWS to the status. Without a context, the operator could not connect to the target."""
+        """Write the refusal of AWS to the status. Without a context, the operator could not connect to the target.
+
+        Raises StaleError if a person has edited the resource meanwhile, because AWS has not refused the edited one.
+        """
+        known = self.cache.get(resource.key)
+        if known is None or is_edit(resource, known):
+            raise StaleError
         failure = errors.understand(error)
         if resource.deleting:
             failure = replace(failure, message=f"{failure.message} {_how_to_orphan(resource)}")
@@ -142,7 +148,7 @@ class OutcomeReporter:
         text = message("MappingNotDeleted", "Removed")
         self.recorder.warning(resource, "MappingNotDeleted", text)
         logger.error("%s", text, extra=marks(resource))
-        return Result(ReconcileOutcome.RELEASED)
+        return Result(ReconcileOutcome.RELEASED, released=True)
 
     def _refused(
         self, context: ReconcileContext, observation: Observation, action: actions.Rest
@@ -172,10 +178,10 @@ class OutcomeReporter:
         if isinstance(action, actions.Conflict):  # it costs a call each time, so many of them take turns
             self.states.failure_backoff.failed(key)
             return Result(outcome, state.back_off(60.0, 1800.0))
-        if action != plan.SWEEPING:
+        if action not in (plan.SWEEPING, plan.UNSETTLED):
+            state.failures.clear()
             rate_limiter = context.connected.client.rate_limiter
             self.controller.enqueue(self.states.failure_backoff.succeeded(key, rate_limiter), QueuePriority.RESYNC)
-        state.failures.clear()
         match action:
             case actions.Wait("NotFound") | actions.Stall("NothingToAdopt"):
                 return Result(outcome, _POLL)

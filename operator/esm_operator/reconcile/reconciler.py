@@ -8,7 +8,7 @@ import contextlib
 import logging
 from dataclasses import dataclass, replace
 
-from aiohttp import ClientError as HTTPException
+import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.api.resource import Intent, Key, Resource
@@ -89,16 +89,16 @@ class Reconciler:
         state = self.states.of(resource.key)
         try:
             result = await self._reconcile(resource)
-            return self._forget_incarnation(resource) if result.outcome is ReconcileOutcome.RELEASED else result
+            return self._finish_released(resource) if result.released else result
         except GoneError:
-            return self._forget_incarnation(resource)
+            return self._finish_released(resource)
         except StaleError:
             return Result(ReconcileOutcome.STALE, 0.0, QueuePriority.EDIT)
         except ConflictError:
             return await self._read_again(resource)
         except NotLeadingError:
             return Result(None, 1.0, QueuePriority.EDIT)
-        except (ApiError, HTTPException, TimeoutError) as error:
+        except (ApiError, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("The API server did not take it, it is tried again: %s", str(error) or type(error).__name__)
             return Result(ReconcileOutcome.KUBERNETES_ERROR, state.back_off(1.0, 30.0), QueuePriority.EDIT)
         except Exception as error:
@@ -107,14 +107,13 @@ class Reconciler:
             await self._report_unexpected(resource.key, error)
             return result
 
-    def _forget_incarnation(self, resource: Resource) -> Result:
-        """Forget a resource that no longer exists, unless its mapping must still be deleted."""
+    def _finish_released(self, resource: Resource) -> Result:
+        """Forget a resource that the operator is done with, unless its mapping must still be deleted."""
         known = self.cache.get(resource.key)
         if known is not None and known.removed and not resource.removed:
             return Result(ReconcileOutcome.RELEASED, 0.0, QueuePriority.EDIT)  # its mapping is still to be deleted
         if known is not None and known.uid == resource.uid and known.removed_despite_finalizer:
-            # The last state of the object in the watch decides whether to delete its mapping.
-            return Result(ReconcileOutcome.RELEASED)
+            return Result(None)  # the last state of the object in the watch decides whether to delete its mapping
         self.cache.forget(resource.key, resource.uid)
         self.states.forget(resource.key)
         requeue_after = 0.0 if self.cache.get(resource.key) is not None else None  # a successor of the same name
@@ -122,15 +121,14 @@ class Reconciler:
 
     async def _read_again(self, resource: Resource) -> Result:
         """Read the object from the API server and reconcile it again, because the watch may be late or cut."""
-        key = resource.key
-        result = Result(ReconcileOutcome.STALE, self.states.of(key).back_off(0.1, 30.0), QueuePriority.EDIT)
         try:
-            await self.executor.read(key)
+            await self.executor.read(resource.key)
         except GoneError:
-            return replace(self._forget_incarnation(resource), outcome=ReconcileOutcome.STALE)
-        except (ApiError, HTTPException, TimeoutError) as error:
+            return replace(self._finish_released(resource), outcome=ReconcileOutcome.STALE)
+        except (ApiError, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("Reading a resource failed, it is tried again: %s", str(error) or type(error).__name__)
-        return result
+        delay = self.states.of(resource.key).back_off(0.1, 30.0)
+        return Result(ReconcileOutcome.STALE, delay, QueuePriority.EDIT)
 
     async def _report_unexpected(self, key: Key, error: Exception) -> None:
         """Write the failure of the operator itself to the status, if this write succeeds."""
@@ -143,7 +141,7 @@ class Reconciler:
 
     async def _reconcile(self, resource: Resource) -> Result:
         if resource.removed and not await self.executor.is_removed(resource):
-            return Result(ReconcileOutcome.RELEASED)
+            return Result(None, released=True)
         result = await self._reconcile_in_target(resource)
         if resource.removed and result.outcome is ReconcileOutcome.STALLED:
             return self.outcome_reporter.abandon(resource)
@@ -177,11 +175,12 @@ class Reconciler:
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
         record = MappingRecord.of(resource)
-        context = ReconcileContext(self.states, self.cache, resource, record, target, connected, began=monotonic())
+        state = self.states.of(resource.key)
+        context = ReconcileContext(self.states, self.cache, resource, state, record, target, connected, monotonic())
         if not target.target.owner_tags:
             context.creating = ownership_records.recorded(resource)
         if not connected.inventory.swept:
-            context.state.awaits_sweep = True  # the sweep may show more, whatever the outcome
+            context.state.awaits_sweep = target.target  # the sweep may show more, whatever the outcome
         self._inherit_pending_create(resource)
         try:
             return await self._plan_and_execute(context)
@@ -253,7 +252,7 @@ class Reconciler:
             self._inherit_create(resource.key, intent)
 
     def _inherit_create(self, key: Key, intent: Intent) -> None:
-        """Record that another process may have sent a Create for the intent, until now or the time in the intent."""
+        """Record that another process may have sent a Create for the intent, now or at its ``waiting_since``."""
         state = self.states.of(key)
         state.pending_creates.inherited(
             intent.function,

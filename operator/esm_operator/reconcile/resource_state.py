@@ -52,8 +52,8 @@ class ResourceState:
     """Whether the resource existed when this process began to work. Every earlier process that managed it has ended."""
     asleep: Target | None = None
     """The target whose first sweep must end before the resource is reconciled. Set if the status was up to date."""
-    awaits_sweep: bool = False
-    """Whether the resource was reconciled before the first sweep of its target was complete."""
+    awaits_sweep: Target | None = None
+    """The target whose first sweep was not complete when the resource was reconciled last."""
     failures: Counter[tuple[float, float]] = field(default_factory=Counter[tuple[float, float]])
     """Failed reconciles since the last success or edit, for the failure back-off. By the first and longest delay, so
     that a kind of failure with short delays does not lengthen the delays of another."""
@@ -131,13 +131,10 @@ class ResourceStates:
 
     def wake(self, target: Target) -> list[Key]:
         """Wake the resources that wait for a sweep of a target, after a sweep has ended. Returns their keys."""
-        keys = [key for key, state in self._states.items() if state.asleep == target or state.awaits_sweep]
-        for key in keys:
-            state = self._states[key]
-            state.awaits_sweep = False
-            if state.asleep == target:
-                state.asleep = None
-        return keys
+        woken = {key: state for key, state in self._states.items() if target in (state.asleep, state.awaits_sweep)}
+        for state in woken.values():
+            state.asleep = state.awaits_sweep = None
+        return list(woken)
 
     def block(self, key: Key, uuid: str) -> None:
         """Record the mapping that blocks a resource: another owner has it, or AWS is deleting it. Empty: none."""
@@ -165,10 +162,12 @@ class ResourceStates:
         """Monotonic time, in seconds, from which AWS no longer carries out requests of an earlier process."""
         return (self._began if state.predates_process else monotonic()) + SETTLE
 
-    def record_created(self, key: Key, uuid: str) -> None:
-        """Record the mapping that this process created last for a resource."""
+    def record_created(self, key: Key, state: ResourceState, uuid: str) -> None:
+        """Record the mapping that this process created last for a resource, unless a new object has its name."""
+        if self.of(key) is not state:
+            return
         self._forget_created(key)
-        self.of(key).created = uuid
+        state.created = uuid
         self._creators.setdefault(uuid, key)
 
     def creator(self, uuid: str) -> Key | None:

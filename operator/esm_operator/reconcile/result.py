@@ -16,5 +16,7 @@ class Result:
     """Seconds until the next reconcile. 0: immediately. None: only after an event."""
     priority: QueuePriority = QueuePriority.RESYNC
     """Priority of the next reconcile."""
+    released: bool = False
+    """Whether the operator is done with the resource: the finalizer is removed, or another operator has it."""
     deleted: bool = False
     """Whether the resource no longer exists, so that the controller drops earlier requeues of its key."""
