@@ -62,12 +62,9 @@ class MappingsApi:
     async def page(
         self, marker: str = "", function: str = "", source: str = "", priority: RequestPriority = RequestPriority.SWEEP
     ) -> Page:
-        """One page of ListEventSourceMappings: at most 100 mappings.
+        """One page of ListEventSourceMappings: at most 100 mappings, after a marker.
 
-        Args:
-            marker: where the page before it ended; empty: the first page.
-            function: list those of one function only (a name or ARN, perhaps qualified); empty: all.
-            source: list those of one event source ARN only; empty: all.
+        List only mappings of a function (name or ARN, perhaps qualified) and of an event source ARN, if they are given.
         """
         wanted = {"Marker": marker} if marker else {}
         wanted |= {"FunctionName": function} if function else {"MaxItems": PAGE}

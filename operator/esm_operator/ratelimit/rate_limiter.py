@@ -90,12 +90,9 @@ class RateLimiter:
         await turn
 
     def throttled(self, sent: float, retry_after: float = 0.0) -> None:
-        """Slow down, because AWS has throttled a request.
+        """Slow down, because AWS has throttled a request that was sent at a monotonic time, in seconds.
 
-        Args:
-            sent: time at which it was sent, by the clock. Of requests that were under way together only one halves the
-                rate.
-            retry_after: seconds for which AWS asks not to be called, or 0.
+        AWS may ask not to be called for some seconds. Of the requests in flight at one time, only one halves the rate.
         """
         self._recover()
         now = monotonic()

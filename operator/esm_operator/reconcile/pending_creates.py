@@ -51,7 +51,6 @@ class PendingCreates:
         """Record that another process was about to send a Create, and did not record its outcome.
 
         Args:
-            function: the function of the mapping.
             settles: monotonic time, in seconds, from which AWS no longer carries out the Create.
             alive: whether the other process may still have run a moment ago. If not, it ended before this one began.
             waited: seconds since the other process recorded that it sends no Create any more. The clocks of the two

@@ -64,13 +64,11 @@ def render(
 
     Args:
         previous: the present status. Times of unchanged conditions are kept from it.
-        generation: metadata.generation of the spec that the plan was made on.
         mapping: the mapping as AWS answered it last; None: it was not read.
         tags: the mapping's tags; None keeps the present ones.
         gone: whether AWS has answered that there is no such mapping any more.
         requested: the value of the annotation that requests a reconcile, or empty.
         now: the time as RFC 3339 text.
-        creating: the record that the result of a Create may be unknown, or empty.
     """
     ready, reconciling, stalled, _ = outcome.verdict.value
     wanted: list[tuple[str, str, ConditionReason, str]] = [
