@@ -196,7 +196,7 @@ GUARDS = (
         name="create-of-a-living-process",
         harm="A former leader that still runs sends a Create later than the new leader expects.",
         file="reconcile/resource_state.py",
-        text="return (self._began if state.predates_process else monotonic()) + SETTLE",
+        text="return (self._began if state.predates_term else monotonic()) + SETTLE",
         without="return self._began + SETTLE",
         tests=model("pending_creates", "a_resource_is_removed_only_when_the_create_of_another_operator_has_settled"),
     ),

@@ -79,7 +79,7 @@ class ObservedMapping:
     state: str
     values: Mapping[str, Canonical]
     tags: Mapping[str, str] | None = None
-    """None: not read by this process."""
+    """None: not read in this term."""
     tags_fresh: bool = True
     """Whether the tags were read since this reconcile began. Others allow nothing that can't be undone."""
     tags_in_doubt: bool = False
@@ -119,9 +119,9 @@ class Observation:
     unsearched: bool = False
     """Whether such a Create may have made a mapping that sweeps miss. The list by function shows it."""
     may_have_made: bool = False
-    """Whether a Create whose answer this process has not received may have made a mapping."""
+    """Whether a Create whose answer this term has not received may have made a mapping."""
     unseen: str = ""
-    """The UUID of a mapping that this process made for the resource, and that no list has shown since."""
+    """The UUID of a mapping that this term made for the resource, and that no list has shown since."""
     refused: Mapping[frozenset[str], str] = field(default_factory=dict[frozenset[str], str])
     """Sets of members of an Update that AWS refused since the last edit, each with the message."""
     rival: str = ""

@@ -1,4 +1,4 @@
-"""The owners of mappings without owner tags, from the records on resources and in this process.
+"""The owners of mappings without owner tags, from the records on resources and in this term.
 
 Event source mappings have no names, and CreateEventSourceMapping has no idempotency token. If the ownership mode is
 ResourceOnly, a resource owns a mapping in these cases:
@@ -49,7 +49,7 @@ def may_have_made(context: ReconcileContext) -> bool:
 
 
 def marker(context: ReconcileContext) -> str:
-    """The record to write before a Create is sent; empty: the last record of this process is still valid.
+    """The record to write before a Create is sent; empty: the last record of this term is still valid.
 
     The record differs each time, so that a late write cannot restore an earlier record.
     """

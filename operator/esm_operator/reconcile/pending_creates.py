@@ -40,7 +40,7 @@ class PendingCreates:
     def __init__(self) -> None:
         self._pending: _Pending | None = None
         self.may_have_made = False
-        """Whether a Create whose answer this process has not seen may have made a mapping for the resource."""
+        """Whether a Create whose answer this term has not received may have made a mapping for the resource."""
 
     def unanswered(self, function: str) -> None:
         """Record that a Create had no answer, or an answer that does not show its outcome."""

@@ -257,7 +257,7 @@ class Reconciler:
         state.pending_creates.inherited(
             intent.function,
             self.states.settles(state),
-            alive=not state.predates_process,
+            alive=not state.predates_term,
             waited=seconds_since(intent.waiting_since),
         )
 

@@ -1,6 +1,6 @@
-"""The resource states: one object for each resource, with the information that this process keeps only in memory.
+"""The resource states: one object for each resource, with the information that a term keeps only in memory.
 
-The states need not outlive the process. They save calls to AWS, or keep the operator from acting too soon.
+The states need not outlive the term. They save calls to AWS, or keep the operator from acting too soon.
 """
 
 from collections import Counter
@@ -46,10 +46,10 @@ class ConflictingMapping:
 
 @dataclass(slots=True)
 class ResourceState:
-    """The information about one resource in the memory of this process."""
+    """The information about one resource in the memory of this term."""
 
-    predates_process: bool = False
-    """Whether the resource existed when this process began to work. Every earlier process that managed it has ended."""
+    predates_term: bool = False
+    """Whether the resource existed when this term began. Every earlier process that managed it has ended."""
     asleep: Target | None = None
     """The target whose first sweep must end before the resource is reconciled. Set if the status was up to date."""
     awaits_sweep: Target | None = None
@@ -58,25 +58,25 @@ class ResourceState:
     """Failed reconciles since the last success or edit, for the failure back-off. By the first and longest delay, so
     that a kind of failure with short delays does not lengthen the delays of another."""
     intent_known: bool = False
-    """Whether this process has written the intent, or has read it."""
+    """Whether this term has written the intent, or has read it."""
     removal_confirmed: bool = False
     """Whether the API server has confirmed that the object was removed although it carried our finalizer."""
     released: bool = False
     """Whether the resource is being deleted and has released its mapping. Used for mappings without owner tags."""
     created: str = ""
-    """UUID of the mapping that this process created last for the resource."""
+    """UUID of the mapping that this term created last for the resource."""
     deleted: str = ""
     """UUID of the mapping that the operator itself deleted last."""
     blocked_by: str = ""
     """UUID of the mapping that blocks the resource: another owner has it, or AWS is deleting it."""
     conflict: ConflictingMapping | None = None
     create_marker: str = ""
-    """The last ``status.creating`` that this process wrote. Empty where mappings have owner tags."""
+    """The last ``status.creating`` that this term wrote. Empty where mappings have owner tags."""
     create_outstanding: bool = True
     """Whether the Create of the marker, or an earlier one, may have made a mapping that is not known."""
     made_by_other_until: float | None = None
     """Monotonic time, in seconds, from which AWS no longer carries out a Create of an earlier process. Set if the
-    status recorded a mapping when this process first read it. If that mapping is gone, the earlier process may have
+    status recorded a mapping when this term first read it. If that mapping is gone, the earlier process may have
     sent a Create to replace it."""
     pending_creates: PendingCreates = field(default_factory=PendingCreates)
     drift_backoff: DriftBackoff = field(default_factory=DriftBackoff)
@@ -103,7 +103,7 @@ class ResourceStates:
     def __init__(self, deletions_per_minute: int) -> None:
         self._states: dict[Key, ResourceState] = {}
         self._creators: dict[str, Key] = {}
-        """By UUID: the resource for which this process created the mapping."""
+        """By UUID: the resource for which this term created the mapping."""
         self._blocked: dict[str, set[Key]] = {}
         """By UUID: the resources that the mapping blocks."""
         self._began = monotonic()
@@ -118,12 +118,12 @@ class ResourceStates:
         return state
 
     def record_existing(self, keys: Collection[Key]) -> None:
-        """Record which resources existed when this process began to work.
+        """Record which resources existed when this term began.
 
         Resources that appear later may come from an operator that still runs, after a change of their labels.
         """
         for key in keys:
-            self.of(key).predates_process = True
+            self.of(key).predates_term = True
 
     def sleeping_in(self) -> set[Target]:
         """The targets that have resources which wait for a sweep."""
@@ -160,10 +160,10 @@ class ResourceStates:
 
     def settles(self, state: ResourceState) -> float:
         """Monotonic time, in seconds, from which AWS no longer carries out requests of an earlier process."""
-        return (self._began if state.predates_process else monotonic()) + SETTLE
+        return (self._began if state.predates_term else monotonic()) + SETTLE
 
     def record_created(self, key: Key, state: ResourceState, uuid: str) -> None:
-        """Record the mapping that this process created last for a resource, unless a new object has its name."""
+        """Record the mapping that this term created last for a resource, unless a new object has its name."""
         if self.of(key) is not state:
             return
         self._forget_created(key)
@@ -171,7 +171,7 @@ class ResourceStates:
         self._creators.setdefault(uuid, key)
 
     def creator(self, uuid: str) -> Key | None:
-        """The resource for which this process created a mapping."""
+        """The resource for which this term created a mapping."""
         return self._creators.get(uuid)
 
     def record_change(self, old: Resource | None, new: Resource) -> bool:
