@@ -288,7 +288,7 @@ GUARDS = (
         name="read-after-conflict",
         harm="A resource whose watch events were lost is refused by the API server again and again.",
         file=_RECONCILE,
-        text="self.cache.update_if_present(parse(await self.kubernetes.read(key)))",
+        text="await self.executor.read(resource.key)",
         without="pass",
         tests=model("late_watches", "a_resource_whose_edit_the_watch_has_lost_is_read_after_a_conflict"),
     ),

@@ -238,7 +238,7 @@ GUARDS = (
         name="worked-on-again",
         harm="An edit that arrives while the resource is worked on is not noticed.",
         file="ratelimit/workqueue.py",
-        text="self._dirty[key] = (min(priority, known), at_once or known_at_once)",
+        text="self._dirty[key] = (min(priority, known), immediately or known_immediately)",
         without="pass",
         tests=unit("workqueue", "a_key_that_changes_while_it_is_worked_on_is_worked_on_again"),
     ),
