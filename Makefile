@@ -23,6 +23,9 @@ export PYTHON
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+.PHONY: setup
+setup: $(STAMP) ## set up .venv with the command esm-operator and the tools of the tests
+
 .PHONY: demo
 demo: $(STAMP) ## see it work on this machine; DEMO_ONCE=1: end by itself; DEMO_CONTEXT=NAME: in a cluster of yours
 	@$(BIN)/python -m tests.demo
