@@ -74,12 +74,16 @@ dashboard: $(STAMP) ## draw docs/reference/dashboard.png from a run that Prometh
 	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
 	$(BIN)/python -m tests.monitoring $(ARGS)
 
+.PHONY: picture
+picture: $(STAMP) ## draw docs/tutorial/session.svg, the session at a terminal, from a real run
+	$(BIN)/python -m tests.demo.picture
+
 .PHONY: crds
 crds: $(STAMP) ## write crds/, the chart's CRDs and docs/reference/fields.md from the models
 	$(TOOLS) crds fields
 
 .PHONY: tables
-tables: $(STAMP) ## write the tables of README.md and docs/ from the code
+tables: $(STAMP) ## write the tables of docs/ and of the chart's README from the code
 	$(TOOLS) settings metrics guards migrating iam chart
 
 .PHONY: lock

@@ -1,13 +1,13 @@
-"""The table of settings in README.md, from the model of the settings."""
+"""The table of settings in docs/reference/settings.md, from the model of the settings."""
 
 from esm_operator.settings import PREFIX, Settings
-from tools.generated import ROOT, Files, with_part
+from tools.generated import DOCS, Files, with_part
 
-PAGE = ROOT / "README.md"
+PAGE = DOCS / "reference" / "settings.md"
 
 
 def files() -> Files:
-    """README.md."""
+    """docs/reference/settings.md."""
     return {PAGE: with_part(PAGE.read_text(), "settings", table())}
 
 
