@@ -69,6 +69,11 @@ format: $(STAMP) ## put the code into its form
 docs: $(STAMP) ## build the documentation as a site into build/site; each warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
+.PHONY: docs-version
+docs-version: $(STAMP) ## commit the site of VERSION=0.1 to the local branch gh-pages, as the latest one
+	PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mike deploy --update-aliases $(VERSION) latest
+	PATH="$(CURDIR)/$(BIN):$$PATH" mike set-default latest
+
 .PHONY: dashboard
 dashboard: $(STAMP) ## draw docs/reference/dashboard.png from a run that Prometheus scrapes (10 minutes)
 	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null

@@ -13,10 +13,10 @@ def files() -> Files:
 
 def table() -> str:
     """The settings as a Markdown table."""
-    rows = ["| flag | environment variable | default | meaning |", "|---|---|---|---|"]
+    rows = ["| flag, environment variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
         shown = f"`{default}`" if default not in ("", {}, []) else ""
         meaning = " ".join((field.description or "").split())
-        rows.append(f"| `--{name.replace('_', '-')}` | `{PREFIX}{name.upper()}` | {shown} | {meaning} |")
+        rows.append(f"| `--{name.replace('_', '-')}`<br>`{PREFIX}{name.upper()}` | {shown} | {meaning} |")
     return "\n".join(rows)
