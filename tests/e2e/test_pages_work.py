@@ -135,7 +135,7 @@ def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
         return ""
 
     message = eventually(told, what="the policy is in force")
-    assert "taken over by the platform team" in message
+    assert "Only the platform team adopts" in message
     bed.apply(queue("other"))
     bed.wait_ready("other")
     bed.label_namespace(**{"esm-operator.example.com/may-adopt": "yes"})
@@ -143,7 +143,7 @@ def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
     bed.apply(wanted)
     bed.wait_ready("orders")
     bed.label_namespace(**{"esm-operator.example.com/may-adopt": None})
-    eventually(lambda: "taken over by the platform team" in told(), what="the policy is in force again")
+    eventually(lambda: "Only the platform team adopts" in told(), what="the policy is in force again")
     bed.patch("orders", {"batchSize": 3})
     bed.wait_ready("orders")
     bed.delete("orders")
