@@ -76,7 +76,7 @@ def _figures(results: Results) -> str:
         quota is {QUOTA:.0f} requests a second for an account and region; the operator makes {BUDGET:.0f} of them).
         *Target* is what was aimed at. *ACK* is AWS's own Lambda controller, measured on the same AWS server with 200
         mappings; where nothing stands, that was not measured. What bounds the figures of the processor is in
-        [scaling.md](../explanation/scaling.md#where-the-processors-time-goes).
+        [scaling.md](../explanation/scaling.md#cpu-usage).
     """)
     return f"""
 ## Figures
