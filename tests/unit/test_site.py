@@ -91,7 +91,9 @@ def test_other_pictures_stay_pictures() -> None:
         ('<td align="left"><code>--a-b</code></td>', '<td align="left"><code><span>--a-b</span></code></td>'),
         ("<td><code>1.5 s</code></td>", "<td><code><span>1.5 s</span></code></td>"),
         ("<p><code>spec.tags</code></p>", "<p><code>spec.tags</code></p>"),
+        ("<p><code>run --a-b=1 c-d</code></p>", "<p><code>run <span>--a-b</span>=1 c-d</code></p>"),
+        ("<p>--a-b</p>", "<p>--a-b</p>"),
     ],
 )
-def test_names_in_tables_break_after_dots_only(html: str, expected: str) -> None:
+def test_names_in_tables_break_after_dots_and_flags_do_not_break(html: str, expected: str) -> None:
     assert SITE.on_page_content(html, page=None, config=None, files=None) == expected
