@@ -1,4 +1,4 @@
-"""Counters and histograms, which code updates where the thing happens. Gauges are in ``gauges.py``."""
+"""Counters and histograms, which code updates where the event happens. Gauges are in ``gauges.py``."""
 
 from enum import IntEnum, StrEnum
 
@@ -15,7 +15,7 @@ _MOST_CODES = 100
 
 
 class DriftKind(StrEnum):
-    """What somebody else changed at AWS."""
+    """What was changed outside of Kubernetes."""
 
     FIELDS = "fields"
     TAGS = "tags"
@@ -23,14 +23,14 @@ class DriftKind(StrEnum):
 
 
 class ReconcileOutcome(StrEnum):
-    """How one reconciliation of one resource ended."""
+    """The result of one reconcile."""
 
     SYNCED = "synced"
-    """AWS has what the spec says."""
+    """AWS has the values of the spec."""
     WAITING = "waiting"
-    """AWS is at work, or something is waited for."""
+    """AWS is changing the mapping, or the operator waits for something else."""
     STALLED = "stalled"
-    """A person has to do something; conflicts too."""
+    """The user has to act. Conflicts are included."""
     AWS_ERROR = "aws_error"
     """AWS refused a request or could not be reached; the operator retries."""
     KUBERNETES_ERROR = "kubernetes_error"
@@ -43,61 +43,62 @@ class ReconcileOutcome(StrEnum):
     """The finalizer was removed, or the resource was already deleted."""
 
 
-LEASE_ACQUIRED = counter("lease_acquired", "How often this process has acquired the lease.")
-LEASE_LOST = counter("lease_lost", "How often this process has lost the lease, beside giving it back when it ends.")
-RECONCILES = counter("reconciles", "Reconciliations of resources, by how they ended.", "result")
+LEASE_ACQUIRED = counter("lease_acquired", "How often this process has acquired the Lease.")
+LEASE_LOST = counter("lease_lost", "How often this process has lost the Lease. A release at the end does not count.")
+RECONCILES = counter("reconciles", "Reconciles, by result.", "result")
 RECONCILE_SECONDS = histogram(
     "reconcile_duration_seconds",
-    "Time that one reconciliation of one resource took, by how it ended; waiting for the rate limiter is part of it.",
+    "Duration of a reconcile, by result. It includes the delay by the rate limiter.",
     "result",
     buckets=(0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )
 QUEUE_DURATION = histogram(
     "workqueue_queue_duration_seconds",
-    "Time that resources waited in the work queue from when they could have been worked on.",
+    "Time that resources waited in the work queue after they were due.",
     "priority",
     buckets=_TURN,
 )
 DRIFT_CORRECTED = counter(
-    "drift_corrected", "Mappings changed outside of Kubernetes and put right, by what was changed.", "kind"
+    "drift_corrected", "Corrections of changes that were made outside of Kubernetes, by kind.", "kind"
 )
 AWS_REQUESTS = counter(
     "aws_requests",
-    "Requests to AWS, by operation and by AWS's error code (OK: none; the name of the exception: no answer).",
+    "Requests to AWS, by operation and by AWS's error code (OK if there was no error).",
     "operation",
     "code",
 )
 AWS_REQUEST_SECONDS = histogram(
     "aws_request_duration_seconds",
-    "Time that requests to AWS took, without waiting for the rate limiter.",
+    "Duration of requests to AWS, without the delay by the rate limiter.",
     "operation",
     buckets=_ANSWER,
 )
 AWS_FAILURES = counter(
-    "aws_failures", "Requests to AWS that failed, by the reason that conditions would tell of it.", "reason"
+    "aws_failures", "Failed requests to AWS, by the reason that a condition has for such a failure.", "reason"
 )
-AWS_THROTTLES = counter(
-    "aws_throttles", "Requests to AWS that were refused for being one too many.", "account", "region"
-)
+AWS_THROTTLES = counter("aws_throttles", "Requests that AWS throttled.", "account", "region")
 RATE_LIMITER_REQUESTS = counter(
     "aws_rate_limiter_requests",
-    "Requests to AWS Lambda that the rate limiter has let through.",
+    "Requests to AWS Lambda that passed the rate limiter.",
     "account",
     "region",
     "priority",
 )
 RATE_LIMITER_DURATION = histogram(
     "aws_rate_limiter_duration_seconds",
-    "Time that requests to AWS Lambda waited for the rate limiter.",
+    "Time that the rate limiter delayed requests to AWS Lambda.",
     "priority",
     buckets=_TURN,
 )
 KUBERNETES_REQUESTS = counter(
-    "kubernetes_requests", "Requests to the API server, but for logins and watches, which kopf sends.", "verb", "code"
+    "kubernetes_requests",
+    "Requests to the API server, without the logins and watches, which kopf sends.",
+    "verb",
+    "code",
 )
 KUBERNETES_REQUEST_SECONDS = histogram(
     "kubernetes_request_duration_seconds",
-    "Time that requests to the API server took, without waiting for --kubernetes-requests-per-second.",
+    "Duration of requests to the API server, without the delay by --kubernetes-requests-per-second.",
     "verb",
     buckets=_ANSWER,
 )
@@ -112,7 +113,7 @@ _codes: set[str] = set()
 
 
 def reconciled(result: ReconcileOutcome, seconds: float) -> None:
-    """Count one reconciliation."""
+    """Count one reconcile."""
     RECONCILES.labels(result).inc()
     RECONCILE_SECONDS.labels(result).observe(seconds)
 
