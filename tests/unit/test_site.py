@@ -10,6 +10,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+#: Lines of a page that is read from the start to the end.
+LONGEST = 300
 PARTS = ["tutorial", "how-to", "reference", "explanation", "contributing"]
 
 
@@ -46,6 +48,11 @@ def test_the_navigation_has_the_parts() -> None:
 
 def test_the_runbooks_are_one_entry() -> None:
     assert [path for path in paths(NAV) if "runbooks" in path] == ["how-to/runbooks/README.md"]
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_pages_are_short_unless_facts_are_looked_up_there(page: Path) -> None:
+    assert len(page.read_text().splitlines()) <= LONGEST or page.is_relative_to(DOCS / "reference")
 
 
 def converted(markdown: str, page: str, repo_url: str | None = None) -> str:
