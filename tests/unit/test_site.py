@@ -94,7 +94,16 @@ def test_other_pictures_stay_pictures() -> None:
 @pytest.mark.parametrize(
     ("html", "expected"),
     [
-        ("<td><code>spec.tags</code></td>", "<td><code><span>spec.</span><wbr><span>tags</span></code></td>"),
+        ("<td><code>spec.tags</code></td>", "<td><code><span>spec.tags</span></code></td>"),
+        (
+            "<td><code>spec.destinationConfig.onFailure.destination</code></td>",
+            "<td><code><span>spec.</span><wbr><span>destinationConfig.</span><wbr><span>onFailure.</span><wbr>"
+            "<span>destination</span></code></td>",
+        ),
+        (
+            "<td><code>lambda.esm-operator.io/reconcile-at</code></td>",
+            "<td><code><span>lambda.esm-operator.io/reconcile-at</span></code></td>",
+        ),
         ('<td align="left"><code>--a-b</code></td>', '<td align="left"><code><span>--a-b</span></code></td>'),
         ("<td><code>1.5 s</code></td>", "<td><code><span>1.5 s</span></code></td>"),
         ("<p><code>spec.tags</code></p>", "<p><code>spec.tags</code></p>"),
@@ -102,5 +111,5 @@ def test_other_pictures_stay_pictures() -> None:
         ("<p>--a-b</p>", "<p>--a-b</p>"),
     ],
 )
-def test_names_in_tables_break_after_dots_and_flags_do_not_break(html: str, expected: str) -> None:
+def test_names_in_tables_and_flags_do_not_break(html: str, expected: str) -> None:
     assert SITE.on_page_content(html, page=None, config=None, files=None) == expected
