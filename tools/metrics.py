@@ -11,24 +11,24 @@ PAGE = DOCS / "reference" / "metrics.md"
 ADDED_BY = (gauges, counters)
 #: What each label can be.
 LABELS: Mapping[str, str] = {
-    "account": "account IDs of the targets in use, known after AWS has answered GetCallerIdentity",
-    "code": "requests to AWS: the error code, `OK`, the name of the exception if there was no answer, or `Other` after "
-    "100 values. Requests to Kubernetes: the HTTP status, or `none` if there was no answer",
+    "account": "account ids of the targets in use; known once AWS has answered GetCallerIdentity",
+    "code": "of AWS: its error code, `OK`, the name of the exception where there was no answer, `Other` beyond 100 of "
+    "them. Of Kubernetes: the HTTP status, or `none` where there was no answer",
     "kind": "`fields`, `tags`, `deleted`",
-    "name": "name of the resource",
-    "namespace": "namespace of the resource",
-    "operation": "the operations of AWS that the operator calls, about 12",
-    "priority": "work queue: `edit`, `create`, `transition`, `resync`. Rate limiter: `edit`, `create`, `transition`, "
-    "`sweep`, `tag_sweep`",
+    "name": "that of the resource",
+    "namespace": "that of the resource",
+    "operation": "the operations of AWS that the operator calls, some 12",
+    "priority": "of the work queue `edit`, `create`, `transition`, `resync`; of the rate limiter `edit`, `create`, "
+    "`transition`, `sweep`, `tag_sweep`",
     "python": "version of Python",
-    "reason": "resources: the reason of the condition `Ready`. Failed requests: the reason that a condition has for "
-    "such a failure",
+    "reason": "of a resource: the reason of its condition `Ready`. Of a failed request: the reason that conditions "
+    "would have",
     "region": "regions of the targets in use",
     "result": "`synced`, `waiting`, `stalled`, `aws_error`, `kubernetes_error`, `operator_error`, `stale`, `released`",
     "source": "`sqs`, `kinesis`, `dynamodb`, `kafka`, `self-managed-kafka`, `mq`, `documentdb`, `other`",
-    "state": "the state in AWS: `Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`. "
-    "`None` if there is no mapping",
-    "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`. `New` if the resource has no conditions yet",
+    "state": "AWS's states (`Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`); "
+    "`None`: there is no mapping",
+    "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`; `New`: the operator has written no conditions yet",
     "verb": "`GET`, `POST`, `PUT`, `PATCH`",
     "version": "version of the operator",
 }

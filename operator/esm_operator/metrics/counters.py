@@ -1,4 +1,4 @@
-"""Counters and histograms, which code updates where the event happens. Gauges are in ``gauges.py``."""
+"""Counters and histograms, which code updates where the thing happens. Gauges are in ``gauges.py``."""
 
 from enum import IntEnum, StrEnum
 
@@ -15,7 +15,7 @@ _MOST_CODES = 100
 
 
 class DriftKind(StrEnum):
-    """What was changed outside of Kubernetes."""
+    """The kinds of changes by others in AWS."""
 
     FIELDS = "fields"
     TAGS = "tags"
@@ -23,14 +23,14 @@ class DriftKind(StrEnum):
 
 
 class ReconcileOutcome(StrEnum):
-    """The result of one reconcile."""
+    """The result of one reconciliation of one resource."""
 
     SYNCED = "synced"
-    """AWS has the values of the spec."""
+    """The mapping is as the spec."""
     WAITING = "waiting"
-    """AWS is changing the mapping, or the operator waits for something else."""
+    """AWS changes the mapping, or the resource waits for something else."""
     STALLED = "stalled"
-    """The user has to act. Conflicts are included."""
+    """A person has to do something; conflicts too."""
     AWS_ERROR = "aws_error"
     """AWS refused a request or could not be reached; the operator retries."""
     KUBERNETES_ERROR = "kubernetes_error"
@@ -43,12 +43,14 @@ class ReconcileOutcome(StrEnum):
     """The finalizer was removed, or the resource was already deleted."""
 
 
-LEASE_ACQUIRED = counter("lease_acquired", "How often this process has acquired the Lease.")
-LEASE_LOST = counter("lease_lost", "How often this process has lost the Lease. A release at the end does not count.")
-RECONCILES = counter("reconciles", "Reconciles, by result.", "result")
+LEASE_ACQUIRED = counter("lease_acquired", "Number of times that this process acquired the lease.")
+LEASE_LOST = counter(
+    "lease_lost", "Number of times that this process lost the lease. A release at its end does not count."
+)
+RECONCILES = counter("reconciles", "Reconciliations of resources, by result.", "result")
 RECONCILE_SECONDS = histogram(
     "reconcile_duration_seconds",
-    "Duration of a reconcile, by result. It includes the delay by the rate limiter.",
+    "Duration of one reconciliation of one resource, by result. It includes waiting for the rate limiter.",
     "result",
     buckets=(0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )
@@ -59,46 +61,44 @@ QUEUE_DURATION = histogram(
     buckets=_TURN,
 )
 DRIFT_CORRECTED = counter(
-    "drift_corrected", "Corrections of changes that were made outside of Kubernetes, by kind.", "kind"
+    "drift_corrected", "Changes of mappings outside of Kubernetes that the operator corrected, by kind.", "kind"
 )
 AWS_REQUESTS = counter(
     "aws_requests",
-    "Requests to AWS, by operation and by AWS's error code (OK if there was no error).",
+    "Requests to AWS, by operation and error code. OK: no error. The name of an exception: no answer.",
     "operation",
     "code",
 )
 AWS_REQUEST_SECONDS = histogram(
     "aws_request_duration_seconds",
-    "Duration of requests to AWS, without the delay by the rate limiter.",
+    "Duration of requests to AWS, without waiting for the rate limiter.",
     "operation",
     buckets=_ANSWER,
 )
-AWS_FAILURES = counter(
-    "aws_failures", "Failed requests to AWS, by the reason that a condition has for such a failure.", "reason"
-)
-AWS_THROTTLES = counter("aws_throttles", "Requests that AWS throttled.", "account", "region")
+AWS_FAILURES = counter("aws_failures", "Requests to AWS that failed, by the reason that conditions show.", "reason")
+AWS_THROTTLES = counter("aws_throttles", "Requests to AWS that AWS throttled.", "account", "region")
 RATE_LIMITER_REQUESTS = counter(
     "aws_rate_limiter_requests",
-    "Requests to AWS Lambda that passed the rate limiter.",
+    "Requests to AWS Lambda that the rate limiter allowed.",
     "account",
     "region",
     "priority",
 )
 RATE_LIMITER_DURATION = histogram(
     "aws_rate_limiter_duration_seconds",
-    "Time that the rate limiter delayed requests to AWS Lambda.",
+    "Time that requests to AWS Lambda waited for the rate limiter.",
     "priority",
     buckets=_TURN,
 )
 KUBERNETES_REQUESTS = counter(
     "kubernetes_requests",
-    "Requests to the API server, without the logins and watches, which kopf sends.",
+    "Requests to the API server, except for logins and watches, which kopf sends.",
     "verb",
     "code",
 )
 KUBERNETES_REQUEST_SECONDS = histogram(
     "kubernetes_request_duration_seconds",
-    "Duration of requests to the API server, without the delay by --kubernetes-requests-per-second.",
+    "Duration of requests to the API server, without waiting for --kubernetes-requests-per-second.",
     "verb",
     buckets=_ANSWER,
 )
@@ -113,7 +113,7 @@ _codes: set[str] = set()
 
 
 def reconciled(result: ReconcileOutcome, seconds: float) -> None:
-    """Count one reconcile."""
+    """Count one reconciliation."""
     RECONCILES.labels(result).inc()
     RECONCILE_SECONDS.labels(result).observe(seconds)
 

@@ -36,9 +36,9 @@ class TargetMetrics(NamedTuple):
     account: str
     region: str
     sweep_age: float
-    """Seconds since the last whole sweep began; before the first, since the target is in use."""
+    """Seconds since the start of the last complete sweep; before the first one, since the first use of the target."""
     sweep_interval: float
-    """Seconds between two sweeps while all is quiet."""
+    """Seconds between two sweeps if nothing changes."""
     mappings: int
     rate_limiter: RateLimiterState
     orphans: int | None
@@ -98,90 +98,96 @@ def _by_place(name: str, meaning: str, value: Callable[[TargetMetrics], float | 
 
 _BUILD_INFO = gauge(
     "build_info",
-    "Always 1. The labels have the versions of the operator and of Python.",
+    "Always 1. The labels show the versions of the operator and of Python.",
     "version",
     "python",
     exposer=Exposer.ALL,
 )
 _BUILD = (version("esm-operator"), platform.python_version())
-_LEADER = gauge("leader", "1 if this process holds the Lease, 0 if it is a standby.", exposer=Exposer.ALL)
+_LEADER = gauge("leader", "Whether this process holds the lease and leads (1), or stands by (0).", exposer=Exposer.ALL)
 _OTHER_OPERATORS = gauge(
     "other_operators",
-    "Operators with other Leases that wrote to the same resources within the last hour.",
+    "Operators of other leases that wrote to the same resources within the last hour.",
     exposer=Exposer.ALL,
 )
 _TERM_GAUGES: tuple[_TermGauge, ...] = (
-    _by_facets("resources", "Resources, by status and by the reason of the condition Ready.", "status", "reason"),
-    _by_facets("mappings", "Resources, by the state of their mapping in AWS and by type of source.", "state", "source"),
+    _by_facets("resources", "Resources, by their status and the reason of Ready.", "status", "reason"),
+    _by_facets("mappings", "Resources, by the state of their mappings in AWS and by source type.", "state", "source"),
     _number_of(
         "out_of_sync",
-        "Resources whose condition Synced is False: the mapping in AWS differs from the spec.",
+        "Resources whose condition Synced is False, because AWS differs from the spec.",
         lambda one: not one.in_sync,
     ),
     _number_of(
         "processing_problems",
-        "Resources for whose mapping Lambda reports a problem with its last poll.",
+        "Resources whose mapping has a problem as its last processing result.",
         lambda one: one.problem,
     ),
-    _number_of("paused", "Resources with the annotation paused.", lambda one: one.paused),
-    _single("deletions_held", "Deletions that wait because of --deletions-per-minute.", lambda now: now.deletions_held),
-    _by_priority("workqueue_depth", "Resources that wait for a worker.", lambda one: one.depth),
-    _by_priority("active_workers", "Resources that a worker reconciles now.", lambda one: one.under_way),
+    _number_of("paused", "Resources with the annotation that pauses all writes to AWS.", lambda one: one.paused),
+    _single(
+        "deletions_held", "Deletions of mappings that wait for --deletions-per-minute.", lambda now: now.deletions_held
+    ),
+    _by_priority("workqueue_depth", "Resources that wait to be reconciled now.", lambda one: one.depth),
+    _by_priority("active_workers", "Resources that are being reconciled.", lambda one: one.under_way),
     _by_priority(
         "workqueue_oldest_item_age_seconds",
-        "Age of the oldest resource that waits for a worker. 0 if no resource waits.",
+        "Waiting time of the resource that has waited longest. 0: no resource waits.",
         lambda one: one.oldest,
     ),
     _single(
         "workqueue_delayed",
-        "Resources whose next reconcile is scheduled for later, most of them after a failure.",
+        "Resources that will be reconciled later, most of them after a failure.",
         lambda now: now.delayed,
     ),
     _by_place(
         "sweep_age_seconds",
-        "Time since the start of the last complete sweep. Before the first sweep: since the first use of the target.",
+        "Time since the start of the last complete sweep; before the first one, since the first use of the target.",
         lambda one: one.sweep_age,
     ),
-    _by_place("sweep_interval_seconds", "The value of --sweep-interval.", lambda one: one.sweep_interval),
+    _by_place("sweep_interval_seconds", "The setting --sweep-interval.", lambda one: one.sweep_interval),
     _by_place(
         "sweep_mappings",
-        "Mappings of all owners in AWS. A sweep sends one request for 100 of them.",
+        "Mappings in AWS, of all owners. A sweep makes one request for 100 of them.",
         lambda one: one.mappings,
     ),
     _by_place(
         "orphaned_mappings",
-        "Mappings that carry this cluster's owner tags and have no resource. The tag sweep counts them.",
+        "Mappings that have this cluster's owner tags and no resource. The tag sweep counts them.",
         lambda one: one.orphans,
     ),
     _by_place(
         "aws_rate_limiter_configured_rate",
-        "The rate limit in --requests-per-second.",
+        "The setting --requests-per-second: requests to AWS Lambda a second.",
         lambda one: one.rate_limiter.rate_set,
     ),
     _by_place(
         "aws_rate_limiter_current_rate",
-        "The current rate limit. A throttled request halves it, and it recovers slowly.",
+        "Requests a second that are allowed now. Each throttled request halves the rate, which then grows back slowly.",
         lambda one: one.rate_limiter.rate_now,
     ),
     _by_place(
         "aws_rate_limiter_tokens",
-        "Requests that can be sent without a delay.",
+        "Requests that the operator can send without waiting.",
         lambda one: one.rate_limiter.tokens,
     ),
     _by_place(
         "aws_rate_limiter_waiting_requests",
-        "Requests that the rate limiter delays now.",
+        "Requests that wait for the rate limiter.",
         lambda one: one.rate_limiter.waiting,
     ),
 )
 _NAME = ("namespace", "name")
-_MAPPING_READY = gauge("mapping_ready", "1 if the resource is Ready, 0 otherwise.", *_NAME, exposer=Exposer.CHOICE)
+_MAPPING_READY = gauge("mapping_ready", "Whether the resource is Ready (1) or not (0).", *_NAME, exposer=Exposer.CHOICE)
 _MAPPING_STATE = gauge(
-    "mapping_state", "Always 1. The label has the state of the mapping in AWS.", *_NAME, "state", exposer=Exposer.CHOICE
+    "mapping_state",
+    "Always 1. The label state shows the state of the mapping in AWS.",
+    *_NAME,
+    "state",
+    exposer=Exposer.CHOICE,
 )
 _MAPPING_PROBLEM = gauge(
     "mapping_processing_problem",
-    "1 if Lambda reports a problem with its last poll for the mapping, 0 otherwise.",
+    "Whether the last processing result of the mapping is a problem (1) or not (0).",
     *_NAME,
     exposer=Exposer.CHOICE,
 )
