@@ -1,4 +1,4 @@
-"""The tables of metrics and of their labels in docs/metrics.md, from the catalogue of metrics."""
+"""The tables of metrics and of their labels in docs/reference/metrics.md, from the catalogue of metrics."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.catalogue import CATALOGUE, Exposer
 from tools.generated import DOCS, Files, with_part
 
-PAGE = DOCS / "metrics.md"
+PAGE = DOCS / "reference" / "metrics.md"
 #: These modules add their metrics to the catalogue when they are imported.
 ADDED_BY = (gauges, counters)
 #: What each label can be.
@@ -22,20 +22,20 @@ LABELS: Mapping[str, str] = {
     "`transition`, `sweep`, `tag_sweep`",
     "python": "version of Python",
     "reason": "of a resource: the reason of its condition `Ready`. Of a failed request: the reason that conditions "
-    "would tell of it",
+    "would have",
     "region": "regions of the targets in use",
     "result": "`synced`, `waiting`, `stalled`, `aws_error`, `kubernetes_error`, `operator_error`, `stale`, `released`",
     "source": "`sqs`, `kinesis`, `dynamodb`, `kafka`, `self-managed-kafka`, `mq`, `documentdb`, `other`",
     "state": "AWS's states (`Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`); "
     "`None`: there is no mapping",
-    "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`; `New`: the operator has told of nothing yet",
+    "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`; `New`: the operator has written no conditions yet",
     "verb": "`GET`, `POST`, `PUT`, `PATCH`",
     "version": "version of the operator",
 }
 
 
 def files() -> Files:
-    """docs/metrics.md."""
+    """docs/reference/metrics.md."""
     return {PAGE: with_part(PAGE.read_text(), "metrics", tables())}
 
 

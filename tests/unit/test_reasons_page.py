@@ -1,0 +1,182 @@
+"""docs/reference/reasons.md has a section for each reason of a condition or an Event, and no other section."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from esm_operator.api import reasons
+from esm_operator.aws import error_table
+from esm_operator.status.reason_table import TABLE
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "operator" / "esm_operator"
+REASONS = SOURCE / "api" / "reasons.py"
+DOCS = ROOT / "docs"
+FILE = DOCS / "reference" / "reasons.md"
+PAGE = FILE.read_text()
+STALLED, RETRIED, IN_PROGRESS, READY = "Stalled", "Retried automatically", "In progress", "Ready"
+PROCESSING, ANNOTATIONS = "Processing", "Unknown annotations"
+WARNINGS, NORMAL = "Warning Events", "Normal Events"
+#: What carries a reason, and which of its arguments it is: by position, or by name.
+CARRIERS = {
+    "Outcome": (1, "reason", "event", "sync_reason"),
+    "Finding": (0, "reason"),
+    "message": (0, "reason"),
+    "Conflict": (0, "reason"),
+    "Stall": (0, "reason"),
+    "Wait": (0, "reason"),
+    "Unresolved": (0, "reason"),
+    "Failure": (0, "reason"),
+    "ErrorRule": (2, "reason"),
+    "warning": (1, "reason"),
+    "normal": (1, "reason"),
+}
+#: What is rendered from the table of reasons, by the first two arguments.
+RENDERED = ("Finding", "Stall", "Wait", "Conflict", "Unresolved", "message")
+
+
+def members(of: Any) -> set[str]:
+    """The words of a type that is made of Literals."""
+    return {one for part in get_args(of) for one in ({part} if isinstance(part, str) else members(part))}
+
+
+ALL = members(reasons.EventReason) | members(reasons.ProviderConfigReason)
+
+
+def sections() -> Iterator[tuple[str, str, str]]:
+    """Group, heading and text of each section of the page."""
+    for group in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
+        title, _, rest = group.partition("\n")
+        for section in re.split(r"^### ", rest, flags=re.MULTILINE)[1:]:
+            heading, _, text = section.partition("\n")
+            yield title, heading, text
+
+
+GROUPS = {heading: group for group, heading, _ in sections()}
+
+
+def modules() -> Iterator[ast.Module]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        if path != REASONS:
+            yield ast.parse(path.read_text())
+
+
+def said() -> set[str]:
+    """The reasons that the code gives to what carries them, as far as they are written there."""
+    return {
+        argument.value
+        for module in modules()
+        for call in ast.walk(module)
+        if isinstance(call, ast.Call)
+        for argument in carried(call)
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value
+    }
+
+
+def carried(call: ast.Call) -> Iterator[ast.expr]:
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    position, *names = CARRIERS.get(name, (None,))
+    if name in ("warning", "normal") and not _is_events(call.func):  # the logger's
+        return
+    if isinstance(position, int) and len(call.args) > position:
+        yield call.args[position]
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in names)
+
+
+def _is_events(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and "recorder" in ast.dump(function.value)
+
+
+def test_each_finding_and_message_has_a_row_in_the_table() -> None:
+    used = {
+        (words[0], (*words, "")[1])
+        for module in modules()
+        for call in ast.walk(module)
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", "")) in RENDERED
+        for positional in [call.args[:2]]
+        if positional and all(isinstance(one, ast.Constant) for one in positional)
+        for words in [[str(getattr(one, "value", "")) for one in positional]]
+    }
+    assert len(used) > 40, "the calls that carry reasons are called otherwise now"
+    assert sorted(used - TABLE.keys()) == []
+
+
+def test_each_reason_has_a_section_and_no_other() -> None:
+    headings = [heading for _, heading, _ in sections()]
+    assert sorted(headings) == sorted(ALL)
+
+
+def test_the_code_says_no_others() -> None:
+    found = said()
+    assert len(found) > 40, "the calls that carry reasons are called otherwise now"
+    assert found <= ALL
+
+
+def test_the_code_says_each() -> None:
+    words = {
+        node.value
+        for module in modules()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    states = members(reasons.StateReason)  # AWS says them
+    assert sorted(ALL - states - words) == []
+
+
+@pytest.mark.parametrize(("group", "heading", "text"), list(sections()), ids=[one[1] for one in sections()])
+def test_a_section_has_the_meaning_what_to_check_and_what_to_do(group: str, heading: str, text: str) -> None:
+    meaning, *rest = (part.strip() for part in re.split(r"\*\*(?:Check|Do):\*\*", text))
+    assert meaning.endswith("."), heading
+    assert len(meaning) > 15
+    if group in (READY, NORMAL) or heading == "NoProblem":
+        assert rest == [], "these reasons need no action"
+        return
+    check, action = rest
+    assert check
+    assert action
+    assert (action == "wait.") <= (group == IN_PROGRESS), heading
+
+
+def test_refusals_are_where_their_disposition_says() -> None:
+    stalls: dict[str, set[bool]] = {}
+    for row in error_table.TABLE:
+        stalls.setdefault(row.reason, set()).add(row.disposition.stalls)
+    wrong = {
+        reason: GROUPS[reason]
+        for reason, kinds in stalls.items()
+        if GROUPS[reason] != (STALLED if True in kinds else RETRIED) and reason != "NotFound"
+    }
+    assert wrong == {}
+    assert GROUPS["NotFound"] == IN_PROGRESS  # mostly of a mapping with managementPolicy Observe
+
+
+@pytest.mark.parametrize(
+    ("of", "groups"),
+    [
+        (reasons.TargetReason, {STALLED}),
+        (reasons.ProcessingReason, {PROCESSING}),
+        (reasons.AnnotationReason, {ANNOTATIONS}),
+        (reasons.HappeningReason, {WARNINGS, NORMAL}),
+        (reasons.ProviderConfigReason, {"ProviderConfig"}),
+        (reasons.StateReason, {IN_PROGRESS, READY}),
+    ],
+)
+def test_sections_are_grouped_by_how_urgent_they_are(of: Any, groups: set[str]) -> None:
+    assert {GROUPS[reason] for reason in members(of)} == groups
+
+
+def test_its_links_lead_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)$", PAGE, re.M)
+    }
+    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", PAGE)
+    assert len(links) > 10
+    for path, anchor in links:
+        if path:
+            assert (FILE.parent / path).is_file(), path
+        else:
+            assert anchor in anchors
