@@ -5,16 +5,10 @@ tags that it does not know, and when its resource goes it deletes the mapping, u
 is missing, or in the wrong order, shows at AWS.
 """
 
-import os
-import re
-import shlex
-import subprocess
-import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +17,7 @@ import pytest
 from tests.bed import WRITES, Bed
 from tests.controlplane.client import path
 from tests.e2e.manifests import HERE
-from tests.operator_process import ROOT
+from tests.e2e.shell import Shell
 from tests.waiting import LIMIT, eventually
 
 OURS = "esm-operator.io/"
@@ -48,64 +42,6 @@ MAPPINGS: Mapping[str, Mapping[str, Any]] = {
         "StartingPosition": "LATEST",
     },
 }
-
-
-def commands(page: str, section: str) -> Iterator[str]:
-    """The commands of a section of a page."""
-    text = (ROOT / "docs" / "how-to" / "migrating" / page).read_text()
-    found = re.search(rf"^#+ {re.escape(section)}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
-    assert found, f"{page} has no section {section}"
-    for block in re.findall(r"^```console\n(.*?)^```$", found[1], re.MULTILINE | re.DOTALL):
-        lines = block.splitlines()
-        assert all(line.startswith("$ ") for line in lines), block
-        yield from (line.removeprefix("$ ") for line in lines)
-
-
-@dataclass(slots=True)
-class Shell:
-    """Types commands, with the operator's command and kubectl on the path."""
-
-    bed: Bed
-    folder: Path
-    played: Mapping[str, Callable[[str], None]] = field(default_factory=dict[str, Callable[[str], None]])
-    """Programs that are not here, and what happens instead."""
-
-    def __post_init__(self) -> None:
-        self.script("kubectl", f'exec {self.bed.plane.kubectl_path} "$@"')
-        self.script("esm-operator", f'exec {sys.executable} -m esm_operator "$@"')
-
-    def script(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (self.folder / name).chmod(0o755)
-
-    def run(self, page: str, section: str) -> list[str]:
-        """Type the commands of a section; what each has printed."""
-        return [self.type(command) for command in commands(page, section)]
-
-    def type(self, command: str) -> str:
-        program = shlex.split(command)[0]
-        if program in self.played:
-            self.played[program](command)
-            return ""
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", re.sub(r"(--namespace) shop\b", rf"\1 {self.bed.namespace}", command)],
-            cwd=self.folder,
-            env={
-                "PATH": f"{self.folder}:{os.environ['PATH']}",
-                "HOME": str(self.folder),
-                "PYTHONPATH": str(ROOT / "operator"),
-                "KUBECONFIG": str(self.bed.plane.kubeconfig),
-                "AWS_ENDPOINT_URL": self.bed.aws.endpoint,
-                "AWS_ACCESS_KEY_ID": "testing",
-                "AWS_SECRET_ACCESS_KEY": "testing",
-            },
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
 
 
 class Tool(threading.Thread, ABC):
@@ -406,26 +342,26 @@ def test_from_terraform(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None
     terraform = Terraform(bed, uuids, tmp_path)
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     with at_work(terraform):
-        check_move(bed, shell, "terraform.md", terraform, "Terraform")
-        check_back(bed, shell, "terraform.md")
+        check_move(bed, shell, "how-to/migrating/terraform.md", terraform, "Terraform")
+        check_back(bed, shell, "how-to/migrating/terraform.md")
 
 
 def test_from_ack(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
     with kind(bed, Ack), at_work(Ack(bed, uuids)) as ack:
         shell = Shell(bed, tmp_path)
-        check_move(bed, shell, "ack.md", ack, "ACK")
+        check_move(bed, shell, "how-to/migrating/ack.md", ack, "ACK")
         specs = [one["spec"] for one in bed.all()]
         assert all(one["tags"] == {"team": "shop", "crossplane-name": "x"} for one in specs)
-        check_back(bed, shell, "ack.md")
+        check_back(bed, shell, "how-to/migrating/ack.md")
 
 
 def test_from_crossplane(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
     with kind(bed, Crossplane), at_work(Crossplane(bed, uuids)) as crossplane:
         shell = Shell(bed, tmp_path)
-        check_move(bed, shell, "crossplane.md", crossplane, "Crossplane")
+        check_move(bed, shell, "how-to/migrating/crossplane.md", crossplane, "Crossplane")
         specs = [one["spec"] for one in bed.all()]
         assert all("crossplane-name" not in one["tags"] for one in specs)
-        check_back(bed, shell, "crossplane.md")
+        check_back(bed, shell, "how-to/migrating/crossplane.md")
 
 
 def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
@@ -437,7 +373,7 @@ def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: P
     bed.operator("--sweep-interval=1")
     with at_work(terraform):
         for section in MOVE[:2]:
-            shell.run("terraform.md", section)
+            shell.run("how-to/migrating/terraform.md", section)
         shell.type("kubectl delete --filename mappings.yaml")
         terraform.wait()
     assert written(bed) == {}
@@ -451,11 +387,11 @@ def test_taken_over_too_early_nothing_is_lost(bed: Bed, uuids: dict[str, str], t
     before = as_it_is(bed)
     bed.operator("--sweep-interval=1", "--tag-sweep-interval=1", "--requests-per-second=100")
     with at_work(terraform):
-        shell.run("terraform.md", MOVE[0])
+        shell.run("how-to/migrating/terraform.md", MOVE[0])
         shell.type("sed -i '/managementPolicy: Observe/d' mappings.yaml")
         shell.type("kubectl apply --server-side --filename mappings.yaml")
         eventually(lambda: bed.calls().get("UntagResource"), what="the tool takes tags off")
-        shell.run("terraform.md", MOVE[2].format(tool="Terraform"))
+        shell.run("how-to/migrating/terraform.md", MOVE[2].format(tool="Terraform"))
         names = [one["metadata"]["name"] for one in bed.all()]
         shell.type("kubectl annotate esm --namespace shop --all lambda.esm-operator.io/reconcile-at=now")
         for name in names:
