@@ -1,8 +1,8 @@
-"""Coming from Terraform, ACK and Crossplane: the commands of docs/how-to/migrating/, typed as they stand there.
+"""Migration from Terraform, ACK and Crossplane: runs the commands of docs/how-to/migrating/ as they are written.
 
-The other tool is played by a thread that does what the pages say of it: as long as it manages a mapping, it takes off
-tags that it does not know, and when its resource goes it deletes the mapping, unless it was told not to. So a step that
-is missing, or in the wrong order, shows at AWS.
+A thread plays the other tool. While the tool manages a mapping, it removes tags that it does not know. When its
+resource is deleted, it deletes the mapping, unless the resource has the setting that keeps the mapping. So a missing
+step, or a wrong order of steps, changes the mappings in AWS.
 """
 
 import threading
@@ -45,7 +45,7 @@ MAPPINGS: Mapping[str, Mapping[str, Any]] = {
 
 
 class Tool(threading.Thread, ABC):
-    """Another tool at work. Each round it sees what it manages, and what of it goes."""
+    """The other tool. In each round it restores its mappings, and deletes those of deleted resources."""
 
     def __init__(self, bed: Bed) -> None:
         super().__init__(daemon=True)
@@ -57,10 +57,10 @@ class Tool(threading.Thread, ABC):
 
     @abstractmethod
     def managed(self) -> set[str]:
-        """The UUIDs of the mappings that it manages now."""
+        """The UUIDs of its mappings."""
 
     def release(self) -> None:
-        """Let go of what is being deleted."""
+        """Finish the deletion of its resources."""
 
     def run(self) -> None:
         try:
@@ -78,7 +78,7 @@ class Tool(threading.Thread, ABC):
         assert self._error is None, self._error
 
     def wait(self) -> None:
-        """Give it the time to do whatever it would."""
+        """Wait for three more rounds."""
         rounds = self.rounds
         eventually(lambda: self.rounds >= rounds + 3 or self._error is not None)
         assert self._error is None, self._error
@@ -94,7 +94,7 @@ class Tool(threading.Thread, ABC):
 
 
 class Terraform(Tool):
-    """What is in the state is managed. ``terraform apply`` is when the ``removed`` blocks take effect."""
+    """Manages the mappings in its state. ``terraform apply`` carries out the ``removed`` blocks."""
 
     def __init__(self, bed: Bed, uuids: Mapping[str, str], folder: Path) -> None:
         super().__init__(bed)
@@ -116,7 +116,7 @@ class Terraform(Tool):
 
 
 class Resources(Tool):
-    """A controller: its resources are in the cluster, and have a finalizer of its own."""
+    """A controller. Its resources are in the cluster, and have its finalizer."""
 
     plural: str
     version: str
@@ -145,10 +145,10 @@ class Resources(Tool):
 
     @abstractmethod
     def keeps(self, resource: Mapping[str, Any]) -> bool:
-        """Whether the mapping stays when the resource goes."""
+        """Whether the mapping is kept when the resource is deleted."""
 
     def observes(self, resource: Mapping[str, Any]) -> bool:
-        """Whether it only looks."""
+        """Whether it only observes."""
         return False
 
     def all(self) -> list[dict[str, Any]]:
@@ -264,7 +264,7 @@ def at_work(tool: Tool) -> Generator[Tool]:
 
 @pytest.fixture
 def uuids(bed: Bed) -> dict[str, str]:
-    """The mappings, made as the other tool makes them: with a plain request, and its own tags."""
+    """The mappings of the other tool: with its tags, and without owner tags."""
     aws = bed.aws.client("lambda", region="eu-west-1")
     tags = {"team": "shop", "crossplane-name": "x", "services.k8s.aws/controller-version": "1"}
     found = {
@@ -276,7 +276,7 @@ def uuids(bed: Bed) -> dict[str, str]:
 
 
 def as_it_is(bed: Bed) -> dict[str, dict[str, Any]]:
-    """The mappings, but for their tags."""
+    """The mappings without their tags."""
     return {one["UUID"]: {name: value for name, value in one.items() if name != "Tags"} for one in bed.mappings()}
 
 
@@ -285,12 +285,12 @@ def written(bed: Bed) -> dict[str, int]:
 
 
 def owned(bed: Bed) -> int:
-    """How many mappings carry the operator's tags."""
+    """The number of mappings with the operator's tags."""
     return sum(f"{OURS}uid" in one["Tags"] for one in bed.mappings())
 
 
 def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None:
-    """Go through the page, and look at AWS after each step."""
+    """Run the steps of the page, and check AWS after each step."""
     before = as_it_is(bed)
     bed.control.reset_counts()
     bed.operator("--sweep-interval=1", "--requests-per-second=100")
@@ -301,12 +301,12 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
     rows = shell.run(page, watch)[-1].splitlines()[1:]
     assert len(rows) == len(before)
     assert all(row.split()[1] == "True" for row in rows), rows
-    assert written(bed) == {}, "watching writes to AWS"
+    assert written(bed) == {}, "observing writes to AWS"
 
     shell.run(page, orphan)
     tool.wait()
     assert tool.managed() == set()
-    assert written(bed) == {}, "letting go touches AWS"
+    assert written(bed) == {}, "the release changes mappings in AWS"
 
     looked = bed.calls()["ListTags"]
     shell.run(page, take_over)
@@ -328,7 +328,7 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
 
 
 def check_back(bed: Bed, shell: Shell, page: str) -> None:
-    """Go back as the page says: the mappings stay, and are nobody's."""
+    """Go back as the page describes: the mappings remain, without an owner."""
     before = as_it_is(bed)
     counts = written(bed)
     shell.run(page, "Go back")
@@ -364,8 +364,8 @@ def test_from_crossplane(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> Non
         check_back(bed, shell, "how-to/migrating/crossplane.md")
 
 
-def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
-    """Then deleting the resources is all, and whoever has the mappings keeps them."""
+def test_back_while_the_operator_only_observes(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    """Deleting the resources is enough, and the other tool keeps the mappings."""
     terraform = Terraform(bed, uuids, tmp_path)
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     before = bed.mappings()
@@ -380,8 +380,8 @@ def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: P
     assert bed.mappings() == before
 
 
-def test_taken_over_too_early_nothing_is_lost(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
-    """The tool takes the owner tags off, the operator puts them back while the adoption stands, until the tool ends."""
+def test_an_adoption_before_the_release_loses_nothing(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    """Until the tool ends, it removes the owner tags, and the operator restores them while the adoption is set."""
     terraform = Terraform(bed, uuids, tmp_path)
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     before = as_it_is(bed)
@@ -390,12 +390,12 @@ def test_taken_over_too_early_nothing_is_lost(bed: Bed, uuids: dict[str, str], t
         shell.run("how-to/migrating/terraform.md", MOVE[0])
         shell.type("sed -i '/managementPolicy: Observe/d' mappings.yaml")
         shell.type("kubectl apply --server-side --filename mappings.yaml")
-        eventually(lambda: bed.calls().get("UntagResource"), what="the tool takes tags off")
+        eventually(lambda: bed.calls().get("UntagResource"), what="the tool removes tags")
         shell.run("how-to/migrating/terraform.md", MOVE[2].format(tool="Terraform"))
         names = [one["metadata"]["name"] for one in bed.all()]
         shell.type("kubectl annotate esm --namespace shop --all lambda.esm-operator.io/reconcile-at=now")
         for name in names:
             bed.wait_ready(name)
-        eventually(lambda: owned(bed) == len(before), what="the tags are put back")
+        eventually(lambda: owned(bed) == len(before), what="the tags are restored")
     assert as_it_is(bed) == before
     assert not bed.calls().keys() & {"UpdateEventSourceMapping", "DeleteEventSourceMapping"}

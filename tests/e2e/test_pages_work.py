@@ -38,7 +38,7 @@ def manifest(page: str, words: str) -> str:
     return text
 
 
-def test_a_cluster_gets_another_name(bed: Bed, shell: Shell) -> None:
+def test_a_cluster_is_renamed(bed: Bed, shell: Shell) -> None:
     operator = bed.operator("--cluster-name=blue", "--sweep-interval=1")
     bed.apply(queue("one"), stream("two"))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("one", "two")}
@@ -57,7 +57,7 @@ def test_a_cluster_gets_another_name(bed: Bed, shell: Shell) -> None:
     assert len(bed.mappings()) == 2
 
 
-def test_everything_goes_but_the_mappings(bed: Bed, shell: Shell) -> None:
+def test_all_resources_are_deleted_and_the_mappings_remain(bed: Bed, shell: Shell) -> None:
     bed.operator()
     bed.apply(queue("one", tags={"team": "shop"}), stream("two"))
     for name in ("one", "two"):
@@ -254,7 +254,7 @@ def test_commands_of_the_runbooks_that_read(bed: Bed) -> None:
     assert seen > 10
 
 
-def test_who_names_no_provider_config_gets_nothing(bed: Bed) -> None:
+def test_a_resource_without_a_provider_config_is_refused(bed: Bed) -> None:
     bed.kubectl("apply", "--filename=-", input=manifest("explanation/security.md", "uses-default"))
     bed.operator()
     bed.apply(queue())
@@ -276,7 +276,7 @@ def no_adoption(bed: Bed) -> Generator[None]:
 
 
 @pytest.mark.usefixtures("no_adoption")
-def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
+def test_adoption_is_forbidden_except_in_allowed_namespaces(bed: Bed) -> None:
     bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     bed.operator()
     wanted = queue(adoption={"policy": "IfExists"})
@@ -306,7 +306,7 @@ def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
 
 
 @pytest.mark.long
-def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
+def test_two_clusters_with_the_same_name(bed: Bed, tmp_path: Path) -> None:
     flags = ("--cluster-name=blue", "--sweep-interval=1", "--tag-sweep-interval=2")
     bed.operator(*flags)
     bed.apply(queue(batchSize=5))
@@ -338,7 +338,7 @@ def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
     assert mapping["Tags"]["esm-operator.io/uid"] == first["metadata"]["uid"]
 
 
-def test_the_job_that_looks_for_orphans_is_taken_and_asks_what_there_is(bed: Bed) -> None:
+def test_the_cron_job_is_valid_and_finds_no_orphans(bed: Bed) -> None:
     job = manifest("how-to/find-orphaned-mappings.md", "CronJob")
     bed.plane.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", input=job)
     (container,) = yaml.safe_load(job)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
