@@ -77,7 +77,7 @@ crds: $(STAMP) ## write crds/, the chart's CRDs and docs/reference/fields.md fro
 
 .PHONY: tables
 tables: $(STAMP) ## write the tables of README.md and docs/ from the code
-	$(TOOLS) settings metrics guards migrating iam chart
+	$(TOOLS) settings metrics guards migrating iam chart phrases
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade for the newest versions
