@@ -105,13 +105,6 @@ REFUSALS: tuple[Refusal, ...] = (
         ("startingPosition", DYNAMODB, "TRIM_HORIZON or LATEST"),
     ),
     Refusal(
-        "an unknown position",
-        "kinesis",
-        {"startingPosition": "FIRST"},
-        {"startingPosition": "TRIM_HORIZON"},
-        ("startingPosition", KINESIS, "TRIM_HORIZON, LATEST or AT_TIMESTAMP", "FIRST"),
-    ),
-    Refusal(
         "two topics",
         "msk",
         {"topics": ["orders", "returns"]},
@@ -314,13 +307,6 @@ REFUSALS: tuple[Refusal, ...] = (
         ("filterCriteria.filters", SQS, "4,096 characters", "Shorten it"),
     ),
     Refusal(
-        "an unknown metric",
-        "sqs",
-        {"metricsConfig.metrics": ["Count"]},
-        {"metricsConfig.metrics": ["EventCount"]},
-        ("metricsConfig.metrics", SQS, "EventCount, ErrorCount or KafkaMetrics"),
-    ),
-    Refusal(
         "a metric of Kafka on SQS",
         "sqs",
         {"metricsConfig.metrics": ["EventCount", "KafkaMetrics"]},
@@ -333,13 +319,6 @@ REFUSALS: tuple[Refusal, ...] = (
         {"loggingConfig.systemLogLevel": "INFO"},
         {},
         ("loggingConfig", SQS, "remove loggingConfig"),
-    ),
-    Refusal(
-        "an unknown log level",
-        "msk",
-        {"loggingConfig.systemLogLevel": "ERROR"},
-        {"loggingConfig.systemLogLevel": "WARN"},
-        ("loggingConfig.systemLogLevel", MSK, "DEBUG, INFO or WARN"),
     ),
     Refusal(
         "no database",
@@ -448,13 +427,6 @@ REFUSALS: tuple[Refusal, ...] = (
         {ACCESS: access("BASIC_AUTH=orders", "VIRTUAL_HOST=/orders")},
         (ACCESS, MQ, "BASIC_AUTH and VIRTUAL_HOST", "remove the entries"),
     ),
-    Refusal(
-        "an unknown access type",
-        "mq",
-        {ACCESS: access("PASSWORD=orders")},
-        {},
-        ("type in sourceAccessConfigurations", MQ, "BASIC_AUTH"),
-    ),
     Refusal("no access configuration on MQ", "mq", {ACCESS: None}, {}, (ACCESS, MQ, "how to log in")),
     Refusal(
         "an access configuration on SQS",
@@ -528,20 +500,6 @@ REFUSALS: tuple[Refusal, ...] = (
         ("documentDBEventSourceConfig.collectionName", DOCUMENTDB, "name another"),
     ),
     Refusal(
-        "no such response type",
-        "sqs",
-        {"functionResponseTypes": ["ReportItemFailures"]},
-        {"functionResponseTypes": ["ReportBatchItemFailures"]},
-        ("functionResponseTypes", SQS, "ReportBatchItemFailures"),
-    ),
-    Refusal(
-        "no such deletion policy",
-        "sqs",
-        {"deletionPolicy": "Orphan"},
-        {"deletionPolicy": "Retain"},
-        ("deletionPolicy", "Delete or Retain", "Orphan"),
-    ),
-    Refusal(
         "another owner's mapping without its UUID",
         "sqs",
         {"adoption": {"policy": "Required", "takeOverFrom": "a/b/c"}},
@@ -563,7 +521,7 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
 )
 
-#: What the API server says in its own words.
+#: Refused by the types and enums of the schema. The API server has messages of its own for them.
 TYPE_REFUSALS: tuple[Refusal, ...] = (
     Refusal("a wrong type", "sqs", {BATCH: "10"}, {BATCH: 10}, (BATCH, "must be of type integer")),
     Refusal("no function", "sqs", {"functionName": None}, {}, ("functionName", "Required value")),
@@ -573,6 +531,48 @@ TYPE_REFUSALS: tuple[Refusal, ...] = (
         {"filterCriteria.filters": [{}]},
         {"filterCriteria.filters": filters(1)},
         ("pattern", "Required value"),
+    ),
+    Refusal(
+        "an unknown position",
+        "kinesis",
+        {"startingPosition": "FIRST"},
+        {"startingPosition": "TRIM_HORIZON"},
+        ("startingPosition", "TRIM_HORIZON", "LATEST", "FIRST"),
+    ),
+    Refusal(
+        "an unknown metric",
+        "sqs",
+        {"metricsConfig.metrics": ["Count"]},
+        {"metricsConfig.metrics": ["EventCount"]},
+        ("metricsConfig.metrics", "EventCount", "KafkaMetrics"),
+    ),
+    Refusal(
+        "an unknown log level",
+        "msk",
+        {"loggingConfig.systemLogLevel": "ERROR"},
+        {"loggingConfig.systemLogLevel": "WARN"},
+        ("loggingConfig.systemLogLevel", "DEBUG", "INFO", "WARN"),
+    ),
+    Refusal(
+        "an unknown access type",
+        "mq",
+        {ACCESS: access("PASSWORD=orders")},
+        {},
+        ("type", "sourceAccessConfigurations", "BASIC_AUTH"),
+    ),
+    Refusal(
+        "no such response type",
+        "sqs",
+        {"functionResponseTypes": ["ReportItemFailures"]},
+        {"functionResponseTypes": ["ReportBatchItemFailures"]},
+        ("functionResponseTypes", "ReportBatchItemFailures"),
+    ),
+    Refusal(
+        "no such deletion policy",
+        "sqs",
+        {"deletionPolicy": "Orphan"},
+        {"deletionPolicy": "Retain"},
+        ("deletionPolicy", "Delete", "Retain", "Orphan"),
     ),
 )
 

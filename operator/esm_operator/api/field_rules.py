@@ -85,18 +85,15 @@ def ranges() -> Iterator[Rule]:
         )
 
 
-def words() -> Iterator[Rule]:
-    """Texts that are one of a few words."""
-    for row in limits.WORDS:
+def words(rows: Iterable[limits.Words] = limits.WORDS) -> Iterator[Rule]:
+    """Texts that are one of a few words. Only the offline check has them: in the CRD they are an ``enum``."""
+    for row in rows:
         field, items, _ = row.path.partition("[]")
-        value = f"self.{field}"
-        about = ("" if items else ", not {value}") + (" (source: {source})" if takers(field) else "")
         yield Rule(
             field=field,
             expression=when(field, _all_items(row.path, f"{{it}} in {quoted_list(row.words)}")),
-            words=f"{_name(row.path)} must be {listed(row.words, 'or')}{about}.",
-            parts={} if items else {"value": value},
-            sources=takers(field) or ALL,
+            words=f"{_name(row.path)} must be {listed(row.words, 'or')}{'' if items else ', not {value}'}.",
+            parts={} if items else {"value": f"self.{field}"},
         )
 
 

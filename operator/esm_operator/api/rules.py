@@ -245,11 +245,6 @@ def _provider_config() -> Iterator[Rule]:
         "!has(self.externalID) || has(self.roleARN)",
         "externalID goes only with roleARN, the role that asks for it; add that, or remove externalID.",
     )
-    yield Rule(
-        "ownership",
-        when("ownership", "self.ownership in ['Tags', 'ResourceOnly']"),
-        "ownership must be Tags or ResourceOnly.",
-    )
     yield forbidden(
         "defaultTags",
         "!has(self.defaultTags) || size(self.defaultTags) == 0 || !has(self.ownership) || "
@@ -258,12 +253,7 @@ def _provider_config() -> Iterator[Rule]:
         "set ownership to Tags.",
     )
     expressions = "namespaceSelector.matchExpressions"
-    operator = "item.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist']"
-    yield Rule(
-        expressions,
-        when(expressions, f"self.{expressions}.all(item, {operator})"),
-        f"operator in {expressions} must be In, NotIn, Exists or DoesNotExist.",
-    )
+    yield from field_rules.words(limits.PROVIDER_CONFIG_WORDS)
     counted = "(item.operator in ['In', 'NotIn']) == (has(item.values) && size(item.values) > 0)"
     yield Rule(
         expressions,
@@ -274,3 +264,6 @@ def _provider_config() -> Iterator[Rule]:
 
 #: The rules of ProviderConfig.
 PROVIDER_CONFIG_RULES: tuple[Rule, ...] = tuple(_provider_config())
+
+#: The rules that the CRDs have as ``enum``. Only the offline check evaluates them.
+ENUM_RULES: tuple[Rule, ...] = (*field_rules.words(), *field_rules.words(limits.PROVIDER_CONFIG_WORDS))
