@@ -23,6 +23,9 @@ export PYTHON
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+.PHONY: setup
+setup: $(STAMP) ## set up .venv with the command esm-operator and the tools of the tests
+
 .PHONY: demo
 demo: $(STAMP) ## see it work on this machine; DEMO_ONCE=1: end by itself; DEMO_CONTEXT=NAME: in a cluster of yours
 	@$(BIN)/python -m tests.demo
@@ -66,17 +69,26 @@ format: $(STAMP) ## put the code into its form
 docs: $(STAMP) ## build the documentation as a site into build/site; each warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
+.PHONY: docs-version
+docs-version: $(STAMP) ## commit the site of VERSION=0.1 to the local branch gh-pages, as the latest one
+	PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mike deploy --update-aliases $(VERSION) latest
+	PATH="$(CURDIR)/$(BIN):$$PATH" mike set-default latest
+
 .PHONY: dashboard
 dashboard: $(STAMP) ## draw docs/reference/dashboard.png from a run that Prometheus scrapes (10 minutes)
 	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
 	$(BIN)/python -m tests.monitoring $(ARGS)
+
+.PHONY: picture
+picture: $(STAMP) ## draw docs/tutorial/session.svg, the session at a terminal, from a real run
+	$(BIN)/python -m tests.demo.picture
 
 .PHONY: crds
 crds: $(STAMP) ## write crds/, the chart's CRDs and docs/reference/fields.md from the models
 	$(TOOLS) crds fields
 
 .PHONY: tables
-tables: $(STAMP) ## write the tables of README.md and docs/ from the code
+tables: $(STAMP) ## write the tables of docs/ and of the chart's README from the code
 	$(TOOLS) settings metrics guards migrating iam chart phrases
 
 .PHONY: lock

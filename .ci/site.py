@@ -1,11 +1,13 @@
-"""A hook of mkdocs: links that lead out of docs/, to files of the repository, which a site does not have.
+"""A hook of mkdocs that makes the pages fit for the site. On a host of repositories they work as they are.
 
-On a host of repositories they work as they stand. On the site they lead to ``repo_url``, if mkdocs.yml names one;
-else the path is told instead.
+Links to files outside of docs/ lead to ``repo_url``, if mkdocs.yml has one. Otherwise the page shows the path. Diagrams
+become a part of the page, because a picture in a file cannot follow the light or dark mode of the site. Long names in
+tables break only after a dot.
 """
 
 import posixpath
 import re
+from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import Files
@@ -13,13 +15,20 @@ from mkdocs.structure.pages import Page
 
 #: A link to another file that is not a picture: text, path, anchor.
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<path>\.\./[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+#: A picture in a paragraph of its own: path.
+_PICTURE = re.compile(r"^!\[[^\]]*\]\((?P<path>[^)\s]+\.svg)\)$", re.MULTILINE)
+#: The cell of a table, and code in it, as HTML.
+_CELL = re.compile(r"<td[^>]*>.*?</td>", re.DOTALL)
+_CODE = re.compile(r"(?<=<code>)[^<]+(?=</code>)")
+_AFTER_DOT = re.compile(r"(?<=\.)(?=[A-Za-z])")
+_DIAGRAM = '<svg class="diagram"'
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """The text of a page with those links replaced."""
+    """The text of a page with those links and diagrams replaced."""
     folder = posixpath.dirname(page.file.src_uri)
 
-    def replaced(link: re.Match[str]) -> str:
+    def linked(link: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join("docs", folder, link["path"]))
         if path.startswith("docs/"):
             return link[0]
@@ -27,4 +36,17 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
             return f"[{link['text']}]({config.repo_url.rstrip('/')}/blob/main/{path}{link['anchor'] or ''})"
         return link["text"] if link["text"].strip("`") == path else f"{link['text']} (`{path}`)"
 
-    return _LINK.sub(replaced, markdown)
+    def drawn(picture: re.Match[str]) -> str:
+        text = Path(config.docs_dir, folder, picture["path"]).read_text()
+        return f'<div class="diagram-frame">\n{text}</div>' if text.startswith(_DIAGRAM) else picture[0]
+
+    return _PICTURE.sub(drawn, _LINK.sub(linked, markdown))
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """The HTML of a page in which names in tables break only after a dot."""
+
+    def parts(code: re.Match[str]) -> str:
+        return "<wbr>".join(f"<span>{part}</span>" for part in _AFTER_DOT.split(code[0]))
+
+    return _CELL.sub(lambda cell: _CODE.sub(parts, cell[0]), html)

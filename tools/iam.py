@@ -1,4 +1,4 @@
-"""The generated parts of docs/how-to/iam.md: the table of actions, and what ``esm-operator iam-policy`` prints.
+"""The generated parts of docs/how-to/iam.md and iam-trust.md: the table of actions, and all policies.
 
 A ```json block is the output of the command in the ```console block before it.
 """
@@ -15,6 +15,7 @@ from esm_operator.commands.iam_permissions import ACTIONS, REQUEST_TAG, RESOURCE
 from tools.generated import DOCS, Files, with_part
 
 PAGE = DOCS / "how-to" / "iam.md"
+TRUST_PAGE = PAGE.with_name("iam-trust.md")
 _POLICY = re.compile(
     r"(?P<head>^```console\n\$ esm-operator (?P<command>iam-policy(?:[^\n]|\\\n)*)\n```\n+)```json\n.*?^```$",
     re.MULTILINE | re.DOTALL,
@@ -22,14 +23,14 @@ _POLICY = re.compile(
 
 
 def files() -> Files:
-    """docs/how-to/iam.md."""
-    text = with_part(PAGE.read_text(), "actions", table())
-    return {PAGE: _POLICY.sub(lambda match: f"{match['head']}```json\n{_printed(match['command'])}```", text)}
+    """docs/how-to/iam.md and iam-trust.md."""
+    texts = {PAGE: with_part(PAGE.read_text(), "actions", table()), TRUST_PAGE: TRUST_PAGE.read_text()}
+    return {page: _POLICY.sub(_with_output, text) for page, text in texts.items()}
 
 
 def table() -> str:
     """The actions as a Markdown table."""
-    rows = ["| action | what for | IAM restricts it by |", "|---|---|---|"]
+    rows = ["| action | the operator | IAM can restrict it by |", "|---|---|---|"]
     for action in ACTIONS:
         ways = [
             "mapping ARN" if action.by_mapping else "region",
@@ -40,8 +41,13 @@ def table() -> str:
     return "\n".join(rows)
 
 
+def _with_output(block: re.Match[str]) -> str:
+    """A command with the policy that it prints."""
+    return f"{block['head']}```json\n{_printed(block['command'])}```"
+
+
 def _printed(command: str) -> str:
-    """What the command prints."""
+    """The output of a command."""
     out = io.StringIO()
     with redirect_stdout(out):
         CliApp.run(cli.Root, cli_args=shlex.split(command.replace("\\\n", " ")))

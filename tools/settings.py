@@ -1,22 +1,22 @@
-"""The table of settings in README.md, from the model of the settings."""
+"""The table of settings in docs/reference/settings.md, from the model of the settings."""
 
 from esm_operator.settings import PREFIX, Settings
-from tools.generated import ROOT, Files, with_part
+from tools.generated import DOCS, Files, with_part
 
-PAGE = ROOT / "README.md"
+PAGE = DOCS / "reference" / "settings.md"
 
 
 def files() -> Files:
-    """README.md."""
+    """docs/reference/settings.md."""
     return {PAGE: with_part(PAGE.read_text(), "settings", table())}
 
 
 def table() -> str:
     """The settings as a Markdown table."""
-    rows = ["| flag | environment variable | default | meaning |", "|---|---|---|---|"]
+    rows = ["| flag, environment variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
         shown = f"`{default}`" if default not in ("", {}, []) else ""
         meaning = " ".join((field.description or "").split())
-        rows.append(f"| `--{name.replace('_', '-')}` | `{PREFIX}{name.upper()}` | {shown} | {meaning} |")
+        rows.append(f"| `--{name.replace('_', '-')}`<br>`{PREFIX}{name.upper()}` | {shown} | {meaning} |")
     return "\n".join(rows)

@@ -27,7 +27,13 @@ from tests.operator_process import ROOT
 from tests.waiting import LIMIT, eventually
 
 OURS = "esm-operator.io/"
-MOVE = ("1. Print the manifests", "2. Watch", "3. {tool} lets go", "4. Take over", "5. Clean up")
+MOVE = (
+    "1. Export the manifests",
+    "2. Observe the mappings",
+    "3. Release the mappings in {tool}",
+    "4. Adopt the mappings",
+    "5. Remove the adoption",
+)
 #: Mappings of three kinds, as AWS has them.
 MAPPINGS: Mapping[str, Mapping[str, Any]] = {
     "orders": {"EventSourceArn": f"arn:aws:sqs:{HERE}:orders", "BatchSize": 7},
@@ -371,7 +377,7 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
     looked = bed.calls()["ListTags"] - looked  # the tool does not look any more
     assert owned(bed) == len(before)
     assert written(bed) == {"TagResource": len(before)}
-    assert looked + written(bed)["TagResource"] <= 3 * len(before), "the page says: three requests a mapping"
+    assert looked + written(bed)["TagResource"] <= 3 * len(before), "the page promises three requests for each mapping"
 
     shell.run(page, clean_up)
     names = {one["metadata"]["name"] for one in bed.all()}
@@ -389,7 +395,7 @@ def check_back(bed: Bed, shell: Shell, page: str) -> None:
     """Go back as the page says: the mappings stay, and are nobody's."""
     before = as_it_is(bed)
     counts = written(bed)
-    shell.run(page, "Back")
+    shell.run(page, "Go back")
     assert bed.all() == []
     assert as_it_is(bed) == before
     assert owned(bed) == 0

@@ -1,4 +1,4 @@
-"""What the pages about operations and security say to type or to apply does what they say."""
+"""The commands and manifests of the how-to guides and of the security page have the effect that the pages describe."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ def test_a_cluster_gets_another_name(bed: Bed) -> None:
     bed.operator("--cluster-name=green", "--sweep-interval=1")
     for name in uuids:
         bed.wait_condition(name, "Stalled", "True", "Conflict")
-    run(bed, "docs/how-to/operations.md", "takeOverFrom")
+    run(bed, "docs/how-to/several-clusters.md", "takeOverFrom")
     for name in uuids:
         bed.wait_ready(name)
         bed.patch(name, {"adoption": None})
@@ -70,8 +70,8 @@ def test_everything_goes_but_the_mappings(bed: Bed) -> None:
     bed.apply(queue("one", tags={"team": "shop"}), stream("two"))
     for name in ("one", "two"):
         bed.wait_ready(name)
-    run(bed, "docs/how-to/operations.md", '{"deletionPolicy": "Retain"}')
-    run(bed, "docs/how-to/operations.md", "kubectl delete esm --all --all-namespaces")
+    run(bed, "docs/how-to/uninstall.md", '{"deletionPolicy": "Retain"}')
+    run(bed, "docs/how-to/uninstall.md", "kubectl delete esm --all --all-namespaces")
     assert bed.all() == []
     assert [(one["State"], one["Tags"]) for one in sorted(bed.mappings(), key=lambda one: one["FunctionArn"])] == [
         ("Enabled", {"team": "shop"}),
@@ -89,7 +89,7 @@ def test_all_deletions_are_stopped(bed: Bed) -> None:
         bed.delete(name)
     eventually(lambda: sum("DeletionsHeld" in bed.events(name) for name in names) == 3, what="all but one are held")
     eventually(lambda: len(bed.all()) == 3, what="the one that is let through is gone")  # else kubectl may miss it
-    run(bed, "docs/how-to/operations.md", "kubectl annotate esm --all --all-namespaces")
+    run(bed, "docs/how-to/stop-deletions.md", "--all-namespaces lambda.esm-operator.io/paused=true")
     left = {one["metadata"]["name"] for one in bed.all()}
     for name in left:
         bed.wait_condition(name, "Ready", "False", "Paused")
@@ -135,7 +135,7 @@ def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
         return ""
 
     message = eventually(told, what="the policy is in force")
-    assert "taken over by the platform team" in message
+    assert "Only the platform team adopts" in message
     bed.apply(queue("other"))
     bed.wait_ready("other")
     bed.label_namespace(**{"esm-operator.example.com/may-adopt": "yes"})
@@ -143,7 +143,7 @@ def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
     bed.apply(wanted)
     bed.wait_ready("orders")
     bed.label_namespace(**{"esm-operator.example.com/may-adopt": None})
-    eventually(lambda: "taken over by the platform team" in told(), what="the policy is in force again")
+    eventually(lambda: "Only the platform team adopts" in told(), what="the policy is in force again")
     bed.patch("orders", {"batchSize": 3})
     bed.wait_ready("orders")
     bed.delete("orders")
@@ -184,7 +184,7 @@ def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
 
 
 def test_the_job_that_looks_for_orphans_is_taken_and_asks_what_there_is(bed: Bed) -> None:
-    job = manifest("docs/how-to/operations.md", "CronJob")
+    job = manifest("docs/how-to/find-orphaned-mappings.md", "CronJob")
     bed.plane.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", input=job)
     (container,) = yaml.safe_load(job)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     kubeconfig = bed.plane.kubeconfig_for("esm-operator", "esm-operator")

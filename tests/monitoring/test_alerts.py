@@ -20,7 +20,7 @@ RUNBOOKS = ROOT / "docs" / "how-to" / "runbooks"
 RULES: Mapping[str, Mapping[str, Any]] = {
     rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]
 }
-HEADINGS = ["What it means", "What to look at", "What to do"]
+HEADINGS = ["Meaning", "Diagnosis", "Mitigation"]
 
 
 def promtool(*arguments: str | Path) -> str:

@@ -44,7 +44,7 @@ def called(program: str) -> Iterator[tuple[Command, list[str]]]:
 def test_there_is_something_to_look_at() -> None:
     assert len(OURS) >= 5
     typed_on = {command.place.rpartition(":")[0] for command in COMMANDS}
-    assert {"docs/tutorial/getting-started.md", "docs/how-to/operations.md", "docs/how-to/iam.md"} <= typed_on
+    assert {"docs/tutorial/getting-started.md", "docs/how-to/uninstall.md", "docs/how-to/iam.md"} <= typed_on
     for program in ("esm-operator", "kubectl", "helm", "aws", "make"):
         assert list(called(program)), program
 
@@ -119,9 +119,11 @@ def test_values_of_the_chart_exist() -> None:
                         place = place[key]
 
 
-def test_each_command_on_the_page_of_iam_has_the_policy_that_it_prints() -> None:
-    text = iam.PAGE.read_text()
-    assert text.count("```json") == text.count("$ esm-operator iam-policy") == text.count('"Statement"')
+@pytest.mark.parametrize("page", [iam.PAGE, iam.TRUST_PAGE], ids=lambda page: page.stem)
+def test_each_policy_on_a_page_is_the_output_of_the_command_before_it(page: Path) -> None:
+    text = page.read_text()
+    after_a_command = re.findall(r"^\$ esm-operator iam-policy(?:[^\n]|\\\n)*\n```\n\n```json$", text, re.MULTILINE)
+    assert len(after_a_command) == text.count("```json") == text.count('"Statement"') >= 3
 
 
 def test_the_verbs_on_the_page_are_those_of_the_chart() -> None:

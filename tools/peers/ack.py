@@ -76,26 +76,26 @@ STATUS: Mapping[str, str] = {
     "uuid": "uuid",
 }
 
-_NO_REFERENCE = "no references to other resources: write what it resolves to, which is in its own status"
-_REFERENCE = "kafka clusters only; write the ARN into `spec.eventSourceARN`"
+_NO_REFERENCE = "there are no references to other resources. Write the value that it resolves to"
+_REFERENCE = "Kafka clusters only. Write the ARN to `spec.eventSourceARN`"
 
-#: What is not the same on both sides, beyond the name.
+#: Differences other than the name.
 NOTES: Mapping[str, str] = {
     "destinationConfig.onSuccess.destination": "AWS refuses it for event source mappings",
-    "functionRef": "no references to other resources: write the name into `spec.functionName`",
+    "functionRef": "there are no references to other resources. Write the name to `spec.functionName`",
     "eventSourceRef": _REFERENCE,
-    "queueRefs": "write the queue into `spec.queues`",
+    "queueRefs": "write the queue to `spec.queues`",
     "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs[].uriRef": _NO_REFERENCE,
     "selfManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs[].uriRef": _NO_REFERENCE,
     "selfManagedEventSource.endpoints": "`KAFKA_BOOTSTRAP_SERVERS` is the only key",
     "sourceAccessConfigurations[].type_": "without the underscore",
     "sourceAccessConfigurations[].uRI": "`uri`",
-    "tags": "older controllers have none, and set the controller's own tags only",
-    "topics": "exactly one, as AWS takes no more",
+    "tags": "older controllers have no such field, and set only their own tags",
+    "topics": "exactly one, because AWS accepts no more",
     "ackResourceMetadata.ownerAccountID": "part of `status.arn`",
     "ackResourceMetadata.region": "part of `status.arn`",
-    "conditions": "`ACK.ResourceSynced` is `Synced`, `ACK.Terminal` and `ACK.Recoverable` are `Stalled` and "
-    "`Reconciling`; `Ready` says whether it works",
+    "conditions": "`ACK.ResourceSynced` is `Synced`, `ACK.Terminal` is `Stalled`, `ACK.Recoverable` is "
+    "`Reconciling`. `Ready` shows whether the mapping matches the spec",
 }
 
 PEER = Peer("ACK", SPEC, STATUS, NOTES)

@@ -99,9 +99,9 @@ STATUS: Mapping[str, str] = {
     "conditions": "conditions",
 }
 
-_NO_REFERENCE = "no references to other resources: write what it resolves to"
+_NO_REFERENCE = "there are no references to other resources. Write the value that it resolves to"
 
-#: What is not the same on both sides, beyond the name.
+#: Differences other than the name.
 NOTES: Mapping[str, str] = {
     **{
         f"forProvider.{name}{end}": _NO_REFERENCE
@@ -113,18 +113,19 @@ NOTES: Mapping[str, str] = {
     "forProvider.filterCriteria.filter": "`filters`",
     "forProvider.selfManagedEventSource.endpoints": "a list of servers, not one string with commas",
     "forProvider.sourceAccessConfiguration": "with an `s`",
-    "forProvider.tags": "default tags are in the ProviderConfig, as `defaultTags`",
-    "forProvider.topics": "exactly one, as AWS takes no more",
-    "forProvider.useResourceTimeoutForPropagation": "what AWS is at work on is waited for as long as it takes",
-    "initProvider": "leave a field out of the spec, and it is AWS's own business",
-    "providerConfigRef.name": "a ProviderConfig of this operator; default: the one named `default`",
-    "managementPolicies": '`["Observe"]` is Observe, `["*"]` is Full; for what lies between see `deletionPolicy`, '
+    "forProvider.tags": "default tags are in `defaultTags` of the ProviderConfig",
+    "forProvider.topics": "exactly one, because AWS accepts no more",
+    "forProvider.useResourceTimeoutForPropagation": "the operator waits without a limit while AWS processes a change",
+    "initProvider": "not needed. The operator does not change a field that the spec leaves out",
+    "providerConfigRef.name": "a ProviderConfig of this operator. Default: the one named `default`",
+    "managementPolicies": '`["Observe"]` is Observe, `["*"]` is Full. For other combinations see `deletionPolicy`, '
     "`adoption` and `replacePolicy`",
-    "deletionPolicy": "Orphan is Retain; not in the namespaced kind",
-    "writeConnectionSecretToRef": "there are no secrets",
-    "atProvider.id": "also the annotation `crossplane.io/external-name`; to take a mapping over by it is "
+    "deletionPolicy": "Orphan is Retain. The namespaced kind does not have it",
+    "writeConnectionSecretToRef": "mappings have no connection secrets",
+    "atProvider.id": "also the annotation `crossplane.io/external-name`. To adopt a mapping with it, set "
     "`adoption: {policy: Required, uuid: ...}`",
-    "conditions": "`Ready` and `Synced` mean the same; `Stalled` and `Reconciling` tell who has to do something",
+    "conditions": "`Ready` and `Synced` have the same meaning. `Stalled` means that a person must act, `Reconciling` "
+    "that the operator continues",
 }
 
 PEER = Peer("Crossplane", SPEC, STATUS, NOTES)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from esm_operator.api.fields import FIELDS
 
-#: What a resource says beside AWS's own fields.
+#: Fields of the spec that are not fields of AWS.
 _OWN = (
     "tags",
     "region",
@@ -27,12 +27,12 @@ class Peer:
     status: Mapping[str, str]
     """Its field -> the field of our status; empty: there is none."""
     notes: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What is not the same on both sides, beyond the name."""
+    """Differences other than the name."""
 
     def markdown(self) -> str:
         """The table, for the documentation."""
         rows = [
-            f"| {self.name} | this resource | difference |",
+            f"| {self.name} | esm-operator | difference |",
             "|---|---|---|",
             *self._rows(self.spec, "spec"),
             *self._rows(self.status, "status"),
@@ -41,7 +41,7 @@ class Peer:
         return "\n".join(rows) + "\n"
 
     def only_here(self) -> list[str]:
-        """The fields of our spec that it has nothing for."""
+        """The fields of our spec that the other tool does not have."""
         had = set(self.spec.values())
         return [path for path in (*(row.path for row in FIELDS), *_OWN) if not _covered(path, had)]
 
@@ -52,7 +52,7 @@ class Peer:
 
 
 def under(prefix: str, parts: Mapping[str, str], place: str) -> dict[str, str]:
-    """The parts of a structure: name -> field, both behind what they stand in."""
+    """The parts of a structure: name -> field, with the prefixes of the structure."""
     return {f"{prefix}.{name}": f"{place}.{path}" for name, path in parts.items()}
 
 

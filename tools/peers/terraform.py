@@ -90,18 +90,18 @@ ATTRIBUTES: Mapping[str, str] = {
     "uuid": "uuid",
 }
 
-_WAITING = "what AWS is at work on is waited for as long as it takes, and told meanwhile"
+_WAITING = "the operator waits without a limit while AWS processes a change, and the status shows it"
 
-#: What is not the same on both sides, beyond the name.
+#: Differences other than the name.
 NOTES: Mapping[str, str] = {
-    "filter_criteria.filter": "a list; `pattern` is a string with JSON, there is no `jsonencode`",
+    "filter_criteria.filter": "a list. `pattern` is a string with JSON, without `jsonencode`",
     "self_managed_event_source.endpoints": "a list of servers, not one string with commas",
     "source_access_configuration": "a list, not repeated blocks",
-    "topics": "exactly one, as AWS takes no more",
+    "topics": "exactly one, because AWS accepts no more",
     "region": "default: the region of `eventSourceARN`",
-    "tags": "default tags are in the ProviderConfig, as `defaultTags`",
-    "destination_config.on_failure.destination_arn": "an S3 bucket is possible for all sources that have "
-    "destinations; `kafka://TOPIC` for Kafka sources",
+    "tags": "default tags are in `defaultTags` of the ProviderConfig",
+    "destination_config.on_failure.destination_arn": "all sources with destinations accept an S3 bucket, "
+    "and Kafka sources `kafka://TOPIC`",
     "uuid": "`terraform import` is `adoption: {policy: Required, uuid: ...}`",
     "timeouts": _WAITING,
     "use_resource_timeout_for_propagation": _WAITING,

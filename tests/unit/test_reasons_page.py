@@ -1,4 +1,4 @@
-"""docs/how-to/troubleshooting.md has a section for each reason that the code can tell, and for no other."""
+"""docs/reference/reasons.md has a section for each reason of a condition or an Event, and no other section."""
 
 import ast
 import re
@@ -16,14 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "operator" / "esm_operator"
 REASONS = SOURCE / "api" / "reasons.py"
 DOCS = ROOT / "docs"
-PAGE = (DOCS / "how-to" / "troubleshooting.md").read_text()
-STALLED, RETRIED, UNDER_WAY = (
-    "A person has to do something",
-    "It is tried again by itself",
-    "It is on its way",
-)
-WELL, PROCESSING, HAPPENINGS = "All is well", "Records are not processed", "Events that are not conditions"
-ANNOTATIONS = "Annotations without effect"
+FILE = DOCS / "reference" / "reasons.md"
+PAGE = FILE.read_text()
+STALLED, RETRIED, IN_PROGRESS, READY = "Stalled", "Retried automatically", "In progress", "Ready"
+PROCESSING, ANNOTATIONS = "Processing", "Unknown annotations"
+WARNINGS, NORMAL = "Warning Events", "Normal Events"
 #: What carries a reason, and which of its arguments it is: by position, or by name.
 CARRIERS = {
     "Outcome": (1, "reason", "event", "sync_reason"),
@@ -131,13 +128,17 @@ def test_the_code_says_each() -> None:
 
 
 @pytest.mark.parametrize(("group", "heading", "text"), list(sections()), ids=[one[1] for one in sections()])
-def test_a_section_says_what_to_look_at_and_what_to_do(group: str, heading: str, text: str) -> None:
-    meaning, look, act = (part.strip() for part in re.split(r"\*\*(?:Look at|Do):\*\*", text))
-    assert meaning.endswith((".", ":")), heading
+def test_a_section_has_the_meaning_what_to_check_and_what_to_do(group: str, heading: str, text: str) -> None:
+    meaning, *rest = (part.strip() for part in re.split(r"\*\*(?:Check|Do):\*\*", text))
+    assert meaning.endswith("."), heading
     assert len(meaning) > 15
-    assert look
-    assert act
-    assert (act == "wait.") <= (group == UNDER_WAY), heading
+    if group in (READY, NORMAL) or heading == "NoProblem":
+        assert rest == [], "these reasons need no action"
+        return
+    check, action = rest
+    assert check
+    assert action
+    assert (action == "wait.") <= (group == IN_PROGRESS), heading
 
 
 def test_refusals_are_where_their_disposition_says() -> None:
@@ -150,7 +151,7 @@ def test_refusals_are_where_their_disposition_says() -> None:
         if GROUPS[reason] != (STALLED if True in kinds else RETRIED) and reason != "NotFound"
     }
     assert wrong == {}
-    assert GROUPS["NotFound"] == UNDER_WAY  # rarely of a refusal, mostly of a mapping that is only to be observed
+    assert GROUPS["NotFound"] == IN_PROGRESS  # mostly of a mapping with managementPolicy Observe
 
 
 @pytest.mark.parametrize(
@@ -159,9 +160,9 @@ def test_refusals_are_where_their_disposition_says() -> None:
         (reasons.TargetReason, {STALLED}),
         (reasons.ProcessingReason, {PROCESSING}),
         (reasons.AnnotationReason, {ANNOTATIONS}),
-        (reasons.HappeningReason, {HAPPENINGS}),
+        (reasons.HappeningReason, {WARNINGS, NORMAL}),
         (reasons.ProviderConfigReason, {"ProviderConfig"}),
-        (reasons.StateReason, {UNDER_WAY, WELL}),
+        (reasons.StateReason, {IN_PROGRESS, READY}),
     ],
 )
 def test_sections_are_grouped_by_how_urgent_they_are(of: Any, groups: set[str]) -> None:
@@ -176,6 +177,6 @@ def test_its_links_lead_somewhere() -> None:
     assert len(links) > 10
     for path, anchor in links:
         if path:
-            assert (DOCS / "how-to" / path).is_file(), path
+            assert (FILE.parent / path).is_file(), path
         else:
             assert anchor in anchors
