@@ -427,7 +427,7 @@ REFUSALS: tuple[Refusal, ...] = (
         {ACCESS: access("BASIC_AUTH=orders", "VIRTUAL_HOST=/orders")},
         (ACCESS, MQ, "BASIC_AUTH and VIRTUAL_HOST", "remove the entries"),
     ),
-    Refusal("no access configuration on MQ", "mq", {ACCESS: None}, {}, (ACCESS, MQ, "how to log in")),
+    Refusal("no access configuration on MQ", "mq", {ACCESS: None}, {}, (ACCESS, MQ, "login configuration")),
     Refusal(
         "an access configuration on SQS",
         "sqs",
@@ -468,7 +468,7 @@ REFUSALS: tuple[Refusal, ...] = (
             )
         },
         {ACCESS: access("IAM_OAUTHBEARER_AUTH", "OAUTHBEARER_AUDIENCE=orders")},
-        (ACCESS, SELF_MANAGED, "does not go together", "Remove one of them"),
+        (ACCESS, SELF_MANAGED, "cannot be combined", "Remove one of them"),
     ),
     Refusal(
         "a schema registry without pollers",

@@ -22,7 +22,7 @@ _HINTS: Mapping[str, str] = {
     "startingPosition": "set it to TRIM_HORIZON (the oldest record) or LATEST (the next one)",
     "topics": "name the one topic to read from",
     "queues": "name the one queue of the broker to read from",
-    "sourceAccessConfigurations": "say how to reach the source and how to log in",
+    "sourceAccessConfigurations": "add the network and login configuration of the source",
     "documentDBEventSourceConfig.databaseName": "name the database to read the changes of",
 }
 
@@ -174,8 +174,8 @@ def access_configurations() -> Iterator[Rule]:
     yield forbidden(
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {needless})"),
-        words=f"{listed(without_uri)} in {_ACCESS} take no uri (source: {{source}}), for it is the "
-        "function's role that logs in. Remove the uri.",
+        words=f"{listed(without_uri)} in {_ACCESS} take no uri (source: {{source}}), because "
+        "Lambda logs in with the execution role of the function. Remove the uri.",
         sources=takers(_ACCESS),
     )
     for row in access.ACCESS_TYPES:
@@ -183,15 +183,15 @@ def access_configurations() -> Iterator[Rule]:
             yield Rule(
                 field=_ACCESS,
                 expression=when(_ACCESS, f"!{_has_type([row.name])} || {_has_type(row.needs_one_of)}"),
-                words=f"The entry {row.name} in {_ACCESS} ({{source}}) goes only together with "
-                f"{listed(row.needs_one_of, 'or')}. Add that entry, or remove this one.",
+                words=f"The entry {row.name} in {_ACCESS} ({{source}}) needs an entry "
+                f"{listed(row.needs_one_of, 'or')}. Add that entry, or remove {row.name}.",
                 sources=row.sources,
             )
         if row.excludes:
             yield forbidden(
                 field=_ACCESS,
                 expression=when(_ACCESS, f"!{_has_type([row.name])} || !{_has_type(row.excludes)}"),
-                words=f"The entry {row.name} in {_ACCESS} ({{source}}) does not go together with "
+                words=f"The entry {row.name} in {_ACCESS} ({{source}}) cannot be combined with "
                 f"{listed(row.excludes, 'or')}. Remove one of them.",
                 sources=row.sources,
             )

@@ -119,7 +119,7 @@ class LoggingConfig(Structure):
     """Logs of the event poller."""
 
     system_log_level: Word | None = None
-    """The log level of the event poller. DEBUG logs most."""
+    """The log level. DEBUG logs most."""
 
 
 class ScalingConfig(Structure):
@@ -265,12 +265,12 @@ class EventSourceMappingSpec(Structure):
     an SQS standard queue need maximumBatchingWindowInSeconds of 1 or more."""
     maximum_batching_window_in_seconds: Int32 | None = None
     """The maximum time, in seconds, for which Lambda gathers records before it invokes the function. Not for SQS FIFO
-    queues, and not with consumptionMode Queue. Without a value, Lambda gathers records of Kafka, MQ and DocumentDB for
-    500 ms. AWS cannot restore these 500 ms after a change."""
+    queues. Not with consumptionMode Queue. If absent, Lambda gathers records of Kafka, MQ and DocumentDB for 500 ms,
+    which AWS cannot restore after a change."""
     starting_position: Word | None = None
     """The position in the source from which Lambda starts to read. TRIM_HORIZON: the oldest record. LATEST: records
-    that arrive from now on. AT_TIMESTAMP: the time in startingPositionTimestamp. DynamoDB has no AT_TIMESTAMP. Not with
-    consumptionMode Queue."""
+    that arrive from now on. AT_TIMESTAMP: the time in startingPositionTimestamp. DynamoDB and MQ have no AT_TIMESTAMP.
+    Not with consumptionMode Queue."""
     starting_position_timestamp: PointInTime | None = None
     """The time from which Lambda starts to read, such as 2026-01-31T12:00:00Z. It must not be in the future. Needs
     startingPosition AT_TIMESTAMP."""
@@ -350,7 +350,7 @@ class ConditionModel(Structure):
     """One condition, as in all Kubernetes APIs."""
 
     type: str = Field(max_length=316)
-    """Ready, Reconciling, Stalled, Synced, Processing or UnknownAnnotations."""
+    """The type of the condition."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     observed_generation: Int64 | None = Field(None, ge=0)
@@ -436,7 +436,8 @@ class EventSourceMappingStatus(Structure):
     the mapping after that value was written."""
     conditions: Annotated[list[ConditionModel], *as_map("type")] | None = None
     """Ready: the mapping is as desired. Reconciling: the operator is working on the mapping. Stalled: a person has to
-    act. Synced: the settings in AWS equal the spec. Processing: the function receives records."""
+    act. Synced: the settings in AWS equal the spec. Processing: the function receives records. UnknownAnnotations: the
+    resource has annotations of the operator's group that the operator does not know."""
 
 
 class EventSourceMapping(Structure):
