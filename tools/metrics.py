@@ -22,13 +22,13 @@ LABELS: Mapping[str, str] = {
     "`transition`, `sweep`, `tag_sweep`",
     "python": "version of Python",
     "reason": "of a resource: the reason of its condition `Ready`. Of a failed request: the reason that conditions "
-    "would tell of it",
+    "would have",
     "region": "regions of the targets in use",
     "result": "`synced`, `waiting`, `stalled`, `aws_error`, `kubernetes_error`, `operator_error`, `stale`, `released`",
     "source": "`sqs`, `kinesis`, `dynamodb`, `kafka`, `self-managed-kafka`, `mq`, `documentdb`, `other`",
     "state": "AWS's states (`Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`); "
     "`None`: there is no mapping",
-    "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`; `New`: the operator has told of nothing yet",
+    "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`; `New`: the operator has written no conditions yet",
     "verb": "`GET`, `POST`, `PUT`, `PATCH`",
     "version": "version of the operator",
 }

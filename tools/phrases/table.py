@@ -43,7 +43,7 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase(
         "`stands`, in the sense of *exists* or *remains*",
         "exists, remains, is. `stands for` is right for an abbreviation, `stands by` for a replica",
-        (r"stands?(?! (?:for|by|in|alone)\b)", "stood", "standing"),
+        (r"stands?(?! (?:for|by|in|alone)\b)", "stood", "standing(?! (?:by|in)\\b)"),
     ),
     Phrase(
         "`goes`, in the sense of *is deleted*, *continues* or *fits*; `went`",
@@ -61,7 +61,7 @@ PHRASES: tuple[Phrase, ...] = (
         "`it is tried again`, `it is put right`, `by itself`",
         "the operator retries, the operator corrects the drift",
         (
-            "(?:it|they) (?:is|are|was|were) (?:not )?(?:tried|put|taken|looked|asked|waited|held|made good)",
+            "(?:it|they) (?:is|are|was|were) (?:not )?(?:tried|put|looked|asked|waited|made good)",
             "tr(?:y|ies|ied) (?:it |them )?(?:again )?by (?:itself|themselves)",
             "(?:puts?|putting|sets?|setting) (?:it |them |that |this )?right",
         ),
@@ -101,7 +101,7 @@ PHRASES: tuple[Phrase, ...] = (
         "`is none`, `is another`, `is no word of`",
         "is not one, has changed, does not mean that",
         (
-            "(?<!there )(?:is|are|was|were|be) none",
+            "(?<!there )(?:is|are|was|were|be) (?-i:none)",
             r"(?:is|are|was|were) another(?= (?:than|where|when|if|now)|[.,;:)])",
             "(?:is|are|was|were) no (?:word|sign) of",
         ),

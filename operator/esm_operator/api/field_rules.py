@@ -174,8 +174,8 @@ def access_configurations() -> Iterator[Rule]:
     yield forbidden(
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {needless})"),
-        words=f"{listed(without_uri)} in {_ACCESS} take no uri (source: {{source}}), because "
-        "Lambda logs in with the execution role of the function. Remove the uri.",
+        words=f"{listed(without_uri)} in {_ACCESS} take no uri (source: {{source}}), for it is the "
+        "function's role that logs in. Remove the uri.",
         sources=takers(_ACCESS),
     )
     for row in access.ACCESS_TYPES:

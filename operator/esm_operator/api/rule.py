@@ -28,7 +28,7 @@ class Rule:
     """One thing that is refused."""
 
     field: str
-    """The field of the spec that the message stands at."""
+    """The field of the spec that the message is about."""
     expression: str
     """True where all is well; ``self`` is the spec."""
     words: str

@@ -15,7 +15,7 @@ _MOST_CODES = 100
 
 
 class DriftKind(StrEnum):
-    """What somebody else changed at AWS."""
+    """The kinds of changes by others in AWS."""
 
     FIELDS = "fields"
     TAGS = "tags"
@@ -23,12 +23,12 @@ class DriftKind(StrEnum):
 
 
 class ReconcileOutcome(StrEnum):
-    """How one reconciliation of one resource ended."""
+    """The result of one reconciliation of one resource."""
 
     SYNCED = "synced"
-    """AWS has what the spec says."""
+    """The mapping is as the spec."""
     WAITING = "waiting"
-    """AWS is at work, or something is waited for."""
+    """AWS changes the mapping, or the resource waits for something else."""
     STALLED = "stalled"
     """A person has to do something; conflicts too."""
     AWS_ERROR = "aws_error"
@@ -43,45 +43,43 @@ class ReconcileOutcome(StrEnum):
     """The finalizer was removed, or the resource was already deleted."""
 
 
-LEASE_ACQUIRED = counter("lease_acquired", "How often this process has acquired the lease.")
-LEASE_LOST = counter("lease_lost", "How often this process has lost the lease, beside giving it back when it ends.")
-RECONCILES = counter("reconciles", "Reconciliations of resources, by how they ended.", "result")
+LEASE_ACQUIRED = counter("lease_acquired", "Number of times that this process acquired the lease.")
+LEASE_LOST = counter(
+    "lease_lost", "Number of times that this process lost the lease. A release at its end does not count."
+)
+RECONCILES = counter("reconciles", "Reconciliations of resources, by result.", "result")
 RECONCILE_SECONDS = histogram(
     "reconcile_duration_seconds",
-    "Time that one reconciliation of one resource took, by how it ended; waiting for the rate limiter is part of it.",
+    "Duration of one reconciliation of one resource, by result. It includes waiting for the rate limiter.",
     "result",
     buckets=(0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )
 QUEUE_DURATION = histogram(
     "workqueue_queue_duration_seconds",
-    "Time that resources waited in the work queue from when they could have been worked on.",
+    "Time that resources waited in the work queue after they were due.",
     "priority",
     buckets=_TURN,
 )
 DRIFT_CORRECTED = counter(
-    "drift_corrected", "Mappings changed outside of Kubernetes and put right, by what was changed.", "kind"
+    "drift_corrected", "Changes of mappings outside of Kubernetes that the operator corrected, by kind.", "kind"
 )
 AWS_REQUESTS = counter(
     "aws_requests",
-    "Requests to AWS, by operation and by AWS's error code (OK: none; the name of the exception: no answer).",
+    "Requests to AWS, by operation and error code. OK: no error. The name of an exception: no answer.",
     "operation",
     "code",
 )
 AWS_REQUEST_SECONDS = histogram(
     "aws_request_duration_seconds",
-    "Time that requests to AWS took, without waiting for the rate limiter.",
+    "Duration of requests to AWS, without waiting for the rate limiter.",
     "operation",
     buckets=_ANSWER,
 )
-AWS_FAILURES = counter(
-    "aws_failures", "Requests to AWS that failed, by the reason that conditions would tell of it.", "reason"
-)
-AWS_THROTTLES = counter(
-    "aws_throttles", "Requests to AWS that were refused for being one too many.", "account", "region"
-)
+AWS_FAILURES = counter("aws_failures", "Requests to AWS that failed, by the reason that conditions show.", "reason")
+AWS_THROTTLES = counter("aws_throttles", "Requests to AWS that AWS throttled.", "account", "region")
 RATE_LIMITER_REQUESTS = counter(
     "aws_rate_limiter_requests",
-    "Requests to AWS Lambda that the rate limiter has let through.",
+    "Requests to AWS Lambda that the rate limiter allowed.",
     "account",
     "region",
     "priority",
@@ -93,11 +91,14 @@ RATE_LIMITER_DURATION = histogram(
     buckets=_TURN,
 )
 KUBERNETES_REQUESTS = counter(
-    "kubernetes_requests", "Requests to the API server, but for logins and watches, which kopf sends.", "verb", "code"
+    "kubernetes_requests",
+    "Requests to the API server, except for logins and watches, which kopf sends.",
+    "verb",
+    "code",
 )
 KUBERNETES_REQUEST_SECONDS = histogram(
     "kubernetes_request_duration_seconds",
-    "Time that requests to the API server took, without waiting for --kubernetes-requests-per-second.",
+    "Duration of requests to the API server, without waiting for --kubernetes-requests-per-second.",
     "verb",
     buckets=_ANSWER,
 )

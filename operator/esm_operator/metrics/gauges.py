@@ -36,9 +36,9 @@ class TargetMetrics(NamedTuple):
     account: str
     region: str
     sweep_age: float
-    """Seconds since the last whole sweep began; before the first, since the target is in use."""
+    """Seconds since the start of the last complete sweep; before the first one, since the first use of the target."""
     sweep_interval: float
-    """Seconds between two sweeps while all is quiet."""
+    """Seconds between two sweeps if nothing changes."""
     mappings: int
     rate_limiter: RateLimiterState
     orphans: int | None
@@ -96,36 +96,42 @@ def _by_place(name: str, meaning: str, value: Callable[[TargetMetrics], float | 
     return gauge(name, meaning, "account", "region"), samples
 
 
-_BUILD_INFO = gauge("build_info", "Always 1; its labels say what runs.", "version", "python", exposer=Exposer.ALL)
+_BUILD_INFO = gauge(
+    "build_info",
+    "Always 1. The labels show the versions of the operator and of Python.",
+    "version",
+    "python",
+    exposer=Exposer.ALL,
+)
 _BUILD = (version("esm-operator"), platform.python_version())
-_LEADER = gauge("leader", "Whether this process holds the lease and works (1), or stands by (0).", exposer=Exposer.ALL)
+_LEADER = gauge("leader", "Whether this process holds the lease and leads (1), or stands by (0).", exposer=Exposer.ALL)
 _OTHER_OPERATORS = gauge(
     "other_operators",
     "Operators of other leases that wrote to the same resources within the last hour.",
     exposer=Exposer.ALL,
 )
 _TERM_GAUGES: tuple[_TermGauge, ...] = (
-    _by_facets("resources", "Resources, by what their conditions tell and the reason of Ready.", "status", "reason"),
-    _by_facets(
-        "mappings", "Resources, by the state of their mappings at AWS and the type of source.", "state", "source"
-    ),
+    _by_facets("resources", "Resources, by their status and the reason of Ready.", "status", "reason"),
+    _by_facets("mappings", "Resources, by the state of their mappings in AWS and by source type.", "state", "source"),
     _number_of(
         "out_of_sync",
-        "Resources whose condition Synced says that AWS does not have what the spec says.",
+        "Resources whose condition Synced is False, because AWS differs from the spec.",
         lambda one: not one.in_sync,
     ),
     _number_of(
         "processing_problems",
-        "Resources whose mapping's last processing result at AWS is a problem.",
+        "Resources whose mapping has a problem as its last processing result.",
         lambda one: one.problem,
     ),
-    _number_of("paused", "Resources whose annotation holds all writes to AWS back.", lambda one: one.paused),
-    _single("deletions_held", "Deletions at AWS that wait for --deletions-per-minute.", lambda now: now.deletions_held),
+    _number_of("paused", "Resources with the annotation that pauses all writes to AWS.", lambda one: one.paused),
+    _single(
+        "deletions_held", "Deletions of mappings that wait for --deletions-per-minute.", lambda now: now.deletions_held
+    ),
     _by_priority("workqueue_depth", "Resources that wait to be reconciled now.", lambda one: one.depth),
     _by_priority("active_workers", "Resources that are being reconciled.", lambda one: one.under_way),
     _by_priority(
         "workqueue_oldest_item_age_seconds",
-        "How long the resource waits that has waited longest; 0: none does.",
+        "Waiting time of the resource that has waited longest. 0: no resource waits.",
         lambda one: one.oldest,
     ),
     _single(
@@ -135,33 +141,33 @@ _TERM_GAUGES: tuple[_TermGauge, ...] = (
     ),
     _by_place(
         "sweep_age_seconds",
-        "Time since the last whole sweep of all mappings began; before the first: since the target is in use.",
+        "Time since the start of the last complete sweep; before the first one, since the first use of the target.",
         lambda one: one.sweep_age,
     ),
-    _by_place("sweep_interval_seconds", "What --sweep-interval says.", lambda one: one.sweep_interval),
+    _by_place("sweep_interval_seconds", "The setting --sweep-interval.", lambda one: one.sweep_interval),
     _by_place(
         "sweep_mappings",
-        "Mappings that are known at AWS, whosever they are: a sweep takes a call for 100 of them.",
+        "Mappings in AWS, of all owners. A sweep makes one request for 100 of them.",
         lambda one: one.mappings,
     ),
     _by_place(
         "orphaned_mappings",
-        "Mappings that carry this cluster's owner tags and belong to no resource. The tag sweep counts them.",
+        "Mappings that have this cluster's owner tags and no resource. The tag sweep counts them.",
         lambda one: one.orphans,
     ),
     _by_place(
         "aws_rate_limiter_configured_rate",
-        "Requests a second to AWS Lambda that --requests-per-second allows.",
+        "The setting --requests-per-second: requests to AWS Lambda a second.",
         lambda one: one.rate_limiter.rate_set,
     ),
     _by_place(
         "aws_rate_limiter_current_rate",
-        "Requests a second that are allowed now: each throttled answer halves them, and they grow back slowly.",
+        "Requests a second that are allowed now. Each throttled request halves the rate, which then grows back slowly.",
         lambda one: one.rate_limiter.rate_now,
     ),
     _by_place(
         "aws_rate_limiter_tokens",
-        "Requests that may be sent immediately, without waiting.",
+        "Requests that the operator can send without waiting.",
         lambda one: one.rate_limiter.tokens,
     ),
     _by_place(
@@ -173,11 +179,15 @@ _TERM_GAUGES: tuple[_TermGauge, ...] = (
 _NAME = ("namespace", "name")
 _MAPPING_READY = gauge("mapping_ready", "Whether the resource is Ready (1) or not (0).", *_NAME, exposer=Exposer.CHOICE)
 _MAPPING_STATE = gauge(
-    "mapping_state", "Always 1; its labels say the mapping's state at AWS.", *_NAME, "state", exposer=Exposer.CHOICE
+    "mapping_state",
+    "Always 1. The label state shows the state of the mapping in AWS.",
+    *_NAME,
+    "state",
+    exposer=Exposer.CHOICE,
 )
 _MAPPING_PROBLEM = gauge(
     "mapping_processing_problem",
-    "Whether the mapping's last processing result at AWS is a problem (1) or not (0).",
+    "Whether the last processing result of the mapping is a problem (1) or not (0).",
     *_NAME,
     exposer=Exposer.CHOICE,
 )

@@ -18,7 +18,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class NoOp(Action):
-    """AWS has what the spec says."""
+    """The mapping is as the spec."""
 
 
 @dataclass(frozen=True, slots=True)
