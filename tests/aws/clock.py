@@ -1,4 +1,4 @@
-"""The server's clock, as a type: whatever says how many seconds have gone by.
+"""The server's clock, as a type: a source of the number of seconds.
 
 State transitions, quotas, faults and lags are all computed from it when a request comes in. There is no
 thread or timer behind them, and the tests of those modules move the clock by hand.

@@ -46,7 +46,7 @@ def created(source: Source, uuid: str, parameters: Mapping[str, Any]) -> Config:
 
 
 def updated(source: Source, config: Config, parameters: Mapping[str, Any], settings: Settings = _STANDARD) -> Config:
-    """The configuration after a request; the settings say what resets a member where nobody knows it."""
+    """The configuration after a request; the settings show what resets a member where nobody knows it."""
     config = deepcopy(config)
     for member, value in parameters.items():
         if member in _ELSEWHERE or value is None:
@@ -110,7 +110,7 @@ def _pollers(source: Source, _before: Any, value: Config) -> Config:
 
 
 def _access(_source: Source, before: Any, value: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The virtual host stays, for Update can't name it; AWS answers the entries in an order of its own."""
+    """The virtual host stays, because Update can't name it; AWS answers the entries in an order of its own."""
     entries = value if _virtual_hosts(value) else value + _virtual_hosts(before)
     return sorted(entries, key=lambda entry: (entry.get("Type", ""), entry.get("URI", "")))
 

@@ -26,9 +26,9 @@ class Kind(StrEnum):
 
     CLOSE = "close"  # the connection is closed, nothing has happened
     ANSWER_LOST = "answer-lost"  # it has happened, the connection is closed without an answer
-    DELAY = "delay"  # nothing happens for `seconds`, then all goes on
-    DELAY_ANSWER = "delay-answer"  # it happens at once, the answer comes `seconds` later
-    MISSING_PAGE = "missing-page"  # a page of List or GetResources without its items; the sweep goes on behind it
+    DELAY = "delay"  # nothing happens for `seconds`, then all continues
+    DELAY_ANSWER = "delay-answer"  # it happens immediately, the answer comes `seconds` later
+    MISSING_PAGE = "missing-page"  # a page of List or GetResources without its items; the sweep continues after it
     ERROR = "error"  # `code` and `message`, `status` if need be
     SERVICE_EXCEPTION = "service-exception"
     THROTTLE = "throttle"

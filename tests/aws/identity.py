@@ -1,4 +1,4 @@
-"""When AWS takes no mapping beside another one, and the sentence in which it says so.
+"""When AWS refuses a mapping because of another one, and the sentence of the refusal.
 
 Recorded: queues, streams (function and source ARN), self-managed Kafka (function, topic, any shared bootstrap
 server). Reported: MSK (with the topic). Assumed: MQ (with the queue), DocumentDB (with database and

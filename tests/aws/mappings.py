@@ -1,6 +1,6 @@
 """The mappings of one account and region: their states, their order, their answers.
 
-States move by the clock: a mapping in transition knows when it will be done, and whoever looks next finds it
+States move by the clock: a mapping in transition knows when it will be done, and the next reader finds it
 so. The answer of each mapping is kept as bytes until the mapping changes, which makes a List of 100 a join of
 100 strings.
 """

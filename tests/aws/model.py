@@ -1,6 +1,6 @@
 """Lambda's own description of its API, as botocore carries it.
 
-It tells which operation a method and a path mean, and what each member may be. Reading it, rather than
+It shows which operation a method and a path mean, and what each member may be. Reading it, rather than
 copying it, is what makes the server notice when AWS adds an operation, a member or an enum value.
 """
 

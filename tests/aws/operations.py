@@ -110,7 +110,7 @@ def delete(cloud: Cloud, call: Call) -> Answer:
 
 
 def without_items(answer: bytes) -> bytes:
-    """A page that has lost its items, for the fault of that name; the sweep goes on behind it."""
+    """A page that has lost its items, for the fault of that name; the sweep continues after it."""
     body: dict[str, Any] = json.loads(answer)
     return json.dumps({name: [] if isinstance(value, list) else value for name, value in body.items()}).encode()
 

@@ -1,6 +1,6 @@
 """What AWS refuses for its meaning: members that a source does not take, and members that do not go together.
 
-One table, read top to bottom; the first rule that objects is the answer. Each row says what it rests on. Only
+One table, read top to bottom; the first rule that objects is the answer. Each row has its evidence. Only
 what AWS always refuses is in here; what is not sure is taken.
 """
 
@@ -199,7 +199,7 @@ def _metrics(s: Subject) -> str | None:
 
 def _schema_registry(s: Subject) -> str | None:
     # A mapping that has a registry can't go on-demand, not even by the Update that removes the registry: AWS's
-    # developer guide says that the registry is to be removed first. The sentence is assumed.
+    # developer guide asks to remove the registry first. The sentence is assumed.
     configs = (config.get(CONSUMER_GROUP[s.source], {}) for config in (s.becomes, s.was or {}))
     if any(config.get("SchemaRegistryConfig") for config in configs) and not s.becomes.get("ProvisionedPollerConfig"):
         return "SchemaRegistryConfig is only available for event source mappings with provisioned mode."

@@ -331,7 +331,7 @@ SCENARIOS: dict[str, list[Step]] = {
     ],
 }
 
-# Scenarios that are not replayed, and why. README.md says the same.
+# Scenarios that are not replayed, and why. README.md has the same list.
 LEFT_OUT: dict[str, str] = {}
 
 # Members that AWS answers by now, and did not when a scenario was recorded.

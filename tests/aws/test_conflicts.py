@@ -122,7 +122,7 @@ def test_the_sentence_for_msk_names_topic_and_arns(lambda_: Any) -> None:
     assert expected in message
 
 
-def test_servers_are_named_as_they_were_asked_for(lambda_: Any) -> None:
+def test_servers_are_named_as_in_the_request(lambda_: Any) -> None:
     lambda_.create_event_source_mapping(**example(Source.SELF_MANAGED_KAFKA, **servers("a:1")))
     again = example(Source.SELF_MANAGED_KAFKA, **servers("b:1", "a:1"))
     assert 'event source ("b:1,a:1")' in refused(lambda_.create_event_source_mapping, **again).message

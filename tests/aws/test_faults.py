@@ -164,7 +164,7 @@ def test_security_tokens_too(aws: AwsServer) -> None:
     assert sts.assume_role(**asked)["Credentials"]["AccessKeyId"]
 
 
-def test_the_log_says_what_happened(lambda_: Any, control: Control) -> None:
+def test_the_log_shows_the_requests_and_answers(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.ANSWER_LOST, CREATE, times=1)
     with pytest.raises(ConnectionClosedError):
         lambda_.create_event_source_mapping(**example(Source.SQS))

@@ -36,7 +36,7 @@ def test_smaller_pages(aws: AwsServer, lambda_: Any) -> None:
     assert sweep(lambda_, PaginationConfig={"PageSize": 5}) == [made]
 
 
-def test_what_comes_and_goes_during_a_sweep_shifts_nothing(aws: AwsServer, lambda_: Any) -> None:
+def test_changes_during_a_sweep_shift_no_page(aws: AwsServer, lambda_: Any) -> None:
     made = make_many(aws, 4)
     first = lambda_.list_event_source_mappings(MaxItems=2)
     aws.control.delete_mapping(made[0])
@@ -78,11 +78,11 @@ def test_items_are_what_get_answers_and_have_no_tags(lambda_: Any) -> None:
     assert "Tags" not in item
 
 
-def test_a_marker_that_is_none_is_refused(lambda_: Any) -> None:
+def test_an_invalid_marker_is_refused(lambda_: Any) -> None:
     assert refused(lambda_.list_event_source_mappings, Marker="x").status == 400
 
 
-def test_a_page_in_the_middle_of_a_sweep_goes_missing(aws: AwsServer, lambda_: Any) -> None:
+def test_a_page_in_the_middle_of_a_sweep_is_missing(aws: AwsServer, lambda_: Any) -> None:
     make_many(aws, 250)
     aws.control.fault(FaultKind.MISSING_PAGE, "ListEventSourceMappings", after=1, times=1)
     assert [len(page) for page in sweep(lambda_)] == [100, 0, 50]

@@ -58,7 +58,7 @@ def test_it_dies_with_its_parent_even_if_that_is_killed() -> None:
             os.close(server)
 
 
-def test_a_port_that_is_taken_is_told(aws: AwsServer) -> None:
+def test_a_port_in_use_is_reported(aws: AwsServer) -> None:
     port = int(aws.endpoint.rpartition(":")[2])
     with pytest.raises(RuntimeError, match="did not start"):
         AwsServer(port=port).start()
@@ -97,7 +97,7 @@ def test_connections_are_kept(aws: AwsServer) -> None:
     connection.close()
 
 
-def test_of_many_creates_at_once_one_wins(aws: AwsServer) -> None:
+def test_of_many_concurrent_creates_one_wins(aws: AwsServer) -> None:
     client: Any = aws.client("lambda", config=Config(max_pool_connections=16))
 
     def create(_: int) -> bool:

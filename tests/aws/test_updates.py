@@ -56,7 +56,7 @@ def test_every_reset_has_a_case() -> None:
     assert set(RESETS) <= {member for _, member, *_ in RESET_CASES}
 
 
-def test_an_empty_value_resets_if_the_server_is_told_so(lambda_: Any, control: Control) -> None:
+def test_an_empty_value_resets_if_the_server_is_set_to_do_so(lambda_: Any, control: Control) -> None:
     control.set(empty_resets=True)
     registry = {"SchemaRegistryURI": f"arn:aws:glue:{HERE}:registry/orders"}
     made = lambda_.create_event_source_mapping(

@@ -1,7 +1,7 @@
 """What AWS refuses before it looks at the meaning of a request: types, enums, patterns, lengths and ranges.
 
 botocore's client checks little of it, so a server that leaves it out lets wrong requests pass that AWS
-refuses. The constraints are botocore's, but for the few where a recording or a fact about AWS says otherwise.
+refuses. The constraints are botocore's, but for the few where a recording or a fact about AWS shows otherwise.
 Form recorded: `1 validation error detected: Value 'X' at 'memberName' failed to satisfy constraint: Member
 must ...`
 """

@@ -1,4 +1,4 @@
-"""The figures that matter, each with what would be ideal, what was aimed at, and what a peer needs. Pure."""
+"""The figures that matter, each with what would be ideal, what was aimed at, and the figure of a peer. Pure."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ class Figure:
 
 
 def figures(results: Results) -> list[Figure]:
-    """All that can be told of what was measured."""
+    """All figures of the measurements."""
     return [figure for make in _MAKERS for figure in make(results)]
 
 
@@ -288,7 +288,7 @@ def _missing(phase: Phase) -> str:
 
 
 def _seconds(value: float) -> str:
-    """A time, with as many digits as say something."""
+    """A time, with as many digits as are significant."""
     return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
 
 

@@ -1,4 +1,4 @@
-"""How a test tells an attempt that is made at once from one that a back-off has delayed.
+"""How a test distinguishes an immediate attempt from one that a back-off has delayed.
 
 AWS asks for a long wait (the header Retry-After), which the operator adds to its own back-off. What happens before
 that is over was not delayed, and a busy machine has much time to do it.

@@ -1,9 +1,9 @@
 """Beds whose operator can be killed at a boundary, and what there has to be after that.
 
-Several run at once. Each has a namespace, an account in AWS and an operator that works in just these, so they don't
-meet. A scenario is played on a bed many times, each time with a resource of another name; the resources of earlier
-times stay, to see that nothing that is another's is touched. Used by ``test_kills``, ``test_random_kills`` and
-``test_races``.
+Several run at the same time. Each has a namespace, an account in AWS and an operator that works in just these, so
+they don't meet. A scenario is played on a bed many times, each time with a resource of another name; the resources of
+earlier times stay, to see that nothing that is another's is touched. Used by ``test_kills``, ``test_random_kills``
+and ``test_races``.
 """
 
 import json
@@ -33,7 +33,7 @@ class Wanted:
     mapping: Mapping[str, Any] | None
     """The mapping, as Create would be asked for it; what is left out has AWS's default. None: there is none."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Its tags, beside the owner's."""
+    """Its tags, without the owner's."""
     others_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tags that somebody else gave it."""
     applied: frozenset[str] = frozenset()
@@ -41,7 +41,7 @@ class Wanted:
     adopted: bool = False
     """Whether somebody else made it."""
     same: bool | None = None
-    """Whether it is the mapping that stood before; None: either will do."""
+    """Whether it is the mapping that existed before; None: either will do."""
     immutable: Mapping[str, str] = field(default_factory=dict[str, str])
     """``status.applied.immutable``, beside the source ARN and the starting position."""
     alone: bool = False

@@ -12,7 +12,7 @@ _BASIC_AUTH = [{"type": "BASIC_AUTH", "uri": _SECRET}]
 
 
 def mapping(name: str, **spec: Any) -> dict[str, Any]:
-    """An EventSourceMapping; the function is called as the resource unless the spec says else."""
+    """An EventSourceMapping; the function is called as the resource unless the spec names another."""
     return {
         "apiVersion": API_VERSION,
         "kind": "EventSourceMapping",

@@ -36,7 +36,7 @@ class Request:
 
 
 class Proxy:
-    """Passes connections on to a server, until told otherwise. Used as a context manager."""
+    """Passes connections on to a server, until it is configured otherwise. Used as a context manager."""
 
     def __init__(self, host: str, port: int) -> None:
         """
@@ -87,7 +87,7 @@ class Proxy:
         self._flowing.clear()
 
     def refuse(self) -> None:
-        """Close all connections, and new ones at once."""
+        """Close all connections, and new ones immediately."""
         self._refusing = True
         self.cut()
 
@@ -103,7 +103,7 @@ class Proxy:
             except OSError:
                 return
             if self._refusing:
-                # With a reset, for a client that sends at once would take a plain end for an empty answer.
+                # With a reset, because a client that sends immediately would take a plain end for an empty answer.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
                 client.close()
                 continue
@@ -151,7 +151,7 @@ class Proxy:
 
 
 class HttpProxy(Proxy):
-    """One that is asked by CONNECT, as HTTPS_PROXY has it; whoever is asked for, the server answers."""
+    """One that is asked by CONNECT, as HTTPS_PROXY has it; the server answers for any host."""
 
     @property
     def url(self) -> str:
@@ -181,7 +181,7 @@ def kubeconfig_through(kubeconfig: Path, proxy: Proxy, into: Path) -> Path:
 
 
 def _end(*ends: socket.socket) -> None:
-    """End both directions: whoever waits for data there gets an end of file."""
+    """End both directions: readers of it get an end of file."""
     for end in ends:
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)

@@ -15,7 +15,7 @@ def annotate(bed: Bed, name: str, key: str, value: str | None) -> None:
     bed.mark(name, {f"{PREFIX}/{key}": value})
 
 
-def test_paused_holds_back_what_would_be_written_and_says_what(bed: Bed) -> None:
+def test_paused_holds_writes_back_and_reports_them(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -52,7 +52,7 @@ def test_a_new_resource_that_is_paused_makes_nothing(bed: Bed) -> None:
     bed.wait_ready("orders")
 
 
-def test_reconcile_at_looks_at_once(bed: Bed) -> None:
+def test_reconcile_at_reads_the_mapping_immediately(bed: Bed) -> None:
     bed.operator("--sweep-interval=3600")
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]

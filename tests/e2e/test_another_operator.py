@@ -1,4 +1,4 @@
-"""Two operators that by mistake work on the same resources: both say it, with what to do; those that share don't."""
+"""Two operators that by mistake work on the same resources: both report it, with a remedy; those that share do not."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import queue
@@ -22,14 +22,14 @@ def said(operator: OperatorProcess) -> str:
     return text
 
 
-def test_a_second_operator_on_the_same_scope_is_told_of(bed: Bed) -> None:
+def test_a_second_operator_on_the_same_scope_is_reported(bed: Bed) -> None:
     first = leased(bed, f"one-{bed.namespace}")
     bed.apply(queue("orders"))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     assert SAID not in first.tail(1000)
 
     second = leased(bed, f"two-{bed.namespace}")
-    eventually(lambda: f"{LAST}1 of them" in said(second), what="the second says who wrote last")
+    eventually(lambda: f"{LAST}1 of them" in said(second), what="the second names the last writer")
     assert LAST in second.tail(1000)
     sizes = iter(range(1, 1000))
 

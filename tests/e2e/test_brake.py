@@ -1,4 +1,4 @@
-"""The brake: deletions beyond the limit of a minute wait, and say so; edits go on."""
+"""The brake: deletions beyond the limit of a minute wait, and the status shows it; edits continue."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import queue, stream

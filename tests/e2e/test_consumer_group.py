@@ -95,7 +95,7 @@ def test_after_a_kill_between_deletion_and_creation_the_group_is_joined_again(be
 
 
 @both_kinds
-def test_a_resource_made_anew_waits_until_the_group_is_free(bed: Bed, kind: str, config: str) -> None:
+def test_a_recreated_resource_waits_until_the_group_is_free(bed: Bed, kind: str, config: str) -> None:
     bed.operator()
     bed.apply(kafka("orders", kind, config))
     before = bed.wait_ready("orders")["status"]["uuid"]

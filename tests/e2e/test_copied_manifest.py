@@ -1,4 +1,4 @@
-"""A manifest that was copied with the operator's notes in it: they are another resource's, and say nothing of this."""
+"""A manifest that was copied with the operator's records: they belong to another resource, and do not apply here."""
 
 from typing import Any
 

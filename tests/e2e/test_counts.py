@@ -113,13 +113,13 @@ def test_a_deletion_is_one_delete(bed: Bed) -> None:
     bed.wait_gone("orders")
     calls = bed.calls()
     assert calls["DeleteEventSourceMapping"] == 1
-    assert calls.get("ListTags", 0) <= 1, "its owner, for the mapping might be another's by now"
+    assert calls.get("ListTags", 0) <= 1, "its owner, because the mapping might have another owner by now"
     assert calls.keys() <= SWEEPS | {"DeleteEventSourceMapping", "ListTags", "GetEventSourceMapping"}
 
 
 @pytest.mark.long
 def test_a_failing_resource_costs_a_call_each_time_and_after_a_restart_as_well(bed: Bed) -> None:
-    """What failed before the restart takes its turn with the failing, and its status is not written anew."""
+    """What failed before the restart takes its turn with the failing, and its status is not written again."""
     count, rate, watched = 60, 10.0, 10.0
     bed.control.fault(
         FaultKind.ERROR, "CreateEventSourceMapping", code="InvalidParameterValueException", message="It can't be."

@@ -60,7 +60,7 @@ def test_killed_while_create_is_under_way_and_deleted_before_the_restart(bed: Be
 
 
 def test_aws_carries_out_a_create_only_after_the_operator_was_killed(bed: Bed) -> None:
-    """The next one must not conclude from there being no mapping that there will be none."""
+    """The next one must not conclude from there being no mapping that none will appear."""
     names = ("same", "function-edited", "source-edited", "deleted")
     bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=len(names), seconds=5.0)
     operator = bed.operator()

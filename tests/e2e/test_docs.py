@@ -12,7 +12,7 @@ from tests.pages import Command, calls, commands
 
 #: Commands of kubectl that have commands of their own.
 OF_TWO_WORDS = frozenset({"auth", "certificate", "cluster-info", "config", "create", "rollout", "set", "top"})
-#: A flag as it is typed, and as a help text tells it.
+#: A flag as it is typed, and as a help text shows it.
 FLAG = re.compile(r"--?[a-zA-Z][a-zA-Z0-9-]*")
 
 
@@ -28,7 +28,7 @@ def called(program: str) -> Iterator[tuple[Command, tuple[str, ...], list[str]]]
 
 
 def _without_values(words: list[str]) -> Iterator[str]:
-    """The words but for the values of flags that may stand before the subcommand."""
+    """The words but for the values of flags that can precede the subcommand."""
     rest = iter(words)
     for word in rest:
         if word in ("--namespace", "-n", "--kubeconfig", "--context"):
@@ -39,7 +39,7 @@ def _without_values(words: list[str]) -> Iterator[str]:
 
 @cache
 def told(program: str, *words: str) -> str:
-    """What a program's help says."""
+    """The help of a program."""
     ended = subprocess.run([assets.find(program), *words], capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0, f"{program} {' '.join(words)}: {ended.stderr}"
     return ended.stdout

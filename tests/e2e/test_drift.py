@@ -1,4 +1,7 @@
-"""Somebody, or AWS itself, changes or deletes a mapping: it is seen in the next sweep, told, and put right."""
+"""Somebody, or AWS itself, changes or deletes a mapping.
+
+The next sweep finds it, the status shows it, and the operator corrects it.
+"""
 
 import json
 from typing import Any
@@ -20,7 +23,7 @@ def users(tags: dict[str, str]) -> dict[str, str]:
 
 
 def disable(bed: Bed, uuid: str, reason: str = "User action") -> None:
-    """The mapping is disabled at AWS."""
+    """The mapping is disabled in AWS."""
     bed.control.edit_mapping(uuid, State="Disabled", StateTransitionReason=reason)
 
 
@@ -35,7 +38,7 @@ def is_sooner_than_the_wait(bed: Bed) -> bool:
 # -- Fields -------------------------------------------------------------------------------------------------
 
 
-def test_a_change_by_hand_is_put_right(bed: Bed) -> None:
+def test_a_change_by_hand_is_corrected(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(stream(batchSize=50, parallelizationFactor=2))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -63,7 +66,7 @@ def test_a_change_by_hand_that_is_first_seen_while_aws_is_at_it(bed: Bed) -> Non
     eventually(lambda: "batchSize: 7 -> 5" in bed.events("orders").get("DriftCorrected", ""))
 
 
-def test_what_changed_while_no_operator_ran_is_put_right(bed: Bed) -> None:
+def test_changes_while_no_operator_ran_are_corrected(bed: Bed) -> None:
     operator = bed.operator(SECONDLY)
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -154,7 +157,7 @@ def test_an_edit_ends_the_waiting(bed: Bed) -> None:
     assert is_sooner_than_the_wait(bed)
 
 
-def test_an_adopted_mapping_that_is_disabled_is_left_so_until_somebody_says(bed: Bed) -> None:
+def test_an_adopted_mapping_stays_disabled_until_the_spec_enables_it(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Enabled=False, region="eu-west-1")
     bed.operator(SECONDLY)
     bed.apply(queue(adoption={"policy": "Required"}))
@@ -202,7 +205,7 @@ def test_a_mapping_being_deleted_by_hand_is_waited_for(bed: Bed) -> None:
 # -- Observe ------------------------------------------------------------------------------------------------
 
 
-def test_drift_that_is_only_observed_is_told(bed: Bed) -> None:
+def test_drift_that_is_only_observed_is_reported(bed: Bed) -> None:
     made = bed.control.make_mapping(
         FunctionName="orders", EventSourceArn=QUEUE, BatchSize=5, Tags={"team": "shop"}, region="eu-west-1"
     )
@@ -231,7 +234,7 @@ def _false(condition: dict[str, Any]) -> dict[str, Any]:
 def drifted(bed: Bed, count: int, *arguments: str) -> list[str]:
     """So many resources whose mappings lost a tag, and have another changed, while no operator ran.
 
-    What an operator has written itself lately it does not doubt, for the tagging API lags; so another goes on.
+    An operator trusts its own recent writes, because the tagging API lags; so another operator continues.
 
     Returns:
         the names of the resources. The operator runs.
@@ -251,13 +254,13 @@ def drifted(bed: Bed, count: int, *arguments: str) -> list[str]:
 
 
 def wait_tags_right(bed: Bed, names: list[str]) -> None:
-    """Wait until all tags are as the specs say, and what somebody else added stands."""
+    """Wait until all tags are as in the specs, and tags that others added remain."""
     wanted = {"team": "shop", "stage": "live", "by": "hand"}
     for name in names:
         eventually(lambda name=name: users(bed.mapping(name)["Tags"]) == wanted, what=f"the tags of {name}")
 
 
-def test_tags_changed_by_hand_are_put_right_in_bulk(bed: Bed) -> None:
+def test_tags_changed_by_hand_are_corrected_in_bulk(bed: Bed) -> None:
     names = drifted(bed, 5)
     wait_tags_right(bed, names)
     for name in names:
@@ -273,7 +276,7 @@ def test_tags_changed_by_hand_are_put_right_in_bulk(bed: Bed) -> None:
     assert all("PaginationToken" not in one or not one["PaginationToken"] for one in bed.requests("GetResources"))
 
 
-def test_tags_are_put_right_where_the_tagging_api_is_refused(bed: Bed) -> None:
+def test_tags_are_corrected_where_the_tagging_api_is_refused(bed: Bed) -> None:
     bed.control.fault(FaultKind.ACCESS_DENIED, "GetResources")
     wait_tags_right(bed, drifted(bed, 3, "--requests-per-second=100"))
 

@@ -1,9 +1,9 @@
 """Every field of every source is set, changed, removed and set again, and read back from AWS each time.
 
-A field that was never set is left to AWS, and an edit waits for what AWS is at work on.
+A field that was never set is left to AWS, and an edit waits for the transition in AWS.
 
-The table is ``tests/every_field.py``. Each source has one test with one resource for each field, all worked on at
-once, so that it takes seconds.
+The table is ``tests/every_field.py``. Each source has one test with one resource for each field, all at the same
+time, so that it takes seconds.
 """
 
 from collections.abc import Mapping
@@ -218,7 +218,7 @@ def test_an_edit_that_aws_is_not_ready_for_is_sent_again(bed: Bed, kind: FaultKi
     assert bed.calls()["UpdateEventSourceMapping"] == 3
 
 
-def test_what_aws_does_reset_is_not_said_to_be_kept(bed: Bed) -> None:
+def test_a_field_that_aws_resets_is_not_reported_as_kept(bed: Bed) -> None:
     bed.control.set(pace=0.05, empty_resets=True)
     bed.operator("--sweep-interval=1", "--requests-per-second=1000")
     doubtful = ("LoggingConfig", "SchemaRegistryConfig")
@@ -255,7 +255,7 @@ def _is_ready(resource: Mapping[str, Any]) -> bool:
 
 
 def _expect(bed: Bed, what: str, wanted: Mapping[Subject, Any]) -> None:
-    """Wait until all are ready, and compare with what AWS has."""
+    """Wait until all are ready, and compare with the mappings in AWS."""
     found = _wait_settled(bed, list(wanted), what)
     at_aws = {one["UUID"]: one for one in bed.mappings()}
     wrong = {

@@ -95,7 +95,7 @@ def test_without_owner_tags_nothing_about_tags_is_needed(bed: Bed) -> None:
     assert called(bed) == policy
 
 
-def test_without_the_tagging_api_tags_are_still_put_right(bed: Bed) -> None:
+def test_without_the_tagging_api_tags_are_still_corrected(bed: Bed) -> None:
     policy = allowed("--no-tagging-api")
     deny_all_but(bed, policy)
     bed.operator("--sweep-interval=1", "--tag-sweep-interval=1")
@@ -103,8 +103,8 @@ def test_without_the_tagging_api_tags_are_still_put_right(bed: Bed) -> None:
     bed.wait_ready("orders")
     mapping = bed.mapping("orders")
     bed.control.edit_mapping(mapping["UUID"], Tags={**mapping["Tags"], "team": "bank"})
-    eventually(lambda: bed.mapping("orders")["Tags"]["team"] == "shop", what="the tags are put right")
-    assert called(bed) - policy == {"GetResources"}, "it is asked for once, and refused"
+    eventually(lambda: bed.mapping("orders")["Tags"]["team"] == "shop", what="the tags are corrected")
+    assert called(bed) - policy == {"GetResources"}, "one request is sent, and refused"
 
 
 def test_a_read_only_policy_is_enough_to_observe(bed: Bed) -> None:

@@ -41,7 +41,7 @@ def test_a_replacement_onto_servers_that_overlap_anothers_deletes_nothing(bed: B
     assert len(bed.mappings()) == 2
 
 
-def test_a_replacement_onto_more_servers_of_its_own_goes_on(bed: Bed) -> None:
+def test_a_replacement_onto_more_servers_of_its_own_continues(bed: Bed) -> None:
     bed.operator()
     bed.apply(kafka("orders", "kafka-1", replacePolicy="Recreate"))
     before = bed.wait_ready("orders")["status"]["uuid"]

@@ -1,4 +1,4 @@
-"""Fields that are removed from the spec and that AWS keeps: the resource says so until AWS has them no more."""
+"""Fields that are removed from the spec and that AWS keeps: the status lists them until AWS has reset them."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def kafka(name: str = "orders", **spec: Any) -> dict[str, Any]:
 
 
 def kept(bed: Bed, name: str = "orders") -> dict[str, Any]:
-    """The fields that the status says AWS keeps."""
+    """The fields that AWS keeps, as the status lists them."""
     return bed.status(name).get("applied", {}).get("kept", {})
 
 

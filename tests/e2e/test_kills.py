@@ -2,7 +2,7 @@
 
 Each scenario is played once undisturbed, to learn its boundaries; then once for each of them, with the operator killed
 just there and started again. Whatever the moment, there is exactly one mapping at the end, right in every field and
-tag, or none, and the resource says so.
+tag, or none, and the status shows it.
 """
 
 import itertools
@@ -25,7 +25,7 @@ from tests.e2e.manifests import HERE
 
 pytestmark = pytest.mark.long
 
-#: How many boundaries are tried at once.
+#: The number of boundaries that are tried at the same time.
 STAGES = 6
 #: Seconds until the tags of a Create are visible, in the runs with tags that are late.
 TAG_DELAY = 3.0
@@ -62,14 +62,14 @@ DELETED: Spec = {}
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What stands before, what is done, and what there has to be at last."""
+    """The state before, the change, and the state at the end."""
 
     name: str
     edit: Spec
     """The spec that is applied while boundaries are watched; DELETED: the resource is deleted."""
     wanted: Wanted
     before: Spec | None = None
-    """The spec of the resource that stands before."""
+    """The spec of the resource before the change."""
     existing: dict[str, Any] | None = None
     """The mapping that somebody else made before, as Create would be asked for it."""
     meanwhile: Spec | None = None
@@ -81,7 +81,7 @@ class Scenario:
 
     @property
     def tags_matter(self) -> bool:
-        """Whether a mapping is created while boundaries are watched, so that its tags decide whose it is."""
+        """Whether a mapping is created while boundaries are watched, so that its tags show its owner."""
         return self.creations > 0 and (self.before is None or self.creations > 1)
 
 
@@ -327,12 +327,12 @@ def test_killed_at_every_boundary(
     print(f"{scenario.name}: killed at {len(boundaries)} boundaries: {', '.join(boundaries)}; missed: {series.missed}")
     assert not series.failures, "\n\n".join(series.failures[:3])
     missed_writes = [boundary for boundary in series.missed if boundary.split()[1] in WRITES]
-    assert not missed_writes, "calls that change something at AWS are the same each time"
+    assert not missed_writes, "calls that change something in AWS are the same each time"
     assert len(series.missed) <= len(boundaries) / 4
 
 
 class Series:
-    """A scenario, played for each of its boundaries, on several stages at once."""
+    """A scenario, played for each of its boundaries, on several stages at the same time."""
 
     def __init__(self, scenario: Scenario, boundaries: list[str]) -> None:
         self._scenario = scenario
@@ -404,7 +404,7 @@ def play(scenario: Scenario, on: Stage, name: str, boundary: str) -> bool:
 
 
 def begin(scenario: Scenario, on: Stage, name: str, boundary: str) -> frozenset[str]:
-    """Let there be what stands before, and edit it. Returns the UUIDs of the mappings that stood before."""
+    """Create the state before, and edit it. Returns the UUIDs of the mappings before the edit."""
     if scenario.existing is not None:
         on.bed.control.make_mapping(account=on.bed.account, region=REGION, **named(scenario.existing, name))
     if scenario.before is not None:

@@ -1,4 +1,4 @@
-"""AWS does what it was asked and its answer is lost: what was done is found, and is not done twice over."""
+"""AWS carries out a request and its answer is lost: the operator finds the result, and does not repeat the request."""
 
 from collections import Counter
 

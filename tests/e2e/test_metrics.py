@@ -28,7 +28,7 @@ def scrape(operator: OperatorProcess) -> dict[Series, float]:
 
 
 def reader(operator: OperatorProcess) -> Callable[..., float]:
-    """What one series says now; -1 where it is not there."""
+    """The present value of a series; -1 if it does not exist."""
 
     def read(name: str, /, **labels: str) -> float:
         return scrape(operator).get((f"esm_operator_{name}", frozenset(labels.items())), -1.0)
@@ -95,7 +95,7 @@ def test_a_standby_does_not_lead(bed: Bed) -> None:
 
 
 def test_credentials_that_aws_refuses(bed: Bed) -> None:
-    """At the start, when not even the account is known; what is told then ends when they are good."""
+    """At the start, when not even the account is known; the series for that end when they are good."""
     bed.control.fault(FaultKind.UNRECOGNIZED_CLIENT)
     read = reader(bed.operator("--sweep-interval=1"))
     refused = {"operation": "GetCallerIdentity", "code": "UnrecognizedClientException"}

@@ -1,4 +1,4 @@
-"""The policies: what deleting does at AWS, whether AWS is written to at all, what an immutable field's change does."""
+"""The policies: the effect of deleting, whether the operator writes to AWS, and changes of immutable fields."""
 
 from tests.bed import WRITES, Bed
 from tests.e2e.manifests import HERE, QUEUE, queue, stream
@@ -14,7 +14,7 @@ def test_a_retained_mapping_outlives_its_resource_and_is_nobodys_then(bed: Bed) 
     assert [(one["UUID"], one["State"], one["Tags"]) for one in bed.mappings()] == [(uuid, "Enabled", {"team": "shop"})]
 
 
-def test_observe_only_tells(bed: Bed) -> None:
+def test_observe_only_reports(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, BatchSize=3, region="eu-west-1")
     bed.operator("--sweep-interval=1")
     bed.apply(queue(managementPolicy="Observe", batchSize=5))
@@ -118,7 +118,7 @@ def test_recreate_does_not_move_the_mapping_to_another_region(bed: Bed) -> None:
     assert [one["UUID"] for one in bed.mappings()] == [uuid]
 
 
-def test_observe_tells_of_what_can_not_be_changed(bed: Bed) -> None:
+def test_observe_reports_differences_in_immutable_fields(bed: Bed) -> None:
     """What adopting it would end in: the mapping that is named reads from another queue."""
     other = f"arn:aws:sqs:{HERE}:others"
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=other, region="eu-west-1")

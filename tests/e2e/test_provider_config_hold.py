@@ -1,4 +1,4 @@
-"""A ProviderConfig in use stays until the last resource that uses it is gone, and says so."""
+"""A ProviderConfig in use stays until the last resource that uses it is gone, and its status shows them."""
 
 from typing import Any
 
@@ -35,12 +35,12 @@ def test_deleted_while_in_use(bed: Bed) -> None:
     assert finalizers(bed) == [FINALIZER]
 
     bed.delete_config("shop")
-    eventually(lambda: "EventSourceMappings" in status(bed, "shop"), what="it says who uses it")
+    eventually(lambda: "EventSourceMappings" in status(bed, "shop"), what="it lists its users")
     eventually(lambda: "Warning  InUse" in bed.kubectl("describe", CONFIGS, "shop"), what="an Event about it", every=1)
     told = bed.kubectl("describe", CONFIGS, "shop")
     assert f"2 EventSourceMappings (namespace/name) still use this ProviderConfig: {bed.namespace}/bills, " in told
 
-    # What uses it goes on working; nothing new is made through it.
+    # The resources that use it continue to work; no new ones are made with it.
     bed.patch("orders", {"batchSize": 5})
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 5)
     bed.wait_ready("orders")
@@ -62,7 +62,7 @@ def test_deleted_while_in_use(bed: Bed) -> None:
     assert finalizers(bed) == [FINALIZER]
 
 
-def test_one_that_nothing_uses_goes_at_once(bed: Bed) -> None:
+def test_an_unused_provider_config_is_deleted_immediately(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("shop"), provider_config("spare"))
     bed.apply(queue(**FROM_CONFIG))

@@ -1,4 +1,4 @@
-"""The operator is killed fifty times at random moments, while 200 resources are made, edited, deleted and made anew.
+"""The operator is killed fifty times at random moments, while 200 resources are made, edited, deleted and made again.
 
 All that is done follows from a seed, but for the moments: ``KILLS_SEED=7`` makes another plan.
 """
@@ -34,7 +34,7 @@ LONGEST = 400.0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of source: what all its specs have, as the resource says it and as AWS does."""
+    """A kind of source: what all its specs have, in the spelling of the resource and of AWS."""
 
     spec: Spec
     aws: Mapping[str, Any]
@@ -109,7 +109,7 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a resource asks for, and what that is at AWS."""
+    """What a resource asks for, and its form in AWS."""
 
     spec: Spec
     wanted: Wanted
@@ -240,7 +240,7 @@ def kill_often(on: Stage, load: Future[None], moments: random.Random) -> None:
 
 
 def check(plan: Plan, on: Stage) -> None:
-    """See that AWS has what the specs say, and nothing else."""
+    """Check that AWS has the mappings of the specs, and no others."""
     models = {
         name: on.model(name, asked.wanted.mapping)
         for name, asked in plan.last.items()

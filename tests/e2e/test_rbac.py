@@ -1,4 +1,4 @@
-"""The role that the chart ships is the least: each verb that is taken away is missed, and the log says which.
+"""The role that the chart ships is the least: each verb that is taken away is missed, and the log names it.
 
 All other end-to-end tests run the operator under exactly that role, so it is also enough.
 """
@@ -41,7 +41,7 @@ class Grant:
 
     @property
     def refusal(self) -> str:
-        """What the API server says in its 403."""
+        """The message of the API server in its 403."""
         return f'cannot {self.verb} resource "{self.resource}"'
 
 
@@ -80,7 +80,7 @@ def _rules(shipped: role.Role, grant: Grant) -> Generator[role.Rule]:
 
 
 @pytest.mark.parametrize("grant", GRANTS, ids=str)
-def test_each_verb_is_needed_and_its_lack_is_said(bed: Bed, grant: Grant) -> None:
+def test_each_verb_is_needed_and_its_absence_is_logged(bed: Bed, grant: Grant) -> None:
     for one in _without(grant):
         bed.client.install(one)
         where = path(one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", ""))
@@ -117,11 +117,11 @@ def _tell_story_until(bed: Bed, refused: Callable[[], bool], what: str, log: Pat
 
 
 def _parts(bed: Bed) -> Generator[Callable[[], bool]]:
-    """The story: each part goes on when what it waits for holds."""
+    """The story: each part continues when its condition holds."""
     yield lambda: bed.condition("orders", "Ready").get("status") == "True" and bool(bed.mappings())
     uuid = bed.mappings()[0]["UUID"]
     for result, reason in (("PROBLEM: No", "ProcessingProblem"), ("OK", "ProcessingRecovered"), ("PROBLEM: No", "")):
-        bed.control.edit_mapping(uuid, LastProcessingResult=result)  # the same twice: counted in the Event that stands
+        bed.control.edit_mapping(uuid, LastProcessingResult=result)  # the same twice: counted in the existing Event
         yield lambda reason=reason: not reason or reason in bed.events("orders")
     yield lambda: bed.condition("orders", "Processing").get("status") == "False"
     bed.control.delete_mapping(uuid)  # by hand, to be made again
@@ -132,6 +132,6 @@ def _parts(bed: Bed) -> Generator[Callable[[], bool]]:
 
 
 def _is_held(bed: Bed) -> bool:
-    """Whether the ProviderConfig is gone, or says that it is in use."""
+    """Whether the ProviderConfig is gone, or its status shows that it is in use."""
     config = bed.config(bed.namespace)
     return config is None or "InUse" in str(config)

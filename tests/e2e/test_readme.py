@@ -1,10 +1,10 @@
-"""A dress rehearsal for strangers: what the README says to type is typed, in order and as written.
+"""A dress rehearsal for strangers: the commands of the README are typed, in order and as written.
 
-Commands are the lines of ```console blocks that begin with `$ `; one that ends with a backslash goes on in the next
-line. What they export holds for those that follow. The cluster and the AWS that the README supposes are those of
+Commands are the lines of ```console blocks that begin with `$ `; one that ends with a backslash continues in the next
+line. Their exports are set for the following commands. The cluster and the AWS that the README supposes are those of
 `make control-plane` and `make aws`, with the lines pasted that these print. A command that runs on is waited for
 until it is ready, stays while the next ones are run, and is ended by Ctrl-C. Between `helm install` and `helm
-uninstall` the operator's pod is run as its Deployment says, with the credentials that a cloud would put into it.
+uninstall` the operator's pod is run as in its Deployment, with the credentials that a cloud would put into it.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.e2e.terminal import LIMIT, Terminal, assert_nothing_left
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-#: What runs on, and what it says when it is ready.
+#: The commands that keep running, and their lines when they are ready.
 RUNS_ON = {
     r"make control-plane\b": "export KUBECONFIG=",
     r"make aws\b": "export AWS_DEFAULT_REGION=",
@@ -138,7 +138,7 @@ class Stranger:
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Generator[Stranger]:
-    """With a cluster and an AWS at hand, as the README says how to have them."""
+    """With a cluster and an AWS at hand, set up as in the README."""
     person = Stranger(tmp_path)
     with ExitStack() as exits:
         exits.callback(assert_nothing_left, dict(person.environment))

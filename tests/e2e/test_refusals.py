@@ -88,7 +88,7 @@ def test_the_smallest_spec_of_each_source_passes(server: Server, base: str) -> N
 
 
 @pytest.mark.parametrize("case", refusals.REFUSALS, ids=lambda case: case.name)
-def test_the_offline_check_says_the_same(server: Server, case: Refusal) -> None:
+def test_the_offline_check_has_the_same_messages(server: Server, case: Refusal) -> None:
     message = server.create(case.spec)
     report = validate.Report()
     validate.check_text("file.yaml", yaml.safe_dump(manifest(case.spec)), report, NOW)

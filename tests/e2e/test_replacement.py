@@ -1,4 +1,4 @@
-"""replacePolicy Recreate, step by step: what the status says, what comes in between, and what AWS is asked when."""
+"""replacePolicy Recreate, step by step: the status, changes in between, and the order of requests to AWS."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def refuse_creation(bed: Bed) -> int:
 
 
 def look_again(bed: Bed, name: str) -> None:
-    """Ask for a resource to be worked on at once."""
+    """Ask for a resource to be worked on immediately."""
     bed.annotate(name, reconcile_at="now")
 
 
@@ -44,7 +44,7 @@ def begin(bed: Bed, **edit: Any) -> str:
 
 
 def order(bed: Bed) -> list[str]:
-    """Creates and Deletes at AWS that were carried out, in their order."""
+    """Creates and Deletes in AWS that were carried out, in their order."""
     wanted = ("CreateEventSourceMapping", "DeleteEventSourceMapping")
     return [
         one["operation"].removesuffix("EventSourceMapping")
@@ -53,7 +53,7 @@ def order(bed: Bed) -> list[str]:
     ]
 
 
-def test_the_status_tells_each_step(bed: Bed) -> None:
+def test_the_status_shows_each_step(bed: Bed) -> None:
     bed.operator()
     before = begin(bed)
     reconciling = bed.wait_condition("orders", "Reconciling", "True", "Replacing")
@@ -80,7 +80,7 @@ def test_the_status_tells_each_step(bed: Bed) -> None:
     assert "CreatedAgain" not in bed.events("orders")
 
 
-def test_a_creation_that_is_refused_after_the_deletion_is_said_loudly_and_tried_again(bed: Bed) -> None:
+def test_a_creation_that_is_refused_after_the_deletion_is_reported_and_retried(bed: Bed) -> None:
     bed.operator()
     before = begin(bed)
     fault = refuse_creation(bed)
@@ -101,7 +101,7 @@ def test_a_creation_that_is_refused_after_the_deletion_is_said_loudly_and_tried_
     assert order(bed) == ["Create", "Delete", "Create"]
 
 
-def test_a_creation_that_fails_for_a_moment_is_tried_again_by_itself(bed: Bed) -> None:
+def test_a_creation_that_fails_for_a_moment_is_retried(bed: Bed) -> None:
     bed.operator()
     begin(bed)
     bed.control.fault(FaultKind.SERVICE_EXCEPTION, "CreateEventSourceMapping", times=2)
@@ -230,7 +230,7 @@ def test_with_a_new_source_deleted_in_the_middle(bed: Bed) -> None:
     eventually(lambda: bed.mappings() == [])
 
 
-def test_two_changes_at_once_are_one_replacement(bed: Bed) -> None:
+def test_two_changes_in_one_edit_are_one_replacement(bed: Bed) -> None:
     bed.operator()
     begin(bed, startingPosition="TRIM_HORIZON", batchSize=9, tags={"team": "shop"})
     bed.control.set(hold=False)

@@ -12,7 +12,7 @@ from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 
 UID = "esm-operator.io/uid"
-#: What backup tools leave out, for the API server gives it anew.
+#: Fields that backup tools leave out, because the API server sets them again.
 SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 #: Some of those that are found again in different ways: by ARN, by topic and servers, by queue.
 SOURCES = ("sqs", "dynamodb", "self-managed-kafka", "rabbitmq")
@@ -23,7 +23,7 @@ def _backed_up(bed: Bed) -> list[dict[str, Any]]:
 
 
 def _lose(bed: Bed, operator: OperatorProcess) -> None:
-    """The cluster is lost: nobody tells the operator, nor AWS."""
+    """The cluster is lost: neither the operator nor AWS gets an event."""
     operator.kill()
     bed.clear()
     eventually(lambda: bed.all() == [])
@@ -116,7 +116,7 @@ def test_a_function_that_was_edited_in_the_backup_is_changed_not_doubled(bed: Be
     assert not bed.calls().keys() & {"CreateEventSourceMapping", "DeleteEventSourceMapping"}
 
 
-def test_a_restored_deletion_goes_on(bed: Bed) -> None:
+def test_a_restored_deletion_continues(bed: Bed) -> None:
     operator = _made(bed)
     items = _backed_up(bed)
     _lose(bed, operator)

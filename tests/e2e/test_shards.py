@@ -94,7 +94,7 @@ def test_a_creation_of_the_operator_before_is_waited_for(bed: Bed) -> None:
 
 
 def test_a_creation_of_the_operator_before_arrives_after_that_of_the_next(bed: Bed) -> None:
-    """The next makes the mapping itself, and is told to delete it, all before AWS carries out the first Create."""
+    """The next makes the mapping itself, and has to delete it, all before AWS carries out the first Create."""
     dying = bed.operator("--selector=shard=a")
     bed.operator("--selector=shard=b", "--sweep-interval=600")
     bed.control.set(pace=0.05)

@@ -1,4 +1,4 @@
-"""From apply to Create, and what one creation costs. Times are printed, for they are the machine's; counts are not."""
+"""From apply to Create, and what one creation costs. Times depend on the machine and are printed; counts do not."""
 
 import statistics
 import time

@@ -76,7 +76,7 @@ def test_a_uuid_of_another_resource_in_the_status_leads_back_to_the_own_mapping(
     assert [one["UUID"] for one in bed.mappings()] == [other]
 
 
-def test_a_uuid_that_is_none_heals(bed: Bed) -> None:
+def test_an_invalid_uuid_heals(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     own = bed.wait_ready("orders")["status"]["uuid"]

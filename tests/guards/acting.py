@@ -98,7 +98,7 @@ GUARDS = (
         file="reconcile/executor.py",
         text="if await self._record_mapping_first(context, REPLACING):",
         without="if False:",
-        tests=model("scenarios", "what_the_intent_tells_of_is_noted_before_another_intent"),
+        tests=model("scenarios", "a_mapping_known_from_the_intent_is_recorded_before_another_intent"),
     ),
     Guard(
         name="note-mapping-before-move",
@@ -107,7 +107,7 @@ GUARDS = (
         file="reconcile/executor.py",
         text="if actions.IDENTITY & action.change.keys() and await self._record_mapping_first(context, UPDATING):",
         without="if False:",
-        tests=model("scenarios", "what_the_intent_tells_of_is_noted_before_it_is_given_another_function"),
+        tests=model("scenarios", "a_mapping_known_from_the_intent_is_recorded_before_the_function_changes"),
     ),
     Guard(
         name="note-fields-before-update",
@@ -298,7 +298,7 @@ GUARDS = (
         file="reconcile/reconciler.py",
         text="requeue_after = 0.0 if self.cache.get(resource.key) is not None else None",
         without="requeue_after = None",
-        tests=model("scenarios", "a_resource_made_anew_while_the_old_one_is_let_go_is_worked_on"),
+        tests=model("scenarios", "a_resource_recreated_while_the_old_one_is_released_is_reconciled"),
     ),
     Guard(
         name="wait-for-sweep",
@@ -394,7 +394,7 @@ GUARDS = (
         file="reconcile/ownership_records.py",
         text='return creating if creating.startswith(f"{resource.uid}/") else ""',
         without="return creating",
-        tests=model("records", "a_restored_status_does_not_say_that_a_create_is_outstanding"),
+        tests=model("records", "a_restored_status_does_not_show_an_outstanding_create"),
     ),
     Guard(
         name="immutable-fields-of-a-pending-create",

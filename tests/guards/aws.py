@@ -19,7 +19,7 @@ GUARDS = (
         file=_INVENTORY,
         text='if str(mapping["UUID"]) not in self._gone and self.record(',
         without="if self.record(",
-        tests=unit("inventory", "a_late_page_does_not_bring_back_what_aws_said_is_gone"),
+        tests=unit("inventory", "a_late_page_does_not_bring_back_a_mapping_that_aws_reported_deleted"),
     ),
     Guard(
         name="missing-is-not-gone",
@@ -28,7 +28,7 @@ GUARDS = (
         text='if self._entries[uuid].state == "Deleting":',
         without="if True:",
         tests=(
-            *unit("inventory", "absence_from_a_sweep_is_told_and_proves_nothing"),
+            *unit("inventory", "absence_from_a_sweep_is_reported_and_proves_nothing"),
             *model("scenarios", "a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping"),
         ),
     ),

@@ -40,7 +40,7 @@ GUARDS = (
         file=_STORE,
         text="return not self.has_later_version(resource) and self.forget(",
         without="return self.forget(",
-        tests=unit("cache", "what_is_known_in_a_later_version_than_went_is_kept"),
+        tests=unit("cache", "a_resource_known_in_a_later_version_than_deleted_is_kept"),
     ),
     Guard(
         name="deleted-event-is-checked",
@@ -48,7 +48,7 @@ GUARDS = (
         file="operator.py",
         text="if known is not None and known.uid == resource.uid:\n            self._audit_requested.set()",
         without="if False:\n            self._audit_requested.set()",
-        tests=model("scenarios", "a_late_word_that_a_resource_went_is_looked_into"),
+        tests=model("scenarios", "a_late_deleted_event_is_checked"),
     ),
     Guard(
         name="forget-one-incarnation",
@@ -96,7 +96,7 @@ GUARDS = (
         file=_RESOURCE,
         text='uuid=uuid if _UUID.fullmatch(uuid) else ""',
         without="uuid=uuid",
-        tests=unit("cache", "a_uuid_that_was_spoilt_by_hand_is_none"),
+        tests=unit("cache", "a_uuid_that_was_spoilt_by_hand_is_ignored"),
     ),
     Guard(
         name="spoilt-intent",
@@ -104,7 +104,7 @@ GUARDS = (
         file=_RESOURCE,
         text="except (ValueError, KeyError, TypeError, AttributeError, RecursionError):",
         without="except ZeroDivisionError:",
-        tests=unit("cache", "an_intent_that_was_spoilt_by_hand_is_none"),
+        tests=unit("cache", "an_intent_that_was_spoilt_by_hand_is_ignored"),
     ),
     Guard(
         name="paused-mistyped",
@@ -176,7 +176,7 @@ GUARDS = (
         file=_KUBE,
         text="if answer is not None and response.status == 404:",
         without="if response.status == 404:",
-        tests=unit("kubernetes", "only_the_api_server_says_that_an_object_is_not_found"),
+        tests=unit("kubernetes", "only_the_api_server_can_answer_that_an_object_is_not_found"),
     ),
     Guard(
         name="hold-admitted",

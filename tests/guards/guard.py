@@ -8,7 +8,7 @@ PACKAGE = ROOT / "operator" / "esm_operator"
 
 
 class StaleRowError(Exception):
-    """A row of the table does not match the source any more; the text says what to do."""
+    """A row of the table does not match the source any more; the text has the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,6 +286,6 @@ GUARDS = (
         file=_PLAN,
         text="(writes or found.tags_in_doubt or tags_edited(desired))",
         without="(writes or tags_edited(desired))",
-        tests=model("lost_answers", "tags_that_were_changed_without_an_answer_and_edited_back_are_read_at_once"),
+        tests=model("lost_answers", "tags_that_were_changed_without_an_answer_and_edited_back_are_read_immediately"),
     ),
 )

@@ -37,7 +37,7 @@ def test_a_test_that_does_not_exist_is_reported(trials: Trials) -> None:
 
 
 @pytest.mark.parametrize("text", ["This is not there.", "self"])
-def test_a_row_that_does_not_match_the_source_says_what_to_do(trials: Trials, text: str) -> None:
+def test_a_row_that_does_not_match_the_source_has_a_remedy(trials: Trials, text: str) -> None:
     with pytest.raises(StaleRowError, match=r"reconcile/executor\.py, and must occur once") as stale:
         trials.without(replace(NEEDLESS, text=text))
     assert "change file, text and without of its row in tests/guards/" in str(stale.value)

@@ -43,7 +43,7 @@ _TEST_TIMEOUT, _RUN_TIMEOUT = 60, 240.0
 
 
 class Verdict(Enum):
-    """What the tests say of a copy of the operator."""
+    """The result of the tests with a copy of the operator."""
 
     PASSED = "they pass"
     FAILED = "one fails"
@@ -61,7 +61,7 @@ class Outcome:
 
     @property
     def failure(self) -> str:
-        """The first test that failed, and why, as pytest's summary says it; empty: none."""
+        """The first test that failed, and why, from pytest's summary; empty: none."""
         found = (line for line in self.output.splitlines() if line.startswith(("FAILED ", "ERROR tests/")))
         return next(found, "").partition(" ")[2]
 

@@ -38,7 +38,7 @@ def refusal(operation: str, code: str, status: int, message: str) -> ClientError
 
 @dataclass
 class Standing:
-    """One mapping at AWS."""
+    """One mapping in AWS."""
 
     uuid: str
     function: str
@@ -85,14 +85,14 @@ class Standing:
 
 
 class Lambda:
-    """The methods of a boto3 client that the operator calls, and what goes on behind them."""
+    """The methods of a boto3 client that the operator calls, and the simulated AWS behind them."""
 
     def __init__(self, clock: Any, *, tags_supported: bool = True) -> None:
         """
         Args:
             clock: of the world.
             tags_supported: whether mappings can have tags. If not, those of ``Standing`` are known to the test alone:
-                they say for which resource the operator made the mapping.
+                they show for which resource the operator made the mapping.
         """
         self._clock = clock
         self._tags_supported = tags_supported
@@ -161,7 +161,7 @@ class Lambda:
 
     def list_event_source_mappings(self, **asked: Any) -> dict[str, Any]:
         function = _function(asked["FunctionName"]) if "FunctionName" in asked else ""
-        # A function without a qualifier lists all of its mappings, in an order that says nothing of their age.
+        # A function without a qualifier lists all of its mappings, in an order that does not depend on their age.
         found = [one for one in self.standing.values() if not function or one.function == function]
         found.sort(key=lambda one: one.uuid[::-1])
         start = int(asked.get("Marker", 0))
@@ -196,7 +196,7 @@ class Lambda:
         more = str(start + PAGE) if start + PAGE < len(found) else ""
         return {"ResourceTagMappingList": listed, "PaginationToken": more}
 
-    # What goes on by itself, or by somebody's hand
+    # What happens by itself, or by somebody's hand
 
     def make(self, function: str, source: str, tags: Mapping[str, str]) -> Standing | None:
         """A mapping that somebody else makes; None where AWS refuses it."""
@@ -259,7 +259,7 @@ class Lambda:
             raise refusal(operation, "ResourceInUseException", 400, text)
 
     def _refuse_window(self, one: Standing, wanted: int | None) -> None:
-        """One value is not taken, and no value is reset; the sentence does not say which member it is about."""
+        """One value is not taken, and no value is reset; the sentence does not name the member."""
         text = ""
         if wanted == REFUSED_WINDOW != one.config[WINDOW]:
             text = "It can't be."

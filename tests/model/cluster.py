@@ -1,7 +1,7 @@
 """The simulated API server: requests in, answers out, and the watch events that follow.
 
 It knows what the operator relies on: resourceVersions and the 409 for a stale one, generations, finalizers and
-deletion, the status beside the spec, merge patches. The operator's own client code runs on it: only the
+deletion, the status next to the spec, merge patches. The operator's own client code runs on it: only the
 transport is replaced (``calls.Transport``).
 """
 
@@ -23,7 +23,7 @@ class Answer(NamedTuple):
 
 
 class WatchEvent(NamedTuple):
-    """What the watch says; ``kind`` None: it is from a list."""
+    """An event of the watch; ``kind`` None: it is from a list."""
 
     kind: str | None
     body: dict[str, Any]
@@ -53,7 +53,7 @@ class Deletion(NamedTuple):
 class Cluster:
     """The objects, by their paths, and what happened to the mappings among them.
 
-    Objects are never changed in place, for the watch shows them as they were.
+    Objects are never changed in place, because the watch shows them as they were.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Cluster:
         died before it had deleted their mapping, or that were being deleted already. They look like those whose
         finalizer a person has taken off: the operator only counts their mappings, as orphans."""
         self.releases: list[dict[str, Any]] = []
-        """Resources that went away because the operator took its finalizer off."""
+        """Resources that were removed because the operator took its finalizer off."""
 
     # What the operator sees
 
@@ -85,7 +85,7 @@ class Cluster:
         return self._other(method, path, body)
 
     def relist(self) -> None:
-        """The watch is cut and begins anew with a list: what is gone meanwhile, it does not say."""
+        """The watch is cut and begins again with a list, which does not show what was deleted meanwhile."""
         self.cut_watch()
         self.watch = [WatchEvent(None, body) for body in self.mappings.values()]
 
@@ -197,7 +197,7 @@ class Cluster:
             self._put(key, old, _merge(old, {"metadata": going}))
 
     def lose(self, key: Key) -> None:
-        """A resource vanishes with its cluster: no watch event says so."""
+        """A resource vanishes with its cluster: no watch event shows it."""
         del self.mappings[key]
 
     def _put(self, key: Key, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +239,7 @@ def is_deleting(body: Mapping[str, Any]) -> bool:
 
 
 def decoded(data: Any) -> Any:
-    """A request's body, as it went over the wire."""
+    """A request's body, as sent over the wire."""
     return json.loads(json.dumps(data)) if data is not None else {}
 
 

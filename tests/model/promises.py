@@ -4,7 +4,7 @@ Three kinds: what it may ask AWS to do (when a request is sent, by what this pro
 at every moment, and what must hold at the good end, when all faults are over and nothing moves any more.
 
 ``excused`` are resources whose mapping people themselves have cut loose: the finalizer was taken off by hand, or
-the resource was deleted under ``managementPolicy: Observe`` or with the annotation ``orphan``. What they leave at
+the resource was deleted under ``managementPolicy: Observe`` or with the annotation ``orphan``. What they leave in
 AWS is nobody's fault. Resources that look just like that to the operator are excused too (``unseen_removals``).
 """
 
@@ -83,7 +83,7 @@ class Promises:
         self._check_asked(call, one, resource)
 
     def quiet(self) -> None:
-        """Nothing is under way: from now on nothing may be done for what is paused."""
+        """Nothing is under way: from now on nothing may be done for paused resources."""
         if not self.world.waiting and not self.world.cluster.watch:
             bodies = self.world.cluster.mappings
             self.held = {key for key, body in bodies.items() if PAUSED in (body["metadata"].get("annotations") or {})}
@@ -181,7 +181,7 @@ class Promises:
             self.fail(f"{key} has {len(mappings)} mappings: {', '.join(map(_described, mappings))}")
 
     def owned(self) -> dict[Key, list[Standing]]:
-        """The mappings at AWS by the resource of this cluster that their tags name."""
+        """The mappings in AWS by the resource of this cluster that their tags name."""
         found: dict[Key, list[Standing]] = {}
         for one in self.world.aws.standing.values():
             owner = owner_of(one.tags)

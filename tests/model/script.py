@@ -1,4 +1,4 @@
-"""What a scripted scenario is told with: a world, one resource, and short ways to move both on."""
+"""The parts of a scripted scenario: a world, one resource, and short ways to move both on."""
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ _MOST_STEPS = 1000
 
 
 class Script:
-    """One scenario: what happens is said step by step, and everything else goes well."""
+    """One scenario: the events are given step by step, and all other requests succeed."""
 
     def __init__(self, promises: Promises) -> None:
         self.promises = promises
@@ -60,7 +60,7 @@ class Script:
         return next((one["reason"] for one in conditions if one["type"] == "Ready"), "")
 
     def said(self, reason: str) -> bool:
-        """Whether any status that the operator has written said this reason."""
+        """Whether any status that the operator has written had this reason."""
         return any(reason in line for line in self.world.history if " PATCH " in line)
 
     def gone(self, key: Key = ONE) -> bool:
@@ -70,12 +70,12 @@ class Script:
     # AWS
 
     def mapping(self) -> Standing:
-        """The only mapping at AWS."""
+        """The only mapping in AWS."""
         (one,) = self.aws.standing.values()
         return one
 
     def of_source(self, source: str) -> Standing:
-        """The only mapping at AWS of this source."""
+        """The only mapping in AWS of this source."""
         (one,) = [one for one in self.aws.standing.values() if one.source == source]
         return one
 
@@ -87,13 +87,13 @@ class Script:
         self.calmly(SWEEP_INTERVAL + 60)
 
     def calmly(self, seconds: float = 0.0) -> None:
-        """All goes well for so many seconds; what must hold at every moment does."""
+        """All is well for so many seconds; what must hold at every moment does."""
         self.world.calm()
         self.world.pass_time(seconds, calmly=True)
         self.check()
 
     def until(self, asked: Callable[[Call], bool]) -> Call:
-        """All goes well until a request is sent, which is left waiting. Returns it."""
+        """All is well until a request is sent, which is left waiting. Returns it."""
         for _ in range(_MOST_STEPS):
             self.world.deliver(len(self.cluster.watch))
             found = next(filter(asked, self.world.waiting), None)
@@ -106,7 +106,7 @@ class Script:
         raise AssertionError("The request that is waited for is not sent")
 
     def until_asked(self, operation: str) -> Call:
-        """All goes well until AWS is asked for something, which is left waiting. Returns the request."""
+        """All is well until AWS is asked for something, which is left waiting. Returns the request."""
         return self.until(lambda call: call.name == operation)
 
     # What must be
@@ -116,7 +116,7 @@ class Script:
         self.promises.check()
 
     def converge(self) -> None:
-        """All goes well until everything is as the resources say; and it stays so."""
+        """All is well until everything is as in the resources; and it stays so."""
         passed, step = 0.0, 2 * SWEEP_INTERVAL
         while True:
             self.calmly(step)
@@ -145,7 +145,7 @@ def a_script(promises: Promises | None = None) -> Generator[Script]:
 
 
 def answers(script: Script, operation: str, otherwise: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
-    """From now on AWS answers an operation otherwise: by a function of what it would do and of what is asked."""
+    """From now on AWS answers an operation otherwise: by a function of its usual answer and of the request."""
     really: Callable[..., Any] = getattr(script.aws, operation)
 
     @wraps(really)

@@ -63,7 +63,7 @@ def test_a_successor_whose_create_was_not_answered_replaces_its_predecessor(scri
     script.converge()
 
 
-def test_a_mapping_that_somebody_else_has_just_made_is_a_conflict_at_once(script: Script) -> None:
+def test_a_new_mapping_of_somebody_else_is_a_conflict_immediately(script: Script) -> None:
     """No Create of the resource can have made it, so its missing tags prove that it has no owner."""
     script.world.start()
     script.calmly(60)

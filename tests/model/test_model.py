@@ -1,10 +1,10 @@
 """The model test: any order of edits, sweeps, crashes and answers converges.
 
 The real operator (all of it but the two edges, ``calls.py``) runs between a simulated AWS and a simulated cluster.
-hypothesis decides what happens next: what users do, what people do at AWS by hand, which request is answered how
+hypothesis decides what happens next: what users do, what people do in AWS by hand, which request is answered how
 and when, when the watch brings its events, when time passes, when the operator dies and starts again. After each
-step ``promises.py`` says what must hold; after the last one all faults end, and everything must come to rest as
-the resources say.
+step ``promises.py`` checks what must hold; after the last one all faults end, and everything must come to rest as
+in the resources.
 
 What it leaves out, because no operator could know: owner tags changed by hand, an identity changed while neither
 status nor intent names the mapping any more.
@@ -233,7 +233,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(with_status=st.booleans())
     def restore_from_backup(self, with_status: bool) -> None:
-        """All resources are lost, and made anew as they were: with other uids."""
+        """All resources are lost, and made again as they were: with other uids."""
         self.world.log("all is restored from a backup")
         bodies = dict(self.world.cluster.mappings)
         if not with_status and not all(self._findable(key) for key in bodies):
@@ -305,8 +305,8 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.world.process)
     @rule()
     def relist(self) -> None:
-        """The watch is cut and begins anew."""
-        self.world.log("the watch begins anew")
+        """The watch is cut and begins again."""
+        self.world.log("the watch begins again")
         self.world.cluster.relist()
 
     @precondition(lambda self: self.world.process)
@@ -374,7 +374,7 @@ class Model(RuleBasedStateMachine):
             world.cluster.edit(key, {"metadata": {"annotations": {PAUSED: None}}})
         if world.process is None:
             world.start()
-        passed, step = 0.0, 2 * SWEEP_INTERVAL  # whoever changed something at AWS has to be seen, on any page
+        passed, step = 0.0, 2 * SWEEP_INTERVAL  # a change by others in AWS has to be seen, on any page
         while True:
             world.pass_time(step, calmly=True)
             self.promises.check()
@@ -397,7 +397,7 @@ class Model(RuleBasedStateMachine):
         if missing:
             raise BrokenPromiseError("It does not stay converged: " + "; ".join(missing))
         if self.promises.writes != before and not self.promises.is_refused():
-            raise BrokenPromiseError("It goes on writing to AWS, though all is as it should be")
+            raise BrokenPromiseError("It continues to write to AWS, though all is as it should be")
 
     def _tell(self) -> None:
         if not self.promises.told:

@@ -154,7 +154,7 @@ def test_a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made(scr
     assert script.mapping() is other
 
 
-def test_a_restored_status_does_not_say_that_a_create_is_outstanding(script: Script) -> None:
+def test_a_restored_status_does_not_show_an_outstanding_create(script: Script) -> None:
     """The resource is another one, and the mapping may be of the cluster that the backup is from."""
     script.apply(**SQS)
     script.world.start()

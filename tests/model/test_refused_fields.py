@@ -22,7 +22,7 @@ def script() -> Generator[Script]:
 
 
 def kept(script: Script) -> Mapping[str, Any]:
-    """The fields that the status says AWS keeps."""
+    """The fields that AWS keeps, as the status lists them."""
     return script.status().get("applied", {}).get("kept", {})
 
 
@@ -32,7 +32,7 @@ def asked(script: Script) -> list[str]:
 
 
 def until_update(script: Script, number: int) -> Call:
-    """All goes well until the Update of this number, counted from 1, which is left waiting."""
+    """All is well until the Update of this number, counted from 1, which is left waiting."""
     for _ in range(number - 1):
         script.world.decide(script.until_asked(UPDATE), "well")
     return script.until_asked(UPDATE)

@@ -72,7 +72,7 @@ def test_a_list_that_fails_is_not_repeated_without_a_pause(script: Script, monke
 
 
 @pytest.mark.parametrize("is_back", [True, False])
-def test_a_late_word_that_a_resource_went_is_looked_into(script: Script, is_back: bool) -> None:
+def test_a_late_deleted_event_is_checked(script: Script, is_back: bool) -> None:
     """It lost the label that the operator works on; a later version is known already, labelled again or not."""
     script.apply(**SQS)
     script.begin()
@@ -116,7 +116,7 @@ def test_one_write_that_is_answered_without_json_is_tried_again(
 
 @pytest.mark.parametrize("position", ["LATEST", "TRIM_HORIZON"])
 def test_a_replacement_that_is_edited_back_ends_with_one_mapping(script: Script, position: str) -> None:
-    """The successor stands and is being created still; the deletion of its predecessor was refused."""
+    """The successor exists and is being created still; the deletion of its predecessor was refused."""
     script.apply(**KINESIS, replacePolicy="Recreate")
     script.begin()
     script.edit(eventSourceARN=QUEUE, startingPosition=None)
@@ -165,7 +165,7 @@ def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(scr
 
     answers(script, "list_event_source_mappings", without_successor)
     script.delete()
-    old.due += SWEEP_INTERVAL + 100  # the predecessor goes after that sweep
+    old.due += SWEEP_INTERVAL + 100  # the predecessor is deleted after that sweep
     script.calmly(SWEEP_INTERVAL + 30)
     assert missed
     script.aws.end_transition(old)
@@ -177,7 +177,7 @@ def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(scr
 
 
 def test_a_replacement_that_is_edited_back_while_no_operator_runs_leaves_no_second_mapping(script: Script) -> None:
-    """The successor was made, nothing notes it, and the resource looks well before the first sweep tells of it."""
+    """The successor was made, nothing notes it, and the resource looks well before the first sweep shows it."""
     script.apply(**KINESIS, replacePolicy="Recreate")
     script.begin()
     script.edit(eventSourceARN=QUEUE, startingPosition=None)
@@ -242,7 +242,7 @@ def test_a_creation_within_a_consumer_group_that_lands_late_is_replaced_too(scri
 def unlisted(script: Script) -> Callable[[], None]:
     """Sees to it that sweep after sweep misses the mapping of a resource, as pages do whose items shift.
 
-    Only the intent tells of that mapping. To be called when the resource is what it is to be while no operator runs;
+    Only the intent shows that mapping. To be called when the resource has its final form while no operator runs;
     the next one works on it after the first sweep that began when it was settled that nothing more is being made.
     """
     others = [Key("b", f"other-{number}") for number in range(3)]
@@ -284,7 +284,7 @@ def _tells_of(key: Key, call: Call) -> bool:
     return call.name == "PATCH" and str(call.what["path"]).endswith(f"/{key.name}/status")
 
 
-def test_a_resource_goes_only_when_the_list_of_its_function_shows_no_mapping(
+def test_a_resource_is_released_only_when_the_list_of_its_function_shows_no_mapping(
     script: Script, unlisted: Callable[[], None]
 ) -> None:
     script.delete()
@@ -303,7 +303,7 @@ def test_another_identity_is_intended_only_when_the_list_of_the_function_shows_n
 
 
 def replaced_and_killed(script: Script) -> Standing:
-    """A successor stands beside its predecessor, which is being deleted; the intent alone tells of the successor.
+    """A successor exists next to its predecessor, which is being deleted; the intent alone names the successor.
 
     Returns:
         the successor.
@@ -323,7 +323,7 @@ def replaced_and_killed(script: Script) -> Standing:
     return successor
 
 
-def test_what_the_intent_tells_of_is_noted_before_it_is_given_another_function(script: Script) -> None:
+def test_a_mapping_known_from_the_intent_is_recorded_before_the_function_changes(script: Script) -> None:
     successor = replaced_and_killed(script)
     update = script.until_asked("update_event_source_mapping")
     script.world.decide(update, "carried out")
@@ -335,7 +335,7 @@ def test_what_the_intent_tells_of_is_noted_before_it_is_given_another_function(s
     assert (script.mapping().uuid, script.mapping().function) == (successor.uuid, "bills")
 
 
-def test_what_the_intent_tells_of_is_noted_before_another_intent(script: Script) -> None:
+def test_a_mapping_known_from_the_intent_is_recorded_before_another_intent(script: Script) -> None:
     successor = replaced_and_killed(script)
     script.edit(startingPosition="LATEST")
     intent = script.until(lambda call: INTENT in str(call.what.get("body")) and call.name == "PATCH")
@@ -371,7 +371,7 @@ def test_a_late_word_of_an_earlier_resource_of_the_name_does_no_harm(script: Scr
     assert script.mapping().uuid == uuid
 
 
-def test_a_resource_made_anew_while_the_old_one_is_let_go_is_worked_on(script: Script) -> None:
+def test_a_resource_recreated_while_the_old_one_is_released_is_reconciled(script: Script) -> None:
     """The old one's finalizer is off, and the answer to that is under way when the name is used again."""
     script.apply(**SQS)
     script.begin()
@@ -435,7 +435,7 @@ def test_a_mapping_whose_creation_is_answered_without_a_uuid_is_deleted_with_the
 
 
 def test_a_conflict_with_a_mapping_that_is_gone_is_asked_about_rarely(script: Script) -> None:
-    """AWS is not consistent: it goes on to refuse what is in the way of a mapping that Get does not know."""
+    """AWS is not consistent: it continues to refuse what is in the way of a mapping that Get does not know."""
     script.apply(**SQS)
     attempts: list[float] = []
 
@@ -458,7 +458,7 @@ def test_a_conflict_with_a_mapping_that_is_gone_is_asked_about_rarely(script: Sc
 
 
 def test_the_release_of_a_mapping_that_is_being_deleted_waits_for_its_end(script: Script) -> None:
-    """Someone deletes by hand what is to be retained; AWS knows no tags of it any more."""
+    """Someone deletes by hand a mapping that the policy retains; AWS knows no tags of it any more."""
     script.apply(**SQS, deletionPolicy="Retain")
     script.begin()
     one = script.mapping()
@@ -502,7 +502,7 @@ def test_a_conflict_ends_soon_after_the_other_owner_lets_go(script: Script) -> N
 
 
 def test_what_was_written_before_a_crash_is_taken_back_when_the_spec_does_not_name_it_any_more(script: Script) -> None:
-    """The mapping is made anew with a tag and a size; nothing of it is in the status when the operator dies."""
+    """The mapping is made again with a tag and a size; nothing of it is in the status when the operator dies."""
     script.apply(**SQS)
     script.begin()
     script.edit(batchSize=5, tags={"team": "red"})

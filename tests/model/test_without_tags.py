@@ -261,7 +261,7 @@ class WithoutTags(Model):
         self.promises.quiet()
 
     def _until_a_create(self) -> None:
-        """All goes well until a Create waits for its answer."""
+        """All is well until a Create waits for its answer."""
         for _ in range(_MOST_ROUNDS):
             self.world.deliver(len(self.world.cluster.watch))
             others = [call for call in self.world.waiting if call.name != _CREATE]

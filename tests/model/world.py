@@ -47,7 +47,7 @@ _MOST_ROUNDS = 400
 
 
 class NeverQuietError(AssertionError):
-    """The operator goes on and on, though nothing happens around it."""
+    """The operator works without an end, though nothing happens around it."""
 
 
 class _Bugs(logging.Handler):
@@ -123,7 +123,7 @@ class World:
     def __init__(self, issued: Callable[[Call], None], *, owner_tags: bool = True) -> None:
         """
         Args:
-            issued: told of each request to AWS that writes, when it is sent.
+            issued: called for each request to AWS that writes, when it is sent.
             owner_tags: whether AWS takes tags, and the operator sends them.
         """
         self.clock = Clock()
@@ -132,7 +132,7 @@ class World:
         self.cluster = Cluster()
         self.process: Process | None = None
         self.history: list[str] = []
-        """What happened, for whoever reads a failure."""
+        """The events, for readers of a failure."""
         self.bugs: list[str] = []
         """What the operator itself took for a bug."""
         self._issued = issued

@@ -1,6 +1,6 @@
 """A day in the life of an operator in some minutes, for the picture of the dashboard: it is set up as the benchmark is.
 
-Many mappings are made; somebody changes some at AWS, AWS throttles and fails, functions fail and are missing; the
+Many mappings are made; somebody changes some in AWS, AWS throttles and fails, functions fail and are missing; the
 operator is replaced; mappings are edited while others are made; very many are deleted.
 """
 

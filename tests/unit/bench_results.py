@@ -1,4 +1,4 @@
-"""Results of a benchmark as they would be if all went ideally, for tests that spoil them."""
+"""Results of a benchmark as they would be in the ideal case, for tests that spoil them."""
 
 from tests.bench.results import AWS, OPERATOR, Machine, Phase, Results, World
 

@@ -82,7 +82,7 @@ def resource(*, annotations: dict[str, str] | None = None, conditions: list[dict
     )
 
 
-def test_a_resource_knows_its_unknown_annotations_and_finalizers_are_none() -> None:
+def test_a_resource_lists_its_unknown_annotations_without_finalizers() -> None:
     assert resource().unknown_annotations == ()
     assert resource(annotations={f"{PREFIX}pause": "true"}).unknown_annotations == (f"{PREFIX}pause",)
 

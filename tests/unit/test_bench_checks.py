@@ -1,4 +1,4 @@
-"""What the benchmark asserts: each count that is not what it must be is told, by what it is and must be."""
+"""What the benchmark asserts: each count that differs from the required count is reported, with both."""
 
 from collections.abc import Callable
 
@@ -99,7 +99,7 @@ def _fail(results: Results) -> None:
         (_fail, "ceiling: it did not come to its end: BenchError: The watch failed."),
     ],
 )
-def test_what_is_wrong_is_told(spoil: Callable[[Results], None], told: str) -> None:
+def test_a_problem_is_reported(spoil: Callable[[Results], None], told: str) -> None:
     results = ideal()
     spoil(results)
     assert failures(results) == [told]

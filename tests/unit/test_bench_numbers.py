@@ -34,13 +34,13 @@ def test_there_is_no_percentile_of_nothing() -> None:
     assert math.isnan(percentile([], 99))
 
 
-def test_a_series_is_told_from_one_whose_name_begins_alike() -> None:
+def test_a_series_differs_from_one_whose_name_begins_alike() -> None:
     assert len(list(series(SCRAPED, "apiserver_request_total"))) == 7
     assert list(series(SCRAPED, "esm_operator_leader")) == [({}, 1.0)]
     assert list(series('m{a="x \\"y\\"",b=""} 2\n', "m")) == [({"a": 'x \\"y\\"', "b": ""}, 2.0)]
 
 
-def test_writes_are_told_from_reads_and_those_that_were_refused_from_those_that_were_not() -> None:
+def test_writes_and_reads_and_refused_requests_are_counted_apart() -> None:
     assert writes.counted(SCRAPED) == {
         "PATCH eventsourcemappings": 5,
         "POST eventsourcemappings": 3,

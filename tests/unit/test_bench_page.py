@@ -14,11 +14,11 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_of_what_is_ideal_all_targets_are_met() -> None:
+def test_ideal_results_meet_all_targets() -> None:
     assert [one.what for one in figures(ideal()) if one.met is False] == []
 
 
-def test_what_misses_its_target_is_told() -> None:
+def test_a_missed_target_is_reported() -> None:
     results = ideal()
     phase(results, "full", "drift").latencies[0] = 80.0
     (missed,) = [one for one in figures(results) if one.met is False]
@@ -54,12 +54,12 @@ def test_a_phase_that_failed_is_shown_as_such() -> None:
     assert all(not one.what.startswith("While nothing happens") for one in figures(results))
 
 
-def test_columns_stand_below_each_other() -> None:
+def test_columns_are_aligned() -> None:
     text = table.plain(("a", "b"), [("long one", "1"), ("x", "22")]).splitlines()
     assert text == ["a         b", "------------", "long one  1", "x         22"]
 
 
-def test_a_cell_that_is_too_wide_goes_on_below() -> None:
+def test_a_cell_that_is_too_wide_continues_below() -> None:
     text = table.plain(("a", "b"), [("one two three", "1"), ("", "22")], widest=7).splitlines()
     assert text == ["a        b", "-----------", "one two  1", "three", "         22"]
 
@@ -79,7 +79,7 @@ def test_the_page_has_all_figures_and_where_they_are_from() -> None:
     assert "it was not the bottleneck" in text
 
 
-def test_a_server_that_was_busy_is_told_of() -> None:
+def test_a_busy_server_is_reported() -> None:
     results = ideal()
     phase(results, "ceiling", "create").figures["seconds"] = 0.001
     assert "may have been what set the pace" in flat(rendered(results))

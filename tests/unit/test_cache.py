@@ -62,11 +62,11 @@ def test_an_annotation_that_is_mistyped_pauses_and_lets_nothing_go(value: str, p
     assert (read.paused, read.orphan) == (paused, orphan)
 
 
-def test_a_uuid_that_was_spoilt_by_hand_is_none() -> None:
+def test_a_uuid_that_was_spoilt_by_hand_is_ignored() -> None:
     assert resource(uuid="garbage").uuid == ""
 
 
-def test_an_intent_that_was_spoilt_by_hand_is_none() -> None:
+def test_an_intent_that_was_spoilt_by_hand_is_ignored() -> None:
     parts = json.loads(_INTENT.render())
     hostile = [{**parts, "servers": [{"a": 1}]}, {**parts, "immutable": {"x": []}}, {**parts, "immutable": "x"}]
     deep = "[" * 100_000
@@ -120,8 +120,8 @@ def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_kno
     ("known", "said", "forgotten"),
     [("9", "10", True), ("9", "9", True), ("11", "10", False), ("later", "sooner", True)],
 )
-def test_what_is_known_in_a_later_version_than_went_is_kept(known: str, said: str, forgotten: bool) -> None:
-    """A resource may be given a label again that it had lost; what was read of it by itself is known at once."""
+def test_a_resource_known_in_a_later_version_than_deleted_is_kept(known: str, said: str, forgotten: bool) -> None:
+    """A resource may be given a label again that it had lost; what a single read showed is known immediately."""
     cache = ResourceCache()
     cache.put(resource(known))
     assert cache.delete(resource(said)) is forgotten
@@ -271,9 +271,7 @@ def successor(version: str = "4", uid: str = "uid-2") -> Resource:
     ("finalizers", "deletion", "expected"),
     [([FINALIZER], False, True), ([FINALIZER], True, False), ([], False, False), (["other"], False, False)],
 )
-def test_what_the_last_state_of_an_object_says_of_its_removal(
-    finalizers: list[str], deletion: bool, expected: bool
-) -> None:
+def test_the_last_state_of_an_object_shows_its_removal(finalizers: list[str], deletion: bool, expected: bool) -> None:
     metadata = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deletion else {}
     assert parse(body(finalizers=finalizers, **metadata)).removed_despite_finalizer is expected
 
@@ -294,7 +292,7 @@ def test_a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten() -
     cache = ResourceCache()
     cache.keep_removed(removed())
     new = successor()
-    assert cache.put(new) is new, "nobody is told of it yet"
+    assert cache.put(new) is new, "no listener has been called yet"
     assert cache.has_successor(KEY)
     newer = successor("5")
     cache.put(newer)

@@ -30,7 +30,7 @@ def test_the_same_change_is_sent_ever_more_rarely(clock: StoppedClock) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_another_change_or_kind_is_sent_at_once() -> None:
+def test_another_change_or_kind_is_sent_immediately() -> None:
     drift_backoff = DriftBackoff()
     drift_backoff.sent("fields", {"batchSize": 5})
     assert drift_backoff.wait("fields", {"batchSize": 6}) == 0

@@ -39,7 +39,7 @@ async def server() -> AsyncGenerator[Server]:
         yield made
 
 
-async def test_what_was_not_posted_while_the_lease_was_short_is_posted_when_it_is_told_again(
+async def test_an_event_not_posted_while_the_lease_was_short_is_posted_when_it_recurs(
     server: Server,
 ) -> None:
     fence = Fence(clock=lambda: 0.0)

@@ -41,7 +41,7 @@ def test_arguments_environment_and_log_are_its_own(fork_server: ForkServer, tmp_
         assert said == [process.pid, process.pid, ["it", argument], environment, {}]
 
 
-def test_its_exit_code_is_told(fork_server: ForkServer, tmp_path: Path) -> None:
+def test_its_exit_code_is_returned(fork_server: ForkServer, tmp_path: Path) -> None:
     refused = start(fork_server, "refuse", tmp_path / "log")
     assert refused.wait(LIMIT) == 3
     assert refused.has_ended()
@@ -131,7 +131,7 @@ def wait() -> None:
         signal.pause()
 
 
-# What they are looked at with
+# The tools to look at them
 
 
 def state(pid: int) -> str:

@@ -61,7 +61,7 @@ _DATABASE = _DOCUMENTDB["documentDBEventSourceConfig"]
         (_DOCUMENTDB, {**_DOCUMENTDB, "documentDBEventSourceConfig": {**_DATABASE, "fullDocument": "Default"}}, True),
     ],
 )
-def test_what_tells_mappings_of_one_function_apart(
+def test_the_fields_that_distinguish_mappings_of_one_function(
     one: Mapping[str, Any], other: Mapping[str, Any], same: bool
 ) -> None:
     first, second = (MappingSpec.parse({"functionName": "orders", **spec}).identity for spec in (one, other))

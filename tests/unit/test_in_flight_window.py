@@ -1,4 +1,4 @@
-"""The window: what has piled up does not reach AWS at once, wherever it was held up."""
+"""The window: what has piled up does not reach AWS in one burst, wherever it was held up."""
 
 import random
 import time

@@ -46,7 +46,7 @@ def batch(inventory: Inventory, uuid: str = "1") -> Any:
     return entry.raw.get("BatchSize") if entry is not None else None
 
 
-def test_a_sweep_tells_what_changed() -> None:
+def test_a_sweep_reports_changes() -> None:
     inventory = Inventory()
     assert not inventory.swept
     assert sweep(inventory, [mapping("1"), mapping("2")], 1.0) == {"1", "2"}
@@ -79,7 +79,7 @@ def test_a_sweep_is_as_old_as_its_first_page() -> None:
     assert inventory.swept_from == 5.0, "its first page can't show what was created after that"
 
 
-def test_absence_from_a_sweep_is_told_and_proves_nothing() -> None:
+def test_absence_from_a_sweep_is_reported_and_proves_nothing() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 1.0)
     assert sweep(inventory, [], 2.0) == {"1"}
@@ -94,7 +94,7 @@ def test_a_mapping_that_was_being_deleted_and_is_absent_is_gone() -> None:
     assert inventory.is_gone("1")
 
 
-def test_a_late_page_does_not_bring_back_what_aws_said_is_gone() -> None:
+def test_a_late_page_does_not_bring_back_a_mapping_that_aws_reported_deleted() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 1.0)
     inventory.record_gone("1")
@@ -103,7 +103,7 @@ def test_a_late_page_does_not_bring_back_what_aws_said_is_gone() -> None:
     assert inventory.with_identity(Identity("orders", QUEUE)) == []
 
 
-def test_a_page_does_not_overrule_what_was_written_after_it_was_asked_for() -> None:
+def test_a_page_does_not_overrule_writes_after_its_request() -> None:
     inventory = Inventory()
     sweep(inventory, [mapping("1", BatchSize=1), mapping("2", BatchSize=1)], 1.0)
     assert inventory.record_page([mapping("1", BatchSize=2)], 10.0) == {"1"}
@@ -123,13 +123,13 @@ def test_what_a_sweep_should_have_met_by_now_is_overdue_and_not_gone() -> None:
     assert inventory.drop_overdue(2.0, 10) == {"1"}
     assert inventory.get("1") is None
     assert not inventory.is_gone("1")
-    assert inventory.get("2") is not None, "a sweep's end says that what was being deleted is gone"
+    assert inventory.get("2") is not None, "the end of a sweep shows that a mapping that was being deleted is gone"
     assert inventory.get("5") is not None, "nobody knows on which page it is"
     assert inventory.record_swept(5.0) == {"2", "4", "5"}
     assert inventory.is_gone("2")
 
 
-def test_only_so_many_are_told_to_be_overdue_at_once() -> None:
+def test_the_number_of_overdue_mappings_in_one_report_is_limited() -> None:
     inventory = Inventory()
     inventory.record_page([mapping(str(number)) for number in range(9)], 1.0)
     assert len(inventory.drop_overdue(2.0, 4)) == 4

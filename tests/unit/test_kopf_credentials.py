@@ -48,7 +48,7 @@ async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> 
         await login(made)
 
 
-async def test_other_credentials_begin_anew(kubeconfig: Path) -> None:
+async def test_other_credentials_start_again(kubeconfig: Path) -> None:
     made = kopf_credentials.KopfCredentials()
     for number in range(12):
         write(kubeconfig, f"token-{number // 4}")

@@ -91,7 +91,9 @@ async def test_a_read_needs_no_lease(kubernetes: KubernetesClient, scene: Scene)
     assert (await kubernetes.read(KEY))["metadata"]["uid"] == scene.resource.uid
 
 
-async def test_only_the_api_server_says_that_an_object_is_not_found(kubernetes: KubernetesClient, scene: Scene) -> None:
+async def test_only_the_api_server_can_answer_that_an_object_is_not_found(
+    kubernetes: KubernetesClient, scene: Scene
+) -> None:
     with pytest.raises(GoneError):
         await kubernetes.read(Key("shop", "unknown"))
     scene.page = "<html><body><h1>404 Not Found</h1></body></html>"

@@ -1,4 +1,4 @@
-"""The lease: who may take it and when, and that two never hold it at once, by whatever clocks."""
+"""The lease: when a process may take it, and that two never hold it at the same time, with any clocks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,7 @@ STORIES: dict[str, list[Look]] = {
         (0, HELD, set(), LeaseState.HELD),
         (3600, replace(HELD, version="900"), set(), LeaseState.HELD),
     ],
-    "it says no duration, so it has ours": [
+    "it has no duration, so ours applies": [
         (0, replace(HELD, duration=0), set(), LeaseState.HELD),
         (DURATION - 0.1, replace(HELD, duration=0), set(), LeaseState.HELD),
         (DURATION, replace(HELD, duration=0), set(), LeaseState.EXPIRED),
@@ -190,14 +190,14 @@ def test_a_record_is_read_as_it_was_written(record: LeaseRecord) -> None:
     assert LeaseRecord.parse(body) == record
 
 
-def test_a_record_that_says_nothing_is_free() -> None:
+def test_an_empty_record_is_free() -> None:
     assert LeaseRecord.parse({"metadata": {"resourceVersion": "1"}}) == LeaseRecord(version="1")
     assert LeaseRecord.parse({"metadata": {"resourceVersion": "1"}, "spec": {"holderIdentity": None}}).holder == ""
 
 
 @pytest.fixture
 def no_pod(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No variable says which pod this is."""
+    """No variable names this pod."""
     for name in ("POD_NAME", "POD_UID"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch

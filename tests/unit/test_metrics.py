@@ -30,7 +30,7 @@ CHEAP = 0.1
 
 
 def value(name: str, /, **labels: str) -> float:
-    """What a scrape would say now; -1 where the series is not there."""
+    """The value in a scrape now; -1 if the series does not exist."""
     found = REGISTRY.get_sample_value(f"esm_operator_{name}", labels)
     return -1.0 if found is None else found
 
@@ -52,7 +52,7 @@ def resource(name: str = "orders", *, version: int = 1, **parts: Any) -> Resourc
 
 
 def snapshot(cache: ResourceCache, *, each: bool = False) -> Snapshot:
-    """What a leader with these resources tells."""
+    """The metrics of a leader with these resources."""
     return Snapshot(
         resources=cache.counts(),
         queue={"edit": QueueState(depth=2, under_way=1, oldest=7.5)},
@@ -119,7 +119,7 @@ def test_requests_are_counted_by_code(error: Exception | None, code: str | None)
     assert value("aws_request_duration_seconds_sum", operation="GetEventSourceMapping") == pytest.approx(timed + 0.25)
 
 
-def test_failures_are_counted_by_the_reason_that_conditions_tell() -> None:
+def test_failures_are_counted_by_the_reason_of_conditions() -> None:
     before = value("aws_failures_total", reason="Throttled")
     assert before >= 0, "it begins at zero"
     error = ClientError({"Error": {"Code": "TooManyRequestsException"}}, "GetEventSourceMapping")
@@ -231,7 +231,7 @@ def test_gauges_over_resources_are_asked_at_each_scrape(cache: ResourceCache) ->
     assert value("deletions_held") == 5
 
 
-def test_work_queue_sweeps_and_rate_limiter_are_told_by_priority_and_target(cache: ResourceCache) -> None:
+def test_work_queue_sweeps_and_rate_limiter_are_shown_by_priority_and_target(cache: ResourceCache) -> None:
     assert value("workqueue_depth", priority="edit") == 2
     assert value("active_workers", priority="edit") == 1
     assert value("workqueue_oldest_item_age_seconds", priority="edit") == 7.5
@@ -246,7 +246,7 @@ def test_work_queue_sweeps_and_rate_limiter_are_told_by_priority_and_target(cach
     assert rate_limiter == {"configured_rate": 10, "current_rate": 2.5, "tokens": 1.5, "waiting_requests": 4}
 
 
-def test_a_standby_tells_nothing_of_resources(cache: ResourceCache) -> None:
+def test_a_standby_shows_no_resources(cache: ResourceCache) -> None:
     cache.put(resource())
     gauges.show_process(lambda: ProcessState(leading=False, other_operators=0))
     gauges.show_term(None)
@@ -268,7 +268,9 @@ def test_each_mapping_has_series_only_by_choice(cache: ResourceCache) -> None:
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(cache: ResourceCache, *, each: bool) -> None:
+def test_ten_thousand_mappings_make_no_more_series_unless_the_setting_asks_for_them(
+    cache: ResourceCache, *, each: bool
+) -> None:
     generate_latest(REGISTRY)
     before = len(generate_latest(REGISTRY).splitlines())
     for number in range(10_000):
@@ -312,7 +314,7 @@ def test_names_and_meanings_follow_the_conventions(name: str) -> None:
     assert metric.meaning.endswith(".")
 
 
-async def test_they_are_served_beside_the_probes() -> None:
+async def test_they_are_served_next_to_the_probes() -> None:
     port = free_port()
     probes = ProbeServer(f"127.0.0.1:{port}")
     await probes.start()

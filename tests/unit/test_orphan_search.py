@@ -37,7 +37,7 @@ async def test_a_mapping_without_a_resource_is_found(aws: AwsServer) -> None:
     assert [(one.owner, one.why) for one in orphans] == [("blue/shop/orders", "there is no such resource")]
 
 
-async def test_a_mapping_whose_resource_is_created_while_it_looks_is_none(aws: AwsServer) -> None:
+async def test_a_mapping_whose_resource_is_created_during_the_search_is_not_an_orphan(aws: AwsServer) -> None:
     server = ApiServer()
 
     def create() -> None:

@@ -158,14 +158,14 @@ def test_each_of_their_fields_has_a_line_and_leads_to_a_field_of_ours(
 
 
 @pytest.mark.parametrize(("peer", "spec", "status"), PEERS)
-def test_what_has_no_field_says_why(peer: Peer, spec: list[str], status: list[str]) -> None:
+def test_a_field_without_a_counterpart_has_a_reason(peer: Peer, spec: list[str], status: list[str]) -> None:
     assert set(peer.notes) <= {*spec, *status}
     nowhere = {name for name, path in {**peer.spec, **peer.status}.items() if not path}
     assert nowhere <= set(peer.notes)
 
 
 @pytest.mark.parametrize(("peer", "spec", "status"), PEERS)
-def test_each_field_of_ours_is_theirs_or_told_to_be_only_here(peer: Peer, spec: list[str], status: list[str]) -> None:
+def test_each_field_of_ours_is_theirs_or_listed_as_only_here(peer: Peer, spec: list[str], status: list[str]) -> None:
     lines = peer.markdown().splitlines()
     only = peer.only_here()
     assert len(lines) == 2 + len(spec) + len(status) + len(only)

@@ -38,7 +38,7 @@ async def test_what_a_process_that_has_ended_began_is_settled_some_seconds_after
     assert lists(aws) == 1
 
 
-async def test_what_a_living_process_began_is_looked_for_at_once_and_settled_some_seconds_from_now(
+async def test_a_create_of_a_living_process_is_searched_immediately_and_settled_seconds_later(
     aws: AwsServer, client: MappingsClient, shifted_clock: ShiftedClock
 ) -> None:
     pending = PendingCreates()

@@ -39,7 +39,7 @@ def test_the_smallest_spec_of_each_source_passes(base: str) -> None:
 
 
 @pytest.mark.parametrize("case", refusals.OFFLINE_REFUSALS, ids=lambda case: case.name)
-def test_what_cel_can_not_see_is_told_to_the_operator(case: Refusal) -> None:
+def test_problems_that_cel_can_not_see_are_found_by_the_operator(case: Refusal) -> None:
     assert offline.check(rules.MAPPING_RULES, case.spec) == []
     assert offline.offline_problems(MappingSpec.parse(case.spec), NOW) != []
     assert offline.offline_problems(MappingSpec.parse(case.opposite), NOW) == []

@@ -1,4 +1,4 @@
-"""The rules follow the tables: who takes a field, and whether it is needed, source by source."""
+"""The rules follow the tables: which sources take a field, and which need it."""
 
 import pytest
 
@@ -83,7 +83,7 @@ def test_a_source_refuses_what_it_does_not_take(base: str, row: Field) -> None:
 
 @pytest.mark.parametrize("row", [row for row in FIELDS if row.path not in SOURCE_FIELDS], ids=lambda row: row.path)
 @pytest.mark.parametrize("base", BASES)
-def test_a_source_asks_for_what_it_needs(base: str, row: Field) -> None:
+def test_a_source_requires_its_fields(base: str, row: Field) -> None:
     source = SOURCES.get(base, SourceType.SQS)
     if row.path in specs.BASES[base] or source in row.required:
         assert (row.path in refused(base, {row.path: None})) == (source in row.required)

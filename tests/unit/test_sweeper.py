@@ -129,7 +129,7 @@ async def begin(aws: AwsServer, connections: Connections) -> AsyncGenerator[Begi
         await scene.stop()
 
 
-async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) -> None:
+async def test_the_first_sweep_starts_immediately_and_is_reported_once(begin: Begin) -> None:
     scene = await begin(450, interval=600.0)
     await eventually_async(lambda: scene.first_sweeps > 0)
     assert scene.inventory.swept
@@ -156,7 +156,7 @@ async def test_pages_are_spread_over_the_interval(begin: Begin) -> None:
     assert scene.calls(GET) == 0
 
 
-async def test_a_change_is_told_when_its_page_is_read(begin: Begin) -> None:
+async def test_a_change_is_reported_when_its_page_is_read(begin: Begin) -> None:
     scene = await begin(300, interval=4.0)
     await eventually_async(lambda: scene.inventory.swept)
     scene.changed.clear()
@@ -167,9 +167,9 @@ async def test_a_change_is_told_when_its_page_is_read(begin: Begin) -> None:
     assert set(scene.changed) == {uuids[0], uuids[-1]}
 
 
-async def test_what_is_missing_is_told_before_the_sweep_ends(begin: Begin) -> None:
+async def test_a_missing_mapping_is_reported_before_the_sweep_ends(begin: Begin) -> None:
     scene = await begin(900, interval=8.0)
-    await eventually_async(lambda: scene.calls(LIST) >= 18)  # the second sweep tells in which order AWS lists
+    await eventually_async(lambda: scene.calls(LIST) >= 18)  # the second sweep shows the order in which AWS lists
     scene.changed.clear()
     first = scene.inventory.uuids()[0]
     swept_from = scene.inventory.swept_from
@@ -233,7 +233,7 @@ async def test_while_many_changes_wait_looks_are_rare(begin: Begin) -> None:
     await eventually_async(lambda: scene.calls(LIST) - calls >= 3)
 
 
-async def test_a_page_that_fails_is_tried_again_and_the_sweep_goes_on(begin: Begin) -> None:
+async def test_a_page_that_fails_is_retried_and_the_sweep_continues(begin: Begin) -> None:
     scene = await begin(350, interval=600.0)
     await eventually_async(lambda: scene.inventory.swept)
     scene = await begin(350, interval=600.0)
@@ -246,7 +246,7 @@ async def test_a_page_that_fails_is_tried_again_and_the_sweep_goes_on(begin: Beg
     assert scene.shared.failure is None
 
 
-async def test_a_marker_that_aws_does_not_take_any_more_begins_the_sweep_anew(begin: Begin) -> None:
+async def test_a_marker_that_aws_does_not_take_any_more_restarts_the_sweep(begin: Begin) -> None:
     scene = await begin(0, interval=600.0)
     await scene.stop()
     scene = await begin(350, interval=1.0)
