@@ -8,8 +8,8 @@ counts the calls of that name which *began* while boundaries were watched, so a 
 *Before* is when nothing has been sent; *after*, when the answer is here and nobody has seen it yet. All calls of AWS
 Lambda count, and all writes to the API server but those of the Lease, which go on whatever happens.
 
-Used by the kill tests, through ``Watch``: boundaries are watched as soon as a file says so, thus a process can begin
-in peace. The process kills itself, so the moment is exact.
+Used by the kill tests, through ``Watch``: boundaries are watched as soon as a file asks for it, thus a process can
+begin in peace. The process kills itself, so the moment is exact.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def operator_kubeconfig(control_plane: ControlPlane) -> Path:
 
 @pytest.fixture(scope="session")
 def aws_server() -> Generator[AwsServer]:
-    """An AWS without quotas whose transitions end at once, unless a test sets it otherwise."""
+    """An AWS without quotas whose transitions end immediately, unless a test sets it otherwise."""
     from tests.aws import AwsServer
 
     with AwsServer() as server:

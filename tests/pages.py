@@ -13,9 +13,9 @@ DOCS = ROOT / "docs"
 _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
-#: What stands between two commands of one line.
+#: Separators of two commands of one line.
 _BETWEEN = re.compile(r"[|;&()]+")
-#: What a command may stand behind.
+#: Words that can precede a command.
 _KEYWORDS = frozenset({"while", "do", "if", "then", "else", "!", "{", "$", "done", "fi"})
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 
@@ -63,7 +63,7 @@ def blocks(*languages: str) -> Iterator[Block]:
 
 
 def commands() -> Iterator[Command]:
-    """What stands behind ``$`` in blocks of a console, with the lines that it goes on in."""
+    """What stands behind ``$`` in blocks of a console, with the lines that continue it."""
     for block in blocks("console"):
         lines = enumerate(block.text.splitlines(), block.line)
         for number, line in lines:

@@ -38,7 +38,7 @@ class Control:
         return Counts(**self._call("GET", "counts"))
 
     def reset_counts(self) -> Counts:
-        """Count anew from here. Returns what was counted before; each call is in one of the two."""
+        """Start to count again. Returns the counts before; each call is in one of the two."""
         return Counts(**self._call("DELETE", "counts"))
 
     def requests(self, last: int = 100) -> list[dict[str, Any]]:
@@ -112,11 +112,11 @@ class Control:
         return self._call("GET", f"mappings?{urlencode(query)}")
 
     def make_mapping(self, **members: Any) -> dict[str, Any]:
-        """A mapping made by somebody else: members of Create, and `account`, `region`. It stands at once."""
+        """A mapping made by somebody else: members of Create, and `account`, `region`. It is there immediately."""
         return self._call("POST", "mappings", members)
 
     def make_mappings(self, count: int, **members: Any) -> list[str]:
-        """So many at once, each as `make_mapping` makes it, with `{n}` in texts replaced by its number:
+        """So many in one request, each as `make_mapping` makes it, with `{n}` in texts replaced by its number:
         UUIDs."""
         return self._call("POST", "mappings/many", {"count": count, "mapping": members})
 
@@ -126,7 +126,7 @@ class Control:
         return self._call("PATCH", f"mappings/{uuid}", members)
 
     def delete_mapping(self, uuid: str) -> None:
-        """Gone at once."""
+        """Deleted immediately."""
         self._call("DELETE", f"mappings/{uuid}")
 
     def settle(self, uuid: str) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class _Control:
         return web.json_response(_described(self._make(await request.json())), status=201)
 
     async def make_mappings(self, request: web.Request) -> web.Response:
-        """`count` mappings at once; `{n}` in a text becomes the number of each."""
+        """`count` mappings in one request; `{n}` in a text becomes the number of each."""
         asked = await request.json()
         made = [self._make(_numbered(asked["mapping"], number)).uuid for number in range(asked["count"])]
         return web.json_response(made, status=201)
@@ -157,7 +157,7 @@ class _Control:
         return web.json_response(_described(mapping))
 
     async def delete_mapping(self, request: web.Request) -> web.Response:
-        """Gone at once, without a transition."""
+        """Deleted immediately, without a transition."""
         self._cloud.remove(self._mapping(request))
         return web.json_response({})
 

@@ -32,8 +32,8 @@ STOP_TIMEOUT = 60.0
 
 
 class AwsServer:
-    """Unlike by hand, transitions end at the next request and there is no quota, unless the settings say
-    so."""
+    """Unlike by hand, transitions end at the next request and there is no quota, unless the settings ask
+    for them."""
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class Server:
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen, and say on which port."""
+        """Listen, and print the port."""
         application = web.Application(client_max_size=MOST_BYTES)
         application.add_routes(control_routes(self._cloud))
         application.router.add_route("*", "/{path:.*}", self._handle)

@@ -1,4 +1,4 @@
-"""A namespace, an account and the operators between them: what one scenario is told in."""
+"""A namespace, an account and the operators between them: the stage of one scenario."""
 
 import threading
 from collections.abc import Callable, Mapping

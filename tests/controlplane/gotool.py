@@ -1,4 +1,4 @@
-"""Go, as this package runs it: with the same settings everywhere, and failures that say what to do."""
+"""Go, as this package runs it: with the same settings everywhere, and failures that have a remedy."""
 
 import json
 import os

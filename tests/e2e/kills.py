@@ -37,13 +37,13 @@ class Wanted:
     others_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tags that somebody else gave it."""
     applied: frozenset[str] = frozenset()
-    """``status.applied.fields``, beside the function, the source and, if it was made by the operator, ``enabled``."""
+    """``status.applied.fields``, without the function, the source and, if it was made by the operator, ``enabled``."""
     adopted: bool = False
     """Whether somebody else made it."""
     same: bool | None = None
     """Whether it is the mapping that existed before; None: either will do."""
     immutable: Mapping[str, str] = field(default_factory=dict[str, str])
-    """``status.applied.immutable``, beside the source ARN and the starting position."""
+    """``status.applied.immutable``, without the source ARN and the starting position."""
     alone: bool = False
     """There is no resource any more, so the mapping has no owner."""
 

@@ -29,7 +29,7 @@ def tags_are_late(bed: Bed) -> None:
 
 @pytest.mark.long
 def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
-    """An edit is under way, a creation and a deletion too; at AWS things change meanwhile."""
+    """An edit is under way, a creation and a deletion too; things change in AWS meanwhile."""
     bed.operator("--sweep-interval=2")
     bed.apply(*(queue(name, batchSize=5) for name in ("edited", "drifts", "deleted", "edited-after")))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("edited", "drifts", "deleted", "edited-after")}
@@ -52,7 +52,7 @@ def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
     bed.wait_gone("deleted")
     for name in ("edited", "drifts", "edited-after", "made", "made-after"):
         bed.wait_ready(name)
-    eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5, "the drift is put right")
+    eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5, "the drift is corrected")
     assert [bed.mapping(name)["BatchSize"] for name in ("edited", "edited-after")] == [6, 7]
     assert {name: bed.status(name)["uuid"] for name in ("edited", "drifts", "edited-after")}.items() <= uuids.items()
     assert bed.functions() == Counter(["edited", "drifts", "edited-after", "made", "made-after"])
@@ -61,7 +61,7 @@ def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
 
 
 def test_history_is_compacted_while_the_watch_is_cut(bed: Bed, operator_kubeconfig: Path, tmp_path: Path) -> None:
-    """The watch can't go on where it was (410 Gone), and resources went meanwhile without a word of theirs."""
+    """The watch can't continue where it was (410 Gone), and resources were deleted meanwhile without an event."""
     with Proxy(*bed.plane.address) as proxy:
         operator_through(bed, proxy, operator_kubeconfig, tmp_path)
         names = ("forced", "forced-and-made-anew", "deleted", "edited")
@@ -118,7 +118,7 @@ def test_the_watch_is_cut_again_and_again(bed: Bed, operator_kubeconfig: Path, t
 
 
 def test_somebody_else_writes_to_the_resources_all_the_time(bed: Bed) -> None:
-    """The operator's own writes are refused (409) now and then, and made again from what is there."""
+    """The operator's own writes are refused (409) now and then, and made again from the present object."""
     bed.operator()
     names = [f"orders-{number}" for number in range(4)]
     with meddling(bed, names) as writes:
@@ -137,7 +137,7 @@ def test_somebody_else_writes_to_the_resources_all_the_time(bed: Bed) -> None:
     assert bed.calls()["CreateEventSourceMapping"] == 4
 
 
-def test_made_anew_while_the_old_mapping_is_still_being_deleted(bed: Bed) -> None:
+def test_recreated_while_the_old_mapping_is_still_being_deleted(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(batchSize=5))
     old = bed.wait_ready("orders")["status"]["uuid"]
@@ -149,7 +149,7 @@ def test_made_anew_while_the_old_mapping_is_still_being_deleted(bed: Bed) -> Non
     bed.apply(queue(batchSize=6))
     told = bed.wait_condition("orders", "Ready", "False", "PredecessorDeleting")
     assert old in told["message"]
-    assert "the work goes on after that" in told["message"]
+    assert "the work continues after that" in told["message"]
     bed.control.set(hold=False)
     ready = bed.wait_ready("orders")
     assert [one["UUID"] for one in bed.mappings()] == [ready["status"]["uuid"]]
@@ -171,7 +171,7 @@ def test_a_finalizer_that_somebody_removed_is_put_back(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-@pytest.mark.parametrize("edit", [False, True], ids=["as it is", "and the spec is edited at once"])
+@pytest.mark.parametrize("edit", [False, True], ids=["as it is", "and the spec is edited immediately"])
 def test_a_status_is_wiped(bed: Bed, edit: bool) -> None:
     bed.operator()
     bed.apply(queue(batchSize=5, tags={"team": "shop"}))

@@ -1,4 +1,4 @@
-"""AWS fails in every way it can: what is told meanwhile, and that each resource ends with its one mapping."""
+"""AWS fails in every way it can: the status meanwhile, and that each resource ends with its one mapping."""
 
 from collections import Counter
 from typing import Any
@@ -80,7 +80,7 @@ def test_aws_fails_for_a_while(bed: Bed) -> None:
 
 
 def test_answers_that_come_too_late(bed: Bed) -> None:
-    """AWS does what it was asked only after the request was given up and made again."""
+    """AWS carries out the request only after the request was given up and made again."""
     bed.operator("--sweep-interval=2")
     bed.apply(queue("edited", batchSize=5), queue("twice", batchSize=5), queue("deleted"), queue("tagged"))
     for name in ("edited", "twice", "deleted", "tagged"):
@@ -121,7 +121,7 @@ def test_what_is_written_during_a_slow_sweep_is_not_overruled_by_it(bed: Bed) ->
         wait_second_page(bed)
         bed.patch("edited", {"batchSize": batch_size})
         bed.wait_ready("edited")
-        wait_second_page(bed)  # of the next one: what the first one said is in the inventory
+        wait_second_page(bed)  # of the next one: the answer of the first one is in the inventory
 
     wait_second_page(bed)
     bed.delete("deleted")
@@ -156,14 +156,14 @@ def test_a_page_in_the_middle_of_a_sweep(bed: Bed, unreadable: bool) -> None:
     else:
         fault = bed.control.fault(FaultKind.MISSING_PAGE, SWEEP, match={"Marker": marker})
     bed.control.reset_counts()
-    eventually(lambda: hits(bed) >= 2, what="the page went missing twice")
+    eventually(lambda: hits(bed) >= 2, what="the page was missing twice")
     bed.patch("orders-0", {"batchSize": 6})
     bed.wait_ready("orders-0")
 
     operator.stop()
     bed.control.reset_counts()
     operator.start()
-    eventually(lambda: hits(bed) >= 2, what="the page went missing in the first sweep, too")
+    eventually(lambda: hits(bed) >= 2, what="the page was missing in the first sweep, too")
     bed.patch("orders-1", {"batchSize": 7})
     eventually(lambda: bed.mapping("orders-1")["BatchSize"] == 7)
     bed.apply(queue("made"))
@@ -179,7 +179,7 @@ def test_a_page_in_the_middle_of_a_sweep(bed: Bed, unreadable: bool) -> None:
 
 
 def test_an_edit_of_a_mapping_that_is_gone(bed: Bed) -> None:
-    """Between two sweeps: AWS's answer to the edit tells it, and the mapping is made again as the spec is now."""
+    """Between two sweeps: AWS's answer to the edit shows it, and the mapping is made again as the spec is now."""
     bed.operator("--sweep-interval=600")
     bed.apply(queue("edited", batchSize=5), queue("tagged"))
     for name in ("edited", "tagged"):
@@ -216,14 +216,14 @@ def test_credentials_expire_and_come_back(bed: Bed) -> None:
     assert bed.functions() == Counter(["edited", "waiting"])
 
 
-def test_what_is_well_says_that_nobody_knows_while_aws_can_not_be_asked(bed: Bed) -> None:
+def test_a_ready_resource_is_unknown_while_aws_can_not_be_reached(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue("drifts", batchSize=5), queue("stays", batchSize=5))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("drifts", "stays")}
     fault = bed.control.fault(FaultKind.EXPIRED_TOKEN)
     for name in uuids:
         told = bed.wait_condition(name, "Synced", "Unknown", "CredentialsRefused")
-        assert "AWS had what the spec says when it could be asked last" in told["message"]
+        assert "AWS was as the spec at the last answer" in told["message"]
         assert "Give the operator valid AWS credentials" in told["message"]
         assert bed.condition(name, "Ready")["status"] == "True"
         assert bed.status(name)["uuid"] == uuids[name]

@@ -7,7 +7,7 @@ from tests.e2e.manifests import QUEUE, queue
 from tests.waiting import eventually
 
 
-def test_what_is_missing_is_told_and_heals_by_itself(bed: Bed) -> None:
+def test_a_missing_function_is_reported_and_heals(bed: Bed) -> None:
     bed.control.set_world(missing_functions=["no-function"], missing_sources=[QUEUE])
     bed.control.fault(
         FaultKind.ROLE_LACKS_PERMISSION, "CreateEventSourceMapping", match={"FunctionName": "new-role"}, times=1
@@ -33,7 +33,7 @@ def test_what_is_missing_is_told_and_heals_by_itself(bed: Bed) -> None:
     assert len(bed.mappings()) == 3
 
 
-def test_an_edit_is_tried_at_once(bed: Bed) -> None:
+def test_an_edit_is_tried_immediately(bed: Bed) -> None:
     bed.control.fault(
         FaultKind.ERROR,
         "CreateEventSourceMapping",
@@ -73,7 +73,7 @@ def test_refused_credentials(bed: Bed) -> None:
     bed.wait_ready("orders", limit=NOT_DELAYED)
 
 
-def test_many_at_once_stay_within_the_budget(bed: Bed) -> None:
+def test_many_failures_stay_within_the_budget(bed: Bed) -> None:
     bed.control.set(quota=15)
     bed.operator("--requests-per-second=10")
     bed.apply(*(queue(f"orders-{number}") for number in range(30)))

@@ -1,4 +1,4 @@
-"""What the cluster lacks is said in a sentence with the remedy, in the log and by the probe, until it is there."""
+"""Lacks of the cluster are reported with the remedy in the log and by the probe, until they are mended."""
 
 import urllib.error
 import urllib.request
@@ -61,7 +61,7 @@ def probe(operator: OperatorProcess, path: str = "/readyz") -> tuple[int, str]:
 
 
 def wait_said(operator: OperatorProcess, *words: str, status: int = 503) -> None:
-    """Wait until the probe and the log say it."""
+    """Wait until the probe and the log report it."""
 
     def is_said() -> bool:
         code, text = probe(operator)
@@ -90,17 +90,17 @@ def test_rights_then_kinds_come_one_after_the_other(bare: Bed) -> None:
     bare.client.install(*crds())
     eventually(lambda: probe(operator)[0] == 200, "it is ready")
     eventually(lambda: "leading" in probe(operator)[1], "it leads")
-    eventually(lambda: "AWS can't be reached" in probe(operator)[1], "ready, and it says what AWS refuses")
+    eventually(lambda: "AWS can't be reached" in probe(operator)[1], "ready, and it reports what AWS refuses")
     assert "AWS can't be reached" in operator.tail(500)
 
 
-def test_one_of_the_kinds_goes_while_it_runs(bare: Bed) -> None:
+def test_one_of_the_kinds_is_removed_while_it_runs(bare: Bed) -> None:
     install(bare.plane)
     operator = bare.operator(endpoint=NOWHERE)
     mappings = path("CustomResourceDefinition", KIND)
     bare.client.delete(mappings)
     eventually(lambda: bare.client.get(mappings) is None, "the CRD is gone")
-    eventually(operator.has_ended, "it ends, to be started anew")
+    eventually(operator.has_ended, "it ends, to be started again")
     assert "does not serve eventsourcemappings.lambda.esm-operator.io/v1" in operator.tail(5)
     assert "Traceback" not in operator.log.read_text()
     again = launched(bare, name="again")
@@ -118,7 +118,7 @@ def test_a_watch_that_is_not_answered(bare: Bed, tmp_path: Path) -> None:
         bare.client.install(*without_watches())
         proxy.cut()
         told = ("has not answered the watch of", "403", "check the network to it, and the operator's roles")
-        eventually(lambda: all(word in probe(operator)[1] for word in told), "the probe says it")
+        eventually(lambda: all(word in probe(operator)[1] for word in told), "the probe reports it")
         assert probe(operator)[0] == 503
         install(bare.plane)
         eventually(lambda: probe(operator)[0] == 200, "it is ready again")

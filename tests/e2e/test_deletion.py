@@ -1,4 +1,4 @@
-"""A resource is deleted while something is gone, refused or stuck: it ends well, or says why not and what to do."""
+"""A resource is deleted while something is gone, refused or stuck: it ends well, or reports reason and remedy."""
 
 import re
 from typing import Any
@@ -38,7 +38,7 @@ def test_credentials_are_gone(bed: Bed) -> None:
 
 
 def test_its_namespace_is_deleted_with_all_that_is_in_it(bed: Bed) -> None:
-    """As the namespace controller does it: the namespace is terminating, so that Events are refused, then all goes."""
+    """As the namespace controller does it: the namespace is terminating, Events are refused, and all is deleted."""
     bed.control.set_world(missing_functions=["missing"])
     bed.operator()
     names = [f"orders-{number}" for number in range(5)]

@@ -1,4 +1,4 @@
-"""Many resources fail at once: their retries take a small share of the quota, and nobody else waits for them."""
+"""Many resources fail at the same time: their retries take a small share of the quota, and no other resource waits."""
 
 import time
 from typing import Any
@@ -51,7 +51,7 @@ def test_a_storm_of_refusals(bed: Bed) -> None:
 
 
 def test_an_edit_ends_any_back_off(bed: Bed) -> None:
-    """Even of what is refused for good, in the midst of others that are."""
+    """Even with a resource that is refused for good, among others that are."""
     fault = bed.control.fault(
         FaultKind.ERROR,
         "CreateEventSourceMapping",
@@ -71,7 +71,7 @@ def test_an_edit_ends_any_back_off(bed: Bed) -> None:
     bed.patch("orders-7", {"batchSize": 5})
     bed.wait_ready("orders-7", limit=NOT_DELAYED)
     assert bed.mapping("orders-7")["BatchSize"] == 5
-    assert refused == len(names), "no attempt but one each, for an edit is waited for"
+    assert refused == len(names), "no attempt but one each, because each waits for an edit"
 
 
 def creations(bed: Bed) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A mapping of the same function and source exists already: whose is it, and what may be done to it?"""
+"""A mapping of the same function and source exists already: its owner, and what the operator may do to it."""
 
 from tests.bed import WRITES, Bed
 from tests.e2e.manifests import QUEUE, queue

@@ -1,8 +1,8 @@
-"""Coming from Terraform, ACK and Crossplane: the commands of docs/how-to/migrating/, typed as they stand there.
+"""Coming from Terraform, ACK and Crossplane: the commands of docs/how-to/migrating/, typed as they are there.
 
-The other tool is played by a thread that does what the pages say of it: as long as it manages a mapping, it takes off
-tags that it does not know, and when its resource goes it deletes the mapping, unless it was told not to. So a step that
-is missing, or in the wrong order, shows at AWS.
+The other tool is played by a thread that does as the pages describe it: as long as it manages a mapping, it takes off
+tags that it does not know, and when its resource is deleted it deletes the mapping, unless it is configured not to.
+So a step that is missing, or in the wrong order, shows in AWS.
 """
 
 import os
@@ -109,7 +109,7 @@ class Shell:
 
 
 class Tool(threading.Thread, ABC):
-    """Another tool at work. Each round it sees what it manages, and what of it goes."""
+    """Another tool at work. Each round it sees what it manages, and deletes removed parts."""
 
     def __init__(self, bed: Bed) -> None:
         super().__init__(daemon=True)
@@ -124,7 +124,7 @@ class Tool(threading.Thread, ABC):
         """The UUIDs of the mappings that it manages now."""
 
     def release(self) -> None:
-        """Let go of what is being deleted."""
+        """Release the resources that are being deleted."""
 
     def run(self) -> None:
         try:
@@ -209,7 +209,7 @@ class Resources(Tool):
 
     @abstractmethod
     def keeps(self, resource: Mapping[str, Any]) -> bool:
-        """Whether the mapping stays when the resource goes."""
+        """Whether the mapping stays when the resource is deleted."""
 
     def observes(self, resource: Mapping[str, Any]) -> bool:
         """Whether it only looks."""
@@ -392,7 +392,7 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
 
 
 def check_back(bed: Bed, shell: Shell, page: str) -> None:
-    """Go back as the page says: the mappings stay, and are nobody's."""
+    """Go back as on the page: the mappings stay, and are nobody's."""
     before = as_it_is(bed)
     counts = written(bed)
     shell.run(page, "Go back")
@@ -429,7 +429,7 @@ def test_from_crossplane(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> Non
 
 
 def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
-    """Then deleting the resources is all, and whoever has the mappings keeps them."""
+    """Then deleting the resources is all, and the owner of the mappings keeps them."""
     terraform = Terraform(bed, uuids, tmp_path)
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     before = bed.mappings()
@@ -445,7 +445,7 @@ def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: P
 
 
 def test_taken_over_too_early_nothing_is_lost(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
-    """The tool takes the owner tags off, the operator puts them back while the adoption stands, until the tool ends."""
+    """The tool takes the owner tags off. The operator puts them back while the spec adopts, until the tool ends."""
     terraform = Terraform(bed, uuids, tmp_path)
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     before = as_it_is(bed)

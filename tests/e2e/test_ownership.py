@@ -1,4 +1,4 @@
-"""Whose a mapping is: who keeps it, who gets it, what the loser is told, and that following that advice works."""
+"""The owner of a mapping: which resource keeps or gets it, the message to the loser, and that its advice works."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ def owner_tags(cluster: str, namespace: str, name: str) -> dict[str, str]:
 
 
 def advised(message: str) -> dict[str, Any]:
-    """The adoption that a message says literally."""
+    """The adoption that a message quotes."""
     found = ADVICE.search(message)
     assert found, f"no line to add in: {message}"
     return yaml.safe_load(found[1])
@@ -236,7 +236,7 @@ def test_after_required_nothing_is_ever_created(bed: Bed) -> None:
     assert [one["BatchSize"] for one in bed.mappings()] == [5]
 
 
-def test_a_mapping_that_comes_later_is_adopted_by_who_requires_it(bed: Bed) -> None:
+def test_a_mapping_that_appears_later_is_adopted_by_a_resource_that_requires_it(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(adoption={"policy": "Required"}))
     bed.wait_condition("orders", "Stalled", "True", "NothingToAdopt")
@@ -245,7 +245,7 @@ def test_a_mapping_that_comes_later_is_adopted_by_who_requires_it(bed: Bed) -> N
     assert "CreateEventSourceMapping" not in bed.calls()
 
 
-def test_the_loser_goes_on_at_once_when_the_winner_is_deleted(bed: Bed) -> None:
+def test_the_loser_continues_immediately_when_the_winner_is_deleted(bed: Bed) -> None:
     bed.operator("--sweep-interval=600")
     bed.apply(queue())
     bed.wait_ready("orders")
@@ -257,7 +257,7 @@ def test_the_loser_goes_on_at_once_when_the_winner_is_deleted(bed: Bed) -> None:
     assert [one["UUID"] for one in bed.mappings()] == [bed.status("second")["uuid"]]
 
 
-def test_the_loser_goes_on_in_the_next_sweep_when_a_strange_mapping_is_gone(bed: Bed) -> None:
+def test_the_loser_continues_in_the_next_sweep_when_a_strange_mapping_is_gone(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     bed.operator("--sweep-interval=1")
     bed.apply(queue())
@@ -266,7 +266,7 @@ def test_the_loser_goes_on_in_the_next_sweep_when_a_strange_mapping_is_gone(bed:
     assert bed.wait_ready("orders", limit=BEFORE_RETRY)["status"]["uuid"] != made["UUID"]
 
 
-def test_what_one_retains_the_next_adopts_at_once(bed: Bed) -> None:
+def test_a_retained_mapping_is_adopted_immediately_by_the_next(bed: Bed) -> None:
     bed.operator("--sweep-interval=600")
     bed.apply(queue(deletionPolicy="Retain", tags={"team": "shop"}))
     uuid = bed.wait_ready("orders")["status"]["uuid"]

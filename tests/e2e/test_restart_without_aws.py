@@ -30,7 +30,7 @@ def test_without_credentials_to_assume_a_role_with(bed: Bed) -> None:
     eventually(lambda: {one["UUID"]: one for one in bed.mappings()}[uuid]["BatchSize"] == 5, what="it works again")
 
 
-def test_a_list_that_is_refused_is_told_and_one_that_fails_once_is_not(bed: Bed) -> None:
+def test_a_list_that_is_refused_is_reported_and_one_that_fails_once_is_not(bed: Bed) -> None:
     operator = bed.operator("--sweep-interval=1")
     bed.apply(queue(batchSize=5))
     bed.wait_ready("orders")
@@ -60,7 +60,7 @@ def test_the_first_connection_fails_while_there_are_no_resources(bed: Bed) -> No
 
 @pytest.mark.long
 def test_a_role_that_nobody_names_any_more_is_given_up(bed: Bed) -> None:
-    """It was wrong when the operator started, and was put right."""
+    """It was wrong when the operator started, and was corrected."""
     arn = "arn:aws:iam::222222222222:role"
     bed.control.fault(FaultKind.ACCESS_DENIED, "AssumeRole", match={"RoleArn": f"{arn}/wrong"})
     bed.apply(provider_config("default", roleARN=f"{arn}/wrong"))

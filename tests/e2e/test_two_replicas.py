@@ -1,7 +1,7 @@
 """Two operators: one works, the other stands by and takes over; never do both write.
 
 Each has its own way to the API server and to AWS, through a proxy that can be made to fail and that sees what
-goes through it. Times are printed, for they are the machine's; the limits that are asserted are generous.
+goes through it. Times are printed, because they are the machine's; the limits that are asserted are generous.
 """
 
 import os
@@ -54,7 +54,7 @@ class Replica:
         return [one for one in self.aws.requests if one.path.startswith("/20")]
 
     def writes(self, since: float = 0.0) -> list[Request]:
-        """What it has changed at AWS since then."""
+        """What it has changed in AWS since then."""
         return [one for one in self.calls() if one.method != "GET" and one.at >= since]
 
     def says(self, text: str) -> bool:
@@ -197,7 +197,7 @@ def test_one_works_and_the_other_stands_by(bed: Bed, replicas: Replicas) -> None
     assert [one.path for one in second.aws.requests] == ["/"], "a standby asks STS who it is, and nothing else"
 
 
-def test_two_that_start_at_once_make_one_mapping_each(bed: Bed, replicas: Replicas) -> None:
+def test_two_that_start_together_make_one_mapping_each(bed: Bed, replicas: Replicas) -> None:
     both = [replicas.replica(name, start=False) for name in ("first", "second")]
     names = [f"orders-{number}" for number in range(8)]
     bed.apply(*(queue(name) for name in names))
@@ -330,7 +330,7 @@ def test_one_that_the_api_server_fails_stops_before_its_lease_ends(
     names = resources(bed, 30, batchSize=10)
     uuids = [bed.mapping(name)["UUID"] for name in names]
 
-    # It goes on to see AWS, where somebody changes one mapping after the other.
+    # It continues to see AWS, where somebody changes one mapping after the other.
     failed = time.monotonic()
     fail(first.kubernetes)
     for uuid in uuids:
@@ -348,7 +348,7 @@ def test_one_that_the_api_server_fails_stops_before_its_lease_ends(
     assert written, "it works on while its lease runs"
     # A second beyond, for a write that is seen here later than it began.
     assert max(written) < duration - NO_WRITES + 1
-    assert max(looked) > duration - NO_WRITES + 1, "it saw what it did not put right"
+    assert max(looked) > duration - NO_WRITES + 1, "it saw the drift that it did not correct"
     assert second.writes(failed)[0].at >= took_over - 2
 
     first.kubernetes.restore()
@@ -409,7 +409,7 @@ def test_a_lease_that_somebody_deletes_is_made_again(bed: Bed, replicas: Replica
     assert second.calls() == []
 
 
-def test_without_permission_it_says_what_to_do_and_waits(bed: Bed) -> None:
+def test_without_permission_it_reports_a_remedy_and_waits(bed: Bed) -> None:
     """The account has the operator's ClusterRole, and not yet its Role."""
     account = f"account-{bed.namespace}"
     for_the_cluster, for_the_lease = role.shipped(NAMESPACE)
@@ -429,7 +429,7 @@ def test_without_permission_it_says_what_to_do_and_waits(bed: Bed) -> None:
     assert "Traceback" not in process.tail(1000)
 
 
-def test_without_its_namespace_it_says_what_to_do_and_waits(bed: Bed) -> None:
+def test_without_its_namespace_it_reports_a_remedy_and_waits(bed: Bed) -> None:
     nowhere = f"{bed.namespace}-leases"
     process = bed.operator(
         start=False, kubeconfig=bed.plane.kubeconfig, environment={"ESM_OPERATOR_LEASE_NAMESPACE": nowhere}

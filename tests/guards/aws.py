@@ -118,7 +118,7 @@ GUARDS = (
         file="planning/orphans.py",
         text="and exists and _is_settled(resource):",
         without="and _is_settled(resource):",
-        tests=unit("orphans", "what_follows_a_mapping_that_is_gone_is_none"),
+        tests=unit("orphans", "the_successor_of_a_deleted_mapping_is_not_an_orphan"),
     ),
     Guard(
         name="orphans-twice-in-a-row",

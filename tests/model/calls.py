@@ -26,7 +26,7 @@ from tests.model.loop import Clock
 #: Seconds after which one that the operator has given up takes effect at the latest.
 LANDS = 7.5
 
-#: What can become of a request, beside going well.
+#: What can become of a request, in addition to success.
 FATES = ("lost", "late", "dropped", "unsent", "throttled", "failed", "done but failed", "refused")
 
 
@@ -79,14 +79,14 @@ class Gate:
 
     clock: Clock
     issued: Callable[[Call], None]
-    """Told of each request to AWS that writes, when it is sent."""
+    """Called for each request to AWS that writes, when it is sent."""
     log: Callable[[str], None]
     waiting: list[Call] = field(default_factory=list["Call"])
     """Those that the operator waits for."""
     late: list[Call] = field(default_factory=list["Call"])
     """Those that it waits for no more, and that will take effect all the same."""
     lease_is_cut: bool = False
-    """Whether requests for the lease fail; else they are answered at once."""
+    """Whether requests for the lease fail; else they are answered immediately."""
     dead: bool = False
     """Whether the process is gone: nothing is sent, nothing answered."""
 
@@ -249,7 +249,7 @@ class Transport:
         """
         Args:
             gate: where requests wait.
-            cluster: who answers them.
+            cluster: the server that answers them.
             future: makes what a request waits on.
             hold_leases: whether requests for leases wait there too; else they are answered immediately.
         """
