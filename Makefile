@@ -11,7 +11,7 @@ STAMP := .venv/up-to-date
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
 
-# Tests run beside each other, each worker with a control plane of its own: they wait most of the time.
+# Tests run in parallel, each worker with a control plane of its own: they wait most of the time.
 WORKERS ?= 4
 # Mappings of the benchmark, and from how many on it writes its page.
 N ?= 10000

@@ -23,11 +23,11 @@ DOCS = ROOT / "docs" / "reference"
 PAGE = "performance.md"
 CALLS, LATENCIES, USAGE = "performance-calls.png", "performance-latencies.png", "performance-usage.png"
 _WORLDS = {
-    "small": "A tenth of the mappings, to compare the cost of one with what it is among many.",
+    "small": "A tenth of the mappings, to compare the cost of one mapping among few and among many.",
     "fifth": "A fifth of them: what AWS is asked until all are ready.",
     "full": "All of them, from their creation to their deletion.",
-    "ceiling": "A fifth, without a quota at AWS and with the operator's own limits lifted: how fast it could be.",
-    "errors": f"All of them fail for good, for their functions are missing; {GOOD} more are well.",
+    "ceiling": "A fifth, without a quota in AWS and with the operator's own limits lifted: how fast it could be.",
+    "errors": f"All of them fail for good, because their functions are missing; {GOOD} more are well.",
 }
 
 
@@ -75,7 +75,7 @@ def _figures(results: Results) -> str:
         *Ideal* is what the task itself needs at least: calls that can't be saved, at the rate that is allowed (AWS's
         quota is {QUOTA:.0f} requests a second for an account and region; the operator makes {BUDGET:.0f} of them).
         *Target* is what was aimed at. *ACK* is AWS's own Lambda controller, measured on the same AWS server with 200
-        mappings; where nothing stands, that was not measured. What bounds the figures of the processor is in
+        mappings; an empty cell means that it was not measured. What bounds the figures of the processor is in
         [scaling.md](../explanation/scaling.md#where-the-processors-time-goes).
     """)
     return f"""
@@ -114,15 +114,15 @@ def _method(results: Results) -> str:
         """Calls to AWS and throttled answers are counted by the AWS server, writes to Kubernetes by the API server
         (`apiserver_request_total`), less those of the benchmark itself. CPU time and memory are the kernel's figures
         for the process; MB are 10^6 bytes.""",
-        """Events are posted beside the work, up to 20 a second, and what is beyond 1,000 that wait is left out: where
-        limits are lifted there are fewer Events than mappings created.""",
+        """Events are posted in parallel to the work, up to 20 a second, and what is beyond 1,000 that wait is left out:
+        where limits are lifted there are fewer Events than mappings created.""",
         """A restart is a SIGTERM and a start; it ends when `esm_operator_reconciles_total{result="synced"}` of the new
-        process has reached the number of resources: each was compared with what AWS has.""",
-        """Drift: batch sizes changed at AWS, all in a moment; the time is until the operator's Update for that mapping
+        process has reached the number of resources: each was compared with its mapping in AWS.""",
+        """Drift: batch sizes changed in AWS, all in a moment; the time is until the operator's Update for that mapping
         arrives.""",
-        """Edits: from the API server's answer to a patch of `spec.batchSize` until the operator's Update arrives at
+        """Edits: from the API server's answer to a patch of `spec.batchSize` until the operator's Update arrives in
         AWS. Percentiles are by nearest rank.""",
-        """Errors: each resource was refused once without limits; then the operator was started anew with its defaults,
+        """Errors: each resource was refused once without limits; then the operator was started again with its defaults,
         and measured a minute later: first without anything else, and then with edits of those that are
         well.""",
     ]
@@ -144,7 +144,7 @@ def _server(results: Results) -> str:
 
 
 def _capacity(results: Results) -> str:
-    """What the AWS server could do, beside what was asked of it where nothing set the operator a pace."""
+    """The capacity of the AWS server, and its load where nothing set the operator a pace."""
     capacity, create = server_capacity(results), results.phase("ceiling", "create")
     if capacity is None or create is None:
         return ""

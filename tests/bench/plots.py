@@ -1,4 +1,4 @@
-"""The plots of docs/reference/performance.md, made by matplotlib. Colours are told apart by the colour-blind."""
+"""The plots of docs/reference/performance.md, made by matplotlib. The colour-blind can distinguish the colours."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -39,7 +39,7 @@ _OTHERS = BLACK
 _WIDTH, _DOTS = 10.0, 110
 #: Points of a line over time; what lies between is averaged.
 _POINTS = 240
-#: Seconds below which nothing is told apart: an edit may be at AWS before its own answer is read.
+#: Seconds below which nothing is distinguished: an edit may reach AWS before its own answer is read.
 _LEAST = 0.001
 
 
