@@ -163,7 +163,7 @@ HARMLESS_CHANGES: tuple[Change, ...] = (
         (),
     ),
     Change(
-        "the secret beside a virtual host",
+        "the secret next to a virtual host",
         "mq",
         {ACCESS: access("BASIC_AUTH=orders", "VIRTUAL_HOST=/orders")},
         {ACCESS: access("VIRTUAL_HOST=/orders", "BASIC_AUTH=returns")},

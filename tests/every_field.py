@@ -38,7 +38,7 @@ ALL = tuple(SOURCES)
 class Removed(Enum):
     """What else can come of a field that is removed from the spec."""
 
-    KEPT = "AWS keeps its last value, and the condition Synced says so"
+    KEPT = "AWS keeps its last value, and the condition Synced shows it"
     REQUIRED = "the source can't do without it"
 
 

@@ -334,7 +334,7 @@ REFUSALS: tuple[Refusal, ...] = (
         {},
         ("documentDBEventSourceConfig", SQS, "remove documentDBEventSourceConfig"),
     ),
-    Refusal("an ARN that is none", "sqs", {ARN: "orders"}, {}, (ARN, "must be an ARN such as")),
+    Refusal("an invalid ARN", "sqs", {ARN: "orders"}, {}, (ARN, "must be an ARN such as")),
     Refusal(
         "the ARN of another service",
         "sqs",
@@ -357,7 +357,7 @@ REFUSALS: tuple[Refusal, ...] = (
         ("region", "us-east-1", SQS, "eu-west-1", "remove region"),
     ),
     Refusal(
-        "a function that is none",
+        "an invalid function name",
         "sqs",
         {"functionName": "my function"},
         {"functionName": f"arn:aws:lambda:{HERE}:function:orders:$LATEST"},

@@ -87,7 +87,7 @@ PRESETS: dict[Kind, tuple[str, str]] = {
 
 @dataclass(slots=True)
 class Fault:
-    """`match`: members of the request and their values, beside them `account` and `region`. `after`: so many
+    """`match`: members of the request and their values, and also `account` and `region`. `after`: so many
     matching calls pass first; `times`: so many are hit (None: all); `for_seconds`: until so long from now.
     `action`: of an access denied error, the IAM action that AWS names, where it is not the operation's."""
 

@@ -173,7 +173,7 @@ def _edits(stage: Stage, numbers: list[int], pause: float) -> list[float]:
         change = Change(stage.following.uuid(number), 1 + index % (DRIFTED - 1))
         arrivals.made(change, stage.driver.edit(number, change.batch_size))
         arrivals.wait_a_moment(pause)
-    _until_arrived(stage, arrivals, len(numbers), "edits arrived at AWS")
+    _until_arrived(stage, arrivals, len(numbers), "edits arrived in AWS")
     return arrivals.latencies()
 
 

@@ -88,7 +88,7 @@ def latencies(results: Results, file: Path) -> None:
     axes[0].axvline(2.0, color=BLACK, linewidth=1, linestyle=":", label="target for edits: 99 % within 2 s")
     axes[0].set_xscale("log")
     axes[0].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes[0].set_xlabel("seconds from the change until AWS is told (logarithmic)")
+    axes[0].set_xlabel("seconds from the change until the Update (logarithmic)")
     axes[0].set_ylabel("% of the changes")
     axes[0].set_ylim(0, 102)
     axes[0].grid(alpha=0.3)

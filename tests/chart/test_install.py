@@ -63,7 +63,7 @@ def wait_all_ready(of: Resources) -> None:
 
 
 def wait_until_it_says(pod: Pod, text: str) -> None:
-    eventually(lambda: text in pod.log.read_text(errors="replace"), f"its log says {text}:\n{pod.tail()}")
+    eventually(lambda: text in pod.log.read_text(errors="replace"), f"its log has {text}:\n{pod.tail()}")
 
 
 # The release
@@ -75,7 +75,7 @@ def test_what_an_uninstall_leaves_and_a_second_install_finds(plane: ControlPlane
     plane.kubectl("apply", "--filename", QUEUE)
 
     said = helm.uninstall()
-    assert CRD in said, "Helm says what it keeps"
+    assert CRD in said, "Helm lists the kept objects"
     kinds = ("Deployment", "ServiceAccount", "Service", "Role", "RoleBinding", "PodDisruptionBudget")
     assert names(plane, *kinds) == ["default"], "the account that no chart has made"
     assert not [one for one in names(plane, "ClusterRole", "ClusterRoleBinding") if "esm-operator" in one]

@@ -82,7 +82,7 @@ class Stage:
         Args:
             name: the resource.
             wanted: what there has to be.
-            before: UUIDs of the mappings that stood before the edit.
+            before: UUIDs of the mappings before the edit.
         """
         resource = self.bed.get(name)
         expected = wanted.mapping is not None and not wanted.alone
@@ -125,8 +125,8 @@ def problems(
         resource: the resource, or None where there is none.
         found: its mappings by UUID.
         wanted: what there has to be.
-        model: the mapping that there has to be, as ``Stage.model`` says.
-        before: UUIDs of the mappings that stood before.
+        model: the mapping that there has to be, from ``Stage.model``.
+        before: UUIDs of the mappings before.
     """
     expected = wanted.mapping is not None and not wanted.alone
     if (resource is not None) != expected:

@@ -34,7 +34,9 @@ def test_what_recurs_is_counted_in_the_existing_event(bed: Bed) -> None:
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     for times in (1, 2, 3):
         bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
-        eventually(lambda times=times: counted(bed, "ProcessingProblem") == times, what=f"it is told {times} times")
+        eventually(
+            lambda times=times: counted(bed, "ProcessingProblem") == times, what=f"the Event counts {times} times"
+        )
         bed.control.edit_mapping(uuid, LastProcessingResult="OK")
         eventually(lambda times=times: counted(bed, "ProcessingRecovered") == times, what=f"and its end {times} times")
     (told,) = events(bed, "ProcessingProblem")

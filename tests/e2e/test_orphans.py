@@ -34,7 +34,7 @@ def orphans(
 
 
 def uuids(ended: subprocess.CompletedProcess[str]) -> set[str]:
-    """What ``--output json`` says."""
+    """The UUIDs in the output of ``--output json``."""
     assert ended.stdout, ended.stderr
     return {one["uuid"] for one in json.loads(ended.stdout)}
 

@@ -93,7 +93,7 @@ def test_each_verb_is_needed_and_its_absence_is_logged(bed: Bed, grant: Grant) -
     _tell_story_until(bed, lambda: grant.refusal in _read(operator.log), str(grant), operator.log)
     eventually(
         lambda: any(grant.refusal in line["text"] for line in LINE.finditer(_read(operator.log))),
-        lambda: f"a line of the log that says '{grant.refusal}':\n{_read(operator.log)[-5000:]}",
+        lambda: f"a line of the log with '{grant.refusal}':\n{_read(operator.log)[-5000:]}",
     )
 
 
@@ -112,7 +112,7 @@ def _tell_story_until(bed: Bed, refused: Callable[[], bool], what: str, log: Pat
             began = next(parts, None) or (lambda: False)
         return refused() or (bed.get("orders") is None and bed.config(bed.namespace) is None)
 
-    eventually(told, f"'{what}' is neither missed nor is the story told to its end")
+    eventually(told, f"'{what}' is neither missed nor does the story reach its end")
     assert refused(), f"Nothing needs '{what}':\n{_read(log)[-5000:]}"
 
 

@@ -170,7 +170,7 @@ class Promises:
         if key in self.excused:
             return
         for one in self.owned().get(key, ()):
-            self.fail(f"{key} was let go while its mapping {one.uuid} stands ({one.state})")
+            self.fail(f"{key} was let go while its mapping {one.uuid} exists ({one.state})")
 
     def _check_doubles(self, key: Key, mappings: list[Standing]) -> None:
         if len(mappings) < 2 or key in self.excused:
@@ -215,7 +215,7 @@ class Promises:
             yield f"the status speaks of another spec ({ready})"
         if self._in_its_way(key, spec):
             if ready.get("status") != "False":
-                yield f"a mapping is in its way, and it does not say so: {ready}"
+                yield f"a mapping is in its way, which its status does not show: {ready}"
             if len(mappings) > 1 and key not in self.excused:
                 yield f"it has {len(mappings)} mappings"
             return
@@ -228,15 +228,15 @@ class Promises:
         ]
         if not to_adopt and (spec.get("adoption") or {}).get("policy") == "Required":
             if ready.get("reason") != "NothingToAdopt":
-                yield f"there is nothing to adopt, and it does not say so: {ready}"
+                yield f"there is nothing to adopt, which its status does not show: {ready}"
             return
         if ready.get("reason") == "AdoptedMappingDiffers":
             if key not in self.handled | self.excused or not _replaced(spec, mappings):
-                yield f"it says without need that it was adopted with other values: {ready}"
+                yield f"its status shows without need that it was adopted with other values: {ready}"
             return
         if ready.get("reason") == "ImmutableFieldChanged":
             if (spec.get("adoption") or {}).get("policy") != "Required" or not _replaced(spec, mappings):
-                yield f"it says without need that something can't be changed: {ready}"
+                yield f"its status shows without need that something can't be changed: {ready}"
             return
         mine = [one for one in mappings if one.uuid == status.get("uuid")]
         if len(mine) != 1 or (len(mappings) != 1 and key not in self.excused):
@@ -246,7 +246,7 @@ class Promises:
         yield from self._differences(key, body, mine[0])
         if _is_refused(spec, mine[0]):
             if ready.get("reason") != "RefusedByAWS":
-                yield f"AWS refuses a field, and it does not say so: {ready}"
+                yield f"AWS refuses a field, which its status does not show: {ready}"
         elif ready.get("status") != "True" and not self._disabled_by_others(key, spec, mine[0]):
             yield f"it is not ready: {ready}"
 
@@ -289,7 +289,7 @@ class Promises:
             yield f"maximumBatchingWindowInSeconds is {one.config[WINDOW]}, not {window}"
         kept = (body["status"].get("applied") or {}).get("kept", {})
         if window is None and one.config[WINDOW] and not handled and "maximumBatchingWindowInSeconds" not in kept:
-            yield f"AWS keeps a batching window of {one.config[WINDOW]} s, and it does not say so"
+            yield f"AWS keeps a batching window of {one.config[WINDOW]} s, and its status does not show it"
         owner = Owner(CLUSTER_NAME, key.namespace, key.name, body["metadata"]["uid"])
         if not self.owner_tags:
             return

@@ -235,7 +235,7 @@ def test_a_creation_within_a_consumer_group_that_lands_late_is_replaced_too(scri
     assert script.mapping().topic == "payments"
 
 
-# -- What only the intent tells of --------------------------------------------------------------------------
+# -- Mappings known only from the intent --------------------------------------------------------------------------
 
 
 @pytest.fixture

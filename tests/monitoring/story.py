@@ -36,7 +36,7 @@ def play(stage: Stage, count: int, prometheus: Prometheus) -> None:
     phases.create(stage, numbers)
     phases.settle(stage, count)
     phases.quiet(stage, QUIET)
-    say("somebody changes some at AWS")
+    say("somebody changes some in AWS")
     phases.drift(stage, numbers, min(40, max(1, count // 5)))
     say("AWS throttles and fails, functions fail and are missing, others have made mappings")
     wrong = _wrong(stage, numbers)

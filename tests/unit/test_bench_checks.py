@@ -95,7 +95,7 @@ def _fail(results: Results) -> None:
             "full: 8 calls of DeleteEventSourceMapping in the phase edits while many are created; it must be 9.",
         ),
         (_delete_twice, "full: 101 calls of DeleteEventSourceMapping; it must be 100."),
-        (_leave_one, "full: 1 mappings left at AWS; it must be 0."),
+        (_leave_one, "full: 1 mappings left in AWS; it must be 0."),
         (_fail, "ceiling: it did not come to its end: BenchError: The watch failed."),
     ],
 )

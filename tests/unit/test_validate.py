@@ -1,4 +1,4 @@
-"""`validate` tells the line of each mistake, and has a sentence for whatever a file holds."""
+"""`validate` shows the line of each mistake, and has a sentence for all contents of a file."""
 
 import io
 import sys

@@ -28,8 +28,8 @@ WORDS_OF_A_MESSAGE = 4
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
 _FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
-_NOT_PROSE = re.compile(r"<!--.*?-->|`[^`\n]*`|(?<=\])\([^)\s]*\)|https?://\S+", re.DOTALL)
-_QUOTED_CODE = re.compile(r"``[^`]+``|`[^`\n]+`")
+#: Comments of Markdown, words in backticks, targets of links, and URLs.
+_NOT_PROSE = re.compile(r"<!--.*?-->|``[^`]+``|`[^`\n]*`|(?<=\])\([^)\s]*\)|https?://\S+", re.DOTALL)
 _SENTENCE = re.compile(rf"(?:[A-Za-z{{}}'’-]+[,;:.]? ){{{WORDS_OF_A_MESSAGE - 1},}}[A-Za-z{{}}'’-]+")
 _KEY_WITH_TEXT = re.compile(r'^\s*(?:- )?"?(?:title|description|summary|message)"?: *(.*)$')
 
@@ -104,13 +104,13 @@ def _commented(content: str) -> Iterator[tuple[int, str]]:
         yield from _joined(number, lines)
         lines = []
         if value := _KEY_WITH_TEXT.match(line):
-            yield number, _QUOTED_CODE.sub(_blank, value[1])
+            yield number, _NOT_PROSE.sub(_blank, value[1])
     yield from _joined(content.count("\n") + 1, lines)
 
 
 def _joined(following: int, lines: list[str]) -> Iterator[tuple[int, str]]:
     if lines:
-        yield following - len(lines), _QUOTED_CODE.sub(_blank, "\n".join(lines))
+        yield following - len(lines), _NOT_PROSE.sub(_blank, "\n".join(lines))
 
 
 def _module(content: str) -> Iterator[tuple[int, str]]:
@@ -120,7 +120,7 @@ def _module(content: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             inside.add(node.value)
-            yield node.lineno, _QUOTED_CODE.sub(_blank, node.value.value)
+            yield node.lineno, _NOT_PROSE.sub(_blank, node.value.value)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             if node.name.lower().startswith("test"):
                 yield node.lineno, node.name.replace("_", " ")
@@ -137,7 +137,7 @@ def _part(node: ast.expr) -> str:
 
 def _message(line: int, text: str) -> Iterator[tuple[int, str]]:
     if _SENTENCE.search(text):
-        yield line, _QUOTED_CODE.sub(_blank, text).replace("\n", " ")
+        yield line, _NOT_PROSE.sub(_blank, text).replace("\n", " ")
 
 
 def _comments(content: str) -> Iterator[tuple[int, str]]:
