@@ -198,4 +198,7 @@ def test_what_is_only_here() -> None:
 def test_a_row() -> None:
     lines = terraform.PEER.markdown().splitlines()
     assert "| `batch_size` | `spec.batchSize` |  |" in lines
-    assert "| `timeouts` |  | the operator waits without a limit while AWS processes a change, and the status shows it |" in lines
+    assert (
+        "| `timeouts` |  | the operator waits without a limit while AWS processes a change, and the status shows it |"
+        in lines
+    )

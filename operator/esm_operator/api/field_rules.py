@@ -148,7 +148,7 @@ def _has_type(names: Iterable[str]) -> str:
 
 
 def access_configurations() -> Iterator[Rule]:
-    """Which entries of sourceAccessConfigurations a source takes, and which of them go together."""
+    """Which entries of sourceAccessConfigurations a source takes, and which of them can be combined."""
     known = quoted_list(row.name for row in access.ACCESS_TYPES)
     for source in TITLES:
         taken = [row.name for row in access.ACCESS_TYPES if source in row.sources]
