@@ -447,14 +447,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "self-managed",
         {ACCESS: access("OAUTHBEARER_SCOPE=orders")},
         {ACCESS: access("OAUTHBEARER_AUTH=orders", "OAUTHBEARER_SCOPE=orders")},
-        (ACCESS, SELF_MANAGED, "OAUTHBEARER_SCOPE", "only together with OAUTHBEARER_AUTH", "Add that entry"),
+        (ACCESS, SELF_MANAGED, "OAUTHBEARER_SCOPE", "needs an entry OAUTHBEARER_AUTH", "Add that entry"),
     ),
     Refusal(
         "IAM OAuth without audience",
         "self-managed",
         {ACCESS: access("IAM_OAUTHBEARER_AUTH")},
         {ACCESS: access("IAM_OAUTHBEARER_AUTH", "OAUTHBEARER_AUDIENCE=orders")},
-        (ACCESS, SELF_MANAGED, "only together with OAUTHBEARER_AUDIENCE"),
+        (ACCESS, SELF_MANAGED, "needs an entry OAUTHBEARER_AUDIENCE"),
     ),
     Refusal(
         "IAM OAuth with a scope",
@@ -510,7 +510,7 @@ REFUSALS: tuple[Refusal, ...] = (
                 "uuid": "11111111-2222-3333-4444-555555555555",
             }
         },
-        ("adoption.takeOverFrom", "adoption.uuid", "add it"),
+        ("adoption.takeOverFrom", "adoption.uuid", "Add adoption.uuid"),
     ),
     Refusal(
         "a UUID to adopt, and the policy Never",
@@ -611,6 +611,6 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         "sqs",
         {"functionName": "arn:aws:lambda:us-east-1:123456789012:function:orders"},
         {"functionName": "arn:aws:lambda:eu-west-1:123456789012:function:orders"},
-        ("functionName", "us-east-1", "eu-west-1", "name one there"),
+        ("functionName", "us-east-1", "eu-west-1", "Name a function in eu-west-1"),
     ),
 )

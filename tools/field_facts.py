@@ -1,4 +1,4 @@
-"""The facts about one field on one source type: meaning, values, default, and whether it can change.
+"""The facts about one field on one source type: its meaning, values and default.
 
 They come from the descriptions of the models and from the tables in ``api/``.
 """
@@ -106,11 +106,25 @@ def meaning(leaf: Leaf, source: SourceType | None = None) -> str:
     """The description, without sentences about other source types. Names of fields and values are code."""
     if leaf.path == "eventSourceARN" and source is not None:
         return SOURCE_ARNS[source]
-    text = f"{leaf.context} {_IF_ABSENT.sub('', leaf.schema['description'])}".strip()
+    around = f" {leaf.context}" if leaf.path in _WITH_CONTEXT else ""
+    text = _IF_ABSENT.sub("", leaf.schema["description"]) + around
     kept = [sentence for sentence in re.split(r"(?<=\.) ", text) if source is None or _applies(sentence, source)]
     return code(" ".join(kept))
 
 
+#: Fields whose meaning is partly in the description of the structure around them.
+_WITH_CONTEXT = frozenset(
+    {
+        "filterCriteria.filters[].pattern",
+        "providerConfigRef.name",
+        "metricsConfig.metrics",
+        "destinationConfig.onFailure.destination",
+        "scalingConfig.maximumConcurrency",
+        "provisionedPollerConfig.minimumPollers",
+        "namespaceSelector.matchLabels",
+        "conditions[].type",
+    }
+)
 #: The end of the description of a field that has a default of the operator.
 _IF_ABSENT = re.compile(r" If absent: (\w+)\.$")
 
@@ -212,13 +226,6 @@ def default(leaf: Leaf, source: SourceType | None = None) -> str:
     if value is None:
         return "500 ms" if source in row.unresettable else ""
     return f"`{values.text(value)}`" + (" ²" if leaf.path in DEFAULTS_FROM_RESPONSES else "")
-
-
-def changes(leaf: Leaf) -> str:
-    """Whether an edit of the field reaches AWS."""
-    if leaf.path in ("region", "providerConfigRef.name"):
-        return "never"
-    return "no ¹" if leaf.row is not None and leaf.row.immutable else "yes"
 
 
 def title(source: SourceType) -> str:

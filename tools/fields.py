@@ -3,7 +3,6 @@
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from tools.field_facts import (
     EXAMPLES_OF,
     Leaf,
     allowed_values,
-    changes,
     code,
     default,
     example,
@@ -104,11 +102,7 @@ def _common() -> Iterator[str]:
         "esm.spec.batchSize` shows the same facts on the command line."
     )
     yield "## Common fields"
-    yield (
-        "*Change* shows whether you can change the field of an existing mapping. *Never*: the API server refuses the "
-        "change. Create a new resource instead."
-    )
-    yield _table("field | meaning | values | default | change", map(_row, filter(is_common, leaves())))
+    yield _table("field | values | default | meaning", map(_row, filter(is_common, leaves())))
     yield (
         "The defaults in this reference are those of AWS, from the [API reference of Lambda]"
         "(https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html). The operator does not "
@@ -152,9 +146,8 @@ def _source_of(source: SourceType) -> str:
 
 def _row(leaf: Leaf, source: SourceType | None = None, prefix: str = "") -> list[str]:
     name = leaf.path.removeprefix(prefix)
-    if prefix and "." not in name:  # the heading has the context
-        leaf = replace(leaf, context="")
-    return [f"`{name}`", meaning(leaf, source), allowed_values(leaf, source), default(leaf, source), changes(leaf)]
+    mark = " ¹" if leaf.row is not None and leaf.row.immutable else ""
+    return [f"`{name}`{mark}", allowed_values(leaf, source), default(leaf, source), meaning(leaf, source)]
 
 
 # -- The page of a source type ------------------------------------------------------------------------------
@@ -178,20 +171,14 @@ def _source(source: SourceType) -> Iterator[str]:
         )
     yield "## Fields"
     mine = [leaf for leaf in leaves() if not is_common(leaf) and leaf.row is not None and source in leaf.row.sources]
-    yield _table(
-        "field | meaning | values | default | change", (_row(leaf, source) for leaf in mine if not _own_table(leaf))
-    )
+    yield _table("field | values | default | meaning", (_row(leaf, source) for leaf in mine if not _own_table(leaf)))
     for prefix in dict.fromkeys(_prefix(leaf) for leaf in mine if _own_table(leaf)):
         yield f"### {prefix}"
         inside = [leaf for leaf in mine if _prefix(leaf) == prefix]
         yield from (
             _access(source)
             if prefix == _ACCESS
-            else [
-                _table(
-                    "field | meaning | values | default | change", (_row(leaf, source, f"{prefix}.") for leaf in inside)
-                )
-            ]
+            else [_table("field | values | default | meaning", (_row(leaf, source, f"{prefix}.") for leaf in inside))]
         )
     yield "\n".join(_notes(mine, source))
     if combinations := list(_combinations(source)):

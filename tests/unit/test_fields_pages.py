@@ -24,8 +24,18 @@ def page(source: SourceType) -> str:
 def has_row(text: str, path: str) -> bool:
     """Whether a page has a row for a field. Long structures have a table, whose rows have shorter names."""
     top, _, rest = path.partition(".")
-    short = bool(rest) and f"### {top}\n" in text and f"\n| `{rest}` |" in text
-    return short or f"\n| `{path}` |" in text or f"\n### {path}\n" in text
+    short = (
+        bool(rest) and f"### {top}\n" in text and re.search(rf"^\| `{re.escape(rest)}`(?: ¹)? \|", text, re.MULTILINE)
+    )
+    return bool(
+        short or re.search(rf"^(?:\| `{re.escape(path)}`(?: ¹)? \||### {re.escape(path)}$)", text, re.MULTILINE)
+    )
+
+
+def test_an_immutable_field_has_a_mark() -> None:
+    assert "\n| `topics` ¹ | " in page(SourceType.MSK)
+    assert "\n| `batchSize` | " in page(SourceType.MSK)
+    assert "\n| `consumerGroupID` ¹ | " in page(SourceType.SELF_MANAGED_KAFKA)
 
 
 def shown(row: Field) -> list[str]:

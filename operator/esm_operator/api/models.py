@@ -89,7 +89,7 @@ class FilterCriteria(Structure):
     """The records that Lambda sends to the function."""
 
     filters: Annotated[list[Filter], *as_map("pattern")] | None = None
-    """The filters. Lambda sends a record to the function if the record matches one of them. AWS allows 5, and 10 on
+    """Lambda sends a record to the function if the record matches one of these filters. AWS allows 5, and 10 on
     request."""
 
 
@@ -119,7 +119,7 @@ class LoggingConfig(Structure):
     """Logs of the event poller."""
 
     system_log_level: Word | None = None
-    """The log level. DEBUG logs most."""
+    """The log level of the event poller. DEBUG logs most."""
 
 
 class ScalingConfig(Structure):
