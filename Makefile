@@ -84,7 +84,7 @@ picture: $(STAMP) ## draw docs/tutorial/session.svg, the session at a terminal, 
 	$(BIN)/python -m tests.demo.picture
 
 .PHONY: crds
-crds: $(STAMP) ## write crds/, the chart's CRDs and docs/reference/fields.md from the models
+crds: $(STAMP) ## write crds/, the chart's CRDs and the reference of fields from the models
 	$(TOOLS) crds fields
 
 .PHONY: tables
