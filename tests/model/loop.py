@@ -30,9 +30,19 @@ class Clock(clock.SystemClock):
 
 
 class _Loop(asyncio.SelectorEventLoop):
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        super().__init__(selector)
+        self.tasks: list[asyncio.Task[Any]] = []
+
     def time(self) -> float:
-        """The clock of the process, by which timers are due."""
+        """The clock of the process, which decides when timers are due."""
         return clock.monotonic()
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """Create a task and remember it. A task factory would not see the name that the task gets."""
+        task = super().create_task(coro, **options)
+        self.tasks.append(task)
+        return task
 
 
 class _IdleSelector(selectors.SelectSelector):
@@ -55,10 +65,7 @@ class SteppedLoop:
         self._clock = simulated
         self._loop = _Loop(_IdleSelector(self._idle))
         self._loop.set_exception_handler(self._failed)
-        make_task: Any = self._make_task
-        self._loop.set_task_factory(make_task)
         self._next: float | None = None
-        self._tasks: list[asyncio.Task[Any]] = []
         self.failures: list[str] = []
         """What tasks and callbacks raised and nobody took."""
 
@@ -79,8 +86,8 @@ class SteppedLoop:
         """Run until every task waits."""
         with clock.replaced(self._clock):
             self._loop.run_forever()
-        for task in [task for task in self._tasks if task.done()]:
-            self._tasks.remove(task)
+        for task in [task for task in self._loop.tasks if task.done()]:
+            self._loop.tasks.remove(task)
             named = not task.get_name().startswith("Task-")  # the others are awaited by whoever began them
             if named and not task.cancelled() and (error := task.exception()) is not None:
                 self.failures.append(f"The task {task.get_name()} ended with {error!r}")
@@ -102,13 +109,6 @@ class SteppedLoop:
     def _idle(self, timeout: float | None) -> None:
         self._next = timeout
         self._loop.stop()
-
-    def _make_task(
-        self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any
-    ) -> asyncio.Task[Any]:
-        task = asyncio.Task(work, loop=loop, **options)
-        self._tasks.append(task)
-        return task
 
     def _failed(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         self.failures.append(f"{context.get('message')}: {context.get('exception')!r}")
