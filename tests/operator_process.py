@@ -194,6 +194,7 @@ def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "ESM_OPERATOR_LEASE_NAMESPACE": "esm-operator",
+        **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }
 
 
