@@ -59,7 +59,7 @@ GUARDS = (
         file=_LEASE,
         text="        await self._close()\n        try:",
         without="        try:",
-        tests=model("lease_answers", "the_fence_is_closed_before_the_lease_is_given_back"),
+        tests=model("lease_answers", "the_fence_is_closed_before_the_lease_is_released"),
     ),
     Guard(
         name="lease-from-before-the-renewal",

@@ -149,7 +149,7 @@ GUARDS = (
         file="planning/desired.py",
         text="Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values))",
         without="Applied(created_fields(desired), frozenset(desired.tags), immutable_texts(desired.values))",
-        tests=model("takeovers", "an_adopted_mapping_keeps_what_the_spec_does_not_name"),
+        tests=model("takeovers", "an_adopted_mapping_keeps_values_that_the_spec_does_not_set"),
     ),
     Guard(
         name="adopted-fields-after-a-kill",
@@ -286,6 +286,6 @@ GUARDS = (
         file=_PLAN,
         text="(writes or found.tags_in_doubt or tags_edited(desired))",
         without="(writes or tags_edited(desired))",
-        tests=model("lost_answers", "tags_that_were_changed_without_an_answer_and_edited_back_are_read_at_once"),
+        tests=model("lost_answers", "tags_are_read_immediately_after_a_change_without_an_answer_is_edited_back"),
     ),
 )
