@@ -27,7 +27,7 @@ GUARDS = (
         file=_FENCE,
         text="if not self.covers(timeout + MARGIN):",
         without="if not self.covers(0):",
-        tests=unit("lease", "a_fence_lets_through_what_ends_before_the_lease"),
+        tests=unit("lease", "a_fence_allows_writes_that_end_before_the_lease"),
     ),
     Guard(
         name="fence-stays-closed",
@@ -91,7 +91,7 @@ GUARDS = (
         file=_LEASE,
         text="if record.holder == self._identity and (first or record.renewed in written):",
         without="if record.holder == self._identity:",
-        tests=unit("lease", "a_candidate_judges"),
+        tests=unit("lease", "a_candidate_takes_only_a_free_or_expired_lease"),
     ),
     Guard(
         name="lease-that-was-deleted",
@@ -99,7 +99,7 @@ GUARDS = (
         file=_LEASE,
         text="if self._observed is None or self._expired(self._observed, now):",
         without="if True:",
-        tests=unit("lease", "a_candidate_judges"),
+        tests=unit("lease", "a_candidate_takes_only_a_free_or_expired_lease"),
     ),
     Guard(
         name="lease-seen-to-expire",
@@ -107,7 +107,7 @@ GUARDS = (
         file=_LEASE,
         text="if self._observed is None or record.version != self._observed.version:",
         without="if self._observed is None:",
-        tests=unit("lease", "a_candidate_judges"),
+        tests=unit("lease", "a_candidate_takes_only_a_free_or_expired_lease"),
     ),
     Guard(
         name="version-in-the-lease",
