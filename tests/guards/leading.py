@@ -147,7 +147,7 @@ GUARDS = (
         file="adapters/kubernetes_client.py",
         text="with aiohttp_hooks.asking(check_rest):",
         without="if True:",
-        tests=unit("slow_api_server", "a_write_does_not_leave_if_the_lease_ends_while_it_connects"),
+        tests=unit("slow_api_server", "a_write_is_not_sent_if_the_lease_ends_while_it_connects"),
     ),
     Guard(
         name="given-up-is-never-sent",
