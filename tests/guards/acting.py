@@ -91,14 +91,14 @@ GUARDS = (
         without="wait = 0.0",
         tests=model("waiting_requests", "a_change_that_aws_does_not_keep_is_sent_with_growing_pauses"),
     ),
-    # What is noted before, or after
+    # Records before and after a request
     Guard(
         name="note-mapping-before-intent",
         harm="The operator overwrites the only record of a mapping. If it is killed then, the mapping is lost.",
         file="reconcile/executor.py",
         text="if await self._record_mapping_first(context, REPLACING):",
         without="if False:",
-        tests=model("scenarios", "what_the_intent_tells_of_is_noted_before_another_intent"),
+        tests=model("scenarios", "a_mapping_of_the_intent_is_recorded_before_the_intent_changes"),
     ),
     Guard(
         name="note-mapping-before-move",
@@ -107,7 +107,7 @@ GUARDS = (
         file="reconcile/executor.py",
         text="if actions.IDENTITY & action.change.keys() and await self._record_mapping_first(context, UPDATING):",
         without="if False:",
-        tests=model("scenarios", "what_the_intent_tells_of_is_noted_before_it_is_given_another_function"),
+        tests=model("scenarios", "a_mapping_of_the_intent_is_recorded_before_its_function_changes"),
     ),
     Guard(
         name="note-fields-before-update",
@@ -163,9 +163,9 @@ GUARDS = (
         file="aws/inventory.py",
         text="tags_fresh=self.tags_seen >= since",
         without="tags_fresh=True",
-        tests=model("scenarios", "a_conflict_ends_soon_after_the_other_owner_lets_go"),
+        tests=model("scenarios", "a_conflict_ends_soon_after_the_other_owner_releases_the_mapping"),
     ),
-    # Creates whose outcome is not known
+    # Creates with an unknown outcome
     Guard(
         name="unanswered-create",
         harm="A resource is removed although AWS carries out a Create of it after the operator stopped waiting.",
@@ -263,7 +263,7 @@ GUARDS = (
         without="if True:",
         tests=model("pending_creates", "a_create_of_this_process_is_not_mistaken_for_one_of_an_earlier_process"),
     ),
-    # Which resource is worked on
+    # The choice of the resource
     Guard(
         name="region-changed",
         harm="After an edit or another ProviderConfig changes the region, a second mapping is created there.",
@@ -302,7 +302,7 @@ GUARDS = (
         file="reconcile/reconciler.py",
         text="requeue_after = 0.0 if self.cache.get(resource.key) is not None else None",
         without="requeue_after = None",
-        tests=model("scenarios", "a_resource_made_anew_while_the_old_one_is_let_go_is_worked_on"),
+        tests=model("scenarios", "a_resource_recreated_during_the_removal_of_the_old_one_is_reconciled"),
     ),
     Guard(
         name="wait-for-sweep",

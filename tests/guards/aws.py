@@ -1,4 +1,4 @@
-"""Guards of ``aws/`` and ``orphans/``: what follows from an answer, and what from a mapping that is missing."""
+"""Guards of ``aws/`` and of the search for orphans: conclusions from answers, and from missing mappings."""
 
 from tests.guards.guard import Guard, model, unit
 

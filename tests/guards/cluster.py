@@ -1,4 +1,4 @@
-"""Guards of ``cluster/`` and the composition: what the API server reports late, twice or not at all."""
+"""Guards of ``cluster/`` and of the operator: events that the API server reports late, twice or not at all."""
 
 from tests.guards.guard import Guard, model, unit
 
@@ -48,7 +48,7 @@ GUARDS = (
         file="operator.py",
         text="if known is not None and known.uid == resource.uid:\n            self._audit_requested.set()",
         without="if False:\n            self._audit_requested.set()",
-        tests=model("scenarios", "a_late_word_that_a_resource_went_is_looked_into"),
+        tests=model("scenarios", "a_late_report_of_a_deletion_is_checked"),
     ),
     Guard(
         name="forget-one-incarnation",

@@ -1,4 +1,4 @@
-"""Guards of the lease and the fence and of those who ask it: nothing is written outside the lease."""
+"""Guards of the lease, of the fence and of their callers. Nothing is written outside of the lease."""
 
 from tests.guards.guard import Guard, model, unit
 

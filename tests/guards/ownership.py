@@ -1,11 +1,11 @@
-"""Guards of ``planning/`` by which nothing of another owner is changed."""
+"""Guards of ``planning/`` that prevent changes of other owners' mappings."""
 
 from tests.guards.guard import Guard, case, model
 
 _PLAN = "planning/plan.py"
 
 GUARDS = (
-    # What is not ours
+    # Mappings of other owners
     Guard(
         name="owner-before-deletion",
         harm="The mapping of another owner is deleted with a resource that noted it.",
@@ -175,7 +175,7 @@ GUARDS = (
         without="frozenset(key for key in tags if key not in desired.tags)",
         tests=case("a foreign tag"),
     ),
-    # Tags that may be out of date
+    # Outdated tags
     Guard(
         name="fresh-tags-before-deletion",
         harm="A mapping is deleted, or released, although another owner has taken it over since its tags were read.",
