@@ -1,7 +1,7 @@
-"""What is refused, case by case: a spec, the edit that spoils it, what the message must say, and the opposite.
+"""Cases of refused specs: a valid spec, the edit that makes it invalid, the expected message, and a valid counterpart.
 
-The end-to-end tests put each case to the real API server, the unit tests to the offline check; both must say
-the same.
+The end-to-end tests send each case to the real API server. The unit tests pass each case to the offline check. Both
+must give the same result.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Refusal:
     name: str
     base: str
     bad: Edit
-    """Fields by path, and their values; None takes one away."""
+    """Values of fields, by path. None removes a field."""
     good: Edit
-    """The opposite, which must pass."""
+    """The counterpart, which must be accepted."""
     says: tuple[str, ...]
-    """The field, the source type and the remedy."""
+    """Texts of the message: the field, the source type and the remedy."""
     also: Edit = field(default_factory=dict[str, Any])
-    """What both have."""
+    """Fields that the refused spec and its counterpart have."""
 
     @property
     def spec(self) -> Spec:
@@ -521,7 +521,7 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
 )
 
-#: Refused by the types and enums of the schema. The API server has messages of its own for them.
+#: Cases in which the API server has its own message.
 TYPE_REFUSALS: tuple[Refusal, ...] = (
     Refusal("a wrong type", "sqs", {BATCH: "10"}, {BATCH: 10}, (BATCH, "must be of type integer")),
     Refusal("no function", "sqs", {"functionName": None}, {}, ("functionName", "Required value")),
@@ -576,13 +576,13 @@ TYPE_REFUSALS: tuple[Refusal, ...] = (
     ),
 )
 
-#: Unknown fields are refused under strict validation, which is kubectl's default.
+#: Strict validation, which is kubectl's default, refuses unknown fields.
 UNKNOWN_FIELDS: tuple[Refusal, ...] = (
     Refusal("an unknown field", "sqs", {"batchsize": 10}, {BATCH: 10}, ("batchsize",)),
     Refusal("AWS's spelling", "sqs", {"kmsKeyArn": "x"}, {}, ("kmsKeyArn",)),
 )
 
-#: What CEL can't see: offline, and by the operator.
+#: Cases that CEL rules cannot express. The offline check and the operator refuse them.
 OFFLINE_REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "a pattern that is no JSON",

@@ -1,7 +1,7 @@
-"""What AWS refuses for its meaning: members that a source does not take, and members that do not go together.
+"""Rules about members: those that a source does not accept, and those that exclude or require each other.
 
-One table, read top to bottom; the first rule that objects is the answer. Each row has its evidence. Only
-what AWS always refuses is in here; what is not sure is taken.
+The rules are one table. The first rule that a request breaks determines the answer. Each row has its origin. The table
+has only rules that AWS always enforces. The server accepts a request if AWS's behaviour is unknown.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Rule:
 
 
 def refuse(subject: Subject) -> None:
-    """Raise AWS's refusal, if it has one."""
+    """Raise the error of AWS if the request breaks a rule."""
     for rule in RULES:
         if subject.source in rule.sources and (message := rule.objection(subject)):
             raise invalid_parameter(message)

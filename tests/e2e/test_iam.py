@@ -1,4 +1,4 @@
-"""The policies that `esm-operator iam-policy` prints: the operator works under them, and needs each action of them."""
+"""The policies that `esm-operator iam-policy` prints are sufficient, and the operator needs each of their actions."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from tests.operator_process import ROOT
 from tests.waiting import eventually
 
 ROLE = "arn:aws:iam::222222222222:role/esm-operator"
-#: All that the AWS server knows of what operators call.
+#: All operations that an operator calls.
 OPERATIONS = WRITES | SWEEPS | {"GetEventSourceMapping", "ListTags", "AssumeRole"}
-#: It needs no permission (AWS STS API Reference).
+#: This operation needs no permission (AWS STS API Reference).
 FREE = {"GetCallerIdentity"}
 
 
@@ -36,7 +36,7 @@ def allowed(*arguments: str) -> set[str]:
 
 
 def deny_all_but(bed: Bed, operations: set[str]) -> None:
-    """AWS refuses what a policy does not allow."""
+    """Let AWS refuse all operations that a policy does not allow."""
     for operation in OPERATIONS - operations - FREE:
         bed.control.fault(FaultKind.ACCESS_DENIED, operation)
 
@@ -72,7 +72,7 @@ def test_each_action_of_the_policy_is_called_and_no_other(bed: Bed) -> None:
     assert called(bed) == policy
 
 
-def test_without_owner_tags_nothing_about_tags_is_needed(bed: Bed) -> None:
+def test_without_owner_tags_no_tag_action_is_needed(bed: Bed) -> None:
     policy = allowed("--ownership=resource-only")
     bed.control.set(tags_supported=False)
     deny_all_but(bed, policy)

@@ -1,4 +1,4 @@
-"""What the benchmark shows: the figures with their targets, the tables, the page, and the file of results."""
+"""The output of the benchmark: figures with their targets, tables, the page, and the file of results."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.unit.bench_results import ideal, phase
 
 
 def flat(text: str) -> str:
-    """Without line breaks."""
+    """The text without line breaks."""
     return " ".join(text.split())
 
 
@@ -33,14 +33,14 @@ def test_a_change_that_never_arrived_misses_the_target() -> None:
     assert "(1 never)" in missed.value
 
 
-def test_some_worlds_are_enough() -> None:
+def test_the_page_can_be_written_from_some_worlds() -> None:
     results = ideal()
     results.worlds = {"fifth": results.worlds["fifth"]}
     assert any("per created mapping" in one.what for one in figures(results))
     assert "### fifth" in rendered(results)
 
 
-def test_no_world_is_enough() -> None:
+def test_the_page_needs_at_least_one_world() -> None:
     results = ideal()
     results.worlds = {}
     assert figures(results) == []
@@ -59,7 +59,7 @@ def test_columns_are_aligned() -> None:
     assert text == ["a         b", "------------", "long one  1", "x         22"]
 
 
-def test_a_cell_that_is_too_wide_continues_below() -> None:
+def test_a_wide_cell_is_wrapped() -> None:
     text = table.plain(("a", "b"), [("one two three", "1"), ("", "22")], widest=7).splitlines()
     assert text == ["a        b", "-----------", "one two  1", "three", "         22"]
 
@@ -69,7 +69,7 @@ def test_a_table_of_markdown_has_as_many_cells_in_each_row() -> None:
     assert {line.count(" | ") for line in text.splitlines()} == {len(table.FIGURES) - 1}
 
 
-def test_the_page_has_all_figures_and_where_they_are_from() -> None:
+def test_the_page_has_all_figures_and_their_origin() -> None:
     results = ideal()
     text = flat(rendered(results))
     for one in figures(results):
@@ -85,7 +85,7 @@ def test_a_busy_server_is_reported() -> None:
     assert "may have been what set the pace" in flat(rendered(results))
 
 
-def test_results_survive_their_file(tmp_path: Path) -> None:
+def test_results_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     results = ideal()
     file = tmp_path / "results.json"
     results.save(file)

@@ -1,4 +1,4 @@
-"""Watches: requests without an answer for long are reported, with the reason, until they are answered."""
+"""Watch health: a watch without an answer is reported with the reason until it gets an answer."""
 
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ PATIENCE = 30.0
 
 @dataclass
 class Server:
-    """Answers with a status."""
+    """A server that answers with a status."""
 
     url: str = ""
     status: int = 200
@@ -48,7 +48,7 @@ async def ask(session: aiohttp.ClientSession, url: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "/k8s/clusters/blue"])
-async def test_a_watch_refused_for_long_is_reported(server: Server, clock: StoppedClock, before: str) -> None:
+async def test_a_watch_that_is_refused_for_long_is_reported(server: Server, clock: StoppedClock, before: str) -> None:
     watches = WatchHealth([WATCHED])
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         await ask(session, server.url + before + WATCHED)
