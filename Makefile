@@ -93,7 +93,7 @@ format: $(STAMP) ## put the code into its form
 
 .PHONY: docs
 docs: $(STAMP) ## build the documentation as a site into build/site; each warning is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir build/site
 
 .PHONY: docs-version
 docs-version: $(STAMP) ## commit the site of VERSION=0.1 to the local branch gh-pages, as the latest one

@@ -1,8 +1,8 @@
 """A hook of mkdocs that makes the pages fit for the site. On a host of repositories they work as they are.
 
 Links to files outside of docs/ lead to ``repo_url``, if mkdocs.yml has one. Otherwise the page shows the path. Diagrams
-become a part of the page, because a picture in a file cannot follow the light or dark mode of the site. Long names in
-tables break only after a dot.
+become a part of the page, because a picture in a file cannot follow the light or dark mode of the site. Names in tables
+do not break, except long paths of fields after a dot, and flags do not break.
 """
 
 import posixpath
@@ -20,6 +20,10 @@ _PICTURE = re.compile(r"^!\[[^\]]*\]\((?P<path>[^)\s]+\.svg)\)$", re.MULTILINE)
 #: The cell of a table, and code in it, as HTML.
 _CELL = re.compile(r"<td[^>]*>.*?</td>", re.DOTALL)
 _CODE = re.compile(r"(?<=<code>)[^<]+(?=</code>)")
+#: A flag, which browsers would break after its dashes.
+_FLAG = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
+#: The path of a field that is too long for a line.
+_LONG_PATH = re.compile(r"[A-Za-z.\[\]]{31,}")
 _AFTER_DOT = re.compile(r"(?<=\.)(?=[A-Za-z])")
 _DIAGRAM = '<svg class="diagram"'
 
@@ -44,9 +48,13 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """The HTML of a page in which names in tables break only after a dot."""
+    """The HTML of a page in which names in tables, and flags, are in spans that do not break."""
 
-    def parts(code: re.Match[str]) -> str:
-        return "<wbr>".join(f"<span>{part}</span>" for part in _AFTER_DOT.split(code[0]))
+    def name(code: re.Match[str]) -> str:
+        parts = _AFTER_DOT.split(code[0]) if _LONG_PATH.fullmatch(code[0]) else [code[0]]
+        return "<wbr>".join(f"<span>{part}</span>" for part in parts)
 
-    return _CELL.sub(lambda cell: _CODE.sub(parts, cell[0]), html)
+    def flags(code: re.Match[str]) -> str:
+        return _FLAG.sub(r"<span>\g<0></span>", code[0])
+
+    return _CODE.sub(flags, _CELL.sub(lambda cell: _CODE.sub(name, cell[0]), html))

@@ -85,3 +85,8 @@ def test_variables_are_replaced_as_grafana_does() -> None:
 )
 def test_numbers_in_the_picture_are_for_people(value: float, unit: str, text: str) -> None:
     assert told(value, unit) == text
+
+
+def test_no_two_panels_have_the_same_title() -> None:
+    titles = [panel.title for panel in PANELS]
+    assert len(set(titles)) == len(titles)

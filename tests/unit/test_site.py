@@ -10,6 +10,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+#: Lines of a page that is read from the start to the end.
+LONGEST = 300
 PARTS = ["tutorial", "how-to", "reference", "explanation", "contributing"]
 
 
@@ -46,6 +48,11 @@ def test_the_navigation_has_the_parts() -> None:
 
 def test_the_runbooks_are_one_entry() -> None:
     assert [path for path in paths(NAV) if "runbooks" in path] == ["how-to/runbooks/README.md"]
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_pages_are_short_unless_facts_are_looked_up_there(page: Path) -> None:
+    assert len(page.read_text().splitlines()) <= LONGEST or page.is_relative_to(DOCS / "reference")
 
 
 def converted(markdown: str, page: str, repo_url: str | None = None) -> str:
@@ -87,11 +94,22 @@ def test_other_pictures_stay_pictures() -> None:
 @pytest.mark.parametrize(
     ("html", "expected"),
     [
-        ("<td><code>spec.tags</code></td>", "<td><code><span>spec.</span><wbr><span>tags</span></code></td>"),
+        ("<td><code>spec.tags</code></td>", "<td><code><span>spec.tags</span></code></td>"),
+        (
+            "<td><code>spec.destinationConfig.onFailure.destination</code></td>",
+            "<td><code><span>spec.</span><wbr><span>destinationConfig.</span><wbr><span>onFailure.</span><wbr>"
+            "<span>destination</span></code></td>",
+        ),
+        (
+            "<td><code>lambda.esm-operator.io/reconcile-at</code></td>",
+            "<td><code><span>lambda.esm-operator.io/reconcile-at</span></code></td>",
+        ),
         ('<td align="left"><code>--a-b</code></td>', '<td align="left"><code><span>--a-b</span></code></td>'),
         ("<td><code>1.5 s</code></td>", "<td><code><span>1.5 s</span></code></td>"),
         ("<p><code>spec.tags</code></p>", "<p><code>spec.tags</code></p>"),
+        ("<p><code>run --a-b=1 c-d</code></p>", "<p><code>run <span>--a-b</span>=1 c-d</code></p>"),
+        ("<p>--a-b</p>", "<p>--a-b</p>"),
     ],
 )
-def test_names_in_tables_break_after_dots_only(html: str, expected: str) -> None:
+def test_names_in_tables_and_flags_do_not_break(html: str, expected: str) -> None:
     assert SITE.on_page_content(html, page=None, config=None, files=None) == expected
