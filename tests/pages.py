@@ -13,7 +13,8 @@ DOCS = ROOT / "docs"
 _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
-#: Separators of two commands of one line.
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+#: What stands between two commands of one line.
 _BETWEEN = re.compile(r"[|;&()]+")
 #: Words that can precede a command.
 _KEYWORDS = frozenset({"while", "do", "if", "then", "else", "!", "{", "$", "done", "fi"})
@@ -26,6 +27,8 @@ class Block:
 
     page: str
     """Its path from the top of the repository."""
+    section: str
+    """The heading that it is under."""
     line: int
     language: str
     text: str
@@ -39,6 +42,9 @@ class Command:
     """A line that a reader is to type."""
 
     place: str
+    """The page and the line."""
+    section: str
+    """The heading that it is under."""
     text: str
 
     def __str__(self) -> str:
@@ -59,7 +65,9 @@ def blocks(*languages: str) -> Iterator[Block]:
             if found["language"] in languages:
                 width = len(found["indent"])
                 code = "".join(line[width:] or "\n" for line in found["text"].splitlines(keepends=True))
-                yield Block(page, text.count("\n", 0, found.start()) + 2, found["language"], code)
+                headings = _HEADING.findall(text, 0, found.start())
+                section = headings[-1] if headings else ""
+                yield Block(page, section, text.count("\n", 0, found.start()) + 2, found["language"], code)
 
 
 def commands() -> Iterator[Command]:
@@ -73,7 +81,24 @@ def commands() -> Iterator[Command]:
             while _goes_on(text):
                 _, following = next(lines)
                 text += f"\n{following}"
-            yield Command(f"{block.page}:{number}", text)
+            yield Command(f"{block.page}:{number}", block.section, text)
+
+
+def typed(page: str, section: str) -> list[str]:
+    """The commands under a heading of a page, in order.
+
+    Args:
+        page: its path in docs/.
+        section: the text of the heading. Headings below it begin sections of their own.
+    """
+    found = [one.text for one in commands() if one.place.startswith(f"docs/{page}:") and one.section == section]
+    assert found, f"{page} has no commands under {section}"
+    return found
+
+
+def manifests(page: str, section: str = "") -> list[str]:
+    """The YAML of a page in docs/, or of a section of it, in order."""
+    return [one.text for one in blocks("yaml") if one.page == f"docs/{page}" and section in ("", one.section)]
 
 
 def _goes_on(text: str) -> bool:

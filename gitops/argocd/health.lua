@@ -1,5 +1,5 @@
--- What Argo CD shows of an EventSourceMapping: the same as kstatus, from the conditions Ready, Reconciling and Stalled;
--- Suspended while the annotation lambda.esm-operator.io/paused holds it back. It needs none of Lua's open libraries.
+-- The health of an EventSourceMapping in Argo CD: as kstatus, from the conditions Ready, Reconciling and Stalled.
+-- Suspended while the annotation lambda.esm-operator.io/paused is set. It needs none of Lua's open libraries.
 
 local function condition(kind)
   for _, one in ipairs((obj.status or {}).conditions or {}) do
@@ -23,7 +23,7 @@ end
 if (obj.status or {}).observedGeneration ~= obj.metadata.generation then
   return {
     status = "Progressing",
-    message = "The operator has not seen the resource as it is now. If it stays so: does it run, and in this namespace?",
+    message = "The operator has not seen the last change of the resource. Check that it runs and manages this namespace.",
   }
 end
 

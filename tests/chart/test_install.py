@@ -70,7 +70,7 @@ def wait_until_it_says(pod: Pod, text: str) -> None:
 
 
 def test_what_an_uninstall_leaves_and_a_second_install_finds(plane: ControlPlane, helm: Helm) -> None:
-    assert "keeps the event source mappings of the cluster blue" in helm.install(NEEDED)
+    assert "manages the event source mappings of the cluster blue" in helm.install(NEEDED)
     wait_until_served(plane.client)
     plane.kubectl("apply", "--filename", QUEUE)
 

@@ -14,6 +14,7 @@ from tests import role
 from tests.chart.conftest import MONITORING, make_namespace
 from tests.chart.helm import CHART, NAMESPACE, NEEDED, ROOT, VALUES, Helm, merged, of_kind, the
 from tests.controlplane import ControlPlane
+from tests.pages import Command, calls, commands
 from tests.waiting import eventually
 from tools import crd_definitions
 
@@ -361,16 +362,16 @@ def test_the_version_is_the_projects() -> None:
         (
             {},
             (
-                "AWS CREDENTIALS: the values name none",
+                "AWS CREDENTIALS: the values have none",
                 "create-pod-identity-association",
-                "REGION: the values name none",
+                "REGION: the values have none",
             ),
         ),
         ({"crds": {"keep": False}}, ("DANGER: crds.keep is false",)),
         ({"crds": {"install": False}}, ("CRDS: crds.install is false",)),
         ({"replicaCount": 1}, ("ONE REPLICA",)),
         ({"rbac": {"create": False}}, ("ROLES: rbac.create is false",)),
-        ({"selector": "team=shop"}, ("those that this selects: team=shop",)),
+        ({"selector": "team=shop"}, ("they must match the selector: team=shop",)),
         (TEAM, ("in the namespaces a", "NAMESPACE SELECTORS", "kubectl --namespace a apply -f -")),
     ],
 )
@@ -396,3 +397,25 @@ def noted(helm: Helm, values: dict[str, Any]) -> str:
     given = ("--dry-run=client", "--namespace=esm-operator", "--values=-")
     said = helm("install", "esm-operator", CHART, *given, input=yaml.safe_dump(merged(NEEDED, values)))
     return said.partition("NOTES:\n")[2]
+
+
+def documented() -> list[Command]:
+    """The commands of the documentation that install or upgrade the chart."""
+    return [one for one in commands() if re.match(r"helm (install|upgrade) ", one.text)]
+
+
+@pytest.mark.parametrize("command", documented(), ids=str)
+def test_documented_commands_render_the_chart(helm: Helm, command: Command) -> None:
+    (words,) = calls(command)
+    known = {"$REGION": "eu-west-1", "$CLUSTER": "blue", "$IMAGE": "registry.example.com/esm-operator"}
+    given = [
+        str(CHART) if word == "helm/esm-operator" else re.sub(r"\$\w+", lambda match: known[match[0]], word)
+        for word in words[2:]
+        if word not in ("--create-namespace", "--reset-then-reuse-values")
+    ]
+    upgrade = words[1] == "upgrade"  # its release has values already
+    assert helm("template", *given, *(("--values=-",) if upgrade else ()), input=yaml.safe_dump(dict(NEEDED)))
+
+
+def test_enough_commands_are_documented() -> None:
+    assert len(documented()) >= 8

@@ -1,20 +1,14 @@
-"""Coming from Terraform, ACK and Crossplane: the commands of docs/how-to/migrating/, typed as they are there.
+"""Migration from Terraform, ACK and Crossplane: runs the commands of docs/how-to/migrating/ as they are written.
 
-The other tool is played by a thread that does as the pages describe it: as long as it manages a mapping, it takes off
-tags that it does not know, and when its resource is deleted it deletes the mapping, unless it is configured not to.
-So a step that is missing, or in the wrong order, shows in AWS.
+A thread plays the other tool. While the tool manages a mapping, it removes tags that it does not know. When its
+resource is deleted, it deletes the mapping, unless the resource has the setting that keeps the mapping. So a missing
+step, or a wrong order of steps, changes the mappings in AWS.
 """
 
-import os
-import re
-import shlex
-import subprocess
-import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +17,7 @@ import pytest
 from tests.bed import WRITES, Bed
 from tests.controlplane.client import path
 from tests.e2e.manifests import HERE
-from tests.operator_process import ROOT
+from tests.e2e.shell import Shell
 from tests.waiting import LIMIT, eventually
 
 OURS = "esm-operator.io/"
@@ -50,66 +44,8 @@ MAPPINGS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def commands(page: str, section: str) -> Iterator[str]:
-    """The commands of a section of a page."""
-    text = (ROOT / "docs" / "how-to" / "migrating" / page).read_text()
-    found = re.search(rf"^#+ {re.escape(section)}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
-    assert found, f"{page} has no section {section}"
-    for block in re.findall(r"^```console\n(.*?)^```$", found[1], re.MULTILINE | re.DOTALL):
-        lines = block.splitlines()
-        assert all(line.startswith("$ ") for line in lines), block
-        yield from (line.removeprefix("$ ") for line in lines)
-
-
-@dataclass(slots=True)
-class Shell:
-    """Types commands, with the operator's command and kubectl on the path."""
-
-    bed: Bed
-    folder: Path
-    played: Mapping[str, Callable[[str], None]] = field(default_factory=dict[str, Callable[[str], None]])
-    """Programs that are not here, and what happens instead."""
-
-    def __post_init__(self) -> None:
-        self.script("kubectl", f'exec {self.bed.plane.kubectl_path} "$@"')
-        self.script("esm-operator", f'exec {sys.executable} -m esm_operator "$@"')
-
-    def script(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (self.folder / name).chmod(0o755)
-
-    def run(self, page: str, section: str) -> list[str]:
-        """Type the commands of a section; what each has printed."""
-        return [self.type(command) for command in commands(page, section)]
-
-    def type(self, command: str) -> str:
-        program = shlex.split(command)[0]
-        if program in self.played:
-            self.played[program](command)
-            return ""
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", re.sub(r"(--namespace) shop\b", rf"\1 {self.bed.namespace}", command)],
-            cwd=self.folder,
-            env={
-                "PATH": f"{self.folder}:{os.environ['PATH']}",
-                "HOME": str(self.folder),
-                "PYTHONPATH": str(ROOT / "operator"),
-                "KUBECONFIG": str(self.bed.plane.kubeconfig),
-                "AWS_ENDPOINT_URL": self.bed.aws.endpoint,
-                "AWS_ACCESS_KEY_ID": "testing",
-                "AWS_SECRET_ACCESS_KEY": "testing",
-            },
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-
 class Tool(threading.Thread, ABC):
-    """Another tool at work. Each round it sees what it manages, and deletes removed parts."""
+    """The other tool. In each round it restores its mappings, and deletes those of deleted resources."""
 
     def __init__(self, bed: Bed) -> None:
         super().__init__(daemon=True)
@@ -121,10 +57,10 @@ class Tool(threading.Thread, ABC):
 
     @abstractmethod
     def managed(self) -> set[str]:
-        """The UUIDs of the mappings that it manages now."""
+        """The UUIDs of its mappings."""
 
     def release(self) -> None:
-        """Release the resources that are being deleted."""
+        """Finish the deletion of its resources."""
 
     def run(self) -> None:
         try:
@@ -142,7 +78,7 @@ class Tool(threading.Thread, ABC):
         assert self._error is None, self._error
 
     def wait(self) -> None:
-        """Give it the time to do whatever it would."""
+        """Wait for three more rounds."""
         rounds = self.rounds
         eventually(lambda: self.rounds >= rounds + 3 or self._error is not None)
         assert self._error is None, self._error
@@ -158,7 +94,7 @@ class Tool(threading.Thread, ABC):
 
 
 class Terraform(Tool):
-    """What is in the state is managed. ``terraform apply`` is when the ``removed`` blocks take effect."""
+    """Manages the mappings in its state. ``terraform apply`` carries out the ``removed`` blocks."""
 
     def __init__(self, bed: Bed, uuids: Mapping[str, str], folder: Path) -> None:
         super().__init__(bed)
@@ -180,7 +116,7 @@ class Terraform(Tool):
 
 
 class Resources(Tool):
-    """A controller: its resources are in the cluster, and have a finalizer of its own."""
+    """A controller. Its resources are in the cluster, and have its finalizer."""
 
     plural: str
     version: str
@@ -209,10 +145,10 @@ class Resources(Tool):
 
     @abstractmethod
     def keeps(self, resource: Mapping[str, Any]) -> bool:
-        """Whether the mapping stays when the resource is deleted."""
+        """Whether the mapping is kept when the resource is deleted."""
 
     def observes(self, resource: Mapping[str, Any]) -> bool:
-        """Whether it only looks."""
+        """Whether it only observes."""
         return False
 
     def all(self) -> list[dict[str, Any]]:
@@ -328,7 +264,7 @@ def at_work(tool: Tool) -> Generator[Tool]:
 
 @pytest.fixture
 def uuids(bed: Bed) -> dict[str, str]:
-    """The mappings, made as the other tool makes them: with a plain request, and its own tags."""
+    """The mappings of the other tool: with its tags, and without owner tags."""
     aws = bed.aws.client("lambda", region="eu-west-1")
     tags = {"team": "shop", "crossplane-name": "x", "services.k8s.aws/controller-version": "1"}
     found = {
@@ -340,7 +276,7 @@ def uuids(bed: Bed) -> dict[str, str]:
 
 
 def as_it_is(bed: Bed) -> dict[str, dict[str, Any]]:
-    """The mappings, but for their tags."""
+    """The mappings without their tags."""
     return {one["UUID"]: {name: value for name, value in one.items() if name != "Tags"} for one in bed.mappings()}
 
 
@@ -349,12 +285,12 @@ def written(bed: Bed) -> dict[str, int]:
 
 
 def owned(bed: Bed) -> int:
-    """How many mappings carry the operator's tags."""
+    """The number of mappings with the operator's tags."""
     return sum(f"{OURS}uid" in one["Tags"] for one in bed.mappings())
 
 
 def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None:
-    """Go through the page, and look at AWS after each step."""
+    """Run the steps of the page, and check AWS after each step."""
     before = as_it_is(bed)
     bed.control.reset_counts()
     bed.operator("--sweep-interval=1", "--requests-per-second=100")
@@ -365,12 +301,12 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
     rows = shell.run(page, watch)[-1].splitlines()[1:]
     assert len(rows) == len(before)
     assert all(row.split()[1] == "True" for row in rows), rows
-    assert written(bed) == {}, "watching writes to AWS"
+    assert written(bed) == {}, "observing writes to AWS"
 
     shell.run(page, orphan)
     tool.wait()
     assert tool.managed() == set()
-    assert written(bed) == {}, "letting go touches AWS"
+    assert written(bed) == {}, "the release changes mappings in AWS"
 
     looked = bed.calls()["ListTags"]
     shell.run(page, take_over)
@@ -392,7 +328,7 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
 
 
 def check_back(bed: Bed, shell: Shell, page: str) -> None:
-    """Go back as on the page: the mappings stay, and are nobody's."""
+    """Go back as the page describes: the mappings remain, without an owner."""
     before = as_it_is(bed)
     counts = written(bed)
     shell.run(page, "Go back")
@@ -406,30 +342,30 @@ def test_from_terraform(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None
     terraform = Terraform(bed, uuids, tmp_path)
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     with at_work(terraform):
-        check_move(bed, shell, "terraform.md", terraform, "Terraform")
-        check_back(bed, shell, "terraform.md")
+        check_move(bed, shell, "how-to/migrating/terraform.md", terraform, "Terraform")
+        check_back(bed, shell, "how-to/migrating/terraform.md")
 
 
 def test_from_ack(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
     with kind(bed, Ack), at_work(Ack(bed, uuids)) as ack:
         shell = Shell(bed, tmp_path)
-        check_move(bed, shell, "ack.md", ack, "ACK")
+        check_move(bed, shell, "how-to/migrating/ack.md", ack, "ACK")
         specs = [one["spec"] for one in bed.all()]
         assert all(one["tags"] == {"team": "shop", "crossplane-name": "x"} for one in specs)
-        check_back(bed, shell, "ack.md")
+        check_back(bed, shell, "how-to/migrating/ack.md")
 
 
 def test_from_crossplane(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
     with kind(bed, Crossplane), at_work(Crossplane(bed, uuids)) as crossplane:
         shell = Shell(bed, tmp_path)
-        check_move(bed, shell, "crossplane.md", crossplane, "Crossplane")
+        check_move(bed, shell, "how-to/migrating/crossplane.md", crossplane, "Crossplane")
         specs = [one["spec"] for one in bed.all()]
         assert all("crossplane-name" not in one["tags"] for one in specs)
-        check_back(bed, shell, "crossplane.md")
+        check_back(bed, shell, "how-to/migrating/crossplane.md")
 
 
-def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
-    """Then deleting the resources is all, and the owner of the mappings keeps them."""
+def test_back_while_the_operator_only_observes(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    """Deleting the resources is enough, and the other tool keeps the mappings."""
     terraform = Terraform(bed, uuids, tmp_path)
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     before = bed.mappings()
@@ -437,29 +373,29 @@ def test_back_while_it_only_watches(bed: Bed, uuids: dict[str, str], tmp_path: P
     bed.operator("--sweep-interval=1")
     with at_work(terraform):
         for section in MOVE[:2]:
-            shell.run("terraform.md", section)
+            shell.run("how-to/migrating/terraform.md", section)
         shell.type("kubectl delete --filename mappings.yaml")
         terraform.wait()
     assert written(bed) == {}
     assert bed.mappings() == before
 
 
-def test_taken_over_too_early_nothing_is_lost(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
-    """The tool takes the owner tags off. The operator puts them back while the spec adopts, until the tool ends."""
+def test_an_adoption_before_the_release_loses_nothing(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
+    """Until the tool ends, it removes the owner tags, and the operator restores them while the adoption is set."""
     terraform = Terraform(bed, uuids, tmp_path)
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     before = as_it_is(bed)
     bed.operator("--sweep-interval=1", "--tag-sweep-interval=1", "--requests-per-second=100")
     with at_work(terraform):
-        shell.run("terraform.md", MOVE[0])
+        shell.run("how-to/migrating/terraform.md", MOVE[0])
         shell.type("sed -i '/managementPolicy: Observe/d' mappings.yaml")
         shell.type("kubectl apply --server-side --filename mappings.yaml")
-        eventually(lambda: bed.calls().get("UntagResource"), what="the tool takes tags off")
-        shell.run("terraform.md", MOVE[2].format(tool="Terraform"))
+        eventually(lambda: bed.calls().get("UntagResource"), what="the tool removes tags")
+        shell.run("how-to/migrating/terraform.md", MOVE[2].format(tool="Terraform"))
         names = [one["metadata"]["name"] for one in bed.all()]
         shell.type("kubectl annotate esm --namespace shop --all lambda.esm-operator.io/reconcile-at=now")
         for name in names:
             bed.wait_ready(name)
-        eventually(lambda: owned(bed) == len(before), what="the tags are put back")
+        eventually(lambda: owned(bed) == len(before), what="the tags are restored")
     assert as_it_is(bed) == before
     assert not bed.calls().keys() & {"UpdateEventSourceMapping", "DeleteEventSourceMapping"}

@@ -1,7 +1,10 @@
 """The commands and manifests of the how-to guides and of the security page have the effect that the pages describe."""
 
+import json
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,44 +12,33 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.bed import Bed, install
+from tests.bed import WRITES, Bed, install
 from tests.bed.cluster import create_namespace
 from tests.controlplane import ControlPlane
 from tests.controlplane.client import ApiError, path
 from tests.e2e.commands import run_command
-from tests.e2e.manifests import QUEUE, queue, stream
-from tests.pages import blocks, commands
+from tests.e2e.manifests import QUEUE, provider_config, queue, stream
+from tests.e2e.shell import Shell
+from tests.operator_process import ROOT
+from tests.pages import calls, commands, manifests, typed
 from tests.waiting import eventually
 
 CLUSTER = "esm-operator.io/cluster"
 
 
-def run(bed: Bed, page: str, words: str) -> str:
-    """Type the command of a page that has some words, literally; what it prints."""
-    (text,) = {command.text for command in commands() if command.place.startswith(page) and words in command.text}
-    ended = subprocess.run(
-        ["bash", "-c", text],
-        env={
-            "PATH": f"{bed.plane.kubectl_path.parent}:{os.environ['PATH']}",
-            "HOME": os.environ.get("HOME", "/"),
-            "KUBECONFIG": str(bed.plane.kubeconfig),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, f"{text}\n{ended.stdout}{ended.stderr}"
-    return ended.stdout
+@pytest.fixture
+def shell(bed: Bed, tmp_path: Path) -> Shell:
+    """Types the commands of the pages."""
+    return Shell(bed, tmp_path)
 
 
 def manifest(page: str, words: str) -> str:
     """The YAML of a page that has some words."""
-    (text,) = {block.text for block in blocks("yaml") if block.page == page and words in block.text}
+    (text,) = {text for text in manifests(page) if words in text}
     return text
 
 
-def test_a_cluster_gets_another_name(bed: Bed) -> None:
+def test_a_cluster_is_renamed(bed: Bed, shell: Shell) -> None:
     operator = bed.operator("--cluster-name=blue", "--sweep-interval=1")
     bed.apply(queue("one"), stream("two"))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("one", "two")}
@@ -54,7 +46,7 @@ def test_a_cluster_gets_another_name(bed: Bed) -> None:
     bed.operator("--cluster-name=green", "--sweep-interval=1")
     for name in uuids:
         bed.wait_condition(name, "Stalled", "True", "Conflict")
-    run(bed, "docs/how-to/several-clusters.md", "takeOverFrom")
+    shell.run("how-to/several-clusters.md", "Rename a cluster")
     for name in uuids:
         bed.wait_ready(name)
         bed.patch(name, {"adoption": None})
@@ -65,13 +57,14 @@ def test_a_cluster_gets_another_name(bed: Bed) -> None:
     assert len(bed.mappings()) == 2
 
 
-def test_everything_goes_but_the_mappings(bed: Bed) -> None:
+def test_all_resources_are_deleted_and_the_mappings_remain(bed: Bed, shell: Shell) -> None:
     bed.operator()
     bed.apply(queue("one", tags={"team": "shop"}), stream("two"))
     for name in ("one", "two"):
         bed.wait_ready(name)
-    run(bed, "docs/how-to/uninstall.md", '{"deletionPolicy": "Retain"}')
-    run(bed, "docs/how-to/uninstall.md", "kubectl delete esm --all --all-namespaces")
+    shell.run("how-to/uninstall.md", "Keep the mappings, delete everything else")
+    for command in typed("how-to/uninstall.md", "Delete everything, including the mappings")[:2]:
+        shell.type(command)
     assert bed.all() == []
     assert [(one["State"], one["Tags"]) for one in sorted(bed.mappings(), key=lambda one: one["FunctionArn"])] == [
         ("Enabled", {"team": "shop"}),
@@ -79,28 +72,190 @@ def test_everything_goes_but_the_mappings(bed: Bed) -> None:
     ]
 
 
-def test_all_deletions_are_stopped(bed: Bed) -> None:
-    bed.operator("--deletions-per-minute=1")
-    names = [f"orders-{number}" for number in range(4)]
+def test_an_accidental_deletion_is_stopped(bed: Bed, shell: Shell) -> None:
+    page = "how-to/stop-deletions.md"
+    bed.operator("--deletions-per-minute=1", "--cluster-name=blue")
+    names = ["orders", *(f"orders-{number}" for number in range(3))]
     bed.apply(*(queue(name) for name in names))
     for name in names:
         bed.wait_ready(name)
-    for name in names:
+    for name in names[1:]:
         bed.delete(name)
-    eventually(lambda: sum("DeletionsHeld" in bed.events(name) for name in names) == 3, what="all but one are held")
+    eventually(lambda: sum("DeletionsHeld" in bed.events(name) for name in names) == 2, what="all but one are held")
     eventually(lambda: len(bed.all()) == 3, what="the one that is let through is gone")  # else kubectl may miss it
-    run(bed, "docs/how-to/stop-deletions.md", "--all-namespaces lambda.esm-operator.io/paused=true")
+    bed.delete("orders")
+
+    shell.run(page, "1. Pause all resources")
     left = {one["metadata"]["name"] for one in bed.all()}
+    assert "orders" in left
     for name in left:
         bed.wait_condition(name, "Ready", "False", "Paused")
-        bed.annotate(name, orphan="true")
+    one, all_of_them = typed(page, "2. Keep the mappings")
+    shell.type(one)
+    bed.wait_gone("orders")
+    shell.type(all_of_them)
     for name in left:
         bed.wait_gone(name)
-    assert len(bed.mappings()) == 3
+    uuids = {one["UUID"] for one in bed.mappings()}
+    assert len(uuids) == len(left) == 3
+
+    bed.apply(*(queue(name) for name in left))
+    for name in left:
+        bed.wait_ready(name)
+    bed.annotate("orders", paused="true")
+    _, orphans = shell.run(page, "3. Apply the manifests again")
+    assert orphans == "", "there are no orphans"
+    assert "lambda.esm-operator.io/paused" not in (bed.get("orders") or {})["metadata"]["annotations"]
+    assert {one["UUID"] for one in bed.mappings()} == uuids
 
 
-def test_who_names_no_provider_config_gets_nothing(bed: Bed) -> None:
-    bed.kubectl("apply", "--filename=-", input=manifest("docs/explanation/security.md", "uses-default"))
+def test_a_mapping_is_adopted(bed: Bed, shell: Shell) -> None:
+    page = "how-to/adopt-a-mapping.md"
+    made = bed.control.make_mapping(
+        FunctionName="process-orders", EventSourceArn=QUEUE, BatchSize=7, region="eu-west-1"
+    )
+    bed.operator("--sweep-interval=1")
+    bed.control.reset_counts()
+    shell.run(page, "1. Export the manifest")
+    _, _, described = shell.run(page, "2. Observe the mapping")
+    assert "managementPolicy is Observe" in described or "Observed" in described
+    (name,) = (one["metadata"]["name"] for one in bed.all())
+    assert bed.condition(name, "Synced")["status"] == "True"
+    assert not bed.calls().keys() & WRITES, "observing changes nothing in AWS"
+
+    shell.run(page, "3. Adopt the mapping")
+    assert "Adopted" in bed.events(name)
+    assert bed.status(name)["uuid"] == made["UUID"]
+    shell.run(page, "4. Remove the adoption")
+    spec = bed.wait_ready(name)["spec"]
+    assert not spec.keys() & {"adoption", "managementPolicy"}
+    (mapping,) = bed.mappings()
+    assert (mapping["UUID"], mapping["BatchSize"]) == (made["UUID"], 7)
+    assert CLUSTER in mapping["Tags"]
+
+
+def test_a_mapping_is_paused_and_resumed(bed: Bed, shell: Shell) -> None:
+    page = "how-to/pause-a-mapping.md"
+    bed.operator("--sweep-interval=1")
+    bed.apply(queue(batchSize=5))
+    bed.wait_ready("orders")
+    shell.run(page, "Pause a resource")
+    bed.patch("orders", {"batchSize": 6})
+    stalled = bed.wait_condition("orders", "Stalled", "True", "Paused")
+    assert "batchSize: 5 -> 6" in stalled["message"]
+    assert bed.mapping("orders")["BatchSize"] == 5
+    shell.run(page, "Resume a resource")
+    bed.wait_ready("orders")
+    assert bed.mapping("orders")["BatchSize"] == 6
+
+    pause, resume = typed(page, "Pause all resources of a namespace")
+    shell.type(pause)
+    bed.patch("orders", {"batchSize": 7})
+    bed.wait_condition("orders", "Stalled", "True", "Paused")
+    shell.type(resume)
+    bed.wait_ready("orders")
+
+    disable, enable = typed(page, "Stop processing")
+    shell.type(disable)
+    eventually(lambda: bed.condition("orders", "Ready").get("reason") == "Disabled", what="the mapping is disabled")
+    assert bed.mapping("orders")["State"] == "Disabled"
+    shell.type(enable)
+    eventually(lambda: bed.condition("orders", "Ready").get("reason") == "Enabled", what="the mapping is enabled")
+
+
+def test_an_account_is_added_and_removed(bed: Bed, shell: Shell) -> None:
+    page = "how-to/add-an-account.md"
+    bed.operator()
+    shell.save("provider-config.yaml", page, "3. Create a ProviderConfig")
+    shell.save("orders.yaml", page, "4. Use it in a resource")
+    create, label = typed(page, "3. Create a ProviderConfig")
+    apply, wait = typed(page, "4. Use it in a resource")
+    shell.type(create)
+    shell.type(apply)
+    bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
+    shell.type(label)
+    shell.type(wait)
+    assert bed.status("orders")["arn"].startswith("arn:aws:lambda:eu-west-1:222222222222:")
+    shell.run(page, "Remove an account")
+    assert bed.all() == []
+    assert bed.config("shop-production") is None
+    bed.label_namespace(**{"shop.example.com/stage": None})
+
+
+def test_the_policies_for_another_account_are_printed(bed: Bed, shell: Shell) -> None:
+    page = "how-to/add-an-account.md"
+    for section in ("1. Create the role in the new account", "2. Allow the operator's role to assume it"):
+        for command in typed(page, section):
+            if command.startswith("esm-operator"):
+                shell.type(command)
+            else:  # of AWS: it reads what was printed
+                (file,) = re.findall(r"--policy-document file://(\S+)", command) or re.findall(r"file://(\S+)", command)
+                assert json.loads((shell.folder / file).read_text())["Statement"], command
+
+
+def test_a_resource_is_deleted_without_an_operator(bed: Bed, shell: Shell) -> None:
+    operator = bed.operator()
+    bed.apply(queue())
+    bed.wait_ready("orders")
+    operator.stop()
+    bed.delete("orders")
+    assert bed.get("orders") is not None, "the finalizer keeps it"
+    shell.run("how-to/uninstall.md", "Resources remain in Terminating")
+    assert bed.get("orders") is None
+    (mapping,) = bed.mappings()
+    assert CLUSTER in mapping["Tags"]
+
+
+def test_a_finalizer_of_a_removed_operator_is_removed(bed: Bed, shell: Shell) -> None:
+    config = provider_config("shop-production")
+    config["metadata"]["finalizers"] = ["lambda.esm-operator.io/gone"]
+    bed.apply(config)
+    where = path("ProviderConfig", "shop-production")
+    bed.client.delete(where)
+    assert bed.client.get(where) is not None
+    shell.run("how-to/several-operators.md", "Remove one of several operators")
+    assert bed.client.get(where) is None
+
+
+def test_the_first_commands_of_troubleshooting(bed: Bed, shell: Shell) -> None:
+    page = "how-to/troubleshooting.md"
+    bed.operator("--sweep-interval=3600")
+    bed.apply(queue(batchSize=5))
+    bed.wait_ready("orders")
+    *reading, logs, reconcile = typed(page, "First commands")
+    for command in reading:
+        assert "orders" in shell.type(command)
+    assert logs.startswith("kubectl --namespace esm-operator logs")
+    bed.control.edit_mapping(bed.status("orders")["uuid"], BatchSize=9)
+    shell.type(reconcile)
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 5, what="the drift is corrected")
+    shell.run(page, "The resource remains in Terminating")
+    bed.delete("orders")
+    bed.wait_gone("orders")
+    assert len(bed.mappings()) == 1
+
+
+def test_commands_of_the_runbooks_that_read(bed: Bed) -> None:
+    """Each ``kubectl get`` has an output format that kubectl accepts, and the operator has the permissions."""
+    bed.apply(queue())
+    seen = 0
+    for command in commands():
+        if "/runbooks/" not in command.place:
+            continue
+        for program, *words in calls(command):
+            if program != "kubectl" or "NAMESPACE" in words or "lease" in words:  # placeholders, and no Lease exists
+                continue
+            if words[0] == "get":
+                bed.plane.kubectl(*words)
+                seen += 1
+            elif words[0] == "auth":
+                assert bed.plane.kubectl(*words).stdout.strip() == "yes", command
+                seen += 1
+    assert seen > 10
+
+
+def test_a_resource_without_a_provider_config_is_refused(bed: Bed) -> None:
+    bed.kubectl("apply", "--filename=-", input=manifest("explanation/security.md", "uses-default"))
     bed.operator()
     bed.apply(queue())
     bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
@@ -112,7 +267,7 @@ def test_who_names_no_provider_config_gets_nothing(bed: Bed) -> None:
 @pytest.fixture
 def no_adoption(bed: Bed) -> Generator[None]:
     """The page's policy, in force."""
-    text = manifest("docs/explanation/security.md", "ValidatingAdmissionPolicy")
+    text = manifest("explanation/security.md", "ValidatingAdmissionPolicy")
     bed.kubectl("apply", "--filename=-", input=text)
     try:
         yield
@@ -121,7 +276,7 @@ def no_adoption(bed: Bed) -> Generator[None]:
 
 
 @pytest.mark.usefixtures("no_adoption")
-def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
+def test_adoption_is_forbidden_except_in_allowed_namespaces(bed: Bed) -> None:
     bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     bed.operator()
     wanted = queue(adoption={"policy": "IfExists"})
@@ -151,7 +306,7 @@ def test_adoption_is_forbidden_but_where_it_is_allowed(bed: Bed) -> None:
 
 
 @pytest.mark.long
-def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
+def test_two_clusters_with_the_same_name(bed: Bed, tmp_path: Path) -> None:
     flags = ("--cluster-name=blue", "--sweep-interval=1", "--tag-sweep-interval=2")
     bed.operator(*flags)
     bed.apply(queue(batchSize=5))
@@ -183,10 +338,42 @@ def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
     assert mapping["Tags"]["esm-operator.io/uid"] == first["metadata"]["uid"]
 
 
-def test_the_job_that_looks_for_orphans_is_taken_and_asks_what_there_is(bed: Bed) -> None:
-    job = manifest("docs/how-to/find-orphaned-mappings.md", "CronJob")
+def test_the_cron_job_is_valid_and_finds_no_orphans(bed: Bed) -> None:
+    job = manifest("how-to/find-orphaned-mappings.md", "CronJob")
     bed.plane.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", input=job)
     (container,) = yaml.safe_load(job)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     kubeconfig = bed.plane.kubeconfig_for("esm-operator", "esm-operator")
     ended = run_command(bed, *container["args"], environment={"KUBECONFIG": str(kubeconfig)})
     assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+
+
+@pytest.mark.parametrize("page", ["how-to/install.md", "how-to/backup-and-restore.md"])
+def test_the_crds_are_applied(shell: Shell, page: str) -> None:
+    section = {"how-to/install.md": "Use CRDs that exist"}.get(page, "Move to another cluster")
+    (printed,) = shell.run(page, section)
+    assert printed.count("serverside-applied") == 2
+
+
+@pytest.mark.long
+def test_the_command_is_installed_with_uv(tmp_path: Path) -> None:
+    """As on the page, into folders of the test. uv takes packages from its cache or from its index."""
+    install, call = typed("how-to/install-the-command.md", "With uv")
+    binaries = tmp_path / "bin"
+    ended = subprocess.run(
+        ["bash", "-c", f"set -e; {install}; {call}"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PATH": f"{binaries}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "UV_TOOL_DIR": str(tmp_path / "tools"),
+            "UV_TOOL_BIN_DIR": str(binaries),
+        },
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    if ended.returncode != 0 and "Failed to fetch" in ended.stderr:
+        pytest.skip("uv cannot reach its index here")
+    assert ended.returncode == 0, ended.stderr
+    assert re.fullmatch(r"esm-operator \d+\.\d+\.\d+\n", ended.stdout.splitlines(keepends=True)[-1])

@@ -1,18 +1,19 @@
 """The alerts: the checks of Prometheus' own tools, and whether each has all that it needs."""
 
+import ast
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from esm_operator.metrics.catalogue import CATALOGUE
 from tests.controlplane.assets import find
 from tests.monitoring.prometheus import ALERTS
-from tests.monitoring.queries import exposed, mistakes, names
+from tests.monitoring.queries import mistakes, names
+from tests.pages import calls, commands
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = Path(__file__).with_name("alerts_test.yaml")
@@ -103,6 +104,21 @@ def test_the_pages_lead_somewhere(page: Path) -> None:
     text = page.read_text()
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         assert (page.parent / link).exists(), link
-    for query in re.findall(r"```promql\n(.*?)```", text, re.DOTALL):
-        assert [wrong for line in query.splitlines() for wrong in mistakes(line)] == []
-    assert names(text) <= exposed().keys() | CATALOGUE.keys()
+
+
+def searched() -> Iterator[tuple[str, list[str]]]:
+    """The searches of the runbooks in the operator's log: the place, and the alternatives of the pattern."""
+    for command in commands():
+        if "/runbooks/" in command.place and command.text.startswith("kubectl logs") and "| grep" in command.text:
+            *_, (_, *words) = calls(command)
+            (pattern,) = (word for word in words if not word.startswith("-"))
+            yield command.place, pattern.split("\\|")
+
+
+def test_the_runbooks_search_the_log_for_text_that_the_operator_logs() -> None:
+    modules = [ast.parse(file.read_text()) for file in (ROOT / "operator" / "esm_operator").rglob("*.py")]
+    constants = (node.value for module in modules for node in ast.walk(module) if isinstance(node, ast.Constant))
+    logged = "\n".join(text for text in constants if isinstance(text, str)).lower()
+    found = list(searched())
+    assert len(found) >= 8
+    assert [place for place, words in found if not any(word.lower() in logged for word in words)] == []

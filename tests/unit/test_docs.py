@@ -85,6 +85,13 @@ def test_our_own_commands_exist(command: Command, arguments: list[str], capsys: 
             pytest.fail(f"{command}: {capsys.readouterr().err}")
 
 
+def test_the_guides_call_the_command_by_its_name() -> None:
+    """Its page explains how to install it; the guides need no path."""
+    programs = {words[0] for command in COMMANDS if "docs/how-to/" in command.place for words in calls(command)}
+    assert "esm-operator" in programs
+    assert {program for program in programs if program.endswith("/esm-operator")} == set()
+
+
 @pytest.mark.parametrize(("command", "arguments"), list(called("aws")), ids=lambda value: str(value)[:80])
 def test_commands_of_aws_are_operations_with_such_members(command: Command, arguments: list[str]) -> None:
     service, operation = arguments[:2]

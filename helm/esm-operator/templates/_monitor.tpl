@@ -1,4 +1,4 @@
-{{- /* What ServiceMonitor and PodMonitor have in common: (list context kind values endpoints). */ -}}
+{{- /* The common part of ServiceMonitor and PodMonitor. Arguments: (list context kind values endpoints). */ -}}
 {{- define "esm-operator.monitor" -}}
 {{- $context := index . 0 }}
 {{- $values := index . 2 }}

@@ -22,7 +22,7 @@ app.kubernetes.io/name: {{ include "esm-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- /* Labels of all objects. With (list . labels...) the labels are added; the selector's are never overwritten. */ -}}
+{{- /* Labels of all objects. (list . labels...) adds labels. They never overwrite the labels of the selector. */ -}}
 {{- define "esm-operator.labels" -}}
 {{- $context := first . }}
 {{- $labels := include "esm-operator.selectorLabels" $context | fromYaml }}
@@ -49,7 +49,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "esm-operator.image" -}}
 {{- if not .Values.image.repository }}
-{{- fail "\n\nimage.repository is needed: the registry and name that the image was pushed to, such as --set image.repository=registry.example.com/esm-operator. The project publishes no image; docs/tutorial/getting-started.md says how to build it.\n" }}
+{{- fail "\n\nimage.repository is needed: the registry and name of the image, such as --set image.repository=registry.example.com/esm-operator. The project does not publish an image. docs/tutorial/getting-started.md explains how to build it.\n" }}
 {{- end }}
 {{- if .Values.image.digest }}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest }}

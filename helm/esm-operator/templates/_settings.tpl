@@ -1,4 +1,4 @@
-{{- /* Whether it may list namespaces: "true" or nothing. */ -}}
+{{- /* Whether the operator can list namespaces: "true" or empty. */ -}}
 {{- define "esm-operator.watchNamespaceLabels" -}}
 {{- if kindIs "bool" .Values.watchNamespaceLabels }}
 {{- if .Values.watchNamespaceLabels }}true{{ end }}
@@ -49,17 +49,17 @@
 {{- concat $arguments (default list .Values.extraArgs) | toYaml }}
 {{- end }}
 
-{{- /* What the schema of the values can't say, each with its remedy. Included by the Deployment. */ -}}
+{{- /* Checks that the schema of the values cannot express, each with its remedy. The Deployment includes them. */ -}}
 {{- define "esm-operator.check" -}}
 {{- $problems := list }}
 {{- if not .Values.clusterName }}
 {{- $problems = append $problems "clusterName is needed: a name for this cluster that no other cluster on the same AWS accounts has, such as --set clusterName=production. It goes into the owner tags of all mappings." }}
 {{- end }}
 {{- if and (eq .Values.scope "namespaces") (not .Values.namespaces) }}
-{{- $problems = append $problems "scope is namespaces, and namespaces is empty: name those to work in, such as --set 'namespaces={team-a,team-b}', or set scope to cluster." }}
+{{- $problems = append $problems "scope is namespaces, and namespaces is empty: name the namespaces to manage, such as --set 'namespaces={team-a,team-b}', or set scope to cluster." }}
 {{- end }}
 {{- if and (eq .Values.scope "cluster") .Values.namespaces }}
-{{- $problems = append $problems "namespaces has names, but scope is cluster: set scope to namespaces to work in these only, or leave namespaces empty." }}
+{{- $problems = append $problems "namespaces has names, but scope is cluster: set scope to namespaces to manage only these, or leave namespaces empty." }}
 {{- end }}
 {{- range $key, $_ := .Values.defaultTags }}
 {{- if regexMatch "^(aws:|esm-operator.io/)" (lower $key) }}
@@ -70,13 +70,13 @@
 {{- end }}
 {{- range $name, $_ := .Values.providerConfigs }}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" $name) }}
-{{- $problems = append $problems (printf "providerConfigs has the name %s: the name of a ProviderConfig is made of lower case letters, digits, - and dots." $name) }}
+{{- $problems = append $problems (printf "providerConfigs has the name %s: the name of a ProviderConfig has only lower case letters, digits, - and dots." $name) }}
 {{- end }}
 {{- end }}
 {{- range $value, $labels := dict "podLabels" .Values.podLabels "commonLabels" .Values.commonLabels }}
 {{- range $key, $_ := $labels }}
 {{- if has $key (list "app.kubernetes.io/name" "app.kubernetes.io/instance") }}
-{{- $problems = append $problems (printf "%s has the label %s, by which Deployment, Service and PodDisruptionBudget know their pods: leave it out. nameOverride changes the name." $value $key) }}
+{{- $problems = append $problems (printf "%s has the label %s, by which Deployment, Service and PodDisruptionBudget select their pods: leave it out. nameOverride changes the name." $value $key) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -86,7 +86,7 @@
 {{- $problems = append $problems (printf "podDisruptionBudget.minAvailable is %d with %d replicas, so no node could be drained: set it lower, or raise replicaCount." (int .minAvailable) $replicas) }}
 {{- end }}
 {{- if and .enabled (not (kindIs "invalid" .minAvailable)) (not (kindIs "invalid" .maxUnavailable)) }}
-{{- $problems = append $problems "podDisruptionBudget has minAvailable and maxUnavailable: Kubernetes takes one of them only, so set the other to null." }}
+{{- $problems = append $problems "podDisruptionBudget has minAvailable and maxUnavailable: Kubernetes accepts only one of them, so set the other to null." }}
 {{- end }}
 {{- end }}
 {{- with .Values.metrics }}
@@ -106,7 +106,7 @@
 {{- end }}
 {{- range $rule.disabled }}
 {{- if not (has . $alerts) }}
-{{- $problems = append $problems (printf "metrics.prometheusRule.disabled has %s, which is no alert. There are %s." . (join ", " $alerts)) }}
+{{- $problems = append $problems (printf "metrics.prometheusRule.disabled has %s, which is not an alert. The alerts are %s." . (join ", " $alerts)) }}
 {{- end }}
 {{- end }}
 {{- end }}
