@@ -1,6 +1,6 @@
 """The fence: no write begins unless the lease runs longer than the write can take.
 
-Neither AWS nor the Kubernetes API can distinguish a leader from a former one, so a process has to hold itself back.
+Neither AWS nor the Kubernetes API can tell a leader from one that was, so a process has to hold itself back.
 A fence belongs to one stretch of holding the lease and never opens again once that is over: what was planned
 before is stale, even if the same process holds the lease again. The lease opens it; what writes asks it.
 Pure but for the clock.

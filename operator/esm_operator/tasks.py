@@ -1,7 +1,7 @@
 """Tasks that the operator can't do without: it ends if one of them does by an error.
 
-A process that continues without one of its parts would keep the lease and do half the work; ended, it is started
-again, and another takes over meanwhile.
+A process that goes on without one of its parts would keep the lease and do half the work; ended, it is started
+anew, and another takes over meanwhile.
 """
 
 import asyncio

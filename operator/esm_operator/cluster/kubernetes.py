@@ -1,4 +1,4 @@
-"""The client of the API server: all writes of the operator, and its reads in addition to kopf's watches.
+"""The client of the API server: what the operator writes to Kubernetes, and what it reads besides kopf's watches.
 
 Patches carry the resourceVersion that they were made from. The API server refuses a patch of an older version (409),
 and the caller makes it again from the newer one. Writes are fenced, except those of the lease itself: before a

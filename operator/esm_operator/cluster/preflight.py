@@ -1,4 +1,4 @@
-"""The preflight: checks of the cluster before kopf starts. Each problem has a remedy.
+"""The preflight: checks before kopf starts that the cluster has what the operator needs, with a remedy if it lacks.
 
 kopf ends with a stack trace if it may not list a kind, and watches nothing, without an error, if a kind is not served.
 So the command ``run`` repeats the checks until all pass, and checks once more when a watch of kopf has failed.

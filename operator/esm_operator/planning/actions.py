@@ -18,7 +18,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class NoOp(Action):
-    """The mapping is as the spec."""
+    """AWS has what the spec says."""
 
 
 @dataclass(frozen=True, slots=True)

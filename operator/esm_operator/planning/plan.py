@@ -254,7 +254,7 @@ def _plan_held(group: ConsumerGroup, holder: Observed, *, own: str) -> Wait | Li
 
 
 def _joined_again(desired: Desired, found: Observed) -> str:
-    """The consumer group of the spec if the mapping is in it. AWS then accepts no successor while it exists."""
+    """The consumer group of the spec if the mapping is in it, so that AWS takes no successor beside the mapping."""
     group = desired.consumer_group
     return group.name if group is not None and group.same_as(found.consumer_group) else ""
 

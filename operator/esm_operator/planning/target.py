@@ -28,7 +28,7 @@ class ProviderConfigSettings:
     namespace_selector: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """A Kubernetes label selector; empty: all namespaces."""
     owner_tags: bool | None = None
-    """Whether the owner of a mapping is recorded in its tags; None: as in the operator's own settings."""
+    """Whether the owner of a mapping is recorded in its tags; None: as the operator's own settings say."""
 
 
 @dataclass(frozen=True, slots=True)

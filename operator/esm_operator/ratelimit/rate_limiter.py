@@ -18,7 +18,7 @@ from esm_operator.clock import Clock, monotonic
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
 from esm_operator.ratelimit.token_bucket import TokenBucket
 
-#: The size of a burst: tokens that may be spent without a pause after a quiet time.
+#: Tokens that may be spent at once after a quiet time.
 BURST = 3.0
 #: The least rate that throttling can bring it to, in requests a second.
 LEAST_RATE = 0.5
