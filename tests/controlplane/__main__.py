@@ -64,7 +64,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--kubernetes-version", metavar="VERSION", help=version_help)
     parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="where to keep the data for a next time")
     parser.add_argument("--build-only", action="store_true", help="only see to it that the programs are there")
-    parser.add_argument("--tools", action="store_true", help="with --build-only: the other programs of the tests, too")
+    parser.add_argument("--tools", action="store_true", help="with --build-only: what tests use beside it, too")
     parser.add_argument("--pin", action="store_true", help="make --kubernetes-version the default")
     options = parser.parse_args()
     if options.pin and not options.kubernetes_version:

@@ -73,7 +73,7 @@ def command(binary: Path, address: tuple[str, int], etcd_url: str, files: Files)
 
 
 def is_ready(address: tuple[str, int], files: Files, token: str) -> bool:
-    """Whether it reports that, and the namespaces of every cluster, which come a moment later, are there."""
+    """Whether it says so, and the namespaces of every cluster, which come a moment later, are there."""
     paths = ("/readyz", *(f"/api/v1/namespaces/{namespace}" for namespace in NAMESPACES))
     try:
         context = ssl.create_default_context(cafile=files.ca_certificate)

@@ -1,4 +1,4 @@
-"""The programs that a control plane is made of and the other programs of the tests, and their Go modules.
+"""The programs that a control plane is made of and those that tests use beside it, and their Go modules.
 
 A program that is to be built too is one more line here, and if its requirements clash with the others' a
 folder of its own in `go/` with a go.mod that pins it.
@@ -29,7 +29,7 @@ class Binary:
     module: Module
     package: str
     minutes: int
-    """What a build takes on two cores, so that people know what to expect."""
+    """What a build takes on two cores, to tell people what to expect."""
     tags: tuple[str, ...] = ()
     """Build tags."""
 
@@ -66,4 +66,4 @@ TOOLS = {
         Binary("verdicts", VERDICTS, ".", minutes=1),
     )
 }
-"""The other programs, of the tests of the chart, of the metrics and of the health checks."""
+"""What tests of the chart, of the metrics and of the health checks use beside it."""

@@ -169,7 +169,7 @@ class KubernetesClient:
         return self._must("POST", f"{where}?fieldValidation=Strict", manifest)
 
     def apply(self, manifest: Mapping[str, Any], namespace: str = "") -> None:
-        """Do what ``kubectl apply`` does on the client's side: create an object, or set the fields of the manifest.
+        """Do what ``kubectl apply`` does on the client's side: create an object, or set what the manifest says.
 
         As there, what an earlier apply has set and this one does not is removed.
 
@@ -192,7 +192,7 @@ class KubernetesClient:
         self._must("PATCH", f"{where}?fieldValidation=Strict", _with_removals(before, wanted), MERGE)
 
     def install(self, *manifests: Mapping[str, Any]) -> None:
-        """Make objects equal to their manifests (a server-side apply with force)."""
+        """Let objects be as their manifests say (a server-side apply with force)."""
         for manifest in manifests:
             meta = manifest["metadata"]
             where = path(manifest["kind"], meta["name"], meta.get("namespace", ""))
@@ -269,7 +269,7 @@ class KubernetesClient:
 
 
 def _with_removals(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
-    """A merge patch to the wanted object, that removes what was wanted before only."""
+    """A merge patch to what is wanted, that removes what was wanted before only."""
     patch: Object = {name: None for name in before if name not in wanted}
     for name, value in wanted.items():
         old: Any = before.get(name)

@@ -2,7 +2,7 @@
 
 
 class ControlPlaneError(Exception):
-    """The control plane can't be built, started or kept up; the message has the reason and the remedy."""
+    """The control plane can't be built, started or kept up; the message says why and what to do."""
 
 
 class BuildError(ControlPlaneError):

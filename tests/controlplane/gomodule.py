@@ -70,7 +70,7 @@ def write_module(module: Module, version: str, folder: Path) -> None:
     upstream = go_json("mod", "edit", "-json", published["GoMod"], cwd=folder)
     (folder / "go.mod").write_text("\n".join(go_mod_lines(module, version, upstream)) + "\n")
     (folder / "go.sum").unlink(missing_ok=True)
-    # -e, as modules that only tests import can't always be had. If a build misses one, it reports that itself.
+    # -e, as modules that only tests import can't always be had. If a build misses one, it says so itself.
     go("mod", "tidy", "-e", cwd=folder)
 
 

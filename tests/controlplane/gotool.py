@@ -1,4 +1,4 @@
-"""Go, as this package runs it: with the same settings everywhere, and failures that have a remedy."""
+"""Go, as this package runs it: with the same settings everywhere, and failures that say what to do."""
 
 import json
 import os

@@ -7,10 +7,10 @@ SIGSTOP.
 
 PR_SET_PDEATHSIG alone would not do: it is tied to the *thread* that started the child, so a server that was
 started in a worker thread would die with that thread. This process waits in the thread that starts the
-server, so it may use it for its own end: if the guard itself is killed, the server ends too (on Linux, which
+server, so it may use it for its own end: if the guard itself is killed, the server goes too (on Linux, which
 has that call).
 
-Run as a script with the server's command line as arguments. Prints the server's process id on standard output;
+Run as a script with the server's command line as arguments. Says the server's process id on standard output;
 ends with the server's exit code. Imports nothing of this package, so it starts in milliseconds.
 """
 

@@ -47,7 +47,7 @@ class Access:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Send the identity in each request."""
+        """Say who it is, in each request."""
         return {"Authorization": f"Bearer {self.token}"}
 
     def tls(self) -> ssl.SSLContext:

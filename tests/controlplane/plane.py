@@ -1,7 +1,7 @@
 """A Kubernetes control plane of one's own: what the end-to-end tests, the demo and people at a terminal use.
 
 It is etcd and kube-apiserver and nothing else. What a controller manager or a kubelet would do does not
-happen; the README next to this file has the list.
+happen; the README beside this file has the list.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ TOKEN_LIFETIME = 24 * 3600  # seconds
 
 
 class KubectlError(subprocess.CalledProcessError):
-    """kubectl failed; unlike its base class it has the output of kubectl."""
+    """kubectl failed; unlike its base class it says what kubectl said."""
 
     def __str__(self) -> str:
         return f"{super().__str__()}\n{self.stderr}"
@@ -34,8 +34,8 @@ class KubectlError(subprocess.CalledProcessError):
 class ControlPlane:
     """Runs from its construction to `stop`, or to the end of a `with`.
 
-    Without `data_dir` it lives in a temporary folder that it removes. One that is given is kept, and a
-    control plane that is started on it later continues with its data.
+    Without `data_dir` it lives in a temporary folder that goes with it. One that is given is kept, and a
+    control plane that is started on it later goes on with what is there.
     """
 
     def __init__(self, *, kubernetes_version: str | None = None, data_dir: Path | None = None) -> None:
@@ -58,7 +58,7 @@ class ControlPlane:
             access = self._access("admin", self._admin_token)
             self.kubeconfig = access.write(self._data_dir / "kubeconfig")
             self.client = KubernetesClient(access)
-            """The administrator's, for all uses except kubectl itself."""
+            """The administrator's, for whatever is not about kubectl itself."""
             self._resources = resources.pop_all()
 
     def __enter__(self) -> Self:

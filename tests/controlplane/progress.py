@@ -9,7 +9,7 @@ def say(message: str) -> None:
 
 
 class Progress:
-    """Prints a line at the start, and then at most one every few seconds, with the time that has gone by."""
+    """Says a line at the start, and then at most one every few seconds, with the time that has gone by."""
 
     def __init__(self, announcement: str, interval: float = 15) -> None:
         say(announcement)

@@ -1,4 +1,4 @@
-"""Where the programs come from, without a build: which file is taken, and the messages to people."""
+"""Where the programs come from, without a build: which file is taken, and what people are told."""
 
 import os
 from pathlib import Path
@@ -77,13 +77,13 @@ def test_the_cache_is_where_the_user_s_caches_are(folder: Path, monkeypatch: pyt
     assert assets.cache_folder() == Path("/home/jo/.cache/esm-operator")
 
 
-def test_without_go_the_message_has_a_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_go_people_are_told_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(ControlPlaneError, match=r"no “go” on the PATH. Install it.\nInstead.*KUBEBUILDER_ASSETS"):
         assets.find("etcd")
 
 
-def test_with_an_old_go_the_message_has_a_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_an_old_go_people_are_told_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go = put_program(folder / "bin" / "go")
     go.write_text("""#!/bin/sh\n[ "$1" = env ] && echo go1.25.3 || echo '{"Go": "1.26.0"}'\n""")
     monkeypatch.setenv("PATH", os.pathsep.join([str(go.parent), os.environ["PATH"]]))
@@ -124,7 +124,7 @@ def test_go_mod_for_another_version_replaces_what_its_own_replaces() -> None:
     ]
 
 
-def test_programs_of_kubernetes_are_built_with_their_version() -> None:
+def test_programs_of_kubernetes_are_told_their_version() -> None:
     flags = list(linker_flags(BINARIES["kubectl"], "1.32.13"))
     assert "-X k8s.io/component-base/version.gitVersion=v1.32.13" in flags
     assert "-X k8s.io/client-go/pkg/version.gitMinor=32" in flags

@@ -33,7 +33,7 @@ def test_it_has_what_every_cluster_has(plane: ControlPlane) -> None:
 
 
 @pytest.mark.skipif("KUBEBUILDER_ASSETS" in os.environ, reason="the folder decides the version")
-def test_client_and_server_print_their_version(plane: ControlPlane) -> None:
+def test_client_and_server_say_their_version(plane: ControlPlane) -> None:
     said = json.loads(plane.kubectl("version", "--output=json").stdout)
     version = pinned_version(KUBERNETES)
     major, minor, _ = version.split(".")
@@ -42,7 +42,7 @@ def test_client_and_server_print_their_version(plane: ControlPlane) -> None:
         assert (said[side]["major"], said[side]["minor"]) == (major, minor)
 
 
-def test_a_failure_of_kubectl_has_its_reason(plane: ControlPlane) -> None:
+def test_a_failure_of_kubectl_says_why(plane: ControlPlane) -> None:
     with pytest.raises(KubectlError, match="not found"):
         plane.kubectl("get", "configmap", "missing")
     assert plane.kubectl("get", "configmap", "missing", check=False).returncode == 1
@@ -65,7 +65,7 @@ def test_the_certificate_is_verified(plane: ControlPlane) -> None:
         shake_hands(ssl.create_default_context(), "127.0.0.1")
 
 
-def test_a_service_account_may_do_what_its_role_allows(plane: ControlPlane) -> None:
+def test_a_service_account_may_do_what_its_role_says(plane: ControlPlane) -> None:
     plane.kubectl("create", "namespace", "team")
     plane.kubectl("create", "serviceaccount", "operator", "--namespace=team")
     kubeconfig = plane.kubeconfig_for("team", "operator")
@@ -158,7 +158,7 @@ def test_nothing_is_left_after_stop() -> None:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Generator[tuple[subprocess.Popen[str], str]]:
-    """`python -m tests.controlplane`, with its standard output once it was ready."""
+    """`python -m tests.controlplane`, with what it said on standard output once it was ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.controlplane"],
         env=os.environ | {"TMPDIR": str(tmp_path)},
@@ -171,7 +171,7 @@ def command(tmp_path: Path) -> Generator[tuple[subprocess.Popen[str], str]]:
         process.kill()
 
 
-def test_the_command_prints_its_kubeconfig_and_cleans_up(
+def test_the_command_says_its_kubeconfig_and_cleans_up(
     command: tuple[subprocess.Popen[str], str], tmp_path: Path
 ) -> None:
     process, said = command
@@ -205,7 +205,7 @@ def test_no_server_is_left_when_its_guard_is_killed(tmp_path: Path) -> None:
     process.stop()
 
 
-def test_a_process_that_ends_by_itself_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_process_that_ends_by_itself_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
     process = GuardedProcess(["sh", "-c", "echo out of paper; exit 3"], log=tmp_path / "log")
     process.wait()
     with pytest.raises(ControlPlaneError, match=r"sh ended with exit code 3(.|\n)*out of paper"):

@@ -4,7 +4,7 @@ from esm_operator.clock import SystemClock
 
 
 class Clock:
-    """A clock that moves only by hand, to pass as a parameter."""
+    """A clock that stands until it is moved, for what takes one as a parameter."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -14,7 +14,7 @@ class Clock:
 
 
 class StoppedClock(SystemClock):
-    """A clock of the process that moves only by hand."""
+    """A clock of the process that stands until it is moved."""
 
     now = 1000.0
 

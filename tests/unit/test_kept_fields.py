@@ -95,7 +95,7 @@ def test_a_long_value_is_remembered_by_its_beginning() -> None:
     assert kept_fields(desired, found, kept, {}, 3) == kept
 
 
-def test_the_message_has_the_fields_the_reason_and_the_remedy() -> None:
+def test_the_message_says_which_fields_why_and_what_to_do() -> None:
     assert kept_message({}) == ""
     told = kept_message({WINDOW: Kept("30"), LOG: Kept("DEBUG", "No.", 3)})
     assert told == (
