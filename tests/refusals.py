@@ -611,6 +611,6 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         "sqs",
         {"functionName": "arn:aws:lambda:us-east-1:123456789012:function:orders"},
         {"functionName": "arn:aws:lambda:eu-west-1:123456789012:function:orders"},
-        ("functionName", "us-east-1", "eu-west-1", "Name a function in eu-west-1"),
+        ("functionName", "us-east-1", "eu-west-1", "Use a function in eu-west-1"),
     ),
 )
