@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.generated import ROOT
 
-FOLDERS = ("operator", "tools", "tests", "docs", "examples", "gitops", "helm", ".ci")
+FOLDERS = ("operator", "tools", "tests", "docs", "examples", "gitops", "helm", ".ci", ".github")
 SUFFIXES = frozenset({".md", ".py", ".yaml", ".yml", ".json", ".txt", ".tpl", ".lua", ""})
 #: The phrases themselves, and copies of the CRDs, whose descriptions are docstrings of the models.
 LEFT_OUT = (
