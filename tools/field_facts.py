@@ -5,6 +5,7 @@ They come from the descriptions of the models and from the tables in ``api/``.
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -93,13 +94,22 @@ def leaves_of(schema: Mapping[str, Any], path: str, context: str = "") -> Iterat
 
 
 def is_common(leaf: Leaf) -> bool:
-    """Whether a field is the same on all source types."""
+    """Whether a field of the spec is the same on all source types."""
+    return leaf.path in _common_paths()
+
+
+@cache
+def _common_paths() -> frozenset[str]:
+    return frozenset(leaf.path for leaf in leaves() if _same_everywhere(leaf))
+
+
+def _same_everywhere(leaf: Leaf) -> bool:
     row = leaf.row
     if row is None:
         return True
-    defaults = {row.default(source) for source in SourceType}
-    allowed = {_allowed_words(leaf, source) for source in SourceType}
-    return row.sources == ALL and not row.unresettable and len(defaults) == len(allowed) == 1
+    if row.sources != ALL or row.unresettable or len({row.default(source) for source in SourceType}) > 1:
+        return False
+    return len({_allowed_words(leaf, source) for source in SourceType}) == 1
 
 
 def meaning(leaf: Leaf, source: SourceType | None = None) -> str:
@@ -188,13 +198,18 @@ def _allowed_words(leaf: Leaf, source: SourceType | None) -> tuple[str, ...]:
 
 def _spec(leaf: Leaf, source: SourceType, word: str) -> dict[str, Any]:
     """The spec of the example of a source type with one word set."""
-    spec: dict[str, Any] = yaml.safe_load(example(source))["spec"]
+    spec = deepcopy(_example_spec(source))
     place = spec
     *parents, last = leaf.path.replace("[]", "").split(".")
     for name in parents:
         place = place.setdefault(name, {})
     place[last] = [word] if leaf.schema["type"] == "array" else word
     return spec
+
+
+@cache
+def _example_spec(source: SourceType) -> dict[str, Any]:
+    return yaml.safe_load(example(source))["spec"]
 
 
 def example(source: SourceType) -> str:
