@@ -11,8 +11,12 @@ STAMP := .venv/up-to-date
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
 
-# Tests run beside each other, each worker with a control plane of its own: they wait most of the time.
+# Tests run in parallel, each worker with a control plane of its own: they wait most of the time.
 WORKERS ?= 4
+# The folders of tests: those that need no Kubernetes API server, and those that need one. tests/image builds the image.
+UNIT := tests/unit tests/contracts tests/model tests/aws tests/guards
+E2E := tests/e2e tests/chart tests/controlplane tests/gitops tests/monitoring
+ACTIONLINT_VERSION := v1.7.12
 # Mappings of the benchmark, and from how many on it writes its page.
 N ?= 10000
 PUBLISHED := 10000
@@ -34,6 +38,24 @@ demo: $(STAMP) ## see it work on this machine; DEMO_ONCE=1: end by itself; DEMO_
 test: $(STAMP) ## run all tests; ARGS="-k word" or "-m 'not long'" for some of them; WORKERS=1: one after the other
 	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+.PHONY: unit
+unit: $(STAMP) ## run the tests that need no Kubernetes API server
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(UNIT) $(ARGS)
+
+.PHONY: e2e
+e2e: $(STAMP) ## run the tests against a Kubernetes API server
+	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(E2E) $(ARGS)
+
+.PHONY: coverage
+coverage: $(STAMP) ## run the tests and report the lines of the operator that no test runs; ARGS as in make test
+	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report --skip-covered --show-missing
 
 .PHONY: guards
 guards: $(STAMP) ## disable each guard in turn, and show which test notices; ARGS="NAME ..." for some of them
@@ -60,6 +82,10 @@ lint: $(STAMP) ## check style, types, the layers of imports and whether the gene
 	PYTHONPATH=operator $(BIN)/lint-imports --no-logo --no-cache
 	$(TOOLS) --check
 
+.PHONY: workflows
+workflows: ## check .github/workflows with actionlint; needs Go
+	go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+
 .PHONY: format
 format: $(STAMP) ## put the code into its form
 	$(BIN)/ruff check --fix
@@ -84,12 +110,12 @@ picture: $(STAMP) ## draw docs/tutorial/session.svg, the session at a terminal, 
 	$(BIN)/python -m tests.demo.picture
 
 .PHONY: crds
-crds: $(STAMP) ## write crds/, the chart's CRDs and docs/reference/fields.md from the models
+crds: $(STAMP) ## write crds/, the chart's CRDs and the reference of fields from the models
 	$(TOOLS) crds fields
 
 .PHONY: tables
 tables: $(STAMP) ## write the tables of docs/ and of the chart's README from the code
-	$(TOOLS) settings metrics guards migrating iam chart
+	$(TOOLS) settings metrics guards migrating iam chart phrases
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade for the newest versions

@@ -1,15 +1,16 @@
-"""Kills the operator at a chosen boundary: just before or just after a call to AWS or a write to Kubernetes.
+"""Kills the operator at a chosen boundary, immediately before or after a call to AWS or a write to Kubernetes.
 
-The operator's code knows nothing of it. ``main`` is started instead of the operator's own: it wraps the two library
-functions that every such call goes through (botocore's and the kubernetes package's), and then calls the operator's.
+The operator's code does not contain these boundaries. A test starts ``main`` of this module instead of the operator's
+own. It wraps the two library functions that make every such call (one of botocore and one of the kubernetes package),
+and then calls the operator's ``main``.
 
 A boundary has a name: ``before CreateEventSourceMapping 1``, ``after PATCH eventsourcemappings/status 2``. The number
-counts the calls of that name which *began* while boundaries were watched, so a call has either both or none.
-*Before* is when nothing has been sent; *after*, when the answer is here and nobody has seen it yet. All calls of AWS
-Lambda count, and all writes to the API server but those of the Lease, which go on whatever happens.
+counts the calls of that name that *began* while boundaries were watched, so a call has both boundaries or none.
+*Before* means that nothing has been sent. *After* means that the answer has arrived and the operator has not seen it.
+All calls to AWS Lambda count, and all writes to the API server except those of the Lease, which never stop.
 
-Used by the kill tests, through ``Watch``: boundaries are watched as soon as a file says so, thus a process can begin
-in peace. The process kills itself, so the moment is exact.
+The kill tests use this module through ``Watch``. The process watches boundaries only while a file exists, so it can
+start undisturbed. The process kills itself, so the moment is exact.
 """
 
 from __future__ import annotations
@@ -30,25 +31,25 @@ from kubernetes.aio.client import ApiClient
 
 from tests import forked_operator
 
-#: What to start instead of the operator's own main function.
+#: The entry point that tests start instead of the operator's own.
 MAIN = "tests.boundaries:main"
 _FOLDER = "BOUNDARIES"
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Watch:
-    """The boundaries of the operators that are started with one environment, seen from the test."""
+    """The boundaries of all operators that are started with one environment, as the test sees them."""
 
     def __init__(self, folder: Path) -> None:
         """
         Args:
-            folder: an empty folder of its own.
+            folder: an empty folder.
         """
         self._orders, self._trace = folder / "orders", folder / "trace"
         self.environment: Mapping[str, str] = {_FOLDER: str(folder)}
 
     def begin(self, kill_at: str = "") -> None:
-        """Watch from now on, in the process that runs and in those that are started.
+        """Watch from now on, in the running process and in later ones.
 
         Args:
             kill_at: the boundary at which the process kills itself.
@@ -59,16 +60,16 @@ class Watch:
         new.rename(self._orders)
 
     def passed(self) -> list[str]:
-        """The boundaries that were passed since ``begin``, in order."""
+        """The boundaries that have been passed since ``begin``, in order."""
         return self._trace.read_text().splitlines() if self._trace.exists() else []
 
     def end(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._orders.unlink(missing_ok=True)
 
 
 class _Boundaries:
-    """The boundaries of this process, counted from the first one that is watched."""
+    """The boundaries of this process, counted from the first watched one."""
 
     def __init__(self, folder: Path) -> None:
         self._orders, self._trace = folder / "orders", folder / "trace"
@@ -77,7 +78,7 @@ class _Boundaries:
         self._counts: Counter[str] = Counter()
 
     def before(self, call: str) -> str:
-        """A call begins. Returns what ``after`` wants to know; empty where boundaries are not watched."""
+        """A call begins. Returns the argument for ``after``. Empty: boundaries are not watched."""
         with self._lock:
             watch, _ = self._read()
             if watch != self._watch:
@@ -106,7 +107,7 @@ class _Boundaries:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _read(self) -> tuple[str, str]:
-        """Which watch it is, and where to kill; both empty where boundaries are not watched."""
+        """The current watch, and the boundary to kill at. Both are empty if boundaries are not watched."""
         try:
             watch, _, kill_at = self._orders.read_text().partition("\n")
         except FileNotFoundError:
@@ -150,7 +151,7 @@ def _wrap(boundaries: _Boundaries) -> None:
 
 
 def _resource(parts: list[str]) -> str:
-    """``eventsourcemappings/status`` of the parts of an API path; without group, namespace and name."""
+    """The kind and subresource in an API path, such as ``eventsourcemappings/status``."""
     rest = parts[2:] if parts[0] == "api" else parts[3:]
     if rest[0] == "namespaces" and len(rest) > 2:
         rest = rest[2:]

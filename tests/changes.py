@@ -1,4 +1,4 @@
-"""Edits of a resource that exists: what can't be changed, case by case, and what can."""
+"""Cases of edits of an existing resource, which the API server refuses or accepts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.specs import (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An edit of a resource that exists."""
+    """An edit of an existing resource."""
 
     name: str
     base: str
@@ -33,7 +33,7 @@ class Change:
     after: Edit
     says: tuple[str, ...]
     replaceable: bool = True
-    """Whether replacePolicy Recreate lets it pass."""
+    """Whether the edit is accepted with replacePolicy Recreate."""
 
 
 _DATABASE = "documentDBEventSourceConfig.databaseName"
@@ -152,7 +152,7 @@ CHANGES: tuple[Change, ...] = (
     ),
 )
 
-#: Edits that look alike, and pass.
+#: Similar edits that are accepted.
 HARMLESS_CHANGES: tuple[Change, ...] = (
     Change("another function", "sqs", {}, {"functionName": "returns"}, ()),
     Change(
@@ -163,7 +163,7 @@ HARMLESS_CHANGES: tuple[Change, ...] = (
         (),
     ),
     Change(
-        "the secret beside a virtual host",
+        "the secret next to a virtual host",
         "mq",
         {ACCESS: access("BASIC_AUTH=orders", "VIRTUAL_HOST=/orders")},
         {ACCESS: access("VIRTUAL_HOST=/orders", "BASIC_AUTH=returns")},

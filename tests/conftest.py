@@ -1,4 +1,4 @@
-"""One control plane and one AWS server for all tests of a worker; a namespace and its own operators for each test.
+"""Fixtures: a control plane and an AWS server for each worker, and a namespace with its own operators for each test.
 
 The fixtures import what they need when they are used, because ``make guards`` starts pytest hundreds of times for tests
 that use none of them.
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from tests.bed import Bed
     from tests.controlplane import ControlPlane
 
-#: Seconds that transitions in AWS take, unless a test sets it.
+#: The seconds that a transition in AWS takes, unless a test sets another value.
 PACE = 0.3
 
 
 class NewBed(Protocol):
-    """Makes a bed in a namespace of its own.
+    """Makes a bed in its own namespace.
 
     Args:
-        account: where its mappings are; empty: it has the AWS server for itself.
+        account: the account of its mappings. Empty: it has the AWS server for itself.
     """
 
     def __call__(self, account: str = "") -> Bed: ...
@@ -54,11 +54,11 @@ def operator_kubeconfig(control_plane: ControlPlane) -> Path:
 
 @pytest.fixture(scope="session")
 def aws_server() -> Generator[AwsServer]:
-    """An AWS without quotas whose transitions end at once, unless a test sets it otherwise."""
+    """An AWS server without quotas whose transitions end immediately, unless a test sets other values."""
     from tests.aws import AwsServer
 
     with AwsServer() as server:
-        server.client("sts").get_caller_identity()  # the first answer takes seconds
+        server.client("sts").get_caller_identity()  # the first answer of a new server takes seconds
         yield server
 
 
@@ -66,7 +66,7 @@ def aws_server() -> Generator[AwsServer]:
 def new_bed(
     control_plane: ControlPlane, aws_server: AwsServer, operator_kubeconfig: Path, tmp_path: Path
 ) -> Generator[NewBed]:
-    """Makes beds, on an AWS server that is empty."""
+    """Makes beds on an empty AWS server."""
     from tests.bed import Bed
     from tests.bed.cluster import create_namespace
 

@@ -1,8 +1,8 @@
-"""Every field of every source, a row each: values to set and change it to, and what AWS has after it is removed.
+"""A table with a row for each field of each source: values to set, and the value in AWS after the field is removed.
 
-Stated apart from the operator's own table, in AWS's spelling, from AWS's documentation and responses recorded on
-AWS. ``test_every_field`` goes through all of it end to end, and fails when the operator knows a field of a source
-that has no row here. ``python -m tests.every_field`` prints how many pairs there are.
+The table is independent of the operator's own table. It uses the names of AWS. Its sources are the AWS documentation
+and recorded responses. ``test_every_field`` tests all rows end to end, and fails if the operator has a field of a
+source without a row here. ``python -m tests.every_field`` prints the number of pairs of source and field.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OTHER_SECRET = f"arn:aws:secretsmanager:{HERE}:secret:returns"
 _REGISTRY = f"arn:aws:glue:{HERE}:registry/orders"
 _KEY = f"arn:aws:kms:{HERE}:key"
 
-#: The sources, and the sources in a mode in which a field takes or means something else.
+#: The sources. Some appear again in a mode in which a field has other values or another meaning.
 SOURCES: Mapping[str, Spec] = {
     **BASES,
     "self-managed-queue": {
@@ -36,9 +36,9 @@ ALL = tuple(SOURCES)
 
 
 class Removed(Enum):
-    """What else can come of a field that is removed from the spec."""
+    """Special results of removing a field from the spec."""
 
-    KEPT = "AWS keeps its last value, and the condition Synced says so"
+    KEPT = "AWS keeps its last value, and the condition Synced shows it"
     REQUIRED = "the source can't do without it"
 
 
@@ -47,7 +47,7 @@ KEPT, REQUIRED = Removed.KEPT, Removed.REQUIRED
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value as a spec says it, and as AWS answers it."""
+    """A value as a spec has it, and as AWS returns it."""
 
     spec: Any
     answer: Any
@@ -59,14 +59,14 @@ class Pair:
 
     source: str
     path: str
-    """Where it stands in the spec."""
+    """Its path in the spec."""
     member: str
-    """Where it stands in AWS's answer; see :func:`answered`."""
+    """Its path in the answer of AWS. See :func:`answered`."""
     values: tuple[Value, Value]
     removed: Any
-    """What AWS answers after it is removed; None: nothing."""
+    """The value that AWS returns after the field is removed. None: no value."""
     beside: Edit
-    """Fields that it needs, which stay."""
+    """Other fields that it needs. They stay set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +78,18 @@ class Row:
     first: Any
     second: Any
     removed: Mapping[str, Any]
-    """What AWS answers after it is removed, by source."""
+    """The value that AWS returns after the field is removed, by source."""
     beside: Edit = field(default_factory=dict[str, Any])
 
     def pairs(self) -> Iterable[Pair]:
-        """The row, source by source."""
+        """One field for each source of the row."""
         values = tuple(one if isinstance(one, Value) else Value(one, one) for one in (self.first, self.second))
         for source, removed in self.removed.items():
             yield Pair(source, self.path, self.member, (values[0], values[1]), removed, self.beside)
 
 
 def on(sources: Iterable[str], removed: Any) -> dict[str, Any]:
-    """The same for several sources."""
+    """A row with the same values for several sources."""
     return dict.fromkeys(sources, removed)
 
 
@@ -293,7 +293,7 @@ PAIRS: tuple[Pair, ...] = tuple(pair for row in ROWS for pair in row.pairs())
 
 
 def pairs_of(source: str) -> list[Pair]:
-    """The fields of one source; some come twice, with other values."""
+    """The fields of one source. Some appear twice, with other values."""
     return [pair for pair in PAIRS if pair.source == source]
 
 
@@ -303,7 +303,7 @@ def distinct() -> frozenset[tuple[str, str]]:
 
 
 def answered(mapping: Mapping[str, Any], member: str) -> Any:
-    """What AWS answers of a member, so that equal meanings are equal; None: nothing.
+    """The value of a member in an answer of AWS, normalized so that equal meanings compare equal. None: no value.
 
     No answer carries Enabled and FunctionName: they are read from State and FunctionArn. Owner tags are left out.
     """
@@ -320,7 +320,7 @@ def answered(mapping: Mapping[str, Any], member: str) -> Any:
 
 
 def meaning(value: Any) -> Any:
-    """A value whose lists are in one order, whose patterns are JSON, and in which empty is nothing."""
+    """A value with sorted lists and parsed filter patterns, in which empty values are None."""
     if isinstance(value, Mapping):
         parts = {
             name: json.loads(part) if name == "Pattern" else meaning(part)

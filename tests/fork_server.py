@@ -1,10 +1,10 @@
 """A fork server: one process that has imported the operator, and forks a child for each operator that a test starts.
 
-Importing the operator and its libraries takes longer than everything else that it does until it is ready, and the
+Importing the operator and its libraries takes longer than the rest of its start, and the
 tests start it some hundred times. A child has its own process id, session, environment, arguments and log, and can be
-stopped and killed like any process. It shares nothing with the fork server but what the imports leave behind. The
-entry point is called as ``python -m`` would call it. What a library reads of the environment when it is imported is the
-fork server's (``tests.forked_operator`` takes care of KUBECONFIG).
+stopped and killed like any process. It shares only the imported modules with the fork server. The fork server calls the
+entry point as ``python -m`` does. A library that reads the environment during its import sees the environment of the
+fork server. ``tests.forked_operator`` corrects this for KUBECONFIG.
 
 A child never outlives its owner, however the owner ends. The owner holds one end of a connection for each child. The
 kernel closes that end when the owner has ended, also after a SIGKILL, and then the child is killed, also while SIGSTOP
@@ -41,13 +41,13 @@ PR_SET_PDEATHSIG = 1
 
 
 class ForkServer:
-    """Starts children that have the modules imported. For any thread."""
+    """Starts children that have already imported the modules. Thread-safe."""
 
     def __init__(self, modules: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """
         Args:
-            modules: what to import before the first child is forked.
-            environment: variables to import them with, beside the owner's.
+            modules: the modules to import before the first child is forked.
+            environment: variables for the imports, in addition to those of the owner.
         """
         self._modules = modules
         self._environment = environment or {}
@@ -56,7 +56,7 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def stop(self) -> None:
-        """End it, and its children with it."""
+        """End the fork server and its children."""
         with self._lock:
             if self._control is not None and self._process is not None:
                 self._control.close()
@@ -76,11 +76,11 @@ class ForkServer:
         Args:
             entry: ``module:function`` to call.
             arguments: ``sys.argv``.
-            environment: all of its environment.
+            environment: the whole environment of the child.
             log: file that standard output and standard error are appended to.
 
         Raises:
-            RuntimeError: the fork server has ended; its standard error has the reason.
+            RuntimeError: the fork server has ended. Its standard error has the reason.
         """
         ours, theirs = socket.socketpair()
         asked = {"entry": entry, "arguments": list(arguments), "environment": dict(environment)}
@@ -119,7 +119,7 @@ class ForkServer:
 
 
 class ForkedProcess:
-    """A child of the fork server, as its owner sees it. For one thread."""
+    """A child of the fork server, as its owner sees it. Not thread-safe."""
 
     def __init__(self, pid: int, connection: socket.socket) -> None:
         self.pid = pid
@@ -127,10 +127,10 @@ class ForkedProcess:
         self._code: int | None = None
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """The exit code (128 and the signal's number after a signal); None if it still runs after the time-out.
+        """The exit code (128 plus the number of the signal after a signal). None: it still runs after the time-out.
 
         Args:
-            timeout: seconds; None: without end.
+            timeout: seconds. None: no limit.
         """
         if self._code is None:
             self._connection.settimeout(max(timeout, 1e-3) if timeout is not None else None)
@@ -143,30 +143,30 @@ class ForkedProcess:
         return self._code
 
     def has_ended(self) -> bool:
-        """Whether it has ended."""
+        """Whether the child has ended."""
         return self.wait(0) is not None
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to it, if it still runs."""
+        """Send a signal to the child, if it still runs."""
         if not self.has_ended():
-            with suppress(ProcessLookupError):  # it ended this moment
+            with suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, number)
 
     def stop(self, grace: float = 5.0) -> None:
-        """Ask it to end, and end it when the grace is over.
+        """Send SIGTERM, and kill the child after the grace period.
 
         Args:
-            grace: seconds.
+            grace: seconds between SIGTERM and SIGKILL.
         """
         self.signal(signal.SIGTERM)
-        self.signal(signal.SIGCONT)  # one that is stopped hears of the first signal only now
+        self.signal(signal.SIGCONT)  # a stopped process handles SIGTERM only after SIGCONT
         if self.wait(grace) is None:
             self.signal(signal.SIGKILL)
             self.wait()
 
 
 def _read_line(connection: socket.socket) -> bytes:
-    """The next line, without its end; empty where the other side is gone."""
+    """The next line, without its end. Empty: the other side has closed the connection."""
     line = b""
     while not line.endswith(b"\n"):
         received = connection.recv(65536)
@@ -184,23 +184,23 @@ class _Child:
     pid: int
     connection: socket.socket
     alive: int
-    """A pipe's end that is closed when the child is gone."""
+    """The end of a pipe that is closed when the child has ended."""
 
 
 def main() -> None:
-    """Fork a child for each request, until the owner is gone; in a child: be it."""
+    """Fork a child for each request until the owner has ended. In a child: run its entry point."""
     control = socket.socket(fileno=int(sys.argv[1]))
     for module in sys.argv[2:]:
         importlib.import_module(module)
     gc.collect()
-    gc.freeze()  # so that a child's first collection does not copy all that was imported
+    gc.freeze()  # so that the first collection in a child does not copy the memory of all imports
     be = _serve(control)
     if be is not None:
         be()
 
 
 def _serve(control: socket.socket) -> Callable[[], None] | None:
-    """Return the work of a child; None in the fork server itself, after the owner has ended."""
+    """Return the work of a child. None: this is the fork server itself, and the owner has ended."""
     with control, selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         while True:
@@ -217,15 +217,15 @@ def _serve(control: socket.socket) -> Callable[[], None] | None:
                         return be
                 elif key.fd == child.alive:
                     _bury(selector, child)
-                    break  # the other keys may be of this child
+                    break  # the other keys may belong to this child
                 else:
-                    os.kill(child.pid, signal.SIGKILL)  # the owner is gone; it is not reaped before _bury
+                    os.kill(child.pid, signal.SIGKILL)  # the owner has ended; only _bury reaps the child
                     selector.unregister(child.connection)
 
 
 def _fork(selector: selectors.BaseSelector, connection: socket.socket, log: int) -> Callable[[], None] | None:
     line = _read_line(connection)
-    if not line:  # the owner is gone
+    if not line:  # the owner has ended
         connection.close()
         os.close(log)
         return None
@@ -236,7 +236,7 @@ def _fork(selector: selectors.BaseSelector, connection: socket.socket, log: int)
     if pid == 0:
         _die_with(parent)
         with suppress(OSError), connection:
-            connection.sendall(b"%d\n" % os.getpid())  # not before: the owner may stop it at once
+            connection.sendall(b"%d\n" % os.getpid())  # not earlier, because the owner may stop the child immediately
         os.close(alive)
         return lambda: _be(asked, log)
     os.close(held)
@@ -261,7 +261,7 @@ def _bury(selector: selectors.BaseSelector, child: _Child) -> None:
 
 def _kill_all(selector: selectors.BaseSelector) -> None:
     for child in _children(selector):
-        os.kill(child.pid, signal.SIGKILL)  # it is not reaped before _bury
+        os.kill(child.pid, signal.SIGKILL)  # only _bury reaps the child
 
 
 def _children(selector: selectors.BaseSelector) -> set[_Child]:
@@ -280,7 +280,7 @@ def _die_with(parent: int) -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the call above could notice
+    if os.getppid() != parent:  # the parent ended before the call above
         os._exit(1)
 
 

@@ -1,15 +1,15 @@
-"""What a forked operator runs, see :mod:`tests.fork_server`.
+"""The entry point of a forked operator. See :mod:`tests.fork_server`.
 
-The kubernetes package reads KUBECONFIG when it is imported, and the fork server has imported it for operators with any
-kubeconfig. So each of them has to set the place anew before it goes on.
+The kubernetes package reads KUBECONFIG when it is imported, and the fork server has imported it already. So each
+operator sets its own KUBECONFIG in that package before it starts.
 """
 
 import os
 from importlib import import_module
 
-#: The modules that have read it.
+#: The modules that have read KUBECONFIG.
 MODULES = ("kubernetes.config.kube_config", "kubernetes.aio.config.kube_config")
-#: As ``module:function``.
+#: The entry point, as ``module:function``.
 MAIN = f"{__name__}:main"
 
 

@@ -1,6 +1,6 @@
-"""The operator as a process of its own, under its own ServiceAccount and role, for end-to-end tests and the demo.
+"""The operator as a process with its own ServiceAccount and role, for end-to-end tests and the demo.
 
-Its log is a file that a failing test shows. The process ends with its owner, even if the owner is killed. It is forked
+A failing test shows the log file. The process ends with its owner, even if the owner is killed. It is forked
 by a fork server that has imported the operator (``tests.fork_server``), because tests start it often.
 """
 
@@ -26,7 +26,7 @@ from tests.waiting import LIMIT, eventually
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "eu-west-1"
-#: Below those that Linux makes connections from.
+#: Ports below the range that Linux uses for outgoing connections.
 _PORTS = range(20_000, 32_768)
 
 
@@ -46,13 +46,13 @@ class OperatorProcess:
     ) -> None:
         """
         Args:
-            kubeconfig: whom it is at the API server.
+            kubeconfig: its credentials at the API server.
             endpoint: URL of the AWS server.
-            log: file that its log lines are appended to.
+            log: the file to which its log lines are appended.
             arguments: more flags of ``esm-operator run``.
             environment: more environment variables.
-            entry: ``module:function`` to call instead of the operator's own; it calls that in turn.
-            plain: run the installed command, as people do, in place of a forked process.
+            entry: ``module:function`` to call instead of the operator's own. It calls the operator's own later.
+            plain: run the installed command, as users do, instead of a forked process.
         """
         self.log = log
         self._port = free_port()
@@ -78,12 +78,12 @@ class OperatorProcess:
 
     @property
     def url(self) -> str:
-        """Where it answers probes and scrapes."""
+        """The URL of its probes and metrics."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def pid_if_started(self) -> int:
-        """The process id; 0: it was not started, or was stopped or killed since."""
+        """The process id. 0: it does not run."""
         process = self._process
         return 0 if process is None else process.pid
 
@@ -96,11 +96,11 @@ class OperatorProcess:
         """Start it and wait until it is ready.
 
         Args:
-            arguments: more flags, for this time.
+            arguments: more flags for this start.
 
         Raises:
             RuntimeError: it has ended.
-            TimeoutError: it is not ready in time.
+            TimeoutError: it is not ready within the limit.
         """
         process = self.launch(*arguments)
         try:
@@ -111,7 +111,7 @@ class OperatorProcess:
             raise
 
     def launch(self, *arguments: str) -> ForkedProcess | GuardedProcess:
-        """Start it, and don't wait for anything."""
+        """Start it, and do not wait until it is ready."""
         command = [*self._arguments, *arguments]
         if self._plain:
             command[0] = str(Path(sys.executable).with_name(command[0]))
@@ -123,7 +123,7 @@ class OperatorProcess:
         return self._process
 
     def stop(self) -> None:
-        """Stop it by SIGTERM, as Kubernetes does."""
+        """Stop it with SIGTERM, as Kubernetes does."""
         if self._process is None:
             return
         process, self._process = self._process, None
@@ -135,13 +135,13 @@ class OperatorProcess:
             process.stop(0)
 
     def kill(self) -> None:
-        """Kill it, as a node that fails does."""
+        """Kill it with SIGKILL, as the failure of a node does."""
         process, self._process = self._running, None
         process.signal(signal.SIGKILL)
         process.wait()
 
     def has_ended(self) -> bool:
-        """Whether it ended without being told to."""
+        """Whether it ended by itself."""
         return self._process is not None and self._process.has_ended()
 
     def tail(self, lines: int = 60) -> str:
@@ -178,10 +178,10 @@ def _fork_server() -> ForkServer:
 
 
 def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:
-    """What an operator needs to know of its surroundings, and nothing else of this process's environment.
+    """The environment of an operator. Nothing else is taken from the environment of this process.
 
     Args:
-        kubeconfig: whom it is at the API server.
+        kubeconfig: its credentials at the API server.
         endpoint: URL of the AWS server.
     """
     return {
@@ -194,13 +194,15 @@ def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "ESM_OPERATOR_LEASE_NAMESPACE": "esm-operator",
+        **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """One that nobody listens on now; with an empty host: on any address.
+    """A port on which nobody listens now. An empty host means any address.
 
-    It is none of those that connections are made from, of which one may be taken before who asked listens.
+    The port is outside of the range for outgoing connections. A connection could otherwise take it before the caller
+    listens on it.
     """
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
         with socket.socket() as listener, suppress(OSError):

@@ -16,7 +16,7 @@ _BLOCK = re.compile(
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 #: What stands between two commands of one line.
 _BETWEEN = re.compile(r"[|;&()]+")
-#: What a command may stand behind.
+#: Words that can precede a command.
 _KEYWORDS = frozenset({"while", "do", "if", "then", "else", "!", "{", "$", "done", "fi"})
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 
@@ -71,7 +71,7 @@ def blocks(*languages: str) -> Iterator[Block]:
 
 
 def commands() -> Iterator[Command]:
-    """What stands behind ``$`` in blocks of a console, with the lines that it goes on in."""
+    """What stands behind ``$`` in blocks of a console, with the lines that continue it."""
     for block in blocks("console"):
         lines = enumerate(block.text.splitlines(), block.line)
         for number, line in lines:

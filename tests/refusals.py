@@ -1,7 +1,7 @@
-"""What is refused, case by case: a spec, the edit that spoils it, what the message must say, and the opposite.
+"""Cases of refused specs: a valid spec, the edit that makes it invalid, the expected message, and a valid counterpart.
 
-The end-to-end tests put each case to the real API server, the unit tests to the offline check; both must say
-the same.
+The end-to-end tests send each case to the real API server. The unit tests pass each case to the offline check. Both
+must give the same result.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Refusal:
     name: str
     base: str
     bad: Edit
-    """Fields by path, and their values; None takes one away."""
+    """Values of fields, by path. None removes a field."""
     good: Edit
-    """The opposite, which must pass."""
+    """The counterpart, which must be accepted."""
     says: tuple[str, ...]
-    """The field, the source type and the remedy."""
+    """Texts of the message: the field, the source type and the remedy."""
     also: Edit = field(default_factory=dict[str, Any])
-    """What both have."""
+    """Fields that the refused spec and its counterpart have."""
 
     @property
     def spec(self) -> Spec:
@@ -103,13 +103,6 @@ REFUSALS: tuple[Refusal, ...] = (
         {"startingPosition": AT},
         {"startingPosition": "TRIM_HORIZON"},
         ("startingPosition", DYNAMODB, "TRIM_HORIZON or LATEST"),
-    ),
-    Refusal(
-        "an unknown position",
-        "kinesis",
-        {"startingPosition": "FIRST"},
-        {"startingPosition": "TRIM_HORIZON"},
-        ("startingPosition", KINESIS, "TRIM_HORIZON, LATEST or AT_TIMESTAMP", "FIRST"),
     ),
     Refusal(
         "two topics",
@@ -314,13 +307,6 @@ REFUSALS: tuple[Refusal, ...] = (
         ("filterCriteria.filters", SQS, "4,096 characters", "Shorten it"),
     ),
     Refusal(
-        "an unknown metric",
-        "sqs",
-        {"metricsConfig.metrics": ["Count"]},
-        {"metricsConfig.metrics": ["EventCount"]},
-        ("metricsConfig.metrics", SQS, "EventCount, ErrorCount or KafkaMetrics"),
-    ),
-    Refusal(
         "a metric of Kafka on SQS",
         "sqs",
         {"metricsConfig.metrics": ["EventCount", "KafkaMetrics"]},
@@ -333,13 +319,6 @@ REFUSALS: tuple[Refusal, ...] = (
         {"loggingConfig.systemLogLevel": "INFO"},
         {},
         ("loggingConfig", SQS, "remove loggingConfig"),
-    ),
-    Refusal(
-        "an unknown log level",
-        "msk",
-        {"loggingConfig.systemLogLevel": "ERROR"},
-        {"loggingConfig.systemLogLevel": "WARN"},
-        ("loggingConfig.systemLogLevel", MSK, "DEBUG, INFO or WARN"),
     ),
     Refusal(
         "no database",
@@ -355,7 +334,7 @@ REFUSALS: tuple[Refusal, ...] = (
         {},
         ("documentDBEventSourceConfig", SQS, "remove documentDBEventSourceConfig"),
     ),
-    Refusal("an ARN that is none", "sqs", {ARN: "orders"}, {}, (ARN, "must be an ARN such as")),
+    Refusal("an invalid ARN", "sqs", {ARN: "orders"}, {}, (ARN, "must be an ARN such as")),
     Refusal(
         "the ARN of another service",
         "sqs",
@@ -378,7 +357,7 @@ REFUSALS: tuple[Refusal, ...] = (
         ("region", "us-east-1", SQS, "eu-west-1", "remove region"),
     ),
     Refusal(
-        "a function that is none",
+        "an invalid function name",
         "sqs",
         {"functionName": "my function"},
         {"functionName": f"arn:aws:lambda:{HERE}:function:orders:$LATEST"},
@@ -448,14 +427,7 @@ REFUSALS: tuple[Refusal, ...] = (
         {ACCESS: access("BASIC_AUTH=orders", "VIRTUAL_HOST=/orders")},
         (ACCESS, MQ, "BASIC_AUTH and VIRTUAL_HOST", "remove the entries"),
     ),
-    Refusal(
-        "an unknown access type",
-        "mq",
-        {ACCESS: access("PASSWORD=orders")},
-        {},
-        ("type in sourceAccessConfigurations", MQ, "BASIC_AUTH"),
-    ),
-    Refusal("no access configuration on MQ", "mq", {ACCESS: None}, {}, (ACCESS, MQ, "how to log in")),
+    Refusal("no access configuration on MQ", "mq", {ACCESS: None}, {}, (ACCESS, MQ, "login configuration")),
     Refusal(
         "an access configuration on SQS",
         "sqs",
@@ -475,14 +447,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "self-managed",
         {ACCESS: access("OAUTHBEARER_SCOPE=orders")},
         {ACCESS: access("OAUTHBEARER_AUTH=orders", "OAUTHBEARER_SCOPE=orders")},
-        (ACCESS, SELF_MANAGED, "OAUTHBEARER_SCOPE", "only together with OAUTHBEARER_AUTH", "Add that entry"),
+        (ACCESS, SELF_MANAGED, "OAUTHBEARER_SCOPE", "needs an entry OAUTHBEARER_AUTH", "Add that entry"),
     ),
     Refusal(
         "IAM OAuth without audience",
         "self-managed",
         {ACCESS: access("IAM_OAUTHBEARER_AUTH")},
         {ACCESS: access("IAM_OAUTHBEARER_AUTH", "OAUTHBEARER_AUDIENCE=orders")},
-        (ACCESS, SELF_MANAGED, "only together with OAUTHBEARER_AUDIENCE"),
+        (ACCESS, SELF_MANAGED, "needs an entry OAUTHBEARER_AUDIENCE"),
     ),
     Refusal(
         "IAM OAuth with a scope",
@@ -496,7 +468,7 @@ REFUSALS: tuple[Refusal, ...] = (
             )
         },
         {ACCESS: access("IAM_OAUTHBEARER_AUTH", "OAUTHBEARER_AUDIENCE=orders")},
-        (ACCESS, SELF_MANAGED, "does not go together", "Remove one of them"),
+        (ACCESS, SELF_MANAGED, "cannot be combined", "Remove one of them"),
     ),
     Refusal(
         "a schema registry without pollers",
@@ -528,20 +500,6 @@ REFUSALS: tuple[Refusal, ...] = (
         ("documentDBEventSourceConfig.collectionName", DOCUMENTDB, "name another"),
     ),
     Refusal(
-        "no such response type",
-        "sqs",
-        {"functionResponseTypes": ["ReportItemFailures"]},
-        {"functionResponseTypes": ["ReportBatchItemFailures"]},
-        ("functionResponseTypes", SQS, "ReportBatchItemFailures"),
-    ),
-    Refusal(
-        "no such deletion policy",
-        "sqs",
-        {"deletionPolicy": "Orphan"},
-        {"deletionPolicy": "Retain"},
-        ("deletionPolicy", "Delete or Retain", "Orphan"),
-    ),
-    Refusal(
         "another owner's mapping without its UUID",
         "sqs",
         {"adoption": {"policy": "Required", "takeOverFrom": "a/b/c"}},
@@ -552,7 +510,7 @@ REFUSALS: tuple[Refusal, ...] = (
                 "uuid": "11111111-2222-3333-4444-555555555555",
             }
         },
-        ("adoption.takeOverFrom", "adoption.uuid", "add it"),
+        ("adoption.takeOverFrom", "adoption.uuid", "Add adoption.uuid"),
     ),
     Refusal(
         "a UUID to adopt, and the policy Never",
@@ -563,7 +521,7 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
 )
 
-#: What the API server says in its own words.
+#: Cases in which the API server has its own message.
 TYPE_REFUSALS: tuple[Refusal, ...] = (
     Refusal("a wrong type", "sqs", {BATCH: "10"}, {BATCH: 10}, (BATCH, "must be of type integer")),
     Refusal("no function", "sqs", {"functionName": None}, {}, ("functionName", "Required value")),
@@ -574,15 +532,57 @@ TYPE_REFUSALS: tuple[Refusal, ...] = (
         {"filterCriteria.filters": filters(1)},
         ("pattern", "Required value"),
     ),
+    Refusal(
+        "an unknown position",
+        "kinesis",
+        {"startingPosition": "FIRST"},
+        {"startingPosition": "TRIM_HORIZON"},
+        ("startingPosition", "TRIM_HORIZON", "LATEST", "FIRST"),
+    ),
+    Refusal(
+        "an unknown metric",
+        "sqs",
+        {"metricsConfig.metrics": ["Count"]},
+        {"metricsConfig.metrics": ["EventCount"]},
+        ("metricsConfig.metrics", "EventCount", "KafkaMetrics"),
+    ),
+    Refusal(
+        "an unknown log level",
+        "msk",
+        {"loggingConfig.systemLogLevel": "ERROR"},
+        {"loggingConfig.systemLogLevel": "WARN"},
+        ("loggingConfig.systemLogLevel", "DEBUG", "INFO", "WARN"),
+    ),
+    Refusal(
+        "an unknown access type",
+        "mq",
+        {ACCESS: access("PASSWORD=orders")},
+        {},
+        ("type", "sourceAccessConfigurations", "BASIC_AUTH"),
+    ),
+    Refusal(
+        "no such response type",
+        "sqs",
+        {"functionResponseTypes": ["ReportItemFailures"]},
+        {"functionResponseTypes": ["ReportBatchItemFailures"]},
+        ("functionResponseTypes", "ReportBatchItemFailures"),
+    ),
+    Refusal(
+        "no such deletion policy",
+        "sqs",
+        {"deletionPolicy": "Orphan"},
+        {"deletionPolicy": "Retain"},
+        ("deletionPolicy", "Delete", "Retain", "Orphan"),
+    ),
 )
 
-#: Unknown fields are refused under strict validation, which is kubectl's default.
+#: Strict validation, which is kubectl's default, refuses unknown fields.
 UNKNOWN_FIELDS: tuple[Refusal, ...] = (
     Refusal("an unknown field", "sqs", {"batchsize": 10}, {BATCH: 10}, ("batchsize",)),
     Refusal("AWS's spelling", "sqs", {"kmsKeyArn": "x"}, {}, ("kmsKeyArn",)),
 )
 
-#: What CEL can't see: offline, and by the operator.
+#: Cases that CEL rules cannot express. The offline check and the operator refuse them.
 OFFLINE_REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "a pattern that is no JSON",
@@ -611,6 +611,6 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         "sqs",
         {"functionName": "arn:aws:lambda:us-east-1:123456789012:function:orders"},
         {"functionName": "arn:aws:lambda:eu-west-1:123456789012:function:orders"},
-        ("functionName", "us-east-1", "eu-west-1", "name one there"),
+        ("functionName", "us-east-1", "eu-west-1", "Use a function in eu-west-1"),
     ),
 )

@@ -1,7 +1,7 @@
 """The operator's account and role as manifests, from the rules that the chart installs.
 
-Used by tests, the demo and the benchmark, which run the operator outside of a cluster under exactly that role. As
-``python -m tests.role`` it prints them, for ``kubectl apply -f -``.
+Tests, the demo and the benchmark run the operator outside of a cluster with exactly this role. ``python -m tests.role``
+prints the manifests for ``kubectl apply -f -``.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Role:
 
     rules: Sequence[Rule]
     namespace: str = ""
-    """Empty: the whole cluster."""
+    """The namespace. Empty: the whole cluster."""
 
     @property
     def kind(self) -> str:
@@ -38,10 +38,10 @@ def rules(file: str) -> list[Rule]:
 
 
 def shipped(namespace: str = NAME) -> list[Role]:
-    """What an operator for all namespaces has.
+    """The roles of an operator for all namespaces.
 
     Args:
-        namespace: where it and its lease are.
+        namespace: the namespace of the operator and its lease.
     """
     return [
         Role([*rules("mappings"), *rules("provider-configs"), *rules("namespaces")]),
@@ -58,10 +58,10 @@ def granted(role: Role, name: str, account: str, namespace: str = NAME) -> list[
     """A role and its binding.
 
     Args:
-        role: its rules.
-        name: of both.
+        role: the rules.
+        name: the name of the role and of its binding.
         account: the ServiceAccount that gets it.
-        namespace: the ServiceAccount's.
+        namespace: the namespace of the ServiceAccount.
     """
     meta = {"name": name, **({"namespace": role.namespace} if role.namespace else {})}
     return [
@@ -77,7 +77,7 @@ def granted(role: Role, name: str, account: str, namespace: str = NAME) -> list[
 
 
 def objects(name: str = NAME) -> list[dict[str, Any]]:
-    """A namespace, and in it an account with all that an operator for all namespaces has; all of that name."""
+    """A namespace with a ServiceAccount and the roles of an operator for all namespaces. All have this name."""
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
         account(name, name),

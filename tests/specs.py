@@ -1,6 +1,6 @@
-"""Specs to test with: a good one for each kind of source, and the means to spoil it.
+"""Specs for tests: a valid one for each kind of source, and functions that edit them.
 
-Used by the tables of what is refused (``refusals``, ``changes``) and by the tests of the rules.
+The tables of refused specs (``refusals``, ``changes``) and the tests of the rules use them.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ MSK, SELF_MANAGED, MQ, DOCUMENTDB = (
 
 
 def spec(base: str, edit: Edit) -> Spec:
-    """The smallest spec for a source, edited."""
+    """The smallest valid spec of a source, with some edits."""
     result: Spec = {"functionName": "orders", **deepcopy(BASES[base])}
     for path, value in edit.items():
         *parents, last = path.split(".")
@@ -91,7 +91,7 @@ def tags(count: int) -> dict[str, str]:
 
 
 def access(*entries: str) -> list[Spec]:
-    """Entries as ``TYPE=uri``, or ``TYPE`` for one without a uri."""
+    """Source access configurations, given as ``TYPE=uri``, or as ``TYPE`` for an entry without a URI."""
     pairs = (entry.partition("=") for entry in entries)
     return [{"type": kind, **({"uri": uri} if uri else {})} for kind, _, uri in pairs]
 

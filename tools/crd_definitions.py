@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from esm_operator.api import models, provider_config, rules
+from esm_operator.api import limits, models, provider_config, rules
 from esm_operator.api.rule import Rule
 from tools import crd_descriptions
 from tools.transition_rules import TRANSITION_RULES
@@ -35,7 +35,7 @@ def event_source_mappings() -> Schema:
         description="An AWS Lambda event source mapping: it reads records from a source and invokes a "
         "function with them.",
         spec=spec,
-        # An object without a status is "Current" to kstatus; this default says that nobody has seen it.
+        # kstatus takes an object without a status for "Current". This default shows that the operator has not seen it.
         status=structural(models.EventSourceMappingStatus) | {"default": {"observedGeneration": -1}},
         columns=[
             _column("Function", ".spec.functionName"),
@@ -56,14 +56,14 @@ def event_source_mappings() -> Schema:
 
 def provider_configs() -> Schema:
     """The CustomResourceDefinition of ProviderConfig."""
-    spec = structural(provider_config.ProviderConfigSpec)
+    spec = provider_config_spec()
     _attach(spec, rules.PROVIDER_CONFIG_RULES)
     return _definition(
         kind="ProviderConfig",
         plural="providerconfigs",
         short_names=[],
         scope="Cluster",
-        description="An AWS account, how to reach it, and which namespaces may use it.",
+        description="An AWS account, its credentials, and the namespaces that may use them.",
         spec=spec,
         status=structural(provider_config.ProviderConfigStatus),
         columns=[
@@ -75,6 +75,13 @@ def provider_configs() -> Schema:
             _column("Message", _condition("InUse", "message"), priority=1),
         ],
     )
+
+
+def provider_config_spec() -> Schema:
+    """The structural schema of the spec of a ProviderConfig, without its rules."""
+    spec = structural(provider_config.ProviderConfigSpec)
+    crd_descriptions.restrict(spec, limits.PROVIDER_CONFIG_WORDS)
+    return spec
 
 
 def files() -> Mapping[str, str]:
@@ -137,7 +144,7 @@ def _simple(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema
 
 
 def _attach(spec: Schema, table: Iterable[Rule]) -> None:
-    spec["x-kubernetes-validations"] = [_validation(rule) for rule in table]
+    spec["x-kubernetes-validations"] = [_validation(rule) for rule in table if rule not in rules.ENUM_RULES]
 
 
 def _validation(rule: Rule) -> Schema:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from esm_operator.api.provider_config import ProviderConfigSpec
 from tools import crd_definitions
 from tools.generated import ROOT, Files
 
@@ -51,7 +50,7 @@ def kustomization() -> str:
 def values_schema() -> str:
     """The schema of the chart's values, with the part about a ProviderConfig's spec from its model."""
     schema = json.loads(VALUES_SCHEMA.read_text())
-    schema["$defs"]["providerConfigSpec"] = strict(crd_definitions.structural(ProviderConfigSpec))
+    schema["$defs"]["providerConfigSpec"] = strict(crd_definitions.provider_config_spec())
     return json.dumps(schema, indent=2) + "\n"
 
 

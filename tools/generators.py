@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from tools import chart, crds, fields, guards, iam, metrics, migrating, settings
 from tools.generated import Files
+from tools.phrases import table as phrases
 
 GENERATORS: Mapping[str, Callable[[], Files]] = {
     "crds": crds.files,
@@ -14,4 +15,5 @@ GENERATORS: Mapping[str, Callable[[], Files]] = {
     "migrating": migrating.files,
     "iam": iam.files,
     "chart": chart.files,
+    "phrases": phrases.files,
 }

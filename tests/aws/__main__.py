@@ -59,14 +59,14 @@ async def _run(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     if arguments.with_parent:
-        # The parent holds the other end; however it dies, the kernel closes it.
+        # The parent holds the other end. The kernel closes it when the parent ends, in whatever way.
         loop.add_reader(sys.stdin, stopped.set)
     port = await server.start(arguments.host, arguments.port)
     print(f"{ENDPOINT_LINE}http://{arguments.host}:{port}")
     print("export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing")
     print(f"export AWS_DEFAULT_REGION={DEFAULT_REGION}", flush=True)
     if arguments.with_parent:
-        sys.stdout = sys.stderr  # the parent reads no further, and a full pipe would hold up moto's prints
+        sys.stdout = sys.stderr  # the parent reads no more lines, and a full pipe would block moto's prints
     await stopped.wait()
     await server.stop()
 

@@ -1,7 +1,7 @@
-"""Names of AWS things, taken apart.
+"""Parses ARNs, function names and regions.
 
-Everything that reads an ARN, a function name in one of its seven spellings or a region goes through here, so
-that the rest of the server compares values and never strings that mean the same.
+A function name has seven spellings. All code of the server parses names here, so that it compares values instead of
+different spellings of the same name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SESSION = botocore.session.get_session()
 
 @cache
 def partition_of(region: str) -> str:
-    """The partition a region belongs to; botocore knows them all, and their future regions by pattern."""
+    """The partition of a region. botocore has all partitions, with patterns for future regions."""
     try:
         return _SESSION.get_partition_for_region(region)
     except UnknownRegionError:
@@ -39,7 +39,7 @@ def partition_of(region: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function as one request means it."""
+    """A Lambda function as one request names it."""
 
     partition: str
     region: str
@@ -53,18 +53,18 @@ class Function:
 
     @property
     def arn(self) -> str:
-        """The ARN as AWS answers it: with the qualifier that was asked for, `$LATEST` too (recorded)."""
+        """The ARN as AWS returns it: with the qualifier of the request, also `$LATEST` (recorded)."""
         return f"{self.unqualified_arn}:{self.qualifier}" if self.qualifier else self.unqualified_arn
 
     @property
     def identity(self) -> str:
-        """What it means: without a qualifier it is `$LATEST`."""
+        """Name and qualifier for comparisons. No qualifier means `$LATEST`."""
         return f"{self.unqualified_arn}:{self.qualifier or LATEST}"
 
 
 @lru_cache(maxsize=65536)
 def parse_function(text: str, account: str, region: str) -> Function:
-    """Read any spelling of a function's name; what it leaves out is that of the request."""
+    """Parse any spelling of a function name. The account and region of the request are the defaults."""
     match = _FUNCTION_NAME.fullmatch(text)
     if match is None:
         raise ValueError(f"not a function name: {text}")

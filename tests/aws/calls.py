@@ -1,8 +1,8 @@
-"""From an HTTP request to a call: which service and operation, whose, with which members.
+"""Reads the service, operation, account, region and members of a call from an HTTP request.
 
-The account comes from the access key as moto has it (keys made by IAM or STS in moto belong to their
-account); beyond moto, an access key of twelve digits is that account, so that a test has as many accounts as
-it likes. The region comes from the signature's scope. Signatures are not checked.
+The account comes from the access key, as in moto: keys that IAM or STS of moto created belong to their account. In
+addition, an access key of twelve digits means that account, so a test can have any number of accounts. The region comes
+from the scope of the signature. Signatures are not checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .errors import AwsError
 
 TAGGING_TARGET = "ResourceGroupsTaggingAPI_20170126"
 
-# Members that come in the query string under another name, or are not texts.
+# Members that have another name in the query string, or are not strings.
 _QUERY_NAMES = {"tagKeys": "TagKeys"}
 _QUERY_LISTS = frozenset({"TagKeys"})
 _QUERY_NUMBERS = frozenset({"MaxItems"})
@@ -58,7 +58,7 @@ def caller_of(headers: Mapping[str, str]) -> Caller:
 def _account_of(access_key: str) -> str:
     if re.fullmatch(r"\d{12}", access_key):
         return access_key
-    if "moto.iam.models" not in sys.modules:  # no key can have been made
+    if "moto.iam.models" not in sys.modules:  # no request has created a key
         return DEFAULT_ACCOUNT
     from moto.iam.models import get_account_id_from
 
@@ -66,7 +66,7 @@ def _account_of(access_key: str) -> str:
 
 
 def call_of(caller: Caller, method: str, raw_path: str, headers: Mapping[str, str], body: bytes) -> Call:
-    """Read a request. What is not Lambda's or the tagging API's gets a name too, for faults and counts."""
+    """Read a request. Requests to other services get a name too, for faults and counts."""
     if caller.service == "lambda":
         return _lambda_call(caller, method, raw_path, body)
     operation, members = _other(method, headers, body)

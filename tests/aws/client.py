@@ -1,4 +1,4 @@
-"""The control API for tests, typed: see the table in README.md."""
+"""A typed client of the control API for tests. README.md has a table of its calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Counts:
 
 
 class ControlError(Exception):
-    """The control API refused something."""
+    """The control API refused a call."""
 
 
 class Control:
@@ -38,11 +38,11 @@ class Control:
         return Counts(**self._call("GET", "counts"))
 
     def reset_counts(self) -> Counts:
-        """Count anew from here. Returns what was counted before; each call is in one of the two."""
+        """Reset the counts. Returns the counts so far. Each call is in one of the two."""
         return Counts(**self._call("DELETE", "counts"))
 
     def requests(self, last: int = 100) -> list[dict[str, Any]]:
-        """The last requests: time, account, region, operation, members, outcome, status."""
+        """The last requests, with time, account, region, operation, members, outcome and status."""
         return self._call("GET", f"requests?{urlencode({'last': last})}")
 
     def settings(self) -> Settings:
@@ -64,7 +64,7 @@ class Control:
         functions: Iterable[str] | None = None,
         sources: Iterable[str] | None = None,
     ) -> None:
-        """Replace what exists and what is missing; None leaves a set as it is."""
+        """Replace the sets of existing and missing functions and sources. None leaves a set unchanged."""
         sets = {
             "missing_functions": missing_functions,
             "missing_sources": missing_sources,
@@ -92,12 +92,12 @@ class Control:
         retry_after: str | None = None,
         action: str | None = None,
     ) -> int:
-        """Make calls go wrong; see `faults.Fault`. The number takes it away again."""
+        """Add a fault. See `faults.Fault`. Returns its number, with which a test can remove it."""
         body = {name: value for name, value in locals().items() if name != "self" and value is not None}
         return int(self._call("POST", "faults", body)["id"])
 
     def faults(self) -> list[dict[str, Any]]:
-        """Faults that still wait, with their hits."""
+        """The active faults, with their hits."""
         return self._call("GET", "faults")
 
     def remove_fault(self, number: int) -> None:
@@ -112,11 +112,11 @@ class Control:
         return self._call("GET", f"mappings?{urlencode(query)}")
 
     def make_mapping(self, **members: Any) -> dict[str, Any]:
-        """A mapping made by somebody else: members of Create, and `account`, `region`. It stands at once."""
+        """Create a mapping as another tool does: members of Create, `account` and `region`. It exists immediately."""
         return self._call("POST", "mappings", members)
 
     def make_mappings(self, count: int, **members: Any) -> list[str]:
-        """So many at once, each as `make_mapping` makes it, with `{n}` in texts replaced by its number:
+        """So many in one request, each as `make_mapping` makes it, with `{n}` in texts replaced by its number:
         UUIDs."""
         return self._call("POST", "mappings/many", {"count": count, "mapping": members})
 
@@ -126,7 +126,7 @@ class Control:
         return self._call("PATCH", f"mappings/{uuid}", members)
 
     def delete_mapping(self, uuid: str) -> None:
-        """Gone at once."""
+        """Delete a mapping immediately."""
         self._call("DELETE", f"mappings/{uuid}")
 
     def settle(self, uuid: str) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Control:
         return self._call("POST", f"mappings/{uuid}/settle")
 
     def reset(self) -> None:
-        """As just started."""
+        """Reset the server to its state after the start."""
         self._call("POST", "reset")
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

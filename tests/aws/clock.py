@@ -1,7 +1,7 @@
-"""The server's clock, as a type: whatever says how many seconds have gone by.
+"""The type of the server's clock: a function that returns the elapsed seconds.
 
-State transitions, quotas, faults and lags are all computed from it when a request comes in. There is no
-thread or timer behind them, and the tests of those modules move the clock by hand.
+The server computes state transitions, quotas, faults and delays from the clock when a request arrives. It needs no
+threads and no timers, and unit tests set the clock by hand.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""AWS, as far as event source mappings are concerned: all state of the server, and what is done to it.
+"""The state of the server, that is, all event source mappings, and the operations on it.
 
-Every method runs in the event loop's one thread from beginning to end without giving way, which is the lock
-around the state: requests are as if one after the other, whatever the number of connections.
+Each method runs in the only thread of the event loop and does not await. So requests are processed one after the other,
+whatever the number of connections, and the state needs no lock.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Cloud:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything but settings and world."""
+        """Remove everything except settings and world."""
         self.faults = Faults(self.clock)
         self.ledger = Ledger(self.clock)
         self.quota = Quota(self.clock, self.settings.quota)
@@ -47,7 +47,7 @@ class Cloud:
     def make(
         self, account: str, region: str, asked: Map[str, Any], source: Source, uuid: str, config: Config
     ) -> Mapping:
-        """A mapping in the state in which the clock would leave it, and not yet among the others."""
+        """Create a mapping in its final state, and do not store it yet."""
         enabled = asked.get("Enabled") is not False
         return Mapping(
             uuid=uuid,
@@ -75,7 +75,7 @@ class Cloud:
         return self._tags.setdefault((account, region), TagIndex(self.clock))
 
     def apply(self, settings: Settings) -> None:
-        """Take over changed settings."""
+        """Apply changed settings."""
         if settings.quota != self.settings.quota:
             self.quota.rate = settings.quota
         if settings.tagging_quota != self.settings.tagging_quota:
@@ -84,7 +84,7 @@ class Cloud:
         self.settings = settings
 
     def enter(self, mapping: Mapping, state: str) -> None:
-        """Put a mapping into a state; out of a transition it comes by itself."""
+        """Put a mapping into a state. A transition ends later without another call."""
         mapping.state = state
         mapping.settles_at = None
         mapping.changed(time.time())
@@ -92,7 +92,7 @@ class Cloud:
             self.transitions.start(mapping, self.settings.pace)
 
     def settle(self) -> None:
-        """End the transitions whose time has come. Called before each request."""
+        """End the transitions that are due. Called before each request."""
         for mapping in self.transitions.done():
             self.finish(mapping)
 
@@ -109,11 +109,11 @@ class Cloud:
         self.tag_index(mapping.account, mapping.region).note(mapping.arn, None, self.settings.tagging_lag)
 
     def tag(self, mapping: Mapping, tags: dict[str, str]) -> None:
-        """Give a mapping these tags, and no others. The tagging API learns of it later."""
+        """Replace the tags of a mapping. The tagging API shows them later."""
         mapping.tags = tags
         lag = max(self.settings.tagging_lag, mapping.tags_hidden_until - self.clock())
         self.tag_index(mapping.account, mapping.region).note(mapping.arn, dict(tags), lag)
 
     def visible_tags(self, mapping: Mapping) -> dict[str, str]:
-        """The tags that ListTags shows: none while those of the Create are delayed."""
+        """The tags that ListTags shows. Empty while the tags of the Create are delayed."""
         return mapping.tags if self.clock() >= mapping.tags_hidden_until else {}

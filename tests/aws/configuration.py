@@ -1,7 +1,7 @@
-"""What a mapping is set to: how a Create fills it in, and how an Update changes it.
+"""The configuration of a mapping: the defaults of a Create, and the changes of an Update.
 
-Left out means unchanged; a few members have a value that puts AWS's default back. Both are tables here.
-Nothing is refused here, that is the work of `validation` and `rules`.
+A member that an Update leaves out stays unchanged. Some members have a value that restores AWS's default. Both are
+tables in this module. `validation` and `rules` refuse requests, this module does not.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .sources import CONSUMER_GROUP, FILLED_IN, POLLERS, Source
 
 Config = dict[str, Any]
 
-# Members of a request that are not members of the configuration.
+# Members of a request that do not belong to the configuration.
 _ELSEWHERE = frozenset({"UUID", "FunctionName", "Enabled", "Tags"})
 
-# Values that put a member back to what AWS fills in.
+# Values that restore the default of AWS.
 RESETS: dict[str, Callable[[Any], bool]] = {
     "FilterCriteria": lambda value: not value.get("Filters"),
     "ScalingConfig": lambda value: value.get("MaximumConcurrency") is None,
@@ -33,7 +33,7 @@ _STANDARD = Settings()
 
 
 def created(source: Source, uuid: str, parameters: Mapping[str, Any]) -> Config:
-    """The configuration of a new mapping: AWS's defaults, and over them what was asked for."""
+    """The configuration of a new mapping: the members of the request, and AWS's defaults for the others."""
     config: Config = deepcopy(dict(FILLED_IN[source].members))
     if consumption_mode(parameters) == "Queue":
         del config["StartingPosition"]
@@ -46,7 +46,7 @@ def created(source: Source, uuid: str, parameters: Mapping[str, Any]) -> Config:
 
 
 def updated(source: Source, config: Config, parameters: Mapping[str, Any], settings: Settings = _STANDARD) -> Config:
-    """The configuration after a request; the settings say what resets a member where nobody knows it."""
+    """The configuration after an Update. Settings decide which values reset a member if AWS's behaviour is unknown."""
     config = deepcopy(config)
     for member, value in parameters.items():
         if member in _ELSEWHERE or value is None:
@@ -110,7 +110,7 @@ def _pollers(source: Source, _before: Any, value: Config) -> Config:
 
 
 def _access(_source: Source, before: Any, value: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The virtual host stays, for Update can't name it; AWS answers the entries in an order of its own."""
+    """Keep the virtual host, because Update cannot name it. AWS returns the entries in its own order."""
     entries = value if _virtual_hosts(value) else value + _virtual_hosts(before)
     return sorted(entries, key=lambda entry: (entry.get("Type", ""), entry.get("URI", "")))
 

@@ -1,4 +1,4 @@
-"""The AWS server of the worker, empty at the beginning of each test."""
+"""The AWS server of the worker, emptied at the start of each test."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def _client(aws_server: AwsServer) -> Any:
 
 @pytest.fixture
 def lambda_(aws: AwsServer, _client: Any) -> Any:
-    """Any, for the types of the stubs make each look into an answer a question of its own."""
+    """Typed as Any, because with the types of the stubs each access to an answer needs a check."""
     return _client

@@ -1,7 +1,7 @@
-"""The control API: what tests, the demo and people use to look behind the server, and to make things happen
-in it.
+"""The control API, with which tests, the demo and people read and change the state of the server.
 
-JSON over HTTP under a path that AWS has not. It counts against no quota and knows no faults.
+It is JSON over HTTP, under a path that AWS does not have. Its calls count against no quota, and faults do not act on
+them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def control_routes(cloud: Cloud) -> list[web.RouteDef]:
 
 
 def _guarded(handler: Handler) -> Handler:
-    """A request that makes no sense is answered so, with what is wrong."""
+    """The answer to an invalid request, with the reason."""
 
     async def guarded(request: web.Request) -> web.Response:
         try:
@@ -129,11 +129,11 @@ class _Control:
         )
 
     async def make_mapping(self, request: web.Request) -> web.Response:
-        """A mapping made by somebody else an hour ago: enabled, with just the tags that are given."""
+        """A mapping that another tool created an hour ago. It is enabled, and has only the given tags."""
         return web.json_response(_described(self._make(await request.json())), status=201)
 
     async def make_mappings(self, request: web.Request) -> web.Response:
-        """`count` mappings at once; `{n}` in a text becomes the number of each."""
+        """Create `count` mappings. `{n}` in a text becomes the number of the mapping."""
         asked = await request.json()
         made = [self._make(_numbered(asked["mapping"], number)).uuid for number in range(asked["count"])]
         return web.json_response(made, status=201)
@@ -149,7 +149,7 @@ class _Control:
         return mapping
 
     async def edit_mapping(self, request: web.Request) -> web.Response:
-        """Change a mapping behind everybody's back. Members as AWS answers them; null takes one away."""
+        """Change a mapping as another tool does. Members are those of AWS's answers. null removes a member."""
         self._cloud.settle()
         mapping = self._mapping(request)
         for name, value in _known(await request.json(), answer_members() | {"Tags"}).items():
@@ -157,7 +157,7 @@ class _Control:
         return web.json_response(_described(mapping))
 
     async def delete_mapping(self, request: web.Request) -> web.Response:
-        """Gone at once, without a transition."""
+        """Delete a mapping immediately, without a transition."""
         self._cloud.remove(self._mapping(request))
         return web.json_response({})
 
@@ -168,7 +168,7 @@ class _Control:
         return web.json_response(_described(mapping))
 
     async def reset(self, _request: web.Request) -> web.Response:
-        """As just started: no mappings, faults, counts, nothing in moto; settings as on the command line."""
+        """Reset the server: no mappings, faults and counts, an empty moto, and the settings of the command line."""
         self._cloud.settings = self._settings_at_start
         self._cloud.world = World(self._population_at_start)
         self._cloud.reset()

@@ -1,8 +1,7 @@
-"""AWS's errors: their HTTP statuses, the shape of their bodies, their sentences.
+"""The errors of AWS: HTTP status, form of the body, and message.
 
-Every refusal of the server is an AwsError. Sentences are kept together here with what they rest on:
-*recorded* on AWS, *reported* in public threads by people who met them, *documented* in the botocore model, or
-*assumed*.
+Each refusal of the server is an AwsError. This module has all messages with their origin: *recorded* on AWS, *reported*
+in public threads, *documented* in the botocore model, or *assumed*.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from xml.sax.saxutils import escape
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """How AWS sends one error code: its HTTP status, and whether its body spells `message` or `Message`."""
+    """The form of one error code: its HTTP status, and whether its body has `message` or `Message`."""
 
     status: int
     message_key: str = "message"
@@ -28,7 +27,7 @@ CODES: dict[str, Code] = {
     "ResourceNotFoundException": Code(404, "Message"),
     "ServiceException": Code(500, "Message", "Service"),
     "TooManyRequestsException": Code(429),
-    # Errors that no Lambda operation declares: a bare message, as recorded for ValidationException.
+    # Errors that no Lambda operation declares. They have only a message, as recorded for ValidationException.
     "ValidationException": Code(400, type=None),
     "SerializationException": Code(400, "Message", None),
     "ThrottlingException": Code(400, type=None),
@@ -44,7 +43,7 @@ OTHER = Code(400, type=None)
 
 
 class AwsError(Exception):
-    """An answer that is an error."""
+    """An error answer."""
 
     def __init__(
         self,
@@ -72,11 +71,11 @@ class AwsError(Exception):
         return json.dumps(body).encode()
 
     def tagging_json(self) -> bytes:
-        """As the JSON 1.1 protocol wants it: with the code in the body."""
+        """The body in the JSON 1.1 protocol, which has the code in the body."""
         return json.dumps({"__type": self.code, self.kind.message_key: self.message}).encode()
 
     def xml(self) -> bytes:
-        """As the query protocol wants it (STS, IAM)."""
+        """The body in the query protocol (STS, IAM)."""
         sender = "Receiver" if self.status >= 500 else "Sender"
         return (
             "<ErrorResponse><Error>"

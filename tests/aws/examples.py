@@ -1,4 +1,4 @@
-"""The smallest Create that AWS takes, for each kind of source; the tests of this folder start from it."""
+"""The smallest Create that AWS accepts, for each kind of source. The tests of this folder start from it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _MINIMAL: dict[Source, dict[str, Any]] = {
 
 
 def example(source: Source, **more: Any) -> dict[str, Any]:
-    """Parameters of a Create; a member that is given as None is left out."""
+    """Parameters of a Create. A member that is None is left out."""
     asked = {"FunctionName": FUNCTION, **deepcopy(_MINIMAL[source]), **more}
     return {name: value for name, value in asked.items() if value is not None}
 
@@ -71,7 +71,7 @@ class Refusal:
 
 
 def refused(call: Callable[..., Any], **asked: Any) -> Refusal:
-    """The error that AWS answers; it fails a test if there is none."""
+    """The error that a call returns. The test fails if there is no error."""
     with pytest.raises(ClientError) as caught:
         call(**asked)
     response: dict[str, Any] = {**caught.value.response}
@@ -85,7 +85,7 @@ def refused(call: Callable[..., Any], **asked: Any) -> Refusal:
 
 
 def raw(aws: AwsServer, method: str, path: str, body: str) -> tuple[int, str]:
-    """A request that boto3 would not send: its status and what it answers."""
+    """Send a request that boto3 would refuse to send. Returns the status and the body."""
     headers = {
         "Authorization": f"AWS4-HMAC-SHA256 Credential=testing/20260101/{REGION}/lambda/aws4_request",
         "Content-Type": "application/json",

@@ -1,8 +1,7 @@
-"""What can be made to go wrong on demand.
+"""Faults that tests inject.
 
-A fault waits for calls of an operation (any, or those whose members have given values) and acts on some of
-them: an error instead of an answer, an answer that gets lost on its way, a delay. Tests put them in through
-the control API.
+A fault waits for calls of an operation, or only for those whose members have certain values. It acts on some of these
+calls: it returns an error, loses the answer, or delays it. Tests inject faults through the control API.
 """
 
 from __future__ import annotations
@@ -22,14 +21,16 @@ ANY_OPERATION = "*"
 
 
 class Kind(StrEnum):
-    """What a fault does."""
+    """The effect of a fault."""
 
-    CLOSE = "close"  # the connection is closed, nothing has happened
-    ANSWER_LOST = "answer-lost"  # it has happened, the connection is closed without an answer
-    DELAY = "delay"  # nothing happens for `seconds`, then all goes on
-    DELAY_ANSWER = "delay-answer"  # it happens at once, the answer comes `seconds` later
-    MISSING_PAGE = "missing-page"  # a page of List or GetResources without its items; the sweep goes on behind it
-    ERROR = "error"  # `code` and `message`, `status` if need be
+    CLOSE = "close"  # closes the connection before the call has an effect
+    ANSWER_LOST = "answer-lost"  # carries out the call, and closes the connection without an answer
+    DELAY = "delay"  # waits for `seconds`, and then carries out the call
+    DELAY_ANSWER = "delay-answer"  # carries out the call immediately, and answers `seconds` later
+    MISSING_PAGE = (
+        "missing-page"  # returns a page of List or GetResources without its items, and with the marker of the next page
+    )
+    ERROR = "error"  # returns `code` and `message`, and optionally `status`
     SERVICE_EXCEPTION = "service-exception"
     THROTTLE = "throttle"
     THROTTLING_EXCEPTION = "throttling-exception"
@@ -43,7 +44,7 @@ class Kind(StrEnum):
     ROLE_CANNOT_READ_STREAM = "role-cannot-read-stream"
 
 
-# Sentences as people report them.
+# Messages as reported in public threads.
 PRESETS: dict[Kind, tuple[str, str]] = {
     Kind.SERVICE_EXCEPTION: (
         "ServiceException",
@@ -87,7 +88,7 @@ PRESETS: dict[Kind, tuple[str, str]] = {
 
 @dataclass(slots=True)
 class Fault:
-    """`match`: members of the request and their values, beside them `account` and `region`. `after`: so many
+    """`match`: members of the request and their values, and also `account` and `region`. `after`: so many
     matching calls pass first; `times`: so many are hit (None: all); `for_seconds`: until so long from now.
     `action`: of an access denied error, the IAM action that AWS names, where it is not the operation's."""
 
@@ -107,7 +108,7 @@ class Fault:
     until: float | None = None
 
     def error(self, call: Call) -> AwsError | None:
-        """The error it answers with, if it is one."""
+        """The error that the fault returns. None: it returns no error."""
         code, sentence = PRESETS.get(self.kind, ("ServiceException", "Injected."))
         if self.kind is not Kind.ERROR and self.kind not in PRESETS:
             return None
@@ -124,7 +125,7 @@ class Fault:
 
 
 class Faults:
-    """All faults that wait, oldest first."""
+    """All active faults, the oldest first."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -148,7 +149,7 @@ class Faults:
         return [{"id": number, **asdict(fault)} for number, fault in self._faults.items()]
 
     def hit(self, call: Call) -> Fault | None:
-        """The fault that acts on this call, if any; uses up one of its times."""
+        """The fault that acts on this call, if any. Counts one use of the fault."""
         now = self._clock()
         for number, fault in list(self._faults.items()):
             if fault.until is not None and now >= fault.until:

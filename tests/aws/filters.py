@@ -1,7 +1,7 @@
-"""Whether a text is a filter pattern: what AWS answers "Invalid filter pattern definition." to.
+"""Checks whether a text is a filter pattern. AWS refuses others with "Invalid filter pattern definition.".
 
-Recorded: `null` and a bare string are refused; patterns of names down to lists of values and operators are
-taken. Of the operators only the form is looked at, not their operands: what is not sure is taken.
+Recorded: AWS refuses `null` and a string, and accepts nested names with lists of values and operators. The server
+checks the form of operators, and not their operands. It accepts a pattern if AWS's behaviour is unknown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _is_alternatives(value: Any) -> bool:
 
 
 def _is_rule(value: Any) -> bool:
-    """Either deeper names, or the list of what the value may be."""
+    """Either nested names, or the list of allowed values."""
     if isinstance(value, dict):
         return _is_object(cast(dict[str, Any], value))
     if not isinstance(value, list) or not value:

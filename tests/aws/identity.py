@@ -1,13 +1,13 @@
-"""When AWS takes no mapping beside another one, and the sentence in which it says so.
+"""Conflicts: when AWS refuses a mapping because another one exists, and the message of the refusal.
 
 Recorded: queues, streams (function and source ARN), self-managed Kafka (function, topic, any shared bootstrap
 server). Reported: MSK (with the topic). Assumed: MQ (with the queue), DocumentDB (with database and
 collection), and the qualifier behind a name in the sentences of queues and streams.
 
-Of two Kafka mappings in one consumer group of one cluster the second is refused too, whatever its topic. Reported:
-the sentence of self-managed Kafka (where the topic was changed); botocore documents that the group
-must be unique. Assumed: that the function does not matter and another cluster does, because the sentence names the
-event source and no function; the sentence of MSK; that a mapping being deleted still holds its group.
+AWS also refuses the second Kafka mapping in one consumer group of one cluster, whatever its topic. Reported: the
+message for self-managed Kafka, after a change of the topic. Documented by botocore: the group must be unique. Assumed:
+the function does not matter and the cluster does, because the message names the event source and no function; the
+message for MSK; a mapping that is being deleted still holds its group.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def refuse_twin(
     *,
     but: Mapping | None = None,
 ) -> None:
-    """Raise AWS's conflict if a mapping with this identity exists (`but` is the one being updated)."""
+    """Raise AWS's conflict if a mapping with this identity exists. `but` is the mapping that is updated."""
     for other in mappings.of_source(config.get("EventSourceArn")):
         if other is not but and other.function.identity == function.identity and _same(source, other.config, config):
             raise _exists(_sentence(source, function, config, asked), other)
@@ -70,7 +70,7 @@ def _servers(config: Config) -> frozenset[str]:
 
 
 def _asked(asked: Map[str, Any]) -> str:
-    """The bootstrap servers of a request, in its order."""
+    """The bootstrap servers of a request, in their order."""
     return ",".join(asked["SelfManagedEventSource"]["Endpoints"]["KAFKA_BOOTSTRAP_SERVERS"])
 
 

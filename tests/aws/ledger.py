@@ -1,4 +1,4 @@
-"""What was asked of the server: counts for assertions and benchmarks, and the last requests for reading."""
+"""The record of requests: counts for tests and benchmarks, and the last requests with their outcome."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Ledger:
         self._throttled += 1
 
     def answered(self, call: Call, outcome: str, status: int) -> None:
-        """Note how a call ended: `ok`, an error's code, or what a fault did to the connection."""
+        """Record the outcome of a call: `ok`, the code of an error, or the effect of a fault on the connection."""
         if outcome != "ok":
             self._errors.setdefault(call.operation, Counter())[outcome] += 1
         self.log.append(

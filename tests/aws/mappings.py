@@ -1,7 +1,7 @@
 """The mappings of one account and region: their states, their order, their answers.
 
-States move by the clock: a mapping in transition knows when it will be done, and whoever looks next finds it
-so. The answer of each mapping is kept as bytes until the mapping changes, which makes a List of 100 a join of
+A mapping in a transition has the time at which the transition ends. The next request after this time finds the final
+state. The server caches the answer of each mapping as bytes until the mapping changes, so a List of 100 mappings joins
 100 strings.
 """
 
@@ -54,7 +54,7 @@ class Mapping:
         return self.config.get("EventSourceArn")
 
     def members(self) -> dict[str, Any]:
-        """As Get answers it."""
+        """The mapping as Get returns it."""
         members: dict[str, Any] = {
             **self.config,
             "EventSourceMappingArn": self.arn,
@@ -77,7 +77,7 @@ class Mapping:
         return self._answer
 
     def list_answer(self) -> bytes:
-        """As List answers it: encrypted filter criteria are null (documented)."""
+        """The mapping as List returns it: encrypted filter criteria are null (documented)."""
         if "KMSKeyArn" not in self.config or "FilterCriteria" not in self.config:
             return self.answer()
         if self._list_answer is None:
@@ -85,7 +85,7 @@ class Mapping:
         return self._list_answer
 
     def changed(self, wall_time: float) -> None:
-        """To be called after every change."""
+        """Drop the cached answer. Called after each change."""
         self.last_modified = wall_time
         self.forget_answers()
 
@@ -108,11 +108,11 @@ class Mappings:
         return self._by_uuid.get(uuid)
 
     def of_source(self, arn: str | None) -> Iterator[Mapping]:
-        """Mappings of a source, in order; those of None are self-managed."""
+        """The mappings of a source, in order. None: those of self-managed sources."""
         return iter(self._by_source.get(arn, {}).values())
 
     def after(self, sequence: int) -> Iterator[Mapping]:
-        """In order of creation, those behind the mapping with this number."""
+        """The mappings that were created after the one with this number, in order of creation."""
         start = bisect_right(self._in_order, sequence, key=lambda mapping: mapping.sequence)
         for index in range(start, len(self._in_order)):
             yield self._in_order[index]
@@ -130,7 +130,7 @@ class Mappings:
 
 
 class Transitions:
-    """What is under way, over all accounts and regions, by when it will be done."""
+    """The transitions in all accounts and regions, ordered by the time at which they end."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -144,9 +144,9 @@ class Transitions:
         heapq.heappush(self._due, (mapping.settles_at, self._number, mapping))
 
     def done(self) -> Iterator[Mapping]:
-        """Take out those whose time has come; none while transitions are held."""
+        """Remove and return the transitions that are due. None while transitions are held."""
         now = self._clock()
         while not self.held and self._due and self._due[0][0] <= now:
             due, _, mapping = heapq.heappop(self._due)
-            if mapping.settles_at == due:  # else it was settled by hand, or another transition followed
+            if mapping.settles_at == due:  # otherwise a test has ended it, or another transition followed
                 yield mapping

@@ -1,7 +1,7 @@
-"""Lambda's own description of its API, as botocore carries it.
+"""The description of the Lambda API in botocore.
 
-It tells which operation a method and a path mean, and what each member may be. Reading it, rather than
-copying it, is what makes the server notice when AWS adds an operation, a member or an enum value.
+The description maps methods and paths to operations, and has the constraints of all members. The server reads it
+instead of a copy, so tests fail when AWS adds an operation, a member or an enum value.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROUTES = tuple(_route(name) for name in LAMBDA.operation_names)
 
 
 def operation_of(method: str, raw_path: str) -> tuple[str, dict[str, str]] | None:
-    """The Lambda operation that a request asks for, and the members in its path."""
+    """The Lambda operation of a request, and the members in its path."""
     for route in ROUTES:
         if route.method == method and (match := route.path.fullmatch(raw_path)):
             return route.operation, {name: unquote(value) for name, value in match.groupdict().items()}
@@ -46,12 +46,12 @@ def operation_of(method: str, raw_path: str) -> tuple[str, dict[str, str]] | Non
 
 @cache
 def members(operation: str) -> frozenset[str]:
-    """Names of the members that an operation takes."""
+    """Names of the members of an operation's request."""
     shape = LAMBDA.operation_model(operation).input_shape
     return frozenset(cast(Mapping[str, Any], shape.members)) if shape else frozenset()
 
 
 def answer_members() -> frozenset[str]:
-    """Names of the members of a mapping as AWS answers it."""
+    """Names of the members of a mapping in an answer."""
     shape: Any = LAMBDA.shape_for("EventSourceMappingConfiguration")
     return frozenset(shape.members)

@@ -1,8 +1,6 @@
-"""moto's own server, for everything that is not this server's: queues, streams, functions, roles, security
-tokens.
+"""moto's own server, for all other services: queues, streams, functions, roles, security tokens.
 
-It is loaded at the first request that needs it, which keeps the start quick, and runs in threads, as it does
-in moto's server.
+The first request that needs it loads it, so that the server starts fast. It runs in threads, as moto's server does.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ async def answer(request: web.Request, body: bytes, account: str) -> web.Respons
 
 
 def reset() -> None:
-    """Empty moto's backends, if there are any."""
+    """Empty moto's backends, if moto is loaded."""
     if "moto.backends" in sys.modules:
         from moto.moto_api._internal.models import moto_api_backend
 

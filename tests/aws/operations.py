@@ -1,4 +1,4 @@
-"""The Lambda operations on event source mappings: what Create, Update, Get, List and Delete do and answer."""
+"""The Lambda operations on event source mappings: Create, Update, Get, List and Delete."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def delete(cloud: Cloud, call: Call) -> Answer:
 
 
 def without_items(answer: bytes) -> bytes:
-    """A page that has lost its items, for the fault of that name; the sweep goes on behind it."""
+    """A page without its items, for the fault of this name. It still has the marker of the next page."""
     body: dict[str, Any] = json.loads(answer)
     return json.dumps({name: [] if isinstance(value, list) else value for name, value in body.items()}).encode()
 

@@ -1,7 +1,7 @@
-"""The server as a process of its own, for tests: `with AwsServer() as aws: aws.client("lambda")`.
+"""The server as a process, for tests: `with AwsServer() as aws: aws.client("lambda")`.
 
-A separate process has its own CPU, so that what a test measures is the operator and not the server. It ends
-with its parent, even if that is killed: it watches a pipe whose other end the parent holds.
+A separate process uses its own CPU, so that tests measure only the operator. The process ends with its parent, even if
+the parent is killed, because it watches a pipe whose other end the parent holds.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ STOP_TIMEOUT = 60.0
 
 
 class AwsServer:
-    """Unlike by hand, transitions end at the next request and there is no quota, unless the settings say
-    so."""
+    """An AWS server whose transitions end at the next request and which has no quota, unless settings change this."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """AWS's request quotas: a token bucket for each account and region.
 
-Lambda counts all of its control plane against one bucket, except the three operations that have quotas of
-their own; the tagging API has a bucket of its own.
+All control plane operations of Lambda share one bucket, except three operations with their own quotas. The tagging API
+has its own bucket.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Bucket:
 
 
 class Quota:
-    """`rate` requests a second with a burst of one second's worth; 0 switches it off."""
+    """`rate` requests a second, with a burst of the requests of one second. 0: no limit."""
 
     def __init__(self, clock: Clock, rate: float) -> None:
         self._clock = clock
@@ -37,7 +37,7 @@ class Quota:
         self._buckets.clear()
 
     def take(self, account: str, region: str) -> bool:
-        """Take one request's token; False if there is none."""
+        """Take the token of one request. Returns False if there is none."""
         if not self._rate:
             return True
         now = self._clock()

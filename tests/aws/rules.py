@@ -1,7 +1,7 @@
-"""What AWS refuses for its meaning: members that a source does not take, and members that do not go together.
+"""Rules about members: those that a source does not accept, and those that exclude or require each other.
 
-One table, read top to bottom; the first rule that objects is the answer. Each row says what it rests on. Only
-what AWS always refuses is in here; what is not sure is taken.
+The rules are one table. The first rule that a request breaks determines the answer. Each row has its origin. The table
+has only rules that AWS always enforces. The server accepts a request if AWS's behaviour is unknown.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Rule:
 
 
 def refuse(subject: Subject) -> None:
-    """Raise AWS's refusal, if it has one."""
+    """Raise the error of AWS if the request breaks a rule."""
     for rule in RULES:
         if subject.source in rule.sources and (message := rule.objection(subject)):
             raise invalid_parameter(message)
@@ -199,7 +199,7 @@ def _metrics(s: Subject) -> str | None:
 
 def _schema_registry(s: Subject) -> str | None:
     # A mapping that has a registry can't go on-demand, not even by the Update that removes the registry: AWS's
-    # developer guide says that the registry is to be removed first. The sentence is assumed.
+    # developer guide asks to remove the registry first. The sentence is assumed.
     configs = (config.get(CONSUMER_GROUP[s.source], {}) for config in (s.becomes, s.was or {}))
     if any(config.get("SchemaRegistryConfig") for config in configs) and not s.becomes.get("ProvisionedPollerConfig"):
         return "SchemaRegistryConfig is only available for event source mappings with provisioned mode."

@@ -1,8 +1,8 @@
 """The requests behind the responses that were recorded on AWS.
 
-The recordings hold responses only; what was asked is read from them and written down here, a list of steps
-for each scenario. Of a step, `copied` members are asked for with the values of the recorded response, which
-keeps filter patterns from being written twice; all other defaults have to come from the server.
+The recordings have only responses. This module has the requests, as a list of steps for each scenario. A step sends its
+`copied` members with the values of the recorded response, so that filter patterns are not written twice. All other
+values of the response must be defaults of the server.
 """
 
 from __future__ import annotations
@@ -331,10 +331,10 @@ SCENARIOS: dict[str, list[Step]] = {
     ],
 }
 
-# Scenarios that are not replayed, and why. README.md says the same.
+# Scenarios that are not replayed, with the reason. README.md lists them too.
 LEFT_OUT: dict[str, str] = {}
 
-# Members that AWS answers by now, and did not when a scenario was recorded.
+# Members that AWS returns today, and did not return when a scenario was recorded.
 ANSWERED_SINCE: dict[str, frozenset[str]] = {
     # Recorded in September 2024; those recorded later have the ARN.
     "TestLambdaEventSourceMappings::test_create_event_source_self_managed": frozenset({"EventSourceMappingArn"}),

@@ -1,8 +1,7 @@
-"""The HTTP server: what happens to a request, top to bottom.
+"""The HTTP server: the processing of a request, from top to bottom.
 
-aiohttp, rather than a WSGI server before moto's: one thread holds the state without locks, a delayed answer
-holds up no worker, and closing a connection instead of answering is one call. moto's WSGI application gets
-what is not ours.
+The server uses aiohttp and not WSGI. One thread has the state without locks, a delayed answer blocks no worker, and one
+call closes a connection without an answer. The server passes all other requests to moto's WSGI application.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Server:
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen, and say on which port."""
+        """Listen, and return the port."""
         application = web.Application(client_max_size=MOST_BYTES)
         application.add_routes(control_routes(self._cloud))
         application.router.add_route("*", "/{path:.*}", self._handle)
@@ -79,7 +78,7 @@ class Server:
         return response
 
     def _admit(self, call: Call) -> None:
-        """Count the call, and refuse it if its quota is used up."""
+        """Count the call, and refuse it if its quota is exhausted."""
         cloud = self._cloud
         against_quota = call.service == "lambda" and call.operation not in OUTSIDE_OF_QUOTA
         cloud.ledger.arrived(call, counts_against_quota=against_quota)
@@ -91,7 +90,7 @@ class Server:
             raise tagging_throttled()
 
     def _with_stored_members(self, call: Call) -> Call:
-        """So that a fault for a function or source meets the calls that name just a mapping, too."""
+        """Add function and source to a call that names only a mapping, so that faults for them match."""
         known = self._cloud.mappings(call.account, call.region).get(call.members.get("UUID", ""))
         if known is None:
             return call
@@ -144,7 +143,7 @@ class Server:
 
 
 class ConnectionLostError(Exception):
-    """The connection was closed on purpose."""
+    """The server closed the connection deliberately."""
 
 
 def _close(request: web.Request, outcome: str) -> ConnectionLostError:

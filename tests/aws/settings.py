@@ -1,4 +1,4 @@
-"""What can be set while the server runs."""
+"""Settings that can change while the server runs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from enum import StrEnum
 
 
 class DestinationReset(StrEnum):
-    """Which form of DestinationConfig removes an on-failure destination. Public reports differ."""
+    """The form of DestinationConfig that removes an on-failure destination. Public reports differ."""
 
     EMPTY_TEXT = "empty-text"  # {OnFailure: {Destination: ""}}; {} changes nothing
     EMPTY_STRUCTURE = "empty-structure"  # {}; an empty Destination is refused
-    IGNORED = "ignored"  # none: an empty Destination is refused, {} changes nothing
-    REFUSED = "refused"  # none: both are refused
+    IGNORED = "ignored"  # no form: an empty Destination is refused, and {} changes nothing
+    REFUSED = "refused"  # no form: both are refused
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Settings:
         self.destination_reset = DestinationReset(self.destination_reset)
 
     def arguments(self) -> list[str]:
-        """As `python -m tests.aws` takes them."""
+        """The settings as arguments of `python -m tests.aws`."""
         arguments: list[str] = []
         for name, value in asdict(self).items():
             flag = f"--{name.replace('_', '-')}"

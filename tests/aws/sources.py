@@ -1,8 +1,7 @@
-"""The kinds of event sources: how each is recognised, which members it takes, what AWS fills in.
+"""The kinds of event sources: how a request names them, the members that they accept, and AWS's defaults.
 
-This is the server's table of AWS's knowledge about sources. It is written from recordings, the botocore
-model's documentation and public facts about AWS, and shares nothing with the operator, so that a mistake in
-one does not hide in the other. What depends on more than one member is in `rules`.
+The tables are based on recordings, the documentation in the botocore model and public facts about AWS. They share
+nothing with the operator, so that a mistake in one of them is noticed. Rules about several members are in `rules`.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ ALL = frozenset(Source)
 
 
 class Evidence(StrEnum):
-    """What a statement about AWS rests on."""
+    """The origin of a statement about AWS."""
 
     RECORDED = "recorded"
     REPORTED = "reported"
@@ -46,7 +45,7 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Which sources take a member; the others refuse it with `refusal` (`{member}` as AWS prints it)."""
+    """The sources that accept a member. The others refuse it with `refusal` (`{member}` as AWS prints it)."""
 
     by: frozenset[Source]
     required_by: frozenset[Source] = frozenset()
@@ -55,7 +54,7 @@ class Taken:
     refusal_evidence: Evidence = Evidence.REPORTED
 
 
-# Members of Create and Update that not every source takes. Those that all take are in ALL_TAKE.
+# Members of Create and Update that only some sources accept. ALL_TAKE has those that all sources accept.
 TAKEN: dict[str, Taken] = {
     "StartingPosition": Taken(ALL - QUEUES, evidence=Evidence.ASSUMED),
     "StartingPositionTimestamp": Taken(ALL - QUEUES - {Source.DYNAMODB, Source.MQ}),
@@ -122,7 +121,7 @@ ACCESS_TYPES: dict[str, frozenset[Source]] = {
 
 @dataclass(frozen=True, slots=True)
 class FilledIn:
-    """What AWS answers of a mapping beyond what was asked for."""
+    """Members that AWS adds to those of the request."""
 
     reason: str
     members: Mapping[str, Any]
@@ -172,7 +171,7 @@ CONSUMER_GROUP: dict[Source, str] = {
 
 @dataclass(frozen=True, slots=True)
 class PollerLimits:
-    """Provisioned pollers: the smallest minimum, the greatest maximum, and what AWS fills in (documented)."""
+    """Provisioned pollers: the smallest minimum, the greatest maximum, and AWS's default (documented)."""
 
     lowest: int
     highest: int
@@ -198,7 +197,7 @@ _BY_SERVICE = {
 
 
 def source_of(parameters: Mapping[str, Any]) -> Source:
-    """The kind of source that a Create names; AWS's refusal if there is none (recorded)."""
+    """The kind of source that a Create names. Raises AWS's error if there is none (recorded)."""
     arn = parameters.get("EventSourceArn")
     if arn is None:
         if parameters.get("SelfManagedEventSource") is None:

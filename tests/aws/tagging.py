@@ -1,6 +1,6 @@
 """The resource groups tagging API's view of mappings: GetResources.
 
-It is an index of its own that lags behind Lambda, and knows nothing of what never had tags.
+The tagging API has its own index, which is updated later than Lambda, and which has no mappings that never had tags.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Tags = dict[str, str]
 
 
 class TagIndex:
-    """Tags of each ARN of one account and region, with the times from which each change can be seen."""
+    """Tags of each ARN in one account and region, with the times at which changes become visible."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._history: dict[str, list[tuple[float, Tags | None]]] = {}
 
     def note(self, arn: str, tags: Tags | None, lag: float) -> None:
-        """Tags have changed, or (None) the resource is gone; a resource that never had tags is not noted."""
+        """Record changed tags. None: the resource was deleted. Resources that never had tags are not recorded."""
         if not tags and arn not in self._history:
             return
         self._history.setdefault(arn, []).append((self._clock() + lag, tags))
@@ -50,7 +50,7 @@ class TagIndex:
 
 
 def is_about_mappings(parameters: Mapping[str, Any]) -> bool:
-    """Whether a GetResources may answer mappings; the others are moto's."""
+    """Whether the answer of a GetResources may have mappings. moto answers the others."""
     types = parameters.get("ResourceTypeFilters")
     arns = parameters.get("ResourceARNList")
     if arns:

@@ -18,13 +18,13 @@ Answer = tuple[int, bytes]
 
 
 def is_of_mapping(resource: str) -> bool:
-    """Whether an ARN is this server's to answer: mappings, and what is no taggable resource at all."""
+    """Whether this server answers for an ARN: ARNs of mappings, and of resources that cannot have tags."""
     kinds = (":function:", ":layer:", ":code-signing-config:", ":capacity-provider:", ":network-connector:")
     return not any(kind in resource for kind in kinds)
 
 
 def check_tags(before: Map[str, str], asked: Map[str, str]) -> None:
-    """AWS keeps `aws:` to itself and takes 50 tags a resource (documented; sentences assumed)."""
+    """AWS reserves the prefix `aws:`, and accepts 50 tags for a resource (documented; messages assumed)."""
     if any(key.lower().startswith("aws:") for key in asked):
         raise invalid_parameter("Tag keys starting with 'aws:' are reserved for internal use.")
     if len({**before, **asked}) > MOST_TAGS:

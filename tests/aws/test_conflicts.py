@@ -1,4 +1,4 @@
-"""A second mapping of the same identity is refused, with the UUID of the first."""
+"""The server refuses a second mapping of the same identity, and names the UUID of the first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .sources import CONSUMER_GROUP, Source
 
 DATABASE = "DocumentDBEventSourceConfig"
 
-# Of two mappings made one after the other, what sets the second apart, and whether AWS takes it.
+# Two creates: the source, what differs in the first and in the second, and whether AWS accepts the second.
 CASES: list[tuple[Source, dict[str, Any], dict[str, Any], bool]] = [
     *((source, {}, {}, False) for source in Source),
     *((source, {}, {"FunctionName": "other"}, True) for source in Source),
@@ -52,7 +52,7 @@ MSK_GROUP, SELF_MANAGED_GROUP = group(Source.MSK), group(Source.SELF_MANAGED_KAF
 OTHERS: dict[str, Any] = {"Topics": ["other"], "FunctionName": "other"}
 OTHER_CLUSTER = example(Source.MSK)["EventSourceArn"].replace("orders", "others")
 
-# Of two mappings with consumer groups, the same.
+# The same for two mappings with consumer groups.
 GROUPS: list[tuple[Source, dict[str, Any], dict[str, Any], bool]] = [
     (Source.MSK, MSK_GROUP, {**MSK_GROUP, "Topics": ["other"]}, False),
     (Source.MSK, MSK_GROUP, {**MSK_GROUP, **OTHERS}, False),
@@ -77,7 +77,9 @@ GROUPS: list[tuple[Source, dict[str, Any], dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("source", "first", "second", "taken"), CASES + OVERLAPS + GROUPS)
-def test_identity(lambda_: Any, source: Source, first: dict[str, Any], second: dict[str, Any], taken: bool) -> None:
+def test_a_second_mapping_is_refused_only_if_its_identity_is_the_same(
+    lambda_: Any, source: Source, first: dict[str, Any], second: dict[str, Any], taken: bool
+) -> None:
     made = lambda_.create_event_source_mapping(**example(source, **first))
     if taken:
         lambda_.create_event_source_mapping(**example(source, **second))
@@ -91,7 +93,7 @@ def test_identity(lambda_: Any, source: Source, first: dict[str, Any], second: d
     ("source", "asked_source"),
     [(Source.SELF_MANAGED_KAFKA, 'event source ("kafka-1:9092")'), (Source.MSK, 'event source arn ("{arn}")')],
 )
-def test_the_sentence_names_the_consumer_group(lambda_: Any, source: Source, asked_source: str) -> None:
+def test_the_message_names_the_consumer_group(lambda_: Any, source: Source, asked_source: str) -> None:
     made = lambda_.create_event_source_mapping(**example(source, **group(source)))
     member = CONSUMER_GROUP[source][:1].lower() + CONSUMER_GROUP[source][1:]
     refusal = refused(lambda_.create_event_source_mapping, **example(source, **group(source), **OTHERS))
@@ -103,7 +105,7 @@ def test_the_sentence_names_the_consumer_group(lambda_: Any, source: Source, ask
     )
 
 
-def test_a_mapping_being_deleted_still_holds_its_consumer_group(aws: AwsServer, lambda_: Any) -> None:
+def test_a_mapping_that_is_being_deleted_holds_its_consumer_group(aws: AwsServer, lambda_: Any) -> None:
     made = lambda_.create_event_source_mapping(**example(Source.MSK, **MSK_GROUP))
     aws.control.settle(made["UUID"])
     aws.control.set(hold=True)
@@ -114,7 +116,7 @@ def test_a_mapping_being_deleted_still_holds_its_consumer_group(aws: AwsServer, 
     assert lambda_.create_event_source_mapping(**again)["UUID"] != made["UUID"]
 
 
-def test_the_sentence_for_msk_names_topic_and_arns(lambda_: Any) -> None:
+def test_the_message_for_msk_names_topic_and_arns(lambda_: Any) -> None:
     asked = example(Source.MSK)
     lambda_.create_event_source_mapping(**asked)
     message = refused(lambda_.create_event_source_mapping, **asked).message
@@ -122,20 +124,20 @@ def test_the_sentence_for_msk_names_topic_and_arns(lambda_: Any) -> None:
     assert expected in message
 
 
-def test_servers_are_named_as_they_were_asked_for(lambda_: Any) -> None:
+def test_the_message_names_bootstrap_servers_in_the_order_of_the_request(lambda_: Any) -> None:
     lambda_.create_event_source_mapping(**example(Source.SELF_MANAGED_KAFKA, **servers("a:1")))
     again = example(Source.SELF_MANAGED_KAFKA, **servers("b:1", "a:1"))
     assert 'event source ("b:1,a:1")' in refused(lambda_.create_event_source_mapping, **again).message
 
 
-def test_moving_onto_another_mapping_is_refused(lambda_: Any) -> None:
+def test_an_update_to_the_identity_of_another_mapping_is_refused(lambda_: Any) -> None:
     first = lambda_.create_event_source_mapping(**example(Source.SQS))
     second = lambda_.create_event_source_mapping(**example(Source.SQS, FunctionName="other"))
     refusal = refused(lambda_.update_event_source_mapping, UUID=second["UUID"], FunctionName="handler")
     assert refusal.message.endswith(first["UUID"])
 
 
-def test_a_mapping_being_deleted_is_still_in_the_way(aws: AwsServer, lambda_: Any) -> None:
+def test_a_mapping_that_is_being_deleted_still_conflicts(aws: AwsServer, lambda_: Any) -> None:
     made = lambda_.create_event_source_mapping(**example(Source.SQS))
     aws.control.settle(made["UUID"])
     aws.control.set(hold=True)
@@ -145,7 +147,7 @@ def test_a_mapping_being_deleted_is_still_in_the_way(aws: AwsServer, lambda_: An
     assert lambda_.create_event_source_mapping(**example(Source.SQS))["UUID"] != made["UUID"]
 
 
-def test_another_operation_in_progress_has_no_uuid(aws: AwsServer, lambda_: Any) -> None:
+def test_a_conflict_with_another_operation_names_no_uuid(aws: AwsServer, lambda_: Any) -> None:
     aws.control.fault(FaultKind.CONFLICT, "CreateEventSourceMapping", times=1)
     refusal = refused(lambda_.create_event_source_mapping, **example(Source.SQS))
     assert (refusal.code, refusal.status) == ("ResourceConflictException", 409)
@@ -153,7 +155,7 @@ def test_another_operation_in_progress_has_no_uuid(aws: AwsServer, lambda_: Any)
     assert lambda_.create_event_source_mapping(**example(Source.SQS))["State"] == "Creating"
 
 
-def test_accounts_and_regions_are_apart(aws: AwsServer) -> None:
+def test_accounts_and_regions_are_independent(aws: AwsServer) -> None:
     for account, region in (("111111111111", "eu-west-1"), ("111111111111", "us-east-1")):
         client: Any = aws.client("lambda", region=region, account=account)
         arn = f"arn:aws:sqs:{region}:{account}:orders"

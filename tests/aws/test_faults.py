@@ -1,4 +1,4 @@
-"""Faults: what goes wrong on demand, for which calls, and how often."""
+"""Faults: their effects, the calls that they act on, and their number."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("kind", PRESETS)
-def test_errors(lambda_: Any, control: Control, kind: FaultKind) -> None:
+def test_each_kind_of_fault_answers_with_its_error(lambda_: Any, control: Control, kind: FaultKind) -> None:
     control.fault(kind, CREATE, times=1)
     refusal = refused(lambda_.create_event_source_mapping, **example(Source.SQS))
     assert (refusal.code, refusal.status) == (PRESETS[kind][0], STATUSES[kind])
@@ -42,32 +42,32 @@ def test_errors(lambda_: Any, control: Control, kind: FaultKind) -> None:
     lambda_.create_event_source_mapping(**example(Source.SQS))
 
 
-def test_access_denied_names_the_action(lambda_: Any, control: Control) -> None:
+def test_an_access_denied_error_names_the_action(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.ACCESS_DENIED)
     message = refused(lambda_.list_event_source_mappings).message
     assert "is not authorized to perform: lambda:ListEventSourceMappings on resource: *" in message
 
 
-def test_access_denied_can_name_another_action(lambda_: Any, control: Control) -> None:
+def test_an_access_denied_error_can_name_another_action(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.ACCESS_DENIED, CREATE, action="lambda:TagResource")
     message = refused(lambda_.create_event_source_mapping, **example(Source.SQS)).message
     assert "is not authorized to perform: lambda:TagResource on resource: *" in message
 
 
-def test_an_error_without_a_sentence(lambda_: Any, control: Control) -> None:
+def test_an_error_can_have_no_message(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.ERROR, code="AccessDeniedException", message="", status=403)
     refusal = refused(lambda_.list_event_source_mappings)
     assert (refusal.code, refusal.message, refusal.status) == ("AccessDeniedException", "", 403)
 
 
-def test_any_error(lambda_: Any, control: Control) -> None:
+def test_a_fault_can_answer_with_any_error(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.ERROR, code="OddException", message="{odd}", status=418, retry_after="9")
     refusal = refused(lambda_.list_event_source_mappings)
     assert (refusal.code, refusal.message, refusal.status) == ("OddException", "{odd}", 418)
     assert refusal.headers["retry-after"] == "9"
 
 
-def test_an_answer_that_is_lost(lambda_: Any, control: Control) -> None:
+def test_a_lost_answer_follows_a_call_that_took_effect(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.ANSWER_LOST, CREATE, times=1)
     with pytest.raises(ConnectionClosedError):
         lambda_.create_event_source_mapping(**example(Source.SQS))
@@ -75,7 +75,7 @@ def test_an_answer_that_is_lost(lambda_: Any, control: Control) -> None:
     assert refused(lambda_.create_event_source_mapping, **example(Source.SQS)).message.endswith(made["UUID"])
 
 
-def test_a_connection_that_is_closed_before(lambda_: Any, control: Control) -> None:
+def test_a_connection_that_is_closed_earlier_leaves_no_effect(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.CLOSE, CREATE, times=1)
     with pytest.raises(ConnectionClosedError):
         lambda_.create_event_source_mapping(**example(Source.SQS))
@@ -83,7 +83,7 @@ def test_a_connection_that_is_closed_before(lambda_: Any, control: Control) -> N
 
 
 @pytest.mark.parametrize(("kind", "happens"), [(FaultKind.DELAY, False), (FaultKind.DELAY_ANSWER, True)])
-def test_delays(aws: AwsServer, kind: FaultKind, happens: bool) -> None:
+def test_a_delay_acts_before_or_after_the_call_takes_effect(aws: AwsServer, kind: FaultKind, happens: bool) -> None:
     impatient: Any = aws.client("lambda", config=Config(read_timeout=0.2))
     aws.control.fault(kind, CREATE, seconds=3600)
     with pytest.raises(ReadTimeoutError):
@@ -91,7 +91,7 @@ def test_delays(aws: AwsServer, kind: FaultKind, happens: bool) -> None:
     assert len(aws.control.mappings()) == happens
 
 
-def test_a_delay_holds_up_nobody_else(aws: AwsServer, lambda_: Any) -> None:
+def test_a_delay_does_not_block_other_calls(aws: AwsServer, lambda_: Any) -> None:
     aws.control.fault(FaultKind.DELAY, GET, seconds=3600)
     impatient: Any = aws.client("lambda", config=Config(read_timeout=0.1))
     with pytest.raises(ReadTimeoutError):
@@ -99,7 +99,7 @@ def test_a_delay_holds_up_nobody_else(aws: AwsServer, lambda_: Any) -> None:
     assert lambda_.list_event_source_mappings()["EventSourceMappings"] == []
 
 
-def test_after_some_and_so_many_times(lambda_: Any, control: Control) -> None:
+def test_a_fault_acts_after_some_calls_and_a_number_of_times(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.THROTTLE, "ListEventSourceMappings", after=2, times=2)
     outcomes: list[bool] = []
     for _ in range(6):
@@ -112,7 +112,7 @@ def test_after_some_and_so_many_times(lambda_: Any, control: Control) -> None:
     assert control.faults() == []
 
 
-def test_of_a_function_however_it_is_named(lambda_: Any, control: Control) -> None:
+def test_a_fault_for_a_function_matches_all_spellings_of_its_name(lambda_: Any, control: Control) -> None:
     mine = lambda_.create_event_source_mapping(**example(Source.SQS, FunctionName="mine"))["UUID"]
     other = lambda_.create_event_source_mapping(**example(Source.SQS, FunctionName="other"))["UUID"]
     control.fault(FaultKind.ROLE_LACKS_PERMISSION, match={"FunctionName": "mine"})
@@ -122,7 +122,7 @@ def test_of_a_function_however_it_is_named(lambda_: Any, control: Control) -> No
     lambda_.get_event_source_mapping(UUID=other)
 
 
-def test_of_a_source_an_account_and_a_region(aws: AwsServer, lambda_: Any) -> None:
+def test_a_fault_can_match_a_source_an_account_and_a_region(aws: AwsServer, lambda_: Any) -> None:
     aws.control.fault(
         FaultKind.CONFLICT,
         match={"EventSourceArn": QUEUE, "account": "123456789012", "region": "us-east-1"},
@@ -132,7 +132,7 @@ def test_of_a_source_an_account_and_a_region(aws: AwsServer, lambda_: Any) -> No
     aws.client("lambda", account="222222222222").create_event_source_mapping(**example(Source.SQS))
 
 
-def test_until_taken_away(lambda_: Any, control: Control) -> None:
+def test_a_fault_acts_until_it_is_removed(lambda_: Any, control: Control) -> None:
     first = control.fault(FaultKind.THROTTLE, GET)
     control.fault(FaultKind.SERVICE_EXCEPTION, "ListEventSourceMappings")
     control.remove_fault(first)
@@ -143,7 +143,7 @@ def test_until_taken_away(lambda_: Any, control: Control) -> None:
     lambda_.list_event_source_mappings()
 
 
-def test_for_some_seconds() -> None:
+def test_a_fault_can_end_after_some_seconds() -> None:
     now = 10.0
     faults = Faults(lambda: now)
     faults.add(Fault(FaultKind.THROTTLE, for_seconds=5))
@@ -154,7 +154,7 @@ def test_for_some_seconds() -> None:
     assert faults.hit(call) is None
 
 
-def test_security_tokens_too(aws: AwsServer) -> None:
+def test_a_fault_can_act_on_calls_to_sts(aws: AwsServer) -> None:
     sts: Any = aws.client("sts")
     aws.control.fault(FaultKind.ERROR, "AssumeRole", code="AccessDenied", message="No & no.", status=403)
     asked = {"RoleArn": "arn:aws:iam::222222222222:role/operator", "RoleSessionName": "test"}
@@ -164,7 +164,7 @@ def test_security_tokens_too(aws: AwsServer) -> None:
     assert sts.assume_role(**asked)["Credentials"]["AccessKeyId"]
 
 
-def test_the_log_says_what_happened(lambda_: Any, control: Control) -> None:
+def test_the_request_log_shows_the_outcome(lambda_: Any, control: Control) -> None:
     control.fault(FaultKind.ANSWER_LOST, CREATE, times=1)
     with pytest.raises(ConnectionClosedError):
         lambda_.create_event_source_mapping(**example(Source.SQS))
@@ -177,7 +177,7 @@ def test_the_log_says_what_happened(lambda_: Any, control: Control) -> None:
 
 
 @pytest.mark.parametrize("body", ['{"kind": "none"}', "{}", '{"kind": "close", "surplus": 1}', "{"])
-def test_what_makes_no_sense_is_refused(aws: AwsServer, body: str) -> None:
+def test_an_invalid_fault_is_refused(aws: AwsServer, body: str) -> None:
     assert raw(aws, "POST", "/_control/faults", body)[0] == 400
     assert aws.control.faults() == []
 

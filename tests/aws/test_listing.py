@@ -1,4 +1,4 @@
-"""List: pages, filters, and what is left out of its items."""
+"""List: pages, filters, and the members that its items leave out."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def sweep(lambda_: Any, **asked: Any) -> list[list[str]]:
     return [[item["UUID"] for item in page["EventSourceMappings"]] for page in pages]
 
 
-def test_at_most_100_a_page_whatever_is_asked(aws: AwsServer, lambda_: Any) -> None:
+def test_a_page_has_at_most_100_items(aws: AwsServer, lambda_: Any) -> None:
     made = make_many(aws, 205)
     pages = sweep(lambda_, PaginationConfig={"PageSize": 1000})
     assert [len(page) for page in pages] == [100, 100, 5]
     assert [uuid for page in pages for uuid in page] == made
 
 
-def test_smaller_pages(aws: AwsServer, lambda_: Any) -> None:
+def test_a_request_can_set_a_smaller_page_size(aws: AwsServer, lambda_: Any) -> None:
     made = make_many(aws, 5)
     assert sweep(lambda_, PaginationConfig={"PageSize": 2}) == [made[:2], made[2:4], made[4:]]
     assert sweep(lambda_, PaginationConfig={"PageSize": 5}) == [made]
 
 
-def test_what_comes_and_goes_during_a_sweep_shifts_nothing(aws: AwsServer, lambda_: Any) -> None:
+def test_creations_and_deletions_do_not_shift_later_pages(aws: AwsServer, lambda_: Any) -> None:
     made = make_many(aws, 4)
     first = lambda_.list_event_source_mappings(MaxItems=2)
     aws.control.delete_mapping(made[0])
@@ -46,7 +46,7 @@ def test_what_comes_and_goes_during_a_sweep_shifts_nothing(aws: AwsServer, lambd
     assert [item["UUID"] for item in second["EventSourceMappings"]] == [*made[2:], new]
 
 
-def test_filters(aws: AwsServer, lambda_: Any) -> None:
+def test_a_list_can_be_filtered_by_function_and_source(aws: AwsServer, lambda_: Any) -> None:
     make = aws.control.make_mapping
     plain = make(**example(Source.SQS))["UUID"]
     alias = make(**example(Source.SQS, FunctionName="handler:live"))["UUID"]
@@ -70,7 +70,7 @@ def test_encrypted_filter_criteria_are_not_listed(lambda_: Any, encrypted: bool)
     assert lambda_.get_event_source_mapping(UUID=made["UUID"])["FilterCriteria"] == criteria
 
 
-def test_items_are_what_get_answers_and_have_no_tags(lambda_: Any) -> None:
+def test_items_equal_the_answer_of_get_and_have_no_tags(lambda_: Any) -> None:
     made = lambda_.create_event_source_mapping(**example(Source.KINESIS, Tags={"a": "b"}))
     (item,) = lambda_.list_event_source_mappings()["EventSourceMappings"]
     got = lambda_.get_event_source_mapping(UUID=made["UUID"])
@@ -78,11 +78,11 @@ def test_items_are_what_get_answers_and_have_no_tags(lambda_: Any) -> None:
     assert "Tags" not in item
 
 
-def test_a_marker_that_is_none_is_refused(lambda_: Any) -> None:
+def test_an_invalid_marker_is_refused(lambda_: Any) -> None:
     assert refused(lambda_.list_event_source_mappings, Marker="x").status == 400
 
 
-def test_a_page_in_the_middle_of_a_sweep_goes_missing(aws: AwsServer, lambda_: Any) -> None:
+def test_a_fault_can_empty_a_page_in_the_middle_of_a_list(aws: AwsServer, lambda_: Any) -> None:
     make_many(aws, 250)
     aws.control.fault(FaultKind.MISSING_PAGE, "ListEventSourceMappings", after=1, times=1)
     assert [len(page) for page in sweep(lambda_)] == [100, 0, 50]

@@ -1,5 +1,4 @@
-"""The server knows every member that botocore knows: when AWS adds one, these tests fail, and it is taken
-in."""
+"""The server has every member that botocore has. These tests fail when AWS adds a member."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from .model import LAMBDA, answer_members, members
 from .quota import OUTSIDE_OF_QUOTA
 from .sources import ACCESS_TYPES, ALL_TAKE, FILLED_IN, TAKEN, Source
 
-# Members of the answer that are not set by a Create; the tests of answers are in the other files.
+# Members of the answer that a Create does not set. The tests of answers are in other files.
 ANSWERED = {
     "EventSourceMappingArn",
     "FilterCriteriaError",
@@ -29,7 +28,7 @@ def test_every_member_is_in_the_table_of_sources(operation: str) -> None:
     assert members(operation) <= ALL_TAKE | set(TAKEN)
 
 
-def test_the_table_of_sources_has_no_member_that_aws_has_not() -> None:
+def test_the_table_of_sources_has_only_members_of_aws() -> None:
     asked = members("CreateEventSourceMapping") | members("UpdateEventSourceMapping")
     assert asked == ALL_TAKE | set(TAKEN)
     assert not ALL_TAKE & set(TAKEN)
@@ -50,5 +49,5 @@ def test_every_source_has_defaults() -> None:
     assert all(set(filled_in.members) <= answer_members() for filled_in in FILLED_IN.values())
 
 
-def test_the_quota_leaves_out_operations_that_exist() -> None:
+def test_operations_without_the_shared_quota_exist() -> None:
     assert set(LAMBDA.operation_names) >= OUTSIDE_OF_QUOTA

@@ -1,4 +1,4 @@
-"""Names of functions in all their spellings, and partitions."""
+"""All spellings of function names, and partitions of regions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:handler"
         (f"{ARN}:1", f"{ARN}:1", f"{ARN}:1"),
     ],
 )
-def test_function_names(text: str, arn: str, identity: str) -> None:
+def test_all_spellings_of_a_function_name_are_parsed(text: str, arn: str, identity: str) -> None:
     function = parse_function(text, "123456789012", "us-east-1")
     assert (function.arn, function.identity) == (arn, identity)
 
@@ -42,7 +42,7 @@ PARTITIONS = {
 
 
 @pytest.mark.parametrize(("region", "partition"), PARTITIONS.items())
-def test_partitions(aws: AwsServer, region: str, partition: str) -> None:
+def test_a_region_has_its_partition(aws: AwsServer, region: str, partition: str) -> None:
     assert partition_of(region) == partition
     client: Any = aws.client("lambda", region=region)
     queue = f"arn:{partition}:sqs:{region}:123456789012:orders"

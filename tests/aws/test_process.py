@@ -1,4 +1,4 @@
-"""The server as a process: by hand, in tests, under many connections, and after the death of its parent."""
+"""The server as a process: at the terminal, in tests, with many connections, and when its parent ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .sources import Source
 PATIENCE = 120.0
 
 
-def test_by_hand_it_prints_what_to_paste_and_ends_on_a_signal() -> None:
+def test_at_the_terminal_it_prints_lines_to_paste_and_ends_on_a_signal() -> None:
     command = [sys.executable, "-m", MODULE, "--pace=0", "--quota=0", "--verbose"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -36,7 +36,7 @@ def test_by_hand_it_prints_what_to_paste_and_ends_on_a_signal() -> None:
         assert process.wait(PATIENCE) == 0
 
 
-def test_it_dies_with_its_parent_even_if_that_is_killed() -> None:
+def test_it_ends_with_its_parent_even_if_the_parent_is_killed() -> None:
     parent_program = (
         f"from {MODULE} import AwsServer\n"
         "server = AwsServer()\nserver.start()\nprint(server.pid, flush=True)\ninput()\n"
@@ -58,7 +58,7 @@ def test_it_dies_with_its_parent_even_if_that_is_killed() -> None:
             os.close(server)
 
 
-def test_a_port_that_is_taken_is_told(aws: AwsServer) -> None:
+def test_a_port_in_use_is_reported(aws: AwsServer) -> None:
     port = int(aws.endpoint.rpartition(":")[2])
     with pytest.raises(RuntimeError, match="did not start"):
         AwsServer(port=port).start()
@@ -85,7 +85,7 @@ def test_settings_reach_the_process_and_survive_a_reset() -> None:
         assert server.control.world()["functions"] == []
 
 
-def test_connections_are_kept(aws: AwsServer) -> None:
+def test_connections_are_kept_alive(aws: AwsServer) -> None:
     connection = HTTPConnection(aws.endpoint.removeprefix("http://"), timeout=PATIENCE)
     connection.request("GET", "/_control/settings")
     connection.getresponse().read()
@@ -97,7 +97,7 @@ def test_connections_are_kept(aws: AwsServer) -> None:
     connection.close()
 
 
-def test_of_many_creates_at_once_one_wins(aws: AwsServer) -> None:
+def test_one_of_many_concurrent_creates_succeeds(aws: AwsServer) -> None:
     client: Any = aws.client("lambda", config=Config(max_pool_connections=16))
 
     def create(_: int) -> bool:
@@ -112,8 +112,8 @@ def test_of_many_creates_at_once_one_wins(aws: AwsServer) -> None:
     assert len(aws.control.mappings()) == 1
 
 
-def test_ten_thousand_mappings(aws: AwsServer) -> None:
-    """Not a benchmark: that nothing in it is quadratic."""
+def test_the_time_does_not_grow_quadratically_with_ten_thousand_mappings(aws: AwsServer) -> None:
+    """This is not a benchmark. It only fails if the server needs quadratic time."""
     client: Any = aws.client("lambda")
     made = aws.control.make_mappings(
         10_000,

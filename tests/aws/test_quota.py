@@ -1,5 +1,4 @@
-"""The quota: one bucket for an account and region over Lambda's control plane, another for the tagging
-API."""
+"""The quotas: one bucket for Lambda's control plane in each account and region, and one for the tagging API."""
 
 from __future__ import annotations
 
@@ -12,23 +11,23 @@ from .examples import example, refused
 from .quota import Quota
 from .sources import Source
 
-# So slow that a bucket never fills up during a test; its burst is one request.
+# So slow that a bucket does not refill during a test. Its burst is one request.
 ONE_REQUEST = 0.0001
 
 
-def test_a_second_of_burst_then_the_rate() -> None:
+def test_a_bucket_allows_a_burst_of_one_second_and_then_the_rate() -> None:
     now = 0.0
     quota = Quota(lambda: now, rate=15)
     assert [quota.take("a", "r") for _ in range(16)] == [True] * 15 + [False]
     now = 0.1  # one and a half tokens
     assert [quota.take("a", "r") for _ in range(2)] == [True, False]
-    now = 0.134  # what was left over counts
+    now = 0.134  # the rest of the last interval counts
     assert quota.take("a", "r")
     now = 100.0
     assert [quota.take("a", "r") for _ in range(16)] == [True] * 15 + [False]
 
 
-def test_each_account_and_region_has_its_own() -> None:
+def test_each_account_and_region_has_its_own_bucket() -> None:
     quota = Quota(lambda: 0.0, rate=1)
     assert [quota.take(*target) for target in (("a", "r"), ("a", "s"), ("b", "r"), ("a", "r"))] == [
         True,
@@ -38,12 +37,12 @@ def test_each_account_and_region_has_its_own() -> None:
     ]
 
 
-def test_no_quota() -> None:
+def test_a_quota_of_zero_limits_nothing() -> None:
     quota = Quota(lambda: 0.0, rate=0)
     assert all(quota.take("a", "r") for _ in range(1000))
 
 
-def test_over_it_calls_are_throttled(aws: AwsServer, lambda_: Any) -> None:
+def test_calls_over_the_quota_are_throttled(aws: AwsServer, lambda_: Any) -> None:
     aws.control.set(quota=ONE_REQUEST)
     lambda_.list_event_source_mappings()
     refusal = refused(lambda_.list_event_source_mappings)
@@ -57,7 +56,7 @@ def test_over_it_calls_are_throttled(aws: AwsServer, lambda_: Any) -> None:
     aws.client("lambda", region="eu-west-1").list_event_source_mappings()
 
 
-def test_modeled_members_of_the_throttle(aws: AwsServer, lambda_: Any) -> None:
+def test_a_throttled_answer_has_the_members_of_the_model(aws: AwsServer, lambda_: Any) -> None:
     aws.control.set(quota=ONE_REQUEST, retry_after="1")
     lambda_.list_event_source_mappings()
     with pytest.raises(lambda_.exceptions.TooManyRequestsException) as caught:
@@ -66,7 +65,7 @@ def test_modeled_members_of_the_throttle(aws: AwsServer, lambda_: Any) -> None:
     assert caught.value.response["retryAfterSeconds"] == "1"
 
 
-def test_other_lambda_calls_count_but_for_three(aws: AwsServer, lambda_: Any) -> None:
+def test_all_lambda_calls_except_three_operations_share_the_quota(aws: AwsServer, lambda_: Any) -> None:
     aws.control.set(quota=ONE_REQUEST)
     for _ in range(2):
         assert refused(lambda_.get_function, FunctionName="none").status == 404
@@ -76,7 +75,7 @@ def test_other_lambda_calls_count_but_for_three(aws: AwsServer, lambda_: Any) ->
     assert refused(lambda_.list_event_source_mappings).status == 429
 
 
-def test_the_tagging_api_has_its_own(aws: AwsServer, lambda_: Any) -> None:
+def test_the_tagging_api_has_its_own_quota(aws: AwsServer, lambda_: Any) -> None:
     aws.control.set(quota=ONE_REQUEST, tagging_quota=ONE_REQUEST)
     tagging: Any = aws.client("resourcegroupstaggingapi")
     lambda_.list_event_source_mappings()
@@ -84,7 +83,7 @@ def test_the_tagging_api_has_its_own(aws: AwsServer, lambda_: Any) -> None:
     assert refused(tagging.get_resources).code == "ThrottledException"
 
 
-def test_counts(aws: AwsServer, lambda_: Any) -> None:
+def test_calls_and_errors_are_counted(aws: AwsServer, lambda_: Any) -> None:
     uuid = lambda_.create_event_source_mapping(**example(Source.SQS))["UUID"]
     refused(lambda_.create_event_source_mapping, **example(Source.SQS))
     lambda_.get_event_source_mapping(UUID=uuid)
@@ -97,10 +96,10 @@ def test_counts(aws: AwsServer, lambda_: Any) -> None:
     assert aws.control.counts().calls == {}
 
 
-def test_the_busiest_second_does_not_count_what_the_quota_does_not(aws: AwsServer, lambda_: Any) -> None:
+def test_the_busiest_second_counts_only_calls_under_the_quota(aws: AwsServer, lambda_: Any) -> None:
     refused(lambda_.get_function, FunctionName="none")
     assert aws.control.counts().busiest_second == {}
 
 
-def test_by_hand_the_quota_is_awss() -> None:
+def test_at_the_terminal_the_quota_is_that_of_aws() -> None:
     assert Settings().quota == 15

@@ -1,7 +1,7 @@
-"""Every recorded scenario, replayed: the server answers what AWS answered, to the letter.
+"""Each recorded scenario is replayed. The answers of the server must equal those of AWS exactly.
 
-Placeholders of the recordings are bound to what the server answers, the same placeholder to the same text
-throughout a scenario, and different ones to different texts.
+Each placeholder of a recording stands for a text in the answer of the server. In one scenario, the same placeholder
+always stands for the same text, and different placeholders stand for different texts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ needs_recordings = pytest.mark.skipif(
 )
 
 PLACEHOLDER = re.compile(r"<[a-z]+(?:-[a-z]+)*(?::\d+)?>")
-# Whole texts that stand for some value that the recorder did not keep.
+# Texts that replace a value that the recorder did not keep.
 ANYTHING = frozenset(
     {"datetime", "<datetime>", "maximum-batching-window-in-seconds", "<approximate-creation-datetime>"}
 )
@@ -52,7 +52,7 @@ def test_every_recorded_scenario_is_replayed_or_listed_as_left_out() -> None:
 
 @needs_recordings
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_scenario(name: str, aws: AwsServer) -> None:
+def test_the_server_gives_the_recorded_answers(name: str, aws: AwsServer) -> None:
     recorded = recordings()[name]["responses"]
     replay = Replay(aws)
     for step in SCENARIOS[name]:
@@ -62,7 +62,7 @@ def test_scenario(name: str, aws: AwsServer) -> None:
 
 
 class Replay:
-    """One scenario's run: its client, the mapping made last, what placeholders stand for."""
+    """The run of one scenario: its client, the last created mapping, and the texts of placeholders."""
 
     def __init__(self, aws: AwsServer) -> None:
         self._control = aws.control
@@ -144,7 +144,7 @@ class Replay:
 
 
 def _asked(member: str, recorded: Any) -> Any:
-    """A recorded value as a request's; filter patterns are recorded as parsed, and are asked for as texts."""
+    """A recorded value as a request needs it. Recordings have parsed filter patterns, and requests need texts."""
     if member != "FilterCriteria":
         return recorded
     return {"Filters": [{"Pattern": json.dumps(_any_pattern(each["Pattern"]))} for each in recorded["Filters"]]}

@@ -1,4 +1,4 @@
-"""What each kind of source takes and refuses, one table."""
+"""One table of the values that each kind of source accepts and refuses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VALUES: dict[str, Any] = {
     "AmazonManagedKafkaEventSourceConfig": {"ConsumerGroupId": "group"},
     "DocumentDBEventSourceConfig": {"DatabaseName": "orders", "FullDocument": "Default"},
 }
-# Members with tests of their own: what they may be depends on more than the source.
+# Members with their own tests, because their allowed values depend on more than the source.
 ELSEWHERE = {"StartingPositionTimestamp", "SourceAccessConfigurations", "SelfManagedEventSource"}
 
 YESTERDAY = int(time.time()) - 86400
@@ -204,7 +204,7 @@ def refusal_of(lambda_: Any, asked: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("source", Source)
-def test_the_smallest_mapping_is_taken(lambda_: Any, source: Source) -> None:
+def test_the_smallest_mapping_is_accepted(lambda_: Any, source: Source) -> None:
     answer = lambda_.create_event_source_mapping(**example(source))
     assert answer["State"] == "Creating"
     assert answer["FunctionArn"] == FUNCTION_ARN
@@ -217,7 +217,7 @@ def test_all_members_are_in_one_of_the_tables() -> None:
 
 @pytest.mark.parametrize("source", Source)
 @pytest.mark.parametrize("member", VALUES)
-def test_a_member_is_taken_by_its_sources_and_refused_by_others(lambda_: Any, source: Source, member: str) -> None:
+def test_a_member_is_accepted_by_its_sources_and_refused_by_others(lambda_: Any, source: Source, member: str) -> None:
     asked = example(source, **{member: VALUES[member]})
     if source in TAKEN[member].by:
         assert lambda_.create_event_source_mapping(**asked)[member] == VALUES[member]
@@ -226,12 +226,12 @@ def test_a_member_is_taken_by_its_sources_and_refused_by_others(lambda_: Any, so
 
 
 @pytest.mark.parametrize(("source", "more"), TAKES)
-def test_takes(lambda_: Any, source: Source, more: dict[str, Any]) -> None:
+def test_valid_combinations_are_accepted(lambda_: Any, source: Source, more: dict[str, Any]) -> None:
     assert lambda_.create_event_source_mapping(**example(source, **more))["State"] == "Creating"
 
 
 @pytest.mark.parametrize(("source", "more", "words"), REFUSES)
-def test_refuses(lambda_: Any, source: Source, more: dict[str, Any], words: str) -> None:
+def test_invalid_combinations_are_refused(lambda_: Any, source: Source, more: dict[str, Any], words: str) -> None:
     assert words in refusal_of(lambda_, example(source, **more))
 
 
@@ -240,19 +240,19 @@ PATTERNS_REFUSED = ["", "null", "[]", '"text"', "{", '{"a": "b"}', '{"a": []}', 
 
 
 @pytest.mark.parametrize("pattern", PATTERNS_TAKEN)
-def test_takes_a_filter_pattern(lambda_: Any, pattern: str) -> None:
+def test_a_valid_filter_pattern_is_accepted(lambda_: Any, pattern: str) -> None:
     criteria: Any = {"Filters": [{"Pattern": pattern}]}
     answer = lambda_.create_event_source_mapping(**example(Source.SQS, FilterCriteria=criteria))
     assert answer["FilterCriteria"] == criteria
 
 
 @pytest.mark.parametrize("pattern", PATTERNS_REFUSED)
-def test_refuses_a_filter_pattern(lambda_: Any, pattern: str) -> None:
+def test_an_invalid_filter_pattern_is_refused(lambda_: Any, pattern: str) -> None:
     asked = example(Source.SQS, FilterCriteria={"Filters": [{"Pattern": pattern}]})
     assert refusal_of(lambda_, asked) == "Invalid filter pattern definition."
 
 
-def test_fills_in_pollers(lambda_: Any) -> None:
+def test_missing_pollers_get_defaults(lambda_: Any) -> None:
     asked = example(Source.MSK, ProvisionedPollerConfig={"PollerGroupName": "group"})
     answer = lambda_.create_event_source_mapping(**asked)
     assert answer["ProvisionedPollerConfig"] == {
@@ -262,7 +262,7 @@ def test_fills_in_pollers(lambda_: Any) -> None:
     }
 
 
-def test_sorts_bootstrap_servers_and_source_access(lambda_: Any) -> None:
+def test_bootstrap_servers_and_source_access_are_sorted(lambda_: Any) -> None:
     servers = ["b:1", "a:1"]
     asked = example(
         Source.SELF_MANAGED_KAFKA,
@@ -281,14 +281,14 @@ def test_sorts_bootstrap_servers_and_source_access(lambda_: Any) -> None:
         (Source.SELF_MANAGED_KAFKA, "SelfManagedKafkaEventSourceConfig"),
     ],
 )
-def test_the_uuid_is_the_consumer_group_if_none_is_given(lambda_: Any, source: Source, config: str) -> None:
+def test_the_default_consumer_group_is_the_uuid(lambda_: Any, source: Source, config: str) -> None:
     answer = lambda_.create_event_source_mapping(**example(source))
     assert answer[config] == {"ConsumerGroupId": answer["UUID"]}
     assert answer["StartingPosition"] == "TRIM_HORIZON"
     assert "MaximumBatchingWindowInSeconds" not in answer
 
 
-def test_queue_mode_has_defaults_of_its_own(lambda_: Any) -> None:
+def test_queue_mode_has_its_own_defaults(lambda_: Any) -> None:
     asked = example(Source.SELF_MANAGED_KAFKA, SelfManagedKafkaEventSourceConfig=QUEUE_MODE)
     answer = lambda_.create_event_source_mapping(**asked)
     assert answer["MaximumRetryAttempts"] == 0

@@ -1,4 +1,4 @@
-"""States: how they follow each other, at what pace, and what is refused on the way."""
+"""States: their order, their duration, and the calls that are refused during a transition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def state_of(lambda_: Any, uuid: str) -> str:
 
 
 @pytest.mark.parametrize("source", Source)
-def test_from_creation_to_deletion(lambda_: Any, source: Source) -> None:
+def test_a_mapping_passes_all_states_from_creation_to_deletion(lambda_: Any, source: Source) -> None:
     made = lambda_.create_event_source_mapping(**example(source))
     uuid = made["UUID"]
     assert made["State"] == "Creating"
@@ -36,7 +36,7 @@ def test_from_creation_to_deletion(lambda_: Any, source: Source) -> None:
 
 
 @pytest.mark.parametrize("source", Source)
-def test_created_disabled(lambda_: Any, source: Source) -> None:
+def test_a_mapping_can_be_created_disabled(lambda_: Any, source: Source) -> None:
     made = lambda_.create_event_source_mapping(**example(source, Enabled=False))
     at_once = source in (Source.SQS, Source.SQS_FIFO)
     assert made["State"] == ("Disabled" if at_once else "Creating")
@@ -110,7 +110,7 @@ def test_held_transitions_end_when_released(lambda_: Any, control: Control) -> N
     assert state_of(lambda_, second) == "Enabled"
 
 
-def test_the_pace_is_kept() -> None:
+def test_a_transition_takes_the_configured_time() -> None:
     now = 100.0
     cloud = Cloud(Settings(pace=2), World(), clock=lambda: now)
     mapping = cloud.make("1", "us-east-1", example(Source.SQS), Source.SQS, "uuid", {})
@@ -124,7 +124,7 @@ def test_the_pace_is_kept() -> None:
     assert mapping.state == "Enabled"
 
 
-def test_a_state_set_by_hand_is_not_overtaken_by_the_transition_before() -> None:
+def test_an_earlier_transition_does_not_overwrite_a_later_state() -> None:
     now = 0.0
     cloud = Cloud(Settings(pace=2), World(), clock=lambda: now)
     mapping = cloud.make("1", "us-east-1", example(Source.SQS), Source.SQS, "uuid", {})
@@ -137,7 +137,7 @@ def test_a_state_set_by_hand_is_not_overtaken_by_the_transition_before() -> None
     assert mapping.state == "Updating"
 
 
-def test_reasons_and_results_are_those_of_the_source(lambda_: Any) -> None:
+def test_reasons_and_results_depend_on_the_source(lambda_: Any) -> None:
     def said(source: Source) -> tuple[str, str | None]:
         answer = lambda_.create_event_source_mapping(**example(source))
         return answer["StateTransitionReason"], answer.get("LastProcessingResult")
@@ -147,7 +147,7 @@ def test_reasons_and_results_are_those_of_the_source(lambda_: Any) -> None:
     assert said(Source.SELF_MANAGED_KAFKA) == ("USER_INITIATED", "No records processed")
 
 
-def test_what_aws_does_by_itself(lambda_: Any, control: Control) -> None:
+def test_a_test_can_set_state_reason_and_errors(lambda_: Any, control: Control) -> None:
     made = lambda_.create_event_source_mapping(**example(Source.KINESIS))
     control.edit_mapping(
         made["UUID"],
@@ -167,7 +167,7 @@ def test_what_aws_does_by_itself(lambda_: Any, control: Control) -> None:
     assert lambda_.update_event_source_mapping(UUID=made["UUID"], Enabled=True)["State"] == "Enabling"
 
 
-def test_changes_by_hand(aws: AwsServer, lambda_: Any) -> None:
+def test_a_test_can_create_change_and_delete_mappings(aws: AwsServer, lambda_: Any) -> None:
     control = aws.control
     made = control.make_mapping(**example(Source.SQS, BatchSize=3, Enabled=False), region="eu-west-1")
     there: Any = aws.client("lambda", region="eu-west-1")

@@ -1,4 +1,4 @@
-"""Tags, through Lambda and through the tagging API, which lags and leaves out what never had any."""
+"""Tags in Lambda and in the tagging API, which is updated later and has no resources that never had tags."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make(lambda_: Any, name: str, tags: dict[str, str]) -> str:
     return made["EventSourceMappingArn"]
 
 
-def test_tags_of_a_create(lambda_: Any) -> None:
+def test_the_tags_of_a_create_are_stored(lambda_: Any) -> None:
     arn = make(lambda_, "a", {"x": "1", "esm-operator.io/name": "orders"})
     assert lambda_.list_tags(Resource=arn)["Tags"] == {"x": "1", "esm-operator.io/name": "orders"}
 
@@ -47,7 +47,7 @@ def test_tags_of_a_create_become_visible_after_the_mapping(aws: AwsServer, lambd
     assert lambda_.list_tags(Resource=later)["Tags"] == {"x": "1"}
 
 
-def test_where_mappings_cannot_have_tags(aws: AwsServer, lambda_: Any, tagging: Any) -> None:
+def test_without_support_for_tags_requests_with_tags_are_refused(aws: AwsServer, lambda_: Any, tagging: Any) -> None:
     aws.control.set(tags_supported=False)
     refusal = refused(lambda_.create_event_source_mapping, **example(Source.SQS, Tags={"x": "1"}))
     assert (refusal.code, refusal.status) == ("InvalidParameterValueException", 400)
@@ -65,7 +65,7 @@ def test_where_mappings_cannot_have_tags(aws: AwsServer, lambda_: Any, tagging: 
     assert found(tagging) == {}
 
 
-def test_statuses(lambda_: Any) -> None:
+def test_tag_and_untag_answer_with_status_204(lambda_: Any) -> None:
     arn = make(lambda_, "a", {})
     tagged = lambda_.tag_resource(Resource=arn, Tags={"a b": "c"})
     untagged = lambda_.untag_resource(Resource=arn, TagKeys=["a b"])
@@ -90,7 +90,7 @@ def test_tags_of_another_region_are_not_found(aws: AwsServer, lambda_: Any) -> N
     assert refused(aws.client("lambda", region="eu-west-1").list_tags, Resource=arn).status == 404
 
 
-def test_get_resources_filters(lambda_: Any, tagging: Any) -> None:
+def test_get_resources_can_filter_by_tags(lambda_: Any, tagging: Any) -> None:
     one = make(lambda_, "one", {"cluster": "c1", "name": "one"})
     two = make(lambda_, "two", {"cluster": "c2"})
     make(lambda_, "none", {})
@@ -106,14 +106,14 @@ def test_get_resources_filters(lambda_: Any, tagging: Any) -> None:
     assert set(found(tagging, ResourceARNList=[two])) == {two}
 
 
-def test_what_once_had_tags_stays_with_none(lambda_: Any, tagging: Any) -> None:
+def test_a_resource_stays_in_the_tagging_api_after_its_last_tag(lambda_: Any, tagging: Any) -> None:
     arn = make(lambda_, "a", {"x": "1"})
     lambda_.untag_resource(Resource=arn, TagKeys=["x"])
     assert found(tagging) == {arn: {}}
     assert found(tagging, TagFilters=[{"Key": "x"}]) == {}
 
 
-def test_pages(aws: AwsServer, tagging: Any) -> None:
+def test_get_resources_answers_in_pages(aws: AwsServer, tagging: Any) -> None:
     for n in range(120):
         aws.control.make_mapping(**example(Source.SQS, FunctionName=f"f{n}", Tags={"n": str(n)}))
     assert len(found(tagging, TagFilters=[{"Key": "n"}], PaginationConfig={"PageSize": 100})) == 120
@@ -124,20 +124,20 @@ def test_pages(aws: AwsServer, tagging: Any) -> None:
     assert refused(tagging.get_resources, ResourcesPerPage=101).code == "InvalidParameterException"
 
 
-def test_accounts_and_regions_are_apart(aws: AwsServer, lambda_: Any) -> None:
+def test_accounts_and_regions_are_independent(aws: AwsServer, lambda_: Any) -> None:
     make(lambda_, "a", {"x": "1"})
     for region, account in (("eu-west-1", "testing"), ("us-east-1", "222222222222")):
         assert found(aws.client("resourcegroupstaggingapi", region, account)) == {}
 
 
-def test_lag(aws: AwsServer, lambda_: Any, tagging: Any) -> None:
+def test_the_tagging_api_shows_changes_later(aws: AwsServer, lambda_: Any, tagging: Any) -> None:
     aws.control.set(tagging_lag=3600)
     arn = make(lambda_, "a", {"x": "1"})
     assert lambda_.list_tags(Resource=arn)["Tags"] == {"x": "1"}
     assert found(tagging) == {}
 
 
-def test_each_change_is_seen_after_the_lag() -> None:
+def test_each_change_becomes_visible_after_the_lag() -> None:
     now = 0.0
     index = TagIndex(lambda: now)
     seen: list[dict[str, dict[str, str]]] = []
@@ -152,14 +152,14 @@ def test_each_change_is_seen_after_the_lag() -> None:
     assert seen == [{}, {"arn": {"a": "1"}}, {"arn": {"a": "2"}}, {}, {}]
 
 
-def test_a_deleted_mapping_is_gone(lambda_: Any, tagging: Any) -> None:
+def test_a_deleted_mapping_is_not_in_the_tagging_api(lambda_: Any, tagging: Any) -> None:
     arn = make(lambda_, "a", {"x": "1"})
     lambda_.delete_event_source_mapping(UUID=arn.rpartition(":")[2])
     assert refused(lambda_.list_tags, Resource=arn).status == 404
     assert found(tagging) == {}
 
 
-def test_tags_of_functions_are_motos(aws: AwsServer, lambda_: Any) -> None:
+def test_moto_answers_for_tags_of_functions(aws: AwsServer, lambda_: Any) -> None:
     refusal = refused(lambda_.list_tags, Resource="arn:aws:lambda:us-east-1:123456789012:function:none")
     assert refusal.status == 404
     assert "Event source mapping" not in refusal.message

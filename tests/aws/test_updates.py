@@ -1,4 +1,4 @@
-"""Update: left out means unchanged, some values put AWS's default back, some members stay as they are."""
+"""Update: omitted members stay unchanged, some values restore AWS's default, and some members cannot change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .configuration import RESETS
 from .examples import BASIC_AUTH, HERE, QUEUE, SECRET, example, raw, refused
 from .sources import Source
 
-# What a Create asked for, what an Update sends, and what the mapping then answers (None: no such member).
+# The value in the Create, the value in the Update, and the value in the answer (None: no such member).
 DATABASE = "DocumentDBEventSourceConfig"
 POLLERS = {"MinimumPollers": 2, "MaximumPollers": 3}
 PATTERN = {"Filters": [{"Pattern": '{"body": {"a": [1]}}'}]}
@@ -45,7 +45,9 @@ RESET_CASES: list[tuple[Source, str, Any, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("source", "member", "before", "sent", "after"), RESET_CASES)
-def test_resets(lambda_: Any, source: Source, member: str, before: Any, sent: Any, after: Any) -> None:
+def test_some_values_restore_the_default(
+    lambda_: Any, source: Source, member: str, before: Any, sent: Any, after: Any
+) -> None:
     made = lambda_.create_event_source_mapping(**example(source, **{member: before}))
     assert made[member] == before
     answer = lambda_.update_event_source_mapping(UUID=made["UUID"], **{member: sent})
@@ -56,7 +58,7 @@ def test_every_reset_has_a_case() -> None:
     assert set(RESETS) <= {member for _, member, *_ in RESET_CASES}
 
 
-def test_an_empty_value_resets_if_the_server_is_told_so(lambda_: Any, control: Control) -> None:
+def test_a_setting_decides_whether_an_empty_value_is_a_reset(lambda_: Any, control: Control) -> None:
     control.set(empty_resets=True)
     registry = {"SchemaRegistryURI": f"arn:aws:glue:{HERE}:registry/orders"}
     made = lambda_.create_event_source_mapping(
@@ -86,7 +88,7 @@ DESTINATION_REFUSED = "The Destination field is required for an OnFailure config
         (DestinationReset.REFUSED, "refused", "refused"),
     ],
 )
-def test_which_form_removes_a_destination_is_a_setting(
+def test_a_setting_decides_which_form_removes_a_destination(
     lambda_: Any, control: Control, reset: DestinationReset, empty_text: str, empty_structure: str
 ) -> None:
     control.set(destination_reset=reset)
@@ -103,7 +105,9 @@ def test_which_form_removes_a_destination_is_a_setting(
 
 
 @pytest.mark.parametrize("empty_resets", [False, True])
-def test_pollers_stay_while_there_is_a_schema_registry(lambda_: Any, control: Control, empty_resets: bool) -> None:
+def test_pollers_cannot_be_removed_while_a_schema_registry_is_set(
+    lambda_: Any, control: Control, empty_resets: bool
+) -> None:
     control.set(empty_resets=empty_resets)
     registry = {"SchemaRegistryConfig": {"SchemaRegistryURI": f"arn:aws:glue:{HERE}:registry/orders"}}
     made = lambda_.create_event_source_mapping(
@@ -122,7 +126,7 @@ def test_pollers_stay_while_there_is_a_schema_registry(lambda_: Any, control: Co
         assert "provisioned mode" in refusal.message
 
 
-def test_left_out_means_unchanged(lambda_: Any) -> None:
+def test_omitted_members_stay_unchanged(lambda_: Any) -> None:
     asked = example(Source.KINESIS, BatchSize=7, ParallelizationFactor=3, DestinationConfig=TO_QUEUE)
     made = lambda_.create_event_source_mapping(**asked)
     answer = lambda_.update_event_source_mapping(UUID=made["UUID"], BatchSize=8)
@@ -131,7 +135,7 @@ def test_left_out_means_unchanged(lambda_: Any) -> None:
     assert answer["LastModified"] >= made["LastModified"]  # both may be within one millisecond
 
 
-def test_the_destination_that_aws_answers_is_refused_when_sent_back(lambda_: Any) -> None:
+def test_the_empty_destination_of_an_answer_is_refused_in_a_request(lambda_: Any) -> None:
     made = lambda_.create_event_source_mapping(**example(Source.KINESIS))
     refusal = refused(
         lambda_.update_event_source_mapping, UUID=made["UUID"], DestinationConfig=made["DestinationConfig"]
@@ -139,7 +143,7 @@ def test_the_destination_that_aws_answers_is_refused_when_sent_back(lambda_: Any
     assert refusal.message == DESTINATION_REFUSED
 
 
-def test_moves_to_another_function(lambda_: Any) -> None:
+def test_the_function_can_change(lambda_: Any) -> None:
     made = lambda_.create_event_source_mapping(**example(Source.SQS))
     answer = lambda_.update_event_source_mapping(UUID=made["UUID"], FunctionName="other:live")
     assert answer["FunctionArn"] == f"arn:aws:lambda:{HERE}:function:other:live"
@@ -166,7 +170,9 @@ def test_moves_to_another_function(lambda_: Any) -> None:
         (Source.SQS, {}, {"ParallelizationFactor": 2}),
     ],
 )
-def test_refuses(lambda_: Any, source: Source, made_with: dict[str, Any], sent: dict[str, Any]) -> None:
+def test_invalid_updates_are_refused(
+    lambda_: Any, source: Source, made_with: dict[str, Any], sent: dict[str, Any]
+) -> None:
     made = lambda_.create_event_source_mapping(**example(source, **made_with))
     refusal = refused(lambda_.update_event_source_mapping, UUID=made["UUID"], **sent)
     assert (refusal.code, refusal.status) == ("InvalidParameterValueException", 400)
@@ -197,14 +203,14 @@ def test_the_database_and_the_collection_are_refused_even_if_they_are_the_same(
     assert (refusal.code, refusal.message) == ("InvalidParameterValueException", f"Invalid parameters: {named}")
 
 
-def test_the_full_document_is_changed_alone(lambda_: Any) -> None:
+def test_the_full_document_can_change_alone(lambda_: Any) -> None:
     config = {"DatabaseName": "orders", "CollectionName": "open"}
     made = lambda_.create_event_source_mapping(**example(Source.DOCUMENTDB, **{DATABASE: config}))
     answer = lambda_.update_event_source_mapping(UUID=made["UUID"], **{DATABASE: {"FullDocument": "UpdateLookup"}})
     assert answer[DATABASE] == {**config, "FullDocument": "UpdateLookup"}
 
 
-def test_the_virtual_host_stays(lambda_: Any) -> None:
+def test_the_virtual_host_stays_unchanged(lambda_: Any) -> None:
     host = {"Type": "VIRTUAL_HOST", "URI": "/production"}
     made = lambda_.create_event_source_mapping(**example(Source.MQ, SourceAccessConfigurations=[host, BASIC_AUTH]))
     other = {"Type": "BASIC_AUTH", "URI": f"{SECRET}-2"}
@@ -212,7 +218,7 @@ def test_the_virtual_host_stays(lambda_: Any) -> None:
     assert answer["SourceAccessConfigurations"] == [other, host]
 
 
-def test_members_that_update_does_not_know_are_ignored(aws: AwsServer, lambda_: Any) -> None:
+def test_members_that_update_does_not_have_are_ignored(aws: AwsServer, lambda_: Any) -> None:
     uuid = lambda_.create_event_source_mapping(**example(Source.MSK))["UUID"]
     path = f"/2015-03-31/event-source-mappings/{uuid}"
     assert raw(aws, "PUT", path, '{"Topics": ["other"], "BatchSize": 9}')[0] == 202

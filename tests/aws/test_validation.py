@@ -1,4 +1,4 @@
-"""Values outside of what the API's description allows: AWS's ValidationException, in AWS's form."""
+"""Values that break constraints of the API description get AWS's ValidationException."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ CASES: list[tuple[Source, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("source", "more", "words"), CASES)
-def test_a_value_outside(lambda_: Any, source: Source, more: dict[str, Any], words: str) -> None:
+def test_a_value_out_of_bounds_is_refused(lambda_: Any, source: Source, more: dict[str, Any], words: str) -> None:
     refusal = refused(lambda_.create_event_source_mapping, **example(source, **more))
     assert (refusal.code, refusal.status) == ("ValidationException", 400)
     assert refusal.message.startswith("1 validation error detected: Value ")
     assert words in refusal.message
 
 
-def test_two_values_outside(lambda_: Any) -> None:
+def test_two_values_out_of_bounds_are_both_named(lambda_: Any) -> None:
     asked = example(Source.KINESIS, BatchSize=10_001, StartingPosition="NOWHERE")
     refusal = refused(lambda_.create_event_source_mapping, **asked)
     assert refusal.message.startswith("2 validation errors detected: Value ")
@@ -83,17 +83,17 @@ CREATE = ("POST", "/2015-03-31/event-source-mappings")
 @pytest.mark.parametrize(
     "body", ["{", "[]", '{"FunctionName": 1}', '{"FunctionName": "f", "BatchSize": "1"}', '{"Enabled": 1}']
 )
-def test_values_of_a_wrong_type(aws: AwsServer, body: str) -> None:
+def test_a_value_of_a_wrong_type_is_refused(aws: AwsServer, body: str) -> None:
     status, _ = raw(aws, *CREATE, body)
     assert status == 400
     assert aws.control.requests(last=1)[0]["outcome"] == "SerializationException"
 
 
-def test_a_required_member_that_is_missing(aws: AwsServer) -> None:
+def test_a_missing_required_member_is_refused(aws: AwsServer) -> None:
     _, text = raw(aws, *CREATE, "{}")
     assert "Value null at 'functionName' failed to satisfy constraint: Member must not be null" in text
 
 
-def test_a_uuid_of_another_length(aws: AwsServer) -> None:
+def test_a_uuid_of_another_length_is_refused(aws: AwsServer) -> None:
     _, text = raw(aws, "GET", f"{CREATE[1]}/x", "")
     assert "Value 'x' at 'uUID' failed to satisfy constraint: Member must have length" in text

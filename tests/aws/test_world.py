@@ -1,4 +1,4 @@
-"""Which functions and sources exist."""
+"""Tests can decide which functions and sources exist."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NO_FUNCTION = "Function does not exist"
 
 
 @pytest.mark.parametrize("name", ["handler", "handler:live", FUNCTION_ARN, f"{FUNCTION_ARN}:live"])
-def test_a_missing_function(lambda_: Any, control: Control, name: str) -> None:
+def test_a_missing_function_is_refused(lambda_: Any, control: Control, name: str) -> None:
     control.set_world(missing_functions=["handler"])
     refusal = refused(lambda_.create_event_source_mapping, **example(Source.SQS, FunctionName=name))
     assert refusal.message == NO_FUNCTION
 
 
-def test_a_missing_alias(lambda_: Any, control: Control) -> None:
+def test_a_missing_alias_is_refused(lambda_: Any, control: Control) -> None:
     control.set_world(missing_functions=[f"{FUNCTION_ARN}:live"])
     asked = example(Source.SQS, FunctionName="handler:live")
     assert refused(lambda_.create_event_source_mapping, **asked).message == NO_FUNCTION
@@ -41,7 +41,7 @@ def test_a_missing_alias(lambda_: Any, control: Control) -> None:
         (Source.MSK, "arn:aws:kafka:"),
     ],
 )
-def test_a_missing_source(lambda_: Any, control: Control, source: Source, words: str) -> None:
+def test_a_missing_source_is_refused(lambda_: Any, control: Control, source: Source, words: str) -> None:
     asked = example(source)
     control.set_world(missing_sources=[asked["EventSourceArn"]])
     refusal = refused(lambda_.create_event_source_mapping, **asked)
@@ -51,7 +51,7 @@ def test_a_missing_source(lambda_: Any, control: Control, source: Source, words:
     lambda_.create_event_source_mapping(**asked)
 
 
-def test_in_a_declared_world_only_what_is_declared_exists(lambda_: Any, control: Control) -> None:
+def test_in_a_declared_world_only_declared_functions_and_sources_exist(lambda_: Any, control: Control) -> None:
     control.set_world(population="declared")
     assert refused(lambda_.create_event_source_mapping, **example(Source.SQS)).message == NO_FUNCTION
     control.set_world(functions=["handler"])
@@ -61,7 +61,7 @@ def test_in_a_declared_world_only_what_is_declared_exists(lambda_: Any, control:
     lambda_.create_event_source_mapping(**example(Source.SELF_MANAGED_KAFKA))
 
 
-def test_in_a_declared_world_what_moto_has_exists(aws: AwsServer, lambda_: Any) -> None:
+def test_in_a_declared_world_resources_of_moto_exist(aws: AwsServer, lambda_: Any) -> None:
     aws.control.set_world(population="declared")
     role = aws.client("iam").create_role(
         RoleName="role", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -99,7 +99,7 @@ def test_in_a_declared_world_what_moto_has_exists(aws: AwsServer, lambda_: Any) 
         refused(lambda_.create_event_source_mapping, **asked)
 
 
-def test_a_role_of_another_account_is_that_accounts(aws: AwsServer, lambda_: Any) -> None:
+def test_an_assumed_role_belongs_to_its_account(aws: AwsServer, lambda_: Any) -> None:
     arn = "arn:aws:iam::222222222222:role/operator"
     answer = aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")
     there: Any = aws.client("lambda", account=answer["Credentials"]["AccessKeyId"])
@@ -108,7 +108,7 @@ def test_a_role_of_another_account_is_that_accounts(aws: AwsServer, lambda_: Any
     assert lambda_.list_event_source_mappings()["EventSourceMappings"] == []
 
 
-def test_the_caller_is_of_the_account_that_its_key_names(aws: AwsServer) -> None:
+def test_the_access_key_determines_the_account(aws: AwsServer) -> None:
     assert aws.client("sts", account="222222222222").get_caller_identity()["Account"] == "222222222222"
     assert aws.client("sts").get_caller_identity()["Account"] == "123456789012"
 

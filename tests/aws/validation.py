@@ -1,7 +1,7 @@
-"""What AWS refuses before it looks at the meaning of a request: types, enums, patterns, lengths and ranges.
+"""Constraints of single values that AWS checks first: types, enums, patterns, lengths and ranges.
 
-botocore's client checks little of it, so a server that leaves it out lets wrong requests pass that AWS
-refuses. The constraints are botocore's, but for the few where a recording or a fact about AWS says otherwise.
+The client of botocore checks only few of them, so the server checks them as AWS does. The constraints come from
+botocore, except a few for which a recording or a fact about AWS differs.
 Form recorded: `1 validation error detected: Value 'X' at 'memberName' failed to satisfy constraint: Member
 must ...`
 """
@@ -50,7 +50,7 @@ _JSON_TYPES: dict[type, str] = {dict: "START_OBJECT", list: "START_ARRAY", str: 
 
 
 def validate(operation: str, parameters: Mapping[str, Any]) -> None:
-    """Raise what AWS answers to members outside of their types and constraints."""
+    """Raise AWS's error for members that break their types or constraints."""
     shape = LAMBDA.operation_model(operation).input_shape
     problems = list(_problems(shape, parameters, ""))
     if problems:
@@ -59,7 +59,7 @@ def validate(operation: str, parameters: Mapping[str, Any]) -> None:
 
 
 def check_type(shape: Any, value: object) -> None:
-    """AWS's parser stops at the first value of a wrong type."""
+    """Check types. AWS's parser stops at the first value of a wrong type."""
     wanted = _PYTHON_TYPES[shape.type_name]
     if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
         got = _JSON_TYPES.get(type(value), "VALUE")
@@ -68,7 +68,7 @@ def check_type(shape: Any, value: object) -> None:
 
 
 def member_name(name: str) -> str:
-    """AWS prints members with a small first letter, that letter only: `kMSKeyArn`."""
+    """The name as AWS prints it, with a lower-case first letter: `kMSKeyArn`."""
     return name[:1].lower() + name[1:]
 
 
@@ -165,7 +165,7 @@ def _nothing(_value: Any) -> list[str]:
 
 
 def _python_pattern(pattern: str) -> str:
-    """Java's character classes in Python's words; they occur in the patterns of tag keys and values."""
+    """Translate Java's character classes, which the patterns of tag keys and values use."""
     return pattern.replace(r"\p{L}\p{Z}\p{N}_", r"\w" + SEPARATORS)
 
 

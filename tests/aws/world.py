@@ -1,8 +1,8 @@
-"""Which functions and sources exist.
+"""Decides which functions and sources exist.
 
-By default all do, so that a test of 10,000 mappings need not make 10,000 queues; some can be declared
-missing. In a `declared` world only those exist that were declared, or made in moto's own Lambda, SQS, Kinesis
-and DynamoDB. Sources that moto has no backend for have to be declared there.
+By default all of them exist, so that a test of 10,000 mappings needs no 10,000 queues. Tests can declare some missing.
+In a `declared` world only declared functions and sources exist, and those that were created in moto's Lambda, SQS,
+Kinesis and DynamoDB. Sources without a backend in moto must be declared.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Population(StrEnum):
 
 @dataclass(slots=True)
 class World:
-    """Functions by name or ARN (qualified or not), sources by ARN."""
+    """Functions by name or ARN, with or without a qualifier, and sources by ARN."""
 
     population: Population = Population.ANY
     missing_functions: set[str] = field(default_factory=set[str])
@@ -67,7 +67,7 @@ def _no_source(source: Source, arn: str) -> AwsError:
 
 
 def _moto_backend(service: str, account: str, region: str) -> Any | None:
-    """moto's state of a service; nothing was made in a moto that was never called."""
+    """The state of a service in moto. Empty if moto is not loaded."""
     if "moto.backends" not in sys.modules:
         return None
     backends: Any = sys.modules["moto.backends"]

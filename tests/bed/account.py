@@ -1,4 +1,4 @@
-"""One account in the AWS server: its mappings, and what was asked of it."""
+"""One account in the AWS server: its mappings, and the requests that the operator has sent to it."""
 
 from collections import Counter
 from typing import Any
@@ -7,18 +7,18 @@ from tests.aws import Control
 from tests.waiting import LIMIT, eventually
 
 SWEEP = "ListEventSourceMappings"
-#: How many requests the AWS server remembers.
+#: The number of requests that the AWS server remembers.
 REMEMBERED = 2000
 
 
 class Account:
-    """What an account has. For any thread."""
+    """The mappings and requests of one account. Thread-safe."""
 
     def __init__(self, control: Control, account: str = "") -> None:
         """
-        Args:
-            control: of the AWS server.
-            account: twelve digits; empty: all accounts, where a test has the server for itself.
+                Args:
+        control: the control API of the AWS server.
+                    account: twelve digits. Empty: all accounts, because the test has the server for itself.
         """
         self.control = control
         self.account = account
@@ -28,22 +28,22 @@ class Account:
         return self.control.mappings(account=self.account or None)
 
     def mapping_by_uuid(self, uuid: str) -> dict[str, Any]:
-        """A mapping."""
+        """The mapping with this UUID."""
         return next(one for one in self.mappings() if one["UUID"] == uuid)
 
     def functions(self) -> Counter[str]:
-        """How many mappings each function has."""
+        """The number of mappings of each function."""
         return Counter(one["FunctionArn"].rpartition(":")[2] for one in self.mappings())
 
     def calls(self) -> dict[str, int]:
-        """How often each operation was called, in all accounts."""
+        """The number of calls of each operation, in all accounts."""
         return self.control.counts().calls
 
     def log(self, operation: str = "") -> list[dict[str, Any]]:
-        """The last requests, oldest first, as the server noted them.
+        """The last requests, oldest first, as the server recorded them.
 
         Args:
-            operation: only these; empty: all.
+            operation: only requests of this operation. Empty: all requests.
         """
         return [
             one
@@ -56,6 +56,6 @@ class Account:
         return [one["members"] for one in self.log(operation)]
 
     def wait_swept(self, times: int = 1, *, limit: float = LIMIT) -> None:
-        """Wait until AWS has been asked for so many more pages of lists."""
+        """Wait until the operator has requested this many more pages of lists."""
         before = self.calls().get(SWEEP, 0)
         eventually(lambda: self.calls().get(SWEEP, 0) >= before + times, "a sweep", limit=limit)

@@ -1,4 +1,4 @@
-"""A namespace, an account and the operators between them: what one scenario is told in."""
+"""A namespace, an account, and the operators of one test scenario."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ TAIL = 20_000
 
 
 class Bed(Resources, Account):
-    """Used as a context manager. At its end the operators are stopped and everything is cleared away."""
+    """A context manager. When it ends, it stops the operators and deletes all resources and mappings."""
 
     def __init__(
         self,
@@ -34,12 +34,12 @@ class Bed(Resources, Account):
     ) -> None:
         """
         Args:
-            plane: has the CRDs and the namespace.
+            plane: the control plane, with the CRDs and the namespace.
             aws: the AWS server.
-            kubeconfig: the operators'.
-            namespace: where its resources are.
-            folder: for the logs of its operators.
-            account: where its mappings are, twelve digits; empty: the scenario has the AWS server for itself.
+            kubeconfig: the kubeconfig of the operators.
+            namespace: the namespace of the resources.
+            folder: the folder for the logs of the operators.
+            account: the account of the mappings, twelve digits. Empty: the scenario has the AWS server for itself.
         """
         Resources.__init__(self, plane.client, namespace)
         Account.__init__(self, aws.control, account)
@@ -48,7 +48,7 @@ class Bed(Resources, Account):
         self.kubeconfig = kubeconfig
         self.folder = folder
         self.exits = ExitStack()
-        """What is still to be undone at the end; a test may add to it."""
+        """Clean-up functions that run at the end. A test may add its own."""
         self._operators: list[OperatorProcess] = []
 
     def __enter__(self) -> Self:
@@ -75,14 +75,14 @@ class Bed(Resources, Account):
         environment: Mapping[str, str] | None = None,
         entry: str = MAIN,
     ) -> OperatorProcess:
-        """An operator, which is stopped at the end.
+        """An operator. It is stopped when the bed ends.
 
         Args:
             arguments: flags of ``esm-operator run``.
-            start: start it, and wait until it is ready.
-            name: of its log.
-            kubeconfig: its way to the API server; None: the bed's.
-            endpoint: its way to AWS; empty: straight to the bed's AWS server.
+            start: whether to start it and wait until it is ready.
+            name: the name of its log.
+            kubeconfig: the kubeconfig that it uses. None: that of the bed.
+            endpoint: the URL of AWS that it uses. Empty: the AWS server of the bed.
             environment: more environment variables.
             entry: see :class:`OperatorProcess`.
         """
@@ -103,15 +103,15 @@ class Bed(Resources, Account):
         return process
 
     def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:
-        """What kubectl prints, in the scenario's namespace."""
+        """Run kubectl in the namespace of the scenario, and return its output."""
         return self.plane.kubectl("--namespace", self.namespace, *arguments, input=input, check=check).stdout
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """The mapping in AWS of a resource."""
+        """The mapping of a resource in AWS."""
         return self.mapping_by_uuid(self.status(name)["uuid"])
 
     def follow(self, name: str, note: Callable[[dict[str, Any]], None]) -> None:
-        """Have each version of a resource noted, by a thread, until the end of the test."""
+        """Record each version of a resource in a thread, until the end of the test."""
         where = f"{path('EventSourceMapping', namespace=self.namespace)}?fieldSelector=metadata.name={name}"
         watch = self.client.watch(where)
 

@@ -1,4 +1,4 @@
-"""Makes a control plane one that the operator can work in."""
+"""Installs what the operator needs in a control plane: the CRDs, a namespace and the operator's role."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ def crds() -> list[dict[str, Any]]:
 
 
 def install(plane: ControlPlane) -> None:
-    """Install the CRDs and the operator's role, and wait until the kinds are served. May be repeated."""
+    """Install the CRDs and the operator's role, and wait until the API server serves the kinds. It can run again."""
     plane.client.install(*crds(), *role.objects())
     wait_until_served(plane.client)
 
@@ -35,7 +35,7 @@ def wait_until_served(client: KubernetesClient) -> None:
 
 
 def create_namespace(client: KubernetesClient, name: str, labels: Mapping[str, str] | None = None) -> None:
-    """Create a namespace. There is no controller that would make a ServiceAccount in it."""
+    """Create a namespace. It has no ServiceAccount, because the control plane has no controller that creates one."""
     client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}})
 
 

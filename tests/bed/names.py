@@ -13,5 +13,5 @@ WRITES = frozenset(
         "UntagResource",
     }
 )
-#: Operations that a resource which has not changed may cost.
+#: Operations that the operator may call for a resource that has not changed.
 SWEEPS = frozenset({"ListEventSourceMappings", "GetResources", "GetCallerIdentity"})

@@ -1,4 +1,4 @@
-"""The EventSourceMappings of one namespace, over HTTP: applied, edited, looked at, waited for and cleared away."""
+"""Helpers that apply, edit, read, await and delete the EventSourceMappings of one namespace over HTTP."""
 
 import json
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ def condition_of(resource: Mapping[str, Any] | None, kind: str) -> dict[str, Any
 
 
 def is_ready(resource: Mapping[str, Any] | None) -> bool:
-    """Whether a resource is Ready, of its spec as it is now."""
+    """Whether a resource is Ready for its current spec."""
     return condition_of(resource, "Ready").get("status") == "True"
 
 
 class Resources:
-    """The resources of a namespace, and the ProviderConfigs of the cluster. For any thread."""
+    """The resources of a namespace, and the ProviderConfigs of the cluster. Thread-safe."""
 
     def __init__(self, client: KubernetesClient, namespace: str) -> None:
         """
         Args:
-            client: the administrator's.
-            namespace: an existing one.
+            client: a client with the rights of an administrator.
+            namespace: a namespace that exists.
         """
         self.client = client
         self.namespace = namespace
@@ -55,55 +55,55 @@ class Resources:
         )
 
     def edit(self, name: str, spec: Mapping[str, Any]) -> bool:
-        """Give a resource another spec, whole. Returns whether there is that resource."""
+        """Replace the whole spec of a resource. Returns whether the resource exists."""
         return self.client.replace(self._path(name), "/spec", spec) is not None
 
     def patch(self, name: str, spec: Mapping[str, Any]) -> None:
-        """Merge into a resource's spec; None removes a field. Raises ApiError."""
+        """Merge fields into the spec of a resource. None removes a field. Raises ApiError."""
         self._merge(name, {"spec": spec})
 
     def annotate(self, name: str, **annotations: str | None) -> None:
-        """Set annotations of ``lambda.esm-operator.io``; None removes one. Underscores stand for dashes."""
+        """Set annotations with the operator's prefix. None removes one. Underscores in names become dashes."""
         self.mark(name, {f"lambda.esm-operator.io/{key.replace('_', '-')}": text for key, text in annotations.items()})
 
     def mark(self, name: str, annotations: Mapping[str, str | None]) -> None:
-        """Set annotations by their whole names; None removes one."""
+        """Set annotations by their full names. None removes one."""
         self._merge(name, {"metadata": {"annotations": annotations}})
 
     def label(self, name: str, **labels: str | None) -> None:
-        """Set labels; None removes one."""
+        """Set labels of a resource. None removes one."""
         self._merge(name, {"metadata": {"labels": labels}})
 
     def label_namespace(self, **labels: str | None) -> None:
-        """Set labels of the namespace; None removes one."""
+        """Set labels of the namespace. None removes one."""
         self.client.merge(path("Namespace", self.namespace), {"metadata": {"labels": labels}})
 
     def write_status(self, name: str, status: Mapping[str, Any] | None) -> None:
-        """Merge into the status, as only the operator should; None: wipe it."""
+        """Merge fields into the status, which only the operator should do. None removes the whole status."""
         self._merge(f"{name}/status", {"status": status})
 
     def remove_finalizers(self, name: str) -> None:
-        """Take off all finalizers, as somebody does who is in a hurry."""
+        """Remove all finalizers of a resource by hand."""
         self._merge(name, {"metadata": {"finalizers": None}})
 
     def delete(self, name: str) -> bool:
-        """Ask for a resource to be deleted, without waiting. Returns whether there is that resource."""
+        """Request the deletion of a resource, and do not wait. Returns whether the resource exists."""
         return self.client.delete(self._path(name))
 
     def delete_all(self) -> None:
-        """Ask for all resources to be deleted, without waiting."""
+        """Request the deletion of all resources, and do not wait."""
         self.client.delete(self._path())
 
     def clear(self) -> None:
-        """Remove all resources, though no operator runs: one that works in all namespaces would see them."""
+        """Remove all resources without an operator. Operators of later tests would see them otherwise."""
         self.delete_all()
         for one in self.all():
             self.client.merge(self._path(one["metadata"]["name"]), {"metadata": {"finalizers": None}})
 
-    # What there is
+    # Reading
 
     def get(self, name: str) -> Resource | None:
-        """A resource; None: there is none."""
+        """A resource. None: it does not exist."""
         return self.client.get(self._path(name))
 
     def all(self) -> list[Resource]:
@@ -111,7 +111,7 @@ class Resources:
         return self.client.items(self._path())
 
     def status(self, name: str) -> dict[str, Any]:
-        """The status of a resource; empty: there is none."""
+        """The status of a resource. Empty: it has no status."""
         return (self.get(name) or {}).get("status") or {}
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
@@ -133,11 +133,11 @@ class Resources:
     # Waiting
 
     def event(self, name: str, reason: str) -> str:
-        """Wait for an Event of a resource, which comes after the status. Returns its message."""
+        """Wait for an Event of a resource, which follows the status. Returns its message."""
         return eventually(lambda: self.events(name).get(reason), what=f"the Event {reason} of {name}")
 
     def wait_ready(self, name: str, *, limit: float = LIMIT) -> Resource:
-        """Wait for Ready=True. Returns the resource as it is then."""
+        """Wait for Ready=True. Returns the resource."""
 
         def ready() -> Resource | None:
             found = self.get(name)
@@ -155,21 +155,21 @@ class Resources:
         return eventually(holds, lambda: f"{name} gets {kind}={status} ({reason}): {self._shown(name)}", limit=limit)
 
     def wait_gone(self, name: str, *, limit: float = LIMIT) -> None:
-        """Wait until a resource is gone from the cluster."""
+        """Wait until a resource no longer exists in the cluster."""
         eventually(lambda: self.get(name) is None, lambda: f"{name} is gone: {self._shown(name)}", limit=limit)
 
     # ProviderConfigs
 
     def config(self, name: str) -> Resource | None:
-        """A ProviderConfig; None: there is none."""
+        """A ProviderConfig. None: it does not exist."""
         return self.client.get(path("ProviderConfig", name))
 
     def delete_config(self, name: str) -> None:
-        """Ask for a ProviderConfig to be deleted, without waiting."""
+        """Request the deletion of a ProviderConfig, and do not wait."""
         self.client.delete(path("ProviderConfig", name))
 
     def clear_configs(self) -> None:
-        """Remove all ProviderConfigs, though no operator runs."""
+        """Remove all ProviderConfigs without an operator."""
         for one in self.client.items(path("ProviderConfig")):
             where = path("ProviderConfig", one["metadata"]["name"])
             self.client.delete(where)

@@ -1,7 +1,7 @@
 """`python -m tests.bench`, or `make bench`.
 
 Runs the worlds one after the other, shows a line now and then, and all figures at the end. It fails if a count is not
-what it must be; times and memory depend on the machine and are only told.
+what it must be; times and memory depend on the machine and are only reported.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _write(results: Results) -> None:
-    """Write the page, if all is there that it tells of."""
+    """Write the page, if all its results are there."""
     from tests.bench import page  # it needs matplotlib, which takes seconds to import
 
     if unfit := _unfit(results):

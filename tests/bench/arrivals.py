@@ -1,4 +1,4 @@
-"""When changes arrive at AWS: found in the AWS server's log of requests, by UUID and value."""
+"""When changes arrive in AWS: found in the AWS server's log of requests, by UUID and value."""
 
 import time
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from tests.aws import Control
 
-#: Entries that are read at once: more than a few seconds' worth.
+#: Entries that are read in one go: more than a few seconds' worth.
 _ENTRIES = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What AWS is to be told of one mapping."""
+    """The requests that AWS must receive for one mapping."""
 
     uuid: str
     batch_size: int

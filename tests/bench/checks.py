@@ -79,7 +79,7 @@ def _deleted(world: World) -> Iterator[str]:
     phase = world.phase("delete")
     if phase is not None:
         yield from _exactly(f"calls of {DELETE}", phase.calls.get(DELETE, 0), world.mappings)
-        yield from _exactly("mappings left at AWS", int(phase.figures["left"]), 0)
+        yield from _exactly("mappings left in AWS", int(phase.figures["left"]), 0)
 
 
 def _exactly(what: str, found: int, expected: int) -> Iterator[str]:

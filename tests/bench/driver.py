@@ -20,7 +20,7 @@ from tests.controlplane.client import JSON, MERGE, KubernetesClient, path
 from tests.controlplane.kubeconfig import Access
 
 RESOURCES = "eventsourcemappings"
-#: Requests under way at once.
+#: Requests under way at the same time.
 AT_ONCE = 8
 
 
@@ -52,7 +52,7 @@ class Driver:
         self._each(numbers, lambda number: self._write("DELETE", _path(number)))
 
     def give_up(self) -> None:
-        """Begin no more of what is under way."""
+        """Begin no more of the work under way."""
         self._given_up = True
 
     def writes_of_others(self) -> Counter[str]:

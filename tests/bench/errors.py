@@ -2,4 +2,4 @@
 
 
 class BenchError(Exception):
-    """A phase can't be measured; the text says why."""
+    """A phase can't be measured; the text is the reason."""

@@ -1,5 +1,5 @@
 """Follows all resources by one watch, so that the API server is asked for no list, and keeps the little that is asked
-of them: the UUID, whether they are ready, and whether anything was told of their spec as it is now."""
+of them: the UUID, whether they are ready, and whether the status is about their present spec."""
 
 import http.client
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ class Seen:
     ready: bool
     """Ready, its spec as it is now."""
     told: bool
-    """Whether the status tells of the spec as it is now."""
+    """Whether the status is about the present spec."""
 
 
 class Following:
-    """The resources, from the construction on; there must be none before."""
+    """The resources, from the construction on; there must not be any before."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self._client = KubernetesClient(Access.read(kubeconfig))
@@ -65,7 +65,7 @@ class Following:
 
     @property
     def told(self) -> int:
-        """Of how many the status tells, of the spec as it is now."""
+        """The number of resources whose status is about the present spec."""
         return self._told
 
     def uuid(self, number: int) -> str:

@@ -1,6 +1,6 @@
 """How many requests a second the AWS server could answer, so that what is measured is the operator and not the server.
 
-Creates over plain HTTP, without boto3, for a client that signs costs more than the server; by some threads at once.
+Creates over plain HTTP, without boto3, because a client that signs costs more than the server; by several threads.
 """
 
 import json
@@ -19,7 +19,7 @@ PATH = "/2015-03-31/event-source-mappings"
 
 
 def load(endpoint: str, seconds: float) -> int:
-    """Create mappings for a while, as fast as it goes. Returns how many were made."""
+    """Create mappings for a while, as fast as possible. Returns how many were made."""
     with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as threads:
         return sum(threads.map(lambda thread: _creates(endpoint, thread, seconds), range(THREADS)))
 

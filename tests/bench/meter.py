@@ -42,7 +42,7 @@ class Calls:
             return self._before + Counter(self.now())
 
     def mark(self) -> Counts:
-        """All since the last mark; from here it is counted anew."""
+        """All since the last mark; the next count starts here."""
         with self._lock:
             counts = self._control.reset_counts()
             self._before.update(counts.calls)
@@ -74,7 +74,7 @@ class Meter:
         Args:
             world: what is filled in.
             calls: to AWS.
-            driver: who else writes to Kubernetes.
+            driver: the other writer to Kubernetes.
             pids: the processes that run all the time, by name.
             operator: what the operator has used; None: it does not run.
             save: called after each phase.

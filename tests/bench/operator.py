@@ -23,7 +23,7 @@ def knows(flag: str) -> bool:
 
 
 class Operator(OperatorProcess):
-    """``esm-operator run``, started and stopped as often as one likes, with what it has used and done."""
+    """``esm-operator run``, started and stopped as often as one likes, with its use of CPU, memory and requests."""
 
     def __init__(self, *, kubeconfig: Path, endpoint: str, log: Path, arguments: tuple[str, ...] = ()) -> None:
         """
@@ -56,7 +56,7 @@ class Operator(OperatorProcess):
             return None
 
     def reconciled(self) -> int:
-        """How many reconciliations found, or ended with, what the spec says, since it was started."""
+        """How many reconciliations found, or ended with, the state of the spec, since it was started."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as answer:
             text = answer.read().decode()
         found = {labels["result"]: value for labels, value in series(text, "esm_operator_reconciles_total")}

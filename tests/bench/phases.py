@@ -15,11 +15,11 @@ from tests.bench.workload import BATCH_SIZE, spread
 
 #: Requests a second that the operator makes at its defaults.
 BUDGET = 10.0
-#: Seconds after which no change is waited for any longer, beside those that its call has to wait for its turn.
+#: Seconds after which no change is waited for any longer, in addition to the wait for the rate limiter.
 MOST_WAIT = 2 * DEFAULT_INTERVAL
-#: A batchSize that nobody but somebody at AWS sets.
+#: A batchSize that only changes made in AWS set.
 DRIFTED = BATCH_SIZE - 1
-#: Seconds in which all that follows from a change has been told.
+#: Seconds in which all that follows from a change is in the status.
 AFTERMATH = 5.0
 #: The phase in which more resources are there than the run is of.
 EDITS = "edits while many are created"
@@ -96,9 +96,9 @@ def pause(stage: Stage, seconds: float) -> None:
 
 
 def drift(stage: Stage, numbers: range, changes: int) -> None:
-    """Change mappings at AWS, all in a moment, and wait until they are put right.
+    """Change mappings in AWS, all in a moment, and wait until they are corrected.
 
-    Latencies: from each change to the Update that puts it right.
+    Latencies: from each change to the Update that corrects it.
     """
     with stage.phase("drift") as phase:
         arrivals = Arrivals(stage.control)
@@ -153,7 +153,7 @@ def edits(stage: Stage, numbers: range, changes: int, seconds: float, *, name: s
 def delete_all(stage: Stage, numbers: range) -> None:
     """Delete all resources, until they and their mappings are gone.
 
-    Figures: ``seconds`` until then, ``left``: mappings at AWS after it.
+    Figures: ``seconds`` until then, ``left``: mappings in AWS after it.
     """
     count = len(numbers)
     with stage.phase("delete") as phase:
@@ -167,13 +167,13 @@ def delete_all(stage: Stage, numbers: range) -> None:
 
 
 def _edits(stage: Stage, numbers: list[int], pause: float) -> list[float]:
-    """Edit some resources, one after the other, and wait until AWS has been told of all."""
+    """Edit some resources, one after the other, and wait until all have reached AWS."""
     arrivals = Arrivals(stage.control)
     for index, number in enumerate(numbers):
         change = Change(stage.following.uuid(number), 1 + index % (DRIFTED - 1))
         arrivals.made(change, stage.driver.edit(number, change.batch_size))
         arrivals.wait_a_moment(pause)
-    _until_arrived(stage, arrivals, len(numbers), "edits arrived at AWS")
+    _until_arrived(stage, arrivals, len(numbers), "edits arrived in AWS")
     return arrivals.latencies()
 
 
@@ -186,7 +186,7 @@ def _until_arrived(stage: Stage, arrivals: Arrivals, changes: int, what: str) ->
 
 
 def _until_calm(stage: Stage, count: int) -> None:
-    """Wait until all is told that follows from the last changes."""
+    """Wait until the statuses are about the last changes."""
     time.sleep(AFTERMATH)
     stage.until("resources ready again", count, lambda: stage.following.ready, timeout=_patience(count))
 

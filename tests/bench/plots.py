@@ -1,4 +1,4 @@
-"""The plots of docs/reference/performance.md, made by matplotlib. Colours are told apart by the colour-blind."""
+"""The plots of docs/reference/performance.md, made by matplotlib. The colour-blind can distinguish the colours."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -39,7 +39,7 @@ _OTHERS = BLACK
 _WIDTH, _DOTS = 10.0, 110
 #: Points of a line over time; what lies between is averaged.
 _POINTS = 240
-#: Seconds below which nothing is told apart: an edit may be at AWS before its own answer is read.
+#: Seconds below which nothing is distinguished: an edit may reach AWS before its own answer is read.
 _LEAST = 0.001
 
 
@@ -88,7 +88,7 @@ def latencies(results: Results, file: Path) -> None:
     axes[0].axvline(2.0, color=BLACK, linewidth=1, linestyle=":", label="target for edits: 99 % within 2 s")
     axes[0].set_xscale("log")
     axes[0].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes[0].set_xlabel("seconds from the change until AWS is told (logarithmic)")
+    axes[0].set_xlabel("seconds from the change until the Update (logarithmic)")
     axes[0].set_ylabel("% of the changes")
     axes[0].set_ylim(0, 102)
     axes[0].grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""What processes have used, as the kernel says: CPU time and memory."""
+"""What processes have used, from the kernel: CPU time and memory."""
 
 import os
 from dataclasses import dataclass

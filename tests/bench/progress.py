@@ -32,7 +32,7 @@ class Progress:
         self._at_first: int | None = None
 
     def tick(self, done: int) -> None:
-        """So many are done; it is said now and then."""
+        """So many are done; the line is printed now and then."""
         now = time.monotonic()
         if self._at_first is None:
             self._at_first = done
@@ -44,7 +44,7 @@ class Progress:
 
 
 def remaining(done: int, left: int, seconds: float) -> str:
-    """How long the rest takes if it goes on like this; empty if nobody can tell: at first, or where it begins late."""
+    """How long the rest takes at the present speed; empty if that is unknown: at first, or where it begins late."""
     if left <= 0 or done * _FEW < left:
         return ""
     return f", about {left * seconds / done:.0f} s to go"

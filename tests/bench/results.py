@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-#: Operations that don't count against Lambda's quota, for they are of other services.
+#: Operations that don't count against Lambda's quota, because they are of other services.
 OTHER_SERVICES = frozenset({"GetResources", "GetCallerIdentity"})
 #: Names of the processes whose CPU time is measured.
 OPERATOR, AWS, API_SERVER, ETCD, BENCH = "operator", "AWS server", "kube-apiserver", "etcd", "benchmark"
@@ -48,7 +48,7 @@ class Phase(BaseModel):
     peak: float = 0.0
     """The most memory of the operator, since its start."""
     latencies: list[float] = Field(default_factory=list[float])
-    """How long each change took to arrive at AWS."""
+    """How long each change took to arrive in AWS."""
     figures: dict[str, float] = Field(default_factory=dict[str, float])
     """What only this phase knows, by name."""
 
@@ -81,7 +81,7 @@ class World(BaseModel):
 
 
 class Machine(BaseModel):
-    """Where, when and with what it was measured."""
+    """The machine, the time and the versions of the measurement."""
 
     date: str
     cores: int

@@ -43,7 +43,7 @@ class Stage:
         return self.aws.control
 
     def start(self, arguments: tuple[str, ...] = ()) -> None:
-        """Start the operator where there are no resources yet, and wait until it has looked at AWS."""
+        """Start the operator where there are no resources yet, and wait until it has listed the mappings."""
         self.operator.start(*arguments)
         until(
             "first sweep",
@@ -69,7 +69,7 @@ class Stage:
 
     @contextmanager
     def meanwhile(self, do: Callable[[Iterable[int]], None], numbers: Iterable[int]) -> Generator[None]:
-        """Have the driver do something to resources beside what is done within.
+        """Have the driver do something to resources while the block runs.
 
         Its failure is raised at the end, also where that was waited for in vain.
         """

@@ -78,7 +78,7 @@ def plain(head: Row, rows: Sequence[Row], widest: int = 36) -> str:
     Args:
         head: what the columns are.
         rows: what is in them.
-        widest: characters after which a cell goes on below.
+        widest: characters after which a cell continues below.
     """
     wrapped = [[wrap(cell, widest) for cell in row] for row in (head, *rows)]
     widths = [max(len(line) for row in wrapped for line in row[column] or [""]) for column in range(len(head))]

@@ -1,4 +1,4 @@
-"""Writes to Kubernetes by kind, as the API server counts them: of whoever makes them, but for the benchmark's own.
+"""Writes to Kubernetes by kind, as the API server counts them: of all clients, except the benchmark's own.
 
 The API server's own writes (its leases) are among those of ``leases``, which are always shown apart.
 """

@@ -50,7 +50,7 @@ def make_namespace(plane: ControlPlane, name: str, labels: Mapping[str, str] | N
 
 
 def remove_all(client: KubernetesClient) -> None:
-    """Remove what an uninstall leaves: the CRDs with all resources, and what a test has put into the namespace."""
+    """Remove what an uninstall leaves: the CRDs with all resources, and the objects of a test in the namespace."""
     for kind in ("EventSourceMapping", "ProviderConfig"):
         for one in client.items(path(kind)):
             where = path(kind, one["metadata"]["name"], one["metadata"].get("namespace", ""))

@@ -14,7 +14,7 @@ from tests.controlplane import assets
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "esm-operator"
 VALUES = sorted(Path(__file__).with_name("values").glob("*.yaml"))
-#: What every installation has to say.
+#: The values that every installation needs.
 NEEDED: Mapping[str, Any] = {"clusterName": "blue", "image": {"repository": "registry.example.com/esm-operator"}}
 RELEASE = "esm-operator"
 NAMESPACE = "esm-operator"
@@ -22,7 +22,7 @@ LIMIT = 240.0
 
 
 class HelmError(Exception):
-    """Helm refused; the text is what it said."""
+    """Helm refused; the text is its message."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What a kubelet does, as far as the operator's pod needs it: a pod of a Deployment's template, run as a process.
 
 The pod is made in the API server, admission included, and bound to no node. Its container is run with the arguments
-and the environment that the pod says (fields, ConfigMaps and Secrets resolved), in mounts of its own: the root file
-system is read-only if the security context says so, emptyDirs are there, and the token and certificate of its
+and the environment of the pod (fields, ConfigMaps and Secrets resolved), in mounts of its own: the root file
+system is read-only if the security context asks for it, emptyDirs are there, and the token and certificate of its
 ServiceAccount are where clients in a cluster look for them. The token is bound to the pod, as a kubelet's is. The
 program is the checkout's `esm-operator` in place of the image's entry point. A pod has an address of its own, and
 here all share the machine's: so the port of its probes is replaced by one that is free.
@@ -121,7 +121,7 @@ def running(
         kubeconfig: the administrator's, as the control plane writes it.
         deployment: as the API server has it.
         folder: for its log and its secrets.
-        injected: variables that its surroundings put into its environment, as EKS does for its role at AWS.
+        injected: variables that its surroundings put into its environment, as EKS does for its role in AWS.
 
     Raises:
         ApiError: the API server does not admit it.

@@ -1,4 +1,4 @@
-"""Releases on a real API server: installed, upgraded, uninstalled; and the operator run as the Deployment says."""
+"""Releases on a real API server: installed, upgraded, uninstalled; and the operator run as in the Deployment."""
 
 import json
 from collections.abc import Callable, Generator
@@ -63,7 +63,7 @@ def wait_all_ready(of: Resources) -> None:
 
 
 def wait_until_it_says(pod: Pod, text: str) -> None:
-    eventually(lambda: text in pod.log.read_text(errors="replace"), f"its log says {text}:\n{pod.tail()}")
+    eventually(lambda: text in pod.log.read_text(errors="replace"), f"its log has {text}:\n{pod.tail()}")
 
 
 # The release
@@ -75,7 +75,7 @@ def test_what_an_uninstall_leaves_and_a_second_install_finds(plane: ControlPlane
     plane.kubectl("apply", "--filename", QUEUE)
 
     said = helm.uninstall()
-    assert CRD in said, "Helm says what it keeps"
+    assert CRD in said, "Helm lists the kept objects"
     kinds = ("Deployment", "ServiceAccount", "Service", "Role", "RoleBinding", "PodDisruptionBudget")
     assert names(plane, *kinds) == ["default"], "the account that no chart has made"
     assert not [one for one in names(plane, "ClusterRole", "ClusterRoleBinding") if "esm-operator" in one]
@@ -89,7 +89,7 @@ def test_without_keep_an_uninstall_takes_the_crds(plane: ControlPlane, helm: Hel
     helm.install(merged(NEEDED, {"crds": {"keep": False}}))
     wait_until_served(plane.client)
     helm.uninstall()
-    # The API server waits a minute at most for the objects of a CRD to go, and then begins anew.
+    # The API server waits a minute at most for the objects of a CRD to go, and then begins again.
     eventually(lambda: not [one for one in names(plane, "CustomResourceDefinition") if "lambda.esm" in one], limit=300)
 
 
@@ -120,7 +120,7 @@ def keeps_metrics(plane: ControlPlane) -> bool:
     return "metricsConfig" in (resources(plane).get(name) or {})["spec"]
 
 
-def test_crds_that_are_there_from_elsewhere_are_taken_over_when_told(plane: ControlPlane, helm: Helm) -> None:
+def test_crds_from_elsewhere_are_taken_over_if_the_value_asks_for_it(plane: ControlPlane, helm: Helm) -> None:
     plane.kubectl("apply", "--server-side", "--kustomize", ROOT / "crds")
     with pytest.raises(HelmError, match="invalid ownership metadata"):
         helm.install(NEEDED)
@@ -129,7 +129,7 @@ def test_crds_that_are_there_from_elsewhere_are_taken_over_when_told(plane: Cont
     assert labels["app.kubernetes.io/managed-by"] == "Helm"
 
 
-def test_crds_that_are_there_from_elsewhere_are_left_alone_when_told(plane: ControlPlane, helm: Helm) -> None:
+def test_crds_from_elsewhere_are_left_alone_if_the_value_asks_for_it(plane: ControlPlane, helm: Helm) -> None:
     plane.kubectl("apply", "--server-side", "--kustomize", ROOT / "crds")
     wait_until_served(plane.client)
     helm.install(merged(NEEDED, {"crds": {"install": False}, "providerConfigs": {"default": {"region": "eu-west-1"}}}))
@@ -152,7 +152,7 @@ def test_provider_configs_come_with_the_first_install(plane: ControlPlane, helm:
 
     two = {"providerConfigs": {"default": {"region": "eu-central-1"}, "shop": {"region": "us-east-1"}}}
     helm.upgrade(merged(given, two))
-    assert configs()["default"]["metadata"]["uid"] == uid, "the same one, for resources may use it"
+    assert configs()["default"]["metadata"]["uid"] == uid, "the same one, because resources may use it"
     assert configs()["default"]["spec"] == {"region": "eu-central-1"}
     assert "shop" in configs()
 
@@ -236,7 +236,7 @@ def credentials(plane: ControlPlane) -> None:
 
 
 @needs_mounts
-def test_the_operator_works_as_the_deployment_says(
+def test_the_operator_works_as_in_the_deployment(
     plane: ControlPlane, helm: Helm, aws: AwsServer, tmp_path: Path
 ) -> None:
     credentials(plane)
@@ -254,7 +254,7 @@ def test_the_operator_works_as_the_deployment_says(
             waits = line["message"].startswith("Not started yet: ")  # a busy API server does not serve new CRDs yet
             assert waits or line["level"].lower() not in ("warning", "error", "critical"), line
 
-        # It goes on with what is there after an upgrade, and after an uninstall nothing is lost.
+        # It continues with the existing mappings after an upgrade, and after an uninstall nothing is lost.
         plane.kubectl("delete", "--filename", QUEUE, "--timeout=200s")
         assert aws.control.mappings() == []
     assert get(plane, "Lease", "esm-operator")["spec"].get("holderIdentity") is None, "it is given back at the end"
@@ -296,7 +296,7 @@ def test_the_operator_works_in_its_namespaces_only(
 
 @needs_mounts
 def test_an_upgrade_is_a_handover(plane: ControlPlane, helm: Helm, aws: AwsServer, tmp_path: Path) -> None:
-    """The old pod gives the lease back, the new one goes on: nothing is done twice."""
+    """The old pod gives the lease back, the new one continues: nothing is done twice."""
     credentials(plane)
     helm.install(values_for(aws))
     wait_until_served(plane.client)

@@ -1,4 +1,4 @@
-"""What the chart renders for several files of values: as Helm checks it, as the API server does, and what it says."""
+"""What the chart renders for several files of values: checks by Helm and the API server, and the notes."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from tests.pages import Command, calls, commands
 from tests.waiting import eventually
 from tools import crd_definitions
 
-#: Where the values say what a setting is to be.
+#: The values that hold a setting.
 PLACES = {
     "cluster_name": ("clusterName",),
     "region": ("region",),
@@ -42,7 +42,7 @@ PLACES = {
     "log_level": ("logLevel",),
 }
 TEAM = {"scope": "namespaces", "namespaces": ["a"]}
-#: Said by the environment: each pod has its own.
+#: Set by the environment: each pod has its own.
 FROM_THE_POD = {"identity"}
 #: Values that differ from the operator's own default, and why.
 DIFFERENT = {
@@ -98,7 +98,7 @@ def test_the_api_server_takes_all_of_it(helm: Helm, plane: ControlPlane, file: P
 
 
 def test_each_empty_default_is_set_in_some_file(helm: Helm) -> None:
-    """So that what is above says something of each of the chart's branches."""
+    """So that the tests above cover each of the chart's branches."""
 
     def empty(values: dict[str, Any], place: tuple[str, ...] = ()) -> Generator[tuple[str, ...]]:
         for name, one in values.items():
@@ -185,7 +185,7 @@ def test_each_setting_can_be_set(helm: Helm) -> None:
                 assert part.get(limit) == ours[name].get(limit), (name, limit)
 
 
-def test_the_operator_takes_what_the_values_say(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operator_takes_the_values(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = yaml.safe_load((ROOT / "tests/chart/values/everything.yaml").read_text())
     command, *flags = arguments(helm.template(merged(everything, {"metrics": {"perMapping": True}})))
     assert command == "run"
@@ -375,7 +375,7 @@ def test_the_version_is_the_projects() -> None:
         (TEAM, ("in the namespaces a", "NAMESPACE SELECTORS", "kubectl --namespace a apply -f -")),
     ],
 )
-def test_the_notes_say_what_to_do(helm: Helm, values: dict[str, Any], words: tuple[str, ...]) -> None:
+def test_the_notes_list_the_next_steps(helm: Helm, values: dict[str, Any], words: tuple[str, ...]) -> None:
     notes = noted(helm, values)
     for one in (
         *words,

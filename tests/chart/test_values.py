@@ -9,7 +9,7 @@ import yaml
 from tests.chart.helm import CHART, NEEDED, Helm, HelmError, merged
 from tools import chart
 
-#: What is set, and what is said of it.
+#: The values, and the part of the message.
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"clusterName": ""}, "clusterName is needed: a name for this cluster that no other cluster"),
     ({"clusterName": "a/b"}, "at '/clusterName': 'a/b' does not match pattern"),
@@ -107,13 +107,13 @@ def test_what_can_be_left_out_may_be_null(helm: Helm) -> None:
     assert "Next:" in helm.install(merged(NEEDED, values), "--dry-run=client")
 
 
-def test_all_that_is_missing_is_said_at_once(helm: Helm) -> None:
+def test_all_missing_values_are_in_one_message(helm: Helm) -> None:
     with pytest.raises(HelmError, match="clusterName is needed") as refused:
         helm.template({"scope": "namespaces"})
     assert "namespaces is empty" in str(refused.value)
 
 
-def test_a_chart_that_this_one_is_a_part_of_may_say_its_usual_words(helm: Helm) -> None:
+def test_a_parent_chart_may_set_its_usual_values(helm: Helm) -> None:
     assert helm.template(merged(NEEDED, {"global": {"region": "x"}, "enabled": True}))
 
 

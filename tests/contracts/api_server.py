@@ -48,7 +48,7 @@ class _Watch:
     """A watch that is open."""
 
     lines: "queue.Queue[bytes | None]" = field(default_factory=lambda: queue.Queue[bytes | None]())
-    """What is to be sent; None ends the watch."""
+    """The lines to send; None ends the watch."""
 
 
 class ApiServer:

@@ -16,7 +16,7 @@ _PATIENCE = 10.0
 
 
 class Handlers:
-    """The handlers of an operator, and what they are called with."""
+    """The handlers of an operator, and the arguments of their calls."""
 
     def __init__(
         self,

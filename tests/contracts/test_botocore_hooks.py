@@ -33,7 +33,7 @@ class CalledOffError(Exception):
 
 @dataclass
 class Recorder:
-    """A request that notes what it is asked."""
+    """A request that records its calls."""
 
     server: SlowServer
     connecting_after: list[int] = field(default_factory=list[int])
@@ -81,7 +81,7 @@ class Ways(NamedTuple):
 
 
 class Proxy:
-    """An HTTP proxy, for what is to be forwarded and for tunnels."""
+    """An HTTP proxy for forwarded requests and for tunnels."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         """

@@ -120,13 +120,13 @@ async def test_kopf_fails_when_a_list_is_forbidden(server: ApiServer) -> None:
     server.refusals[MAPPINGS] = [403] * 9
     async with running(server, Handlers(server, configure=configure)) as tasks:
         assert "Refused." in str(failure(tasks))
-        assert len(server.lists()) == 2, "it was tried once more"
+        assert len(server.lists()) == 2, "a second attempt was made"
 
 
 # Watches
 
 
-async def test_kopf_goes_on_with_a_cut_watch_after_the_last_line_that_it_has_read(server: ApiServer) -> None:
+async def test_kopf_continues_a_cut_watch_after_the_last_line_that_it_has_read(server: ApiServer) -> None:
     server.chunks[MAPPINGS] = [[named("a")]]
     handlers = Handlers(server)
     async with running(server, handlers):

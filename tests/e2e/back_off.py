@@ -1,10 +1,10 @@
-"""How a test tells an attempt that is made at once from one that a back-off has delayed.
+"""How a test distinguishes an immediate attempt from one that a back-off delays.
 
-AWS asks for a long wait (the header Retry-After), which the operator adds to its own back-off. What happens before
-that is over was not delayed, and a busy machine has much time to do it.
+AWS sends a long Retry-After, which the operator adds to its own back-off. An attempt within this time was not delayed,
+even on a busy machine.
 """
 
-#: Seconds that AWS asks to wait for before the next attempt: the most that the operator obeys.
+#: The Retry-After of AWS in seconds. It is the longest that the operator obeys.
 RETRY_AFTER = "120"
-#: Seconds within which an attempt that is not delayed is made.
+#: The seconds within which an attempt without a delay is made.
 NOT_DELAYED = 100.0

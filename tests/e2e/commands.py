@@ -15,7 +15,7 @@ def run_command(bed: Bed, *arguments: str, environment: Mapping[str, str]) -> su
     Args:
         bed: the scenario.
         arguments: the command, and its own.
-        environment: variables beside those for AWS, or in their place.
+        environment: more variables than those for AWS, or their replacements.
     """
     return subprocess.run(
         [sys.executable, "-m", "esm_operator", *arguments],

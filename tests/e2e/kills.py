@@ -1,9 +1,9 @@
-"""Beds whose operator can be killed at a boundary, and what there has to be after that.
+"""Stages: beds whose operator can be killed at a boundary, and the expected result.
 
-Several run at once. Each has a namespace, an account in AWS and an operator that works in just these, so they don't
-meet. A scenario is played on a bed many times, each time with a resource of another name; the resources of earlier
-times stay, to see that nothing that is another's is touched. Used by ``test_kills``, ``test_random_kills`` and
-``test_races``.
+Several stages run at the same time. Each has its own namespace, its own account in AWS and an operator for only these.
+A scenario runs on a stage many times, each time with a new resource. The resources of earlier runs remain, so that
+tests notice if the operator changes mappings of other resources. ``test_kills``, ``test_random_kills`` and
+``test_races`` use this module.
 """
 
 import json
@@ -21,36 +21,36 @@ Spec = dict[str, Any]
 REGION = "eu-west-1"
 SWEEP = "ListEventSourceMappings"
 OWNER = "esm-operator.io/"
-#: The account of the mappings that are as they ought to be, to compare with.
+#: The account of the model mappings, with which mappings are compared.
 MODEL_ACCOUNT = "999999999999"
 _OWN_TO_EACH = ("UUID", "EventSourceMappingArn", "LastModified", "Tags", "account")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What there has to be at last. ``{name}`` in texts is the resource's name."""
+    """The expected result. ``{name}`` in texts is the name of the resource."""
 
     mapping: Mapping[str, Any] | None
-    """The mapping, as Create would be asked for it; what is left out has AWS's default. None: there is none."""
+    """The mapping, as the members of a Create. Other members have AWS's defaults. None: there is no mapping."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Its tags, beside the owner's."""
+    """Its tags, in addition to the owner tags."""
     others_tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Tags that somebody else gave it."""
+    """Tags of other tools."""
     applied: frozenset[str] = frozenset()
-    """``status.applied.fields``, beside the function, the source and, if it was made by the operator, ``enabled``."""
+    """``status.applied.fields``, without the function, the source and, for a mapping of the operator, ``enabled``."""
     adopted: bool = False
-    """Whether somebody else made it."""
+    """Whether another tool created it."""
     same: bool | None = None
-    """Whether it is the mapping that stood before; None: either will do."""
+    """Whether it is the mapping that existed before. None: both are allowed."""
     immutable: Mapping[str, str] = field(default_factory=dict[str, str])
-    """``status.applied.immutable``, beside the source ARN and the starting position."""
+    """``status.applied.immutable``, without the source ARN and the starting position."""
     alone: bool = False
-    """There is no resource any more, so the mapping has no owner."""
+    """The resource no longer exists, so the mapping has no owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A bed, its operator, and the boundaries at which that can be killed."""
+    """A bed, its operator, and the boundaries at which it can be killed."""
 
     bed: Bed
     operator: OperatorProcess
@@ -61,11 +61,11 @@ class Stage:
         return {one["UUID"]: one for one in self.bed.mappings()}
 
     def mappings_of(self, name: str) -> dict[str, dict[str, Any]]:
-        """The mappings of a resource's functions: of its name, or of one that begins with it and a dash."""
+        """The mappings of a resource's functions, whose names are its name, or begin with its name and a dash."""
         return {key: one for key, one in self.mappings().items() if _is_of(name, one)}
 
     def creations(self, name: str) -> int:
-        """How often AWS made a mapping of a resource's functions."""
+        """The number of mappings that AWS created for a resource's functions."""
         return sum(
             _names_function(name, str(one["members"].get("FunctionName", ""))) and one["status"] == 202
             for one in self.bed.log("CreateEventSourceMapping")
@@ -77,30 +77,30 @@ class Stage:
         eventually(lambda: self.bed.log(SWEEP), "the account is swept")
 
     def problems(self, name: str, wanted: Wanted, before: frozenset[str]) -> list[str]:
-        """What is not as wanted.
+        """The differences from the expected result.
 
         Args:
             name: the resource.
-            wanted: what there has to be.
-            before: UUIDs of the mappings that stood before the edit.
+            wanted: the expected result.
+            before: UUIDs of the mappings that existed before the edit.
         """
         resource = self.bed.get(name)
         expected = wanted.mapping is not None and not wanted.alone
-        if expected and not is_ready(resource):  # most waiting ends here, and costs one request each time
+        if expected and not is_ready(resource):  # most checks end here, with one request each
             return [f"{name} is not ready"]
         found = self.mappings_of(name)
         model = self.model(name, wanted.mapping) if wanted.mapping is not None and found else {}
         return problems(name, self.bed.namespace, resource, found, wanted, model, before)
 
     def model(self, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """The mapping as AWS would have it, had it just been made so."""
+        """The mapping as AWS shows it immediately after a Create with these members."""
         members = named(wanted, name)
         made = self.bed.control.make_mapping(account=MODEL_ACCOUNT, region=REGION, **members)
         self.bed.control.delete_mapping(made["UUID"])
         return comparable(made)
 
     def shown(self, name: str) -> str:
-        """The resource, its mappings and the operator's log, for a failing test."""
+        """The resource, its mappings and the log of the operator, for the report of a failing test."""
         return (
             f"Resource: {json.dumps(self.bed.get(name), indent=1)}\n"
             f"Mappings: {json.dumps(list(self.mappings_of(name).values()), indent=1)}\n"
@@ -117,16 +117,16 @@ def problems(
     model: Mapping[str, Any],
     before: frozenset[str],
 ) -> list[str]:
-    """What is not as wanted.
+    """The differences from the expected result.
 
     Args:
-        name: the resource's.
-        namespace: the resource's.
-        resource: the resource, or None where there is none.
+        name: the name of the resource.
+        namespace: the namespace of the resource.
+        resource: the resource. None: it does not exist.
         found: its mappings by UUID.
-        wanted: what there has to be.
-        model: the mapping that there has to be, as ``Stage.model`` says.
-        before: UUIDs of the mappings that stood before.
+        wanted: the expected result.
+        model: the expected mapping, from ``Stage.model``.
+        before: UUIDs of the mappings that existed before.
     """
     expected = wanted.mapping is not None and not wanted.alone
     if (resource is not None) != expected:
@@ -183,14 +183,14 @@ def _resource_problems(resource: Mapping[str, Any], mapping: Mapping[str, Any], 
 
 
 def comparable(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """A mapping without what is its own: two that were asked for alike are equal."""
+    """A mapping without its UUID and times, so that two mappings with the same members are equal."""
     rest = {name: value for name, value in mapping.items() if name not in _OWN_TO_EACH}
     text = json.dumps(rest, sort_keys=True).replace(mapping["UUID"], "UUID")
     return json.loads(text.replace(mapping["account"], "ACCOUNT"))
 
 
 def named(value: Any, name: str, uuid: str = "") -> Any:
-    """With ``{name}`` and ``{uuid}`` in all texts filled in."""
+    """The value with ``{name}`` and ``{uuid}`` replaced in all texts."""
     text = json.dumps(value)
     return json.loads(text.replace("{name}", name).replace("{uuid}", uuid))
 
@@ -199,7 +199,7 @@ def wait(problems: Callable[[], list[str]], limit: float = LIMIT) -> None:
     """Wait until there are no problems.
 
     Raises:
-        AssertionError: there are some still, after so many seconds.
+        AssertionError: there are still problems after the limit.
     """
     found: list[str] = []
 
@@ -211,7 +211,7 @@ def wait(problems: Callable[[], list[str]], limit: float = LIMIT) -> None:
 
 
 def stage(bed: Bed, *arguments: str) -> Stage:
-    """A stage on a bed that has an account of its own; its operator is not started yet.
+    """A stage on a bed with its own account. Its operator is not started yet.
 
     Args:
         bed: the bed.

@@ -12,7 +12,7 @@ _BASIC_AUTH = [{"type": "BASIC_AUTH", "uri": _SECRET}]
 
 
 def mapping(name: str, **spec: Any) -> dict[str, Any]:
-    """An EventSourceMapping; the function is called as the resource unless the spec says else."""
+    """An EventSourceMapping. Its function has the name of the resource unless the spec names another one."""
     return {
         "apiVersion": API_VERSION,
         "kind": "EventSourceMapping",

@@ -1,8 +1,8 @@
-"""A TCP proxy in front of a server, so that one operator alone meets a network that fails.
+"""A TCP proxy in front of a server, so that the network fails for one operator only.
 
-Stopping the API server would hit everybody in a test. TLS passes through: the API server's certificate is
-valid for the address that the proxy listens on. In front of the AWS server, which speaks plain HTTP, it also
-notes the requests of its one client. Used by the end-to-end tests.
+A stopped API server would affect all clients in a test. TLS passes through the proxy, because the certificate of the
+API server is valid for the proxy's address. In front of the AWS server, which uses plain HTTP, the proxy also records
+the requests of its client.
 """
 
 import re
@@ -27,22 +27,22 @@ _CHUNK = 65536
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A plain HTTP request that was passed on."""
+    """A plain HTTP request that passed the proxy."""
 
     at: float
-    """When, in seconds of ``time.monotonic``."""
+    """The time of ``time.monotonic``."""
     method: str
     path: str
 
 
 class Proxy:
-    """Passes connections on to a server, until told otherwise. Used as a context manager."""
+    """Forwards connections to a server. A context manager."""
 
     def __init__(self, host: str, port: int) -> None:
         """
         Args:
-            host: of the server.
-            port: of the server.
+            host: the host of the server.
+            port: the port of the server.
         """
         self._server = (host, port)
         self._lock = threading.Lock()
@@ -71,28 +71,28 @@ class Proxy:
 
     @property
     def requests(self) -> list[Request]:
-        """The plain HTTP requests so far, in order; none of those within TLS."""
+        """The plain HTTP requests so far, in order. Requests in TLS are not visible."""
         with self._lock:
             return list(self._requests)
 
     def cut(self) -> None:
-        """Close all connections now, as a server that restarts; new ones pass."""
+        """Close all connections now, as the restart of a server does. New connections work."""
         with self._lock:
             connections, self._connections = self._connections, set()
         for pair in connections:
             _end(*pair)
 
     def hang(self) -> None:
-        """Keep and take connections, and pass nothing on in either direction."""
+        """Keep and accept connections, and forward nothing in either direction."""
         self._flowing.clear()
 
     def refuse(self) -> None:
-        """Close all connections, and new ones at once."""
+        """Close all connections, and new ones immediately."""
         self._refusing = True
         self.cut()
 
     def restore(self) -> None:
-        """Pass everything on again, also what was sent while it hung."""
+        """Forward everything again, also data that arrived while the proxy hung."""
         self._refusing = False
         self._flowing.set()
 
@@ -103,7 +103,7 @@ class Proxy:
             except OSError:
                 return
             if self._refusing:
-                # With a reset, for a client that sends at once would take a plain end for an empty answer.
+                # With a reset, because a client that sends immediately would read a normal end as an empty answer.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
                 client.close()
                 continue
@@ -133,7 +133,7 @@ class Proxy:
         server.close()
 
     def _pump(self, source: socket.socket, target: socket.socket, *, note: bool = False) -> None:
-        """Pass on what comes from one end; at its end, end both."""
+        """Forward the data of one side. When it ends, close both sides."""
         with suppress(OSError):
             while data := source.recv(_CHUNK):
                 self._flowing.wait()
@@ -151,11 +151,11 @@ class Proxy:
 
 
 class HttpProxy(Proxy):
-    """One that is asked by CONNECT, as HTTPS_PROXY has it; whoever is asked for, the server answers."""
+    """A proxy for CONNECT requests, as HTTPS_PROXY needs it. The same server answers for all hosts."""
 
     @property
     def url(self) -> str:
-        """For HTTPS_PROXY and proxy-url."""
+        """The URL for HTTPS_PROXY and proxy-url."""
         return f"http://{HOST}:{self.port}"
 
     def _connect(self, client: socket.socket) -> None:
@@ -171,7 +171,7 @@ class HttpProxy(Proxy):
 
 
 def kubeconfig_through(kubeconfig: Path, proxy: Proxy, into: Path) -> Path:
-    """A copy of a kubeconfig that leads through a proxy; returns the file it was written to."""
+    """Write a copy of a kubeconfig that uses a proxy. Returns the file."""
     config = yaml.safe_load(kubeconfig.read_text())
     for each in config["clusters"]:
         assert urlsplit(each["cluster"]["server"]).scheme == "https"
@@ -181,7 +181,7 @@ def kubeconfig_through(kubeconfig: Path, proxy: Proxy, into: Path) -> Path:
 
 
 def _end(*ends: socket.socket) -> None:
-    """End both directions: whoever waits for data there gets an end of file."""
+    """Close both directions. A reader gets an end of file."""
     for end in ends:
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Commands at a terminal, for tests of what people run by hand; and what they leave behind."""
+"""Commands at a terminal, for tests of commands that people run by hand, and of the files that they leave."""
 
 import os
 import pty
@@ -10,12 +10,12 @@ from pathlib import Path
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Seconds for a command that sets up a cluster.
+#: The limit for a command that sets up a cluster, in seconds.
 LIMIT = 600.0
 
 
 class Terminal:
-    """A command at a terminal of its own, in the checkout."""
+    """A command at its own terminal, in the checkout."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.pid, self._terminal = pty.fork()
@@ -25,7 +25,7 @@ class Terminal:
         self.seen = ""
 
     def wait_for(self, text: str, limit: float = LIMIT) -> None:
-        """Read until it was written."""
+        """Read until this text appears."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._terminal, selectors.EVENT_READ)
 
@@ -37,12 +37,12 @@ class Terminal:
             eventually(is_written, lambda: f"{text} is written:\n{self.seen}", limit=limit, every=0)
 
     def press_ctrl_c(self) -> None:
-        """As a person at the keyboard."""
+        """Type a text, as a person does at the keyboard."""
         os.write(self._terminal, b"\x03")
 
     def exit_status(self) -> int:
-        """Read to the end, and wait for it."""
-        with suppress(OSError):  # the terminal is closed when nobody has it open any more
+        """Read to the end, and wait until the command has ended."""
+        with suppress(OSError):  # the read fails when no process has the terminal open any more
             while self._read():
                 pass
         _, status = os.waitpid(self.pid, 0)
@@ -68,7 +68,7 @@ def left_by(environment: Mapping[str, str]) -> list[str]:
 
 
 def assert_nothing_left(environment: Mapping[str, str], *, files: bool = False) -> None:
-    """No process, and no file if the demo had the time to remove them."""
+    """Check that no process remains, and no file if the demo could remove its files."""
     eventually(lambda: not left_by(environment), lambda: f"no process is left of {left_by(environment)}")
     if not files:
         assert list(Path(environment["TMPDIR"]).glob("esm-operator-*")) == []

@@ -1,4 +1,4 @@
-"""The annotations by which people steer the operator: paused, reconcile-at, orphan."""
+"""The annotations that control the operator: paused, reconcile-at and orphan."""
 
 import json
 
@@ -15,7 +15,7 @@ def annotate(bed: Bed, name: str, key: str, value: str | None) -> None:
     bed.mark(name, {f"{PREFIX}/{key}": value})
 
 
-def test_paused_holds_back_what_would_be_written_and_says_what(bed: Bed) -> None:
+def test_a_paused_resource_is_not_written_to_aws_and_shows_the_pending_changes(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -40,7 +40,7 @@ def test_paused_holds_back_what_would_be_written_and_says_what(bed: Bed) -> None
     assert not bed.mappings()
 
 
-def test_a_new_resource_that_is_paused_makes_nothing(bed: Bed) -> None:
+def test_a_new_paused_resource_creates_no_mapping(bed: Bed) -> None:
     bed.operator()
     manifest = queue()
     manifest["metadata"]["annotations"] = {f"{PREFIX}/paused": "true"}
@@ -52,7 +52,7 @@ def test_a_new_resource_that_is_paused_makes_nothing(bed: Bed) -> None:
     bed.wait_ready("orders")
 
 
-def test_reconcile_at_looks_at_once(bed: Bed) -> None:
+def test_reconcile_at_reconciles_immediately(bed: Bed) -> None:
     bed.operator("--sweep-interval=3600")
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -83,7 +83,7 @@ def test_reconcile_at_ends_a_back_off(bed: Bed) -> None:
     bed.wait_ready("orders", limit=NOT_DELAYED)
 
 
-def test_orphan_frees_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> None:
+def test_orphan_releases_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -98,7 +98,7 @@ def test_orphan_frees_a_resource_whose_mapping_cannot_be_deleted(bed: Bed) -> No
     assert bed.mappings()[0]["Tags"]["esm-operator.io/name"] == "orders"
 
 
-def test_orphan_on_a_living_resource_does_nothing(bed: Bed) -> None:
+def test_orphan_on_a_resource_that_is_not_deleted_does_nothing(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -109,13 +109,13 @@ def test_orphan_on_a_living_resource_does_nothing(bed: Bed) -> None:
 
 
 def reports(bed: Bed) -> dict[str, int]:
-    """How often each Event about an unknown annotation was recorded, by its message."""
+    """The counts of the Events about unknown annotations, by message."""
     listed = bed.kubectl("get", "events", "--field-selector=reason=UnknownAnnotation", "--output=json")
     return {one["message"]: one["count"] for one in json.loads(listed)["items"]}
 
 
 def test_an_unknown_annotation_is_reported_once_in_an_event_and_a_condition(bed: Bed) -> None:
-    """A former name of an annotation, or a typing error, is not without effect in silence."""
+    """A mistyped annotation, or one with a former name, is reported."""
     operator = bed.operator("--sweep-interval=1")
     bed.apply(queue(batchSize=5))
     ready = bed.wait_ready("orders")["status"]["conditions"][0]

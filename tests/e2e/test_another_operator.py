@@ -1,4 +1,4 @@
-"""Two operators that by mistake work on the same resources: both say it, with what to do; those that share don't."""
+"""Two operators that manage the same resources by mistake report each other. Operators that share a cluster do not."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import queue
@@ -11,25 +11,25 @@ LAST = "was the last to write to resources of this one, "
 
 
 def leased(bed: Bed, name: str, *arguments: str) -> OperatorProcess:
-    """An operator with a lease of that name."""
+    """An operator with its own lease name."""
     return bed.operator("--sweep-interval=1", *arguments, environment={"ESM_OPERATOR_LEASE_NAME": name})
 
 
 def said(operator: OperatorProcess) -> str:
-    """What the readiness probe of one that is ready answers."""
+    """The answer of the readiness probe of a ready operator."""
     status, text = probe(operator)
     assert status == 200, text
     return text
 
 
-def test_a_second_operator_on_the_same_scope_is_told_of(bed: Bed) -> None:
+def test_a_second_operator_on_the_same_scope_is_reported(bed: Bed) -> None:
     first = leased(bed, f"one-{bed.namespace}")
     bed.apply(queue("orders"))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     assert SAID not in first.tail(1000)
 
     second = leased(bed, f"two-{bed.namespace}")
-    eventually(lambda: f"{LAST}1 of them" in said(second), what="the second says who wrote last")
+    eventually(lambda: f"{LAST}1 of them" in said(second), what="the second names the last writer")
     assert LAST in second.tail(1000)
     sizes = iter(range(1, 1000))
 
@@ -53,7 +53,7 @@ def test_a_second_operator_on_the_same_scope_is_told_of(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-def test_operators_that_share_a_cluster_are_not_taken_for_rivals(bed: Bed) -> None:
+def test_operators_that_share_a_cluster_do_not_report_each_other(bed: Bed) -> None:
     here = leased(bed, f"a-{bed.namespace}", "--selector=shard=a")
     there = leased(bed, f"b-{bed.namespace}", "--selector=shard=b")
     moving = queue("moves")
@@ -70,7 +70,7 @@ def test_operators_that_share_a_cluster_are_not_taken_for_rivals(bed: Bed) -> No
     assert said(there).splitlines() == ["ready: leading"]
 
 
-def test_replicas_are_one_operator(bed: Bed) -> None:
+def test_replicas_do_not_report_each_other(bed: Bed) -> None:
     lease = f"shared-{bed.namespace}"
     first = leased(bed, lease)
     bed.apply(queue("orders"))

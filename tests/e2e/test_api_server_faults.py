@@ -17,19 +17,19 @@ from tests.e2e.proxy import Proxy, kubeconfig_through
 from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 
-#: Seconds for which the API server is away; the lease ends meanwhile.
+#: Seconds for which the API server is down. The lease ends meanwhile.
 AWAY = 30.0
 
 
 @pytest.fixture(autouse=True)
 def tags_are_late(bed: Bed) -> None:
-    """The tags of a Create become visible seconds after the mapping, in addition to each fault."""
+    """In addition to each fault, the tags of a Create become visible seconds after the mapping."""
     bed.control.set(tag_delay=3.0)
 
 
 @pytest.mark.long
-def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
-    """An edit is under way, a creation and a deletion too; at AWS things change meanwhile."""
+def test_all_changes_are_made_after_the_api_server_was_down_for_half_a_minute(bed: Bed) -> None:
+    """An edit, a creation and a deletion are in progress, and mappings change in AWS meanwhile."""
     bed.operator("--sweep-interval=2")
     bed.apply(*(queue(name, batchSize=5) for name in ("edited", "drifts", "deleted", "edited-after")))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("edited", "drifts", "deleted", "edited-after")}
@@ -52,7 +52,7 @@ def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
     bed.wait_gone("deleted")
     for name in ("edited", "drifts", "edited-after", "made", "made-after"):
         bed.wait_ready(name)
-    eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5, "the drift is put right")
+    eventually(lambda: bed.mapping("drifts")["BatchSize"] == 5, "the drift is corrected")
     assert [bed.mapping(name)["BatchSize"] for name in ("edited", "edited-after")] == [6, 7]
     assert {name: bed.status(name)["uuid"] for name in ("edited", "drifts", "edited-after")}.items() <= uuids.items()
     assert bed.functions() == Counter(["edited", "drifts", "edited-after", "made", "made-after"])
@@ -60,8 +60,10 @@ def test_the_api_server_is_away_for_half_a_minute(bed: Bed) -> None:
     assert all("CreatedAgain" not in bed.events(name) for name in ("edited", "made", "made-after"))
 
 
-def test_history_is_compacted_while_the_watch_is_cut(bed: Bed, operator_kubeconfig: Path, tmp_path: Path) -> None:
-    """The watch can't go on where it was (410 Gone), and resources went meanwhile without a word of theirs."""
+def test_deletions_are_noticed_after_the_history_was_compacted(
+    bed: Bed, operator_kubeconfig: Path, tmp_path: Path
+) -> None:
+    """The watch cannot continue (410 Gone), and resources were deleted meanwhile without a watch event."""
     with Proxy(*bed.plane.address) as proxy:
         operator_through(bed, proxy, operator_kubeconfig, tmp_path)
         names = ("forced", "forced-and-made-anew", "deleted", "edited")
@@ -93,7 +95,9 @@ def test_history_is_compacted_while_the_watch_is_cut(bed: Bed, operator_kubeconf
         assert bed.calls()["CreateEventSourceMapping"] == 5
 
 
-def test_the_watch_is_cut_again_and_again(bed: Bed, operator_kubeconfig: Path, tmp_path: Path) -> None:
+def test_all_changes_are_made_while_the_watch_is_cut_repeatedly(
+    bed: Bed, operator_kubeconfig: Path, tmp_path: Path
+) -> None:
     with Proxy(*bed.plane.address) as proxy:
         operator_through(bed, proxy, operator_kubeconfig, tmp_path)
         bed.apply(queue("edited"), queue("returns"))
@@ -117,8 +121,8 @@ def test_the_watch_is_cut_again_and_again(bed: Bed, operator_kubeconfig: Path, t
         assert bed.calls()["CreateEventSourceMapping"] == 8
 
 
-def test_somebody_else_writes_to_the_resources_all_the_time(bed: Bed) -> None:
-    """The operator's own writes are refused (409) now and then, and made again from what is there."""
+def test_all_changes_are_made_while_another_client_writes_constantly(bed: Bed) -> None:
+    """Some writes of the operator are refused (409), and sent again for the current version."""
     bed.operator()
     names = [f"orders-{number}" for number in range(4)]
     with meddling(bed, names) as writes:
@@ -137,7 +141,7 @@ def test_somebody_else_writes_to_the_resources_all_the_time(bed: Bed) -> None:
     assert bed.calls()["CreateEventSourceMapping"] == 4
 
 
-def test_made_anew_while_the_old_mapping_is_still_being_deleted(bed: Bed) -> None:
+def test_a_resource_recreated_during_the_deletion_of_its_mapping_gets_a_new_mapping(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(batchSize=5))
     old = bed.wait_ready("orders")["status"]["uuid"]
@@ -149,7 +153,7 @@ def test_made_anew_while_the_old_mapping_is_still_being_deleted(bed: Bed) -> Non
     bed.apply(queue(batchSize=6))
     told = bed.wait_condition("orders", "Ready", "False", "PredecessorDeleting")
     assert old in told["message"]
-    assert "the work goes on after that" in told["message"]
+    assert "the work continues after that" in told["message"]
     bed.control.set(hold=False)
     ready = bed.wait_ready("orders")
     assert [one["UUID"] for one in bed.mappings()] == [ready["status"]["uuid"]]
@@ -158,7 +162,7 @@ def test_made_anew_while_the_old_mapping_is_still_being_deleted(bed: Bed) -> Non
     assert bed.events("orders").keys() & {"CreatedAgain", "DriftCorrected"} == set()
 
 
-def test_a_finalizer_that_somebody_removed_is_put_back(bed: Bed) -> None:
+def test_a_removed_finalizer_is_added_again(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -172,7 +176,7 @@ def test_a_finalizer_that_somebody_removed_is_put_back(bed: Bed) -> None:
 
 
 @pytest.mark.parametrize("edit", [False, True], ids=["as it is", "and the spec is edited at once"])
-def test_a_status_is_wiped(bed: Bed, edit: bool) -> None:
+def test_a_removed_status_is_written_again(bed: Bed, edit: bool) -> None:
     bed.operator()
     bed.apply(queue(batchSize=5, tags={"team": "shop"}))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -192,7 +196,7 @@ def test_a_status_is_wiped(bed: Bed, edit: bool) -> None:
 
 
 def operator_through(bed: Bed, proxy: Proxy, kubeconfig: Path, folder: Path) -> OperatorProcess:
-    """An operator that reaches the API server through a proxy."""
+    """An operator that connects to the API server through a proxy."""
     through = kubeconfig_through(kubeconfig, proxy, folder / "kubeconfig")
     return bed.operator(environment={"KUBECONFIG": str(through)})
 
@@ -203,7 +207,7 @@ def finalizers(bed: Bed, name: str) -> list[str]:
 
 @contextmanager
 def meddling(bed: Bed, names: list[str]) -> Generator[list[int]]:
-    """Somebody writes an annotation and into the status of each resource, some 20 times a second each.
+    """Another client writes an annotation and the status of each resource, about 20 times a second each.
 
     Yields:
         the number of writes so far, in a list of one.

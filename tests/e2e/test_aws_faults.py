@@ -1,4 +1,4 @@
-"""AWS fails in every way it can: what is told meanwhile, and that each resource ends with its one mapping."""
+"""Failures of AWS: the resource reports them, and has exactly one mapping at the end."""
 
 from collections import Counter
 from typing import Any
@@ -16,12 +16,12 @@ SWEEP = "ListEventSourceMappings"
 
 @pytest.fixture(autouse=True)
 def tags_are_late(bed: Bed) -> None:
-    """The tags of a Create become visible seconds after the mapping, in addition to each fault."""
+    """In addition to each fault, the tags of a Create become visible seconds after the mapping."""
     bed.control.set(tag_delay=3.0)
 
 
 @pytest.mark.long
-def test_throttled_for_a_minute(bed: Bed) -> None:
+def test_throttling_for_a_minute_is_reported_and_survived(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue("known", batchSize=5))
     bed.wait_ready("known")
@@ -41,7 +41,7 @@ def test_throttled_for_a_minute(bed: Bed) -> None:
     assert all("Throttled" not in bed.events(name) for name in names), "it passes by itself, and is no warning"
 
 
-def test_aws_asks_to_wait(bed: Bed) -> None:
+def test_the_operator_obeys_retry_after(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     bed.wait_ready("orders")
@@ -53,7 +53,7 @@ def test_aws_asks_to_wait(bed: Bed) -> None:
     assert [one["operation"] for one in log if at + 0.5 < one["time"] < at + 4.9] == []
 
 
-def test_aws_fails_for_a_while(bed: Bed) -> None:
+def test_failures_of_aws_are_reported_and_survived(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue("edited", batchSize=5), queue("deleted"), queue("tagged"))
     for name in ("edited", "deleted", "tagged"):
@@ -79,8 +79,8 @@ def test_aws_fails_for_a_while(bed: Bed) -> None:
     assert bed.mapping("tagged")["Tags"]["team"] == "shop"
 
 
-def test_answers_that_come_too_late(bed: Bed) -> None:
-    """AWS does what it was asked only after the request was given up and made again."""
+def test_requests_that_take_effect_late_leave_one_mapping(bed: Bed) -> None:
+    """AWS carries out a request only after the operator has abandoned and repeated it."""
     bed.operator("--sweep-interval=2")
     bed.apply(queue("edited", batchSize=5), queue("twice", batchSize=5), queue("deleted"), queue("tagged"))
     for name in ("edited", "twice", "deleted", "tagged"):
@@ -110,7 +110,7 @@ def test_answers_that_come_too_late(bed: Bed) -> None:
     assert bed.functions() == Counter(["made", "edited", "twice", "tagged"])
 
 
-def test_what_is_written_during_a_slow_sweep_is_not_overruled_by_it(bed: Bed) -> None:
+def test_a_slow_sweep_does_not_overwrite_changes_made_meanwhile(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue("edited", batchSize=1), queue("deleted"))
     bed.wait_ready("edited")
@@ -121,7 +121,7 @@ def test_what_is_written_during_a_slow_sweep_is_not_overruled_by_it(bed: Bed) ->
         wait_second_page(bed)
         bed.patch("edited", {"batchSize": batch_size})
         bed.wait_ready("edited")
-        wait_second_page(bed)  # of the next one: what the first one said is in the inventory
+        wait_second_page(bed)  # of the next sweep, because the inventory has the pages of the first one
 
     wait_second_page(bed)
     bed.delete("deleted")
@@ -138,8 +138,8 @@ def test_what_is_written_during_a_slow_sweep_is_not_overruled_by_it(bed: Bed) ->
 
 
 @pytest.mark.parametrize("unreadable", [False, True], ids=["without its items", "that is not AWS's"])
-def test_a_page_in_the_middle_of_a_sweep(bed: Bed, unreadable: bool) -> None:
-    """Our mappings are on it: they are neither declared gone nor made again, by this operator or the next one."""
+def test_a_missing_page_deletes_and_creates_nothing(bed: Bed, unreadable: bool) -> None:
+    """The mappings on the missing page are neither reported as deleted nor created again, also after a restart."""
     operator = bed.operator("--sweep-interval=2")
     names = [f"orders-{number}" for number in range(5)]
     others(bed, 120, "before")
@@ -156,14 +156,14 @@ def test_a_page_in_the_middle_of_a_sweep(bed: Bed, unreadable: bool) -> None:
     else:
         fault = bed.control.fault(FaultKind.MISSING_PAGE, SWEEP, match={"Marker": marker})
     bed.control.reset_counts()
-    eventually(lambda: hits(bed) >= 2, what="the page went missing twice")
+    eventually(lambda: hits(bed) >= 2, what="the page was missing twice")
     bed.patch("orders-0", {"batchSize": 6})
     bed.wait_ready("orders-0")
 
     operator.stop()
     bed.control.reset_counts()
     operator.start()
-    eventually(lambda: hits(bed) >= 2, what="the page went missing in the first sweep, too")
+    eventually(lambda: hits(bed) >= 2, what="the page was missing in the first sweep, too")
     bed.patch("orders-1", {"batchSize": 7})
     eventually(lambda: bed.mapping("orders-1")["BatchSize"] == 7)
     bed.apply(queue("made"))
@@ -178,8 +178,8 @@ def test_a_page_in_the_middle_of_a_sweep(bed: Bed, unreadable: bool) -> None:
     assert "DeleteEventSourceMapping" not in bed.calls()
 
 
-def test_an_edit_of_a_mapping_that_is_gone(bed: Bed) -> None:
-    """Between two sweeps: AWS's answer to the edit tells it, and the mapping is made again as the spec is now."""
+def test_an_edit_of_a_deleted_mapping_creates_it_again(bed: Bed) -> None:
+    """Between two sweeps, the answer to the edit shows the deletion. The mapping is created again with the new spec."""
     bed.operator("--sweep-interval=600")
     bed.apply(queue("edited", batchSize=5), queue("tagged"))
     for name in ("edited", "tagged"):
@@ -194,7 +194,7 @@ def test_an_edit_of_a_mapping_that_is_gone(bed: Bed) -> None:
     assert bed.functions() == Counter(["edited", "tagged"])
 
 
-def test_credentials_expire_and_come_back(bed: Bed) -> None:
+def test_expired_credentials_are_reported_until_they_are_renewed(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue("edited", batchSize=5), queue("waiting", batchSize=5))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("edited", "waiting")}
@@ -216,14 +216,14 @@ def test_credentials_expire_and_come_back(bed: Bed) -> None:
     assert bed.functions() == Counter(["edited", "waiting"])
 
 
-def test_what_is_well_says_that_nobody_knows_while_aws_can_not_be_asked(bed: Bed) -> None:
+def test_synced_becomes_unknown_while_aws_cannot_be_read(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue("drifts", batchSize=5), queue("stays", batchSize=5))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("drifts", "stays")}
     fault = bed.control.fault(FaultKind.EXPIRED_TOKEN)
     for name in uuids:
         told = bed.wait_condition(name, "Synced", "Unknown", "CredentialsRefused")
-        assert "AWS had what the spec says when it could be asked last" in told["message"]
+        assert "AWS was as the spec at the last answer" in told["message"]
         assert "Give the operator valid AWS credentials" in told["message"]
         assert bed.condition(name, "Ready")["status"] == "True"
         assert bed.status(name)["uuid"] == uuids[name]
@@ -252,7 +252,7 @@ def test_what_is_well_says_that_nobody_knows_while_aws_can_not_be_asked(bed: Bed
         ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
     ],
 )
-def test_the_clock_is_off_by_minutes(bed: Bed, code: str, sentence: str) -> None:
+def test_a_wrong_clock_is_reported(bed: Bed, code: str, sentence: str) -> None:
     bed.operator()
     bed.apply(queue())
     bed.wait_ready("orders")
@@ -269,8 +269,8 @@ def test_the_clock_is_off_by_minutes(bed: Bed, code: str, sentence: str) -> None
     assert bed.mapping("orders")["BatchSize"] == 6
 
 
-def test_one_action_is_not_allowed(bed: Bed) -> None:
-    """The message names it, and all heals when it is allowed."""
+def test_a_missing_permission_is_named(bed: Bed) -> None:
+    """The message names the action, and all resources become Ready when it is allowed."""
     operator = bed.operator("--sweep-interval=2")
     bed.apply(*(queue(name, batchSize=5) for name in ("update", "delete", "tag", "list-tags", "get")))
     arns = {name: bed.wait_ready(name)["status"] for name in ("update", "delete", "tag", "list-tags", "get")}
@@ -313,7 +313,7 @@ def test_one_action_is_not_allowed(bed: Bed) -> None:
 
 
 def test_a_denied_create_names_the_action_that_aws_names(bed: Bed) -> None:
-    """AWS checks lambda:TagResource for a Create with tags, and KMS actions where there is a key."""
+    """AWS checks lambda:TagResource for a Create with tags, and KMS actions if the mapping has a key."""
     bed.operator()
     for name, action, remedy in (
         ("tags", "lambda:TagResource", "Allow the operator's IAM identity the action lambda:TagResource."),
@@ -340,7 +340,7 @@ def test_a_refusal_without_a_sentence_gets_one(bed: Bed) -> None:
 
 
 def others(bed: Bed, count: int, name: str = "other") -> None:
-    """Mappings made by somebody else, in the region of ours."""
+    """Mappings of another tool in the same region."""
     bed.control.make_mappings(
         count,
         FunctionName=f"{name}-{{n}}",
@@ -350,14 +350,14 @@ def others(bed: Bed, count: int, name: str = "other") -> None:
 
 
 def sweeps(bed: Bed) -> list[dict[str, Any]]:
-    """The requests for pages of whole lists, in order."""
+    """The requests for pages of sweeps, in order."""
     return [
         one for one in bed.control.requests(2000) if one["operation"] == SWEEP and "FunctionName" not in one["members"]
     ]
 
 
 def pages(bed: Bed, marker: str | None = None) -> list[str]:
-    """The numbers, within their sweeps, of the pages that were asked for (with a marker: only those)."""
+    """The page numbers of the requests within their sweeps. With a marker: only those requests."""
     number, found = 0, list[str]()
     for one in sweeps(bed):
         number = number + 1 if "Marker" in one["members"] else 1
@@ -367,12 +367,12 @@ def pages(bed: Bed, marker: str | None = None) -> list[str]:
 
 
 def hits(bed: Bed) -> int:
-    """How often the faults that are there have acted."""
+    """The number of calls on which the active faults have acted."""
     return sum(int(one["hits"]) for one in bed.control.faults())
 
 
 def wait_second_page(bed: Bed) -> None:
-    """Wait until a sweep that has begun from now on asks for its second page: it has ours behind it."""
+    """Wait until a new sweep requests its second page. Then it has read the first page with the operator's mappings."""
     begun = pages(bed).count("1")
     eventually(lambda: "2" in pages(bed)[_nth(pages(bed), "1", begun) :], what="the second page of a new sweep")
 
@@ -384,7 +384,7 @@ def _nth(numbers: list[str], wanted: str, nth: int) -> int:
 
 
 def answered(bed: Bed, operations: frozenset[str]) -> int:
-    """How many calls of some operations have been answered."""
+    """The number of answered calls of some operations."""
     return sum(one["operation"] in operations for one in bed.control.requests(2000))
 
 

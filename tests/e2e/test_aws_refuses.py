@@ -1,4 +1,4 @@
-"""What only AWS can know: its own sentence with the remedy in the status, and resources that heal by themselves."""
+"""Refusals of AWS: the status has AWS's message and the remedy, and resources recover without a user."""
 
 from tests.aws import FaultKind
 from tests.bed import Bed, is_ready
@@ -7,7 +7,7 @@ from tests.e2e.manifests import QUEUE, queue
 from tests.waiting import eventually
 
 
-def test_what_is_missing_is_told_and_heals_by_itself(bed: Bed) -> None:
+def test_a_missing_function_or_source_is_reported_and_resources_recover(bed: Bed) -> None:
     bed.control.set_world(missing_functions=["no-function"], missing_sources=[QUEUE])
     bed.control.fault(
         FaultKind.ROLE_LACKS_PERMISSION, "CreateEventSourceMapping", match={"FunctionName": "new-role"}, times=1
@@ -33,7 +33,7 @@ def test_what_is_missing_is_told_and_heals_by_itself(bed: Bed) -> None:
     assert len(bed.mappings()) == 3
 
 
-def test_an_edit_is_tried_at_once(bed: Bed) -> None:
+def test_an_edit_is_sent_immediately(bed: Bed) -> None:
     bed.control.fault(
         FaultKind.ERROR,
         "CreateEventSourceMapping",
@@ -49,7 +49,7 @@ def test_an_edit_is_tried_at_once(bed: Bed) -> None:
     bed.wait_ready("orders", limit=NOT_DELAYED)
 
 
-def test_throttling_and_failures_of_aws_pass(bed: Bed) -> None:
+def test_resources_recover_from_throttling_and_failures(bed: Bed) -> None:
     kinds = (FaultKind.THROTTLE, FaultKind.THROTTLING_EXCEPTION, FaultKind.SERVICE_EXCEPTION, FaultKind.CLOSE)
     for kind in kinds:
         bed.control.fault(kind, "CreateEventSourceMapping", match={"FunctionName": str(kind)}, times=1)
@@ -61,7 +61,7 @@ def test_throttling_and_failures_of_aws_pass(bed: Bed) -> None:
     assert len(bed.mappings()) == len(kinds)
 
 
-def test_refused_credentials(bed: Bed) -> None:
+def test_refused_credentials_are_reported(bed: Bed) -> None:
     fault = bed.control.fault(FaultKind.UNRECOGNIZED_CLIENT, retry_after=RETRY_AFTER)
     bed.operator()
     bed.apply(queue())
@@ -73,7 +73,7 @@ def test_refused_credentials(bed: Bed) -> None:
     bed.wait_ready("orders", limit=NOT_DELAYED)
 
 
-def test_many_at_once_stay_within_the_budget(bed: Bed) -> None:
+def test_many_creations_stay_within_the_rate_limit(bed: Bed) -> None:
     bed.control.set(quota=15)
     bed.operator("--requests-per-second=10")
     bed.apply(*(queue(f"orders-{number}") for number in range(30)))

@@ -1,4 +1,4 @@
-"""The brake: deletions beyond the limit of a minute wait, and say so; edits go on."""
+"""The limit of deletions: deletions beyond the limit of a minute wait and report it, and edits continue."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
@@ -8,7 +8,7 @@ from tests.waiting import eventually
 LIMIT = 3
 
 
-def test_deletions_beyond_the_limit_wait_their_turn(bed: Bed) -> None:
+def test_deletions_beyond_the_limit_wait(bed: Bed) -> None:
     bed.operator(f"--deletions-per-minute={LIMIT}")
     names = [f"orders-{number}" for number in range(LIMIT + 3)]
     bed.apply(*(queue(name) for name in names), queue("living"))
@@ -40,7 +40,7 @@ def test_deletions_beyond_the_limit_wait_their_turn(bed: Bed) -> None:
     )
 
 
-def test_what_was_held_is_deleted_in_the_end(bed: Bed) -> None:
+def test_a_held_deletion_is_carried_out_later(bed: Bed) -> None:
     bed.operator("--deletions-per-minute=20")
     names = [f"orders-{number}" for number in range(22)]
     bed.apply(*(queue(name) for name in names))
@@ -51,7 +51,7 @@ def test_what_was_held_is_deleted_in_the_end(bed: Bed) -> None:
     assert not bed.mappings()
 
 
-def test_what_needs_no_deletion_any_more_waits_for_none(bed: Bed) -> None:
+def test_a_resource_that_needs_no_deletion_any_more_stops_waiting(bed: Bed) -> None:
     operator = bed.operator("--deletions-per-minute=1", "--sweep-interval=1")
     bed.apply(queue("first"), stream("held", replacePolicy="Recreate"))
     uuid = bed.wait_ready("held")["status"]["uuid"]

@@ -1,4 +1,4 @@
-"""What is taken off and put on again, or changes on one side only: AWS and the status follow, no Event lies."""
+"""Values that are removed and set again, or change on one side only: AWS, the status and Events stay correct."""
 
 from collections.abc import Generator
 
@@ -15,23 +15,23 @@ FILTER = {"filters": [{"pattern": '{"body": {"kind": ["new"]}}'}]}
 
 @pytest.fixture
 def held(bed: Bed) -> Generator[None]:
-    """The test holds transitions at AWS; they go on after it, however it ends."""
+    """Hold transitions in AWS during the test, and release them when it ends."""
     yield
     bed.control.set(hold=False)
 
 
 def wait_all_told(bed: Bed) -> None:
-    """Wait until all Events are there: one is sent after the other, so that of a new change comes last."""
+    """Wait until all Events are posted. They are sent in order, so the Event of a new change is the last one."""
     bed.patch("orders", {"batchSize": 8})
 
     def told() -> bool:
         return any("batchSize" in one["message"] for one in bed.list_events() if one["reason"] == "Updated")
 
-    eventually(told, "the last change is told")
+    eventually(told, "the last change is in the status")
 
 
-def test_an_encrypted_filter_that_was_taken_off_is_set_again(bed: Bed) -> None:
-    """AWS does not show what an encrypted filter is, so that only the operator's notes tell."""
+def test_an_encrypted_filter_that_was_removed_is_set_again(bed: Bed) -> None:
+    """AWS does not show encrypted filters, so only the status records the filter."""
     bed.operator(SECONDLY)
     bed.apply(queue(kmsKeyARN=KEY, filterCriteria=FILTER))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -56,7 +56,7 @@ def test_an_encrypted_filter_that_was_taken_off_is_set_again(bed: Bed) -> None:
     assert len(bed.requests("UpdateEventSourceMapping")) == before
 
 
-def test_an_observed_mapping_that_is_made_anew_is_noted_by_its_new_uuid(bed: Bed) -> None:
+def test_an_observed_mapping_that_is_recreated_is_recorded_with_its_new_uuid(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, BatchSize=3, region="eu-west-1")
     bed.operator(SECONDLY)
     bed.apply(queue(managementPolicy="Observe", batchSize=5))
@@ -82,8 +82,8 @@ def test_a_default_tag_that_a_provider_config_drops_is_no_drift(bed: Bed) -> Non
 
 
 @pytest.mark.usefixtures("held")
-def test_an_edit_taken_back_while_the_old_mapping_is_deleted_is_no_surprise(bed: Bed) -> None:
-    """The mapping that is made after that is what the edits have led to: nobody deleted the old one by hand."""
+def test_an_edit_that_is_undone_during_the_deletion_is_not_reported_as_drift(bed: Bed) -> None:
+    """The edits caused the new mapping. Nobody deleted the old one by hand."""
     bed.operator()
     bed.apply(stream(replacePolicy="Recreate"))
     before = bed.wait_ready("orders")["status"]["uuid"]

@@ -1,4 +1,4 @@
-"""What the cluster lacks is said in a sentence with the remedy, in the log and by the probe, until it is there."""
+"""Missing rights and kinds in the cluster: the log and the probe report them with the remedy until they exist."""
 
 import urllib.error
 import urllib.request
@@ -21,13 +21,13 @@ from tests.e2e.test_start import command
 from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 
-#: Nobody listens there: connections are refused.
+#: An address at which nobody listens, so connections are refused.
 NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture(scope="module")
 def bare_plane() -> Generator[ControlPlane]:
-    """A control plane on which nothing is installed but a ServiceAccount without rights."""
+    """A control plane with only a ServiceAccount without rights."""
     with ControlPlane() as plane:
         create_namespace(plane.client, role.NAME)
         plane.client.install(role.account())
@@ -36,21 +36,21 @@ def bare_plane() -> Generator[ControlPlane]:
 
 @pytest.fixture
 def bare(bare_plane: ControlPlane, aws_server: AwsServer, tmp_path: Path) -> Generator[Bed]:
-    """A bed on it, whose operator can't reach AWS."""
+    """A bed on this control plane, whose operator cannot connect to AWS."""
     kubeconfig = bare_plane.kubeconfig_for(role.NAME, role.NAME)
     with Bed(plane=bare_plane, aws=aws_server, kubeconfig=kubeconfig, namespace="default", folder=tmp_path) as bed:
         yield bed
 
 
 def launched(bed: Bed, kubeconfig: Path | None = None, name: str = "operator") -> OperatorProcess:
-    """An operator that is started, whether it gets ready or not."""
+    """A started operator. The test does not wait until it is ready."""
     operator = bed.operator(start=False, name=name, kubeconfig=kubeconfig, endpoint=NOWHERE)
     operator.launch()
     return operator
 
 
 def probe(operator: OperatorProcess, path: str = "/readyz") -> tuple[int, str]:
-    """What a probe answers: status and text; 0 while nobody answers."""
+    """The status and text of a probe. Status 0: nobody answers."""
     try:
         with urllib.request.urlopen(operator.url + path, timeout=5) as answer:
             return answer.status, answer.read().decode()
@@ -61,7 +61,7 @@ def probe(operator: OperatorProcess, path: str = "/readyz") -> tuple[int, str]:
 
 
 def wait_said(operator: OperatorProcess, *words: str, status: int = 503) -> None:
-    """Wait until the probe and the log say it."""
+    """Wait until the probe and the log have this text."""
 
     def is_said() -> bool:
         code, text = probe(operator)
@@ -73,7 +73,7 @@ def wait_said(operator: OperatorProcess, *words: str, status: int = 503) -> None
 
 
 def uninstall(plane: ControlPlane) -> None:
-    """Remove what another test of this module has installed."""
+    """Remove the CRDs and roles of other tests in this module."""
     for one in (*crds(), *role.objects()):
         if one["kind"] not in ("Namespace", "ServiceAccount"):
             where = path(one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", ""))
@@ -81,7 +81,7 @@ def uninstall(plane: ControlPlane) -> None:
             eventually(lambda where=where: plane.client.get(where) is None, f"{where} is gone")
 
 
-def test_rights_then_kinds_come_one_after_the_other(bare: Bed) -> None:
+def test_missing_rights_and_kinds_are_reported_until_they_are_installed(bare: Bed) -> None:
     uninstall(bare.plane)
     operator = launched(bare)
     wait_said(operator, "The operator lacks a right", "cannot list resource", "Give the operator's ServiceAccount")
@@ -90,25 +90,25 @@ def test_rights_then_kinds_come_one_after_the_other(bare: Bed) -> None:
     bare.client.install(*crds())
     eventually(lambda: probe(operator)[0] == 200, "it is ready")
     eventually(lambda: "leading" in probe(operator)[1], "it leads")
-    eventually(lambda: "AWS can't be reached" in probe(operator)[1], "ready, and it says what AWS refuses")
+    eventually(lambda: "AWS can't be reached" in probe(operator)[1], "ready, and it reports what AWS refuses")
     assert "AWS can't be reached" in operator.tail(500)
 
 
-def test_one_of_the_kinds_goes_while_it_runs(bare: Bed) -> None:
+def test_a_kind_that_is_removed_at_run_time_is_reported(bare: Bed) -> None:
     install(bare.plane)
     operator = bare.operator(endpoint=NOWHERE)
     mappings = path("CustomResourceDefinition", KIND)
     bare.client.delete(mappings)
     eventually(lambda: bare.client.get(mappings) is None, "the CRD is gone")
-    eventually(operator.has_ended, "it ends, to be started anew")
+    eventually(operator.has_ended, "it ends, to be started again")
     assert "does not serve eventsourcemappings.lambda.esm-operator.io/v1" in operator.tail(5)
     assert "Traceback" not in operator.log.read_text()
     again = launched(bare, name="again")
     wait_said(again, "does not serve eventsourcemappings.lambda.esm-operator.io/v1", "Install the CRDs")
 
 
-def test_a_watch_that_is_not_answered(bare: Bed, tmp_path: Path) -> None:
-    """All else is answered: lists, and what the lease asks."""
+def test_an_unanswered_watch_is_reported(bare: Bed, tmp_path: Path) -> None:
+    """All other requests are answered, such as lists and those for the lease."""
     install(bare.plane)
     with Proxy(*bare.plane.address) as proxy, ExitStack() as exits:
         operator = launched(bare, kubeconfig_through(bare.kubeconfig, proxy, tmp_path / "config"))
@@ -118,7 +118,7 @@ def test_a_watch_that_is_not_answered(bare: Bed, tmp_path: Path) -> None:
         bare.client.install(*without_watches())
         proxy.cut()
         told = ("has not answered the watch of", "403", "check the network to it, and the operator's roles")
-        eventually(lambda: all(word in probe(operator)[1] for word in told), "the probe says it")
+        eventually(lambda: all(word in probe(operator)[1] for word in told), "the probe reports it")
         assert probe(operator)[0] == 503
         install(bare.plane)
         eventually(lambda: probe(operator)[0] == 200, "it is ready again")
@@ -133,7 +133,7 @@ def without_watches() -> list[dict[str, Any]]:
     return manifests
 
 
-def test_an_api_server_that_is_away(bare: Bed, tmp_path: Path) -> None:
+def test_an_unreachable_api_server_is_reported(bare: Bed, tmp_path: Path) -> None:
     install(bare.plane)
     with Proxy(*bare.plane.address) as proxy, ExitStack() as exits:
         proxy.refuse()
@@ -160,7 +160,7 @@ def test_an_api_server_that_is_away(bare: Bed, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_api_server_that_refuses_or_is_not_trusted(
+def test_refused_credentials_and_an_untrusted_certificate_are_reported(
     bare: Bed, tmp_path: Path, part: str, change: Callable[[dict[str, str]], object], words: tuple[str, ...]
 ) -> None:
     config = yaml.safe_load(bare.kubeconfig.read_text())
@@ -170,7 +170,7 @@ def test_an_api_server_that_refuses_or_is_not_trusted(
     wait_said(launched(bare, wrong), *words)
 
 
-def test_orphans_of_a_cluster_without_the_kinds(bare_plane: ControlPlane) -> None:
+def test_the_command_orphans_reports_missing_kinds(bare_plane: ControlPlane) -> None:
     uninstall(bare_plane)
     ended = command("orphans", "--region=eu-west-1", KUBECONFIG=str(bare_plane.kubeconfig))
     assert ended.returncode == 1

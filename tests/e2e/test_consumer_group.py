@@ -1,4 +1,4 @@
-"""Kafka consumer groups: AWS takes one mapping in each, so a replacement within a group deletes the old one first."""
+"""Kafka consumer groups: AWS allows one mapping in each, so a replacement in a group deletes the old one first."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ both_kinds = pytest.mark.parametrize(("kind", "config"), KINDS, ids=[kind for ki
 def kafka(
     name: str, kind: str, config: str, *, group: str = "shop", topic: str = "orders", **spec: Any
 ) -> dict[str, Any]:
-    """A mapping of a topic in a consumer group; it is replaced where AWS can't change a field."""
+    """A mapping of a topic in a consumer group, with replacePolicy Recreate."""
     base = {**TEN_KINDS[kind], "topics": [topic], config: {"consumerGroupID": group}, "replacePolicy": "Recreate"}
     return mapping(name, **{**base, **spec})
 
 
 def order(bed: Bed) -> list[str]:
-    """Creates and Deletes that AWS was asked for, in their order; with a mark where AWS refused."""
+    """The Create and Delete requests, in their order. Refused ones have a mark."""
     wanted = {"CreateEventSourceMapping": "Create", "DeleteEventSourceMapping": "Delete"}
     return [
         wanted[one["operation"]] + ("" if one["status"] < 400 else " refused")
@@ -68,7 +68,7 @@ def test_with_another_topic_and_another_group_the_new_mapping_is_created_first(
     assert order(bed) == ["Create", "Create", "Delete"]
 
 
-def test_a_group_that_aws_has_made_up_is_named_later_with_another_topic(bed: Bed) -> None:
+def test_a_generated_group_is_named_later_with_another_topic(bed: Bed) -> None:
     bed.operator()
     bed.apply(mapping("orders", **TEN_KINDS["self-managed-kafka"], replacePolicy="Recreate"))
     before = bed.wait_ready("orders")["status"]["uuid"]
@@ -95,7 +95,7 @@ def test_after_a_kill_between_deletion_and_creation_the_group_is_joined_again(be
 
 
 @both_kinds
-def test_a_resource_made_anew_waits_until_the_group_is_free(bed: Bed, kind: str, config: str) -> None:
+def test_a_recreated_resource_waits_until_the_group_is_free(bed: Bed, kind: str, config: str) -> None:
     bed.operator()
     bed.apply(kafka("orders", kind, config))
     before = bed.wait_ready("orders")["status"]["uuid"]
@@ -128,7 +128,7 @@ def test_a_group_that_another_resource_uses_is_a_conflict(bed: Bed, kind: str, c
     assert [one["Topics"] for one in bed.mappings()] == [["returns"]]
 
 
-def test_a_mapping_of_nobody_in_the_same_group_is_not_adopted(bed: Bed) -> None:
+def test_a_mapping_without_an_owner_in_the_same_group_is_not_adopted(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     spec = TEN_KINDS["msk"]
     taken = bed.control.make_mapping(

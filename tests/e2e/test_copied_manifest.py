@@ -1,4 +1,4 @@
-"""A manifest that was copied with the operator's notes in it: they are another resource's, and say nothing of this."""
+"""A manifest that was copied with the operator's annotations. They belong to the other resource and have no effect."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ ELSEWHERE = "222222222222"
 
 
 def copied(bed: Bed, name: str, **spec: Any) -> None:
-    """A resource is made from another, with all of its metadata but the name, and with another spec."""
+    """Create a resource from another one, with all of its metadata except the name, and with another spec."""
     original = bed.get("orders")
     assert original is not None
     kept = {part: original["metadata"][part] for part in ("annotations", "finalizers", "namespace")}

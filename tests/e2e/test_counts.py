@@ -1,4 +1,4 @@
-"""What things cost in calls to AWS, counted: a creation, a restart, a sweep, an edit, a failure, a new list."""
+"""The number of calls to AWS for a creation, a restart, a sweep, an edit, a failure and a new list of the watch."""
 
 import time
 
@@ -10,9 +10,9 @@ from tests.e2e.manifests import provider_config, queue
 from tests.waiting import eventually
 
 LIST, TAGS = "ListEventSourceMappings", "GetResources"
-#: More than a page of a list, which is 100.
+#: More than one page of a list, which has 100 items.
 MANY = 150
-#: The part of the rate that retries take.
+#: The share of the rate that retries may use.
 SHARE = 0.2
 
 
@@ -31,7 +31,7 @@ def ready(resource: dict[str, object]) -> bool:
 
 
 @pytest.mark.long
-def test_many_creations_and_a_restart(bed: Bed) -> None:
+def test_a_creation_costs_one_call_and_a_restart_only_lists(bed: Bed) -> None:
     bed.apply(*(queue(name) for name in many()))
     operator = bed.operator("--requests-per-second=20")
     wait_many(bed)
@@ -80,7 +80,7 @@ def test_two_roles_in_one_account_share_its_sweeps(bed: Bed) -> None:
     passed = time.monotonic() - began
     assert bed.calls()[LIST] <= 2 * (passed / 3 + 1) + 1, "one for each account, that of the operator and the other"
 
-    # One of the roles loses its permission: the account is seen by the other.
+    # One role loses its permission, and the other role still reads the account.
     denied = bed.control.fault(FaultKind.ACCESS_DENIED, LIST, times=1)
     bed.wait_swept(4)
     bed.control.remove_fault(denied)
@@ -113,13 +113,13 @@ def test_a_deletion_is_one_delete(bed: Bed) -> None:
     bed.wait_gone("orders")
     calls = bed.calls()
     assert calls["DeleteEventSourceMapping"] == 1
-    assert calls.get("ListTags", 0) <= 1, "its owner, for the mapping might be another's by now"
+    assert calls.get("ListTags", 0) <= 1, "its owner, because the mapping might have another owner by now"
     assert calls.keys() <= SWEEPS | {"DeleteEventSourceMapping", "ListTags", "GetEventSourceMapping"}
 
 
 @pytest.mark.long
 def test_a_failing_resource_costs_a_call_each_time_and_after_a_restart_as_well(bed: Bed) -> None:
-    """What failed before the restart takes its turn with the failing, and its status is not written anew."""
+    """A resource that failed before the restart waits with the failing ones, and its status is not written again."""
     count, rate, watched = 60, 10.0, 10.0
     bed.control.fault(
         FaultKind.ERROR, "CreateEventSourceMapping", code="InvalidParameterValueException", message="It can't be."

@@ -1,4 +1,4 @@
-"""The operator is killed, or AWS's answer is lost: exactly one mapping, and never an orphan."""
+"""After a kill of the operator, or a lost answer of AWS, there is exactly one mapping, and never an orphan."""
 
 import json
 
@@ -12,11 +12,11 @@ from tests.waiting import eventually
 
 @pytest.fixture(params=[0.0, 3.0], ids=["tags at once", "tags 3 s late"], autouse=True)
 def tag_delay(bed: Bed, request: pytest.FixtureRequest) -> None:
-    """Seconds until the tags of a Create are visible."""
+    """The seconds until the tags of a Create are visible."""
     bed.control.set(tag_delay=request.param)
 
 
-def test_the_answer_of_create_is_lost(bed: Bed) -> None:
+def test_a_create_whose_answer_is_lost_makes_one_mapping(bed: Bed) -> None:
     bed.control.fault(FaultKind.ANSWER_LOST, "CreateEventSourceMapping", times=1)
     bed.operator()
     bed.apply(queue())
@@ -24,7 +24,7 @@ def test_the_answer_of_create_is_lost(bed: Bed) -> None:
     assert [one["UUID"] for one in bed.mappings()] == [bed.status("orders")["uuid"]]
 
 
-def test_killed_while_create_is_under_way_and_edited_before_the_restart(bed: Bed) -> None:
+def test_a_kill_during_a_create_and_an_edit_before_the_restart_leave_one_mapping(bed: Bed) -> None:
     bed.control.fault(FaultKind.DELAY_ANSWER, "CreateEventSourceMapping", times=1, seconds=4.0)
     operator = bed.operator()
     bed.apply(queue(batchSize=5))
@@ -46,7 +46,7 @@ def test_killed_while_create_is_under_way_and_edited_before_the_restart(bed: Bed
     assert bed.calls()["CreateEventSourceMapping"] == 1
 
 
-def test_killed_while_create_is_under_way_and_deleted_before_the_restart(bed: Bed) -> None:
+def test_a_kill_during_a_create_and_a_deletion_before_the_restart_leave_no_mapping(bed: Bed) -> None:
     bed.control.fault(FaultKind.DELAY_ANSWER, "CreateEventSourceMapping", times=1, seconds=4.0)
     operator = bed.operator()
     bed.apply(queue())
@@ -59,8 +59,8 @@ def test_killed_while_create_is_under_way_and_deleted_before_the_restart(bed: Be
     assert bed.mappings() == []
 
 
-def test_aws_carries_out_a_create_only_after_the_operator_was_killed(bed: Bed) -> None:
-    """The next one must not conclude from there being no mapping that there will be none."""
+def test_a_create_that_takes_effect_after_a_kill_leaves_no_orphan(bed: Bed) -> None:
+    """The next operator must not conclude from a missing mapping that none will be created."""
     names = ("same", "function-edited", "source-edited", "deleted")
     bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=len(names), seconds=5.0)
     operator = bed.operator()
@@ -88,8 +88,8 @@ def test_aws_carries_out_a_create_only_after_the_operator_was_killed(bed: Bed) -
     assert len(late) >= len(names), "all late ones have been answered"
 
 
-def test_aws_makes_a_deleted_mapping_again_only_after_the_operator_was_killed(bed: Bed) -> None:
-    """The status notes a mapping that is gone, and no word of the one that is under way."""
+def test_a_recreation_that_takes_effect_after_a_kill_leaves_no_orphan(bed: Bed) -> None:
+    """The status has the UUID of a deleted mapping, and does not record the Create in progress."""
     names = ("deleted", "edited")
     operator = bed.operator("--sweep-interval=1")
     bed.apply(*(queue(name) for name in names))
@@ -112,7 +112,7 @@ def test_aws_makes_a_deleted_mapping_again_only_after_the_operator_was_killed(be
     assert made == {bed.status("edited")["uuid"]: "payments"}
 
 
-def test_killed_while_a_deletion_is_under_way(bed: Bed) -> None:
+def test_a_kill_during_a_deletion_leaves_no_mapping(bed: Bed) -> None:
     operator = bed.operator()
     bed.apply(queue())
     bed.wait_ready("orders")

@@ -61,15 +61,36 @@ def test_two_people_apply_tags_and_filters_of_one_mapping(plane: ControlPlane) -
     assert shared["filterCriteria"]["filters"] == [one, two]
 
 
-def test_kubectl_explain_is_the_documentation(control_plane: ControlPlane) -> None:
+@pytest.mark.parametrize(
+    ("field", "shown"),
+    [
+        (
+            "esm.spec.batchSize",
+            [
+                "The maximum number of records in one batch",
+                "From 1 to 10,000.",
+                "Default of AWS: 10 (Amazon SQS), 100 (Amazon Kinesis",
+                "For all source types.",
+            ],
+        ),
+        ("esm.spec.deletionPolicy", ["ENUM: Delete Retain"]),
+        ("esm.spec.startingPosition", ["ENUM: TRIM_HORIZON LATEST AT_TIMESTAMP"]),
+        ("esm.spec.sourceAccessConfigurations.type", ["ENUM: BASIC_AUTH VIRTUAL_HOST VPC_SUBNET VPC_SECURITY_GROUP"]),
+        ("esm.spec.functionResponseTypes", ["Values: ReportBatchItemFailures."]),
+        ("esm.spec.maximumRecordAgeInSeconds", ["-1 or from 60 to 604,800."]),
+        ("providerconfig.spec.ownership", ["ENUM: Tags ResourceOnly"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_kubectl_explain_shows_values_and_defaults(control_plane: ControlPlane, field: str, shown: list[str]) -> None:
+    name = field.rsplit(".", 1)[-1]
+
     def explained() -> str:
-        text = control_plane.kubectl("explain", "esm.spec.batchSize", check=False).stdout
-        return text if "batchSize" in text else ""
+        text = control_plane.kubectl("explain", field, check=False).stdout
+        return text if name in text else ""
 
     flat = " ".join(eventually(explained, "the API server has published the schema").split())
-    assert "The most records that go to the function at once." in flat
-    assert "Default: 10 (Amazon SQS), 100 (Amazon Kinesis" in flat
-    assert "Taken by all sources." in flat
+    assert [part for part in shown if part not in flat] == [], flat
 
 
 def test_kubectl_get_shows_the_columns(plane: ControlPlane) -> None:

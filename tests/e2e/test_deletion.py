@@ -1,4 +1,4 @@
-"""A resource is deleted while something is gone, refused or stuck: it ends well, or says why not and what to do."""
+"""A resource is deleted while something is missing, refused or stuck: it is removed, or reports the reason."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ from tests.waiting import eventually
 KAFKA: dict[str, Any] = {**TEN_KINDS["self-managed-kafka"], "providerConfigRef": {"name": "shop"}}
 
 
-def test_credentials_are_gone(bed: Bed) -> None:
+def test_a_deletion_without_credentials_reports_the_remedy(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue("patient"), queue("orphan"))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("patient", "orphan")}
@@ -37,8 +37,8 @@ def test_credentials_are_gone(bed: Bed) -> None:
     assert sorted(bed.functions().elements()) == ["orphan"]
 
 
-def test_its_namespace_is_deleted_with_all_that_is_in_it(bed: Bed) -> None:
-    """As the namespace controller does it: the namespace is terminating, so that Events are refused, then all goes."""
+def test_a_resource_is_removed_with_its_namespace(bed: Bed) -> None:
+    """As the namespace controller does: the namespace is terminating, Events are refused, and then all is deleted."""
     bed.control.set_world(missing_functions=["missing"])
     bed.operator()
     names = [f"orders-{number}" for number in range(5)]
@@ -54,7 +54,7 @@ def test_its_namespace_is_deleted_with_all_that_is_in_it(bed: Bed) -> None:
     assert not any(tag.startswith("esm-operator.io/") for tag in bed.mappings()[0]["Tags"])
 
 
-def test_the_function_was_deleted_first(bed: Bed) -> None:
+def test_a_resource_is_removed_after_its_function(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue("made"), queue("edited"))
     for name in ("made", "edited"):
@@ -71,7 +71,7 @@ def test_the_function_was_deleted_first(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-def test_the_mapping_is_gone_already(bed: Bed) -> None:
+def test_a_resource_is_removed_if_its_mapping_no_longer_exists(bed: Bed) -> None:
     operator = bed.operator()
     bed.apply(queue("gone"), queue("going"), queue("gone-while-away"))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("gone", "going", "gone-while-away")}
@@ -96,7 +96,7 @@ def test_the_mapping_is_gone_already(bed: Bed) -> None:
     assert len(bed.requests("CreateEventSourceMapping")) == 3
 
 
-def test_aws_does_not_finish(bed: Bed) -> None:
+def test_a_deletion_that_aws_does_not_finish_is_reported(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -112,7 +112,7 @@ def test_aws_does_not_finish(bed: Bed) -> None:
     bed.wait_gone("orders")
 
 
-def test_the_provider_config_was_removed_by_force(bed: Bed) -> None:
+def test_a_deletion_without_its_provider_config_reports_the_remedy(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("shop", region="eu-west-1"))
     bed.apply(mapping("patient", **KAFKA), mapping("orphan", **KAFKA), mapping("alive", **KAFKA))
@@ -137,7 +137,7 @@ def test_the_provider_config_was_removed_by_force(bed: Bed) -> None:
     assert sorted(bed.functions().elements()) == ["alive", "orphan"]
 
 
-def test_the_provider_config_leads_elsewhere(bed: Bed) -> None:
+def test_a_deletion_with_a_moved_provider_config_reports_the_remedy(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("shop", region="eu-west-1"))
     bed.apply(mapping("patient", **KAFKA), mapping("orphan", **KAFKA))
@@ -160,7 +160,7 @@ def test_the_provider_config_leads_elsewhere(bed: Bed) -> None:
 
 
 def orphan(bed: Bed, name: str) -> None:
-    """Run the command that the resource's own message gives."""
+    """Run the command in the message of the resource."""
     messages = [one["message"] for one in bed.status(name)["conditions"] if one["type"] == "Ready"]
     command = re.search(r"kubectl (annotate esm \S+ --namespace \S+ \S+)$", messages[0])
     assert command is not None, messages
@@ -168,7 +168,7 @@ def orphan(bed: Bed, name: str) -> None:
 
 
 def remove_config(bed: Bed, name: str) -> None:
-    """As somebody does who is in a hurry."""
+    """Remove the finalizers by hand."""
     bed.delete_config(name)
     bed.client.merge(path("ProviderConfig", name), {"metadata": {"finalizers": None}})
     eventually(lambda: bed.config(name) is None, "no ProviderConfig")

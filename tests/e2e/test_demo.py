@@ -31,7 +31,7 @@ def cluster() -> Generator[ControlPlane]:
 
 @pytest.fixture
 def marked(tmp_path: Path) -> Mapping[str, str]:
-    """An environment that all processes of a demo inherit: its temporary folder tells which they are."""
+    """An environment that all processes of a demo inherit: its temporary folder identifies them."""
     (tmp_path / "tmp").mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DEMO_")}
     return environment | {"TMPDIR": str(tmp_path / "tmp")}

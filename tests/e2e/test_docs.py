@@ -1,4 +1,4 @@
-"""Commands of kubectl and Helm in the documentation: each exists, with its flags, in the versions of the tests."""
+"""The commands of kubectl and Helm in the documentation exist, with their flags, in the versions of the tests."""
 
 import re
 import subprocess
@@ -10,14 +10,14 @@ import pytest
 from tests.controlplane import assets
 from tests.pages import Command, calls, commands
 
-#: Commands of kubectl that have commands of their own.
+#: Commands of kubectl that have subcommands.
 OF_TWO_WORDS = frozenset({"auth", "certificate", "cluster-info", "config", "create", "rollout", "set", "top"})
-#: A flag as it is typed, and as a help text tells it.
+#: A flag as users type it, and as a help text shows it.
 FLAG = re.compile(r"--?[a-zA-Z][a-zA-Z0-9-]*")
 
 
 def called(program: str) -> Iterator[tuple[Command, tuple[str, ...], list[str]]]:
-    """Each call of a program: the command it is in, the subcommand, and its flags."""
+    """Each call of a program: the whole command, the subcommand, and the flags."""
     for command in commands():
         for name, *words in calls(command):
             if name == program:
@@ -28,7 +28,7 @@ def called(program: str) -> Iterator[tuple[Command, tuple[str, ...], list[str]]]
 
 
 def _without_values(words: list[str]) -> Iterator[str]:
-    """The words but for the values of flags that may stand before the subcommand."""
+    """The words without values of flags that precede the subcommand."""
     rest = iter(words)
     for word in rest:
         if word in ("--namespace", "-n", "--kubeconfig", "--context"):
@@ -39,7 +39,7 @@ def _without_values(words: list[str]) -> Iterator[str]:
 
 @cache
 def told(program: str, *words: str) -> str:
-    """What a program's help says."""
+    """The help text of a command."""
     ended = subprocess.run([assets.find(program), *words], capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0, f"{program} {' '.join(words)}: {ended.stderr}"
     return ended.stdout
@@ -50,7 +50,7 @@ def test_commands_exist_with_all_their_flags(program: str) -> None:
     seen = 0
     for command, subcommand, flags in called(program):
         help_text = told(program, *subcommand, "--help")
-        # Both answer an unknown command with the help of all.
+        # Both programs answer an unknown command with their general help.
         assert re.search(rf"^  {program} {' '.join(subcommand)}\b", help_text, re.MULTILINE), f"{command}: {subcommand}"
         if program == "kubectl":
             help_text += told(program, "options")

@@ -1,4 +1,4 @@
-"""Somebody, or AWS itself, changes or deletes a mapping: it is seen in the next sweep, told, and put right."""
+"""Drift: another tool, or AWS itself, changes or deletes a mapping. The next sweep detects, reports and corrects it."""
 
 import json
 from typing import Any
@@ -10,22 +10,22 @@ from tests.waiting import eventually
 
 SECONDLY = "--sweep-interval=1"
 OURS = "esm-operator.io/"
-#: Seconds for which a correction that AWS did not keep is not repeated.
+#: The seconds before the operator repeats a correction that AWS did not keep.
 NOT_KEPT = 30.0
 
 
 def users(tags: dict[str, str]) -> dict[str, str]:
-    """The tags that are not the operator's own."""
+    """The tags without those of the operator."""
     return {key: value for key, value in tags.items() if not key.startswith(OURS)}
 
 
 def disable(bed: Bed, uuid: str, reason: str = "User action") -> None:
-    """The mapping is disabled at AWS."""
+    """Disable the mapping in AWS."""
     bed.control.edit_mapping(uuid, State="Disabled", StateTransitionReason=reason)
 
 
 def is_sooner_than_the_wait(bed: Bed) -> bool:
-    """Whether the second of two Updates came before the operator would have repeated it by itself."""
+    """Whether the second of two Updates was sent before the operator would have repeated the first one."""
     first, second = (
         one["time"] for one in bed.control.requests(2000) if one["operation"] == "UpdateEventSourceMapping"
     )
@@ -35,7 +35,7 @@ def is_sooner_than_the_wait(bed: Bed) -> bool:
 # -- Fields -------------------------------------------------------------------------------------------------
 
 
-def test_a_change_by_hand_is_put_right(bed: Bed) -> None:
+def test_a_change_by_hand_is_corrected(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(stream(batchSize=50, parallelizationFactor=2))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -50,7 +50,7 @@ def test_a_change_by_hand_is_put_right(bed: Bed) -> None:
     assert "maximumRetryAttempts" not in told
 
 
-def test_a_change_by_hand_that_is_first_seen_while_aws_is_at_it(bed: Bed) -> None:
+def test_a_change_by_hand_that_is_first_seen_in_transition_is_corrected(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -63,7 +63,7 @@ def test_a_change_by_hand_that_is_first_seen_while_aws_is_at_it(bed: Bed) -> Non
     eventually(lambda: "batchSize: 7 -> 5" in bed.events("orders").get("DriftCorrected", ""))
 
 
-def test_what_changed_while_no_operator_ran_is_put_right(bed: Bed) -> None:
+def test_a_change_while_no_operator_ran_is_corrected(bed: Bed) -> None:
     operator = bed.operator(SECONDLY)
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -84,7 +84,7 @@ def test_a_function_moved_by_hand_is_moved_back(bed: Bed) -> None:
     assert [one["UUID"] for one in bed.mappings()] == [uuid]
 
 
-def test_a_filter_changed_by_hand_under_a_key_that_hides_it(bed: Bed) -> None:
+def test_a_changed_filter_under_a_kms_key_is_corrected(bed: Bed) -> None:
     bed.operator(SECONDLY)
     filters = {"filters": [{"pattern": '{"data": {"kind": ["new"]}}'}]}
     key = "arn:aws:kms:eu-west-1:123456789012:key/orders"
@@ -111,7 +111,7 @@ def test_a_mapping_disabled_by_hand_is_enabled_again(bed: Bed) -> None:
         bed.wait_ready(name)
 
 
-def test_a_mapping_that_aws_keeps_disabling_is_not_flipped_each_sweep(bed: Bed) -> None:
+def test_a_mapping_that_aws_keeps_disabling_is_not_enabled_in_each_sweep(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -139,7 +139,7 @@ def test_a_mapping_that_aws_keeps_disabling_is_not_flipped_each_sweep(bed: Bed) 
     assert is_sooner_than_the_wait(bed)
 
 
-def test_an_edit_ends_the_waiting(bed: Bed) -> None:
+def test_an_edit_ends_the_back_off_of_a_correction(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -154,7 +154,7 @@ def test_an_edit_ends_the_waiting(bed: Bed) -> None:
     assert is_sooner_than_the_wait(bed)
 
 
-def test_an_adopted_mapping_that_is_disabled_is_left_so_until_somebody_says(bed: Bed) -> None:
+def test_an_adopted_mapping_stays_disabled_until_the_spec_sets_enabled(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Enabled=False, region="eu-west-1")
     bed.operator(SECONDLY)
     bed.apply(queue(adoption={"policy": "Required"}))
@@ -170,7 +170,7 @@ def test_an_adopted_mapping_that_is_disabled_is_left_so_until_somebody_says(bed:
 # -- Deleted ------------------------------------------------------------------------------------------------
 
 
-def test_a_mapping_deleted_by_hand_is_made_again(bed: Bed) -> None:
+def test_a_mapping_deleted_by_hand_is_created_again(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(stream(), queue("queue"))
     before = {bed.wait_ready(name)["status"]["uuid"] for name in ("orders", "queue")}
@@ -184,7 +184,7 @@ def test_a_mapping_deleted_by_hand_is_made_again(bed: Bed) -> None:
     assert "startingPosition" not in eventually(lambda: bed.events("queue").get("CreatedAgain"))
 
 
-def test_a_mapping_being_deleted_by_hand_is_waited_for(bed: Bed) -> None:
+def test_a_mapping_that_is_being_deleted_by_hand_is_created_again_after_its_end(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(stream())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -202,7 +202,7 @@ def test_a_mapping_being_deleted_by_hand_is_waited_for(bed: Bed) -> None:
 # -- Observe ------------------------------------------------------------------------------------------------
 
 
-def test_drift_that_is_only_observed_is_told(bed: Bed) -> None:
+def test_drift_is_only_reported_with_management_policy_observe(bed: Bed) -> None:
     made = bed.control.make_mapping(
         FunctionName="orders", EventSourceArn=QUEUE, BatchSize=5, Tags={"team": "shop"}, region="eu-west-1"
     )
@@ -221,7 +221,7 @@ def test_drift_that_is_only_observed_is_told(bed: Bed) -> None:
 
 
 def _false(condition: dict[str, Any]) -> dict[str, Any]:
-    """The condition, if it is false; else nothing."""
+    """The condition if it is False, else None."""
     return condition if condition.get("status") == "False" else {}
 
 
@@ -229,9 +229,10 @@ def _false(condition: dict[str, Any]) -> dict[str, Any]:
 
 
 def drifted(bed: Bed, count: int, *arguments: str) -> list[str]:
-    """So many resources whose mappings lost a tag, and have another changed, while no operator ran.
+    """Resources whose mappings lost a tag, and have another one changed, while no operator ran.
 
-    What an operator has written itself lately it does not doubt, for the tagging API lags; so another goes on.
+    An operator does not check tags that it has just written, because the tagging API is late. So another process
+    starts.
 
     Returns:
         the names of the resources. The operator runs.
@@ -251,13 +252,13 @@ def drifted(bed: Bed, count: int, *arguments: str) -> list[str]:
 
 
 def wait_tags_right(bed: Bed, names: list[str]) -> None:
-    """Wait until all tags are as the specs say, and what somebody else added stands."""
+    """Wait until all tags are as the specs describe. Tags of other tools remain."""
     wanted = {"team": "shop", "stage": "live", "by": "hand"}
     for name in names:
         eventually(lambda name=name: users(bed.mapping(name)["Tags"]) == wanted, what=f"the tags of {name}")
 
 
-def test_tags_changed_by_hand_are_put_right_in_bulk(bed: Bed) -> None:
+def test_tags_changed_by_hand_are_corrected_in_bulk(bed: Bed) -> None:
     names = drifted(bed, 5)
     wait_tags_right(bed, names)
     for name in names:
@@ -273,12 +274,12 @@ def test_tags_changed_by_hand_are_put_right_in_bulk(bed: Bed) -> None:
     assert all("PaginationToken" not in one or not one["PaginationToken"] for one in bed.requests("GetResources"))
 
 
-def test_tags_are_put_right_where_the_tagging_api_is_refused(bed: Bed) -> None:
+def test_tags_are_corrected_without_access_to_the_tagging_api(bed: Bed) -> None:
     bed.control.fault(FaultKind.ACCESS_DENIED, "GetResources")
     wait_tags_right(bed, drifted(bed, 3, "--requests-per-second=100"))
 
 
-def test_the_tagging_api_only_nominates(bed: Bed) -> None:
+def test_tags_are_read_again_before_a_correction(bed: Bed) -> None:
     bed.control.set(tagging_lag=600)
     operator = bed.operator(SECONDLY, "--tag-sweep-interval=1")
     bed.apply(queue(tags={"team": "shop"}))
@@ -292,7 +293,7 @@ def test_the_tagging_api_only_nominates(bed: Bed) -> None:
     assert bed.condition("orders", "Ready")["status"] == "True"
 
 
-def test_tags_that_nobody_changed_cost_no_call_each(bed: Bed) -> None:
+def test_unchanged_tags_cost_no_call_for_each_mapping(bed: Bed) -> None:
     operator = bed.operator(SECONDLY, "--tag-sweep-interval=1")
     bed.apply(*(queue(f"orders-{number}", tags={"team": "shop"}) for number in range(3)))
     for number in range(3):

@@ -1,4 +1,4 @@
-"""What the environment of the process says, and what it does not."""
+"""The effect of the environment of the process."""
 
 import subprocess
 import sys
@@ -107,7 +107,7 @@ def test_the_variables_of_a_service_called_esm_operator_do_not_end_it(bed: Bed) 
 def test_commands_that_read_the_environment_refuse_unknown_variables(
     bed: Bed, operator_kubeconfig: Path, command: tuple[str, ...], code: int
 ) -> None:
-    """They know the variables of ``run`` too, for they are run in its pod."""
+    """They know the variables of ``run`` too, because they run in its pod."""
     surroundings = base_environment(operator_kubeconfig, bed.aws.endpoint) | {"ESM_OPERATOR_DELETIONS_PER_MINUTE": "9"}
     ended = subprocess.run(
         [sys.executable, "-m", "esm_operator", *command],

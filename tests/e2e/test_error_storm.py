@@ -1,4 +1,4 @@
-"""Many resources fail at once: their retries take a small share of the quota, and nobody else waits for them."""
+"""Many resources fail at the same time: their retries use a small share of the quota, and no others wait for them."""
 
 import time
 from typing import Any
@@ -13,17 +13,17 @@ from tests.waiting import eventually
 
 MANY = 60
 RATE = 10.0
-#: The part of the rate that retries may take.
+#: The share of the rate that retries may use.
 SHARE = 0.2
 WATCHED = 15.0
 
 
 @pytest.mark.long
-def test_a_storm_of_refusals(bed: Bed) -> None:
+def test_many_failing_resources_use_only_their_share_of_the_rate(bed: Bed) -> None:
     bed.operator(f"--requests-per-second={RATE:.0f}")
     bed.apply(queue("healthy", batchSize=1))
     bed.wait_ready("healthy")
-    # Of the errors that are tried again soonest: what is refused for good costs less.
+    # Errors with the shortest back-off. Permanent errors cost less.
     fault = bed.control.fault(FaultKind.CONFLICT, "CreateEventSourceMapping")
     names = [f"orders-{number}" for number in range(MANY)]
     bed.apply(*(queue(name) for name in names))
@@ -51,7 +51,7 @@ def test_a_storm_of_refusals(bed: Bed) -> None:
 
 
 def test_an_edit_ends_any_back_off(bed: Bed) -> None:
-    """Even of what is refused for good, in the midst of others that are."""
+    """Even of a resource with a permanent error, among others with one."""
     fault = bed.control.fault(
         FaultKind.ERROR,
         "CreateEventSourceMapping",
@@ -71,7 +71,7 @@ def test_an_edit_ends_any_back_off(bed: Bed) -> None:
     bed.patch("orders-7", {"batchSize": 5})
     bed.wait_ready("orders-7", limit=NOT_DELAYED)
     assert bed.mapping("orders-7")["BatchSize"] == 5
-    assert refused == len(names), "no attempt but one each, for an edit is waited for"
+    assert refused == len(names), "no attempt but one each, because each waits for an edit"
 
 
 def creations(bed: Bed) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Events tell what begins or is done: once, counted when it comes again, and never so many that they are a storm."""
+"""Events report the start and the end of actions: once, counted when they recur, and without a storm."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from tests.controlplane.client import path
 from tests.e2e.manifests import provider_config, queue, stream
 from tests.waiting import eventually
 
-#: Events a second over all resources; those of one resource at once; seconds until one more (docs/how-to/console.md).
+#: Events a second over all resources; a burst for one resource; seconds until one more (docs/how-to/console.md).
 RATE, BURST, REFILL = 20.0, 20, 60.0
 
 
@@ -22,19 +22,21 @@ def events(bed: Bed, reason: str = "", name: str = "") -> list[dict[str, Any]]:
 
 
 def counted(bed: Bed, reason: str, name: str = "orders") -> int:
-    """How often an Event was told; it stands but once."""
+    """The count of an Event; there is only one object."""
     found = events(bed, reason, name)
     assert len(found) <= 1, found
     return found[0]["count"] if found else 0
 
 
-def test_what_happens_again_is_counted_in_the_event_that_stands(bed: Bed) -> None:
+def test_what_recurs_is_counted_in_the_existing_event(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(stream(batchSize=10))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     for times in (1, 2, 3):
         bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
-        eventually(lambda times=times: counted(bed, "ProcessingProblem") == times, what=f"it is told {times} times")
+        eventually(
+            lambda times=times: counted(bed, "ProcessingProblem") == times, what=f"the Event counts {times} times"
+        )
         bed.control.edit_mapping(uuid, LastProcessingResult="OK")
         eventually(lambda times=times: counted(bed, "ProcessingRecovered") == times, what=f"and its end {times} times")
     (told,) = events(bed, "ProcessingProblem")
@@ -43,7 +45,7 @@ def test_what_happens_again_is_counted_in_the_event_that_stands(bed: Bed) -> Non
     assert "(x3 over" in bed.kubectl("describe", "esm", "orders")
 
 
-def test_an_event_that_is_gone_is_posted_anew_with_its_count(bed: Bed) -> None:
+def test_a_deleted_event_is_posted_again_with_its_count(bed: Bed) -> None:
     """The API server forgets Events after an hour."""
     bed.operator("--sweep-interval=1")
     bed.apply(stream())
@@ -57,7 +59,7 @@ def test_an_event_that_is_gone_is_posted_anew_with_its_count(bed: Bed) -> None:
     eventually(lambda: counted(bed, "ProcessingProblem") == 2)
 
 
-def test_what_stands_is_not_told_again_by_sweeps_nor_after_a_restart(bed: Bed) -> None:
+def test_an_unchanged_state_is_not_reported_again_by_sweeps_nor_after_a_restart(bed: Bed) -> None:
     operator = bed.operator("--sweep-interval=1")
     bed.apply(stream("watched", batchSize=10))
     uuid = bed.wait_ready("watched")["status"]["uuid"]
@@ -91,7 +93,7 @@ def config_events(bed: Bed) -> list[str]:
     return [f"{one['metadata']['name']} {one['metadata']['resourceVersion']}" for one in found]
 
 
-def test_many_failures_at_once_are_no_storm_of_events(bed: Bed) -> None:
+def test_many_concurrent_failures_are_no_storm_of_events(bed: Bed) -> None:
     names = [f"orders-{number}" for number in range(200)]
     bed.apply(*(queue(name, providerConfigRef={"name": "missing"}) for name in names))
     began = time.monotonic()
@@ -109,7 +111,7 @@ def test_many_failures_at_once_are_no_storm_of_events(bed: Bed) -> None:
 
 
 def test_one_resource_has_no_more_than_its_share(bed: Bed) -> None:
-    """Edits without end are told as long as they are few; the rest is a line in the log."""
+    """Edits without end are reported as long as they are few; the rest is a line in the log."""
     began = time.monotonic()
     operator = bed.operator("--requests-per-second=1000", "--sweep-interval=1")
     bed.control.set(pace=0.01)
@@ -118,6 +120,6 @@ def test_one_resource_has_no_more_than_its_share(bed: Bed) -> None:
     for size in range(2, BURST + 10):
         bed.patch("orders", {"batchSize": size})
         eventually(lambda size=size: bed.mapping("orders")["BatchSize"] == size)
-    eventually(lambda: "were left out" in operator.log.read_text(), what="a line of the log says so")
+    eventually(lambda: "were left out" in operator.log.read_text(), what="a line of the log reports it")
     eventually(lambda: len(events(bed, name="orders")) >= BURST)
     assert len(events(bed, name="orders")) <= BURST + 1 + (time.monotonic() - began) / REFILL

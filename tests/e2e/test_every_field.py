@@ -1,9 +1,9 @@
 """Every field of every source is set, changed, removed and set again, and read back from AWS each time.
 
-A field that was never set is left to AWS, and an edit waits for what AWS is at work on.
+The operator does not change a field that was never set. An edit waits until AWS has finished a transition.
 
-The table is ``tests/every_field.py``. Each source has one test with one resource for each field, all worked on at
-once, so that it takes seconds.
+The table is ``tests/every_field.py``. Each source has one test with one resource for each field. All resources are
+reconciled at the same time, so that a test takes seconds.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ from tests.every_field import (
 from tests.specs import spec
 from tests.waiting import eventually
 
-#: The table's names of a source type: modes in which it takes or means something else are sources of their own.
+#: The names of a source type in the table. A mode with other fields or meanings counts as its own source.
 NAMES: Mapping[SourceType, tuple[str, ...]] = {
     SourceType.SQS: ("sqs", "fifo"),
     SourceType.KINESIS: ("kinesis",),
@@ -53,7 +53,7 @@ class Subject:
     pair: Pair
 
     def manifest(self, value: Value | None) -> dict[str, Any]:
-        """With the field set to a value, or without it."""
+        """The spec with the field set to a value, or without the field."""
         edit: dict[str, Any] = {"functionName": self.name, **self.pair.beside}
         if value is not None:
             edit[self.pair.path] = self._named(value.spec)
@@ -62,7 +62,7 @@ class Subject:
         return mapping(self.name, **wanted)
 
     def answer(self, value: Value) -> Any:
-        """What AWS shall answer of a value."""
+        """The expected value in the answer of AWS."""
         return meaning(self._named(value.answer))
 
     def _named(self, value: Any) -> Any:
@@ -70,7 +70,7 @@ class Subject:
 
 
 def _edited(base: Mapping[str, Any], edit: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a spec with values set at paths."""
+    """A copy of a spec, with values set at paths."""
     result = _copy(base)
     for path, value in edit.items():
         *parents, last = path.split(".")
@@ -132,7 +132,7 @@ def test_every_field_is_set_changed_removed_and_set_again(bed: Bed, source: str)
     assert len(bed.mappings()) == len(subjects)
 
 
-def test_a_field_that_was_never_set_is_left_to_aws(bed: Bed) -> None:
+def test_a_field_that_was_never_set_is_not_changed(bed: Bed) -> None:
     bed.control.set(pace=0.05)
     bed.operator("--sweep-interval=1", "--requests-per-second=1000")
     bare = {source: Pair(source, "", "", (Value(None, None), Value(None, None)), None, {}) for source in SOURCES}
@@ -218,7 +218,7 @@ def test_an_edit_that_aws_is_not_ready_for_is_sent_again(bed: Bed, kind: FaultKi
     assert bed.calls()["UpdateEventSourceMapping"] == 3
 
 
-def test_what_aws_does_reset_is_not_said_to_be_kept(bed: Bed) -> None:
+def test_a_field_that_aws_resets_is_not_reported_as_kept(bed: Bed) -> None:
     bed.control.set(pace=0.05, empty_resets=True)
     bed.operator("--sweep-interval=1", "--requests-per-second=1000")
     doubtful = ("LoggingConfig", "SchemaRegistryConfig")
@@ -233,7 +233,7 @@ def test_what_aws_does_reset_is_not_said_to_be_kept(bed: Bed) -> None:
 
 
 def _wait_settled(bed: Bed, subjects: list[Subject], what: str) -> dict[str, dict[str, Any]]:
-    """Wait until all resources are ready as they are now; they by name."""
+    """Wait until all resources are Ready for their current specs. Returns them by name."""
     found: dict[str, dict[str, Any]] = {}
 
     def settled() -> bool:
@@ -255,7 +255,7 @@ def _is_ready(resource: Mapping[str, Any]) -> bool:
 
 
 def _expect(bed: Bed, what: str, wanted: Mapping[Subject, Any]) -> None:
-    """Wait until all are ready, and compare with what AWS has."""
+    """Wait until all resources are Ready, and compare them with the mappings in AWS."""
     found = _wait_settled(bed, list(wanted), what)
     at_aws = {one["UUID"]: one for one in bed.mappings()}
     wrong = {

@@ -239,7 +239,7 @@ def test_those_of_a_lost_cluster_are_taken_over_under_their_names(bed: Bed) -> N
     assert {name for name in bed.calls() if name in WRITES} == {"TagResource"}
 
 
-def test_what_the_manifests_say_beside(bed: Bed) -> None:
+def test_the_other_contents_of_the_manifests(bed: Bed) -> None:
     made(bed, "orders", Tags={"crossplane-name": "n", "team": "shop"})
     style = ("--management-policy=Observe", "--deletion-policy=Retain", "--provider-config=blue")
     (one,) = exported(bed, *style, "--without-tags=crossplane-*", "--namespace=shop")
@@ -249,7 +249,7 @@ def test_what_the_manifests_say_beside(bed: Bed) -> None:
     assert (one["spec"]["managementPolicy"], one["spec"]["deletionPolicy"]) == ("Observe", "Retain")
 
 
-def test_what_the_api_server_will_refuse_is_said(bed: Bed) -> None:
+def test_what_the_api_server_will_refuse_is_reported(bed: Bed) -> None:
     """AWS takes 50 tags; the operator needs four of them."""
     made(bed, "orders", Tags={f"key-{number}": "" for number in range(48)})
     ended = export(bed)
@@ -294,7 +294,7 @@ def test_through_the_role_of_a_provider_config(bed: Bed) -> None:
         (("--management-policy=Watch",), {}, "--management-policy"),
     ],
 )
-def test_wrong_use_is_said_in_a_sentence(
+def test_wrong_use_is_reported_in_a_sentence(
     bed: Bed, arguments: tuple[str, ...], environment: dict[str, str], said: str
 ) -> None:
     ended = export(bed, *arguments, environment=environment)

@@ -1,4 +1,4 @@
-"""Processes that live for a few seconds only still get a resource to its end."""
+"""Processes that run for a few seconds only still complete the deletion of a resource."""
 
 import time
 
@@ -11,14 +11,14 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
 
-#: Seconds that a process lives after it is ready: less than it waits for a Create without an answer.
+#: Seconds that a process runs after it is ready. Less than the wait for a Create without an answer.
 LIFE = 3.0
-#: Far more processes than are needed; before, no number of them sufficed.
+#: Far more processes than are needed.
 PROCESSES = 40
 
 
-def test_a_resource_is_released_though_no_process_outlives_the_wait_for_a_create(bed: Bed) -> None:
-    """AWS has never received the Create that the first process was about to send."""
+def test_a_resource_is_removed_although_no_process_outlives_the_wait_for_a_create(bed: Bed) -> None:
+    """AWS never received the Create of the first process."""
     bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", seconds=3600.0)
     operator = bed.operator()
     bed.apply(queue())

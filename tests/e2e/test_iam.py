@@ -1,4 +1,4 @@
-"""The policies that `esm-operator iam-policy` prints: the operator works under them, and needs each action of them."""
+"""The policies that `esm-operator iam-policy` prints are sufficient, and the operator needs each of their actions."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from tests.operator_process import ROOT
 from tests.waiting import eventually
 
 ROLE = "arn:aws:iam::222222222222:role/esm-operator"
-#: All that the AWS server knows of what operators call.
+#: All operations that an operator calls.
 OPERATIONS = WRITES | SWEEPS | {"GetEventSourceMapping", "ListTags", "AssumeRole"}
-#: It needs no permission (AWS STS API Reference).
+#: This operation needs no permission (AWS STS API Reference).
 FREE = {"GetCallerIdentity"}
 
 
@@ -36,7 +36,7 @@ def allowed(*arguments: str) -> set[str]:
 
 
 def deny_all_but(bed: Bed, operations: set[str]) -> None:
-    """AWS refuses what a policy does not allow."""
+    """Let AWS refuse all operations that a policy does not allow."""
     for operation in OPERATIONS - operations - FREE:
         bed.control.fault(FaultKind.ACCESS_DENIED, operation)
 
@@ -72,7 +72,7 @@ def test_each_action_of_the_policy_is_called_and_no_other(bed: Bed) -> None:
     assert called(bed) == policy
 
 
-def test_without_owner_tags_nothing_about_tags_is_needed(bed: Bed) -> None:
+def test_without_owner_tags_no_tag_action_is_needed(bed: Bed) -> None:
     policy = allowed("--ownership=resource-only")
     bed.control.set(tags_supported=False)
     deny_all_but(bed, policy)
@@ -95,7 +95,7 @@ def test_without_owner_tags_nothing_about_tags_is_needed(bed: Bed) -> None:
     assert called(bed) == policy
 
 
-def test_without_the_tagging_api_tags_are_still_put_right(bed: Bed) -> None:
+def test_without_the_tagging_api_tags_are_still_corrected(bed: Bed) -> None:
     policy = allowed("--no-tagging-api")
     deny_all_but(bed, policy)
     bed.operator("--sweep-interval=1", "--tag-sweep-interval=1")
@@ -103,8 +103,8 @@ def test_without_the_tagging_api_tags_are_still_put_right(bed: Bed) -> None:
     bed.wait_ready("orders")
     mapping = bed.mapping("orders")
     bed.control.edit_mapping(mapping["UUID"], Tags={**mapping["Tags"], "team": "bank"})
-    eventually(lambda: bed.mapping("orders")["Tags"]["team"] == "shop", what="the tags are put right")
-    assert called(bed) - policy == {"GetResources"}, "it is asked for once, and refused"
+    eventually(lambda: bed.mapping("orders")["Tags"]["team"] == "shop", what="the tags are corrected")
+    assert called(bed) - policy == {"GetResources"}, "one request is sent, and refused"
 
 
 def test_a_read_only_policy_is_enough_to_observe(bed: Bed) -> None:

@@ -1,4 +1,4 @@
-"""A mapping of the same function and source exists already: whose is it, and what may be done to it?"""
+"""A mapping of the same function and source exists already: its owner decides what the operator does."""
 
 from tests.bed import WRITES, Bed
 from tests.e2e.manifests import QUEUE, queue
@@ -30,7 +30,7 @@ def test_nobodys_is_left_alone_until_it_is_adopted(bed: Bed) -> None:
     bed.event("orders", "Adopted")
 
 
-def test_another_resources_is_never_changed_and_deleting_the_loser_leaves_it(bed: Bed) -> None:
+def test_a_mapping_of_another_resource_is_never_changed_or_deleted(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     bed.wait_ready("orders")
@@ -45,7 +45,7 @@ def test_another_resources_is_never_changed_and_deleting_the_loser_leaves_it(bed
     assert "DeleteEventSourceMapping" not in bed.calls()
 
 
-def test_a_foreign_one_is_taken_over_only_by_name(bed: Bed) -> None:
+def test_a_mapping_of_another_owner_is_taken_over_only_by_name(bed: Bed) -> None:
     tags = {f"{OURS}cluster": "old", f"{OURS}namespace": "shop", f"{OURS}name": "orders", f"{OURS}uid": "1"}
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Tags=tags, region="eu-west-1")
     bed.operator("--cluster-name=new")
@@ -61,7 +61,7 @@ def test_a_foreign_one_is_taken_over_only_by_name(bed: Bed) -> None:
     assert bed.mapping("orders")["Tags"][f"{OURS}cluster"] == "new"
 
 
-def test_required_waits_for_something_to_adopt(bed: Bed) -> None:
+def test_required_waits_for_a_mapping_to_adopt(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(adoption={"policy": "Required"}))
     bed.wait_condition("orders", "Stalled", "True", "NothingToAdopt")

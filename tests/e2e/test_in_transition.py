@@ -1,4 +1,4 @@
-"""AWS is at work on a mapping and refuses changes until it is done: the operator waits, and asks for nothing."""
+"""AWS refuses changes during a transition of a mapping. The operator waits, and sends no requests that AWS refuses."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import stream
@@ -40,7 +40,7 @@ def test_a_deletion_waits_for_the_creation_to_end(bed: Bed) -> None:
     assert bed.control.counts().errors.keys() <= {"GetEventSourceMapping"}
 
 
-def test_the_finalizer_stays_until_aws_has_deleted(bed: Bed) -> None:
+def test_the_finalizer_stays_until_aws_has_deleted_the_mapping(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(stream())
     bed.wait_ready("orders")

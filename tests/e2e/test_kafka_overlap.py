@@ -1,4 +1,4 @@
-"""Self-managed Kafka: servers overlap rather than equal each other, and a mapping in the way may share only some."""
+"""Self-managed Kafka: two mappings conflict if they share any bootstrap server."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ ACCESS = [
 
 
 def servers(*names: str) -> dict[str, Any]:
-    """The member of a spec that names the servers."""
+    """The field of a spec with the bootstrap servers."""
     endpoints = {"KAFKA_BOOTSTRAP_SERVERS": [f"{name}.example.com:9092" for name in names]}
     return {"selfManagedEventSource": {"endpoints": endpoints}}
 
 
 def kafka(name: str, *names: str, **spec: Any) -> dict[str, Any]:
-    """A mapping of a topic on these servers; all are of one function."""
+    """A mapping of a topic on these servers. All mappings have the same function."""
     return mapping(
         name, functionName="orders", topics=["orders"], sourceAccessConfigurations=ACCESS, **servers(*names), **spec
     )
 
 
-def test_a_replacement_onto_servers_that_overlap_anothers_deletes_nothing(bed: Bed) -> None:
+def test_a_replacement_with_servers_of_another_mapping_deletes_nothing(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(kafka("orders", "kafka-1", replacePolicy="Recreate"), kafka("others", "kafka-2"))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("orders", "others")}
@@ -41,7 +41,7 @@ def test_a_replacement_onto_servers_that_overlap_anothers_deletes_nothing(bed: B
     assert len(bed.mappings()) == 2
 
 
-def test_a_replacement_onto_more_servers_of_its_own_goes_on(bed: Bed) -> None:
+def test_a_replacement_with_more_servers_succeeds(bed: Bed) -> None:
     bed.operator()
     bed.apply(kafka("orders", "kafka-1", replacePolicy="Recreate"))
     before = bed.wait_ready("orders")["status"]["uuid"]

@@ -1,4 +1,4 @@
-"""Fields that are removed from the spec and that AWS keeps: the resource says so until AWS has them no more."""
+"""Fields that are removed from the spec and that AWS keeps: the resource reports them until AWS has removed them."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ def kafka(name: str = "orders", **spec: Any) -> dict[str, Any]:
 
 
 def kept(bed: Bed, name: str = "orders") -> dict[str, Any]:
-    """The fields that the status says AWS keeps."""
+    """The fields in ``status.applied.kept``."""
     return bed.status(name).get("applied", {}).get("kept", {})
 
 
 def wait_kept(bed: Bed, *paths: str, name: str = "orders") -> str:
-    """Wait until the resource shows that AWS keeps these fields, and no others; the message then."""
+    """Wait until the resource reports exactly these fields as kept. Returns the message."""
     told = bed.wait_condition(name, "Synced", "True", "KeptByAWS")["message"]
     assert set(kept(bed, name)) == set(paths)
     for path in paths:
@@ -35,7 +35,7 @@ def wait_kept(bed: Bed, *paths: str, name: str = "orders") -> str:
     return told
 
 
-def test_what_aws_keeps_is_known_after_edits_and_restarts(bed: Bed) -> None:
+def test_kept_fields_are_reported_after_edits_and_restarts(bed: Bed) -> None:
     bed.control.set(pace=0.05)
     operator = bed.operator("--sweep-interval=1")
     bed.apply(kafka(loggingConfig={"systemLogLevel": "DEBUG"}))
@@ -57,7 +57,7 @@ def test_what_aws_keeps_is_known_after_edits_and_restarts(bed: Bed) -> None:
     assert sent == [{"LoggingConfig"}, {"BatchSize"}, {"BatchSize"}]
 
 
-def test_what_aws_keeps_is_over_when_the_field_is_set_again(bed: Bed) -> None:
+def test_a_kept_field_is_not_reported_after_it_is_set_again(bed: Bed) -> None:
     bed.control.set(pace=0.05)
     bed.operator("--sweep-interval=1")
     bed.apply(kafka(loggingConfig={"systemLogLevel": "DEBUG"}))
@@ -70,7 +70,7 @@ def test_what_aws_keeps_is_over_when_the_field_is_set_again(bed: Bed) -> None:
     assert not kept(bed)
 
 
-def test_what_aws_keeps_is_over_when_aws_has_it_no_more(bed: Bed) -> None:
+def test_a_kept_field_is_not_reported_after_aws_removes_it(bed: Bed) -> None:
     bed.control.set(pace=0.05)
     bed.operator("--sweep-interval=1")
     bed.apply(kafka(loggingConfig={"systemLogLevel": "DEBUG"}, maximumBatchingWindowInSeconds=20))
@@ -83,7 +83,7 @@ def test_what_aws_keeps_is_over_when_aws_has_it_no_more(bed: Bed) -> None:
     assert len(bed.requests("UpdateEventSourceMapping")) == 1
 
 
-def test_a_crash_while_aws_is_at_it_loses_nothing(bed: Bed) -> None:
+def test_a_crash_during_the_update_loses_no_kept_field(bed: Bed) -> None:
     operator = bed.operator("--sweep-interval=1")
     bed.apply(kafka(loggingConfig={"systemLogLevel": "DEBUG"}))
     bed.wait_ready("orders")
@@ -106,7 +106,7 @@ def test_a_crash_while_aws_is_at_it_loses_nothing(bed: Bed) -> None:
         (DestinationReset.REFUSED, 2, "The Destination field is required for an OnFailure configuration"),
     ],
 )
-def test_a_destination_is_removed_in_the_form_that_aws_takes(
+def test_a_destination_is_removed_in_the_form_that_aws_accepts(
     bed: Bed, reset: DestinationReset, forms: int, says: str | None
 ) -> None:
     bed.control.set(pace=0.05, destination_reset=reset)

@@ -1,8 +1,8 @@
-"""The operator is killed at every boundary there is: before and after each call to AWS and each write to Kubernetes.
+"""The operator is killed at each boundary, that is, before and after each call to AWS and each write to Kubernetes.
 
-Each scenario is played once undisturbed, to learn its boundaries; then once for each of them, with the operator killed
-just there and started again. Whatever the moment, there is exactly one mapping at the end, right in every field and
-tag, or none, and the resource says so.
+Each scenario runs once without a kill, to record its boundaries. Then it runs once for each boundary. The operator is
+killed at this boundary, and started again. At the end there is always exactly one mapping, correct in each field and
+tag, or none, and the status of the resource agrees.
 """
 
 import itertools
@@ -25,9 +25,9 @@ from tests.e2e.manifests import HERE
 
 pytestmark = pytest.mark.long
 
-#: How many boundaries are tried at once.
+#: The number of boundaries that are tried at the same time.
 STAGES = 6
-#: Seconds until the tags of a Create are visible, in the runs with tags that are late.
+#: Seconds until the tags of a Create are visible, in the runs with late tags.
 TAG_DELAY = 3.0
 
 QUEUE: Spec = {"functionName": "{name}", "eventSourceARN": f"arn:aws:sqs:{HERE}:orders"}
@@ -62,26 +62,26 @@ DELETED: Spec = {}
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What stands before, what is done, and what there has to be at last."""
+    """The initial state, the edit, and the expected result."""
 
     name: str
     edit: Spec
-    """The spec that is applied while boundaries are watched; DELETED: the resource is deleted."""
+    """The spec that is applied while boundaries are watched. DELETED: the resource is deleted."""
     wanted: Wanted
     before: Spec | None = None
-    """The spec of the resource that stands before."""
+    """The spec of the initial resource."""
     existing: dict[str, Any] | None = None
-    """The mapping that somebody else made before, as Create would be asked for it."""
+    """The members of a Create of an initial mapping that another tool created."""
     meanwhile: Spec | None = None
-    """The spec that is applied between kill and restart."""
+    """The spec that is applied between the kill and the restart."""
     creations: int = 0
-    """How often AWS makes a mapping, at most."""
+    """The most mappings that AWS may create."""
     down: bool = False
-    """Whether the edit is made while no operator runs."""
+    """Whether the edit happens while no operator runs."""
 
     @property
     def tags_matter(self) -> bool:
-        """Whether a mapping is created while boundaries are watched, so that its tags decide whose it is."""
+        """Whether a mapping is created while boundaries are watched, so that its tags determine the owner."""
         return self.creations > 0 and (self.before is None or self.creations > 1)
 
 
@@ -277,7 +277,7 @@ SCENARIOS = (
 
 @pytest.fixture
 def new_stage(new_bed: NewBed) -> Callable[[], Stage]:
-    """Sets up stages with a running operator, with AWS empty."""
+    """Sets up stages with a running operator and an empty AWS."""
     numbers = itertools.count(1)
 
     def make() -> Stage:
@@ -327,12 +327,12 @@ def test_killed_at_every_boundary(
     print(f"{scenario.name}: killed at {len(boundaries)} boundaries: {', '.join(boundaries)}; missed: {series.missed}")
     assert not series.failures, "\n\n".join(series.failures[:3])
     missed_writes = [boundary for boundary in series.missed if boundary.split()[1] in WRITES]
-    assert not missed_writes, "calls that change something at AWS are the same each time"
+    assert not missed_writes, "calls that change something in AWS are the same each time"
     assert len(series.missed) <= len(boundaries) / 4
 
 
 class Series:
-    """A scenario, played for each of its boundaries, on several stages at once."""
+    """A scenario that runs for each of its boundaries, on several stages at the same time."""
 
     def __init__(self, scenario: Scenario, boundaries: list[str]) -> None:
         self._scenario = scenario
@@ -343,7 +343,7 @@ class Series:
         """Boundaries that a run did not come to: whether a status is written on the way depends on the moment."""
 
     def play_on(self, on: Stage, new_stage: Callable[[], Stage]) -> None:
-        """Play it for one boundary after the other, until none is left."""
+        """Run it for one boundary after the other, until none is left."""
         bystanders = on.mappings()
         while (turn := self._next()) is not None:
             number, boundary = turn
@@ -368,7 +368,7 @@ class Series:
 
 
 def learn(scenario: Scenario, on: Stage) -> list[str]:
-    """Play a scenario undisturbed. Returns its boundaries, in order."""
+    """Run a scenario without a kill. Returns its boundaries, in order."""
     before = begin(scenario, on, "play-0", "")
     wait(lambda: open_ends(scenario, on, "play-0", before))
     on.watch.end()
@@ -376,10 +376,10 @@ def learn(scenario: Scenario, on: Stage) -> list[str]:
 
 
 def play(scenario: Scenario, on: Stage, name: str, boundary: str) -> bool:
-    """Play a scenario with the operator killed at a boundary; it runs before and after.
+    """Run a scenario with a kill at a boundary. The operator runs before and after it.
 
     Returns:
-        whether it came to the boundary; else it was killed at the end.
+        whether the operator reached the boundary. If not, it was killed at the end.
     """
     before = begin(scenario, on, name, boundary)
     at_rest = math.inf
@@ -404,7 +404,7 @@ def play(scenario: Scenario, on: Stage, name: str, boundary: str) -> bool:
 
 
 def begin(scenario: Scenario, on: Stage, name: str, boundary: str) -> frozenset[str]:
-    """Let there be what stands before, and edit it. Returns the UUIDs of the mappings that stood before."""
+    """Create the initial state, and edit it. Returns the UUIDs of the initial mappings."""
     if scenario.existing is not None:
         on.bed.control.make_mapping(account=on.bed.account, region=REGION, **named(scenario.existing, name))
     if scenario.before is not None:
@@ -421,7 +421,7 @@ def begin(scenario: Scenario, on: Stage, name: str, boundary: str) -> frozenset[
 
 
 def apply(spec: Spec, on: Stage, name: str, before: frozenset[str]) -> None:
-    """Let a resource have a spec, or be deleted."""
+    """Apply the spec of a resource, or delete the resource."""
     filled = named(spec, name, next(iter(before), ""))
     if not spec:
         on.bed.delete(name)
@@ -430,7 +430,7 @@ def apply(spec: Spec, on: Stage, name: str, before: frozenset[str]) -> None:
 
 
 def open_ends(scenario: Scenario, on: Stage, name: str, before: frozenset[str]) -> list[str]:
-    """What is still to come of the first edit; nothing when all is done."""
+    """The parts of the first edit that are not done yet."""
     if scenario.meanwhile is not None:
         done = is_ready(on.bed.get(name)) if scenario.edit else on.bed.get(name) is None
         ends = [] if done else [f"{name} is not ready"]

@@ -1,4 +1,4 @@
-"""AWS does what it was asked and its answer is lost: what was done is found, and is not done twice over."""
+"""AWS carries out a request and its answer is lost. The operator finds the result, and does not repeat the request."""
 
 from collections import Counter
 
@@ -12,11 +12,11 @@ from tests.waiting import eventually
 
 @pytest.fixture(params=[0.0, 3.0], ids=["tags at once", "tags 3 s late"], autouse=True)
 def tag_delay(bed: Bed, request: pytest.FixtureRequest) -> None:
-    """Seconds until the tags of a Create are visible."""
+    """The seconds until the tags of a Create are visible."""
     bed.control.set(tag_delay=request.param)
 
 
-def test_the_answers_of_update_tag_and_delete_are_lost(bed: Bed) -> None:
+def test_lost_answers_of_update_tag_and_delete_do_no_harm(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -35,7 +35,7 @@ def test_the_answers_of_update_tag_and_delete_are_lost(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-def test_a_function_that_is_missing_for_an_update(bed: Bed) -> None:
+def test_an_update_to_a_missing_function_is_reported_until_it_is_corrected(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -49,7 +49,7 @@ def test_a_function_that_is_missing_for_an_update(bed: Bed) -> None:
     bed.wait_ready("orders")
 
 
-def test_the_answer_of_create_is_lost_and_the_function_is_edited_before_it_is_found(bed: Bed) -> None:
+def test_a_mapping_whose_create_was_not_answered_is_found_after_an_edit_of_the_function(bed: Bed) -> None:
     bed.control.fault(FaultKind.ANSWER_LOST, "CreateEventSourceMapping", times=1)
     bed.operator()
     bed.apply(queue())
@@ -61,7 +61,7 @@ def test_the_answer_of_create_is_lost_and_the_function_is_edited_before_it_is_fo
     assert [one["UUID"] for one in bed.mappings()] == [made["UUID"]]
 
 
-def test_the_answer_of_create_is_lost_and_the_resource_is_deleted_before_it_is_found(bed: Bed) -> None:
+def test_a_mapping_whose_create_was_not_answered_is_deleted_with_the_resource(bed: Bed) -> None:
     bed.control.fault(FaultKind.ANSWER_LOST, "CreateEventSourceMapping", times=1)
     bed.operator()
     bed.apply(queue())
@@ -72,8 +72,8 @@ def test_the_answer_of_create_is_lost_and_the_resource_is_deleted_before_it_is_f
     assert bed.mappings() == []
 
 
-def test_a_create_without_an_answer_is_carried_out_after_the_next_one_and_an_edit(bed: Bed) -> None:
-    """The function that it was for is free again by then."""
+def test_a_create_that_takes_effect_after_the_next_one_leaves_one_mapping(bed: Bed) -> None:
+    """No other mapping uses the function of that Create at this time."""
     bed.control.set(pace=0.05)
     bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=1, seconds=8.0)
     bed.operator("--sweep-interval=1")
@@ -88,7 +88,7 @@ def test_a_create_without_an_answer_is_carried_out_after_the_next_one_and_an_edi
     assert bed.mappings()[0]["UUID"] == bed.status("orders")["uuid"]
 
 
-def test_the_answers_of_a_replacement_are_lost(bed: Bed) -> None:
+def test_lost_answers_of_a_replacement_leave_one_mapping(bed: Bed) -> None:
     bed.operator()
     bed.apply(stream(replacePolicy="Recreate"))
     old = bed.wait_ready("orders")["status"]["uuid"]
@@ -102,7 +102,7 @@ def test_the_answers_of_a_replacement_are_lost(bed: Bed) -> None:
     ]
 
 
-def test_the_answer_is_lost_of_letting_a_mapping_go(bed: Bed) -> None:
+def test_a_lost_answer_of_the_release_of_a_mapping_does_no_harm(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(deletionPolicy="Retain", tags={"team": "shop"}))
     uuid = bed.wait_ready("orders")["status"]["uuid"]

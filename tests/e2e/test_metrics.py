@@ -1,4 +1,4 @@
-"""What Prometheus scrapes from a running operator."""
+"""The metrics of a running operator, as Prometheus scrapes them."""
 
 import urllib.request
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Series = tuple[str, frozenset[tuple[str, str]]]
 
 
 def scrape(operator: OperatorProcess) -> dict[Series, float]:
-    """All series of the operator's own."""
+    """All series of the operator."""
     with urllib.request.urlopen(f"{operator.url}/metrics", timeout=30) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=")
         text = answer.read().decode()
@@ -28,7 +28,7 @@ def scrape(operator: OperatorProcess) -> dict[Series, float]:
 
 
 def reader(operator: OperatorProcess) -> Callable[..., float]:
-    """What one series says now; -1 where it is not there."""
+    """The current value of a series. -1: the series does not exist."""
 
     def read(name: str, /, **labels: str) -> float:
         return scrape(operator).get((f"esm_operator_{name}", frozenset(labels.items())), -1.0)
@@ -36,7 +36,7 @@ def reader(operator: OperatorProcess) -> Callable[..., float]:
     return read
 
 
-def test_drift_problems_and_requests(bed: Bed) -> None:
+def test_drift_problems_and_requests_are_counted(bed: Bed) -> None:
     operator = bed.operator("--sweep-interval=1")
     read = reader(operator)
     eventually(lambda: read("leader") == 1)
@@ -74,7 +74,7 @@ def _is_unanswered(series: Series) -> bool:
     return name == "esm_operator_aws_requests_total" and code.endswith("Error")
 
 
-def test_deletions_that_the_brake_holds(bed: Bed) -> None:
+def test_held_deletions_are_counted(bed: Bed) -> None:
     read = reader(bed.operator("--deletions-per-minute=1"))
     for name in ("a", "b", "c"):
         bed.apply(queue(name))
@@ -94,8 +94,8 @@ def test_a_standby_does_not_lead(bed: Bed) -> None:
     eventually(lambda: reader(standby)("leader") == 1)
 
 
-def test_credentials_that_aws_refuses(bed: Bed) -> None:
-    """At the start, when not even the account is known; what is told then ends when they are good."""
+def test_refused_credentials_are_reported(bed: Bed) -> None:
+    """At the start not even the account is known. The report ends when the credentials are accepted."""
     bed.control.fault(FaultKind.UNRECOGNIZED_CLIENT)
     read = reader(bed.operator("--sweep-interval=1"))
     refused = {"operation": "GetCallerIdentity", "code": "UnrecognizedClientException"}

@@ -78,7 +78,7 @@ def test_every_panel_and_every_alert_has_data(scene: tuple[Bed, dict[str, str]])
 
 
 def counts_once(prometheus: Prometheus) -> None:
-    """The standby knows all resources, and tells of none."""
+    """The standby knows all resources, and shows none."""
     eventually(lambda: value(prometheus, 'sum(esm_operator_resources{reason="Conflict"})') == 1)
     eventually(lambda: value(prometheus, "sum(esm_operator_processing_problems)") == 1)
     eventually(lambda: value(prometheus, "sum(esm_operator_deletions_held)") >= 1)

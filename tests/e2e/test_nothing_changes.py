@@ -1,10 +1,10 @@
-"""A resource that has not changed costs nothing: no write to Kubernetes, and no call to AWS but the sweeps."""
+"""A resource that has not changed costs no write to Kubernetes, and no call to AWS except the sweeps."""
 
 from tests.bed import SWEEPS, Bed
 from tests.e2e.manifests import TEN_KINDS, mapping
 
 
-def test_apply_again_touch_a_label_and_restart(bed: Bed) -> None:
+def test_another_apply_a_new_label_and_a_restart_cost_nothing(bed: Bed) -> None:
     manifests = [mapping(name, **spec) for name, spec in TEN_KINDS.items()]
     operator = bed.operator("--sweep-interval=1")
     bed.apply(*manifests)

@@ -34,7 +34,7 @@ def orphans(
 
 
 def uuids(ended: subprocess.CompletedProcess[str]) -> set[str]:
-    """What ``--output json`` says."""
+    """The UUIDs in the output of ``--output json``."""
     assert ended.stdout, ended.stderr
     return {one["uuid"] for one in json.loads(ended.stdout)}
 
@@ -180,7 +180,7 @@ def test_another_name_of_the_cluster_and_other_namespaces(bed: Bed) -> None:
     assert orphans(bed, "--cluster-name=blue", "--namespaces=default").returncode == NONE
 
 
-def test_a_region_that_refuses_is_told_beside_what_was_found(bed: Bed) -> None:
+def test_a_region_that_refuses_is_reported_in_addition_to_the_results(bed: Bed) -> None:
     left = made(bed, "orders", Tags=tags(bed, "orders"))
     bed.control.fault(FaultKind.ACCESS_DENIED, "ListEventSourceMappings", match={"region": "us-west-2"})
     ended = orphans(bed, "--output=json", "--regions=us-west-2")

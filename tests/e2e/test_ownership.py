@@ -1,4 +1,4 @@
-"""Whose a mapping is: who keeps it, who gets it, what the loser is told, and that following that advice works."""
+"""Ownership: the owner keeps its mapping, the other resource gets a message, and the advice in the message works."""
 
 import re
 from typing import Any
@@ -10,36 +10,36 @@ from tests.e2e.manifests import HERE, QUEUE, STREAM, queue, stream
 from tests.waiting import eventually
 
 OURS = "esm-operator.io/"
-#: Seconds: a conflict is looked at again by itself after 45 s at the earliest.
+#: Seconds. The operator checks a conflict again after 45 s at the earliest.
 BEFORE_RETRY = 40.0
-#: The line that a message tells people to add to their spec.
+#: The line that a message advises users to add to the spec.
 ADVICE = re.compile(r"set spec\.adoption to (\{[^}]*\})")
 
 
 def owner_tags(cluster: str, namespace: str, name: str) -> dict[str, str]:
-    """The tags by which a mapping belongs to somebody else's resource."""
+    """The owner tags of another resource."""
     parts = {"cluster": cluster, "namespace": namespace, "name": name, "uid": "1"}
     return {f"{OURS}{part}": text for part, text in parts.items()}
 
 
 def advised(message: str) -> dict[str, Any]:
-    """The adoption that a message says literally."""
+    """The adoption in the advice of a message."""
     found = ADVICE.search(message)
     assert found, f"no line to add in: {message}"
     return yaml.safe_load(found[1])
 
 
 def writes(bed: Bed) -> dict[str, int]:
-    """How often AWS was written to, by operation."""
+    """The number of write requests to AWS, by operation."""
     return {operation: count for operation, count in bed.calls().items() if operation in WRITES}
 
 
 def second(**spec: Any) -> dict[str, Any]:
-    """A resource that wants the mapping of the resource ``orders``."""
+    """A resource with the identity of the resource ``orders``."""
     return queue("second", functionName="orders", eventSourceARN=QUEUE, **spec)
 
 
-def test_the_advice_about_nobodys_mapping_works_as_it_is_written(bed: Bed) -> None:
+def test_the_advice_about_a_mapping_without_an_owner_works_as_written(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     bed.operator("--sweep-interval=1")
     bed.apply(queue())
@@ -55,7 +55,7 @@ def test_the_advice_about_nobodys_mapping_works_as_it_is_written(bed: Bed) -> No
     assert len(bed.mappings()) == 1
 
 
-def test_the_advice_about_a_dead_clusters_mapping_works_as_it_is_written(bed: Bed) -> None:
+def test_the_advice_about_a_mapping_of_a_lost_cluster_works_as_written(bed: Bed) -> None:
     tags = {**owner_tags("old", "shop", "orders"), "team": "shop"}
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Tags=tags, region="eu-west-1")
     bed.operator("--cluster-name=new", "--sweep-interval=1")
@@ -97,7 +97,7 @@ def test_taking_over_from_the_wrong_owner_is_refused_and_names_the_right_one(bed
     assert bed.wait_ready("orders")["status"]["uuid"] == made["UUID"]
 
 
-def test_of_two_claimants_the_tagged_one_keeps_it_and_nobody_flaps(bed: Bed) -> None:
+def test_of_two_resources_the_owner_keeps_the_mapping_without_flapping(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(batchSize=5))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -112,7 +112,7 @@ def test_of_two_claimants_the_tagged_one_keeps_it_and_nobody_flaps(bed: Bed) -> 
     assert bed.mapping("orders")["BatchSize"] == 5
 
 
-def test_a_live_resource_hands_over_its_mapping_by_the_advice(bed: Bed) -> None:
+def test_a_resource_takes_over_the_mapping_of_another_one_by_the_advice(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(batchSize=5), second(batchSize=7))
     both = ("orders", "second")
@@ -134,7 +134,7 @@ def test_a_live_resource_hands_over_its_mapping_by_the_advice(bed: Bed) -> None:
     assert "DeleteEventSourceMapping" not in bed.calls()
 
 
-def test_of_two_that_may_adopt_the_elder_gets_it(bed: Bed) -> None:
+def test_of_two_resources_that_may_adopt_the_older_one_gets_the_mapping(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     adoption = {"policy": "IfExists"}
     bed.apply(queue(batchSize=5, adoption=adoption), second(batchSize=7, adoption=adoption))
@@ -152,7 +152,7 @@ def test_of_two_that_may_adopt_the_elder_gets_it(bed: Bed) -> None:
     assert bed.condition(loser, "Stalled")["reason"] == "Conflict"
 
 
-def test_an_import_leaves_what_the_spec_does_not_name(bed: Bed) -> None:
+def test_an_adoption_keeps_values_that_the_spec_does_not_set(bed: Bed) -> None:
     by_hand = {
         "BatchSize": 30,
         "ParallelizationFactor": 4,
@@ -216,7 +216,7 @@ def test_an_import_that_differs_is_corrected_without_a_replacement(bed: Bed) -> 
     assert [one["StartingPosition"] for one in bed.mappings()] == ["LATEST"]
 
 
-def test_after_required_nothing_is_ever_created(bed: Bed) -> None:
+def test_with_adoption_required_nothing_is_ever_created(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     operator = bed.operator("--sweep-interval=1")
     bed.apply(queue(adoption={"policy": "Required"}))
@@ -236,7 +236,7 @@ def test_after_required_nothing_is_ever_created(bed: Bed) -> None:
     assert [one["BatchSize"] for one in bed.mappings()] == [5]
 
 
-def test_a_mapping_that_comes_later_is_adopted_by_who_requires_it(bed: Bed) -> None:
+def test_a_mapping_that_is_created_later_is_adopted_with_adoption_required(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(adoption={"policy": "Required"}))
     bed.wait_condition("orders", "Stalled", "True", "NothingToAdopt")
@@ -245,7 +245,7 @@ def test_a_mapping_that_comes_later_is_adopted_by_who_requires_it(bed: Bed) -> N
     assert "CreateEventSourceMapping" not in bed.calls()
 
 
-def test_the_loser_goes_on_at_once_when_the_winner_is_deleted(bed: Bed) -> None:
+def test_a_conflict_ends_immediately_when_the_owner_is_deleted(bed: Bed) -> None:
     bed.operator("--sweep-interval=600")
     bed.apply(queue())
     bed.wait_ready("orders")
@@ -257,7 +257,7 @@ def test_the_loser_goes_on_at_once_when_the_winner_is_deleted(bed: Bed) -> None:
     assert [one["UUID"] for one in bed.mappings()] == [bed.status("second")["uuid"]]
 
 
-def test_the_loser_goes_on_in_the_next_sweep_when_a_strange_mapping_is_gone(bed: Bed) -> None:
+def test_a_conflict_ends_in_the_next_sweep_when_the_other_mapping_is_deleted(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     bed.operator("--sweep-interval=1")
     bed.apply(queue())
@@ -266,7 +266,7 @@ def test_the_loser_goes_on_in_the_next_sweep_when_a_strange_mapping_is_gone(bed:
     assert bed.wait_ready("orders", limit=BEFORE_RETRY)["status"]["uuid"] != made["UUID"]
 
 
-def test_what_one_retains_the_next_adopts_at_once(bed: Bed) -> None:
+def test_a_retained_mapping_is_adopted_immediately(bed: Bed) -> None:
     bed.operator("--sweep-interval=600")
     bed.apply(queue(deletionPolicy="Retain", tags={"team": "shop"}))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -280,7 +280,7 @@ def test_what_one_retains_the_next_adopts_at_once(bed: Bed) -> None:
     assert bed.calls()["CreateEventSourceMapping"] == 1
 
 
-def test_a_mapping_whose_owner_tags_were_taken_off_is_nobodys(bed: Bed) -> None:
+def test_a_mapping_without_its_owner_tags_has_no_owner(bed: Bed) -> None:
     operator = bed.operator("--sweep-interval=1")
     bed.apply(queue())
     ready = bed.wait_ready("orders")

@@ -320,7 +320,7 @@ def test_two_clusters_with_the_same_name(bed: Bed, tmp_path: Path) -> None:
         )
         other.apply(queue(batchSize=7))
         other.operator(*flags)
-        eventually(lambda: "DriftCorrected" in bed.events("orders"), "the one puts it right")
+        eventually(lambda: "DriftCorrected" in bed.events("orders"), "the one corrects it")
         eventually(
             lambda: "ChangeNotKept" in (bed.events("orders").keys() | other.events("orders").keys()),
             "one of them sees that it is not kept",

@@ -1,11 +1,11 @@
-"""The policies: what deleting does at AWS, whether AWS is written to at all, what an immutable field's change does."""
+"""The policies for deletion, for writes to AWS in general, and for changes of immutable fields."""
 
 from tests.bed import WRITES, Bed
 from tests.e2e.manifests import HERE, QUEUE, queue, stream
 from tests.waiting import eventually
 
 
-def test_a_retained_mapping_outlives_its_resource_and_is_nobodys_then(bed: Bed) -> None:
+def test_a_retained_mapping_remains_without_an_owner(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(deletionPolicy="Retain", tags={"team": "shop"}))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -14,7 +14,7 @@ def test_a_retained_mapping_outlives_its_resource_and_is_nobodys_then(bed: Bed) 
     assert [(one["UUID"], one["State"], one["Tags"]) for one in bed.mappings()] == [(uuid, "Enabled", {"team": "shop"})]
 
 
-def test_observe_only_tells(bed: Bed) -> None:
+def test_observe_only_reports(bed: Bed) -> None:
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, BatchSize=3, region="eu-west-1")
     bed.operator("--sweep-interval=1")
     bed.apply(queue(managementPolicy="Observe", batchSize=5))
@@ -32,8 +32,8 @@ def test_observe_only_tells(bed: Bed) -> None:
     assert not bed.calls().keys() & WRITES
 
 
-def test_observe_with_a_uuid_watches_that_mapping(bed: Bed) -> None:
-    """As `esm-operator export --management-policy Observe` writes it; no sweep comes meanwhile."""
+def test_observe_with_a_uuid_reports_about_that_mapping(bed: Bed) -> None:
+    """The manifest of `esm-operator export --management-policy Observe`, without a sweep meanwhile."""
     bed.operator("--sweep-interval=600")
     bed.apply(queue("other"))
     bed.wait_ready("other")
@@ -59,8 +59,8 @@ def test_observe_with_a_uuid_watches_that_mapping(bed: Bed) -> None:
     assert not {one["UUID"] for one in bed.mappings()} - {made["UUID"], bed.status("other")["uuid"]}
 
 
-def test_observe_watches_its_own_mapping_whatever_it_was_adopted_as(bed: Bed) -> None:
-    """The mapping that was adopted has been replaced since."""
+def test_observe_reports_about_the_current_mapping_after_a_replacement(bed: Bed) -> None:
+    """The adopted mapping has been replaced."""
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, region="eu-west-1")
     bed.operator("--sweep-interval=1")
     adoption = {"policy": "IfExists", "uuid": made["UUID"]}
@@ -93,7 +93,7 @@ def test_recreate_replaces_the_mapping(bed: Bed) -> None:
     assert "CreatedAgain" not in events
 
 
-def test_recreate_with_another_source(bed: Bed) -> None:
+def test_recreate_replaces_the_mapping_for_another_source(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(replacePolicy="Recreate"))
     before = bed.wait_ready("orders")["status"]["uuid"]
@@ -118,12 +118,12 @@ def test_recreate_does_not_move_the_mapping_to_another_region(bed: Bed) -> None:
     assert [one["UUID"] for one in bed.mappings()] == [uuid]
 
 
-def test_observe_tells_of_what_can_not_be_changed(bed: Bed) -> None:
-    """What adopting it would end in: the mapping that is named reads from another queue."""
+def test_observe_reports_immutable_differences(bed: Bed) -> None:
+    """The status shows the result of an adoption. The mapping with this UUID reads from another queue."""
     other = f"arn:aws:sqs:{HERE}:others"
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=other, region="eu-west-1")
     bed.operator()
-    # As people write it by hand: AWS's UUIDs are in lower case.
+    # People may type it in upper case. The UUIDs of AWS are in lower case.
     adoption = {"policy": "IfExists", "uuid": made["UUID"].upper()}
     bed.apply(queue(managementPolicy="Observe", adoption=adoption))
     bed.wait_ready("orders")

@@ -1,4 +1,4 @@
-"""What Lambda says of its polls: a condition and a Warning event when it turns bad, and both again when it heals."""
+"""LastProcessingResult of Lambda: a condition and a Warning event report a problem and its end."""
 
 from tests.bed import WRITES, Bed
 from tests.e2e.manifests import HERE, stream
@@ -13,7 +13,7 @@ def event_types(bed: Bed, name: str) -> dict[str, str]:
     return {one["reason"]: one["type"] for one in bed.list_events() if one["involvedObject"]["name"] == name}
 
 
-def test_a_problem_is_told_and_clears_again(bed: Bed) -> None:
+def test_a_problem_is_reported_until_it_ends(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(stream())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -35,7 +35,7 @@ def test_a_problem_is_told_and_clears_again(bed: Bed) -> None:
     assert {name: count for name, count in bed.calls().items() if name in WRITES} == writes
 
 
-def test_a_problem_that_stands_is_told_once(bed: Bed) -> None:
+def test_a_lasting_problem_is_reported_once(bed: Bed) -> None:
     operator = bed.operator("--sweep-interval=1")
     bed.apply(stream())
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -48,7 +48,7 @@ def test_a_problem_that_stands_is_told_once(bed: Bed) -> None:
     assert [one["reason"] for one in bed.list_events()].count("ProcessingProblem") == 1
 
 
-def test_a_filter_that_cant_be_decrypted_is_told_and_clears_again(bed: Bed) -> None:
+def test_a_filter_that_cannot_be_decrypted_is_reported_until_it_can(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(stream(kmsKeyARN=KEY, filterCriteria=FILTERS))
     uuid = bed.wait_ready("orders")["status"]["uuid"]

@@ -1,4 +1,4 @@
-"""ProviderConfigs: where a mapping is made, with which tags, and who may use them."""
+"""ProviderConfigs: the target and the default tags of mappings, and the namespaces that may use them."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def test_region_and_endpoint_of_a_provider_config(bed: Bed) -> None:
         assert bed.mappings() == []
 
 
-def test_one_that_is_missing_and_is_then_made(bed: Bed) -> None:
+def test_a_missing_provider_config_is_reported_until_it_exists(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(**FROM_CONFIG))
     stalled = bed.wait_condition("orders", "Stalled", "True", "ProviderConfigNotFound")
@@ -35,11 +35,12 @@ def test_one_that_is_missing_and_is_then_made(bed: Bed) -> None:
     bed.wait_ready("orders")
 
 
-def test_one_that_does_not_admit_the_namespace_until_it_is_labelled(bed: Bed) -> None:
+def test_a_namespace_is_refused_until_it_has_the_label(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("default", namespaceSelector={"matchLabels": {"shop": "yes"}}))
     bed.apply(queue())
-    # The resource may be seen before the ProviderConfig's change is: then it was made already, never later.
+    # The operator may see the resource before the ProviderConfig changes. Then it creates the mapping early, never
+    # late.
     stalled = bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
     assert bed.namespace in stalled["message"]
     assert bed.mappings() == []
@@ -48,7 +49,7 @@ def test_one_that_does_not_admit_the_namespace_until_it_is_labelled(bed: Bed) ->
     bed.wait_ready("orders")
 
 
-def test_a_change_that_would_move_the_mapping(bed: Bed) -> None:
+def test_a_change_of_the_target_does_not_move_the_mapping(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("shop", region="eu-west-1"))
     bed.apply(mapping("kafka", **TEN_KINDS["self-managed-kafka"], **FROM_CONFIG))
@@ -66,7 +67,7 @@ def test_a_change_that_would_move_the_mapping(bed: Bed) -> None:
     eventually(lambda: bed.condition("kafka", "Stalled").get("status") == "False")
 
 
-def test_a_role_that_leads_to_another_account(bed: Bed) -> None:
+def test_a_role_in_another_account_creates_mappings_there(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("shop"))
     bed.apply(queue(batchSize=5, **FROM_CONFIG))
@@ -85,7 +86,7 @@ def test_a_role_that_leads_to_another_account(bed: Bed) -> None:
     assert bed.mapping("orders")["BatchSize"] == 6
 
 
-def test_a_role_that_can_not_be_assumed(bed: Bed) -> None:
+def test_a_role_that_cannot_be_assumed_is_reported(bed: Bed) -> None:
     fault = bed.control.fault(FaultKind.ACCESS_DENIED, "AssumeRole")
     bed.operator()
     bed.apply(provider_config("shop", roleARN="arn:aws:iam::222222222222:role/shop"))
@@ -98,8 +99,8 @@ def test_a_role_that_can_not_be_assumed(bed: Bed) -> None:
     assert [one["account"] for one in bed.mappings()] == ["222222222222"]
 
 
-def test_one_called_default_appears_and_leads_elsewhere(bed: Bed) -> None:
-    """Mappings that are made stay where they are; the others go where it leads."""
+def test_a_new_default_provider_config_does_not_move_existing_mappings(bed: Bed) -> None:
+    """Existing mappings remain where they are, and new ones are created in its target."""
     bed.control.set_world(missing_functions=["refused"])
     kafka = TEN_KINDS["self-managed-kafka"]
     bed.operator()
@@ -114,7 +115,7 @@ def test_one_called_default_appears_and_leads_elsewhere(bed: Bed) -> None:
     bed.apply(mapping("new", **kafka))
     bed.wait_ready("new")
     bed.patch("pinned", {"batchSize": 5})
-    bed.wait_ready("pinned")  # its region is its queue's
+    bed.wait_ready("pinned")  # its region is that of its queue
     assert {name: bed.mapping(name)["region"] for name in ("made", "new", "pinned")} == {
         "made": "eu-west-1",
         "new": "us-west-2",

@@ -1,4 +1,4 @@
-"""A ProviderConfig in use stays until the last resource that uses it is gone, and says so."""
+"""A ProviderConfig in use remains until the last resource that uses it is deleted, and reports this."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def wait_config_gone(bed: Bed, name: str = "shop") -> None:
     eventually(lambda: bed.config(name) is None, what=f"{name} is gone")
 
 
-def test_deleted_while_in_use(bed: Bed) -> None:
+def test_a_deleted_provider_config_remains_while_it_is_in_use(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(provider_config("shop"))
     bed.apply(queue("orders", **FROM_CONFIG), queue("bills", **FROM_CONFIG), queue("others"))
@@ -35,12 +35,12 @@ def test_deleted_while_in_use(bed: Bed) -> None:
     assert finalizers(bed) == [FINALIZER]
 
     bed.delete_config("shop")
-    eventually(lambda: "EventSourceMappings" in status(bed, "shop"), what="it says who uses it")
+    eventually(lambda: "EventSourceMappings" in status(bed, "shop"), what="it lists its users")
     eventually(lambda: "Warning  InUse" in bed.kubectl("describe", CONFIGS, "shop"), what="an Event about it", every=1)
     told = bed.kubectl("describe", CONFIGS, "shop")
     assert f"2 EventSourceMappings (namespace/name) still use this ProviderConfig: {bed.namespace}/bills, " in told
 
-    # What uses it goes on working; nothing new is made through it.
+    # Resources that use it are still reconciled, and no new mapping is created through it.
     bed.patch("orders", {"batchSize": 5})
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 5)
     bed.wait_ready("orders")
@@ -62,7 +62,7 @@ def test_deleted_while_in_use(bed: Bed) -> None:
     assert finalizers(bed) == [FINALIZER]
 
 
-def test_one_that_nothing_uses_goes_at_once(bed: Bed) -> None:
+def test_an_unused_provider_config_is_deleted_immediately(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("shop"), provider_config("spare"))
     bed.apply(queue(**FROM_CONFIG))
@@ -77,8 +77,8 @@ def test_one_that_nothing_uses_goes_at_once(bed: Bed) -> None:
     wait_config_gone(bed)
 
 
-def test_held_before_anything_is_made(bed: Bed) -> None:
-    """The API server does not take the finalizer: then no mapping is made."""
+def test_a_provider_config_gets_its_finalizer_before_a_mapping_is_created(bed: Bed) -> None:
+    """The API server refuses the finalizer, so no mapping is created."""
     bed.apply(
         {
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -129,7 +129,7 @@ def _refused(bed: Bed) -> bool:
     return False
 
 
-def test_deleted_while_the_operator_is_away(bed: Bed) -> None:
+def test_a_provider_config_deleted_without_an_operator_remains_while_it_is_in_use(bed: Bed) -> None:
     operator = bed.operator()
     bed.apply(provider_config("shop"), provider_config("used"))
     bed.apply(queue("orders", **FROM_CONFIG), queue("bills", providerConfigRef={"name": "used"}))
@@ -151,8 +151,8 @@ def test_deleted_while_the_operator_is_away(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-def test_operators_of_other_namespaces_hold_by_themselves(bed: Bed) -> None:
-    """Neither knows the resources of the other, so each has its own finalizer."""
+def test_operators_of_different_namespaces_have_their_own_finalizers(bed: Bed) -> None:
+    """No operator knows the resources of the other, so each has its own finalizer."""
     other = f"{bed.namespace}-b"
     elsewhere = Resources(bed.client, other)
     create_namespace(bed.client, other)
@@ -177,8 +177,8 @@ def test_operators_of_other_namespaces_hold_by_themselves(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-def test_a_default_is_held_only_by_what_needs_it(bed: Bed) -> None:
-    """Resources that were made before it, and that it made stall or changed nothing for, do well without it."""
+def test_a_default_provider_config_is_held_only_by_resources_that_need_it(bed: Bed) -> None:
+    """Resources that existed before it, and to which it made no difference, do not need it."""
     bed.operator()
     bed.apply(mapping("stalls", **_KAFKA), queue("same"))
     uuid = bed.wait_ready("stalls")["status"]["uuid"]

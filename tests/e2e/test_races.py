@@ -46,7 +46,7 @@ def test_600_resources_that_are_deleted_within_400_ms_leave_no_mapping(on: Stage
 
 
 def test_2000_random_steps_leave_one_mapping_for_each_resource(on: Stage) -> None:
-    """Create, edit and delete at random distances; the tags of a mapping become visible seconds after it."""
+    """Create, edit and delete with random pauses. The tags of a mapping become visible seconds after it."""
     seed = int(os.environ.get("RACES_SEED", "1"))
     print(f"RACES_SEED={seed}")
     on.bed.control.set(tag_delay=3.0)
@@ -89,7 +89,7 @@ def _spec(name: str, size: int) -> dict[str, object]:
 def _create(on: Stage, name: str, size: int) -> bool:
     try:
         on.bed.create(name, _spec(name, size))
-    except ExistsError:  # the one before is still being deleted
+    except ExistsError:  # the previous one is still being deleted
         return False
     return True
 

@@ -1,6 +1,6 @@
-"""The operator is killed fifty times at random moments, while 200 resources are made, edited, deleted and made anew.
+"""The operator is killed fifty times at random, while 200 resources are created, edited, deleted and created again.
 
-All that is done follows from a seed, but for the moments: ``KILLS_SEED=7`` makes another plan.
+A seed determines all steps, but not their times. ``KILLS_SEED=7`` makes another plan.
 """
 
 import json
@@ -25,25 +25,25 @@ pytestmark = pytest.mark.long
 RESOURCES = 200
 EDITS = 300
 KILLS = 50
-#: Seconds between two kills, from and to: some come before the operator is ready.
+#: The shortest and the longest time between two kills, in seconds. Some kills hit the operator before it is ready.
 BETWEEN = (0.1, 2.0)
-#: Seconds for what can't end before the kills do: what may still be being made is waited for longer than any process
-#: lives. A busy machine takes minutes for fifty processes.
+#: Seconds to converge after the kills. No process ran longer than the wait for a pending Create. A busy machine needs
+#: minutes for fifty processes.
 LONGEST = 400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of source: what all its specs have, as the resource says it and as AWS does."""
+    """A kind of source: the fixed fields of its specs, and their members in AWS."""
 
     spec: Spec
     aws: Mapping[str, Any]
     replaced: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """What can only be changed by a new mapping: field, AWS's member, values."""
+    """Immutable fields: the field, the member in AWS, and values."""
     applied: frozenset[str] = frozenset()
     immutable: Mapping[str, str] = field(default_factory=dict[str, str])
     fields: tuple[tuple[str, str, tuple[Any, ...]], ...] = ()
-    """What is set, changed and removed: field, AWS's member, values."""
+    """Mutable fields: the field, the member in AWS, and values."""
 
 
 _POSITION = ("startingPosition", "StartingPosition", ("LATEST", "TRIM_HORIZON"))
@@ -109,27 +109,27 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a resource asks for, and what that is at AWS."""
+    """The values of a resource, and its mapping in AWS."""
 
     spec: Spec
     wanted: Wanted
     fixed: tuple[str, ...]
-    """The values that only a new mapping can change."""
+    """The values of immutable fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that is done."""
+    """One step."""
 
     name: str
     asked: Asked | None
     """None: the resource is deleted."""
     new: bool
-    """Whether the resource is made."""
+    """Whether the step creates the resource."""
 
 
 class Plan:
-    """What is done, in order, and what there has to be at last."""
+    """All steps in order, and the expected result."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -189,7 +189,7 @@ class Plan:
 
 
 @pytest.mark.parametrize("tag_delay", [0.0, 3.0])
-def test_fifty_kills_at_random_moments(new_bed: NewBed, tag_delay: float) -> None:
+def test_fifty_random_kills_leave_the_mappings_of_the_specs(new_bed: NewBed, tag_delay: float) -> None:
     seed = int(os.environ.get("KILLS_SEED", "1"))
     print(f"KILLS_SEED={seed}")
     plan = Plan(seed)
@@ -208,7 +208,7 @@ def test_fifty_kills_at_random_moments(new_bed: NewBed, tag_delay: float) -> Non
 
 
 def carry_out(plan: Plan, on: Stage, pause: float) -> None:
-    """Do all that is planned, with a pause of so many seconds after each step."""
+    """Carry out all steps, with a pause after each step."""
     for step in plan.steps:
         if step.asked is None:
             on.bed.delete(step.name)
@@ -223,7 +223,7 @@ def _make(on: Stage, step: Step) -> bool:
     assert step.asked is not None
     try:
         on.bed.create(step.name, step.asked.spec)
-    except ExistsError:  # the one before is being deleted
+    except ExistsError:  # the previous one is being deleted
         return False
     return True
 
@@ -240,7 +240,7 @@ def kill_often(on: Stage, load: Future[None], moments: random.Random) -> None:
 
 
 def check(plan: Plan, on: Stage) -> None:
-    """See that AWS has what the specs say, and nothing else."""
+    """Check that AWS has exactly the mappings of the specs."""
     models = {
         name: on.model(name, asked.wanted.mapping)
         for name, asked in plan.last.items()

@@ -1,6 +1,6 @@
-"""The role that the chart ships is the least: each verb that is taken away is missed, and the log says which.
+"""The operator needs each verb of the role in the chart, and logs a missing verb.
 
-All other end-to-end tests run the operator under exactly that role, so it is also enough.
+All other end-to-end tests run the operator with exactly this role, so the role is also sufficient.
 """
 
 import re
@@ -19,13 +19,13 @@ from tests.waiting import eventually
 
 NAMESPACE = role.NAME
 SHIPPED = role.shipped()
-#: A line of the log at a level that operators of the operator look at, not one within a stack trace.
+#: A log line of level WARNING or higher, and not a line of a stack trace.
 LINE = re.compile(r"^\S+ (WARNING|ERROR|CRITICAL) +(?P<text>.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One verb on one resource, as the shipped roles have it."""
+    """One verb on one resource, from the roles of the chart."""
 
     group: str
     resource: str
@@ -36,12 +36,12 @@ class Grant:
 
     @property
     def account(self) -> str:
-        """The name of a ServiceAccount, and of its roles, that has all but this."""
+        """The name of the ServiceAccount, and of its roles, that lacks only this verb."""
         return f"without-{self.verb}-{self.resource.replace('/', '-')}"
 
     @property
     def refusal(self) -> str:
-        """What the API server says in its 403."""
+        """The message of the API server with status 403."""
         return f'cannot {self.verb} resource "{self.resource}"'
 
 
@@ -60,7 +60,7 @@ GRANTS = _grants()
 
 
 def _without(grant: Grant) -> list[dict[str, Any]]:
-    """A ServiceAccount whose roles are the shipped ones but for one verb."""
+    """A ServiceAccount with the roles of the chart, except for one verb."""
     name = grant.account
     objects = [role.account(name, NAMESPACE)]
     for number, shipped in enumerate(SHIPPED):
@@ -80,7 +80,7 @@ def _rules(shipped: role.Role, grant: Grant) -> Generator[role.Rule]:
 
 
 @pytest.mark.parametrize("grant", GRANTS, ids=str)
-def test_each_verb_is_needed_and_its_lack_is_said(bed: Bed, grant: Grant) -> None:
+def test_each_verb_is_needed_and_a_missing_verb_is_logged(bed: Bed, grant: Grant) -> None:
     for one in _without(grant):
         bed.client.install(one)
         where = path(one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", ""))
@@ -93,7 +93,7 @@ def test_each_verb_is_needed_and_its_lack_is_said(bed: Bed, grant: Grant) -> Non
     _tell_story_until(bed, lambda: grant.refusal in _read(operator.log), str(grant), operator.log)
     eventually(
         lambda: any(grant.refusal in line["text"] for line in LINE.finditer(_read(operator.log))),
-        lambda: f"a line of the log that says '{grant.refusal}':\n{_read(operator.log)[-5000:]}",
+        lambda: f"a line of the log with '{grant.refusal}':\n{_read(operator.log)[-5000:]}",
     )
 
 
@@ -102,7 +102,7 @@ def _read(log: Path) -> str:
 
 
 def _tell_story_until(bed: Bed, refused: Callable[[], bool], what: str, log: Path) -> None:
-    """All that makes the operator use its role."""
+    """A scenario in which the operator uses all of its role."""
     parts = iter(_parts(bed))
     began = next(parts)
 
@@ -112,19 +112,21 @@ def _tell_story_until(bed: Bed, refused: Callable[[], bool], what: str, log: Pat
             began = next(parts, None) or (lambda: False)
         return refused() or (bed.get("orders") is None and bed.config(bed.namespace) is None)
 
-    eventually(told, f"'{what}' is neither missed nor is the story told to its end")
+    eventually(told, f"'{what}' is neither missed nor does the story reach its end")
     assert refused(), f"Nothing needs '{what}':\n{_read(log)[-5000:]}"
 
 
 def _parts(bed: Bed) -> Generator[Callable[[], bool]]:
-    """The story: each part goes on when what it waits for holds."""
+    """Run the scenario. Each part waits for its condition."""
     yield lambda: bed.condition("orders", "Ready").get("status") == "True" and bool(bed.mappings())
     uuid = bed.mappings()[0]["UUID"]
     for result, reason in (("PROBLEM: No", "ProcessingProblem"), ("OK", "ProcessingRecovered"), ("PROBLEM: No", "")):
-        bed.control.edit_mapping(uuid, LastProcessingResult=result)  # the same twice: counted in the Event that stands
+        bed.control.edit_mapping(
+            uuid, LastProcessingResult=result
+        )  # the same Event twice increases the count of the existing one
         yield lambda reason=reason: not reason or reason in bed.events("orders")
     yield lambda: bed.condition("orders", "Processing").get("status") == "False"
-    bed.control.delete_mapping(uuid)  # by hand, to be made again
+    bed.control.delete_mapping(uuid)  # deleted by hand, so that the operator creates it again
     yield lambda: "CreatedAgain" in bed.events("orders")
     bed.delete_config(bed.namespace)
     yield lambda: _is_held(bed)
@@ -132,6 +134,6 @@ def _parts(bed: Bed) -> Generator[Callable[[], bool]]:
 
 
 def _is_held(bed: Bed) -> bool:
-    """Whether the ProviderConfig is gone, or says that it is in use."""
+    """Whether the ProviderConfig is deleted, or reports that it is in use."""
     config = bed.config(bed.namespace)
     return config is None or "InUse" in str(config)

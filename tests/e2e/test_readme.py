@@ -1,10 +1,11 @@
-"""A dress rehearsal for strangers: what the README says to type is typed, in order and as written.
+"""The commands of the README are typed in order and as written, as a new user does.
 
-Commands are the lines of ```console blocks that begin with `$ `; one that ends with a backslash goes on in the next
-line. What they export holds for those that follow. The cluster and the AWS that the README supposes are those of
-`make control-plane` and `make aws`, with the lines pasted that these print. A command that runs on is waited for
-until it is ready, stays while the next ones are run, and is ended by Ctrl-C. Between `helm install` and `helm
-uninstall` the operator's pod is run as its Deployment says, with the credentials that a cloud would put into it.
+Commands are the lines of ```console blocks that start with `$ `. A command that ends with a backslash continues in the
+next line. Exported variables apply to later commands. `make control-plane` and `make aws` provide the cluster and the
+AWS that the README assumes, and the test pastes the lines that they print. If a command does not end by itself, the
+test waits until it is ready, types the next commands while it runs, and ends it with Ctrl-C. Between `helm install` and
+`helm uninstall` the test runs the operator's pod as its Deployment describes, with the credentials that a cloud would
+provide.
 """
 
 import os
@@ -24,14 +25,14 @@ from tests.e2e.terminal import LIMIT, Terminal, assert_nothing_left
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-#: What runs on, and what it says when it is ready.
+#: Commands that do not end by themselves, and their output when they are ready.
 RUNS_ON = {
     r"make control-plane\b": "export KUBECONFIG=",
     r"make aws\b": "export AWS_DEFAULT_REGION=",
     r"make demo\b(?!.*DEMO_ONCE)": "Ctrl-C ends the demo",
     r"\S*esm-operator run\b": "work begins",
 }
-#: What would run this test again: only looked at.
+#: A command that would run this test again. It is not typed.
 LOOKED_AT = re.compile(r"make test\b")
 BLOCK = re.compile(r"^```(?:console|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
@@ -52,7 +53,7 @@ def commands(text: str) -> Iterator[str]:
 
 
 class Stranger:
-    """Types commands at terminals, one of them for what ends by itself."""
+    """Types commands at terminals. One terminal is for all commands that end by themselves."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -70,7 +71,7 @@ class Stranger:
         self._pod = ExitStack()
 
     def type(self, command: str) -> None:
-        """Run a command as its kind wants it."""
+        """Run a command in the way that its kind needs."""
         if LOOKED_AT.match(command):
             self._run(command.replace("make", "make --dry-run", 1))
         elif command.startswith("helm install"):
@@ -89,19 +90,19 @@ class Stranger:
             self._run(command)
 
     def start(self, command: str, ready: str) -> Terminal:
-        """Run what runs on, until it is ready."""
+        """Start a command that does not end by itself, and wait until it is ready."""
         terminal = Terminal(["bash", "-c", command], self.environment)
         self._running.append((command, terminal))
         terminal.wait_for(ready, LIMIT)
         return terminal
 
     def paste(self, seen: str) -> None:
-        """The export lines that something printed."""
+        """The export lines in an output."""
         for line in re.findall(r"^(export .*?)\r?$", seen, re.MULTILINE):
             self._run(line)
 
     def end(self) -> None:
-        """Ctrl-C in all terminals, the last one first."""
+        """Press Ctrl-C in all terminals, the last one first."""
         self._pod.close()
         while self._running:
             command, terminal = self._running.pop()
@@ -110,7 +111,7 @@ class Stranger:
             assert "Traceback" not in terminal.seen, f"$ {command}\n{terminal.seen}"
 
     def _start_pod(self) -> None:
-        """What a cluster would make of the Deployment."""
+        """Run the pod of the Deployment, as a cluster does."""
         kubeconfig = Path(self.environment["KUBECONFIG"])
         (deployment,) = KubernetesClient(Access.read(kubeconfig)).items(path("Deployment"))
         credentials = {name: value for name, value in self.environment.items() if name.startswith("AWS_")}
@@ -138,7 +139,7 @@ class Stranger:
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Generator[Stranger]:
-    """With a cluster and an AWS at hand, as the README says how to have them."""
+    """A typist with the cluster and the AWS of the README."""
     person = Stranger(tmp_path)
     with ExitStack() as exits:
         exits.callback(assert_nothing_left, dict(person.environment))
@@ -168,6 +169,6 @@ def test_all_commands_work_in_order(stranger: Stranger) -> None:
         stranger.type(command)
 
 
-def test_all_links_lead_somewhere() -> None:
+def test_all_links_are_valid() -> None:
     gone = [link for link in LINK.findall(README.read_text()) if not (ROOT / link).exists()]
     assert gone == []

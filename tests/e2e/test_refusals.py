@@ -1,7 +1,7 @@
-"""Bad input is refused at `kubectl apply`, in words that name the field, the source and the remedy.
+"""`kubectl apply` refuses bad input, with a message that names the field, the source and the remedy.
 
-The cases are those of `tests/refusals.py`. Most go to the API server with the Python client, for speed; its
-message is the one that kubectl prints.
+The cases are those of `tests/refusals.py`. Most are sent with the Python client, because it is faster than kubectl.
+kubectl prints the same message.
 """
 
 import json
@@ -27,7 +27,7 @@ KIND = ("lambda.esm-operator.io", "v1", "default", "eventsourcemappings")
 
 
 class Server:
-    """The API server as the tests need it: each answer is what is wrong, or nothing."""
+    """A client whose answers are the message of the refusal, or empty."""
 
     def __init__(self, api: client.CustomObjectsApi) -> None:
         self._api = api
@@ -83,12 +83,12 @@ def test_an_unknown_field_is_refused(server: Server, case: Refusal) -> None:
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_the_smallest_spec_of_each_source_passes(server: Server, base: str) -> None:
+def test_the_smallest_spec_of_each_source_is_accepted(server: Server, base: str) -> None:
     assert server.create(spec(base, {})) == ""
 
 
 @pytest.mark.parametrize("case", refusals.REFUSALS, ids=lambda case: case.name)
-def test_the_offline_check_says_the_same(server: Server, case: Refusal) -> None:
+def test_the_offline_check_gives_the_same_messages(server: Server, case: Refusal) -> None:
     message = server.create(case.spec)
     report = validate.Report()
     validate.check_text("file.yaml", yaml.safe_dump(manifest(case.spec)), report, NOW)
@@ -100,11 +100,11 @@ def test_the_offline_check_says_the_same(server: Server, case: Refusal) -> None:
 
 
 @pytest.mark.parametrize("case", refusals.OFFLINE_REFUSALS, ids=lambda case: case.name)
-def test_what_cel_can_not_see_passes_here(server: Server, case: Refusal) -> None:
+def test_specs_that_cel_cannot_check_are_accepted(server: Server, case: Refusal) -> None:
     assert server.create(case.spec) == ""
 
 
-def test_a_null_is_a_field_that_is_not_there(server: Server) -> None:
+def test_a_null_field_counts_as_missing(server: Server) -> None:
     of = spec("sqs", {}) | {"enabled": None, "startingPosition": None}
     assert server.create(of) == ""
     report = validate.Report()
@@ -113,7 +113,7 @@ def test_a_null_is_a_field_that_is_not_there(server: Server) -> None:
 
 
 @pytest.mark.parametrize("case", changes.CHANGES, ids=lambda case: case.name)
-def test_a_change_that_aws_can_not_make_is_refused(server: Server, case: Change) -> None:
+def test_a_change_of_an_immutable_field_is_refused(server: Server, case: Change) -> None:
     before = spec(case.base, case.before)
     after = spec(case.base, {**case.before, **case.after})
     assert server.create(before, "changed", dry_run=False) == ""
@@ -128,7 +128,7 @@ def test_a_change_that_aws_can_not_make_is_refused(server: Server, case: Change)
 
 
 @pytest.mark.parametrize("case", changes.HARMLESS_CHANGES, ids=lambda case: case.name)
-def test_a_change_that_aws_can_make_passes(server: Server, case: Change) -> None:
+def test_a_change_of_a_mutable_field_is_accepted(server: Server, case: Change) -> None:
     assert server.create(spec(case.base, case.before), "changed", dry_run=False) == ""
     try:
         assert server.change("changed", spec(case.base, {**case.before, **case.after})) == ""

@@ -1,4 +1,4 @@
-"""AWS refuses one field of an edit: the others are changed, and the resource shows the refusal of that one."""
+"""AWS refuses one field of an edit: the operator changes the other fields, and the resource shows the refusal."""
 
 from typing import Any
 
@@ -27,14 +27,14 @@ INVALID = "InvalidParameterValueException"
 
 
 def refuse(bed: Bed, message: str, code: str = INVALID, **members: str) -> int:
-    """AWS refuses each Update in which a member has this value. Returns the fault's number."""
+    """Let AWS refuse each Update in which a member has this value. Returns the number of the fault."""
     return bed.control.fault(
         FaultKind.ERROR, "UpdateEventSourceMapping", match=members, code=code, message=message, status=400
     )
 
 
 def sent(bed: Bed) -> list[set[str]]:
-    """The members of each Update."""
+    """The members of each Update request."""
     return [set(one) - {"UUID"} for one in bed.requests("UpdateEventSourceMapping")]
 
 
@@ -61,7 +61,7 @@ def test_fields_that_aws_does_not_remove_together_do_not_block_an_edit(bed: Bed)
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
     wait_kept(bed, REGISTRY, *POLLERS)
     assert bed.mapping("orders")["Tags"]["team"] == "shop"
-    assert bed.calls()["UpdateEventSourceMapping"] == 2  # the edit, and what was refused before once more
+    assert bed.calls()["UpdateEventSourceMapping"] == 2  # the edit, and the refused fields once more
 
 
 def test_fields_that_aws_removes_one_after_the_other_are_removed(bed: Bed) -> None:
@@ -81,7 +81,7 @@ def test_fields_that_aws_removes_one_after_the_other_are_removed(bed: Bed) -> No
     ["Value '7777' at 'batchSize' is not taken.", "The mapping can't be changed so."],
     ids=["the sentence names the field", "the sentence names no field"],
 )
-def test_the_others_are_changed_where_aws_refuses_one(bed: Bed, message: str) -> None:
+def test_other_fields_are_changed_if_aws_refuses_one(bed: Bed, message: str) -> None:
     bed.control.set(pace=0.05)
     fault = refuse(bed, message, BatchSize="7777")
     bed.operator("--sweep-interval=1")
@@ -113,7 +113,7 @@ def test_the_others_are_changed_where_aws_refuses_one(bed: Bed, message: str) ->
     assert bed.mapping("orders")["BatchSize"] == 50
 
 
-def test_what_is_refused_for_a_while_heals_by_itself(bed: Bed) -> None:
+def test_a_field_that_is_refused_for_a_while_is_changed_later(bed: Bed) -> None:
     bed.control.set(pace=0.05)
     bed.operator("--sweep-interval=1")
     bed.apply(stream())

@@ -1,4 +1,4 @@
-"""replacePolicy Recreate, step by step: what the status says, what comes in between, and what AWS is asked when."""
+"""replacePolicy Recreate: the status in each step, events between the steps, and the order of requests to AWS."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ REFUSED = "The stream is not to your liking."
 
 
 def refuse_creation(bed: Bed) -> int:
-    """AWS refuses every Create for good. Returns the fault, to take it away."""
+    """Let AWS refuse each Create. Returns the number of the fault."""
     return bed.control.fault(
         FaultKind.ERROR,
         "CreateEventSourceMapping",
@@ -28,12 +28,12 @@ def refuse_creation(bed: Bed) -> int:
 
 
 def look_again(bed: Bed, name: str) -> None:
-    """Ask for a resource to be worked on at once."""
+    """Request an immediate reconcile of a resource."""
     bed.annotate(name, reconcile_at="now")
 
 
 def begin(bed: Bed, **edit: Any) -> str:
-    """A stream's mapping is made, then its replacement begins, and AWS is held in deleting it. The old UUID."""
+    """Create the mapping of a stream, start its replacement, and hold AWS in the deletion. Returns the old UUID."""
     bed.apply(stream(replacePolicy="Recreate", batchSize=7))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     bed.control.set(hold=True)
@@ -44,7 +44,7 @@ def begin(bed: Bed, **edit: Any) -> str:
 
 
 def order(bed: Bed) -> list[str]:
-    """Creates and Deletes at AWS that were carried out, in their order."""
+    """The Creates and Deletes that AWS carried out, in their order."""
     wanted = ("CreateEventSourceMapping", "DeleteEventSourceMapping")
     return [
         one["operation"].removesuffix("EventSourceMapping")
@@ -53,7 +53,7 @@ def order(bed: Bed) -> list[str]:
     ]
 
 
-def test_the_status_tells_each_step(bed: Bed) -> None:
+def test_the_status_shows_each_step(bed: Bed) -> None:
     bed.operator()
     before = begin(bed)
     reconciling = bed.wait_condition("orders", "Reconciling", "True", "Replacing")
@@ -80,7 +80,7 @@ def test_the_status_tells_each_step(bed: Bed) -> None:
     assert "CreatedAgain" not in bed.events("orders")
 
 
-def test_a_creation_that_is_refused_after_the_deletion_is_said_loudly_and_tried_again(bed: Bed) -> None:
+def test_a_refused_creation_after_the_deletion_is_reported_and_retried(bed: Bed) -> None:
     bed.operator()
     before = begin(bed)
     fault = refuse_creation(bed)
@@ -101,7 +101,7 @@ def test_a_creation_that_is_refused_after_the_deletion_is_said_loudly_and_tried_
     assert order(bed) == ["Create", "Delete", "Create"]
 
 
-def test_a_creation_that_fails_for_a_moment_is_tried_again_by_itself(bed: Bed) -> None:
+def test_a_creation_that_fails_once_is_retried(bed: Bed) -> None:
     bed.operator()
     begin(bed)
     bed.control.fault(FaultKind.SERVICE_EXCEPTION, "CreateEventSourceMapping", times=2)
@@ -110,7 +110,7 @@ def test_a_creation_that_fails_for_a_moment_is_tried_again_by_itself(bed: Bed) -
     assert [one["StartingPosition"] for one in bed.mappings()] == ["TRIM_HORIZON"]
 
 
-def test_after_a_restart_a_refused_creation_is_gone_on_with(bed: Bed) -> None:
+def test_a_refused_creation_is_retried_after_a_restart(bed: Bed) -> None:
     operator = bed.operator()
     begin(bed)
     fault = refuse_creation(bed)
@@ -124,7 +124,7 @@ def test_after_a_restart_a_refused_creation_is_gone_on_with(bed: Bed) -> None:
     assert "CreatedAgain" not in bed.events("orders")
 
 
-def test_edited_back_in_the_middle(bed: Bed) -> None:
+def test_an_edit_during_the_deletion_determines_the_new_mapping(bed: Bed) -> None:
     bed.operator()
     begin(bed)
     bed.patch("orders", {"startingPosition": "LATEST", "batchSize": 9})
@@ -136,7 +136,7 @@ def test_edited_back_in_the_middle(bed: Bed) -> None:
     assert order(bed) == ["Create", "Delete", "Create"]
 
 
-def test_deleted_in_the_middle(bed: Bed) -> None:
+def test_a_resource_deleted_during_the_replacement_leaves_no_mapping(bed: Bed) -> None:
     bed.operator()
     begin(bed)
     bed.delete("orders")
@@ -146,7 +146,7 @@ def test_deleted_in_the_middle(bed: Bed) -> None:
     assert order(bed) == ["Create", "Delete"]
 
 
-def test_deleted_while_the_creation_is_refused(bed: Bed) -> None:
+def test_a_resource_deleted_while_the_creation_is_refused_leaves_no_mapping(bed: Bed) -> None:
     bed.operator()
     begin(bed)
     refuse_creation(bed)
@@ -172,7 +172,7 @@ def test_with_a_new_source_the_new_one_is_created_before_the_old_one_is_deleted(
     assert after in warned
 
 
-def test_with_a_new_source_that_is_refused_the_old_one_works_on(bed: Bed) -> None:
+def test_with_a_new_source_that_is_refused_the_old_mapping_remains(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(replacePolicy="Recreate"))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -190,7 +190,7 @@ def test_with_a_new_source_that_is_refused_the_old_one_works_on(bed: Bed) -> Non
     assert order(bed) == ["Create"]
 
 
-def test_with_a_new_source_that_is_anothers_nothing_is_lost(bed: Bed) -> None:
+def test_with_a_new_source_of_another_mapping_the_old_mapping_remains(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     taken = bed.control.make_mapping(FunctionName="orders", EventSourceArn=OTHER, region="eu-west-1")
     bed.apply(queue(replacePolicy="Recreate"))
@@ -203,7 +203,7 @@ def test_with_a_new_source_that_is_anothers_nothing_is_lost(bed: Bed) -> None:
     assert "DeleteEventSourceMapping" not in bed.calls()
 
 
-def test_with_a_new_source_edited_back_in_the_middle(bed: Bed) -> None:
+def test_with_a_new_source_an_edit_back_keeps_one_mapping(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(replacePolicy="Recreate"))
     bed.wait_ready("orders")
@@ -217,7 +217,7 @@ def test_with_a_new_source_edited_back_in_the_middle(bed: Bed) -> None:
     assert [(one["UUID"], one["State"]) for one in bed.mappings()] == [(ready["status"]["uuid"], "Enabled")]
 
 
-def test_with_a_new_source_deleted_in_the_middle(bed: Bed) -> None:
+def test_with_a_new_source_a_deletion_during_the_replacement_leaves_no_mapping(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     bed.apply(queue(replacePolicy="Recreate"))
     bed.wait_ready("orders")
@@ -230,7 +230,7 @@ def test_with_a_new_source_deleted_in_the_middle(bed: Bed) -> None:
     eventually(lambda: bed.mappings() == [])
 
 
-def test_two_changes_at_once_are_one_replacement(bed: Bed) -> None:
+def test_two_changes_in_one_edit_are_one_replacement(bed: Bed) -> None:
     bed.operator()
     begin(bed, startingPosition="TRIM_HORIZON", batchSize=9, tags={"team": "shop"})
     bed.control.set(hold=False)
@@ -242,11 +242,11 @@ def test_two_changes_at_once_are_one_replacement(bed: Bed) -> None:
 
 
 def document_db(**config: Any) -> dict[str, Any]:
-    """A part of a spec: what to read of a DocumentDB cluster."""
+    """The part of a spec that names a collection of a DocumentDB cluster."""
     return {"documentDBEventSourceConfig": {"databaseName": "shop", **config}}
 
 
-def test_another_collection_is_refused_at_apply(bed: Bed) -> None:
+def test_another_collection_is_refused_at_apply_without_recreate(bed: Bed) -> None:
     bed.operator()
     base = {**TEN_KINDS["documentdb"], **document_db(collectionName="orders")}
     bed.apply(mapping("orders", **base))

@@ -1,4 +1,4 @@
-"""The operator starts while AWS can't be reached: what was well before is not taken to be well for ever."""
+"""The operator starts while AWS is unreachable: resources that were Ready do not stay Ready forever."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.waiting import eventually
 WITHOUT = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "/nowhere"}
 
 
-def test_without_credentials_to_assume_a_role_with(bed: Bed) -> None:
+def test_missing_credentials_for_a_role_are_reported(bed: Bed) -> None:
     bed.apply(provider_config("shop", roleARN="arn:aws:iam::222222222222:role/shop"))
     operator = bed.operator("--sweep-interval=1")
     source = "arn:aws:sqs:eu-west-1:222222222222:orders"
@@ -30,7 +30,7 @@ def test_without_credentials_to_assume_a_role_with(bed: Bed) -> None:
     eventually(lambda: {one["UUID"]: one for one in bed.mappings()}[uuid]["BatchSize"] == 5, what="it works again")
 
 
-def test_a_list_that_is_refused_is_told_and_one_that_fails_once_is_not(bed: Bed) -> None:
+def test_a_refused_list_is_reported_and_a_single_failure_is_not(bed: Bed) -> None:
     operator = bed.operator("--sweep-interval=1")
     bed.apply(queue(batchSize=5))
     bed.wait_ready("orders")
@@ -59,8 +59,8 @@ def test_the_first_connection_fails_while_there_are_no_resources(bed: Bed) -> No
 
 
 @pytest.mark.long
-def test_a_role_that_nobody_names_any_more_is_given_up(bed: Bed) -> None:
-    """It was wrong when the operator started, and was put right."""
+def test_a_role_that_no_resource_uses_any_more_is_not_assumed(bed: Bed) -> None:
+    """The role was wrong when the operator started, and was corrected."""
     arn = "arn:aws:iam::222222222222:role"
     bed.control.fault(FaultKind.ACCESS_DENIED, "AssumeRole", match={"RoleArn": f"{arn}/wrong"})
     bed.apply(provider_config("default", roleARN=f"{arn}/wrong"))

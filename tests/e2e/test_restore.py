@@ -1,4 +1,4 @@
-"""A cluster is restored from a backup, with new uids: each mapping is taken up again, none is doubled or deleted."""
+"""A cluster is restored from a backup, with new uids: the resources get their mappings back, and no mapping is lost."""
 
 import json
 from typing import Any
@@ -12,9 +12,9 @@ from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 
 UID = "esm-operator.io/uid"
-#: What backup tools leave out, for the API server gives it anew.
+#: Metadata that backup tools leave out, because the API server sets it.
 SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
-#: Some of those that are found again in different ways: by ARN, by topic and servers, by queue.
+#: Sources whose mappings are found in different ways: by ARN, by topic and servers, by queue.
 SOURCES = ("sqs", "dynamodb", "self-managed-kafka", "rabbitmq")
 
 
@@ -23,7 +23,7 @@ def _backed_up(bed: Bed) -> list[dict[str, Any]]:
 
 
 def _lose(bed: Bed, operator: OperatorProcess) -> None:
-    """The cluster is lost: nobody tells the operator, nor AWS."""
+    """Lose the cluster. Neither the operator nor AWS notices."""
     operator.kill()
     bed.clear()
     eventually(lambda: bed.all() == [])
@@ -52,12 +52,12 @@ def _made(bed: Bed) -> OperatorProcess:
 
 
 def _uid_at_aws(bed: Bed, uuid: str) -> str:
-    """The uid of the resource that a mapping's tags name."""
+    """The uid of the resource in a mapping's tags."""
     return next((one["Tags"].get(UID, "") for one in bed.mappings() if one["UUID"] == uuid), "")
 
 
 def _functions(bed: Bed) -> dict[str, str]:
-    """The name of each mapping's function, by UUID."""
+    """The function name of each mapping, by UUID."""
     return {one["UUID"]: str(one["FunctionArn"]).partition(":function:")[2] for one in bed.mappings()}
 
 
@@ -66,7 +66,7 @@ def _uuids(bed: Bed) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("restored", ["with status", "without status", "without annotations too"])
-def test_a_restored_cluster_takes_its_mappings_up_again(bed: Bed, restored: str) -> None:
+def test_a_restored_cluster_keeps_its_mappings(bed: Bed, restored: str) -> None:
     operator = _made(bed)
     uuids, items = _uuids(bed), _backed_up(bed)
     before = {one["UUID"]: {**one, "Tags": None} for one in bed.mappings()}
@@ -96,7 +96,7 @@ def test_a_restored_cluster_takes_its_mappings_up_again(bed: Bed, restored: str)
 
 
 @pytest.mark.parametrize("restored", ["with status", "without status"])
-def test_a_function_that_was_edited_in_the_backup_is_changed_not_doubled(bed: Bed, restored: str) -> None:
+def test_a_function_edited_in_the_backup_changes_the_mapping(bed: Bed, restored: str) -> None:
     operator = _made(bed)
     uuids, items = _uuids(bed), _backed_up(bed)
     _lose(bed, operator)
@@ -116,7 +116,7 @@ def test_a_function_that_was_edited_in_the_backup_is_changed_not_doubled(bed: Be
     assert not bed.calls().keys() & {"CreateEventSourceMapping", "DeleteEventSourceMapping"}
 
 
-def test_a_restored_deletion_goes_on(bed: Bed) -> None:
+def test_a_restored_deletion_continues(bed: Bed) -> None:
     operator = _made(bed)
     items = _backed_up(bed)
     _lose(bed, operator)
@@ -127,7 +127,7 @@ def test_a_restored_deletion_goes_on(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-def test_a_function_edited_without_any_note_left_makes_an_orphan_that_is_found(bed: Bed) -> None:
+def test_a_function_edited_without_status_and_intent_leaves_an_orphan_that_is_listed(bed: Bed) -> None:
     operator = _made(bed)
     uuids, items = _uuids(bed), [_without_annotations(item) for item in _backed_up(bed)]
     _lose(bed, operator)

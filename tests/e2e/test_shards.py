@@ -1,4 +1,4 @@
-"""Operators that share a cluster by labels: each works on its own, and a resource moves without losing its mapping."""
+"""Operators that share a cluster by labels: each manages its resources, and a moved resource keeps its mapping."""
 
 from tests.aws import FaultKind
 from tests.bed import FINALIZER, WRITES, Bed
@@ -12,7 +12,7 @@ def labelled(name: str, shard: str, **spec: object) -> dict[str, object]:
     return manifest
 
 
-def test_each_works_on_what_it_selects(bed: Bed) -> None:
+def test_each_operator_manages_the_resources_that_it_selects(bed: Bed) -> None:
     bed.operator("--selector=shard=a")
     bed.apply(labelled("mine", "a"), labelled("others", "b"), queue("nobodys"))
     bed.wait_ready("mine")
@@ -44,7 +44,7 @@ def test_a_resource_moves_to_another_operator_with_its_mapping(bed: Bed) -> None
     assert len(bed.mappings()) == 2
 
 
-def test_a_resource_without_an_operator_is_taken_up_later(bed: Bed) -> None:
+def test_a_resource_without_an_operator_is_managed_after_it_is_labelled(bed: Bed) -> None:
     bed.operator("--selector=shard=a", "--sweep-interval=1")
     bed.apply(labelled("orders", "a"))
     before = bed.wait_ready("orders")["status"]["uuid"]
@@ -57,7 +57,7 @@ def test_a_resource_without_an_operator_is_taken_up_later(bed: Bed) -> None:
     assert bed.status("orders")["uuid"] == before
 
 
-def test_each_holds_the_provider_config_for_its_own(bed: Bed) -> None:
+def test_each_operator_holds_the_provider_config_for_its_own_resources(bed: Bed) -> None:
     bed.operator("--selector=shard=a")
     bed.operator("--selector=shard=b")
     bed.apply(provider_config("shop"))
@@ -76,8 +76,8 @@ def test_each_holds_the_provider_config_for_its_own(bed: Bed) -> None:
     eventually(lambda: bed.config("shop") is None)
 
 
-def test_a_creation_of_the_operator_before_is_waited_for(bed: Bed) -> None:
-    """The first operator is killed during a Create that AWS carries out later; the resource is deleted, and moves."""
+def test_a_pending_create_of_the_previous_operator_is_awaited(bed: Bed) -> None:
+    """The first operator is killed during a Create that AWS carries out later. The resource is deleted, and moves."""
     dying = bed.operator("--selector=shard=a")
     bed.operator("--selector=shard=b", "--sweep-interval=600")
     bed.control.fault(FaultKind.DELAY, "CreateEventSourceMapping", times=1, seconds=3.0)
@@ -93,8 +93,8 @@ def test_a_creation_of_the_operator_before_is_waited_for(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-def test_a_creation_of_the_operator_before_arrives_after_that_of_the_next(bed: Bed) -> None:
-    """The next makes the mapping itself, and is told to delete it, all before AWS carries out the first Create."""
+def test_a_create_of_the_previous_operator_that_takes_effect_last_leaves_no_orphan(bed: Bed) -> None:
+    """The next operator creates the mapping, and the resource is deleted, before AWS carries out the first Create."""
     dying = bed.operator("--selector=shard=a")
     bed.operator("--selector=shard=b", "--sweep-interval=600")
     bed.control.set(pace=0.05)
@@ -106,6 +106,6 @@ def test_a_creation_of_the_operator_before_arrives_after_that_of_the_next(bed: B
     bed.wait_ready("orders")
     bed.delete("orders")
     bed.wait_gone("orders")
-    sent = bed.calls()["CreateEventSourceMapping"]  # one, where the next was slower than AWS
+    sent = bed.calls()["CreateEventSourceMapping"]  # only one, if the next operator was slower than AWS
     eventually(lambda: len(bed.requests("CreateEventSourceMapping")) == sent, what="AWS has answered all")
     assert bed.mappings() == [], "no mapping is left behind"

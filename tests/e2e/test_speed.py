@@ -1,4 +1,4 @@
-"""From apply to Create, and what one creation costs. Times are printed, for they are the machine's; counts are not."""
+"""The time from apply to Create, and the number of requests. Times are printed, and counts are checked."""
 
 import statistics
 import time
@@ -7,11 +7,11 @@ from tests.bed import SWEEPS, Bed
 from tests.e2e.manifests import queue, stream
 from tests.waiting import eventually
 
-#: The finalizer with the intent; the mapping's uuid; its end of transition.
+#: Writes: finalizer and intent, the UUID of the mapping, the end of its transition.
 WRITES_OF_A_CREATION = 3
 
 
-def test_from_apply_to_create(bed: Bed) -> None:
+def test_the_time_from_apply_to_create_is_printed(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue("first"))
     bed.wait_ready("first")

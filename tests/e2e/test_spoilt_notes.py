@@ -1,4 +1,4 @@
-"""The operator's notes on a resource are copied, outdated or spoilt by hand: nothing is doubled, lost or stolen."""
+"""Copied, outdated or damaged annotations and statuses of the operator: no mapping is created twice, lost or stolen."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import QUEUE, queue
@@ -20,7 +20,7 @@ def test_a_corrected_spec_ends_a_conflict_and_leaves_the_other_alone(bed: Bed) -
     assert "UpdateEventSourceMapping" not in bed.calls()
 
 
-def test_a_copied_manifest_with_the_notes_of_the_original_is_a_resource_of_its_own(bed: Bed) -> None:
+def test_a_copied_manifest_with_status_and_annotations_gets_its_own_mapping(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     bed.wait_ready("orders")
@@ -51,7 +51,7 @@ def test_a_status_lost_after_an_edit_of_the_function_loses_no_mapping(bed: Bed) 
     assert [one["UUID"] for one in bed.mappings()] == [bed.status("second")["uuid"]]
 
 
-def test_deleted_when_all_notes_but_the_finalizer_are_lost(bed: Bed) -> None:
+def test_a_deletion_with_only_the_finalizer_left_deletes_the_mapping(bed: Bed) -> None:
     operator = bed.operator()
     bed.apply(queue())
     bed.wait_ready("orders")
@@ -64,7 +64,7 @@ def test_deleted_when_all_notes_but_the_finalizer_are_lost(bed: Bed) -> None:
     assert bed.mappings() == []
 
 
-def test_a_uuid_of_another_resource_in_the_status_leads_back_to_the_own_mapping(bed: Bed) -> None:
+def test_a_uuid_of_another_resource_in_the_status_is_corrected(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(), queue("second", functionName="returns", eventSourceARN=QUEUE))
     own, other = (bed.wait_ready(name)["status"]["uuid"] for name in ("orders", "second"))
@@ -76,7 +76,7 @@ def test_a_uuid_of_another_resource_in_the_status_leads_back_to_the_own_mapping(
     assert [one["UUID"] for one in bed.mappings()] == [other]
 
 
-def test_a_uuid_that_is_none_heals(bed: Bed) -> None:
+def test_an_invalid_uuid_in_the_status_is_corrected(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())
     own = bed.wait_ready("orders")["status"]["uuid"]

@@ -1,4 +1,4 @@
-"""What keeps the operator from starting is said in one sentence."""
+"""What keeps the operator from starting is reported in one sentence."""
 
 import os
 import socket

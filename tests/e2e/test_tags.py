@@ -1,4 +1,4 @@
-"""Tags: the resource's own, default ones, and those that somebody else put on the mapping."""
+"""Tags: those of the spec, default tags, and tags of other tools."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import provider_config, queue
@@ -9,7 +9,7 @@ def _users(tags: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if not key.startswith("esm-operator.io/")}
 
 
-def test_tags_are_added_changed_and_removed_and_foreign_ones_stay(bed: Bed) -> None:
+def test_tags_are_added_changed_and_removed_and_tags_of_other_tools_remain(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(tags={"team": "shop", "stage": "test"}))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
@@ -25,7 +25,7 @@ def test_tags_are_added_changed_and_removed_and_foreign_ones_stay(bed: Bed) -> N
     assert "UpdateEventSourceMapping" not in bed.calls()
 
 
-def test_default_tags_of_the_operator(bed: Bed) -> None:
+def test_default_tags_of_the_operator_are_set(bed: Bed) -> None:
     bed.operator("--default-tags=team=platform,stage=test")
     bed.apply(queue(tags={"stage": "live"}))
     ready = bed.wait_ready("orders")
@@ -33,7 +33,7 @@ def test_default_tags_of_the_operator(bed: Bed) -> None:
     assert bed.mapping("orders")["Tags"] == ready["status"]["tagsAll"]
 
 
-def test_default_tags_of_a_provider_config_that_changes(bed: Bed) -> None:
+def test_changed_default_tags_of_a_provider_config_are_set(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("default", defaultTags={"team": "platform"}))
     bed.apply(queue())

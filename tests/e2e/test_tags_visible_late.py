@@ -1,4 +1,4 @@
-"""ListTags shows the tags of a new mapping seconds after the mapping: the operator must not take it for another's."""
+"""ListTags shows the tags of a new mapping late: the operator must not mistake its mapping for another owner's."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
 from tests.waiting import eventually
 
-#: Seconds until tags are visible: longer than the operator waits for anything else.
+#: Seconds until tags are visible. Longer than any other wait of the operator.
 DELAY = 15.0
 
 
@@ -16,7 +16,7 @@ def tags_are_late(bed: Bed) -> None:
     bed.control.set(tag_delay=DELAY)
 
 
-def test_the_answer_of_create_is_lost(bed: Bed) -> None:
+def test_a_mapping_whose_create_was_not_answered_is_found(bed: Bed) -> None:
     bed.control.fault(FaultKind.ANSWER_LOST, "CreateEventSourceMapping", times=1)
     bed.operator()
     bed.apply(queue())
@@ -29,7 +29,7 @@ def test_the_answer_of_create_is_lost(bed: Bed) -> None:
     assert len(bed.mappings()) == 1
 
 
-def test_the_answer_of_create_is_lost_and_the_resource_is_deleted(bed: Bed) -> None:
+def test_a_mapping_whose_create_was_not_answered_is_deleted_with_the_resource(bed: Bed) -> None:
     bed.control.fault(FaultKind.ANSWER_LOST, "CreateEventSourceMapping", times=1)
     bed.operator()
     bed.apply(queue())
@@ -39,7 +39,7 @@ def test_the_answer_of_create_is_lost_and_the_resource_is_deleted(bed: Bed) -> N
     assert bed.mappings() == []
 
 
-def test_the_operator_is_killed_after_it_has_noted_the_mapping_and_the_resource_is_deleted(bed: Bed) -> None:
+def test_a_recorded_mapping_is_deleted_with_the_resource_after_a_kill(bed: Bed) -> None:
     operator = bed.operator()
     bed.apply(queue())
     eventually(lambda: bed.status("orders").get("uuid"))
@@ -50,7 +50,7 @@ def test_the_operator_is_killed_after_it_has_noted_the_mapping_and_the_resource_
     assert bed.mappings() == []
 
 
-def test_the_answer_of_create_is_lost_in_a_replacement(bed: Bed) -> None:
+def test_a_successor_whose_create_was_not_answered_is_found(bed: Bed) -> None:
     bed.operator()
     bed.apply(stream(replacePolicy="Recreate"))
     bed.wait_ready("orders")

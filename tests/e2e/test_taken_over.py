@@ -1,4 +1,4 @@
-"""A mapping that somebody else has made theirs is theirs: its former owner changes and deletes nothing of it."""
+"""A mapping that another owner has taken over: the former owner neither changes nor deletes it."""
 
 from tests.bed import WRITES, Bed
 from tests.e2e.manifests import provider_config, queue
@@ -10,7 +10,7 @@ BLUE = owner_tags("blue", "shop", "orders")
 
 
 def taken_over(bed: Bed) -> str:
-    """A resource's mapping is retagged and changed, as another cluster's operator takes it over. Its UUID."""
+    """Retag and change a resource's mapping, as the operator of another cluster does. Returns its UUID."""
     bed.apply(queue(batchSize=5))
     status = bed.wait_ready("orders")["status"]
     client = bed.aws.client("lambda", region="eu-west-1")
@@ -22,18 +22,18 @@ def taken_over(bed: Bed) -> str:
 
 
 def updates(bed: Bed, uuid: str) -> list[int]:
-    """The batch sizes that the operator has set."""
+    """The batch sizes in the Updates of the operator."""
     return [one["BatchSize"] for one in bed.requests("UpdateEventSourceMapping") if one["UUID"] == uuid]
 
 
 def assert_is_blue(bed: Bed, uuid: str) -> None:
-    """The mapping is as the other cluster made it, and nothing was written to AWS since."""
+    """Check that the mapping is unchanged since the takeover, and that nothing was written to AWS."""
     assert [(one["UUID"], one["BatchSize"], one["State"]) for one in bed.mappings()] == [(uuid, 9, "Enabled")]
     assert bed.mappings()[0]["Tags"] == BLUE
     assert not bed.calls().keys() & WRITES
 
 
-def test_what_another_cluster_took_over_is_not_changed_back(bed: Bed) -> None:
+def test_a_taken_over_mapping_is_not_changed_back(bed: Bed) -> None:
     bed.operator(SECONDLY)
     uuid = taken_over(bed)
     told = bed.wait_condition("orders", "Stalled", "True", "Conflict")["message"]
@@ -42,7 +42,7 @@ def test_what_another_cluster_took_over_is_not_changed_back(bed: Bed) -> None:
     assert_is_blue(bed, uuid)
 
 
-def test_what_another_cluster_took_over_is_not_deleted_with_the_resource(bed: Bed) -> None:
+def test_a_taken_over_mapping_is_not_deleted_with_the_resource(bed: Bed) -> None:
     bed.operator("--sweep-interval=600")
     uuid = taken_over(bed)
     bed.delete("orders")
@@ -50,8 +50,8 @@ def test_what_another_cluster_took_over_is_not_deleted_with_the_resource(bed: Be
     assert_is_blue(bed, uuid)
 
 
-def test_what_another_cluster_took_over_is_not_replaced(bed: Bed) -> None:
-    """Not even by the deletion of the old one that comes after the creation of the new one."""
+def test_a_taken_over_mapping_is_not_replaced(bed: Bed) -> None:
+    """Not even by the deletion of the old mapping after the creation of the new one."""
     bed.operator("--sweep-interval=600")
     uuid = taken_over(bed)
     bed.patch("orders", {"eventSourceARN": queue("others")["spec"]["eventSourceARN"], "replacePolicy": "Recreate"})
@@ -61,8 +61,8 @@ def test_what_another_cluster_took_over_is_not_replaced(bed: Bed) -> None:
     assert "DeleteEventSourceMapping" not in bed.calls()
 
 
-def test_a_mapping_handed_over_between_two_accesses_to_one_account_stays_handed_over(bed: Bed) -> None:
-    """Two ProviderConfigs lead to the same account as different roles."""
+def test_a_mapping_taken_over_through_another_role_of_the_account_keeps_its_new_owner(bed: Bed) -> None:
+    """Two ProviderConfigs use different roles in the same account."""
     bed.operator(SECONDLY)
     role = "arn:aws:iam::123456789012:role"
     bed.apply(*(provider_config(name, roleARN=f"{role}/{name}") for name in ("one", "two")))

@@ -35,6 +35,6 @@ def test_the_examples_from_apply_to_ready_and_back(bed: Bed) -> None:
     assert {operation for operation in calls if operation in WRITES} == {"CreateEventSourceMapping"}
 
     bed.kubectl("delete", KIND, "--all", "--timeout=200s")
-    eventually(lambda: not bed.mappings(), what="no mapping is left at AWS")
+    eventually(lambda: not bed.mappings(), what="no mapping is left in AWS")
     assert bed.calls()["DeleteEventSourceMapping"] == 10
     assert bed.all() == []

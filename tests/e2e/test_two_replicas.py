@@ -1,7 +1,7 @@
-"""Two operators: one works, the other stands by and takes over; never do both write.
+"""Two replicas: one leads, the other one is a standby and takes over. They never write at the same time.
 
-Each has its own way to the API server and to AWS, through a proxy that can be made to fail and that sees what
-goes through it. Times are printed, for they are the machine's; the limits that are asserted are generous.
+Each replica connects to the API server and to AWS through its own proxies, which can fail and record requests. Times
+are printed, because they depend on the machine. The asserted limits are generous.
 """
 
 import os
@@ -29,11 +29,11 @@ from tests.operator_process import OperatorProcess
 from tests.waiting import LIMIT, eventually
 
 NAMESPACE = "esm-operator"
-#: Seconds: the least that the setting takes.
+#: Seconds. The shortest duration that the setting accepts.
 DURATION = 10.0
-#: Seconds: shorter than a lease that is handed over would otherwise have lasted.
+#: Seconds. Shorter than the rest of a lease that is handed over.
 LONG = 60.0
-#: Seconds before the end of a lease within which no write to AWS may begin: the call's own time, and 2.
+#: Seconds before the end of a lease within which no write to AWS may begin: the time limit of a call, and 2 s.
 NO_WRITES = 7.0
 
 pytestmark = pytest.mark.long
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.long
 
 @dataclass
 class Replica:
-    """One of several operators, and its ways to the API server and to AWS."""
+    """One of several operators, with its proxies to the API server and to AWS."""
 
     name: str
     process: OperatorProcess
@@ -50,26 +50,26 @@ class Replica:
     paused: bool = False
 
     def calls(self) -> list[Request]:
-        """What it has asked of AWS Lambda."""
+        """Its requests to AWS Lambda."""
         return [one for one in self.aws.requests if one.path.startswith("/20")]
 
     def writes(self, since: float = 0.0) -> list[Request]:
-        """What it has changed at AWS since then."""
+        """Its write requests to AWS since a time."""
         return [one for one in self.calls() if one.method != "GET" and one.at >= since]
 
     def says(self, text: str) -> bool:
-        """Whether a line of its log has this in it."""
+        """Whether a line of its log has this text."""
         return any(text in line for line in self.process.tail(100_000).splitlines())
 
     def wait_until_it_says(self, text: str) -> None:
         eventually(lambda: self.says(text), f"{self.name} says {text}")
 
     def terminate(self) -> None:
-        """Tell it to end, without waiting."""
+        """Send SIGTERM, and do not wait."""
         os.kill(self.process.pid, signal.SIGTERM)
 
     def pause(self) -> None:
-        """Stop it as a debugger does, or a machine that is suspended."""
+        """Stop the process, as a debugger or a suspended machine does."""
         os.kill(self.process.pid, signal.SIGSTOP)
         self.paused = True
 
@@ -79,7 +79,7 @@ class Replica:
 
 
 class Replicas:
-    """Operators of one bed on one lease."""
+    """The operators of one bed with the same lease."""
 
     def __init__(self, bed: Bed, exits: ExitStack) -> None:
         self.bed = bed
@@ -87,7 +87,7 @@ class Replicas:
         self._exits = exits
 
     def replica(self, name: str, *arguments: str, start: bool = True, duration: float = DURATION) -> Replica:
-        """An operator called so in the lease, ready unless it is not to be started."""
+        """An operator with this identity in the lease. It is ready unless it is not started."""
         kubernetes = self._exits.enter_context(Proxy(*self.bed.plane.address))
         address = urlsplit(self.bed.aws.endpoint)
         assert address.hostname
@@ -126,7 +126,7 @@ class Replicas:
     # The lease
 
     def lease(self) -> dict[str, Any]:
-        """The spec of the Lease object; empty: there is none."""
+        """The spec of the Lease object. Empty: there is no Lease."""
         return (self.bed.client.get(path("Lease", self.lease_name, NAMESPACE)) or {}).get("spec") or {}
 
     def wait_held_by(self, replica: Replica, *, limit: float = LIMIT) -> None:
@@ -136,7 +136,7 @@ class Replicas:
         )
 
     def write_lease(self, **spec: Any) -> None:
-        """Write it as somebody else."""
+        """Write the Lease as another process."""
         self.bed.client.install(
             {
                 "apiVersion": "coordination.k8s.io/v1",
@@ -147,7 +147,7 @@ class Replicas:
         )
 
     def api_writes(self) -> float:
-        """How many writes about resources the API server was asked for by anybody, refused ones too."""
+        """The number of write requests for resources at the API server, including refused ones."""
         pattern = re.compile(
             r'^apiserver_request_total\{.*resource="(?:eventsourcemappings|events|providerconfigs)".*'
             r'verb="(?:PATCH|POST|PUT|DELETE|APPLY)".*\} (\S+)$',
@@ -168,12 +168,12 @@ def replicas(bed: Bed) -> Generator[Replicas]:
 
 
 def first_update(replica: Replica, since: float) -> float | None:
-    """When it first changed a mapping, in seconds of ``time.monotonic``."""
+    """The time of its first write to AWS, in seconds of ``time.monotonic``."""
     return next((one.at for one in replica.writes(since) if one.method == "PUT"), None)
 
 
 def resources(bed: Bed, count: int, **spec: Any) -> list[str]:
-    """The names of resources that are applied and ready."""
+    """The names of resources that have been applied and are Ready."""
     names = [f"orders-{number}" for number in range(count)]
     bed.apply(*(queue(name, **spec) for name in names))
     for name in names:
@@ -181,7 +181,7 @@ def resources(bed: Bed, count: int, **spec: Any) -> list[str]:
     return names
 
 
-def test_one_works_and_the_other_stands_by(bed: Bed, replicas: Replicas) -> None:
+def test_one_replica_leads_and_the_other_is_a_standby(bed: Bed, replicas: Replicas) -> None:
     first, second = replicas.leader("--sweep-interval=1"), replicas.standby("--sweep-interval=1")
     names = resources(bed, 3)
     bed.patch(names[0], {"batchSize": 5})
@@ -197,7 +197,7 @@ def test_one_works_and_the_other_stands_by(bed: Bed, replicas: Replicas) -> None
     assert [one.path for one in second.aws.requests] == ["/"], "a standby asks STS who it is, and nothing else"
 
 
-def test_two_that_start_at_once_make_one_mapping_each(bed: Bed, replicas: Replicas) -> None:
+def test_two_replicas_that_start_together_create_each_mapping_once(bed: Bed, replicas: Replicas) -> None:
     both = [replicas.replica(name, start=False) for name in ("first", "second")]
     names = [f"orders-{number}" for number in range(8)]
     bed.apply(*(queue(name) for name in names))
@@ -236,7 +236,7 @@ def test_the_lease_is_handed_over_on_sigterm(bed: Bed, replicas: Replicas) -> No
 
 
 @pytest.mark.parametrize("seconds", [0.6, 4.0], ids=["finishes", "is-cut-off"])
-def test_what_is_under_way_at_sigterm(bed: Bed, replicas: Replicas, seconds: float) -> None:
+def test_requests_in_progress_at_sigterm_leave_one_mapping(bed: Bed, replicas: Replicas, seconds: float) -> None:
     first, second = replicas.leader(duration=2 * LONG), replicas.standby(duration=2 * LONG)
     (name,) = resources(bed, 1)
     bed.control.fault(FaultKind.DELAY_ANSWER, "UpdateEventSourceMapping", times=1, seconds=seconds)
@@ -254,7 +254,7 @@ def test_what_is_under_way_at_sigterm(bed: Bed, replicas: Replicas, seconds: flo
     assert len(bed.mappings()) == 1
 
 
-def test_sigterm_while_the_api_server_hangs(bed: Bed, replicas: Replicas) -> None:
+def test_sigterm_ends_the_operator_while_the_api_server_hangs(bed: Bed, replicas: Replicas) -> None:
     first, second = replicas.leader(), replicas.standby()
     (name,) = resources(bed, 1)
     first.kubernetes.hang()
@@ -267,7 +267,7 @@ def test_sigterm_while_the_api_server_hangs(bed: Bed, replicas: Replicas) -> Non
     assert len([one for one in second.writes() if one.method == "PUT"]) == 1
 
 
-def test_the_other_takes_over_from_one_that_was_killed(bed: Bed, replicas: Replicas) -> None:
+def test_the_standby_takes_over_from_a_killed_leader(bed: Bed, replicas: Replicas) -> None:
     first, second = replicas.leader(), replicas.standby()
     names = resources(bed, 3)
     first.process.kill()
@@ -286,10 +286,10 @@ def test_the_other_takes_over_from_one_that_was_killed(bed: Bed, replicas: Repli
     assert bed.calls()["CreateEventSourceMapping"] == len(names)
 
 
-def test_one_that_was_stopped_and_woken_writes_nothing(bed: Bed, replicas: Replicas) -> None:
+def test_a_leader_that_was_suspended_writes_nothing(bed: Bed, replicas: Replicas) -> None:
     first, second = replicas.leader("--sweep-interval=1"), replicas.standby("--sweep-interval=1")
     names = resources(bed, 4)
-    # What it would like to write when it wakes: the note of an answer, and edits that its watch has brought.
+    # Writes that it would send after it wakes: the status for an answer, and edits from its watch.
     bed.control.fault(FaultKind.DELAY_ANSWER, "UpdateEventSourceMapping", times=1, seconds=2.0)
     bed.patch(names[0], {"batchSize": 5})
     eventually(lambda: bed.mapping(names[0])["BatchSize"] == 5)
@@ -321,7 +321,7 @@ def test_one_that_was_stopped_and_woken_writes_nothing(bed: Bed, replicas: Repli
 
 
 @pytest.mark.parametrize("fail", [Proxy.hang, Proxy.refuse], ids=["hangs", "refuses"])
-def test_one_that_the_api_server_fails_stops_before_its_lease_ends(
+def test_a_leader_without_the_api_server_stops_before_its_lease_ends(
     bed: Bed, replicas: Replicas, fail: Callable[[Proxy], None]
 ) -> None:
     duration = 15.0
@@ -330,7 +330,7 @@ def test_one_that_the_api_server_fails_stops_before_its_lease_ends(
     names = resources(bed, 30, batchSize=10)
     uuids = [bed.mapping(name)["UUID"] for name in names]
 
-    # It goes on to see AWS, where somebody changes one mapping after the other.
+    # It still reads AWS, where another tool changes one mapping after the other.
     failed = time.monotonic()
     fail(first.kubernetes)
     for uuid in uuids:
@@ -346,9 +346,9 @@ def test_one_that_the_api_server_fails_stops_before_its_lease_ends(
     print(f"Writes begun after the API server failed, in seconds: {[round(at, 1) for at in written]}; ", end="")
     print(f"taken over after {took_over - failed:.1f}")
     assert written, "it works on while its lease runs"
-    # A second beyond, for a write that is seen here later than it began.
+    # One more second, because the proxy records a write later than it begins.
     assert max(written) < duration - NO_WRITES + 1
-    assert max(looked) > duration - NO_WRITES + 1, "it saw what it did not put right"
+    assert max(looked) > duration - NO_WRITES + 1, "it saw the drift that it did not correct"
     assert second.writes(failed)[0].at >= took_over - 2
 
     first.kubernetes.restore()
@@ -360,7 +360,7 @@ def test_one_that_the_api_server_fails_stops_before_its_lease_ends(
 
 
 @pytest.mark.parametrize("hours", [1, -1], ids=["ahead", "behind"])
-def test_whose_clock_is_wrong_is_judged_by_whether_it_renews(bed: Bed, replicas: Replicas, hours: int) -> None:
+def test_a_leader_with_a_wrong_clock_keeps_the_lease_while_it_renews(bed: Bed, replicas: Replicas, hours: int) -> None:
     started = datetime.now(UTC) + timedelta(hours=hours)
 
     def renew(number: int) -> None:
@@ -373,7 +373,7 @@ def test_whose_clock_is_wrong_is_judged_by_whether_it_renews(bed: Bed, replicas:
     waiting.wait_until_it_says("Standing by: somebody-else")
     begun = time.monotonic()
     number, renewed = 0, begun
-    while time.monotonic() < begun + DURATION + 3:  # longer than the lease, were it not renewed
+    while time.monotonic() < begun + DURATION + 3:  # longer than a lease that is not renewed
         number, renewed = number + 1, time.monotonic()
         renew(number)
         time.sleep(0.5)
@@ -384,7 +384,7 @@ def test_whose_clock_is_wrong_is_judged_by_whether_it_renews(bed: Bed, replicas:
     assert min(one.at for one in waiting.calls()) >= renewed + DURATION
 
 
-def test_a_lease_that_another_has_taken_by_force_ends_the_work(bed: Bed, replicas: Replicas) -> None:
+def test_a_leader_stops_when_another_process_takes_the_lease(bed: Bed, replicas: Replicas) -> None:
     first = replicas.leader("--sweep-interval=1")
     names = resources(bed, 2)
     forged = time.monotonic()
@@ -398,7 +398,7 @@ def test_a_lease_that_another_has_taken_by_force_ends_the_work(bed: Bed, replica
     assert min(one.at for one in first.calls() if one.at >= lost) >= forged + DURATION, "a standby does not sweep"
 
 
-def test_a_lease_that_somebody_deletes_is_made_again(bed: Bed, replicas: Replicas) -> None:
+def test_a_deleted_lease_is_created_again(bed: Bed, replicas: Replicas) -> None:
     first, second = replicas.leader(), replicas.standby()
     names = resources(bed, 2)
     bed.client.delete(path("Lease", replicas.lease_name, NAMESPACE))
@@ -409,8 +409,8 @@ def test_a_lease_that_somebody_deletes_is_made_again(bed: Bed, replicas: Replica
     assert second.calls() == []
 
 
-def test_without_permission_it_says_what_to_do_and_waits(bed: Bed) -> None:
-    """The account has the operator's ClusterRole, and not yet its Role."""
+def test_missing_rights_for_the_lease_are_reported_with_the_remedy(bed: Bed) -> None:
+    """The ServiceAccount has the operator's ClusterRole, but not its Role."""
     account = f"account-{bed.namespace}"
     for_the_cluster, for_the_lease = role.shipped(NAMESPACE)
     bed.client.install(
@@ -429,7 +429,7 @@ def test_without_permission_it_says_what_to_do_and_waits(bed: Bed) -> None:
     assert "Traceback" not in process.tail(1000)
 
 
-def test_without_its_namespace_it_says_what_to_do_and_waits(bed: Bed) -> None:
+def test_a_missing_namespace_of_the_lease_is_reported_with_the_remedy(bed: Bed) -> None:
     nowhere = f"{bed.namespace}-leases"
     process = bed.operator(
         start=False, kubeconfig=bed.plane.kubeconfig, environment={"ESM_OPERATOR_LEASE_NAMESPACE": nowhere}

@@ -1,4 +1,4 @@
-"""A spec is edited: AWS is sent just what differs, and what is taken out goes back to AWS's default."""
+"""An edit of the spec: the Update has only changed members, and removed fields return to AWS's default."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
@@ -16,7 +16,7 @@ def test_one_field_is_changed_and_nothing_else_is_sent(bed: Bed) -> None:
     assert bed.requests("UpdateEventSourceMapping") == [{"UUID": uuid, "BatchSize": 7}]
 
 
-def test_a_removed_field_goes_back_to_the_default_and_one_never_set_is_left_alone(bed: Bed) -> None:
+def test_a_removed_field_returns_to_the_default_and_other_fields_stay_unchanged(bed: Bed) -> None:
     bed.operator("--sweep-interval=1")
     filters = {"filters": [{"pattern": '{"body": {"kind": ["new"]}}'}]}
     bed.apply(queue(batchSize=5, filterCriteria=filters, scalingConfig={"maximumConcurrency": 4}))

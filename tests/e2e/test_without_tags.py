@@ -1,4 +1,4 @@
-"""Places where event source mappings cannot have tags: the refusal, and the ownership mode that needs no tags."""
+"""Regions in which event source mappings cannot have tags: the refusal, and the ownership mode without tags."""
 
 from collections.abc import Generator
 
@@ -20,7 +20,7 @@ PAUSED = "lambda.esm-operator.io/paused"
 
 @pytest.fixture
 def place(bed: Bed) -> Generator[Bed]:
-    """An AWS that refuses tags. At the end no request with tags has been sent."""
+    """A bed with an AWS that refuses tags. The test fails if a request with tags is sent."""
     bed.control.set(tags_supported=False)
     yield bed
     assert {name: count for name, count in bed.calls().items() if name in TAG_CALLS} == {}
@@ -28,7 +28,7 @@ def place(bed: Bed) -> Generator[Bed]:
 
 
 def foreign(bed: Bed, name: str = "orders") -> str:
-    """A mapping that somebody else made. Returns its UUID."""
+    """Create a mapping as another tool does. Returns its UUID."""
     made = bed.control.make_mapping(
         FunctionName=name, EventSourceArn=f"arn:aws:sqs:{HERE}:{name}", region="eu-west-1", BatchSize=7
     )
@@ -41,7 +41,7 @@ def uuids(bed: Bed) -> list[str]:
 
 
 def wait_settled(bed: Bed, name: str = "orders") -> None:
-    """Wait until the resource records that no Create is outstanding."""
+    """Wait until the resource records that no Create is pending."""
     eventually(lambda: "creating" not in bed.status(name), what="no Create is outstanding")
 
 
@@ -53,7 +53,7 @@ def test_a_refusal_of_tags_has_its_own_reason_and_ends_with_the_ownership_mode(b
     existing = foreign(bed, "existing")
     bed.operator()
     bed.apply(queue("orders"), queue("existing"))
-    for name in ("orders", "existing"):  # Create with tags, and ListTags of the mapping in its way
+    for name in ("orders", "existing"):  # Create with tags, and ListTags of the conflicting mapping
         told = bed.wait_condition(name, "Stalled", "True", "TagsNotSupported")
         assert "spec.ownership" in told["message"]
         assert "--ownership=resource-only" in told["message"]
@@ -68,7 +68,7 @@ def test_a_refusal_of_tags_has_its_own_reason_and_ends_with_the_ownership_mode(b
 # -- Without owner tags -------------------------------------------------------------------------------------
 
 
-def test_a_mapping_is_made_edited_corrected_and_deleted(place: Bed) -> None:
+def test_a_mapping_is_created_edited_corrected_and_deleted(place: Bed) -> None:
     place.operator(RESOURCE_ONLY, "--sweep-interval=1", "--tag-sweep-interval=1")
     place.apply(queue(batchSize=5))
     uuid = place.wait_ready("orders")["status"]["uuid"]
@@ -92,7 +92,7 @@ def test_a_mapping_is_made_edited_corrected_and_deleted(place: Bed) -> None:
     assert place.mappings() == []
 
 
-def test_a_mapping_that_is_deleted_by_hand_is_made_again(place: Bed) -> None:
+def test_a_mapping_that_is_deleted_by_hand_is_created_again(place: Bed) -> None:
     place.operator(RESOURCE_ONLY, "--sweep-interval=1")
     place.apply(queue())
     first = place.wait_ready("orders")["status"]["uuid"]
@@ -103,7 +103,7 @@ def test_a_mapping_that_is_deleted_by_hand_is_made_again(place: Bed) -> None:
     place.event("orders", "CreatedAgain")
 
 
-def test_a_provider_config_has_the_mode_and_another_has_not(bed: Bed) -> None:
+def test_the_mode_applies_to_one_provider_config_only(bed: Bed) -> None:
     bed.operator()
     bed.apply(provider_config("plain", ownership="ResourceOnly"), provider_config("tagged"))
     bed.apply(
@@ -115,7 +115,7 @@ def test_a_provider_config_has_the_mode_and_another_has_not(bed: Bed) -> None:
     assert bed.mapping("tagged")["Tags"]["esm-operator.io/name"] == "tagged"
 
 
-def test_tags_and_taking_over_are_refused(place: Bed) -> None:
+def test_tags_and_takeovers_are_refused(place: Bed) -> None:
     place.operator(RESOURCE_ONLY)
     place.apply(provider_config("shop", defaultTags={"team": "shop"}))
     place.apply(
@@ -135,7 +135,7 @@ def test_tags_and_taking_over_are_refused(place: Bed) -> None:
     place.wait_ready("tags")
 
 
-def test_a_provider_config_without_tags_takes_no_default_tags(bed: Bed) -> None:
+def test_a_provider_config_in_this_mode_accepts_no_default_tags(bed: Bed) -> None:
     config = provider_config("shop", ownership="ResourceOnly", defaultTags={"team": "shop"})
     with pytest.raises(ApiError) as refused:
         bed.apply(config)
@@ -143,7 +143,7 @@ def test_a_provider_config_without_tags_takes_no_default_tags(bed: Bed) -> None:
     assert "ResourceOnly" in refused.value.message
 
 
-def test_a_mapping_is_retained(place: Bed) -> None:
+def test_a_retained_mapping_remains(place: Bed) -> None:
     place.operator(RESOURCE_ONLY)
     place.apply(queue(deletionPolicy="Retain"))
     uuid = place.wait_ready("orders")["status"]["uuid"]
@@ -159,8 +159,8 @@ def test_a_mapping_is_retained(place: Bed) -> None:
 
 
 @pytest.mark.parametrize("change", ["position", "source"])
-def test_a_mapping_is_replaced(place: Bed, change: str) -> None:
-    """By the same function and source it is deleted first; by another source the new one is made first."""
+def test_a_replacement_leaves_one_mapping(place: Bed, change: str) -> None:
+    """The old mapping is deleted first if the source is the same. Otherwise the new one is created first."""
     place.operator(RESOURCE_ONLY)
     place.apply(stream(replacePolicy="Recreate"))
     old = place.wait_ready("orders")["status"]["uuid"]
@@ -177,7 +177,7 @@ def test_a_mapping_is_replaced(place: Bed, change: str) -> None:
 # -- What only the resource records -------------------------------------------------------------------------
 
 
-def test_the_answer_of_create_is_lost(place: Bed) -> None:
+def test_a_mapping_whose_create_was_not_answered_is_found(place: Bed) -> None:
     place.control.fault(FaultKind.ANSWER_LOST, CREATE, times=1)
     place.operator(RESOURCE_ONLY)
     place.apply(queue())
@@ -189,8 +189,8 @@ def test_the_answer_of_create_is_lost(place: Bed) -> None:
     assert place.mappings() == []
 
 
-def test_the_answers_of_creates_of_all_kinds_are_lost(place: Bed) -> None:
-    """Each mapping is recognised by its identity and its immutable fields, as AWS answers them."""
+def test_mappings_of_all_kinds_whose_creates_were_not_answered_are_found(place: Bed) -> None:
+    """The operator recognises each mapping by its identity and its immutable fields in AWS."""
     place.control.fault(FaultKind.ANSWER_LOST, CREATE, times=len(TEN_KINDS))
     place.operator(RESOURCE_ONLY)
     place.apply(*(mapping(name, **spec) for name, spec in TEN_KINDS.items()))
@@ -203,7 +203,7 @@ def test_the_answers_of_creates_of_all_kinds_are_lost(place: Bed) -> None:
     assert place.mappings() == []
 
 
-def test_the_answer_of_create_is_lost_and_the_resource_is_deleted(place: Bed) -> None:
+def test_a_mapping_whose_create_was_not_answered_is_deleted_with_the_resource(place: Bed) -> None:
     place.control.fault(FaultKind.ANSWER_LOST, CREATE, times=1)
     place.operator(RESOURCE_ONLY)
     place.apply(queue())
@@ -214,8 +214,8 @@ def test_the_answer_of_create_is_lost_and_the_resource_is_deleted(place: Bed) ->
     assert place.mappings() == []
 
 
-def test_a_create_without_an_answer_is_carried_out_after_the_next_one_and_an_edit(place: Bed) -> None:
-    """The function that it was for is free again by then."""
+def test_a_create_that_takes_effect_after_the_next_one_leaves_one_mapping(place: Bed) -> None:
+    """No other mapping uses the function of that Create at this time."""
     place.control.set(pace=0.05)
     place.control.fault(FaultKind.DELAY, CREATE, times=1, seconds=8.0)
     place.operator(RESOURCE_ONLY, "--sweep-interval=1")
@@ -228,7 +228,7 @@ def test_a_create_without_an_answer_is_carried_out_after_the_next_one_and_an_edi
     wait_settled(place)
 
 
-def test_killed_while_create_is_under_way(place: Bed) -> None:
+def test_a_kill_during_a_create_leaves_one_mapping(place: Bed) -> None:
     place.control.fault(FaultKind.DELAY_ANSWER, CREATE, times=1, seconds=4.0)
     operator = place.operator(RESOURCE_ONLY)
     place.apply(queue())
@@ -243,7 +243,7 @@ def test_killed_while_create_is_under_way(place: Bed) -> None:
     wait_settled(place)
 
 
-def test_killed_while_create_is_under_way_and_deleted_before_the_restart(place: Bed) -> None:
+def test_a_kill_during_a_create_and_a_deletion_before_the_restart_leave_no_mapping(place: Bed) -> None:
     place.control.fault(FaultKind.DELAY_ANSWER, CREATE, times=1, seconds=4.0)
     operator = place.operator(RESOURCE_ONLY)
     place.apply(queue())
@@ -255,8 +255,8 @@ def test_killed_while_create_is_under_way_and_deleted_before_the_restart(place: 
     assert place.mappings() == []
 
 
-def test_killed_during_a_replacement(place: Bed) -> None:
-    """The new mapping exists, and nothing but the intent records that it may."""
+def test_a_kill_during_a_replacement_leaves_one_mapping(place: Bed) -> None:
+    """The new mapping exists, and only the intent records it."""
     operator = place.operator(RESOURCE_ONLY)
     place.apply(stream(replacePolicy="Recreate"))
     old = place.wait_ready("orders")["status"]["uuid"]
@@ -274,7 +274,7 @@ def test_killed_during_a_replacement(place: Bed) -> None:
 # -- Mappings of others -------------------------------------------------------------------------------------
 
 
-def test_a_foreign_mapping_is_a_conflict_and_never_touched(place: Bed) -> None:
+def test_a_mapping_of_another_tool_is_a_conflict_and_never_changed(place: Bed) -> None:
     other = foreign(place)
     before = place.mappings()
     operator = place.operator(RESOURCE_ONLY, "--sweep-interval=1")
@@ -283,7 +283,7 @@ def test_a_foreign_mapping_is_a_conflict_and_never_touched(place: Bed) -> None:
     assert other in told["message"]
     assert "adoption" in told["message"]
     operator.kill()
-    operator.start()  # the intent alone does not make the mapping the resource's own
+    operator.start()  # the intent alone does not make the resource the owner of the mapping
     place.wait_swept(2)
     place.patch("orders", {"batchSize": 6})
     place.wait_condition("orders", "Stalled", "True", "Conflict")
@@ -293,8 +293,8 @@ def test_a_foreign_mapping_is_a_conflict_and_never_touched(place: Bed) -> None:
     assert CREATE not in place.calls()
 
 
-def test_a_mapping_that_aws_names_in_a_refusal_is_not_the_resources_own(place: Bed) -> None:
-    """Somebody made it between the last list and the Create."""
+def test_a_mapping_that_aws_names_in_a_refusal_is_not_owned(place: Bed) -> None:
+    """Another tool created it between the last list and the Create."""
     place.control.fault(FaultKind.DELAY, CREATE, times=1, seconds=2.0)
     operator = place.operator(RESOURCE_ONLY, "--sweep-interval=3600")
     place.apply(queue())
@@ -311,7 +311,7 @@ def test_a_mapping_that_aws_names_in_a_refusal_is_not_the_resources_own(place: B
     assert [(one["UUID"], one["BatchSize"]) for one in place.mappings()] == [(other, 7)]
 
 
-def test_a_mapping_that_was_only_observed_is_not_the_resources_own(place: Bed) -> None:
+def test_a_mapping_that_was_only_observed_is_not_owned(place: Bed) -> None:
     other = foreign(place)
     place.operator(RESOURCE_ONLY)
     place.apply(queue(managementPolicy="Observe", batchSize=5))
@@ -325,7 +325,7 @@ def test_a_mapping_that_was_only_observed_is_not_the_resources_own(place: Bed) -
 
 
 def test_a_mapping_is_adopted_once(place: Bed) -> None:
-    """A second resource that may adopt the same mapping does not get it, after a restart neither."""
+    """A second resource that may adopt the same mapping does not get it, also not after a restart."""
     other = foreign(place)
     operator = place.operator(RESOURCE_ONLY, "--sweep-interval=1")
     place.apply(queue(batchSize=5, adoption={"policy": "IfExists"}))
@@ -349,8 +349,8 @@ def test_a_mapping_is_adopted_once(place: Bed) -> None:
     assert place.mappings() == []
 
 
-def test_of_two_resources_that_record_the_same_mapping_the_older_one_has_it(place: Bed) -> None:
-    """Somebody has copied a status."""
+def test_of_two_resources_that_record_the_same_mapping_the_older_one_owns_it(place: Bed) -> None:
+    """A user has copied a status."""
     place.operator(RESOURCE_ONLY)
     place.apply(queue())
     uuid = place.wait_ready("orders")["status"]["uuid"]
@@ -371,7 +371,7 @@ def test_of_two_resources_that_record_the_same_mapping_the_older_one_has_it(plac
 
 
 def age(bed: Bed, name: str) -> tuple[str, str]:
-    """What older resources have less of; among equals the uid decides."""
+    """A key that orders resources by age, and then by uid."""
     found = bed.get(name)
     assert found is not None
     return found["metadata"]["creationTimestamp"], found["metadata"]["uid"]
@@ -380,7 +380,7 @@ def age(bed: Bed, name: str) -> tuple[str, str]:
 # -- The commands -------------------------------------------------------------------------------------------
 
 
-def test_orphans_can_not_be_found(place: Bed) -> None:
+def test_the_command_orphans_reports_that_it_needs_tags(place: Bed) -> None:
     cluster = {"HOME": str(place.plane.kubeconfig.parent), "KUBECONFIG": str(place.plane.kubeconfig)}
     ended = run_command(place, "orphans", RESOURCE_ONLY, environment=cluster)
     assert ended.returncode == 1
@@ -412,7 +412,7 @@ def test_mappings_are_exported_without_tags(bed: Bed) -> None:
 # -- Another mode -------------------------------------------------------------------------------------------
 
 
-def test_the_mode_of_a_resource_is_changed(bed: Bed) -> None:
+def test_the_mode_of_a_resource_can_change(bed: Bed) -> None:
     bed.apply(provider_config("default", ownership="Tags"))
     operator = bed.operator()
     bed.apply(queue(batchSize=5))
@@ -426,7 +426,7 @@ def test_the_mode_of_a_resource_is_changed(bed: Bed) -> None:
     bed.wait_ready("orders")
     assert (bed.status("orders")["uuid"], bed.mapping("orders")["Tags"]) == (uuid, before)
 
-    bed.control.edit_mapping(uuid, Tags={})  # as if it had been made without tags
+    bed.control.edit_mapping(uuid, Tags={})  # as if it had been created without tags
     bed.patch("orders", {"adoption": {"policy": "IfExists"}})
     bed.wait_ready("orders")
     operator.stop()

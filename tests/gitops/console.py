@@ -11,14 +11,14 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _AGE = re.compile(r"(?:\d+[smh])+")
 _AGES = ("AGE", "LAST SEEN", "Age")
-#: What the page says in the place of what is different each time.
+#: The placeholders of the page for the parts that differ each time.
 _NAMESPACE, _LONG, _NOW = "shop", "3m", "2026-01-01T00:00:00Z"
 #: Where a description becomes interesting.
 _CONDITIONS = "  Conditions:\n"
 
 
 def rendered(text: str, bed: Bed) -> str:
-    """The page with what kubectl says in a scenario."""
+    """The page with the output of kubectl in a scenario."""
     return _BLOCK.sub(lambda match: f"{match[1]}{_captured(match[2], bed)}{match[3]}", text)
 
 

@@ -1,4 +1,4 @@
-"""Resources in every state that people meet, each called after its state, for what looks at them all at once.
+"""Resources in every state that people meet, each called after its state, for the tests that look at all of them.
 
 ``fill`` makes them with a real operator, in a scenario's namespace. What is in transition stays so: AWS is held.
 """
@@ -83,7 +83,7 @@ def fill(bed: Bed) -> None:
     bed.patch("paused-edit", {"batchSize": 5})
     bed.delete("deleting")
     bed.delete_config(HELD)
-    eventually(lambda: "MappingsRemain" in str(bed.config(HELD)), what="the ProviderConfig says who uses it")
+    eventually(lambda: "MappingsRemain" in str(bed.config(HELD)), what="the ProviderConfig lists its users")
     for state in STATES:
         eventually(lambda state=state: _is_in(bed, state), what=f"{state.name}: {bed.status(state.name)}")
 
@@ -126,7 +126,7 @@ def _wait(bed: Bed, *names: str) -> None:
 
 
 def _is_in(bed: Bed, state: State) -> bool:
-    """Whether a resource is as its name says."""
+    """Whether a resource is in the state of its name."""
     told = bed.condition(state.name, "Ready")
     if state.name == "problem" and bed.condition("problem", "Processing").get("status") != "False":
         return False

@@ -1,4 +1,4 @@
-"""The examples in gitops/ are what Argo CD, Flux and kustomize take, and bring about what they say."""
+"""The examples in gitops/ are what Argo CD, Flux and kustomize take, and have the effect that they describe."""
 
 import json
 import subprocess

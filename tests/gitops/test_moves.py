@@ -16,7 +16,7 @@ def test_to_another_name(bed: Bed) -> None:
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     bed.control.reset_counts()
 
-    # The first commit: what goes shall leave its mapping.
+    # The first commit: the removed resource leaves its mapping.
     bed.apply(queue("orders", **spec(deletionPolicy="Retain")))
     bed.wait_ready("orders")
     # The second: the new one is applied before the old one is pruned, as Argo CD and Flux do.

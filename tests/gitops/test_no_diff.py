@@ -1,6 +1,6 @@
-"""Nothing that is applied ever differs from what stands: no default, and no write of the operator, is in the spec.
+"""An applied manifest never differs from the stored object: no default and no write of the operator is in the spec.
 
-So neither Argo CD nor `kubectl diff` nor Flux's drift detection finds anything to put right, and no difference has to
+So neither Argo CD nor `kubectl diff` nor Flux's drift detection finds anything to correct, and no difference has to
 be ignored.
 """
 
@@ -22,7 +22,7 @@ from tests.operator_process import ROOT
 from tests.specs import BASES, spec
 from tests.waiting import eventually
 
-#: All that the operator may set, beside the status.
+#: All that the operator may set, in addition to the status.
 ITS_FIELDS = {
     "f:annotations": {"f:lambda.esm-operator.io/intent"},
     "f:finalizers": {'v:"lambda.esm-operator.io/mapping"'},
@@ -43,7 +43,7 @@ def examples() -> list[dict[str, Any]]:
 
 
 def every_field(source: str) -> Iterator[dict[str, Any]]:
-    """Of a source one resource with nothing but what it needs, and one more for each of its fields."""
+    """Of a source one resource with the required fields alone, and one more for each of its fields."""
     yield mapping("bare", **{**_base(source), "functionName": "bare"})
     pairs = {pair.path: pair for pair in pairs_of(source)}
     for number, pair in enumerate(pairs.values()):
@@ -77,7 +77,7 @@ def apply(bed: Bed, way: str, path: Path) -> None:
 
 
 def assert_no_diff(bed: Bed, way: str, path: Path, manifests: list[dict[str, Any]]) -> None:
-    """`kubectl diff` finds nothing, and every spec stands as it was written."""
+    """`kubectl diff` finds nothing, and every spec remains as it was written."""
     try:
         said = bed.kubectl("diff", *WAYS[way], f"--filename={path}")
     except subprocess.CalledProcessError as error:
@@ -90,7 +90,7 @@ def assert_no_diff(bed: Bed, way: str, path: Path, manifests: list[dict[str, Any
 
 
 def managers(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The fields of each manager beside the status, by its name; the operator's is without its lease."""
+    """The fields of each manager without the status, by its name; the operator's is without its lease."""
     entries = [one for one in found["metadata"]["managedFields"] if "subresource" not in one]
     return {_without_lease(one["manager"]): one["fieldsV1"] for one in entries}
 
@@ -100,12 +100,12 @@ def _without_lease(manager: str) -> str:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_every_field_stands_as_it_was_written(bed: Bed, tmp_path: Path, source: str) -> None:
+def test_every_field_remains_as_it_was_written(bed: Bed, tmp_path: Path, source: str) -> None:
     _apply_and_look(bed, tmp_path, "Argo CD, server-side", [*every_field(source)])
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_examples_stand_as_they_were_written(bed: Bed, tmp_path: Path, way: str) -> None:
+def test_the_examples_remain_as_they_were_written(bed: Bed, tmp_path: Path, way: str) -> None:
     _apply_and_look(bed, tmp_path, way, examples())
 
 
@@ -177,7 +177,7 @@ def test_a_provider_config_in_use_makes_no_diff(bed: Bed, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("policy", ["background", "foreground"])
 def test_pruning_waits_for_aws_whatever_the_propagation(bed: Bed, policy: str) -> None:
-    """Argo CD deletes with foreground propagation: the finalizer of that is none of ours, and stays for its owner."""
+    """Argo CD deletes with foreground propagation: the finalizer of that is not ours, and stays for its owner."""
     bed.operator("--sweep-interval=1")
     bed.apply(mapping("orders", **BASES["sqs"]))
     bed.wait_ready("orders")

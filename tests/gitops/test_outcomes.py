@@ -1,4 +1,4 @@
-"""Whatever comes of a resource, kstatus and Argo CD understand it as the table of verdicts says."""
+"""Whatever comes of a resource, kstatus and Argo CD understand it as in the table of verdicts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Case:
 
     @property
     def words(self) -> tuple[str, str]:
-        """What kstatus and Argo CD shall say."""
+        """The verdicts that kstatus and Argo CD shall have."""
         word = "Terminating" if self.deleting else self.outcome.verdict.value[3]
         held = word == "Failed" and self.outcome.reason == "Paused"
         return word, "Suspended" if held else ARGO_CD[word]
@@ -112,7 +112,7 @@ def test_every_outcome_is_understood() -> None:
     wrong = {
         case.what: (got.words, case.words) for case, got in zip(ALL, found, strict=True) if got.words != case.words
     }
-    assert not wrong, f"{{case: (what they say, what they shall say)}}: {wrong}"
+    assert not wrong, f"{{case: (their verdicts, the right verdicts)}}: {wrong}"
 
 
 def test_their_messages_are_ours() -> None:
@@ -167,7 +167,7 @@ def test_what_is_not_paused_any_more_is_healthy(value: str) -> None:
     assert only(resource(status, paused=value)).argocd == "Healthy"
 
 
-def test_what_is_well_and_not_all_well_says_so() -> None:
+def test_ready_with_a_problem_shows_both() -> None:
     outcome = Outcome(Verdict.READY, "Observed", "It is watched.", synced=False, sync_message="AWS differs.")
     mapping = {"LastProcessingResult": "PROBLEM: Function call failed"}
     status = rendered(outcome, mapping=mapping, uuid="1")
@@ -176,8 +176,8 @@ def test_what_is_well_and_not_all_well_says_so() -> None:
     assert got.argocd_message == "It is watched. Synced: AWS differs. Processing: PROBLEM: Function call failed"
 
 
-def test_a_script_that_fails_is_told_of(tmp_path: Path) -> None:
-    """What the tests stand on: a slip in the health check is not taken for health."""
+def test_a_script_that_fails_is_reported(tmp_path: Path) -> None:
+    """The basis of the tests: a slip in the health check is not taken for health."""
     script = tmp_path / "health.lua"
     ready = resource(rendered(Outcome(Verdict.READY, "Enabled", "A sentence.", synced=True)))
     for text in ("return obj.status.nothing.there", "return 1", 'return {status = "Fine"}', "while true do end"):

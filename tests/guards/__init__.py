@@ -1,5 +1,5 @@
 """Guards: lines of the operator that matter only when something is interrupted, stale, late or concurrent.
 
-Without a guard, nothing fails in normal operation. So each guard has a row in a table here, with fast tests that fail
+Nothing fails in normal operation if a guard is missing. So each guard has a row in a table, with fast tests that fail
 when the guard is disabled. ``python -m tests.guards`` (``make guards``) disables each guard in turn.
 """

@@ -19,7 +19,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Try the guards that are named, or all.
 
     Args:
-        words: the command line's; None: those of this process.
+        words: the arguments of the command line. None: those of this process.
 
     Returns:
         the exit status.
@@ -57,7 +57,7 @@ def _passes(trials: Trials, guards: Sequence[Guard]) -> bool:
 
 
 def _is_caught(trials: Trials, guard: Guard, *, verbose: bool) -> bool:
-    """Whether a test fails when a guard is disabled. Ends the line that was begun."""
+    """Whether a test fails when a guard is disabled. Completes the current line of the output."""
     try:
         outcome = trials.without(guard)
     except StaleRowError as error:

@@ -73,7 +73,7 @@ GUARDS = (
         file=_ACT,
         text="or inventory.tags(uuid) != before:",
         without="or False:",
-        tests=model("takeovers", "a_mapping_that_gets_an_owner_between_the_plan_and_its_adoption_is_left_to_it"),
+        tests=model("takeovers", "a_mapping_that_gets_an_owner_between_the_plan_and_its_adoption_is_not_adopted"),
     ),
     Guard(
         name="deletions-per-minute",
@@ -89,16 +89,16 @@ GUARDS = (
         file="reconcile/executor.py",
         text="wait = context.state.drift_backoff.wait(kind, change)",
         without="wait = 0.0",
-        tests=model("waiting_requests", "a_change_that_aws_does_not_keep_is_sent_less_and_less_often"),
+        tests=model("waiting_requests", "a_change_that_aws_does_not_keep_is_sent_with_growing_pauses"),
     ),
-    # What is noted before, or after
+    # Records before and after a request
     Guard(
         name="note-mapping-before-intent",
         harm="The operator overwrites the only record of a mapping. If it is killed then, the mapping is lost.",
         file="reconcile/executor.py",
         text="if await self._record_mapping_first(context, REPLACING):",
         without="if False:",
-        tests=model("scenarios", "what_the_intent_tells_of_is_noted_before_another_intent"),
+        tests=model("scenarios", "a_mapping_of_the_intent_is_recorded_before_the_intent_changes"),
     ),
     Guard(
         name="note-mapping-before-move",
@@ -107,7 +107,7 @@ GUARDS = (
         file="reconcile/executor.py",
         text="if actions.IDENTITY & action.change.keys() and await self._record_mapping_first(context, UPDATING):",
         without="if False:",
-        tests=model("scenarios", "what_the_intent_tells_of_is_noted_before_it_is_given_another_function"),
+        tests=model("scenarios", "a_mapping_of_the_intent_is_recorded_before_its_function_changes"),
     ),
     Guard(
         name="note-fields-before-update",
@@ -163,16 +163,16 @@ GUARDS = (
         file="aws/inventory.py",
         text="tags_fresh=self.tags_seen >= since",
         without="tags_fresh=True",
-        tests=model("scenarios", "a_conflict_ends_soon_after_the_other_owner_lets_go"),
+        tests=model("scenarios", "a_conflict_ends_soon_after_the_other_owner_releases_the_mapping"),
     ),
-    # Creates whose outcome is not known
+    # Creates with an unknown outcome
     Guard(
         name="unanswered-create",
         harm="A resource is removed although AWS carries out a Create of it after the operator stopped waiting.",
         file="reconcile/executor.py",
         text="if errors.is_doubtful(error):\n                context.state.pending_creates.unanswered(",
         without="if False:\n                context.state.pending_creates.unanswered(",
-        tests=model("pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[late]"),
+        tests=model("pending_creates", "a_resource_is_removed_only_when_the_outcome_of_its_create_is_known[late]"),
     ),
     Guard(
         name="failure-inside-aws",
@@ -181,7 +181,7 @@ GUARDS = (
         text="return _status(error) >= 500",
         without="return False",
         tests=model(
-            "pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[done but failed]"
+            "pending_creates", "a_resource_is_removed_only_when_the_outcome_of_its_create_is_known[done but failed]"
         ),
     ),
     Guard(
@@ -190,7 +190,9 @@ GUARDS = (
         file="reconcile/reconciler.py",
         text="        self._inherit_pending_create(resource)\n",
         without="",
-        tests=model("pending_creates", "a_resource_is_removed_only_when_the_create_of_a_killed_operator_has_settled"),
+        tests=model(
+            "pending_creates", "a_resource_is_removed_only_when_the_outcome_of_a_killed_operators_create_is_known"
+        ),
     ),
     Guard(
         name="create-of-a-living-process",
@@ -198,7 +200,9 @@ GUARDS = (
         file="reconcile/resource_state.py",
         text="return (self._began if state.predates_term else monotonic()) + SETTLE",
         without="return self._began + SETTLE",
-        tests=model("pending_creates", "a_resource_is_removed_only_when_the_create_of_another_operator_has_settled"),
+        tests=model(
+            "pending_creates", "a_resource_is_removed_only_when_the_outcome_of_another_operators_create_is_known"
+        ),
     ),
     Guard(
         name="created-again-by-another-process",
@@ -208,7 +212,7 @@ GUARDS = (
         without="if False:",
         tests=model(
             "pending_creates",
-            "a_resource_is_removed_only_when_the_second_create_of_a_killed_operator_has_settled",
+            "a_resource_is_removed_only_when_the_outcome_of_a_killed_operators_second_create_is_known",
         ),
     ),
     Guard(
@@ -225,7 +229,7 @@ GUARDS = (
         file="reconcile/outcome_reporter.py",
         text="return Result(outcome, state.pending_creates.left(), QueuePriority.EDIT)",
         without="return Result(outcome)",
-        tests=model("pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[late]"),
+        tests=model("pending_creates", "a_resource_is_removed_only_when_the_outcome_of_its_create_is_known[late]"),
     ),
     Guard(
         name="pending-create-settles",
@@ -233,7 +237,7 @@ GUARDS = (
         file="reconcile/pending_creates.py",
         text="if now >= pending.settles:",
         without="if True:",
-        tests=model("pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[late]"),
+        tests=model("pending_creates", "a_resource_is_removed_only_when_the_outcome_of_its_create_is_known[late]"),
     ),
     Guard(
         name="sweep-settles-no-earlier",
@@ -241,7 +245,7 @@ GUARDS = (
         file="reconcile/pending_creates.py",
         text="pending.settled = max(now, client.inventory.swept_from) >= pending.settles",
         without="pending.settled = client.inventory.swept",
-        tests=model("pending_creates", "a_resource_is_removed_only_when_its_unanswered_create_has_settled[late]"),
+        tests=model("pending_creates", "a_resource_is_removed_only_when_the_outcome_of_its_create_is_known[late]"),
     ),
     Guard(
         name="answered-create-settles-no-other",
@@ -249,7 +253,7 @@ GUARDS = (
         file="reconcile/pending_creates.py",
         text=("if self._pending is not None and self._pending.settled:\n            self._pending = None"),
         without=("if self._pending is not None:\n            self._pending = None"),
-        tests=model("pending_creates", "a_create_that_is_answered_does_not_settle_the_one_before_it"),
+        tests=model("pending_creates", "an_answered_create_does_not_show_the_outcome_of_the_one_before_it"),
     ),
     Guard(
         name="inherited-create-settles-no-other",
@@ -257,9 +261,9 @@ GUARDS = (
         file="reconcile/pending_creates.py",
         text="if not self.unsettled:",
         without="if True:",
-        tests=model("pending_creates", "a_create_of_this_process_is_not_taken_for_one_of_an_earlier_process"),
+        tests=model("pending_creates", "a_create_of_this_process_is_not_mistaken_for_one_of_an_earlier_process"),
     ),
-    # Which resource is worked on
+    # The choice of the resource
     Guard(
         name="region-changed",
         harm="After an edit or another ProviderConfig changes the region, a second mapping is created there.",
@@ -298,7 +302,7 @@ GUARDS = (
         file="reconcile/reconciler.py",
         text="requeue_after = 0.0 if self.cache.get(resource.key) is not None else None",
         without="requeue_after = None",
-        tests=model("scenarios", "a_resource_made_anew_while_the_old_one_is_let_go_is_worked_on"),
+        tests=model("scenarios", "a_resource_recreated_during_the_removal_of_the_old_one_is_reconciled"),
     ),
     Guard(
         name="wait-for-sweep",
@@ -386,7 +390,7 @@ GUARDS = (
         file="reconcile/ownership_records.py",
         text='intent is None or context.creating.rpartition("/")[2] != _digest(intent):',
         without="intent is None:",
-        tests=model("records", "an_intent_that_somebody_has_changed_claims_no_mapping_without_tags"),
+        tests=model("records", "an_intent_that_a_user_has_changed_claims_no_mapping_without_tags"),
     ),
     Guard(
         name="pending-create-stays-recorded",
@@ -394,7 +398,7 @@ GUARDS = (
         file="reconcile/ownership_records.py",
         text="settled = settled and not state.pending_creates.unsearched and found <= {record.uuid}",
         without="pass",
-        tests=model("records", "a_create_that_is_carried_out_after_the_next_one_is_the_resources_own"),
+        tests=model("records", "the_mapping_of_a_create_that_takes_effect_late_belongs_to_the_resource"),
     ),
     Guard(
         name="record-is-of-this-resource",
@@ -402,7 +406,7 @@ GUARDS = (
         file="reconcile/ownership_records.py",
         text='return creating if creating.startswith(f"{resource.uid}/") else ""',
         without="return creating",
-        tests=model("records", "a_restored_status_does_not_say_that_a_create_is_outstanding"),
+        tests=model("records", "a_restored_status_does_not_mean_that_a_create_is_pending"),
     ),
     Guard(
         name="immutable-fields-of-a-pending-create",
@@ -410,7 +414,7 @@ GUARDS = (
         file="reconcile/ownership_records.py",
         text="has = immutable_texts(entry.observed().values)",
         without="has: Mapping[str, str] = {}",
-        tests=model("records", "a_mapping_with_other_immutable_fields_is_not_what_a_create_has_made"),
+        tests=model("records", "a_mapping_with_other_immutable_fields_is_not_the_result_of_a_create"),
     ),
     Guard(
         name="refused-create-made-nothing",
@@ -418,7 +422,7 @@ GUARDS = (
         file="reconcile/resource_state.py",
         text="self.create_outstanding = sent or self.pending_creates.unsearched",
         without="self.create_outstanding = True",
-        tests=model("records", "a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made"),
+        tests=model("records", "a_mapping_that_aws_names_in_a_refusal_is_not_the_result_of_a_create"),
     ),
     Guard(
         name="other-records-before-adoption",
@@ -434,7 +438,7 @@ GUARDS = (
         file="reconcile/ownership_records.py",
         text="return min(stay, key=lambda one: (one.created, one.uid), default=None)",
         without="return max(stay, key=lambda one: (one.created, one.uid), default=None)",
-        tests=model("records", "of_two_resources_that_record_a_mapping_the_older_one_has_it"),
+        tests=model("records", "of_two_resources_that_record_a_mapping_the_older_one_owns_it"),
     ),
     Guard(
         name="watched-is-not-owned",
@@ -442,6 +446,6 @@ GUARDS = (
         file="planning/desired.py",
         text="return bool(self.uuid) and self.applied.tags >= OWNER_TAGS",
         without="return bool(self.uuid)",
-        tests=model("records", "a_mapping_that_was_only_watched_is_not_its_own"),
+        tests=model("records", "a_mapping_that_was_only_observed_is_not_owned"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Guards of ``aws/`` and ``orphans/``: what follows from an answer, and what from a mapping that is missing."""
+"""Guards of ``aws/`` and of the search for orphans: conclusions from answers, and from missing mappings."""
 
 from tests.guards.guard import Guard, model, unit
 
@@ -11,7 +11,7 @@ GUARDS = (
         file=_INVENTORY,
         text="if old is not None and old.seen > at:",
         without="if False:",
-        tests=unit("inventory", "a_sweep_does_not_overrule_what_was_written_after_it_began"),
+        tests=unit("inventory", "a_sweep_does_not_overwrite_changes_made_after_its_start"),
     ),
     Guard(
         name="page-of-what-is-gone",
@@ -19,7 +19,7 @@ GUARDS = (
         file=_INVENTORY,
         text='if str(mapping["UUID"]) not in self._gone and self.record(',
         without="if self.record(",
-        tests=unit("inventory", "a_late_page_does_not_bring_back_what_aws_said_is_gone"),
+        tests=unit("inventory", "a_late_page_does_not_restore_a_deleted_mapping"),
     ),
     Guard(
         name="missing-is-not-gone",
@@ -28,7 +28,7 @@ GUARDS = (
         text='if self._entries[uuid].state == "Deleting":',
         without="if True:",
         tests=(
-            *unit("inventory", "absence_from_a_sweep_is_told_and_proves_nothing"),
+            *unit("inventory", "absence_from_a_sweep_is_reported_and_proves_nothing"),
             *model("scenarios", "a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping"),
         ),
     ),
@@ -46,7 +46,7 @@ GUARDS = (
         file=_INVENTORY,
         text="unseen = self._unseen(began)",
         without="unseen = self._unseen(math.inf)",
-        tests=unit("inventory", "a_mapping_made_after_a_sweep_began_is_not_missed_by_it"),
+        tests=unit("inventory", "a_mapping_created_after_the_start_of_a_sweep_does_not_count_as_missing"),
     ),
     Guard(
         name="sweep-from-its-beginning",
@@ -62,7 +62,7 @@ GUARDS = (
         file=_INVENTORY,
         text='if entry.listed and entry.state != "Deleting"][:most]',
         without="][:most]",
-        tests=unit("inventory", "what_a_sweep_should_have_met_by_now_is_overdue_and_not_gone"),
+        tests=unit("inventory", "a_mapping_that_a_sweep_should_have_shown_is_overdue_and_not_deleted"),
     ),
     Guard(
         name="readable-answer",
@@ -118,7 +118,7 @@ GUARDS = (
         file="planning/orphans.py",
         text="and exists and _is_settled(resource):",
         without="and _is_settled(resource):",
-        tests=unit("orphans", "what_follows_a_mapping_that_is_gone_is_none"),
+        tests=unit("orphans", "the_successor_of_a_deleted_mapping_is_not_an_orphan"),
     ),
     Guard(
         name="orphans-twice-in-a-row",
@@ -142,7 +142,7 @@ GUARDS = (
         file="aws/inventory.py",
         text="elif entry.tags and not entry.tags_shown and now - entry.tags_written < TAGS_VISIBLE:",
         without="elif False:",
-        tests=unit("inventory", "tags_that_we_have_just_written_outlast_a_read_without_an_owner"),
+        tests=unit("inventory", "tags_just_written_outlast_a_read_without_an_owner"),
     ),
     Guard(
         name="tags-shown-once",
@@ -150,6 +150,6 @@ GUARDS = (
         file="aws/inventory.py",
         text="if self.tags_shown or not 0 <=",
         without="if not 0 <=",
-        tests=unit("inventory", "tags_that_were_visible_once_and_are_missing_were_taken_off"),
+        tests=unit("inventory", "tags_that_were_visible_and_are_missing_have_been_removed"),
     ),
 )

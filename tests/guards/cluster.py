@@ -1,4 +1,4 @@
-"""Guards of ``cluster/`` and the composition: what the API server reports late, twice or not at all."""
+"""Guards of ``cluster/`` and of the operator: events that the API server reports late, twice or not at all."""
 
 from tests.guards.guard import Guard, model, unit
 
@@ -16,7 +16,7 @@ GUARDS = (
         file=_STORE,
         text="if old is not None and _newer(old, resource):",
         without="if False:",
-        tests=unit("cache", "only_newer_versions_are_taken"),
+        tests=unit("cache", "only_newer_versions_replace_the_cached_one"),
     ),
     Guard(
         name="earlier-incarnations",
@@ -24,7 +24,7 @@ GUARDS = (
         file=_STORE,
         text="if old.uid != new.uid and old.created != new.created:",
         without="if False:",
-        tests=unit("cache", "a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never"),
+        tests=unit("cache", "a_new_object_of_the_name_replaces_the_old_one_and_never_the_reverse"),
     ),
     Guard(
         name="renew-what-is-known",
@@ -32,7 +32,7 @@ GUARDS = (
         file=_STORE,
         text="return self.put(resource) if resource.key in self._resources else resource",
         without="return self.put(resource)",
-        tests=unit("cache", "an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten"),
+        tests=unit("cache", "an_answer_updates_cached_objects_and_does_not_restore_forgotten_ones"),
     ),
     Guard(
         name="late-deleted-event",
@@ -40,7 +40,7 @@ GUARDS = (
         file=_STORE,
         text="return not self.has_later_version(resource) and self.forget(",
         without="return self.forget(",
-        tests=unit("cache", "what_is_known_in_a_later_version_than_went_is_kept"),
+        tests=unit("cache", "a_deletion_older_than_the_cached_version_is_ignored"),
     ),
     Guard(
         name="deleted-event-is-checked",
@@ -48,7 +48,7 @@ GUARDS = (
         file="operator.py",
         text="if known is not None and known.uid == resource.uid:\n            self._audit_requested.set()",
         without="if False:\n            self._audit_requested.set()",
-        tests=model("scenarios", "a_late_word_that_a_resource_went_is_looked_into"),
+        tests=model("scenarios", "a_late_report_of_a_deletion_is_checked"),
     ),
     Guard(
         name="forget-one-incarnation",
@@ -56,7 +56,7 @@ GUARDS = (
         file=_STORE,
         text="if old is None or (uid and old.uid != uid):",
         without="if old is None:",
-        tests=unit("cache", "only_the_incarnation_that_is_meant_is_forgotten"),
+        tests=unit("cache", "only_the_object_with_the_given_uid_is_forgotten"),
     ),
     Guard(
         name="same-work",
@@ -96,7 +96,7 @@ GUARDS = (
         file=_RESOURCE,
         text='uuid=uuid if _UUID.fullmatch(uuid) else ""',
         without="uuid=uuid",
-        tests=unit("cache", "a_uuid_that_was_spoilt_by_hand_is_none"),
+        tests=unit("cache", "an_invalid_uuid_in_the_status_is_ignored"),
     ),
     Guard(
         name="spoilt-intent",
@@ -104,7 +104,7 @@ GUARDS = (
         file=_RESOURCE,
         text="except (ValueError, KeyError, TypeError, AttributeError, RecursionError):",
         without="except ZeroDivisionError:",
-        tests=unit("cache", "an_intent_that_was_spoilt_by_hand_is_none"),
+        tests=unit("cache", "an_invalid_intent_is_ignored"),
     ),
     Guard(
         name="paused-mistyped",
@@ -112,7 +112,7 @@ GUARDS = (
         file=_RESOURCE,
         text='paused = str(annotations.get(PAUSED) or "").lower() not in _NO',
         without='paused = str(annotations.get(PAUSED) or "").lower() == "true"',
-        tests=unit("cache", "an_annotation_that_is_mistyped_pauses_and_lets_nothing_go"),
+        tests=unit("cache", "an_unclear_annotation_value_pauses_and_never_orphans"),
     ),
     Guard(
         name="orphan-mistyped",
@@ -120,7 +120,7 @@ GUARDS = (
         file=_RESOURCE,
         text='orphan=str(annotations.get(ORPHAN) or "").lower() == "true"',
         without='orphan=str(annotations.get(ORPHAN) or "").lower() not in _NO',
-        tests=unit("cache", "an_annotation_that_is_mistyped_pauses_and_lets_nothing_go"),
+        tests=unit("cache", "an_unclear_annotation_value_pauses_and_never_orphans"),
     ),
     Guard(
         name="version-in-patches",
@@ -128,7 +128,7 @@ GUARDS = (
         file=_KUBE,
         text='body = {"metadata": {"resourceVersion": resource.resource_version, **metadata}}',
         without='body = {"metadata": {**metadata}}',
-        tests=unit("kubernetes", "a_write_that_is_made_from_an_old_version_is_refused"),
+        tests=unit("kubernetes", "a_write_based_on_an_old_version_is_refused"),
     ),
     Guard(
         name="version-in-statuses",
@@ -136,7 +136,7 @@ GUARDS = (
         file=_KUBE,
         text='"metadata": {"resourceVersion": resource.resource_version},\n            "status"',
         without='"metadata": {},\n            "status"',
-        tests=unit("kubernetes", "a_write_that_is_made_from_an_old_version_is_refused"),
+        tests=unit("kubernetes", "a_write_based_on_an_old_version_is_refused"),
     ),
     Guard(
         name="version-in-provider-configs",
@@ -144,7 +144,7 @@ GUARDS = (
         file=_KUBE,
         text='body = {"metadata": {"resourceVersion": config.resource_version, "finalizers": list(finalizers)}}',
         without='body = {"metadata": {"finalizers": list(finalizers)}}',
-        tests=unit("kubernetes", "a_write_that_is_made_from_an_old_version_is_refused"),
+        tests=unit("kubernetes", "a_write_based_on_an_old_version_is_refused"),
     ),
     Guard(
         name="version-in-provider-config-statuses",
@@ -152,7 +152,7 @@ GUARDS = (
         file=_KUBE,
         text='"metadata": {"resourceVersion": config.resource_version},',
         without="",
-        tests=unit("kubernetes", "a_write_that_is_made_from_an_old_version_is_refused"),
+        tests=unit("kubernetes", "a_write_based_on_an_old_version_is_refused"),
     ),
     Guard(
         name="finalizers-of-others",
@@ -160,7 +160,7 @@ GUARDS = (
         file=_KUBE,
         text="finalizers = [name for name in resource.finalizers if name != FINALIZER]",
         without="finalizers = []",
-        tests=unit("kubernetes", "finalizers_of_others_stay"),
+        tests=unit("kubernetes", "finalizers_of_others_are_kept"),
     ),
     Guard(
         name="finalizers-of-others-kept",
@@ -168,7 +168,7 @@ GUARDS = (
         file=_KUBE,
         text="finalizers = list(resource.finalizers)",
         without="finalizers = []",
-        tests=unit("kubernetes", "finalizers_of_others_stay"),
+        tests=unit("kubernetes", "finalizers_of_others_are_kept"),
     ),
     Guard(
         name="not-found-by-the-api-server",
@@ -176,7 +176,7 @@ GUARDS = (
         file=_KUBE,
         text="if answer is not None and response.status == 404:",
         without="if response.status == 404:",
-        tests=unit("kubernetes", "only_the_api_server_says_that_an_object_is_not_found"),
+        tests=unit("kubernetes", "only_a_status_of_the_api_server_means_that_an_object_does_not_exist"),
     ),
     Guard(
         name="hold-admitted",
@@ -256,7 +256,7 @@ GUARDS = (
         file=_STORE,
         text="if old is not None and old.removed and old.uid != resource.uid:",
         without="if False:",
-        tests=unit("cache", "a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten"),
+        tests=unit("cache", "a_new_object_is_cached_when_the_removed_one_of_its_name_is_forgotten"),
     ),
     Guard(
         name="successor-of-a-removed-object",
@@ -264,7 +264,7 @@ GUARDS = (
         file=_STORE,
         text="        if successor is not None:\n            self.put(successor)",
         without="",
-        tests=unit("cache", "a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten"),
+        tests=unit("cache", "a_new_object_is_cached_when_the_removed_one_of_its_name_is_forgotten"),
     ),
     Guard(
         name="removal-of-an-earlier-object",

@@ -1,4 +1,4 @@
-"""One guard: where it is, what happens without it, and which tests fail when it is disabled."""
+"""One guard: its source text, the harm without it, and the tests that fail when it is disabled."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ PACKAGE = ROOT / "operator" / "esm_operator"
 
 
 class StaleRowError(Exception):
-    """A row of the table does not match the source any more; the text says what to do."""
+    """A row of the table no longer matches the source. The message contains the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Guard:
 
     name: str
     harm: str
-    """What happens without it when something is interrupted, stale, late or concurrent. One sentence."""
+    """The harm without the guard when something is interrupted, stale, late or concurrent. One sentence."""
     file: str
     """Relative to ``operator/esm_operator``."""
     text: str
@@ -52,12 +52,12 @@ def case(*names: str) -> tuple[str, ...]:
 
 
 def unit(file: str, *names: str) -> tuple[str, ...]:
-    """Tests of one file of ``tests/unit``, as pytest's arguments; no names: all of them."""
+    """Tests of one file in ``tests/unit``, as arguments of pytest. No names: all of them."""
     return _tests(f"tests/unit/test_{file}.py", names)
 
 
 def model(file: str, *names: str) -> tuple[str, ...]:
-    """The same, of ``tests/model``."""
+    """Tests of one file in ``tests/model``, as arguments of pytest."""
     return _tests(f"tests/model/test_{file}.py", names)
 
 

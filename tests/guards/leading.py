@@ -1,4 +1,4 @@
-"""Guards of the lease and the fence and of those who ask it: nothing is written outside the lease."""
+"""Guards of the lease, of the fence and of their callers. Nothing is written outside of the lease."""
 
 from tests.guards.guard import Guard, model, unit
 
@@ -27,7 +27,7 @@ GUARDS = (
         file=_FENCE,
         text="if not self.covers(timeout + MARGIN):",
         without="if not self.covers(0):",
-        tests=unit("lease", "a_fence_lets_through_what_ends_before_the_lease"),
+        tests=unit("lease", "a_fence_allows_writes_that_end_before_the_lease"),
     ),
     Guard(
         name="fence-stays-closed",
@@ -59,7 +59,7 @@ GUARDS = (
         file=_LEASE,
         text="        await self._close()\n        try:",
         without="        try:",
-        tests=model("lease_answers", "the_fence_is_closed_before_the_lease_is_given_back"),
+        tests=model("lease_answers", "the_fence_is_closed_before_the_lease_is_released"),
     ),
     Guard(
         name="lease-from-before-the-renewal",
@@ -91,7 +91,7 @@ GUARDS = (
         file=_LEASE,
         text="if record.holder == self._identity and (first or record.renewed in written):",
         without="if record.holder == self._identity:",
-        tests=unit("lease", "a_candidate_judges"),
+        tests=unit("lease", "a_candidate_takes_only_a_free_or_expired_lease"),
     ),
     Guard(
         name="lease-that-was-deleted",
@@ -99,7 +99,7 @@ GUARDS = (
         file=_LEASE,
         text="if self._observed is None or self._expired(self._observed, now):",
         without="if True:",
-        tests=unit("lease", "a_candidate_judges"),
+        tests=unit("lease", "a_candidate_takes_only_a_free_or_expired_lease"),
     ),
     Guard(
         name="lease-seen-to-expire",
@@ -107,7 +107,7 @@ GUARDS = (
         file=_LEASE,
         text="if self._observed is None or record.version != self._observed.version:",
         without="if self._observed is None:",
-        tests=unit("lease", "a_candidate_judges"),
+        tests=unit("lease", "a_candidate_takes_only_a_free_or_expired_lease"),
     ),
     Guard(
         name="version-in-the-lease",
@@ -147,7 +147,7 @@ GUARDS = (
         file="adapters/kubernetes_client.py",
         text="with aiohttp_hooks.asking(check_rest):",
         without="if True:",
-        tests=unit("slow_api_server", "a_write_does_not_leave_if_the_lease_ends_while_it_connects"),
+        tests=unit("slow_api_server", "a_write_is_not_sent_if_the_lease_ends_while_it_connects"),
     ),
     Guard(
         name="given-up-is-never-sent",

@@ -1,11 +1,11 @@
-"""Guards of ``planning/`` by which nothing of another owner is changed."""
+"""Guards of ``planning/`` that prevent changes of other owners' mappings."""
 
 from tests.guards.guard import Guard, case, model
 
 _PLAN = "planning/plan.py"
 
 GUARDS = (
-    # What is not ours
+    # Mappings of other owners
     Guard(
         name="owner-before-deletion",
         harm="The mapping of another owner is deleted with a resource that noted it.",
@@ -149,7 +149,7 @@ GUARDS = (
         file="planning/desired.py",
         text="Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values))",
         without="Applied(created_fields(desired), frozenset(desired.tags), immutable_texts(desired.values))",
-        tests=model("takeovers", "an_adopted_mapping_keeps_what_the_spec_does_not_name"),
+        tests=model("takeovers", "an_adopted_mapping_keeps_values_that_the_spec_does_not_set"),
     ),
     Guard(
         name="adopted-fields-after-a-kill",
@@ -175,7 +175,7 @@ GUARDS = (
         without="frozenset(key for key in tags if key not in desired.tags)",
         tests=case("a foreign tag"),
     ),
-    # Tags that may be out of date
+    # Outdated tags
     Guard(
         name="fresh-tags-before-deletion",
         harm="A mapping is deleted, or released, although another owner has taken it over since its tags were read.",
@@ -286,6 +286,6 @@ GUARDS = (
         file=_PLAN,
         text="(writes or found.tags_in_doubt or tags_edited(desired))",
         without="(writes or tags_edited(desired))",
-        tests=model("lost_answers", "tags_that_were_changed_without_an_answer_and_edited_back_are_read_at_once"),
+        tests=model("lost_answers", "tags_are_read_immediately_after_a_change_without_an_answer_is_edited_back"),
     ),
 )

@@ -1,11 +1,11 @@
-"""Guards of ``planning/`` by which no mapping is created twice or lost."""
+"""Guards of ``planning/`` that prevent that a mapping is created twice or lost."""
 
 from tests.guards.guard import Guard, case, model, unit
 
 _PLAN = "planning/plan.py"
 
 GUARDS = (
-    # What is not known yet
+    # Incomplete knowledge
     Guard(
         name="intent-before-create",
         harm="A mapping is created before finalizer and intent are on the resource, and lost if the operator is "

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tests.guards import acting, aws, cluster, leading, ownership, planning
 from tests.guards.guard import Guard
 
-#: By the heading in the documentation.
+#: Guards by the heading in the documentation.
 GUARDS: Mapping[str, tuple[Guard, ...]] = {
     "Ownership": ownership.GUARDS,
     "Plans": planning.GUARDS,

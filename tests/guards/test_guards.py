@@ -17,7 +17,7 @@ def trials() -> Generator[Trials]:
         yield made
 
 
-#: Nothing depends on this.
+#: A line on which no test depends.
 NEEDLESS = Guard(
     name="needless",
     harm="Nothing happens.",
@@ -37,7 +37,7 @@ def test_a_test_that_does_not_exist_is_reported(trials: Trials) -> None:
 
 
 @pytest.mark.parametrize("text", ["This is not there.", "self"])
-def test_a_row_that_does_not_match_the_source_says_what_to_do(trials: Trials, text: str) -> None:
+def test_a_row_that_does_not_match_the_source_names_the_remedy(trials: Trials, text: str) -> None:
     with pytest.raises(StaleRowError, match=r"reconcile/executor\.py, and must occur once") as stale:
         trials.without(replace(NEEDLESS, text=text))
     assert "change file, text and without of its row in tests/guards/" in str(stale.value)
@@ -50,12 +50,12 @@ def test_the_command_shows_which_test_needs_a_guard(capsys: pytest.CaptureFixtur
     assert said.endswith("A test notices each of 1 guards.\n")
 
 
-def test_names_are_given_once() -> None:
+def test_names_are_unique() -> None:
     assert len(BY_NAME) == sum(len(guards) for guards in GUARDS.values())
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_the_row_matches_the_source(name: str) -> None:
+def test_each_row_matches_the_source(name: str) -> None:
     guard = BY_NAME[name]
     assert guard.tests, "a row without tests would run all tests"
     compile(guard.disabled(), str(PACKAGE / guard.file), "exec")
@@ -67,7 +67,7 @@ def test_all_tests_pass_while_no_guard_is_disabled(trials: Trials) -> None:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_a_test_fails_while_it_is_disabled(trials: Trials, name: str) -> None:
+def test_a_test_fails_while_a_guard_is_disabled(trials: Trials, name: str) -> None:
     guard = BY_NAME[name]
     outcome = trials.without(guard)
     assert outcome.verdict is Verdict.FAILED, (

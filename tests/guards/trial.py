@@ -1,6 +1,6 @@
 """Runs tests on a copy of the operator in which one guard is disabled.
 
-Each run is a process of its own. It is forked from a process that has imported everything but the operator
+Each run is a separate process. It is forked from a process that has imported everything except the operator
 (``tests.fork_server``): there are many runs, and importing takes longer than most of them.
 """
 
@@ -43,31 +43,31 @@ _TEST_TIMEOUT, _RUN_TIMEOUT = 60, 240.0
 
 
 class Verdict(Enum):
-    """What the tests say of a copy of the operator."""
+    """The result of the tests on a copy of the operator."""
 
     PASSED = "they pass"
     FAILED = "one fails"
     NOT_RUN = "they could not be run"
-    """A test does not exist, or the copy can't be imported."""
+    """A test does not exist, or the import of the copy fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one run."""
+    """The result of one run."""
 
     verdict: Verdict
     output: str
-    """What pytest has printed."""
+    """The output of pytest."""
 
     @property
     def failure(self) -> str:
-        """The first test that failed, and why, as pytest's summary says it; empty: none."""
+        """The first failed test with its reason, from the summary of pytest. Empty: no test failed."""
         found = (line for line in self.output.splitlines() if line.startswith(("FAILED ", "ERROR tests/")))
         return next(found, "").partition(" ")[2]
 
 
 class Trials:
-    """Runs tests on copies of the operator. Used as a context manager, by one thread."""
+    """Runs tests on copies of the operator. A context manager. Not thread-safe."""
 
     def __init__(self) -> None:
         self._fork_server = ForkServer(_LIBRARIES)
@@ -117,7 +117,7 @@ def _copy() -> Generator[Path]:
         yield Path(place)
 
 
-# What a run does
+# Code of a run
 
 
 def main() -> None:
@@ -126,7 +126,7 @@ def main() -> None:
     os.chdir(ROOT)
     sys.path.insert(0, place)
     options = [
-        f"--override-ini=pythonpath={place} .",  # else pytest puts the original in front
+        f"--override-ini=pythonpath={place} .",  # otherwise pytest puts the original first
         "-p",
         "no:cacheprovider",
         "--quiet",

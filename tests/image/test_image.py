@@ -1,4 +1,4 @@
-"""The image as it is built: what it says of itself, what it lacks on purpose, and that its operator works.
+"""The image as it is built: its labels, what it lacks on purpose, and that its operator works.
 
 Built by ``.ci/image`` on a base made of Debian's packages, which takes root, buildah and debootstrap; skipped where
 they are not to be had. The operator then runs in the image's own files, as another user than the image names, without
@@ -89,7 +89,7 @@ def test_how_it_is_started(config: dict[str, Any]) -> None:
     assert list(config["config"]["ExposedPorts"]) == ["8080/tcp"]
 
 
-def test_what_it_says_of_itself(config: dict[str, Any], root: Path) -> None:
+def test_its_labels_and_version(config: dict[str, Any], root: Path) -> None:
     labels = config["config"]["Labels"]
     version = labels["org.opencontainers.image.version"]
     assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
@@ -111,7 +111,7 @@ def test_nothing_in_it_builds_or_installs(root: Path) -> None:
     assert not packages & {"pip", "setuptools", "wheel", "pytest", "moto"}
 
 
-def test_nothing_tells_where_packages_came_from(config: dict[str, Any], root: Path) -> None:
+def test_nothing_shows_where_packages_came_from(config: dict[str, Any], root: Path) -> None:
     told = json.dumps(config).lower()
     assert not [word for word in ("pip_", "index-url", "index_url", "password", "token", "secret") if word in told]
     assert not [one for one in ("etc/pip.conf", "run/ca.crt", "run/secrets") if _holds_anything(root / one)]
@@ -135,7 +135,7 @@ def test_its_operator_works_as_anybody_who_may_write_nothing(
         bed.wait_ready("orders")
         bed.delete("orders")
         bed.wait_gone("orders")
-        eventually(lambda: not bed.mappings(), what="no mapping is left at AWS")
+        eventually(lambda: not bed.mappings(), what="no mapping is left in AWS")
     except BaseException:
         print(log.read_text())
         raise

@@ -1,1 +1,1 @@
-"""The model test: the whole operator between a simulated AWS and a simulated cluster, in any order of events."""
+"""The model test runs the whole operator on a simulated AWS and a simulated cluster, with events in any order."""

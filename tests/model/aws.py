@@ -1,9 +1,9 @@
 """The simulated AWS: event source mappings of one account and region, as ``boto3.client("lambda")`` shows them.
 
-As small as the model test needs it, and as awkward as AWS is: identities that conflict, consumer groups that take one
-mapping each, states that take their time and refuse changes meanwhile, short pages whose items shift while mappings
-come and go, no tags in any answer. The detailed AWS server of the end-to-end tests is checked against recordings; this
-one is for speed.
+It is as small as the model test allows, and has the difficult behaviour of AWS: identities conflict, a consumer group
+takes one mapping, transitions take time and refuse changes, the items of pages shift while mappings are created and
+deleted, and no answer has tags. The AWS server of the end-to-end tests has more detail and is checked against
+recordings. This one is fast.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,13 @@ REGION = "eu-west-1"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
 STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"
 KAFKA = f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/orders/1"
-#: Items on a page of List. AWS has 100; few make pages matter with few mappings.
+#: Items on a page of List. AWS returns 100. With 2, a few mappings already fill several pages.
 PAGE = 2
-#: Seconds that a transition takes, unless it is ended before.
+#: Seconds that a transition takes, unless the test ends it earlier.
 TRANSITION = 6.0
 
 WINDOW = "MaximumBatchingWindowInSeconds"
-#: A batching window that no Update may set.
+#: A batching window that AWS refuses in each Update.
 REFUSED_WINDOW = 66
 _SETTINGS = ("BatchSize", WINDOW, "FilterCriteria", "ScalingConfig", "FunctionResponseTypes")
 _KAFKA_CONFIG = "AmazonManagedKafkaEventSourceConfig"
@@ -38,7 +38,7 @@ def refusal(operation: str, code: str, status: int, message: str) -> ClientError
 
 @dataclass
 class Standing:
-    """One mapping at AWS."""
+    """One mapping in AWS."""
 
     uuid: str
     function: str
@@ -54,7 +54,7 @@ class Standing:
     tags_hidden_until: float = 0.0
     state: str = "Creating"
     due: float = 0.0
-    """When the transition ends."""
+    """The time at which the transition ends."""
 
     @property
     def arn(self) -> str:
@@ -62,7 +62,7 @@ class Standing:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What AWS allows once."""
+        """Function, source and topic. AWS refuses a second mapping with the same values."""
         return self.function, self.source, self.topic
 
     @property
@@ -70,7 +70,7 @@ class Standing:
         return self.state in _MOVING
 
     def answer(self) -> dict[str, Any]:
-        """As Get and List answer it."""
+        """The mapping as Get and List return it."""
         return {
             "UUID": self.uuid,
             "EventSourceMappingArn": self.arn,
@@ -85,14 +85,14 @@ class Standing:
 
 
 class Lambda:
-    """The methods of a boto3 client that the operator calls, and what goes on behind them."""
+    """The methods of a boto3 client that the operator calls, and the behaviour of AWS."""
 
     def __init__(self, clock: Any, *, tags_supported: bool = True) -> None:
         """
         Args:
             clock: of the world.
-            tags_supported: whether mappings can have tags. If not, those of ``Standing`` are known to the test alone:
-                they say for which resource the operator made the mapping.
+            tags_supported: whether mappings can have tags. If not, only the test knows the tags of ``Standing``. They
+                name the resource for which the operator created the mapping.
         """
         self._clock = clock
         self._tags_supported = tags_supported
@@ -107,7 +107,7 @@ class Lambda:
         self.ignores_window_reset = False
         """Whether AWS keeps the batching window all the same."""
 
-    # What a client sees
+    # Operations of the API
 
     def create_event_source_mapping(self, **asked: Any) -> dict[str, Any]:
         function, source = _function(asked["FunctionName"]), asked["EventSourceArn"]
@@ -161,7 +161,7 @@ class Lambda:
 
     def list_event_source_mappings(self, **asked: Any) -> dict[str, Any]:
         function = _function(asked["FunctionName"]) if "FunctionName" in asked else ""
-        # A function without a qualifier lists all of its mappings, in an order that says nothing of their age.
+        # A function without a qualifier lists all of its mappings, in an order that does not depend on their age.
         found = [one for one in self.standing.values() if not function or one.function == function]
         found.sort(key=lambda one: one.uuid[::-1])
         start = int(asked.get("Marker", 0))
@@ -184,7 +184,7 @@ class Lambda:
         return {"Account": ACCOUNT}
 
     def get_resources(self, **asked: Any) -> dict[str, Any]:
-        """GetResources of the tagging API: it leaves out what never had tags."""
+        """GetResources of the tagging API. It leaves out mappings that never had tags."""
         wanted = asked.get("TagFilters") or ()
         there = self.standing.values() if self._tags_supported else ()
         found = [one for one in there if (tags := self._visible_tags(one)) and _tagged(tags, wanted)]
@@ -196,10 +196,10 @@ class Lambda:
         more = str(start + PAGE) if start + PAGE < len(found) else ""
         return {"ResourceTagMappingList": listed, "PaginationToken": more}
 
-    # What goes on by itself, or by somebody's hand
+    # Transitions, and changes by other tools
 
     def make(self, function: str, source: str, tags: Mapping[str, str]) -> Standing | None:
-        """A mapping that somebody else makes; None where AWS refuses it."""
+        """Create a mapping as another tool does. None: AWS refuses it."""
         more: Mapping[str, Mapping[str, Any]] = {
             STREAM: {"StartingPosition": "LATEST"},
             KAFKA: {"Topics": ["orders"], _KAFKA_CONFIG: {"ConsumerGroupId": "shop"}},
@@ -217,14 +217,14 @@ class Lambda:
         return [one for one in self.standing.values() if one.moving]
 
     def end_transition(self, one: Standing) -> None:
-        """AWS is done with a mapping."""
+        """End the transition of a mapping."""
         if one.state == "Deleting":
             del self.standing[one.uuid]
         else:
             one.state = "Enabled" if one.enabled else "Disabled"
 
     def pass_time(self) -> None:
-        """Transitions that are due end."""
+        """End the transitions that are due."""
         for one in self.moving():
             if one.due <= self._clock.now:
                 self.end_transition(one)
@@ -235,7 +235,7 @@ class Lambda:
 
     def _uuid(self) -> str:
         self._made += 1
-        mixed = (self._made * 2654435761) % 2**32  # neither order nor age can be read from it
+        mixed = (self._made * 2654435761) % 2**32  # the UUID shows neither order nor age
         return f"{mixed:08x}-0000-4000-8000-{self._made:012x}"
 
     def _visible_tags(self, one: Standing) -> dict[str, str]:
@@ -259,7 +259,7 @@ class Lambda:
             raise refusal(operation, "ResourceInUseException", 400, text)
 
     def _refuse_window(self, one: Standing, wanted: int | None) -> None:
-        """One value is not taken, and no value is reset; the sentence does not say which member it is about."""
+        """Refuse one value, and refuse to reset it. AWS's message does not name the member."""
         text = ""
         if wanted == REFUSED_WINDOW != one.config[WINDOW]:
             text = "It can't be."
@@ -289,17 +289,17 @@ class Lambda:
 
 
 def identity_of(spec: Mapping[str, Any]) -> tuple[str, str, str]:
-    """The identity that a resource's spec asks for."""
+    """The identity of the mapping that a resource's spec describes."""
     return spec["functionName"], spec["eventSourceARN"], "".join(spec.get("topics") or ())
 
 
 def group_of(spec: Mapping[str, Any]) -> str:
-    """The consumer group that a resource's spec names; empty: none."""
+    """The consumer group in a resource's spec. Empty: none."""
     return str((spec.get("amazonManagedKafkaEventSourceConfig") or {}).get("consumerGroupID") or "")
 
 
 def default_batch(source: str) -> int:
-    """What BatchSize is where nobody sets it."""
+    """The default of BatchSize."""
     return 10 if source == QUEUE else 100
 
 

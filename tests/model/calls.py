@@ -1,7 +1,7 @@
-"""The edges: every request of the operator, held until somebody decides what becomes of it.
+"""The connections of the model test. Each request of the operator waits until the test decides its outcome.
 
-``Gate`` keeps the requests that wait; the two classes below it are what the operator is given instead of its
-connections to AWS and to the API server. What can become of a request is a row of ``FATES``.
+``Gate`` has the waiting requests. The two classes below replace the operator's connections to AWS and to the API
+server. ``FATES`` has a row for each outcome of a request.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from tests.model.aws import ACCOUNT, Lambda, refusal
 from tests.model.cluster import Answer, Cluster, decoded
 from tests.model.loop import Clock
 
-#: Seconds after which one that the operator has given up takes effect at the latest.
+#: Seconds after which an abandoned request takes effect at the latest.
 LANDS = 7.5
 
-#: What can become of a request, beside going well.
+#: Outcomes of a request other than success.
 FATES = ("lost", "late", "dropped", "unsent", "throttled", "failed", "done but failed", "refused")
 
 
@@ -34,7 +34,7 @@ _PREFIX = f"/apis/{GROUP}/{VERSION}/"
 
 
 class LostError(ClientConnectionError):
-    """The simulated API server's answer did not arrive."""
+    """The answer of the simulated API server did not arrive."""
 
 
 @dataclass(eq=False)
@@ -44,16 +44,16 @@ class Call:
     name: str
     what: dict[str, Any]
     run: Callable[[], Any]
-    """Carries it out; may raise ClientError."""
+    """Carries out the request. May raise ClientError."""
     answer: asyncio.Future[Any]
     aws: bool
     writes: bool
     task: str = ""
-    """The name of the task that sent it."""
+    """The name of the task that sent the request."""
     ends: float = math.inf
-    """When it is given up; and then, when it takes effect at the latest."""
+    """The time at which the operator abandons the request. After that, the time by which it takes effect."""
     done: bool = False
-    """Whether it was carried out, and its answer is on the way."""
+    """Whether the request has been carried out, and its answer has not arrived."""
     result: Any = None
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Call:
         return " ".join([self.name, what.replace("esm-operator.io/", ""), *told])
 
     def carry_out(self) -> None:
-        """Let it take effect, now."""
+        """Let the request take effect now."""
         if not self.done:
             self.done = True
             try:
@@ -75,23 +75,23 @@ class Call:
 
 @dataclass
 class Gate:
-    """The requests under way."""
+    """The requests in progress."""
 
     clock: Clock
     issued: Callable[[Call], None]
-    """Told of each request to AWS that writes, when it is sent."""
+    """Called with each write request to AWS when it is sent."""
     log: Callable[[str], None]
     waiting: list[Call] = field(default_factory=list["Call"])
-    """Those that the operator waits for."""
+    """Requests whose answers the operator awaits."""
     late: list[Call] = field(default_factory=list["Call"])
-    """Those that it waits for no more, and that will take effect all the same."""
+    """Abandoned requests that will still take effect."""
     lease_is_cut: bool = False
-    """Whether requests for the lease fail; else they are answered at once."""
+    """Whether requests for the lease fail. If not, they are answered immediately."""
     dead: bool = False
-    """Whether the process is gone: nothing is sent, nothing answered."""
+    """Whether the process has ended, so that nothing is sent or answered."""
 
     async def pass_through(self, call: Call) -> Any:
-        """Wait for what becomes of a request."""
+        """Send a request, and wait for its outcome."""
         if self.dead:
             raise asyncio.CancelledError
         if call.aws and call.writes:
@@ -100,14 +100,14 @@ class Gate:
         return await call.answer
 
     def settle(self, call: Call, fate: str = "well") -> None:
-        """Decide what becomes of a request."""
+        """Decide the outcome of a request."""
         self.clock.now += 0.005
         if fate == "carried out":
             self.log(f"{fate}: {call}")
             call.carry_out()
             return
         if call.done and fate != "lost":
-            fate = "well"  # too late to refuse it
+            fate = "well"  # too late for a refusal
         if not call.aws and fate in ("unsent", "throttled", "refused"):
             fate = "failed"
         self.log(f"{fate}: {call}")
@@ -119,26 +119,26 @@ class Gate:
         self._reply(call, fate)
 
     def land(self, call: Call) -> None:
-        """A request that nobody waits for takes effect."""
+        """Let an abandoned request take effect."""
         self.log(f"lands late: {call}")
         self.late.remove(call)
         call.carry_out()
 
     def pass_time(self) -> None:
-        """Requests that take too long are given up; those that were given up long ago land."""
+        """Abandon requests that take too long, and let requests that were abandoned long ago take effect."""
         for call in [one for one in self.waiting if one.ends <= self.clock.now]:
             self.settle(call, "lost" if call.done else "late")
         for call in [one for one in self.late if one.ends <= self.clock.now]:
             self.land(call)
 
     def tidy(self) -> None:
-        """Nobody waits any more for the requests of tasks that were cancelled."""
+        """Abandon the requests of cancelled tasks."""
         for call in [one for one in self.waiting if one.answer.done()]:
             self.waiting.remove(call)
             self._leave(call)
 
     def crash(self) -> None:
-        """The process is gone; what it has sent may still take effect."""
+        """End the process. The requests that it has sent may still take effect."""
         self.dead = True
         for call in self.waiting:
             self._leave(call)
@@ -179,7 +179,7 @@ def _error(call: Call, fate: str) -> Exception:
 
 
 class Connector:
-    """In place of ``esm_operator.aws.connection.Connector``."""
+    """Replaces ``esm_operator.aws.connection.Connector``."""
 
     def __init__(self, gate: Gate, aws: Lambda, future: Callable[[], asyncio.Future[Any]]) -> None:
         self._gate = gate
@@ -187,7 +187,7 @@ class Connector:
         self._future = future
 
     async def connect(self, target: Target) -> "Connection":
-        """Immediately."""
+        """Connect immediately."""
         return Connection(self._gate, self._aws, self._future, target.region, ACCOUNT)
 
 
@@ -224,7 +224,7 @@ class Connection:
 
 
 class _Response:
-    """What the kubernetes package's client answers, as far as the operator looks at it."""
+    """An answer of the kubernetes package's client, as far as the operator uses it."""
 
     def __init__(self, answer: Answer) -> None:
         self.status = answer.status
@@ -233,7 +233,7 @@ class _Response:
 
     @property
     def response(self) -> Self:
-        """The answer of aiohttp, which it wraps."""
+        """The wrapped answer of aiohttp."""
         return self
 
     async def read(self) -> bytes:
@@ -241,17 +241,17 @@ class _Response:
 
 
 class Transport:
-    """In place of ``kubernetes.aio.client.ApiClient``: brings requests to the simulated API server."""
+    """Replaces ``kubernetes.aio.client.ApiClient``, and sends requests to the simulated API server."""
 
     def __init__(
         self, gate: Gate, cluster: Cluster, future: Callable[[], asyncio.Future[Any]], *, hold_leases: bool = False
     ) -> None:
         """
         Args:
-            gate: where requests wait.
-            cluster: who answers them.
-            future: makes what a request waits on.
-            hold_leases: whether requests for leases wait there too; else they are answered immediately.
+            gate: the gate at which requests wait.
+            cluster: the simulated API server.
+            future: makes the future that a request awaits.
+            hold_leases: whether requests for leases wait too. If not, they are answered immediately.
         """
         self._gate = gate
         self._cluster = cluster

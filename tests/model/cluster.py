@@ -1,8 +1,8 @@
-"""The simulated API server: requests in, answers out, and the watch events that follow.
+"""The simulated API server: it answers requests, and produces the watch events that follow.
 
-It knows what the operator relies on: resourceVersions and the 409 for a stale one, generations, finalizers and
-deletion, the status beside the spec, merge patches. The operator's own client code runs on it: only the
-transport is replaced (``calls.Transport``).
+It has the behaviour that the operator relies on: resourceVersions and the 409 for a stale one, generations, finalizers
+and deletion, the status as a subresource, and merge patches. The operator uses its own client code. Only the transport
+is replaced (``calls.Transport``).
 """
 
 import json
@@ -16,14 +16,14 @@ _NAMESPACED = f"/apis/{GROUP}/{VERSION}/namespaces/"
 
 
 class Answer(NamedTuple):
-    """What the API server answers: the body as it is at that moment."""
+    """An answer of the API server. Later changes of the object do not change its body."""
 
     status: int
     body: str
 
 
 class WatchEvent(NamedTuple):
-    """What the watch says; ``kind`` None: it is from a list."""
+    """An event of the watch. ``kind`` None: it is an item of a list."""
 
     kind: str | None
     body: dict[str, Any]
@@ -38,12 +38,12 @@ class WatchEvent(NamedTuple):
 
     @property
     def shows_unheld(self) -> bool:
-        """Whether it alone shows that an object was removed although it carried the operator's finalizer."""
+        """Whether only this event shows that an object was removed although it had the operator's finalizer."""
         return self.kind == "DELETED" and FINALIZER in _finalizers(self.body) and not is_deleting(self.body)
 
 
 class Deletion(NamedTuple):
-    """A DELETE under way, as far as its outcome depends on what it has read."""
+    """A DELETE in progress, with the state that it has read."""
 
     key: Key
     uid: str
@@ -51,9 +51,9 @@ class Deletion(NamedTuple):
 
 
 class Cluster:
-    """The objects, by their paths, and what happened to the mappings among them.
+    """The objects by path, and the watch events of the EventSourceMappings.
 
-    Objects are never changed in place, for the watch shows them as they were.
+    Objects are never changed in place, because the watch shows their earlier states.
     """
 
     def __init__(self) -> None:
@@ -68,12 +68,12 @@ class Cluster:
         died before it had deleted their mapping, or that were being deleted already. They look like those whose
         finalizer a person has taken off: the operator only counts their mappings, as orphans."""
         self.releases: list[dict[str, Any]] = []
-        """Resources that went away because the operator took its finalizer off."""
+        """Resources that were removed because the operator took its finalizer off."""
 
-    # What the operator sees
+    # Requests and the watch of the operator
 
     def request(self, method: str, path: str, body: Any) -> Answer:
-        """One request, as it reaches the API server."""
+        """Carry out one request."""
         if path.startswith(_NAMESPACED) and f"/{PLURAL}/" in path:
             namespace, _, rest = path.removeprefix(_NAMESPACED).partition(f"/{PLURAL}/")
             name, _, sub = rest.partition("/")
@@ -85,12 +85,12 @@ class Cluster:
         return self._other(method, path, body)
 
     def relist(self) -> None:
-        """The watch is cut and begins anew with a list: what is gone meanwhile, it does not say."""
+        """Cut the watch, and start it again with a list. It does not report objects that were removed meanwhile."""
         self.cut_watch()
         self.watch = [WatchEvent(None, body) for body in self.mappings.values()]
 
     def cut_watch(self) -> None:
-        """Nobody sees what the watch has not brought yet."""
+        """Drop all watch events that have not been delivered."""
         self.unseen_removals |= {event.key for event in self.watch if event.shows_unheld}
         self.watch = []
 
@@ -119,7 +119,7 @@ class Cluster:
         return _answer(200, self._put(key, old, new))
 
     def _other(self, method: str, path: str, body: Any) -> Answer:
-        """Any other object, such as a Lease or a ProviderConfig; its status is written as all of it is."""
+        """A request for another object, such as a Lease or a ProviderConfig. It has no status subresource."""
         path = path.removesuffix("/status")
         if method == "POST":
             path = f"{path}/{body['metadata']['name']}"
@@ -143,10 +143,10 @@ class Cluster:
         self._others[path] = stored
         return stored
 
-    # What users do
+    # Changes by users
 
     def create(self, key: Key, spec: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
-        """Make a resource; ``metadata`` may carry annotations and finalizers over from a backup."""
+        """Create a resource. ``metadata`` may have annotations and finalizers from a backup."""
         self._uids += 1
         body: dict[str, Any] = {
             "apiVersion": f"{GROUP}/{VERSION}",
@@ -167,23 +167,23 @@ class Cluster:
         self._tell("ADDED", body)
 
     def edit(self, key: Key, patch: Mapping[str, Any]) -> None:
-        """Merge something into a resource, as ``kubectl patch`` does."""
+        """Merge a patch into a resource, as ``kubectl patch`` does."""
         old = self.mappings[key]
         self._put(key, old, _merge(old, patch))
 
     def delete(self, key: Key) -> None:
-        """Ask for a resource's deletion."""
+        """Delete a resource. It remains while it has finalizers."""
         self.finish_deletion(self.begin_deletion(key))
 
     def begin_deletion(self, key: Key) -> Deletion:
-        """A DELETE has read a resource; it takes effect with :meth:`finish_deletion`."""
+        """Start a DELETE, which reads the resource. It takes effect with :meth:`finish_deletion`."""
         body = self.mappings[key]
         return Deletion(key, body["metadata"]["uid"], bool(_finalizers(body)))
 
     def finish_deletion(self, deletion: Deletion) -> None:
-        """A DELETE takes effect. An object that had no finalizer when it was read is removed, whatever it has now.
+        """Let a DELETE take effect. It removes an object that had no finalizer when the DELETE read it.
 
-        kube-apiserver 1.37 does so: of 461 objects that got a finalizer during a DELETE, 293 were removed with it.
+        kube-apiserver 1.37 does this: of 461 objects that got a finalizer during a DELETE, it removed 293.
         """
         key, old = deletion.key, self.mappings.get(deletion.key)
         if old is None or old["metadata"]["uid"] != deletion.uid:
@@ -197,7 +197,7 @@ class Cluster:
             self._put(key, old, _merge(old, {"metadata": going}))
 
     def lose(self, key: Key) -> None:
-        """A resource vanishes with its cluster: no watch event says so."""
+        """Remove a resource with its cluster. No watch event reports it."""
         del self.mappings[key]
 
     def _put(self, key: Key, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -234,12 +234,12 @@ def key_of(body: Mapping[str, Any]) -> Key:
 
 
 def is_deleting(body: Mapping[str, Any]) -> bool:
-    """Whether somebody asked for its deletion."""
+    """Whether its deletion was requested."""
     return "deletionTimestamp" in body["metadata"]
 
 
 def decoded(data: Any) -> Any:
-    """A request's body, as it went over the wire."""
+    """The body of a request, decoded."""
     return json.loads(json.dumps(data)) if data is not None else {}
 
 
@@ -252,7 +252,7 @@ def _generation(body: Mapping[str, Any]) -> int:
 
 
 def _merge(target: Any, patch: Any) -> Any:
-    """RFC 7396."""
+    """Apply a JSON merge patch (RFC 7396)."""
     if not isinstance(patch, Mapping):
         return patch
     result = dict(target) if isinstance(target, Mapping) else {}

@@ -1,4 +1,4 @@
-"""A scripted scenario for each test that asks for one."""
+"""The fixture of scripted scenarios."""
 
 from collections.abc import Generator
 

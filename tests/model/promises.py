@@ -1,11 +1,11 @@
-"""What the operator promises, checked against the simulated AWS and cluster.
+"""The promises of the operator, checked against the simulated AWS and cluster.
 
-Three kinds: what it may ask AWS to do (when a request is sent, by what this process then knows), what must hold
-at every moment, and what must hold at the good end, when all faults are over and nothing moves any more.
+There are three kinds: promises about a request to AWS, checked when it is sent; promises that hold at every moment; and
+promises that hold at the end, when all faults are over and nothing changes any more.
 
-``excused`` are resources whose mapping people themselves have cut loose: the finalizer was taken off by hand, or
-the resource was deleted under ``managementPolicy: Observe`` or with the annotation ``orphan``. What they leave at
-AWS is nobody's fault. Resources that look just like that to the operator are excused too (``unseen_removals``).
+``excused`` are resources that users separated from their mapping: the finalizer was removed by hand, or the resource
+was deleted with ``managementPolicy: Observe`` or with the annotation ``orphan``. The operator may leave their mappings
+in AWS. Resources that look the same to the operator are excused too (``unseen_removals``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,13 +27,13 @@ _WRITES = (
 
 
 class BrokenPromiseError(AssertionError):
-    """The operator did, or left, what it must not."""
+    """The operator has broken a promise."""
 
 
 class Promises:
-    """The promises about one world."""
+    """Checks the promises in one world."""
 
-    #: Whether the owners of mappings are in their tags.
+    #: Whether tags record the owners of mappings.
     owner_tags = True
 
     def __init__(self) -> None:
@@ -50,14 +50,14 @@ class Promises:
         """Requests to AWS that write, counted."""
 
     def fail(self, what: str) -> None:
-        """Note a broken promise."""
+        """Record a broken promise."""
         self.broken.append(what)
         self.world.log(f"BROKEN: {what}")
 
     # When a request is sent
 
     def sent(self, call: Call) -> None:
-        """A request to AWS that writes is sent."""
+        """Check a write request to AWS when it is sent."""
         self.writes += 1
         if call.name == "create_event_source_mapping":
             self._create_sent(call)
@@ -83,7 +83,7 @@ class Promises:
         self._check_asked(call, one, resource)
 
     def quiet(self) -> None:
-        """Nothing is under way: from now on nothing may be done for what is paused."""
+        """No request is in progress. From now on, no request for a paused resource is allowed."""
         if not self.world.waiting and not self.world.cluster.watch:
             bodies = self.world.cluster.mappings
             self.held = {key for key, body in bodies.items() if PAUSED in (body["metadata"].get("annotations") or {})}
@@ -104,7 +104,7 @@ class Promises:
             self.fail(f"{call} though adoption.policy is Required")
 
     def maker(self, call: Call) -> Owner | None:
-        """The owner of the mapping that a Create is to make."""
+        """The owner of the mapping that a Create makes."""
         return owner_of(call.what["Tags"])
 
     def _check_asked(self, call: Call, one: Standing, resource: Resource) -> None:
@@ -125,7 +125,7 @@ class Promises:
             self.fail(f"{call} of a resource that lives and does not ask for it")
 
     def _takes_over(self, call: Call, one: Standing, owner: Owner | None) -> bool:
-        """Whether tags change the mapping's owner, and may; else it is noted as broken."""
+        """Check tags that change the owner of a mapping. Returns whether they change it."""
         taker = owner_of(call.what["Tags"])
         if taker is None or (owner is not None and str(taker) == str(owner)):
             return False
@@ -150,7 +150,7 @@ class Promises:
     # At every moment
 
     def check(self) -> None:
-        """What must hold now. Raises BrokenPromiseError."""
+        """Check the promises that hold at every moment. Raises BrokenPromiseError."""
         process = self.world.process
         for failure in (*self.world.bugs, *(process.loop.failures if process is not None else ())):
             self.fail(f"The operator failed: {failure}")
@@ -170,7 +170,7 @@ class Promises:
         if key in self.excused:
             return
         for one in self.owned().get(key, ()):
-            self.fail(f"{key} was let go while its mapping {one.uuid} stands ({one.state})")
+            self.fail(f"{key} was let go while its mapping {one.uuid} exists ({one.state})")
 
     def _check_doubles(self, key: Key, mappings: list[Standing]) -> None:
         if len(mappings) < 2 or key in self.excused:
@@ -181,7 +181,7 @@ class Promises:
             self.fail(f"{key} has {len(mappings)} mappings: {', '.join(map(_described, mappings))}")
 
     def owned(self) -> dict[Key, list[Standing]]:
-        """The mappings at AWS by the resource of this cluster that their tags name."""
+        """The mappings in AWS, by the resource of this cluster that their tags name."""
         found: dict[Key, list[Standing]] = {}
         for one in self.world.aws.standing.values():
             owner = owner_of(one.tags)
@@ -189,10 +189,10 @@ class Promises:
                 found.setdefault(Key(owner.namespace, owner.name), []).append(one)
         return found
 
-    # At the good end
+    # At the end
 
     def missing(self) -> list[str]:
-        """What is not yet as it must be at the good end."""
+        """The promises of the end that do not hold yet."""
         owned = self.owned()
         bodies = self.world.cluster.mappings
         found = [
@@ -215,12 +215,12 @@ class Promises:
             yield f"the status speaks of another spec ({ready})"
         if self._in_its_way(key, spec):
             if ready.get("status") != "False":
-                yield f"a mapping is in its way, and it does not say so: {ready}"
+                yield f"a mapping is in its way, which its status does not show: {ready}"
             if len(mappings) > 1 and key not in self.excused:
                 yield f"it has {len(mappings)} mappings"
             return
         asked = identity_of(spec)
-        # What was cut loose from a resource of this name before is nothing to this one, if it is of another identity.
+        # A separated mapping of an earlier resource of this name does not matter if its identity differs.
         to_adopt = [
             one
             for one in mappings
@@ -228,15 +228,15 @@ class Promises:
         ]
         if not to_adopt and (spec.get("adoption") or {}).get("policy") == "Required":
             if ready.get("reason") != "NothingToAdopt":
-                yield f"there is nothing to adopt, and it does not say so: {ready}"
+                yield f"there is nothing to adopt, which its status does not show: {ready}"
             return
         if ready.get("reason") == "AdoptedMappingDiffers":
             if key not in self.handled | self.excused or not _replaced(spec, mappings):
-                yield f"it says without need that it was adopted with other values: {ready}"
+                yield f"its status shows without need that it was adopted with other values: {ready}"
             return
         if ready.get("reason") == "ImmutableFieldChanged":
             if (spec.get("adoption") or {}).get("policy") != "Required" or not _replaced(spec, mappings):
-                yield f"it says without need that something can't be changed: {ready}"
+                yield f"its status shows without need that something can't be changed: {ready}"
             return
         mine = [one for one in mappings if one.uuid == status.get("uuid")]
         if len(mine) != 1 or (len(mappings) != 1 and key not in self.excused):
@@ -246,16 +246,18 @@ class Promises:
         yield from self._differences(key, body, mine[0])
         if _is_refused(spec, mine[0]):
             if ready.get("reason") != "RefusedByAWS":
-                yield f"AWS refuses a field, and it does not say so: {ready}"
+                yield f"AWS refuses a field, which its status does not show: {ready}"
         elif ready.get("status") != "True" and not self._disabled_by_others(key, spec, mine[0]):
             yield f"it is not ready: {ready}"
 
     def _in_its_way(self, key: Key, spec: Mapping[str, Any]) -> bool:
-        """Whether a mapping that is not this resource's has its identity or its consumer group, or is to be adopted."""
+        """Whether a mapping of another owner has its identity or consumer group, or is the one to adopt."""
         wanted, group = identity_of(spec), group_of(spec)
         named = (spec.get("adoption") or {}).get("uuid")
         mine = self.owned().get(key, [])
-        if key in self.excused:  # what was cut loose from a resource of this name may be in the group, and stays there
+        if (
+            key in self.excused
+        ):  # a separated mapping of an earlier resource of this name may be in the group, and stays there
             uuid = self.world.cluster.mappings[key]["status"].get("uuid")
             mine = [one for one in mine if one.identity == wanted or one.uuid == uuid]
         in_the_way = [
@@ -289,7 +291,7 @@ class Promises:
             yield f"maximumBatchingWindowInSeconds is {one.config[WINDOW]}, not {window}"
         kept = (body["status"].get("applied") or {}).get("kept", {})
         if window is None and one.config[WINDOW] and not handled and "maximumBatchingWindowInSeconds" not in kept:
-            yield f"AWS keeps a batching window of {one.config[WINDOW]} s, and it does not say so"
+            yield f"AWS keeps a batching window of {one.config[WINDOW]} s, and its status does not show it"
         owner = Owner(CLUSTER_NAME, key.namespace, key.name, body["metadata"]["uid"])
         if not self.owner_tags:
             return
@@ -299,7 +301,7 @@ class Promises:
             yield f"tags are {has_tags}, not {tags}"
 
     def is_refused(self) -> bool:
-        """Whether AWS refuses a field of a resource, which is sent again now and then."""
+        """Whether AWS refuses a field of a resource. The operator sends the field again from time to time."""
         return any(_ready(body).get("reason") == "RefusedByAWS" for body in self.world.cluster.mappings.values())
 
     def _disabled_by_others(self, key: Key, spec: Mapping[str, Any], one: Standing) -> bool:
@@ -307,18 +309,18 @@ class Promises:
 
 
 def _is_refused(spec: Mapping[str, Any], one: Standing) -> bool:
-    """Whether AWS refuses what the spec asks for."""
+    """Whether AWS refuses the spec."""
     return spec.get("maximumBatchingWindowInSeconds") == REFUSED_WINDOW != one.config[WINDOW]
 
 
 def _replaced(spec: Mapping[str, Any], mappings: Iterable[Standing]) -> bool:
-    """Whether only another mapping would have all that the spec asks for."""
+    """Whether the spec needs another mapping, because it changes immutable fields."""
     wanted = (*identity_of(spec)[1:], spec.get("startingPosition", ""))
     return any((*one.identity[1:], one.position) != wanted or one.group != _group(spec, one) for one in mappings)
 
 
 def _group(spec: Mapping[str, Any], one: Standing) -> str:
-    """The consumer group that a mapping has to be in; AWS makes one up where the spec names none."""
+    """The consumer group that a mapping needs. AWS generates one if the spec names none."""
     return group_of(spec) or (one.uuid if one.topic else "")
 
 

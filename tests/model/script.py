@@ -1,4 +1,4 @@
-"""What a scripted scenario is told with: a world, one resource, and short ways to move both on."""
+"""The language of scripted scenarios: a world, one resource, and short methods that change both."""
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -13,19 +13,19 @@ from tests.model.world import SWEEP_INTERVAL
 
 #: The resource of a scenario that needs only one.
 ONE = Key("a", "one")
-#: Another one.
+#: Another resource.
 TWO = Key("a", "two")
 #: Specs of a queue and of a stream.
 SQS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": QUEUE}
 KINESIS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": STREAM, "startingPosition": "LATEST"}
-#: Simulated seconds after which everything must be as it should; longer than any back-off.
+#: Simulated seconds after which all promises must hold. Longer than any back-off.
 LONGEST = 3600.0
-#: Steps after which a request that is waited for should have been sent.
+#: Steps within which an expected request must be sent.
 _MOST_STEPS = 1000
 
 
 class Script:
-    """One scenario: what happens is said step by step, and everything else goes well."""
+    """One scenario. The test determines each event, and everything else succeeds."""
 
     def __init__(self, promises: Promises) -> None:
         self.promises = promises
@@ -36,17 +36,17 @@ class Script:
     # The resources
 
     def apply(self, key: Key = ONE, **spec: Any) -> None:
-        """Make a resource."""
+        """Create a resource."""
         self.world.log(f"create {key} {spec}")
         self.cluster.create(key, spec)
 
     def edit(self, key: Key = ONE, **spec: Any) -> None:
-        """Merge something into a resource's spec."""
+        """Merge fields into the spec of a resource."""
         self.world.log(f"edit {key} {spec}")
         self.cluster.edit(key, {"spec": spec})
 
     def delete(self, key: Key = ONE) -> None:
-        """Ask for a resource's deletion."""
+        """Delete a resource."""
         self.world.log(f"delete {key}")
         self.cluster.delete(key)
 
@@ -55,45 +55,45 @@ class Script:
         return self.cluster.mappings[key]["status"]
 
     def reason(self, key: Key = ONE) -> str:
-        """The reason of a resource's condition Ready; empty where there is none."""
+        """The reason of a resource's condition Ready. Empty: there is no condition."""
         conditions = self.status(key).get("conditions") or ()
         return next((one["reason"] for one in conditions if one["type"] == "Ready"), "")
 
     def said(self, reason: str) -> bool:
-        """Whether any status that the operator has written said this reason."""
+        """Whether any status that the operator wrote had this reason."""
         return any(reason in line for line in self.world.history if " PATCH " in line)
 
     def gone(self, key: Key = ONE) -> bool:
-        """Whether there is no such resource."""
+        """Whether the resource does not exist."""
         return key not in self.cluster.mappings
 
     # AWS
 
     def mapping(self) -> Standing:
-        """The only mapping at AWS."""
+        """The only mapping in AWS."""
         (one,) = self.aws.standing.values()
         return one
 
     def of_source(self, source: str) -> Standing:
-        """The only mapping at AWS of this source."""
+        """The only mapping in AWS with this source."""
         (one,) = [one for one in self.aws.standing.values() if one.source == source]
         return one
 
-    # What happens
+    # Events
 
     def begin(self) -> None:
-        """The operator starts; all comes to rest."""
+        """Start the operator, and wait until it is idle."""
         self.world.start()
         self.calmly(SWEEP_INTERVAL + 60)
 
     def calmly(self, seconds: float = 0.0) -> None:
-        """All goes well for so many seconds; what must hold at every moment does."""
+        """Let seconds pass without faults, and check the promises that hold at every moment."""
         self.world.calm()
         self.world.pass_time(seconds, calmly=True)
         self.check()
 
     def until(self, asked: Callable[[Call], bool]) -> Call:
-        """All goes well until a request is sent, which is left waiting. Returns it."""
+        """Continue without faults until a request is sent. Returns the request, which waits for its answer."""
         for _ in range(_MOST_STEPS):
             self.world.deliver(len(self.cluster.watch))
             found = next(filter(asked, self.world.waiting), None)
@@ -106,17 +106,17 @@ class Script:
         raise AssertionError("The request that is waited for is not sent")
 
     def until_asked(self, operation: str) -> Call:
-        """All goes well until AWS is asked for something, which is left waiting. Returns the request."""
+        """Continue without faults until an AWS operation is called. Returns the request, which waits for its answer."""
         return self.until(lambda call: call.name == operation)
 
-    # What must be
+    # Checks
 
     def check(self) -> None:
-        """What must hold at every moment."""
+        """Check the promises that hold at every moment."""
         self.promises.check()
 
     def converge(self) -> None:
-        """All goes well until everything is as the resources say; and it stays so."""
+        """Continue without faults until all promises hold, and check that they continue to hold."""
         passed, step = 0.0, 2 * SWEEP_INTERVAL
         while True:
             self.calmly(step)
@@ -132,7 +132,7 @@ class Script:
 
 @contextmanager
 def a_script(promises: Promises | None = None) -> Generator[Script]:
-    """A scenario, which is over at the end."""
+    """A scenario. It ends with the context."""
     script = Script(promises if promises is not None else Promises())
     with script.world.watched():
         try:
@@ -145,7 +145,7 @@ def a_script(promises: Promises | None = None) -> Generator[Script]:
 
 
 def answers(script: Script, operation: str, otherwise: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
-    """From now on AWS answers an operation otherwise: by a function of what it would do and of what is asked."""
+    """Replace the answers of an AWS operation. The function gets the real operation and the parameters."""
     really: Callable[..., Any] = getattr(script.aws, operation)
 
     @wraps(really)
@@ -156,12 +156,12 @@ def answers(script: Script, operation: str, otherwise: Callable[[Callable[..., A
 
 
 def as_ever(script: Script, operation: str) -> None:
-    """AWS answers an operation as it should again."""
+    """Undo the replacement of the answers of an operation."""
     setattr(script.aws, operation, getattr(Lambda, operation).__get__(script.aws))
 
 
 def killed_before_the_note(script: Script) -> None:
-    """A mapping is made, and the operator killed before it has heard of it."""
+    """Let AWS create a mapping, and kill the operator before the answer arrives."""
     creation = script.until_asked("create_event_source_mapping")
     script.world.decide(creation, "carried out")
     script.world.crash()

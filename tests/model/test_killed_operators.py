@@ -1,11 +1,11 @@
-"""Scripted scenarios: the operator is killed after AWS has done what it asked for, and before it noted that."""
+"""Scripted scenarios: the operator is killed after AWS has carried out a request, and before it records the result."""
 
 from tests.model.aws import QUEUE
 from tests.model.script import KINESIS, SQS, Script
 
 
 def killed_after(script: Script, operation: str) -> None:
-    """AWS carries out the next request of this kind, and the operator is killed before it is answered."""
+    """Let AWS carry out the next request of this kind, and kill the operator before the answer arrives."""
     script.world.decide(script.until_asked(operation), "carried out")
     script.world.crash()
 

@@ -1,4 +1,4 @@
-"""Scripted scenarios: answers of AWS that are late or out of date."""
+"""Scripted scenarios: answers of AWS arrive late or are outdated."""
 
 from esm_operator.api.resource import Key
 from tests.model.aws import QUEUE
@@ -7,12 +7,12 @@ from tests.model.script import KINESIS, ONE, SQS, TWO, Script
 
 
 def is_status_of(call: Call, key: Key) -> bool:
-    """Whether it writes the status of a resource."""
+    """Whether the request writes the status of a resource."""
     return call.name == "PATCH" and str(call.what["path"]).endswith(f"/{key.name}/status")
 
 
 def test_a_state_that_changes_while_the_status_is_written_is_shown_in_the_end(script: Script) -> None:
-    """The list of the function, which another resource needs, shows the new state; then nothing changes any more."""
+    """The list of the function, which another resource needs, shows the new state. Nothing changes after that."""
     script.begin()
     script.apply(ONE, **SQS)
     note = script.until(lambda call: is_status_of(call, ONE) and "Creating" in str(call))

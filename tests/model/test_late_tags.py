@@ -1,4 +1,4 @@
-"""Scripted scenarios: tags become visible after the mapping, and processes that live for seconds only."""
+"""Scripted scenarios: tags become visible later than the mapping, and processes run only for seconds."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_a_successor_whose_create_was_not_answered_replaces_its_predecessor(scri
     script.converge()
 
 
-def test_a_mapping_that_somebody_else_has_just_made_is_a_conflict_at_once(script: Script) -> None:
+def test_a_new_mapping_of_another_tool_is_reported_as_conflict_immediately(script: Script) -> None:
     """No Create of the resource can have made it, so its missing tags prove that it has no owner."""
     script.world.start()
     script.calmly(60)
@@ -108,7 +108,7 @@ def test_a_conflicting_mapping_that_got_our_tags_meanwhile_is_deleted_with_the_r
     assert script.aws.standing == {}
 
 
-# -- Processes that live for seconds only -------------------------------------------------------------------
+# -- Processes that run only for seconds --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what", ["delete", "edit"])
@@ -119,7 +119,7 @@ def test_processes_that_live_for_five_seconds_get_past_a_create_that_was_not_ans
     script.world.start()
     creation = script.until_asked("create_event_source_mapping")
     script.world.crash()
-    script.world.late.remove(creation)  # AWS has never got it
+    script.world.late.remove(creation)  # AWS never received it
     if what == "delete":
         script.delete()
     else:

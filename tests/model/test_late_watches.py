@@ -1,4 +1,4 @@
-"""Scripted scenarios: the watch is late, or has lost events."""
+"""Scripted scenarios: the watch is late or has lost events."""
 
 from esm_operator.clock import replaced
 from tests.model.calls import Call
@@ -8,19 +8,19 @@ from tests.model.world import LEASE
 
 
 def is_list_of_all(call: Call) -> bool:
-    """Whether it lists all resources."""
+    """Whether the request lists all resources."""
     return call.name == "GET" and call.what["path"] == MAPPINGS
 
 
 def answer_all(script: Script) -> None:
-    """All requests are answered until nothing else happens. No watch event is delivered."""
+    """Answer all requests until the operator is idle. Deliver no watch event."""
     for _ in range(20):
         for call in list(script.world.waiting):
             script.world.decide(call, "well")
 
 
 def answer_all_but_lists(script: Script) -> None:
-    """All requests but lists of mappings are answered until nothing else happens. The watch delivers its events."""
+    """Answer all requests except lists of mappings until the operator is idle. Deliver watch events."""
     for _ in range(20):
         for call in [one for one in script.world.waiting if one.name != "list_event_source_mappings"]:
             script.world.decide(call, "well")
@@ -40,7 +40,7 @@ def test_a_resource_whose_edit_the_watch_has_lost_is_read_after_a_conflict(scrip
 
 
 def test_no_mapping_is_created_for_a_resource_whose_deletion_the_watch_has_not_reported(script: Script) -> None:
-    """An earlier process has written finalizer and intent, so that this one begins with the Create."""
+    """An earlier process has written the finalizer and the intent, so this process starts with the Create."""
     script.apply(**SQS)
     script.world.start()
     script.world.decide(script.until_asked("create_event_source_mapping"), "dropped")

@@ -17,7 +17,7 @@ from tests.model.loop import Clock, SteppedLoop
 
 DURATION = 20.0
 PATH = "/apis/coordination.k8s.io/v1/namespaces/default/leases/operator"
-#: Seconds that an answer takes here.
+#: Seconds that an answer takes in these scenarios.
 SLOW = LEASE_TIMEOUT - 0.5
 
 
@@ -42,13 +42,13 @@ class Process:
         self.loop.settle()
 
     def asks(self, method: str) -> Call:
-        """The only request that waits."""
+        """The only waiting request."""
         (call,) = self.gate.waiting
         assert (call.name, str(call.what["path"]).startswith(PATH.rpartition("/")[0])) == (method, True)
         return call
 
     def answer(self, method: str, *, after: float = 0.0) -> None:
-        """The request that waits takes effect now, and is answered so many seconds later."""
+        """Let the waiting request take effect now, and answer it this many seconds later."""
         call = self.asks(method)
         self.gate.settle(call, "carried out")
         self.clock.now += after
@@ -56,13 +56,13 @@ class Process:
         self.loop.settle()
 
     def take(self, *, after: float = 0.0) -> Fence:
-        """It takes the lease, which nobody has; that is answered so many seconds later."""
+        """Take the lease, which nobody holds. The answer arrives this many seconds later."""
         self.answer("GET")
         self.answer("POST", after=after)
         return self.fence
 
     def wait_for_renewal(self) -> None:
-        """Time passes until it is to renew the lease."""
+        """Let time pass until the candidate renews the lease."""
         self.clock.now += RENEWAL + 0.1
         self.loop.settle()
 
@@ -73,17 +73,17 @@ class Process:
         return self.lease._fence  # pyright: ignore[reportPrivateUsage]
 
     def covers(self, fence: Fence, seconds: float) -> bool:
-        """Whether a fence lets through what takes so many seconds."""
+        """Whether a fence allows a write that takes this many seconds."""
         with replaced(self.clock):
             return fence.covers(seconds)
 
     def is_taken_by_another(self) -> None:
-        """Another process takes the lease."""
+        """Let another process take the lease."""
         spec = {"holderIdentity": "them", "renewTime": "2026-01-01T00:00:00.000000Z", "leaseDurationSeconds": DURATION}
         self.cluster.request("PATCH", PATH, {"spec": spec})
 
     def holder(self) -> str:
-        """Who has it, by the API server's word."""
+        """The holder of the lease in the API server."""
         return str(json.loads(self.cluster.request("GET", PATH, {}).body)["spec"].get("holderIdentity", ""))
 
 
@@ -119,7 +119,7 @@ def test_the_fence_is_closed_when_another_process_has_taken_the_lease(process: P
     assert not process.covers(fence, 0)
 
 
-def test_the_fence_is_closed_before_the_lease_is_given_back(process: Process) -> None:
+def test_the_fence_is_closed_before_the_lease_is_released(process: Process) -> None:
     fence = process.take()
     process.loop.start(lambda: process.lease.release(1.0))
     process.loop.settle()

@@ -3,7 +3,7 @@
 from tests.model.script import SQS, Script
 
 
-def test_tags_that_were_changed_without_an_answer_and_edited_back_are_read_at_once(script: Script) -> None:
+def test_tags_are_read_immediately_after_a_change_without_an_answer_is_edited_back(script: Script) -> None:
     script.apply(**SQS, tags={"team": "red"})
     script.begin()
     script.edit(tags={"team": "blue"})

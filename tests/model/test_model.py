@@ -1,18 +1,17 @@
 """The model test: any order of edits, sweeps, crashes and answers converges.
 
-The real operator (all of it but the two edges, ``calls.py``) runs between a simulated AWS and a simulated cluster.
-hypothesis decides what happens next: what users do, what people do at AWS by hand, which request is answered how
-and when, when the watch brings its events, when time passes, when the operator dies and starts again. After each
-step ``promises.py`` says what must hold; after the last one all faults end, and everything must come to rest as
-the resources say.
+The real operator, except its connections (``calls.py``), runs on a simulated AWS and a simulated cluster. hypothesis
+chooses the next event: changes by users, changes in AWS by hand, the answer of a request, watch events, the passing of
+time, and the end and start of the operator. ``promises.py`` is checked after each step. After the last step all faults
+end, and AWS must reach the state that the resources describe.
 
-What it leaves out, because no operator could know: owner tags changed by hand, an identity changed while neither
-status nor intent names the mapping any more.
+The test leaves out events that no operator could detect: owner tags that are changed by hand, and an identity that is
+changed when neither the status nor the intent names the mapping.
 
-``ESM_MODEL_EXAMPLES`` and ``ESM_MODEL_STEPS`` set the number of runs and of steps in each; ``ESM_MODEL_SHRINK=no``
-leaves out the search for a shorter program that fails too, which can take five minutes. Each run of the suite has the
-same programs; ``--hypothesis-seed=random`` draws others. A failure is printed as a program of steps, with what happened
-in between by simulated time, and a line ``@reproduce_failure(...)``, which put above ``class Model`` plays it again.
+``ESM_MODEL_EXAMPLES`` and ``ESM_MODEL_STEPS`` set the number of runs and of steps in each run. ``ESM_MODEL_SHRINK=no``
+skips the search for a shorter failing program, which can take five minutes. Each run of the suite has the same
+programs. ``--hypothesis-seed=random`` chooses others. A failure is printed as a program of steps, with the events by
+simulated time and a line ``@reproduce_failure(...)``. To repeat the failure, put this line above ``class Model``.
 """
 
 import os
@@ -32,13 +31,13 @@ from tests.model.cluster import Deletion, is_deleting
 from tests.model.promises import BrokenPromiseError, Promises
 from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
-#: The search for a shorter program may take hypothesis five minutes by itself.
+#: hypothesis alone may search for a shorter program for five minutes.
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 EXAMPLES = int(os.environ.get("ESM_MODEL_EXAMPLES", "500"))
 STEPS = int(os.environ.get("ESM_MODEL_STEPS", "60"))
 SHRINK = os.environ.get("ESM_MODEL_SHRINK", "yes") == "yes"
-#: Simulated seconds after which everything must be as it should; longer than any back-off.
+#: Simulated seconds after which all promises must hold. Longer than any back-off.
 _LONGEST = 3600.0
 
 KEYS = (Key("a", "one"), Key("a", "two"), Key("b", "one"))
@@ -50,7 +49,7 @@ _WINDOW = st.sampled_from([None, 20, REFUSED_WINDOW])
 _TAGS = st.sampled_from([None, {"team": "red"}, {"team": "blue", "cost": "1"}])
 
 
-#: No Kafka mapping, any more.
+#: A patch that removes the fields of Kafka sources.
 _NO_KAFKA: Mapping[str, Any] = {"topics": None, "amazonManagedKafkaEventSourceConfig": None}
 _TOPICS_AND_GROUPS = st.builds(
     lambda topic, group: {
@@ -106,7 +105,7 @@ _IMMUTABLE_EDITS = st.one_of(
 
 
 class Model(RuleBasedStateMachine):
-    """Everything that can happen, a rule each."""
+    """All events, one rule each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,7 +155,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(key=_NAMED, which=_WHICH)
     def adopt_one(self, key: Key, which: int) -> None:
-        """Name a mapping to take over, and its owner."""
+        """Set the mapping to take over, and its owner."""
         if not self._alive(key):
             return
         asked = identity_of(self._spec(key))[1:]
@@ -177,7 +176,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(key=_NAMED)
     def begin_deletion(self, key: Key) -> None:
-        """A DELETE has read the resource; something else may happen before it takes effect."""
+        """Start a DELETE, which reads the resource. Other events may happen before it takes effect."""
         if key in self.world.cluster.mappings:
             self.world.log(f"begin to delete {key}")
             self.deletions.append(self.world.cluster.begin_deletion(key))
@@ -198,7 +197,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(key=_NAMED, what=st.sampled_from(["finalizer", "status", "intent"]))
     def spoil(self, key: Key, what: str) -> None:
-        """What the operator noted on a resource is taken off by hand."""
+        """Remove annotations or the status of the operator by hand."""
         if key in self.world.cluster.mappings:
             self.world.log(f"{what} of {key} taken off")
             {"finalizer": self._take_finalizer_off, "status": self._wipe_status, "intent": self._take_intent_off}[what](
@@ -233,7 +232,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(with_status=st.booleans())
     def restore_from_backup(self, with_status: bool) -> None:
-        """All resources are lost, and made anew as they were: with other uids."""
+        """Remove all resources, and create them again from a backup, with new uids."""
         self.world.log("all is restored from a backup")
         bodies = dict(self.world.cluster.mappings)
         if not with_status and not all(self._findable(key) for key in bodies):
@@ -250,7 +249,7 @@ class Model(RuleBasedStateMachine):
                 self.promises.handled.add(key)
         self.world.cluster.relist()
 
-    # People at AWS
+    # Changes in AWS by hand
 
     @rule(function=st.sampled_from(FUNCTIONS), source=st.sampled_from([QUEUE, STREAM, KAFKA]), tagged=st.booleans())
     def make_by_hand(self, function: str, source: str, tagged: bool) -> None:
@@ -259,7 +258,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(which=_WHICH, how=st.sampled_from(["BatchSize", "Enabled", "delete"]))
     def meddle(self, which: int, how: str) -> None:
-        """A mapping is changed or deleted by hand."""
+        """Change or delete a mapping by hand."""
         one = self._standing(which)
         if one is None or one.moving:
             return
@@ -277,7 +276,7 @@ class Model(RuleBasedStateMachine):
         moving = self.world.aws.moving()
         self.world.aws.end_transition(moving[which % len(moving)])
 
-    # The edges
+    # Requests and watch events
 
     @precondition(lambda self: self.world.waiting)
     @rule(which=_WHICH, fate=st.sampled_from(("well", "well", "well", "carried out", *FATES)))
@@ -305,7 +304,7 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.world.process)
     @rule()
     def relist(self) -> None:
-        """The watch is cut and begins anew."""
+        """Cut the watch, and start it again."""
         self.world.log("the watch begins anew")
         self.world.cluster.relist()
 
@@ -343,7 +342,7 @@ class Model(RuleBasedStateMachine):
     def lose_lease(self) -> None:
         self.world.lose_lease()
 
-    # What must hold
+    # Promises
 
     @invariant()
     def promises_hold(self) -> None:
@@ -374,7 +373,7 @@ class Model(RuleBasedStateMachine):
             world.cluster.edit(key, {"metadata": {"annotations": {PAUSED: None}}})
         if world.process is None:
             world.start()
-        passed, step = 0.0, 2 * SWEEP_INTERVAL  # whoever changed something at AWS has to be seen, on any page
+        passed, step = 0.0, 2 * SWEEP_INTERVAL  # the operator must detect changes of other tools, on any page
         while True:
             world.pass_time(step, calmly=True)
             self.promises.check()
@@ -388,7 +387,7 @@ class Model(RuleBasedStateMachine):
         self._stay()
 
     def _stay(self) -> None:
-        """What has converged stays so, without another write to AWS."""
+        """After convergence nothing changes, and the operator writes nothing to AWS."""
         self.world.pass_time(60, calmly=True)
         before = self.promises.writes
         self.world.pass_time(2 * SWEEP_INTERVAL, calmly=True)
@@ -397,17 +396,17 @@ class Model(RuleBasedStateMachine):
         if missing:
             raise BrokenPromiseError("It does not stay converged: " + "; ".join(missing))
         if self.promises.writes != before and not self.promises.is_refused():
-            raise BrokenPromiseError("It goes on writing to AWS, though all is as it should be")
+            raise BrokenPromiseError("It continues to write to AWS, though all is as it should be")
 
     def _tell(self) -> None:
         if not self.promises.told:
             self.promises.told = True
             note("What happened, by simulated time:\n" + "\n".join(self.world.history))
 
-    # What there is
+    # Helpers
 
     def apply(self, key: Key, spec: dict[str, Any]) -> None:
-        """Make a resource."""
+        """Create a resource."""
         self.world.log(f"create {key} {spec}")
         self.promises.handled.discard(key)
         if spec["adoption"]["policy"] != "Never":
@@ -429,11 +428,11 @@ class Model(RuleBasedStateMachine):
         return any(call.aws and call.name.startswith(operations) for call in calls)
 
     def _noted(self, key: Key) -> bool:
-        """Whether the mapping is known by its UUID, or the intent names it: else its identity must stay."""
+        """Whether the status has the UUID of the mapping, or the intent names it. If not, the identity must stay."""
         return bool(self._status(key).get("uuid")) or key not in self.promises.handled
 
     def _findable(self, key: Key) -> bool:
-        """Whether the mapping would be found without the status."""
+        """Whether the operator could find the mapping without the status."""
         names = {identity_of(self._spec(key))}
         mine = self.promises.owned().get(key, [])
         return all(one.identity in names for one in mine) and not self._under_way("update", "create", "tag")
@@ -449,7 +448,7 @@ class Model(RuleBasedStateMachine):
 
 
 def _is_cut_loose(body: Mapping[str, Any]) -> bool:
-    """Whether a person wants, or has seen to it, that a resource which is removed now leaves its mapping."""
+    """Whether the user has chosen that a resource that is removed now leaves its mapping."""
     metadata = body["metadata"]
     told = {PAUSED, ORPHAN} & (metadata.get("annotations") or {}).keys()
     return not metadata.get("finalizers") or bool(told) or body["spec"].get("managementPolicy") == "Observe"

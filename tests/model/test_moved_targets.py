@@ -1,4 +1,4 @@
-"""Scripted scenarios: other settings lead to another account or region; a ProviderConfig is deleted."""
+"""Scripted scenarios: a change of settings leads to another account or region, or a ProviderConfig is deleted."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from tests.model.script import SQS, Script
 from tests.model.world import SWEEP_INTERVAL
 
 CONFIGS = f"/apis/{GROUP}/{VERSION}/{PROVIDER_CONFIGS}"
-#: Of an object whose deletion was requested.
+#: The metadata of an object whose deletion was requested.
 DELETED = {"deletionTimestamp": "2026-01-01T01:00:00Z"}
 
 
@@ -50,13 +50,13 @@ def test_a_mapping_is_not_created_again_in_another_account(script: Script, monke
 
 
 def configure(script: Script, **metadata: Any) -> None:
-    """There is a ProviderConfig ``shop``."""
+    """Create a ProviderConfig ``shop``."""
     meta = {"name": "shop", "uid": "uid-of-shop", "generation": 1, **metadata}
     script.cluster.request("POST", CONFIGS, {"metadata": meta, "spec": {"region": REGION}})
 
 
 def finalizers(script: Script) -> list[str]:
-    """Those of the ProviderConfig."""
+    """The finalizers of the ProviderConfig."""
     return json.loads(script.cluster.request("GET", f"{CONFIGS}/shop", {}).body)["metadata"].get("finalizers") or []
 
 

@@ -10,14 +10,14 @@ from tests.model.world import CLUSTER_NAME
 
 
 def assert_nothing_is_left(script: Script) -> None:
-    """Without further faults, the resource is removed and leaves no mapping."""
+    """Check that, without further faults, the resource is removed and leaves no mapping."""
     script.converge()
     assert script.gone()
     assert script.aws.standing == {}
 
 
 @pytest.mark.parametrize("fate", ["late", "lost", "done but failed"])
-def test_a_resource_is_removed_only_when_its_unanswered_create_has_settled(script: Script, fate: str) -> None:
+def test_a_resource_is_removed_only_when_the_outcome_of_its_create_is_known(script: Script, fate: str) -> None:
     script.apply(**SQS)
     script.world.start()
     script.world.decide(script.until_asked("create_event_source_mapping"), fate)
@@ -27,7 +27,7 @@ def test_a_resource_is_removed_only_when_its_unanswered_create_has_settled(scrip
     assert_nothing_is_left(script)
 
 
-def test_a_resource_is_removed_only_when_the_create_of_a_killed_operator_has_settled(script: Script) -> None:
+def test_a_resource_is_removed_only_when_the_outcome_of_a_killed_operators_create_is_known(script: Script) -> None:
     script.apply(**SQS)
     script.world.start()
     script.until_asked("create_event_source_mapping")
@@ -39,8 +39,8 @@ def test_a_resource_is_removed_only_when_the_create_of_a_killed_operator_has_set
     assert_nothing_is_left(script)
 
 
-def test_a_resource_is_removed_only_when_the_create_of_another_operator_has_settled(script: Script) -> None:
-    """It gets another label, so this operator sees it for the first time long after its own start."""
+def test_a_resource_is_removed_only_when_the_outcome_of_another_operators_create_is_known(script: Script) -> None:
+    """The resource gets another label, so this operator sees it first long after its own start."""
     script.begin()
     intent = Intent(str(ONE), ACCOUNT, REGION, "orders", QUEUE, (), ("enabled",), (), {})
     metadata = {"finalizers": [FINALIZER], "annotations": {INTENT: intent.render()}}
@@ -54,7 +54,7 @@ def test_a_resource_is_removed_only_when_the_create_of_another_operator_has_sett
     assert_nothing_is_left(script)
 
 
-def test_a_resource_is_removed_only_when_the_second_create_of_a_killed_operator_has_settled(
+def test_a_resource_is_removed_only_when_the_outcome_of_a_killed_operators_second_create_is_known(
     script: Script,
 ) -> None:
     script.apply(**SQS)
@@ -70,7 +70,7 @@ def test_a_resource_is_removed_only_when_the_second_create_of_a_killed_operator_
 
 
 def test_a_successor_that_is_created_late_and_not_needed_any_more_is_deleted(script: Script) -> None:
-    """The replacement is edited back while no operator runs, so that the resource looks well before and after."""
+    """The replacement is edited back while no operator runs, so the resource looks in sync before and after."""
     script.apply(**KINESIS, replacePolicy="Recreate")
     script.begin()
     script.edit(eventSourceARN=QUEUE, startingPosition=None)
@@ -86,8 +86,8 @@ def test_a_successor_that_is_created_late_and_not_needed_any_more_is_deleted(scr
     script.converge()
 
 
-def test_a_create_that_is_answered_does_not_settle_the_one_before_it(script: Script) -> None:
-    """The mapping of the second one is deleted so soon that the first one makes another."""
+def test_an_answered_create_does_not_show_the_outcome_of_the_one_before_it(script: Script) -> None:
+    """The mapping of the second Create is deleted before the first Create takes effect and makes another one."""
     script.apply(**SQS)
     script.world.start()
     first = script.until_asked("create_event_source_mapping")
@@ -104,7 +104,7 @@ def test_a_create_that_is_answered_does_not_settle_the_one_before_it(script: Scr
     assert first.done
 
 
-def test_a_create_of_this_process_is_not_taken_for_one_of_an_earlier_process(script: Script) -> None:
+def test_a_create_of_this_process_is_not_mistaken_for_one_of_an_earlier_process(script: Script) -> None:
     script.apply(**KINESIS, replacePolicy="Recreate")
     script.begin()
     script.world.crash()

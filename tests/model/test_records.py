@@ -1,4 +1,4 @@
-"""Scripted scenarios where AWS takes no tags: only the resources record which mappings are theirs."""
+"""Scripted scenarios in which AWS supports no tags. Only the resources record their mappings."""
 
 import json
 from collections.abc import Generator
@@ -29,7 +29,7 @@ def test_a_mapping_that_was_created_before_a_kill_is_found_without_tags(script: 
     assert script.status()["uuid"] == script.mapping().uuid == uuid
 
 
-def test_a_mapping_of_somebody_else_is_a_conflict_without_tags(script: Script) -> None:
+def test_a_mapping_of_another_tool_is_a_conflict_without_tags(script: Script) -> None:
     one = by_hand(script)
     script.apply(**SQS)
     script.world.start()
@@ -38,8 +38,8 @@ def test_a_mapping_of_somebody_else_is_a_conflict_without_tags(script: Script) -
     assert_deleted_without_it(script, one)
 
 
-def test_an_intent_that_somebody_has_changed_claims_no_mapping_without_tags(script: Script) -> None:
-    """It is an annotation, which everybody may write who may edit the resource."""
+def test_an_intent_that_a_user_has_changed_claims_no_mapping_without_tags(script: Script) -> None:
+    """The intent is an annotation. Everybody who may edit the resource may change it."""
     with replaced(script.world.clock):
         other = script.aws.make("bills", QUEUE, {})
     assert other is not None
@@ -47,7 +47,7 @@ def test_an_intent_that_somebody_has_changed_claims_no_mapping_without_tags(scri
     script.world.start()
     killed_before_the_note(script)
     annotations = script.cluster.mappings[ONE]["metadata"]["annotations"]
-    script.promises.excused.add(ONE)  # its own mapping is lost by that
+    script.promises.excused.add(ONE)  # the resource loses its own mapping
     changed = {**json.loads(annotations[INTENT]), "function": "bills"}
     script.cluster.edit(ONE, {"metadata": {"annotations": {INTENT: json.dumps(changed)}}})
     script.world.start()
@@ -58,7 +58,7 @@ def test_an_intent_that_somebody_has_changed_claims_no_mapping_without_tags(scri
     assert other.state == "Enabled"
 
 
-def test_a_mapping_that_was_only_watched_is_not_its_own(script: Script) -> None:
+def test_a_mapping_that_was_only_observed_is_not_owned(script: Script) -> None:
     other = by_hand(script)
     script.apply(**SQS, managementPolicy="Observe")
     script.begin()
@@ -84,7 +84,7 @@ def test_the_mapping_of_another_resource_is_not_adopted(script: Script) -> None:
     assert script.mapping().uuid == uuid
 
 
-def test_of_two_resources_that_record_a_mapping_the_older_one_has_it(script: Script) -> None:
+def test_of_two_resources_that_record_a_mapping_the_older_one_owns_it(script: Script) -> None:
     script.apply(**SQS)
     script.begin()
     status = script.status()
@@ -99,8 +99,8 @@ def test_of_two_resources_that_record_a_mapping_the_older_one_has_it(script: Scr
     assert script.mapping().uuid == status["uuid"]
 
 
-def test_a_create_that_is_carried_out_after_the_next_one_is_the_resources_own(script: Script) -> None:
-    """What the next one made has been deleted by hand by then, and the operator has been killed."""
+def test_the_mapping_of_a_create_that_takes_effect_late_belongs_to_the_resource(script: Script) -> None:
+    """The mapping of the next Create has been deleted by hand, and the operator has been killed."""
     script.apply(**SQS)
     script.world.start()
     late = script.until_asked("create_event_source_mapping")
@@ -125,8 +125,8 @@ def test_a_mapping_that_is_retained_is_released_once(script: Script) -> None:
     assert_deleted_without_it(script, one)
 
 
-def test_a_mapping_with_other_immutable_fields_is_not_what_a_create_has_made(script: Script) -> None:
-    """Somebody made it while the Create was under way, which AWS has refused; the answer is lost."""
+def test_a_mapping_with_other_immutable_fields_is_not_the_result_of_a_create(script: Script) -> None:
+    """Another tool created it while the Create was in progress. AWS refused the Create, and the answer is lost."""
     script.apply(ONE, **{**KINESIS, "startingPosition": "TRIM_HORIZON"})
     script.world.start()
     creation = script.until_asked("create_event_source_mapping")
@@ -137,7 +137,7 @@ def test_a_mapping_with_other_immutable_fields_is_not_what_a_create_has_made(scr
     assert_deleted_without_it(script, other)
 
 
-def test_a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made(script: Script) -> None:
+def test_a_mapping_that_aws_names_in_a_refusal_is_not_the_result_of_a_create(script: Script) -> None:
     script.apply(**SQS)
     script.world.start()
     creation = script.until_asked("create_event_source_mapping")
@@ -154,8 +154,8 @@ def test_a_mapping_that_aws_names_in_a_refusal_is_not_what_a_create_has_made(scr
     assert script.mapping() is other
 
 
-def test_a_restored_status_does_not_say_that_a_create_is_outstanding(script: Script) -> None:
-    """The resource is another one, and the mapping may be of the cluster that the backup is from."""
+def test_a_restored_status_does_not_mean_that_a_create_is_pending(script: Script) -> None:
+    """The resource is a new one, and the mapping may belong to the cluster of the backup."""
     script.apply(**SQS)
     script.world.start()
     script.until_asked("create_event_source_mapping")
@@ -175,7 +175,7 @@ def test_a_restored_status_does_not_say_that_a_create_is_outstanding(script: Scr
 
 
 def assert_deleted_without_it(script: Script, mapping: Standing) -> None:
-    """The resource can be deleted, and leaves a mapping as it is."""
+    """Check that the resource can be deleted and leaves a mapping unchanged."""
     script.delete()
     script.calmly(60)
     assert script.gone()
@@ -183,7 +183,7 @@ def assert_deleted_without_it(script: Script, mapping: Standing) -> None:
 
 
 def by_hand(script: Script, source: str = QUEUE) -> Standing:
-    """A mapping that somebody else makes."""
+    """A mapping that another tool creates."""
     with replaced(script.world.clock):
         one = script.aws.make("orders", source, {})
     assert one is not None

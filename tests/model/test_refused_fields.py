@@ -22,17 +22,17 @@ def script() -> Generator[Script]:
 
 
 def kept(script: Script) -> Mapping[str, Any]:
-    """The fields that the status says AWS keeps."""
+    """The fields in ``status.applied.kept``."""
     return script.status().get("applied", {}).get("kept", {})
 
 
 def asked(script: Script) -> list[str]:
-    """The Updates that were sent so far, a line each."""
+    """The Updates that have been sent, one line each."""
     return [line for line in script.world.history if f"well: {UPDATE}" in line]
 
 
 def until_update(script: Script, number: int) -> Call:
-    """All goes well until the Update of this number, counted from 1, which is left waiting."""
+    """Continue without faults until the Update with this number, counted from 1. It waits for its answer."""
     for _ in range(number - 1):
         script.world.decide(script.until_asked(UPDATE), "well")
     return script.until_asked(UPDATE)
@@ -40,7 +40,7 @@ def until_update(script: Script, number: int) -> Call:
 
 @pytest.mark.parametrize("fate", ["well", "carried out"])
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_crash_in_the_search_for_the_refused_field(script: Script, number: int, fate: str) -> None:
+def test_a_crash_during_the_search_for_the_refused_field_does_no_harm(script: Script, number: int, fate: str) -> None:
     script.apply(**SQS)
     script.begin()
     script.edit(batchSize=5, maximumBatchingWindowInSeconds=REFUSED_WINDOW, tags={"team": "red"})
@@ -54,7 +54,7 @@ def test_a_crash_in_the_search_for_the_refused_field(script: Script, number: int
 
 @pytest.mark.parametrize("fate", ["well", "carried out"])
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_crash_while_aws_refuses_a_reset(script: Script, number: int, fate: str) -> None:
+def test_a_crash_while_aws_refuses_a_reset_does_no_harm(script: Script, number: int, fate: str) -> None:
     script.apply(**SQS, maximumBatchingWindowInSeconds=20)
     script.begin()
     script.edit(batchSize=5, maximumBatchingWindowInSeconds=None)
@@ -66,7 +66,7 @@ def test_a_crash_while_aws_refuses_a_reset(script: Script, number: int, fate: st
     assert script.mapping().config["BatchSize"] == 5
     assert kept(script)[FIELD]["message"] == "It can't be."
 
-    script.mapping().config[WINDOW] = 0  # by hand
+    script.mapping().config[WINDOW] = 0  # changed by hand
     script.calmly(2 * SWEEP_INTERVAL)
     assert not kept(script)
 
@@ -87,7 +87,7 @@ def test_a_refused_reset_is_sent_once_for_each_edit(script: Script) -> None:
 
 
 @pytest.mark.parametrize("fate", ["well", "carried out"])
-def test_a_crash_after_a_reset_that_aws_takes_and_ignores(script: Script, fate: str) -> None:
+def test_a_crash_after_a_reset_that_aws_accepts_and_ignores_does_no_harm(script: Script, fate: str) -> None:
     script.aws.window_refusal, script.aws.ignores_window_reset = "", True
     script.apply(**SQS, maximumBatchingWindowInSeconds=20)
     script.begin()
@@ -104,7 +104,7 @@ def test_a_crash_after_a_reset_that_aws_takes_and_ignores(script: Script, fate: 
     assert FIELD in kept(script)
 
 
-def test_a_reset_that_aws_refuses_for_a_while_is_sent_until_aws_takes_it(script: Script) -> None:
+def test_a_reset_that_aws_refuses_for_a_while_is_sent_until_aws_accepts_it(script: Script) -> None:
     script.apply(**SQS, maximumBatchingWindowInSeconds=20)
     script.begin()
     script.aws.window_refusal = "The execution role does not have permissions to call it."
@@ -119,7 +119,7 @@ def test_a_reset_that_aws_refuses_for_a_while_is_sent_until_aws_takes_it(script:
     assert script.reason() == "Enabled"
 
 
-def test_a_refused_value_is_sent_again_ever_more_rarely(script: Script) -> None:
+def test_a_refused_value_is_sent_again_with_growing_pauses(script: Script) -> None:
     script.apply(**SQS)
     script.begin()
     script.edit(maximumBatchingWindowInSeconds=REFUSED_WINDOW)
@@ -127,7 +127,7 @@ def test_a_refused_value_is_sent_again_ever_more_rarely(script: Script) -> None:
     assert 4 <= len(asked(script)) <= 8  # after 60 s, doubling up to half an hour
 
 
-def test_an_edit_while_the_refusal_is_on_its_way_is_not_held_back(script: Script) -> None:
+def test_an_edit_before_the_refusal_arrives_is_not_delayed(script: Script) -> None:
     script.apply(**SQS)
     script.begin()
     script.edit(maximumBatchingWindowInSeconds=REFUSED_WINDOW)

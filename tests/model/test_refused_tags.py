@@ -1,4 +1,4 @@
-"""Tags that AWS does not let the operator read."""
+"""Scripted scenarios: AWS refuses to show tags to the operator."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Scripted scenarios: the API server removes a resource in the moment in which the operator adds its finalizer."""
+"""Scripted scenarios: the API server removes a resource while the operator adds its finalizer."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.model.test_late_watches import is_list_of_all
 def test_a_resource_that_was_removed_before_the_create_gets_no_mapping(script: Script) -> None:
     """The DELETE had read the object before the finalizer was added."""
     script.apply(Key("b", "other"), functionName="other", eventSourceARN=QUEUE)
-    script.begin()  # so that all mappings are known
+    script.begin()  # so that the operator knows all mappings
     script.apply(**SQS)
     deletion = script.cluster.begin_deletion(ONE)
     prepared = script.until(_adds_the_finalizer)
@@ -93,7 +93,7 @@ def test_a_comparison_with_the_cluster_does_not_forget_a_removed_resource(script
     script.world.deliver(len(script.cluster.watch))
     script.world.decide(creation, "well")
     assert script.mapping().state == "Creating"
-    script.mapping().due += 1200  # so that a comparison comes first
+    script.mapping().due += 1200  # so that a comparison happens first
     script.calmly(1000)
     script.converge()
     assert script.aws.standing == {}
@@ -141,7 +141,7 @@ def test_the_mapping_of_a_removed_resource_is_deleted_though_a_new_one_of_its_na
 
 
 def test_a_resource_that_has_only_lost_its_label_keeps_its_mapping(script: Script) -> None:
-    """The watch of an operator with a selector shows that just as a removal; the object exists."""
+    """The watch of an operator with a selector shows this as a removal, but the object exists."""
     script.apply(**SQS)
     script.begin()
     process, body = script.world.process, dict(script.cluster.mappings[ONE])

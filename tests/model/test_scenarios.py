@@ -1,4 +1,4 @@
-"""Scripted scenarios on the model: what goes wrong so rarely, or so far apart, that chance would hardly find it."""
+"""Scripted scenarios on the model: rare sequences of events that random programs hardly find."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ from tests.model.world import SWEEP_INTERVAL
 
 #: A mapping that does not exist.
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
-#: What a proxy or an overloaded API server answers: no JSON.
+#: An answer of a proxy or of an overloaded API server, which is not JSON.
 PLAIN = {
     429: "Too many requests, please try again later.",
     502: "<html><body><h1>502 Bad Gateway</h1></body></html>",
@@ -29,7 +29,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("status", PLAIN)
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_an_answer_of_the_api_server_that_is_no_json_stops_no_worker(
+def test_an_answer_of_the_api_server_that_is_not_json_stops_no_worker(
     script: Script, monkeypatch: pytest.MonkeyPatch, status: int, method: str
 ) -> None:
     keys = [Key("a", f"one-{number}") for number in range(12)]
@@ -43,7 +43,7 @@ def test_an_answer_of_the_api_server_that_is_no_json_stops_no_worker(
             return really(asked, path, body)
         if asked == method:
             return Answer(status, PLAIN[status])
-        # A status that is always outdated has the operator read the resource.
+        # A status that is always outdated makes the operator read the resource.
         return Answer(409, '{"message":"modified"}') if path.endswith("/status") else really(asked, path, body)
 
     with monkeypatch.context() as trouble:
@@ -73,8 +73,8 @@ def test_a_list_that_fails_is_not_repeated_without_a_pause(script: Script, monke
 
 
 @pytest.mark.parametrize("is_back", [True, False])
-def test_a_late_word_that_a_resource_went_is_looked_into(script: Script, is_back: bool) -> None:
-    """It lost the label that the operator works on; a later version is known already, labelled again or not."""
+def test_a_late_report_of_a_deletion_is_checked(script: Script, is_back: bool) -> None:
+    """The resource lost the label of the operator. A later version is known already, with or without the label."""
     script.apply(**SQS)
     script.begin()
     process, version = script.world.process, script.cluster.mappings[ONE]
@@ -90,7 +90,7 @@ def test_a_late_word_that_a_resource_went_is_looked_into(script: Script, is_back
 
 
 @pytest.mark.parametrize("status", PLAIN)
-def test_one_write_that_is_answered_without_json_is_tried_again(
+def test_a_write_that_is_answered_without_json_is_retried(
     script: Script, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     script.apply(**SQS)
@@ -117,7 +117,7 @@ def test_one_write_that_is_answered_without_json_is_tried_again(
 
 @pytest.mark.parametrize("position", ["LATEST", "TRIM_HORIZON"])
 def test_a_replacement_that_is_edited_back_ends_with_one_mapping(script: Script, position: str) -> None:
-    """The successor stands and is being created still; the deletion of its predecessor was refused."""
+    """The successor is still being created, and the deletion of its predecessor was refused."""
     script.apply(**KINESIS, replacePolicy="Recreate")
     script.begin()
     script.edit(eventSourceARN=QUEUE, startingPosition=None)
@@ -131,7 +131,7 @@ def test_a_replacement_that_is_edited_back_ends_with_one_mapping(script: Script,
 
 
 def test_a_resource_that_waits_for_the_first_sweep_is_reconciled_after_it(script: Script) -> None:
-    """The first page fails, so the resource is reconciled before the sweep, and rests."""
+    """The first page fails, so the resource is reconciled before the sweep and waits."""
     failures = ["once", "twice"]
 
     def fail(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
@@ -148,7 +148,7 @@ def test_a_resource_that_waits_for_the_first_sweep_is_reconciled_after_it(script
 
 
 def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(script: Script) -> None:
-    """The sweep after the deletion misses the successor, as a page of a list does whose items shift."""
+    """The sweep after the deletion misses the successor, as pages do when their items shift."""
     script.apply(**KINESIS, replacePolicy="Recreate")
     script.begin()
     script.edit(eventSourceARN=QUEUE, startingPosition=None)
@@ -166,7 +166,7 @@ def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(scr
 
     answers(script, "list_event_source_mappings", without_successor)
     script.delete()
-    old.due += SWEEP_INTERVAL + 100  # the predecessor goes after that sweep
+    old.due += SWEEP_INTERVAL + 100  # the predecessor is deleted after that sweep
     script.calmly(SWEEP_INTERVAL + 30)
     assert missed
     script.aws.end_transition(old)
@@ -178,7 +178,7 @@ def test_a_resource_that_is_deleted_during_its_replacement_leaves_no_mapping(scr
 
 
 def test_a_replacement_that_is_edited_back_while_no_operator_runs_leaves_no_second_mapping(script: Script) -> None:
-    """The successor was made, nothing notes it, and the resource looks well before the first sweep tells of it."""
+    """The successor exists, no status records it, and the resource looks in sync before the first sweep."""
     script.apply(**KINESIS, replacePolicy="Recreate")
     script.begin()
     script.edit(eventSourceARN=QUEUE, startingPosition=None)
@@ -189,7 +189,7 @@ def test_a_replacement_that_is_edited_back_while_no_operator_runs_leaves_no_seco
     script.edit(eventSourceARN=STREAM, startingPosition="LATEST")
     script.world.start()
     page = script.until_asked("list_event_source_mappings")
-    for _ in range(20):  # whatever else is asked is answered before the first page
+    for _ in range(20):  # all other requests are answered before the first page
         for call in [one for one in script.world.waiting if one is not page]:
             script.world.decide(call, "well")
         script.world.settle()
@@ -206,11 +206,11 @@ def kafka(topic: str, group: str = "shop") -> dict[str, Any]:
 
 
 def refused_creations(script: Script) -> list[str]:
-    """What happened to each Create that AWS refused."""
+    """The history of each Create that AWS refused."""
     return [line for line in script.world.history if "refused: create_event_source_mapping" in line]
 
 
-def test_within_a_consumer_group_the_old_mapping_is_deleted_before_the_new_one_is_created(script: Script) -> None:
+def test_in_a_consumer_group_the_old_mapping_is_deleted_before_the_new_one_is_created(script: Script) -> None:
     script.apply(**kafka("orders"), replacePolicy="Recreate")
     script.begin()
     script.edit(topics=["returns"])
@@ -222,8 +222,8 @@ def test_within_a_consumer_group_the_old_mapping_is_deleted_before_the_new_one_i
     assert not script.said("Conflict")
 
 
-def test_a_creation_within_a_consumer_group_that_lands_late_is_replaced_too(script: Script) -> None:
-    """The Create got no answer, the topic was edited again, and AWS made the mapping of the second topic after all."""
+def test_a_creation_in_a_consumer_group_that_takes_effect_late_is_replaced_too(script: Script) -> None:
+    """The Create got no answer, the topic was edited again, and AWS created the mapping of the second topic later."""
     script.apply(**kafka("orders"), replacePolicy="Recreate")
     script.begin()
     script.edit(topics=["returns"])
@@ -236,15 +236,16 @@ def test_a_creation_within_a_consumer_group_that_lands_late_is_replaced_too(scri
     assert script.mapping().topic == "payments"
 
 
-# -- What only the intent tells of --------------------------------------------------------------------------
+# -- Mappings that only the intent records --------------------------------------------------------------------------
 
 
 @pytest.fixture
 def unlisted(script: Script) -> Callable[[], None]:
-    """Sees to it that sweep after sweep misses the mapping of a resource, as pages do whose items shift.
+    """Make all sweeps miss the mapping of a resource, as pages do when their items shift.
 
-    Only the intent tells of that mapping. To be called when the resource is what it is to be while no operator runs;
-    the next one works on it after the first sweep that began when it was settled that nothing more is being made.
+    Only the intent records that mapping. Call this function when the resource has its final spec and no operator runs.
+    The next operator reconciles the resource after the first sweep that starts after the outcome of all Creates is
+    known.
     """
     others = [Key("b", f"other-{number}") for number in range(3)]
     for other in others:
@@ -263,7 +264,7 @@ def unlisted(script: Script) -> Callable[[], None]:
 
     def restart() -> None:
         for one in script.aws.standing.values():
-            if one is not missed:  # as long as AWS is at work on so many, sweep follows on sweep
+            if one is not missed:  # sweeps follow each other immediately during so many transitions
                 script.aws.update_event_source_mapping(UUID=one.uuid, BatchSize=10)
                 one.due += 60
         answers(script, "list_event_source_mappings", listed)
@@ -285,7 +286,7 @@ def _tells_of(key: Key, call: Call) -> bool:
     return call.name == "PATCH" and str(call.what["path"]).endswith(f"/{key.name}/status")
 
 
-def test_a_resource_goes_only_when_the_list_of_its_function_shows_no_mapping(
+def test_a_resource_is_removed_only_when_the_list_of_its_function_shows_no_mapping(
     script: Script, unlisted: Callable[[], None]
 ) -> None:
     script.delete()
@@ -294,7 +295,7 @@ def test_a_resource_goes_only_when_the_list_of_its_function_shows_no_mapping(
     assert script.gone()
 
 
-def test_another_identity_is_intended_only_when_the_list_of_the_function_shows_no_mapping(
+def test_the_intent_changes_only_when_the_list_of_the_function_shows_no_mapping(
     script: Script, unlisted: Callable[[], None]
 ) -> None:
     script.edit(eventSourceARN=QUEUE, startingPosition=None)
@@ -304,7 +305,7 @@ def test_another_identity_is_intended_only_when_the_list_of_the_function_shows_n
 
 
 def replaced_and_killed(script: Script) -> Standing:
-    """A successor stands beside its predecessor, which is being deleted; the intent alone tells of the successor.
+    """A successor exists in addition to its predecessor, which is being deleted. Only the intent records the successor.
 
     Returns:
         the successor.
@@ -320,11 +321,11 @@ def replaced_and_killed(script: Script) -> Standing:
     (old,) = [one for one in script.aws.standing.values() if one is not successor]
     assert old.state == "Deleting"
     old.due += 60
-    script.calmly(30)  # by now it is settled that nothing more is being made
+    script.calmly(30)  # now it is known that no Create is pending
     return successor
 
 
-def test_what_the_intent_tells_of_is_noted_before_it_is_given_another_function(script: Script) -> None:
+def test_a_mapping_of_the_intent_is_recorded_before_its_function_changes(script: Script) -> None:
     successor = replaced_and_killed(script)
     update = script.until_asked("update_event_source_mapping")
     script.world.decide(update, "carried out")
@@ -336,7 +337,7 @@ def test_what_the_intent_tells_of_is_noted_before_it_is_given_another_function(s
     assert (script.mapping().uuid, script.mapping().function) == (successor.uuid, "bills")
 
 
-def test_what_the_intent_tells_of_is_noted_before_another_intent(script: Script) -> None:
+def test_a_mapping_of_the_intent_is_recorded_before_the_intent_changes(script: Script) -> None:
     successor = replaced_and_killed(script)
     script.edit(startingPosition="LATEST")
     intent = script.until(lambda call: INTENT in str(call.what.get("body")) and call.name == "PATCH")
@@ -353,7 +354,7 @@ def test_what_the_intent_tells_of_is_noted_before_another_intent(script: Script)
 # -- Names that are used again ------------------------------------------------------------------------------
 
 
-def test_a_late_word_of_an_earlier_resource_of_the_name_does_no_harm(script: Script) -> None:
+def test_a_late_report_about_an_earlier_resource_of_the_name_does_no_harm(script: Script) -> None:
     script.apply(**SQS)
     script.begin()
     script.delete()
@@ -372,8 +373,8 @@ def test_a_late_word_of_an_earlier_resource_of_the_name_does_no_harm(script: Scr
     assert script.mapping().uuid == uuid
 
 
-def test_a_resource_made_anew_while_the_old_one_is_let_go_is_worked_on(script: Script) -> None:
-    """The old one's finalizer is off, and the answer to that is under way when the name is used again."""
+def test_a_resource_recreated_during_the_removal_of_the_old_one_is_reconciled(script: Script) -> None:
+    """The old one's finalizer is removed, and the answer has not arrived when the name is used again."""
     script.apply(**SQS)
     script.begin()
     script.delete()
@@ -426,7 +427,7 @@ def test_an_item_of_a_list_without_a_uuid_does_not_end_the_sweeps(script: Script
     answers(script, "list_event_source_mappings", once)
     script.calmly(SWEEP_INTERVAL + 60)
     assert odd
-    script.aws.standing.clear()  # by hand, which only a sweep finds
+    script.aws.standing.clear()  # a change by hand, which only a sweep finds
     script.calmly(4 * SWEEP_INTERVAL)
     assert len(script.aws.standing) == 1
     script.converge()
@@ -450,8 +451,8 @@ def test_a_mapping_whose_creation_is_answered_without_a_uuid_is_deleted_with_the
     assert not script.said("OperatorError")
 
 
-def test_a_conflict_with_a_mapping_that_is_gone_is_asked_about_rarely(script: Script) -> None:
-    """AWS is not consistent: it goes on to refuse what is in the way of a mapping that Get does not know."""
+def test_a_conflict_with_a_deleted_mapping_is_checked_rarely(script: Script) -> None:
+    """AWS is not consistent: it refuses the Create because of a mapping that Get does not find."""
     script.apply(**SQS)
     attempts: list[float] = []
 
@@ -474,7 +475,7 @@ def test_a_conflict_with_a_mapping_that_is_gone_is_asked_about_rarely(script: Sc
 
 
 def test_the_release_of_a_mapping_that_is_being_deleted_waits_for_its_end(script: Script) -> None:
-    """Someone deletes by hand what is to be retained; AWS knows no tags of it any more."""
+    """A user deletes the mapping by hand that the operator retains. AWS has no tags of it any more."""
     script.apply(**SQS, deletionPolicy="Retain")
     script.begin()
     one = script.mapping()
@@ -497,11 +498,11 @@ def test_the_release_of_a_mapping_that_is_being_deleted_waits_for_its_end(script
     assert script.aws.standing == {}
 
 
-# -- What others do -----------------------------------------------------------------------------------------
+# -- Changes by others -----------------------------------------------------------------------------------------
 
 
-def test_a_conflict_ends_soon_after_the_other_owner_lets_go(script: Script) -> None:
-    """With adoption.policy IfExists; the identity was another cluster's, and becomes nobody's."""
+def test_a_conflict_ends_soon_after_the_other_owner_releases_the_mapping(script: Script) -> None:
+    """With adoption.policy IfExists. The identity belonged to another cluster, and then to no owner."""
     tags = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
     with replaced(script.world.clock):
         one = script.aws.make("orders", QUEUE, tags)
@@ -536,11 +537,11 @@ def test_a_resource_whose_predecessor_is_being_deleted_gets_its_mapping_soon_aft
 
 
 def test_what_was_written_before_a_crash_is_taken_back_when_the_spec_does_not_name_it_any_more(script: Script) -> None:
-    """The mapping is made anew with a tag and a size; nothing of it is in the status when the operator dies."""
+    """The mapping is created again with a tag and a size, and the operator is killed before the status records them."""
     script.apply(**SQS)
     script.begin()
     script.edit(batchSize=5, tags={"team": "red"})
-    script.aws.standing.clear()  # by hand, at the same time
+    script.aws.standing.clear()  # another change by hand at the same time
     creation = script.until_asked("create_event_source_mapping")
     script.world.decide(creation, "carried out")
     script.world.crash()
@@ -552,7 +553,7 @@ def test_what_was_written_before_a_crash_is_taken_back_when_the_spec_does_not_na
     assert "team" not in script.mapping().tags
 
 
-def test_a_look_that_was_asked_for_counts_as_done_when_it_succeeded(script: Script) -> None:
+def test_a_requested_reconcile_counts_as_done_when_it_succeeds(script: Script) -> None:
     script.apply(**SQS, tags={"team": "red"})
     script.begin()
     one = script.mapping()

@@ -11,7 +11,7 @@ ELSEWHERE = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "nam
 
 
 def answer_all_but(script: Script, held: Call) -> None:
-    """All watch events are delivered, and all requests answered except one, until nothing else happens."""
+    """Deliver all watch events and answer all requests except one, until the operator is idle."""
     for _ in range(20):
         script.world.deliver(len(script.cluster.watch))
         for call in [one for one in script.world.waiting if one is not held]:
@@ -36,7 +36,7 @@ def test_an_edit_of_the_former_owner_does_not_reach_a_mapping_that_is_being_take
     script.converge()
 
 
-def test_a_mapping_that_gets_an_owner_between_the_plan_and_its_adoption_is_left_to_it(script: Script) -> None:
+def test_a_mapping_that_gets_an_owner_between_the_plan_and_its_adoption_is_not_adopted(script: Script) -> None:
     with replaced(script.world.clock):
         one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
     assert one is not None
@@ -71,7 +71,7 @@ def test_a_mapping_that_gets_another_owner_while_the_status_is_written_is_not_up
 
 
 def test_of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it(script: Script) -> None:
-    """The younger one is worked on first: the API server answers the older one's first write late."""
+    """The younger one is reconciled first, because the API server answers the first write of the older one late."""
     with replaced(script.world.clock):
         one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
     assert one is not None
@@ -90,7 +90,7 @@ def test_of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it(script:
 
 
 def make_disabled(script: Script) -> Standing:
-    """A mapping without an owner that is disabled, and has values of its own."""
+    """A disabled mapping without an owner, which has other values."""
     with replaced(script.world.clock):
         one = script.aws.make("orders", SQS["eventSourceARN"], {"team": "red"})
         assert one is not None
@@ -100,7 +100,7 @@ def make_disabled(script: Script) -> Standing:
     return one
 
 
-def test_an_adopted_mapping_keeps_what_the_spec_does_not_name(script: Script) -> None:
+def test_an_adopted_mapping_keeps_values_that_the_spec_does_not_set(script: Script) -> None:
     one = make_disabled(script)
     script.apply(**SQS, adoption={"policy": "IfExists"})
     script.begin()

@@ -1,4 +1,4 @@
-"""Scripted scenarios: annotations with the operator's prefix that it does not know are reported once."""
+"""Scripted scenarios: unknown annotations with the operator's prefix are reported once."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ LONG = 1000.0
 
 @pytest.fixture
 def events(script: Script, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The messages of all Events UnknownAnnotation that were posted."""
+    """The messages of all Events with the reason UnknownAnnotation."""
     posted: list[str] = []
     really = script.cluster.request
 
@@ -39,7 +39,9 @@ def conditions(script: Script) -> Mapping[str, Mapping[str, Any]]:
     return {one["type"]: one for one in script.status()["conditions"]}
 
 
-def test_one_is_reported_once_and_until_it_is_removed(script: Script, events: list[str]) -> None:
+def test_an_unknown_annotation_is_reported_once_and_shown_until_it_is_removed(
+    script: Script, events: list[str]
+) -> None:
     script.apply(**SQS)
     script.begin()
     ready = conditions(script)["Ready"]
@@ -69,7 +71,9 @@ def test_one_is_reported_once_and_until_it_is_removed(script: Script, events: li
     script.converge()
 
 
-def test_one_that_came_while_no_operator_ran_is_reported(script: Script, events: list[str]) -> None:
+def test_an_unknown_annotation_that_was_set_while_no_operator_ran_is_reported(
+    script: Script, events: list[str]
+) -> None:
     script.apply(**SQS)
     script.begin()
     script.world.crash()
@@ -80,8 +84,8 @@ def test_one_that_came_while_no_operator_ran_is_reported(script: Script, events:
     assert "UnknownAnnotations" in conditions(script)
 
 
-def test_a_report_that_does_not_hold_any_more_is_taken_back_at_the_start(script: Script, events: list[str]) -> None:
-    """The next version of the operator knows the annotation, or it was removed while no operator ran."""
+def test_an_outdated_report_is_removed_at_the_start(script: Script, events: list[str]) -> None:
+    """The next version of the operator knows the annotation, or a user removed it while no operator ran."""
     script.apply(**SQS)
     annotate(script, pause="true")
     script.begin()
@@ -94,7 +98,7 @@ def test_a_report_that_does_not_hold_any_more_is_taken_back_at_the_start(script:
     assert len(events) == 1
 
 
-def test_it_costs_no_call_and_one_write(script: Script, events: list[str]) -> None:
+def test_an_unknown_annotation_costs_one_write_and_no_call_to_aws(script: Script, events: list[str]) -> None:
     script.apply(**SQS)
     script.apply(TWO, functionName="bills", eventSourceARN=f"{SQS['eventSourceARN']}-2")
     script.begin()
@@ -107,8 +111,8 @@ def test_it_costs_no_call_and_one_write(script: Script, events: list[str]) -> No
     assert len(events) == 1
 
 
-def test_it_is_reported_while_a_back_off_lasts(script: Script, events: list[str]) -> None:
-    """A person who meant to let the resource go is waiting."""
+def test_an_unknown_annotation_is_reported_during_a_back_off(script: Script, events: list[str]) -> None:
+    """A user may have mistyped an annotation and be waiting for its effect."""
     script.apply(**SQS)
     script.begin()
     script.delete()
@@ -123,7 +127,9 @@ def test_it_is_reported_while_a_back_off_lasts(script: Script, events: list[str]
     assert "UnknownAnnotations" in conditions(script)
 
 
-def test_two_operators_of_different_versions_do_not_answer_each_other(script: Script, events: list[str]) -> None:
+def test_two_operators_of_different_versions_do_not_overwrite_each_others_reports(
+    script: Script, events: list[str]
+) -> None:
     script.apply(**SQS)
     annotate(script, pause="true")
     script.begin()

@@ -1,4 +1,4 @@
-"""Scripted scenarios: a request waits for its turn, and the resource changes before it is sent."""
+"""Scripted scenarios: a request waits for the rate limiter, and the resource changes before it is sent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +10,12 @@ from tests.model.aws import QUEUE, refusal
 from tests.model.script import ONE, SQS, TWO, Script, answers, as_ever
 from tests.model.world import SWEEP_INTERVAL
 
-#: Seconds for which AWS asks not to be called.
+#: The Retry-After of AWS, in seconds.
 RETRY_AFTER = 30.0
 
 
 def throttle(script: Script) -> None:
-    """A request for another resource is throttled, so that all requests wait for half a minute."""
+    """AWS throttles a request for another resource, so all requests wait for half a minute."""
 
     def throttled(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
         del really, asked
@@ -33,7 +33,7 @@ def throttle(script: Script) -> None:
 
 @pytest.fixture
 def throttled(script: Script) -> Script:
-    """Two resources are in sync, and AWS is not called for half a minute from now on."""
+    """Two resources are in sync, and the operator calls AWS only after half a minute."""
     script.apply(**SQS, batchSize=7)
     script.apply(TWO, functionName="bills", eventSourceARN=QUEUE)
     script.begin()
@@ -88,7 +88,7 @@ def test_no_more_deletions_a_minute_are_sent_than_the_setting_allows(script: Scr
     assert script.aws.standing == {}
 
 
-def test_a_change_that_aws_does_not_keep_is_sent_less_and_less_often(script: Script) -> None:
+def test_a_change_that_aws_does_not_keep_is_sent_with_growing_pauses(script: Script) -> None:
     script.apply(**SQS)
     script.begin()
     attempts: list[float] = []

@@ -1,12 +1,12 @@
-"""The model test where AWS takes no tags: owners are recorded on the resources alone.
+"""The model test without tags in AWS. Only the resources record the owners of mappings.
 
-The events and promises are those of ``test_model.py``. Each run is made of random steps from one seed, which repeats
-it. ``ESM_MODEL_EXAMPLES`` sets the number of runs. Most of what can go wrong in this mode goes wrong around a Create,
-so faults are put there more often than chance would.
+The events and promises are those of ``test_model.py``. Each run has random steps from one seed, so it can be repeated.
+``ESM_MODEL_EXAMPLES`` sets the number of runs. In this mode most failures happen around a Create, so the test puts more
+faults there than chance would.
 
-Left out is what this mode does not protect from, by design: adoption and its limits, a status that is lost, and
-mappings of the same identity that somebody makes by hand while a Create of the operator is outstanding, or that no
-sweep has shown before it.
+The test leaves out events from which this mode does not protect by design: adoption and its limits, a lost status, and
+mappings of the same identity that are created by hand while a Create of the operator is pending, or that no sweep has
+shown before the Create.
 """
 
 import os
@@ -28,15 +28,15 @@ from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
 RUNS = int(os.environ.get("ESM_MODEL_EXAMPLES", "500"))
 STEPS = int(os.environ.get("ESM_MODEL_STEPS", "60"))
-#: Runs of one test, so that a failure does not hide the others.
+#: Runs in one test, so that a failure does not hide the others.
 _TOGETHER = 25
 _CREATE = "create_event_source_mapping"
-#: Rounds of answers after which a Create that was to come is sent.
+#: Rounds of answers within which the operator sends a Create.
 _MOST_ROUNDS = 50
 
 
 class PromisesWithoutTags(Promises):
-    """The promises, where the test knows the owners of mappings, and AWS does not.
+    """The promises if the test knows the owners of mappings and AWS does not.
 
     ``Standing.tags`` name the resource for which the operator sent the Create. Mappings change hands in ways that the
     operator cannot see: see ``_change_hands``.
@@ -77,7 +77,7 @@ class PromisesWithoutTags(Promises):
         return super().owned()
 
     def check_release(self, body: Mapping[str, Any]) -> None:
-        """A mapping that is retained is nobody's from now on; so is one that two resources may have made."""
+        """Remove the owner of retained mappings, and of mappings that two resources may have created."""
         if body["spec"].get("deletionPolicy") == "Retain":
             noted = {other["status"].get("uuid") for other in self.world.cluster.mappings.values()}
             for key, mappings in self.owned().items():
@@ -118,7 +118,7 @@ class PromisesWithoutTags(Promises):
 
 
 class WithoutTags(Model):
-    """One run."""
+    """One run of random steps."""
 
     def __init__(self, random: Random) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class WithoutTags(Model):
         self._random = random
 
     def run(self) -> None:
-        """From the start to the good end."""
+        """Run all steps, and check the promises of the end."""
         steps: list[tuple[Callable[[], None], int]] = [
             (self._create, 4),
             (self._edit, 4),
@@ -225,7 +225,7 @@ class WithoutTags(Model):
         if self._settled():
             self.restore_from_backup(True)
 
-    # People at AWS
+    # Changes in AWS by hand
 
     def _make_by_hand(self) -> None:
         if self._settled():
@@ -237,7 +237,7 @@ class WithoutTags(Model):
     def _meddle(self) -> None:
         self.meddle(self._random.randrange(8), self._random.choice(["BatchSize", "Enabled", "delete"]))
 
-    # The edges
+    # Requests and watch events
 
     def _fate(self) -> str:
         return self._random.choice(("well", "well", "carried out", *FATES))
@@ -261,7 +261,7 @@ class WithoutTags(Model):
         self.promises.quiet()
 
     def _until_a_create(self) -> None:
-        """All goes well until a Create waits for its answer."""
+        """Continue without faults until a Create waits for its answer."""
         for _ in range(_MOST_ROUNDS):
             self.world.deliver(len(self.world.cluster.watch))
             others = [call for call in self.world.waiting if call.name != _CREATE]
@@ -289,7 +289,7 @@ class WithoutTags(Model):
         self.world.lose_lease()
 
     def _settled(self) -> bool:
-        """Whether the statuses note every mapping, and no Create is outstanding."""
+        """Whether the statuses record every mapping, and no Create is pending."""
         if self._under_way("create"):
             return False
         for key, body in self.world.cluster.mappings.items():

@@ -1,7 +1,7 @@
-"""The world of the model test: clock, AWS, cluster, and one process of the operator after the other.
+"""The world of the model test: clock, AWS, cluster, and the processes of the operator, one after the other.
 
-What happens is decided from outside (``test_model.py``); here is how it happens. ``converge`` is the good end:
-no more faults, everything that is under way arrives, and time passes until nothing moves.
+The tests decide which events happen (``test_model.py``). This module carries them out. ``converge`` ends all faults,
+delivers all answers and events, and lets time pass until nothing changes.
 """
 
 import logging
@@ -27,7 +27,7 @@ from tests.model.loop import Clock, SteppedLoop
 
 CLUSTER_NAME = "model"
 SWEEP_INTERVAL = 300.0
-#: Seconds. What is done every second or two is done more rarely, so that it does not fill the time.
+#: Seconds. Periodic work runs more rarely than in production, so that other events have room.
 LEASE = 60.0
 _RENEWAL = 15.0
 _SETTINGS = Settings(
@@ -39,19 +39,19 @@ _SETTINGS = Settings(
     lease_duration=LEASE,
     identity="model-0",
 )
-#: Few workers: each costs time at every step, and two of a kind are enough to be in each other's way.
+#: Few workers, because each takes time at every step. Two of a kind are enough for conflicts between them.
 _LIMITS = {QueuePriority.EDIT: 2, QueuePriority.CREATE: 2, QueuePriority.TRANSITION: 1, QueuePriority.RESYNC: 1}
 _TUNING = Tuning(_LIMITS, lease_renewal=_RENEWAL, usage_interval=_RENEWAL)
-#: Rounds of answers after which something that should be quiet is not.
+#: Rounds of answers after which the operator counts as busy forever.
 _MOST_ROUNDS = 400
 
 
 class NeverQuietError(AssertionError):
-    """The operator goes on and on, though nothing happens around it."""
+    """The operator does not become idle, although nothing happens around it."""
 
 
 class _Bugs(logging.Handler):
-    """Keeps what the operator logs with a traceback: it took an error for a bug of its own."""
+    """Collects log lines with a traceback. The operator logs a traceback only for a bug of its own."""
 
     def __init__(self, found: Callable[[str], None]) -> None:
         super().__init__(logging.ERROR)
@@ -89,42 +89,42 @@ class Process:
         self.loop.settle()
 
     def tell(self, event: WatchEvent) -> None:
-        """The watch brings an event of a mapping."""
+        """Deliver a watch event of a resource."""
         if self.operator is not None:
             self.loop.call(_take, self.operator, event)
 
     def knows(self, key: Key) -> Resource | None:
-        """A resource as this process knows it."""
+        """A resource in the cache of this process."""
         return self.operator._cache.get(key) if self.operator is not None else None  # pyright: ignore[reportPrivateUsage]
 
     def knows_removed(self) -> set[Key]:
-        """The resources that it knows to have been removed although they carried the finalizer."""
+        """The resources that were removed although they had the finalizer, as far as this process knows."""
         return {one.key for one in self.operator._cache.all() if one.removed} if self.operator is not None else set()  # pyright: ignore[reportPrivateUsage]
 
     def covers(self, seconds: float) -> bool:
-        """Whether this process holds the lease, and for longer than that."""
+        """Whether this process holds the lease for more than this many seconds."""
         with replaced(self._clock):
             return self.operator is not None and self.operator._lease.covers(seconds)  # pyright: ignore[reportPrivateUsage]
 
     def end(self) -> None:
-        """It is gone; nothing is cleaned up."""
+        """End the process without a clean-up."""
         self.gate.crash()
         self.loop.close()
 
 
 def _take(operator: Operator, event: WatchEvent) -> None:
-    """As the handler does."""
+    """Pass an event on, as the handler does."""
     operator.handle_resource(event.kind, event.body)
 
 
 class World:
-    """All that is simulated, and the operator in it."""
+    """The simulated parts, and the operator."""
 
     def __init__(self, issued: Callable[[Call], None], *, owner_tags: bool = True) -> None:
         """
         Args:
-            issued: told of each request to AWS that writes, when it is sent.
-            owner_tags: whether AWS takes tags, and the operator sends them.
+            issued: called with each write request to AWS when it is sent.
+            owner_tags: whether AWS accepts tags, and the operator sends them.
         """
         self.clock = Clock()
         self.aws = Lambda(self.clock, tags_supported=owner_tags)
@@ -132,7 +132,7 @@ class World:
         self.cluster = Cluster()
         self.process: Process | None = None
         self.history: list[str] = []
-        """What happened, for whoever reads a failure."""
+        """The events, for readers of a failure."""
         self.bugs: list[str] = []
         """What the operator itself took for a bug."""
         self._issued = issued
@@ -141,7 +141,7 @@ class World:
 
     @contextmanager
     def watched(self) -> Generator[None]:
-        """Note what the operator logs as its own bugs, and keep its log to that."""
+        """Collect the bugs that the operator logs, and hide its other log lines."""
         logger, bugs = logging.getLogger("esm_operator"), _Bugs(self.bugs.append)
         level, propagate = logger.level, logger.propagate
         logger.addHandler(bugs)
@@ -155,13 +155,13 @@ class World:
             logger.propagate = propagate
 
     def log(self, line: str) -> None:
-        """Note that something happens."""
+        """Record an event for the report of a failure."""
         self.history.append(f"{self.clock.now:9.3f} {line}")
 
     # The process
 
     def start(self) -> None:
-        """Start the operator; its watch begins with a list."""
+        """Start the operator. Its watch begins with a list."""
         self.log("the operator starts")
         gate = Gate(self.clock, self._issued, self.log, late=self._orphaned)
         self._orphaned = []
@@ -179,30 +179,30 @@ class World:
 
     @property
     def waiting(self) -> list[Call]:
-        """Requests that the operator waits for."""
+        """The requests whose answers the operator awaits."""
         return self.process.gate.waiting if self.process is not None else []
 
     @property
     def late(self) -> list[Call]:
-        """Requests that take effect though nobody waits for them any more."""
+        """Abandoned requests that will still take effect."""
         return self.process.gate.late if self.process is not None else self._orphaned
 
     def decide(self, call: Call, fate: str) -> None:
-        """Decide what becomes of a request."""
+        """Decide the outcome of a request."""
         if self.process is not None:
             self.process.gate.settle(call, fate)
             self.settle()
 
     def land(self, call: Call) -> None:
-        """A request takes effect that nobody waits for any more."""
+        """Let an abandoned request take effect."""
         self.log(f"lands late: {call}")
         self.late.remove(call)
         call.carry_out()
         self.settle()
 
     def deliver(self, count: int, *, squashed: bool = False) -> None:
-        """The watch brings its next events; squashed: of each object only the last (kopf does so in a hurry)."""
-        if self.process is None:  # nothing watches; the next process begins with a list
+        """Deliver the next watch events. Squashed: only the last one of each object, as kopf does under load."""
+        if self.process is None:  # no process watches, and the next one begins with a list
             self.cluster.cut_watch()
             return
         events, self.cluster.watch = self.cluster.watch[:count], self.cluster.watch[count:]
@@ -214,13 +214,13 @@ class World:
         self.settle()
 
     def settle(self) -> None:
-        """Let the operator run until all of it waits."""
+        """Run the operator until all of its tasks wait."""
         if self.process is not None:
             self.process.loop.settle()
             self.process.gate.tidy()
 
     def calm(self) -> None:
-        """All that is asked is answered, and all watch events arrive, without time passing (to speak of)."""
+        """Answer all requests and deliver all watch events. Almost no time passes."""
         self.settle()
         for _ in range(_MOST_ROUNDS):
             if not self.waiting and not self.cluster.watch:
@@ -231,7 +231,7 @@ class World:
         raise NeverQuietError("The operator does not come to rest")
 
     def lose_lease(self) -> None:
-        """The lease can't be reached for so long that it is lost; then it can again, and another term begins."""
+        """Block requests for the lease until it is lost. Then another term begins."""
         if self.process is not None:
             self.log("the lease can't be reached")
             self.process.gate.lease_is_cut = True
@@ -242,7 +242,7 @@ class World:
     # Time
 
     def pass_time(self, seconds: float, *, calmly: bool = False) -> None:
-        """Let time pass; calmly: everything is answered meanwhile."""
+        """Let time pass. Calmly: all requests are answered meanwhile."""
         self.log(f"{seconds} s pass")
         end = self.clock.now + seconds
         while True:
@@ -262,7 +262,7 @@ class World:
                     self.land(call)
 
     def _next_moments(self) -> list[float]:
-        """Seconds until something happens by itself."""
+        """Seconds until the next timer or transition."""
         now = self.clock.now
         timer = self.process.loop.next_timer if self.process is not None else None
         return [
@@ -273,7 +273,7 @@ class World:
         ]
 
     def end(self) -> None:
-        """Over."""
+        """End the world."""
         if self.process is not None:
             self.process.end()
             self.process = None

@@ -25,7 +25,7 @@ POINTS = 400
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play the story and draw what was to be seen."""
+    """Play the story and draw its metrics."""
     parser = argparse.ArgumentParser(prog="python -m tests.monitoring", description=__doc__)
     parser.add_argument("--mappings", type=int, default=600, metavar="N", help="default: 600")
     parser.add_argument(

@@ -59,7 +59,7 @@ def panels(dashboard: Mapping[str, Any], values: Mapping[str, str], *, interval:
     Args:
         dashboard: as it is kept.
         values: the dashboard's own variables.
-        interval: seconds between two scrapes, as the data source says.
+        interval: seconds between two scrapes, as in the data source.
         span: seconds that the dashboard shows.
     """
     # Grafana, Prometheus data source: $__rate_interval is at least four scrapes.

@@ -73,7 +73,7 @@ def draw(panels: Sequence[Panel], prometheus: Prometheus, window: Window, file: 
     """Draw all panels into a PNG.
 
     Raises:
-        EmptyPanelError: a query has no data; which one, the text says.
+        EmptyPanelError: a query has no data; the text names it.
     """
     lines = max(panel.y + panel.height for panel in panels)
     figure = pyplot.figure(figsize=(COLUMNS * COLUMN, lines * ROW), dpi=DOTS, facecolor=_PAPER)
@@ -232,7 +232,7 @@ def _bars(figure: Figure, panel: Panel, series: list[Series], window: Window, li
 
 
 def _least(panel: Panel) -> float:
-    """The least that the axis goes up to, so that nothing but zeros is told from a full scale."""
+    """The lowest end of the axis, so that a row of zeros differs from a full scale."""
     return {"bytes": 1e6, "percentunit": 0.05, "s": 0.01}.get(panel.unit, 1.0)
 
 

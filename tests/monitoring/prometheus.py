@@ -27,7 +27,7 @@ Points = list[tuple[float, float]]
 
 
 class QueryError(Exception):
-    """Prometheus refused a query; the text says why."""
+    """Prometheus refused a query; the text is the reason."""
 
 
 class Prometheus:
@@ -116,7 +116,7 @@ class Prometheus:
         return [(one["metric"], [(at, float(value)) for at, value in one["values"]]) for one in answer["result"]]
 
     def rules(self) -> Sequence[Mapping[str, Any]]:
-        """The alerts, with how their last evaluation went."""
+        """The alerts, with the result of their last evaluation."""
         return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]
 
     def label_values(self, label: str, series: str) -> list[str]:

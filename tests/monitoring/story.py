@@ -1,6 +1,6 @@
 """A day in the life of an operator in some minutes, for the picture of the dashboard: it is set up as the benchmark is.
 
-Many mappings are made; somebody changes some at AWS, AWS throttles and fails, functions fail and are missing; the
+Many mappings are made; somebody changes some in AWS, AWS throttles and fails, functions fail and are missing; the
 operator is replaced; mappings are edited while others are made; very many are deleted.
 """
 
@@ -36,7 +36,7 @@ def play(stage: Stage, count: int, prometheus: Prometheus) -> None:
     phases.create(stage, numbers)
     phases.settle(stage, count)
     phases.quiet(stage, QUIET)
-    say("somebody changes some at AWS")
+    say("somebody changes some in AWS")
     phases.drift(stage, numbers, min(40, max(1, count // 5)))
     say("AWS throttles and fails, functions fail and are missing, others have made mappings")
     wrong = _wrong(stage, numbers)

@@ -1,4 +1,4 @@
-"""The alerts: what Prometheus' own tools say of them, and whether each has all that it needs."""
+"""The alerts: the checks of Prometheus' own tools, and whether each has all that it needs."""
 
 import ast
 import re
@@ -25,7 +25,7 @@ HEADINGS = ["Meaning", "Diagnosis", "Mitigation"]
 
 
 def promtool(*arguments: str | Path) -> str:
-    """What promtool says; it must be content."""
+    """The output of promtool, which must be content."""
     ran = subprocess.run([find("promtool"), *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
@@ -79,7 +79,7 @@ def test_each_asks_for_what_there_is(alert: str) -> None:
 
 
 @pytest.mark.parametrize("alert", RULES)
-def test_each_says_what_is_wrong_and_where_to_read_on(alert: str) -> None:
+def test_each_names_the_problem_and_its_runbook(alert: str) -> None:
     rule = RULES[alert]
     assert alert.startswith("EsmOperator")
     assert rule["labels"]["severity"] in ("critical", "warning")

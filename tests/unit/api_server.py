@@ -1,4 +1,4 @@
-"""The model's API server behind HTTP, for what talks to it through the real client."""
+"""The API server of the model test over HTTP, for tests of the real client."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from tests.unit.http_server import served
 
 
 class ApiServer:
-    """Answers requests from a cluster, and notes them."""
+    """Answers requests from a simulated cluster, and records them."""
 
     def __init__(self) -> None:
         self.cluster = Cluster()
@@ -27,7 +27,7 @@ class ApiServer:
 
     @asynccontextmanager
     async def connect(self, fence: Fence = SHUT) -> AsyncGenerator[KubernetesClient]:
-        """The operator's client of it, whose writes a fence holds back."""
+        """The operator's client, with a fence for writes."""
         async with served(self._answer) as url:
             kubernetes = KubernetesClient(client.ApiClient(client.Configuration(host=url)), RateLimiter(1000), fence)
             yield kubernetes

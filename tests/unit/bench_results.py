@@ -1,4 +1,4 @@
-"""Results of a benchmark as they would be if all went ideally, for tests that spoil them."""
+"""Ideal results of a benchmark. Tests change single values of them."""
 
 from tests.bench.results import AWS, OPERATOR, Machine, Phase, Results, World
 
@@ -6,7 +6,7 @@ MAPPINGS = 100
 
 
 def ideal() -> Results:
-    """Of all worlds, with a hundred mappings."""
+    """The results of all worlds, with a hundred mappings."""
     machine = Machine(date="2026-01-01", cores=2, processor="any", memory=16.0, versions={"Python": "3.11.7"})
     results = Results(mappings=MAPPINGS, command="make bench N=100", machine=machine)
     for name, count in (("small", 10), ("fifth", 20), ("full", MAPPINGS), ("ceiling", 20), ("errors", MAPPINGS)):
@@ -38,7 +38,7 @@ def ideal() -> Results:
 
 
 def phase(results: Results, world: str, name: str) -> Phase:
-    """One of them, to be spoilt."""
+    """A copy of one result that a test may change."""
     return results.worlds[world].phases[name]
 
 

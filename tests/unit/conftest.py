@@ -1,4 +1,4 @@
-"""For tests of the AWS side: a server without quota whose transitions end at once, and connections to it."""
+"""For tests of the AWS side: a server without quota whose transitions end immediately, and connections to it."""
 
 from collections.abc import AsyncGenerator, Generator
 

@@ -1,4 +1,4 @@
-"""A small HTTP server for what talks HTTP: a handler of the test answers every request."""
+"""A small HTTP server. A handler of the test answers all requests."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from aiohttp import web
 
 @asynccontextmanager
 async def served(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncGenerator[str]:
-    """The URL at which all requests are answered so."""
+    """Start a server with this handler. Returns its URL."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(application)

@@ -73,7 +73,7 @@ def made(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = None
 
 
 def seen(owner: Owner | None = OWNER, *, uuid: str = UUID, state: str = "Enabled", **members: Any) -> ObservedMapping:
-    """A mapping of an SQS queue as AWS has it, unless the members say else."""
+    """A mapping of an SQS queue as AWS has it, unless the members differ."""
     raw = {
         "UUID": uuid,
         "FunctionArn": f"arn:aws:lambda:{HERE}:function:orders",
@@ -423,12 +423,12 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         Observation(swept=True, candidates=(seen(None),), rival="shop/older"),
         actions.Conflict,
     ),
-    "named, gone, and one of its own stands": (
+    "named, gone, and one of its own exists": (
         wanted(adoption=Adoption("IfExists", SECOND)),
         Observation(swept=True, gone=True, candidates=(seen(),)),
         actions.RecordUUID(UUID),
     ),
-    "named, and one of its own stands": (
+    "named, and one of its own exists": (
         wanted(adoption=Adoption("IfExists", SECOND)),
         Observation(swept=True, mapping=seen(None, uuid=SECOND), candidates=(seen(),)),
         actions.RecordUUID(UUID),
@@ -513,7 +513,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         found(seen()),
         actions.Update(UUID, {"batchSize": 5}, frozenset(), {"batchSize": 10}),
     ),
-    "a field differs that was as the spec says": (
+    "a field differs that was as in the spec": (
         made({**SQS, "batchSize": 5}, was_in_sync=True),
         found(seen()),
         actions.Update(UUID, {"batchSize": 5}, frozenset(), {"batchSize": 10}, drift=True),
@@ -561,12 +561,12 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         found(seen(state="Disabled")),
         actions.Update(UUID, {"enabled": True}, frozenset(), {"enabled": False}, drift=True),
     ),
-    "ours, disabled by hand, and the spec does not say": (
+    "ours, disabled by hand, and not in the spec": (
         made(applied_fields=frozenset({"enabled"}), was_in_sync=True),
         found(seen(state="Disabled")),
         actions.Update(UUID, {}, frozenset({"enabled"}), {"enabled": False}, drift=True),
     ),
-    "adopted disabled, and the spec does not say": (made(), found(seen(state="Disabled")), actions.NoOp()),
+    "adopted disabled, and not in the spec": (made(), found(seen(state="Disabled")), actions.NoOp()),
     "to be disabled": (
         made({**SQS, "enabled": False}),
         found(seen()),
@@ -698,7 +698,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         Observation(swept=True, mapping=seen(), unsettled=True),
         actions.Update,
     ),
-    "another source, the new mapping stands": (
+    "another source, the new mapping exists": (
         TO_MOVE,
         Observation(swept=True, mapping=seen(), candidates=(seen(uuid=SECOND),)),
         actions.Replace(UUID, ("eventSourceARN",), SECOND),
@@ -708,12 +708,12 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         Observation(swept=True, mapping=STALE, candidates=(seen(uuid=SECOND),)),
         actions.ListTags(UUID),
     ),
-    "another source, somebody else's mapping stands there": (
+    "another source, somebody else's mapping exists there": (
         replace(TO_MOVE, adoption=Adoption("IfExists")),
         Observation(swept=True, mapping=seen(), candidates=(seen(None, uuid=SECOND),)),
         actions.Conflict,
     ),
-    "another source, one with unseen tags stands there": (
+    "another source, one with unseen tags exists there": (
         TO_MOVE,
         Observation(swept=True, mapping=seen(), candidates=(replace(UNSEEN_TAGS, uuid=SECOND),)),
         actions.ListTags(SECOND),

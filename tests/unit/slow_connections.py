@@ -1,7 +1,7 @@
-"""Servers that are slow to be connected to, on real sockets.
+"""Servers with slow connections, on real sockets.
 
-They have a slow resolver, a late TLS handshake or a full accept queue. Each of them holds a connection up until
-``Held.release`` is called, and keeps all bytes of requests that it gets.
+The servers have a slow resolver, a late TLS handshake or a full accept queue. Each server delays a connection until
+``Held.release`` is called, and records all bytes of the requests.
 """
 
 import socket
@@ -20,19 +20,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-#: A host name that only :func:`slow_resolver` knows.
+#: A host name that only :func:`slow_resolver` resolves.
 HOST = "slow.test"
-#: What a server answers unless it is given something else: a mapping, or an object of Kubernetes.
+#: The default answer of a server: a mapping, or an object of Kubernetes.
 BODY = b'{"UUID": "11111111-2222-3333-4444-555555555555", "metadata": {"name": "orders", "resourceVersion": "2"}}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-#: What can hold a connection up.
+#: The ways to delay a connection.
 WAYS = ("slow resolver", "late TLS handshake", "full accept queue")
 _SYN_SENT = "02"
 _real_getaddrinfo = socket.getaddrinfo
 
 
 class SlowServer:
-    """An HTTP server on a raw socket. Ended by :meth:`close`."""
+    """An HTTP server on a raw socket. :meth:`close` ends it."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class SlowServer:
     ) -> None:
         """
         Args:
-            tls: for a server that speaks TLS.
-            backlog: connections that wait to be accepted.
-            answer: sends the answer to one request; None: ``ANSWER``.
+            tls: the TLS context. None: the server does not use TLS.
+            backlog: the length of the accept queue.
+            answer: sends the answer to one request. None: ``ANSWER``.
         """
         self._tls = tls
         self._answer = answer or (lambda connection: connection.sendall(ANSWER))
@@ -69,17 +69,17 @@ class SlowServer:
 
     @property
     def requests(self) -> int:
-        """Requests that have come in so far as to have a first line."""
+        """The requests whose first line has arrived."""
         return self.received.count(b" HTTP/1.1\r\n")
 
     @property
     def is_connecting(self) -> bool:
-        """Whether a client waits for its connection: it has sent SYN, and has no answer."""
+        """Whether a client has sent SYN and has no answer."""
         lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return any(int(line[2].rpartition(":")[2], 16) == self.port and line[3] == _SYN_SENT for line in lines)
 
     def has_ended(self, connections: int) -> bool:
-        """Whether there were so many connections, and none is open."""
+        """Whether there were this many connections, and all are closed."""
         return self.closed == self.accepted == connections
 
     def accept(self) -> None:
@@ -117,7 +117,7 @@ class SlowServer:
                 self.closed += 1
 
     def _read_request(self, connection: socket.socket) -> bool:
-        """Returns False at the end of the connection."""
+        """Read from a connection. Returns False at its end."""
         request = b""
         while b"\r\n\r\n" not in request:
             data = connection.recv(65536)
@@ -141,25 +141,25 @@ class SlowServer:
 
 @dataclass
 class Held:
-    """A server that holds connections up."""
+    """A server that delays connections."""
 
     server: SlowServer
     url: str
     is_reached: Callable[[], bool]
-    """Whether a request is held up by now."""
+    """Whether a request is delayed now."""
     release: Callable[[], None]
-    """Hold nothing up any more."""
+    """Stop delaying connections."""
     before: int = 0
-    """Connections that are not the client's."""
+    """Connections of the test itself, which are not of the client."""
 
 
 def held_up(way: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> AbstractContextManager[Held]:
-    """A server that holds connections up in one of ``WAYS``.
+    """A server that delays connections in one of ``WAYS``.
 
     Args:
-        way: which.
+        way: the way.
         monkeypatch: for the resolver.
-        folder: for the certificate: see :func:`certificate`.
+        folder: the folder of the certificate. See :func:`certificate`.
     """
     match way:
         case "slow resolver":
@@ -172,7 +172,7 @@ def held_up(way: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Abstract
 
 @contextmanager
 def slow_resolver(monkeypatch: pytest.MonkeyPatch) -> Generator[Held]:
-    """A server whose name is resolved only once it is released."""
+    """A server whose name is resolved only after the release."""
     server, asked, go = SlowServer(), threading.Semaphore(0), threading.Event()
 
     def getaddrinfo(host: Any, *args: Any, **named: Any) -> Any:
@@ -193,7 +193,7 @@ def slow_resolver(monkeypatch: pytest.MonkeyPatch) -> Generator[Held]:
 
 @contextmanager
 def late_handshake(folder: Path) -> Generator[Held]:
-    """A server that accepts connections, and makes the TLS handshake only once it is released."""
+    """A server that accepts connections, and starts the TLS handshake only after the release."""
     server = SlowServer(tls=certificate(folder))
     server.accept()
     try:
@@ -204,9 +204,9 @@ def late_handshake(folder: Path) -> Generator[Held]:
 
 @contextmanager
 def full_accept_queue() -> Generator[Held]:
-    """A server whose queue of connections is full until it is released: the kernel drops what asks for one."""
+    """A server with a full accept queue until the release. The kernel drops new connections."""
     server = SlowServer(backlog=0)
-    filler = socket.create_connection(("127.0.0.1", server.port))  # Linux queues one more than the backlog
+    filler = socket.create_connection(("127.0.0.1", server.port))  # Linux queues one connection more than the backlog
     filler.close()
     try:
         yield Held(server, f"http://127.0.0.1:{server.port}", lambda: server.is_connecting, server.accept, before=1)
@@ -215,7 +215,7 @@ def full_accept_queue() -> Generator[Held]:
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
-    """The TLS side of a server called localhost, whose certificate is in ``ca.pem`` of the folder."""
+    """The TLS context of a server named localhost. The file ``ca.pem`` in the folder has its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

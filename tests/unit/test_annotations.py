@@ -1,4 +1,4 @@
-"""Annotations with the operator's prefix: which have no effect, and what is reported about them."""
+"""Annotations with the operator's prefix that have no effect, and the report about them."""
 
 from typing import Any
 
@@ -82,19 +82,19 @@ def resource(*, annotations: dict[str, str] | None = None, conditions: list[dict
     )
 
 
-def test_a_resource_knows_its_unknown_annotations_and_finalizers_are_none() -> None:
+def test_a_resource_lists_its_unknown_annotations_without_finalizers() -> None:
     assert resource().unknown_annotations == ()
     assert resource(annotations={f"{PREFIX}pause": "true"}).unknown_annotations == (f"{PREFIX}pause",)
 
 
-def test_another_unknown_annotation_is_new_work_and_another_value_is_not() -> None:
+def test_another_unknown_annotation_needs_a_reconcile_and_another_value_does_not() -> None:
     without, one = resource(), resource(annotations={f"{PREFIX}pause": "true"})
     assert not is_same_work(without, one)
     assert is_same_work(one, resource(annotations={f"{PREFIX}pause": "false"}))
 
 
-def test_the_report_of_another_operator_is_no_new_work() -> None:
-    """Operators of two versions would answer each other without end."""
+def test_the_report_of_another_operator_needs_no_reconcile() -> None:
+    """Otherwise two operators of different versions would overwrite each other's reports forever."""
     ready = {"type": "Ready", "status": "True"}
     report = {"type": "UnknownAnnotations", "status": "True", "message": explain(f"{PREFIX}pause")}
     assert is_same_work(resource(conditions=[ready]), resource(conditions=[ready, report]))

@@ -1,4 +1,4 @@
-"""What the benchmark asserts: each count that is not what it must be is told, by what it is and must be."""
+"""The checks of the benchmark report each wrong count, with its actual and its expected value."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from tests.bench.results import Results
 from tests.unit.bench_results import ideal, phase
 
 
-def test_nothing_is_wrong_with_what_is_ideal() -> None:
+def test_ideal_results_pass_all_checks() -> None:
     assert failures(ideal()) == []
 
 
@@ -95,11 +95,11 @@ def _fail(results: Results) -> None:
             "full: 8 calls of DeleteEventSourceMapping in the phase edits while many are created; it must be 9.",
         ),
         (_delete_twice, "full: 101 calls of DeleteEventSourceMapping; it must be 100."),
-        (_leave_one, "full: 1 mappings left at AWS; it must be 0."),
+        (_leave_one, "full: 1 mappings left in AWS; it must be 0."),
         (_fail, "ceiling: it did not come to its end: BenchError: The watch failed."),
     ],
 )
-def test_what_is_wrong_is_told(spoil: Callable[[Results], None], told: str) -> None:
+def test_a_wrong_count_is_reported(spoil: Callable[[Results], None], told: str) -> None:
     results = ideal()
     spoil(results)
     assert failures(results) == [told]
@@ -112,7 +112,7 @@ def test_times_are_never_checked() -> None:
     assert failures(results) == []
 
 
-def test_memory_is_that_with_as_many_mappings_as_the_table_speaks_of() -> None:
+def test_memory_is_measured_with_the_number_of_mappings_in_the_table() -> None:
     results = ideal()
     phase(results, "full", "quiet").peak = 180.0
     phase(results, "full", EDITS).peak = 270.0

@@ -1,4 +1,4 @@
-"""What the benchmark reads and reckons: percentiles, what Prometheus would scrape, and the workload."""
+"""Calculations of the benchmark: percentiles, parsed metrics, and the workload."""
 
 import math
 
@@ -30,17 +30,17 @@ def test_percentiles_are_values_that_were_measured(percent: float, expected: flo
     assert percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], percent) == expected
 
 
-def test_there_is_no_percentile_of_nothing() -> None:
+def test_an_empty_series_has_no_percentile() -> None:
     assert math.isnan(percentile([], 99))
 
 
-def test_a_series_is_told_from_one_whose_name_begins_alike() -> None:
+def test_a_series_is_not_confused_with_one_that_has_the_same_prefix() -> None:
     assert len(list(series(SCRAPED, "apiserver_request_total"))) == 7
     assert list(series(SCRAPED, "esm_operator_leader")) == [({}, 1.0)]
     assert list(series('m{a="x \\"y\\"",b=""} 2\n', "m")) == [({"a": 'x \\"y\\"', "b": ""}, 2.0)]
 
 
-def test_writes_are_told_from_reads_and_those_that_were_refused_from_those_that_were_not() -> None:
+def test_requests_are_counted_as_reads_writes_and_refused_writes() -> None:
     assert writes.counted(SCRAPED) == {
         "PATCH eventsourcemappings": 5,
         "POST eventsourcemappings": 3,
@@ -50,14 +50,14 @@ def test_writes_are_told_from_reads_and_those_that_were_refused_from_those_that_
     }
 
 
-def test_only_what_was_added_is_between() -> None:
+def test_the_difference_of_two_scrapes_has_only_the_increase() -> None:
     added = writes.between({"PATCH eventsourcemappings": 5, "PUT leases": 1}, writes.counted(SCRAPED))
     assert added["PUT leases"] == 39
     assert "PATCH eventsourcemappings" not in added
     assert "PUT leases" not in writes.without_leases(added)
 
 
-def test_no_two_resources_are_of_one_identity() -> None:
+def test_all_resources_have_different_identities() -> None:
     numbers = range(1000)
     assert len({name_of(number) for number in numbers}) == len({function_of(number) for number in numbers}) == 1000
     assert {len(manifest(number)["spec"]["tags"]) for number in numbers} == {3}
@@ -65,14 +65,14 @@ def test_no_two_resources_are_of_one_identity() -> None:
 
 
 @pytest.mark.parametrize(("count", "total"), [(1, 50), (5, 20), (10, 50), (60, 500), (100, 10_000), (50, 50)])
-def test_those_that_are_changed_are_spread_evenly(count: int, total: int) -> None:
+def test_changed_resources_are_spread_evenly(count: int, total: int) -> None:
     numbers = spread(count, range(total))
     assert len(set(numbers)) == count
     assert max(numbers) < total
     assert max(numbers) - min(numbers) >= (total // count) * (count - 1)
 
 
-def test_kinds_are_spread_too() -> None:
+def test_kinds_of_sources_are_spread_evenly() -> None:
     assert {number % 10 for number in spread(100, range(10_000))} == set(range(10))
 
 

@@ -1,4 +1,4 @@
-"""What the benchmark shows: the figures with their targets, the tables, the page, and the file of results."""
+"""The output of the benchmark: figures with their targets, tables, the page, and the file of results."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from tests.unit.bench_results import ideal, phase
 
 
 def flat(text: str) -> str:
-    """Without line breaks."""
+    """The text without line breaks."""
     return " ".join(text.split())
 
 
-def test_of_what_is_ideal_all_targets_are_met() -> None:
+def test_ideal_results_meet_all_targets() -> None:
     assert [one.what for one in figures(ideal()) if one.met is False] == []
 
 
-def test_what_misses_its_target_is_told() -> None:
+def test_a_missed_target_is_reported() -> None:
     results = ideal()
     phase(results, "full", "drift").latencies[0] = 80.0
     (missed,) = [one for one in figures(results) if one.met is False]
@@ -33,14 +33,14 @@ def test_a_change_that_never_arrived_misses_the_target() -> None:
     assert "(1 never)" in missed.value
 
 
-def test_some_worlds_are_enough() -> None:
+def test_the_page_can_be_written_from_some_worlds() -> None:
     results = ideal()
     results.worlds = {"fifth": results.worlds["fifth"]}
     assert any("per created mapping" in one.what for one in figures(results))
     assert "### fifth" in rendered(results)
 
 
-def test_no_world_is_enough() -> None:
+def test_the_page_needs_at_least_one_world() -> None:
     results = ideal()
     results.worlds = {}
     assert figures(results) == []
@@ -54,12 +54,12 @@ def test_a_phase_that_failed_is_shown_as_such() -> None:
     assert all(not one.what.startswith("While nothing happens") for one in figures(results))
 
 
-def test_columns_stand_below_each_other() -> None:
+def test_columns_are_aligned() -> None:
     text = table.plain(("a", "b"), [("long one", "1"), ("x", "22")]).splitlines()
     assert text == ["a         b", "------------", "long one  1", "x         22"]
 
 
-def test_a_cell_that_is_too_wide_goes_on_below() -> None:
+def test_a_wide_cell_is_wrapped() -> None:
     text = table.plain(("a", "b"), [("one two three", "1"), ("", "22")], widest=7).splitlines()
     assert text == ["a        b", "-----------", "one two  1", "three", "         22"]
 
@@ -69,7 +69,7 @@ def test_a_table_of_markdown_has_as_many_cells_in_each_row() -> None:
     assert {line.count(" | ") for line in text.splitlines()} == {len(table.FIGURES) - 1}
 
 
-def test_the_page_has_all_figures_and_where_they_are_from() -> None:
+def test_the_page_has_all_figures_and_their_origin() -> None:
     results = ideal()
     text = flat(rendered(results))
     for one in figures(results):
@@ -79,13 +79,13 @@ def test_the_page_has_all_figures_and_where_they_are_from() -> None:
     assert "it was not the bottleneck" in text
 
 
-def test_a_server_that_was_busy_is_told_of() -> None:
+def test_a_busy_server_is_reported() -> None:
     results = ideal()
     phase(results, "ceiling", "create").figures["seconds"] = 0.001
     assert "may have been what set the pace" in flat(rendered(results))
 
 
-def test_results_survive_their_file(tmp_path: Path) -> None:
+def test_results_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     results = ideal()
     file = tmp_path / "results.json"
     results.save(file)

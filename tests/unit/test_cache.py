@@ -1,4 +1,4 @@
-"""The desired store: fed by the watch and by our own writes, in any order."""
+"""The watch cache: watch events and the answers of own writes arrive in any order."""
 
 import json
 from typing import Any
@@ -57,16 +57,16 @@ def test_an_object_is_read() -> None:
         ("", False, False),
     ],
 )
-def test_an_annotation_that_is_mistyped_pauses_and_lets_nothing_go(value: str, paused: bool, orphan: bool) -> None:
+def test_an_unclear_annotation_value_pauses_and_never_orphans(value: str, paused: bool, orphan: bool) -> None:
     read = parse(body(annotations={PAUSED: value, ORPHAN: value}))
     assert (read.paused, read.orphan) == (paused, orphan)
 
 
-def test_a_uuid_that_was_spoilt_by_hand_is_none() -> None:
+def test_an_invalid_uuid_in_the_status_is_ignored() -> None:
     assert resource(uuid="garbage").uuid == ""
 
 
-def test_an_intent_that_was_spoilt_by_hand_is_none() -> None:
+def test_an_invalid_intent_is_ignored() -> None:
     parts = json.loads(_INTENT.render())
     hostile = [{**parts, "servers": [{"a": 1}]}, {**parts, "immutable": {"x": []}}, {**parts, "immutable": "x"}]
     deep = "[" * 100_000
@@ -95,7 +95,7 @@ def test_an_intent_is_read_as_it_was_written(intent: Intent) -> None:
     assert parse_intent(intent.render()) == intent
 
 
-def test_only_newer_versions_are_taken() -> None:
+def test_only_newer_versions_replace_the_cached_one() -> None:
     cache = ResourceCache()
     assert cache.put(resource("9")) is None
     older, newer = resource("8"), resource("10")
@@ -106,7 +106,7 @@ def test_only_newer_versions_are_taken() -> None:
     assert cache.put(same) is same
 
 
-def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_known() -> None:
+def test_the_cached_object_is_returned_for_the_same_or_an_earlier_version() -> None:
     cache = ResourceCache()
     cache.put(resource("2"))
     known = cache.get(KEY)
@@ -120,8 +120,8 @@ def test_an_object_of_the_version_that_is_known_or_an_earlier_one_is_what_is_kno
     ("known", "said", "forgotten"),
     [("9", "10", True), ("9", "9", True), ("11", "10", False), ("later", "sooner", True)],
 )
-def test_what_is_known_in_a_later_version_than_went_is_kept(known: str, said: str, forgotten: bool) -> None:
-    """A resource may be given a label again that it had lost; what was read of it by itself is known at once."""
+def test_a_deletion_older_than_the_cached_version_is_ignored(known: str, said: str, forgotten: bool) -> None:
+    """A resource may get its label again. A single read makes its state known immediately."""
     cache = ResourceCache()
     cache.put(resource(known))
     assert cache.delete(resource(said)) is forgotten
@@ -129,7 +129,7 @@ def test_what_is_known_in_a_later_version_than_went_is_kept(known: str, said: st
     assert not cache.delete(parse(body("99", "uid-2"))), "another incarnation is no word about this one"
 
 
-def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_never() -> None:
+def test_a_new_object_of_the_name_replaces_the_old_one_and_never_the_reverse() -> None:
     cache = ResourceCache()
     first = parse(body("9", creationTimestamp="2026-01-01T00:00:00Z"))
     again = parse(body("3", "uid-2", creationTimestamp="2026-01-01T00:00:01Z"))
@@ -144,7 +144,7 @@ def test_a_new_incarnation_is_taken_whatever_its_version_and_an_earlier_one_neve
     assert cache.get(KEY) is at_once
 
 
-def test_only_the_incarnation_that_is_meant_is_forgotten() -> None:
+def test_only_the_object_with_the_given_uid_is_forgotten() -> None:
     cache = ResourceCache()
     cache.put(resource("9", uid="uid-2"))
     assert not cache.forget(KEY, "uid-1")
@@ -162,7 +162,7 @@ def test_resources_are_found_by_the_uuid_of_their_mapping() -> None:
     assert cache.known_uuids([FIRST]) == []
 
 
-def test_a_mapping_that_two_statuses_note_is_known_to_both() -> None:
+def test_a_mapping_in_two_statuses_is_found_for_both() -> None:
     cache = ResourceCache()
     cache.put(resource("1", uuid=FIRST))
     other = body("2", uid="uid-2", uuid=FIRST)
@@ -178,7 +178,7 @@ def test_a_mapping_that_two_statuses_note_is_known_to_both() -> None:
 
 
 def claimant(name: str, created: str, **more: Any) -> Resource:
-    """A resource that may adopt the mapping of one function and queue."""
+    """A resource that may adopt the mapping of a function and a queue."""
     adoption = {"policy": "IfExists"}
     source = "arn:aws:sqs:eu-west-1:123456789012:orders"
     return parse(
@@ -237,14 +237,14 @@ def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bo
     assert cache.older_claimant(mine) == ""
 
 
-def test_a_mapping_that_was_made_again_is_found_by_its_new_uuid_only() -> None:
+def test_a_recreated_mapping_is_found_only_by_its_new_uuid() -> None:
     cache = ResourceCache()
     cache.put(resource("1", uuid=FIRST))
     cache.put(resource("2", uuid=SECOND))
     assert cache.keys_of([FIRST, SECOND]) == [KEY]
 
 
-def test_an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgotten() -> None:
+def test_an_answer_updates_cached_objects_and_does_not_restore_forgotten_ones() -> None:
     cache = ResourceCache()
     cache.put(resource("1"))
     cache.update_if_present(resource("2"))
@@ -254,16 +254,16 @@ def test_an_answer_renews_what_is_known_and_brings_back_nothing_that_was_forgott
     assert cache.get(KEY) is None, "it may have left what the watch is about"
 
 
-# -- Objects that were removed although they carried the finalizer -----------------------------------------
+# -- Objects that were removed although they had the finalizer --------------------------------------------
 
 
 def removed(version: str = "3", uid: str = "uid-1") -> Resource:
-    """The last state of such an object, as the watch shows it."""
+    """The last state of a removed object, as the watch shows it."""
     return parse(body(version, uid, finalizers=[FINALIZER], creationTimestamp="2026-01-01T00:00:00Z"))
 
 
 def successor(version: str = "4", uid: str = "uid-2") -> Resource:
-    """The next object of the name."""
+    """A new object with the same name."""
     return parse(body(version, uid, creationTimestamp="2026-01-01T00:00:01Z"))
 
 
@@ -271,7 +271,7 @@ def successor(version: str = "4", uid: str = "uid-2") -> Resource:
     ("finalizers", "deletion", "expected"),
     [([FINALIZER], False, True), ([FINALIZER], True, False), ([], False, False), (["other"], False, False)],
 )
-def test_what_the_last_state_of_an_object_says_of_its_removal(
+def test_the_last_state_shows_whether_an_object_was_removed_with_its_finalizer(
     finalizers: list[str], deletion: bool, expected: bool
 ) -> None:
     metadata = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deletion else {}
@@ -290,11 +290,11 @@ def test_a_removed_object_counts_as_being_deleted_until_it_is_forgotten() -> Non
     assert cache.get(KEY) is None
 
 
-def test_a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten() -> None:
+def test_a_new_object_is_cached_when_the_removed_one_of_its_name_is_forgotten() -> None:
     cache = ResourceCache()
     cache.keep_removed(removed())
     new = successor()
-    assert cache.put(new) is new, "nobody is told of it yet"
+    assert cache.put(new) is new, "no listener has been called yet"
     assert cache.has_successor(KEY)
     newer = successor("5")
     cache.put(newer)
@@ -304,7 +304,7 @@ def test_a_new_object_is_taken_when_the_removed_one_of_its_name_is_forgotten() -
     assert not cache.has_successor(KEY)
 
 
-def test_a_new_object_that_is_known_already_waits_too() -> None:
+def test_a_new_object_that_is_cached_already_waits_too() -> None:
     cache = ResourceCache()
     new = successor()
     cache.put(new)
@@ -313,7 +313,7 @@ def test_a_new_object_that_is_known_already_waits_too() -> None:
     assert cache.get(KEY) is new
 
 
-def test_a_new_object_that_is_deleted_meanwhile_is_not_taken() -> None:
+def test_a_new_object_that_is_deleted_meanwhile_is_not_cached() -> None:
     cache = ResourceCache()
     cache.keep_removed(removed())
     cache.put(successor())
@@ -322,7 +322,7 @@ def test_a_new_object_that_is_deleted_meanwhile_is_not_taken() -> None:
     assert cache.get(KEY) is None
 
 
-def test_an_object_that_has_only_lost_its_label_for_a_while_is_taken_again() -> None:
+def test_an_object_that_lost_its_label_for_a_while_is_cached_again() -> None:
     cache = ResourceCache()
     cache.keep_removed(removed())
     back = parse(body("4", finalizers=[FINALIZER]))
@@ -331,7 +331,7 @@ def test_an_object_that_has_only_lost_its_label_for_a_while_is_taken_again() -> 
     assert cache.get(KEY) is back
 
 
-def test_removed_objects_are_forgotten_in_time() -> None:
+def test_removed_objects_are_forgotten_after_some_time() -> None:
     cache = ResourceCache()
     cache.keep_removed(removed())
     cache.forget_removed(3600)

@@ -77,7 +77,7 @@ def test_verdicts_mean_what_kstatus_makes_of_them(verdict: Verdict) -> None:
     assert kstatus(status, 4, deleting=False) == "InProgress"
 
 
-def test_a_status_says_all_that_aws_says() -> None:
+def test_a_status_has_all_that_aws_reports() -> None:
     status = shown(tags={"b": "2", "a": "1"}, applied=Applied(frozenset({"batchSize"}), frozenset({"a"}), {"x": "y"}))
     del status["conditions"]
     assert status == {
@@ -94,7 +94,7 @@ def test_a_status_says_all_that_aws_says() -> None:
     }
 
 
-def test_without_a_mapping_only_conditions_are_told() -> None:
+def test_without_a_mapping_only_conditions_are_written() -> None:
     assert shown(Verdict.STALLED, mapping=None, synced=None).keys() == {"observedGeneration", "conditions"}
 
 

@@ -1,4 +1,4 @@
-"""Connections to AWS: one that does not answer holds up no other, and one that can't be made says why."""
+"""Connections to AWS: one that does not answer holds up no other, and one that can't be made has a reason."""
 
 import asyncio
 import time
@@ -121,7 +121,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("status", "body"), ANSWERS)
-async def test_what_answers_in_place_of_sts_is_said_in_a_sentence(
+async def test_a_wrong_answer_in_place_of_sts_is_reported_in_a_sentence(
     between: Between, connections: Connections, caplog: pytest.LogCaptureFixture, status: int, body: str
 ) -> None:
     between.status, between.body = status, body
@@ -156,12 +156,12 @@ def failures(reason: str) -> float:
     return REGISTRY.get_sample_value("esm_operator_aws_failures_total", {"reason": reason}) or 0.0
 
 
-async def test_an_endpoint_that_is_none_is_said_by_the_commands(connections: Connections) -> None:
+async def test_an_invalid_endpoint_is_reported_by_the_commands(connections: Connections) -> None:
     with pytest.raises(ReadError, match="eu-west-1: endpoint: "):
         await Account.connect(Target("eu-west-1", Access("http://local_stack:4566")), connections, 10.0, Console())
 
 
-async def test_what_has_piled_up_is_not_sent_at_once(aws: AwsServer, connections: Connections) -> None:
+async def test_piled_up_requests_are_not_sent_in_one_burst(aws: AwsServer, connections: Connections) -> None:
     """The budget would grant all of it: it is the last gate that counts what is sent within a second."""
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     rate_limiter = RateLimiter(1000)

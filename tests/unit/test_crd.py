@@ -1,4 +1,4 @@
-"""The CRDs know all that AWS knows, and say in kubectl explain what the tables say."""
+"""The CRDs have all members of AWS's API, and show the facts of the tables."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from esm_operator.api import fields, names, rules
+from esm_operator.api import fields, limits, names, rules
 from tools import crd_definitions
 from tools.transition_rules import TRANSITION_RULES
 
@@ -24,7 +24,7 @@ def keys(shape: MapShape) -> list[str]:
 
 
 def members(shape: Shape, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of all leaves of a shape; those of a list's items stand at the list."""
+    """The paths of all leaves of a shape; the leaves of a list's items have the path of the list."""
     if path[:2] == UNSUPPORTED:
         return
     if isinstance(shape, StructureShape):
@@ -52,7 +52,7 @@ def schema(part: str) -> dict[str, Any]:
 
 
 def at(place: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any] | None:
-    """What stands at a path of a schema; a list's items are no step of it."""
+    """The schema of a field; the items of a list are not a step of the path."""
     if not path:
         return place
     part = place.get("items", place).get("properties", {}).get(path[0])
@@ -78,7 +78,7 @@ def test_each_member_of_a_request_has_a_field(name: str) -> None:
     assert lacking == []
 
 
-def test_each_member_of_an_answer_is_compared_or_told() -> None:
+def test_each_member_of_an_answer_is_compared_or_in_the_status() -> None:
     compared = [row.member for row in fields.FIELDS]
     unknown = [
         path
@@ -120,24 +120,77 @@ def test_nothing_in_the_spec_has_a_default() -> None:
     assert [path for path, node in nodes(schema("spec")) if "default" in node] == []
 
 
-def test_an_object_that_nobody_has_seen_says_so() -> None:
+def test_the_default_status_shows_that_the_operator_has_not_seen_the_resource() -> None:
     status = schema("status")
     assert status["default"] == {"observedGeneration": -1}
     assert status["properties"]["observedGeneration"]["default"] == -1
 
 
-def test_the_description_of_a_field_comes_with_its_facts() -> None:
-    text = schema("spec")["properties"]["batchSize"]["description"]
-    for word in ("at once", "10 (Amazon SQS)", "100 (Amazon Kinesis", "From 1 to 10,000", "Taken by all sources"):
-        assert word in text
+@pytest.mark.parametrize(
+    ("path", "facts"),
+    [
+        (
+            "batchSize",
+            ["one invocation", "From 1 to 10,000.", "10 (Amazon SQS), 100 (Amazon Kinesis,", "For all source types."],
+        ),
+        ("scalingConfig.maximumConcurrency", ["At least 2.", "Only for Amazon SQS."]),
+        ("topics", ["Only for Amazon MSK and self-managed Apache Kafka.", "Required.", "Immutable, unless"]),
+        ("startingPosition", ["Required for Amazon Kinesis and DynamoDB Streams."]),
+        ("metricsConfig.metrics", ["Values: EventCount, ErrorCount and KafkaMetrics."]),
+        ("sourceAccessConfigurations.type", ["VIRTUAL_HOST: the name of a RabbitMQ virtual host (Amazon MQ);"]),
+    ],
+)
+def test_a_description_has_the_facts_of_the_tables(path: str, facts: list[str]) -> None:
+    node = at(schema("spec"), tuple(path.split(".")))
+    assert node is not None
+    for fact in facts:
+        assert fact in node["description"]
 
 
-def test_a_rule_stands_at_a_field_that_exists() -> None:
+@pytest.mark.parametrize("row", limits.WORDS, ids=lambda row: row.path)
+def test_a_schema_lists_the_words_of_a_field(row: limits.Words) -> None:
+    assert _value(schema("spec"), row.path)["enum"] == list(row.words)
+
+
+@pytest.mark.parametrize("row", limits.PROVIDER_CONFIG_WORDS, ids=lambda row: row.path)
+def test_a_schema_lists_the_words_of_a_field_of_a_provider_config(row: limits.Words) -> None:
+    assert _value(crd_definitions.provider_config_spec(), row.path)["enum"] == list(row.words)
+
+
+@pytest.mark.parametrize(
+    ("path", "bounds"),
+    [
+        ("batchSize", (1, 10_000)),
+        ("maximumRecordAgeInSeconds", (-1, 604_800)),
+        ("scalingConfig.maximumConcurrency", (2, None)),
+        ("provisionedPollerConfig.maximumPollers", (1, 10_000)),
+    ],
+)
+def test_a_schema_has_the_bounds_of_all_source_types_together(path: str, bounds: tuple[int, int | None]) -> None:
+    node = _value(schema("spec"), path)
+    assert (node["minimum"], node.get("maximum")) == bounds
+
+
+def test_the_bounds_of_a_schema_refuse_no_value_that_a_rule_accepts() -> None:
+    for row in limits.RANGES:
+        node = _value(schema("spec"), row.path)
+        accepted = {row.low, row.low if row.high is None else row.high, row.besides or row.low}
+        assert all(node["minimum"] <= value <= node.get("maximum", value) for value in accepted), row.path
+
+
+def _value(place: dict[str, Any], path: str) -> dict[str, Any]:
+    """The schema of a value; ``list[]`` are the items of a list."""
+    node = at(place, tuple(path.replace("[]", "").split(".")))
+    assert node is not None
+    return node["items"] if path.endswith("[]") else node
+
+
+def test_the_field_of_a_rule_exists() -> None:
     for rule in rules.MAPPING_RULES + TRANSITION_RULES:
         assert at(schema("spec"), tuple(rule.field.split("."))) is not None, rule.words
 
 
-def test_no_rule_is_there_twice() -> None:
+def test_no_rule_occurs_twice() -> None:
     for table in (rules.MAPPING_RULES + TRANSITION_RULES, rules.PROVIDER_CONFIG_RULES):
         expressions = [rule.expression for rule in table]
         assert len(expressions) == len(set(expressions))

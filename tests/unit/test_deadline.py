@@ -1,4 +1,4 @@
-"""The deadline: it waits until its moment, which may be brought forward."""
+"""The deadline: a task waits until a time that other tasks can bring forward."""
 
 import asyncio
 import math
@@ -11,7 +11,7 @@ from tests.waiting import LIMIT
 
 @dataclass
 class At:
-    """A schedule."""
+    """A new deadline."""
 
     due: float
     asked: int = 0
@@ -21,18 +21,18 @@ class At:
         return self.due
 
 
-async def test_it_waits_until_the_moment() -> None:
+async def test_a_wait_ends_at_the_deadline() -> None:
     due = time.monotonic() + 0.05
     async with asyncio.timeout(LIMIT):
         await Deadline().until(At(due).next_due)
     assert time.monotonic() >= due
 
 
-async def test_a_moment_that_has_passed_is_not_waited_for() -> None:
+async def test_a_wait_for_a_past_deadline_ends_immediately() -> None:
     await asyncio.wait_for(Deadline().until(At(-math.inf).next_due), LIMIT)
 
 
-async def test_it_can_be_brought_forward() -> None:
+async def test_a_deadline_can_be_brought_forward() -> None:
     deadline, schedule = Deadline(), At(math.inf)
     waiting = asyncio.create_task(deadline.until(schedule.next_due))
     await asyncio.sleep(0)
@@ -44,7 +44,7 @@ async def test_it_can_be_brought_forward() -> None:
     await asyncio.wait_for(waiting, LIMIT)
 
 
-async def test_several_rechecks_are_taken_together() -> None:
+async def test_several_rechecks_within_a_short_time_are_combined() -> None:
     deadline, schedule = Deadline(), At(math.inf)
     waiting = asyncio.create_task(deadline.until(schedule.next_due, together=0.2))
     for _ in range(50):

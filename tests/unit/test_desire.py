@@ -52,7 +52,7 @@ def test_as_many_tags_as_aws_takes_are_no_problem() -> None:
     assert overridden.problems == ()
 
 
-def test_too_many_tags_say_how_many_which_are_default_ones_and_what_to_do() -> None:
+def test_too_many_tags_are_counted_with_default_tags_and_a_remedy() -> None:
     problem = told(desired(DEFAULTS, tags=refusals.tags(42) | {"default-0": "mine"}))
     assert "52 tags, 2 more than AWS takes (50)" in problem
     assert re.search(r"Remove 2 from spec\.tags, or from the default tags \(.*ProviderConfig, --default-tags", problem)

@@ -1,4 +1,4 @@
-"""The documentation says what is true: its YAML is valid, its commands exist, it builds."""
+"""The documentation is true: its YAML is valid, its commands exist, it builds."""
 
 import os
 import re

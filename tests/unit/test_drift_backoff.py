@@ -1,4 +1,4 @@
-"""The drift back-off: when the same change is sent again."""
+"""The drift back-off: the pauses between repetitions of the same correction."""
 
 from collections.abc import Generator
 
@@ -16,7 +16,7 @@ def clock() -> Generator[StoppedClock]:
         yield stopped
 
 
-def test_the_same_change_is_sent_ever_more_rarely(clock: StoppedClock) -> None:
+def test_the_same_change_is_sent_with_growing_pauses(clock: StoppedClock) -> None:
     drift_backoff = DriftBackoff()
     change = {"enabled": True}
     assert drift_backoff.wait("fields", change) == 0
@@ -30,7 +30,7 @@ def test_the_same_change_is_sent_ever_more_rarely(clock: StoppedClock) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_another_change_or_kind_is_sent_at_once() -> None:
+def test_another_change_or_kind_is_sent_immediately() -> None:
     drift_backoff = DriftBackoff()
     drift_backoff.sent("fields", {"batchSize": 5})
     assert drift_backoff.wait("fields", {"batchSize": 6}) == 0
@@ -40,7 +40,7 @@ def test_another_change_or_kind_is_sent_at_once() -> None:
     assert drift_backoff.wait("fields", {"batchSize": 5}) == 0
 
 
-def test_a_change_that_was_kept_for_long_counts_as_new(clock: StoppedClock) -> None:
+def test_a_change_that_lasted_for_long_counts_as_new(clock: StoppedClock) -> None:
     drift_backoff = DriftBackoff()
     for _ in range(5):
         drift_backoff.sent("fields", {})

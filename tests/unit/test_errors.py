@@ -1,4 +1,4 @@
-"""Errors of AWS: what follows from each, and what a person is told."""
+"""Errors of AWS: the consequence of each, and the message."""
 
 import pytest
 from botocore.exceptions import (

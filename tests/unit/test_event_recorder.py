@@ -1,4 +1,4 @@
-"""Events: what a short loss of the lease does to them."""
+"""Events during a short loss of the lease."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ LONG = 1000.0
 
 @dataclass
 class Server:
-    """An API server that takes Events."""
+    """An API server that accepts Events."""
 
     url: str = ""
     told: list[str] = field(default_factory=list[str])
@@ -39,7 +39,7 @@ async def server() -> AsyncGenerator[Server]:
         yield made
 
 
-async def test_what_was_not_posted_while_the_lease_was_short_is_posted_when_it_is_told_again(
+async def test_an_event_that_the_fence_refused_is_posted_when_it_is_recorded_again(
     server: Server,
 ) -> None:
     fence = Fence(clock=lambda: 0.0)

@@ -1,4 +1,4 @@
-"""Manifests of mappings that exist: names, what is left out, and that the text means what it says."""
+"""Manifests of mappings that exist: names, what is left out, and that the YAML has the same meaning."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -83,14 +83,14 @@ def test_equal_and_long_names_get_the_uuid() -> None:
     assert one.body["metadata"]["name"] == f"{'x' * 200}-1e3e4567"
 
 
-def test_a_function_of_the_same_account_goes_by_its_name() -> None:
+def test_a_function_of_the_same_account_is_given_by_name() -> None:
     assert said(answer(function="orders:live"))["functionName"] == "orders:live"
     assert said(answer(function="orders:$LATEST"))["functionName"] == "orders"
     elsewhere = "arn:aws:lambda:eu-west-1:999999999999:function:orders"
     assert said({**answer(), "FunctionArn": elsewhere})["functionName"] == elsewhere
 
 
-def test_what_has_the_default_is_left_out_unless_it_is_asked_for() -> None:
+def test_defaults_are_left_out_unless_requested() -> None:
     stream = answer(
         EventSourceArn=BASES["kinesis"]["eventSourceARN"],
         StartingPosition="AT_TIMESTAMP",
@@ -142,7 +142,7 @@ def test_defaults_are_those_of_the_source() -> None:
     ("state", "enabled"),
     [("Enabled", True), ("Enabling", True), ("Disabled", False), ("Disabling", False), ("Updating", None)],
 )
-def test_enabled_is_what_the_state_says(state: str, enabled: bool | None) -> None:
+def test_enabled_follows_the_state(state: str, enabled: bool | None) -> None:
     assert said(answer(State=state)).get("enabled") == enabled
 
 
@@ -181,7 +181,7 @@ def test_what_else_is_asked_for_stands_in_each() -> None:
     assert one.remark == f"{ARN}{UUID}, Enabled, in the CloudFormation stack s"
 
 
-def test_members_that_are_not_known_are_told() -> None:
+def test_unknown_members_are_reported() -> None:
     assert unknown_members(answer(LastModified=0, ResponseMetadata={})) == frozenset()
     assert unknown_members(answer(Novelty=1)) == {"Novelty"}
 

@@ -1,4 +1,4 @@
-"""The fence in front of AWS: a write that may not begin is not sent, whatever boto3 does before and after."""
+"""The fence for AWS: a write that may not begin is not sent, whatever boto3 does before and after."""
 
 import threading
 from collections.abc import Callable, Coroutine
@@ -39,7 +39,7 @@ async def client_of(aws: AwsServer, connections: Connections, fence: Fence) -> M
 
 
 def test_all_writes_are_tried() -> None:
-    """The operator is allowed no other action than to read and to make these writes."""
+    """The IAM policy of the operator allows only reads and these writes."""
     assert CALLS.keys() == {one.name.partition(":")[2] for one in ACTIONS if one.name.startswith("lambda:")} - READS
 
 
@@ -56,7 +56,7 @@ async def test_a_write_that_the_lease_may_not_outlast_is_not_sent(
     assert aws.control.counts().calls == {}
 
 
-async def test_a_write_within_the_lease_is_sent_and_reads_always_are(aws: AwsServer, connections: Connections) -> None:
+async def test_writes_within_the_lease_and_all_reads_are_sent(aws: AwsServer, connections: Connections) -> None:
     fence = Fence(clock=lambda: 0.0)
     client = await client_of(aws, connections, fence)
     await client.refresh_by_function("orders")
@@ -73,7 +73,7 @@ async def test_a_write_within_the_lease_is_sent_and_reads_always_are(aws: AwsSer
     }
 
 
-async def test_the_fence_is_asked_after_credentials_were_waited_for(aws: AwsServer, connections: Connections) -> None:
+async def test_the_fence_is_checked_after_the_wait_for_credentials(aws: AwsServer, connections: Connections) -> None:
     fence = Fence(clock=lambda: 0.0)
     fence.extend(CALL_TIMEOUT + MARGIN + 0.1)
     client = await client_of(aws, connections, fence)
@@ -91,7 +91,7 @@ async def test_the_fence_is_asked_after_credentials_were_waited_for(aws: AwsServ
     assert aws.control.counts().calls == {}
 
 
-async def test_a_fence_is_of_one_term_even_where_terms_share_a_connection(
+async def test_a_fence_belongs_to_one_term_even_if_terms_share_a_connection(
     aws: AwsServer, connections: Connections
 ) -> None:
     before, after = Fence(clock=lambda: 0.0), Fence(clock=lambda: 0.0)

@@ -1,4 +1,4 @@
-"""What the end-to-end tests count on: forked processes are processes as any others, and never outlive their owner."""
+"""Forked processes behave as other processes do, and never outlive their owner. End-to-end tests rely on this."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def start(fork_server: ForkServer, entry: str, log: Path, *arguments: str, **env
     )
 
 
-def test_arguments_environment_and_log_are_its_own(fork_server: ForkServer, tmp_path: Path) -> None:
+def test_a_child_has_its_own_arguments_environment_and_log(fork_server: ForkServer, tmp_path: Path) -> None:
     one = start(fork_server, "say", tmp_path / "one", "a", COLOUR="red")
     two = start(fork_server, "say", tmp_path / "two", "b", SIZE="7")
     assert (one.wait(LIMIT), two.wait(LIMIT)) == (0, 0)
@@ -41,7 +41,7 @@ def test_arguments_environment_and_log_are_its_own(fork_server: ForkServer, tmp_
         assert said == [process.pid, process.pid, ["it", argument], environment, {}]
 
 
-def test_its_exit_code_is_told(fork_server: ForkServer, tmp_path: Path) -> None:
+def test_the_exit_code_of_a_child_is_reported(fork_server: ForkServer, tmp_path: Path) -> None:
     refused = start(fork_server, "refuse", tmp_path / "log")
     assert refused.wait(LIMIT) == 3
     assert refused.has_ended()
@@ -50,7 +50,7 @@ def test_its_exit_code_is_told(fork_server: ForkServer, tmp_path: Path) -> None:
     assert "ValueError: bad" in (tmp_path / "log").read_text()
 
 
-def test_signals_reach_it(fork_server: ForkServer, tmp_path: Path) -> None:
+def test_signals_reach_a_child(fork_server: ForkServer, tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = start(fork_server, "wait", log)
     eventually(lambda: "waiting" in log.read_text())
@@ -64,7 +64,7 @@ def test_signals_reach_it(fork_server: ForkServer, tmp_path: Path) -> None:
     assert state(process.pid) == ""
 
 
-def test_one_that_does_not_want_to_end_is_ended(fork_server: ForkServer, tmp_path: Path) -> None:
+def test_a_child_that_ignores_sigterm_is_killed(fork_server: ForkServer, tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = start(fork_server, "wait", log)
     eventually(lambda: "waiting" in log.read_text())
@@ -74,7 +74,7 @@ def test_one_that_does_not_want_to_end_is_ended(fork_server: ForkServer, tmp_pat
     assert state(process.pid) == ""
 
 
-def test_none_is_left_when_the_fork_server_ends(fork_server: ForkServer, tmp_path: Path) -> None:
+def test_no_child_remains_when_the_fork_server_ends(fork_server: ForkServer, tmp_path: Path) -> None:
     process = start(fork_server, "wait", tmp_path / "log")
     os.kill(parent(process.pid), signal.SIGKILL)
     assert process.wait(LIMIT) == 128 + signal.SIGKILL
@@ -83,7 +83,7 @@ def test_none_is_left_when_the_fork_server_ends(fork_server: ForkServer, tmp_pat
         start(fork_server, "wait", tmp_path / "log")
 
 
-def test_none_is_left_when_the_owner_is_killed(tmp_path: Path) -> None:
+def test_no_child_remains_when_the_owner_is_killed(tmp_path: Path) -> None:
     program = f"""
         import signal, sys, time
         from pathlib import Path
@@ -107,7 +107,7 @@ def test_none_is_left_when_the_owner_is_killed(tmp_path: Path) -> None:
         eventually(lambda pid=pid: state(pid) in ("", "Z"))
 
 
-# What the children do
+# Entry points of the children
 
 
 def say() -> None:
@@ -131,11 +131,11 @@ def wait() -> None:
         signal.pause()
 
 
-# What they are looked at with
+# Helpers
 
 
 def state(pid: int) -> str:
-    """As Linux calls it; empty where there is no such process."""
+    """The state of a process in /proc. Empty: the process does not exist."""
     return _stat(pid)[0]
 
 

@@ -1,4 +1,4 @@
-"""Packed documents are read as what was packed."""
+"""FrozenJSON: a packed document is read as it was."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,7 +19,7 @@ DOCUMENTS = st.dictionaries(st.text(), VALUES, max_size=5)
 
 
 @given(DOCUMENTS)
-def test_what_was_packed_is_read(document: dict[str, Any]) -> None:
+def test_a_packed_document_is_read_as_it_was(document: dict[str, Any]) -> None:
     packed = FrozenJSON(document)
     assert packed == document
     assert document == packed
@@ -31,7 +31,7 @@ def test_what_was_packed_is_read(document: dict[str, Any]) -> None:
 
 
 @given(DOCUMENTS, DOCUMENTS)
-def test_two_are_equal_where_what_was_packed_is(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_two_documents_are_equal_if_their_contents_are(one: dict[str, Any], other: dict[str, Any]) -> None:
     if json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True):
         assert FrozenJSON(one) == FrozenJSON(other)
         assert hash(FrozenJSON(one)) == hash(FrozenJSON(other))
@@ -55,7 +55,7 @@ def test_times_become_text(moment: datetime, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["\ud800", "\udc00 and \U0001f600", 10**40, 1e300, -0.5])
-def test_what_is_unusual_is_read_as_it_was(value: Any) -> None:
+def test_unusual_values_are_read_as_they_were(value: Any) -> None:
     assert FrozenJSON({"a": value})["a"] == value
 
 
@@ -63,7 +63,7 @@ def test_a_packed_document_can_be_part_of_another() -> None:
     assert FrozenJSON({"inner": FrozenJSON({"a": [1]})}) == {"inner": {"a": [1]}}
 
 
-def test_what_json_does_not_hold_is_no_document() -> None:
+def test_values_that_json_does_not_have_are_refused() -> None:
     with pytest.raises(TypeError, match="set is nothing that JSON holds"):
         FrozenJSON({"a": {1}})
 

@@ -1,4 +1,4 @@
-"""The files that are made from the code are up to date, and `python -m tools` writes and checks them."""
+"""Generated files are up to date, and `python -m tools` writes and checks them."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PAGE = "Before.\n<!-- sizes: made by make tables -->\n| old |\n<!-- /sizes -->\n
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_its_files_are_up_to_date(name: str) -> None:
+def test_the_files_of_a_generator_are_up_to_date(name: str) -> None:
     assert stale(GENERATORS[name]()) == [], "run: make crds tables"
 
 

@@ -113,7 +113,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Document:
 # What is in it
 
 
-def test_the_table_is_what_the_operator_calls_and_what_the_reference_says() -> None:
+def test_the_table_has_the_calls_of_the_operator_and_the_facts_of_the_reference() -> None:
     table = {one.name: one for one in ACTIONS}
     assert table.keys() == WRITES | READS == REFERENCE.keys()
     assert {name for name, one in table.items() if one.writes} == WRITES
@@ -347,7 +347,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert "ESM_OPERATOR_" not in told.err, "it has no environment variables"
 
 
-def test_a_policy_that_iam_would_not_take_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_that_iam_would_not_take_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     names = ",".join(f"a-function-with-a-long-name-{number}" for number in range(60))
     CliApp.run(cli.Root, cli_args=["iam-policy", f"--functions={names}"])
     assert re.search(r"The policy has \d+ characters; IAM takes 6144", capsys.readouterr().err)

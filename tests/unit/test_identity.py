@@ -1,4 +1,4 @@
-"""Identity: which mappings AWS calls the same, from a spec and from an answer."""
+"""Identity: the values that AWS allows only once, from a spec and from an answer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ FUNCTION = f"arn:aws:lambda:{HERE}:function:orders"
         ("payments", FUNCTION, False),
     ],
 )
-def test_spellings_of_a_function(asked: str, answered: str, same: bool) -> None:
+def test_all_spellings_of_a_function_have_one_identity(asked: str, answered: str, same: bool) -> None:
     spec = MappingSpec.parse({"functionName": asked, "eventSourceARN": QUEUE}).identity
     mapping = of_mapping({"FunctionArn": answered, "EventSourceArn": QUEUE})
     assert spec.same_as(mapping) is same
@@ -61,7 +61,7 @@ _DATABASE = _DOCUMENTDB["documentDBEventSourceConfig"]
         (_DOCUMENTDB, {**_DOCUMENTDB, "documentDBEventSourceConfig": {**_DATABASE, "fullDocument": "Default"}}, True),
     ],
 )
-def test_what_tells_mappings_of_one_function_apart(
+def test_the_identity_includes_the_source_and_what_is_read_from_it(
     one: Mapping[str, Any], other: Mapping[str, Any], same: bool
 ) -> None:
     first, second = (MappingSpec.parse({"functionName": "orders", **spec}).identity for spec in (one, other))
@@ -71,7 +71,7 @@ def test_what_tells_mappings_of_one_function_apart(
 
 
 @pytest.mark.parametrize("kind", TEN_KINDS)
-def test_a_spec_and_the_create_that_follows_from_it_have_one_identity(kind: str) -> None:
+def test_a_spec_and_its_create_have_the_same_identity(kind: str) -> None:
     from esm_operator.aws import requests
 
     spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind]})
@@ -94,7 +94,9 @@ _OTHER_CLUSTER = {**_MSK, "eventSourceARN": f"arn:aws:kafka:{HERE}:cluster/other
         (_kafka("a:1") | _KAFKA_GROUP, {**_MSK, "amazonManagedKafkaEventSourceConfig": _GROUP}, False),
     ],
 )
-def test_a_consumer_group_is_one_of_a_cluster(one: Mapping[str, Any], other: Mapping[str, Any], same: bool) -> None:
+def test_a_consumer_group_belongs_to_a_kafka_cluster(
+    one: Mapping[str, Any], other: Mapping[str, Any], same: bool
+) -> None:
     first, second = (MappingSpec.parse({"functionName": "orders", **spec}).consumer_group for spec in (one, other))
     assert first is not None
     assert second is not None
@@ -103,7 +105,7 @@ def test_a_consumer_group_is_one_of_a_cluster(one: Mapping[str, Any], other: Map
 
 
 @pytest.mark.parametrize("kind", TEN_KINDS)
-def test_a_spec_and_the_create_that_follows_from_it_have_one_consumer_group(kind: str) -> None:
+def test_a_spec_and_its_create_have_the_same_consumer_group(kind: str) -> None:
     from esm_operator.aws import requests
 
     spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind]})

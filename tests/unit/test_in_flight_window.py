@@ -1,4 +1,4 @@
-"""The window: what has piled up does not reach AWS at once, wherever it was held up."""
+"""The in-flight window: delayed requests do not reach AWS in one burst, wherever they were delayed."""
 
 import random
 import time
@@ -19,11 +19,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 8, 40])
-def test_never_more_within_a_window(threads: int) -> None:
+def test_never_more_requests_than_the_limit_reach_aws_within_a_window(threads: int) -> None:
     gate, most = InFlightWindow(7, rate=0.1), 7
 
     def send(number: int) -> float:
-        """Returns when it reached AWS: at some moment between its sending and its answer."""
+        """Returns the time at which the request reached AWS, between its sending and its answer."""
         place = gate.wait()
         pause = random.Random(number).uniform(0, LENGTH / 3)
         time.sleep(pause)
@@ -37,7 +37,7 @@ def test_never_more_within_a_window(threads: int) -> None:
     assert all(later - earlier >= LENGTH for earlier, later in zip(arrived, arrived[most:], strict=False))
 
 
-def test_a_place_is_kept_until_a_window_after_the_answer() -> None:
+def test_a_slot_is_kept_until_one_window_after_the_answer() -> None:
     gate = InFlightWindow(1, rate=0.001)
     place = gate.wait()
     with ThreadPoolExecutor(1) as pool:
@@ -50,7 +50,7 @@ def test_a_place_is_kept_until_a_window_after_the_answer() -> None:
     assert time.monotonic() - answered >= LENGTH
 
 
-def test_what_is_never_answered_does_not_hold_the_rate_down() -> None:
+def test_requests_without_an_answer_do_not_reduce_the_rate() -> None:
     gate = InFlightWindow(14, rate=10 / LENGTH)
     began = time.monotonic()
     for _ in range(14):
@@ -69,7 +69,7 @@ class RecordingClock(SystemClock):
         return self.last
 
 
-def test_a_late_answer_gives_up_nobody_elses_place() -> None:
+def test_a_late_answer_releases_only_its_own_slot() -> None:
     with replaced(clock := RecordingClock()):
         gate = InFlightWindow(1, rate=1 / LENGTH)
         late = gate.wait()
@@ -80,7 +80,7 @@ def test_a_late_answer_gives_up_nobody_elses_place() -> None:
         assert clock.last - taken >= LENGTH
 
 
-def test_as_many_as_a_window_takes_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_within_the_limit_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight_window, "LENGTH", 3600.0)
     gate = InFlightWindow(1000, rate=1)
     for _ in range(1000):

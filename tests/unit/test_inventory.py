@@ -1,4 +1,4 @@
-"""The inventory: what was seen last, and when absence means that a mapping is gone."""
+"""The inventory: the last known state of mappings, and when absence means that a mapping was deleted."""
 
 import time
 from typing import Any
@@ -46,7 +46,7 @@ def batch(inventory: Inventory, uuid: str = "1") -> Any:
     return entry.raw.get("BatchSize") if entry is not None else None
 
 
-def test_a_sweep_tells_what_changed() -> None:
+def test_a_sweep_reports_changes() -> None:
     inventory = Inventory()
     assert not inventory.swept
     assert sweep(inventory, [mapping("1"), mapping("2")], 1.0) == {"1", "2"}
@@ -55,7 +55,7 @@ def test_a_sweep_tells_what_changed() -> None:
     assert sweep(inventory, [mapping("1"), mapping("2", "Disabled"), mapping("3")], 3.0) == set()
 
 
-def test_a_sweep_does_not_overrule_what_was_written_after_it_began() -> None:
+def test_a_sweep_does_not_overwrite_changes_made_after_its_start() -> None:
     inventory = Inventory()
     inventory.record(mapping(BatchSize=5), 2.0)
     assert sweep(inventory, [mapping(BatchSize=1)], 1.0) == set()
@@ -64,7 +64,7 @@ def test_a_sweep_does_not_overrule_what_was_written_after_it_began() -> None:
     assert batch(inventory) == 7
 
 
-def test_a_mapping_made_after_a_sweep_began_is_not_missed_by_it() -> None:
+def test_a_mapping_created_after_the_start_of_a_sweep_does_not_count_as_missing() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 2.0)
     assert sweep(inventory, [], 1.0) == set()
@@ -79,7 +79,7 @@ def test_a_sweep_is_as_old_as_its_first_page() -> None:
     assert inventory.swept_from == 5.0, "its first page can't show what was created after that"
 
 
-def test_absence_from_a_sweep_is_told_and_proves_nothing() -> None:
+def test_absence_from_a_sweep_is_reported_and_proves_nothing() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 1.0)
     assert sweep(inventory, [], 2.0) == {"1"}
@@ -87,14 +87,14 @@ def test_absence_from_a_sweep_is_told_and_proves_nothing() -> None:
     assert not inventory.is_gone("1")
 
 
-def test_a_mapping_that_was_being_deleted_and_is_absent_is_gone() -> None:
+def test_a_mapping_that_was_being_deleted_and_is_absent_counts_as_deleted() -> None:
     inventory = Inventory()
     inventory.record(mapping(state="Deleting"), 1.0)
     assert sweep(inventory, [], 2.0) == {"1"}
     assert inventory.is_gone("1")
 
 
-def test_a_late_page_does_not_bring_back_what_aws_said_is_gone() -> None:
+def test_a_late_page_does_not_restore_a_deleted_mapping() -> None:
     inventory = Inventory()
     inventory.record(mapping(), 1.0)
     inventory.record_gone("1")
@@ -103,7 +103,7 @@ def test_a_late_page_does_not_bring_back_what_aws_said_is_gone() -> None:
     assert inventory.with_identity(Identity("orders", QUEUE)) == []
 
 
-def test_a_page_does_not_overrule_what_was_written_after_it_was_asked_for() -> None:
+def test_a_page_does_not_overwrite_changes_made_after_its_request() -> None:
     inventory = Inventory()
     sweep(inventory, [mapping("1", BatchSize=1), mapping("2", BatchSize=1)], 1.0)
     assert inventory.record_page([mapping("1", BatchSize=2)], 10.0) == {"1"}
@@ -113,7 +113,7 @@ def test_a_page_does_not_overrule_what_was_written_after_it_was_asked_for() -> N
     assert inventory.record_swept(10.0) == set()
 
 
-def test_what_a_sweep_should_have_met_by_now_is_overdue_and_not_gone() -> None:
+def test_a_mapping_that_a_sweep_should_have_shown_is_overdue_and_not_deleted() -> None:
     inventory = Inventory()
     inventory.record_page([mapping("1"), mapping("2", "Deleting"), mapping("3")], 1.0)
     inventory.record_page([mapping("4")], 2.0)
@@ -123,20 +123,20 @@ def test_what_a_sweep_should_have_met_by_now_is_overdue_and_not_gone() -> None:
     assert inventory.drop_overdue(2.0, 10) == {"1"}
     assert inventory.get("1") is None
     assert not inventory.is_gone("1")
-    assert inventory.get("2") is not None, "a sweep's end says that what was being deleted is gone"
+    assert inventory.get("2") is not None, "the end of a sweep shows that a mapping that was being deleted is gone"
     assert inventory.get("5") is not None, "nobody knows on which page it is"
     assert inventory.record_swept(5.0) == {"2", "4", "5"}
     assert inventory.is_gone("2")
 
 
-def test_only_so_many_are_told_to_be_overdue_at_once() -> None:
+def test_the_number_of_mappings_reported_as_overdue_together_is_limited() -> None:
     inventory = Inventory()
     inventory.record_page([mapping(str(number)) for number in range(9)], 1.0)
     assert len(inventory.drop_overdue(2.0, 4)) == 4
     assert len(inventory) == 5
 
 
-def test_since_when_a_mapping_is_in_its_state() -> None:
+def test_the_time_since_which_a_mapping_is_in_its_state_is_kept() -> None:
     inventory = Inventory()
     for at, state in ((1.0, "Creating"), (2.0, "Creating"), (3.0, "Enabled"), (4.0, "Enabled")):
         inventory.record(mapping(state=state, LastModified=at), at)
@@ -146,7 +146,7 @@ def test_since_when_a_mapping_is_in_its_state() -> None:
         assert entry.seen == at
 
 
-def test_mappings_are_found_by_identity_but_not_those_that_go() -> None:
+def test_mappings_are_found_by_identity_except_those_being_deleted() -> None:
     inventory = Inventory()
     sweep(inventory, [mapping("1"), mapping("2", "Deleting"), mapping("3", EventSourceArn=f"{QUEUE}-2")], 1.0)
     assert [one.raw["UUID"] for one in inventory.with_identity(Identity("orders", QUEUE))] == ["1"]
@@ -163,7 +163,7 @@ def test_self_managed_mappings_are_found_by_any_server_in_common() -> None:
     assert [one.raw["UUID"] for one in source] == ["1"]
 
 
-def test_what_is_in_transition_is_known() -> None:
+def test_mappings_in_transition_are_known() -> None:
     inventory = Inventory()
     sweep(inventory, [mapping("1", "Creating"), mapping("2", "Updating"), mapping("3")], 1.0)
     assert inventory.in_transition() == {"1", "2"}
@@ -205,7 +205,7 @@ def tagged(*, written: bool = False, modified: float = 0.0) -> Inventory:
     """An inventory with one mapping.
 
     Args:
-        written: whether we have just created it with tags.
+        written: whether the operator has just created it with tags.
         modified: seconds since it was modified.
     """
     inventory = Inventory()
@@ -242,16 +242,14 @@ def test_a_mapping_that_shows_other_tags_has_no_owner_tags() -> None:
     assert not may_follow(inventory)
 
 
-def test_owner_tags_that_we_have_taken_off_do_not_follow() -> None:
+def test_owner_tags_that_the_operator_removed_do_not_follow() -> None:
     inventory = tagged()
     inventory.record_tags("1", {}, written=monotonic())
     assert not may_follow(inventory)
 
 
 @pytest.mark.parametrize("owner", ["", "another"])
-def test_tags_that_we_have_just_written_outlast_a_read_without_an_owner(
-    shifted_clock: ShiftedClock, owner: str
-) -> None:
+def test_tags_just_written_outlast_a_read_without_an_owner(shifted_clock: ShiftedClock, owner: str) -> None:
     inventory = tagged(written=True)
     read = Owner("green", "bank", "bills", "v").tags() if owner else {}
     inventory.record_tags("1", read)
@@ -261,7 +259,7 @@ def test_tags_that_we_have_just_written_outlast_a_read_without_an_owner(
     assert inventory.tags("1") == {}
 
 
-def test_tags_that_were_visible_once_and_are_missing_were_taken_off() -> None:
+def test_tags_that_were_visible_and_are_missing_have_been_removed() -> None:
     inventory = tagged(written=True)
     inventory.record_tags("1", OWNED)
     inventory.record_tags("1", {})
@@ -269,7 +267,7 @@ def test_tags_that_were_visible_once_and_are_missing_were_taken_off() -> None:
     assert not may_follow(inventory)
 
 
-def test_mappings_that_leave_a_consumer_group_are_found_until_they_are_gone() -> None:
+def test_mappings_that_leave_a_consumer_group_are_found_until_they_are_deleted() -> None:
     inventory = Inventory()
     shop = ConsumerGroup("shop", f"arn:aws:kafka:{HERE}:cluster/orders/1")
     inventory.record(msk("1", "shop"), 1.0)

@@ -1,4 +1,4 @@
-"""Logins: what the API server refuses is not tried for ever, and the event loop is not held up."""
+"""Logins: refused credentials are not tried forever, and a login does not block the event loop."""
 
 import logging
 from pathlib import Path
@@ -33,14 +33,14 @@ def write(kubeconfig: Path, token: str) -> None:
 
 
 async def login(made: kopf_credentials.KopfCredentials) -> str:
-    """One login. Returns what it is authorized by."""
+    """One login. Returns its authorization header."""
     session = await made.login(logger=logging.getLogger("test"), settings=kopf.OperatorSettings())
     assert session is not None
     await session.aiohttp_session.close()
     return session.aiohttp_session.headers["Authorization"]
 
 
-async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> None:
+async def test_refused_credentials_are_not_tried_forever(kubeconfig: Path) -> None:
     made = kopf_credentials.KopfCredentials()
     for _ in range(5):
         assert await login(made) == "Bearer TOKEN"
@@ -48,7 +48,7 @@ async def test_the_same_credentials_are_not_tried_for_ever(kubeconfig: Path) -> 
         await login(made)
 
 
-async def test_other_credentials_begin_anew(kubeconfig: Path) -> None:
+async def test_new_credentials_reset_the_limit(kubeconfig: Path) -> None:
     made = kopf_credentials.KopfCredentials()
     for number in range(12):
         write(kubeconfig, f"token-{number // 4}")

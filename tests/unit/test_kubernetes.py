@@ -1,4 +1,4 @@
-"""The API server as the operator uses it: writes are fenced, and refused where they are made from an old version."""
+"""The Kubernetes client: writes are fenced, and writes based on an old version are refused."""
 
 import json
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -19,7 +19,7 @@ INTENT = Intent(str(KEY), "123456789012", "eu-west-1", "orders", "arn", (), (), 
 
 
 class Scene(ApiServer):
-    """A resource and a ProviderConfig, as an earlier request has answered them."""
+    """A resource and a ProviderConfig from the answer of an earlier request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,13 +31,13 @@ class Scene(ApiServer):
         self.config = config_object(json.loads(made.body))
 
     def change(self) -> None:
-        """Somebody else writes to both objects."""
+        """Let another client write to both objects."""
         self.cluster.edit(KEY, {"metadata": {"finalizers": ["example.com/another"]}, "status": {"uuid": "another"}})
         path = f"{CONFIGS}/{self.config.name}"
         self.cluster.request("PATCH", path, {"metadata": {"finalizers": ["example.com/another"]}})
 
     def objects(self) -> list[Any]:
-        """Both objects as they are."""
+        """The current state of both objects."""
         return [self.cluster.mappings[KEY], self.cluster.request("GET", f"{CONFIGS}/{self.config.name}", {}).body]
 
 
@@ -63,7 +63,7 @@ WRITES: dict[str, Write] = {
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_a_write_that_is_made_from_an_old_version_is_refused(
+async def test_a_write_based_on_an_old_version_is_refused(
     kubernetes: KubernetesClient, scene: Scene, name: str
 ) -> None:
     scene.change()
@@ -91,7 +91,9 @@ async def test_a_read_needs_no_lease(kubernetes: KubernetesClient, scene: Scene)
     assert (await kubernetes.read(KEY))["metadata"]["uid"] == scene.resource.uid
 
 
-async def test_only_the_api_server_says_that_an_object_is_not_found(kubernetes: KubernetesClient, scene: Scene) -> None:
+async def test_only_a_status_of_the_api_server_means_that_an_object_does_not_exist(
+    kubernetes: KubernetesClient, scene: Scene
+) -> None:
     with pytest.raises(GoneError):
         await kubernetes.read(Key("shop", "unknown"))
     scene.page = "<html><body><h1>404 Not Found</h1></body></html>"
@@ -100,7 +102,7 @@ async def test_only_the_api_server_says_that_an_object_is_not_found(kubernetes: 
             await request
 
 
-async def test_finalizers_of_others_stay(kubernetes: KubernetesClient, scene: Scene) -> None:
+async def test_finalizers_of_others_are_kept(kubernetes: KubernetesClient, scene: Scene) -> None:
     prepared = parse(await kubernetes.add_finalizer(scene.resource, INTENT))
     assert prepared.finalizers == ("example.com/other", FINALIZER)
     await kubernetes.remove_finalizer(prepared)

@@ -1,4 +1,4 @@
-"""The lease: who may take it and when, and that two never hold it at once, by whatever clocks."""
+"""The lease: when a candidate may take it, and that two never hold it at the same time, whatever their clocks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from esm_operator.settings import Settings
 DURATION = 20.0
 US, THEM = "us", "them"
 HELD = LeaseRecord(holder=THEM, duration=15, acquired="2026-01-01T00:00:00Z", renewed="r1", transitions=3, version="7")
-#: What is seen when, one look after the other: (seconds, record, what may have been written by us) -> judgement.
+#: Observations in order: (seconds, record, a possible own write) -> judgement.
 Look = tuple[float, LeaseRecord | None, set[str], LeaseState]
 STORIES: dict[str, list[Look]] = {
     "there is none": [(0, None, set(), LeaseState.FREE)],
@@ -51,7 +51,7 @@ STORIES: dict[str, list[Look]] = {
         (0, HELD, set(), LeaseState.HELD),
         (3600, replace(HELD, version="900"), set(), LeaseState.HELD),
     ],
-    "it says no duration, so it has ours": [
+    "it has no duration, so ours applies": [
         (0, replace(HELD, duration=0), set(), LeaseState.HELD),
         (DURATION - 0.1, replace(HELD, duration=0), set(), LeaseState.HELD),
         (DURATION, replace(HELD, duration=0), set(), LeaseState.EXPIRED),
@@ -70,14 +70,14 @@ STORIES: dict[str, list[Look]] = {
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_a_candidate_judges(story: str) -> None:
+def test_a_candidate_takes_only_a_free_or_expired_lease(story: str) -> None:
     candidate = Candidate(US, DURATION)
     for at, record, written, expected in STORIES[story]:
         assert candidate.judge(record, 1000 + at, written) is expected, f"after {at} s"
 
 
 class Simulation:
-    """A holder that renews and a candidate that looks, with requests that take their time. Time is the test's."""
+    """A holder that renews and a candidate that observes, with slow requests. The test sets the time."""
 
     def __init__(self, offset: float) -> None:
         self.now = 0.0
@@ -88,7 +88,7 @@ class Simulation:
         self._offset = offset
 
     def renew(self, there: float, back: float, *, arrives: bool, answered: bool) -> None:
-        """One renewal; it may be lost on its way, or its answer may."""
+        """One renewal. The request or its answer may be lost."""
         sent = self.now
         self.now += there
         if arrives:
@@ -98,7 +98,7 @@ class Simulation:
             self.fence.extend(sent + DURATION)
 
     def look(self, there: float, back: float) -> LeaseState:
-        """One look, by a clock that began at another time."""
+        """One observation, with a clock that started at another time."""
         self.now += there
         seen = self.stored
         self.now += back
@@ -116,7 +116,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.floats(-1e6, 1e6))
-def test_a_candidate_never_takes_it_while_the_holder_may_write(
+def test_a_candidate_never_takes_the_lease_while_the_holder_may_write(
     steps: list[tuple[str, float, float, bool, bool]], offset: float
 ) -> None:
     world = Simulation(offset)
@@ -128,7 +128,7 @@ def test_a_candidate_never_takes_it_while_the_holder_may_write(
             return
 
 
-def test_a_candidate_takes_it_at_last() -> None:
+def test_a_candidate_takes_an_abandoned_lease() -> None:
     world = Simulation(offset=-500.0)
     world.renew(0.1, 0.1, arrives=True, answered=True)
     looks = iter(lambda: world.look(0.5, 0.5), LeaseState.EXPIRED)
@@ -137,7 +137,7 @@ def test_a_candidate_takes_it_at_last() -> None:
 
 
 class Now:
-    """A clock that is set."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.at = 100.0
@@ -146,7 +146,7 @@ class Now:
         return self.at
 
 
-def test_a_fence_lets_through_what_ends_before_the_lease() -> None:
+def test_a_fence_allows_writes_that_end_before_the_lease() -> None:
     now = Now()
     fence = Fence(now)
     with pytest.raises(NotLeadingError):
@@ -190,20 +190,20 @@ def test_a_record_is_read_as_it_was_written(record: LeaseRecord) -> None:
     assert LeaseRecord.parse(body) == record
 
 
-def test_a_record_that_says_nothing_is_free() -> None:
+def test_an_empty_record_is_a_free_lease() -> None:
     assert LeaseRecord.parse({"metadata": {"resourceVersion": "1"}}) == LeaseRecord(version="1")
     assert LeaseRecord.parse({"metadata": {"resourceVersion": "1"}, "spec": {"holderIdentity": None}}).holder == ""
 
 
 @pytest.fixture
 def no_pod(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No variable says which pod this is."""
+    """Remove all variables that name the pod."""
     for name in ("POD_NAME", "POD_UID"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
 
-def test_the_identity_of_a_pod_is_that_of_its_next_container(no_pod: pytest.MonkeyPatch) -> None:
+def test_a_restarted_container_of_a_pod_has_the_same_identity(no_pod: pytest.MonkeyPatch) -> None:
     no_pod.setenv("POD_NAME", "esm-operator-0")
     no_pod.setenv("POD_UID", "1b2c")
     assert lease.own_identity() == lease.own_identity() == "esm-operator-0_1b2c"
@@ -223,6 +223,6 @@ def test_outside_of_a_pod_the_namespace_is_default() -> None:
 
 
 @pytest.mark.parametrize("name", ["UPPER", "-a", "a-", "a b", ""])
-def test_a_name_that_kubernetes_would_refuse_is_refused_at_the_start(name: str) -> None:
+def test_an_invalid_name_is_refused_at_the_start(name: str) -> None:
     with pytest.raises(ValueError, match="lease_name"):
         Settings(lease_name=name)

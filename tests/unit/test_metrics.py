@@ -25,12 +25,12 @@ from tests.operator_process import free_port
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 TARGET = {"account": "123456789012", "region": "eu-west-1"}
-#: A scrape at 10,000 mappings may take so many seconds; far more than it does, far less than a walk over all takes.
+#: Limit of a scrape at 10,000 mappings, in seconds. Far above its real time, and far below a loop over all mappings.
 CHEAP = 0.1
 
 
 def value(name: str, /, **labels: str) -> float:
-    """What a scrape would say now; -1 where the series is not there."""
+    """The current value of a series. -1: the series does not exist."""
     found = REGISTRY.get_sample_value(f"esm_operator_{name}", labels)
     return -1.0 if found is None else found
 
@@ -52,7 +52,7 @@ def resource(name: str = "orders", *, version: int = 1, **parts: Any) -> Resourc
 
 
 def snapshot(cache: ResourceCache, *, each: bool = False) -> Snapshot:
-    """What a leader with these resources tells."""
+    """The metrics of a leader with these resources."""
     return Snapshot(
         resources=cache.counts(),
         queue={"edit": QueueState(depth=2, under_way=1, oldest=7.5)},
@@ -78,7 +78,7 @@ class Term:
 
     cache: ResourceCache
     each: bool = False
-    """Whether each mapping has series of its own."""
+    """Whether each mapping has its own series."""
 
     def snapshot(self) -> Snapshot:
         return snapshot(self.cache, each=self.each)
@@ -86,7 +86,7 @@ class Term:
 
 @pytest.fixture
 def cache() -> Generator[ResourceCache]:
-    """The resources of a leader that is asked at each scrape."""
+    """The resources that a leader reports at each scrape."""
     cache = ResourceCache()
     gauges.show_term(Term(cache).snapshot)
     yield cache
@@ -119,7 +119,7 @@ def test_requests_are_counted_by_code(error: Exception | None, code: str | None)
     assert value("aws_request_duration_seconds_sum", operation="GetEventSourceMapping") == pytest.approx(timed + 0.25)
 
 
-def test_failures_are_counted_by_the_reason_that_conditions_tell() -> None:
+def test_failures_are_counted_by_the_reason_of_the_condition() -> None:
     before = value("aws_failures_total", reason="Throttled")
     assert before >= 0, "it begins at zero"
     error = ClientError({"Error": {"Code": "TooManyRequestsException"}}, "GetEventSourceMapping")
@@ -127,7 +127,7 @@ def test_failures_are_counted_by_the_reason_that_conditions_tell() -> None:
     assert value("aws_failures_total", reason="Throttled") == before + 1
 
 
-def test_whatever_answers_in_place_of_aws_makes_no_endless_series(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_of_other_servers_do_not_create_unlimited_series(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counters, "_codes", set())
     for number in range(1000):
         counters.answered("ListTags", 0.0, ClientError({"Error": {"Code": f"Proxy{number}"}}, "ListTags"))
@@ -136,7 +136,7 @@ def test_whatever_answers_in_place_of_aws_makes_no_endless_series(monkeypatch: p
     assert value("aws_requests_total", operation="ListTags", code="Other") == 900
 
 
-def test_reconciliations_are_counted_and_timed_by_how_they_ended() -> None:
+def test_reconciliations_are_counted_and_timed_by_outcome() -> None:
     count, seconds = value("reconciles_total", result="stalled"), 1.5
     timed = max(0.0, value("reconcile_duration_seconds_sum", result="stalled"))
     counters.reconciled(counters.ReconcileOutcome.STALLED, seconds)
@@ -194,12 +194,12 @@ FACETS: Mapping[str, tuple[dict[str, Any], MetricLabels]] = {
 
 
 @pytest.mark.parametrize("name", FACETS)
-def test_what_resources_are_counted_by(name: str) -> None:
+def test_resources_are_counted_by_their_labels(name: str) -> None:
     parts, facets = FACETS[name]
     assert resource(**parts).metric_labels == facets
 
 
-def test_the_store_counts_what_it_holds() -> None:
+def test_the_cache_counts_its_resources() -> None:
     cache = ResourceCache()
     assert cache.counts() == {}
     cache.put(resource("a"))
@@ -208,7 +208,7 @@ def test_the_store_counts_what_it_holds() -> None:
     assert cache.counts() == {new: 2}
     cache.put(resource("b", version=2, **FACETS["ready"][0]))
     assert cache.counts() == {new: 1, ready: 1}
-    cache.put(resource("b", version=1))  # an older version comes late
+    cache.put(resource("b", version=1))  # an older version arrives late
     assert cache.counts() == {new: 1, ready: 1}
     cache.update_if_present(resource("a", version=3, **FACETS["ready"][0]))
     assert cache.counts() == {ready: 2}
@@ -217,7 +217,7 @@ def test_the_store_counts_what_it_holds() -> None:
     assert cache.counts() == {}, "what is counted by nothing leaves nothing behind"
 
 
-def test_gauges_over_resources_are_asked_at_each_scrape(cache: ResourceCache) -> None:
+def test_gauges_over_resources_are_computed_at_each_scrape(cache: ResourceCache) -> None:
     assert value("processing_problems") == 0
     cache.put(resource("a", **FACETS["a processing problem"][0]))
     cache.put(resource("b", **FACETS["stalled"][0]))
@@ -231,7 +231,7 @@ def test_gauges_over_resources_are_asked_at_each_scrape(cache: ResourceCache) ->
     assert value("deletions_held") == 5
 
 
-def test_work_queue_sweeps_and_rate_limiter_are_told_by_priority_and_target(cache: ResourceCache) -> None:
+def test_work_queue_sweeps_and_rate_limiter_are_reported_by_priority_and_target(cache: ResourceCache) -> None:
     assert value("workqueue_depth", priority="edit") == 2
     assert value("active_workers", priority="edit") == 1
     assert value("workqueue_oldest_item_age_seconds", priority="edit") == 7.5
@@ -246,7 +246,7 @@ def test_work_queue_sweeps_and_rate_limiter_are_told_by_priority_and_target(cach
     assert rate_limiter == {"configured_rate": 10, "current_rate": 2.5, "tokens": 1.5, "waiting_requests": 4}
 
 
-def test_a_standby_tells_nothing_of_resources(cache: ResourceCache) -> None:
+def test_a_standby_has_no_series_of_resources(cache: ResourceCache) -> None:
     cache.put(resource())
     gauges.show_process(lambda: ProcessState(leading=False, other_operators=0))
     gauges.show_term(None)
@@ -257,7 +257,7 @@ def test_a_standby_tells_nothing_of_resources(cache: ResourceCache) -> None:
     assert (value("leader"), value("other_operators")) == (1, 1)
 
 
-def test_each_mapping_has_series_only_by_choice(cache: ResourceCache) -> None:
+def test_a_mapping_has_its_own_series_only_if_configured(cache: ResourceCache) -> None:
     cache.put(resource(**FACETS["a processing problem"][0]))
     orders = {"namespace": "shop", "name": "orders"}
     assert value("mapping_ready", **orders) == -1
@@ -268,7 +268,7 @@ def test_each_mapping_has_series_only_by_choice(cache: ResourceCache) -> None:
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(cache: ResourceCache, *, each: bool) -> None:
+def test_ten_thousand_mappings_add_no_series_unless_configured(cache: ResourceCache, *, each: bool) -> None:
     generate_latest(REGISTRY)
     before = len(generate_latest(REGISTRY).splitlines())
     for number in range(10_000):
@@ -284,8 +284,8 @@ def test_ten_thousand_mappings_make_no_more_series_unless_it_is_asked_for(cache:
     assert each or min(took) < CHEAP
 
 
-def test_the_catalogue_is_what_is_exposed(cache: ResourceCache) -> None:
-    """Names, types and labels, of all metrics that have a series here."""
+def test_the_catalogue_has_exactly_the_exposed_metrics(cache: ResourceCache) -> None:
+    """Names, types and labels of all metrics that have a series in this test."""
     cache.put(resource())
     gauges.show_term(Term(cache, each=True).snapshot)
     counters.answered("ListTags", 0.1)
@@ -312,7 +312,7 @@ def test_names_and_meanings_follow_the_conventions(name: str) -> None:
     assert metric.meaning.endswith(".")
 
 
-async def test_they_are_served_beside_the_probes() -> None:
+async def test_metrics_are_served_on_the_port_of_the_probes() -> None:
     port = free_port()
     probes = ProbeServer(f"127.0.0.1:{port}")
     await probes.start()

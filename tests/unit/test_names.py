@@ -1,4 +1,4 @@
-"""AWS's names and Kubernetes' names are one to one, for all that AWS has."""
+"""The names of AWS and those of the spec map one to one, for all members of AWS."""
 
 from collections.abc import Iterator
 
@@ -44,11 +44,11 @@ def to_kubernetes(value: object) -> object:
     return [to_kubernetes(item) for item in value] if isinstance(value, list) else value
 
 
-def test_each_name_comes_back() -> None:
+def test_each_name_is_converted_there_and_back() -> None:
     assert {name: names.aws_name(names.kubernetes_name(name)) for name in KNOWN} == {name: name for name in KNOWN}
 
 
-def test_no_two_names_become_one() -> None:
+def test_different_names_stay_different() -> None:
     assert len({names.kubernetes_name(name) for name in KNOWN}) == len(KNOWN)
 
 
@@ -66,5 +66,5 @@ def test_spelling_follows_kubernetes() -> None:
 
 
 @given(SPECS)
-def test_a_structure_comes_back(value: object) -> None:
+def test_a_structure_is_converted_there_and_back(value: object) -> None:
     assert names.to_aws(to_kubernetes(value)) == value

@@ -1,4 +1,4 @@
-"""The number of orphans that the running operator reports: what it asks the API server for, and what it counts."""
+"""The number of orphans that the running operator reports, and its requests to the API server."""
 
 from collections.abc import AsyncGenerator
 
@@ -33,14 +33,14 @@ async def kubernetes(api_server: ApiServer) -> AsyncGenerator[KubernetesClient]:
 def counter(
     kubernetes: KubernetesClient, *known: Key, api_server: ApiServer, namespaces: tuple[str, ...] = ()
 ) -> OrphanCounter:
-    """A counter whose operator works on these resources."""
+    """The counter of an operator that manages these resources."""
     cache = ResourceCache()
     for key in known:
         cache.put(parse(api_server.cluster.mappings[key]))
     return OrphanCounter("blue", list(namespaces), cache, kubernetes)
 
 
-async def test_a_mapping_counts_when_two_sweeps_in_a_row_find_no_resource(
+async def test_a_mapping_counts_after_two_sweeps_in_a_row_without_a_resource(
     api_server: ApiServer, kubernetes: KubernetesClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     orphans = counter(kubernetes, api_server=api_server)
@@ -63,7 +63,7 @@ async def test_a_mapping_whose_resource_exists_does_not_count(
     assert api_server.asked == [], "the API server is asked only for resources that the operator does not know"
 
 
-async def test_a_mapping_whose_resource_another_operator_works_on_does_not_count(
+async def test_a_mapping_whose_resource_another_operator_manages_does_not_count(
     api_server: ApiServer, kubernetes: KubernetesClient
 ) -> None:
     api_server.cluster.create(Key("shop", "orders"), SPEC)

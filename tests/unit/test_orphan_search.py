@@ -1,4 +1,4 @@
-"""The search for orphans, between an AWS server and an API server that change while it looks."""
+"""The search for orphans while AWS and the API server change."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def found(aws: AwsServer, server: ApiServer) -> SearchResult:
-    """What the search finds where one mapping carries the tags of one resource."""
+    """The orphans that the search finds if one mapping has the tags of one resource."""
     aws.control.reset()
     tags = {f"esm-operator.io/{part}": value for part, value in TAGS.items()}
     aws.control.make_mapping(
@@ -37,7 +37,7 @@ async def test_a_mapping_without_a_resource_is_found(aws: AwsServer) -> None:
     assert [(one.owner, one.why) for one in orphans] == [("blue/shop/orders", "there is no such resource")]
 
 
-async def test_a_mapping_whose_resource_is_created_while_it_looks_is_none(aws: AwsServer) -> None:
+async def test_a_mapping_whose_resource_is_created_during_the_search_is_no_orphan(aws: AwsServer) -> None:
     server = ApiServer()
 
     def create() -> None:

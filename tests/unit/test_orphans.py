@@ -1,4 +1,4 @@
-"""What is an orphan, where they are looked for, and what is said of them."""
+"""What is an orphan, the places of the search, and the reports."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ def living(
     deleting: bool = False,
     namespaces: tuple[str, ...] = (),
 ) -> LivingResources:
-    """One resource, as far as its status tells."""
+    """One resource, as far as its status shows."""
     meta = {"namespace": "shop", "name": name, "uid": "u", "resourceVersion": "1", "generation": generation}
     if deleting:
         meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
@@ -43,7 +43,7 @@ def living(
         (TAGS, LivingResources.of([]), "there is no such resource"),
         (TAGS, living(ONE, name="bills"), "there is no such resource"),
         (TAGS, living(ONE), ""),
-        # It has not noted its mapping yet, or not told that all is well: what it has two mappings for may be under way.
+        # It has not recorded its mapping yet, or is not Ready: a change with two mappings may be under way.
         (TAGS, living(), ""),
         (TAGS, living(TWO), f"the resource uses another mapping, {TWO}"),
         (TAGS, living(TWO, ready="False"), ""),
@@ -60,7 +60,7 @@ def test_what_is_an_orphan(tags: Mapping[str, str], there: LivingResources, why:
     assert why_orphan(ONE, tags, "blue", there) == why
 
 
-def test_what_follows_a_mapping_that_is_gone_is_none() -> None:
+def test_the_successor_of_a_deleted_mapping_is_not_an_orphan() -> None:
     assert why_orphan(ONE, TAGS, "blue", living(TWO), {ONE}) == ""
     assert why_orphan(ONE, TAGS, "blue", living(TWO), {ONE, TWO}) == f"the resource uses another mapping, {TWO}"
 
@@ -102,7 +102,7 @@ ROLE = Access("http://aws", "role")
         ),
     ],
 )
-def test_where_they_are_looked_for(
+def test_the_places_of_the_search(
     specs: list[dict[str, Any]],
     configs: list[ProviderConfigSettings],
     regions: tuple[str, ...],

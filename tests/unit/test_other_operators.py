@@ -1,4 +1,4 @@
-"""Another operator is told of when it writes what is known here; one that wrote before is history."""
+"""Another operator is reported when it writes resources that are known here; one that wrote before is history."""
 
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ def body(**times: str) -> dict[str, Any]:
         (body(own="01"), {"metadata": {"name": "orders"}}, False),
     ],
 )
-def test_who_writes_what_is_known_is_told_of(
+def test_a_writer_of_known_resources_is_reported(
     before: dict[str, Any], now: dict[str, Any], told: bool, others: OtherOperators
 ) -> None:
     assert others.record(before, known=False) == ""
@@ -81,7 +81,7 @@ def test_who_writes_what_is_known_is_told_of(
         assert REMEDY in said
 
 
-def test_what_comes_from_another_operator_is_no_sign_of_it(others: OtherOperators) -> None:
+def test_resources_made_by_another_operator_do_not_count(others: OtherOperators) -> None:
     """It moved from one to the other, or another object of the name was there before."""
     others.record(body(other="01"), known=False)
     assert others.record(body(other="02"), known=False) == ""
@@ -104,7 +104,7 @@ def test_history_of_one_resource_hides_no_later_write_to_another(others: OtherOp
     assert others.record(body(own="01", other="03"), known=True)
 
 
-def test_a_time_that_was_written_by_hand_tells_and_hides_nothing(others: OtherOperators, clock: Clock) -> None:
+def test_a_time_that_was_written_by_hand_shows_and_hides_nothing(others: OtherOperators, clock: Clock) -> None:
     clock.wall_now = MINUTE_5 - AHEAD - 120
     others.record(body(other="04"), known=False)
     assert not others.record(body(other="05"), known=True)
@@ -112,13 +112,13 @@ def test_a_time_that_was_written_by_hand_tells_and_hides_nothing(others: OtherOp
     assert others.record(body(other="03"), known=True), "the clock of the API server may be ahead"
 
 
-def test_it_is_told_of_once_an_hour(others: OtherOperators, clock: Clock) -> None:
+def test_it_is_reported_once_an_hour(others: OtherOperators, clock: Clock) -> None:
     assert others.record(body(other="01"), known=True)
     assert not others.record(body(other="01"), known=True)
     clock.now = REPORTED_FOR - 1
     assert not others.record(body(other="02"), known=True)
     clock.now = REPORTED_FOR + 1
-    assert others.record(body(other="03"), known=True), "it goes on writing"
+    assert others.record(body(other="03"), known=True), "it continues to write"
     assert others.sentences()
     clock.now = 2 * REPORTED_FOR + 1
     assert not others.sentences()
@@ -159,7 +159,7 @@ def test_the_names_of_field_managers_are_ones_that_kubernetes_takes() -> None:
         assert len(name) <= 128
 
 
-def test_what_is_some_time_ago_says_so(others: OtherOperators, clock: Clock) -> None:
+def test_the_report_has_the_age_of_the_last_write(others: OtherOperators, clock: Clock) -> None:
     others.record(body(own="01"), known=False)
     said = others.record(body(own="01", other="02"), known=True)
     clock.now += 150.0

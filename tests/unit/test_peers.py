@@ -1,6 +1,6 @@
-"""Users of Terraform, ACK and Crossplane find each field of theirs in our resource.
+"""Each field of Terraform, ACK and Crossplane has its counterpart in the resource.
 
-Their fields are listed here as their own schemas have them, apart from the tables.
+This module lists their fields as in their own schemas, independently of the tables.
 """
 
 import pytest
@@ -148,7 +148,7 @@ def exists(part: str, path: str) -> bool:
 
 
 @pytest.mark.parametrize(("peer", "spec", "status"), PEERS)
-def test_each_of_their_fields_has_a_line_and_leads_to_a_field_of_ours(
+def test_each_field_of_a_peer_has_a_row_and_a_field_of_the_resource(
     peer: Peer, spec: list[str], status: list[str]
 ) -> None:
     assert sorted(peer.spec) == sorted(spec)
@@ -158,14 +158,16 @@ def test_each_of_their_fields_has_a_line_and_leads_to_a_field_of_ours(
 
 
 @pytest.mark.parametrize(("peer", "spec", "status"), PEERS)
-def test_what_has_no_field_says_why(peer: Peer, spec: list[str], status: list[str]) -> None:
+def test_a_field_without_a_counterpart_has_a_reason(peer: Peer, spec: list[str], status: list[str]) -> None:
     assert set(peer.notes) <= {*spec, *status}
     nowhere = {name for name, path in {**peer.spec, **peer.status}.items() if not path}
     assert nowhere <= set(peer.notes)
 
 
 @pytest.mark.parametrize(("peer", "spec", "status"), PEERS)
-def test_each_field_of_ours_is_theirs_or_told_to_be_only_here(peer: Peer, spec: list[str], status: list[str]) -> None:
+def test_each_field_of_the_resource_is_in_the_peer_or_listed_as_new(
+    peer: Peer, spec: list[str], status: list[str]
+) -> None:
     lines = peer.markdown().splitlines()
     only = peer.only_here()
     assert len(lines) == 2 + len(spec) + len(status) + len(only)
@@ -175,7 +177,7 @@ def test_each_field_of_ours_is_theirs_or_told_to_be_only_here(peer: Peer, spec: 
     assert [path for path in only if not exists("spec", path)] == []
 
 
-def test_what_is_only_here() -> None:
+def test_new_fields_are_listed() -> None:
     assert terraform.PEER.only_here() == [
         "loggingConfig.systemLogLevel",
         "selfManagedKafkaEventSourceConfig.consumptionMode",
@@ -195,7 +197,10 @@ def test_what_is_only_here() -> None:
     ]
 
 
-def test_a_row() -> None:
+def test_a_row_is_rendered() -> None:
     lines = terraform.PEER.markdown().splitlines()
     assert "| `batch_size` | `spec.batchSize` |  |" in lines
-    assert "| `timeouts` |  | what AWS is at work on is waited for as long as it takes, and told meanwhile |" in lines
+    assert (
+        "| `timeouts` |  | the operator waits without a limit while AWS processes a change, and the status shows it |"
+        in lines
+    )

@@ -1,4 +1,4 @@
-"""Pending creates: when the outcome of a Create is known that another process has sent."""
+"""Pending creates: when the outcome of a Create of another process is known."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def lists(aws: AwsServer) -> int:
     return aws.control.counts().calls.get("ListEventSourceMappings", 0)
 
 
-async def test_what_a_process_that_has_ended_began_is_settled_some_seconds_after_the_start(
+async def test_the_outcome_of_an_ended_process_is_known_some_seconds_after_the_start(
     aws: AwsServer, client: MappingsClient, shifted_clock: ShiftedClock
 ) -> None:
     pending = PendingCreates()
@@ -38,7 +38,7 @@ async def test_what_a_process_that_has_ended_began_is_settled_some_seconds_after
     assert lists(aws) == 1
 
 
-async def test_what_a_living_process_began_is_looked_for_at_once_and_settled_some_seconds_from_now(
+async def test_the_create_of_a_running_process_is_looked_for_immediately_and_known_some_seconds_later(
     aws: AwsServer, client: MappingsClient, shifted_clock: ShiftedClock
 ) -> None:
     pending = PendingCreates()

@@ -38,7 +38,7 @@ def test_plan(case: str) -> None:
         assert action == expected
 
 
-def test_conflicts_say_whose_it_is_and_how_to_take_it_over() -> None:
+def test_conflicts_name_the_owner_and_the_way_to_take_over() -> None:
     foreign = plan.plan(wanted(), candidates(seen(OTHER)))
     assert isinstance(foreign, actions.Conflict)
     assert f"takeOverFrom: {OTHER}" in message_of(foreign)

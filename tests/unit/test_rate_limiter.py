@@ -14,7 +14,7 @@ from tests.waiting import LIMIT
 async def turns(
     rate_limiter: RateLimiter, priorities: list[RequestPriority]
 ) -> tuple[list[RequestPriority], list[float]]:
-    """Ask for all at once: in which order they were granted, and how long after the start each."""
+    """Ask for all in one go: in which order they were granted, and how long after the start each."""
     order: list[RequestPriority] = []
     times: list[float] = []
     started = time.monotonic()
@@ -146,7 +146,7 @@ def test_a_share_of_the_rate_follows_what_is_granted_now() -> None:
         assert rate_limiter.interval(0.05) == 4.0
 
 
-async def test_how_it_is_told() -> None:
+async def test_its_state() -> None:
     rate_limiter = RateLimiter(0.5)
     assert rate_limiter.state()[:2] == (0.5, 0.5)
     assert rate_limiter.state().tokens <= 1

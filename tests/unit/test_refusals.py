@@ -39,7 +39,7 @@ def test_the_smallest_spec_of_each_source_passes(base: str) -> None:
 
 
 @pytest.mark.parametrize("case", refusals.OFFLINE_REFUSALS, ids=lambda case: case.name)
-def test_what_cel_can_not_see_is_told_to_the_operator(case: Refusal) -> None:
+def test_problems_that_cel_can_not_see_are_found_by_the_operator(case: Refusal) -> None:
     assert offline.check(rules.MAPPING_RULES, case.spec) == []
     assert offline.offline_problems(MappingSpec.parse(case.spec), NOW) != []
     assert offline.offline_problems(MappingSpec.parse(case.opposite), NOW) == []
@@ -61,7 +61,7 @@ def test_each_rule_about_several_fields_is_met_by_a_refusal() -> None:
         r"\{source\} takes only .* in sourceAccessConfigurations"
         r"|\{source\} takes no startingPositionTimestamp in consumptionMode Queue"
         r"|\{source\} needs \w+ where selfManagedKafkaEventSourceConfig.schemaRegistryConfig is set"
-        r"|The entry OAUTHBEARER_\w+ in .* goes only together"
+        r"|The entry OAUTHBEARER_\w+ in .* needs an entry"
     )
     unmet = {
         rule.words

@@ -1,4 +1,4 @@
-"""What is sent to AWS: right by botocore's own model, and no more than what differs."""
+"""Requests to AWS are valid by botocore's model, and an Update has only members that differ."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ def problems(operation: str, parameters: Mapping[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("kind", TEN_KINDS)
-def test_create(kind: str) -> None:
+def test_a_create_has_all_members_of_the_spec(kind: str) -> None:
     spec = {"functionName": "orders", **TEN_KINDS[kind]}
     parameters = requests.create(MappingSpec.parse({**spec, **OWN}), {"team": "shop"})
     assert problems("CreateEventSourceMapping", parameters) == ""
@@ -43,7 +43,7 @@ def test_create(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TEN_KINDS)
-def test_an_update_of_all_that_can_change(kind: str) -> None:
+def test_an_update_can_change_all_mutable_fields(kind: str) -> None:
     spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind], **OWN})
     assert spec.source is not None
     change = {path: value for path, value in spec.values.items() if not BY_PATH[path].immutable}
@@ -60,7 +60,7 @@ def update(
     queue_mode: bool = False,
     **spec: Any,
 ) -> dict[str, Any]:
-    """The members of an Update, but the UUID."""
+    """The members of an Update without the UUID."""
     whole: dict[str, Any] = {"functionName": "orders", **TEN_KINDS[kind], **spec}
     whole.pop(without, None)
     asked = MappingSpec.parse(whole)
@@ -71,12 +71,12 @@ def update(
     return parameters
 
 
-def test_only_what_differs_is_sent() -> None:
+def test_an_update_has_only_members_that_differ() -> None:
     assert update("sqs", "batchSize", batchSize=5, enabled=False) == {"BatchSize": 5}
     assert update("dynamodb", "enabled", enabled=False) == {"Enabled": False}
 
 
-def test_a_structure_is_sent_whole_where_a_part_of_it_changes() -> None:
+def test_a_structure_is_sent_whole_if_a_part_of_it_changes() -> None:
     pollers = {"minimumPollers": 1, "maximumPollers": 3}
     assert update("self-managed-kafka", "provisionedPollerConfig.maximumPollers", provisionedPollerConfig=pollers) == {
         "ProvisionedPollerConfig": {"MinimumPollers": 1, "MaximumPollers": 3}
@@ -92,7 +92,7 @@ def test_an_update_of_documentdb_sends_the_full_document_setting_alone() -> None
         }
 
 
-#: Kinds of sources with every immutable field that is part of a structure which Update takes.
+#: Kinds of sources with each immutable field in a structure that Update has.
 NESTED: Mapping[str, Mapping[str, Any]] = {
     "msk": {
         "amazonManagedKafkaEventSourceConfig": {"consumerGroupID": "orders", "schemaRegistryConfig": {"a": "b"}},
@@ -130,12 +130,12 @@ def test_no_update_sends_an_immutable_member(kind: str, is_reset: bool) -> None:
         assert [other.path for other in FIELDS if other.immutable and at(sent, other.member) is not None] == [], row
 
 
-def test_the_virtual_host_is_left_out_for_aws_refuses_it() -> None:
+def test_an_update_leaves_out_the_virtual_host_because_aws_refuses_it() -> None:
     sent = update("rabbitmq", "sourceAccessConfigurations")["SourceAccessConfigurations"]
     assert [entry["Type"] for entry in sent] == ["BASIC_AUTH"]
 
 
-#: From AWS.md's row of resets: path, kind of source, what is sent.
+#: Resets: path of the field, kind of source, value that is sent.
 RESETS: list[tuple[str, str, dict[str, Any]]] = [
     ("filterCriteria", "sqs", {"FilterCriteria": {}}),
     ("scalingConfig.maximumConcurrency", "sqs", {"ScalingConfig": {}}),
@@ -169,12 +169,12 @@ def test_a_removed_structure_of_pollers_is_reset() -> None:
     }
 
 
-def test_retries_go_back_to_none_in_queue_mode() -> None:
+def test_retries_are_reset_to_zero_in_queue_mode() -> None:
     reset = frozenset({"maximumRetryAttempts"})
     assert update("self-managed-kafka", reset=reset, queue_mode=True) == {"MaximumRetryAttempts": 0}
 
 
-def test_a_destination_is_removed_in_another_form_where_aws_asks_for_one() -> None:
+def test_a_destination_is_removed_in_the_form_that_aws_accepts() -> None:
     asks = "The Destination field is required for an OnFailure configuration"
     removed = update("kinesis", "batchSize", reset=frozenset({"destinationConfig.onFailure.destination"}), batchSize=5)
     assert requests.in_other_form(removed, asks) == {"BatchSize": 5, "DestinationConfig": {}}
@@ -185,7 +185,7 @@ def test_a_destination_is_removed_in_another_form_where_aws_asks_for_one() -> No
 
 
 @pytest.mark.parametrize("row", [row for row in FIELDS if not row.immutable], ids=lambda row: row.path)
-def test_every_reset_is_right_by_botocore(row: Any) -> None:
+def test_each_reset_is_valid_by_botocores_model(row: Any) -> None:
     for source in sorted(row.sources - row.unresettable - row.required, key=SourceType):
         parameters = requests.update(MappingSpec.parse({}), source, Update(UUID, {}, frozenset({row.path}), {}))
         assert problems("UpdateEventSourceMapping", parameters) == ""

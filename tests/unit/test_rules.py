@@ -1,4 +1,4 @@
-"""The rules follow the tables: who takes a field, and whether it is needed, source by source."""
+"""The rules follow the tables: for each source, the fields that it accepts and those that it requires."""
 
 import pytest
 
@@ -21,7 +21,7 @@ SOURCES = {
     "documentdb": SourceType.DOCUMENTDB,
 }
 
-#: A value that is right for a field in itself.
+#: A valid value of each field.
 VALUES: dict[str, object] = {
     "topics": ["orders"],
     "queues": ["orders"],
@@ -63,13 +63,13 @@ SOURCE_FIELDS = {
 
 
 def refused(base: str, edit: specs.Edit) -> set[str]:
-    """The fields at which something is refused."""
+    """The fields of all refusals."""
     return {rule.field for rule in offline.broken(rules.MAPPING_RULES, spec(base, edit))}
 
 
 @pytest.mark.parametrize("base", SOURCES)
 @pytest.mark.parametrize("row", [row for row in FIELDS if row.path not in SOURCE_FIELDS], ids=lambda row: row.path)
-def test_a_source_refuses_what_it_does_not_take(base: str, row: Field) -> None:
+def test_a_source_refuses_fields_that_it_does_not_have(base: str, row: Field) -> None:
     edit = dict(specs.BASES[base]) | {row.path: VALUES[row.path]}
     if row.path == "startingPositionTimestamp":
         edit["startingPosition"] = "AT_TIMESTAMP"
@@ -83,14 +83,14 @@ def test_a_source_refuses_what_it_does_not_take(base: str, row: Field) -> None:
 
 @pytest.mark.parametrize("row", [row for row in FIELDS if row.path not in SOURCE_FIELDS], ids=lambda row: row.path)
 @pytest.mark.parametrize("base", BASES)
-def test_a_source_asks_for_what_it_needs(base: str, row: Field) -> None:
+def test_a_source_requires_its_required_fields(base: str, row: Field) -> None:
     source = SOURCES.get(base, SourceType.SQS)
     if row.path in specs.BASES[base] or source in row.required:
         assert (row.path in refused(base, {row.path: None})) == (source in row.required)
 
 
 @pytest.mark.parametrize("row", limits.RANGES, ids=lambda row: f"{row.path} {row}")
-def test_the_ends_of_a_range_pass_and_what_is_beyond_does_not(row: limits.Range) -> None:
+def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(row: limits.Range) -> None:
     base = next(base for base, source in SOURCES.items() if source in row.sources & takers(row.path))
     inside = [row.low, *([row.high] if row.high is not None else [])]
     outside = [row.low - 1, *([row.high + 1] if row.high is not None else [])]

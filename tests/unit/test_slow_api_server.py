@@ -1,4 +1,4 @@
-"""Connections to the API server that take long: no write leaves after its lease, or after its time-out."""
+"""Slow connections to the API server: no write is sent after the end of its lease or after its time-out."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
@@ -52,7 +52,7 @@ def long_lease() -> Fence:
 
 
 @pytest.mark.parametrize("held", WAYS, indirect=True)
-async def test_a_write_does_not_leave_if_the_lease_ends_while_it_connects(held: Held, tmp_path: Path) -> None:
+async def test_a_write_is_not_sent_if_the_lease_ends_while_it_connects(held: Held, tmp_path: Path) -> None:
     fence = long_lease()
     async with connected(held.url, tmp_path, fence) as kubernetes:
         write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="x")))
@@ -66,7 +66,7 @@ async def test_a_write_does_not_leave_if_the_lease_ends_while_it_connects(held: 
 
 
 @pytest.mark.parametrize("held", WAYS, indirect=True)
-async def test_a_write_leaves_if_the_lease_outlasts_a_slow_connection(held: Held, tmp_path: Path) -> None:
+async def test_a_write_is_sent_if_the_lease_outlasts_a_slow_connection(held: Held, tmp_path: Path) -> None:
     async with connected(held.url, tmp_path, long_lease()) as kubernetes:
         write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="x")))
         await eventually_async(held.is_reached)
@@ -76,9 +76,7 @@ async def test_a_write_leaves_if_the_lease_outlasts_a_slow_connection(held: Held
 
 
 @pytest.mark.parametrize("held", WAYS, indirect=True)
-async def test_a_write_that_was_given_up_never_leaves(
-    held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_abandoned_write_is_never_sent(held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with connected(held.url, tmp_path, long_lease()) as kubernetes:
         with monkeypatch.context() as patched:
             patched.setattr(kubernetes_module, "WRITE_TIMEOUT", 0.3)
@@ -93,10 +91,10 @@ async def test_a_write_that_was_given_up_never_leaves(
     assert b"given up" not in held.server.received
 
 
-async def test_a_write_does_not_leave_on_a_connection_kept_alive_if_the_lease_has_ended(tmp_path: Path) -> None:
+async def test_a_write_is_not_sent_on_a_kept_connection_after_the_lease(tmp_path: Path) -> None:
     server = SlowServer()
     server.accept()
-    times = iter([0.0, 0.0, 0.0, 1000.0])  # each write asks for the time twice: before it connects, and before it sends
+    times = iter([0.0, 0.0, 0.0, 1000.0])  # each write reads the clock twice: before it connects, and before it is sent
     fence = Fence(clock=lambda: next(times))
     fence.extend(100.0)
     async with connected(server.url, tmp_path, fence) as kubernetes:

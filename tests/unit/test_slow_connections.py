@@ -231,7 +231,7 @@ async def test_a_write_that_was_cancelled_while_it_connects_is_never_sent(to: To
 async def test_a_write_is_not_sent_after_its_deadline_though_nobody_has_given_it_up_yet(
     to: To, held: Held, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a machine that was suspended: the thread goes on before the coroutine does."""
+    """As on a machine that was suspended: the thread continues before the coroutine does."""
     client = await to.server(held.url, lease())
     create = asyncio.create_task(client.create(CREATE))
     await eventually_async(held.is_reached)
@@ -321,7 +321,7 @@ async def test_time_that_credentials_and_the_window_take_is_not_the_calls(
 # STS and the tagging API
 
 
-async def test_a_target_whose_account_is_not_told_in_time_is_given_up(
+async def test_a_target_whose_account_is_not_known_in_time_is_given_up(
     one_thread: Connections, held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(call, "SEND_TIMEOUT", SHORT)

@@ -1,4 +1,4 @@
-"""The sweeper and the transitions before a real AWS server: how often they read, and what follows from a bad page."""
+"""The sweeper and the reads of transitions on the AWS server: how often they read, and how they handle a bad page."""
 
 import asyncio
 import itertools
@@ -30,7 +30,7 @@ LIST, GET = "ListEventSourceMappings", "GetEventSourceMapping"
 
 
 class CountingTarget(AccountRegion):
-    """An account and region that counts the failures of its client."""
+    """An account and region that counts failed requests of its client."""
 
     failed = 0
 
@@ -40,7 +40,7 @@ class CountingTarget(AccountRegion):
 
 
 class Scene:
-    """An account whose mappings all have a resource. It is what the sweeper and the transitions ask and report to."""
+    """The listener of an account whose mappings all have a resource."""
 
     def __init__(self, aws: AwsServer, target: Target, connection: Connection, interval: float) -> None:
         self.control = aws.control
@@ -58,7 +58,7 @@ class Scene:
 
     @property
     def failed(self) -> int:
-        """How many requests have failed."""
+        """The number of failed requests."""
         return self.shared.failed
 
     def mappings_changed(self, uuids: Collection[str]) -> None:
@@ -89,7 +89,7 @@ class Scene:
         return [one["time"] for one in self.control.requests(2000) if one["operation"] == operation]
 
     def begin_transitions(self, count: int, state: str = "Updating") -> list[str]:
-        """AWS begins to work on so many mappings, and the inventory knows. Returns which."""
+        """Start transitions of this many mappings, which the inventory knows. Returns their UUIDs."""
         moving = self.inventory.uuids()[:count]
         for uuid in moving:
             self.control.edit_mapping(uuid, State=state)
@@ -98,7 +98,7 @@ class Scene:
         return moving
 
     async def end_transitions(self, moving: list[str]) -> None:
-        """AWS is done, and the operator has read it."""
+        """End the transitions, and wait until the operator has read the new states."""
         for uuid in moving:
             self.control.settle(uuid)
         await eventually_async(lambda: not self.inventory.in_transition())
@@ -112,7 +112,7 @@ Begin = Callable[..., Any]
 
 @pytest.fixture
 async def begin(aws: AwsServer, connections: Connections) -> AsyncGenerator[Begin]:
-    """Begin to observe so many mappings."""
+    """Start to observe this many mappings."""
     scenes: list[Scene] = []
 
     async def begin(mappings: int, *, interval: float) -> Scene:
@@ -129,7 +129,7 @@ async def begin(aws: AwsServer, connections: Connections) -> AsyncGenerator[Begi
         await scene.stop()
 
 
-async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) -> None:
+async def test_the_first_sweep_starts_immediately_and_is_reported_once(begin: Begin) -> None:
     scene = await begin(450, interval=600.0)
     await eventually_async(lambda: scene.first_sweeps > 0)
     assert scene.inventory.swept
@@ -139,7 +139,7 @@ async def test_the_first_sweep_is_made_at_once_and_told_of_once(begin: Begin) ->
     assert scene.first_sweeps == 1
 
 
-async def test_pages_are_no_closer_than_aws_grants_requests_whatever_rate_is_set(begin: Begin) -> None:
+async def test_pages_are_not_read_faster_than_aws_allows_whatever_rate_is_set(begin: Begin) -> None:
     scene = await begin(1501, interval=600.0)
     began = time.monotonic()
     await eventually_async(lambda: scene.first_sweeps > 0)
@@ -156,7 +156,7 @@ async def test_pages_are_spread_over_the_interval(begin: Begin) -> None:
     assert scene.calls(GET) == 0
 
 
-async def test_a_change_is_told_when_its_page_is_read(begin: Begin) -> None:
+async def test_a_change_is_reported_when_its_page_is_read(begin: Begin) -> None:
     scene = await begin(300, interval=4.0)
     await eventually_async(lambda: scene.inventory.swept)
     scene.changed.clear()
@@ -167,9 +167,9 @@ async def test_a_change_is_told_when_its_page_is_read(begin: Begin) -> None:
     assert set(scene.changed) == {uuids[0], uuids[-1]}
 
 
-async def test_what_is_missing_is_told_before_the_sweep_ends(begin: Begin) -> None:
+async def test_a_missing_mapping_is_reported_before_the_sweep_ends(begin: Begin) -> None:
     scene = await begin(900, interval=8.0)
-    await eventually_async(lambda: scene.calls(LIST) >= 18)  # the second sweep tells in which order AWS lists
+    await eventually_async(lambda: scene.calls(LIST) >= 18)  # the second sweep shows the order in which AWS lists
     scene.changed.clear()
     first = scene.inventory.uuids()[0]
     swept_from = scene.inventory.swept_from
@@ -181,7 +181,7 @@ async def test_what_is_missing_is_told_before_the_sweep_ends(begin: Begin) -> No
     assert not scene.inventory.is_gone(first), "only AWS's word for it proves that"
 
 
-async def test_few_transitions_are_looked_at_one_by_one(begin: Begin) -> None:
+async def test_a_few_transitions_are_read_one_by_one(begin: Begin) -> None:
     scene = await begin(250, interval=600.0)
     await eventually_async(lambda: scene.inventory.swept)
     moving = scene.begin_transitions(2)
@@ -190,7 +190,7 @@ async def test_few_transitions_are_looked_at_one_by_one(begin: Begin) -> None:
     assert scene.calls(LIST) == 3
 
 
-async def test_many_transitions_are_swept(begin: Begin) -> None:
+async def test_many_transitions_are_read_by_lists(begin: Begin) -> None:
     scene = await begin(150, interval=600.0)
     await eventually_async(lambda: scene.inventory.swept)
     moving = scene.begin_transitions(40)
@@ -199,7 +199,7 @@ async def test_many_transitions_are_swept(begin: Begin) -> None:
     assert scene.calls(GET) <= 10, "a few may be left over between two sweeps"
 
 
-async def test_what_takes_long_is_looked_at_ever_more_rarely(begin: Begin) -> None:
+async def test_a_long_transition_is_read_with_growing_pauses(begin: Begin) -> None:
     scene = await begin(1, interval=600.0)
     await eventually_async(lambda: scene.inventory.swept)
     (uuid,) = scene.inventory.uuids()
@@ -215,7 +215,7 @@ async def test_what_takes_long_is_looked_at_ever_more_rarely(begin: Begin) -> No
     assert scene.calls(GET) - calls <= (time.monotonic() - began) / 8 + 1, "a tenth of its age, 100 s"
 
 
-async def test_while_many_changes_wait_looks_are_rare(begin: Begin) -> None:
+async def test_transitions_are_read_rarely_while_many_changes_wait(begin: Begin) -> None:
     scene = await begin(100, interval=1.0)
     scene.pending = CROWD + 1
     await eventually_async(lambda: scene.inventory.swept)
@@ -233,7 +233,7 @@ async def test_while_many_changes_wait_looks_are_rare(begin: Begin) -> None:
     await eventually_async(lambda: scene.calls(LIST) - calls >= 3)
 
 
-async def test_a_page_that_fails_is_tried_again_and_the_sweep_goes_on(begin: Begin) -> None:
+async def test_a_failed_page_is_read_again_and_the_sweep_continues(begin: Begin) -> None:
     scene = await begin(350, interval=600.0)
     await eventually_async(lambda: scene.inventory.swept)
     scene = await begin(350, interval=600.0)
@@ -246,7 +246,7 @@ async def test_a_page_that_fails_is_tried_again_and_the_sweep_goes_on(begin: Beg
     assert scene.shared.failure is None
 
 
-async def test_a_marker_that_aws_does_not_take_any_more_begins_the_sweep_anew(begin: Begin) -> None:
+async def test_an_expired_marker_restarts_the_sweep(begin: Begin) -> None:
     scene = await begin(0, interval=600.0)
     await scene.stop()
     scene = await begin(350, interval=1.0)
@@ -266,7 +266,7 @@ async def test_a_marker_that_aws_does_not_take_any_more_begins_the_sweep_anew(be
     await eventually_async(lambda: (entry := scene.inventory.get(uuid)) is not None and entry.raw.get("BatchSize") == 9)
 
 
-async def test_sight_is_lost_after_five_intervals_of_failures_and_comes_back(begin: Begin) -> None:
+async def test_mappings_count_as_unknown_after_five_failed_intervals_until_a_sweep_succeeds(begin: Begin) -> None:
     scene = await begin(150, interval=1.0)
     await eventually_async(lambda: scene.inventory.swept)
     fault = scene.control.fault(FaultKind.EXPIRED_TOKEN, LIST)

@@ -1,4 +1,4 @@
-"""Targets: where a mapping lives, and never a fallback to what a namespace may not use."""
+"""Targets: the account and region of a mapping. A namespace never falls back to a target that it may not use."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -58,7 +58,7 @@ DEFAULT = ProviderConfigSettings("default", region="us-east-1")
         ({**NAMED, "eventSourceARN": QUEUE}, (SHOP,), "eu-west-1", "http://shop"),
     ],
 )
-def test_region_and_endpoint(
+def test_region_and_endpoint_come_from_the_source_the_provider_config_or_the_settings(
     spec: Mapping[str, Any], configs: tuple[ProviderConfigSettings, ...], region: str, endpoint: str
 ) -> None:
     found = resolved(spec, *configs)
@@ -99,7 +99,7 @@ def test_the_ownership_is_that_of_the_provider_config_else_of_the_operator(
 
 
 def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
-    """Without it the resource's mapping would be looked for by tags that it has not."""
+    """Without it the operator would search the mapping by tags that it does not have."""
     config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"))
     meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
     orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
@@ -123,7 +123,9 @@ _NARROW = ProviderConfigSettings("default", allowed_regions=frozenset({"us-east-
         ({"eventSourceARN": QUEUE}, (_NARROW,), "RegionNotAllowed"),
     ],
 )
-def test_no_fallback(spec: Mapping[str, Any], configs: tuple[ProviderConfigSettings, ...], reason: str) -> None:
+def test_a_missing_or_forbidden_provider_config_has_no_fallback(
+    spec: Mapping[str, Any], configs: tuple[ProviderConfigSettings, ...], reason: str
+) -> None:
     found = resolved(spec, *configs)
     assert isinstance(found, Unresolved)
     assert found.reason == reason
@@ -133,7 +135,7 @@ def test_a_selected_namespace_is_admitted() -> None:
     assert isinstance(resolved({}, _CHOOSY, labels={"shop": "yes"}), ResolvedTarget)
 
 
-def test_no_region_at_all() -> None:
+def test_a_target_needs_a_region() -> None:
     found = resolved({}, operator=ProviderConfigSettings("(operator)"))
     assert isinstance(found, Unresolved)
     assert found.reason == "NoRegion"
@@ -161,11 +163,13 @@ def _expression(operator: str, *values: str) -> dict[str, Any]:
         (_expression("Newer"), {"stage": ""}, False),
     ],
 )
-def test_label_selectors(selector: Mapping[str, Any], labels: Mapping[str, str], selected: bool) -> None:
+def test_namespaces_are_selected_by_their_labels(
+    selector: Mapping[str, Any], labels: Mapping[str, str], selected: bool
+) -> None:
     assert selects(selector, labels) is selected
 
 
-def test_a_provider_config_is_read() -> None:
+def test_all_fields_of_a_provider_config_are_read() -> None:
     body = {
         "metadata": {"name": "shop"},
         "spec": {
@@ -213,7 +217,7 @@ def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> 
     assert isinstance(config_cache.resolve(orders), ResolvedTarget)
 
 
-def test_only_what_resources_lead_to_is_looked_at() -> None:
+def test_only_targets_of_resources_are_in_use() -> None:
     config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
     assert {one.region for one in config_cache.targets([])} == {"eu-west-1"}, "where the first will live"
     config_cache.put_config(
@@ -229,7 +233,7 @@ def test_only_what_resources_lead_to_is_looked_at() -> None:
 
 
 def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
-    # Of no labels at all it would be true.
+    # The selector would match empty labels.
     selectors: tuple[dict[str, Any], ...] = (
         {"matchLabels": {"shop": "yes"}},
         {"matchExpressions": [{"key": "shop", "operator": "DoesNotExist"}]},
@@ -248,7 +252,7 @@ def test_a_namespace_whose_labels_are_not_known_is_not_admitted() -> None:
         assert "--no-watch-namespace-labels" in message_of(found)
 
 
-def test_who_asks_for_no_labels_needs_none() -> None:
+def test_a_provider_config_without_a_selector_admits_all_namespaces() -> None:
     config = ProviderConfigSettings("default", region="us-east-1")
     found = resolve(
         RequestedTarget(),

@@ -173,7 +173,7 @@ def test_an_older_version_is_not_taken() -> None:
     assert found.finalizers == (IN_USE,)
 
 
-def test_one_that_was_made_anew_is_another() -> None:
+def test_a_recreated_one_is_not_the_same() -> None:
     scene = Scene([config("shop")], [])
     again = config("shop", version=2)
     assert not scene.config_cache.put_config(again)

@@ -1,4 +1,4 @@
-"""`validate` tells the line of each mistake, and has a sentence for whatever a file holds."""
+"""`validate` shows the line of each mistake, and has a sentence for all contents of a file."""
 
 import io
 import sys
@@ -44,7 +44,7 @@ def test_the_examples_pass() -> None:
     assert report.checked == len(EXAMPLES) == 10
 
 
-def test_a_problem_tells_file_line_resource_field_and_message() -> None:
+def test_a_problem_has_file_line_resource_field_and_message() -> None:
     (problem,) = problems(MAPPING + "  enabled: true\n  startingPosition: LATEST\n")
     assert str(problem).startswith(
         "a.yaml:10: shop/orders: spec.startingPosition: Amazon SQS does not take startingPosition"
@@ -60,7 +60,7 @@ def test_the_line_is_counted_through_all_documents_and_lists() -> None:
     assert [(problem.line, problem.resource) for problem in problems(listed)] == [(12, "shop/orders")]
 
 
-def test_a_missing_field_is_told_at_what_is_around_it() -> None:
+def test_a_missing_field_is_reported_at_its_parent() -> None:
     (problem,) = problems(MAPPING.replace("  functionName: orders\n", ""))
     assert (problem.line, problem.field) == (6, "spec.functionName")
     (problem,) = problems(MAPPING.split("spec:")[0])
@@ -147,7 +147,7 @@ def test_other_kinds_are_skipped_and_counted() -> None:
         ),
     ],
 )
-def test_a_file_that_can_not_be_read_is_told_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_can_not_be_read_is_reported_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     said = told(tmp_path, content)
     assert said.startswith(message), said
     assert "\n" not in said

@@ -1,4 +1,4 @@
-"""Canonical values: what AWS rewrites is equal, what differs is not."""
+"""Canonical values: a value that AWS rewrites compares equal, and a different value does not."""
 
 import json
 from datetime import UTC, datetime
@@ -34,14 +34,14 @@ def test_white_space_and_order_in_a_pattern_are_no_difference(pattern: Any) -> N
 
 
 @given(st.text())
-def test_a_pattern_is_brought_to_its_form_once(text: str) -> None:
+def test_a_normalized_pattern_stays_unchanged(text: str) -> None:
     once = values.json_text(text)
     assert values.json_text(once) == once
 
 
 @pytest.mark.parametrize("start", ["[", '{"a":'])
 def test_a_pattern_that_is_nested_too_deeply_is_unchanged(start: str) -> None:
-    """Reading its spec must not fail: the resource is Stalled, and can be deleted."""
+    """Reading the spec must not fail. The resource becomes Stalled, and users can delete it."""
     nested = start * 4_000 + ("]" * 4_000 if start == "[" else "1" + "}" * 4_000)
     assert values.json_text(nested) == nested
 

@@ -1,4 +1,4 @@
-"""Watches: what is not answered for long is said, with the reason, until it is answered."""
+"""Watch health: a watch without an answer is reported with the reason until it gets an answer."""
 
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ PATIENCE = 30.0
 
 @dataclass
 class Server:
-    """Answers with a status."""
+    """A server that answers with a status."""
 
     url: str = ""
     status: int = 200
@@ -48,12 +48,12 @@ async def ask(session: aiohttp.ClientSession, url: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "/k8s/clusters/blue"])
-async def test_what_is_refused_for_long_is_said(server: Server, clock: StoppedClock, before: str) -> None:
+async def test_a_watch_that_is_refused_for_long_is_reported(server: Server, clock: StoppedClock, before: str) -> None:
     watches = WatchHealth([WATCHED])
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         await ask(session, server.url + before + WATCHED)
         clock.now = 1000.0
-        assert watches.describe_unanswered(PATIENCE) == "", "a watch that stands is not asked for again"
+        assert watches.describe_unanswered(PATIENCE) == "", "an open watch is not requested again"
         server.status = 503
         await ask(session, f"{server.url}{before}{WATCHED}?watch=true")
         clock.now = 1020.0
@@ -67,7 +67,7 @@ async def test_what_is_refused_for_long_is_said(server: Server, clock: StoppedCl
         assert watches.describe_unanswered(PATIENCE) == ""
 
 
-async def test_who_cannot_be_reached_is_said(server: Server, clock: StoppedClock) -> None:
+async def test_an_unreachable_server_is_reported(server: Server, clock: StoppedClock) -> None:
     watches = WatchHealth([WATCHED])
     async with aiohttp.ClientSession(trace_configs=[watches.trace()]) as session:
         with pytest.raises(aiohttp.ClientConnectionError):

@@ -214,7 +214,7 @@ async def test_many_keys_and_workers_lose_nothing_and_share_no_key() -> None:
     assert set(done.values()) == {2}
 
 
-async def test_how_it_is_told_by_urgency() -> None:
+async def test_its_state_by_urgency() -> None:
     queue: WorkQueue[str] = WorkQueue(LIMITS, lane=first_letter)
     assert queue.state(QueuePriority.CREATE) == (0, 0, 0.0)
     before = time.monotonic()

@@ -29,7 +29,7 @@ def _kafka(structure: str) -> dict[str, str]:
     }
 
 
-#: The fields of its ``spec.forProvider`` and what stands beside it, and the fields of our spec.
+#: The fields of its ``spec.forProvider`` and the fields next to it, and the fields of our spec.
 SPEC: Mapping[str, str] = {
     **{
         f"forProvider.{name}": path

@@ -18,7 +18,7 @@ def quoted_list(texts: Iterable[str]) -> str:
 
 
 def present(path: str, root: str = "self") -> str:
-    """Whether a field is there, however deep."""
+    """Whether a field and all structures around it are present."""
     parts = path.split(".")
     return " && ".join(f"has({root}.{'.'.join(parts[: depth + 1])})" for depth in range(len(parts)))
 
@@ -42,7 +42,7 @@ def reads_from(sources: Iterable[SourceType]) -> str:
 
 
 def title(sources: Iterable[SourceType]) -> str:
-    """The name of the spec's source type, for a message; it is one of these, or none."""
+    """The name of the spec's source type, for a message; it is one of these, or none of them."""
     wanted = frozenset(sources)
     result = quoted("this source")
     for service, source in ARN_SERVICES.items():

@@ -22,7 +22,7 @@ _HINTS: Mapping[str, str] = {
     "startingPosition": "set it to TRIM_HORIZON (the oldest record) or LATEST (the next one)",
     "topics": "name the one topic to read from",
     "queues": "name the one queue of the broker to read from",
-    "sourceAccessConfigurations": "say how to reach the source and how to log in",
+    "sourceAccessConfigurations": "add the network and login configuration of the source",
     "documentDBEventSourceConfig.databaseName": "name the database to read the changes of",
 }
 
@@ -85,18 +85,15 @@ def ranges() -> Iterator[Rule]:
         )
 
 
-def words() -> Iterator[Rule]:
-    """Texts that are one of a few words."""
-    for row in limits.WORDS:
+def words(rows: Iterable[limits.Words] = limits.WORDS) -> Iterator[Rule]:
+    """Texts that are one of a few words. Only the offline check has them: in the CRD they are an ``enum``."""
+    for row in rows:
         field, items, _ = row.path.partition("[]")
-        value = f"self.{field}"
-        about = ("" if items else ", not {value}") + (" (source: {source})" if takers(field) else "")
         yield Rule(
             field=field,
             expression=when(field, _all_items(row.path, f"{{it}} in {quoted_list(row.words)}")),
-            words=f"{_name(row.path)} must be {listed(row.words, 'or')}{about}.",
-            parts={} if items else {"value": value},
-            sources=takers(field) or ALL,
+            words=f"{_name(row.path)} must be {listed(row.words, 'or')}{'' if items else ', not {value}'}.",
+            parts={} if items else {"value": f"self.{field}"},
         )
 
 
@@ -151,7 +148,7 @@ def _has_type(names: Iterable[str]) -> str:
 
 
 def access_configurations() -> Iterator[Rule]:
-    """Which entries of sourceAccessConfigurations a source takes, and which of them go together."""
+    """Which entries of sourceAccessConfigurations a source takes, and which of them can be combined."""
     known = quoted_list(row.name for row in access.ACCESS_TYPES)
     for source in TITLES:
         taken = [row.name for row in access.ACCESS_TYPES if source in row.sources]
@@ -186,15 +183,15 @@ def access_configurations() -> Iterator[Rule]:
             yield Rule(
                 field=_ACCESS,
                 expression=when(_ACCESS, f"!{_has_type([row.name])} || {_has_type(row.needs_one_of)}"),
-                words=f"The entry {row.name} in {_ACCESS} ({{source}}) goes only together with "
-                f"{listed(row.needs_one_of, 'or')}. Add that entry, or remove this one.",
+                words=f"The entry {row.name} in {_ACCESS} ({{source}}) needs an entry "
+                f"{listed(row.needs_one_of, 'or')}. Add that entry, or remove {row.name}.",
                 sources=row.sources,
             )
         if row.excludes:
             yield forbidden(
                 field=_ACCESS,
                 expression=when(_ACCESS, f"!{_has_type([row.name])} || !{_has_type(row.excludes)}"),
-                words=f"The entry {row.name} in {_ACCESS} ({{source}}) does not go together with "
+                words=f"The entry {row.name} in {_ACCESS} ({{source}}) cannot be combined with "
                 f"{listed(row.excludes, 'or')}. Remove one of them.",
                 sources=row.sources,
             )

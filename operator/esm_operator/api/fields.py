@@ -39,9 +39,9 @@ class Field:
     canonical: Canonicalise = values.scalar
     """Makes the canonical form of AWS's value."""
     empty: Any = None
-    """The value in UpdateEventSourceMapping that makes it absent again; None: there is no such value."""
+    """The value in UpdateEventSourceMapping that makes the field absent again; None: there is no such value."""
     defaults: Mapping[SourceType, Canonical] = field(default_factory=dict[SourceType, Canonical])
-    """AWS's value if it is not set, and after it is removed."""
+    """AWS's value if the field is not set, and after it is removed."""
     unresettable: frozenset[SourceType] = frozenset()
     """The source types on which AWS can't restore the value from before it was set."""
     member: tuple[str, ...] = ()

@@ -82,6 +82,12 @@ WORDS: tuple[Words, ...] = (
     Words("adoption.policy", ("Never", "IfExists", "Required")),
 )
 
+#: The same for ProviderConfigs.
+PROVIDER_CONFIG_WORDS: tuple[Words, ...] = (
+    Words("ownership", ("Tags", "ResourceOnly")),
+    Words("namespaceSelector.matchExpressions[].operator", ("In", "NotIn", "Exists", "DoesNotExist")),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

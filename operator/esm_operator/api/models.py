@@ -38,7 +38,7 @@ class Structure(BaseModel):
 
 def _unique(items: list[Any]) -> list[Any]:
     if len({repr(item) for item in items}) < len(items):
-        raise ValueError("an entry stands in it twice; remove one of the two")
+        raise ValueError("must not have an entry twice; remove one of the two")
     return items
 
 
@@ -78,81 +78,82 @@ Tags = Annotated[dict[str, Name], Field(max_length=256)]
 
 
 class Filter(Structure):
-    """One pattern of event filtering."""
+    """One filter pattern."""
 
     pattern: str = Field(max_length=65_536)
-    """A filter pattern: a JSON object as a string, up to 4,096 characters. Records that match it go to the function.
-    White space and the order of members mean nothing."""
+    """A filter pattern of AWS Lambda: a JSON object as a string of up to 4,096 characters. White space and the order
+    of members do not matter."""
 
 
 class FilterCriteria(Structure):
-    """Which records go to the function."""
+    """The records that Lambda sends to the function."""
 
     filters: Annotated[list[Filter], *as_map("pattern")] | None = None
-    """A record goes to the function if it matches any of these, up to 5 (10 on request)."""
+    """Lambda sends a record to the function if the record matches one of these filters. AWS allows 5, and 10 on
+    request."""
 
 
 class Destination(Structure):
-    """Where records of failed invocations go."""
+    """The destination of records that the function failed to process."""
 
     destination: Name
-    """The ARN of an Amazon SQS queue, an Amazon SNS topic or an Amazon S3 bucket; for Kafka sources also kafka://TOPIC.
-    The function's role needs the permission to write there."""
+    """The ARN of an SQS queue, an SNS topic or an S3 bucket. Kafka sources also take kafka://TOPIC. The execution role
+    of the function needs permission to write there."""
 
 
 class DestinationConfig(Structure):
-    """Where records go after the function has had them."""
+    """Destinations of records after an invocation."""
 
     on_failure: Destination | None = None
-    """Where records of failed invocations go."""
+    """The destination of records that the function failed to process."""
 
 
 class MetricsConfig(Structure):
     """CloudWatch metrics of a mapping."""
 
     metrics: Words | None = None
-    """The metrics to produce: EventCount for any source, ErrorCount and KafkaMetrics for Kafka sources."""
+    """The groups of metrics. Only Kafka sources have ErrorCount and KafkaMetrics."""
 
 
 class LoggingConfig(Structure):
     """Logs of the event poller."""
 
     system_log_level: Word | None = None
-    """How much the event poller logs: DEBUG (most), INFO or WARN."""
+    """The log level of the event poller. DEBUG logs most."""
 
 
 class ScalingConfig(Structure):
-    """How far a mapping of an SQS queue scales."""
+    """Scaling of a mapping of an SQS queue."""
 
     maximum_concurrency: Int32 | None = None
-    """The most instances of the function that run at once for this queue. AWS allows 1,000, and more on request."""
+    """The maximum number of concurrent invocations for this queue. AWS allows 1,000, and more on request."""
 
 
 class ProvisionedPollerConfig(Structure):
-    """Provisioned mode: pollers that are kept ready, at a price."""
+    """Provisioned mode: event pollers that are always ready. AWS charges for them."""
 
     minimum_pollers: Int32 | None = None
-    """The pollers that are always there."""
+    """The minimum number of event pollers."""
     maximum_pollers: Int32 | None = None
-    """The pollers that it can scale up to; not less than minimumPollers."""
+    """The maximum number of event pollers. It must not be less than minimumPollers."""
     poller_group_name: Name | None = None
-    """A group of mappings in one VPC that share pollers, and their costs."""
+    """The name of a poller group. Mappings of one group and VPC share the capacity and the costs of event pollers."""
 
 
 class SourceAccessConfiguration(Structure):
-    """One thing that Lambda needs to reach a source or to log in there."""
+    """One entry of the network or login configuration of a source."""
 
     type: Word
-    """What uri is."""
+    """The type of the entry."""
     uri: Name | None = None
-    """The value; see type for what it holds."""
+    """The value of the entry. Its type defines the meaning."""
 
 
 class Endpoints(Structure):
     """The servers of a Kafka cluster."""
 
     kafka_bootstrap_servers: Names = Field(alias="KAFKA_BOOTSTRAP_SERVERS")
-    """The bootstrap servers, each as HOST:PORT. Their order means nothing."""
+    """The bootstrap servers, each as HOST:PORT. The order does not matter."""
 
 
 class SelfManagedEventSource(Structure):
@@ -163,20 +164,19 @@ class SelfManagedEventSource(Structure):
 
 
 class SchemaRegistryAccess(Structure):
-    """How Lambda logs in to a schema registry."""
+    """One entry of the login configuration of a schema registry."""
 
     type: Word
-    """How Lambda logs in: BASIC_AUTH, CLIENT_CERTIFICATE_TLS_AUTH or OAUTHBEARER_AUTH; or SERVER_ROOT_CA_CERTIFICATE,
-    the certificate of the registry."""
+    """The way in which Lambda logs in. SERVER_ROOT_CA_CERTIFICATE is the root certificate of the registry."""
     uri: Long
-    """The ARN of the Secrets Manager secret for it."""
+    """The ARN of the Secrets Manager secret with the credentials or the certificate."""
 
 
 class SchemaValidation(Structure):
-    """A part of the record that is checked against its schema."""
+    """A part of the record that Lambda validates against its schema."""
 
     attribute: Word
-    """The part of the record: KEY or VALUE."""
+    """The part of the record that Lambda validates."""
 
 
 class SchemaRegistryConfig(Structure):
@@ -185,43 +185,44 @@ class SchemaRegistryConfig(Structure):
     schema_registry_uri: Long | None = None
     """The ARN of a Glue schema registry, or the URL of a Confluent one."""
     event_record_format: Word | None = None
-    """What the function gets: JSON (the record as a JSON object) or SOURCE (as it is in Kafka)."""
+    """The format of the records that the function receives. JSON: Lambda converts the record to JSON. SOURCE: the
+    record as it is in Kafka."""
     access_configs: Annotated[list[SchemaRegistryAccess], *as_map("type", "uri")] | None = None
-    """How to log in to the registry."""
+    """The login configuration of the registry."""
     schema_validation_configs: Annotated[list[SchemaValidation], *as_map("attribute")] | None = None
-    """The parts of the record that are checked."""
+    """The parts of the record that Lambda validates against the schema."""
 
 
 class AmazonManagedKafkaEventSourceConfig(Structure):
-    """What only Amazon MSK has."""
+    """Settings for Amazon MSK."""
 
     consumer_group_id: Name | None = None
-    """The Kafka consumer group to join, unique among all mappings. AWS makes one up if it is absent."""
+    """The id of the Kafka consumer group. It must be unique among all mappings. If absent, AWS chooses one."""
     schema_registry_config: SchemaRegistryConfig | None = None
     """The schema registry of the records."""
 
 
 class SelfManagedKafkaEventSourceConfig(Structure):
-    """What only self-managed Apache Kafka has."""
+    """Settings for self-managed Apache Kafka."""
 
     consumer_group_id: Name | None = None
-    """The Kafka consumer group to join, unique among all mappings. AWS makes one up if it is absent."""
+    """The id of the Kafka consumer group. It must be unique among all mappings. If absent, AWS chooses one."""
     consumption_mode: Word | None = None
-    """Stream: a consumer group, in the order of each partition. Queue: a share group (Kafka 4.2 or later), in no order.
-    Stream, if it is absent."""
+    """Stream: Lambda joins a consumer group and reads each partition in order. Queue: Lambda joins a share group (Kafka
+    4.2 or later), which has no order. If absent: Stream."""
     schema_registry_config: SchemaRegistryConfig | None = None
     """The schema registry of the records."""
 
 
 class DocumentDBEventSourceConfig(Structure):
-    """What only Amazon DocumentDB has."""
+    """Settings for Amazon DocumentDB."""
 
     database_name: Name | None = None
-    """The database to read the changes of."""
+    """The database whose changes Lambda reads."""
     collection_name: Name | None = None
-    """The collection to read the changes of; all collections, if it is absent."""
+    """The collection whose changes Lambda reads. If absent: all collections."""
     full_document: Word | None = None
-    """What an update brings: Default (what changed) or UpdateLookup (that and the document)."""
+    """The content of the event of an update. Default: the changes. UpdateLookup: the changes and the whole document."""
 
 
 class Reference(Structure):
@@ -232,78 +233,80 @@ class Reference(Structure):
 
 
 class AdoptionModel(Structure):
-    """Taking over a mapping that exists in AWS already."""
+    """Adoption of a mapping that exists in AWS."""
 
     policy: Word | None = None
-    """Never: a mapping that exists is a conflict. IfExists: it is taken over, else one is made. Required: it is taken
-    over, and none is ever made. Never, if it is absent."""
+    """The behaviour if a mapping with this function and source exists. Never: the resource reports a conflict.
+    IfExists: the operator adopts the mapping, and creates one if there is none. Required: the operator adopts the
+    mapping, and never creates one. If absent: Never."""
     uuid: Word | None = None
-    """The mapping to take over, or to watch if managementPolicy is Observe. If it is absent, it is the one with this
+    """The UUID of the mapping to adopt, or to observe if managementPolicy is Observe. If absent: the mapping with this
     function and source."""
     take_over_from: Name | None = None
-    """The present owner, as CLUSTER/NAMESPACE/NAME, of a mapping that another resource of an esm-operator keeps.
-    Without it such a mapping is left alone. Needs uuid."""
+    """The present owner of the mapping, as CLUSTER/NAMESPACE/NAME. Needed to take a mapping over from another resource
+    of esm-operator. Needs uuid."""
 
 
 class EventSourceMappingSpec(Structure):
-    """What a mapping is to be."""
+    """The desired state of a mapping."""
 
     function_name: Name
-    """The function to invoke: its name, ARN or partial ARN, with or without :VERSION or :ALIAS. AWS can move a mapping
-    to another function."""
+    """The Lambda function to invoke: a name, an ARN or a partial ARN, with or without :VERSION or :ALIAS."""
     event_source_arn: Long | None = None
-    """What to read from: the ARN of an SQS queue, a Kinesis stream or stream consumer, a DynamoDB stream, an MSK
-    cluster or VPC connection, an Amazon MQ broker or a DocumentDB cluster. Absent for self-managed Apache Kafka, which
-    has selfManagedEventSource."""
+    """The ARN of the source: an SQS queue, a Kinesis stream or stream consumer, a DynamoDB stream, an MSK cluster or
+    VPC connection, an Amazon MQ broker or a DocumentDB cluster. Absent for self-managed Apache Kafka, which needs
+    selfManagedEventSource."""
     self_managed_event_source: SelfManagedEventSource | None = None
-    """The Apache Kafka cluster to read from, instead of eventSourceARN."""
+    """The self-managed Apache Kafka cluster that is the source. It replaces eventSourceARN."""
     enabled: bool | None = None
-    """Whether Lambda reads from the source; false pauses the mapping."""
+    """Whether Lambda polls the source. Set false to pause the processing of records."""
     batch_size: Int32 | None = None
-    """The most records that go to the function at once. SQS FIFO queues: up to 10. On SQS standard queues more than 10
-    need maximumBatchingWindowInSeconds of at least 1."""
+    """The maximum number of records in one batch, that is, in one invocation. SQS FIFO queues allow 10. More than 10 on
+    an SQS standard queue need maximumBatchingWindowInSeconds of 1 or more."""
     maximum_batching_window_in_seconds: Int32 | None = None
-    """How long to gather records before the function is invoked, in seconds. Not for SQS FIFO queues and not in
-    consumptionMode Queue. On Kafka, MQ and DocumentDB AWS gathers for 500 ms until it is set, and can't go back to
-    that."""
+    """The maximum time, in seconds, for which Lambda gathers records before it invokes the function. Not for SQS FIFO
+    queues. Not with consumptionMode Queue. If absent, Lambda gathers records of Kafka, MQ and DocumentDB for 500 ms,
+    which AWS cannot restore after a change."""
     starting_position: Word | None = None
-    """Where to start reading: TRIM_HORIZON (the oldest record), LATEST (the next one) or AT_TIMESTAMP (with
-    startingPositionTimestamp; not on DynamoDB). Not in consumptionMode Queue."""
+    """The position in the source from which Lambda starts to read. TRIM_HORIZON: the oldest record. LATEST: records
+    that arrive from now on. AT_TIMESTAMP: the time in startingPositionTimestamp. DynamoDB and MQ have no AT_TIMESTAMP.
+    Not with consumptionMode Queue."""
     starting_position_timestamp: PointInTime | None = None
-    """With startingPosition AT_TIMESTAMP, the time to start reading from, such as 2026-01-31T12:00:00Z. Not in the
-    future."""
+    """The time from which Lambda starts to read, such as 2026-01-31T12:00:00Z. It must not be in the future. Needs
+    startingPosition AT_TIMESTAMP."""
     filter_criteria: FilterCriteria | None = None
-    """Which records go to the function; all of them, if it is absent."""
+    """The records that Lambda sends to the function. If absent: all records."""
     kms_key_arn: Long | None = None
-    """The KMS key that encrypts filterCriteria at AWS."""
+    """The ARN of the KMS key with which AWS encrypts filterCriteria."""
     parallelization_factor: Int32 | None = None
-    """How many batches of each shard are worked on at once."""
+    """The number of batches of one shard that Lambda processes concurrently."""
     tumbling_window_in_seconds: Int32 | None = None
-    """The length of a window for aggregation, in seconds; 0 is none."""
+    """The duration, in seconds, of a tumbling window for aggregation. 0: no window."""
     maximum_record_age_in_seconds: Int32 | None = None
-    """How old a record may be before it is discarded, in seconds; -1 is any age."""
+    """The maximum age, in seconds, of a record that Lambda sends to the function. Lambda discards older records. -1: no
+    maximum."""
     maximum_retry_attempts: Int32 | None = None
-    """How often a batch is tried again before it is discarded; -1 is until its records expire, which consumptionMode
-    Queue does not have (its default is 0)."""
+    """The number of times that Lambda retries a batch before it discards the batch. -1: until the records expire. With
+    consumptionMode Queue, -1 is not allowed and the default is 0."""
     bisect_batch_on_function_error: bool | None = None
-    """Whether a batch on which the function fails is split in two and tried again."""
+    """Whether Lambda splits a failed batch in two before it retries."""
     destination_config: DestinationConfig | None = None
-    """Where records go that the function could not process."""
+    """Destinations of records that the function failed to process."""
     function_response_types: Words | None = None
-    """ReportBatchItemFailures: the function answers which records of a batch have failed, and only those are tried
-    again."""
+    """With ReportBatchItemFailures, the function returns the failed records of a batch, and Lambda retries only
+    these."""
     scaling_config: ScalingConfig | None = None
-    """How many instances of the function run at once for the queue. Not together with provisionedPollerConfig."""
+    """Scaling of the mapping. Not together with provisionedPollerConfig."""
     provisioned_poller_config: ProvisionedPollerConfig | None = None
-    """Pollers that are kept ready. Not together with scalingConfig."""
+    """Provisioned mode: event pollers that are always ready. AWS charges for them. Not together with scalingConfig."""
     metrics_config: MetricsConfig | None = None
-    """The CloudWatch metrics to produce."""
+    """The CloudWatch metrics that Lambda produces for the mapping."""
     logging_config: LoggingConfig | None = None
     """The logs of the event poller."""
     topics: Names | None = None
-    """The Kafka topic to read from: exactly one."""
+    """The Kafka topic: exactly one."""
     queues: Names | None = None
-    """The queue of the broker to read from: exactly one."""
+    """The queue of the broker: exactly one."""
     source_access_configurations: (
         # Atomic: uri, which would be a key, is absent for some types, and a default would rewrite the spec.
         Annotated[
@@ -312,60 +315,61 @@ class EventSourceMappingSpec(Structure):
         ]
         | None
     ) = None
-    """What Lambda needs to reach the source and to log in: secrets, subnets, security groups, up to 23. Their order
-    means nothing. The entry VIRTUAL_HOST can't be changed."""
+    """The network and login configuration of the source: secrets, subnets and security groups. At most 23 entries. The
+    order does not matter. The entry VIRTUAL_HOST is immutable."""
     amazon_managed_kafka_event_source_config: AmazonManagedKafkaEventSourceConfig | None = None
-    """What only Amazon MSK has."""
+    """The consumer group and the schema registry."""
     self_managed_kafka_event_source_config: SelfManagedKafkaEventSourceConfig | None = None
-    """What only self-managed Apache Kafka has."""
+    """The consumer group, the consumption mode and the schema registry."""
     document_db_event_source_config: DocumentDBEventSourceConfig | None = None
-    """What only Amazon DocumentDB has: the database, and what to read of it."""
+    """The database, the collection and the content of the events."""
     tags: Tags | None = None
-    """AWS tags of the mapping, up to 46. They go before the default tags of the ProviderConfig. Keys that begin with
+    """AWS tags of the mapping, at most 46. They override the default tags of the ProviderConfig. Keys that begin with
     aws: or esm-operator.io/ are reserved."""
     region: Word | None = None
-    """The AWS region of the mapping. If it is absent: that of eventSourceARN, else that of the ProviderConfig, else
-    that of the operator. Can't be changed, added or removed."""
+    """The AWS region of the mapping. If absent: the region of eventSourceARN, else of the ProviderConfig, else of the
+    operator. Immutable."""
     provider_config_ref: Reference | None = None
-    """The ProviderConfig whose account, credentials and default tags are used. If it is absent: the one named default,
-    and if there is none, the operator's own credentials. Can't be changed, added or removed."""
+    """The ProviderConfig with the AWS account, the credentials and the default tags. If absent: the ProviderConfig
+    named default. If that does not exist either, the operator uses its own credentials. Immutable."""
     deletion_policy: Word | None = None
-    """What deleting this resource does in AWS. Delete: the mapping is deleted. Retain: it stays, without the operator's
-    tags. Delete, if it is absent."""
+    """The effect of deleting this resource. Delete: the operator deletes the mapping in AWS. Retain: the operator keeps
+    the mapping and removes its owner tags. If absent: Delete."""
     management_policy: Word | None = None
-    """Full: AWS is made to be as the spec says. Observe: nothing is ever written to AWS, differences are told in the
-    status. Full, if it is absent."""
+    """Full: the operator creates, updates and deletes the mapping. Observe: the operator writes nothing to AWS and
+    reports differences in the status. If absent: Full."""
     replace_policy: Word | None = None
-    """Whether a change of a field that AWS can't update deletes the mapping and creates it again. Never: such a change
-    is refused. Recreate: it is done, and a stream is read from startingPosition anew. Never, if it is absent."""
+    """The effect of changing an immutable field. Never: the API server refuses the change. Recreate: the operator
+    deletes the mapping and creates it again. Then Lambda reads a stream from startingPosition again. If absent:
+    Never."""
     adoption: AdoptionModel | None = None
-    """Whether a mapping that exists in AWS already may be taken over."""
+    """Whether the operator adopts a mapping that exists in AWS."""
 
 
 class ConditionModel(Structure):
-    """One condition, as all of Kubernetes has them."""
+    """One condition, as in all Kubernetes APIs."""
 
     type: str = Field(max_length=316)
-    """Ready, Reconciling, Stalled, Synced, Processing or UnknownAnnotations."""
+    """The type of the condition."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     observed_generation: Int64 | None = Field(None, ge=0)
-    """The metadata.generation that it was found on."""
+    """The metadata.generation that the condition is about."""
     last_transition_time: PointInTime
-    """When the status changed last."""
+    """The time of the last change of status."""
     reason: str = Field(min_length=1, max_length=1_024)
-    """Why, in one word, for programs."""
+    """The reason in one word, for programs."""
     message: str = Field(max_length=32_768)
-    """What is the matter, and what to do, for people."""
+    """The problem and the remedy, for people."""
 
 
 class FilterCriteriaErrorModel(Structure):
-    """Why AWS can't encrypt or decrypt the filters."""
+    """The reason why AWS cannot encrypt or decrypt the filters."""
 
     error_code: str | None = None
-    """The exception of KMS."""
+    """The error code of KMS."""
     message: str | None = None
-    """What KMS says."""
+    """The message of KMS."""
 
 
 #: Names of fields or of tags: as many as a spec can have.
@@ -373,67 +377,71 @@ Strings = Annotated[list[str], AfterValidator(_unique), Field(json_schema_extra=
 
 
 class KeptModel(Structure):
-    """A value that AWS keeps, though the spec does not set the field any more."""
+    """A value that AWS keeps although the spec does not set the field any more."""
 
     value: str
     """The value, as text of up to 1,024 characters."""
     message: str | None = None
-    """AWS's refusal to reset the field; absent where AWS took the request and kept the value."""
+    """The message with which AWS refused to reset the field. Absent if AWS accepted the request and kept the value."""
     generation: Int64 | None = None
-    """The metadata.generation for which AWS refused it. The operator tries again after an edit."""
+    """The metadata.generation for which AWS refused to reset the field. The operator retries after an edit."""
 
 
 class AppliedModel(Structure):
-    """What the operator has put into AWS, to tell a field that was removed from one that was never set."""
+    """The parts of the spec that the operator has sent to AWS.
+
+    They show whether a field was removed from the spec or never set.
+    """
 
     fields: Strings | None = None
-    """The fields of the spec that were sent to AWS."""
+    """The fields of the spec that the operator sent to AWS."""
     tags: Strings | None = None
-    """The keys of the tags that were sent to AWS."""
+    """The keys of the tags that the operator sent to AWS."""
     immutable: dict[str, str] | None = None
-    """The values of fields that AWS can't update, as they were sent."""
+    """The values of immutable fields, as the operator sent them."""
     kept: dict[str, KeptModel] | None = None
-    """By path: fields that the spec does not set any more and that AWS has not reset to their default."""
+    """By path: fields that the spec does not set any more, and that AWS has not reset to the default."""
 
 
 class EventSourceMappingStatus(Structure):
-    """What a mapping is."""
+    """The observed state of a mapping."""
 
     observed_generation: Int64 = -1
-    """The metadata.generation that this status was made on; -1: none yet."""
+    """The metadata.generation that the status is about. -1: the operator has not seen the resource yet."""
     state: str | None = None
-    """The state at AWS: Creating, Enabling, Enabled, Disabling, Disabled, Updating or Deleting."""
+    """The state of the mapping in AWS: Creating, Enabling, Enabled, Disabling, Disabled, Updating or Deleting."""
     state_transition_reason: str | None = None
-    """Why AWS or somebody put it into this state."""
+    """The cause of the last change of state, as AWS reports it."""
     uuid: str | None = None
     """The UUID of the mapping."""
     arn: str | None = None
     """The ARN of the mapping."""
     function_arn: str | None = None
-    """The ARN of the function that is invoked."""
+    """The ARN of the Lambda function."""
     last_modified: PointInTime | None = None
-    """When the mapping was changed last at AWS."""
+    """The time of the last change of the mapping in AWS."""
     last_processing_result: str | None = None
-    """What became of the last invocation; AWS has none for SQS."""
+    """The result of the last invocation, as AWS reports it. AWS reports none for SQS."""
     filter_criteria_error: FilterCriteriaErrorModel | None = None
-    """Why AWS can't encrypt or decrypt the filters."""
+    """The reason why AWS cannot encrypt or decrypt the filters."""
     tags_all: dict[str, str] | None = None
-    """All tags of the mapping, with default tags and the operator's own."""
+    """All tags of the mapping, including default tags and owner tags."""
     applied: AppliedModel | None = None
-    """What the operator has put into AWS."""
+    """The parts of the spec that the operator has sent to AWS."""
     creating: str | None = None
-    """Set while a request to create the mapping may be outstanding; only where AWS takes no tags on event source
-    mappings (ownership ResourceOnly)."""
+    """The operator has sent a request to create the mapping, and does not know the result yet. Used only with ownership
+    ResourceOnly."""
     last_handled_reconcile_at: str | None = None
-    """The value of the annotation lambda.esm-operator.io/reconcile-at that was answered last: the mapping was looked at
-    after that was written."""
+    """The value of the annotation lambda.esm-operator.io/reconcile-at that the operator handled last. The operator read
+    the mapping after that value was written."""
     conditions: Annotated[list[ConditionModel], *as_map("type")] | None = None
-    """Ready: it works as asked. Reconciling: it is on its way there. Stalled: a person has to do something. Synced: AWS
-    has what the spec says. Processing: the function gets the records."""
+    """Ready: the mapping is as desired. Reconciling: the operator is working on the mapping. Stalled: a person has to
+    act. Synced: the settings in AWS equal the spec. Processing: the function receives records. UnknownAnnotations: the
+    resource has annotations of the operator's group that the operator does not know."""
 
 
 class EventSourceMapping(Structure):
-    """The whole resource; its metadata are the API server's business."""
+    """The whole resource. The API server checks the metadata."""
 
     api_version: str
     kind: str

@@ -53,8 +53,8 @@ def function_elsewhere(function_name: str, region: str) -> str:
     if function is None or function.region in ("", region):
         return ""
     return (
-        f"spec.functionName names a function in {function.region}, and the mapping lives in {region}. A mapping "
-        "calls functions of its own region: name one there."
+        f"spec.functionName is a function in {function.region}, but the mapping is in {region}. A mapping invokes "
+        f"functions of its own region only. Use a function in {region}."
     )
 
 

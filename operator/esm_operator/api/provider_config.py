@@ -1,4 +1,4 @@
-"""The custom resource ProviderConfig, as a model: an AWS account, how to reach it, and who may use it."""
+"""The custom resource ProviderConfig as a model: an AWS account, its credentials, and the allowed namespaces."""
 
 from typing import Annotated, Any
 
@@ -11,59 +11,59 @@ class LabelSelectorRequirement(Structure):
     """One requirement on labels."""
 
     key: Name
-    """The label."""
+    """The key of the label."""
     operator: Word
-    """In, NotIn, Exists or DoesNotExist."""
+    """The relation between the label and the values."""
     values: list[Name] | None = Field(None, max_length=256)
-    """The values, for In and NotIn; none for the others."""
+    """The values. In and NotIn need them. Exists and DoesNotExist have none."""
 
 
 class LabelSelector(Structure):
-    """Labels that a namespace has to have; all of what is said must hold."""
+    """A label selector for namespaces. A namespace must meet all requirements."""
 
     match_labels: dict[str, Name] | None = None
-    """Labels and the values that they must have."""
+    """Labels that the namespace must have, with their values."""
     match_expressions: list[LabelSelectorRequirement] | None = Field(None, max_length=64)
-    """Requirements on labels."""
+    """Requirements on the labels of the namespace."""
 
 
 class ProviderConfigSpec(Structure):
-    """An AWS account, how to reach it, and who may use it."""
+    """An AWS account, its credentials, and the namespaces that may use them."""
 
     namespace_selector: LabelSelector | None = None
-    """The namespaces whose resources may use it; all of them, if it is absent. A resource in another namespace is
-    Stalled and never falls back to other credentials."""
+    """The namespaces whose resources may use this ProviderConfig. If absent: all namespaces. A resource in another
+    namespace is Stalled. It never falls back to other credentials."""
     region: Word | None = None
-    """The region of mappings that name none themselves, nor by their event source ARN."""
+    """The region of mappings that set neither region nor eventSourceARN."""
     allowed_regions: Words | None = None
-    """The regions that mappings may be in; all of them, if it is absent."""
+    """The allowed regions of mappings. If absent: all regions."""
     role_arn: Name | None = None
-    """The IAM role to assume; the operator's own credentials are used, if it is absent."""
+    """The IAM role that the operator assumes. If absent: the operator uses its own credentials."""
     external_id: Name | None = None
-    """The external id that the role asks for. Needs roleARN."""
+    """The external id for AssumeRole. Needs roleARN."""
     endpoint_url: Name | None = None
-    """Where AWS's APIs are, all three that are used (Lambda, STS, resource groups tagging), such as a proxy or a test
-    server; AWS's own, if absent."""
+    """The URL of all AWS APIs that the operator calls (Lambda, STS, resource groups tagging), such as a proxy or a test
+    server. If absent: the endpoints of AWS."""
     default_tags: Tags | None = None
-    """Tags of all mappings that use it, up to 46; a tag of the mapping itself goes before. Keys that begin with aws: or
-    esm-operator.io/ are reserved."""
+    """Tags of all mappings that use this ProviderConfig, at most 46. spec.tags of a mapping override them. Keys that
+    begin with aws: or esm-operator.io/ are reserved."""
     ownership: Word | None = None
-    """Where the owner of a mapping is recorded. Tags: in tags of the mapping. ResourceOnly: on the resource alone, for
-    regions in which AWS takes no tags on event source mappings; the guarantees are weaker. Default: that of the
-    operator (--ownership), which is Tags unless it is set."""
+    """The place where the operator records the owner of a mapping. Tags: in tags of the mapping. ResourceOnly: only in
+    the Kubernetes resource, for regions in which AWS allows no tags on event source mappings. The guarantees of
+    ResourceOnly are weaker. If absent: the setting --ownership of the operator, whose default is Tags."""
 
 
 class ProviderConfigStatus(Structure):
-    """What became of a ProviderConfig."""
+    """The observed state of a ProviderConfig."""
 
     observed_generation: Int64 | None = None
-    """The metadata.generation that this status was made on."""
+    """The metadata.generation that the status is about."""
     conditions: Annotated[list[ConditionModel], *as_map("type")] | None = None
-    """InUse, once it is being deleted: the resources that still use it, for which it stays."""
+    """InUse: resources that still use this ProviderConfig while it is being deleted."""
 
 
 class ProviderConfigModel(Structure):
-    """The whole resource; its metadata are the API server's business."""
+    """The whole resource. The API server checks the metadata."""
 
     api_version: str
     kind: str

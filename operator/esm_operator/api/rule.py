@@ -1,7 +1,6 @@
-"""What a rule is.
+"""A rule: a CEL expression on the spec that must be true, and a message.
 
-A rule is a CEL expression on the spec that must be true, and a message. The same list of
-them goes into the CRDs and into the offline check.
+The same list of rules is in the CRDs and in the offline check.
 """
 
 import re
@@ -25,12 +24,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that is refused."""
+    """One kind of spec that is refused."""
 
     field: str
-    """The field of the spec that the message stands at."""
+    """The field of the spec that the message is about."""
     expression: str
-    """True where all is well; ``self`` is the spec."""
+    """A CEL expression that is true for a valid spec; ``self`` is the spec."""
     words: str
     """The message. ``{source}`` stands for the source type, other names for expressions in ``parts``."""
     parts: Mapping[str, str] = attribute(default_factory=dict[str, str])
@@ -40,14 +39,14 @@ class Rule:
 
     @property
     def message(self) -> str:
-        """The message, where it is the same for all; else empty."""
+        """The message, if it is the same for all specs; else empty."""
         if self.parts or ("{source}" in self.words and len(self.sources) > 1):
             return ""
         return self.words.replace("{source}", "".join(TITLES[source] for source in self.sources))
 
     @property
     def message_expression(self) -> str:
-        """The CEL expression of the message, where it is not the same for all; else empty."""
+        """The CEL expression of the message, if it is not the same for all specs; else empty."""
         if self.message:
             return ""
         expressions = {"source": title(self.sources), **self.parts}
@@ -63,12 +62,12 @@ needed = partial(Rule, reason=Reason.REQUIRED)
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that is wrong with a spec."""
+    """One problem in a spec."""
 
     field: str
     """Where, from the root of the resource: ``spec.batchSize``."""
     message: str
-    """What is wrong and what to do."""
+    """The problem and the remedy."""
 
 
 def listed(words: Iterable[str], conjunction: str = "and") -> str:

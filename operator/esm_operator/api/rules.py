@@ -39,8 +39,8 @@ def _source() -> Iterator[Rule]:
     yield forbidden(
         "selfManagedEventSource",
         f"!({both})",
-        "A mapping has one source: eventSourceARN says {source}, selfManagedEventSource says "
-        f"{TITLES[_SELF_MANAGED]}. Remove one of the two.",
+        "A mapping has one source, but eventSourceARN ({source}) and selfManagedEventSource "
+        f"({TITLES[_SELF_MANAGED]}) are both set. Remove one of the two.",
         sources=ALL - {_SELF_MANAGED},
     )
     arn, services = f"self.eventSourceARN.matches({quoted(limits.ARN_PATTERN)})", "|".join(ARN_SERVICES)
@@ -86,7 +86,7 @@ def _positions() -> Iterator[Rule]:
     yield forbidden(
         "startingPositionTimestamp",
         f"!has(self.startingPositionTimestamp) || !({reads_from(_TIMESTAMPED)}) || ({_AT_TIMESTAMP})",
-        "startingPositionTimestamp goes only with startingPosition AT_TIMESTAMP ({source}); set that, or remove "
+        "startingPositionTimestamp needs startingPosition AT_TIMESTAMP ({source}). Set startingPosition, or remove "
         "startingPositionTimestamp.",
         sources=_TIMESTAMPED,
     )
@@ -195,20 +195,20 @@ def _adoption() -> Iterator[Rule]:
     yield Rule(
         "adoption.takeOverFrom",
         "!(has(self.adoption) && has(self.adoption.takeOverFrom)) || has(self.adoption.uuid)",
-        "adoption.takeOverFrom takes a mapping from another resource and goes only with adoption.uuid, so that "
-        "there is no doubt which; add it, or remove adoption.takeOverFrom.",
+        "adoption.takeOverFrom needs adoption.uuid, the UUID of the mapping to take over. Add adoption.uuid, or remove "
+        "adoption.takeOverFrom.",
     )
 
+
+#: The rules about several fields of AWS.
+COMBINATION_RULES: tuple[Rule, ...] = (*_positions(), *_batches(), *_pollers(), *_others())
 
 #: The rules of EventSourceMapping, in the order in which people should read them.
 MAPPING_RULES: tuple[Rule, ...] = (
     *_source(),
     *field_rules.not_taken(),
     *field_rules.required(),
-    *_positions(),
-    *_batches(),
-    *_pollers(),
-    *_others(),
+    *COMBINATION_RULES,
     *field_rules.access_configurations(),
     *field_rules.counts(),
     *field_rules.ranges(),
@@ -243,12 +243,7 @@ def _provider_config() -> Iterator[Rule]:
     yield forbidden(
         "externalID",
         "!has(self.externalID) || has(self.roleARN)",
-        "externalID goes only with roleARN, the role that asks for it; add that, or remove externalID.",
-    )
-    yield Rule(
-        "ownership",
-        when("ownership", "self.ownership in ['Tags', 'ResourceOnly']"),
-        "ownership must be Tags or ResourceOnly.",
+        "externalID needs roleARN. Add roleARN, or remove externalID.",
     )
     yield forbidden(
         "defaultTags",
@@ -258,12 +253,7 @@ def _provider_config() -> Iterator[Rule]:
         "set ownership to Tags.",
     )
     expressions = "namespaceSelector.matchExpressions"
-    operator = "item.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist']"
-    yield Rule(
-        expressions,
-        when(expressions, f"self.{expressions}.all(item, {operator})"),
-        f"operator in {expressions} must be In, NotIn, Exists or DoesNotExist.",
-    )
+    yield from field_rules.words(limits.PROVIDER_CONFIG_WORDS)
     counted = "(item.operator in ['In', 'NotIn']) == (has(item.values) && size(item.values) > 0)"
     yield Rule(
         expressions,
@@ -274,3 +264,6 @@ def _provider_config() -> Iterator[Rule]:
 
 #: The rules of ProviderConfig.
 PROVIDER_CONFIG_RULES: tuple[Rule, ...] = tuple(_provider_config())
+
+#: The rules that the CRDs have as ``enum``. Only the offline check evaluates them.
+ENUM_RULES: tuple[Rule, ...] = (*field_rules.words(), *field_rules.words(limits.PROVIDER_CONFIG_WORDS))
