@@ -332,6 +332,27 @@ async def test_a_target_whose_account_is_not_told_in_time_is_given_up(
     assert held.server.received == b""
 
 
+async def test_the_first_call_has_more_time_than_others(one_thread: Connections, clock: StoppedClock) -> None:
+    got, never = threading.Event(), threading.Event()
+
+    def keep_waiting(_: socket.socket) -> None:
+        got.set()
+        never.wait()
+
+    server = SlowServer(answer=keep_waiting)
+    server.accept()
+    connect = asyncio.create_task(one_thread.connect(Target("eu-west-1", Access(server.url))))
+    await eventually_async(got.is_set)
+    clock.now += call.CALL_TIMEOUT
+    await asyncio.sleep(4 * SHORT)
+    assert not connect.done()
+    clock.now += connection_module.STS_TIMEOUT - call.CALL_TIMEOUT
+    with pytest.raises(ReadTimeoutError):
+        await asyncio.wait_for(connect, LIMIT)
+    never.set()
+    server.close()
+
+
 async def test_the_tagging_api_is_given_up_too(to: To, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await to.server(held.url, lease())
     monkeypatch.setattr(call, "SEND_TIMEOUT", SHORT)

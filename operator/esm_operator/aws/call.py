@@ -7,7 +7,7 @@ resolution may take minutes. So the coroutine gives the call up at its deadline,
 |---|---|---|
 | it waits for a thread, then for credentials and for a slot of the window | name resolution | WAIT_TIMEOUT |
 | name resolution, connect, TLS handshake | the first byte | SEND_TIMEOUT |
-| request and answer | the last byte of the answer | CALL_TIMEOUT |
+| request and answer | the last byte of the answer | CALL_TIMEOUT, or that of the permit |
 
 A call that is given up before its first byte is never sent (``NotSentError``). AWS may have carried out one that is
 given up later; its connection is cut, so that the thread ends. The fence is checked twice for a write: before a
@@ -51,6 +51,8 @@ class CallPermit:
     """For writes."""
     window: InFlightWindow | None = None
     """For requests to AWS Lambda, which share a quota."""
+    call_timeout: float = CALL_TIMEOUT
+    """Seconds from the first byte of the request to the last byte of the answer. The lease must outlast a write."""
 
 
 class _Phase(Enum):
@@ -146,7 +148,7 @@ class _Call:
             self._slot = self._permit.window.wait()
         with self._admitted():
             self._is_write, self._url = operation not in READS, url
-            self._ask_fence(CALL_TIMEOUT)
+            self._ask_fence(self._permit.call_timeout)
             self._phase, self._ends = _Phase.CONNECTING, monotonic() + SEND_TIMEOUT
 
     def sending(self, cut: Callable[[], None]) -> float:
@@ -156,8 +158,8 @@ class _Call:
             if self._phase is not _Phase.SENT:
                 if now >= self._ends:
                     raise self._late()
-                self._ask_fence(CALL_TIMEOUT)
-                self._phase, self._ends = _Phase.SENT, now + CALL_TIMEOUT
+                self._ask_fence(self._permit.call_timeout)
+                self._phase, self._ends = _Phase.SENT, now + self._permit.call_timeout
                 self._is_sent, self._cut = True, cut
             else:
                 self._ask_fence(self._ends - now)

@@ -35,8 +35,9 @@ Answer = TypeVar("Answer")
 CONNECT_TIMEOUT = 1.5
 #: Seconds without any byte of the answer.
 READ_TIMEOUT = 3.5
-#: Seconds without any byte of the answer of STS, which is called once, while no lease waits for it.
-STS_TIMEOUT = 5.0
+#: The same for STS, and the limit of the whole call. It is the first call to a target, and the first answer of a slow
+#: machine or proxy can take long. Resources wait for it, and no write does, so the lease need not outlast it.
+STS_CONNECT_TIMEOUT, STS_TIMEOUT = 5.0, 20.0
 #: The shortest and the longest pause before a request is sent again, in seconds.
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 
@@ -81,7 +82,9 @@ class Connector:
         """
         threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
         try:
-            request = partial(call.run, threads, CallPermit(SHUT), self._request_account, target)
+            request = partial(
+                call.run, threads, CallPermit(SHUT, call_timeout=STS_TIMEOUT), self._request_account, target
+            )
             account = await _retry(self._attempts, request)
             return await call.run(threads, CallPermit(SHUT), self._connection, target, account, threads)
         except BaseException:
@@ -103,10 +106,11 @@ class Connector:
 
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
         access = target.access
+        connect, read = (STS_CONNECT_TIMEOUT, STS_TIMEOUT) if service == "sts" else (CONNECT_TIMEOUT, READ_TIMEOUT)
         session: Any = botocore_sessions.new_session(target.region, access.role_arn, access.external_id)
         config = Config(
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=STS_TIMEOUT if service == "sts" else READ_TIMEOUT,
+            connect_timeout=connect,
+            read_timeout=read,
             retries={"total_max_attempts": 1},
             max_pool_connections=self._threads,
             parameter_validation=False,
