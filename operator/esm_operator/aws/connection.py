@@ -1,4 +1,4 @@
-"""A connection to one target: boto3's clients, the threads that run their calls, and the account that STS names.
+"""A connection to one target: boto3's clients, the threads of their calls, and the account, which STS returns.
 
 boto3's own retries are off. The operator's work queue retries, so that every request is counted and takes a token. The
 commands have no queue, so their connections retry (:attr:`Connection.attempts`).
@@ -51,11 +51,11 @@ class Connection:
     client: "LambdaClient"
     """boto3's client of AWS Lambda, whose writes are fenced."""
     tagging: "ResourceGroupsTaggingAPIClient"
-    """boto3's client of the resource groups tagging API; it only reads."""
+    """boto3's client of the resource groups tagging API. It only reads."""
     threads: ThreadPoolExecutor
-    """Threads of its own, so that a target that does not answer delays no other."""
+    """Its own threads, so that a target that does not answer delays no other target."""
     attempts: int = 1
-    """How often a request is sent at most, if it fails for a reason that may pass by itself."""
+    """The most times that a request is sent, if it fails for a transient reason."""
 
     async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
         """Send one request, by boto3's name of the operation, in a thread. Raises what :func:`.call.run` raises."""
@@ -66,7 +66,7 @@ class Connection:
 class Connector:
     """Makes connections. :class:`~.connections.Connections` decides when.
 
-    Each connection may have so many threads. AWS's logs show the user agent after boto3's own name.
+    ``threads`` is the number for each connection. CloudTrail shows the user agent after that of boto3.
     """
 
     def __init__(self, threads: int = 8, *, attempts: int = 1, user_agent: str = "esm-operator") -> None:
@@ -75,10 +75,10 @@ class Connector:
         self._user_agent = user_agent
 
     async def connect(self, target: Target) -> Connection:
-        """Make a connection to a target. STS names the account (GetCallerIdentity needs no permission).
+        """Make a connection to a target. GetCallerIdentity of STS returns the account. It needs no permission.
 
         Raises:
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached.
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: the target can't be reached.
         """
         threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
         try:
@@ -125,7 +125,7 @@ class Connector:
 
 
 async def _retry(attempts: int, send: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Send a request again while it fails for a reason that may pass by itself."""
+    """Send a request again while it fails for a transient reason."""
     failures = 0
     while True:
         try:
@@ -139,7 +139,7 @@ async def _retry(attempts: int, send: Callable[[], Awaitable[Answer]]) -> Answer
 
 @contextmanager
 def counted(operation: str) -> Generator[None]:
-    """Count a request, by AWS's name of it. Raises :func:`~.errors.readable` of what the request raises."""
+    """Count a request of an AWS operation. Raises the exception of the request, as :func:`~.errors.readable` has it."""
     started = monotonic()
     try:
         yield
@@ -151,5 +151,5 @@ def counted(operation: str) -> Generator[None]:
     counters.answered(operation, monotonic() - started)
 
 
-for _reason in errors.REASONS:  # a series that begins with its first event has no increase that could be seen
+for _reason in errors.REASONS:  # Prometheus sees no increase in a series that begins with its first event
     counters.AWS_FAILURES.labels(_reason)
