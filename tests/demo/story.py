@@ -38,7 +38,8 @@ def apply_examples(stage: Stage) -> None:
     stage.run("apply", "-f", f"{EXAMPLES}/")
     explain(
         "The operator creates the mappings in AWS. The table is printed again when it changes. STATE is the state in "
-        "AWS, which is Creating for some seconds. READY is True when AWS has the mapping as its manifest describes it."
+        "AWS, which is Creating for some seconds. READY is True when AWS has the mapping as its manifest describes it. "
+        "PROCESSING is False if Lambda reports a problem with the records, and empty for SQS."
     )
     stage.watch(lambda: all(map(is_ready, stage.resources())), 2 * LIMIT, "all mappings are Ready")
     explain("All mappings are Ready. Scripts, Helm, Argo CD and Flux wait for the same condition:")
@@ -109,7 +110,10 @@ def _refuse(stage: Stage) -> None:
 
 def _edit(stage: Stage, resource: dict[str, Any]) -> None:
     name = _name(resource)
-    explain(f"Edit {name}: change its batch size from {_batch_size(stage, resource)} to {EDITED}.")
+    explain(
+        f"Edit {name}: change its batch size from {_batch_size(stage, resource)} to {EDITED}. The operator sends only "
+        "the changed field to AWS."
+    )
     patch = json.dumps({"spec": {"batchSize": EDITED}})
     stage.run("patch", "esm", name, "--type=merge", "--patch", patch)
     _expect_batch_size(stage, resource, EDITED)
