@@ -1,4 +1,4 @@
-"""AWS answers the first call late, as on a slow machine or through a slow proxy. The operator waits for the answer."""
+"""The first call to AWS takes long or fails once, as on a slow machine or in a new pod. The operator waits."""
 
 from tests.aws import FaultKind
 from tests.bed import Bed, condition_of
@@ -18,3 +18,15 @@ def test_a_late_first_answer_is_not_reported_as_a_failure(bed: Bed) -> None:
     assert "AWSUnreachable" not in reasons
     assert "AWSUnreachable" not in bed.events("orders")
     assert bed.calls()["GetCallerIdentity"] == 1, "the operator did not give the first call up"
+
+
+def test_a_first_call_that_fails_once_is_not_reported_as_a_failure(bed: Bed) -> None:
+    bed.control.fault(FaultKind.CLOSE, "GetCallerIdentity", times=1)
+    reasons: list[str] = []
+    bed.follow("orders", lambda found: reasons.append(condition_of(found, "Ready").get("reason", "")))
+    bed.apply(queue())
+    bed.operator()
+    bed.wait_ready("orders")
+    assert "AWSUnreachable" not in reasons
+    assert "AWSUnreachable" not in bed.events("orders")
+    assert bed.calls()["GetCallerIdentity"] == 2

@@ -1,7 +1,8 @@
 """A connection to one target: boto3's clients, the threads of their calls, and the account, which STS returns.
 
-boto3's own retries are off. The operator's work queue retries, so that every request is counted and takes a token. The
-commands have no queue, so their connections retry (:attr:`Connection.attempts`).
+boto3's own retries are off. The operator's work queue retries, so that every request is counted and takes a token. Only
+the first call is retried here, because all resources of the target would report its failure. The commands have no
+queue, so their connections retry (:attr:`Connection.attempts`).
 """
 
 import asyncio
@@ -38,6 +39,9 @@ READ_TIMEOUT = 3.5
 #: The same for STS, and the limit of the whole call. It is the first call to a target, and the first answer of a slow
 #: machine or proxy can take long. Resources wait for it, and no write does, so the lease need not outlast it.
 STS_CONNECT_TIMEOUT, STS_TIMEOUT = 5.0, 20.0
+#: Seconds in which the first call is repeated after transient failures, before resources report the failure. In a new
+#: pod, name resolution and routes often fail for a moment.
+FIRST_CALL_PATIENCE = 5.0
 #: The shortest and the longest pause before a request is sent again, in seconds.
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 
@@ -85,7 +89,7 @@ class Connector:
             request = partial(
                 call.run, threads, CallPermit(SHUT, call_timeout=STS_TIMEOUT), self._request_account, target
             )
-            account = await _retry(self._attempts, request)
+            account = await _retry(self._attempts, request, FIRST_CALL_PATIENCE)
             return await call.run(threads, CallPermit(SHUT), self._connection, target, account, threads)
         except BaseException:
             threads.shutdown(wait=False)
@@ -124,15 +128,15 @@ class Connector:
         return client
 
 
-async def _retry(attempts: int, send: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Send a request again while it fails for a transient reason."""
-    failures = 0
+async def _retry(attempts: int, send: Callable[[], Awaitable[Answer]], patience: float = 0.0) -> Answer:
+    """Send a request again while it fails for a transient reason: so many times, or for so many seconds if longer."""
+    failures, until = 0, monotonic() + patience
     while True:
         try:
             return await send()
         except (ClientError, BotoCoreError) as error:
             failures += 1
-            if failures >= attempts or not errors.is_transient(error):
+            if not errors.is_transient(error) or (failures >= attempts and monotonic() >= until):
                 raise
         await asyncio.sleep(backoff.jittered(backoff.exponential(failures - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)))
 
