@@ -13,7 +13,7 @@ LEVELS: Mapping[str, int] = {
     "asyncio": logging.WARNING,
 }
 
-#: What is no failure of a request.
+#: Exceptions that are bugs, and not failures of a request.
 _BUGS = (AttributeError, AssertionError, ImportError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 
 

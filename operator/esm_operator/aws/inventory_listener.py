@@ -34,7 +34,7 @@ class InventoryListener(Protocol):
         ...
 
     def first_sweep_ended(self, target: Target) -> None:
-        """The first sweep of a target is complete, or has failed for a reason that does not pass by itself."""
+        """The first sweep of a target is complete, or has failed for a reason that is not transient."""
         ...
 
     def staleness_changed(self, target: Target) -> None:
