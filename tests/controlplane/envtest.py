@@ -188,10 +188,9 @@ def _soon(url: str, use: Callable[[Any], Answer]) -> Answer:
     thread.join(PATIENCE)
     if answers:
         return answers[0]
-    host = urlsplit(url).netloc
     if errors:
-        raise DownloadError(f"{host} can't be reached ({errors[0]})")
-    raise DownloadError(f"{host} did not answer within {PATIENCE:.0f} s")
+        raise DownloadError(f"{url} can't be read ({getattr(errors[0], 'reason', errors[0])})")
+    raise DownloadError(f"{urlsplit(url).netloc} did not answer within {PATIENCE:.0f} s")
 
 
 def _megabytes(size: int) -> int:

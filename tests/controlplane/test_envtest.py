@@ -164,7 +164,7 @@ def test_progress_has_a_total(
 def test_no_answer_within_the_patience(
     cache: Path, server: ArchiveServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert_built(capsys, "can't be reached (HTTP Error 404: Not Found)")
+    assert_built(capsys, f"{server.url}{INDEX} can't be read (Not Found)")
     server.offer(PINNED)
     for path in (INDEX, f"/envtest-v{PINNED}-{PLATFORM}.tar.gz"):
         server.held = {path}
