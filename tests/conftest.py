@@ -58,7 +58,7 @@ def aws_server() -> Generator[AwsServer]:
     from tests.aws import AwsServer
 
     with AwsServer() as server:
-        server.client("sts").get_caller_identity()  # the first answer of a new server takes seconds
+        server.warm_up()
         yield server
 
 

@@ -80,6 +80,10 @@ class AwsServer:
         assert self._process.stdout is not None
         self.endpoint = self._first_line(self._process.stdout).removeprefix(ENDPOINT_LINE).strip()
 
+    def warm_up(self) -> None:
+        """Wait for the first answer of STS. It takes seconds, because the server loads moto for it."""
+        self.client("sts").get_caller_identity()
+
     def stop(self) -> None:
         if self._process is None:
             return

@@ -1,4 +1,4 @@
-"""etcd and kube-apiserver for tests, the demo and manual use: `with ControlPlane() as plane: ...`."""
+"""etcd and kube-apiserver as processes, for tests, the demo and people: `with ControlPlane() as plane: ...`."""
 
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.plane import ControlPlane, KubectlError

@@ -1,4 +1,4 @@
-"""`python -m tests.controlplane`: a control plane at the terminal, until Ctrl-C."""
+"""`python -m tests.controlplane`: runs a control plane until Ctrl-C."""
 
 import argparse
 import signal
@@ -25,10 +25,9 @@ def main() -> int:
         if options.pin:
             write_module(KUBERNETES, parse_version(options.kubernetes_version), KUBERNETES.folder)
         elif options.build_only:
-            for name in BINARIES:
-                print(assets.find(name, options.kubernetes_version))
-            for name in TOOLS if options.tools else ():
-                print(assets.find(name))
+            names = [*BINARIES, *(TOOLS if options.tools else ())]
+            for path in assets.find_all(names, options.kubernetes_version):
+                print(path)
         else:
             run(options.kubernetes_version, options.data_dir)
     except ControlPlaneError as error:
@@ -41,8 +40,8 @@ def main() -> int:
 
 def run(kubernetes_version: str | None, data_dir: Path | None) -> None:
     with ControlPlane(kubernetes_version=kubernetes_version, data_dir=data_dir) as plane:
-        say(f"The control plane is ready; Ctrl-C stops it. Its kubectl is {plane.kubectl_path}.")
-        say("To use it, in another terminal:")
+        say(f"The control plane is ready. Its kubectl is {plane.kubectl_path}. Ctrl-C stops the control plane.")
+        say("To use it, paste this line into another terminal:")
         print(f"export KUBECONFIG={plane.kubeconfig}", flush=True)
         try:
             while True:
@@ -53,19 +52,19 @@ def run(kubernetes_version: str | None, data_dir: Path | None) -> None:
 
 
 def stop_once(number: int, frame: FrameType | None) -> None:
-    for each in STOP_SIGNALS:  # an impatient second Ctrl-C must not leave the data behind
+    for each in STOP_SIGNALS:  # a second Ctrl-C must not interrupt the clean-up
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.controlplane", description=__doc__)
-    version_help = f"such as 1.32.13; else {pinned_version(KUBERNETES)}, or what is in KUBEBUILDER_ASSETS"
+    version_help = f"such as 1.32.13; default: {pinned_version(KUBERNETES)}, or the version in KUBEBUILDER_ASSETS"
     parser.add_argument("--kubernetes-version", metavar="VERSION", help=version_help)
-    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="where to keep the data for a next time")
-    parser.add_argument("--build-only", action="store_true", help="only see to it that the programs are there")
-    parser.add_argument("--tools", action="store_true", help="with --build-only: what tests use beside it, too")
-    parser.add_argument("--pin", action="store_true", help="make --kubernetes-version the default")
+    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="keep the data here for the next start")
+    parser.add_argument("--build-only", action="store_true", help="get the programs, and print their paths")
+    parser.add_argument("--tools", action="store_true", help="with --build-only: also build the tools of the tests")
+    parser.add_argument("--pin", action="store_true", help="make --kubernetes-version the pinned version")
     options = parser.parse_args()
     if options.pin and not options.kubernetes_version:
         parser.error("--pin needs --kubernetes-version.")

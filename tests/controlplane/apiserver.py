@@ -1,7 +1,7 @@
-"""kube-apiserver: its command line, and whether it is ready.
+"""kube-apiserver: its command line, and the check that it is ready.
 
-Its defaults are kept wherever they work without the rest of a cluster, so that what the tests see, admission
-plugins and flow control included, is what a cluster does.
+It keeps all defaults that work without the rest of a cluster, such as admission plugins and flow control, so that tests
+see the behaviour of a cluster.
 """
 
 import http.client
@@ -16,7 +16,7 @@ NAMESPACES = ("default", "kube-system")
 
 @dataclass(frozen=True)
 class Files:
-    """What it reads and writes in the data folder."""
+    """The files of the API server in the data folder."""
 
     folder: Path
 
@@ -34,15 +34,15 @@ class Files:
 
     @property
     def ca_certificate(self) -> Path:
-        """The server's certificate, followed by that of the authority that it made up to sign it."""
+        """The certificate of the server, and then that of its own certificate authority."""
         return self.certificates / "apiserver.crt"
 
 
 def reserve_port() -> socket.socket:
-    """A socket that keeps a free port for the API server, which binds to it too (--permit-port-sharing).
+    """A socket that reserves a free port. The API server binds to the same port (--permit-port-sharing).
 
-    So nobody else gets the port, neither before the start nor while the server is stopped for a test.
-    Connections are refused while only this socket is there, as it doesn't listen.
+    No other process gets the port before the API server starts, or while a test has stopped it. This socket does not
+    listen, so connections are refused meanwhile.
     """
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -58,8 +58,8 @@ def command(binary: Path, address: tuple[str, int], etcd_url: str, files: Files)
         f"--bind-address={host}",
         f"--secure-port={port}",
         "--permit-port-sharing",
-        f"--cert-dir={files.certificates}",  # it makes its own certificate there
-        # The address that pods would use. A loopback address is allowed only without its Endpoints object.
+        f"--cert-dir={files.certificates}",  # the API server makes its certificate there
+        # The address for pods. It can be a loopback address only without an Endpoints object.
         f"--advertise-address={host}",
         "--endpoint-reconciler-type=none",
         "--service-cluster-ip-range=10.0.0.0/24",
@@ -73,13 +73,13 @@ def command(binary: Path, address: tuple[str, int], etcd_url: str, files: Files)
 
 
 def is_ready(address: tuple[str, int], files: Files, token: str) -> bool:
-    """Whether it says so, and the namespaces of every cluster, which come a moment later, are there."""
+    """Whether /readyz succeeds, and the namespaces that the API server creates after its start exist."""
     paths = ("/readyz", *(f"/api/v1/namespaces/{namespace}" for namespace in NAMESPACES))
     try:
         context = ssl.create_default_context(cafile=files.ca_certificate)
         with closing(http.client.HTTPSConnection(*address, timeout=5, context=context)) as connection:
             return all(status(connection, path, token) == http.HTTPStatus.OK for path in paths)
-    except (OSError, http.client.HTTPException):  # no certificate yet, or nobody listens, or it is just going
+    except (OSError, http.client.HTTPException):  # no certificate yet, or the API server starts or stops
         return False
 
 

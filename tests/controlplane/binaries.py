@@ -1,7 +1,7 @@
-"""The programs that a control plane is made of and those that tests use beside it, and their Go modules.
+"""The programs of the control plane, the tools of the tests, and their Go modules.
 
-A program that is to be built too is one more line here, and if its requirements clash with the others' a
-folder of its own in `go/` with a go.mod that pins it.
+To add a program, add a line here. If its requirements conflict with those of other programs, add a folder in `go/` with
+a go.mod of its own.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Module:
 
     name: str
     path: str = ""
-    """What is built; empty: a program of our own, whose sources are in the folder."""
+    """The Go path of the module. Empty: the sources of the program are in the folder."""
     version_packages: tuple[str, ...] = ()
-    """Packages whose version variables the linker must set, or the program calls itself v0.0.0."""
+    """Packages whose version variables the linker sets. Otherwise the program reports the version v0.0.0."""
 
     @property
     def folder(self) -> Path:
@@ -29,7 +29,7 @@ class Binary:
     module: Module
     package: str
     minutes: int
-    """What a build takes on two cores, to tell people what to expect."""
+    """The duration of a build on two cores, for the announcement."""
     tags: tuple[str, ...] = ()
     """Build tags."""
 
@@ -44,18 +44,18 @@ HELM = Module(name="helm", path="helm.sh/helm/v4")
 PROMETHEUS = Module(name="prometheus", path="github.com/prometheus/prometheus")
 VERDICTS = Module(name="verdicts")
 
-#: No service discovery but files and static targets: it would bring the clients of a dozen clouds.
+#: Only files and static targets as service discovery. The others need the clients of a dozen clouds.
 _LEAN = ("remove_all_sd",)
 
 BINARIES = {
     binary.name: binary
     for binary in (
-        Binary("etcd", ETCD, "go.etcd.io/etcd/server/v3", minutes=1),
-        Binary("kube-apiserver", KUBERNETES, "k8s.io/kubernetes/cmd/kube-apiserver", minutes=5),
-        Binary("kubectl", KUBERNETES, "k8s.io/kubernetes/cmd/kubectl", minutes=1),
+        Binary("etcd", ETCD, "go.etcd.io/etcd/server/v3", minutes=2),
+        Binary("kube-apiserver", KUBERNETES, "k8s.io/kubernetes/cmd/kube-apiserver", minutes=8),
+        Binary("kubectl", KUBERNETES, "k8s.io/kubernetes/cmd/kubectl", minutes=2),
     )
 }
-"""The control plane: what KUBEBUILDER_ASSETS must hold."""
+"""The programs of the control plane. KUBEBUILDER_ASSETS and the archives of envtest have them."""
 
 TOOLS = {
     binary.name: binary
@@ -66,4 +66,4 @@ TOOLS = {
         Binary("verdicts", VERDICTS, ".", minutes=1),
     )
 }
-"""What tests of the chart, of the metrics and of the health checks use beside it."""
+"""The tools of the tests of the chart, the metrics and the health checks."""

@@ -1,6 +1,6 @@
-"""A client of the API server over HTTP. A kubectl process costs a quarter of a second of CPU time for each request.
+"""A client of the API server over HTTP, because a kubectl process takes a quarter of a second of CPU time.
 
-Tests set up, look and clean up with it. They run kubectl where they are about what a user of kubectl does.
+Tests set up, read and clean up with this client. They run kubectl where they test what a user of kubectl does.
 """
 
 import http.client
@@ -19,7 +19,7 @@ from tests.controlplane.kubeconfig import Access
 
 #: Seconds for one request.
 TIMEOUT = 60.0
-#: Connections that are kept open.
+#: Connections that remain open.
 CONNECTIONS = 12
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 #: Content types of requests.
@@ -39,7 +39,7 @@ class ApiError(Exception):
 
 
 class ExistsError(ApiError):
-    """There is an object of this name, or it has changed (409)."""
+    """An object of this name exists already, or the object has changed (409)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _of_group(group: str, namespaced: bool, **plurals: str) -> dict[str, _Kind]:
     return {kind: _Kind(api, plural, namespaced) for kind, plural in plurals.items()}
 
 
-#: The kinds that tests have to do with.
+#: The kinds that tests use.
 _KINDS: Mapping[str, _Kind] = {
     **_of_group("", False, Namespace="namespaces"),
     **_of_group(
@@ -90,9 +90,9 @@ def path(kind: str, name: str = "", namespace: str = "") -> str:
     """The path of an object in the API, or of all objects of a kind.
 
     Args:
-        kind: as manifests spell it, such as ``EventSourceMapping``.
-        name: empty: all.
-        namespace: ignored for kinds that have none; empty: all namespaces.
+        kind: as in manifests, such as ``EventSourceMapping``.
+        name: empty: all objects.
+        namespace: empty: all namespaces. It is ignored for kinds without namespaces.
     """
     of = _KINDS[kind]
     folder = f"{of.api}/namespaces/{namespace}/{of.plural}" if of.namespaced and namespace else f"{of.api}/{of.plural}"
@@ -100,7 +100,7 @@ def path(kind: str, name: str = "", namespace: str = "") -> str:
 
 
 class Watch:
-    """The events of a watch, for one thread; :meth:`close` is for any."""
+    """The events of a watch, for one thread. Any thread may call :meth:`close`."""
 
     def __init__(self, access: Access, where: str) -> None:
         self._connection = http.client.HTTPSConnection(urlsplit(access.server).netloc, context=access.tls())
@@ -113,14 +113,14 @@ class Watch:
         """Type and object of each event, until the watch is closed or cut.
 
         Raises:
-            OSError, http.client.HTTPException: it was cut.
+            OSError, http.client.HTTPException: the watch was cut.
         """
         while line := self._answer.readline():
             event = json.loads(line)
             yield event["type"], event["object"]
 
     def close(self) -> None:
-        """End it, also while another thread waits for the next event."""
+        """End the watch, also while another thread waits for the next event."""
         if isinstance(self._connection.sock, socket.socket):
             with suppress(OSError):
                 self._connection.sock.shutdown(socket.SHUT_RDWR)
@@ -146,11 +146,11 @@ class KubernetesClient:
         )
 
     def get(self, where: str) -> Object | None:
-        """An object, or a list; None: there is none."""
+        """An object, or a list. None: it does not exist."""
         return self.request("GET", where)
 
     def items(self, where: str) -> list[Object]:
-        """The objects of a list; none where the API server does not know the kind."""
+        """The objects of a list. Empty if the API server does not serve the kind."""
         return (self.get(where) or {"items": []})["items"]
 
     def create(self, manifest: Mapping[str, Any], namespace: str = "") -> Object:
@@ -158,27 +158,27 @@ class KubernetesClient:
 
         Args:
             manifest: the object.
-            namespace: where the manifest names none.
+            namespace: for a manifest without a namespace.
 
         Raises:
-            ExistsError: there is one of this name.
-            ApiError: it is refused.
+            ExistsError: an object of this name exists.
+            ApiError: the API server refuses the object.
         """
         meta = manifest["metadata"]
         where = path(manifest["kind"], namespace=meta.get("namespace") or namespace)
         return self._must("POST", f"{where}?fieldValidation=Strict", manifest)
 
     def apply(self, manifest: Mapping[str, Any], namespace: str = "") -> None:
-        """Do what ``kubectl apply`` does on the client's side: create an object, or set what the manifest says.
+        """Do a client-side apply, as ``kubectl apply``: create the object, or set the fields of the manifest.
 
-        As there, what an earlier apply has set and this one does not is removed.
+        Fields that an earlier apply has set, and that the manifest does not have, are removed.
 
         Args:
             manifest: the object.
-            namespace: where the manifest names none.
+            namespace: for a manifest without a namespace.
 
         Raises:
-            ApiError: it is refused.
+            ApiError: the API server refuses the object.
         """
         meta = manifest["metadata"]
         where = path(manifest["kind"], meta["name"], meta.get("namespace") or namespace)
@@ -192,18 +192,18 @@ class KubernetesClient:
         self._must("PATCH", f"{where}?fieldValidation=Strict", _with_removals(before, wanted), MERGE)
 
     def install(self, *manifests: Mapping[str, Any]) -> None:
-        """Let objects be as their manifests say (a server-side apply with force)."""
+        """Do a server-side apply with force."""
         for manifest in manifests:
             meta = manifest["metadata"]
             where = path(manifest["kind"], meta["name"], meta.get("namespace", ""))
             self._must("PATCH", f"{where}?fieldManager=tests&force=true", manifest, APPLY)
 
     def merge(self, where: str, patch: Mapping[str, Any]) -> Object | None:
-        """Send a merge patch; None: there is no such object."""
+        """Send a merge patch. None: the object does not exist."""
         return self.request("PATCH", where, patch, MERGE)
 
     def replace(self, where: str, field: str, value: Any) -> Object | None:
-        """Replace one field by a JSON patch; None: there is no such object.
+        """Replace one field with a JSON patch. None: the object does not exist.
 
         Args:
             where: the object's path.
@@ -213,13 +213,13 @@ class KubernetesClient:
         return self.request("PATCH", where, [{"op": "replace", "path": field, "value": value}], JSON_PATCH)
 
     def delete(self, where: str) -> bool:
-        """Ask for an object, or all of a list, to be deleted, without waiting. Returns whether there was one."""
+        """Request the deletion of an object, or of a list, without waiting. Returns whether it existed."""
         return self.request("DELETE", where) is not None
 
     def request(self, method: str, where: str, body: Any = None, kind: str = JSON) -> Any:
-        """The answer as JSON; None for 404.
+        """The answer as JSON. None for 404.
 
-        A server that asks for a later attempt (429: after a change of a CRD its storage is opened again) gets one.
+        The request is repeated while the API server answers 429. It does so after a change of a CRD.
 
         Raises:
             ExistsError: 409.
@@ -240,17 +240,17 @@ class KubernetesClient:
         return json.loads(answer.data)
 
     def text(self, where: str) -> str:
-        """What is answered as plain text, such as ``/metrics``."""
+        """An answer in plain text, such as that of ``/metrics``."""
         answer = self._send("GET", where)
         if answer.status != 200:
             raise ApiError(f"GET {where}", answer.status, answer.data.decode(errors="replace"))
         return answer.data.decode()
 
     def watch(self, where: str) -> Watch:
-        """Begin a watch; it is connected when this returns.
+        """Begin a watch. It is connected when this method returns.
 
         Raises:
-            ApiError: it is refused.
+            ApiError: the API server refuses the watch.
         """
         return Watch(self._access, f"{where}{'&' if '?' in where else '?'}watch=true")
 
@@ -263,13 +263,13 @@ class KubernetesClient:
     def _send(self, method: str, where: str, body: Any = None, kind: str = JSON) -> urllib3.BaseHTTPResponse:
         headers = {**self._http.headers, "Content-Type": kind}
         data = None if body is None else json.dumps(body)
-        # One retry, of a request that changes nothing, for a kept connection that the server has just closed.
+        # One retry of a read, because the server may just have closed the connection that was kept open.
         retries = urllib3.Retry(total=1, connect=0) if method == "GET" else False
         return self._http.request(method, self._server + where, body=data, headers=headers, retries=retries)
 
 
 def _with_removals(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
-    """A merge patch to what is wanted, that removes what was wanted before only."""
+    """A merge patch that sets the wanted fields, and removes those that only the earlier manifest has."""
     patch: Object = {name: None for name in before if name not in wanted}
     for name, value in wanted.items():
         old: Any = before.get(name)

@@ -1,4 +1,4 @@
-"""What the API server knows its callers by: the administrator's token, and a key that signs the others'."""
+"""Credentials: the token of the administrator, and the key that signs the tokens of ServiceAccounts."""
 
 import os
 import secrets
@@ -13,20 +13,20 @@ from cryptography.hazmat.primitives.serialization import (
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read."""
+    """Write a file that only its owner can read."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
 
 
 def write_admin_token(path: Path) -> str:
-    """A new token, in a file for the API server's --token-auth-file."""
+    """Write a new token to a file for --token-auth-file of the API server. Returns the token."""
     token = secrets.token_urlsafe(32)
     write_secret(path, f"{token},admin,admin,system:masters\n")
     return token
 
 
 def ensure_signing_key(path: Path) -> None:
-    """The key for ServiceAccount tokens. One that is there stays, or older tokens would stop working."""
+    """Make the key for tokens of ServiceAccounts, unless it exists. A new key makes older tokens invalid."""
     if not path.exists():
         key = ec.generate_private_key(ec.SECP256R1())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())

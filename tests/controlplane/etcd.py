@@ -1,8 +1,8 @@
-"""etcd: its command line, and the one thing that tests ask of it directly.
+"""etcd: its command line, and the compaction, which tests request directly.
 
-It listens on Unix sockets in the data folder, so there is no port to find, and nobody else on the machine
-gets in. The path of such a socket may have no more than about 100 characters, so it is named relative to the
-data folder, where both etcd and the API server run.
+etcd listens on Unix sockets in the data folder, so it needs no port and no other user can connect. The path of such a
+socket has at most about 100 characters. Therefore it is relative to the data folder, in which etcd and the API server
+run.
 """
 
 import http.client
@@ -24,7 +24,7 @@ def command(binary: Path) -> list[str | Path]:
     return [
         binary,
         "--data-dir=etcd",
-        "--unsafe-no-fsync",  # the data need not survive a power cut, and tests write a lot
+        "--unsafe-no-fsync",  # the data need not survive a power failure
         f"--listen-client-urls={CLIENT_URL}",
         f"--advertise-client-urls={CLIENT_URL}",
         f"--listen-peer-urls={PEER_URL}",
@@ -35,7 +35,7 @@ def command(binary: Path) -> list[str | Path]:
 
 
 def compact(data_dir: Path) -> None:
-    """Forgets all history: nothing before the current revision can be read or watched from etcd any more."""
+    """Compact etcd. Then no earlier revision can be read or watched from etcd."""
     with closing(SocketConnection(data_dir)) as connection:
         revision = ask(connection, "range", {"key": "AA==", "limit": 1})["header"]["revision"]
         ask(connection, "compaction", {"revision": revision, "physical": True})
@@ -46,12 +46,12 @@ def ask(connection: http.client.HTTPConnection, method: str, body: dict[str, Any
     response = connection.getresponse()
     answer = json.load(response)
     if response.status != http.HTTPStatus.OK:
-        raise ControlPlaneError(f"etcd refused the request “{method}”: {answer.get('message')}")
+        raise ControlPlaneError(f"etcd refused the request {method}: {answer.get('message')}")
     return answer
 
 
 class SocketConnection(http.client.HTTPConnection):
-    """A connection to the socket in the data folder, however long that folder's path is."""
+    """A connection to the socket in the data folder. The path of the folder may have any length."""
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__("localhost", timeout=10)

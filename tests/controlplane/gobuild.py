@@ -1,7 +1,8 @@
-"""Builds one program with Go, in a folder of its own, and moves it into the cache when it is whole."""
+"""Builds programs with Go, each in a temporary folder, from which it is moved to the cache when it is complete."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.controlplane.binaries import Binary
@@ -11,39 +12,93 @@ from tests.controlplane.gotool import environment, require_go
 from tests.controlplane.processes import GuardedProcess
 from tests.controlplane.progress import Progress, say
 
-
-def build(binary: Binary, version: str, folder: Path) -> None:
-    """Puts the program into the folder, where it either is complete or is not."""
-    module = module_folder(binary.module, version, folder)
-    require_go(module)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-        made = Path(unfinished) / binary.name
-        compile_program(binary, version, module, made)
-        made.rename(folder / binary.name)
+#: Seconds between two lines of progress.
+INTERVAL = 15.0
+#: What `go list` and `go build` print before the name of a module that they download.
+_DOWNLOADING = b"go: downloading "
+#: Lists the packages that are not in Go's build cache.
+_STALE = "{{if .Stale}}{{.ImportPath}}{{end}}"
 
 
-def compile_program(binary: Binary, version: str, module: Path, made: Path) -> None:
+@dataclass(frozen=True)
+class Build:
+    """A program that can be built."""
+
+    binary: Binary
+    version: str
+    folder: Path
+    """Where it is put."""
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.binary.name
+
+
+def build(builds: Sequence[Build], reason: str = "") -> None:
+    """Build programs, one after the other.
+
+    Args:
+        builds: the programs.
+        reason: why they were not downloaded, as the end of a sentence.
+
+    Raises:
+        BuildError: Go is missing or too old, or a build failed.
+    """
+    if not builds:
+        return
+    because = f", because {reason}" if reason else ""
+    names = ", ".join(f"{one.binary.name} {one.version}" for one in builds)
+    minutes = sum(one.binary.minutes for one in builds)
     progress = Progress(
-        f"Building {binary.name} {version} with Go. This is done once and takes about {binary.minutes} min "
-        "on two cores, more if its sources have to be downloaded first."
+        f"Building {names} with Go{because}. This takes about {minutes} min on two cores, and is done once.", INTERVAL
     )
-    log = made.with_suffix(".log")
-    command = ["go", "build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly"]
-    command += ["-tags", ",".join(binary.tags), "-ldflags", " ".join(linker_flags(binary, version))]
-    command += ["-o", str(made), binary.package]
-    process = GuardedProcess(command, log=log, cwd=module, env=environment())
-    try:
-        while (code := process.wait(timeout=1)) is None:
-            progress.tick(f"{len(log.read_bytes().splitlines())} packages compiled or downloaded")
-    finally:
-        process.stop()
-    if code != 0:
-        raise BuildError(f"Building {binary.name} {version} failed. {process.obituary()}")
-    say(f"Built {binary.name} {version} in {progress.elapsed()}.")
+    modules = [module_folder(one.binary.module, one.version, one.folder) for one in builds]
+    for module in modules:
+        require_go(module)
+    for number, (one, module) in enumerate(zip(builds, modules, strict=True), start=1):
+        one.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=one.folder) as unfinished:
+            made = Path(unfinished) / one.binary.name
+            _compile(one, module, made, progress, f"program {number} of {len(builds)} ({one.binary.name})")
+            made.rename(one.path)
+    say(f"Built {names} in {progress.elapsed()}.")
+
+
+def _compile(one: Build, module: Path, made: Path, progress: Progress, title: str) -> None:
+    flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-tags", ",".join(one.binary.tags)]
+    flags += ["-ldflags", " ".join(linker_flags(one.binary, one.version))]
+    package = one.binary.package
+
+    def run(log: Path, *arguments: str, total: int = 0) -> list[bytes]:
+        """Run Go. Returns the packages that it names."""
+        process = GuardedProcess(["go", *arguments, package], log=log, cwd=module, env=environment())
+        try:
+            while (code := process.wait(timeout=1)) is None:
+                progress.tick(f"{title}: {_state(log, total)}")
+        finally:
+            process.stop()
+        if code != 0:
+            raise BuildError(f"Building {one.binary.name} {one.version} failed. {process.describe_end()}")
+        return _packages(log)
+
+    stale = run(made.with_suffix(".list"), "list", "-deps", "-f", _STALE, *flags)
+    run(made.with_suffix(".log"), "build", "-v", *flags, "-o", str(made), total=len(stale))
+
+
+def _state(log: Path, total: int) -> str:
+    packages = len(_packages(log))
+    if total:
+        return f"{min(packages, total)} of {total} packages compiled"
+    modules = sum(line.startswith(_DOWNLOADING) for line in log.read_bytes().splitlines())
+    return f"looking for its packages, {modules} modules downloaded"
+
+
+def _packages(log: Path) -> list[bytes]:
+    return [line for line in log.read_bytes().splitlines() if line and not line.startswith(b"go: ")]
 
 
 def linker_flags(binary: Binary, version: str) -> Iterator[str]:
+    """Flags of Go's linker, one after the other."""
     yield from ("-s", "-w")  # no debugging tables: a third smaller
     for package in binary.module.version_packages:
         major, minor, _ = version.split(".")

@@ -1,8 +1,8 @@
-"""The go.mod that a program is built from: the pinned one in `go/`, or one made for another version.
+"""The go.mod of a build: the pinned one in `go/`, or one that is made for another version.
 
-k8s.io/kubernetes can't simply be required: its own go.mod replaces each k8s.io/X with a folder of its source
-tree, and replacements don't reach those who require a module. Each k8s.io/X is published as a module of its
-own, though, whose version follows from the Kubernetes version, and that takes the folder's place here.
+A module cannot simply require k8s.io/kubernetes. The go.mod of k8s.io/kubernetes replaces each k8s.io/X with a folder
+of its source tree, and Go ignores the replacements of a required module. Each k8s.io/X is also published as a module,
+with a version that follows from the Kubernetes version. The go.mod here replaces each folder with that module.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from tests.controlplane.gotool import go, go_json
 from tests.controlplane.progress import say
 
 VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
-#: What a program of our own is built from.
+#: The source files of a program of this project.
 SOURCES = (".go", ".mod", ".sum")
 
 
@@ -26,12 +26,12 @@ def parse_version(text: str) -> str:
     """`1.37.2` from `1.37.2` or `v1.37.2`."""
     match = VERSION.fullmatch(text)
     if not match:
-        raise ControlPlaneError(f"“{text}” is not a full version. Give all three numbers, such as 1.32.13.")
+        raise ControlPlaneError(f'"{text}" is not a full version. A version has three numbers, such as 1.32.13.')
     return match[1]
 
 
 def pinned_version(module: Module) -> str:
-    """The version that `go/` pins; of a program of our own a digest of its sources."""
+    """The version that `go/` pins. For a program of this project: a digest of its sources."""
     if not module.path:
         return digest(path for path in module.folder.iterdir() if path.suffix in SOURCES)
     go_mod = module.folder / "go.mod"
@@ -42,13 +42,13 @@ def pinned_version(module: Module) -> str:
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """Twelve characters that other names or contents of files would change."""
+    """A digest of the names and contents of files, of 12 characters."""
     parts = ((path.name.encode(), path.read_bytes()) for path in sorted(paths))
     return hashlib.sha256(b"\0".join(part for pair in parts for part in pair)).hexdigest()[:12]
 
 
 def module_folder(module: Module, version: str, cache: Path) -> Path:
-    """A folder with go.mod and go.sum for this version; where `go/` has another, it is made in the cache."""
+    """A folder with go.mod and go.sum for a version: in `go/` for the pinned version, otherwise made in the cache."""
     if version == pinned_version(module):
         return module.folder
     folder = cache / "go-module"
@@ -64,18 +64,22 @@ def module_folder(module: Module, version: str, cache: Path) -> Path:
 
 
 def write_module(module: Module, version: str, folder: Path) -> None:
-    """Writes go.mod and go.sum."""
-    say(f"Resolving what {module.path} v{version} requires.")
+    """Write go.mod and go.sum for a version."""
+    say(f"Resolving the requirements of {module.path} v{version}.")
     published = go_json("mod", "download", "-json", f"{module.path}@v{version}", cwd=folder)
     upstream = go_json("mod", "edit", "-json", published["GoMod"], cwd=folder)
     (folder / "go.mod").write_text("\n".join(go_mod_lines(module, version, upstream)) + "\n")
     (folder / "go.sum").unlink(missing_ok=True)
-    # -e, as modules that only tests import can't always be had. If a build misses one, it says so itself.
+    # -e, because modules that only tests import cannot always be downloaded. A build reports a missing module.
     go("mod", "tidy", "-e", cwd=folder)
 
 
 def go_mod_lines(module: Module, version: str, upstream: dict[str, Any]) -> Iterator[str]:
-    """A go.mod that builds the module's programs as its own go.mod would; `upstream` is that one, as JSON."""
+    """The lines of a go.mod that builds the same programs as the go.mod of the module.
+
+    Args:
+        upstream: the go.mod of the module, as JSON.
+    """
     yield f"module esm-operator.io/tests/controlplane/{module.name}"
     yield f"go {upstream['Go']}"
     settings: list[dict[str, str]] = upstream.get("GoDebug") or []

@@ -1,4 +1,4 @@
-"""Go, as this package runs it: with the same settings everywhere, and failures that say what to do."""
+"""Runs Go with the same settings everywhere. Errors have a remedy."""
 
 import json
 import os
@@ -11,15 +11,16 @@ from tests.controlplane.errors import BuildError
 
 
 def environment() -> dict[str, str]:
+    """The environment of all Go commands."""
     return os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
 
 
 def require_go(folder: Path) -> None:
-    """Raises unless Go is there and new enough for the go.mod in the folder."""
+    """Raise BuildError unless Go is installed and new enough for the go.mod in a folder."""
     wanted = go_json("mod", "edit", "-json", cwd=folder)["Go"]
     found = go("env", "GOVERSION", cwd=folder).strip()
     if language_version(found) < language_version(wanted):
-        raise BuildError(f"A build needs Go {wanted} or newer, and this is {found}. Install a newer one.")
+        raise BuildError(f"A build needs Go {wanted} or newer, and the go on the PATH is {found}. Install a newer Go.")
 
 
 def language_version(text: str) -> tuple[int, int]:
@@ -29,17 +30,19 @@ def language_version(text: str) -> tuple[int, int]:
 
 
 def go_json(*arguments: str, cwd: Path) -> dict[str, Any]:
+    """Run a Go command that prints JSON. Raises BuildError."""
     return json.loads(go(*arguments, cwd=cwd))
 
 
 def go(*arguments: str, cwd: Path) -> str:
+    """Run a Go command, and return its output. Raises BuildError."""
     try:
         done = subprocess.run(
             ["go", *arguments], cwd=cwd, env=environment(), text=True, capture_output=True, check=False
         )
     except FileNotFoundError:
-        raise BuildError("A build needs Go, and there is no “go” on the PATH. Install it.") from None
+        raise BuildError("A build needs Go, and there is no program go on the PATH. Install Go.") from None
     if done.returncode != 0:
         command = " ".join(["go", *arguments])
-        raise BuildError(f"“{command}” failed:\n{done.stderr.strip() or done.stdout.strip()}")
+        raise BuildError(f"`{command}` failed:\n{done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

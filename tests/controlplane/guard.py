@@ -1,17 +1,14 @@
-"""A process between an owner and its server, so that the server never outlives the owner, however the owner
-ends.
+"""A process between an owner and its server. It kills the server when the owner ends for any reason.
 
-The owner holds the other end of this process's standard input and never writes to it. The kernel closes that
-end when the owner is gone, after a SIGKILL too, and the server is killed then, even one that is stopped by
-SIGSTOP.
+The owner has the other end of this process's standard input, and never writes to it. When the owner ends, also by
+SIGKILL, the kernel closes that end, and this process kills the server, even if SIGSTOP has stopped it.
 
-PR_SET_PDEATHSIG alone would not do: it is tied to the *thread* that started the child, so a server that was
-started in a worker thread would die with that thread. This process waits in the thread that starts the
-server, so it may use it for its own end: if the guard itself is killed, the server goes too (on Linux, which
-has that call).
+PR_SET_PDEATHSIG alone is not enough, because it depends on the *thread* that started the child. A server that a worker
+thread has started would end with this thread. This process starts the server in its main thread. So it can use the call
+(on Linux) to end the server if this process itself is killed.
 
-Run as a script with the server's command line as arguments. Says the server's process id on standard output;
-ends with the server's exit code. Imports nothing of this package, so it starts in milliseconds.
+Run it as a script, with the command line of the server as arguments. It prints the process id of the server, and ends
+with the exit code of the server. It imports nothing of this package, so that it starts in milliseconds.
 """
 
 import ctypes
@@ -31,7 +28,7 @@ guard = os.getpid()
 def die_with_guard() -> None:
     if hasattr(libc, "prctl"):
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != guard:  # it died before the call above could notice
+    if os.getppid() != guard:  # the guard ended before the call above
         os._exit(1)
 
 
@@ -45,7 +42,7 @@ def main() -> NoReturn:
         sys.argv[1:],
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
-        preexec_fn=die_with_guard,  # there is no second thread yet
+        preexec_fn=die_with_guard,  # safe, because there is no second thread yet
     )
     print(server.pid, flush=True)
     threading.Thread(target=kill_when_owner_is_gone, args=[server], daemon=True).start()

@@ -1,4 +1,4 @@
-"""Kubeconfig files: how kubectl, the operator and the tests get at the API server, each as somebody."""
+"""Kubeconfig files, with which kubectl, the operator and the tests connect to the API server."""
 
 import ssl
 from base64 import b64decode, b64encode
@@ -13,7 +13,7 @@ from tests.controlplane.credentials import write_secret
 
 @dataclass(frozen=True)
 class Access:
-    """Somebody's way in. The certificate is part of the file, so that the file can be passed around alone."""
+    """The address of the API server and the credentials of one user. The file includes the certificate."""
 
     server: str
     ca_certificate: bytes
@@ -39,7 +39,7 @@ class Access:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """What `write` wrote."""
+        """Read a file that `write` has written."""
         config = yaml.safe_load(path.read_text())
         cluster, user, context = config["clusters"][0]["cluster"], config["users"][0], config["contexts"][0]["context"]
         certificate = b64decode(cluster["certificate-authority-data"])
@@ -47,9 +47,9 @@ class Access:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Say who it is, in each request."""
+        """The headers that authenticate a request."""
         return {"Authorization": f"Bearer {self.token}"}
 
     def tls(self) -> ssl.SSLContext:
-        """Trusts this server."""
+        """A TLS context that trusts only this server."""
         return ssl.create_default_context(cadata=self.ca_certificate.decode())

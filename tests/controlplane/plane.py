@@ -1,7 +1,7 @@
-"""A Kubernetes control plane of one's own: what the end-to-end tests, the demo and people at a terminal use.
+"""A Kubernetes control plane for the end-to-end tests, the demo and people at a terminal.
 
-It is etcd and kube-apiserver and nothing else. What a controller manager or a kubelet would do does not
-happen; the README beside this file has the list.
+It is etcd and kube-apiserver, without a controller manager and without a kubelet. README.md lists the differences from
+a cluster.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ TOKEN_LIFETIME = 24 * 3600  # seconds
 
 
 class KubectlError(subprocess.CalledProcessError):
-    """kubectl failed; unlike its base class it says what kubectl said."""
+    """kubectl failed. The text includes the message of kubectl."""
 
     def __str__(self) -> str:
         return f"{super().__str__()}\n{self.stderr}"
@@ -34,14 +34,14 @@ class KubectlError(subprocess.CalledProcessError):
 class ControlPlane:
     """Runs from its construction to `stop`, or to the end of a `with`.
 
-    Without `data_dir` it lives in a temporary folder that goes with it. One that is given is kept, and a
-    control plane that is started on it later goes on with what is there.
+    Without `data_dir`, the data is in a temporary folder, which is removed at the end. A given folder remains, and a
+    later control plane with this folder continues with its data.
     """
 
     def __init__(self, *, kubernetes_version: str | None = None, data_dir: Path | None = None) -> None:
-        etcd_binary = assets.find("etcd", kubernetes_version)
-        self._apiserver_binary = assets.find("kube-apiserver", kubernetes_version)
-        self.kubectl_path = assets.find("kubectl", kubernetes_version)
+        etcd_binary, self._apiserver_binary, self.kubectl_path = assets.find_all(
+            ["etcd", "kube-apiserver", "kubectl"], kubernetes_version
+        )
         with ExitStack() as resources:
             self._data_dir = resources.enter_context(data_folder(data_dir))
             self._reserved_port = resources.enter_context(apiserver.reserve_port())
@@ -58,7 +58,7 @@ class ControlPlane:
             access = self._access("admin", self._admin_token)
             self.kubeconfig = access.write(self._data_dir / "kubeconfig")
             self.client = KubernetesClient(access)
-            """The administrator's, for whatever is not about kubectl itself."""
+            """The client of the administrator."""
             self._resources = resources.pop_all()
 
     def __enter__(self) -> Self:
@@ -70,11 +70,11 @@ class ControlPlane:
         self.stop()
 
     def stop(self) -> None:
-        """Ends both processes, and removes the data if it is temporary."""
+        """End both processes, and remove the data if it is temporary."""
         self._resources.close()
 
     def check(self) -> None:
-        """Raises if etcd or the API server has ended."""
+        """Raise ControlPlaneError if etcd or the API server has ended."""
         self._etcd.check()
         self._apiserver.check()
 
@@ -91,7 +91,7 @@ class ControlPlane:
         kubeconfig: Path | None = None,
         timeout: float = 2 * LIMIT,
     ) -> subprocess.CompletedProcess[str]:
-        """Runs kubectl, as the administrator or with another kubeconfig, and without its user's settings."""
+        """Run kubectl as the administrator, or with another kubeconfig, and without the settings of the person."""
         environment = os.environ | {
             "KUBECONFIG": str(kubeconfig or self.kubeconfig),
             "KUBECACHEDIR": str(self._data_dir / "kubectl-cache"),
@@ -112,44 +112,43 @@ class ControlPlane:
         return done
 
     def token_for(self, namespace: str, service_account: str) -> str:
-        """A token such as a pod of this ServiceAccount has."""
+        """A new token of a ServiceAccount, as in a pod."""
         where = f"{path('ServiceAccount', service_account, namespace)}/token"
         spec = {"expirationSeconds": TOKEN_LIFETIME}
         made = self.client.request("POST", where, {"spec": spec})
         if made is None:
-            raise ControlPlaneError(f"There is no ServiceAccount {service_account} in the namespace {namespace}.")
+            raise ControlPlaneError(f"The namespace {namespace} has no ServiceAccount {service_account}.")
         return str(made["status"]["token"])
 
     def kubeconfig_for(self, namespace: str, service_account: str) -> Path:
-        """A kubeconfig file with a new token of this ServiceAccount, for its namespace."""
+        """A kubeconfig file with a new token of a ServiceAccount, for its namespace."""
         token = self.token_for(namespace, service_account)
         access = self._access(f"{namespace}.{service_account}", token, namespace)
         return access.write(self._data_dir / f"kubeconfig.{namespace}.{service_account}")
 
     def stop_apiserver(self) -> None:
-        """Until `start_apiserver` connections are refused; its port stays reserved."""
+        """Stop the API server. Connections are refused until `start_apiserver`. The port remains reserved."""
         self._apiserver.stop()
 
     def start_apiserver(self) -> None:
-        """Starts it again, on the same port and data, and waits until it is ready."""
+        """Start the API server again, with the same port and data, and wait until it is ready."""
         if not self._apiserver.has_ended():
-            raise ControlPlaneError("The API server runs already.")
+            raise ControlPlaneError("The API server is running already.")
         self._apiserver = self._launch_apiserver()
         self._wait_for_apiserver()
 
     def pause_apiserver(self) -> None:
-        """Until `resume_apiserver` it takes connections, and answers none, as a server that hangs."""
+        """Pause the API server. Until `resume_apiserver`, it takes connections and does not answer."""
         self._apiserver.pause()
 
     def resume_apiserver(self) -> None:
         self._apiserver.resume()
 
     def compact_etcd(self) -> None:
-        """Makes etcd forget all history before this moment.
+        """Compact etcd.
 
-        That alone is not enough for a watch to meet a 410 Gone: the API server remembers recent changes
-        itself. If it is stopped, and started after this, each watch from a resourceVersion older than its
-        start is refused so.
+        A watch still gets recent changes, because the API server has a cache of them. Stop the API server, compact, and
+        start it: then each watch from an older resourceVersion gets 410 Gone.
         """
         etcd.compact(self._data_dir)
 
@@ -190,5 +189,5 @@ def data_folder(given: Path | None) -> Generator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ControlPlaneError(f"Another control plane uses the data folder {folder}.") from None
+            raise ControlPlaneError(f"Another control plane is using the data folder {folder}.") from None
         yield folder

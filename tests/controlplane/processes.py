@@ -1,7 +1,4 @@
-"""Child processes as this package wants them: with a log file, and gone when their owner is gone.
-
-Used for etcd and kube-apiserver, and for long runs of Go.
-"""
+"""Child processes with a log file, which end with their owner: etcd, kube-apiserver, and builds with Go."""
 
 import os
 import subprocess
@@ -18,7 +15,7 @@ LOG_LINES_SHOWN = 20
 
 
 class GuardedProcess:
-    """A running command, in a session of its own, so that a Ctrl-C at the terminal reaches only the owner."""
+    """A running command, in a session of its own. Ctrl-C at the terminal reaches only the owner."""
 
     def __init__(
         self,
@@ -45,11 +42,11 @@ class GuardedProcess:
             pid = said.readline()
         if not pid:
             self._guard.wait()
-            raise ControlPlaneError(self.obituary())
+            raise ControlPlaneError(self.describe_end())
         self.pid = int(pid)
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """The exit code; None if the process still runs after the time-out."""
+        """The exit code. None: the process still runs after the timeout."""
         try:
             code = self._guard.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -62,11 +59,11 @@ class GuardedProcess:
         return self.wait(0) is not None
 
     def check(self) -> None:
-        """Raises if the process has ended."""
+        """Raise ControlPlaneError if the process has ended."""
         if self.has_ended():
-            raise ControlPlaneError(self.obituary())
+            raise ControlPlaneError(self.describe_end())
 
-    def obituary(self) -> str:
+    def describe_end(self) -> str:
         return f"{self.name} ended with exit code {self._guard.returncode}. {self.log_tail()}"
 
     def log_tail(self) -> str:
@@ -80,9 +77,9 @@ class GuardedProcess:
         self.signal(SIGCONT)
 
     def stop(self, grace: float = 5) -> None:
-        """Asks the process to end, and ends it when the grace is over."""
+        """Send SIGTERM, and SIGKILL if the process still runs after so many seconds."""
         self.signal(SIGTERM)
-        self.signal(SIGCONT)  # a paused process hears of the first signal only now
+        self.signal(SIGCONT)  # a paused process gets the first signal only now
         if self.wait(grace) is None:
             self.signal(SIGKILL)
             self.wait()
@@ -90,5 +87,5 @@ class GuardedProcess:
     def signal(self, number: Signals) -> None:
         """Send a signal to the process, if it still runs."""
         if not self.has_ended():
-            with suppress(ProcessLookupError):  # it ended this moment
+            with suppress(ProcessLookupError):  # it has ended meanwhile
                 os.kill(self.pid, number)

@@ -1,4 +1,4 @@
-"""What the other tests count on: a real control plane, that can be troubled, and leaves nothing behind."""
+"""The control plane of the tests: it can be stopped and paused, and it leaves nothing behind."""
 
 import json
 import os
@@ -27,22 +27,22 @@ def plane() -> Generator[ControlPlane]:
         yield running
 
 
-def test_it_has_what_every_cluster_has(plane: ControlPlane) -> None:
+def test_it_has_the_namespaces_of_every_cluster(plane: ControlPlane) -> None:
     namespaces = plane.kubectl("get", "namespaces", "--output=name").stdout.split()
     assert {"namespace/default", "namespace/kube-system"} <= set(namespaces)
 
 
 @pytest.mark.skipif("KUBEBUILDER_ASSETS" in os.environ, reason="the folder decides the version")
-def test_client_and_server_say_their_version(plane: ControlPlane) -> None:
-    said = json.loads(plane.kubectl("version", "--output=json").stdout)
-    version = pinned_version(KUBERNETES)
-    major, minor, _ = version.split(".")
+def test_client_and_server_report_their_version(plane: ControlPlane) -> None:
+    reported = json.loads(plane.kubectl("version", "--output=json").stdout)
+    version = plane.kubectl_path.parent.name  # a downloaded archive may have another patch release than the pinned one
+    major, minor, _ = pinned_version(KUBERNETES).split(".")
     for side in ("clientVersion", "serverVersion"):
-        assert said[side]["gitVersion"] == f"v{version}"
-        assert (said[side]["major"], said[side]["minor"]) == (major, minor)
+        assert reported[side]["gitVersion"] == f"v{version}"
+        assert (reported[side]["major"], reported[side]["minor"]) == (major, minor)
 
 
-def test_a_failure_of_kubectl_says_why(plane: ControlPlane) -> None:
+def test_the_error_of_kubectl_has_its_message(plane: ControlPlane) -> None:
     with pytest.raises(KubectlError, match="not found"):
         plane.kubectl("get", "configmap", "missing")
     assert plane.kubectl("get", "configmap", "missing", check=False).returncode == 1
@@ -65,7 +65,7 @@ def test_the_certificate_is_verified(plane: ControlPlane) -> None:
         shake_hands(ssl.create_default_context(), "127.0.0.1")
 
 
-def test_a_service_account_may_do_what_its_role_says(plane: ControlPlane) -> None:
+def test_a_service_account_has_the_permissions_of_its_role(plane: ControlPlane) -> None:
     plane.kubectl("create", "namespace", "team")
     plane.kubectl("create", "serviceaccount", "operator", "--namespace=team")
     kubeconfig = plane.kubeconfig_for("team", "operator")
@@ -83,7 +83,7 @@ def test_a_service_account_may_do_what_its_role_says(plane: ControlPlane) -> Non
         plane.kubectl("get", "configmaps", "--namespace=default", kubeconfig=kubeconfig)
 
 
-def test_a_stopped_api_server_comes_back_with_its_data(plane: ControlPlane) -> None:
+def test_an_api_server_that_is_started_again_has_its_data(plane: ControlPlane) -> None:
     plane.kubectl("create", "configmap", "kept")
     plane.kubectl("create", "serviceaccount", "survivor")
     kubeconfig = plane.kubeconfig_for("default", "survivor")
@@ -99,7 +99,7 @@ def test_a_stopped_api_server_comes_back_with_its_data(plane: ControlPlane) -> N
 
 
 def test_a_second_api_server_is_not_started(plane: ControlPlane) -> None:
-    with pytest.raises(ControlPlaneError, match="runs already"):
+    with pytest.raises(ControlPlaneError, match="running already"):
         plane.start_apiserver()
 
 
@@ -134,12 +134,12 @@ def test_after_compaction_and_a_restart_old_watches_are_gone(plane: ControlPlane
     assert "DELETED" not in answer.stdout
 
 
-def test_a_data_folder_that_is_given_is_kept_and_gone_on_with(tmp_path: Path) -> None:
+def test_a_control_plane_continues_with_the_data_of_a_given_folder(tmp_path: Path) -> None:
     folder = tmp_path / ("longer than the path of a Unix socket may be " * 4)
     with ControlPlane(data_dir=folder) as first:
         first.kubectl("create", "configmap", "kept")
         first.compact_etcd()
-        with pytest.raises(ControlPlaneError, match="Another control plane uses"):
+        with pytest.raises(ControlPlaneError, match="Another control plane is using"):
             ControlPlane(data_dir=folder)
     with ControlPlane(data_dir=folder) as second:
         second.kubectl("get", "configmap", "kept")
@@ -153,12 +153,12 @@ def test_nothing_is_left_after_stop() -> None:
         assert programs(started) >= {"etcd", "kube-apiserver"}
     assert not any(is_alive(pid) for pid in started)
     assert not kubeconfig.parent.exists()
-    plane.stop()  # once more does no harm
+    plane.stop()  # a second call has no effect
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> Generator[tuple[subprocess.Popen[str], str]]:
-    """`python -m tests.controlplane`, with what it said on standard output once it was ready."""
+    """`python -m tests.controlplane`, and the line that it has printed to standard output when it was ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.controlplane"],
         env=os.environ | {"TMPDIR": str(tmp_path)},
@@ -171,7 +171,7 @@ def command(tmp_path: Path) -> Generator[tuple[subprocess.Popen[str], str]]:
         process.kill()
 
 
-def test_the_command_says_its_kubeconfig_and_cleans_up(
+def test_the_command_prints_its_kubeconfig_and_cleans_up(
     command: tuple[subprocess.Popen[str], str], tmp_path: Path
 ) -> None:
     process, said = command
@@ -191,7 +191,7 @@ def test_no_process_is_left_when_the_owner_is_killed(command: tuple[subprocess.P
     assert programs(started) >= {"etcd", "kube-apiserver"}
     for pid in started:
         if program(pid) == "kube-apiserver":
-            os.kill(pid, signal.SIGSTOP)  # not even one that is stopped
+            os.kill(pid, signal.SIGSTOP)  # a process that is stopped ends too
 
     process.kill()
     eventually(lambda: not any(is_alive(pid) for pid in started))
@@ -205,14 +205,14 @@ def test_no_server_is_left_when_its_guard_is_killed(tmp_path: Path) -> None:
     process.stop()
 
 
-def test_a_process_that_ends_by_itself_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_the_error_of_a_process_that_ended_has_the_end_of_its_log(tmp_path: Path) -> None:
     process = GuardedProcess(["sh", "-c", "echo out of paper; exit 3"], log=tmp_path / "log")
     process.wait()
     with pytest.raises(ControlPlaneError, match=r"sh ended with exit code 3(.|\n)*out of paper"):
         process.check()
 
 
-def test_a_process_that_ignores_requests_to_end_is_ended(tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = GuardedProcess(["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"], log=log)
     eventually(lambda: "deaf" in log.read_text())
@@ -230,7 +230,7 @@ def descendants(pid: int) -> set[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Not so if it only waits for somebody to take note of its end."""
+    """Whether a process runs. A zombie does not."""
     return process_status(pid)[0] not in ("", "Z")
 
 
@@ -239,7 +239,7 @@ def parent(pid: int) -> int:
 
 
 def process_status(pid: int) -> tuple[str, str]:
-    """State and parent; no state if there is no such process."""
+    """State and parent. The state is empty if there is no such process."""
     try:
         state, its_parent, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,1 +1,1 @@
-"""`make demo`: shows the operator at work, on this machine or in a cluster of yours."""
+"""`make demo`: shows the operator on this machine, or in your cluster."""

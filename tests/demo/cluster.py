@@ -1,4 +1,4 @@
-"""The cluster that the demo plays in, whichever it is: kubectl for it, and the operator's way into it."""
+"""The cluster of the demo: its kubectl, and the kubeconfig of the operator."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from tests.demo.errors import DemoError
 ROOT = Path(__file__).resolve().parents[2]
 CRDS = ROOT / "crds"
 KINDS = ("eventsourcemappings.lambda.esm-operator.io", "providerconfigs.lambda.esm-operator.io")
-LIMIT = 240.0  # seconds that a kubectl may take, if nothing else is said
+LIMIT = 240.0  # seconds after which a kubectl command has failed
 
 
 @dataclass(frozen=True)
 class Kubectl:
-    """A kubectl with the kubeconfig files that it reads."""
+    """A kubectl and its kubeconfig files."""
 
     path: Path
     kubeconfig: str
@@ -26,11 +26,26 @@ class Kubectl:
     def __call__(
         self, *arguments: str | Path, input: str | None = None, check: bool = True, limit: float = LIMIT
     ) -> str:
-        """What it prints. Raises DemoError with what it complains of."""
+        """Run kubectl and return its output. If it fails, raise DemoError with its message, unless `check` is False."""
+        done = self._run(arguments, input, limit)
+        if check and done.returncode != 0:
+            raise DemoError(f"This command failed: {self.shown(*arguments)}\n{done.stderr.strip()}")
+        return done.stdout
+
+    def refusal(self, *arguments: str | Path, input: str) -> str:
+        """Run a command that the API server has to refuse, and return its message. Raises DemoError if it succeeds."""
+        done = self._run(arguments, input, LIMIT)
+        if done.returncode == 0:
+            raise DemoError(f"The API server did not refuse this: {self.shown(*arguments)}\n{input}")
+        return done.stderr.strip()
+
+    def _run(
+        self, arguments: tuple[str | Path, ...], input: str | None, limit: float
+    ) -> subprocess.CompletedProcess[str]:
         command = [str(self.path), *map(str, arguments)]
         environment = os.environ | {"KUBECONFIG": self.kubeconfig, "KUBERC": "off"}
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 command,
                 cwd=ROOT,
                 env=environment,
@@ -42,24 +57,21 @@ class Kubectl:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise DemoError(f"This took more than {limit:.0f} seconds: {self.shown(*arguments)}") from None
-        if check and done.returncode != 0:
-            raise DemoError(f"This failed: {self.shown(*arguments)}\n{done.stderr.strip()}")
-        return done.stdout
+            raise DemoError(f"This command took more than {limit:.0f} s: {self.shown(*arguments)}") from None
 
     def objects(self, *arguments: str) -> list[dict[str, Any]]:
-        """What `kubectl get` finds."""
+        """The objects that `kubectl get` prints."""
         return list(json.loads(self("get", *arguments, "--output=json"))["items"])
 
     @staticmethod
     def shown(*arguments: str | Path) -> str:
-        """The command as one would type it."""
+        """The command as a person types it."""
         return shlex.join(["kubectl", *map(str, arguments)])
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster with our kinds and the operator's role in it."""
+    """A cluster with the CRDs and the role of the operator."""
 
     name: str
     kubectl: Kubectl
@@ -67,10 +79,10 @@ class Cluster:
     operator_arguments: tuple[str, ...] = field(default=())
 
     def check(self) -> None:
-        """Raises if it has come to an end."""
+        """Raise ControlPlaneError if the cluster has ended."""
 
 
 def wait_until_served(kubectl: Kubectl) -> None:
-    """Until the API server knows our kinds."""
+    """Wait until the API server serves the CRDs."""
     for kind in KINDS:
         kubectl("wait", "--for=condition=Established", f"crd/{kind}", "--timeout=200s")

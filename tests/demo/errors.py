@@ -1,5 +1,5 @@
-"""The exception whose message is the last thing that the person sees."""
+"""The exception of the demo. Its message is the last line that the person sees."""
 
 
 class DemoError(Exception):
-    """The demo can't go on; the message says why, and what to do if there is something to do."""
+    """The demo can't continue. The message has the reason, and the remedy if there is one."""

@@ -1,10 +1,11 @@
-"""The demo as a guest in somebody's cluster, reached by a context of their kubeconfig.
+"""The demo in an existing cluster, which a context of the person's kubeconfig names.
 
-A guest touches nothing that was there before: it stays out if there are CRDs of this operator already (an operator
-may be at work, and would take the demo's resources for its own) or a namespace of the demo's name. What it brings
-has a label, and goes at the end; what an earlier demo left that was killed is known by that label, and goes first.
-The operator runs on this machine with a token of a ServiceAccount, and works in the demo's namespace only; the
-person's own credentials are not copied anywhere.
+The demo changes no object that exists. It does not start if the cluster has CRDs of this operator, because an operator
+may run there and would reconcile the resources of the demo, or if the demo's namespace exists. All objects of the demo
+have a label and are removed at the end. Objects that an earlier demo left when it was killed are removed first.
+
+The operator runs on this machine with a token of a ServiceAccount, and only in the namespace of the demo. The person's
+credentials are not copied.
 """
 
 import json
@@ -33,11 +34,11 @@ TOKEN_LIFETIME = "24h"
 
 @contextmanager
 def guest(context: str) -> Generator[Cluster]:
-    """In the cluster of this context, and gone from it at the end."""
+    """The cluster of a context. All objects of the demo are removed at the end."""
     with TemporaryDirectory(prefix="esm-operator-demo-") as temporary:
         folder = Path(temporary)
         kubectl = Kubectl(_kubectl_path(), _overlay(context, folder))
-        explain(f"The demo is a guest in the cluster of the context {context}, in the namespace {NAME}.")
+        explain(f"Use the cluster of the context {context}. The resources of the demo are in its namespace {NAME}.")
         _check_admission(kubectl, context)
         try:
             _install(kubectl)
@@ -48,11 +49,11 @@ def guest(context: str) -> Generator[Cluster]:
                 operator_arguments=(f"--namespaces={NAME}", f"--lease-namespace={NAME}"),
             )
         finally:
-            explain("What the demo brought into the cluster goes: resources, namespace, CRDs and role.")
+            explain("Remove everything that the demo created in the cluster: resources, namespace, CRDs and role.")
             try:
                 _remove(kubectl)
             except DemoError as error:
-                problem(f"Not all of it could be removed; it has the label {SELECTOR}. {error}")
+                problem(f"Some objects could not be removed. They have the label {SELECTOR}. {error}")
 
 
 def _kubectl_path() -> Path:
@@ -61,12 +62,12 @@ def _kubectl_path() -> Path:
 
 
 def _overlay(context: str, folder: Path) -> str:
-    """A kubeconfig file in front of the person's own ones, that only says: this context, the demo's namespace."""
+    """Kubeconfig files: one that selects the context and the demo's namespace, then those of the person."""
     own = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     view = Kubectl(_kubectl_path(), own)("config", "view", "--output=json")
     contexts = {one["name"]: one["context"] for one in json.loads(view).get("contexts") or ()}
     if context not in contexts:
-        known = ", ".join(sorted(contexts)) or "no contexts at all"
+        known = ", ".join(sorted(contexts)) or "no contexts"
         raise DemoError(f"DEMO_CONTEXT is {context}, and your kubeconfig has no such context. It has {known}.")
     overlay = folder / "kubeconfig"
     _write_kubeconfig(overlay, contexts=[{"name": NAME, "context": contexts[context] | {"namespace": NAME}}])
@@ -78,15 +79,17 @@ def _check_admission(kubectl: Kubectl, context: str) -> None:
     crds = [one for one in kubectl.objects("customresourcedefinitions") if one["metadata"]["name"] in KINDS]
     if not all(_is_ours(crd) for crd in crds):
         raise DemoError(
-            f"The cluster of the context {context} has CRDs of this operator already. The demo leaves them alone, and "
-            "an operator that works there would take the demo's resources for its own. Use another cluster, or "
-            "`make demo` without DEMO_CONTEXT."
+            f"The cluster of the context {context} has CRDs of this operator already. An operator may run there, and "
+            "would reconcile the resources of the demo. Use another cluster, or run `make demo` without DEMO_CONTEXT."
         )
     namespaces = [one for one in kubectl.objects("namespaces") if one["metadata"]["name"] == NAME]
     if not all(_is_ours(namespace) for namespace in namespaces):
-        raise DemoError(f"The cluster of the context {context} has a namespace {NAME} that is not the demo's.")
+        raise DemoError(
+            f"The cluster of the context {context} has a namespace {NAME} that the demo did not create. Delete it, or "
+            "use another cluster."
+        )
     if crds or namespaces:
-        output("What an earlier demo left here is removed first.")
+        output("Remove the objects that an earlier demo left here.")
         _remove(kubectl)
         if any(one["metadata"]["name"] == NAME for one in kubectl.objects("namespaces")):
             kubectl("wait", "--for=delete", f"namespace/{NAME}", "--timeout=200s")
@@ -125,7 +128,7 @@ def _write_kubeconfig(path: Path, **parts: list[dict[str, Any]]) -> None:
 
 
 def _remove(kubectl: Kubectl) -> None:
-    """All that has the label. Nobody waits for the mappings' finalizers: the AWS server they are for goes, too."""
+    """Remove all objects with the label. Finalizers are removed too, because the AWS server of the demo ends."""
     crds = kubectl.objects("customresourcedefinitions", f"--selector={SELECTOR}")
     if any(crd["metadata"]["name"] == KINDS[0] for crd in crds):
         for resource in kubectl.objects(KINDS[0], f"--namespace={NAME}"):
@@ -134,7 +137,7 @@ def _remove(kubectl: Kubectl) -> None:
             kubectl(
                 *("patch", KINDS[0], name, f"--namespace={NAME}", "--type=merge"),
                 *("--patch", json.dumps({"metadata": {"finalizers": None}})),
-                check=False,  # it is gone without that, if nothing held it
+                check=False,  # without a finalizer, the object no longer exists
             )
     kubectl("delete", "namespaces", f"--selector={SELECTOR}", "--wait=false")
     kubectl("delete", CLUSTER_WIDE, f"--selector={SELECTOR}", "--timeout=200s")

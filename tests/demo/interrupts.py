@@ -1,4 +1,4 @@
-"""Ctrl-C and its like: heard once, as a KeyboardInterrupt; what follows must not disturb the cleaning up."""
+"""Ctrl-C and other stop signals. The first raises KeyboardInterrupt. Later ones are ignored, so that clean-up ends."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def listen() -> None:
-    """From now on the first of these signals is a KeyboardInterrupt, and all others are ignored."""
+    """Raise KeyboardInterrupt at the next stop signal, and ignore all later ones."""
     for number in STOP_SIGNALS:
         signal.signal(number, _interrupt)
 
@@ -22,22 +22,22 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def ignore() -> None:
-    """From now on nothing interrupts."""
+    """Ignore all stop signals from now on."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
 def alone_at_the_terminal() -> Generator[None]:
-    """Ctrl-C reaches the demo and not the `make` that runs it, which would call it an error.
+    """Make the demo the foreground process group of the terminal, as a shell does with each job.
 
-    The demo becomes the terminal's foreground process group, as a shell does it with each of its jobs.
+    Ctrl-C then reaches the demo, and not `make`, which would report an error.
     """
     if not sys.stdin.isatty() or os.getpgrp() == os.getpid() or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
         yield
         return
     group = os.getpgrp()
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # else the kernel stops who gives the terminal away
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # otherwise tcsetpgrp stops this process
     os.setpgid(0, 0)
     os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
     try:

@@ -1,4 +1,4 @@
-"""The stage is the person's: what to paste into a second terminal, what to try, and what changes meanwhile."""
+"""The demo's end at a terminal: commands to try in a second terminal, while this one shows the changes."""
 
 import os
 import time
@@ -9,23 +9,26 @@ from tests.demo.terminal import explain, output
 
 
 def play_on(stage: Stage) -> None:
-    """Until Ctrl-C."""
-    resource = stage.resources()[0]["metadata"]["name"]
+    """Show changes until Ctrl-C."""
+    resource = stage.resources()[0]
+    name, uuid = resource["metadata"]["name"], resource["status"]["uuid"]
     region = next(iter(stage.mappings().values()))["region"]
-    explain("Now it is your turn. In a second terminal paste:")
+    explain("Now it is your turn. Open a second terminal in this folder, and paste:")
     output(f"export KUBECONFIG={stage.kubectl.kubeconfig}")
     output(f'export PATH="{stage.kubectl_folder}{os.pathsep}$PATH"')
     output(f"export AWS_ENDPOINT_URL={stage.aws.endpoint} AWS_DEFAULT_REGION={region}")
     output("export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing")
-    explain("and try:")
-    output(f"kubectl edit esm {resource}       # batchSize, say")
-    output(f"kubectl describe esm {resource}   # its status, its events")
+    explain("Then try:")
+    output(f"kubectl edit esm {name}       # change batchSize, for example")
+    output(f"kubectl describe esm {name}   # show its status and its Events")
     output("kubectl explain esm.spec.batchSize")
-    output(f"kubectl delete esm {resource}")
+    output(f"kubectl delete esm {name}")
     output("kubectl apply -f examples/")
-    output("aws lambda list-event-source-mappings   # if you have the AWS command line: what the AWS server has")
-    output(f"tail -f {stage.operator.log}   # what the operator says")
-    explain("What changes is shown here. Ctrl-C ends the demo and leaves nothing behind.")
+    output(f"tail -f {stage.operator.log}   # follow the log of the operator")
+    explain("If you have the AWS CLI, compare with AWS, or change a mapping there:")
+    output("aws lambda list-event-source-mappings")
+    output(f"aws lambda update-event-source-mapping --uuid {uuid} --batch-size 3")
+    explain("Changes are shown here. Ctrl-C ends the demo and removes everything that it has started.")
     table = terminal.Table()
     while True:
         stage.look(table)

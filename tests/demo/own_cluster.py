@@ -1,4 +1,4 @@
-"""A control plane on this machine, for the time of the demo."""
+"""A control plane on this machine, which ends with the demo."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,8 +22,8 @@ class OwnCluster(Cluster):
 
 @contextmanager
 def own_cluster() -> Generator[Cluster]:
-    """Started, with the CRDs and the role in it; gone at the end with all that was in it."""
-    explain("A Kubernetes control plane of its own is started on this machine: etcd and kube-apiserver.")
+    """A control plane with the CRDs and the role of the operator. All data is removed at the end."""
+    explain("Start a Kubernetes control plane on this machine: etcd and kube-apiserver.")
     with ControlPlane() as plane:
         kubectl = Kubectl(plane.kubectl_path, str(plane.kubeconfig))
         install(plane)

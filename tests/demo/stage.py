@@ -1,4 +1,4 @@
-"""What the demo's steps stand on: the cluster, the AWS server and the operator, with words to show them in."""
+"""The parts that all steps of the demo use: the cluster, the AWS server and the operator."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from tests.demo.errors import DemoError
 from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 
-INTERVAL = 0.4  # seconds between two looks
+INTERVAL = 0.4  # seconds between two checks of a condition
+SWEEP_INTERVAL = 5  # seconds between two sweeps of the operator
 
 
 class Stage:
@@ -25,42 +26,47 @@ class Stage:
         self.operator = operator
 
     def run(self, *arguments: str, limit: float = LIMIT) -> None:
-        """Show a kubectl command, and what it prints."""
+        """Show a kubectl command and its output."""
         terminal.command(self.kubectl.shown(*arguments))
         terminal.output(self.kubectl(*arguments, limit=limit))
 
+    def refused(self, *arguments: str, input: str) -> None:
+        """Show a kubectl command with its input, and the refusal of the API server. Raises DemoError if it succeeds."""
+        terminal.command(f"{self.kubectl.shown(*arguments)} <<'EOF'\n{input}EOF")
+        terminal.output(self.kubectl.refusal(*arguments, input=input))
+
     def watch(self, until: Callable[[], bool], limit: float, what: str, *names: str) -> None:
-        """Show `kubectl get esm` of all, or of some, each time that it changes, until something is so."""
+        """Show `kubectl get esm` each time that it changes, until a condition holds. No names: all resources."""
         table = terminal.Table()
 
-        def is_so() -> bool:
+        def holds() -> bool:
             done = until()
             self.look(table, *names)
             return done
 
-        self.wait(is_so, limit, what)
+        self.wait(holds, limit, what)
 
     def look(self, table: terminal.Table, *names: str) -> None:
-        """Show `kubectl get esm` if it changed."""
+        """Show `kubectl get esm` if it has changed."""
         arguments = ("get", "esm", *names)
         table.show(self.kubectl(*arguments), self.kubectl.shown(*arguments))
 
     def wait(self, until: Callable[[], bool], limit: float, what: str) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds. Raises DemoError after so many seconds."""
 
-        def is_so() -> bool:
+        def holds() -> bool:
             done = until()
             if not done:
                 self.check()
             return done
 
-        eventually(is_so, what, limit=limit, every=INTERVAL, error=DemoError)
+        eventually(holds, what, limit=limit, every=INTERVAL, error=DemoError)
 
     def check(self) -> None:
-        """Raises if a part has come to its end."""
+        """Raise DemoError if a part has ended."""
         self.cluster.check()
         if self.operator.has_ended():
-            raise DemoError("The operator ended without being told to.")
+            raise DemoError("The operator has ended unexpectedly.")
 
     def resources(self) -> list[dict[str, Any]]:
         """All EventSourceMappings."""
@@ -71,10 +77,10 @@ class Stage:
         return dict(json.loads(self.kubectl("get", "esm", name, "--output=json")))
 
     def mappings(self) -> dict[str, dict[str, Any]]:
-        """What is at AWS, by UUID."""
+        """The mappings in AWS, by UUID."""
         return {str(mapping["UUID"]): mapping for mapping in self.aws.control.mappings()}
 
     @property
     def kubectl_folder(self) -> Path:
-        """Where the kubectl is that fits."""
+        """The folder of the kubectl whose version fits."""
         return self.kubectl.path.parent

@@ -96,6 +96,6 @@ def test_kubectl_explain_shows_values_and_defaults(control_plane: ControlPlane, 
 def test_kubectl_get_shows_the_columns(plane: ControlPlane) -> None:
     plane.kubectl("apply", "--filename=-", input=json.dumps(manifest(spec("sqs", {}))))
     header = plane.kubectl("get", "aws").stdout.splitlines()[0].split()
-    assert header == ["NAME", "FUNCTION", "SOURCE", "STATE", "READY", "REASON", "LAST-RESULT", "AGE"]
+    assert header == ["NAME", "FUNCTION", "SOURCE", "STATE", "READY", "REASON", "PROCESSING", "AGE"]
     wide = plane.kubectl("get", "esm", "--output=wide").stdout.splitlines()[0].split()
-    assert wide == [*header, "TOPIC", "SYNCED", "PAUSED", "UUID", "MESSAGE"]
+    assert wide == [*header, "LAST-RESULT", "SOURCE-ARN", "SYNCED", "PAUSED", "UUID", "MESSAGE"]

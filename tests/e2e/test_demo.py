@@ -1,4 +1,4 @@
-"""`make demo` as people run it: to its end by itself, as a guest in a cluster, and played with until Ctrl-C."""
+"""`make demo`: all steps without a person, at a terminal until Ctrl-C, and in an existing cluster."""
 
 import os
 import re
@@ -24,21 +24,21 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def cluster() -> Generator[ControlPlane]:
-    """Somebody's cluster, without anything of ours."""
+    """An existing cluster, without any object of the operator."""
     with ControlPlane() as plane:
         yield plane
 
 
 @pytest.fixture
 def marked(tmp_path: Path) -> Mapping[str, str]:
-    """An environment that all processes of a demo inherit: its temporary folder identifies them."""
+    """An environment that all processes of a demo inherit. Its temporary folder identifies them."""
     (tmp_path / "tmp").mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DEMO_")}
     return environment | {"TMPDIR": str(tmp_path / "tmp")}
 
 
 def run_once(environment: Mapping[str, str], **more: str) -> subprocess.CompletedProcess[str]:
-    """The demo with its script."""
+    """Run all steps of the demo."""
     return subprocess.run(
         COMMAND,
         cwd=ROOT,
@@ -51,28 +51,38 @@ def run_once(environment: Mapping[str, str], **more: str) -> subprocess.Complete
     )
 
 
-def assert_told_all(told: str) -> None:
-    assert "Creating" in told
-    assert len(re.findall(r"condition met$", told, re.MULTILINE)) == EXAMPLES
-    assert f"AWS has {EXAMPLES} mappings, each with its owner in its tags." in told
-    assert "At AWS it is 7." in told
-    assert "At AWS it is 10." in told
-    assert f"AWS has {EXAMPLES - 1} mappings left." in told
-    assert "AWS has no mapping left, and no finalizer holds anything back." in told
+def assert_all_shown(shown: str) -> None:
+    assert len(re.findall(r"condition met$", shown, re.MULTILINE)) == EXAMPLES
+    assert f"AWS has {EXAMPLES} mappings. The tags of each mapping name its resource." in shown
+    assert_guards_shown(shown)
+    assert "In AWS, the batch size of sqs-queue is 7." in shown
+    assert shown.count("In AWS, the batch size of sqs-queue is 10.") == 2, "after the drift, and by default"
+    assert f"AWS has {EXAMPLES - 1} mappings left." in shown
+    assert "AWS has no mappings left, and the cluster has no resources left." in shown
+    assert "AWSUnreachable" not in shown
+
+
+def assert_guards_shown(shown: str) -> None:
+    assert re.search(r"aws lambda update-event-source-mapping --uuid \S+ --batch-size 3$", shown, re.MULTILINE)
+    assert re.search(r"Warning +DriftCorrected +eventsourcemapping/sqs-queue .*batchSize: 3 -> 10", shown)
+    assert 'The EventSourceMapping "refused" is invalid:' in shown
+    assert "Amazon SQS does not take startingPosition" in shown
+    assert "The cluster and AWS are unchanged." in shown
 
 
 def test_once(marked: Mapping[str, str]) -> None:
     done = run_once(marked)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert_told_all(done.stdout)
+    assert_all_shown(done.stdout)
     assert_nothing_left(marked)
 
 
-def test_ctrl_c_while_it_is_played_with(marked: Mapping[str, str]) -> None:
+def test_ctrl_c_after_the_invitation(marked: Mapping[str, str]) -> None:
     demo = Terminal(COMMAND, marked)
     demo.wait_for("Ctrl-C ends the demo")
     assert "export KUBECONFIG=" in demo.seen
     assert "export AWS_ENDPOINT_URL=" in demo.seen
+    assert_guards_shown(demo.seen.replace("\r\n", "\n"))
     demo.press_ctrl_c()
     assert demo.exit_status() == 0, demo.seen
     assert "Everything is stopped and removed." in demo.seen
@@ -80,9 +90,9 @@ def test_ctrl_c_while_it_is_played_with(marked: Mapping[str, str]) -> None:
     assert_nothing_left(marked)
 
 
-def test_ctrl_c_in_the_middle_and_again(marked: Mapping[str, str]) -> None:
+def test_two_ctrl_c_before_the_end_of_the_start(marked: Mapping[str, str]) -> None:
     demo = Terminal(COMMAND, marked)
-    demo.wait_for("The operator is started")
+    demo.wait_for("Start the operator.")
     demo.press_ctrl_c()
     time.sleep(0.2)
     demo.press_ctrl_c()
@@ -105,17 +115,17 @@ def as_guest(environment: Mapping[str, str], cluster: ControlPlane, context: str
 
 
 def ours(cluster: ControlPlane) -> set[str]:
-    """What has the demo's label and is not on its way out (without a controller manager a namespace stays so)."""
+    """The objects with the demo's label, except namespaces, which never end without a controller manager."""
     kinds = "customresourcedefinitions,clusterroles,clusterrolebindings"
     selector = "app.kubernetes.io/managed-by=esm-operator-demo"
     return set(cluster.kubectl("get", kinds, f"--selector={selector}", "--output=name").stdout.split())
 
 
-def test_as_a_guest(marked: Mapping[str, str], cluster: ControlPlane) -> None:
+def test_in_an_existing_cluster(marked: Mapping[str, str], cluster: ControlPlane) -> None:
     before = cluster.kubeconfig.read_bytes()
     done = run_once(as_guest(marked, cluster))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert_told_all(done.stdout)
+    assert_all_shown(done.stdout)
     assert cluster.kubeconfig.read_bytes() == before
     assert ours(cluster) == set()
     assert cluster.kubectl("get", "crds", "--output=name").stdout == ""
@@ -123,7 +133,7 @@ def test_as_a_guest(marked: Mapping[str, str], cluster: ControlPlane) -> None:
     assert_nothing_left(marked)
 
 
-def test_a_guest_stays_out_where_the_operator_is(marked: Mapping[str, str], cluster: ControlPlane) -> None:
+def test_no_demo_in_a_cluster_with_the_crds(marked: Mapping[str, str], cluster: ControlPlane) -> None:
     cluster.kubectl("apply", "--kustomize", ROOT / "crds")
     try:
         done = run_once(as_guest(marked, cluster))
@@ -136,7 +146,7 @@ def test_a_guest_stays_out_where_the_operator_is(marked: Mapping[str, str], clus
     assert_nothing_left(marked)
 
 
-def test_a_context_that_is_unknown(marked: Mapping[str, str], cluster: ControlPlane) -> None:
+def test_an_unknown_context(marked: Mapping[str, str], cluster: ControlPlane) -> None:
     done = run_once(as_guest(marked, cluster, "nowhere"))
     assert done.returncode == 1
     assert "DEMO_CONTEXT is nowhere, and your kubeconfig has no such context. It has " in done.stderr

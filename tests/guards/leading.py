@@ -137,8 +137,8 @@ GUARDS = (
         name="fence-when-connected",
         harm="A write whose connection took long reaches AWS after the lease has ended.",
         file="aws/call.py",
-        text="                self._ask_fence(CALL_TIMEOUT)\n                self._phase, self._ends = _Phase.SENT",
-        without="                self._phase, self._ends = _Phase.SENT",
+        text="self._ask_fence(self._permit.call_timeout)\n                self._phase, self._ends = _Phase.SENT",
+        without="self._phase, self._ends = _Phase.SENT",
         tests=unit("slow_connections", "a_write_does_not_leave_if_the_lease_ends_while_it_connects"),
     ),
     Guard(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from esm_operator import clock
+from esm_operator.aws import connection as connection_module
 from esm_operator.aws.connections import Connections
 from tests.aws import AwsServer, Settings
 from tests.unit.clock import ShiftedClock
@@ -25,7 +26,8 @@ def aws(aws_server: AwsServer) -> AwsServer:
 
 @pytest.fixture
 async def connections(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Connections]:
-    """Connections, with credentials in the environment."""
+    """Connections with credentials in the environment. They report a failure of the first call immediately."""
+    monkeypatch.setattr(connection_module, "FIRST_CALL_PATIENCE", 0.0)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -216,6 +216,29 @@ async def test_a_command_sends_a_request_again_that_may_succeed_soon(
     made.close()
 
 
+async def test_a_transient_failure_of_the_first_call_is_retried(
+    aws: AwsServer, connections: Connections, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise all resources of the target would report it."""
+    monkeypatch.setattr(connection_module, "FIRST_CALL_PATIENCE", LIMIT)
+    aws.control.reset_counts()
+    aws.control.fault(FaultKind.CLOSE, "GetCallerIdentity", times=2)
+    assert (await connections.connect(Target("eu-west-1", Access(aws.endpoint)))).account == "123456789012"
+    assert aws.control.counts().calls["GetCallerIdentity"] == 3
+    assert caplog.text == ""
+
+
+async def test_a_refusal_of_the_first_call_is_not_retried(
+    aws: AwsServer, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "FIRST_CALL_PATIENCE", LIMIT)
+    aws.control.reset_counts()
+    aws.control.fault(FaultKind.UNRECOGNIZED_CLIENT, "GetCallerIdentity", times=1)
+    with pytest.raises(ClientError):
+        await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
+    assert aws.control.counts().calls["GetCallerIdentity"] == 1
+
+
 async def test_what_the_commands_read_with_can_write_nothing(aws: AwsServer, connections: Connections) -> None:
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     api = MappingsApi(connection, RateLimiter(1000), RateLimiter(1000))

@@ -41,6 +41,7 @@ SHORT = 0.3
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(connection_module, "FIRST_CALL_PATIENCE", 0.0)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -330,6 +331,27 @@ async def test_a_target_whose_account_is_not_known_in_time_is_given_up(
     held.release()
     await eventually_async(lambda: held.server.has_ended(1))
     assert held.server.received == b""
+
+
+async def test_the_first_call_has_more_time_than_others(one_thread: Connections, clock: StoppedClock) -> None:
+    got, never = threading.Event(), threading.Event()
+
+    def keep_waiting(_: socket.socket) -> None:
+        got.set()
+        never.wait()
+
+    server = SlowServer(answer=keep_waiting)
+    server.accept()
+    connect = asyncio.create_task(one_thread.connect(Target("eu-west-1", Access(server.url))))
+    await eventually_async(got.is_set)
+    clock.now += call.CALL_TIMEOUT
+    await asyncio.sleep(4 * SHORT)
+    assert not connect.done()
+    clock.now += connection_module.STS_TIMEOUT - call.CALL_TIMEOUT
+    with pytest.raises(ReadTimeoutError):
+        await asyncio.wait_for(connect, LIMIT)
+    never.set()
+    server.close()
 
 
 async def test_the_tagging_api_is_given_up_too(to: To, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:

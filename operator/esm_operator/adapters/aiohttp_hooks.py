@@ -1,7 +1,7 @@
-"""The hook into aiohttp by which a request can be called off when its connection is ready.
+"""The hook into aiohttp that can cancel a request when its connection is ready.
 
-A session makes requests of its ``request_class``, and awaits their ``send`` when the connection is ready and before any
-byte leaves. What ``send`` raises closes the connection.
+A session makes its requests from ``request_class``. It awaits their ``send`` when the connection is ready, before any
+byte is sent. If ``send`` raises, aiohttp closes the connection.
 """
 
 from collections.abc import Callable, Generator
@@ -16,7 +16,7 @@ _check: ContextVar[Callable[[], object] | None] = ContextVar("check", default=No
 
 @contextmanager
 def asking(check: Callable[[], object]) -> Generator[None]:
-    """Call a function immediately before each request that this task sends meanwhile. It calls one off by raising."""
+    """Call a function immediately before each request that this task sends meanwhile. If it raises, nothing is sent."""
     token = _check.set(check)
     try:
         yield

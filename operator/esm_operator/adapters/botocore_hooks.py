@@ -1,8 +1,8 @@
-"""The hooks into botocore and urllib3 by which a request can be called off when its connection is ready.
+"""The hooks into botocore and urllib3 that can cancel a request when its connection is ready.
 
-botocore's last event, ``before-send``, comes before name resolution, connect and TLS handshake, and none comes between
-these and the first byte. Therefore :func:`install` gives a client classes of connections that ask the current request
-before they send anything. They rely on internals of both libraries (README.md, section on connections).
+botocore's last event, ``before-send``, comes before name resolution, connect and TLS handshake. No event comes between
+the handshake and the first byte. Therefore :func:`install` gives a client connection classes that call the current
+request before they send anything. They rely on internals of both libraries (README.md, section on connections).
 """
 
 import socket
@@ -16,20 +16,20 @@ from urllib3.connection import HTTPConnection
 
 
 class Request(Protocol):
-    """What a thread sends, or calls off by raising."""
+    """The request that a thread sends. Its methods raise to cancel it."""
 
     def connecting(self, operation: str, url: str) -> None:
-        """The request of an operation, such as ``CreateEventSourceMapping``, is signed. It gets a connection next."""
+        """The request of an operation, such as ``CreateEventSourceMapping``, is signed. The connection is next."""
         ...
 
     def sending(self, cut: Callable[[], None]) -> float:
-        """The connection is ready, and bytes of the request leave next. Called for each part of the request.
+        """The connection is ready, and bytes of the request are sent next. Called for each part of the request.
 
         Args:
-            cut: ends the connection, and so the wait for the answer. Any thread may call it at any time.
+            cut: ends the connection and the wait for the answer. Any thread may call it at any time.
 
         Returns:
-            seconds in which AWS has to acknowledge these bytes. After that, the kernel does not send them again.
+            seconds in which AWS has to acknowledge these bytes. After that, the kernel stops sending them again.
         """
         ...
 
@@ -39,7 +39,7 @@ current: ContextVar[Request] = ContextVar("current")
 
 
 def install(client: Any) -> None:
-    """Let a client of boto3 that has not been used ask :data:`current` before it connects and before it sends."""
+    """Make an unused client of boto3 call :data:`current` before it connects and before it sends."""
     session = client._endpoint.http_session
     session._pool_classes_by_scheme = session._manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
     client.meta.events.register("before-send", _before_send)
@@ -68,7 +68,7 @@ class _AskingConnection(HTTPConnection):
         super().send(data)
 
 
-# botocore's mixin calls the parameter of send "str", urllib3 calls it "data".
+# The parameter of send is "str" in botocore's mixin, and "data" in urllib3.
 class _Connection(_AskingConnection, AWSHTTPConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
     pass
 
@@ -86,22 +86,23 @@ class _TLSPool(AWSHTTPSConnectionPool):
 
 
 def _tcp(connected: Any) -> socket.socket:
-    """The socket of a connection. urllib3 wraps it for TLS inside of the TLS of a proxy."""
+    """The TCP socket of a connection. urllib3 wraps it for TLS inside of the TLS of a proxy."""
     while not isinstance(connected, socket.socket):
         connected = connected.socket
     return connected
 
 
 def _cut(connected: socket.socket) -> None:
-    """Shut a connection down, without the changes of SSLSocket.shutdown, because another thread may read."""
+    """Shut a connection down, without the side effects of SSLSocket.shutdown, because another thread may read."""
     with suppress(OSError):
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 def _send_again_within(connected: socket.socket, seconds: float) -> None:
-    """Limit how long the kernel repeats bytes that are not acknowledged (tcp(7), TCP_USER_TIMEOUT; Linux only).
+    """Limit how long the kernel repeats bytes that are not acknowledged (tcp(7), TCP_USER_TIMEOUT, only on Linux).
 
-    Otherwise it does so for many minutes, even on a closed connection, and a request reaches AWS long after its end.
+    Without the limit, the kernel repeats them for many minutes, even on a closed connection, and a request can reach
+    AWS long after its deadline.
     """
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(1000 * seconds)))

@@ -1,7 +1,7 @@
 """boto3's sessions, with the operator's own credentials or with those of a role.
 
-STS is asked for the credentials of a role with the operator's own, and botocore renews them before they expire. The
-components of a session, and the classes that fetch and renew a role's credentials, are internals of botocore.
+The operator's own credentials are used to get those of a role from STS. botocore renews them before they expire. The
+components of a session, and the classes that fetch and renew the credentials of a role, are internals of botocore.
 """
 
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from botocore.utils import parse_timestamp
 
 
 class _RoleProvider(CredentialProvider):
-    """Provides the credentials of one role, fetched when they are first needed."""
+    """Provides the credentials of one role. It fetches them when they are first needed."""
 
     METHOD = "esm-operator-role"
 
@@ -38,7 +38,7 @@ def new_session(region: str, role_arn: str = "", external_id: str = "") -> boto3
     """A session with the credentials of a role, from the STS of the region, or with the operator's own.
 
     Raises:
-        botocore.exceptions.NoCredentialsError: there are no own credentials to assume the role with.
+        botocore.exceptions.NoCredentialsError: the operator has no credentials of its own to assume the role with.
     """
     session = _session()
     if role_arn:
@@ -58,7 +58,7 @@ def _role(region: str, role_arn: str, external_id: str) -> _RoleProvider:
 
 
 def _session() -> botocore.session.Session:
-    """A session that shares the descriptions of services, of 20 MB, with the others."""
+    """A session that shares the descriptions of services (20 MB) with all other sessions."""
     session = botocore.session.get_session()
     session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
     return session
@@ -70,5 +70,5 @@ def _descriptions(path: str | None) -> Loader:
 
 
 def _time(value: Any) -> datetime:
-    """A time in an answer of AWS. Those of Lambda are seconds since 1970, for which botocore's parser is slow."""
+    """A time in an answer of AWS. Lambda sends seconds since 1970, which botocore's parser reads slowly."""
     return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else parse_timestamp(value)

@@ -1,8 +1,8 @@
 """Logins of kopf to the API server, each with a session of the operator, and at a limited rate.
 
 When credentials are refused (401), kopf calls the login handler again. kopf recognizes credentials that were refused
-before, but not sessions, since no session equals another one. Therefore the same credentials are counted here. Each
-further try waits longer, and after some tries the login fails. kopf retries a login that has failed after 60 s.
+before, but not sessions, because no two sessions are equal. Therefore this module counts logins with the same
+credentials. Each retry waits longer, and after some retries the login fails. kopf retries a failed login after 60 s.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from esm_operator.adapters.kubernetes_client import configuration
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
 
-#: Seconds within which a login with the same credentials counts as one more try.
+#: Seconds within which a login with the same credentials counts as a retry.
 _SOON = 60.0
 #: Tries with the same credentials, and the longest pause between two, in seconds.
 _MOST_TRIES, _LONGEST = 5, 10.0

@@ -1,10 +1,10 @@
 """kopf in this process: it runs until SIGTERM, SIGINT, or the failure of a watch.
 
-kopf ends its watches first and calls the clean-up handler last, which takes seconds. The lease has to be handed over
-before that. Therefore the signals are the operator's: it hands over, and then sets kopf's stop flag.
+kopf ends its watches first and calls the clean-up handler last. This takes seconds, and the lease has to be handed over
+earlier. Therefore the operator handles the signals: it hands over, and then sets kopf's stop flag.
 
-When a watch fails, kopf does not end if it watches another kind too. That watch is not cancelled, and waits for a
-session that kopf has closed. Therefore the process exits without kopf's own way to end.
+When a watch fails, kopf does not end if it also watches another kind. It does not cancel that watch, which waits for a
+session that kopf has closed. Therefore the process exits without waiting for kopf.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ CHUNK = 500
 
 def configure(settings: kopf.OperatorSettings, *, selector: str = "") -> None:
     """Set kopf's settings, in the start-up handler. The label selector is that of EventSourceMappings."""
-    settings.persistence.finalizer = f"{FINALIZER}-unused"  # kopf removes it from all objects
+    settings.persistence.finalizer = f"{FINALIZER}-unused"  # kopf removes this finalizer from all objects
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.progress_storage = _NoProgress()
     settings.posting.enabled = False
@@ -25,7 +25,7 @@ def configure(settings: kopf.OperatorSettings, *, selector: str = "") -> None:
     if selector:
         settings.watching.label_selectors[GROUP, PLURAL] = selector
     settings.queueing.worker_limit = 100
-    settings.queueing.idle_timeout = 0.005  # a worker that waits for more events of its object holds up other objects
+    settings.queueing.idle_timeout = 0.005  # a worker that waits for more events of its object delays other objects
     settings.queueing.exit_timeout = 0.5
     settings.networking.request_timeout = 30
 

@@ -1,7 +1,7 @@
 """Whether the API server answers the lists and watches of kopf.
 
-kopf retries without reporting it, for a minute, for ever, or until it ends the process. Meanwhile the probe reports it.
-The traces of the session that the operator makes for kopf show which requests are not answered.
+kopf retries a list or a watch without a report, for a minute, for ever, or until it ends the process. Meanwhile the
+probe reports it. The traces of the session that the operator makes for kopf show which requests have no answer.
 """
 
 from collections.abc import Collection
@@ -12,10 +12,10 @@ from esm_operator.clock import monotonic
 
 
 class WatchHealth:
-    """The watches that are not answered. For one event loop."""
+    """The watches without an answer. For one event loop."""
 
     def __init__(self, paths: Collection[str]) -> None:
-        """The paths are those of the watched kinds, which the path of the API server's URL may precede."""
+        """``paths`` are those of the watched kinds. A request may have the path of the API server's URL before them."""
         self._paths = tuple(paths)
         self._since: dict[str, float] = {}
         """By path: when an unanswered request was first made."""
@@ -30,7 +30,7 @@ class WatchHealth:
         return trace
 
     def describe_unanswered(self, patience: float) -> str:
-        """Which watch has not been answered for longer than so many seconds, as a sentence; empty: none."""
+        """A sentence about the watch that has had no answer for longer than so many seconds. Empty: there is none."""
         if not self._since:
             return ""
         since, path = min((since, path) for path, since in self._since.items())

@@ -1,6 +1,6 @@
 """kubernetes.aio below its generated methods: configuration, proxy, and requests of any path.
 
-The generated methods make an object of each answer, and have none for the operator's kinds. The methods below them are
+The generated methods make a Python object from each answer, and know no custom resources. The methods below them are
 not documented, and have no types.
 """
 
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 
 async def configuration() -> client.Configuration:
-    """How to reach the API server: with the pod's ServiceAccount, or else with the kubeconfig.
+    """Address and credentials of the API server: of the pod's ServiceAccount, or else of the kubeconfig.
 
     The proxy is that of the kubeconfig, or else that of the environment (HTTPS_PROXY, NO_PROXY).
 
     Raises:
-        kubernetes.aio.config.ConfigException: there is neither.
+        kubernetes.aio.config.ConfigException: there is neither a ServiceAccount nor a kubeconfig.
     """
     found, untyped = client.Configuration(), cast("Any", config)
     try:
@@ -62,12 +62,12 @@ async def send(
 
     Args:
         limit: seconds for the whole request, with the body of the answer.
-        check: called with the seconds that are left when the connection is ready. It calls the request off by raising.
+        check: called with the remaining seconds when the connection is ready. If it raises, nothing is sent.
 
     Raises:
         kubernetes.aio.config.ConfigException: there is no token.
         aiohttp.ClientError: the API server cannot be reached, or its answer was cut off.
-        TimeoutError: it took longer.
+        TimeoutError: the request took longer.
     """
     untyped, headers = (
         cast("Any", api),
@@ -88,10 +88,12 @@ async def send(
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL. One that speaks TLS itself would need a trust of its own."""
+    """The proxy in the environment for a URL. A proxy with TLS is not supported, because it needs its own CA."""
     parts = urlsplit(url)
     found = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
     if found and not found.startswith("http://"):
-        logger.warning("The proxy of the environment for %s is passed by: only http:// is possible", parts.scheme)
+        logger.warning(
+            "The proxy of the environment for %s is ignored, because only http:// proxies are supported", parts.scheme
+        )
         return None
     return found

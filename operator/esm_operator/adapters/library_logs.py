@@ -1,4 +1,4 @@
-"""What kopf, aiohttp, botocore and urllib3 log: the names of their loggers, and which of their lines are too long."""
+"""The loggers of kopf, aiohttp, botocore and urllib3: their levels, and the lines that are shortened."""
 
 import logging
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 LEVELS: Mapping[str, int] = {
     "kopf": logging.WARNING,
     "botocore": logging.WARNING,
-    "botocore.credentials": logging.CRITICAL,  # with a traceback; the operator says it in a sentence
+    "botocore.credentials": logging.CRITICAL,  # it logs a traceback; the operator logs a sentence
     "urllib3": logging.WARNING,
     "aiohttp.access": logging.WARNING,
     "asyncio": logging.WARNING,
 }
 
-#: What is no failure of a request.
+#: Exceptions that are bugs, and not failures of a request.
 _BUGS = (AttributeError, AssertionError, ImportError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 
 

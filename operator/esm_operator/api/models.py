@@ -414,6 +414,9 @@ class EventSourceMappingStatus(Structure):
     """The cause of the last change of state, as AWS reports it."""
     uuid: str | None = None
     """The UUID of the mapping."""
+    source: str | None = None
+    """The short name of the source: sqs/orders, dynamodb/orders for the stream of a table, kafka/shop/orders for a
+    cluster and its topic. A self-managed Kafka cluster has its first bootstrap server in place of a name."""
     arn: str | None = None
     """The ARN of the mapping."""
     function_arn: str | None = None

@@ -169,6 +169,8 @@ class MappingStatus:
     last_handled_reconcile_at: str = ""
     uuid: str = ""
     """As it is written; a user may have changed it. :attr:`~esm_operator.api.resource.Resource.uuid` is checked."""
+    source: str = ""
+    """The short name of the source of the mapping, for the console."""
     report: MappingReport = MappingReport()
     tags: Mapping[str, str] | None = None
     """All tags of the mapping; None: not known."""
@@ -184,6 +186,7 @@ class MappingStatus:
             observed_generation=raw.get("observedGeneration"),
             last_handled_reconcile_at=str(raw.get("lastHandledReconcileAt") or ""),
             uuid=str(raw.get("uuid") or ""),
+            source=str(raw.get("source") or ""),
             report=MappingReport.parse(raw),
             tags=raw.get("tagsAll"),
             applied=Applied.parse(raw.get("applied") or {}),
@@ -198,6 +201,7 @@ class MappingStatus:
                 "observedGeneration": self.observed_generation,
                 "lastHandledReconcileAt": self.last_handled_reconcile_at or None,
                 "uuid": self.uuid or None,
+                "source": self.source or None,
                 **self.report.render(),
                 "tagsAll": None if self.tags is None else dict(sorted(self.tags.items())),
                 "applied": self.applied.render() if self.applied != Applied() else None,

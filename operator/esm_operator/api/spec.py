@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from esm_operator.api import fields, identity, names
 from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.source_names import source_name
 from esm_operator.api.sources import ARN_SERVICES, SourceType, parse_arn
 from esm_operator.api.values import Canonical
 
@@ -101,6 +102,11 @@ class MappingSpec:
     def values(self) -> Mapping[str, Canonical]:
         """The fields that are set, by path, in canonical form. An empty value is one that is not set."""
         return fields.present_values(self.parameters)
+
+    @property
+    def source_name(self) -> str:
+        """The short name of the source; empty: the spec names no source that is known."""
+        return source_name(self.raw)
 
     @cached_property
     def identity(self) -> Identity:

@@ -1,7 +1,7 @@
-"""One account and region behind one endpoint, which several targets with different credentials may lead to.
+"""One account and region at one endpoint. Several targets with different credentials can have the same one.
 
-Such targets share the inventory of mappings, the tasks that fill it, and the rate limiters, because AWS counts their
-requests together too.
+These targets share the inventory of mappings, the tasks that fill it, and the rate limiters, because AWS counts their
+requests together.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from esm_operator.status.failure import Failure
 
 logger = logging.getLogger(__name__)
 
-#: Changes that wait for the rate limiter, from which on the target is crowded.
+#: The target is crowded if at least so many changes wait for the rate limiter.
 CROWD = 100
-#: The part of the request rate that pages take while the target is crowded; reads of single mappings take as much.
+#: The share of the request rate that pages take while the target is crowded. Reads of single mappings take the same.
 CROWDED_SHARE = 0.03
 
 
 @dataclass(slots=True)
 class AccountRegion:
-    """What is shared, and the clients of the targets that share it. For one event loop."""
+    """The shared parts, and the clients of the targets that share them. For one event loop."""
 
     resources: InventoryListener
     inventory: Inventory
@@ -47,11 +47,11 @@ class AccountRegion:
     retried: float = -math.inf
     """Monotonic time of the last :meth:`retry`, in seconds."""
     failure: Failure | None = None
-    """Why no page of a sweep is read; None: it is, or will be soon."""
+    """Why the pages of a sweep can't be read. None: they are read, or will be soon."""
     stale: Failure | None = None
-    """Why the inventory is stale; None: it is up to date, or was never filled."""
+    """Why the inventory is stale. None: it is up to date, or was never filled."""
     orphans: int | None = None
-    """Mappings of this cluster without a resource; None: not counted yet."""
+    """The number of orphans: mappings of this cluster without a resource. None: not counted yet."""
     _turn: int = 0
 
     @property
@@ -82,13 +82,13 @@ class AccountRegion:
     def log_and_switch_client(self, client: MappingsClient, error: Exception) -> Failure:
         """Log why mappings could not be read, and switch the client. Returns the meaning of the error."""
         failure = understand_any(error)
-        logger.warning("Looking at the mappings failed: %s", failure.message)
+        logger.warning("Reading the mappings failed: %s", failure.message)
         if not failure.throttled:
             self.switch_client(client)
         return failure
 
     def switch_client(self, failed: MappingsClient) -> None:
-        """Read by another client from now on, if there is one: the failure may be due to the credentials."""
+        """Use another client for reads, if there is one, because the credentials may cause the failure."""
         if failed in (self.client, self.tagging_client):
             self._turn += 1
 

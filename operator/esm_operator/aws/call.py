@@ -1,17 +1,17 @@
-"""A call to AWS, from when it waits for a thread until it is answered or given up.
+"""A call to AWS, from its wait for a thread to its answer or its deadline.
 
 boto3 blocks, so a thread makes the call while a coroutine waits for it. A thread can't be interrupted, and name
-resolution may take minutes. So the coroutine gives the call up at its deadline, and the thread checks before it sends.
+resolution can take minutes. Therefore the coroutine gives up at the deadline, and the thread checks before it sends.
 
 | phase | ends with | seconds at most |
 |---|---|---|
 | it waits for a thread, then for credentials and for a slot of the window | name resolution | WAIT_TIMEOUT |
 | name resolution, connect, TLS handshake | the first byte | SEND_TIMEOUT |
-| request and answer | the last byte of the answer | CALL_TIMEOUT |
+| request and answer | the last byte of the answer | CALL_TIMEOUT, or that of the permit |
 
-A call that is given up before its first byte is never sent (``NotSentError``). AWS may have carried out one that is
-given up later; its connection is cut, so that the thread ends. The fence is checked twice for a write: before a
-connection is made, and immediately before each part of the request is sent. The lease must outlast the call.
+A call that is given up before its first byte is never sent (``NotSentError``). AWS may have carried out a call that is
+given up later. Its connection is cut, so that the thread ends. The fence of a write is checked before the connection is
+made, and immediately before each part of the request is sent. The lease must outlast the call.
 """
 
 import asyncio
@@ -36,21 +36,23 @@ from esm_operator.ratelimit.in_flight_window import InFlightWindow
 Result = TypeVar("Result")
 
 WAIT_TIMEOUT = 60.0
-#: A resolver asks its second name server after 5 s.
+#: Long enough for a second name server, which a resolver asks after 5 s.
 SEND_TIMEOUT = 10.0
 CALL_TIMEOUT = 5.0
-#: Operations that only read. All others are fenced.
+#: Operations that only read. All other operations are fenced.
 READS = frozenset({"GetCallerIdentity", "GetEventSourceMapping", "GetResources", "ListEventSourceMappings", "ListTags"})
 
 
 @dataclass(frozen=True, slots=True)
 class CallPermit:
-    """What a request has to pass before it is sent."""
+    """The checks and limits of a request."""
 
     fence: Fence
     """For writes."""
     window: InFlightWindow | None = None
     """For requests to AWS Lambda, which share a quota."""
+    call_timeout: float = CALL_TIMEOUT
+    """Seconds from the first byte of the request to the last byte of the answer. The lease must outlast a write."""
 
 
 class _Phase(Enum):
@@ -80,7 +82,7 @@ async def run(
             left = call.left()
             if left <= 0 and (error := call.give_up()) is not None:
                 raise error
-            # No phase is shorter than this, so none that begins meanwhile is missed.
+            # No phase is shorter than this, so the wait ends before a phase that begins meanwhile has ended.
             shortest = min(SEND_TIMEOUT, CALL_TIMEOUT)
             await asyncio.wait([future], timeout=min(max(left, 0.001), shortest))
         return future.result()
@@ -99,7 +101,7 @@ class _Call:
         self._phase = _Phase.QUEUED
         self._ends = monotonic() + WAIT_TIMEOUT
         self._refusal: Exception | None = None
-        """Why no byte may be sent any more. Raised instead of boto3's exception."""
+        """Why no more bytes may be sent. Raised in place of boto3's exception."""
         self._is_sent = False
         self._is_write = True
         self._url = ""
@@ -113,7 +115,7 @@ class _Call:
         return self._ends - monotonic()
 
     def give_up(self) -> Exception | None:
-        """Refuse to send from now on, and cut the connection. Returns what to raise; None: the call has ended."""
+        """Refuse to send from now on, and cut the connection. Returns the error to raise. None: the call has ended."""
         with self._lock:
             if self._phase is _Phase.ENDED:
                 return None
@@ -146,7 +148,7 @@ class _Call:
             self._slot = self._permit.window.wait()
         with self._admitted():
             self._is_write, self._url = operation not in READS, url
-            self._ask_fence(CALL_TIMEOUT)
+            self._ask_fence(self._permit.call_timeout)
             self._phase, self._ends = _Phase.CONNECTING, monotonic() + SEND_TIMEOUT
 
     def sending(self, cut: Callable[[], None]) -> float:
@@ -156,8 +158,8 @@ class _Call:
             if self._phase is not _Phase.SENT:
                 if now >= self._ends:
                     raise self._late()
-                self._ask_fence(CALL_TIMEOUT)
-                self._phase, self._ends = _Phase.SENT, now + CALL_TIMEOUT
+                self._ask_fence(self._permit.call_timeout)
+                self._phase, self._ends = _Phase.SENT, now + self._permit.call_timeout
                 self._is_sent, self._cut = True, cut
             else:
                 self._ask_fence(self._ends - now)
@@ -171,7 +173,7 @@ class _Call:
 
     @contextmanager
     def _admitted(self) -> Generator[None]:
-        """Refuse the next step if the call was given up; an exception refuses all further ones."""
+        """Refuse the next step if the call was given up. An exception refuses all later steps."""
         with self._lock:
             if self._refusal is not None:
                 raise self._refusal

@@ -79,7 +79,7 @@ class MappingsClient:
 
     @property
     def pages(self) -> int:
-        """How many pages a list of all known mappings has, if AWS fills them."""
+        """The number of pages of a list of all known mappings, if AWS fills each page."""
         return max(1, math.ceil(len(self.inventory) / PAGE))
 
     async def refresh_by_function(self, function: str) -> None:
@@ -90,7 +90,7 @@ class MappingsClient:
                 page = await self.api.page(marker, function, priority=RequestPriority.CREATE)
             except ClientError as error:
                 if errors.code_of(error) == "ResourceNotFoundException":
-                    return  # there is no such function, so only sweeps can show mappings of it
+                    return  # the function does not exist, so only sweeps can show its mappings
                 raise
             self._changed([str(one["UUID"]) for one in page.mappings if self.inventory.record(one, at, listed=True)])
             if not page.next:
@@ -105,7 +105,7 @@ class MappingsClient:
     async def tag(
         self, uuid: str, add: Mapping[str, str], remove: frozenset[str], precondition: Precondition | None = None
     ) -> None:
-        """TagResource, then UntagResource, each if there is something to do. No request if mappings have no tags."""
+        """TagResource for new tags, then UntagResource for removed ones. No request if mappings have no tags."""
         if not self.owner_tags:
             return
         resource = {"Resource": self._arn(uuid)}

@@ -1,7 +1,8 @@
-"""A connection to one target: boto3's clients, the threads that run their calls, and the account that STS names.
+"""A connection to one target: boto3's clients, the threads of their calls, and the account, which STS returns.
 
-boto3's own retries are off. The operator's work queue retries, so that every request is counted and takes a token. The
-commands have no queue, so their connections retry (:attr:`Connection.attempts`).
+boto3's own retries are off. The operator's work queue retries, so that every request is counted and takes a token. Only
+the first call is retried here, because all resources of the target would report its failure. The commands have no
+queue, so their connections retry (:attr:`Connection.attempts`).
 """
 
 import asyncio
@@ -35,8 +36,12 @@ Answer = TypeVar("Answer")
 CONNECT_TIMEOUT = 1.5
 #: Seconds without any byte of the answer.
 READ_TIMEOUT = 3.5
-#: Seconds without any byte of the answer of STS, which is called once, while no lease waits for it.
-STS_TIMEOUT = 5.0
+#: The same for STS, and the limit of the whole call. It is the first call to a target, and the first answer of a slow
+#: machine or proxy can take long. Resources wait for it, and no write does, so the lease need not outlast it.
+STS_CONNECT_TIMEOUT, STS_TIMEOUT = 5.0, 20.0
+#: Seconds in which the first call is repeated after transient failures, before resources report the failure. In a new
+#: pod, name resolution and routes often fail for a moment.
+FIRST_CALL_PATIENCE = 5.0
 #: The shortest and the longest pause before a request is sent again, in seconds.
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 
@@ -50,11 +55,11 @@ class Connection:
     client: "LambdaClient"
     """boto3's client of AWS Lambda, whose writes are fenced."""
     tagging: "ResourceGroupsTaggingAPIClient"
-    """boto3's client of the resource groups tagging API; it only reads."""
+    """boto3's client of the resource groups tagging API. It only reads."""
     threads: ThreadPoolExecutor
-    """Threads of its own, so that a target that does not answer delays no other."""
+    """Its own threads, so that a target that does not answer delays no other target."""
     attempts: int = 1
-    """How often a request is sent at most, if it fails for a reason that may pass by itself."""
+    """The most times that a request is sent, if it fails for a transient reason."""
 
     async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
         """Send one request, by boto3's name of the operation, in a thread. Raises what :func:`.call.run` raises."""
@@ -65,7 +70,7 @@ class Connection:
 class Connector:
     """Makes connections. :class:`~.connections.Connections` decides when.
 
-    Each connection may have so many threads. AWS's logs show the user agent after boto3's own name.
+    ``threads`` is the number for each connection. CloudTrail shows the user agent after that of boto3.
     """
 
     def __init__(self, threads: int = 8, *, attempts: int = 1, user_agent: str = "esm-operator") -> None:
@@ -74,15 +79,17 @@ class Connector:
         self._user_agent = user_agent
 
     async def connect(self, target: Target) -> Connection:
-        """Make a connection to a target. STS names the account (GetCallerIdentity needs no permission).
+        """Make a connection to a target. GetCallerIdentity of STS returns the account. It needs no permission.
 
         Raises:
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached.
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: the target can't be reached.
         """
         threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
         try:
-            request = partial(call.run, threads, CallPermit(SHUT), self._request_account, target)
-            account = await _retry(self._attempts, request)
+            request = partial(
+                call.run, threads, CallPermit(SHUT, call_timeout=STS_TIMEOUT), self._request_account, target
+            )
+            account = await _retry(self._attempts, request, FIRST_CALL_PATIENCE)
             return await call.run(threads, CallPermit(SHUT), self._connection, target, account, threads)
         except BaseException:
             threads.shutdown(wait=False)
@@ -103,10 +110,11 @@ class Connector:
 
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
         access = target.access
+        connect, read = (STS_CONNECT_TIMEOUT, STS_TIMEOUT) if service == "sts" else (CONNECT_TIMEOUT, READ_TIMEOUT)
         session: Any = botocore_sessions.new_session(target.region, access.role_arn, access.external_id)
         config = Config(
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=STS_TIMEOUT if service == "sts" else READ_TIMEOUT,
+            connect_timeout=connect,
+            read_timeout=read,
             retries={"total_max_attempts": 1},
             max_pool_connections=self._threads,
             parameter_validation=False,
@@ -120,22 +128,22 @@ class Connector:
         return client
 
 
-async def _retry(attempts: int, send: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Send a request again while it fails for a reason that may pass by itself."""
-    failures = 0
+async def _retry(attempts: int, send: Callable[[], Awaitable[Answer]], patience: float = 0.0) -> Answer:
+    """Send a request again while it fails for a transient reason: so many times, or for so many seconds if longer."""
+    failures, until = 0, monotonic() + patience
     while True:
         try:
             return await send()
         except (ClientError, BotoCoreError) as error:
             failures += 1
-            if failures >= attempts or not errors.is_transient(error):
+            if not errors.is_transient(error) or (failures >= attempts and monotonic() >= until):
                 raise
         await asyncio.sleep(backoff.jittered(backoff.exponential(failures - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)))
 
 
 @contextmanager
 def counted(operation: str) -> Generator[None]:
-    """Count a request, by AWS's name of it. Raises :func:`~.errors.readable` of what the request raises."""
+    """Count a request of an AWS operation. Raises the exception of the request, as :func:`~.errors.readable` has it."""
     started = monotonic()
     try:
         yield
@@ -147,5 +155,5 @@ def counted(operation: str) -> Generator[None]:
     counters.answered(operation, monotonic() - started)
 
 
-for _reason in errors.REASONS:  # a series that begins with its first event has no increase that could be seen
+for _reason in errors.REASONS:  # Prometheus sees no increase in a series that begins with its first event
     counters.AWS_FAILURES.labels(_reason)

@@ -1,8 +1,9 @@
-"""Connections: the one place that decides when to connect to a target, retries, and reports failures.
+"""Connections: decides when to connect to a target, retries, and reports failures.
 
-A connection is made once in the life of the process, not of the lease, so that a standby has it ready. The operator
-names the targets of its resources (:meth:`Connections.keep`), which are then connected in the background, however often
-that fails. A reconcile and the commands need a target immediately, so they await :meth:`Connections.connect`.
+A connection is made once in the life of the process, and outlives the lease, so that a standby is connected too. The
+operator passes the targets of its resources to :meth:`Connections.keep`, which connects them in the background and
+retries until it succeeds. A reconcile and the commands need a target immediately, so they await
+:meth:`Connections.connect`.
 """
 
 import asyncio
@@ -26,14 +27,14 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
 
 
 class ConnectionListener(Protocol):
-    """The code that works on resources and waits for targets to be connected."""
+    """Gets the results of attempts to connect: a term, whose resources wait for their targets."""
 
     def connected(self, target: Target, connection: Connection) -> None:
         """A target was connected."""
         ...
 
     def connection_failed(self, target: Target) -> None:
-        """The first attempt to connect to a target has failed. Others follow."""
+        """The first attempt to connect to a target has failed. More attempts follow."""
         ...
 
 
@@ -43,7 +44,7 @@ class _Failure:
     message: str
     """A sentence that names the region."""
     count: int
-    """Attempts that have failed."""
+    """The number of failed attempts."""
     retry_at: float
     """Monotonic time of the next attempt, in seconds."""
 
@@ -54,7 +55,7 @@ class Connections:
     def __init__(self, connector: Connector | None = None) -> None:
         self._connector = connector or Connector()
         self.listener: ConnectionListener | None = None
-        """The term that works now, if there is one."""
+        """The present term, if there is one."""
         self._connected: dict[Target, Connection] = {}
         self._locks: dict[Target, asyncio.Lock] = {}
         self._failures: dict[Target, _Failure] = {}
@@ -64,11 +65,13 @@ class Connections:
         """By target."""
 
     async def connect(self, target: Target) -> Connection:
-        """The connection to a target, made if there is none.
+        """The connection to a target. Connects if there is none.
+
+        Resources share an attempt: each waits for the present attempt, and gets the failure of the last one until the
+        next attempt is due.
 
         Raises:
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: it can't be reached, or could not a
-                moment ago. Many resources share one attempt.
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: the target can't be reached.
         """
         async with self._locks.setdefault(target, asyncio.Lock()):
             connection = self._connected.get(target)
@@ -76,7 +79,7 @@ class Connections:
                 return connection
             failure = self._failures.get(target)
             if failure is not None and monotonic() < failure.retry_at:
-                raise failure.error.with_traceback(None)  # else it would grow each time
+                raise failure.error.with_traceback(None)  # otherwise the traceback grows with each raise
             try:
                 connection = await self._connector.connect(target)
             except Exception as error:
@@ -109,11 +112,11 @@ class Connections:
 
     @property
     def complete(self) -> bool:
-        """Whether all targets that are kept are connected."""
+        """Whether all kept targets are connected."""
         return self._kept <= self._connected.keys()
 
     def failures(self) -> list[str]:
-        """Why targets that are kept are not connected, as sentences."""
+        """Why kept targets are not connected, as sentences."""
         return [failure.message for target, failure in self._failures.items() if target in self._kept]
 
     def retry(self, target: Target) -> None:
@@ -122,7 +125,7 @@ class Connections:
             self._failures[target] = replace(self._failures[target], retry_at=monotonic())
 
     def close(self) -> None:
-        """Release the threads without waiting for requests under way."""
+        """Release the threads, without waiting for outstanding requests."""
         for task in self._keepers.values():
             task.cancel()
         self._keepers.clear()

@@ -1,8 +1,9 @@
 """The inventory: the mappings that one account and region had when AWS last answered.
 
-Sweeps record whole lists, a page at a time; single answers record one mapping. A page never overrules what was written
-or read after it was requested. Absence from a sweep alone proves nothing, because pages shift while mappings come and
-go. A mapping is *gone* when AWS answers so for its UUID, or when it was being deleted and is absent from a sweep.
+A sweep records the whole list, page by page. Other answers record one mapping. A page never replaces data that was
+written or read after the page was requested. A mapping that is missing from a sweep may still exist, because pages
+shift when mappings are created or deleted. A mapping is *gone* if AWS answers so for its UUID, or if it was being
+deleted and is missing from a sweep.
 """
 
 import math
@@ -24,7 +25,7 @@ from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 #: Seconds for which the inventory remembers that AWS has no mapping with a UUID.
 _GONE_FOR = 3600.0
 #: Seconds for which an empty answer of ListTags is not trusted. AWS documents no limit. Another emulator shows tags
-#: some seconds late; delays of 15 s are tested.
+#: some seconds late. Tests use delays of 15 s.
 TAGS_VISIBLE = 30.0
 #: Seconds after a mapping's LastModified in which its tags may not be visible yet. It includes the difference between
 #: the clocks of AWS and this machine (AWS refuses signatures beyond 5 minutes).
@@ -33,7 +34,7 @@ _JUST_MODIFIED = 600.0
 
 @dataclass(slots=True)
 class InventoryEntry:
-    """One mapping as AWS answered it last. Times are monotonic, in seconds."""
+    """One mapping in the last answer of AWS. Times are monotonic, in seconds."""
 
     uuid: str
     state: str
@@ -42,7 +43,7 @@ class InventoryEntry:
     seen: float
     """Time of the answer."""
     since: float
-    """Time from which it is known to be in its state."""
+    """Time since which it is known to be in its state."""
     identity: Identity
     consumer_group: ConsumerGroup | None = None
     """The Kafka consumer group that it is in."""
@@ -52,15 +53,15 @@ class InventoryEntry:
     tags_seen: float = -math.inf
     """Time at which tags were last read or written."""
     tags_in_doubt: bool = False
-    """Whether AWS has not answered a request to change the tags, and they have not been read since."""
+    """Whether the last request to change the tags has no answer, and the tags were not read after it."""
     tags_shown: bool = False
-    """Whether AWS has ever shown tags. From then on, tags that are missing have been removed."""
+    """Whether AWS has ever shown tags. If so, missing tags were removed."""
     untagged_since: float = math.inf
     """Time of the first of the latest reads in a row that showed no tags at all."""
     filters: Mapping[str, Any] | None = None
     """Encrypted filter criteria from an answer of Get, because List hides them."""
     filters_shown: bool = False
-    """Whether there was such an answer."""
+    """Whether AWS has sent such an answer."""
     listed: bool = False
     """Whether the last answer was a page of a list."""
 
@@ -135,7 +136,7 @@ class Inventory:
         return len(self._entries)
 
     def uuids(self) -> list[str]:
-        """The mappings that are known."""
+        """The known mappings."""
         return list(self._entries)
 
     def get(self, uuid: str) -> InventoryEntry | None:
@@ -143,15 +144,15 @@ class Inventory:
         return self._entries.get(uuid)
 
     def is_gone(self, uuid: str) -> bool:
-        """Whether AWS has answered that there is no mapping with this UUID."""
+        """Whether AWS has answered that no mapping has this UUID."""
         return uuid in self._gone
 
     def with_identity(self, wanted: Identity) -> list[InventoryEntry]:
-        """The mappings with which one with this identity would conflict in AWS."""
+        """The mappings that conflict in AWS with a mapping of this identity."""
         return [entry for entry in self._same(wanted) if entry.state != "Deleting"]
 
     def leaving(self, wanted: Identity) -> list[InventoryEntry]:
-        """The mappings with this identity that AWS is deleting. Until then AWS refuses a new one."""
+        """The mappings with this identity that AWS is deleting. Until the end, AWS refuses a new mapping."""
         return [entry for entry in self._same(wanted) if entry.state == "Deleting"]
 
     def _same(self, wanted: Identity) -> list[InventoryEntry]:
@@ -159,7 +160,7 @@ class Inventory:
         return [entry for uuid in uuids if (entry := self._entries[uuid]).identity.same_as(wanted)]
 
     def leaving_group(self, wanted: ConsumerGroup) -> list[InventoryEntry]:
-        """The mappings in this consumer group that AWS is deleting. Until then AWS refuses a new one."""
+        """The mappings in this consumer group that AWS is deleting. Until the end, AWS refuses a new mapping."""
         entries = [self._entries[uuid] for uuid in sorted(self._index.get(wanted.name, ()))]
         return [one for one in entries if one.state == "Deleting" and wanted.same_as(one.consumer_group)]
 
@@ -174,7 +175,7 @@ class Inventory:
 
         Args:
             at: monotonic time of the answer, in seconds.
-            tags: the tags with which it was just created; None: they are not known.
+            tags: the tags with which it was just created. None: they are not known.
             listed: whether it is an item of a List, which hides encrypted filter criteria.
         """
         uuid = str(mapping["UUID"])
@@ -212,7 +213,7 @@ class Inventory:
         return True
 
     def tags(self, uuid: str) -> Mapping[str, str] | None:
-        """The tags of a mapping; None: the tags or the mapping are not known."""
+        """The tags of a mapping. None: the tags or the mapping are not known."""
         entry = self._entries.get(uuid)
         return entry.tags if entry is not None else None
 

@@ -1,4 +1,4 @@
-"""What the tasks of a target ask of the code that works on resources, and what they report to it."""
+"""The interface between the tasks of a target and the code that reconciles resources."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
@@ -22,7 +22,7 @@ class InventoryListener(Protocol):
         ...
 
     def pending_changes(self, target: Target) -> int:
-        """How many resources of a target wait for a change of theirs to be sent."""
+        """The number of resources of a target whose change was not sent yet."""
         ...
 
     def new_orphan_counter(self) -> CountOrphans:
@@ -30,13 +30,13 @@ class InventoryListener(Protocol):
         ...
 
     def mappings_changed(self, uuids: Collection[str]) -> None:
-        """These mappings have changed, appeared, or were missing from a sweep. Any resource may have them."""
+        """These mappings have changed, are new, or were missing from a sweep. Any resource may have them."""
         ...
 
     def first_sweep_ended(self, target: Target) -> None:
-        """The first sweep of a target is complete, or has failed for a reason that does not pass by itself."""
+        """The first sweep of a target is complete, or has failed for a reason that is not transient."""
         ...
 
     def staleness_changed(self, target: Target) -> None:
-        """The inventory of a target has become stale, because no sweep succeeds, or is up to date again."""
+        """The inventory of a target has become stale, because sweeps fail, or is up to date again."""
         ...

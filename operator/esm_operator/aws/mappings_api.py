@@ -21,7 +21,7 @@ from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 
 logger = logging.getLogger(__name__)
 
-#: How many mappings a page of ListEventSourceMappings has at most (AWS Lambda API, MaxItems).
+#: The most mappings on a page of ListEventSourceMappings (AWS Lambda API, MaxItems).
 PAGE = 100
 
 
@@ -37,9 +37,9 @@ class Precondition(Protocol):
 class Page:
     mappings: list[dict[str, Any]]
     next: str
-    """The marker of the next page; empty: this is the last."""
+    """The marker of the next page. Empty: this is the last page."""
     at: float
-    """Monotonic time before it was requested, in seconds."""
+    """Monotonic time immediately before the request, in seconds."""
 
 
 class MappingsApi:
@@ -74,7 +74,7 @@ class MappingsApi:
         return Page(answer.get("EventSourceMappings") or [], str(answer.get("NextMarker") or ""), at)
 
     async def get(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> dict[str, Any]:
-        """GetEventSourceMapping. Only its answer has filters that are encrypted by a key."""
+        """GetEventSourceMapping. Only this answer has filters that are encrypted with a key."""
         return await self.call("get_event_source_mapping", {"UUID": uuid}, priority)
 
     async def list_tags(self, arn: str, priority: RequestPriority = RequestPriority.EDIT) -> dict[str, str]:
@@ -85,7 +85,7 @@ class MappingsApi:
     async def tagged(self, tags: Mapping[str, str]) -> AsyncIterator[dict[str, dict[str, str]]]:
         """The pages of the tagging API's GetResources: all tags of mappings that have ``tags``, by UUID.
 
-        It shows tags late, and leaves out mappings that never had any.
+        The tagging API shows tags late, and leaves out mappings that never had tags.
         """
         wanted: dict[str, Any] = {"ResourceTypeFilters": ["lambda:event-source-mapping"], "ResourcesPerPage": 100}
         if tags:
@@ -145,7 +145,7 @@ class MappingsApi:
 
 
 def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:
-    """Whether an answer has what AWS always answers. The operations on tags answer nothing that is always there."""
+    """Whether an answer has the members that AWS always sends. Operations on tags have no such members."""
     if operation == "get_resources":
         items, member = answer.get("ResourceTagMappingList"), "ResourceARN"
     elif operation == "list_event_source_mappings":

@@ -1,8 +1,8 @@
 """The parameters of Create and Update requests.
 
-Update sends only what differs. If a part of a structure changes, all of its mutable parts are sent, because AWS does
-not document what it does with those left out. Immutable parts are never sent: AWS refuses some of them even if their
-values are the same.
+An Update has only the fields that differ. If a part of a structure changes, the Update has all mutable parts of the
+structure, because AWS does not document whether it keeps omitted parts. Immutable parts are never sent, because AWS
+refuses some of them even with the same values.
 """
 
 import copy
@@ -32,10 +32,9 @@ _EMPTY_DESTINATION: Mapping[str, Any] = {"OnFailure": {"Destination": ""}}
 
 
 def in_other_form(parameters: Mapping[str, Any], refusal: str) -> dict[str, Any] | None:
-    """An Update that AWS refused with this sentence, with the other known form of a reset; None: there is no other.
+    """A refused Update with another form of a reset, chosen by AWS's sentence. None: there is no other form.
 
-    An on-failure destination is removed by an empty Destination, or by an empty DestinationConfig: public reports
-    differ.
+    Public reports differ: an empty Destination removes an on-failure destination, or an empty DestinationConfig does.
     """
     if parameters.get("DestinationConfig") == _EMPTY_DESTINATION and "Destination field is required" in refusal:
         return {**parameters, "DestinationConfig": {}}

@@ -1,9 +1,10 @@
-"""The sweeper of one target: reads the list of all mappings, page after page, again and again.
+"""The sweeper of one target: reads the list of all mappings, page by page, and repeats this at an interval.
 
-Pages are usually spread evenly over the interval: the quota, which others share, gets no bursts, and drift is found and
-corrected within one interval, however many mappings there are. Until the first sweep is complete, and while a sweep
-takes fewer requests than reads of the single mappings in transition, pages follow as fast as the rate limiter and AWS
-allow. While many changes wait for the rate limiter, pages are rare, because each delays a change.
+Pages are usually spread evenly over the interval. So there are no bursts on the quota, which other clients share, and
+drift is found and corrected within one interval, whatever the number of mappings. Pages follow each other as fast as
+the rate limiter and AWS allow until the first sweep is complete, and while a sweep takes fewer requests than reads of
+the single mappings in transition. While many changes wait for the rate limiter, pages are rare, because each page
+delays a change.
 """
 
 import logging
@@ -141,7 +142,7 @@ class Sweeper:
         changed = self._account_region.inventory.record_page(page.mappings, page.at)
         changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
-            self._account_region.wake()  # somebody else may have begun a transition
+            self._account_region.wake()  # another client may have begun a transition
             self._account_region.resources.mappings_changed(changed)
 
     def _finish(self, sweep: _Sweep, page: Page) -> set[str]:

@@ -1,7 +1,7 @@
 """The tag sweep of one account and region. It finds mappings of resources whose tags another client has changed.
 
 Lambda returns no tags with a mapping, and ListTags reads only one mapping. The resource groups tagging API lists the
-tags of a hundred mappings at a time and has its own quota. But its list is late, and lacks mappings without tags. So if
+tags of a hundred mappings in one call and has its own quota. But its list is late, and lacks mappings without tags. If
 the list differs from the known tags of a mapping, ListTags reads the tags of this mapping.
 
 If the operator may not use the tagging API, it sends ListTags slowly: in each tag sweep for the mappings of resources,
@@ -70,11 +70,9 @@ class TagSweep:
                 pause = max(_AGAIN, pause)
                 if failure.reason == "AccessDenied" and not self._refused:
                     self._refused, pause = True, _SOON
-                    logger.info(
-                        "Tags are looked at one mapping at a time, for the tagging API is refused: %s", failure.message
-                    )
+                    logger.info("The tagging API is refused. Tags are read one mapping at a time: %s", failure.message)
                 else:
-                    logger.warning("Looking at the tags failed: %s", failure.message)
+                    logger.warning("Reading the tags failed: %s", failure.message)
                     if not failure.throttled:
                         self._account_region.switch_client(client)
 
@@ -101,7 +99,7 @@ class TagSweep:
         await self._count({uuid: tags for uuid in self._inventory.uuids() if (tags := self._inventory.tags(uuid))})
 
     def _unread(self) -> list[str]:
-        """The mappings that belong to no resource and whose tags have not been read yet. Each costs one call."""
+        """The mappings without a resource whose tags were not read yet. Each costs one call."""
         uuids = self._inventory.uuids()
         self._read_once.intersection_update(uuids)
         ours = self._resources.recorded_tags(uuids)

@@ -1,7 +1,8 @@
 """The transitions of one target: reads the mappings that AWS is changing until the change is complete.
 
-Each is read by Get about once a second, and ever more rarely if it takes long. If a sweep takes fewer requests than the
-reads that are due, the sweeper reads instead. While the target is crowded, reads are rare: each delays a change.
+A Get reads each mapping about once a second, and less often if the change takes long. If a sweep takes fewer requests
+than the reads that are due, the sweeper reads the mappings instead. While the target is crowded, reads are rare,
+because each read delays a change.
 """
 
 import asyncio
@@ -16,11 +17,11 @@ from esm_operator.ratelimit.rate_limiter import RequestPriority
 
 #: The least and the most seconds between two reads of one mapping.
 FAST, SLOW = 1.0, 30.0
-#: The pause until the next read, as a part of the time that a transition has taken already.
+#: The pause until the next read, as a share of the time that a transition has taken so far.
 _PATIENCE = 0.1
-#: More than these are left to the sweeper while the target is crowded.
+#: The most mappings that are read while the target is crowded. The sweeper reads the others.
 _FEW = 10
-#: Seconds in which transitions that begin are taken together, because there may be thousands.
+#: Seconds in which transitions that begin are collected, because there may be thousands.
 _TOGETHER = FAST / 2
 #: The longest pause after reads that failed, in seconds.
 _MOST_FAILING = 5.0
@@ -52,7 +53,7 @@ class Transitions:
                 self._account_region.log_and_switch_client(client, error)
 
     def next_due(self) -> float:
-        """Monotonic time of the next read, or from which that can be known, in seconds."""
+        """Monotonic time of the next read, or of the next calculation of that time, in seconds."""
         pause = (
             self._account_region.client.rate_limiter.interval(CROWDED_SHARE)
             if self._account_region.is_crowded()
@@ -62,7 +63,7 @@ class Transitions:
             retried = self._account_region.retried > self._last_read
             pause = 0.0 if retried else backoff.exponential(self._failures, 1.0, _MOST_FAILING)
         if monotonic() < self._last_read + pause:
-            return self._last_read + pause  # the mappings in transition, perhaps thousands, are not needed before
+            return self._last_read + pause  # not before, because the mappings in transition may be thousands
         moving = _moving(self._account_region)
         if not moving:
             return math.inf
@@ -70,7 +71,7 @@ class Transitions:
         return -math.inf if self._failures else min(_due_at(one, load) for one in moving)
 
     def _chosen(self, due: list[InventoryEntry]) -> list[str]:
-        """Those of the mappings that are due that are worth a request each."""
+        """The due mappings that are read with a request each."""
         if not self._account_region.is_crowded():
             return [one.uuid for one in due] if len(due) <= self._account_region.client.pages else []
         edited = sorted((one for one in due if one.state != "Creating"), key=lambda one: one.seen)
@@ -98,11 +99,11 @@ def _moving(account_region: AccountRegion) -> list[InventoryEntry]:
 
 
 def _load(account_region: AccountRegion, moving: list[InventoryEntry]) -> float:
-    """Seconds that reading all of them takes."""
+    """Seconds that the reads of all of them take."""
     return min(len(moving), account_region.client.pages) / account_region.client.rate_limiter.rate
 
 
 def _due_at(entry: InventoryEntry, load: float) -> float:
-    """Monotonic time of the next read of a mapping: the longer the transition has taken, the later."""
+    """Monotonic time of the next read of a mapping. It is later if the transition has taken longer."""
     period = min(SLOW, max(FAST, _PATIENCE * (entry.seen - entry.since)))
     return entry.seen + max(period, load)

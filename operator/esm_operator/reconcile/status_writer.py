@@ -58,10 +58,12 @@ class StatusWriter:
             gone=inventory is not None and inventory.is_gone(record.uuid),
             requested=resource.reconcile_at if read_requested else status.last_handled_reconcile_at,
             now=timestamp(),
+            source=resource.spec.source_name,
             creating=context.creating if context is not None else status.creating,
             unknown_annotations=resource.unknown_annotations,
         )
-        if resource.packed_status == rendered.render():
+        # The short name of the source alone is no reason for a write.
+        if resource.packed_status == replace(rendered, source=status.source).render():
             return resource
         self._warn(resource, outcome)
         written = self.record(await self.kubernetes.set_status(resource, rendered))

@@ -57,6 +57,7 @@ def render(
     gone: bool,
     requested: str,
     now: str,
+    source: str = "",
     creating: str = "",
     unknown_annotations: Sequence[str] = (),
 ) -> MappingStatus:
@@ -69,6 +70,7 @@ def render(
         gone: whether AWS has answered that there is no such mapping any more.
         requested: the value of the annotation that requests a reconcile, or empty.
         now: the time as RFC 3339 text.
+        source: the short name of the source, or empty.
     """
     ready, reconciling, stalled, _ = outcome.verdict.value
     wanted: list[tuple[str, str, ConditionReason, str]] = [
@@ -97,6 +99,7 @@ def render(
         observed_generation=generation,
         last_handled_reconcile_at=requested,
         uuid=uuid,
+        source=source,
         report=report,
         tags=known if uuid and not gone else None,
         applied=applied,
