@@ -127,13 +127,16 @@ def test_other_kinds_are_skipped_and_counted() -> None:
         (b"a: [\n", "a.yaml:2: This is not YAML: while parsing a flow node"),
         (b"a: b: c\n", "a.yaml:1: This is not YAML: mapping values are not allowed here."),
         (b"\ta: b\n", "a.yaml:1: This is not YAML: while scanning for the next token"),
-        (b"a: 1\n\xff\xfe\x00", "a.yaml:2: This is not text in UTF-8; a manifest must be."),
+        (b"a: 1\n\xff\xfe\x00", "a.yaml:2: This is not UTF-8 text."),
         (b"a: \x00\n", "a.yaml: This is not YAML: unacceptable character"),
         (b"a: *b\n", "a.yaml:1: This is not YAML: found undefined alias 'b'."),
-        (b"a: 1\nb: 2\na: 3\n", "a.yaml:3: a is there twice; remove one of the two."),
-        (b"a: &a\n  b: *a\n", "a.yaml:1: This is too large or nested too deeply, or an alias refers to itself."),
+        (b"a: 1\nb: 2\na: 3\n", "a.yaml:3: The key a occurs twice. Remove one of the two."),
+        (
+            b"a: &a\n  b: *a\n",
+            "a.yaml:1: The document is too large or nested too deeply, or an alias refers to itself.",
+        ),
         (b"[" * 5000, "a.yaml"),
-        (b"? [a]\n: b\n", "a.yaml:1: A name must be a text, not a list or an object."),
+        (b"? [a]\n: b\n", "a.yaml:1: A key must be a string, not a list or an object."),
         (b"hello\n", "a.yaml:1: A manifest must be an object with apiVersion, kind, metadata and spec."),
         (b"a: 1\n", "a.yaml:1: A manifest needs apiVersion and kind."),
         (b"!!python/object:os.system {}\n", "a.yaml:1:"),
@@ -155,9 +158,9 @@ def test_a_file_that_can_not_be_read_is_told_in_one_sentence(tmp_path: Path, con
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     (missing,) = validate.check_files([str(tmp_path / "none.yaml")]).problems
-    assert missing.message == "The file can't be read: No such file or directory."
+    assert missing.message == "The file cannot be read: No such file or directory."
     (folder,) = validate.check_files([str(tmp_path)]).problems
-    assert folder.message == "The file can't be read: Is a directory."
+    assert folder.message == "The file cannot be read: Is a directory."
 
 
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
-"""Reads YAML files as Kubernetes' tools do, with the lines of their fields.
+"""Reads YAML files as kubectl and the API server do, with the line of each field.
 
-Scalars are those of Kubernetes' own YAML library: ``yes`` is true, and a date and ``12:30`` are texts. Each error is
-one sentence, also for hostile files.
+The types of scalars are those of Kubernetes' own YAML library: ``yes`` is true, and a date and ``12:30`` are strings.
+Each error is one sentence, also for hostile files. ``esm-operator validate`` reads manifests with this module.
 """
 
 import re
@@ -20,7 +20,7 @@ _DEEPEST = 100
 
 
 class ManifestError(Exception):
-    """A file, or a document in it, can't be read."""
+    """A file or a document in it cannot be read."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -29,20 +29,20 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object of a file."""
+    """An object of a file, and the lines of its fields."""
 
     value: Any
     line: int
     lines: Mapping[Path, int] = field(default_factory=dict[Path, int])
 
     def line_of(self, path: Path) -> int:
-        """The line of a field, or of the nearest parent that is there."""
+        """The line of a field, or of its nearest parent that exists."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, self.line)
 
     def part(self, path: Path, value: Any) -> "Document":
-        """An object within this one, such as an item of a List."""
+        """An object inside this one, such as an item of a List."""
         size = len(path)
         lines = {inner[size:]: line for inner, line in self.lines.items() if inner[:size] == path}
         return Document(value, self.line_of(path), lines)
@@ -65,7 +65,7 @@ class _Loader(yaml.SafeLoader):
         self._lines.setdefault(path, line)
         self._nodes += 1
         if self._nodes > _MOST_NODES or len(path) > _DEEPEST:
-            raise ManifestError(line, "This is too large or nested too deeply, or an alias refers to itself.")
+            raise ManifestError(line, "The document is too large or nested too deeply, or an alias refers to itself.")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -77,16 +77,18 @@ class _Loader(yaml.SafeLoader):
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         names: set[str] = set()
-        for key, _ in node.value:  # before a merge (<<) adds names, which may be there already
+        for key, _ in node.value:  # before a merge (<<) adds keys that may exist already
             if isinstance(key, yaml.ScalarNode) and key.value in names:
-                raise ManifestError(key.start_mark.line + 1, f"{key.value} is there twice; remove one of the two.")
+                raise ManifestError(
+                    key.start_mark.line + 1, f"The key {key.value} occurs twice. Remove one of the two."
+                )
             names.add(str(key.value))
         self.flatten_mapping(node)
         result: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise ManifestError(line, "A name must be a text, not a list or an object.")
+                raise ManifestError(line, "A key must be a string, not a list or an object.")
             name = str(key.value)
             self._lines[(*path, name)] = line
             result[name] = self._value(value, (*path, name))
@@ -118,16 +120,16 @@ def read(name: str) -> str:
     try:
         data = sys.stdin.buffer.read() if name == "-" else FilePath(name).read_bytes()
     except OSError as error:
-        raise ManifestError(0, f"The file can't be read: {error.strerror or error}.") from None
+        raise ManifestError(0, f"The file cannot be read: {error.strerror or error}.") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ManifestError(line, "This is not text in UTF-8; a manifest must be.") from None
+        raise ManifestError(line, "This is not UTF-8 text.") from None
 
 
 def documents(text: str) -> Iterator[Document]:
-    """The objects in a text, without empty ones."""
+    """The objects in a text. Empty documents are left out."""
     try:
         loader = _Loader(text)
         while loader.check_node():
@@ -143,4 +145,4 @@ def documents(text: str) -> Iterator[Document]:
     except yaml.YAMLError as error:
         raise ManifestError(0, f"This is not YAML: {' '.join(str(error).split())}.") from None
     except RecursionError:
-        raise ManifestError(0, "This is nested too deeply.") from None
+        raise ManifestError(0, "The document is nested too deeply.") from None

@@ -19,7 +19,7 @@ from esm_operator.commands.account import Account, Console, ReadError, connectio
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import CLUSTER, owner_of
 from esm_operator.planning.target import ProviderConfigSettings, known_targets, provider_config
-from esm_operator.settings import Items, Reach
+from esm_operator.settings import CommonSettings, Items
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class SearchResult:
     failures: list[str] = field(default_factory=list[str])
 
 
-class SearchFlags(Reach):
+class SearchFlags(CommonSettings):
     """Where and how to search: the flags of the command."""
 
     thorough: bool = False

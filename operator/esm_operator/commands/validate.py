@@ -6,19 +6,22 @@ checked as in the operator.
 
 import difflib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import CliPositionalArg
 
 from esm_operator.api import annotations, manifests, models, offline, provider_config, rules
 from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.manifests import Document, ManifestError, Path
 from esm_operator.api.rule import Rule, listed
 from esm_operator.api.spec import MappingSpec
+from esm_operator.settings import FlagsOnly
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,24 @@ class Report:
     """The resources of this operator."""
     skipped: int = 0
     """The resources of other kinds."""
+
+
+class Validate(FlagsOnly):
+    """Check manifests without a cluster, with the rules of the API server and those of the operator."""
+
+    files: CliPositionalArg[list[str]] = Field(min_length=1)
+    """YAML files, or - for standard input."""
+
+    def cli_cmd(self) -> None:
+        report = check_files(self.files)
+        for problem in report.problems:
+            print(problem)
+        skipped = f", {report.skipped} of other kinds skipped" if report.skipped else ""
+        checked = f"{report.checked} resource{'' if report.checked == 1 else 's'} checked"
+        problems = f"{len(report.problems)} problem{'' if len(report.problems) == 1 else 's'}"
+        print(f"{checked}{skipped}, {problems}", file=sys.stderr)
+        if report.problems:
+            sys.exit(1)
 
 
 _MAPPING = "EventSourceMapping"
