@@ -589,14 +589,14 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         "sqs",
         {"filterCriteria.filters": [{"pattern": "{body: x}"}]},
         {"filterCriteria.filters": filters(1)},
-        ("filterCriteria.filters", SQS, "not a JSON object", "correct it"),
+        ("filterCriteria.filters", SQS, "not valid JSON at column 2", "Correct the pattern"),
     ),
     Refusal(
         "a timestamp in the future",
         "kinesis",
         {"startingPositionTimestamp": "2999-01-01T00:00:00Z"},
         {"startingPositionTimestamp": STAMP},
-        ("startingPositionTimestamp", KINESIS, "in the future", "set an earlier time"),
+        ("startingPositionTimestamp", KINESIS, "in the future", "Set an earlier time"),
         {"startingPosition": AT},
     ),
     Refusal(
@@ -604,13 +604,13 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         "sqs",
         {"tags": {"key!": "value"}},
         {"tags": {"Schlüssel /:": "Größe 1"}},
-        ("tags", SQS, "key!", "Change it"),
+        ("tags", SQS, "key!", "Use only letters"),
     ),
     Refusal(
         "a function of another region",
         "sqs",
         {"functionName": "arn:aws:lambda:us-east-1:123456789012:function:orders"},
         {"functionName": "arn:aws:lambda:eu-west-1:123456789012:function:orders"},
-        ("functionName", "us-east-1", "eu-west-1", "name one there"),
+        ("functionName", "us-east-1", "eu-west-1", "Use a function in eu-west-1"),
     ),
 )

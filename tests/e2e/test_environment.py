@@ -72,7 +72,7 @@ print([name for name in ("cel", "rich") if name in sys.modules])
         check=True,
     )
     said, modules = loaded.stdout.splitlines()
-    assert "The tag ! has characters that AWS does not take (Amazon SQS)" in said
+    assert "The tag ! of the mapping (Amazon SQS) has characters that AWS does not accept." in said
     assert modules == "[]"
 
 

@@ -31,7 +31,6 @@ class Structure(BaseModel):
         extra="forbid",
         strict=True,
         frozen=True,
-        validate_by_name=True,
         use_attribute_docstrings=True,
     )
 

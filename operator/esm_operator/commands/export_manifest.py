@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from esm_operator.api import fields, limits, names, values
 from esm_operator.api.fields import FIELDS, STATUS_MEMBERS
+from esm_operator.api.manifests import plain
 from esm_operator.api.models import API_VERSION
 from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
 from esm_operator.planning.ownership import owner_of
@@ -196,7 +197,7 @@ def _time(moment: datetime) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML that means the same to all of Kubernetes' tools."""
+    """Writes YAML that kubectl, the API server and other tools read as the same values."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent the items of a list."""
@@ -207,8 +208,10 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     style = None
     if not text.isprintable():
         style = '"'  # line breaks would be folded
-    elif text in ("y", "Y", "n", "N") or (re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text)):
-        style = "'"  # PyYAML does not quote what only others read as a boolean or a number, such as 1e3
+    elif plain(text) != text or (re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text)):
+        style = (
+            "'"  # Kubernetes or another tool reads it as a boolean, a number or null. PyYAML quotes only some of them
+        )
     untyped = cast("Any", dumper)  # types-PyYAML does not type it
     return untyped.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
