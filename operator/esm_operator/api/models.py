@@ -408,6 +408,10 @@ class EventSourceMappingStatus(Structure):
     """The UUID of the mapping."""
     arn: str | None = None
     """The ARN of the mapping."""
+    account: str | None = None
+    """The AWS account of the mapping."""
+    region: str | None = None
+    """The AWS region of the mapping."""
     function_arn: str | None = None
     """The ARN of the function that is invoked."""
     last_modified: PointInTime | None = None
