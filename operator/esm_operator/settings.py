@@ -89,7 +89,6 @@ Endpoint = Annotated[
 is_cluster_name = matches(
     r"[\w .:=+\-@]+",
     "`{}` cannot be the value of an AWS tag: use only letters, digits, spaces and _ . : = + - @ (no /)",
-    empty=False,
 )
 is_namespace = matches(
     r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",

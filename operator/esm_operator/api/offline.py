@@ -8,7 +8,7 @@ operator makes the other checks for each resource.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -20,23 +20,30 @@ from esm_operator.api.spec import MappingSpec
 
 
 @cache
-def _program(expression: str) -> Callable[[Mapping[str, Any]], Any]:
+def _program(expression: str) -> Any:
     import cel  # it imports 250 modules (12 MB), and a running operator does not evaluate rules
 
     # size() of the library counts the bytes of a string. In Kubernetes, it counts characters.
-    program = cel.compile(re.sub(r"\bsize\(", "length(", expression))
-    return lambda spec: program.execute(cel.Context(variables={"self": dict(spec)}, functions={"length": len}))
+    return cel.compile(re.sub(r"\bsize\(", "length(", expression))
+
+
+def _context(spec: Mapping[str, Any]) -> Any:
+    import cel
+
+    return cel.Context(variables={"self": dict(spec)}, functions={"length": len})
 
 
 def broken(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Rule]:
     """The rules that a new resource with this spec breaks. The types of the spec must be right."""
-    return [rule for rule in table if not _program(rule.expression)(spec)]
+    context = _context(spec)
+    return [rule for rule in table if not _program(rule.expression).execute(context)]
 
 
 def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Violation]:
     """The violations for which the API server refuses a new resource. The types of the spec must be right."""
+    context = _context(spec)
     return [
-        Violation(f"spec.{rule.field}", rule.message or str(_program(rule.message_expression)(spec)))
+        Violation(f"spec.{rule.field}", rule.message or str(_program(rule.message_expression).execute(context)))
         for rule in broken(table, spec)
     ]
 

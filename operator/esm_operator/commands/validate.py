@@ -179,29 +179,25 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
         problem(path, message)
 
 
-def _problems(kind: str, value: dict[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
+def _problems(kind: str, value: Mapping[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
     yield from refusals(kind, value)
-    spec: Any = value.get("spec")
-    if kind == _MAPPING and is_object(spec) and not [*_schema_problems(kind, value)]:
-        for problem in offline.offline_problems(MappingSpec.parse(_without_nulls(spec)), now):
+    if kind == _MAPPING and not [*_model_problems(_KINDS[kind][0], value)]:
+        for problem in offline.offline_problems(MappingSpec.parse(_without_nulls(value)["spec"]), now):
             yield _path(problem.field), problem.message
 
 
 def refusals(kind: str, value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """The problems for which a strict API server refuses to create an object of this kind."""
+    model, table = _KINDS[kind]
     metadata: Any = value.get("metadata")
     if is_object(metadata):
         yield from ((("metadata", "name"), message) for message in object_meta.missing_name(metadata))
         yield from ((("metadata", *path), text) for path, text in _model_problems(object_meta.ObjectMeta, metadata))
-    problems = [*_schema_problems(kind, value)]
+    problems = [*_model_problems(model, value)]
     yield from problems
     if not problems:
-        for problem in offline.check(_KINDS[kind][1], _without_nulls(value)["spec"]):
+        for problem in offline.check(table, _without_nulls(value)["spec"]):
             yield _path(problem.field), problem.message
-
-
-def _schema_problems(kind: str, value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    return _model_problems(_KINDS[kind][0], value)
 
 
 def _model_problems(model: type[BaseModel], value: Any) -> Iterator[tuple[Path, str]]:
