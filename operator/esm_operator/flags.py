@@ -132,7 +132,7 @@ def _meaning(field: FieldInfo) -> str:
     if "Default:" in text or field.is_required():
         return text
     default = field.get_default(call_default_factory=True)
-    if default in ("", None, False, [], {}):
+    if not default:
         return text
     shown = "true" if default is True else f"{default:g}" if isinstance(default, float) else str(default)
     return f"{text} Default: {shown}."

@@ -58,7 +58,7 @@ class SearchResult:
 
 
 class SearchFlags(CommonSettings):
-    """The flags of the command that say where and how to search."""
+    """The flags of the command about the search."""
 
     cluster_name: Annotated[str, AfterValidator(is_cluster_name)] = Field(default="", max_length=256)
     """Name of this cluster in the owner tags, as in `esm-operator run`. Default: the name in the owner tags that the

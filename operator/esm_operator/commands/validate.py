@@ -218,7 +218,7 @@ def _is_wrong_type(detail: ErrorDetails) -> bool:
 
 
 def _in_status(detail: ErrorDetails) -> bool:
-    return detail["loc"][0] == "status"
+    return detail["loc"][:1] == ("status",)
 
 
 def _errors(model: type[BaseModel], value: Any) -> list[ErrorDetails]:
