@@ -174,7 +174,7 @@ class OperatorProcess:
 
 @cache
 def _fork_server() -> ForkServer:
-    return ForkServer(["esm_operator.cli", *MODULES])
+    return ForkServer(["esm_operator.run", "esm_operator.flags", *MODULES])
 
 
 def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:

@@ -589,14 +589,14 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         "sqs",
         {"filterCriteria.filters": [{"pattern": "{body: x}"}]},
         {"filterCriteria.filters": filters(1)},
-        ("filterCriteria.filters", SQS, "not a JSON object", "correct it"),
+        ("filterCriteria.filters", SQS, "not valid JSON at column 2", "Correct the pattern"),
     ),
     Refusal(
         "a timestamp in the future",
         "kinesis",
         {"startingPositionTimestamp": "2999-01-01T00:00:00Z"},
         {"startingPositionTimestamp": STAMP},
-        ("startingPositionTimestamp", KINESIS, "in the future", "set an earlier time"),
+        ("startingPositionTimestamp", KINESIS, "in the future", "Set an earlier time"),
         {"startingPosition": AT},
     ),
     Refusal(
@@ -604,7 +604,7 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         "sqs",
         {"tags": {"key!": "value"}},
         {"tags": {"Schlüssel /:": "Größe 1"}},
-        ("tags", SQS, "key!", "Change it"),
+        ("tags", SQS, "key!", "Use only letters"),
     ),
     Refusal(
         "a function of another region",

@@ -8,8 +8,6 @@ import re
 import shlex
 from contextlib import redirect_stdout
 
-from pydantic_settings import CliApp
-
 from esm_operator import cli
 from esm_operator.commands.iam_permissions import ACTIONS, REQUEST_TAG, RESOURCE_TAG
 from tools.generated import DOCS, Files, with_part
@@ -50,5 +48,5 @@ def _printed(command: str) -> str:
     """The output of a command."""
     out = io.StringIO()
     with redirect_stdout(out):
-        CliApp.run(cli.Root, cli_args=shlex.split(command.replace("\\\n", " ")))
+        cli.run(shlex.split(command.replace("\\\n", " ")))
     return out.getvalue()

@@ -1,32 +1,33 @@
-"""The operator's settings: one table, from flags and environment variables.
+"""The settings of the operator, read from flags and environment variables.
 
-``esm-operator run --help`` and the documentation's table are made from it. A flag wins over its environment variable
-(``--sweep-interval``: ``ESM_OPERATOR_SWEEP_INTERVAL``). An unknown variable with that prefix is an error.
+``esm-operator run --help`` and the table in the documentation are made from these classes. A flag wins over its
+environment variable: ``--sweep-interval`` wins over ``ESM_OPERATOR_SWEEP_INTERVAL``. An unknown variable with that
+prefix is an error.
 """
 
 import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from esm_operator.api import limits
 
 PREFIX = "ESM_OPERATOR_"
-#: The variables that Kubernetes sets in a pod for a Service ``NAME`` of its namespace, after ``NAME`` in capitals:
+#: Variables that Kubernetes sets in a pod for each Service of its namespace. They begin with the name of the Service:
 #: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _SERVICE_HOST = "_SERVICE_HOST"
 _SERVICE_VARIABLE = re.compile(
     rf"(.+?)({_SERVICE_HOST}|_SERVICE_PORT(_\w+)?|_PORT(_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)?)"
 )
-_DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+_DNS_NAME = r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?"
 _LABEL = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _LABEL_KEY = rf"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{_LABEL}"
 _LAST_PORT = 65535
-#: One requirement of a label selector, with the comma behind it (Kubernetes, labels and selectors).
+#: One requirement of a label selector and the comma after it (Kubernetes, labels and selectors).
 _REQUIREMENT = re.compile(
     rf"\s*({_LABEL_KEY}\s*(=|==|!=)\s*({_LABEL})?|{_LABEL_KEY}\s+(not)?in\s*\(\s*{_LABEL}(\s*,\s*{_LABEL})*\s*\)"
     rf"|!?\s*{_LABEL_KEY})\s*(,(?=.)|$)"
@@ -34,13 +35,13 @@ _REQUIREMENT = re.compile(
 
 
 def items(value: str | Iterable[str]) -> list[str]:
-    """``a,b`` (or several of it) as a list."""
+    """The items of a text such as ``a,b``, or of several such texts."""
     texts = [value] if isinstance(value, str) else value
     return [item.strip() for text in texts for item in text.split(",") if item.strip()]
 
 
 def _pairs(value: str | list[str] | dict[str, str]) -> dict[str, str]:
-    """``k=v,l=w`` (or several of it) as a mapping."""
+    """The pairs of a text such as ``k=v,l=w``, or of several such texts."""
     if isinstance(value, dict):
         return value
     texts = items(value)
@@ -49,14 +50,17 @@ def _pairs(value: str | list[str] | dict[str, str]) -> dict[str, str]:
     pairs = dict(text.split("=", 1) for text in texts)
     reserved = sorted(key for key in pairs if key.lower().startswith(("aws:", "esm-operator.io/")))
     if reserved:
-        raise ValueError(f"{', '.join(reserved)}: keys that begin with aws: or esm-operator.io/ are reserved")
+        raise ValueError(f"the tag keys {', '.join(reserved)} are reserved (prefixes aws: and esm-operator.io/)")
     return pairs
 
 
 def matches(pattern: str, problem: str, *, empty: bool = True) -> Callable[[str], str]:
-    """A validator of texts that a pattern matches as a whole, and of the empty text if ``empty``.
+    """A validator that accepts a text if the pattern matches all of it.
 
-    ``{}`` in ``problem`` is replaced by the text.
+    Args:
+        pattern: the regular expression.
+        problem: the message of the error. ``{}`` is replaced by the text.
+        empty: whether the empty text is accepted too.
     """
 
     def check(text: str) -> str:
@@ -68,38 +72,42 @@ def matches(pattern: str, problem: str, *, empty: bool = True) -> Callable[[str]
 
 
 def each(check: Callable[[str], str]) -> AfterValidator:
-    """A validator of the items of a list."""
+    """A validator that checks each item of a list."""
     return AfterValidator(lambda texts: [check(text) for text in cast("list[str]", texts)])
 
 
-#: A list whose items are separated by commas, or repeated.
+#: A list. Its flag takes items separated by commas, and can be repeated.
 Items = Annotated[list[str], NoDecode, BeforeValidator(items)]
 known_region = matches(limits.REGION_PATTERN, "`{}` is not an AWS region such as eu-west-1")
 Region = Annotated[str, AfterValidator(known_region)]
-#: The address of AWS's APIs.
+#: The URL of AWS APIs.
 Endpoint = Annotated[
-    str, AfterValidator(matches(r"https?://[^/]+.*", "`{}` is no URL such as https://lambda.example.com"))
+    str, AfterValidator(matches(r"https?://[^/]+.*", "`{}` is not a URL such as https://lambda.example.com"))
 ]
-#: What AWS takes in a tag's value (AWS Lambda API, TagResource), except the slash, which separates the parts of owners.
-_is_tag_value = matches(
+#: AWS accepts these characters in the value of a tag (AWS Lambda API, TagResource). AWS also accepts the slash, which
+#: here separates the parts of an owner.
+is_cluster_name = matches(
     r"[\w .:=+\-@]+",
-    "`{}` can't stand in a tag at AWS: use letters, digits, spaces and _ . : = + - @ only (no /)",
-    empty=False,
+    "`{}` cannot be the value of an AWS tag: use only letters, digits, spaces and _ . : = + - @ (no /)",
 )
-_is_namespace = matches(
+is_namespace = matches(
     r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
-    "`{}` is no name of a namespace: lower case letters, digits and - make one",
+    "`{}` is not the name of a namespace: use only lower-case letters, digits and hyphens",
+)
+_is_dns_name = matches(
+    _DNS_NAME,
+    "`{}` is not the name of a Kubernetes object: use only lower-case letters, digits, hyphens and dots",
 )
 
 
 def _selector(text: str) -> str:
-    """A label selector that the API server takes."""
+    """A validator of label selectors."""
     rest = text.strip()
     while rest:
         requirement = _REQUIREMENT.match(rest)
         if requirement is None:
             raise ValueError(
-                f"`{rest}` is no label selector. Write requirements such as key=value, key!=value, key in (a, b), "
+                f"`{rest}` is not a label selector. Write requirements such as key=value, key!=value, key in (a, b), "
                 "key notin (a, b), key or !key, separated by commas"
             )
         rest = rest[requirement.end() :]
@@ -107,16 +115,16 @@ def _selector(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    """``host:port``, or nothing."""
+    """A validator of ``host:port``. The empty text is valid too."""
     _, colon, port = text.rpartition(":")
     if text and not (colon and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= _LAST_PORT):
         raise ValueError(
-            f"`{text}` is no address. Write host:port, such as 0.0.0.0:8080, with a port up to {_LAST_PORT}"
+            f"`{text}` is not an address. Write host:port, such as 0.0.0.0:8080, with a port of at most {_LAST_PORT}"
         )
     return text
 
 
-#: How commands take their settings.
+#: How all commands read their settings.
 COMMAND_CONFIG = SettingsConfigDict(
     env_prefix=PREFIX,
     cli_kebab_case=True,
@@ -130,10 +138,23 @@ COMMAND_CONFIG = SettingsConfigDict(
 )
 
 
-def unknown_variables(fields: Iterable[str], environment: Mapping[str, str]) -> list[str]:
-    """Sentences about the variables of an environment that look like settings of the operator and are not.
+class FlagsOnly(BaseSettings):
+    """The base of commands that read no environment variables, only flags."""
 
-    Variables that Kubernetes sets for a Service, such as ``ESM_OPERATOR_SERVICE_HOST``, are left out.
+    model_config = COMMAND_CONFIG
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *args: Any, **kwargs: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out the environment. A variable such as ESM_OPERATOR_NAMESPACE is for other commands."""
+        return (init_settings,)
+
+
+def unknown_variables(fields: Iterable[str], environment: Mapping[str, str]) -> list[str]:
+    """A message for each variable that has the prefix of settings and is not a setting.
+
+    Variables that Kubernetes sets for a Service, such as ``ESM_OPERATOR_SERVICE_HOST``, are ignored.
     """
     known = {field.upper() for field in fields}
     services = {name.removesuffix(_SERVICE_HOST) for name in environment if name.endswith(_SERVICE_HOST)}
@@ -145,111 +166,118 @@ def unknown_variables(fields: Iterable[str], environment: Mapping[str, str]) -> 
             continue
         near = difflib.get_close_matches(own, known, n=1, cutoff=0.7)
         remedy = (
-            f"Did you mean {PREFIX}{near[0]}? Rename it, or remove it."
+            f"Did you mean {PREFIX}{near[0]}? Rename the variable or remove it."
             if near
-            else "Correct it, or remove it. `esm-operator run --help` lists the flags, and each flag such as "
-            f"--sweep-interval has a variable such as {PREFIX}SWEEP_INTERVAL."
+            else "Correct its name or remove it. `esm-operator run --help` lists the flags. The variable of "
+            f"--sweep-interval is {PREFIX}SWEEP_INTERVAL."
         )
         problems.append(f"The environment variable {name} is unknown. {remedy}")
     return problems
 
 
 def environment_region() -> str:
-    """The AWS region that the environment names; empty: none."""
+    """The AWS region of the environment; empty if there is none."""
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
 
 
-class Reach(BaseSettings):
-    """Which cluster, and which part of AWS: the settings that all commands that read both have in common."""
+class CommonSettings(BaseSettings):
+    """The settings about the cluster and AWS that ``run`` and ``orphans`` have in common."""
 
     model_config = COMMAND_CONFIG
 
-    cluster_name: Annotated[str, AfterValidator(_is_tag_value)] = Field(default="default", min_length=1, max_length=256)
-    """Name of this cluster in the owner tags of its mappings. Two clusters on one AWS account need two
-    names; it must survive a restore from backup."""
+    cluster_name: Annotated[str, AfterValidator(is_cluster_name)] = Field(
+        default="default", min_length=1, max_length=256
+    )
+    """Name of this cluster in the owner tags of its mappings. Clusters that share an AWS account need different names.
+    Keep the name when you restore a cluster from a backup."""
 
     region: Region = ""
-    """AWS region of mappings whose resource, event source ARN and ProviderConfig name none. Default: the
-    environment's AWS_REGION or AWS_DEFAULT_REGION."""
+    """AWS region of a mapping whose region is set neither in the resource, nor by its event source ARN, nor in its
+    ProviderConfig. Default: AWS_REGION or AWS_DEFAULT_REGION of the environment."""
 
     endpoint_url: Endpoint = ""
-    """URL at which Lambda, STS and the tagging API all answer, such as a proxy's or a test server's. VPC endpoints have
-    one each: use their private DNS names, or set AWS_ENDPOINT_URL_LAMBDA and the like. Default: AWS's own, or
-    AWS_ENDPOINT_URL."""
+    """URL of a server that answers for AWS Lambda, STS and the Resource Groups Tagging API, such as a proxy or a test
+    server. Leave it unset for VPC endpoints. They work through private DNS names or AWS_ENDPOINT_URL_LAMBDA,
+    AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API. Default: AWS_ENDPOINT_URL of the environment,
+    or the endpoints of AWS."""
 
     ownership: Literal["tags", "resource-only"] = "tags"
-    """Where the owner of a mapping is recorded, unless a ProviderConfig sets it: in tags of the mapping, or on the
-    resource alone (`resource-only`), for regions in which AWS takes no tags on event source mappings."""
+    """Where the owner of a mapping is recorded: in tags of the mapping, or only in the status of the resource
+    (`resource-only`). Use resource-only in regions where event source mappings have no tags. A ProviderConfig can
+    override it."""
 
-    namespaces: Annotated[Items, each(_is_namespace)] = Field(default_factory=list[str])
-    """Namespaces to work in, by their full names, separated by commas or repeated. Default: all."""
+    namespaces: Annotated[Items, each(is_namespace)] = Field(default_factory=list[str])
+    """Namespaces whose resources are managed. Wildcards are not possible. Default: all namespaces."""
 
     @property
     def owner_tags(self) -> bool:
         return self.ownership == "tags"
 
     def default_region(self) -> str:
-        """The region of mappings that name none; empty: there is none."""
+        """The region of mappings that name none; empty if there is none."""
         return self.region or environment_region()
 
 
-class Settings(Reach):
+class Settings(CommonSettings):
     """Run the operator until it is stopped."""
 
     selector: Annotated[str, AfterValidator(_selector)] = ""
-    """Label selector of the resources to work on, as of kubectl: `team=shop,tier in (a, b)`. Default: all. With it
-    several operators share a cluster; each resource must be selected by one of them only."""
+    """Label selector of the resources to manage, such as `team=shop,tier in (a, b)`. Several operators can share a
+    cluster if each resource matches the selector of only one of them. Default: all resources."""
 
     watch_namespace_labels: bool = True
-    """Watch the labels of namespaces, which a ProviderConfig's namespaceSelector selects by. Without it the operator
-    needs no right to list namespaces, and such a ProviderConfig admits none. It does not choose the namespaces to work
-    in; `--namespaces` does."""
+    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs them. If you turn this off, the
+    operator needs no permission to list namespaces, and no namespace can use a ProviderConfig that has a
+    namespaceSelector. This flag does not select namespaces; --namespaces does."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
-    """Tags that every mapping gets where there is no ProviderConfig: key=value, repeated or separated by
-    commas."""
+    """AWS tags of every mapping that has no ProviderConfig. Default: none."""
 
     requests_per_second: float = Field(default=10.0, gt=0, le=1000)
-    """Requests a second to AWS Lambda, for each account and region. AWS's quota is 15, shared with
-    everything else that calls the Lambda API there."""
+    """Maximum number of requests per second to AWS Lambda, for each account and region. The quota of AWS is 15. All
+    clients of the Lambda API in the account and region share it."""
 
     kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
-    """Requests a second to the API server, beside the watches and those for the lease. One mapping that is made
-    takes three writes and an Event."""
+    """Maximum number of requests per second to the Kubernetes API server. Watches and requests for the Lease are not
+    counted. The operator sends four requests for each mapping that it creates."""
 
     deletions_per_minute: int = Field(default=300, ge=1, le=100_000)
-    """Mappings that may be deleted at AWS in a minute; more wait for their turn, and say so."""
+    """Maximum number of mappings that are deleted in AWS per minute. Other deletions wait, and the status of their
+    resources shows it."""
 
     sweep_interval: float = Field(default=60.0, ge=1, le=86400)
-    """Seconds between two sweeps of all mappings while nothing happens."""
+    """Seconds between two sweeps. A sweep lists all mappings in AWS to find drift."""
 
     tag_sweep_interval: float = Field(default=600.0, ge=1, le=86400)
-    """Seconds between two looks at the tags of all mappings, by the resource groups tagging API."""
+    """Seconds between two tag sweeps. A tag sweep reads the tags of all mappings from the Resource Groups Tagging
+    API."""
 
-    lease_name: str = Field(default="esm-operator", pattern=_DNS_NAME, max_length=253)
-    """Name of the Lease by which, of several operators, one works and the others stand by. Operators that work
-    in different namespaces of one cluster, or on different labels, need different names."""
+    lease_name: Annotated[str, AfterValidator(_is_dns_name)] = Field(
+        default="esm-operator", min_length=1, max_length=253
+    )
+    """Name of the Lease for leader election. Replicas with the same Lease are one operator, and one of them is active.
+    Operators that manage different namespaces or labels need different names."""
 
-    lease_namespace: str = Field(default="", pattern=rf"^$|{_DNS_NAME}", max_length=63)
-    """Namespace of the Lease. Default: that of the operator's own pod; outside of a pod, `default`."""
+    lease_namespace: Annotated[str, AfterValidator(_is_dns_name)] = Field(default="", max_length=63)
+    """Namespace of the Lease. Default: the namespace of the pod; outside of a pod, `default`."""
 
     identity: str = Field(default="", max_length=253)
     """Holder identity in the Lease. It must be unique among running replicas. A restarted process should keep it, so
-    that it regains the Lease immediately. Default: the environment's POD_NAME and POD_UID, as the chart sets them; else
-    the host name with a random suffix."""
+    that it regains the Lease immediately. Default: POD_NAME and POD_UID of the environment, which the chart sets;
+    otherwise, the host name with a random suffix."""
 
     lease_duration: float = Field(default=20.0, ge=10, le=600)
-    """Seconds after which another operator takes over from one that died. It is renewed every 2 s, and no write
-    begins in its last 7 s."""
+    """Seconds after which another replica takes over from one that has failed. The active replica renews the Lease
+    every 2 seconds. It starts no write in the last 7 seconds of the Lease."""
 
     probe_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8080"
-    """Address of the HTTP probes /healthz and /readyz, and of /metrics, as host:port; empty: none."""
+    """Address of the HTTP server for /healthz, /readyz and /metrics. An empty value turns the server off."""
 
     metrics_per_mapping: bool = False
-    """Expose metrics of each mapping too: three series more for each."""
+    """Expose three more metric series for each mapping."""
 
     log_format: Literal["text", "json"] = "text"
-    """How log lines look."""
+    """Format of log lines."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least severe log lines that are written."""
+    """Minimum severity of log lines."""

@@ -9,13 +9,16 @@ from tests.bed import Bed
 from tests.operator_process import ROOT
 
 
-def run_command(bed: Bed, *arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def run_command(
+    bed: Bed, *arguments: str, environment: Mapping[str, str], input: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run ``esm-operator`` against the AWS of a scenario, in an environment that has nothing else.
 
     Args:
         bed: the scenario.
         arguments: the command, and its own.
-        environment: more variables than those for AWS, or their replacements.
+        environment: variables in addition to those for AWS, or in their place.
+        input: the standard input.
     """
     return subprocess.run(
         [sys.executable, "-m", "esm_operator", *arguments],
@@ -29,6 +32,7 @@ def run_command(bed: Bed, *arguments: str, environment: Mapping[str, str]) -> su
             "AWS_EC2_METADATA_DISABLED": "true",
             **environment,
         },
+        input=input,
         capture_output=True,
         text=True,
         timeout=240,

@@ -56,7 +56,7 @@ def test_running_takes_no_memory_for_what_only_commands_need() -> None:
     """The library that evaluates CEL brings a console with it; what is refused without CEL does without it."""
     script = """
 import datetime, sys
-import esm_operator.cli
+import esm_operator.run
 from esm_operator.api.offline import offline_problems
 from esm_operator.api.spec import MappingSpec
 
@@ -72,7 +72,7 @@ print([name for name in ("cel", "rich") if name in sys.modules])
         check=True,
     )
     said, modules = loaded.stdout.splitlines()
-    assert "The tag ! has characters that AWS does not take (Amazon SQS)" in said
+    assert "The tag ! of the mapping (Amazon SQS) has characters that AWS does not accept." in said
     assert modules == "[]"
 
 
@@ -81,9 +81,9 @@ print([name for name in ("cel", "rich") if name in sys.modules])
     [
         (
             "ESM_OPERATOR_DELETIONS_PER_MINUT",
-            "Did you mean ESM_OPERATOR_DELETIONS_PER_MINUTE? Rename it, or remove it.",
+            "Did you mean ESM_OPERATOR_DELETIONS_PER_MINUTE? Rename the variable or remove it.",
         ),
-        ("ESM_OPERATOR_NAMESPACE", "Did you mean ESM_OPERATOR_NAMESPACES? Rename it, or remove it."),
+        ("ESM_OPERATOR_NAMESPACE", "Did you mean ESM_OPERATOR_NAMESPACES? Rename the variable or remove it."),
     ],
 )
 def test_an_unknown_variable_ends_the_operator_before_it_works(bed: Bed, name: str, remedy: str) -> None:

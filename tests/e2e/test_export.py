@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,9 +25,13 @@ HOUR = 3600
 TOUCHED = ("Tags", "LastModified")
 
 
-def export(bed: Bed, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, who needs no cluster for it."""
-    return run_command(bed, "export", "--requests-per-second=1000", *arguments, environment=environment or {})
+def export(
+    bed: Bed, *arguments: str, environment: Mapping[str, str] | None = None, input: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run the command without a cluster."""
+    return run_command(
+        bed, "export", "--requests-per-second=1000", *arguments, environment=environment or {}, input=input
+    )
 
 
 def printed(bed: Bed, *arguments: str) -> str:
@@ -186,7 +191,7 @@ def test_filters_that_a_key_encrypts_are_read_one_by_one(bed: Bed) -> None:
     ended = export(bed)
     assert ended.returncode == FAILED
     assert "lambda:GetEventSourceMapping" in ended.stderr
-    assert "are not printed, and so left as they are" in ended.stderr
+    assert "has no filters, so the operator will not change them" in ended.stderr
     assert len(parsed(ended.stdout)) == 2
 
 
@@ -205,6 +210,50 @@ def test_some_of_them(bed: Bed) -> None:
     assert uuids(parsed(ended.stdout)) == {orders}
     assert exported(bed, "--region=us-west-2") == []
     assert not bed.calls().keys() & WRITES
+
+
+def test_many_uuids_from_a_file_are_read_in_pages(bed: Bed, tmp_path: Path) -> None:
+    """More UUIDs than fit on a command line."""
+    many = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", "region": "eu-west-1"}
+    found = bed.control.make_mappings(4000, **many)
+    wanted = found[:3700]
+    gone = "11111111-2222-3333-4444-555555555555"
+    file = tmp_path / "uuids"
+    file.write_text("# from the state of Terraform\n\n" + "\n".join([*wanted, gone.upper()]) + "\n")
+    ended = export(bed, f"--uuid-file={file}")
+    assert ended.returncode == FAILED
+    assert f"There is no mapping {gone}." in ended.stderr
+    assert "Printed 3,700 manifests. Found 3,700 mappings in eu-west-1." in ended.stderr
+    assert uuids(parsed(ended.stdout)) == {*wanted}
+    assert bed.calls()["ListEventSourceMappings"] == 40
+    assert "GetEventSourceMapping" not in bed.calls()
+
+    ended = export(bed, "--uuid-file=-", input="\n".join(wanted[:2]))
+    assert uuids(parsed(ended.stdout)) == {*wanted[:2]}
+    assert bed.calls()["GetEventSourceMapping"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "There is no UUID in this file."),
+        ("# nothing\n\n", "There is no UUID in this file."),
+        ("11111111-2222-3333-4444-555555555555\norders\n", ":2: `orders` is not the UUID of a mapping."),
+        (None, "The file cannot be read: No such file or directory."),
+    ],
+)
+def test_a_file_of_uuids_that_has_none_exports_nothing(
+    bed: Bed, tmp_path: Path, content: str | None, message: str
+) -> None:
+    file = tmp_path / "uuids"
+    if content is not None:
+        file.write_text(content)
+    made(bed, "orders")
+    ended = export(bed, f"--uuid-file={file}")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"esm-operator: --uuid-file {file}")
+    assert message in ended.stderr
+    assert not bed.calls()
 
 
 @pytest.mark.parametrize("denied", [False, True])
@@ -228,7 +277,7 @@ def test_those_of_a_lost_cluster_are_taken_over_under_their_names(bed: Bed) -> N
     free = made(bed, "free")
     ended = export(bed)
     assert uuids(parsed(ended.stdout)) == {free}
-    assert "1 manifest of 2 mappings in eu-west-1; 1 of resources of an esm-operator left out" in ended.stderr
+    assert "Printed 1 manifest. Found 2 mappings in eu-west-1. 1 mapping belongs to a resource" in ended.stderr
 
     text = printed(bed, "--owned", f"--namespace={bed.namespace}")
     assert uuids(parsed(text)) == {owned, free}
@@ -290,7 +339,7 @@ def test_through_the_role_of_a_provider_config(bed: Bed) -> None:
         ((), {"AWS_REGION": ""}, "No AWS region is known. Set --region."),
         ((), {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "has no AWS credentials"),
         ((), {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "AWS can't be reached"),
-        (("--tag=team",), {}, "--tag (or ESM_OPERATOR_TAG): write each as key=value"),
+        (("--tag=team",), {}, "--tag (or ESM_OPERATOR_TAG): write each tag as key=value"),
         (("--management-policy=Watch",), {}, "--management-policy"),
     ],
 )

@@ -28,7 +28,19 @@ MANY = {"FunctionName": "f{n}", "EventSourceArn": f"arn:aws:sqs:{HERE}:q{{n}}", 
 def orphans(
     bed: Bed, *arguments: str, kubeconfig: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
+    """Run the command for the cluster ``default``, unless the arguments name another one."""
+    return unnamed(
+        bed,
+        *arguments,
+        kubeconfig=kubeconfig,
+        environment={"ESM_OPERATOR_CLUSTER_NAME": "default", **(environment or {})},
+    )
+
+
+def unnamed(
+    bed: Bed, *arguments: str, kubeconfig: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command without the name of the cluster."""
     cluster = {"HOME": str(bed.plane.kubeconfig.parent), "KUBECONFIG": str(kubeconfig or bed.plane.kubeconfig)}
     return run_command(bed, "orphans", *arguments, environment={**cluster, **(environment or {})})
 
@@ -77,7 +89,7 @@ def test_one_is_left_behind_and_taken_up_again(bed: Bed) -> None:
         *(f"default/{bed.namespace}/orders", "there is no such resource"),
     ]
     assert f"aws lambda delete-event-source-mapping --region eu-west-1 --uuid {uuid}\n" in ended.stdout
-    assert "1 orphan of the cluster default among 4 mappings in eu-west-1." in ended.stderr
+    assert "1 orphan of cluster default among 4 mappings in eu-west-1." in ended.stderr
     asked = set(bed.calls())
     assert asked == {"GetCallerIdentity", "ListEventSourceMappings", "GetResources", "ListTags"}
     assert not asked & WRITES
@@ -91,7 +103,36 @@ def test_one_is_left_behind_and_taken_up_again(bed: Bed) -> None:
     assert bed.wait_ready("again")["status"]["uuid"] == uuid
     ended = orphans(bed)
     assert (ended.returncode, ended.stdout) == (NONE, ""), ended.stdout + ended.stderr
-    assert "No orphans of the cluster default among 4 mappings in eu-west-1." in ended.stderr
+    assert "No orphans of cluster default among 4 mappings in eu-west-1." in ended.stderr
+
+
+def test_the_name_of_the_cluster_is_that_of_the_running_operator(bed: Bed) -> None:
+    bed.operator("--cluster-name=blue")
+    bed.apply(queue("orders"))
+    bed.wait_ready("orders")
+    left = made(bed, "left", Tags=tags(bed, "left", cluster="blue"))
+    made(bed, "green", Tags=tags(bed, "green", cluster="green"))
+    ended = unnamed(bed, "--output=json")
+    assert uuids(ended) == {left}
+    assert ended.returncode == SOME
+    assert "1 orphan of cluster blue among 3 mappings in eu-west-1." in ended.stderr
+    assert "Other clusters have mappings there: green (1)." in ended.stderr
+
+
+def test_without_a_name_the_names_in_aws_are_listed(bed: Bed) -> None:
+    bed.control.make_mappings(60, **MANY, Tags=tags(bed, "r{n}", cluster="green"))
+    made(bed, "blue", Tags=tags(bed, "blue", cluster="blue"))
+    ended = unnamed(bed)
+    assert (ended.returncode, ended.stdout) == (FAILED, "")
+    assert "The name of this cluster is unknown, because no resource of this cluster has owner tags" in ended.stderr
+    assert "Set --cluster-name" in ended.stderr
+    assert "Names of clusters in the tags of mappings: blue (1), green (60)." in ended.stderr
+
+    ended = orphans(bed)
+    assert (ended.returncode, ended.stdout) == (NONE, "")
+    assert "No orphans of cluster default among 61 mappings in eu-west-1." in ended.stderr
+    assert "Other clusters have mappings there: blue (1), green (60)." in ended.stderr
+    assert "no unused mapping has the name default" in ended.stderr
 
 
 def test_one_that_a_resource_does_not_stand_for(bed: Bed) -> None:
@@ -125,7 +166,7 @@ def test_it_keeps_to_its_rate(bed: Bed) -> None:
     assert len(uuids(ended)) == 60
     sent = sum(bed.calls()[operation] for operation in ("ListEventSourceMappings", "ListTags"))
     assert sent <= burst + rate * passed
-    assert "tags of" in ended.stderr
+    assert "read the tags of" in ended.stderr
 
 
 def test_what_the_tagging_api_does_not_know_yet(bed: Bed) -> None:
@@ -159,7 +200,7 @@ def test_without_permission_to_ask_the_tagging_api(bed: Bed) -> None:
     assert uuids(ended) == {left}
     assert ended.returncode == SOME
     assert "tag:GetResources" in ended.stderr
-    assert "The tags of each mapping are listed instead." in ended.stderr
+    assert "The command calls lambda:ListTags for each mapping instead." in ended.stderr
 
 
 def test_regions_that_a_provider_config_or_a_flag_names(bed: Bed) -> None:
@@ -187,7 +228,7 @@ def test_a_region_that_refuses_is_reported_in_addition_to_the_results(bed: Bed) 
     assert uuids(ended) == {left}
     assert ended.returncode == FAILED
     assert "us-west-2: lambda:ListEventSourceMappings: AWS says:" in ended.stderr
-    assert "as far as could be looked at" in ended.stderr
+    assert "The search is incomplete." in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -202,7 +243,7 @@ def test_no_credentials(bed: Bed) -> None:
 def test_no_cluster(bed: Bed, tmp_path: Path) -> None:
     ended = orphans(bed, kubeconfig=tmp_path / "none")
     assert ended.returncode == FAILED
-    assert "There is no cluster to compare with" in ended.stderr
+    assert "No Kubernetes cluster is configured" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

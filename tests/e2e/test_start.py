@@ -30,14 +30,14 @@ def test_a_probe_address_that_is_taken(operator_kubeconfig: Path) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         ended = run(f"--probe-address={address}", kubeconfig=operator_kubeconfig)
     assert ended.returncode == 1
-    assert f"--probe-address {address} can't be used" in ended.stderr
+    assert f"--probe-address {address} cannot be used" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
 def test_no_cluster(tmp_path: Path) -> None:
     ended = run(kubeconfig=tmp_path / "none")
     assert ended.returncode == 1
-    assert "There is no cluster to work in" in ended.stderr
+    assert "No Kubernetes cluster is configured" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -59,9 +59,7 @@ def test_settings_that_are_wrong(tmp_path: Path) -> None:
 def test_no_command() -> None:
     ended = command()
     assert ended.returncode == 2
-    assert ended.stderr == (
-        "esm-operator: Name a command: run, crds, validate, orphans, export, iam-policy. --help tells what each does.\n"
-    )
+    assert ended.stderr == ("esm-operator: A command is missing. Run `esm-operator --help` for the list of commands.\n")
 
 
 def test_an_environment_that_names_no_region_of_aws(operator_kubeconfig: Path) -> None:

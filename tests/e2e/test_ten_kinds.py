@@ -43,6 +43,7 @@ def test_the_examples_from_apply_to_ready_and_back(bed: Bed) -> None:
         status = item["status"]
         answered = at_aws[status["uuid"]]
         assert status["arn"] == answered["EventSourceMappingArn"]
+        assert (status["region"], status["account"]) == tuple(status["arn"].split(":")[3:5])
         assert status["functionARN"] == answered["FunctionArn"]
         assert status["state"] == "Enabled"
         assert status["lastModified"].endswith("Z")

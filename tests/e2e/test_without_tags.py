@@ -382,14 +382,15 @@ def age(bed: Bed, name: str) -> tuple[str, str]:
 
 def test_the_command_orphans_reports_that_it_needs_tags(place: Bed) -> None:
     cluster = {"HOME": str(place.plane.kubeconfig.parent), "KUBECONFIG": str(place.plane.kubeconfig)}
+    cluster["ESM_OPERATOR_CLUSTER_NAME"] = "default"
     ended = run_command(place, "orphans", RESOURCE_ONLY, environment=cluster)
     assert ended.returncode == 1
-    assert "eu-west-1: mappings carry no owner tags there (ownership ResourceOnly)" in ended.stderr
+    assert "eu-west-1: mappings have no owner tags there (ownership ResourceOnly)" in ended.stderr
     place.apply(provider_config("tagged", region="us-west-2", ownership="Tags"))
     place.control.set(tags_supported=True)
     ended = run_command(place, "orphans", RESOURCE_ONLY, environment=cluster)
-    assert "eu-west-1: mappings carry no owner tags there" in ended.stderr
-    assert "No orphans of the cluster default among 0 mappings in us-west-2." in ended.stderr
+    assert "eu-west-1: mappings have no owner tags there" in ended.stderr
+    assert "No orphans of cluster default among 0 mappings in us-west-2." in ended.stderr
     assert ended.returncode == 0
     place.control.reset_counts()
 
@@ -399,7 +400,7 @@ def test_mappings_are_exported_without_tags(bed: Bed) -> None:
     uuid = foreign(bed)
     ended = run_command(bed, "export", "--requests-per-second=1000", environment={})
     assert ended.returncode == 0, ended.stderr
-    assert "AWS takes no tags on event source mappings in this region" in ended.stderr
+    assert "Event source mappings have no tags in this region" in ended.stderr
     (manifest,) = yaml.safe_load_all(ended.stdout)
     assert manifest["spec"]["adoption"]["uuid"] == uuid
     assert "tags" not in manifest["spec"]

@@ -86,6 +86,8 @@ def test_a_status_has_all_that_aws_reports() -> None:
         "state": "Enabled",
         "stateTransitionReason": "User action",
         "arn": MAPPING["EventSourceMappingArn"],
+        "account": "123456789012",
+        "region": "eu-west-1",
         "functionARN": MAPPING["FunctionArn"],
         "lastModified": "2026-01-01T00:00:00Z",
         "lastProcessingResult": "OK",

@@ -169,7 +169,7 @@ def test_one_that_is_owned_keeps_its_name_and_is_taken_over() -> None:
     (one,) = manifests([MappingsToExport(answer(), tags)], Style())
     assert one.body["metadata"] == {"name": "orders", "namespace": "shop"}
     assert one.body["spec"]["adoption"] == {"policy": "Required", "uuid": UUID, "takeOverFrom": "old/shop/orders"}
-    assert "of old/shop/orders" in one.remark
+    assert "owned by old/shop/orders" in one.remark
 
 
 def test_what_else_is_asked_for_stands_in_each() -> None:

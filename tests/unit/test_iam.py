@@ -15,7 +15,6 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic_settings import CliApp
 
 from esm_operator import cli
 from esm_operator.commands import iam_permissions
@@ -106,7 +105,7 @@ def actions(document: Document) -> set[str]:
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Document:
-    CliApp.run(cli.Root, cli_args=["iam-policy", *arguments])
+    cli.run(["iam-policy", *arguments])
     return json.loads(capsys.readouterr().out)
 
 
@@ -291,9 +290,9 @@ def test_trust_of_another_account_asks_for_the_external_id(capsys: pytest.Captur
 
 
 REFUSED = [
-    (["--account=12"], "--account: 12 is not an AWS account: it has twelve digits"),
+    (["--account=12"], "--account: 12 is not the ID of an AWS account, which has 12 digits"),
     (["--regions=eu-west-1,moon"], "--regions: moon is not an AWS region such as eu-west-1"),
-    (["--functions=a/b"], "--functions: a/b is not a function"),
+    (["--functions=a/b"], "--functions: a/b is not the name or ARN of a function"),
     (["--kms-keys=arn:aws:kms:eu-west-1:123456789012:alias/x"], "is not the ARN of a KMS key"),
     (["--assume-roles=esm-operator"], "--assume-roles: esm-operator is not the ARN of an IAM role such as"),
     (["--partition=azure"], "--partition: azure is not a partition such as aws"),
@@ -308,26 +307,29 @@ REFUSED = [
     ),
     (["--trust=pod-identity", "--eks-cluster-arn=blue"], "--eks-cluster-arn: blue is not the ARN of an EKS cluster"),
     (["--trust=pod-identity", "--namespace=No"], "--namespace: No is not a namespace"),
-    (["--trust=other"], "--trust: Input should be 'irsa', 'pod-identity' or 'role'"),
-    (["--regions=cn-north-1,eu-west-1"], "--regions and --partition lead to aws and aws-cn; print a policy for each."),
-    (["--regions=cn-north-1", "--partition=aws"], "lead to aws and aws-cn"),
-    (["--no-own-account"], "--no-own-account needs --assume-roles, else nothing is allowed."),
+    (["--trust=other"], "--trust: must be irsa, pod-identity or role, not `other`."),
+    (
+        ["--regions=cn-north-1,eu-west-1"],
+        "--regions and --partition are in several partitions (aws, aws-cn). Print one policy",
+    ),
+    (["--regions=cn-north-1", "--partition=aws"], "are in several partitions (aws, aws-cn)"),
+    (["--no-own-account"], "--no-own-account needs --assume-roles. Otherwise the policy allows nothing."),
     (["--no-own-account", f"--assume-roles={ROLE}", "--read-only"], "--read-only restricts the operator's own role"),
-    (["--read-only", "--functions=orders"], "--functions restricts changes, which --read-only leaves out"),
-    (["--read-only", "--cluster-name=blue"], "--cluster-name restricts changes, which --read-only leaves out"),
+    (["--read-only", "--functions=orders"], "--functions restricts changes, and --read-only allows none."),
+    (["--read-only", "--cluster-name=blue"], "--cluster-name restricts changes, and --read-only allows none."),
     (
         ["--ownership=resource-only", "--cluster-name=blue"],
-        "--cluster-name restricts changes by tags, which mappings have not with --ownership resource-only.",
+        "--cluster-name restricts changes by tags. With --ownership resource-only, mappings have no owner tags.",
     ),
-    (["--trust=role", "--ownership=resource-only"], "--ownership belongs to permissions, not to --trust."),
-    (["--session-tags"], "--session-tags is for assuming other roles: give --assume-roles."),
-    (["--trust=irsa"], "--trust irsa needs --oidc-provider: what `aws eks describe-cluster"),
+    (["--trust=role", "--ownership=resource-only"], "--ownership is only for permissions policies, not for --trust."),
+    (["--session-tags"], "--session-tags needs --assume-roles."),
+    (["--trust=irsa"], "--trust irsa needs --oidc-provider. `aws eks describe-cluster"),
     (["--trust=irsa", "--oidc-provider=oidc.eks.eu-west-1.amazonaws.com/id/A"], "--trust irsa needs --account"),
-    (["--trust=role"], "--trust role needs --trusted-roles: the ARN of the operator's own role."),
-    (["--trust=role", "--read-only"], "--read-only belongs to permissions, not to --trust."),
-    (["--trust=role", "--no-tagging-api"], "--no-tagging-api belongs to permissions, not to --trust."),
-    (["--external-id=abc"], "--external-id belongs to --trust role."),
-    (["--namespace=shop"], "--namespace belongs to --trust irsa and pod-identity."),
+    (["--trust=role"], "--trust role needs --trusted-roles, the ARN of the operator's own role."),
+    (["--trust=role", "--read-only"], "--read-only is only for permissions policies, not for --trust."),
+    (["--trust=role", "--no-tagging-api"], "--no-tagging-api is only for permissions policies, not for --trust."),
+    (["--external-id=abc"], "--external-id is only for --trust role."),
+    (["--namespace=shop"], "--namespace is only for --trust irsa and pod-identity."),
 ]
 
 
@@ -349,8 +351,8 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
 
 def test_a_policy_that_iam_would_not_take_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     names = ",".join(f"a-function-with-a-long-name-{number}" for number in range(60))
-    CliApp.run(cli.Root, cli_args=["iam-policy", f"--functions={names}"])
-    assert re.search(r"The policy has \d+ characters; IAM takes 6144", capsys.readouterr().err)
+    cli.run(["iam-policy", f"--functions={names}"])
+    assert re.search(r"The policy has \d+ characters. IAM accepts at most 6144", capsys.readouterr().err)
 
 
 def test_as_it_is_installed() -> None:

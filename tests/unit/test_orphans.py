@@ -1,13 +1,14 @@
 """What is an orphan, the places of the search, and the reports."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import parse
+from esm_operator.api.resource import Resource, parse
 from esm_operator.api.spec import MappingSpec
-from esm_operator.commands.orphan_search import Orphan, SearchResult
+from esm_operator.commands.orphan_search import Orphan, SearchResult, cluster_names
 from esm_operator.commands.orphans import remedies, summary, table
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.target import Access, ProviderConfigSettings, Target, known_targets
@@ -139,15 +140,62 @@ def test_what_to_do_about_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("found", "texts"),
     [
-        (SearchResult(), "No orphans of the cluster blue among 0 mappings."),
-        (SearchResult([ORPHAN], 1, {"eu-west-1"}, []), "1 orphan of the cluster blue among 1 mapping in eu-west-1."),
+        (SearchResult("blue"), ["No orphans of cluster blue among 0 mappings."]),
         (
-            SearchResult([ORPHAN, ORPHAN], 7, {"eu-west-1"}, ["no"]),
-            "2 orphans of the cluster blue among 7 mappings in eu-west-1, as far as could be looked at.",
+            SearchResult("blue", [ORPHAN], 1, {"eu-west-1"}, own=1),
+            ["1 orphan of cluster blue among 1 mapping in eu-west-1."],
+        ),
+        (
+            SearchResult("blue", [ORPHAN, ORPHAN], 7, {"eu-west-1"}, failures=["no"]),
+            ["2 orphans of cluster blue among 7 mappings in eu-west-1. The search is incomplete."],
+        ),
+        (
+            SearchResult("blue", [], 1200, {"eu-west-1"}, Counter(red=1, green=1199), own=1),
+            [
+                "No orphans of cluster blue among 1,200 mappings in eu-west-1.",
+                "Other clusters have mappings there: green (1,199), red (1).",
+            ],
+        ),
+        (
+            SearchResult("default", [], 60, {"eu-west-1"}, Counter(green=60)),
+            [
+                "No orphans of cluster default among 60 mappings in eu-west-1.",
+                "Other clusters have mappings there: green (60). If one of them is this cluster, set --cluster-name; "
+                "no unused mapping has the name default.",
+            ],
+        ),
+        (SearchResult(other_clusters=Counter(green=60), failures=["The name of this cluster is unknown."]), []),
+    ],
+)
+def test_the_summary(found: SearchResult, texts: list[str]) -> None:
+    assert summary(found) == texts
+
+
+def tagged(resource: str, **tags: str) -> Resource:
+    """A resource whose status has these owner tags."""
+    meta = {"namespace": "shop", "name": resource, "uid": "u", "resourceVersion": "1"}
+    owner = {f"esm-operator.io/{part}": text for part, text in tags.items()}
+    return parse({"metadata": meta, "status": {"tagsAll": owner}})
+
+
+@pytest.mark.parametrize(
+    ("resources", "names"),
+    [
+        ([], set[str]()),
+        ([tagged("orders")], set[str]()),
+        ([tagged("orders", cluster="blue", namespace="shop", name="orders")], {"blue"}),
+        # The mapping that a resource observes can belong to another cluster.
+        ([tagged("orders", cluster="green", namespace="shop", name="other")], set[str]()),
+        (
+            [
+                tagged("orders", cluster="blue", namespace="shop", name="orders"),
+                tagged("bills", cluster="red", namespace="shop", name="bills"),
+            ],
+            {"blue", "red"},
         ),
     ],
 )
-def test_the_summary(found: SearchResult, text: str) -> None:
-    assert summary(found, "blue") == text
+def test_the_name_of_the_cluster_is_in_the_status_of_its_resources(resources: list[Resource], names: set[str]) -> None:
+    assert cluster_names(resources) == names

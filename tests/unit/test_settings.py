@@ -5,7 +5,6 @@ import sys
 
 import pytest
 from pydantic import ValidationError
-from pydantic_settings import CliApp
 
 from esm_operator import cli
 from esm_operator.settings import PREFIX, Settings, unknown_variables
@@ -38,7 +37,7 @@ def test_label_selectors_are_those_of_kubernetes(selector: str) -> None:
     ["=shop", "team=a b", "team in a", "team in ()", "team=shop,", ",", "team>3 and b", "te am", "a=b,,c=d", "team=-x"],
 )
 def test_others_are_refused_with_an_example(selector: str) -> None:
-    with pytest.raises(ValidationError, match=r"is no label selector. Write requirements such as key=value"):
+    with pytest.raises(ValidationError, match=r"is not a label selector. Write requirements such as key=value"):
         Settings(selector=selector)
 
 
@@ -55,19 +54,19 @@ def test_addresses_have_a_port(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["8080", "localhost", ":", ":99999", ":65536", "a:b", "a:-1", "a:\u0663"])
 def test_others_are_refused_with_the_range(address: str) -> None:
-    with pytest.raises(ValidationError, match="is no address"):
+    with pytest.raises(ValidationError, match="is not an address"):
         Settings(probe_address=address)
 
 
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("cluster_name", "My Cluster!", "`My Cluster!` can't stand in a tag at AWS: use letters, digits"),
-        ("cluster_name", "a/b", r"can't stand in a tag at AWS: .* \(no /\)"),
+        ("cluster_name", "My Cluster!", "`My Cluster!` cannot be the value of an AWS tag: use only letters"),
+        ("cluster_name", "a/b", r"cannot be the value of an AWS tag: .* \(no /\)"),
         ("region", "Ireland", "`Ireland` is not an AWS region such as eu-west-1"),
-        ("endpoint_url", "lambda.local", "`lambda.local` is no URL such as https://"),
-        ("namespaces", "team-a,Bad_ns", "`Bad_ns` is no name of a namespace"),
-        ("namespaces", "team-*", r"`team-\*` is no name of a namespace"),
+        ("endpoint_url", "lambda.local", "`lambda.local` is not a URL such as https://"),
+        ("namespaces", "team-a,Bad_ns", "`Bad_ns` is not the name of a namespace"),
+        ("namespaces", "team-*", r"`team-\*` is not the name of a namespace"),
     ],
 )
 def test_wrong_values_are_refused_with_the_remedy(field: str, value: str, said: str) -> None:
@@ -88,10 +87,10 @@ def test_regions(region: str) -> None:
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("ESM_OPERATOR_SWEEP_INTERVALL", "Did you mean ESM_OPERATOR_SWEEP_INTERVAL? Rename it, or remove it."),
-        ("ESM_OPERATOR_CLUSTERNAME", "Did you mean ESM_OPERATOR_CLUSTER_NAME? Rename it, or remove it."),
-        ("ESM_OPERATOR_NAMESPACE", "Did you mean ESM_OPERATOR_NAMESPACES? Rename it, or remove it."),
-        ("esm_operator_regions", "Did you mean ESM_OPERATOR_REGION? Rename it, or remove it."),
+        ("ESM_OPERATOR_SWEEP_INTERVALL", "Did you mean ESM_OPERATOR_SWEEP_INTERVAL? Rename the variable or remove it."),
+        ("ESM_OPERATOR_CLUSTERNAME", "Did you mean ESM_OPERATOR_CLUSTER_NAME? Rename the variable or remove it."),
+        ("ESM_OPERATOR_NAMESPACE", "Did you mean ESM_OPERATOR_NAMESPACES? Rename the variable or remove it."),
+        ("esm_operator_regions", "Did you mean ESM_OPERATOR_REGION? Rename the variable or remove it."),
         ("ESM_OPERATOR_WATCH_NAMESPACES", "Did you mean ESM_OPERATOR_WATCH_NAMESPACE_LABELS?"),
         ("ESM_OPERATOR_VERSION", "`esm-operator run --help` lists the flags"),
     ],
@@ -134,7 +133,7 @@ def test_the_program_itself_takes_nothing_from_the_environment(
 ) -> None:
     """Images and pipelines have variables such as VERSION."""
     monkeypatch.setenv(name, "1.2.3")
-    CliApp.run(cli.Root, cli_args=["crds"])
+    cli.run(["crds"])
     assert "CustomResourceDefinition" in capsys.readouterr().out
 
 

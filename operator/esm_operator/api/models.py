@@ -31,7 +31,6 @@ class Structure(BaseModel):
         extra="forbid",
         strict=True,
         frozen=True,
-        validate_by_name=True,
         use_attribute_docstrings=True,
     )
 
@@ -419,6 +418,10 @@ class EventSourceMappingStatus(Structure):
     cluster and its topic. A self-managed Kafka cluster has its first bootstrap server in place of a name."""
     arn: str | None = None
     """The ARN of the mapping."""
+    account: str | None = None
+    """The AWS account of the mapping."""
+    region: str | None = None
+    """The AWS region of the mapping."""
     function_arn: str | None = None
     """The ARN of the Lambda function."""
     last_modified: PointInTime | None = None

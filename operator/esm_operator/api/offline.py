@@ -1,12 +1,14 @@
-"""The rules without an API server, and checks that CEL can't do: JSON, the time, the characters of tags.
+"""Evaluates the rules without an API server, and makes the checks that CEL cannot make.
 
-``esm-operator validate`` evaluates the CEL of the rules here, so its messages are those of the API server. The operator
-makes the other checks for each resource.
+CEL in a CRD cannot parse JSON, has no clock, and cannot check the characters of a tag.
+
+``esm-operator validate`` evaluates the CEL expressions of the rules, so its messages are those of the API server. The
+operator makes the other checks for each resource.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -18,37 +20,46 @@ from esm_operator.api.spec import MappingSpec
 
 
 @cache
-def _program(expression: str) -> Callable[[Mapping[str, Any]], Any]:
-    import cel  # it imports 250 modules, 12 MB, and a running operator evaluates nothing
+def _program(expression: str) -> Any:
+    import cel  # it imports 250 modules (12 MB), and a running operator does not evaluate rules
 
-    # The library's size() counts the bytes of a string, Kubernetes' counts characters.
-    program = cel.compile(re.sub(r"\bsize\(", "length(", expression))
-    return lambda spec: program.execute(cel.Context(variables={"self": dict(spec)}, functions={"length": len}))
+    # size() of the library counts the bytes of a string. In Kubernetes, it counts characters.
+    return cel.compile(re.sub(r"\bsize\(", "length(", expression))
+
+
+def _context(spec: Mapping[str, Any]) -> Any:
+    import cel
+
+    return cel.Context(variables={"self": dict(spec)}, functions={"length": len})
 
 
 def broken(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Rule]:
-    """The rules that a new resource of this spec breaks. The spec has the right types."""
-    return [rule for rule in table if not _program(rule.expression)(spec)]
+    """The rules that a new resource with this spec breaks. The types of the spec must be right."""
+    context = _context(spec)
+    return [rule for rule in table if not _program(rule.expression).execute(context)]
 
 
 def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Violation]:
-    """What the API server would refuse in a new resource of this spec. The spec has the right types."""
+    """The violations for which the API server refuses a new resource. The types of the spec must be right."""
+    context = _context(spec)
     return [
-        Violation(f"spec.{rule.field}", rule.message or str(_program(rule.message_expression)(spec)))
+        Violation(f"spec.{rule.field}", rule.message or str(_program(rule.message_expression).execute(context)))
         for rule in broken(table, spec)
     ]
 
 
+#: Characters of a text that a message shows before and after a position.
+_AROUND = 12
 _TAG = re.compile(r"[\w .:/=+\-@\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
 
 
 def offline_problems(spec: MappingSpec, now: datetime) -> list[Violation]:
-    """What AWS refuses and CEL can't check, for a spec that the rules accept."""
-    return [*_patterns(spec), *_future(spec, now), *_letters(spec), *_places(spec)]
+    """The violations that AWS refuses and CEL cannot check, in a spec that the rules accept."""
+    return [*_patterns(spec), *_future(spec, now), *_tags(spec), *_regions(spec)]
 
 
 def function_elsewhere(function_name: str, region: str) -> str:
-    """The problem, if the function is not in the mapping's region; else empty."""
+    """The problem if the function is not in the region of the mapping; otherwise empty."""
     function = values.function_ref(function_name)
     if function is None or function.region in ("", region):
         return ""
@@ -58,21 +69,45 @@ def function_elsewhere(function_name: str, region: str) -> str:
     )
 
 
-def _no_json(word: str) -> None:
-    raise ValueError(word)  # NaN and Infinity, which Python reads and JSON does not have
+def problem_of_pattern(pattern: str) -> str:
+    """Why a filter pattern is not a JSON object, and where; empty if it is one."""
+    try:
+        value = json.loads(pattern, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return f"not valid JSON at {_place(pattern, error.pos)}: {error.msg}"
+    except _ConstantError as error:
+        return f"not valid JSON at {_place(pattern, max(0, pattern.find(str(error))))}: JSON has no value {error}"
+    except RecursionError:
+        return "nested too deeply"
+    except ValueError as error:
+        return f"not valid JSON: {error}"
+    return "" if isinstance(value, dict) else 'valid JSON, but not an object such as {"body": {"kind": ["order"]}}'
+
+
+class _ConstantError(ValueError):
+    """NaN or Infinity, which Python reads and JSON does not have."""
+
+
+def _refuse_constant(word: str) -> None:
+    raise _ConstantError(word)
+
+
+def _place(text: str, position: int) -> str:
+    """A position in a text for people, with the text around it."""
+    before = text[:position]
+    column = position - before.rfind("\n")
+    line = f"line {before.count(chr(10)) + 1}, " if "\n" in text else ""
+    around = text[max(0, position - _AROUND) : position + _AROUND]
+    return f"{line}column {column}, near `{around.strip()}`" if around.strip() else f"{line}column {column}"
 
 
 def _patterns(spec: MappingSpec) -> Iterator[Violation]:
     for number, pattern in enumerate(spec.filter_patterns):
-        try:
-            fine = isinstance(json.loads(pattern, parse_constant=_no_json), dict)
-        except (ValueError, RecursionError):
-            fine = False
-        if not fine:
+        if problem := problem_of_pattern(pattern):
             yield Violation(
                 f"spec.filterCriteria.filters[{number}].pattern",
-                f"Pattern {number + 1} in filterCriteria.filters is not a JSON object, which AWS needs for "
-                f"{_title_of(spec)}; correct it.",
+                f"Pattern {number + 1} in filterCriteria.filters is {problem}. {_title_of(spec)} needs a JSON object. "
+                "Correct the pattern.",
             )
 
 
@@ -81,25 +116,25 @@ def _future(spec: MappingSpec, now: datetime) -> Iterator[Violation]:
     if stamp and (values.timestamp(stamp) or 0) > now.timestamp():
         yield Violation(
             "spec.startingPositionTimestamp",
-            f"startingPositionTimestamp {stamp} is in the future, where {_title_of(spec)} can't start; set an "
-            "earlier time, or startingPosition: LATEST.",
+            f"startingPositionTimestamp {stamp} is in the future. {_title_of(spec)} cannot start there. Set an earlier "
+            "time, or startingPosition: LATEST.",
         )
 
 
-def _letters(spec: MappingSpec) -> Iterator[Violation]:
+def _tags(spec: MappingSpec) -> Iterator[Violation]:
     for key, value in spec.tags.items():
         if not (_TAG.fullmatch(key) and _TAG.fullmatch(value)):
             yield Violation(
                 "spec.tags",
-                f"The tag {key} has characters that AWS does not take ({_title_of(spec)}); letters, digits, spaces "
-                "and _ . : / = + - @ are possible. Change it.",
+                f"The tag {key} of the mapping ({_title_of(spec)}) has characters that AWS does not accept. Use only "
+                "letters, digits, spaces and _ . : / = + - @.",
             )
 
 
-def _places(spec: MappingSpec) -> Iterator[Violation]:
+def _regions(spec: MappingSpec) -> Iterator[Violation]:
     if spec.region and (wrong := function_elsewhere(spec.function_name, spec.region)):
         yield Violation("spec.functionName", wrong)
 
 
 def _title_of(spec: MappingSpec) -> str:
-    return TITLES[spec.source] if spec.source is not None else "this source"
+    return TITLES[spec.source] if spec.source is not None else "AWS Lambda"

@@ -8,6 +8,7 @@ from esm_operator.api import names
 from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explained
 from esm_operator.api.fields import STATUS_MEMBERS
 from esm_operator.api.frozen_json import rfc3339
+from esm_operator.api.sources import parse_arn
 
 #: The members of a condition, and the values that stand for their absence.
 _CONDITION: Mapping[str, Any] = {
@@ -154,6 +155,9 @@ class MappingReport:
     def render(self) -> dict[str, Any]:
         """The members of the status."""
         members = _present({name: getattr(self, attribute) for attribute, name in _REPORTED.items()})
+        place = parse_arn(self.arn or "")
+        if place is not None:
+            members |= {"account": place.account, "region": place.region}
         error = self.filter_criteria_error
         if error is not None:
             members["filterCriteriaError"] = _present({"errorCode": error.code, "message": error.message})

@@ -85,11 +85,14 @@ class MappingsApi:
     async def tagged(self, tags: Mapping[str, str]) -> AsyncIterator[dict[str, dict[str, str]]]:
         """The pages of the tagging API's GetResources: all tags of mappings that have ``tags``, by UUID.
 
-        The tagging API shows tags late, and leaves out mappings that never had tags.
+        An empty value stands for any value of the tag. The tagging API shows tags late, and leaves out mappings that
+        never had tags.
         """
         wanted: dict[str, Any] = {"ResourceTypeFilters": ["lambda:event-source-mapping"], "ResourcesPerPage": 100}
         if tags:
-            wanted["TagFilters"] = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+            wanted["TagFilters"] = [
+                {"Key": key, "Values": [value]} if value else {"Key": key} for key, value in tags.items()
+            ]
         while True:
             await self._tagging_rate_limiter.take(RequestPriority.TAG_SWEEP)
             page = await self._send("get_resources", wanted, self._tagging_permit)

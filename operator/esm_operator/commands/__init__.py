@@ -1,1 +1,1 @@
-"""The commands that run once and end: export, iam-policy, orphans and validate."""
+"""The commands that run once and end: crds, export, iam-policy, orphans and validate."""

@@ -1,6 +1,7 @@
-"""One account and region, which a command reads through the operator's AWS client, with a rate limiter of its own.
+"""Reads mappings and tags of one account and region, for the commands.
 
-A request that fails for a temporary reason is sent again, because a command has no work queue that would retry it.
+The commands use the AWS client of the operator with their own rate limiter. The client repeats a request that fails for
+a temporary reason, because a command has no work queue.
 """
 
 import asyncio
@@ -20,13 +21,13 @@ from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 from esm_operator.ratelimit.report_filter import ReportFilter
 
-#: Requests in flight.
+#: The most requests in flight.
 AT_ONCE = 8
-#: The most attempts of a request.
+#: The most attempts for a request.
 _ATTEMPTS = 6
-#: Seconds between two lines about progress.
+#: Seconds between two progress lines.
 _PAUSE = 5.0
-#: Failures of connecting that are not of a request to STS.
+#: Failures to connect that occur before the request to STS.
 _FAILED_BEFORE: Mapping[type[Exception], str] = {
     errors.InvalidEndpointError: "endpoint",
     NoCredentialsError: "credentials",
@@ -46,35 +47,35 @@ class ReadError(Exception):
 
 
 def connections(command: str) -> Connections:
-    """The connections of a command, whose name appears in AWS's logs."""
+    """The connections of a command. Its name appears in the logs of AWS."""
     return Connections(Connector(AT_ONCE, attempts=_ATTEMPTS, user_agent=f"esm-operator-{command}"))
 
 
 class Console:
-    """Standard error, a line at a time."""
+    """Writes lines to standard error."""
 
     def __init__(self) -> None:
         self.failed = False
         self._progress = ReportFilter(_PAUSE)
-        self._progress.admit("progress")  # a command that is quick reports none
+        self._progress.admit("progress")  # a short command reports no progress
 
     def say(self, text: str) -> None:
         """Write a line."""
         print(f"esm-operator: {text}", file=sys.stderr, flush=True)
 
     def fail(self, text: str) -> None:
-        """Write a line, and record that the command has failed."""
+        """Write a line and record that the command has failed."""
         self.failed = True
         self.say(text)
 
     def report_progress(self, text: str) -> None:
-        """Write a line about progress, unless one was written in the last seconds."""
+        """Write a progress line, unless one was written in the last seconds."""
         if self._progress.admit("progress"):
             self.say(text)
 
 
 class Account:
-    """One account and region, reached with one target's credentials. All methods raise ReadError."""
+    """One account and region, read with the credentials of a target. All methods raise ReadError."""
 
     def __init__(self, target: Target, api: MappingsApi, console: Console) -> None:
         self.target = target
@@ -87,7 +88,7 @@ class Account:
     async def connect(
         cls, target: Target, made: Connections, requests_per_second: float, console: Console
     ) -> "Account":
-        """Connect to a target, for so many requests to Lambda and as many to the tagging API."""
+        """Connect to a target. The rate is for requests to Lambda, and again for requests to the tagging API."""
         try:
             connection = await made.connect(target)
         except (ClientError, BotoCoreError) as error:
@@ -97,7 +98,7 @@ class Account:
         return cls(target, MappingsApi(connection, limiter, tagging_limiter), console)
 
     async def mappings(self, function: str = "", source: str = "") -> AsyncIterator[Mapping[str, Any]]:
-        """All mappings that are not being deleted; of one function or of one event source ARN only, if given."""
+        """All mappings that are not being deleted. If given, only those of one function or one event source ARN."""
         marker: str | None = ""
         listed = 0
         while marker is not None:
@@ -107,20 +108,21 @@ class Account:
                 if mapping.get("State") != "Deleting":
                     yield mapping
             listed += len(page.mappings)
-            self._console.report_progress(f"{self.place}: {listed} mappings listed")
+            self._console.report_progress(f"{self.place}: listed {listed:,} mappings")
             marker = page.next or None
 
     async def mapping(self, uuid: str) -> Mapping[str, Any]:
-        """One mapping, with its filters, which lists lack if a key encrypts them."""
+        """One mapping with its filters. Lists leave out filters that are encrypted with a KMS key."""
         with self._reading("lambda:GetEventSourceMapping"):
             return await self._api.get(uuid, RequestPriority.SWEEP)
 
     async def tags_in_bulk(
         self, mappings: Collection[Mapping[str, Any]], having: Mapping[str, str]
     ) -> dict[str, Mapping[str, str]]:
-        """The tags by UUID, from the tagging API, or as :meth:`list_tags` reads them if the identity may not call it.
+        """The tags by UUID, from the tagging API, or from :meth:`list_tags` if access to the tagging API is denied.
 
-        The tagging API shows changes late. It returns all mappings with the tags ``having``, not only those asked for.
+        The tagging API shows changes late. It returns all mappings with the tags ``having``, also other mappings than
+        these. An empty value in ``having`` stands for any value.
         """
         found: dict[str, Mapping[str, str]] = {str(mapping["UUID"]): {} for mapping in mappings}
         try:
@@ -130,12 +132,12 @@ class Account:
         except ReadError as error:
             if not error.denied:
                 raise
-            self._console.say(f"{error} The tags of each mapping are listed instead.")
+            self._console.say(f"{error} The command calls lambda:ListTags for each mapping instead.")
             return await self.list_tags(mappings)
         return found
 
     async def list_tags(self, mappings: Collection[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
-        """The tags of mappings by UUID, with a request for each. Mappings that do not exist any more are left out."""
+        """The tags of mappings by UUID, with a request for each. Mappings that no longer exist are left out."""
         found: dict[str, Mapping[str, str]] = {}
         done = count(1)
 
@@ -147,7 +149,9 @@ class Account:
             except ReadError as error:
                 if not error.gone:
                     raise
-            self._console.report_progress(f"{self.place}: tags of {next(done)} of {len(mappings)} mappings listed")
+            self._console.report_progress(
+                f"{self.place}: read the tags of {next(done):,} of {len(mappings):,} mappings"
+            )
 
         rest = iter(mappings)
         while batch := list(islice(rest, AT_ONCE)):
@@ -156,7 +160,7 @@ class Account:
 
     @contextmanager
     def _reading(self, action: str) -> Generator[None]:
-        """Raise ReadError for the errors of a request."""
+        """Raise ReadError if a request fails."""
         try:
             yield
         except (ClientError, BotoCoreError) as error:

@@ -1,8 +1,9 @@
-"""The command ``esm-operator export``: reads mappings, and prints a manifest for each."""
+"""The command ``esm-operator export``: reads mappings in AWS and prints a manifest for each."""
 
 import asyncio
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,81 +11,115 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
 from esm_operator import logs
+from esm_operator.api import limits
+from esm_operator.api import manifests as files
 from esm_operator.commands import validate
 from esm_operator.commands.account import Account, Console, ReadError, connections
+from esm_operator.commands.counted import counted
 from esm_operator.commands.export_manifest import MappingsToExport, Style, manifests, unknown_members
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.planning.target import Access, Target
-from esm_operator.settings import COMMAND_CONFIG, Endpoint, Items, Region, environment_region
+from esm_operator.settings import COMMAND_CONFIG, Endpoint, Items, Region, each, environment_region, matches
 
-#: Up to so many mappings, ListTags is called for each, because the tagging API learns of tags late.
+#: For up to this number of mappings, ListTags is called for each, because the tagging API shows new tags late.
 _FEW = 100
+#: Up to this number of mappings by UUID, each is read with a request. More are picked from the pages of the List, which
+#: have 100 mappings each.
+_FEW_UUIDS = 20
+
+_is_uuid = matches(limits.UUID_PATTERN, "`{}` is not the UUID of a mapping", empty=False)
 
 
 def _pairs(texts: list[str]) -> list[str]:
     if not all("=" in text for text in texts):
-        raise ValueError("write each as key=value, repeated or separated by commas")
+        raise ValueError("write each tag as key=value")
     return texts
 
 
 class Export(Style, BaseSettings):
-    """Print manifests of the mappings that exist at AWS in one account and region, for resources to take them over.
+    """Print manifests that adopt existing mappings of one account and region.
 
-    It only reads. Needs lambda:ListEventSourceMappings, lambda:GetEventSourceMapping, lambda:ListTags and, for many
-    mappings, tag:GetResources. Each manifest says what its mapping has, and has an adoption that names it, so that
-    applying it creates nothing. Mappings of resources of an esm-operator are left out. Ends with 0, or with 1 when
-    something could not be looked at or can't be said in a manifest.
+    The command only reads. Each manifest has the present values of its mapping and an adoption with its UUID, so
+    applying the manifest creates no mapping. Mappings that belong to resources of an esm-operator are left out.
+    Required permissions: lambda:ListEventSourceMappings, lambda:GetEventSourceMapping, lambda:ListTags and
+    tag:GetResources. `esm-operator iam-policy --read-only` prints them.
+
+    Exit status: 0 if all mappings were exported, 1 if one could not be read or its manifest is not valid.
     """
 
     model_config = COMMAND_CONFIG
 
     region: Region = ""
-    """The AWS region to look in. Default: the environment's AWS_REGION or AWS_DEFAULT_REGION."""
+    """AWS region of the mappings. Default: AWS_REGION or AWS_DEFAULT_REGION of the environment."""
 
     endpoint_url: Endpoint = ""
-    """URL of the AWS endpoints, for a private or a test endpoint. Default: AWS's own, or AWS_ENDPOINT_URL."""
+    """URL of a server that answers for the AWS APIs, such as a proxy or a test server. Default: AWS_ENDPOINT_URL of the
+    environment, or the endpoints of AWS."""
 
-    role_arn: str = Field(default="", pattern=r"^(arn:.+)?$")
-    """The IAM role to look with, as in a ProviderConfig. Default: the credentials of the environment."""
+    role_arn: Annotated[str, AfterValidator(matches("arn:.+", "`{}` is not the ARN of an IAM role"))] = ""
+    """IAM role to assume, as in a ProviderConfig. Default: the credentials of the environment."""
 
     external_id: str = ""
-    """The external id that the role asks for."""
+    """External ID that the role requires."""
 
     function: Items = Field(default_factory=list[str])
-    """Functions, by name or ARN, with or without version or alias, repeated or separated by commas. Default: all."""
+    """Export only mappings of these functions: names or ARNs, with or without a version or alias. Default: all."""
 
     event_source_arn: str = ""
-    """Only mappings of this queue, stream, cluster or broker. Default: all."""
+    """Export only mappings of this queue, stream, cluster or broker. Default: all."""
 
-    uuid: Items = Field(default_factory=list[str])
-    """Just these mappings, by UUID, repeated or separated by commas."""
+    uuid: Annotated[Items, each(_is_uuid)] = Field(default_factory=list[str])
+    """Export only these mappings."""
+
+    uuid_file: str = ""
+    """Export only the mappings whose UUIDs are in this file, one per line. Use - for standard input."""
 
     tag: Annotated[Items, AfterValidator(_pairs)] = Field(default_factory=list[str])
-    """Only mappings that have these tags: key=value, repeated or separated by commas. Default: all."""
+    """Export only mappings that have all these tags. Default: all."""
 
     owned: bool = False
-    """Print also mappings that belong to resources of an esm-operator, under their names; such as those of a cluster
-    that is lost."""
+    """Also export mappings that belong to resources of an esm-operator, under the names of these resources. Use it to
+    move the mappings of a lost cluster."""
 
     requests_per_second: float = Field(default=5.0, gt=0, le=1000)
-    """Requests a second to AWS Lambda. AWS's quota is 15, shared with everything else that calls the Lambda API."""
+    """Maximum number of requests per second to AWS Lambda. The quota of AWS is 15. All clients of the Lambda API in the
+    account and region share it."""
 
     def cli_cmd(self) -> None:
         logs.configure("text", "error")
         region = self.region or environment_region()
         if not region:
             sys.exit("esm-operator: No AWS region is known. Set --region.")
+        uuids = [*self.uuid, *(_read_uuids(self.uuid_file) if self.uuid_file else ())]
         console = Console()
-        asyncio.run(_run(self, region, console))
+        asyncio.run(_run(self, region, dict.fromkeys(uuid.lower() for uuid in uuids), console))
         sys.exit(1 if console.failed else 0)
 
 
-async def _run(asked: Export, region: str, console: Console) -> None:
+def _read_uuids(name: str) -> list[str]:
+    """The UUIDs in a file. Ends the process if there are none: no UUIDs would mean all mappings."""
+    found: list[str] = []
+    try:
+        for number, line in enumerate(files.read(name).splitlines(), start=1):
+            for word in re.split(r"[\s,]+", line.partition("#")[0].strip()):
+                if word and not re.fullmatch(limits.UUID_PATTERN, word):
+                    raise files.ManifestError(number, f"`{word}` is not the UUID of a mapping.")
+                found += [word] if word else []
+        if not found:
+            raise files.ManifestError(0, "There is no UUID in this file.")
+    except files.ManifestError as error:
+        place = f"{name}:{error.line}" if error.line else name
+        print(f"esm-operator: --uuid-file {place}: {error}", file=sys.stderr)
+        sys.exit(2)
+    return found
+
+
+async def _run(asked: Export, region: str, uuids: Collection[str], console: Console) -> None:
     target = Target(region, Access(asked.endpoint_url, asked.role_arn, asked.external_id))
     connected = connections("export")
     try:
         account = await Account.connect(target, connected, asked.requests_per_second, console)
-        mappings = await _mappings(asked, account, console)
+        mappings = await _mappings(asked, uuids, account, console)
         found = await _with_tags(account, mappings, console)
     except ReadError as error:
         console.fail(str(error))
@@ -98,42 +133,61 @@ async def _run(asked: Export, region: str, console: Console) -> None:
     for one in made:
         print(one.render(), end="")
     now = datetime.now(UTC)
-    for one in made:  # the API server may refuse a value that AWS has taken
+    for one in made:  # the API server may refuse a value that AWS has accepted
         for place, message in validate.problems_of(one.body, now):
             console.fail(f"{one.remark}: {place}: {message}")
     unknown = {member for one in printed for member in unknown_members(one.mapping)}
     if unknown:
         console.say(
-            f"This version does not know {', '.join(sorted(unknown))} of what AWS answers; it is not printed, and "
-            "left as it is."
+            f"AWS answered {', '.join(sorted(unknown))}, which this version does not know. The manifests do not have "
+            "it, and the operator will not change it."
         )
-    text = f"{_count(len(made), 'manifest')} of {_count(len(found), 'mapping')} in {region}"
-    if len(wanted) > len(printed):
-        left_out = len(wanted) - len(printed)
-        text += f"; {left_out} of resources of an esm-operator left out (--owned prints them)"
-    console.say(f"{text}.")
+    console.say(summary(len(made), len(found), len(wanted) - len(printed), region))
 
 
-async def _mappings(asked: Export, account: Account, console: Console) -> list[Mapping[str, Any]]:
+def summary(printed: int, found: int, owned: int, region: str) -> str:
+    """How many manifests were printed, of how many mappings, and how many mappings were left out because of owners."""
+    if not found:
+        return f"No mappings were found in {region}."
+    text = f"Printed {counted(printed, 'manifest') if printed else 'no manifests'}. "
+    text += f"Found {counted(found, 'mapping')} in {region}."
+    if owned:
+        verb = "belongs to a resource" if owned == 1 else "belong to resources"
+        text += f" {counted(owned, 'mapping')} {verb} of an esm-operator and {'is' if owned == 1 else 'are'} left out. "
+        text += "--owned prints them too."
+    return text
+
+
+async def _mappings(
+    asked: Export, uuids: Collection[str], account: Account, console: Console
+) -> list[Mapping[str, Any]]:
+    """The mappings that are asked for. If UUIDs are given, only these."""
     found: dict[str, Mapping[str, Any]] = {}
-    for uuid in dict.fromkeys(asked.uuid):
-        try:
-            found[uuid] = await account.mapping(uuid)
-        except ReadError as error:
-            if not error.gone:
-                raise
-            console.fail(f"{account.place}: There is no mapping {uuid}.")
-    if asked.uuid:
-        return list(found.values())
-    for function in asked.function or [""]:
-        async for mapping in account.mappings(function, asked.event_source_arn):
-            found[str(mapping["UUID"])] = mapping
-    for uuid, mapping in found.items():
-        if mapping.get("KMSKeyArn") and not mapping.get("FilterCriteria"):  # lists leave out encrypted filters
+    missing: list[str] = []
+    if 0 < len(uuids) <= _FEW_UUIDS:
+        for uuid in uuids:
             try:
                 found[uuid] = await account.mapping(uuid)
             except ReadError as error:
-                console.fail(f"{error} The filters of {uuid} are not printed, and so left as they are.")
+                if not error.gone:
+                    raise
+                missing.append(uuid)
+    else:
+        for function in ([] if uuids else asked.function) or [""]:
+            source = "" if uuids else asked.event_source_arn
+            async for mapping in account.mappings(function, source):
+                uuid = str(mapping["UUID"])
+                if not uuids or uuid in uuids:
+                    found[uuid] = mapping
+        missing = [uuid for uuid in uuids if uuid not in found]
+    for uuid in missing:
+        console.fail(f"{account.place}: There is no mapping {uuid}.")
+    for uuid, mapping in found.items():
+        if mapping.get("KMSKeyArn") and not mapping.get("FilterCriteria"):  # the List leaves out encrypted filters
+            try:
+                found[uuid] = await account.mapping(uuid)
+            except ReadError as error:
+                console.fail(f"{error} The manifest of {uuid} has no filters, so the operator will not change them.")
     return list(found.values())
 
 
@@ -145,12 +199,8 @@ async def _with_tags(account: Account, mappings: list[Mapping[str, Any]], consol
         if not error.untaggable:
             raise
         console.say(
-            f"{account.place}: AWS takes no tags on event source mappings in this region, so it is not known which "
-            "of them belong to resources of an esm-operator."
+            f"{account.place}: Event source mappings have no tags in this region. So the manifests include mappings "
+            "that belong to resources of an esm-operator."
         )
         return [MappingsToExport(mapping, {}) for mapping in mappings]
     return [MappingsToExport(mapping, tags[uuid]) for mapping in mappings if (uuid := str(mapping["UUID"])) in tags]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number or 'No'} {what}{'' if number == 1 else 's'}"

@@ -1,7 +1,7 @@
-"""Manifests that adopt mappings as they are.
+"""Manifests that adopt existing mappings with their present values.
 
-A field with AWS's default is left out, unless all fields are wanted. The adoption names the UUID and is Required, so
-that a manifest applied by mistake creates nothing.
+Fields with AWS's default value are left out, unless all fields are wanted. The adoption has the UUID and the policy
+Required, so that a manifest that is applied by mistake creates no mapping.
 """
 
 import re
@@ -10,23 +10,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from esm_operator.api import fields, limits, names, values
 from esm_operator.api.fields import FIELDS, STATUS_MEMBERS
+from esm_operator.api.manifests import plain
 from esm_operator.api.models import API_VERSION
 from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
 from esm_operator.planning.ownership import owner_of
-from esm_operator.settings import Items
+from esm_operator.settings import Items, is_namespace
 
 _STACK = "aws:cloudformation:stack-name"
 _KNOWN = frozenset({*STATUS_MEMBERS, "ResponseMetadata", *(row.top for row in FIELDS)})
 #: The longest name of a resource without the UUID.
 _LONGEST_NAME = 200
-#: The parts of an ARN's resource, split at "/" and ":", that a person has named.
+#: The positions of names in the resource part of an ARN, which is split at "/" and ":".
 _NAMED: Mapping[SourceType, tuple[int, ...]] = {
     SourceType.SQS: (0,),
     SourceType.KINESIS: (1, 3),
@@ -39,7 +40,7 @@ _NAMED: Mapping[SourceType, tuple[int, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class MappingsToExport:
-    """A mapping as AWS answers it, and its tags."""
+    """A mapping as AWS returns it, and its tags."""
 
     mapping: Mapping[str, Any]
     tags: Mapping[str, str]
@@ -54,41 +55,42 @@ class Style(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    namespace: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)
-    """The namespace in the manifests. Default: none, so that kubectl apply --namespace says it."""
+    namespace: Annotated[str, AfterValidator(is_namespace)] = ""
+    """Namespace in the manifests. Default: none. Then `kubectl apply --namespace` sets it."""
 
     provider_config: str = ""
-    """The ProviderConfig in the manifests. Default: none is named."""
+    """ProviderConfig in the manifests. Default: none."""
 
     management_policy: Literal["Full", "Observe"] = "Full"
-    """Observe: the manifests only watch, until managementPolicy is removed from them; differences are told."""
+    """Management policy in the manifests. With Observe, the operator reports differences and changes nothing in AWS
+    until you remove managementPolicy."""
 
     deletion_policy: Literal["Delete", "Retain"] = "Delete"
-    """Retain: deleting a resource leaves its mapping at AWS."""
+    """Deletion policy in the manifests. With Retain, the mapping remains in AWS when its resource is deleted."""
 
     all_fields: bool = False
-    """Print also the fields that have AWS's default, so that they are kept as they are."""
+    """Print all fields. By default, fields with AWS's default value are left out."""
 
     without_tags: Items = Field(default_factory=list[str])
-    """Keys of tags that are left out, such as crossplane-*; repeated or separated by commas. Tags of AWS and of
-    esm-operator always are."""
+    """Patterns of tag keys to leave out, such as `crossplane-*`. Tags of AWS and of the operator are always left
+    out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One manifest, and a line about the mapping for people."""
+    """One manifest, and a comment about the mapping."""
 
     remark: str
     body: Mapping[str, Any]
 
     def render(self) -> str:
-        """As one document of YAML."""
+        """The manifest as one YAML document."""
         text = yaml.dump(self.body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
         return f"---\n# {self.remark}\n{text}"
 
 
 def manifests(found: Sequence[MappingsToExport], style: Style) -> list[Manifest]:
-    """The manifests of mappings, each with a name of its own, sorted by name."""
+    """The manifests of mappings, sorted by name. All names are different."""
     called = {one.uuid: name_of(one.mapping) for one in found}
     times = Counter(called.values())
     for uuid, name in called.items():
@@ -99,12 +101,12 @@ def manifests(found: Sequence[MappingsToExport], style: Style) -> list[Manifest]
 
 
 def unknown_members(mapping: Mapping[str, Any]) -> frozenset[str]:
-    """The members of AWS's answer that this version does not know."""
+    """The members of AWS's answer that this version of the operator does not know."""
     return frozenset(mapping) - _KNOWN
 
 
 def name_of(mapping: Mapping[str, Any]) -> str:
-    """A name for the resource of a mapping: its function, and what it reads from."""
+    """A name for the resource of a mapping, made of the names of its function and its source."""
     function = re.sub(r".*:function:", "", str(mapping.get("FunctionArn", ""))).removesuffix(":$LATEST")
     parts = (function, *_source_names(mapping))
     slugs = dict.fromkeys(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts)
@@ -112,12 +114,12 @@ def name_of(mapping: Mapping[str, Any]) -> str:
 
 
 def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
-    """The spec that asks for a mapping as it is."""
+    """The spec with the present values of a mapping."""
     mapping = found.mapping
     source = observed_source_type(mapping)
     queue_mode = fields.at(mapping, ("SelfManagedKafkaEventSourceConfig", "ConsumptionMode")) == "Queue"
     spec: dict[str, Any] = {"functionName": _function(mapping)}
-    enabled = fields.observed_values(mapping).get("enabled")  # not known in Creating and Updating
+    enabled = fields.observed_values(mapping).get("enabled")  # unknown in the states Creating and Updating
     for row in FIELDS:
         value = enabled if row.path == "enabled" else fields.at(mapping, row.member)
         if value is None or row.canonical(value) is None:
@@ -153,14 +155,14 @@ def _manifest(found: MappingsToExport, name: str, style: Style) -> Manifest:
     namespace = style.namespace or (owner.namespace if owner else "")
     metadata = {"name": owner.name if owner else name} | ({"namespace": namespace} if namespace else {})
     remark = [str(found.mapping.get("EventSourceMappingArn") or found.uuid), str(found.mapping.get("State", ""))]
-    remark += [f"of {owner}"] if owner else []
+    remark += [f"owned by {owner}"] if owner else []
     remark += [f"in the CloudFormation stack {found.tags[_STACK]}"] if _STACK in found.tags else []
     body = {"apiVersion": API_VERSION, "kind": "EventSourceMapping", "metadata": metadata}
     return Manifest(", ".join(remark), {**body, "spec": spec_of(found, style)})
 
 
 def _function(mapping: Mapping[str, Any]) -> str:
-    """The function's name with version or alias; its ARN if it is in another account or region than the mapping."""
+    """The function's name with version or alias, or its ARN if it is in another account or region than the mapping."""
     text = str(mapping.get("FunctionArn", ""))
     own, function = parse_arn(str(mapping.get("EventSourceMappingArn", ""))), values.function_ref(text)
     if own is None or function is None or (own.account, own.region) != (function.account, function.region):
@@ -169,10 +171,13 @@ def _function(mapping: Mapping[str, Any]) -> str:
 
 
 def _is_default(row: fields.Field, value: Any, source: SourceType | None, *, queue_mode: bool) -> bool:
-    """Whether a field can be left out. A part of a structure cannot: without it the structure may be missing."""
+    """Whether a field can be left out because it has AWS's default.
+
+    A part of a structure cannot be left out, because the structure can then be missing.
+    """
     if source is None or len(row.member) > 1 or row.path == "enabled":
         return False
-    if source in row.unresettable:  # AWS answers 0 for some defaults that nobody can set
+    if source in row.unresettable:  # AWS answers 0 for some defaults that cannot be set
         return not value
     return bool(row.canonical(value) == row.default(source, queue_mode=queue_mode))
 
@@ -192,7 +197,7 @@ def _time(moment: datetime) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML that means the same to all of Kubernetes' tools."""
+    """Writes YAML that kubectl, the API server and other tools read as the same values."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent the items of a list."""
@@ -203,8 +208,10 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     style = None
     if not text.isprintable():
         style = '"'  # line breaks would be folded
-    elif text in ("y", "Y", "n", "N") or (re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text)):
-        style = "'"  # PyYAML does not quote what only others read as a boolean or a number, such as 1e3
+    elif plain(text) != text or (re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text)):
+        style = (
+            "'"  # Kubernetes or another tool reads it as a boolean, a number or null. PyYAML quotes only some of them
+        )
     untyped = cast("Any", dumper)  # types-PyYAML does not type it
     return untyped.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

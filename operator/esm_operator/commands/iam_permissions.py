@@ -1,7 +1,8 @@
-"""The least permissions policy: one table of the operations that the operator calls, and how IAM can restrict them.
+"""The permissions policy of the operator, from a table of the actions that it calls.
 
-The restrictions are from the Service Authorization Reference of AWS Lambda, the resource groups tagging API and STS.
-sts:GetCallerIdentity, which the operator calls too, needs no permission.
+The table also has the ways in which IAM can restrict each action, from the Service Authorization Reference of AWS
+Lambda, the Resource Groups Tagging API and STS. The operator also calls sts:GetCallerIdentity, which needs no
+permission.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,75 +17,76 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.settings import Items, each, matches
 
-#: A policy document, or a part of it.
+#: A policy document or a part of one.
 Document: TypeAlias = dict[str, Any]
 
 VERSION = "2012-10-17"
-#: Characters of a policy that IAM counts (all but white space): of a managed policy, and of a trust policy unless the
-#: quota was raised (IAM User Guide, quotas).
+#: The most characters, without white space, of a managed policy and of a trust policy (IAM User Guide, quotas). AWS can
+#: raise the quota of trust policies.
 MOST_CHARACTERS, MOST_TRUST_CHARACTERS = 6144, 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action of IAM that the operator needs, and how IAM can restrict it."""
+    """An IAM action that the operator needs, and the ways in which IAM can restrict it."""
 
     name: str
     sid: str
     """The Sid of its statement."""
     why: str
-    """What the operator does with it, for the documentation."""
+    """The purpose of the action, for the documentation."""
     writes: bool = False
     by_mapping: bool = False
-    """Whether its resource is a mapping; else it is ``*``."""
+    """Whether the resource of the action is a mapping. Otherwise it is ``*``."""
     by_function: bool = False
-    """Whether it has the condition key lambda:FunctionArn."""
+    """Whether the action has the condition key lambda:FunctionArn."""
     by_tag: str = ""
-    """Its condition key for tags: aws:RequestTag or aws:ResourceTag."""
+    """Its condition key for tags: aws:RequestTag or aws:ResourceTag; empty if it has none."""
 
 
 _LIST, _READ, _CREATE, _CHANGE, _TAG = "ListMappings", "ReadMappings", "CreateMappings", "ChangeMappings", "TagMappings"
 REQUEST_TAG, RESOURCE_TAG = "aws:RequestTag", "aws:ResourceTag"
 TAGGING = "tag:GetResources"
-#: What is called only where mappings carry owner tags.
+#: Actions that are called only where mappings have owner tags.
 TAG_ACTIONS = frozenset({TAGGING, "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"})
 
 _change = partial(Action, writes=True, by_mapping=True, by_tag=RESOURCE_TAG)
 
 ACTIONS: tuple[Action, ...] = (
-    Action("lambda:ListEventSourceMappings", _LIST, "sweeps: what is there, and what others changed"),
-    Action(TAGGING, _LIST, "tags that others changed, a hundred mappings a call"),
-    Action("lambda:GetEventSourceMapping", _READ, "looks at one mapping that AWS is at work on", by_mapping=True),
-    Action("lambda:ListTags", _READ, "whose a mapping is, before it is touched", by_mapping=True),
+    Action("lambda:ListEventSourceMappings", _LIST, "list mappings in each sweep, to find drift"),
+    Action(TAGGING, _LIST, "read the tags of 100 mappings with one request"),
+    Action("lambda:GetEventSourceMapping", _READ, "read one mapping while AWS changes it", by_mapping=True),
+    Action("lambda:ListTags", _READ, "read the owner tags of a mapping before it is changed", by_mapping=True),
     Action(
-        "lambda:CreateEventSourceMapping", _CREATE, "makes mappings", writes=True, by_function=True, by_tag=REQUEST_TAG
+        "lambda:CreateEventSourceMapping",
+        _CREATE,
+        "create mappings",
+        writes=True,
+        by_function=True,
+        by_tag=REQUEST_TAG,
     ),
-    _change("lambda:UpdateEventSourceMapping", _CHANGE, "changes them", by_function=True),
-    _change("lambda:DeleteEventSourceMapping", _CHANGE, "deletes them", by_function=True),
-    _change(
-        "lambda:TagResource",
-        _TAG,
-        "sets tags; AWS asks for it at each creation too, for mappings are made with their tags",
-    ),
-    _change("lambda:UntagResource", _TAG, "removes tags"),
+    _change("lambda:UpdateEventSourceMapping", _CHANGE, "update mappings", by_function=True),
+    _change("lambda:DeleteEventSourceMapping", _CHANGE, "delete mappings", by_function=True),
+    _change("lambda:TagResource", _TAG, "set tags. CreateEventSourceMapping with tags needs this action too"),
+    _change("lambda:UntagResource", _TAG, "remove tags"),
 )
 
-#: What AWS does with a KMS key for the caller to read and to write encrypted filters (the handlers' permissions of
-#: CloudFormation's resource type AWS::Lambda::EventSourceMapping).
+#: Actions on a KMS key that the caller needs to read and to write encrypted filters (permissions of the handlers of the
+#: CloudFormation resource type AWS::Lambda::EventSourceMapping).
 KMS_READS = ("kms:Decrypt",)
 KMS_WRITES = ("kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt")
-#: A pattern of partitions.
+#: A regular expression for partitions.
 PARTITION = r"aws[a-z-]*"
 
 
 def like(pattern: str, what: str) -> Callable[[str], str]:
-    """A validator of texts. ``what`` ends the message."""
+    """A validator that accepts a text if the pattern matches all of it. ``what`` is the end of the message."""
     return matches(pattern, f"{{}} is not {what}")
 
 
 @cache
 def partition_of(region: str) -> str:
-    """The partition that a region is in. Raises UnknownRegionError."""
+    """The partition of a region. Raises UnknownRegionError."""
     return str(get_session().get_partition_for_region(region))
 
 
@@ -103,61 +105,63 @@ is_role = like(
 )
 _is_function = like(
     rf"(?a:(arn:{PARTITION}:lambda:[a-z0-9*-]+:(\d{{12}}|\*):function:)?[\w*?-]+(:(\$LATEST|[\w*?-]+))?)",
-    "a function: its name, perhaps with * or an alias (name:alias), or the ARN of one",
+    "the name or ARN of a function, with or without * or an alias (name:alias)",
 )
 _is_key = like(
     rf"(?a:arn:{PARTITION}:kms:[a-z0-9-]+:\d{{12}}:key/[\w*-]+)",
-    "the ARN of a KMS key such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd (no alias)",
+    "the ARN of a KMS key such as arn:aws:kms:eu-west-1:123456789012:key/1234abcd (an alias is not possible)",
 )
-_is_cluster_name = like(r"[\w .:=+\-@]{1,256}", "a cluster name: letters, digits, spaces and . : = + - @ _")
-_is_account = like(r"\d{12}", "an AWS account: it has twelve digits")
+_is_cluster_name = like(r"[\w .:=+\-@]{1,256}", "a cluster name: use only letters, digits, spaces and _ . : = + - @")
+_is_account = like(r"\d{12}", "the ID of an AWS account, which has 12 digits")
 _is_partition = like(PARTITION, "a partition such as aws, aws-cn or aws-us-gov")
 
 
 class Scope(BaseModel):
-    """What a policy allows: the flags of the command about permissions."""
+    """The flags of the command that restrict the permissions policy."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     read_only: bool = False
-    """Allow to look only: enough where every resource has managementPolicy Observe, and for `esm-operator orphans`."""
+    """Allow only actions that read. They suffice if all resources have managementPolicy Observe, and for the commands
+    orphans and export."""
 
     tagging_api: bool = True
-    """Allow tag:GetResources, by which tags that others change are seen in bulk; without it, slowly one by one."""
+    """Allow tag:GetResources. Without it, the operator reads the tags of one mapping after the other, and finds changed
+    tags later."""
 
     ownership: Literal["tags", "resource-only"] = "tags"
-    """Where the owner of a mapping is recorded, as --ownership of `esm-operator run` or the ownership of
-    ProviderConfigs. With `resource-only` the operator calls nothing about tags."""
+    """Where the owner of a mapping is recorded. Use the value of `esm-operator run --ownership` or of the
+    ProviderConfigs. With resource-only, the operator calls no actions about tags."""
 
     cluster_name: Annotated[str, AfterValidator(_is_cluster_name)] = ""
-    """Allow to change and delete only mappings that carry the owner tag of this cluster, as --cluster-name of
-    `esm-operator run`, and to create none without it. Default: all mappings."""
+    """Allow changes only of mappings with the owner tag of this cluster. Use the value of
+    `esm-operator run --cluster-name`. Default: all mappings."""
 
     functions: Annotated[Items, each(_is_function)] = Field(default_factory=list[str])
-    """Functions that mappings may be made for, changed and deleted: names, wildcards such as `orders-*`, or ARNs,
-    separated by commas or repeated. Default: all."""
+    """Allow changes only of mappings of these functions: names, ARNs, or patterns such as `orders-*`. Default: all
+    functions."""
 
     regions: Annotated[Items, each(is_region)] = Field(default_factory=list[str])
-    """Regions to work in, separated by commas or repeated. Default: all."""
+    """Allow requests only in these regions. Default: all regions."""
 
     account: Annotated[str, AfterValidator(_is_account)] = ""
-    """The account, for the ARNs. Default: any, which for a role is its own."""
+    """Account ID for ARNs in the policy. Default: `*`."""
 
     partition: Annotated[str, AfterValidator(_is_partition)] = ""
-    """The partition, for the ARNs. Default: that of --regions, else aws."""
+    """Partition for ARNs in the policy. Default: the partition of --regions, or aws."""
 
     kms_keys: Annotated[Items, each(_is_key)] = Field(default_factory=list[str])
-    """ARNs of the keys that resources name in spec.kmsKeyARN. Default: none is used."""
+    """Allow the use of these KMS keys, which resources name in spec.kmsKeyARN. Default: none."""
 
     assume_roles: Annotated[Items, each(is_role)] = Field(default_factory=list[str])
-    """ARNs of the roles that ProviderConfigs name in spec.roleARN: allow to assume them."""
+    """Allow the operator to assume these roles, which ProviderConfigs name in spec.roleARN. Default: none."""
 
     own_account: bool = True
-    """Allow to work with the operator's own role. Without: only to assume --assume-roles."""
+    """Allow the operator to manage mappings with its own role. Turn this off if it only assumes --assume-roles."""
 
     session_tags: bool = False
-    """The operator's role comes from EKS Pod Identity, whose session tags go along when it assumes another role:
-    allow sts:TagSession too."""
+    """Allow sts:TagSession too. EKS Pod Identity needs it, because its session tags are passed on when the operator
+    assumes another role."""
 
 
 def permissions(scope: Scope) -> Document:
@@ -168,7 +172,7 @@ def permissions(scope: Scope) -> Document:
         for sid in dict.fromkeys(one.sid for one in actions):
             found.append(_statement(sid, [one for one in actions if one.sid == sid], scope))
         if scope.cluster_name and not scope.read_only:
-            # A mapping that is created or adopted has no owner tag yet.
+            # A mapping that is being created or adopted has no owner tag yet.
             has_tag = {"StringEquals": {f"{REQUEST_TAG}/{CLUSTER}": scope.cluster_name}}
             mappings = _arns("event-source-mapping:*", scope)
             found.append(_allow("ClaimMappings", ["lambda:TagResource"], mappings, has_tag))
@@ -187,7 +191,7 @@ def _wanted(action: Action, scope: Scope) -> bool:
 
 
 def _statement(sid: str, actions: Sequence[Action], scope: Scope) -> Document:
-    """The statement of actions that IAM restricts alike."""
+    """The statement of actions that IAM restricts in the same ways."""
     first = actions[0]
     conditions: dict[str, Document] = {}
     if scope.regions and not first.by_mapping:  # the resource has no region, but the request has
@@ -209,7 +213,7 @@ def _arns(resource: str, scope: Scope) -> list[str]:
 
 
 def _function_arns(function: str, scope: Scope) -> list[str]:
-    """The ARNs of a function, which may name a version or an alias of it."""
+    """The ARNs that stand for a function, with or without a version or an alias."""
     if function.startswith("arn:"):
         unqualified, bases = function.count(":") == 6, [function]
     else:
@@ -226,5 +230,5 @@ def _allow(
 
 
 def one_or_all(texts: Sequence[str]) -> str | list[str]:
-    """A text, or a list of several, as AWS prints policies."""
+    """One text, or the list if it has several, as AWS prints policies."""
     return texts[0] if len(texts) == 1 else list(texts)

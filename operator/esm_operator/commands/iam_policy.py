@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from esm_operator.commands import iam_permissions as iam
-from esm_operator.settings import Items, each
+from esm_operator.settings import COMMAND_CONFIG, FlagsOnly, Items, each
 
 _EKS_PROVIDER = re.compile(r"oidc\.eks\.(?P<region>[a-z0-9-]+)\.")
 _PROVIDER_ARN = re.compile(rf"arn:{iam.PARTITION}:iam::\d{{12}}:oidc-provider/(?P<provider>.+)")
@@ -16,13 +16,13 @@ _PROVIDER_ARN = re.compile(rf"arn:{iam.PARTITION}:iam::\d{{12}}:oidc-provider/(?
 
 _is_provider = iam.like(
     r"(?a:[a-z0-9.-]+\.[a-z0-9-]+(/[\w./-]+)?)",
-    "an OIDC provider; it is what `aws eks describe-cluster --query cluster.identity.oidc.issuer` prints, such as "
-    "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF",
+    "an OIDC provider such as https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF; "
+    "`aws eks describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer` prints it",
 )
 
 
 def _provider(text: str) -> str:
-    """The OIDC provider as IAM writes it, or its ARN."""
+    """The OIDC provider without https://, or its ARN."""
     if _PROVIDER_ARN.fullmatch(text):
         return text
     provider = _is_provider(text.removeprefix("https://").rstrip("/"))
@@ -40,7 +40,7 @@ _is_external_id = iam.like(r"[\w+=,.@:/-]{2,1224}", "an external id: 2 to 1224 l
 _is_service_account = iam.like(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of a ServiceAccount")
 _is_namespace = iam.like(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a namespace")
 
-#: The flags that a trust policy is made of; the others are of permissions. Account and partition are of both.
+#: The flags that each kind of trust policy uses. Other flags are for permissions. Account and partition are for both.
 _TRUST_FLAGS = {
     "irsa": ("oidc_provider", "namespace", "service_account"),
     "pod-identity": ("eks_cluster_arn", "namespace", "service_account"),
@@ -50,33 +50,36 @@ _OF_BOTH = ("trust", "account", "partition")
 _ONLY_OF_TRUST = frozenset[str]().union(*_TRUST_FLAGS.values()) - {"session_tags"}
 
 
-class IamPolicy(iam.Scope):
-    """Print the least IAM policy as JSON: what the operator may do at AWS, or, with --trust, who may work as its role.
+class IamPolicy(iam.Scope, FlagsOnly):
+    """Print the least IAM policy that the operator needs, as JSON.
 
-    Without options: all that the operator does, in every region of the role's account.
+    Without flags, the policy allows all actions of the operator in all regions of its account. With --trust, the
+    command prints a trust policy, which states who can assume a role. The command sends no requests.
     """
 
+    model_config = COMMAND_CONFIG
+
     trust: Literal["irsa", "pod-identity", "role"] | None = None
-    """Print the trust policy instead: of the operator's role by `irsa` or by EKS `pod-identity`; or of a `role` that
-    the operator assumes, mostly in another account."""
+    """Print a trust policy: for the role of the operator with IAM roles for service accounts (irsa) or with EKS Pod
+    Identity (pod-identity), or for a role that the operator assumes (role), usually in another account."""
 
     oidc_provider: Annotated[str, AfterValidator(_provider)] = ""
-    """For --trust irsa: the cluster's OIDC provider, as URL or ARN."""
+    """OIDC provider of the cluster, as URL or ARN, for --trust irsa."""
 
     eks_cluster_arn: Annotated[str, AfterValidator(_is_eks_cluster)] = ""
-    """For --trust pod-identity: admit pods of this cluster only."""
+    """ARN of the cluster whose pods can assume the role, for --trust pod-identity. Default: all clusters."""
 
     namespace: Annotated[str, AfterValidator(_is_namespace)] = "esm-operator"
-    """For --trust irsa and pod-identity: the operator's namespace."""
+    """Namespace of the operator, for --trust irsa and pod-identity."""
 
     service_account: Annotated[str, AfterValidator(_is_service_account)] = "esm-operator"
-    """For --trust irsa and pod-identity: the operator's ServiceAccount."""
+    """ServiceAccount of the operator, for --trust irsa and pod-identity."""
 
     trusted_roles: Annotated[Items, each(iam.is_role)] = Field(default_factory=list[str])
-    """For --trust role: ARNs of the operators' own roles."""
+    """ARNs of the operators' own roles, for --trust role."""
 
     external_id: Annotated[str, AfterValidator(_is_external_id)] = ""
-    """For --trust role: what the ProviderConfig says in spec.externalID."""
+    """External ID that the ProviderConfig has in spec.externalID, for --trust role."""
 
     def cli_cmd(self) -> None:
         problem = self.problem()
@@ -89,28 +92,28 @@ class IamPolicy(iam.Scope):
         length = len(re.sub(r"\s", "", json.dumps(document)))
         if length > most:
             print(
-                f"esm-operator: The policy has {length} characters; IAM takes {most}, unless a quota says else. Use "
-                "wildcards, or several roles.",
+                f"esm-operator: The policy has {length} characters. IAM accepts at most {most}, unless AWS has raised "
+                "the quota. Use wildcards, or several roles.",
                 file=sys.stderr,
             )
 
     def problem(self) -> str:
-        """Why flags do not go together, as a sentence with its remedy; empty: they do."""
+        """Why the flags cannot be combined, as a sentence with its remedy; empty if they can."""
         given = [name for name in type(self).model_fields if name in self.model_fields_set]
         for name in given:
             homes = [kind for kind, flags in _TRUST_FLAGS.items() if name in flags]
             if name not in _OF_BOTH and (self.trust not in homes if self.trust else name in _ONLY_OF_TRUST):
-                home = f"--trust {' and '.join(homes)}" if homes else "permissions, not to --trust"
-                return f"{_flag(name)} belongs to {home}."
+                home = f"--trust {' and '.join(homes)}" if homes else "permissions policies, not for --trust"
+                return f"{_flag(name)} is only for {home}."
         needs_roles = {"own_account", "assume_roles", "session_tags", *_OF_BOTH}
         useless = [] if self.own_account else [_flag(name) for name in given if name not in needs_roles]
         partitions = {iam.partition_of(region) for region in self.regions} | ({self.partition} - {""})
-        all_or_none = "restricts changes, which --read-only leaves out: AWS lists all mappings or none."
+        all_or_none = "restricts changes, and --read-only allows none. IAM cannot restrict which mappings are listed."
         problems = (
             (
                 self.trust == "irsa" and not self.oidc_provider,
-                "--trust irsa needs --oidc-provider: what `aws eks describe-cluster --name CLUSTER --query "
-                "cluster.identity.oidc.issuer` prints.",
+                "--trust irsa needs --oidc-provider. `aws eks describe-cluster --name CLUSTER --query "
+                "cluster.identity.oidc.issuer` prints the value.",
             ),
             (
                 self.trust == "irsa" and not (self.account or _PROVIDER_ARN.fullmatch(self.oidc_provider)),
@@ -118,32 +121,37 @@ class IamPolicy(iam.Scope):
             ),
             (
                 self.trust == "role" and not self.trusted_roles,
-                "--trust role needs --trusted-roles: the ARN of the operator's own role.",
+                "--trust role needs --trusted-roles, the ARN of the operator's own role.",
             ),
             (self.read_only and self.functions, f"--functions {all_or_none}"),
             (self.read_only and self.cluster_name, f"--cluster-name {all_or_none}"),
             (
                 self.ownership == "resource-only" and self.cluster_name,
-                "--cluster-name restricts changes by tags, which mappings have not with --ownership resource-only.",
+                "--cluster-name restricts changes by tags. With --ownership resource-only, mappings have no owner "
+                "tags.",
             ),
             (
                 not self.own_account and not self.assume_roles,
-                "--no-own-account needs --assume-roles, else nothing is allowed.",
+                "--no-own-account needs --assume-roles. Otherwise the policy allows nothing.",
             ),
-            (useless, f"{''.join(useless[:1])} restricts the operator's own role, which --no-own-account leaves out."),
+            (
+                useless,
+                f"{''.join(useless[:1])} restricts the operator's own role. --no-own-account leaves this role out.",
+            ),
             (
                 self.session_tags and not self.trust and not self.assume_roles,
-                "--session-tags is for assuming other roles: give --assume-roles.",
+                "--session-tags needs --assume-roles.",
             ),
             (
                 len(partitions) > 1,
-                f"--regions and --partition lead to {' and '.join(sorted(partitions))}; print a policy for each.",
+                f"--regions and --partition are in several partitions ({', '.join(sorted(partitions))}). Print one "
+                "policy for each partition.",
             ),
         )
         return next((sentence for wrong, sentence in problems if wrong), "")
 
     def document(self) -> iam.Document:
-        """The policy; there must be no problem."""
+        """The policy. :meth:`problem` must be empty."""
         match self.trust:
             case "irsa":
                 statements = [self._irsa()]
@@ -156,7 +164,7 @@ class IamPolicy(iam.Scope):
         return {"Version": iam.VERSION, "Statement": statements}
 
     def _irsa(self) -> iam.Document:
-        """The trust by IAM roles for service accounts (Amazon EKS User Guide), of one ServiceAccount only."""
+        """Trust one ServiceAccount, with IAM roles for service accounts (Amazon EKS User Guide)."""
         provider, eks = self.oidc_provider, _EKS_PROVIDER.match(self.oidc_provider)
         partition = self.partition or (iam.partition_of(eks["region"]) if eks else "aws")
         arn = f"arn:{partition}:iam::{self.account}:oidc-provider/{provider}"
@@ -168,7 +176,7 @@ class IamPolicy(iam.Scope):
         return _statement("ServiceAccount", {"Federated": arn}, "sts:AssumeRoleWithWebIdentity", equals)
 
     def _pod_identity(self) -> iam.Document:
-        """The trust by EKS Pod Identity (Amazon EKS User Guide), of one ServiceAccount only."""
+        """Trust one ServiceAccount, with EKS Pod Identity (Amazon EKS User Guide)."""
         tags = {
             "aws:RequestTag/kubernetes-namespace": self.namespace,
             "aws:RequestTag/kubernetes-service-account": self.service_account,
@@ -179,10 +187,10 @@ class IamPolicy(iam.Scope):
         return _statement("ServiceAccount", {"Service": "pods.eks.amazonaws.com"}, actions, tags)
 
     def _role(self) -> list[iam.Document]:
-        """The trust of a role that a ProviderConfig names, usually in another account."""
+        """Trust the roles of operators, in a role that a ProviderConfig names."""
         roles = {"AWS": iam.one_or_all(self.trusted_roles)}
         assume = _statement("Operator", roles, "sts:AssumeRole", {"sts:ExternalId": self.external_id})
-        # A statement of its own, because sts:TagSession does not have the condition key sts:ExternalId.
+        # This is a separate statement, because sts:TagSession does not have the condition key sts:ExternalId.
         tag = _statement("SessionTags", roles, "sts:TagSession", {})
         return [assume, tag] if self.session_tags else [assume]
 

@@ -1,17 +1,18 @@
-"""The search of ``esm-operator orphans``: mappings with this cluster's owner tags that belong to no resource.
+"""The search of ``esm-operator orphans`` for mappings that have this cluster's owner tags and no resource.
 
-Orphans remain when a finalizer is removed by hand, or a resource is released. The cluster and AWS are not read at one
-instant, so the search reads both again before it reports an orphan.
+Orphans remain when somebody removes a finalizer by hand, or when a resource is released. The cluster and AWS are not
+read at the same instant. So the search reads both again before it reports an orphan.
 """
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from esm_operator.api import identity
-from esm_operator.api.resource import parse
+from esm_operator.api.resource import Resource, parse
 from esm_operator.api.sources import parse_arn
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -19,12 +20,12 @@ from esm_operator.commands.account import Account, Console, ReadError, connectio
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import CLUSTER, owner_of
 from esm_operator.planning.target import ProviderConfigSettings, known_targets, provider_config
-from esm_operator.settings import Items, Reach
+from esm_operator.settings import CommonSettings, Items, is_cluster_name
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A mapping of this cluster that belongs to no resource."""
+    """A mapping of this cluster that has no resource."""
 
     uuid: str
     account: str
@@ -33,41 +34,51 @@ class Orphan:
     function: str
     source: str
     owner: str
-    """``cluster/namespace/name``, or ``cluster`` if its owner tags are incomplete."""
+    """``cluster/namespace/name``, or ``cluster`` if the owner tags are incomplete."""
     why: str
     endpoint_url: str = ""
 
 
 @dataclass(slots=True)
 class SearchResult:
-    """The orphans, and why a part of AWS could not be searched."""
+    """The orphans, and the reasons why a part of AWS could not be searched."""
 
+    cluster: str = ""
+    """The name of the cluster; empty if it is unknown."""
     orphans: list[Orphan] = field(default_factory=list[Orphan])
     examined: int = 0
-    """The number of mappings that were listed, of any owner."""
+    """The number of mappings that were listed, of all owners."""
     regions: set[str] = field(default_factory=set[str])
     """The regions that were searched."""
+    other_clusters: Counter[str] = field(default_factory=Counter[str])
+    """The number of mappings with the owner tags of other clusters, by the name of the cluster."""
+    own: int = 0
+    """The number of mappings with the owner tags of this cluster that no resource uses."""
     failures: list[str] = field(default_factory=list[str])
 
 
-class SearchFlags(Reach):
-    """Where and how to search: the flags of the command."""
+class SearchFlags(CommonSettings):
+    """The flags of the command about the search."""
+
+    cluster_name: Annotated[str, AfterValidator(is_cluster_name)] = Field(default="", max_length=256)
+    """Name of this cluster in the owner tags, as in `esm-operator run`. Default: the name in the owner tags that the
+    resources of the cluster have in their status."""
 
     thorough: bool = False
-    """List the tags of each mapping, rather than ask the tagging API, which may leave out mappings that were
-    made or tagged in the last minutes. Takes a request for each mapping that no resource knows."""
+    """Read the tags of each mapping with a request of its own. By default, the tags come from the Resource Groups
+    Tagging API, which can miss mappings that were created or tagged in the last minutes."""
 
     regions: Items = Field(default_factory=list[str])
-    """Regions to look in too, separated by commas or repeated; needed where none of the resources left, nor any
-    ProviderConfig, names the region."""
+    """More regions to search. Name a region if no ProviderConfig and no remaining resource is in it."""
 
     requests_per_second: float = Field(default=5.0, gt=0, le=1000)
-    """Requests a second to AWS Lambda, for each account and region, beside those of the operator that runs."""
+    """Maximum number of requests per second to AWS Lambda, for each account and region. A running operator sends its
+    own requests in addition."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrphanSearch:
-    """One search through all known targets."""
+    """One search in all known accounts and regions."""
 
     kubernetes: KubernetesClient
     flags: SearchFlags
@@ -75,7 +86,9 @@ class OrphanSearch:
 
     async def find(self) -> SearchResult:
         """Search all targets. Raises ApiError, GoneError, aiohttp.ClientError or TimeoutError of the cluster."""
-        flags, living, result = self.flags, await self._living(), SearchResult()
+        flags, living = self.flags, await self._living()
+        names = {flags.cluster_name} if flags.cluster_name else cluster_names(living.resources.values())
+        result = SearchResult(cluster=names.pop() if len(names) == 1 else "")
         region, endpoint_url = flags.default_region(), flags.endpoint_url
         operator = ProviderConfigSettings(
             "(operator)", region=region, endpoint_url=endpoint_url, owner_tags=flags.owner_tags
@@ -84,10 +97,10 @@ class OrphanSearch:
         asked = [resource.requested_target for resource in living.resources.values()]
         targets = known_targets(asked, configs, operator, flags.regions)
         if not targets:
-            result.failures.append("No AWS region is known. Set --region, or name some by --regions.")
+            result.failures.append("No AWS region is known. Set --region or --regions.")
         tagged = [target for target in targets if target.owner_tags]
         for region in sorted({one.region for one in targets} - {one.region for one in tagged}):
-            text = f"{region}: mappings carry no owner tags there (ownership ResourceOnly), so orphans cannot be found."
+            text = f"{region}: mappings have no owner tags there (ownership ResourceOnly), so orphans cannot be found."
             self.console.say(text) if tagged else result.failures.append(text)
         connected = connections("orphans")
         searched: dict[tuple[str, ...], str] = {}  # by account, region and endpoint, the failure, or ""
@@ -109,6 +122,8 @@ class OrphanSearch:
         finally:
             connected.close()
         result.failures += filter(None, searched.values())
+        if not result.cluster:
+            result.failures.append(_unknown_name(names, result))
         result.orphans.sort(key=lambda one: (one.account, one.region, one.owner, one.uuid))
         return result
 
@@ -123,23 +138,57 @@ class OrphanSearch:
         if self.flags.thorough:
             tags = await account.list_tags(unknown)
         else:
-            tags = await account.tags_in_bulk(unknown, {CLUSTER: self.flags.cluster_name})
-        candidates = [mappings[uuid] for uuid in self._why_orphans(tags, living, mappings)]
+            tags = await account.tags_in_bulk(unknown, {CLUSTER: ""})
+        named = Counter(tags[str(one["UUID"])].get(CLUSTER, "") for one in unknown if str(one["UUID"]) in tags)
+        result.own += named.pop(result.cluster, 0) if result.cluster else 0
+        result.other_clusters.update({name: number for name, number in named.items() if name})
+        candidates = [mappings[uuid] for uuid in _why_orphans(tags, living, mappings, result.cluster)]
         if candidates:
             living = await self._living()
             tags = await account.list_tags(candidates)
-            for uuid, why in self._why_orphans(tags, living, mappings).items():
+            for uuid, why in _why_orphans(tags, living, mappings, result.cluster).items():
                 result.orphans.append(_orphan(mappings[uuid], tags[uuid], why, account))
         result.examined += len(mappings)
         result.regions.add(account.target.region)
 
-    def _why_orphans(
-        self, tags: Mapping[str, Mapping[str, str]], living: LivingResources, there: Collection[str]
-    ) -> dict[str, str]:
-        """The orphans among the mappings that exist, and why each of them is one, by UUID."""
-        cluster = self.flags.cluster_name
-        found = {uuid: why_orphan(uuid, tags[uuid], cluster, living, there) for uuid in tags if uuid in there}
-        return {uuid: why for uuid, why in found.items() if why}
+
+def cluster_names(resources: Iterable[Resource]) -> set[str]:
+    """The names in the owner tags of the mappings that belong to these resources. Usually it is one name."""
+    names: set[str] = set()
+    for resource in resources:
+        owner = owner_of(resource.recorded_tags or {})
+        if owner is not None and (owner.namespace, owner.name) == resource.key:
+            names.add(owner.cluster)
+    return names
+
+
+def names_and_numbers(clusters: Mapping[str, int]) -> str:
+    """``blue (12), green (1)``."""
+    return ", ".join(f"{name} ({number:,})" for name, number in sorted(clusters.items()))
+
+
+def _unknown_name(names: Collection[str], result: SearchResult) -> str:
+    """Why the name of the cluster is unknown, and what to do."""
+    why = (
+        f"the resources of this cluster have several names in their status: {', '.join(sorted(names))}"
+        if names
+        else "no resource of this cluster has owner tags in its status"
+    )
+    found = f" Names of clusters in the tags of mappings: {names_and_numbers(result.other_clusters)}."
+    return (
+        f"The name of this cluster is unknown, because {why}. Set --cluster-name to the value of "
+        f"`esm-operator run --cluster-name`.{found if result.other_clusters else ''}"
+    )
+
+
+def _why_orphans(
+    tags: Mapping[str, Mapping[str, str]], living: LivingResources, there: Collection[str], cluster: str
+) -> dict[str, str]:
+    """The orphans among the mappings that exist, and why each of them is one, by UUID."""
+    if not cluster:
+        return {}
+    found = {uuid: why_orphan(uuid, tags[uuid], cluster, living, there) for uuid in tags if uuid in there}
+    return {uuid: why for uuid, why in found.items() if why}
 
 
 def _orphan(mapping: Mapping[str, Any], tags: Mapping[str, str], why: str, account: Account) -> Orphan:

@@ -1,4 +1,4 @@
-"""The command ``esm-operator orphans``: prints the orphans, and the remedies for each."""
+"""The command ``esm-operator orphans``: prints the orphans and the remedies for each."""
 
 import asyncio
 import json
@@ -15,7 +15,8 @@ from esm_operator import logs
 from esm_operator.cluster.kubernetes import ApiError, GoneError, KubernetesClient
 from esm_operator.cluster.preflight import is_unserved
 from esm_operator.commands.account import Console
-from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchFlags, SearchResult
+from esm_operator.commands.counted import counted
+from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchFlags, SearchResult, names_and_numbers
 
 #: Requests a second to the API server.
 _REQUESTS_PER_SECOND = 20.0
@@ -23,15 +24,17 @@ _COLUMNS = ("uuid", "region", "state", "function", "source", "owner", "why")
 
 
 class Orphans(SearchFlags):
-    """List mappings at AWS that carry this cluster's owner tags and that no resource stands for. It only reads.
+    """List orphans: mappings in AWS that have this cluster's owner tags but no Kubernetes resource.
 
-    Looks in each account and region that the settings, the ProviderConfigs and the resources name. Needs to list
-    eventsourcemappings and providerconfigs; lambda:ListEventSourceMappings, lambda:ListTags and, to be quick,
-    tag:GetResources. Ends with 0 when there are none, 3 when there are some, 1 when it could not look everywhere.
+    The command only reads. It searches the accounts and regions of the flags, the ProviderConfigs and the resources.
+    Required permissions: list eventsourcemappings and providerconfigs in Kubernetes; lambda:ListEventSourceMappings,
+    lambda:ListTags and tag:GetResources in AWS. Without tag:GetResources, the command sends one request per mapping.
+
+    Exit status: 0 if there are no orphans, 3 if there are some, 1 if the search is incomplete.
     """
 
     output: Literal["table", "json"] = "table"
-    """How the mappings are printed."""
+    """Format of the list."""
 
     def cli_cmd(self) -> None:
         logs.configure("text", "error")
@@ -42,35 +45,33 @@ class Orphans(SearchFlags):
         elif found.orphans:
             print(table(found.orphans))
             print(f"\n{remedies(found.orphans)}")
-        for failure in found.failures:
-            console.say(failure)
-        console.say(summary(found, self.cluster_name))
+        for text in (*found.failures, *summary(found)):
+            console.say(text)
         sys.exit(1 if found.failures else 3 if found.orphans else 0)
 
     async def _find(self, console: Console) -> SearchResult:
         try:
             kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)
         except ConfigException as error:
-            problem = f"There is no cluster to compare with ({error})."
-            sys.exit(f"esm-operator: {problem} Set KUBECONFIG, or run it in a pod.")
+            problem = f"No Kubernetes cluster is configured ({error})."
+            sys.exit(f"esm-operator: {problem} Set KUBECONFIG, or run the command in a pod.")
         try:
             return await OrphanSearch(kubernetes, self, console).find()
         except (ApiError, GoneError) as error:
             if is_unserved(error):
                 sys.exit(
-                    "esm-operator: The cluster lacks EventSourceMappings or ProviderConfigs: their "
-                    "CustomResourceDefinitions are not installed. Is KUBECONFIG that of the cluster which made the "
-                    "mappings?"
+                    "esm-operator: The CustomResourceDefinitions of EventSourceMapping and ProviderConfig are not "
+                    "installed in this cluster. Check that KUBECONFIG names the cluster that created the mappings."
                 )
-            sys.exit(f"esm-operator: The cluster refused. {error}")
+            sys.exit(f"esm-operator: The Kubernetes API server refused a request. {error}")
         except (aiohttp.ClientError, TimeoutError) as error:
-            sys.exit(f"esm-operator: The cluster can't be reached: {error or 'no answer in time'}.")
+            sys.exit(f"esm-operator: The Kubernetes API server cannot be reached: {error or 'no answer in time'}.")
         finally:
             await kubernetes.close()
 
 
 def table(orphans: Sequence[Orphan]) -> str:
-    """The mappings as columns of text."""
+    """The orphans as columns of text."""
     rows = [[name.upper() for name in _COLUMNS]]
     rows += [[str(getattr(orphan, name)) for name in _COLUMNS] for orphan in orphans]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -79,10 +80,10 @@ def table(orphans: Sequence[Orphan]) -> str:
 
 
 def remedies(orphans: Sequence[Orphan]) -> str:
-    """How to delete each mapping, and how to adopt it."""
+    """The command that deletes each mapping, and the lines of a spec that adopt it."""
     lines = [
-        "Each of them can be deleted by its command, or taken up by a resource of the same function and source that "
-        "has these lines in its spec:"
+        "Delete an orphan with its command. Or adopt it: add its adoption line to the spec of a resource with the same "
+        "function and source."
     ]
     for orphan in orphans:
         endpoint = f" --endpoint-url {shlex.quote(orphan.endpoint_url)}" if orphan.endpoint_url else ""
@@ -96,10 +97,18 @@ def remedies(orphans: Sequence[Orphan]) -> str:
     return "\n".join(lines)
 
 
-def summary(found: SearchResult, cluster: str) -> str:
-    """The number of orphans, and whether the search was complete."""
-    among = f"among {found.examined} mapping{'' if found.examined == 1 else 's'}"
+def summary(found: SearchResult) -> list[str]:
+    """The number of orphans, whether the search was complete, and the names of other clusters."""
     regions = f" in {', '.join(sorted(found.regions))}" if found.regions else ""
-    count = f"{len(found.orphans) or 'No'} orphan{'' if len(found.orphans) == 1 else 's'}"
-    text = f"{count} of the cluster {cluster} {among}{regions}"
-    return f"{text}, as far as could be looked at." if found.failures else f"{text}."
+    texts: list[str] = []
+    if found.cluster:
+        count = counted(len(found.orphans), "orphan") if found.orphans else "No orphans"
+        text = f"{count} of cluster {found.cluster} among {counted(found.examined, 'mapping')}{regions}."
+        texts.append(f"{text} The search is incomplete." if found.failures else text)
+        if found.other_clusters:
+            others = f"Other clusters have mappings there: {names_and_numbers(found.other_clusters)}."
+            hint = (
+                f" If one of them is this cluster, set --cluster-name; no unused mapping has the name {found.cluster}."
+            )
+            texts.append(others if found.own else others + hint)
+    return texts

@@ -1,24 +1,30 @@
-"""``esm-operator validate``: the problems in YAML files that the API server or the operator would refuse.
+"""The command ``esm-operator validate``: finds problems in manifests that the API server or the operator would refuse.
 
-Types are checked with the models, and all else with the rules that are in the CRDs too. What CEL cannot check is
-checked as in the operator.
+Types and names of fields are checked with the models, from which the CRDs are made. Values are checked with the rules
+that are also in the CRDs. Checks that CEL cannot make are those of the operator.
 """
 
 import difflib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path as FilePath
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import CliPositionalArg
 
-from esm_operator.api import annotations, manifests, models, offline, provider_config, rules
+from esm_operator.api import annotations, manifests, models, object_meta, offline, provider_config, rules
 from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.manifests import Document, ManifestError, Path
 from esm_operator.api.rule import Rule, listed
 from esm_operator.api.spec import MappingSpec
+from esm_operator.commands.counted import counted
+from esm_operator.commands.mappings_in_files import MappingsInFiles
+from esm_operator.settings import FlagsOnly
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +33,11 @@ class ManifestProblem:
 
     file: str
     line: int
-    """From 1; 0: the file as a whole."""
+    """The first line is 1. 0 stands for the file as a whole."""
     resource: str
-    """``namespace/name``, or ``name``; empty: unknown."""
+    """``namespace/name`` or ``name``; empty if it is unknown."""
     field: str
-    """``spec.batchSize``; empty: the resource as a whole."""
+    """Such as ``spec.batchSize``; empty for the resource as a whole."""
     message: str
 
     def __str__(self) -> str:
@@ -45,9 +51,34 @@ class Report:
 
     problems: list[ManifestProblem] = field(default_factory=list[ManifestProblem])
     checked: int = 0
-    """The resources of this operator."""
+    """The number of resources of this operator."""
     skipped: int = 0
-    """The resources of other kinds."""
+    """The number of resources of other kinds."""
+    resources: MappingsInFiles = field(default_factory=MappingsInFiles)
+    """The resources that were checked."""
+
+
+class Validate(FlagsOnly):
+    """Check manifests without a cluster, with the rules of the API server and those of the operator.
+
+    The command prints a line for each problem: file, line, resource, field and message. Resources of other kinds are
+    skipped. In folders, it checks the files *.yaml, *.yml and *.json that contain lambda.esm-operator.io.
+
+    Exit status: 0 if there are no problems, 1 if there are some.
+    """
+
+    files: CliPositionalArg[list[str]] = Field(min_length=1)
+    """Files, folders, or - for standard input."""
+
+    def cli_cmd(self) -> None:
+        report = check_files(self.files)
+        for problem in report.problems:
+            print(problem)
+        skipped = f", skipped {report.skipped:,} of other kinds" if report.skipped else ""
+        problems = counted(len(report.problems), "problem") if report.problems else "no problems"
+        print(f"Checked {counted(report.checked, 'resource')}{skipped}. Found {problems}.", file=sys.stderr)
+        if report.problems:
+            sys.exit(1)
 
 
 _MAPPING = "EventSourceMapping"
@@ -58,23 +89,27 @@ _KINDS: Mapping[str, tuple[type[BaseModel], tuple[Rule, ...]]] = {
 
 
 def check_files(names: Iterable[str], now: datetime | None = None) -> Report:
-    """Check some files; ``-`` is standard input."""
+    """Check files and folders; ``-`` is standard input. The problems are in the order of files and lines."""
     report = Report()
     for name in names:
-        try:
-            check_text(name, manifests.read(name), report, now or datetime.now(UTC))
-        except ManifestError as error:
-            report.problems.append(ManifestProblem(name, error.line, "", "", str(error)))
+        folder = FilePath(name)
+        if name != "-" and folder.is_dir():
+            _check_folder(folder, report, now or datetime.now(UTC))
+        else:
+            _check_file(name, report, now or datetime.now(UTC))
     return report
 
 
 def check_text(name: str, text: str, report: Report, now: datetime) -> None:
-    """Add the problems in the text of a file to a report."""
+    """Add the problems in the text of a file to a report. Raises ManifestError if the text cannot be read."""
     found = False
-    for document in manifests.documents(text):
-        for resource in _resources(document):
-            found = True
-            _check(name, resource, report, now)
+    try:
+        for document in manifests.documents(text):
+            for resource in _resources(document):
+                found = True
+                _check(name, resource, report, now)
+    finally:
+        report.problems.sort(key=lambda one: one.line if one.file == name else -1)
     if not found:
         raise ManifestError(0, "There is no resource in this file.")
 
@@ -82,6 +117,23 @@ def check_text(name: str, text: str, report: Report, now: datetime) -> None:
 def problems_of(mapping: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
     """The fields and messages of the problems of an EventSourceMapping that is not in a file."""
     return [(_text(path), message) for path, message in _problems(_MAPPING, dict(mapping), now)]
+
+
+def _check_folder(folder: FilePath, report: Report, now: datetime) -> None:
+    files = sorted(file for file in folder.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+    ours = [file for file in files if models.GROUP.encode() in file.read_bytes()]
+    for file in ours:
+        _check_file(str(file), report, now)
+    if not ours:
+        message = f"There is no file with a resource of {models.GROUP} in this folder."
+        report.problems.append(ManifestProblem(str(folder), 0, "", "", message))
+
+
+def _check_file(name: str, report: Report, now: datetime) -> None:
+    try:
+        check_text(name, manifests.read(name), report, now)
+    except ManifestError as error:
+        report.problems.append(ManifestProblem(name, error.line, "", "", str(error)))
 
 
 def _resources(document: Document) -> Iterator[Document]:
@@ -107,67 +159,96 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
         return
     version, kind = value.get("apiVersion"), value.get("kind")
     if not isinstance(version, str) or not isinstance(kind, str):
-        problem((), "A manifest needs apiVersion and kind.")
+        problem((), "A manifest needs apiVersion and kind, and both must be strings.")
         return
     if version.split("/")[0] != models.GROUP:
         report.skipped += 1
         return
     if version != models.API_VERSION:
-        problem(("apiVersion",), f"There is no such version; it must be {models.API_VERSION}.")
+        problem(("apiVersion",), f"There is no such version. Use {models.API_VERSION}.")
         return
     if kind not in _KINDS:
-        problem(("kind",), f"There is no such kind in {models.GROUP}; it must be {listed(_KINDS, 'or')}.")
+        problem(("kind",), f"There is no such kind in {models.GROUP}. Use {listed(_KINDS, 'or')}.")
         return
     report.checked += 1
-    for path, message in (*_problems(kind, value, now), *_annotations(kind, value.get("metadata"))):
+    found = [*_problems(kind, value, now)]
+    for path, message in (*found, *_annotations(kind, value.get("metadata"))):
+        problem(path, message)
+    whole = _without_nulls(value)
+    for path, message in report.resources.conflicts(name, document.line, kind, whole, valid=not found):
         problem(path, message)
 
 
-def _problems(kind: str, value: dict[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
-    value = _without_nulls(value)
-    yield from _metadata(value.get("metadata"))
+def _problems(kind: str, value: Mapping[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
+    yield from refusals(kind, value)
+    if kind == _MAPPING and not [*_model_problems(_KINDS[kind][0], value)]:
+        for problem in offline.offline_problems(MappingSpec.parse(_without_nulls(value)["spec"]), now):
+            yield _path(problem.field), problem.message
+
+
+def refusals(kind: str, value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The problems for which a strict API server refuses to create an object of this kind."""
     model, table = _KINDS[kind]
+    metadata: Any = value.get("metadata")
+    if is_object(metadata):
+        yield from ((("metadata", "name"), message) for message in object_meta.missing_name(metadata))
+        yield from ((("metadata", *path), text) for path, text in _model_problems(object_meta.ObjectMeta, metadata))
+    problems = [*_model_problems(model, value)]
+    yield from problems
+    if not problems:
+        for problem in offline.check(table, _without_nulls(value)["spec"]):
+            yield _path(problem.field), problem.message
+
+
+def _model_problems(model: type[BaseModel], value: Any) -> Iterator[tuple[Path, str]]:
+    """The problems with types and names of fields.
+
+    The API server drops fields that are null and the status of a new object. Before that, it refuses unknown fields.
+    """
+    for detail in _errors(model, value):
+        if detail["type"] == "extra_forbidden" or (_in_status(detail) and _is_wrong_type(detail)):
+            yield detail["loc"], _message(detail, model)
+    for detail in _errors(model, _without_nulls(value)):
+        if detail["type"] != "extra_forbidden" and not _in_status(detail):
+            yield detail["loc"], _message(detail, model)
+
+
+def _is_wrong_type(detail: ErrorDetails) -> bool:
+    return detail["type"] != "missing" and _has_fields(detail["input"])
+
+
+def _in_status(detail: ErrorDetails) -> bool:
+    return detail["loc"][:1] == ("status",)
+
+
+def _errors(model: type[BaseModel], value: Any) -> list[ErrorDetails]:
     try:
         model.model_validate(value)
     except ValidationError as error:
-        yield from ((detail["loc"], _message(detail)) for detail in error.errors(include_url=False))
-        return
-    spec: dict[str, Any] = value["spec"]
-    found = offline.check(table, spec)
-    if kind == _MAPPING:
-        found += offline.offline_problems(MappingSpec.parse(spec), now)
-    for problem in found:
-        yield _path(problem.field), problem.message
+        return error.errors(include_url=False)
+    return []
+
+
+def _has_fields(value: Any) -> bool:
+    """Whether a value that should be a scalar has fields, which are unknown fields then."""
+    return bool(value) if is_object(value) else is_array(value) and any(map(_has_fields, value))
 
 
 def _without_nulls(value: Any) -> Any:
-    """Without fields that are null, which the API server removes."""
+    """The value without fields that are null."""
     if is_object(value):
         return {name: _without_nulls(part) for name, part in value.items() if part is not None}
     return [_without_nulls(item) for item in value] if is_array(value) else value
 
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-
-
-def _metadata(metadata: Any) -> Iterator[tuple[Path, str]]:
-    if not is_object(metadata):
-        return
-    name = metadata.get("name")
-    if name is None and not metadata.get("generateName"):
-        yield ("metadata", "name"), "Required value: a resource needs a name."
-    elif name is not None and not (isinstance(name, str) and len(name) <= 253 and _NAME.fullmatch(name)):
-        yield ("metadata", "name"), "must be small letters, digits, '-' and '.', up to 253 of them."
-
-
 def _annotations(kind: str, metadata: Any) -> Iterator[tuple[Path, str]]:
-    """The API server accepts any annotation, but the operator ignores these."""
+    """Annotations that the API server accepts and the operator does not know."""
     written = metadata.get("annotations") if kind == _MAPPING and is_object(metadata) else None
     for name in annotations.unknown_annotations(written if is_object(written) else {}):
         yield ("metadata", "annotations", name), annotations.explain(name)
 
 
-#: JSON types by the names of pydantic (``int_type``) and of Python.
+#: JSON types, by the names that pydantic (``int_type``) and Python have for them.
 _TYPES: Mapping[str, str] = {
     "string": "string",
     "str": "string",
@@ -180,18 +261,23 @@ _TYPES: Mapping[str, str] = {
     "NoneType": "null",
 }
 _LENGTHS = {
-    "string_too_long": "is too long: {max_length:,} characters are possible.",
-    "string_too_short": "is too short: it needs {min_length} characters.",
-    "too_long": "has too many entries: {max_length:,} are possible.",
+    "string_too_long": "is too long. The maximum is {max_length:,} characters.",
+    "string_too_short": "is too short. The minimum is {min_length} characters.",
+    "too_long": "has too many entries. The maximum is {max_length:,}.",
+    "greater_than_equal": "must be at least {ge:,}.",
+    "less_than": "must be less than {lt:,}.",
 }
+#: The most fields that are listed if none resembles an unknown field.
+_FEW_FIELDS = 8
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def _message(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, values = detail["type"], detail.get("ctx", {})
     if kind == "missing":
-        return "Required value: it has to be there."
+        return "Required value: this field must be set."
     if kind == "extra_forbidden":
-        return f"There is no such field{_suggestion(detail['loc'])}"
+        return f"no such field{_suggestion(detail['loc'], model)}"
     if wanted := _TYPES.get(kind.removesuffix("_type")):
         found = type(detail["input"]).__name__
         return f"must be of type {wanted}, not {_TYPES.get(found, found)}."
@@ -202,12 +288,35 @@ def _message(detail: ErrorDetails) -> str:
     return f"{detail['msg']}."
 
 
-def _suggestion(path: Path) -> str:
-    schemas = [model.model_json_schema() for model, _ in _KINDS.values()]
-    parts = [part for schema in schemas for part in (schema, *schema["$defs"].values())]
-    known = {str(name) for part in parts for name in part.get("properties", ())}
-    near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else "."
+def _suggestion(path: Path, model: type[BaseModel]) -> str:
+    """The end of the message about an unknown field, with the field that was probably meant."""
+    schema = model.model_json_schema()
+    here = {str(name) for name in _properties(schema, schema, path[:-1])}
+    everywhere = {str(name) for part in schema.get("$defs", {}).values() for name in part.get("properties", ())}
+    written = _plain(str(path[-1]))
+    for names in (here, everywhere):
+        plain = {_plain(name): name for name in sorted(names)}
+        near = difflib.get_close_matches(written, plain, n=1, cutoff=0.75)
+        if near:
+            return f"; did you mean {plain[near[0]]}?"
+    return f". Possible fields: {', '.join(sorted(here))}." if 0 < len(here) <= _FEW_FIELDS else "."
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _properties(schema: Mapping[str, Any], root: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The fields of the object at a path of a JSON schema."""
+    for choice in schema.get("anyOf", ()):
+        if choice.get("type") != "null":
+            return _properties(choice, root, path)
+    if "$ref" in schema:
+        return _properties(root["$defs"][schema["$ref"].rpartition("/")[2]], root, path)
+    if not path:
+        return schema.get("properties", {})
+    inner = schema.get("items") if isinstance(path[0], int) else schema.get("properties", {}).get(path[0])
+    return _properties(inner or {}, root, path[1:])
 
 
 def _resource(value: Any) -> str:
