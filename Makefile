@@ -37,7 +37,7 @@ guards: $(STAMP) ## disable each guard in turn, and show which test notices; ARG
 	@$(BIN)/python -m tests.guards $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## measure with 10,000 mappings (85 minutes) and write docs/performance.md; N=500: fewer, and only report
+bench: $(STAMP) ## measure with 10,000 mappings (85 minutes) and write docs/reference/performance.md; N=500: fewer, and only report
 	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
 	$(BIN)/python -m tests.bench --mappings $(N) $(if $(shell test $(N) -ge $(PUBLISHED) && echo yes),--write) $(ARGS)
 
@@ -67,12 +67,12 @@ docs: $(STAMP) ## build the documentation as a site into build/site; each warnin
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 .PHONY: dashboard
-dashboard: $(STAMP) ## draw docs/dashboard.png from a run that Prometheus scrapes (10 minutes)
+dashboard: $(STAMP) ## draw docs/reference/dashboard.png from a run that Prometheus scrapes (10 minutes)
 	@$(BIN)/python -m tests.controlplane --build-only --tools >/dev/null
 	$(BIN)/python -m tests.monitoring $(ARGS)
 
 .PHONY: crds
-crds: $(STAMP) ## write crds/, the chart's CRDs and docs/fields.md from the models
+crds: $(STAMP) ## write crds/, the chart's CRDs and docs/reference/fields.md from the models
 	$(TOOLS) crds fields
 
 .PHONY: tables

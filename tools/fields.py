@@ -1,4 +1,4 @@
-"""The reference of all fields, docs/fields.md: the descriptions of the CRDs on one page."""
+"""The reference of all fields, docs/reference/fields.md: the descriptions of the CRDs on one page."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from tools import crd_definitions
 from tools.generated import DOCS, Files
 
-PAGE = DOCS / "fields.md"
+PAGE = DOCS / "reference" / "fields.md"
 
 _INTRODUCTION = """\
 # Fields
@@ -18,7 +18,7 @@ The same is on the command line: `kubectl explain esm.spec.batchSize`. `[]` stan
 
 
 def files() -> Files:
-    """docs/fields.md."""
+    """docs/reference/fields.md."""
     return {PAGE: page()}
 
 

@@ -1,13 +1,13 @@
-"""The tables of guards in docs/guards.md, from tests/guards."""
+"""The tables of guards in docs/contributing/guards.md, from tests/guards."""
 
 from tests.guards.table import GUARDS
 from tools.generated import DOCS, Files, with_part
 
-PAGE = DOCS / "guards.md"
+PAGE = DOCS / "contributing" / "guards.md"
 
 
 def files() -> Files:
-    """docs/guards.md."""
+    """docs/contributing/guards.md."""
     return {PAGE: with_part(PAGE.read_text(), "guards", tables())}
 
 

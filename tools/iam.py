@@ -1,4 +1,4 @@
-"""The generated parts of docs/iam.md: the table of actions, and what ``esm-operator iam-policy`` prints.
+"""The generated parts of docs/how-to/iam.md: the table of actions, and what ``esm-operator iam-policy`` prints.
 
 A ```json block is the output of the command in the ```console block before it.
 """
@@ -14,7 +14,7 @@ from esm_operator import cli
 from esm_operator.commands.iam_permissions import ACTIONS, REQUEST_TAG, RESOURCE_TAG
 from tools.generated import DOCS, Files, with_part
 
-PAGE = DOCS / "iam.md"
+PAGE = DOCS / "how-to" / "iam.md"
 _POLICY = re.compile(
     r"(?P<head>^```console\n\$ esm-operator (?P<command>iam-policy(?:[^\n]|\\\n)*)\n```\n+)```json\n.*?^```$",
     re.MULTILINE | re.DOTALL,
@@ -22,7 +22,7 @@ _POLICY = re.compile(
 
 
 def files() -> Files:
-    """docs/iam.md."""
+    """docs/how-to/iam.md."""
     text = with_part(PAGE.read_text(), "actions", table())
     return {PAGE: _POLICY.sub(lambda match: f"{match['head']}```json\n{_printed(match['command'])}```", text)}
 

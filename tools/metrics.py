@@ -1,4 +1,4 @@
-"""The tables of metrics and of their labels in docs/metrics.md, from the catalogue of metrics."""
+"""The tables of metrics and of their labels in docs/reference/metrics.md, from the catalogue of metrics."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.catalogue import CATALOGUE, Exposer
 from tools.generated import DOCS, Files, with_part
 
-PAGE = DOCS / "metrics.md"
+PAGE = DOCS / "reference" / "metrics.md"
 #: These modules add their metrics to the catalogue when they are imported.
 ADDED_BY = (gauges, counters)
 #: What each label can be.
@@ -35,7 +35,7 @@ LABELS: Mapping[str, str] = {
 
 
 def files() -> Files:
-    """docs/metrics.md."""
+    """docs/reference/metrics.md."""
     return {PAGE: with_part(PAGE.read_text(), "metrics", tables())}
 
 

@@ -1,4 +1,4 @@
-"""The tables of docs/migrating/: where each field of another tool's resource is in ours."""
+"""The tables of docs/how-to/migrating/: where each field of another tool's resource is in ours."""
 
 from collections.abc import Mapping
 
@@ -11,6 +11,6 @@ PEERS: Mapping[str, Peer] = {"terraform": terraform.PEER, "ack": ack.PEER, "cros
 
 
 def files() -> Files:
-    """The pages of docs/migrating/ that have such a table."""
-    pages = {name: DOCS / "migrating" / f"{name}.md" for name in PEERS}
+    """The pages of docs/how-to/migrating/ that have such a table."""
+    pages = {name: DOCS / "how-to" / "migrating" / f"{name}.md" for name in PEERS}
     return {page: with_part(page.read_text(), name, PEERS[name].markdown()) for name, page in pages.items()}

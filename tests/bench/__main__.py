@@ -48,10 +48,10 @@ def _write(results: Results) -> None:
     from tests.bench import page  # it needs matplotlib, which takes seconds to import
 
     if unfit := _unfit(results):
-        say(f"\ndocs/{page.PAGE} is not written, for {unfit}.")
+        say(f"\ndocs/reference/{page.PAGE} is not written, for {unfit}.")
         return
     page.write(results)
-    say(f"\ndocs/{page.PAGE} and its plots are written.")
+    say(f"\ndocs/reference/{page.PAGE} and its plots are written.")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results, after each phase")
     parser.add_argument("--add", action="store_true", help="keep the other worlds that are in that file")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep the operator's logs")
-    parser.add_argument("--write", action="store_true", help="write docs/performance.md and its plots")
+    parser.add_argument("--write", action="store_true", help="write docs/reference/performance.md and its plots")
     parser.add_argument("--render", type=Path, metavar="FILE", help="run nothing: take the results from this file")
     arguments = parser.parse_args(argv)
     if arguments.add and arguments.json is None:

@@ -1,4 +1,4 @@
-"""docs/performance.md: the whole page, made from results; only here is its wording."""
+"""docs/reference/performance.md: the whole page, made from results; only here is its wording."""
 
 import textwrap
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.operator_process import ROOT
 #: How many times as many requests as it gets a server must be able to answer that sets no pace.
 ENOUGH = 3
 WIDTH = 120
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "reference"
 PAGE = "performance.md"
 CALLS, LATENCIES, USAGE = "performance-calls.png", "performance-latencies.png", "performance-usage.png"
 _WORLDS = {
@@ -76,7 +76,7 @@ def _figures(results: Results) -> str:
         quota is {QUOTA:.0f} requests a second for an account and region; the operator makes {BUDGET:.0f} of them).
         *Target* is what was aimed at. *ACK* is AWS's own Lambda controller, measured on the same AWS server with 200
         mappings; where nothing stands, that was not measured. What bounds the figures of the processor is in
-        [scaling.md](scaling.md#where-the-processors-time-goes).
+        [scaling.md](../explanation/scaling.md#where-the-processors-time-goes).
     """)
     return f"""
 ## Figures
@@ -104,7 +104,7 @@ def _method(results: Results) -> str:
     arguments = results.worlds["ceiling"].arguments if "ceiling" in results.worlds else []
     points = [
         f"""On the control plane of the tests (kube-apiserver and etcd, as they are), and their
-        [AWS server](../tests/aws/README.md), with a quota of {QUOTA:.0f} requests a second and transitions of
+        [AWS server](../../tests/aws/README.md), with a quota of {QUOTA:.0f} requests a second and transitions of
         {PACE:.0f} s. All are processes of their own; each *world* has fresh ones.""",
         f"""The operator is the plain command `esm-operator run`, under its own ServiceAccount and role, with all
         settings at their defaults ({BUDGET:.0f} requests a second, a sweep each {interval:.0f} s), but for

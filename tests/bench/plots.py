@@ -1,4 +1,4 @@
-"""The plots of docs/performance.md, made by matplotlib from the results. Colours are told apart by the colour-blind."""
+"""The plots of docs/reference/performance.md, made by matplotlib. Colours are told apart by the colour-blind."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -8,7 +8,7 @@ from tests.controlplane.client import path
 from tests.e2e.manifests import provider_config, queue, stream
 from tests.waiting import eventually
 
-#: Events a second over all resources; those of one resource at once, and seconds until one more: as in docs/console.md.
+#: Events a second over all resources; those of one resource at once; seconds until one more (docs/how-to/console.md).
 RATE, BURST, REFILL = 20.0, 20, 60.0
 
 

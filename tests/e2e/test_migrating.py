@@ -1,4 +1,4 @@
-"""Coming from Terraform, ACK and Crossplane: the commands of docs/migrating/, typed as they stand there.
+"""Coming from Terraform, ACK and Crossplane: the commands of docs/how-to/migrating/, typed as they stand there.
 
 The other tool is played by a thread that does what the pages say of it: as long as it manages a mapping, it takes off
 tags that it does not know, and when its resource goes it deletes the mapping, unless it was told not to. So a step that
@@ -46,7 +46,7 @@ MAPPINGS: Mapping[str, Mapping[str, Any]] = {
 
 def commands(page: str, section: str) -> Iterator[str]:
     """The commands of a section of a page."""
-    text = (ROOT / "docs" / "migrating" / page).read_text()
+    text = (ROOT / "docs" / "how-to" / "migrating" / page).read_text()
     found = re.search(rf"^#+ {re.escape(section)}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"{page} has no section {section}"
     for block in re.findall(r"^```console\n(.*?)^```$", found[1], re.MULTILINE | re.DOTALL):

@@ -15,7 +15,7 @@ from tests.monitoring.dashboard import ALL, Query, load, panels
 from tests.monitoring.prometheus import JOB, NAMESPACE, Prometheus
 from tests.waiting import eventually
 
-RUNBOOKS = Path(__file__).resolve().parents[2] / "docs" / "runbooks"
+RUNBOOKS = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "runbooks"
 INTERVAL = 1.0
 LEAVING = ("a", "b", "c", "d")
 Sample = tuple[Mapping[str, str], float]

@@ -54,7 +54,7 @@ def test_a_cluster_gets_another_name(bed: Bed) -> None:
     bed.operator("--cluster-name=green", "--sweep-interval=1")
     for name in uuids:
         bed.wait_condition(name, "Stalled", "True", "Conflict")
-    run(bed, "docs/operations.md", "takeOverFrom")
+    run(bed, "docs/how-to/operations.md", "takeOverFrom")
     for name in uuids:
         bed.wait_ready(name)
         bed.patch(name, {"adoption": None})
@@ -70,8 +70,8 @@ def test_everything_goes_but_the_mappings(bed: Bed) -> None:
     bed.apply(queue("one", tags={"team": "shop"}), stream("two"))
     for name in ("one", "two"):
         bed.wait_ready(name)
-    run(bed, "docs/operations.md", '{"deletionPolicy": "Retain"}')
-    run(bed, "docs/operations.md", "kubectl delete esm --all --all-namespaces")
+    run(bed, "docs/how-to/operations.md", '{"deletionPolicy": "Retain"}')
+    run(bed, "docs/how-to/operations.md", "kubectl delete esm --all --all-namespaces")
     assert bed.all() == []
     assert [(one["State"], one["Tags"]) for one in sorted(bed.mappings(), key=lambda one: one["FunctionArn"])] == [
         ("Enabled", {"team": "shop"}),
@@ -89,7 +89,7 @@ def test_all_deletions_are_stopped(bed: Bed) -> None:
         bed.delete(name)
     eventually(lambda: sum("DeletionsHeld" in bed.events(name) for name in names) == 3, what="all but one are held")
     eventually(lambda: len(bed.all()) == 3, what="the one that is let through is gone")  # else kubectl may miss it
-    run(bed, "docs/operations.md", "kubectl annotate esm --all --all-namespaces")
+    run(bed, "docs/how-to/operations.md", "kubectl annotate esm --all --all-namespaces")
     left = {one["metadata"]["name"] for one in bed.all()}
     for name in left:
         bed.wait_condition(name, "Ready", "False", "Paused")
@@ -100,7 +100,7 @@ def test_all_deletions_are_stopped(bed: Bed) -> None:
 
 
 def test_who_names_no_provider_config_gets_nothing(bed: Bed) -> None:
-    bed.kubectl("apply", "--filename=-", input=manifest("docs/security.md", "uses-default"))
+    bed.kubectl("apply", "--filename=-", input=manifest("docs/explanation/security.md", "uses-default"))
     bed.operator()
     bed.apply(queue())
     bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
@@ -112,7 +112,7 @@ def test_who_names_no_provider_config_gets_nothing(bed: Bed) -> None:
 @pytest.fixture
 def no_adoption(bed: Bed) -> Generator[None]:
     """The page's policy, in force."""
-    text = manifest("docs/security.md", "ValidatingAdmissionPolicy")
+    text = manifest("docs/explanation/security.md", "ValidatingAdmissionPolicy")
     bed.kubectl("apply", "--filename=-", input=text)
     try:
         yield
@@ -184,7 +184,7 @@ def test_two_clusters_under_one_name(bed: Bed, tmp_path: Path) -> None:
 
 
 def test_the_job_that_looks_for_orphans_is_taken_and_asks_what_there_is(bed: Bed) -> None:
-    job = manifest("docs/operations.md", "CronJob")
+    job = manifest("docs/how-to/operations.md", "CronJob")
     bed.plane.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", input=job)
     (container,) = yaml.safe_load(job)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     kubeconfig = bed.plane.kubeconfig_for("esm-operator", "esm-operator")

@@ -1,11 +1,11 @@
-"""The output of kubectl in docs/console.md: captured from a scenario, without what differs from run to run."""
+"""The output of kubectl in docs/how-to/console.md: captured from a scenario, without what differs from run to run."""
 
 import re
 from pathlib import Path
 
 from tests.bed import Bed
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "console.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "console.md"
 _BLOCK = re.compile(r"(<!-- console: ([^\n]*) -->\n).*?(<!-- /console -->)", re.DOTALL)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

@@ -1,4 +1,4 @@
-"""docs/console.md shows what kubectl shows. To write it anew: WRITE_CONSOLE=yes pytest tests/gitops/test_console.py"""
+"""docs/how-to/console.md shows what kubectl shows. To write it, run this test with WRITE_CONSOLE=yes."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`python -m tests.monitoring`, or `make dashboard`: draws docs/dashboard.png from what a Prometheus has scraped."""
+"""`python -m tests.monitoring`, or `make dashboard`: draws docs/reference/dashboard.png from a Prometheus."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ from tests.monitoring.picture import EmptyPanelError, Window, draw
 from tests.monitoring.prometheus import Prometheus
 from tests.monitoring.story import play
 
-PICTURE = Path(__file__).resolve().parents[2] / "docs" / "dashboard.png"
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "dashboard.png"
 #: Seconds between two scrapes.
 INTERVAL = 2.0
 #: How many points a line has at most.
@@ -28,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Play the story and draw what was to be seen."""
     parser = argparse.ArgumentParser(prog="python -m tests.monitoring", description=__doc__)
     parser.add_argument("--mappings", type=int, default=600, metavar="N", help="default: 600")
-    parser.add_argument("--to", type=Path, default=PICTURE, metavar="FILE", help="default: docs/dashboard.png")
+    parser.add_argument(
+        "--to", type=Path, default=PICTURE, metavar="FILE", help="default: docs/reference/dashboard.png"
+    )
     arguments = parser.parse_args(argv)
     interrupts.listen()
     try:

@@ -16,7 +16,7 @@ from tests.monitoring.queries import exposed, mistakes, names
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = Path(__file__).with_name("alerts_test.yaml")
-RUNBOOKS = ROOT / "docs" / "runbooks"
+RUNBOOKS = ROOT / "docs" / "how-to" / "runbooks"
 RULES: Mapping[str, Mapping[str, Any]] = {
     rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]
 }

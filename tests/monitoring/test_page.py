@@ -1,4 +1,4 @@
-"""docs/metrics.md speaks of what there is; its tables are made from the code (tools/metrics.py)."""
+"""docs/reference/metrics.md speaks of what there is; its tables are made from the code (tools/metrics.py)."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from esm_operator.metrics.catalogue import CATALOGUE
 from tests.monitoring.dashboard import load
 from tests.monitoring.queries import exposed, mistakes, names
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
 TEXT = PAGE.read_text()
 QUERIES = [
     query

@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-RECORDS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
-PAGES = [DOCS / "contributing.md", DOCS / "glossary.md", *RECORDS]
+RECORDS = sorted((DOCS / "contributing" / "decisions").glob("[0-9]*.md"))
+PAGES = [DOCS / "contributing" / "contributing.md", DOCS / "reference" / "glossary.md", *RECORDS]
 
 # Files
 
@@ -26,7 +26,7 @@ def test_the_files_that_it_names_exist(page: Path) -> None:
 
 _TERMS = [
     tuple(cell.strip() for cell in line.strip("|").split("|"))
-    for line in (DOCS / "glossary.md").read_text().splitlines()
+    for line in (DOCS / "reference" / "glossary.md").read_text().splitlines()
     if line.startswith("| ")
 ][1:]
 
@@ -58,9 +58,9 @@ def test_the_numbers_are_consecutive() -> None:
 
 def test_all_records_are_in_the_index_and_in_the_navigation() -> None:
     names = [record.name for record in RECORDS]
-    index = (DOCS / "decisions" / "README.md").read_text()
+    index = (DOCS / "contributing" / "decisions" / "README.md").read_text()
     assert re.findall(r"^\| \[\d{4}\]\((\S+)\) \|", index, re.MULTILINE) == names
-    assert re.findall(r": decisions/(\d\S+)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE) == names
+    assert re.findall(r": contributing/decisions/(\d\S+)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE) == names
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)

@@ -44,7 +44,7 @@ def called(program: str) -> Iterator[tuple[Command, list[str]]]:
 def test_there_is_something_to_look_at() -> None:
     assert len(OURS) >= 5
     typed_on = {command.place.rpartition(":")[0] for command in COMMANDS}
-    assert {"docs/getting-started.md", "docs/operations.md", "docs/iam.md"} <= typed_on
+    assert {"docs/tutorial/getting-started.md", "docs/how-to/operations.md", "docs/how-to/iam.md"} <= typed_on
     for program in ("esm-operator", "kubectl", "helm", "aws", "make"):
         assert list(called(program)), program
 
@@ -132,7 +132,8 @@ def test_the_verbs_on_the_page_are_those_of_the_chart() -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    rows = re.findall(r"^\| `([a-z/]+)` \| (`[a-z` ]+`) \|", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
+    page = (ROOT / "docs" / "explanation" / "security.md").read_text()
+    rows = re.findall(r"^\| `([a-z/]+)` \| (`[a-z` ]+`) \|", page, re.MULTILINE)
     assert {(resource, verb) for resource, verbs in rows for verb in re.findall("[a-z]+", verbs)} == shipped
 
 

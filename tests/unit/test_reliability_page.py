@@ -1,4 +1,4 @@
-"""docs/reliability.md names tests that there are, and counts what the tests count."""
+"""docs/explanation/reliability.md names tests that there are, and counts what the tests count."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.e2e.test_rbac import GRANTS
 from tests.every_field import PAIRS, distinct
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "reliability.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "reliability.md").read_text()
 
 
 def test_the_tests_that_it_names_are_there() -> None:

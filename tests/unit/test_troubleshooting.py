@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md has a section for each reason that the code can tell, and for no other."""
+"""docs/how-to/troubleshooting.md has a section for each reason that the code can tell, and for no other."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "operator" / "esm_operator"
 REASONS = SOURCE / "api" / "reasons.py"
 DOCS = ROOT / "docs"
-PAGE = (DOCS / "troubleshooting.md").read_text()
+PAGE = (DOCS / "how-to" / "troubleshooting.md").read_text()
 STALLED, RETRIED, UNDER_WAY = (
     "A person has to do something",
     "It is tried again by itself",
@@ -176,6 +176,6 @@ def test_its_links_lead_somewhere() -> None:
     assert len(links) > 10
     for path, anchor in links:
         if path:
-            assert (DOCS / path).is_file(), path
+            assert (DOCS / "how-to" / path).is_file(), path
         else:
             assert anchor in anchors

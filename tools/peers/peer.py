@@ -1,4 +1,4 @@
-"""Another tool's resource, field by field, and its table for docs/migrating/."""
+"""Another tool's resource, field by field, and its table for docs/how-to/migrating/."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

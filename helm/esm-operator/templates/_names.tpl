@@ -49,7 +49,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "esm-operator.image" -}}
 {{- if not .Values.image.repository }}
-{{- fail "\n\nimage.repository is needed: the registry and name that the image was pushed to, such as --set image.repository=registry.example.com/esm-operator. The project publishes no image; docs/getting-started.md says how to build it.\n" }}
+{{- fail "\n\nimage.repository is needed: the registry and name that the image was pushed to, such as --set image.repository=registry.example.com/esm-operator. The project publishes no image; docs/tutorial/getting-started.md says how to build it.\n" }}
 {{- end }}
 {{- if .Values.image.digest }}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest }}

@@ -1,4 +1,4 @@
-"""All reasons of conditions and Events. A test compares them with the code and with docs/troubleshooting.md.
+"""All reasons of conditions and Events. A test compares them with the code and with docs/how-to/troubleshooting.md.
 
 A reason is one CamelCase word, for programs. The type checker refuses reasons that are not listed here.
 """

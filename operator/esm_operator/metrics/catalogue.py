@@ -1,4 +1,4 @@
-"""The catalogue of metrics: the name, the meaning and the labels of each. docs/metrics.md is made from it.
+"""The catalogue of metrics: the name, the meaning and the labels of each. docs/reference/metrics.md is made from it.
 
 Every label has few values, whatever the number of resources, except in the series that are exposed by choice.
 """

@@ -11,7 +11,7 @@ ResourceOnly, a resource owns a mapping in these cases:
    answered or searched for.
 
 The planner gets the owner tags that the mapping would carry, so its rules are the same with and without tags.
-docs/operations.md lists the guarantees that are weaker without tags.
+docs/how-to/operations.md lists the guarantees that are weaker without tags.
 """
 
 import json
