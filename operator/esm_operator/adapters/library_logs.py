@@ -7,7 +7,7 @@ from collections.abc import Mapping
 LEVELS: Mapping[str, int] = {
     "kopf": logging.WARNING,
     "botocore": logging.WARNING,
-    "botocore.credentials": logging.CRITICAL,  # with a traceback; the operator says it in a sentence
+    "botocore.credentials": logging.CRITICAL,  # with a traceback. The operator logs a sentence
     "urllib3": logging.WARNING,
     "aiohttp.access": logging.WARNING,
     "asyncio": logging.WARNING,
