@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tools import chart, crds, fields, guards, iam, metrics, migrating, settings
+from tools import chart, crds, fields, guards, iam, messages, metrics, migrating, settings
 from tools.generated import Files
 
 GENERATORS: Mapping[str, Callable[[], Files]] = {
@@ -13,5 +13,6 @@ GENERATORS: Mapping[str, Callable[[], Files]] = {
     "guards": guards.files,
     "migrating": migrating.files,
     "iam": iam.files,
+    "messages": messages.files,
     "chart": chart.files,
 }

@@ -186,7 +186,7 @@ def test_a_region_that_refuses_is_told_beside_what_was_found(bed: Bed) -> None:
     ended = orphans(bed, "--output=json", "--regions=us-west-2")
     assert uuids(ended) == {left}
     assert ended.returncode == FAILED
-    assert "us-west-2: lambda:ListEventSourceMappings: AWS says:" in ended.stderr
+    assert "us-west-2: lambda:ListEventSourceMappings: AWS answered" in ended.stderr
     assert "as far as could be looked at" in ended.stderr
     assert "Traceback" not in ended.stderr
 

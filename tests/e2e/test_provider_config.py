@@ -28,7 +28,7 @@ def test_one_that_is_missing_and_is_then_made(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(**FROM_CONFIG))
     stalled = bed.wait_condition("orders", "Stalled", "True", "ProviderConfigNotFound")
-    assert "There is no ProviderConfig shop" in stalled["message"]
+    assert 'The ProviderConfig "shop"' in stalled["message"]
     assert bed.mappings() == []
 
     bed.apply(provider_config("shop"))

@@ -20,7 +20,7 @@ def test_without_credentials_to_assume_a_role_with(bed: Bed) -> None:
 
     without = bed.operator("--sweep-interval=1", environment=WITHOUT)
     told = bed.wait_condition("orders", "Ready", "False", "NoCredentials")
-    assert "Give its ServiceAccount a role" in told["message"]
+    assert "Give the operator's ServiceAccount an IAM role" in told["message"]
     assert bed.status("orders")["uuid"] == uuid
     without.stop()
 

@@ -92,6 +92,9 @@ def _proxy(url: str) -> str | None:
     parts = urlsplit(url)
     found = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
     if found and not found.startswith("http://"):
-        logger.warning("The proxy of the environment for %s is passed by: only http:// is possible", parts.scheme)
+        logger.warning(
+            "The operator does not use the proxy of the environment for %s, because only http:// is possible",
+            parts.scheme,
+        )
         return None
     return found
