@@ -66,6 +66,8 @@ class OperatorProcess:
             **(environment or {}),
         }
         self._process: ForkedProcess | GuardedProcess | None = None
+        self.was_killed = entry != MAIN
+        """Whether it may have been killed, so that its log may lack its last lines."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -127,6 +129,7 @@ class OperatorProcess:
         if self._process is None:
             return
         process, self._process = self._process, None
+        self.was_killed = self.was_killed or process.has_ended()
         try:
             process.signal(signal.SIGTERM)
             if process.wait(LIMIT) is None:
@@ -137,6 +140,7 @@ class OperatorProcess:
     def kill(self) -> None:
         """Kill it with SIGKILL, as the failure of a node does."""
         process, self._process = self._running, None
+        self.was_killed = True
         process.signal(signal.SIGKILL)
         process.wait()
 

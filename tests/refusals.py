@@ -189,7 +189,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "msk",
         {f"{POLLERS}.minimumPollers": 6},
         {f"{POLLERS}.minimumPollers": 5},
-        (POLLERS, MSK, "lower the one or raise the other"),
+        (POLLERS, MSK, "Lower the one or raise the other"),
         {f"{POLLERS}.maximumPollers": 5},
     ),
     Refusal(

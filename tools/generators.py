@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tools import chart, crds, fields, guards, iam, metrics, migrating, settings
+from tools import chart, crds, fields, guards, iam, messages, metrics, migrating, settings
 from tools.generated import Files
 from tools.phrases import table as phrases
 
@@ -14,6 +14,7 @@ GENERATORS: Mapping[str, Callable[[], Files]] = {
     "guards": guards.files,
     "migrating": migrating.files,
     "iam": iam.files,
+    "messages": messages.files,
     "chart": chart.files,
     "phrases": phrases.files,
 }

@@ -1,9 +1,9 @@
 """The fence: no write begins unless the lease runs longer than the write can take.
 
-Neither AWS nor the Kubernetes API can tell a leader from one that was, so a process has to hold itself back.
-A fence belongs to one stretch of holding the lease and never opens again once that is over: what was planned
-before is stale, even if the same process holds the lease again. The lease opens it; what writes asks it.
-Pure but for the clock.
+Neither AWS nor the Kubernetes API can distinguish the leader from a former leader, so a process has to hold itself
+back. Each period in which a process holds the lease has its own fence, which never opens again after it. A plan from
+before is stale, even if the same process holds the lease again. The lease opens the fence, and each write checks it.
+Pure except for the clock.
 """
 
 from collections.abc import Callable

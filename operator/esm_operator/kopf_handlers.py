@@ -5,7 +5,9 @@ handler returns anything, because kopf would write it to the status.
 """
 
 import gc
+import logging
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import kopf
@@ -22,6 +24,8 @@ from esm_operator.metrics.probes import ProbeServer
 from esm_operator.operator import Operator
 from esm_operator.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 #: Thresholds of Python's garbage collector (its own are 700 or 2,000, 10, 10). A reconcile makes thousands of objects
 #: without reference cycles.
 _GARBAGE = (10_000, 10, 10)
@@ -34,6 +38,7 @@ async def run(ours: Settings) -> None:
         OSError: the address of the probes is taken, or not ours.
     """
     gc.set_threshold(*_GARBAGE)
+    logger.info("esm-operator %s starts. %s", version("esm-operator"), ours.summary())
     operator: Operator | None = None
 
     async def hand_over() -> None:

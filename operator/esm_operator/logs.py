@@ -1,4 +1,6 @@
-"""Log lines for people or machines. Messages never hold credentials or tag values.
+"""Log lines for people or machines.
+
+Messages never hold credentials or tag values, except the values of tags that reveal which other tool manages a mapping.
 
 The ``extra`` of a record (:func:`marks`) becomes members of a JSON line, or a prefix of a text line.
 """

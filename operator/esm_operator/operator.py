@@ -15,7 +15,7 @@ from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.connections import Connections
 from esm_operator.clock import monotonic
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
-from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.kubernetes import KubernetesClient, describe_failure
 from esm_operator.cluster.lease import DEAF, Lease
 from esm_operator.cluster.operator_names import manager_name
 from esm_operator.cluster.other_operators import OtherOperators
@@ -24,6 +24,7 @@ from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.planning.target import ProviderConfigSettings, used_config
 from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.settings import Settings
 from esm_operator.term import Term, Tuning
 
@@ -207,7 +208,7 @@ class Operator:
                 fence=fence,
                 tuning=self._tuning,
             )
-            logger.info("All resources (%d) are known and the lease is held; work begins", len(self._cache))
+            logger.info("The operator holds the lease and begins to reconcile %d resources", len(self._cache))
             self._keep_targets()
             term.start()
             counters.LEASE_ACQUIRED.inc()
@@ -218,18 +219,20 @@ class Operator:
 
     async def _audits(self) -> None:
         """Compare the cache with the cluster. kopf reports neither the end of a list nor objects missing from it."""
-        failures = 0
+        failures, listing = 0, FailureLog(logger, "The operator can list the resources again")
         while True:
             self._audit_requested.clear()
             try:
                 complete = await self._audit()
             except Exception as error:
-                reason = str(error) or type(error).__name__
-                logger.warning("Listing the resources failed, it is tried again: %s", reason)
+                text = f"The operator could not list the resources, and retries within {_LONGEST_PAUSE:.0f} s."
+                listing.failed(f"{text} {describe_failure(error)}.", cause=(type(error), getattr(error, "status", 0)))
                 complete = False
+            else:
+                listing.succeeded()
             failures = 0 if complete else failures + 1
             if complete and not self._cache_synced.is_set():
-                logger.info("All resources (%d) are known", len(self._cache))
+                logger.info("The operator has listed all %d resources", len(self._cache))
                 for text in self._others.end_of_list():
                     logger.warning("%s", text)
                 self._cache_synced.set()
@@ -258,7 +261,7 @@ class Operator:
             if cached is None or cached.removed:  # the mapping of a removed object must still be deleted
                 continue
             if listed.get(key) != uid and self._cache.forget(key, uid):
-                logger.info("A resource is gone without an event of the watch; it is forgotten: %s", key)
+                logger.info("The resource %s was deleted, and the watch has not reported it", key)
                 if self._term is not None:
                     self._term.forget(key)
         if self._term is None:

@@ -281,3 +281,29 @@ class Settings(CommonSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum severity of log lines."""
+
+    def summary(self) -> str:
+        """The settings for the first line of the log, without values of tags and without credentials in a URL."""
+        changed = [
+            f"{name.replace('_', '-')}={_shown(getattr(self, name))}"
+            for name, field in Settings.model_fields.items()
+            if name not in _ALWAYS_SHOWN and getattr(self, name) != field.get_default(call_default_factory=True)
+        ]
+        return (
+            f"Cluster name {self.cluster_name}, identity {self.identity}, lease {self.lease_namespace}/"
+            f"{self.lease_name}, region {self.region or 'not set'}, namespaces {', '.join(self.namespaces) or 'all'}, "
+            f"label selector {self.selector or 'not set'}. Settings that differ from their defaults: "
+            f"{', '.join(changed) or 'none'}."
+        )
+
+
+#: The settings that :meth:`Settings.summary` shows even if they have their default.
+_ALWAYS_SHOWN = frozenset(
+    {"cluster_name", "identity", "lease_namespace", "lease_name", "region", "namespaces", "selector"}
+)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "+".join(sorted(map(str, cast("dict[str, str]", value))))
+    return re.sub(r"(?<=://)[^/@]*@", "", str(value))

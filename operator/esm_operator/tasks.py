@@ -1,7 +1,7 @@
 """Tasks that the operator can't do without: it ends if one of them does by an error.
 
-A process that goes on without one of its parts would keep the lease and do half the work; ended, it is started
-anew, and another takes over meanwhile.
+A process that continued without one of its parts would keep the lease and do half the work. If the process ends
+instead, Kubernetes restarts it, and another process takes over meanwhile.
 """
 
 import asyncio

@@ -45,6 +45,10 @@ class Control:
         """The last requests, with time, account, region, operation, members, outcome and status."""
         return self._call("GET", f"requests?{urlencode({'last': last})}")
 
+    def changes(self) -> list[dict[str, Any]]:
+        """All requests that have changed a mapping: operation, uuid, account, region and the client's user agent."""
+        return self._call("GET", "changes")
+
     def settings(self) -> Settings:
         return Settings(**self._call("GET", "settings"))
 

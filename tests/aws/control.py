@@ -36,6 +36,7 @@ def control_routes(cloud: Cloud) -> list[web.RouteDef]:
         ("GET", "counts", control.counts),
         ("DELETE", "counts", control.reset_counts),
         ("GET", "requests", control.requests),
+        ("GET", "changes", control.changes),
         ("GET", "settings", control.settings),
         ("PUT", "settings", control.change_settings),
         ("GET", "world", control.world),
@@ -84,6 +85,9 @@ class _Control:
     async def requests(self, request: web.Request) -> web.Response:
         last = int(request.query.get("last", 100))
         return web.json_response(list(self._cloud.ledger.log)[-last:])
+
+    async def changes(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._cloud.ledger.changes)
 
     async def settings(self, _request: web.Request) -> web.Response:
         return web.json_response(asdict(self._cloud.settings))
@@ -172,6 +176,7 @@ class _Control:
         self._cloud.settings = self._settings_at_start
         self._cloud.world = World(self._population_at_start)
         self._cloud.reset()
+        self._cloud.ledger.changes.clear()
         moto_app.reset()
         return web.json_response({})
 

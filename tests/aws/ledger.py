@@ -10,6 +10,16 @@ from .calls import Call
 from .clock import Clock
 
 LOGGED = 2000
+#: The operations that change a mapping, its tags included.
+WRITES = frozenset(
+    {
+        "CreateEventSourceMapping",
+        "UpdateEventSourceMapping",
+        "DeleteEventSourceMapping",
+        "TagResource",
+        "UntagResource",
+    }
+)
 WINDOW = 1.0
 
 
@@ -17,6 +27,8 @@ class Ledger:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.log: deque[dict[str, Any]] = deque(maxlen=LOGGED)
+        self.changes: list[dict[str, Any]] = []
+        """All requests that have changed a mapping. Unlike the log, they are kept when the counts are reset."""
         self.reset()
 
     def reset(self) -> None:
@@ -59,6 +71,11 @@ class Ledger:
                 "status": status,
             }
         )
+
+    def changed(self, call: Call, uuid: str, agent: str) -> None:
+        """Note a request that has changed a mapping, whether or not its answer arrives."""
+        place = {"account": call.account, "region": call.region}
+        self.changes.append({"operation": call.operation, "uuid": uuid, "agent": agent, **place})
 
     def counts(self) -> dict[str, Any]:
         return {

@@ -7,6 +7,7 @@ call closes a connection without an answer. The server passes all other requests
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from itertools import count
 
@@ -18,6 +19,7 @@ from .cloud import Cloud
 from .control import control_routes
 from .errors import AwsError, tagging_throttled, throttled
 from .faults import Fault, Kind
+from .ledger import WRITES
 from .operations import MAPPING_OPERATIONS, without_items
 from .quota import OUTSIDE_OF_QUOTA
 from .tagging import get_resources, is_about_mappings
@@ -105,6 +107,9 @@ class Server:
             response = await moto_app.answer(request, body, call.account)
         else:
             status, answer = self._perform(call)
+            if call.operation in WRITES:
+                agent = request.headers.get("User-Agent", "")
+                self._cloud.ledger.changed(call, _uuid(call, answer), agent)
             if fault is not None and fault.kind is Kind.MISSING_PAGE:
                 answer = without_items(answer)
             response = self._response(status, answer)
@@ -140,6 +145,12 @@ class Server:
             content_type="text/xml" if body.startswith(b"<") else "application/json",
             headers={"x-amzn-RequestId": f"00000000-0000-4000-8000-{next(self._request_ids):012x}"},
         )
+
+
+def _uuid(call: Call, answer: bytes) -> str:
+    """The UUID of the mapping that a request has changed."""
+    named = call.members.get("UUID") or str(call.members.get("Resource", "")).rpartition(":")[2]
+    return str(named or json.loads(answer)["UUID"])
 
 
 class ConnectionLostError(Exception):

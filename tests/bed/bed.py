@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from tests.aws import AwsServer
 from tests.bed.account import Account
+from tests.bed.change_log import check_change_log
 from tests.bed.resources import Resources
 from tests.controlplane import ControlPlane
 from tests.controlplane.client import path
@@ -59,6 +60,8 @@ class Bed(Resources, Account):
     ) -> None:
         try:
             self.exits.close()
+            if kind is None:
+                check_change_log(self._operators, self.control.changes(), self.account)
         finally:
             for log in dict.fromkeys(one.log for one in self._operators):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-TAIL:]}")

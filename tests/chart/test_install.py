@@ -251,7 +251,8 @@ def test_the_operator_works_as_in_the_deployment(
         (mapping,) = aws.control.mappings()
         assert mapping["Tags"]["esm-operator.io/cluster"] == "blue"
         for line in map(json.loads, pod.log.read_text().splitlines()):
-            waits = line["message"].startswith("Not started yet: ")  # a busy API server does not serve new CRDs yet
+            # a busy API server does not serve new CRDs yet
+            waits = line["message"].startswith("The operator has not started yet. ")
             assert waits or line["level"].lower() not in ("warning", "error", "critical"), line
 
         # It continues with the existing mappings after an upgrade, and after an uninstall nothing is lost.

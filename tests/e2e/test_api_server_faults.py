@@ -1,10 +1,12 @@
 """The API server fails, forgets or is meddled with: no mapping is lost, doubled or deleted that should stay."""
 
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tests.bed import FINALIZER, Bed
 from tests.controlplane.client import path
 from tests.e2e.manifests import queue
 from tests.e2e.proxy import Proxy, kubeconfig_through
+from tests.e2e.test_metrics import reader
 from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 
@@ -121,6 +124,35 @@ def test_all_changes_are_made_while_the_watch_is_cut_repeatedly(
         assert bed.calls()["CreateEventSourceMapping"] == 8
 
 
+def test_failures_are_counted_with_their_request_and_their_end_is_logged(
+    bed: Bed, operator_kubeconfig: Path, tmp_path: Path
+) -> None:
+    """The operator corrects drift in AWS, and cannot write the statuses."""
+    with Proxy(*bed.plane.address) as proxy:
+        kubeconfig = kubeconfig_through(operator_kubeconfig, proxy, tmp_path / "kubeconfig")
+        operator = bed.operator("--sweep-interval=1", "--lease-duration=600", kubeconfig=kubeconfig)
+        names = [f"orders-{number}" for number in range(8)]
+        bed.apply(*(queue(name, batchSize=5) for name in names))
+        uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in names}
+        proxy.refuse()
+        for name in names:
+            bed.control.edit_mapping(uuids[name], LastProcessingResult="PROBLEM: Function call failed")
+        read = reader(operator)
+        failures = partial(read, "reconciles_total", result="kubernetes_error")
+        eventually(lambda: failures() >= 30, "the API server has failed 30 times")
+        proxy.restore()
+        again = "The API server answers the requests for all resources again, after"
+        eventually(lambda: again in operator.log.read_text(), "the end is logged")
+        for name in names:
+            bed.wait_condition(name, "Processing", "False", "ProcessingProblem")
+    lines = [line for line in operator.log.read_text().splitlines() if "The operator retries" in line]
+    assert 1 <= len(lines) <= 10, "one line a minute for each cause"
+    for line in lines:
+        assert re.search(
+            r"(PATCH|GET) \S+/orders-\d\S* got no answer \(.+\)\. The operator retries \S+/orders-\d in", line
+        )
+
+
 def test_all_changes_are_made_while_another_client_writes_constantly(bed: Bed) -> None:
     """Some writes of the operator are refused (409), and sent again for the current version."""
     bed.operator()
@@ -153,7 +185,7 @@ def test_a_resource_recreated_during_the_deletion_of_its_mapping_gets_a_new_mapp
     bed.apply(queue(batchSize=6))
     told = bed.wait_condition("orders", "Ready", "False", "PredecessorDeleting")
     assert old in told["message"]
-    assert "the work continues after that" in told["message"]
+    assert "AWS accepts no new mapping before that" in told["message"]
     bed.control.set(hold=False)
     ready = bed.wait_ready("orders")
     assert [one["UUID"] for one in bed.mappings()] == [ready["status"]["uuid"]]

@@ -18,7 +18,7 @@ def test_a_missing_function_or_source_is_reported_and_resources_recover(bed: Bed
     for name, reason, says, remedy in (
         ("no-function", "FunctionNotFound", "Function does not exist", "spec.functionName"),
         ("no-queue", "EventSourceNotFound", "NonExistentQueue", "spec.eventSourceARN"),
-        ("new-role", "RoleLacksPermission", "does not have permissions", "heals by itself"),
+        ("new-role", "RoleLacksPermission", "does not have permissions", "wait some minutes"),
     ):
         ready = bed.wait_condition(name, "Ready", "False", reason)
         assert says in ready["message"]

@@ -90,8 +90,8 @@ def test_missing_rights_and_kinds_are_reported_until_they_are_installed(bare: Be
     bare.client.install(*crds())
     eventually(lambda: probe(operator)[0] == 200, "it is ready")
     eventually(lambda: "leading" in probe(operator)[1], "it leads")
-    eventually(lambda: "AWS can't be reached" in probe(operator)[1], "ready, and it reports what AWS refuses")
-    assert "AWS can't be reached" in operator.tail(500)
+    eventually(lambda: "The operator could not reach AWS" in probe(operator)[1], "it reports the failure")
+    assert "The operator could not reach AWS" in operator.tail(500)
 
 
 def test_a_kind_that_is_removed_at_run_time_is_reported(bare: Bed) -> None:
@@ -117,7 +117,7 @@ def test_an_unanswered_watch_is_reported(bare: Bed, tmp_path: Path) -> None:
         exits.callback(install, bare.plane)
         bare.client.install(*without_watches())
         proxy.cut()
-        told = ("has not answered the watch of", "403", "check the network to it, and the operator's roles")
+        told = ("has not answered the watch of", "403", "Check the network to the API server, and the operator's roles")
         eventually(lambda: all(word in probe(operator)[1] for word in told), "the probe reports it")
         assert probe(operator)[0] == 503
         install(bare.plane)

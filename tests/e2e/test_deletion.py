@@ -30,7 +30,7 @@ def test_a_deletion_without_credentials_reports_the_remedy(bed: Bed) -> None:
     orphan(bed, "orphan")
     bed.wait_gone("orphan", limit=NOT_DELAYED)
     assert [one for one in bed.control.requests(2000) if one["members"].get("UUID") == uuids["orphan"]] == []
-    assert "left" in bed.event("orphan", "Orphaned").lower()
+    assert "remains" in bed.event("orphan", "Orphaned")
 
     bed.control.remove_fault(fault)
     bed.wait_gone("patient")
@@ -120,13 +120,13 @@ def test_a_deletion_without_its_provider_config_reports_the_remedy(bed: Bed) -> 
         bed.wait_ready(name)
     remove_config(bed, "shop")
     told = bed.wait_condition("alive", "Stalled", "True", "ProviderConfigNotFound")
-    assert "There is no ProviderConfig shop" in told["message"]
-    assert "Create it" in told["message"]
+    assert 'The ProviderConfig "shop"' in told["message"]
+    assert "Create the ProviderConfig" in told["message"]
     bed.control.reset_counts()
     for name in ("patient", "orphan"):
         bed.delete(name)
         told = bed.wait_condition(name, "Stalled", "True", "ProviderConfigNotFound")
-        assert "There is no ProviderConfig shop" in told["message"]
+        assert 'The ProviderConfig "shop"' in told["message"]
     orphan(bed, "orphan")
     bed.wait_gone("orphan")
     assert not bed.calls().keys() & WRITES
@@ -149,7 +149,7 @@ def test_a_deletion_with_a_moved_provider_config_reports_the_remedy(bed: Bed) ->
         told = bed.wait_condition(name, "Stalled", "True", "TargetChanged")
         assert "region eu-west-1" in told["message"]
         assert "us-west-2" in told["message"]
-        assert "Set that back" in told["message"]
+        assert "Undo the change" in told["message"]
     orphan(bed, "orphan")
     bed.wait_gone("orphan")
     assert "DeleteEventSourceMapping" not in bed.calls()

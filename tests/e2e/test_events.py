@@ -120,6 +120,6 @@ def test_one_resource_has_no_more_than_its_share(bed: Bed) -> None:
     for size in range(2, BURST + 10):
         bed.patch("orders", {"batchSize": size})
         eventually(lambda size=size: bed.mapping("orders")["BatchSize"] == size)
-    eventually(lambda: "were left out" in operator.log.read_text(), what="a line of the log reports it")
+    eventually(lambda: "The operator left out" in operator.log.read_text(), what="a line of the log reports it")
     eventually(lambda: len(events(bed, name="orders")) >= BURST)
     assert len(events(bed, name="orders")) <= BURST + 1 + (time.monotonic() - began) / REFILL

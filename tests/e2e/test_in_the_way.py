@@ -30,6 +30,26 @@ def test_nobodys_is_left_alone_until_it_is_adopted(bed: Bed) -> None:
     bed.event("orders", "Adopted")
 
 
+def test_the_conflict_with_another_tool_names_the_tool_and_its_tags(bed: Bed) -> None:
+    tags = {"managed-by": "terraform", "team": "shop"}
+    made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Tags=tags, region="eu-west-1")
+    bed.operator()
+    bed.apply(queue())
+    told = bed.wait_condition("orders", "Stalled", "True", "Conflict")["message"]
+    assert made["UUID"] in told
+    assert "Its tags show that Terraform manages it (managed-by=terraform)." in told
+    assert "Do not delete the mapping." in told
+    assert "deleting this resource also deletes the mapping, unless spec.deletionPolicy is Retain" in told
+    assert "team" not in told
+    assert not bed.calls().keys() & WRITES
+
+    bed.patch("orders", {"adoption": {"policy": "IfExists"}})
+    assert bed.wait_ready("orders")["status"]["uuid"] == made["UUID"]
+    adopted = bed.event("orders", "Adopted")
+    assert f"Adopted mapping {made['UUID']}" in adopted
+    assert "which had no owner" in adopted
+
+
 def test_a_mapping_of_another_resource_is_never_changed_or_deleted(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue())

@@ -227,7 +227,7 @@ def test_a_region_that_refuses_is_reported_in_addition_to_the_results(bed: Bed) 
     ended = orphans(bed, "--output=json", "--regions=us-west-2")
     assert uuids(ended) == {left}
     assert ended.returncode == FAILED
-    assert "us-west-2: lambda:ListEventSourceMappings: AWS says:" in ended.stderr
+    assert "us-west-2: lambda:ListEventSourceMappings: AWS answered" in ended.stderr
     assert "The search is incomplete." in ended.stderr
     assert "Traceback" not in ended.stderr
 

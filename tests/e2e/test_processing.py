@@ -22,10 +22,10 @@ def test_a_problem_is_reported_until_it_ends(bed: Bed) -> None:
 
     bed.control.edit_mapping(uuid, LastProcessingResult="PROBLEM: Function call failed")
     told = bed.wait_condition("orders", "Processing", "False", "ProcessingProblem")
-    assert told["message"] == "PROBLEM: Function call failed"
+    assert 'Lambda reports "PROBLEM: Function call failed." for the mapping' in told["message"]
     assert bed.status("orders")["lastProcessingResult"] == "PROBLEM: Function call failed"
     assert bed.condition("orders", "Ready")["status"] == "True"
-    eventually(lambda: bed.events("orders").get("ProcessingProblem") == "PROBLEM: Function call failed")
+    eventually(lambda: bed.events("orders").get("ProcessingProblem") == told["message"])
 
     bed.control.edit_mapping(uuid, LastProcessingResult="OK")
     bed.wait_condition("orders", "Processing", "True", "NoProblem")

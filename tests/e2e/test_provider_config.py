@@ -28,7 +28,7 @@ def test_a_missing_provider_config_is_reported_until_it_exists(bed: Bed) -> None
     bed.operator()
     bed.apply(queue(**FROM_CONFIG))
     stalled = bed.wait_condition("orders", "Stalled", "True", "ProviderConfigNotFound")
-    assert "There is no ProviderConfig shop" in stalled["message"]
+    assert 'The ProviderConfig "shop"' in stalled["message"]
     assert bed.mappings() == []
 
     bed.apply(provider_config("shop"))

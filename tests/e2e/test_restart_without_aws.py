@@ -20,7 +20,7 @@ def test_missing_credentials_for_a_role_are_reported(bed: Bed) -> None:
 
     without = bed.operator("--sweep-interval=1", environment=WITHOUT)
     told = bed.wait_condition("orders", "Ready", "False", "NoCredentials")
-    assert "Give its ServiceAccount a role" in told["message"]
+    assert "Give the operator's ServiceAccount an IAM role" in told["message"]
     assert bed.status("orders")["uuid"] == uuid
     without.stop()
 

@@ -120,7 +120,7 @@ class Replicas:
     def standby(self, *arguments: str, duration: float = DURATION) -> Replica:
         """An operator that stands by."""
         replica = self.replica("second", *arguments, duration=duration)
-        replica.wait_until_it_says("Standing by")
+        replica.wait_until_it_says("This process stands by")
         return replica
 
     # The lease
@@ -232,7 +232,7 @@ def test_the_lease_is_handed_over_on_sigterm(bed: Bed, replicas: Replicas) -> No
     assert bed.calls()["CreateEventSourceMapping"] == len(names)
     lease = replicas.lease()
     assert lease["leaseTransitions"] == held.get("leaseTransitions", 0) + 1
-    assert first.says("Gave the lease")
+    assert first.says("Released the lease")
 
 
 @pytest.mark.parametrize("seconds", [0.6, 4.0], ids=["finishes", "is-cut-off"])
@@ -309,7 +309,7 @@ def test_a_leader_that_was_suspended_writes_nothing(bed: Bed, replicas: Replicas
 
     first.wake()
     first.wait_until_it_says("Lost the lease")
-    first.wait_until_it_says("Standing by: second")
+    first.wait_until_it_says("stands by, because second")
     assert replicas.api_writes() == written
     assert second.writes(before) == []
     bed.patch(names[3], {"batchSize": 7})
@@ -352,7 +352,7 @@ def test_a_leader_without_the_api_server_stops_before_its_lease_ends(
     assert second.writes(failed)[0].at >= took_over - 2
 
     first.kubernetes.restore()
-    first.wait_until_it_says("Standing by: second")
+    first.wait_until_it_says("stands by, because second")
     assert first.says("it could not be renewed within its 15 s")
     bed.patch(names[0], {"batchSize": 3})
     eventually(lambda: bed.mapping(names[0])["BatchSize"] == 3)
@@ -370,7 +370,7 @@ def test_a_leader_with_a_wrong_clock_keeps_the_lease_while_it_renews(bed: Bed, r
     renew(0)
     bed.apply(queue())
     waiting = replicas.replica("first")
-    waiting.wait_until_it_says("Standing by: somebody-else")
+    waiting.wait_until_it_says("stands by, because somebody-else")
     begun = time.monotonic()
     number, renewed = 0, begun
     while time.monotonic() < begun + DURATION + 3:  # longer than a lease that is not renewed

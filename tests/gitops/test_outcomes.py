@@ -13,6 +13,7 @@ from esm_operator.aws.error_table import TABLE
 from esm_operator.planning import actions, plan
 from esm_operator.status import messages
 from esm_operator.status.conditions import Outcome, Verdict, render
+from esm_operator.status.subject import Subject
 from tests.gitops.verdicts import Health, health
 from tests.unit.plan_cases import CASES
 
@@ -46,7 +47,7 @@ def of_the_plan() -> Iterator[Case]:
     for name, (desired, view, _) in CASES.items():
         action = plan.plan(desired, view)
         if isinstance(action, actions.Rest):
-            yield Case(name, messages.outcome(desired, action, view.mapping, {}), desired.deleting)
+            yield Case(name, messages.outcome(desired, action, view.mapping, {}, Subject()), desired.deleting)
 
 
 def of_refusals() -> Iterator[Case]:
@@ -173,7 +174,7 @@ def test_ready_with_a_problem_shows_both() -> None:
     status = rendered(outcome, mapping=mapping, uuid="1")
     got = only(resource(status))
     assert got.words == ("Current", "Healthy")
-    assert got.argocd_message == "It is watched. Synced: AWS differs. Processing: PROBLEM: Function call failed"
+    assert got.argocd_message.startswith('It is watched. Synced: AWS differs. Processing: Lambda reports "PROBLEM: ')
 
 
 def test_a_script_that_fails_is_reported(tmp_path: Path) -> None:

@@ -40,12 +40,12 @@ GUARDS = (
         text=(
             "        await self.rate_limiter.take(priority)\n"
             "        counters.granted(*self._place, priority, monotonic() - asked)\n"
-            "        if precondition is not None:\n"
-            "            precondition.check()"
+            "        if write is not None:\n"
+            "            write.check()"
         ),
         without=(
-            "        if precondition is not None:\n"
-            "            precondition.check()\n"
+            "        if write is not None:\n"
+            "            write.check()\n"
             "        await self.rate_limiter.take(priority)\n"
             "        counters.granted(*self._place, priority, monotonic() - asked)"
         ),
@@ -129,8 +129,8 @@ GUARDS = (
         name="plan-again-after-a-note",
         harm="A mapping is updated that another owner has taken over while the status was written.",
         file="reconcile/executor.py",
-        text="self.status_writer.write(context.resource, UPDATING, context)\n        return True",
-        without="self.status_writer.write(context.resource, UPDATING, context)\n        return False",
+        text="await self._show(context, UPDATING)\n        return True",
+        without="await self._show(context, UPDATING)\n        return False",
         tests=model("takeovers", "a_mapping_that_gets_another_owner_while_the_status_is_written_is_not_updated"),
     ),
     Guard(

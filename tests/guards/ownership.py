@@ -260,8 +260,8 @@ GUARDS = (
         name="tags-may-follow-before-adoption",
         harm="A mapping that another cluster has just created is adopted, because its tags are not visible yet.",
         file=_PLAN,
-        text='_tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid, "nobody")',
-        without='Adopt(found.uuid, "nobody")',
+        text="_tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid)",
+        without="Adopt(found.uuid)",
         tests=case("tags may follow, to be adopted"),
     ),
     Guard(

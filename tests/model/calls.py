@@ -202,6 +202,7 @@ class Connection:
     account: str
     threads: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
     """Never used."""
+    identity: str = "arn:aws:iam::123456789012:user/operator"
 
     async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> Any:
         """Send a request; a write only behind the fence, which the operator asks immediately before the first byte."""

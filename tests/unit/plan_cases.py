@@ -411,12 +411,12 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "nobody's, IfExists": (
         wanted(adoption=Adoption("IfExists")),
         candidates(seen(None)),
-        actions.Adopt(UUID, "nobody"),
+        actions.Adopt(UUID),
     ),
     "nobody's, Required": (
         wanted(adoption=Adoption("Required")),
         candidates(seen(None)),
-        actions.Adopt(UUID, "nobody"),
+        actions.Adopt(UUID),
     ),
     "nobody's, IfExists, and an older resource may adopt it": (
         wanted(adoption=Adoption("IfExists")),
@@ -457,7 +457,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "named, nobody's": (
         wanted(adoption=Adoption("IfExists", UUID)),
         found(seen(None)),
-        actions.Adopt(UUID, "nobody"),
+        actions.Adopt(UUID),
     ),
     "another's, IfExists": (wanted(adoption=Adoption("IfExists")), candidates(seen(OTHER)), actions.Conflict),
     "another's, with the wrong owner": (

@@ -9,8 +9,10 @@ import pytest
 from esm_operator.api.reasons import OutcomeReason
 from esm_operator.api.recorded_status import Applied, Kept, MappingReport, MappingStatus
 from esm_operator.status.conditions import Outcome, Verdict, render
+from esm_operator.status.subject import Subject
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+SUBJECT = Subject(function="orders", region="eu-west-1", account="123456789012")
 MAPPING: Mapping[str, Any] = {
     "UUID": "1",
     "State": "Enabled",
@@ -37,7 +39,7 @@ def shown(
     status = render(
         MappingStatus.parse(previous or {}),
         generation=3,
-        outcome=Outcome(verdict, reason, "A sentence.", synced=synced),
+        outcome=Outcome(verdict, reason, "A sentence.", synced=synced, subject=SUBJECT),
         mapping=MappingReport.of_answer(mapping) if mapping is not None else None,
         tags=tags,
         applied=applied or Applied(),
@@ -116,9 +118,14 @@ def test_times_move_only_with_the_status_of_a_condition() -> None:
 @pytest.mark.parametrize(
     ("synced", "status", "message"),
     [
-        (True, "True", "AWS has what the spec says."),
-        (False, "False", "AWS does not have what the spec says; the condition Ready says why."),
-        (None, "Unknown", "Not compared with AWS yet."),
+        (True, "True", 'The mapping of function "orders" in eu-west-1 (account 123456789012) matches the spec.'),
+        (
+            False,
+            "False",
+            'The mapping of function "orders" in eu-west-1 (account 123456789012) does not match the spec. The '
+            "condition Ready shows the cause.",
+        ),
+        (None, "Unknown", 'The operator has not compared the mapping of function "orders" with AWS yet.'),
     ],
 )
 def test_synced(synced: bool | None, status: str, message: str) -> None:
@@ -130,7 +137,7 @@ def test_what_is_being_deleted_is_not_compared() -> None:
     told = next(one for one in shown(Verdict.TERMINATING, synced=None)["conditions"] if one["type"] == "Synced")
     assert (told["status"], told["message"]) == (
         "Unknown",
-        "The resource is being deleted; nothing is compared any more.",
+        'The operator does not compare the mapping of function "orders", because the resource is deleted.',
     )
 
 
@@ -167,16 +174,18 @@ def test_processing(members: Mapping[str, Any], status: str | None, reason: str 
     [
         (
             {"ErrorCode": "KMSAccessDeniedException", "Message": "User: x is not authorized to perform: kms:Decrypt"},
-            "KMSAccessDeniedException: User: x is not authorized to perform: kms:Decrypt. Allow kms:Decrypt to the "
-            "identity that AWS names, in the key policy and in its IAM policies.",
+            'AWS answered with KMSAccessDeniedException and "User: x is not authorized to perform: kms:Decrypt." Allow '
+            "kms:Decrypt to the identity that AWS names, in the key policy and in its IAM policies.",
         ),
         (
             {"ErrorCode": "KMSDisabledException", "Message": ""},
-            "KMSDisabledException: AWS gave no explanation. Check spec.kmsKeyARN and the key's policy.",
+            "AWS answered with KMSDisabledException and without an explanation. Check spec.kmsKeyARN and the policy of "
+            "the key.",
         ),
         (
             {"ErrorCode": "KMSDisabledException"},
-            "KMSDisabledException: AWS gave no explanation. Check spec.kmsKeyARN and the key's policy.",
+            "AWS answered with KMSDisabledException and without an explanation. Check spec.kmsKeyARN and the policy of "
+            "the key.",
         ),
     ],
 )
@@ -184,7 +193,11 @@ def test_a_filter_that_kms_refuses_names_the_action_and_is_never_without_a_sente
     error: Mapping[str, Any], message: str
 ) -> None:
     rendered = shown(mapping={**MAPPING, "FilterCriteriaError": error})
-    assert next(one["message"] for one in rendered["conditions"] if one["type"] == "Processing") == message
+    told = next(one["message"] for one in rendered["conditions"] if one["type"] == "Processing")
+    assert told == (
+        'AWS cannot decrypt the filter criteria of the mapping of function "orders" in eu-west-1 (account '
+        f"123456789012). {message}"
+    )
 
 
 def test_what_was_applied_is_read_as_it_was_written() -> None:

@@ -54,9 +54,9 @@ def test_as_many_tags_as_aws_takes_are_no_problem() -> None:
 
 def test_too_many_tags_are_counted_with_default_tags_and_a_remedy() -> None:
     problem = told(desired(DEFAULTS, tags=refusals.tags(42) | {"default-0": "mine"}))
-    assert "52 tags, 2 more than AWS takes (50)" in problem
-    assert re.search(r"Remove 2 from spec\.tags, or from the default tags \(.*ProviderConfig, --default-tags", problem)
-    assert problem.endswith("default tags: default-1, default-2, default-3, default-4, default-5.")
+    assert "52 tags, 2 more than AWS accepts (50)" in problem
+    assert re.search(r"Remove 2 from spec\.tags or from the default tags \(.*ProviderConfig, --default-tags", problem)
+    assert problem.endswith("Default tags: default-1, default-2, default-3, default-4, default-5.")
 
 
 def test_too_many_tags_come_after_what_is_wrong_elsewhere() -> None:
@@ -78,13 +78,13 @@ def test_without_owner_tags_only_the_owner_is_desired_of_tags() -> None:
         (
             {},
             {"tags": {"team": "shop"}},
-            "spec.tags cannot be set, because the ownership of the ProviderConfig shop is",
+            "The operator cannot set spec.tags, because the ownership of the ProviderConfig shop is",
         ),
-        ({"team": "shop"}, {}, "The default tags team cannot be set"),
+        ({"team": "shop"}, {}, "The operator cannot set the default tags team"),
         (
             {},
             {"adoption": {"policy": "IfExists", "uuid": UUID, "takeOverFrom": "a/b/c"}},
-            "spec.adoption.takeOverFrom cannot be used",
+            "The operator cannot use spec.adoption.takeOverFrom",
         ),
     ],
 )

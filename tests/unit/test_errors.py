@@ -25,8 +25,11 @@ from esm_operator.aws.errors import (
     row_of,
     understand,
 )
-from esm_operator.status.failure import Disposition
+from esm_operator.status.failure import Disposition, sentence_of
+from esm_operator.status.reason_table import answer_and_remedy, message_of_failure
+from esm_operator.status.subject import Subject
 
+SUBJECT = Subject(function="orders", region="eu-west-1", account="123456789012")
 UUID = "11111111-2222-3333-4444-555555555555"
 SOON, SLOW, PERSON, FATAL = Disposition
 INVALID = "InvalidParameterValueException"
@@ -49,17 +52,17 @@ def refused(
 
 #: Each row of the table is met by one of these: (code, AWS's sentence, reason, disposition, part of the remedy).
 ANSWERS = [
-    ("TooManyRequestsException", "Rate exceeded", "Throttled", SOON, "slows down"),
-    ("ThrottlingException", "Rate exceeded", "Throttled", SOON, "slows down"),
-    ("RequestLimitExceeded", "Request limit exceeded.", "Throttled", SOON, "slows down"),
-    ("ThrottledException", "Rate exceeded", "Throttled", SOON, "slows down"),
-    ("ResourceInUseException", "The mapping is in use.", "OperationInProgress", SOON, "tried again"),
+    ("TooManyRequestsException", "Rate exceeded", "Throttled", SOON, "lowered its request rate"),
+    ("ThrottlingException", "Rate exceeded", "Throttled", SOON, "lowered its request rate"),
+    ("RequestLimitExceeded", "Request limit exceeded.", "Throttled", SOON, "lowered its request rate"),
+    ("ThrottledException", "Rate exceeded", "Throttled", SOON, "lowered its request rate"),
+    ("ResourceInUseException", "The mapping is in use.", "OperationInProgress", SOON, "retries automatically"),
     (
         "ResourceConflictException",
         "An update is in progress for resource: x",
         "OperationInProgress",
         SOON,
-        "tried again",
+        "retries automatically",
     ),
     (
         INVALID,
@@ -73,7 +76,7 @@ ANSWERS = [
         "The function defined for the task cannot be assumed by Lambda.",
         "RoleLacksPermission",
         SLOW,
-        "heals by itself within minutes",
+        "wait some minutes",
     ),
     (
         INVALID,
@@ -94,7 +97,7 @@ ANSWERS = [
         "Please add Lambda as a Trusted Entity for arn:aws:iam::123456789012:role/orders",
         "RoleLacksPermission",
         SLOW,
-        "heals by itself within minutes",
+        "wait some minutes",
     ),
     (INVALID, "Function does not exist", "FunctionNotFound", SLOW, "spec.functionName"),
     (
@@ -113,14 +116,14 @@ ANSWERS = [
         "spec.eventSourceARN",
     ),
     (INVALID, "Stream not found: arn", "EventSourceNotFound", SLOW, "spec.eventSourceARN"),
-    (INVALID, "The secret arn:x could not be found.", "AWSResourceNotFound", SLOW, "what the spec refers to"),
+    (INVALID, "The secret arn:x could not be found.", "AWSResourceNotFound", SLOW, "correct the spec"),
     (INVALID, "Unrecognized event source.", "RefusedByAWS", PERSON, "Correct the spec"),
     (
         INVALID,
         "Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds",
         "RefusedByAWS",
         PERSON,
-        "or what it refers to",
+        "the AWS resource that it refers to",
     ),
     ("ValidationException", "1 validation error detected", "RefusedByAWS", PERSON, "Correct the spec"),
     ("KMSAccessDeniedException", "Lambda was unable to decrypt", "KMSKeyRefused", SLOW, "spec.kmsKeyARN"),
@@ -189,12 +192,18 @@ ANSWERS = [
         "valid AWS credentials",
     ),
     ("RegionDisabledException", "STS is not activated in this region", "RegionDisabled", PERSON, "Enable the region"),
-    ("ResourceNotFoundException", "The resource you requested does not exist.", "NotFound", SOON, "looked for again"),
+    (
+        "ResourceNotFoundException",
+        "The resource you requested does not exist.",
+        "NotFound",
+        SOON,
+        "retries automatically",
+    ),
     ("SerializationException", "Could not parse request body", "RequestNotUnderstood", FATAL, "endpoint URL"),
-    ("ServiceException", "An error occurred.", "AWSUnavailable", SOON, "tried again"),
-    ("InternalServerErrorException", "", "AWSUnavailable", SOON, "tried again"),
-    ("503", "", "AWSUnavailable", SOON, "tried again"),
-    ("SomethingNewException", "Nobody knows", "RefusedByAWS", SLOW, "tried again"),
+    ("ServiceException", "An error occurred.", "AWSUnavailable", SOON, "retries automatically"),
+    ("InternalServerErrorException", "", "AWSUnavailable", SOON, "retries automatically"),
+    ("503", "", "AWSUnavailable", SOON, "retries automatically"),
+    ("SomethingNewException", "Nobody knows", "RefusedByAWS", SLOW, "retries automatically"),
 ]
 
 
@@ -204,10 +213,15 @@ def test_answers_of_aws(code: str, message: str, reason: str, disposition: Dispo
     assert (failure.reason, failure.disposition) == (reason, disposition)
     assert failure.sentence.rstrip(".") == (message or code).rstrip(".")
     assert failure.throttled is (reason == "Throttled")
-    assert failure.message.startswith(f"AWS says: {message}" if message else "AWS refused CreateEventSourceMapping")
-    assert remedy in failure.message
-    assert ".." not in failure.message
-    assert failure.message.endswith(".")
+    text = message_of_failure(failure, SUBJECT)
+    quoted = f'"{sentence_of(message)}"' if message else f"the code {code}"
+    assert f"AWS answered CreateEventSourceMapping with {quoted}" in text
+    assert remedy in text
+    assert "{" not in text
+    assert ".." not in text
+    assert text.endswith(".")
+    assert "eu-west-1 (account 123456789012)" in text
+    assert answer_and_remedy(failure) == text.partition(". ")[2].rpartition(" The operator retries")[0]
 
 
 def test_each_row_of_the_table_can_be_met() -> None:
@@ -229,7 +243,7 @@ def test_a_person_is_waited_for_where_no_attempt_can_succeed_without_one() -> No
 )
 def test_the_action_that_is_to_be_allowed(operation: str, action: str) -> None:
     error = refused("AccessDeniedException", "Access denied", operation=operation)
-    assert f"Allow the operator's IAM identity the action {action}." in understand(error).message
+    assert f"Allow the operator's IAM identity the action {action}." in message_of_failure(understand(error))
 
 
 USER = "User: arn:aws:sts::123456789012:assumed-role/operator/session is not authorized to perform"
@@ -311,8 +325,9 @@ DENIALS = [
 def test_access_denied_names_the_action_and_the_policy_that_aws_names(message: str, remedy: str) -> None:
     failure = understand(refused("AccessDeniedException", message, status=403))
     assert (failure.reason, failure.disposition) == ("AccessDenied", SLOW)
-    assert remedy in failure.message
-    assert failure.message.startswith(f"AWS says: {message}")
+    text = message_of_failure(failure)
+    assert remedy in text
+    assert f'AWS answered CreateEventSourceMapping with "{message}' in text
 
 
 @pytest.mark.parametrize(
@@ -336,7 +351,7 @@ def test_a_role_that_cannot_be_assumed_names_the_policy_that_denies_it(
 ) -> None:
     failure = understand(refused("AccessDenied", message, operation=operation, status=403))
     assert failure.reason == "RoleNotAssumable"
-    assert action in failure.message
+    assert action in message_of_failure(failure)
 
 
 @pytest.mark.parametrize(
@@ -354,22 +369,22 @@ def test_a_role_that_cannot_be_assumed_names_the_policy_that_denies_it(
 def test_a_refusal_of_kms_names_the_action_of_kms(code: str, message: str, action: str) -> None:
     failure = understand(refused(code, message))
     assert (failure.reason, failure.disposition) == ("KMSKeyRefused", SLOW)
-    assert f"Allow {action} to the identity that AWS names, in the key policy" in failure.message
+    assert f"Allow {action} to the identity that AWS names, in the key policy" in message_of_failure(failure)
 
 
 @pytest.mark.parametrize("message", ["", "  ", None])
 def test_a_refusal_without_a_sentence_gets_one(message: str | None) -> None:
     error = refused("AccessDeniedException", status=403)
     error.response["Error"]["Message"] = message  # pyright: ignore[reportGeneralTypeIssues, reportTypedDictNotRequiredAccess]
-    assert understand(error).message.startswith(
-        "AWS refused CreateEventSourceMapping with the code AccessDeniedException (HTTP status 403) and gave no "
+    assert (
+        "AWS answered CreateEventSourceMapping with the code AccessDeniedException (HTTP status 403) and no "
         "explanation. Allow the operator's IAM identity the action lambda:CreateEventSourceMapping."
-    )
-    assert understand(refused("", status=418)).message.startswith(
-        "AWS refused CreateEventSourceMapping without an error code (HTTP status 418) and gave no explanation. "
+    ) in message_of_failure(understand(error))
+    assert understand(refused("", status=418)).answer == (
+        "AWS answered CreateEventSourceMapping with no error code (HTTP status 418) and no explanation."
     )
     del error.response["Error"]  # pyright: ignore[reportTypedDictNotRequiredAccess]
-    assert "without an error code (HTTP status 403)" in understand(error).message
+    assert "no error code (HTTP status 403)" in understand(error).answer
 
 
 def test_a_failure_with_an_unknown_code() -> None:
@@ -392,8 +407,9 @@ def test_a_failure_with_an_unknown_code() -> None:
 def test_no_answer_at_all(error: Exception, reason: str, disposition: Disposition) -> None:
     failure = understand(error)
     assert (failure.reason, failure.disposition) == (reason, disposition)
-    assert str(error).rstrip(".") in failure.message
-    assert failure.message.endswith(".")
+    quoted = sentence_of(str(error)).replace('"', "'")
+    assert f'The AWS SDK reported "{quoted}"' in message_of_failure(failure)
+    assert message_of_failure(failure).endswith(".")
 
 
 def test_a_bug_is_not_an_error_of_aws() -> None:

@@ -83,7 +83,7 @@ def carry_out(aws: Aws, wanted: frozenset[str], refusals: FieldRefusals) -> froz
     """Send until nothing is left to send. Returns the members that were refused alone."""
     while True:
         failures = refusals.of(GENERATION)
-        refused = {members: failure.message for members, failure in failures.items()}
+        refused = {members: failure.sentence for members, failure in failures.items()}
         members = next_members(wanted - aws.changed, refused)
         if not members and refusals.repeat():
             continue
@@ -91,7 +91,7 @@ def carry_out(aws: Aws, wanted: frozenset[str], refusals: FieldRefusals) -> froz
             return alone(failures) & wanted
         message = aws.update(members)
         if message:
-            failure = Failure("RefusedByAWS", message, Disposition.PERSON, sentence=message)
+            failure = Failure("RefusedByAWS", Disposition.PERSON, sentence=message)
             refusals.refused(GENERATION, members, failure)
         else:
             refusals.accepted()
@@ -142,7 +142,7 @@ def test_what_it_costs(wanted: set[str], bad: set[str], names: bool, calls: int)
 def test_what_was_refused_is_left_out_until_its_time_or_an_edit() -> None:
     clock = StoppedClock()
     refusals = FieldRefusals()
-    failure = Failure("RefusedByAWS", NO, Disposition.PERSON)
+    failure = Failure("RefusedByAWS", Disposition.PERSON, sentence=NO)
     refused = frozenset({A})
 
     with replaced(clock):
@@ -164,7 +164,7 @@ def test_what_was_refused_is_left_out_until_its_time_or_an_edit() -> None:
 
 def test_what_was_refused_before_an_accepted_update_is_sent_once_more() -> None:
     refusals = FieldRefusals()
-    failure = Failure("RefusedByAWS", NO, Disposition.PERSON)
+    failure = Failure("RefusedByAWS", Disposition.PERSON, sentence=NO)
     both, one, other = frozenset({A, B}), frozenset({A}), frozenset({C})
     refusals.refused(GENERATION, both, failure)
     refusals.refused(GENERATION, one, failure)

@@ -17,12 +17,16 @@ from esm_operator.status.field_outcomes import (
     refused_fields,
     refused_outcome,
 )
+from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.subject import Subject
 from tests.unit.plan_cases import MSK, SQS, made, seen
 
 LOG, WINDOW = "loggingConfig.systemLogLevel", "maximumBatchingWindowInSeconds"
 DEBUG = seen(EventSourceArn=MSK["eventSourceARN"], LoggingConfig={"SystemLogLevel": "DEBUG"})
-INVALID = Failure("RefusedByAWS", "AWS says: No. Correct it.", Disposition.PERSON, sentence="No.")
-NO_ROLE = Failure("RoleLacksPermission", "AWS says: No role. Wait.", Disposition.SLOW, sentence="No role.")
+INVALID = Failure("RefusedByAWS", Disposition.PERSON, answer='AWS answered "No."', sentence="No.")
+NO_ROLE = Failure("RoleLacksPermission", Disposition.SLOW, answer='AWS answered "No role."', sentence="No role.")
+HERE = Subject(function="orders", region="eu-west-1", account="123456789012")
+PLACE = "eu-west-1 (account 123456789012)"
 
 
 def gone(*paths: str, **more: Any) -> Desired:
@@ -96,12 +100,13 @@ def test_a_long_value_is_remembered_by_its_beginning() -> None:
 
 
 def test_the_message_says_which_fields_why_and_what_to_do() -> None:
-    assert kept_message({}) == ""
-    told = kept_message({WINDOW: Kept("30"), LOG: Kept("DEBUG", "No.", 3)})
+    assert kept_message({}, HERE) == ""
+    told = kept_message({WINDOW: Kept("30"), LOG: Kept("DEBUG", "No.", 3)}, HERE)
     assert told == (
-        f"AWS keeps the last value of spec.{LOG}, spec.{WINDOW}, which the spec no longer sets. AWS refused to reset "
-        f"spec.{LOG} with: No. The operator retries the reset after the next edit. To change the value, set the field, "
-        "or delete and recreate the resource. All other fields match the spec."
+        f'AWS keeps the last value of spec.{LOG}, spec.{WINDOW} of the mapping of function "orders" in {PLACE}, '
+        f"although the spec no longer sets it. All other fields match the spec. AWS refused to reset spec.{LOG} and "
+        'answered "No." The operator retries the reset after the next edit. To change the value, set the field, or '
+        "delete and recreate the resource."
     )
 
 
@@ -133,28 +138,29 @@ def test_which_fields_are_refused(
 
 
 def test_a_refused_field_is_shown_by_its_name_with_the_sentence_of_aws() -> None:
-    shown = refused_outcome([RefusedFields(("batchSize",), INVALID, kept=False)], "")
+    shown = refused_outcome([RefusedFields(("batchSize",), INVALID, kept=False)], "", HERE)
     assert (shown.verdict, shown.reason, shown.synced, shown.event) == (
         Verdict.STALLED,
         "RefusedByAWS",
         False,
         "RefusedByAWS",
     )
-    assert shown.message == "AWS refuses to change spec.batchSize. AWS says: No. Correct it."
+    assert shown.message == f"AWS refuses to change spec.batchSize. {message_of_failure(INVALID, HERE)}"
+    assert 'AWS answered "No." Correct the spec' in shown.message
     assert shown.sync_message == ""
 
 
 def test_of_several_refusals_the_one_that_waits_for_a_person_is_the_reason_and_the_one_that_heals_the_pace() -> None:
     both = [RefusedFields(POLLERS, NO_ROLE, kept=False), RefusedFields(("batchSize",), INVALID, kept=False)]
-    shown = refused_outcome(both, "AWS keeps something.")
+    shown = refused_outcome(both, "AWS keeps something.", HERE)
     assert (shown.verdict, shown.reason) == (Verdict.STALLED, "RefusedByAWS")
     assert shown.message == (
-        f"AWS refuses to change spec.{POLLERS[0]}, spec.{POLLERS[1]}. AWS says: No role. Wait. AWS refuses to change "
-        "spec.batchSize. AWS says: No. Correct it."
+        f"AWS refuses to change spec.{POLLERS[0]}, spec.{POLLERS[1]}. {message_of_failure(NO_ROLE, HERE)} "
+        f"AWS refuses to change spec.batchSize. {message_of_failure(INVALID, HERE)}"
     )
     assert shown.sync_message.endswith("AWS keeps something.")
     assert first_disposition(both) is Disposition.SLOW
-    assert refused_outcome(both[:1], "").verdict is Verdict.IN_PROGRESS
+    assert refused_outcome(both[:1], "", HERE).verdict is Verdict.IN_PROGRESS
 
 
 def test_an_sqs_mapping_needs_no_notes() -> None:

@@ -137,7 +137,7 @@ def test_who_wrote_last_shortly_before_the_start_is_counted(
     assert others.sentences() == said
     assert others.count == 0, "nobody knows whether it still runs"
     if told:
-        assert ", 3 of them" in said[0]
+        assert "to change 3 resources" in said[0]
         assert "team-a/esm-operator" in said[0]
         assert REMEDY in said[0]
     clock.now = REPORTED_FOR + 1
@@ -163,4 +163,6 @@ def test_the_report_has_the_age_of_the_last_write(others: OtherOperators, clock:
     others.record(body(own="01"), known=False)
     said = others.record(body(own="01", other="02"), known=True)
     clock.now += 150.0
-    assert others.sentences() == [f"{said} It wrote last 2 minutes ago; if it has ended since, there is nothing to do."]
+    assert others.sentences() == [
+        f"{said} Its last change was 2 minutes ago. If it has stopped since, nothing is left to do."
+    ]

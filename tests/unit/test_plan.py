@@ -10,6 +10,7 @@ from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
 from esm_operator.status import messages
 from esm_operator.status.reason_table import message_of
+from esm_operator.status.subject import Subject
 from tests.unit.plan_cases import (
     CASES,
     DOCUMENTDB,
@@ -59,9 +60,8 @@ def test_a_mapping_adopted_with_another_collection_differs() -> None:
 
 
 def test_an_observed_mapping_of_another_collection_is_reported() -> None:
-    told = messages.outcome(
-        made(DOCUMENTDB, observe_only=True), actions.NoOp(), seen_documentdb(CollectionName="open"), {}
-    )
+    observed = seen_documentdb(CollectionName="open")
+    told = messages.outcome(made(DOCUMENTDB, observe_only=True), actions.NoOp(), observed, {}, Subject())
     assert told.synced is False
     assert "collectionName: open -> unset" in told.sync_message
 

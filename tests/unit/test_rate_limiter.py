@@ -160,3 +160,16 @@ async def test_its_state() -> None:
     fast = RateLimiter(100.0)
     fast.throttled(monotonic())
     assert fast.state().rate_now < fast.state().rate_set == 100
+
+
+def test_throttling_begins_and_ends_once() -> None:
+    with stopped() as clock:
+        rate_limiter = RateLimiter(10.0)
+        assert not rate_limiter.has_recovered()
+        assert rate_limiter.throttled(clock.now)
+        assert not rate_limiter.throttled(clock.now), "it has begun before"
+        assert not rate_limiter.has_recovered()
+        clock.now += 1 / RECOVERY
+        assert rate_limiter.has_recovered()
+        assert not rate_limiter.has_recovered(), "it was reported"
+        assert rate_limiter.throttled(clock.now)

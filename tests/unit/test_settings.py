@@ -146,3 +146,26 @@ def test_unknown_and_abbreviated_flags_are_refused(
         cli.main()
     assert ended.value.code == 2
     assert f"unrecognized arguments: {flag}" in capsys.readouterr().err
+
+
+def test_the_summary_has_the_scope_and_what_differs_from_the_defaults_without_secrets() -> None:
+    plain = Settings(identity="pod-1", lease_namespace="esm-operator", region="eu-west-1")
+    assert plain.summary() == (
+        "Cluster name default, identity pod-1, lease esm-operator/esm-operator, region eu-west-1, namespaces all, "
+        "label selector not set. Settings that differ from their defaults: none."
+    )
+    changed = plain.model_copy(
+        update={
+            "cluster_name": "blue",
+            "namespaces": ["a", "b"],
+            "selector": "team=shop",
+            "endpoint_url": "https://user:S3CRET@aws.example.com",
+            "default_tags": {"owner": "S3CRET", "stage": "S3CRET"},
+            "sweep_interval": 30.0,
+        }
+    )
+    assert changed.summary() == (
+        "Cluster name blue, identity pod-1, lease esm-operator/esm-operator, region eu-west-1, namespaces a, b, label "
+        "selector team=shop. Settings that differ from their defaults: endpoint-url=https://aws.example.com, "
+        "default-tags=owner+stage, sweep-interval=30.0."
+    )

@@ -21,6 +21,7 @@ from esm_operator.aws.transitions import Transitions
 from esm_operator.fence import Fence
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.status.subject import Subject
 from tests.aws import AwsServer, FaultKind
 from tests.waiting import eventually_async
 
@@ -50,7 +51,8 @@ class Scene:
         self.pending = 0
         self.inventory = Inventory()
         limiter, tagging = RateLimiter(1000), RateLimiter(1000)
-        self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic())
+        place = Subject(region="eu-west-1", account="123456789012")
+        self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic(), place)
         api = MappingsApi(connection, limiter, tagging, Fence(clock=lambda: 0.0))
         self.shared.clients[target] = MappingsClient(api, self.inventory, self)
         self._sweeper = asyncio.create_task(Sweeper(self.shared, interval).run())

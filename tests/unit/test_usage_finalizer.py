@@ -193,9 +193,9 @@ def test_a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile() -> None:
 @pytest.mark.parametrize(
     ("count", "begins"),
     [
-        (1, "1 EventSourceMapping (namespace/name) still uses this ProviderConfig: n/r0. "),
-        (5, "5 EventSourceMappings (namespace/name) still use this ProviderConfig: n/r0, n/r1, n/r2, n/r3, n/r4. "),
-        (7, "7 EventSourceMappings (namespace/name) still use this ProviderConfig: n/r0, n/r1, n/r2, n/r3, n/r4 and 2"),
+        (1, "1 EventSourceMapping uses this ProviderConfig (n/r0), "),
+        (5, "5 EventSourceMappings use this ProviderConfig (n/r0, n/r1, n/r2, n/r3, n/r4), "),
+        (7, "7 EventSourceMappings use this ProviderConfig (n/r0, n/r1, n/r2, n/r3, n/r4 and 2 more), "),
     ],
 )
 def test_the_sentence_names_the_first_few(count: int, begins: str) -> None:

@@ -39,8 +39,8 @@ class WatchHealth:
             return ""
         why = self._why.get(path, "no answer")
         return (
-            f"The API server has not answered the watch of {path} for {unanswered:.0f} s ({why}). It is tried again; "
-            "check the network to it, and the operator's roles."
+            f"The API server has not answered the watch of {path} for {unanswered:.0f} s ({why}). The operator "
+            "retries. Check the network to the API server, and the operator's roles."
         )
 
     async def _started(self, _: object, __: object, request: aiohttp.TraceRequestStartParams) -> None:

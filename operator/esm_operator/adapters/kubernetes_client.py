@@ -93,7 +93,8 @@ def _proxy(url: str) -> str | None:
     found = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
     if found and not found.startswith("http://"):
         logger.warning(
-            "The proxy of the environment for %s is ignored, because only http:// proxies are supported", parts.scheme
+            "The operator does not use the proxy of the environment for %s, because only http:// is possible",
+            parts.scheme,
         )
         return None
     return found

@@ -27,6 +27,8 @@ _FOR_PEOPLE = (ORPHAN, PAUSED, RECONCILE_AT)
 _KNOWN = frozenset((INTENT, *_FOR_PEOPLE))
 #: Former names, and the names that have replaced them.
 _RENAMED: Mapping[str, str] = {f"{PREFIX}let-go": ORPHAN}
+#: The sentence about an unknown annotation.
+NO_EFFECT = "The annotation {annotation} has no effect, because this version of the operator does not know it."
 _REPORTED = re.compile(r"The annotation (\S+) has no effect")
 
 
@@ -38,8 +40,7 @@ def unknown_annotations(annotations: Mapping[str, Any]) -> tuple[str, ...]:
 
 def explain(name: str) -> str:
     """The message about an unknown annotation, with the nearest known name and the remedy."""
-    reason = "because this version of the operator does not know it"
-    return f"The annotation {name} has no effect, {reason}. {_remedy(name)}"
+    return f"{NO_EFFECT.format(annotation=name)} {_remedy(name)}"
 
 
 def explained(text: str) -> tuple[str, ...]:

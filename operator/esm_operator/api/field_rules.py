@@ -102,7 +102,7 @@ def texts() -> Iterator[Rule]:
     for row in limits.TEXTS:
         field = row.path.partition("[]")[0]
         length = f"size({{it}}) >= {row.shortest} && size({{it}}) <= {row.longest}"
-        about = " (source: {source})" if takers(field) and field != "eventSourceARN" else ""
+        about = " for {source}" if takers(field) and field != "eventSourceARN" else ""
         yield Rule(
             field=field,
             expression=when(field, _all_items(row.path, f"{length} && {{it}}.matches({quoted(row.pattern)})")),
@@ -166,16 +166,16 @@ def access_configurations() -> Iterator[Rule]:
     yield needed(
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {lacking})"),
-        words=f"An entry in {_ACCESS} has no uri (source: {{source}}); all types but "
-        f"{listed(without_uri)} need one. Add it.",
+        words=f"An entry in {_ACCESS} has no uri. For {{source}}, all types but {listed(without_uri)} need one. Add "
+        "it.",
         sources=takers(_ACCESS),
     )
     needless = f"item.type in {without} && has(item.uri)"
     yield forbidden(
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {needless})"),
-        words=f"{listed(without_uri)} in {_ACCESS} take no uri (source: {{source}}), for it is the "
-        "function's role that logs in. Remove the uri.",
+        words=f"{listed(without_uri)} in {_ACCESS} take no uri for {{source}}, because the function's role logs in. "
+        "Remove the uri.",
         sources=takers(_ACCESS),
     )
     for row in access.ACCESS_TYPES:

@@ -134,7 +134,7 @@ def _pollers() -> Iterator[Rule]:
     yield Rule(
         _POLLERS,
         f"!({present(minimum)} && has(self.{maximum})) || self.{minimum} <= self.{maximum}",
-        f"minimumPollers must not be greater than maximumPollers in {_POLLERS} (source: {{source}}); lower the "
+        f"minimumPollers must not be greater than maximumPollers in {_POLLERS} for {{source}}. Lower the "
         "one or raise the other.",
         sources=takers(_POLLERS),
     )

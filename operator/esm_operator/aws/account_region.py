@@ -16,8 +16,11 @@ from esm_operator.aws.inventory_listener import InventoryListener
 from esm_operator.clock import monotonic
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.deadline import Deadline
+from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.status.failure import Failure
+from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,8 @@ class AccountRegion:
     tagging_rate_limiter: RateLimiter
     since: float
     """Monotonic time from which it is in use, in seconds."""
+    subject: Subject
+    """The account and region, for messages."""
     clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
     tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     """The sweeper, the transitions and the tag sweep."""
@@ -53,6 +58,11 @@ class AccountRegion:
     orphans: int | None = None
     """The number of orphans: mappings of this cluster without a resource. None: not counted yet."""
     _turn: int = 0
+    _failures: FailureLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        place = self.subject.values()["place"]
+        self._failures = FailureLog(logger, f"The operator can read the mappings in {place} again")
 
     @property
     def client(self) -> MappingsClient:
@@ -79,13 +89,18 @@ class AccountRegion:
         """Whether many changes wait for the rate limiter, so that reads have to be rare."""
         return sum(self.resources.pending_changes(target) for target in self.clients) > CROWD
 
-    def log_and_switch_client(self, client: MappingsClient, error: Exception) -> Failure:
-        """Log why mappings could not be read, and switch the client. Returns the meaning of the error."""
+    def log_and_switch_client(self, client: MappingsClient, error: Exception, *, reader: str) -> Failure:
+        """Log why a reader could not read mappings, and switch the client. Returns the meaning of the error."""
         failure = understand_any(error)
-        logger.warning("Reading the mappings failed: %s", failure.message)
+        text = f"The {reader} failed. {message_of_failure(failure, self.subject)}"
+        self._failures.failed(text, subject=reader, cause=(reader, failure.reason))
         if not failure.throttled:
             self.switch_client(client)
         return failure
+
+    def read_again(self, reader: str) -> None:
+        """Log that a reader has read mappings, if it failed before."""
+        self._failures.succeeded(reader)
 
     def switch_client(self, failed: MappingsClient) -> None:
         """Use another client for reads, if there is one, because the credentials may cause the failure."""

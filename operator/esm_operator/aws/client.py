@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.aws import errors
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.inventory_listener import InventoryListener
-from esm_operator.aws.mappings_api import PAGE, MappingsApi, Precondition
+from esm_operator.aws.mappings_api import PAGE, MappingsApi, Write
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit.rate_limiter import RequestPriority
 
@@ -39,24 +39,24 @@ class MappingsClient:
         self.owner_tags = owner_tags
         self._resources = resources
 
-    async def create(self, parameters: Mapping[str, Any], precondition: Precondition | None = None) -> dict[str, Any]:
-        """CreateEventSourceMapping. The precondition is checked when it is the request's turn."""
+    async def create(self, parameters: Mapping[str, Any], write: Write | None = None) -> dict[str, Any]:
+        """CreateEventSourceMapping."""
         asked = {name: value for name, value in parameters.items() if name != "Tags" or self.owner_tags}
-        answer = await self.api.call("create_event_source_mapping", asked, RequestPriority.CREATE, precondition)
+        answer = await self.api.call("create_event_source_mapping", asked, RequestPriority.CREATE, write)
         self.inventory.record(answer, monotonic(), tags=asked.get("Tags") or {})
         return answer
 
-    async def update(self, parameters: Mapping[str, Any], precondition: Precondition | None = None) -> dict[str, Any]:
+    async def update(self, parameters: Mapping[str, Any], write: Write | None = None) -> dict[str, Any]:
         """UpdateEventSourceMapping."""
-        answer = await self.api.call("update_event_source_mapping", parameters, RequestPriority.EDIT, precondition)
+        answer = await self.api.call("update_event_source_mapping", parameters, RequestPriority.EDIT, write)
         self.inventory.record(answer, monotonic())
         return answer
 
-    async def delete(self, uuid: str, precondition: Precondition | None = None) -> None:
+    async def delete(self, uuid: str, write: Write | None = None) -> None:
         """DeleteEventSourceMapping. A mapping that does not exist any more counts as deleted."""
         asked = {"UUID": uuid}
         try:
-            answer = await self.api.call("delete_event_source_mapping", asked, RequestPriority.EDIT, precondition)
+            answer = await self.api.call("delete_event_source_mapping", asked, RequestPriority.EDIT, write)
             self.inventory.record(answer, monotonic())
         except ClientError as error:
             if not errors.is_gone(error):
@@ -102,9 +102,7 @@ class MappingsClient:
         if self.owner_tags:
             self.inventory.record_tags(uuid, await self.api.list_tags(self._arn(uuid), priority))
 
-    async def tag(
-        self, uuid: str, add: Mapping[str, str], remove: frozenset[str], precondition: Precondition | None = None
-    ) -> None:
+    async def tag(self, uuid: str, add: Mapping[str, str], remove: frozenset[str], write: Write | None = None) -> None:
         """TagResource for new tags, then UntagResource for removed ones. No request if mappings have no tags."""
         if not self.owner_tags:
             return
@@ -112,10 +110,10 @@ class MappingsClient:
         try:
             if add:
                 asked = {**resource, "Tags": dict(add)}
-                await self.api.call("tag_resource", asked, RequestPriority.EDIT, precondition)
+                await self.api.call("tag_resource", asked, RequestPriority.EDIT, write)
             if remove:
                 asked = {**resource, "TagKeys": sorted(remove)}
-                await self.api.call("untag_resource", asked, RequestPriority.EDIT, precondition)
+                await self.api.call("untag_resource", asked, RequestPriority.EDIT, write)
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
                 self.inventory.forget_tags(uuid)

@@ -58,6 +58,8 @@ class Connection:
     """boto3's client of the resource groups tagging API. It only reads."""
     threads: ThreadPoolExecutor
     """Its own threads, so that a target that does not answer delays no other target."""
+    identity: str = ""
+    """The ARN of the IAM identity, from STS."""
     attempts: int = 1
     """The most times that a request is sent, if it fails for a transient reason."""
 
@@ -86,27 +88,28 @@ class Connector:
         """
         threads = ThreadPoolExecutor(self._threads, thread_name_prefix=f"aws {target.region}")
         try:
-            request = partial(
-                call.run, threads, CallPermit(SHUT, call_timeout=STS_TIMEOUT), self._request_account, target
-            )
-            account = await _retry(self._attempts, request, FIRST_CALL_PATIENCE)
-            return await call.run(threads, CallPermit(SHUT), self._connection, target, account, threads)
+            permit = CallPermit(SHUT, call_timeout=STS_TIMEOUT)
+            request = partial(call.run, threads, permit, self._request_identity, target)
+            account, identity = await _retry(self._attempts, request, FIRST_CALL_PATIENCE)
+            return await call.run(threads, CallPermit(SHUT), self._connection, target, account, identity, threads)
         except BaseException:
             threads.shutdown(wait=False)
             raise
 
-    def _request_account(self, target: Target) -> str:
+    def _request_identity(self, target: Target) -> tuple[str, str]:
+        """The account and the ARN of the identity."""
         with counted("GetCallerIdentity"):
             client: STSClient = self._client("sts", target)
-            account = client.get_caller_identity().get("Account")
+            answer = client.get_caller_identity()
+            account = answer.get("Account")
             if not account:
                 raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
-            return str(account)
+            return str(account), str(answer.get("Arn") or "an unknown identity")
 
-    def _connection(self, target: Target, account: str, threads: ThreadPoolExecutor) -> Connection:
+    def _connection(self, target: Target, account: str, identity: str, threads: ThreadPoolExecutor) -> Connection:
         client: LambdaClient = self._client("lambda", target)
         tagging: ResourceGroupsTaggingAPIClient = self._client("resourcegroupstaggingapi", target)
-        return Connection(account, target.region, client, tagging, threads, self._attempts)
+        return Connection(account, target.region, client, tagging, threads, identity, self._attempts)
 
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
         access = target.access

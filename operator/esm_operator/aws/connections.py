@@ -19,6 +19,8 @@ from esm_operator.clock import monotonic
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.report_filter import ReportFilter
+from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class ConnectionListener(Protocol):
 class _Failure:
     error: Exception
     message: str
-    """A sentence that names the region."""
+    """The message, which names the region."""
     count: int
     """The number of failed attempts."""
     retry_at: float
@@ -85,9 +87,12 @@ class Connections:
             except Exception as error:
                 self._record_failure(target, error)
                 raise
-            self._failures.pop(target, None)
+            failure = self._failures.pop(target, None)
             self._reports.forget(target)
             self._connected[target] = connection
+            again = f" after {failure.count} failed attempts" if failure is not None else ""
+            place = f"{target.region} (account {connection.account})"
+            logger.info("Connected to AWS in %s as %s%s", place, connection.identity, again)
             if self.listener is not None:
                 self.listener.connected(target, connection)
             return connection
@@ -148,7 +153,7 @@ class Connections:
         before = self._failures.get(target)
         count = before.count + 1 if before is not None else 1
         pause = backoff.exponential(count - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)
-        message = f"{target.region}: {understand_any(error).message}"
+        message = message_of_failure(understand_any(error), Subject(region=target.region))
         self._failures[target] = _Failure(error, message, count, monotonic() + pause)
         if self._reports.admit(target, message):
             logger.error("%s", message)

@@ -1,7 +1,7 @@
-"""The table of AWS errors: what each error means, when the operator retries, and what a person can do.
+"""The table of AWS errors: what each error means, and when the operator retries.
 
-:data:`TABLE` leads from AWS's error code and sentence to a reason, :data:`REMEDIES` from the reason to the remedy. The
-table is searched by :mod:`esm_operator.aws.errors`.
+:data:`TABLE` leads from AWS's error code and sentence to a reason. ``status/reason_table.py`` has the sentence and the
+remedy of each reason. The table is searched by :mod:`esm_operator.aws.errors`.
 
 | disposition | when the operator retries | condition of the resource |
 |---|---|---|
@@ -13,7 +13,6 @@ table is searched by :mod:`esm_operator.aws.errors`.
 An edit ends any waiting.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from botocore import exceptions as botocore
@@ -22,9 +21,6 @@ from esm_operator.api.reasons import RefusalReason
 from esm_operator.status.failure import Disposition
 
 SOON, SLOW, PERSON, FATAL = Disposition
-
-#: Ends the remedy of what the operator retries. The commands do not retry, so they leave it out.
-RETRIES = " The operator retries automatically."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +31,8 @@ class ErrorRule:
     """A pattern for AWS's sentence; empty: any."""
     reason: RefusalReason
     disposition: Disposition
-
-    @property
-    def remedy(self) -> str:
-        """What to do, as sentences; ``{action}`` stands for the denied IAM action."""
-        if self is OTHER:
-            return "Correct the spec, or what it refers to. It is tried again by itself."
-        return REMEDIES[self.reason]
+    case: str = ""
+    """Which message of the reason, if it has more than one."""
 
 
 UNAVAILABLE = ErrorRule(
@@ -98,7 +89,7 @@ TABLE: tuple[ErrorRule, ...] = (
         SLOW,
     ),
     ErrorRule("RegionDisabled|OptInRequired", "", "RegionDisabled", PERSON),
-    ErrorRule("ResourceNotFound", "", "NotFound", SOON),
+    ErrorRule("ResourceNotFound", "", "NotFound", SOON, "Refused"),
     ErrorRule(
         "Serialization|UnknownOperation|InvalidRequestContent|InvalidAction|MalformedQueryString",
         "",
@@ -109,44 +100,6 @@ TABLE: tuple[ErrorRule, ...] = (
 )
 #: For an error that no rule of the table matches.
 OTHER = ErrorRule("", "", "RefusedByAWS", SLOW)
-
-REMEDIES: Mapping[RefusalReason, str] = {
-    "AWSResourceNotFound": "Create what the spec refers to, or correct the spec. It is tried again by itself.",
-    "AWSUnavailable": "AWS failed to answer; it is tried again.",
-    "AWSUnreachable": "Check the network, the region and the endpoint URL; it is tried again.",
-    "AccessDenied": f"Allow the operator's IAM identity the action {{action}}.{RETRIES}",
-    "ClockSkewed": "The clock of the operator's node differs from AWS's by minutes. Set it right (NTP, or chrony with "
-    "the Amazon Time Sync Service); it is tried again by itself.",
-    "CredentialsRefused": "Give the operator valid AWS credentials (IRSA, Pod Identity or environment). It is tried "
-    "again by itself.",
-    "EventSourceNotFound": "Create the event source, or correct spec.eventSourceARN. It is tried again by itself.",
-    "FunctionNotFound": "Create the function, or correct spec.functionName and spec.region. It is tried again by "
-    "itself.",
-    "KMSKeyRefused": "Check spec.kmsKeyARN, that the key is enabled, and that its policy lets the operator's IAM "
-    f"identity and Lambda use it.{RETRIES}",
-    "NoCredentials": "Give its ServiceAccount a role (IRSA or EKS Pod Identity), or set AWS_ACCESS_KEY_ID and "
-    "AWS_SECRET_ACCESS_KEY.",
-    "NoRegion": "Set spec.region, the ProviderConfig's region, or the operator's --region.",
-    "NotFound": "It is looked for again.",
-    "OperationInProgress": "AWS is still at work on it; it is tried again.",
-    "QuotaExceeded": "Ask AWS for a higher quota (Service Quotas), or use less of it. It is tried again by itself.",
-    "RefusedByAWS": "Correct the spec, or what it refers to. An edit is tried at once, else it is tried again within "
-    "half an hour.",
-    "RegionDisabled": "Enable the region for the account, or correct the region.",
-    "RequestNotUnderstood": "Check that the endpoint URL leads to AWS; else update the operator, or report it with the "
-    "operator's log.",
-    "RoleLacksPermission": "If the role was just made or changed, this heals by itself within minutes. Else give the "
-    "function's execution role the permissions that its event source needs.",
-    "RoleNotAssumable": "Allow the operator's IAM identity sts:AssumeRole on the role that the ProviderConfig's "
-    "spec.roleARN names, and let that role's trust policy admit it (with spec.externalID, if it asks for one).",
-    "TagsNotSupported": "AWS does not accept tags on event source mappings in this region. To create mappings without "
-    "tags, with weaker guarantees, set spec.ownership of the ProviderConfig to ResourceOnly. If there is no "
-    "ProviderConfig, start the operator with --ownership=resource-only.",
-    "Throttled": "The account's Lambda control-plane quota is used up; the operator slows down and tries again.",
-    "WebIdentityRefused": "Let the trust policy of the ServiceAccount's role name this cluster's OIDC provider and the "
-    "operator's ServiceAccount, and check its annotation eks.amazonaws.com/role-arn (IRSA).",
-}
-
 
 _NO_CREDENTIALS = (
     botocore.CredentialRetrievalError,
@@ -159,9 +112,9 @@ _NO_CREDENTIALS = (
     botocore.TokenRetrievalError,
 )
 _NO_REGION = (botocore.NoRegionError, botocore.InvalidRegionError)
-#: Exceptions of botocore that are not answers of AWS: the classes, the reason, the disposition and the problem.
-EXCEPTIONS: tuple[tuple[tuple[type[Exception], ...], RefusalReason, Disposition, str], ...] = (
-    (_NO_CREDENTIALS, "NoCredentials", SLOW, "The operator has no AWS credentials"),
-    (_NO_REGION, "NoRegion", PERSON, "No AWS region is known"),
-    ((botocore.BotoCoreError,), "AWSUnreachable", SOON, "AWS can't be reached"),
+#: Exceptions of botocore that are not answers of AWS: the classes, the reason and the disposition.
+EXCEPTIONS: tuple[tuple[tuple[type[Exception], ...], RefusalReason, Disposition], ...] = (
+    (_NO_CREDENTIALS, "NoCredentials", SLOW),
+    (_NO_REGION, "NoRegion", PERSON),
+    ((botocore.BotoCoreError,), "AWSUnreachable", SOON),
 )

@@ -1,7 +1,4 @@
-"""Exceptions of the AWS client, and the look-up of what an error of AWS means in :mod:`~.error_table`.
-
-In a message AWS's own sentence comes first, the remedy last.
-"""
+"""Exceptions of the AWS client, and the look-up of what an error of AWS means in :mod:`~.error_table`."""
 
 import logging
 import re
@@ -9,17 +6,17 @@ import re
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError, SSLError
 
 from esm_operator.api.reasons import RefusalReason
-from esm_operator.aws.error_table import EXCEPTIONS, OTHER, REMEDIES, RETRIES, TABLE, UNAVAILABLE, ErrorRule
+from esm_operator.aws.error_table import EXCEPTIONS, OTHER, TABLE, UNAVAILABLE, ErrorRule
 from esm_operator.fence import NotLeadingError
 from esm_operator.status.denials import denial_of
-from esm_operator.status.failure import Disposition, Failure
+from esm_operator.status.failure import Disposition, Failure, sentence_of
 
 logger = logging.getLogger(__name__)
 
 #: The longest that a Retry-After is obeyed, in seconds: a slip there must not stop all work for hours.
 LONGEST_RETRY_AFTER = 120.0
 #: Reasons for which AWS refuses a request or does not answer it.
-REASONS: frozenset[RefusalReason] = frozenset(REMEDIES)
+REASONS: frozenset[RefusalReason] = frozenset((*[row.reason for row in TABLE], *[row[1] for row in EXCEPTIONS]))
 #: Reasons of refusals that can be about one member of an Update alone. A denied action is not among them, because AWS
 #: denies it for any Update of the mapping.
 ABOUT_ONE_MEMBER: frozenset[RefusalReason] = frozenset(
@@ -118,19 +115,22 @@ def understand(error: Exception) -> Failure:
     if isinstance(error, ClientError):
         row, denial = row_of(error), denial_of(text_of(error))
         action = denial.action or f"{_SERVICES.get(error.operation_name, 'lambda')}:{error.operation_name}"
-        remedy = f"{denial.remedy}{RETRIES}" if denial.remedy else row.remedy.format(action=action)
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return Failure(
-            reason=row.reason,
-            message=f"{_quote(error)} {remedy}",
-            disposition=row.disposition,
-            sentence=_sentence(text_of(error) or code_of(error)),
+            row.reason,
+            row.disposition,
+            answer=_quote(error),
+            case=row.case,
+            sentence=sentence_of(text_of(error) or code_of(error)),
+            remedy=denial.remedy,
+            values={"action": action},
             throttled=row.reason == "Throttled",
             retry_after=_seconds(str(headers.get("retry-after", ""))),
         )
-    for classes, reason, disposition, problem in EXCEPTIONS:
+    for classes, reason, disposition in EXCEPTIONS:
         if isinstance(error, classes):
-            return Failure(reason, f"{problem}: {_sentence(str(error))} {REMEDIES[reason]}", disposition)
+            text = sentence_of(str(error)).replace('"', "'")
+            return Failure(reason, disposition, answer=f'The AWS SDK reported "{text}"')
     raise error
 
 
@@ -138,31 +138,21 @@ def understand_any(error: Exception) -> Failure:
     """The meaning of any exception, for a task that has to continue. A bug is logged with its traceback."""
     if isinstance(error, ClientError | BotoCoreError):
         return understand(error)
-    logger.exception("An answer of AWS was not understood", exc_info=error)
-    return Failure(
-        "OperatorError",
-        f"The operator did not understand AWS ({type(error).__name__}: {error}). It is tried again; report it with the "
-        "operator's log.",
-        Disposition.SLOW,
-    )
+    logger.exception("The operator did not understand an answer of AWS", exc_info=error)
+    return Failure("OperatorError", Disposition.SLOW, values={"error": f"{type(error).__name__}: {error}"})
 
 
 def _quote(error: ClientError) -> str:
-    """AWS's own sentence, else one that names the operation, the code and the HTTP status."""
+    """AWS's own sentence in quotes, else the error code and the HTTP status."""
     text, code = text_of(error), code_of(error)
     if text:
-        return f"AWS says: {_sentence(text)}"
-    named = f"with the code {code}" if code else "without an error code"
-    return f"AWS refused {error.operation_name} {named} (HTTP status {_status(error)}) and gave no explanation."
+        return f'AWS answered {error.operation_name} with "{sentence_of(text)}"'
+    named = f"the code {code}" if code else "no error code"
+    return f"AWS answered {error.operation_name} with {named} (HTTP status {_status(error)}) and no explanation."
 
 
 def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
-
-
-def _sentence(text: str) -> str:
-    text = " ".join(text.split())
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _seconds(text: str) -> float:

@@ -4,6 +4,7 @@ Used by the operator, through :class:`~.client.MappingsClient`, and by the comma
 rate limiter, and slows it down if AWS throttles.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from esm_operator.clock import monotonic
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.status.failure import Failure
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +27,15 @@ logger = logging.getLogger(__name__)
 PAGE = 100
 
 
-class Precondition(Protocol):
-    """A condition of a write, checked when it is sent, which may be seconds after it was planned."""
+class Write(Protocol):
+    """The reason of a write, which may be sent seconds after it was planned."""
 
     def check(self) -> None:
         """Raise if the write must not be sent any more."""
+        ...
+
+    def log(self, operation: str, uuid: str, *, answered: bool) -> None:
+        """Log that AWS has carried out an operation on a mapping, or did not answer and may have carried it out."""
         ...
 
 
@@ -56,6 +62,7 @@ class MappingsApi:
         self._connection = connection
         self._tagging_rate_limiter = tagging_rate_limiter
         self._place = (connection.account, connection.region)
+        self._where = f"{connection.region} (account {connection.account})"
         self._permit = CallPermit(fence, rate_limiter.window)
         self._tagging_permit = CallPermit(SHUT)
 
@@ -110,28 +117,45 @@ class MappingsApi:
         operation: str,
         parameters: Mapping[str, Any],
         priority: RequestPriority,
-        precondition: Precondition | None = None,
+        write: Write | None = None,
     ) -> dict[str, Any]:
         """Send one request to AWS Lambda, by boto3's name of the operation, when the rate limiter grants it.
 
-        The precondition is checked then.
+        A write is checked then, and its outcome is logged.
         """
         asked = monotonic()
         await self.rate_limiter.take(priority)
         counters.granted(*self._place, priority, monotonic() - asked)
-        if precondition is not None:
-            precondition.check()
-        sent = monotonic()
+        if write is not None:
+            write.check()
+        sent, uuid = monotonic(), _uuid(parameters)
         try:
-            return await self._send(operation, parameters, self._permit)
+            answer = await self._send(operation, parameters, self._permit)
         except (ClientError, BotoCoreError) as error:
             failure = errors.understand(error)
             if failure.throttled:
-                self.rate_limiter.throttled(sent, failure.retry_after)
+                self._slow_down(operation, sent, failure)
+            if write is not None and errors.is_doubtful(error):
+                write.log(_name(operation), uuid, answered=False)
             raise
+        except asyncio.CancelledError:
+            if write is not None:
+                write.log(_name(operation), uuid, answered=False)
+            raise
+        if write is not None:
+            write.log(_name(operation), uuid or str(answer["UUID"]), answered=True)
+        if self.rate_limiter.has_recovered():
+            text = "AWS throttles no requests in %s any more. The request rate is %g a second again."
+            logger.info(text, self._where, self.rate_limiter.full_rate)
+        return answer
+
+    def _slow_down(self, operation: str, sent: float, failure: Failure) -> None:
+        if self.rate_limiter.throttled(sent, failure.retry_after):
+            text = "AWS throttles requests in %s. %s The request rate falls to %g a second, and grows again later."
+            logger.warning(text, self._where, failure.answer, self.rate_limiter.rate)
 
     async def _send(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
-        started, name = monotonic(), operation.title().replace("_", "")
+        started, name = monotonic(), _name(operation)
         try:
             with counted(name):
                 answer = await self._connection.call(operation, parameters, permit)
@@ -145,6 +169,16 @@ class MappingsApi:
             raise
         finally:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (monotonic() - started))
+
+
+def _name(operation: str) -> str:
+    """AWS's name of an operation, from boto3's."""
+    return operation.title().replace("_", "")
+
+
+def _uuid(parameters: Mapping[str, Any]) -> str:
+    """The UUID of the mapping that a request is about; empty: there is none yet."""
+    return str(parameters.get("UUID") or str(parameters.get("Resource") or "").rpartition(":")[2])
 
 
 def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:

@@ -48,6 +48,9 @@ _STALE = 5
 _SHIFT = 2
 
 
+_READER = "sweep of the mappings"
+
+
 class _Pace(Enum):
     """How soon one page follows the other."""
 
@@ -88,6 +91,7 @@ class Sweeper:
                 await self._step(client)
                 self._failures = 0
                 self._account_region.failure = None
+                self._account_region.read_again(_READER)
                 self._set_stale(None)
             except Exception as error:
                 self._record_failure(error, client)
@@ -189,7 +193,7 @@ class Sweeper:
         self._failed_at = monotonic()
         if self._failures == 1:
             self._failing_since = self._failed_at
-        failure = self._account_region.log_and_switch_client(client, error)
+        failure = self._account_region.log_and_switch_client(client, error, reader=_READER)
         passes = failure.disposition is Disposition.SOON and self._failures < _PASSING
         self._account_region.failure = None if passes else failure
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))

@@ -23,6 +23,7 @@ from esm_operator.aws.client import MappingsClient
 from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.ratelimit.rate_limiter import RequestPriority
+from esm_operator.status.reason_table import answer_and_remedy
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ _SHARE = 0.05
 _SOON = 1.0
 #: The least number of seconds until a failed tag sweep is retried.
 _AGAIN = 60.0
+_READER = "tag sweep"
 
 
 class TagSweep:
@@ -70,11 +72,13 @@ class TagSweep:
                 pause = max(_AGAIN, pause)
                 if failure.reason == "AccessDenied" and not self._refused:
                     self._refused, pause = True, _SOON
-                    logger.info("The tagging API is refused. Tags are read one mapping at a time: %s", failure.message)
+                    place = self._account_region.subject.values()["place"]
+                    text = "The operator reads the tags of one mapping at a time in %s, without the tagging API. %s"
+                    logger.info(text, place, answer_and_remedy(failure))
                 else:
-                    logger.warning("Reading the tags failed: %s", failure.message)
-                    if not failure.throttled:
-                        self._account_region.switch_client(client)
+                    self._account_region.log_and_switch_client(client, error, reader=_READER)
+            else:
+                self._account_region.read_again(_READER)
 
     async def _in_bulk(self) -> None:
         began = monotonic()

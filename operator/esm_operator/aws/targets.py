@@ -25,6 +25,8 @@ from esm_operator.metrics.gauges import TargetMetrics
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.settings import Settings
+from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.subject import Subject
 
 #: Requests a second to the tagging API: a third of what AWS grants GetResources (AWS General Reference, quotas of the
 #: Resource Groups Tagging API).
@@ -124,8 +126,8 @@ class Targets:
 
     def failures(self) -> list[str]:
         """Why accounts and regions can't be swept now, as sentences."""
-        failures = ((region, one.failure) for (_, region, _), one in self._account_regions.items())
-        return [f"{region}: {failure.message}" for region, failure in failures if failure is not None]
+        places = self._account_regions.values()
+        return [message_of_failure(one.failure, one.subject) for one in places if one.failure is not None]
 
     async def close(self) -> None:
         """Stop sweeping."""
@@ -137,7 +139,12 @@ class Targets:
         place = (connection.account, region)
         rate_limiter = self._rate_limiters.setdefault(place, RateLimiter(settings.requests_per_second))
         account_region = AccountRegion(
-            self._resources, Inventory(), rate_limiter, RateLimiter(TAGGING_RATE), monotonic()
+            self._resources,
+            Inventory(),
+            rate_limiter,
+            RateLimiter(TAGGING_RATE),
+            monotonic(),
+            Subject(region=region, account=connection.account),
         )
         tag_sweep = TagSweep(account_region, cluster=settings.cluster_name, interval=settings.tag_sweep_interval)
         account_region.tasks = [

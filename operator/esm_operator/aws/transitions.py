@@ -25,6 +25,7 @@ _FEW = 10
 _TOGETHER = FAST / 2
 #: The longest pause after reads that failed, in seconds.
 _MOST_FAILING = 5.0
+_READER = "read of mappings in transition"
 
 
 class Transitions:
@@ -48,9 +49,10 @@ class Transitions:
             try:
                 await self._read(client, chosen)
                 self._failures = 0
+                self._account_region.read_again(_READER)
             except Exception as error:
                 self._failures += 1
-                self._account_region.log_and_switch_client(client, error)
+                self._account_region.log_and_switch_client(client, error, reader=_READER)
 
     def next_due(self) -> float:
         """Monotonic time of the next read, or of the next calculation of that time, in seconds."""

@@ -15,8 +15,9 @@ from functools import lru_cache
 from esm_operator.api.reasons import EventReason
 from esm_operator.api.resource import KIND, EventSubject, Resource
 from esm_operator.clock import timestamp
-from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
+from esm_operator.cluster.kubernetes import GoneError, KubernetesClient, describe_failure
 from esm_operator.fence import NotLeadingError
+from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 from esm_operator.ratelimit.report_filter import ReportFilter
 from esm_operator.ratelimit.token_bucket import TokenBucket
@@ -65,6 +66,7 @@ class EventRecorder:
         self._poster: asyncio.Task[None] | None = None
         self._left_out = 0
         self._reports = ReportFilter(_QUIET)
+        self._failures = FailureLog(logger, "The operator can post Events again")
 
     def normal(self, resource: Resource, reason: EventReason, message: str) -> None:
         """Record something that a person need not act on. The message is a sentence."""
@@ -79,7 +81,7 @@ class EventRecorder:
         if self._poster is not None:
             await asyncio.wait([self._poster], timeout=within)
         if self._waiting:
-            logger.info("%d Events were not posted: there was no time left", len(self._waiting))
+            logger.info("%d Events were not posted, because the operator stops", len(self._waiting))
 
     def _record(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
         now = timestamp()
@@ -104,10 +106,10 @@ class EventRecorder:
         self._left_out += 1
         if self._reports.admit("left out"):
             logger.warning(
-                "More Events than %g a second, or one a minute of the same resource: %d were left out. The resources' "
-                "conditions say what is.",
-                RATE,
+                "The operator left out %d Events, because there were more than %g a second, or more than one a minute "
+                "for one resource. The conditions of the resources show their state.",
                 self._left_out,
+                RATE,
             )
             self._left_out = 0
 
@@ -119,12 +121,15 @@ class EventRecorder:
             try:
                 await self._send(series)
             except NotLeadingError:
-                logger.info("%d Events were not posted: the lease may not last", len(self._waiting) + 1)
+                logger.info("%d Events were not posted, because the lease may end before", len(self._waiting) + 1)
                 for one in self._waiting:
                     one.waiting = False
                 self._waiting.clear()
             except Exception as error:  # an Event is never worth more than a line in the log
-                logger.warning("The Event %s of %s could not be posted: %s", series.reason, series.subject.key, error)
+                text = f"The operator could not post the Event {series.reason} of {series.subject.key}."
+                self._failures.failed(f"{text} {describe_failure(error)}.", cause=type(error))
+            else:
+                self._failures.succeeded()
 
     async def _send(self, series: EventSeries) -> None:
         """Update the count of an Event if the object exists, else post it."""

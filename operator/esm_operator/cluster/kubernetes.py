@@ -1,4 +1,4 @@
-"""The client of the API server: what the operator writes to Kubernetes, and what it reads besides kopf's watches.
+"""The client of the API server: the writes of the operator to Kubernetes, and its reads other than kopf's watches.
 
 Patches carry the resourceVersion that they were made from. The API server refuses a patch of an older version (409),
 and the caller makes it again from the newer one. Writes are fenced, except those of the lease itself: before a
@@ -61,6 +61,18 @@ class BusyError(ApiError):
     """The API server takes no more requests now, or has only just started."""
 
 
+def describe_failure(error: Exception) -> str:
+    """The request that has failed, and the answer of the API server, as a sentence without a full stop."""
+    if isinstance(error, ApiError | ConflictError) and str(error):
+        return str(error)
+    return f"{requested(error)} got no answer ({str(error) or type(error).__name__})"
+
+
+def requested(error: Exception) -> str:
+    """The method and the path of a request that the API server refused or did not answer."""
+    return next(iter(getattr(error, "__notes__", ())), "A request to the API server")
+
+
 _REFUSALS: Mapping[int, type[ApiError]] = {403: ForbiddenError, 429: BusyError}
 
 
@@ -115,7 +127,7 @@ class KubernetesClient:
         meta: Mapping[str, Any] = page.get("metadata") or {}
         version = meta.get("resourceVersion")
         if version is None:
-            raise ApiError(f"GET {path}: the answer is no list, so something between is not the API server")
+            raise ApiError(f"GET {path} was not answered with a list, so the answer is not one of the API server")
         await self._request("GET", path, query={"watch": "true", "resourceVersion": str(version)}, streams=True)
 
     async def add_finalizer(self, resource: Resource, intent: Intent) -> dict[str, Any]:
@@ -294,6 +306,9 @@ class KubernetesClient:
                 response.close()
                 return {}
             answer = _decoded(await response.read())
+        except Exception as error:
+            error.add_note(f"{method} {path}")
+            raise
         finally:
             counters.KUBERNETES_REQUESTS.labels(method, code).inc()
             counters.KUBERNETES_REQUEST_SECONDS.labels(method).observe(monotonic() - began)
@@ -305,8 +320,10 @@ class KubernetesClient:
         if answer is not None and response.status == 409:
             raise ConflictError
         reason = str((answer or {}).get("message") or response.reason)
-        error = _REFUSALS.get(response.status, ApiError)(f"{method} {path}: {response.status} {reason}")
+        text = f'{method} {path} failed with status {response.status} and "{reason}"'
+        error = _REFUSALS.get(response.status, ApiError)(text)
         error.status = response.status
+        error.add_note(f"{method} {path}")
         raise error
 
 

@@ -2,7 +2,8 @@
 
 All decisions are made by a monotonic clock. A holder counts from before it sent its renewal, a candidate from after it
 saw the record change last. So the candidate's end is always the later one, however much the wall clocks of the two
-differ. The times in the record are for people. The operator runs the lease, and a term (``term.py``) while it is held.
+differ. The times in the record are for people. The operator runs the lease, and a term (``term.py``) while it holds
+the lease.
 """
 
 import asyncio
@@ -18,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from esm_operator.clock import microtime, monotonic
-from esm_operator.cluster.kubernetes import ApiError, ConflictError, ForbiddenError, GoneError, KubernetesClient
+from esm_operator.cluster.kubernetes import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    KubernetesClient,
+    describe_failure,
+)
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.report_filter import ReportFilter
 
@@ -61,7 +69,7 @@ class LeaseRecord:
     holder: str = ""
     """The identity of the holder; empty: the lease is free."""
     duration: float = 0.0
-    """Seconds for which it is held after each renewal; 0: not given."""
+    """Seconds for which the holder has the lease after each renewal; 0: not given."""
     acquired: str = ""
     renewed: str = ""
     transitions: int = 0
@@ -215,9 +223,11 @@ class Lease:
         try:
             async with asyncio.timeout(within):
                 if await self._write_released():
-                    logger.info("Gave the lease %s back", self)
+                    logger.info("Released the lease %s", self)
         except Exception as error:
-            logger.warning("The lease %s could not be given back, it expires by itself: %s", self, _text(error))
+            logger.warning(
+                "The operator could not release the lease %s, which expires by itself. %s.", self, _text(error)
+            )
 
     async def _write_released(self) -> bool:
         while True:
@@ -252,7 +262,7 @@ class Lease:
         state = self._candidate.judge(record, monotonic(), self._written)
         if state is LeaseState.HELD:
             if record is not None and self._holders_reported.admit(self._name, record.holder):
-                logger.info("Standing by: %s holds the lease %s", record.holder, self)
+                logger.info("This process stands by, because %s holds the lease %s", record.holder, self)
             return False
         before = record or LeaseRecord()
         wall = microtime()
@@ -277,10 +287,10 @@ class Lease:
         fence.extend(started + self._duration)
         reasons = {
             LeaseState.FREE: "it was free",
-            LeaseState.OURS: "it was left by this identity",
+            LeaseState.OURS: "this identity held it before",
             LeaseState.EXPIRED: f"{before.holder} has not renewed it for {before.duration or self._duration:.0f} s",
         }
-        logger.info("Took the lease %s as %s: %s", self, self._identity, reasons[state])
+        logger.info("Acquired the lease %s as %s, because %s", self, self._identity, reasons[state])
         self._holders_reported.clear()
         await self._set_fence(fence)
         return True
@@ -355,7 +365,7 @@ class Lease:
             return
         self._fence.close()
         if why:
-            logger.warning("Lost the lease %s: %s; this process stands by", self, why)
+            logger.warning("Lost the lease %s, because %s. This process stands by.", self, why)
         await self._set_fence(None)
 
     async def _set_fence(self, fence: Fence | None) -> None:
@@ -366,20 +376,20 @@ class Lease:
     def _report(self, error: Exception) -> None:
         if isinstance(error, ForbiddenError):
             text = (
-                f"The lease {self} can't be used, so nothing is worked on: {_text(error)}. Allow get, create and "
+                f"The operator cannot use the lease {self} and does not lead. {_text(error)}. Allow get, create and "
                 f"update of leases.coordination.k8s.io in the namespace {self._namespace}, or set --lease-namespace."
             )
         elif isinstance(error, GoneError):
             text = (
-                f"The lease {self} can't be made, so nothing is worked on: there is no namespace {self._namespace}. "
+                f"The operator cannot create the lease {self}, because there is no namespace {self._namespace}. "
                 "Create it, or set --lease-namespace."
             )
         else:
-            text = f"The lease {self} can't be read or written; it is tried again: {_text(error)}"
+            text = f"The operator could not read or write the lease {self}, and retries. {_text(error)}."
         self._failure = text
         if self._failures_reported.admit(text):
             logger.warning("%s", text)
 
 
 def _text(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return describe_failure(error)

@@ -17,6 +17,7 @@ from typing import Any
 from esm_operator.clock import monotonic, wall
 from esm_operator.cluster.operator_names import MANAGER
 from esm_operator.ratelimit.report_filter import ReportFilter
+from esm_operator.status.reason_table import message
 
 #: Seconds after its last write for which another operator is reported, and between log lines about it.
 REPORTED_FOR = 3600.0
@@ -63,8 +64,7 @@ class OtherOperators:
         """All existing resources were taken. Returns a sentence for each operator that wrote last to some of them."""
         self._listed_at = monotonic()
         self._last_writes = [
-            f"The operator of the lease {_lease(manager)} was the last to write to resources of this one, {count} of "
-            f"them, within the last hour. Should it still run, two work on the same. {self._remedy()}"
+            message("AnotherOperator", "AtStart", other=_lease(manager), own=_lease(self._own), count=count)
             for manager, count in sorted(self._last_writers.items())
         ]
         return self._last_writes
@@ -73,7 +73,7 @@ class OtherOperators:
         """Sentences about operators that have written within an hour, or else shortly before the start."""
         now = monotonic()
         texts = [
-            f"{self._text(manager)}{_ago(now - noticed)}"
+            self._text(manager, _ago(now - noticed))
             for manager, noticed in sorted(self._noticed.items())
             if now - noticed < REPORTED_FOR
         ]
@@ -90,23 +90,16 @@ class OtherOperators:
         if not is_own and wrote >= wall() - REPORTED_FOR:
             self._last_writers[manager] += 1
 
-    def _text(self, manager: str) -> str:
-        return (
-            f"Another operator works on the same resources, that of the lease {_lease(manager)}. Each changes what "
-            f"the other has written. {self._remedy()}"
-        )
-
-    def _remedy(self) -> str:
-        return (
-            f"Stop one of the two, or set --namespaces or --selector so that each resource is one operator's only, or "
-            f"give both the lease {_lease(self._own)}, so that one stands by for the other."
-        )
+    def _text(self, manager: str, ago: str = "") -> str:
+        return message("AnotherOperator", other=_lease(manager), own=_lease(self._own), ago=ago)
 
 
 def _ago(seconds: float) -> str:
     minutes = int(seconds / 60)
     unit = "minute" if minutes == 1 else "minutes"
-    return f" It wrote last {minutes} {unit} ago; if it has ended since, there is nothing to do." if minutes else ""
+    return (
+        f" Its last change was {minutes} {unit} ago. If it has stopped since, nothing is left to do." if minutes else ""
+    )
 
 
 def _writes(body: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""The preflight: checks before kopf starts that the cluster has what the operator needs, with a remedy if it lacks.
+"""The preflight: checks before kopf starts that the cluster meets the requirements of the operator, with remedies.
 
 kopf ends with a stack trace if it may not list a kind, and watches nothing, without an error, if a kind is not served.
 So the command ``run`` repeats the checks until all pass, and checks once more when a watch of kopf has failed.
@@ -48,7 +48,7 @@ async def wait(check: Callable[[], Awaitable[str]], stopping: asyncio.Event, rep
     while problems := await check():
         report(problems)
         if problems != logged:
-            logger.error("Not started yet: %s", problems)
+            logger.error("The operator has not started yet. %s", problems)
             logged = problems
         tries += 1
         with suppress(TimeoutError):
@@ -64,7 +64,7 @@ async def find_problems(watched: Mapping[str, str], requests_per_second: float) 
         kubernetes = await KubernetesClient.connect(requests_per_second)
     except (OSError, ValueError, ConfigException) as error:
         return (
-            f"What says how to reach the API server can't be used ({str(error) or type(error).__name__}). Check the "
+            f"The configuration of the API server can't be used ({str(error) or type(error).__name__}). Check the "
             "certificates, the key and the files that the kubeconfig names, or the ServiceAccount's token and ca.crt."
         )
     try:
@@ -95,7 +95,7 @@ def _explained(error: Exception, host: str) -> str:
             "and its token is mounted, or the user of the kubeconfig."
         )
     if isinstance(error, ApiError):
-        return f"The API server {host} can't answer yet ({error}). It is asked again."
+        return f"The API server {host} can't answer yet. {error}. The operator retries."
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
         return (
             f"The API server {host} can't be trusted ({error}). Check certificate-authority in the kubeconfig, or "
@@ -104,6 +104,6 @@ def _explained(error: Exception, host: str) -> str:
     if isinstance(error, aiohttp.ClientError | OSError):  # TimeoutError is an OSError
         return (
             f"The API server {host} can't be reached ({str(error) or type(error).__name__}). Check the network and its "
-            "policies, and the server of the kubeconfig; it is tried again."
+            "policies, and the server in the kubeconfig. The operator retries."
         )
     raise error

@@ -15,12 +15,14 @@ from esm_operator.api.recorded_status import Condition, find_condition
 from esm_operator.api.resource import Key, Resource
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.config_cache import ConfigCache, ProviderConfigObject
-from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ConflictError, GoneError, KubernetesClient
+from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ConflictError, GoneError, KubernetesClient, describe_failure
 from esm_operator.cluster.operator_names import IN_USE
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.fence import NotLeadingError
 from esm_operator.planning.target import Unresolved
+from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.report_filter import ReportFilter
+from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class UsageFinalizer:
         self._locks: dict[str, asyncio.Lock] = {}
         self._reports = ReportFilter(_QUIET)
         """By the uid of the ProviderConfig."""
+        self._failures = FailureLog(logger, "The operator can change the ProviderConfigs again")
 
     async def hold(self, resource: Resource) -> Unresolved | None:
         """Keep the ProviderConfig of a resource as long as the resource exists. Raises ConflictError, ApiError.
@@ -135,39 +138,38 @@ class UsageFinalizer:
                 rest = [name for name in config.finalizers if name not in ours]
                 # The answer is not put into the cache, because the watch may have reported the deletion before.
                 await self._kubernetes.set_config_finalizers(config, rest)
-                logger.info("Nothing uses the ProviderConfig %s any more; it is let go", config.name)
+                logger.info("Removed the finalizer of the ProviderConfig %s, because no resource uses it", config.name)
         except (ConflictError, GoneError, NotLeadingError) as error:  # the watch brings the new version
-            logger.debug("The ProviderConfig %s is looked at again: %s", config.name, type(error).__name__)
+            logger.debug("The operator checks the ProviderConfig %s again: %s", config.name, type(error).__name__)
         except Exception as error:  # the other ProviderConfigs must not wait for it
-            logger.warning("The ProviderConfig %s is looked at again: %s", config.name, error)
+            text = f"{describe_failure(error)}. The operator retries in {self._interval:.0f} s."
+            self._failures.failed(text, subject=config.uid, cause=(config.uid, type(error)))
+        else:
+            self._failures.succeeded(config.uid)
 
     async def _report_users(self, config: ProviderConfigObject, users: Sequence[Key]) -> None:
-        message = in_use(users)
+        text = in_use(users)
         known = find_condition(config.conditions, CONDITION)
-        if known.message == message:
+        if known.message == text:
             return
         now = timestamp()
         since = known.last_transition_time or now
-        condition = Condition(CONDITION, "True", _REMAIN, message, config.generation, since)
+        condition = Condition(CONDITION, "True", _REMAIN, text, config.generation, since)
         others = [one for one in config.conditions if one.type != CONDITION]
         self._config_cache.put_config(await self._kubernetes.set_config_status(config, [*others, condition]))
         if self._reports.admit(config.uid):
-            logger.warning("The ProviderConfig %s is to be deleted. %s", config.name, message)
+            logger.warning("The ProviderConfig %s is being deleted. %s", config.name, text)
             version = config.resource_version
             about = {"kind": "ProviderConfig", "name": config.name, "uid": config.uid, "resourceVersion": version}
-            await self._kubernetes.post_event(about, "Warning", CONDITION, message, first=now, last=now, count=1)
+            await self._kubernetes.post_event(about, "Warning", CONDITION, text, first=now, last=now, count=1)
 
 
 def in_use(users: Sequence[Key]) -> str:
     """The users of a ProviderConfig and the remedy, as sentences."""
     shown = ", ".join(str(key) for key in users[:_NAMED])
     more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
-    count = f"{len(users)} EventSourceMapping{'s' if len(users) > 1 else ''}"
-    uses, them = ("use", "them") if len(users) > 1 else ("uses", "it")
-    return (
-        f"{count} (namespace/name) still {uses} this ProviderConfig: {shown}{more}. It goes when the last of them is "
-        f"gone, for AWS is reached by it. Delete {them}; until then all go on working."
-    )
+    count = f"{len(users)} EventSourceMappings use" if len(users) > 1 else "1 EventSourceMapping uses"
+    return message(_REMAIN, count=count, users=f"{shown}{more}")
 
 
 def _has_made(resource: Resource) -> bool:

@@ -20,6 +20,7 @@ from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 from esm_operator.ratelimit.report_filter import ReportFilter
+from esm_operator.status.reason_table import answer_and_remedy
 
 #: The most requests in flight.
 AT_ONCE = 8
@@ -39,8 +40,7 @@ class ReadError(Exception):
 
     def __init__(self, action: str, place: str, error: Exception) -> None:
         failure = errors.understand(error)
-        message = failure.message.replace(" It is tried again by itself.", "").replace(errors.RETRIES, "")
-        super().__init__(f"{place}: {action}: {message}")
+        super().__init__(f"{place}: {action}: {answer_and_remedy(failure)}")
         self.denied = failure.reason == "AccessDenied"
         self.untaggable = failure.reason == "TagsNotSupported"
         self.gone = isinstance(error, ClientError) and errors.is_gone(error)

@@ -18,7 +18,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class NoOp(Action):
-    """AWS has what the spec says."""
+    """The mapping matches the spec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ class Tag(_OfMapping):
 class Adopt(_OfMapping):
     """Tag an existing mapping as the resource's own, and record its UUID."""
 
-    previous: str
+    previous: str = ""
+    """The owner from which the mapping is taken over; empty: it had no owner."""
 
 
 @dataclass(frozen=True, slots=True)

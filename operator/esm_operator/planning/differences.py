@@ -34,7 +34,7 @@ def immutable_texts(wanted: Mapping[str, Canonical]) -> dict[str, str]:
 def differences(
     desired: Desired, found: ObservedMapping
 ) -> tuple[dict[str, Canonical], frozenset[str], dict[str, Canonical]]:
-    """The fields to set, the fields to reset, and what AWS has for them now.
+    """The fields to set, the fields to reset, and their present values in AWS.
 
     Fields that are neither in the spec nor applied are left to AWS.
     """

@@ -26,7 +26,7 @@ class LivingResources:
 def why_orphan(
     uuid: str, tags: Mapping[str, str], cluster: str, living: LivingResources, there: Collection[str] | None = None
 ) -> str:
-    """Why a mapping is an orphan; empty if it is none. ``there``: all UUIDs of its account and region, if known."""
+    """Why a mapping is an orphan; empty: it is no orphan. ``there``: all UUIDs of the account and region, if known."""
     if tags.get(CLUSTER) != cluster:
         return ""
     owner = owner_of(tags)

@@ -72,6 +72,7 @@ from esm_operator.planning.actions import (
 from esm_operator.planning.differences import differences, immutable_changes, tag_changes, tags_edited
 from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
 from esm_operator.planning.isolation import portion
+from esm_operator.planning.managers import manager_of
 from esm_operator.planning.ownership import OWNER_TAGS, Ownership, owner_of, ownership
 
 SWEEPING = Wait("WaitingForSweep")
@@ -246,17 +247,17 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
 
 
 def _plan_held(group: ConsumerGroup, holder: ObservedMapping, *, own: str) -> Wait | ListTags | Conflict:
-    """Another mapping is in the consumer group. It has another function or topic, so it is not taken up or adopted."""
+    """Another mapping is in the consumer group. It has another function or topic, so the resource cannot adopt it."""
     if holder.state == "Deleting":
         return Wait("PredecessorDeleting", "ConsumerGroup", {"uuid": holder.uuid, "group": group.name}, holder.uuid)
     if holder.tags is None or not holder.tags_fresh:
         return ListTags(holder.uuid)
-    values = {"uuid": holder.uuid, "source": holder, "group": group, "whose": owner_of(holder.tags), "kept": own}
+    values = {"uuid": holder.uuid, "found": holder, "group": group, "whose": owner_of(holder.tags), "kept": own}
     return Conflict("Conflict", "ConsumerGroup", values, holder.uuid)
 
 
 def _joined_again(desired: Desired, found: ObservedMapping) -> str:
-    """The consumer group of the spec if the mapping is in it, so that AWS takes no successor beside the mapping."""
+    """The consumer group of the spec if the mapping is in it, so that AWS accepts no second mapping in it."""
     group = desired.consumer_group
     return group.name if group is not None and group.same_as(found.consumer_group) else ""
 
@@ -273,7 +274,7 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
     if other is None and adoption.allowed and adoption.uuid in ("", found.uuid):
         if view.rival:
             return Conflict("Conflict", "Claimed", {"uuid": found.uuid, "rival": view.rival}, found.uuid)
-        return _tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid, "nobody")
+        return _tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid)
     named = other is not None and adoption.uuid == found.uuid and adoption.take_over_from == str(other)
     if named and (desired.uuid != found.uuid or desired.edited):
         return Adopt(found.uuid, str(other))  # only once, or after an edit: the other resource may have taken it back
@@ -283,17 +284,20 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
 def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, own: str = "") -> Conflict:
     """A mapping of others is in the way; ``own``: the UUID of the resource's own mapping, which it keeps."""
     other = owner_of(found.tags or {})
+    manager = manager_of(found.tags or {} if other is None else {})
     if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
         case = "OtherIdentity"
     elif own:
         case = "KeepsOwn"
     elif other is None and found.uuid == desired.uuid and desired.owner_tags:
         case = "TagsRemoved"
+    elif other is None and not desired.owner_tags:
+        case = "Unrecorded"
     elif other is None:
-        case = "Unowned" if desired.owner_tags else "Unrecorded"
+        case = "Managed" if manager.name else "Unowned"
     else:
         case = "Owned" if desired.owner_tags else "Recorded"
-    values = {"uuid": found.uuid, "owner": other, "whose": other, "kept": own, "source": found}
+    values = {"uuid": found.uuid, "owner": other, "whose": other, "kept": own, "found": found, "manager": manager}
     return Conflict("Conflict", case, values, found.uuid)
 
 

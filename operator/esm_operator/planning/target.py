@@ -28,7 +28,7 @@ class ProviderConfigSettings:
     namespace_selector: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """A Kubernetes label selector; empty: all namespaces."""
     owner_tags: bool | None = None
-    """Whether the owner of a mapping is recorded in its tags; None: as the operator's own settings say."""
+    """Whether the owner of a mapping is recorded in its tags; None: the operator's own settings decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def resolve(
 ) -> ResolvedTarget | Unresolved:
     """The target of a resource's mapping. ``configs`` are all ProviderConfigs by name.
 
-    Labels that are None are not known. ``labels_come`` is whether they will be known soon. ``operator`` are the
+    Without labels (None), they are not known. ``labels_come`` is whether they will be known soon. ``operator`` are the
     operator's own settings, for what no ProviderConfig sets.
     """
     name = used_config(asked, configs)

@@ -18,7 +18,7 @@ from esm_operator.clock import monotonic
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
 from esm_operator.ratelimit.token_bucket import TokenBucket
 
-#: Tokens that may be spent at once after a quiet time.
+#: Tokens that may be spent immediately after a quiet time.
 BURST = 3.0
 #: The least rate that throttling can bring it to, in requests a second.
 LEAST_RATE = 0.5
@@ -58,6 +58,8 @@ class RateLimiter:
         self._bucket = TokenBucket(rate, max(1.0, min(BURST, rate)))
         self._recovers_from = monotonic()
         self._throttled = -math.inf
+        self._slowed = False
+        """Whether a request was throttled, and :meth:`has_recovered` has not reported the end of it."""
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._granted = 0
@@ -89,10 +91,13 @@ class RateLimiter:
             self._pump = asyncio.create_task(self._grant(), name="rate limiter")
         await turn
 
-    def throttled(self, sent: float, retry_after: float = 0.0) -> None:
+    def throttled(self, sent: float, retry_after: float = 0.0) -> bool:
         """Slow down, because AWS has throttled a request that was sent at a monotonic time, in seconds.
 
         AWS may ask not to be called for some seconds. Of the requests in flight at one time, only one halves the rate.
+
+        Returns:
+            whether the throttling begins with this request.
         """
         self._recover()
         now = monotonic()
@@ -102,6 +107,14 @@ class RateLimiter:
         # Nothing comes back while AWS asks not to be called.
         self._bucket.drain(now + retry_after)
         self._recovers_from = max(self._recovers_from, now + retry_after)
+        begins, self._slowed = not self._slowed, True
+        return begins
+
+    def has_recovered(self) -> bool:
+        """Whether the full rate has come back since the last throttled request. True once."""
+        recovered = self._slowed and self.rate >= self.full_rate
+        self._slowed = self._slowed and not recovered
+        return recovered
 
     def _recover(self) -> None:
         now = monotonic()

@@ -39,7 +39,7 @@ class TokenBucket:
         return max(0.0, self._filled - monotonic()) + missing / self.rate if missing > 0 else 0.0
 
     def take(self) -> bool:
-        """Take a token if there is one. Returns whether it was taken."""
+        """Take a token if there is one. Returns whether there was one."""
         if self.tokens < 1:
             return False
         self._tokens -= 1

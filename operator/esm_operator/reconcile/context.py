@@ -8,12 +8,14 @@ from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.planning.inputs import Desired
 from esm_operator.planning.target import ResolvedTarget
+from esm_operator.reconcile.change_log import AccountAndRegion, Change, log_change
 from esm_operator.reconcile.resource_state import ResourceState, ResourceStates
+from esm_operator.status.subject import Subject
 
 
 @dataclass(slots=True)
 class ReconcileContext:
-    """One resource, and the changes by each action. Requests that change AWS call :meth:`check` first."""
+    """One resource, and the changes by each action. Requests that change AWS call :meth:`check` and :meth:`log`."""
 
     states: ResourceStates
     cache: ResourceCache
@@ -33,7 +35,20 @@ class ReconcileContext:
     """The present or next value of ``status.creating``: without owner tags, a Create may be outstanding."""
     replaced: str = ""
     """The UUID of the mapping whose replacement is being created."""
+    change: Change = field(init=False)
+    """The change that the executor sends, for the change log."""
+
+    @property
+    def subject(self) -> Subject:
+        """The mapping that messages name."""
+        region, account = self.target.target.region, self.connected.client.account
+        return Subject.of(self.resource, region=region, account=account, uuid=self.record.uuid)
 
     def check(self) -> None:
         """Raise StaleError if the resource has changed since the action was planned, which may be seconds ago."""
         self.cache.require_unchanged(self.resource)
+
+    def log(self, operation: str, uuid: str, *, answered: bool) -> None:
+        """Log a change that AWS has made, or may have made."""
+        place = AccountAndRegion(self.connected.client.account, self.target.target.region)
+        log_change(self.resource, self.change, operation, uuid, place, answered=answered)

@@ -34,20 +34,20 @@ from esm_operator.planning.inputs import TRANSITIONS
 from esm_operator.planning.ownership import owner_of
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
+from esm_operator.reconcile.change_log import Cause, Change
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.resource_state import ConflictingMapping, ResourceStates
 from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
-from esm_operator.status.conditions import Outcome
 from esm_operator.status.field_outcomes import as_text
 from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)
 
-#: Outcomes that the status shows while an action is in progress.
-UPDATING = messages.outcome_of(Finding("Updating", "Sending"), synced=False, event=False)
-REPLACING = messages.outcome_of(Finding("Replacing", "Creating"), synced=False, event=False)
+#: Shown in the status while an action is in progress.
+UPDATING = Finding("Updating", "Sending")
+REPLACING = Finding("Replacing", "Creating")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,12 @@ class Executor:
             case actions.Delete() | actions.Replace() | actions.Discard():
                 return await self._delete(context, action)
             case actions.RemoveOwnerTags(uuid, remove):
+                context.change = Change(Cause.RELEASE)
                 if await self._request(context, uuid, client.tag(uuid, {}, remove, context)):
-                    self.recorder.normal(context.resource, "Released", message("Released", uuid=uuid))
+                    if not client.owner_tags:
+                        context.log("Release", uuid, answered=True)
+                    text = message("Released", subject=context.subject, uuid=uuid)
+                    self.recorder.normal(context.resource, "Released", text)
                     context.state.released = True
             case actions.RemoveFinalizer():
                 result = await self.remove_finalizer(context.resource)
@@ -144,6 +148,9 @@ class Executor:
         resource, client = context.resource, context.connected.client
         await self._check_unchanged(context)
         context.replaced = action.replaces
+        again = action.again and context.state.deleted != context.record.uuid
+        cause = Cause.RECREATION if again else Cause.REPLACEMENT if action.replaces else Cause.NEW
+        context.change = Change(cause, f"replaces mapping {action.replaces}" if action.replaces else "")
         try:
             context.state.record_create(sent=True)
             parameters = requests.create(resource.spec, desired.tags)
@@ -163,12 +170,12 @@ class Executor:
         state.field_refusals.clear()
         state.pending_creates.answered()
         self.states.record_created(resource.key, state, uuid)
-        if action.again and state.deleted != context.record.uuid:
-            self.recorder.warning(resource, "CreatedAgain", messages.created_again(uuid, resource.spec.source))
+        if again:
+            text = messages.created_again(uuid, resource.spec.source, context.subject)
+            self.recorder.warning(resource, "CreatedAgain", text)
             counters.DRIFT_CORRECTED.labels(DriftKind.DELETED).inc()
         else:
-            self.recorder.normal(resource, "Created", message("Created", uuid=uuid))
-        logger.info("Created the mapping", extra=marks(resource) | {"uuid": uuid})
+            self.recorder.normal(resource, "Created", message("Created", subject=context.subject, uuid=uuid))
         context.replaced = ""
         if context.connected.inventory.get(action.replaces) is None:
             immutable = differences.immutable_texts(desired.values)
@@ -236,10 +243,15 @@ class Executor:
         before = inventory.tags(uuid)
         if not await self._request(context, uuid, client.refresh_tags(uuid)) or inventory.tags(uuid) != before:
             return
+        cause = Cause.TAKE_OVER if action.previous else Cause.ADOPTION
+        context.change = Change(cause, f"from {action.previous}" if action.previous else "")
         request = client.tag(uuid, context.desired.tags, frozenset(), context)
         if await self._request(context, uuid, request):
+            if not client.owner_tags:
+                context.log("Adopt", uuid, answered=True)
             context.record = context.record.adopted(uuid, context.desired)
-            text = message("Adopted", uuid=uuid, previous=action.previous)
+            case = "TakenOver" if action.previous else ""
+            text = message("Adopted", case, subject=context.subject, uuid=uuid, previous=action.previous)
             self.recorder.normal(context.resource, "Adopted", text)
 
     async def _delete(
@@ -249,23 +261,27 @@ class Executor:
         wait = self.states.deletion_limiter.take(resource.key)
         if wait:
             held = Finding("DeletionsHeld", values={"rescue": client.owner_tags})
-            outcome = messages.outcome_of(held, deleting=resource.deleting)
+            outcome = messages.outcome_of(held, context.subject, deleting=resource.deleting)
             await self.status_writer.write(resource, outcome, context)
             return Result(ReconcileOutcome.WAITING, wait, QueuePriority.EDIT)
-        began = monotonic()
+        began, context.change = monotonic(), _deletion(action)
         if not await self._request(context, action.uuid, client.delete(action.uuid, context)):
             return None
         state = context.state
         state.deleted = action.uuid
         if state.made_by_other_until is not None and state.made_by_other_until < began:
             state.made_by_other_until = None  # AWS has refused all that others had sent, because of this mapping
+        subject = context.subject
         match action:
             case actions.Replace():
-                self.recorder.warning(resource, "Replacing", messages.replacing(action, resource.spec.source))
+                self.recorder.warning(resource, "Replacing", messages.replacing(action, resource.spec.source, subject))
             case actions.Delete():
-                self.recorder.normal(resource, "Deleting", message("Deleting", "Sent", uuid=action.uuid))
+                self.recorder.normal(
+                    resource, "Deleting", message("Deleting", "Sent", subject=subject, uuid=action.uuid)
+                )
             case actions.Discard():
-                self.recorder.normal(resource, "Deleting", message("Deleting", "Discarded", uuid=action.uuid))
+                text = message("Deleting", "Discarded", subject=subject, uuid=action.uuid)
+                self.recorder.normal(resource, "Deleting", text)
         return None
 
     async def _update(self, context: ReconcileContext, action: actions.Update) -> Result | None:
@@ -282,6 +298,7 @@ class Executor:
             return None
         queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
         parameters = requests.update(context.resource.spec, desired.source, action, queue_mode=queue_mode)
+        context.change = Change(Cause.DRIFT if action.drift else Cause.EDIT, change)
         entry = context.connected.inventory.get(action.uuid)
         by_aws = entry.report().state_transition_reason if entry is not None and "enabled" in action.old else None
         try:
@@ -293,18 +310,17 @@ class Executor:
                 await self._read_conflicting(context, error)
                 return None
             members = isolation.members_of((*action.change, *action.reset))
-            logger.debug("AWS refused %s: %s", change, failure.message, extra=marks(context.resource))
+            logger.debug("AWS refused %s. %s", change, failure.answer, extra=marks(context.resource))
             context.state.field_refusals.refused(context.resource.generation, members, failure)
             return None
         context.state.drift_backoff.sent("fields", fingerprint)
         context.state.field_refusals.accepted()
-        logger.info("Updated the mapping: %s", change, extra=marks(context.resource))
+        subject = context.subject
         if action.drift:
-            self._record_drift(
-                context, DriftKind.FIELDS, message("DriftCorrected", change=change, aws_reason=by_aws or "")
-            )
+            text = message("DriftCorrected", subject=subject, change=change, aws_reason=by_aws or "")
+            self._record_drift(context, DriftKind.FIELDS, text)
         else:
-            self.recorder.normal(context.resource, "Updated", message("Updated", change=change))
+            self.recorder.normal(context.resource, "Updated", message("Updated", subject=subject, change=change))
         sent = {path: Kept(as_text(action.old.get(path))) for path in action.reset - {"enabled"}}
         applied = context.record.applied
         context.record = replace(context.record, applied=replace(applied, kept={**applied.kept, **sent}))
@@ -329,16 +345,19 @@ class Executor:
             return Result(ReconcileOutcome.WAITING, wait)
         if await self._record_names_first(context, tags=frozenset(action.add)):
             return None
+        context.change = Change(Cause.DRIFT if action.drift else Cause.EDIT, change)
         request = context.connected.client.tag(action.uuid, action.add, action.remove, context)
         if not await self._request(context, action.uuid, request):
             return None
         context.state.drift_backoff.sent("tags", fingerprint)
         applied = replace(context.record.applied, tags=frozenset(context.desired.tags))
         context.record = replace(context.record, applied=applied)
+        subject = context.subject
         if action.drift:
-            self._record_drift(context, DriftKind.TAGS, message("DriftCorrected", change=change, aws_reason=""))
+            text = message("DriftCorrected", subject=subject, change=change, aws_reason="")
+            self._record_drift(context, DriftKind.TAGS, text)
         else:
-            self.recorder.normal(context.resource, "Tagged", message("Tagged", change=change))
+            self.recorder.normal(context.resource, "Tagged", message("Tagged", subject=subject, change=change))
         return None
 
     async def _drift_wait(
@@ -348,7 +367,8 @@ class Executor:
         wait = context.state.drift_backoff.wait(kind, change)
         if wait:
             not_kept = Finding("ChangeNotKept", values={"change": text})
-            await self.status_writer.write(context.resource, messages.outcome_of(not_kept, synced=False), context)
+            outcome = messages.outcome_of(not_kept, context.subject, synced=False)
+            await self.status_writer.write(context.resource, outcome, context)
         return wait
 
     def _record_drift(self, context: ReconcileContext, kind: DriftKind, message: str) -> None:
@@ -368,15 +388,20 @@ class Executor:
         recorded = context.resource.status.applied
         if applied.fields <= recorded.fields and applied.tags <= recorded.tags:
             return False
-        context.resource = await self.status_writer.write(context.resource, UPDATING, context)
+        await self._show(context, UPDATING)
         return True
 
-    async def _record_mapping_first(self, context: ReconcileContext, outcome: Outcome) -> bool:
+    async def _record_mapping_first(self, context: ReconcileContext, shown: Finding) -> bool:
         """Write the UUID of a mapping to the status if only the intent records the mapping. Returns whether so."""
         if context.record.uuid in ("", context.resource.uuid):
             return False
-        context.resource = await self.status_writer.write(context.resource, outcome, context)
+        await self._show(context, shown)
         return True
+
+    async def _show(self, context: ReconcileContext, finding: Finding) -> None:
+        """Write an action that is in progress to the status."""
+        outcome = messages.outcome_of(finding, context.subject, synced=False, event=False)
+        context.resource = await self.status_writer.write(context.resource, outcome, context)
 
     def _record_left(self, context: ReconcileContext) -> None:
         """Record an Event if the recorded mapping remains when the resource is deleted."""
@@ -392,7 +417,7 @@ class Executor:
             case = "TagsRemoved"
         else:
             case = "Owned"
-        text = message("MappingNotDeleted", case, uuid=uuid, owner=other)
+        text = message("MappingNotDeleted", case, subject=context.subject, uuid=uuid, owner=other)
         self.recorder.warning(context.resource, "MappingNotDeleted", text)
 
     async def record_waiting(self, context: ReconcileContext) -> None:
@@ -435,5 +460,15 @@ class Executor:
         """Remove the finalizer, if the object still exists."""
         if not resource.removed:
             await self.kubernetes.remove_finalizer(resource)
-        logger.info("Let the resource go", extra=marks(resource))
+        logger.info("Removed the finalizer, so that Kubernetes deletes the resource", extra=marks(resource))
         return Result(ReconcileOutcome.RELEASED, released=True)
+
+
+def _deletion(action: actions.Delete | actions.Replace | actions.Discard) -> Change:
+    match action:
+        case actions.Replace():
+            return Change(Cause.REPLACEMENT, f"AWS cannot change {', '.join(action.fields)}")
+        case actions.Discard():
+            return Change(Cause.DUPLICATE)
+        case actions.Delete():
+            return Change(Cause.DELETION)

@@ -47,6 +47,6 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
         unsearched=state.pending_creates.unsearched,
         may_have_made=state.pending_creates.may_have_made,
         unseen=made if missed else "",
-        refused={members: failure.message for members, failure in state.field_refusals.of(resource.generation).items()},
+        refused={members: failure.answer for members, failure in state.field_refusals.of(resource.generation).items()},
         rival=context.cache.older_claimant(resource),
     )

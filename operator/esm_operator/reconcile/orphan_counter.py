@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from aiohttp import ClientError as HTTPException
 
 from esm_operator.api.resource import Key
-from esm_operator.cluster.kubernetes import ApiError, KubernetesClient
+from esm_operator.cluster.kubernetes import ApiError, KubernetesClient, describe_failure
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import owner_of
@@ -47,8 +47,8 @@ class OrphanCounter:
         try:
             self._last = await self._count(tagged)
         except (ApiError, HTTPException, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-            logger.warning("Counting orphans failed; the next tag sweep retries: %s", reason)
+            text = describe_failure(error)
+            logger.warning("%s, so the operator could not count orphans. The next tag sweep retries.", text)
         return self._last
 
     async def _count(self, tagged: Mapping[str, Mapping[str, str]]) -> int:

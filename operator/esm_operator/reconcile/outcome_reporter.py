@@ -20,6 +20,7 @@ from esm_operator.logs import marks
 from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.desired import MappingRecord
+from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Observation
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
@@ -30,10 +31,10 @@ from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import field_outcomes, messages
-from esm_operator.status.conditions import Outcome, Verdict
-from esm_operator.status.failure import Disposition, Failure
+from esm_operator.status.failure import Disposition
 from esm_operator.status.field_outcomes import RefusedFields
 from esm_operator.status.reason_table import message
+from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -72,14 +73,15 @@ class OutcomeReporter:
         context.record = _record_at_rest(context, observation, action, refused)
         entry = context.connected.inventory.get(context.record.uuid)
         observed = entry.observed() if entry is not None else None
-        outcome = messages.outcome(desired, action, observed, context.record.applied.kept)
+        kept, subject = context.record.applied.kept, context.subject
+        outcome = messages.outcome(desired, action, observed, kept, subject)
         refused = tuple(one for one in refused if not one.kept)
         if refused:
-            outcome = field_outcomes.refused_outcome(refused, field_outcomes.kept_message(context.record.applied.kept))
+            outcome = field_outcomes.refused_outcome(refused, field_outcomes.kept_message(kept, subject), subject)
         if account_region.stale is not None and outcome.synced:
-            outcome = messages.unseen(outcome, account_region.stale.reason, account_region.stale.message)
+            outcome = messages.unseen(outcome, account_region.stale)
         if action == plan.SWEEPING and account_region.failure is not None:
-            outcome = _failed_outcome(account_region.failure)
+            outcome = messages.outcome_of_failure(account_region.failure, subject)
             if context.record.uuid:  # all resources with a mapping would have the same Event
                 outcome = replace(outcome, event="")
         waits_for = isinstance(action, actions.Conflict | actions.Wait)
@@ -102,15 +104,20 @@ class OutcomeReporter:
             return replace(result, requeue_after=0.0, priority=QueuePriority.TRANSITION)
         return result
 
-    async def report_stalled(self, resource: Resource, outcome: Outcome) -> Result:
-        """Write the status of a resource for which the operator cannot call AWS."""
+    async def report_stalled(self, resource: Resource, finding: Finding, *, region: str = "") -> Result:
+        """Write the status of a resource for which the operator cannot call AWS. The region may be unknown."""
+        outcome = messages.outcome_of(finding, Subject.of(resource, region=region))
         if resource.deleting:
             outcome = replace(outcome, message=f"{outcome.message} {_how_to_orphan(resource)}")
         await self.status_writer.write(resource, outcome)
         return Result(ReconcileOutcome.STALLED)
 
     async def report_failure(
-        self, resource: Resource, error: ClientError | BotoCoreError, context: ReconcileContext | None = None
+        self,
+        resource: Resource,
+        error: ClientError | BotoCoreError,
+        region: str,
+        context: ReconcileContext | None = None,
     ) -> Result:
         """Write the refusal of AWS to the status. Without a context, the operator could not connect to the target.
 
@@ -120,22 +127,21 @@ class OutcomeReporter:
         if known is None or is_edit(resource, known):
             raise StaleError
         failure = errors.understand(error)
+        subject = context.subject if context is not None else Subject.of(resource, region=region)
+        outcome = messages.outcome_of_failure(failure, subject)
         if resource.deleting:
-            failure = replace(failure, message=f"{failure.message} {_how_to_orphan(resource)}")
+            outcome = replace(outcome, message=f"{outcome.message} {_how_to_orphan(resource)}")
         if context is not None:
             context.read_requested = False  # a read that a person requested is repeated
         replaced = context.replaced if context is not None else ""
         if context is not None and replaced:
             case = "" if context.connected.inventory.get(replaced) is not None else "Deleted"
-            text = message("ReplacementFailed", case, uuid=replaced, message=failure.message)
-            failure = replace(failure, message=text)
+            text = message("ReplacementFailed", case, subject=subject, uuid=replaced, message=outcome.message)
+            outcome = replace(outcome, message=text, event="ReplacementFailed")
         first, longest = failure.disposition.value
         delay = max(failure.retry_after, self.states.of(resource.key).back_off(first, longest))
         self.states.failure_backoff.failed(resource.key)
-        logger.debug("AWS refused: %s", failure.message, extra=marks(resource) | {"reason": failure.reason})
-        outcome = _failed_outcome(failure)
-        if replaced:
-            outcome = replace(outcome, event="ReplacementFailed")
+        logger.debug("%s", outcome.message, extra=marks(resource) | {"reason": failure.reason})
         await self.status_writer.write(resource, outcome, context)
         lasts = failure.disposition is not Disposition.SOON
         if resource.removed and lasts and self.cache.has_successor(resource.key):
@@ -145,7 +151,7 @@ class OutcomeReporter:
 
     def abandon(self, resource: Resource) -> Result:
         """Release a removed resource whose mapping cannot be deleted. The tag sweep counts the mapping as an orphan."""
-        text = message("MappingNotDeleted", "Removed")
+        text = message("MappingNotDeleted", "Removed", subject=Subject.of(resource))
         self.recorder.warning(resource, "MappingNotDeleted", text)
         logger.error("%s", text, extra=marks(resource))
         return Result(ReconcileOutcome.RELEASED, released=True)
@@ -195,12 +201,6 @@ class OutcomeReporter:
                 return Result(outcome)
 
 
-def _failed_outcome(failure: Failure) -> Outcome:
-    verdict = Verdict.STALLED if failure.disposition.stalls else Verdict.IN_PROGRESS
-    event = "" if failure.throttled else failure.reason  # throttling ends without help
-    return Outcome(verdict, failure.reason, failure.message, synced=False, event=event)
-
-
 def _record_at_rest(
     context: ReconcileContext, observation: Observation, action: actions.Rest, refused: Sequence[RefusedFields]
 ) -> MappingRecord:
@@ -230,6 +230,6 @@ def _record_at_rest(
 def _how_to_orphan(resource: Resource) -> str:
     namespace, name = resource.key
     return (
-        "To let the resource go and leave what is at AWS: "
+        "To delete the resource and keep its mapping, run: "
         f"kubectl annotate esm {name} --namespace {namespace} {ORPHAN}=true"
     )

@@ -6,17 +6,25 @@ controller calls :meth:`Reconciler.reconcile` and requeues the resource by the r
 
 import contextlib
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
+from esm_operator.api.annotations import ORPHAN
 from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
-from esm_operator.cluster.kubernetes import ApiError, ConflictError, GoneError, KubernetesClient
+from esm_operator.cluster.kubernetes import (
+    ApiError,
+    ConflictError,
+    GoneError,
+    KubernetesClient,
+    describe_failure,
+    requested,
+)
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
 from esm_operator.cluster.usage_finalizer import UsageFinalizer
 from esm_operator.fence import NotLeadingError
@@ -28,8 +36,10 @@ from esm_operator.planning.desired import MappingRecord, desired_of
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired
 from esm_operator.planning.target import Unresolved
+from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
+from esm_operator.reconcile.change_log import AccountAndRegion, Cause, Change, log_change
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.controller import Controller
 from esm_operator.reconcile.executor import Executor
@@ -39,8 +49,8 @@ from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
-from esm_operator.status.conditions import Outcome
 from esm_operator.status.reason_table import message
+from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +79,9 @@ class Reconciler:
     status_writer: StatusWriter
     executor: Executor
     outcome_reporter: OutcomeReporter
+    api_failures: FailureLog = field(
+        default_factory=lambda: FailureLog(logger, "The API server answers the requests for all resources again")
+    )
 
     async def reconcile(self, key: Key) -> Result:
         """Reconcile one resource once.
@@ -77,6 +90,7 @@ class Reconciler:
         """
         resource = self.cache.get(key)
         if resource is None:
+            self.api_failures.succeeded(key)
             self.states.forget(key)
             return Result(None, deleted=True)
         began = monotonic()
@@ -89,8 +103,10 @@ class Reconciler:
         state = self.states.of(resource.key)
         try:
             result = await self._reconcile(resource)
+            self.api_failures.succeeded(resource.key)
             return self._finish_released(resource) if result.released else result
         except GoneError:
+            self.api_failures.succeeded(resource.key)
             return self._finish_released(resource)
         except StaleError:
             return Result(ReconcileOutcome.STALE, 0.0, QueuePriority.EDIT)
@@ -99,11 +115,14 @@ class Reconciler:
         except NotLeadingError:
             return Result(None, 1.0, QueuePriority.EDIT)
         except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-            logger.warning("The API server did not take it, it is tried again: %s", str(error) or type(error).__name__)
-            return Result(ReconcileOutcome.KUBERNETES_ERROR, state.back_off(1.0, 30.0), QueuePriority.EDIT)
+            delay = state.back_off(1.0, 30.0)
+            self._log_api_failure(resource, error, delay)
+            return Result(ReconcileOutcome.KUBERNETES_ERROR, delay, QueuePriority.EDIT)
         except Exception as error:
-            logger.exception("Reconciling failed unexpectedly; it is tried again", extra=marks(resource))
-            result = Result(ReconcileOutcome.OPERATOR_ERROR, state.back_off(1.0, 300.0))
+            delay = state.back_off(1.0, 300.0)
+            text = "The operator failed on this resource. It retries in %.0f s."
+            logger.exception(text, delay, extra=marks(resource))
+            result = Result(ReconcileOutcome.OPERATOR_ERROR, delay)
             await self._report_unexpected(resource.key, error)
             return result
 
@@ -121,14 +140,23 @@ class Reconciler:
 
     async def _read_again(self, resource: Resource) -> Result:
         """Read the object from the API server and reconcile it again, because the watch may be late or cut."""
+        failure: Exception | None = None
         try:
             await self.executor.read(resource.key)
         except GoneError:
             return replace(self._finish_released(resource), outcome=ReconcileOutcome.STALE)
         except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-            logger.warning("Reading a resource failed, it is tried again: %s", str(error) or type(error).__name__)
+            failure = error
         delay = self.states.of(resource.key).back_off(0.1, 30.0)
+        if failure is not None:
+            self._log_api_failure(resource, failure, delay)
         return Result(ReconcileOutcome.STALE, delay, QueuePriority.EDIT)
+
+    def _log_api_failure(self, resource: Resource, error: Exception, delay: float) -> None:
+        method = requested(error).partition(" ")[0]
+        text = f"{describe_failure(error)}. The operator retries {resource.key} in {delay:.1f} s."
+        cause = (method, type(error), getattr(error, "status", 0))
+        self.api_failures.failed(text, subject=resource.key, cause=cause, extra=marks(resource))
 
     async def _report_unexpected(self, key: Key, error: Exception) -> None:
         """Write the failure of the operator itself to the status, if this write succeeds."""
@@ -137,7 +165,7 @@ class Reconciler:
             return
         with contextlib.suppress(Exception):
             finding = Finding("OperatorError", values={"error": f"{type(error).__name__}: {error}"})
-            await self.status_writer.write(resource, messages.outcome_of(finding))
+            await self.status_writer.write(resource, messages.outcome_of(finding, Subject.of(resource)))
 
     async def _reconcile(self, resource: Resource) -> Result:
         if resource.removed and not await self.executor.is_removed(resource):
@@ -151,26 +179,31 @@ class Reconciler:
         """Resolve the target of a resource and connect to it, then reconcile the resource there."""
         if resource.deleting and resource.orphan and resource.has_finalizer:
             result = await self.executor.remove_finalizer(resource)
-            self.recorder.warning(resource, "Orphaned", message("Orphaned", left=resource.uuid))
+            text = message("Orphaned", subject=Subject.of(resource), left=resource.uuid)
+            self.recorder.warning(resource, "Orphaned", text)
+            if resource.uuid and (intent := resource.intent) is not None:
+                place = AccountAndRegion(intent.account, intent.region)
+                change = Change(Cause.RELEASE, f"the annotation {ORPHAN} keeps the mapping")
+                log_change(resource, change, "Release", resource.uuid, place)
             return result
         target = self.config_cache.resolve(resource)
         if isinstance(target, Unresolved):
             if target.passes:
                 return Result(ReconcileOutcome.WAITING, _NAMESPACE_SEEN)
-            return await self.outcome_reporter.report_stalled(resource, messages.outcome_of(target))
+            return await self.outcome_reporter.report_stalled(resource, target)
         moved = _region_changed(resource, target.target.region)
         if moved is not None:
             return await self.outcome_reporter.report_stalled(resource, moved)
         try:
             connected = await self.targets.connect(target.target)
         except (ClientError, BotoCoreError) as error:
-            return await self.outcome_reporter.report_failure(resource, error)
+            return await self.outcome_reporter.report_failure(resource, error, target.target.region)
         moved = _account_changed(resource, connected.client.account)
         if moved is not None:
             return await self.outcome_reporter.report_stalled(resource, moved)
         refused = await self.usage_finalizer.hold(resource)
         if refused is not None:
-            return await self.outcome_reporter.report_stalled(resource, messages.outcome_of(refused))
+            return await self.outcome_reporter.report_stalled(resource, refused, region=target.target.region)
         wait = self.states.failure_backoff.wait(resource.key, connected.client.rate_limiter)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
@@ -187,7 +220,7 @@ class Reconciler:
         except (ClientError, BotoCoreError) as error:
             if not connected.client.owner_tags:
                 context.creating = ownership_records.outstanding(context)
-            return await self.outcome_reporter.report_failure(context.resource, error, context)
+            return await self.outcome_reporter.report_failure(context.resource, error, target.target.region, context)
 
     async def _plan_and_execute(self, context: ReconcileContext) -> Result:
         """Plan and execute until nothing is left to do but wait. Raises the refusals of AWS."""
@@ -272,22 +305,23 @@ class Reconciler:
         return True
 
 
-def _region_changed(resource: Resource, region: str) -> Outcome | None:
-    """The outcome if the target has another region than the mapping. It is checked before any call to AWS."""
+def _region_changed(resource: Resource, region: str) -> Finding | None:
+    """The finding if the target has another region than the mapping. It is checked before any call to AWS."""
     intent = resource.intent
     if intent is None or intent.region == region:
         return None
-    return _target_changed(intent, "spec.eventSourceARN, the ProviderConfig", f"region {region}")
+    cause = "spec.eventSourceARN, of the ProviderConfig"
+    return _target_changed(intent, cause, f"region {region}")
 
 
-def _account_changed(resource: Resource, account: str) -> Outcome | None:
-    """The outcome if the target has another account than the mapping."""
+def _account_changed(resource: Resource, account: str) -> Finding | None:
+    """The finding if the target has another account than the mapping."""
     intent = resource.intent
     if intent is None or intent.account == account:
         return None
     return _target_changed(intent, "the ProviderConfig", f"account {account}")
 
 
-def _target_changed(intent: Intent, cause: str, now: str) -> Outcome:
+def _target_changed(intent: Intent, cause: str, now: str) -> Finding:
     values = {"account": intent.account, "region": intent.region, "cause": cause, "now": now}
-    return messages.outcome_of(Finding("TargetChanged", values=values))
+    return Finding("TargetChanged", values=values)

@@ -18,6 +18,8 @@ from esm_operator.planning.desired import MappingRecord
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.status import conditions
 from esm_operator.status.conditions import Outcome
+from esm_operator.status.failure import sentence_of
+from esm_operator.status.reason_table import message
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class StatusWriter:
             return resource
         self._warn(resource, outcome)
         written = self.record(await self.kubernetes.set_status(resource, rendered))
-        self._record_processing(resource, rendered)
+        self._record_processing(resource, rendered, outcome)
         self._record_drift(resource, rendered, outcome)
         self._record_unknown_annotations(resource)
         return written
@@ -86,15 +88,16 @@ class StatusWriter:
         logger.warning("%s", outcome.message, extra=marks(resource) | {"reason": outcome.reason})
         self.recorder.warning(resource, outcome.event, outcome.message)
 
-    def _record_processing(self, resource: Resource, rendered: MappingStatus) -> None:
+    def _record_processing(self, resource: Resource, rendered: MappingStatus, outcome: Outcome) -> None:
         before, now = resource.status.condition("Processing"), rendered.condition("Processing")
         if (now.status, now.reason) == (before.status, before.reason):
             return
         if now.status == "False":
             self.recorder.warning(resource, cast(ProcessingReason, now.reason), now.message)
         elif before.status == "False":
-            message = now.message or "AWS reports no problem any more."
-            self.recorder.normal(resource, "ProcessingRecovered", f"Processing works again: {message}")
+            result = f'Lambda reports "{sentence_of(now.message)}"' if now.message else "Lambda reports no problem."
+            text = message("ProcessingRecovered", subject=outcome.subject, result=result)
+            self.recorder.normal(resource, "ProcessingRecovered", text)
 
     def _record_drift(self, resource: Resource, rendered: MappingStatus, outcome: Outcome) -> None:
         """Record an Event when an observed mapping begins to differ from the spec, or when the difference changes."""

@@ -1,12 +1,12 @@
 """The status of a resource, rendered from the outcome of a reconcile.
 
 kstatus (``kubectl wait``, Flux, Argo CD) reads the conditions Ready, Reconciling and Stalled, see :class:`Verdict`.
-Synced shows whether AWS has what the spec says, Processing the result of Lambda's last poll. UnknownAnnotations exists
-only while the resource has annotations that the operator does not know.
+Synced shows whether the mapping matches the spec, and Processing the result of Lambda's last poll. A resource has the
+condition UnknownAnnotations only while it has annotations that the operator does not know.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, cast
 
@@ -14,7 +14,9 @@ from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explain
 from esm_operator.api.reasons import ConditionReason, EventReason, OutcomeReason, ProcessingReason
 from esm_operator.api.recorded_status import Applied, Condition, FilterCriteriaError, MappingReport, MappingStatus
 from esm_operator.status.denials import denial_of
+from esm_operator.status.failure import sentence_of
 from esm_operator.status.reason_table import message
+from esm_operator.status.subject import Subject
 
 #: Reasons while AWS changes a mapping. If the mapping was in sync before, somebody else has begun the change.
 _CHANGING = frozenset({"Updating", "Enabling", "Disabling"})
@@ -37,12 +39,14 @@ class Outcome:
     reason: OutcomeReason
     message: str
     synced: bool | None = None
-    """Whether AWS has what the spec says; None: not known."""
+    """Whether the mapping matches the spec; None: not known."""
     sync_message: str = ""
     sync_reason: OutcomeReason | Literal[""] = ""
     """Reason of Synced, if it differs from that of Ready."""
     event: EventReason | Literal[""] = ""
     """Reason of the Warning Event when it begins; empty: none."""
+    subject: Subject = field(default_factory=Subject)
+    """The mapping that the messages name."""
 
 
 def render(
@@ -79,7 +83,7 @@ def render(
         ("Stalled", stalled, outcome.reason, outcome.message if stalled == "True" else ""),
         _synced(outcome, previous.condition("Synced"), generation),
     ]
-    processing, last = _processing(mapping), previous.condition("Processing")
+    processing, last = _processing(mapping, outcome.subject), previous.condition("Processing")
     if processing is not None:
         wanted.append(processing)
     elif mapping is None and not gone and last.status:
@@ -112,32 +116,38 @@ def render(
 
 
 def _synced(outcome: Outcome, old: Condition, generation: int) -> tuple[str, str, OutcomeReason, str]:
+    subject = outcome.subject
     was_true = old.status == "True" and old.observed_generation == generation
     if outcome.synced is None and outcome.reason in _CHANGING and was_true:
-        return ("Synced", "True", "InSync", message("InSync", "Before"))
+        return ("Synced", "True", "InSync", message("InSync", "Before", subject=subject))
     if outcome.synced:
         reason = "KeptByAWS" if outcome.sync_message else "InSync"
-        return ("Synced", "True", reason, outcome.sync_message or message("InSync", "Synced"))
+        return ("Synced", "True", reason, outcome.sync_message or message("InSync", "Synced", subject=subject))
     if outcome.synced is None:
         status, case = "Unknown", "Terminating" if outcome.verdict is Verdict.TERMINATING else "NotCompared"
     else:
         status, case = "False", "Differs"
-    return ("Synced", status, outcome.sync_reason or outcome.reason, outcome.sync_message or message("InSync", case))
+    text = outcome.sync_message or message("InSync", case, subject=subject)
+    return ("Synced", status, outcome.sync_reason or outcome.reason, text)
 
 
-def _processing(mapping: MappingReport | None) -> tuple[str, str, ProcessingReason, str] | None:
+def _processing(mapping: MappingReport | None, subject: Subject) -> tuple[str, str, ProcessingReason, str] | None:
     """The result of Lambda's last poll. SQS mappings have none (recorded)."""
     if mapping is None:
         return None
     if mapping.filter_criteria_error is not None:
-        return ("Processing", "False", "FilterCriteriaError", _kms_refusal(mapping.filter_criteria_error))
+        return ("Processing", "False", "FilterCriteriaError", _kms_refusal(mapping.filter_criteria_error, subject))
     result = mapping.last_processing_result
     if result and result.startswith("PROBLEM"):
-        return ("Processing", "False", "ProcessingProblem", result)
-    return ("Processing", "True", "NoProblem", result) if result else None
+        text = message("ProcessingProblem", subject=subject, result=sentence_of(result))
+        return ("Processing", "False", "ProcessingProblem", text)
+    return ("Processing", "True", "NoProblem", message("NoProblem", result=result)) if result else None
 
 
-def _kms_refusal(error: FilterCriteriaError) -> str:
-    text = (error.message or "").strip() or "AWS gave no explanation."
-    remedy = denial_of(text).remedy or "Check spec.kmsKeyARN and the key's policy."
-    return f"{error.code}: {text if text.endswith('.') else f'{text}.'} {remedy}"
+def _kms_refusal(error: FilterCriteriaError, subject: Subject) -> str:
+    text = (error.message or "").strip()
+    answer = message("FilterCriteriaError", "Answer", code=error.code, sentence=sentence_of(text))
+    if not text:
+        answer = message("FilterCriteriaError", "NoAnswer", code=error.code)
+    remedy = denial_of(text).remedy or message("FilterCriteriaError", "Remedy")
+    return message("FilterCriteriaError", subject=subject, answer=answer, remedy=remedy)

@@ -12,7 +12,8 @@ from esm_operator.planning import differences, isolation
 from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Disposition, Failure
-from esm_operator.status.reason_table import message
+from esm_operator.status.reason_table import message, message_of_failure
+from esm_operator.status.subject import Subject
 
 #: Characters of a value in the status. Filter patterns can be longer.
 _LONGEST = 1_024
@@ -42,13 +43,13 @@ def kept_fields(
     return kept
 
 
-def kept_message(kept: Mapping[str, Kept]) -> str:
+def kept_message(kept: Mapping[str, Kept], subject: Subject) -> str:
     """The message about kept fields; empty if there are none."""
     if not kept:
         return ""
     refused = _by_text((one.message, [path]) for path, one in sorted(kept.items()) if one.message)
     texts = [message("KeptByAWS", "Refused", fields=paths, sentence=text) for text, paths in refused.items()]
-    return message("KeptByAWS", fields=sorted(kept), refused="".join(texts))
+    return message("KeptByAWS", subject=subject, fields=sorted(kept), refused="".join(texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +82,18 @@ def first_disposition(refused: Sequence[RefusedFields]) -> Disposition:
     return min((one.failure.disposition for one in refused), key=lambda disposition: disposition.value)
 
 
-def refused_outcome(refused: Sequence[RefusedFields], kept: str) -> Outcome:
+def refused_outcome(refused: Sequence[RefusedFields], kept: str, subject: Subject) -> Outcome:
     """The outcome for refused fields, at least one. ``kept`` is the message about other fields that AWS keeps."""
     first = next((one.failure for one in refused if one.failure.disposition.stalls), refused[0].failure)
-    by_text = _by_text((one.failure.message, one.paths) for one in refused)
+    by_text = _by_text((message_of_failure(one.failure, subject), one.paths) for one in refused)
     return Outcome(
         Verdict.STALLED if first.disposition.stalls else Verdict.IN_PROGRESS,
         first.reason,
         " ".join(message("RefusedByAWS", "Fields", fields=paths, message=text) for text, paths in by_text.items()),
         synced=False,
-        sync_message=message("RefusedByAWS", "Kept", kept_fields=kept) if kept else "",
+        sync_message=message("RefusedByAWS", "Kept", subject=subject, kept_fields=kept) if kept else "",
         event=first.reason,
+        subject=subject,
     )
 
 

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from esm_operator.api import values
-from esm_operator.api.reasons import OutcomeReason, of_state
+from esm_operator.api.reasons import of_state
 from esm_operator.api.recorded_status import Kept
 from esm_operator.api.sources import SourceType
 from esm_operator.planning import actions, differences
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Outcome, Verdict
+from esm_operator.status.failure import Failure
 from esm_operator.status.field_outcomes import kept_message
-from esm_operator.status.reason_table import TABLE, message, message_of
+from esm_operator.status.reason_table import TABLE, message, message_of, message_of_failure
+from esm_operator.status.subject import Subject
 
 #: Sources that keep what was not processed, and have no position to start from.
 _WITHOUT_POSITION = (SourceType.SQS, SourceType.MQ)
@@ -21,32 +23,45 @@ _WHERE_IT_BEGAN = frozenset({"startingPosition", "startingPositionTimestamp"})
 
 
 def outcome(
-    desired: Desired, action: actions.Rest, mapping: ObservedMapping | None, kept: Mapping[str, Kept]
+    desired: Desired, action: actions.Rest, mapping: ObservedMapping | None, kept: Mapping[str, Kept], subject: Subject
 ) -> Outcome:
     """The outcome of a plan that leaves nothing to do but wait. ``kept``: fields that AWS keeps."""
     match action:
         case actions.NoOp():
-            return _settled(desired, mapping, kept)
+            return _settled(desired, mapping, kept, subject)
         case actions.Wait():
-            return outcome_of(action, deleting=desired.deleting, event=False)
+            return outcome_of(action, subject, deleting=desired.deleting, event=False)
         case actions.Stall() | actions.Conflict():
-            return outcome_of(action, synced=False)
+            return outcome_of(action, subject, synced=False)
 
 
-def outcome_of(finding: Finding, *, synced: bool | None = None, deleting: bool = False, event: bool = True) -> Outcome:
+def outcome_of(
+    finding: Finding, subject: Subject, *, synced: bool | None = None, deleting: bool = False, event: bool = True
+) -> Outcome:
     """The outcome that a finding ends in. ``event``: whether a Warning Event is written when it begins."""
     verdict = Verdict.TERMINATING if deleting else Verdict.IN_PROGRESS
-    if not TABLE[finding.reason, finding.case].retries:
+    if TABLE[finding.reason, finding.case].next.stalls:
         verdict = Verdict.STALLED
-    return Outcome(verdict, finding.reason, message_of(finding), synced, event=finding.reason if event else "")
+    text = message_of(finding, subject)
+    return Outcome(verdict, finding.reason, text, synced, event=finding.reason if event else "", subject=subject)
 
 
-def unseen(outcome: Outcome, reason: OutcomeReason, text: str) -> Outcome:
-    """An outcome from when AWS could be asked last. ``reason`` and ``text`` explain why it can't be asked now."""
-    return replace(outcome, synced=None, sync_reason=reason, sync_message=message("InSync", "Unseen", message=text))
+def outcome_of_failure(failure: Failure, subject: Subject) -> Outcome:
+    """The outcome of a reconcile that an AWS error has ended."""
+    verdict = Verdict.STALLED if failure.disposition.stalls else Verdict.IN_PROGRESS
+    event = "" if failure.throttled else failure.reason  # throttling ends without help
+    text = message_of_failure(failure, subject)
+    return Outcome(verdict, failure.reason, text, synced=False, event=event, subject=subject)
 
 
-def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[str, Kept]) -> Outcome:
+def unseen(outcome: Outcome, failure: Failure) -> Outcome:
+    """An outcome from when the operator could last read the mapping. The failure shows why it cannot read it now."""
+    text = message_of_failure(failure, outcome.subject)
+    text = message("InSync", "Unseen", subject=outcome.subject, message=text)
+    return replace(outcome, synced=None, sync_reason=failure.reason, sync_message=text)
+
+
+def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[str, Kept], subject: Subject) -> Outcome:
     state = mapping.state if mapping is not None else ""
     immutable = differences.immutable_differences(desired, mapping) if mapping is not None else ()
     if mapping is not None and desired.observe_only:
@@ -54,49 +69,45 @@ def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[st
         change = {**change, **{path: desired.values.get(path) for path in immutable}}
         old = {**old, **{path: mapping.values[path] for path in immutable}}
         update = actions.Update(mapping.uuid, change, frozenset(), old)
-        differs = message("Observed", "Differs", names=", ".join(sorted(change)), update=update) if change else ""
-        text = message("Observed", state=state)
-        return Outcome(Verdict.READY, "Observed", text, synced=not change, sync_message=differs)
+        differs = ""
+        if change:
+            differs = message("Observed", "Differs", subject=subject, names=", ".join(sorted(change)), update=update)
+        text = message("Observed", subject=subject, state=state.lower())
+        return Outcome(Verdict.READY, "Observed", text, synced=not change, sync_message=differs, subject=subject)
     if state == "Disabled" and "enabled" not in desired.values:
-        return outcome_of(Finding("DisabledInAWS"), synced=True, event=False)
-    text = message("InSync", "Disabled" if state == "Disabled" else "", state=state)
+        return outcome_of(Finding("DisabledInAWS"), subject, synced=True, event=False)
+    text = message("InSync", "Disabled" if state == "Disabled" else "", subject=subject, state=state.lower())
     if desired.paused:
         text = message("InSync", "Paused", settled=text)
+    settled = Outcome(Verdict.READY, of_state(state), text, synced=True, subject=subject)
     if mapping is None or not immutable:
-        return Outcome(Verdict.READY, of_state(state), text, synced=True, sync_message=kept_message(kept))
+        return replace(settled, sync_message=kept_message(kept, subject))
     adopted = ", ".join(f"spec.{path} (AWS has {values.text(mapping.values[path])})" for path in immutable)
-    differs = outcome_of(Finding("AdoptedMappingDiffers", values={"adopted": adopted}), synced=False)
+    differs = outcome_of(Finding("AdoptedMappingDiffers", values={"adopted": adopted}), subject, synced=False)
     if set(immutable) - _WHERE_IT_BEGAN:
         return replace(differs, sync_message=differs.message)
-    return Outcome(
-        Verdict.READY,
-        of_state(state),
-        text,
-        synced=False,
-        sync_reason="AdoptedMappingDiffers",
-        sync_message=differs.message,
-    )
+    return replace(settled, synced=False, sync_reason="AdoptedMappingDiffers", sync_message=differs.message)
 
 
 def tagged(action: actions.Tag) -> str:
     """The changed tags: keys, not values."""
     parts = [f"set {', '.join(sorted(action.add))}"] if action.add else []
     parts += [f"removed {', '.join(sorted(action.remove))}"] if action.remove else []
-    return f"Tags: {'; '.join(parts)}"
+    return f"Tags: {', '.join(parts)}"
 
 
-def replacing(action: actions.Replace, source: SourceType | None) -> str:
+def replacing(action: actions.Replace, source: SourceType | None, subject: Subject) -> str:
     """The message of an Event for a replacement."""
     case = "Created" if action.successor else "Deleting"
     group = action.consumer_group
     position = message("Replacing", "SameGroup", group=group) if group else _position(source)
     values = {"uuid": action.uuid, "successor": action.successor, "fields": action.fields, "position": position}
-    return message("Replacing", case, **values)
+    return message("Replacing", case, subject=subject, **values)
 
 
-def created_again(uuid: str, source: SourceType | None) -> str:
+def created_again(uuid: str, source: SourceType | None, subject: Subject) -> str:
     """The message of an Event for a mapping that somebody else had deleted."""
-    return message("CreatedAgain", uuid=uuid, position=_position(source))
+    return message("CreatedAgain", subject=subject, uuid=uuid, position=_position(source))
 
 
 def _position(source: SourceType | None) -> str:

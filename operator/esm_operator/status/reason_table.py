@@ -1,287 +1,586 @@
-"""The sentence and the remedy of each reason of a condition or Event, and whether the operator retries.
+"""The table of messages: the sentence and the remedy of each reason, and when the operator acts next.
 
-The sentences of AWS errors are in ``aws/errors.py``, and their remedies in ``aws/error_table.py``. The sentences of
-invalid fields are in ``api/rules.py``.
+A message is the sentence, AWS's own sentence in quotes if there is one, the remedy, and when the operator acts next.
+``docs/reference/messages.md`` is generated from this table. :mod:`~.messages` and :mod:`~.field_outcomes` join several
+messages. The sentences of invalid fields are in ``api/rules.py``.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Any
 
-from esm_operator.api.reasons import EventReason, of_state
+from esm_operator.api.annotations import NO_EFFECT
+from esm_operator.api.reasons import EventReason, ProviderConfigReason, of_state
 from esm_operator.planning import actions
 from esm_operator.planning.differences import describe, describe_source
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import TRANSITIONS
+from esm_operator.planning.managers import Manager
+from esm_operator.status.failure import Disposition, Failure
+from esm_operator.status.subject import Subject
+
+
+def _within(disposition: Disposition) -> str:
+    """The longest delay of a disposition, in words. Many resources that fail together take turns and wait longer."""
+    minutes = round(disposition.value[1] / 60)
+    return {1: "1 minute", 60: "1 hour"}.get(minutes, f"{minutes} minutes")
+
+
+class Next(Enum):
+    """When the operator acts next."""
+
+    NONE = auto()
+    """Nothing is left to do."""
+    PART = auto()
+    """The text is a part of other messages."""
+    FAILURE = auto()
+    """The disposition of the AWS error decides."""
+    CONTINUES = auto()
+    DRIFT = auto()
+    SOON = auto()
+    SLOW = auto()
+    POLL = auto()
+    CHANGE = auto()
+    PERSON = auto()
+    FATAL = auto()
+
+    @property
+    def stalls(self) -> bool:
+        """Whether the operator waits for a person, so that the resource is Stalled."""
+        return self in (Next.POLL, Next.CHANGE, Next.PERSON, Next.FATAL)
+
+    @property
+    def sentence(self) -> str:
+        """The last sentence of a message."""
+        return _NEXT.get(self, "")
+
+
+_NEXT: Mapping[Next, str] = {
+    Next.CONTINUES: "The operator continues automatically.",
+    Next.DRIFT: "The operator retries automatically, within 15 minutes.",
+    Next.SOON: f"The operator retries automatically, normally within {_within(Disposition.SOON)}.",
+    Next.SLOW: f"The operator retries automatically, normally within {_within(Disposition.SLOW)}.",
+    Next.POLL: "The operator checks again within 30 seconds.",
+    Next.CHANGE: "The operator continues immediately after the change.",
+    Next.PERSON: f"The operator retries after an edit, and otherwise normally within {_within(Disposition.PERSON)}.",
+    Next.FATAL: f"The operator retries after an edit, and otherwise normally within {_within(Disposition.FATAL)}.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sentence of a reason. ``{name}`` is replaced by the value of that name, formatted by :data:`_SHOWN`."""
+    """One message of a reason. ``{name}`` is replaced by the value of that name.
+
+    Each sentence can name ``{function}``, ``{event_source}``, ``{mapping}`` and ``{place}``, see
+    :class:`~esm_operator.status.subject.Subject`. :data:`_SHOWN` formats other values.
+    """
 
     sentence: str
     remedy: str = ""
-    retries: bool = False
-    """Whether the operator continues without a person, so that the resource is Reconciling, not Stalled."""
+    next: Next = Next.NONE
 
 
-_retried = partial(Row, retries=True)
-_BUSY = "AWS is at work on the mapping {uuid} (state {state})"
-_LEFT = "The mapping {uuid} is left at AWS as it is, for"
-_RESOURCE_ONLY = "because the ownership {ownership} is ResourceOnly, so no tags are sent to AWS"
-_OR_TAGS = "or set the ownership to Tags if AWS takes tags on event source mappings in this region."
+_PAUSED = "lambda.esm-operator.io/paused"
+_CHANGING = "AWS is changing mapping {uuid} in {place}. The mapping is in state {state}."
+_LEFT = "The operator did not delete mapping {uuid} in {place} together with the resource, because"
+_RESOURCE_ONLY = "because the ownership {ownership} is ResourceOnly and the operator sends no tags to AWS"
+_OR_TAGS = "or set the ownership to Tags if AWS accepts tags on event source mappings in {place}."
+_DELETED_TOO = "After adoption, deleting this resource also deletes the mapping, unless spec.deletionPolicy is Retain."
+_BLOCKING = "Mapping {uuid} in {place} has the function and the event source of this resource"
 
-#: By reason, and by the case of a reason if the reason has more than one sentence.
-TABLE: Mapping[tuple[EventReason, str], Row] = {
+_ONE_OPERATOR = (
+    "Stop one of the two, or set --namespaces or --selector so that each resource has only one operator. If the two "
+    "are replicas, give both the lease {own}, so that one stands by for the other."
+)
+_IN_USE = Row(
+    "{count} this ProviderConfig ({users}), because the operator reaches AWS through it.",
+    "Delete these resources. Until then, the operator still manages their mappings. Kubernetes deletes the "
+    "ProviderConfig after the last of them.",
+    Next.CONTINUES,
+)
+
+#: By reason, and by the case of a reason if the reason has more than one message.
+TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     # The plan waits.
-    ("WaitingForSweep", ""): _retried(
-        "Waiting for the first list of the mappings of this account and region, so that none is made twice or left "
-        "behind."
+    ("WaitingForSweep", ""): Row(
+        "The operator is reading the first list of the mappings in {place}. The list shows whether the {mapping} "
+        "exists.",
+        next=Next.CONTINUES,
     ),
-    ("CreateOutcomeUnknown", ""): _retried(
-        "AWS has not answered a request to create the mapping, or the operator was stopped before it heard the answer. "
-        "For some seconds the mapping may still appear; the operator looks for it before anything else is done."
+    ("CreateOutcomeUnknown", ""): Row(
+        "The operator does not know whether AWS created the {mapping} in {place}. AWS did not answer the request, or "
+        "the operator was stopped before the answer arrived. The operator looks for the mapping for some seconds "
+        "before it sends another request.",
+        next=Next.CONTINUES,
     ),
-    ("NotFound", ""): _retried(
-        "managementPolicy is Observe and there is no such mapping at AWS. It is shown as soon as there is one."
+    ("NotFound", ""): Row(
+        "No mapping of {function} and this event source exists in {place}. The operator creates none, because "
+        "spec.managementPolicy is Observe.",
+        "Create the mapping with another tool, or set spec.managementPolicy to Full.",
+        Next.CONTINUES,
     ),
-    ("NotFound", "Named"): _retried(
-        "managementPolicy is Observe and there is no mapping {uuid} at AWS, which spec.adoption.uuid names.",
-        "Correct it, or leave it out to have the mapping of this function and source shown.",
+    ("NotFound", "Named"): Row(
+        "Mapping {uuid}, which spec.adoption.uuid names, does not exist in {place}. The operator creates none, because "
+        "spec.managementPolicy is Observe.",
+        "Correct spec.adoption.uuid, or remove it to observe the mapping of {function} and this event source.",
+        Next.CONTINUES,
     ),
-    ("TagsNotVisible", ""): _retried(
-        "AWS shows no tags on the mapping {uuid}, which was created or changed less than 10 minutes ago. Tags can "
-        "become visible some seconds after the mapping, so it may have an owner. The operator reads the tags again "
-        "within seconds."
+    ("TagsNotVisible", ""): Row(
+        "AWS shows no tags on mapping {uuid} in {place}, which was created or changed less than 10 minutes ago. Tags "
+        "can become visible some seconds after the mapping, so the mapping may have an owner.",
+        next=Next.SOON,
     ),
-    ("PredecessorDeleting", ""): _retried(
-        "AWS is still deleting the mapping {uuid} of this function and source; the work goes on after that."
+    ("PredecessorDeleting", ""): Row(
+        "AWS is still deleting mapping {uuid} of {function} and this event source in {place}. AWS accepts no new "
+        "mapping before that.",
+        next=Next.CONTINUES,
     ),
-    ("PredecessorDeleting", "ConsumerGroup"): _retried(
-        'AWS is still deleting the mapping {uuid}, which is in the consumer group "{group}" of the same Kafka cluster. '
-        "The operator creates the new mapping after that."
+    ("PredecessorDeleting", "ConsumerGroup"): Row(
+        'AWS is still deleting mapping {uuid} in {place}, which is in the consumer group "{group}" of the same Kafka '
+        "cluster. AWS accepts no new mapping in this consumer group before that.",
+        next=Next.CONTINUES,
     ),
-    **{(of_state(state), ""): _retried(f"{_BUSY}.") for state in TRANSITIONS},
-    ("Deleting", "Delete"): _retried(f"{_BUSY}; it is deleted after that."),
-    ("Replacing", "Waiting"): _retried(
-        f"{_BUSY}; {{fields}} can't be changed, so the mapping is replaced by a new one after that."
+    **{(of_state(state), ""): Row(_CHANGING, next=Next.CONTINUES) for state in TRANSITIONS},
+    ("Deleting", "Delete"): Row(f"{_CHANGING} The operator deletes the mapping after that.", next=Next.CONTINUES),
+    ("Replacing", "Waiting"): Row(
+        f"{_CHANGING} The operator replaces the mapping after that, because AWS cannot change {{fields}}.",
+        next=Next.CONTINUES,
     ),
     # The executor changes the mapping.
-    ("Updating", "Sending"): _retried("Changing the mapping at AWS."),
-    ("Replacing", "Creating"): _retried("The mapping is replaced by a new one."),
-    ("ChangeNotKept", ""): _retried(
-        "AWS did not keep a change: {change}. It is tried again, ever more rarely.",
-        "See who else changes the mapping, and status.stateTransitionReason.",
+    ("Updating", "Sending"): Row("The operator is changing the {mapping} in {place}.", next=Next.CONTINUES),
+    ("Replacing", "Creating"): Row(
+        "The operator is replacing the {mapping} in {place} by a new mapping.", next=Next.CONTINUES
     ),
-    ("DeletionsHeld", ""): _retried(
-        "More deletions at AWS are asked for than --deletions-per-minute lets through. This one follows in its turn.",
-        "If it is not meant, stop it: set the annotation lambda.esm-operator.io/paused to true.{rescue}",
+    ("ChangeNotKept", ""): Row(
+        "AWS did not keep the change {change} of the {mapping} in {place}.",
+        "Find out who else changes the mapping. status.stateTransitionReason may show the cause.",
+        Next.DRIFT,
     ),
-    ("OperatorError", ""): _retried(
-        "The operator failed on this resource ({error}). It is tried again;",
-        "look for unusual values in the spec, and report it with the operator's log.",
+    ("DeletionsHeld", ""): Row(
+        "The deletion of the {mapping} in {place} waits for its turn, because more deletions are requested than "
+        "--deletions-per-minute allows.",
+        f"To stop the deletion, set the annotation {_PAUSED} to true.{{rescue}}",
+        Next.CONTINUES,
+    ),
+    ("OperatorError", ""): Row(
+        'The operator failed with "{error}" on the {mapping} in {place}.',
+        "Look for unusual values in the spec, and report the error with the operator's log.",
+        Next.SLOW,
     ),
     # A person has to act.
-    ("InvalidSpec", ""): Row("{problems}"),
-    ("InvalidSpec", "Rule"): Row("{message}"),
+    ("InvalidSpec", ""): Row("The spec of the {mapping} in {place} is invalid. {problems}", next=Next.POLL),
+    ("InvalidSpec", "Rule"): Row("{message}", next=Next.PART),
     ("InvalidSpec", "TooManyTags"): Row(
-        "The mapping would have {count} tags, {excess} more than AWS takes ({most}).",
-        "Remove {excess} from spec.tags, or from the default tags (defaultTags of the ProviderConfig, --default-tags "
-        "of the operator). {own} of the {count} are the operator's own; default tags: {default}.",
+        "The mapping would have {count} tags, {excess} more than AWS accepts ({most}).",
+        "Remove {excess} from spec.tags or from the default tags (defaultTags of the ProviderConfig, --default-tags of "
+        "the operator). {own} of the {count} are the operator's own. Default tags: {default}.",
+        Next.PART,
     ),
     ("InvalidSpec", "TagsWithoutOwnership"): Row(
-        f"spec.tags cannot be set, {_RESOURCE_ONLY}.", f"Remove spec.tags, {_OR_TAGS}"
+        f"The operator cannot set spec.tags, {_RESOURCE_ONLY}.",
+        f"Remove spec.tags, {_OR_TAGS}",
+        Next.PART,
     ),
     ("InvalidSpec", "DefaultTagsWithoutOwnership"): Row(
-        f"The default tags {{tags}} cannot be set, {_RESOURCE_ONLY}.",
-        f"Remove them (defaultTags of the ProviderConfig, --default-tags of the operator), {_OR_TAGS}",
+        f"The operator cannot set the default tags {{tags}}, {_RESOURCE_ONLY}.",
+        f"Remove the default tags (defaultTags of the ProviderConfig, --default-tags of the operator), {_OR_TAGS}",
+        Next.PART,
     ),
     ("InvalidSpec", "TakeOverWithoutOwnership"): Row(
-        f"spec.adoption.takeOverFrom cannot be used, {_RESOURCE_ONLY} and mappings do not show their owners.",
-        "Remove takeOverFrom. To move a mapping to this resource, delete the other resource with deletionPolicy Retain "
-        "first, then adopt the mapping here.",
+        f"The operator cannot use spec.adoption.takeOverFrom, {_RESOURCE_ONLY}, so mappings do not show their owners.",
+        "Remove takeOverFrom. To move a mapping to this resource, first delete the other resource with deletionPolicy "
+        "Retain, then adopt the mapping here.",
+        Next.PART,
     ),
     ("Paused", ""): Row(
-        "The operator would {action} now, but the annotation lambda.esm-operator.io/paused holds it back.",
-        "Remove the annotation to let it go on.{rescue}",
+        f"The annotation {_PAUSED} pauses the {{mapping}} in {{place}}. Without the annotation, the operator would "
+        "{action} now.",
+        "Remove the annotation to continue.{rescue}",
+        Next.CHANGE,
     ),
     ("NothingToAdopt", ""): Row(
-        "adoption.policy is Required, so nothing is created, and there is no mapping {with_uuid}{gone}.",
-        "Create it at AWS, correct spec.adoption.uuid, or set spec.adoption.policy to IfExists.",
+        "The mapping of {function} to adopt{with_uuid} does not exist{gone} in {place}. The operator creates none, "
+        "because spec.adoption.policy is Required.",
+        "Create the mapping in AWS, correct spec.adoption.uuid, or set spec.adoption.policy to IfExists.",
+        Next.POLL,
     ),
     ("ImmutableFieldChanged", ""): Row(
-        "AWS can't change {fields} of a mapping.",
-        "Set it back, or set spec.replacePolicy to Recreate to have the mapping deleted and created again.",
+        "AWS cannot change {fields} of the {mapping} in {place}.",
+        "Undo the edit, or set spec.replacePolicy to Recreate, so that the operator replaces the mapping by a new one.",
+        Next.CHANGE,
     ),
     ("ImmutableFieldChanged", "AdoptionRequired"): Row(
-        "AWS can't change {fields} of a mapping, and spec.adoption.policy is Required, so none is created.",
-        "Set it back, or set spec.adoption.policy to Never to have the mapping replaced.",
+        "AWS cannot change {fields} of the {mapping} in {place}. The operator creates no new mapping, because "
+        "spec.adoption.policy is Required.",
+        "Undo the edit, or set spec.adoption.policy to Never, so that the operator replaces the mapping by a new one.",
+        Next.CHANGE,
     ),
     ("AdoptedMappingDiffers", ""): Row(
-        "The mapping was adopted with other values of {adopted}, which AWS can't change.",
-        "Correct the spec to what the mapping has, with spec.replacePolicy Recreate, without which the API server "
-        "refuses the edit; nothing is replaced by it.",
+        "The adopted {mapping} in {place} differs from the spec in fields that AWS cannot change. They are {adopted}.",
+        "Correct these fields in the spec. Set spec.replacePolicy to Recreate in the same edit, because the API server "
+        "otherwise refuses it. The operator does not replace the mapping if the spec matches it.",
+        Next.CHANGE,
     ),
     ("DisabledInAWS", ""): Row(
-        "The mapping is disabled at AWS, and spec.enabled does not say what it should be.",
-        "Look at status.stateTransitionReason; set spec.enabled to true to have it enabled, or to false to keep it so.",
+        "The {mapping} in {place} is disabled, and spec.enabled is not set.",
+        "See status.stateTransitionReason for the cause. Set spec.enabled to true to enable the mapping, or to false "
+        "to keep it disabled.",
+        Next.CHANGE,
     ),
     # A mapping of another owner blocks the resource.
     ("Conflict", "Owned"): Row(
-        "The mapping {uuid} of this function and source belongs to {owner} (cluster/namespace/name).",
-        "To take it over, set spec.adoption to {{policy: IfExists, uuid: {uuid}, takeOverFrom: {owner}}}; else correct "
-        "the spec, or delete the other resource.",
+        f"{_BLOCKING}, and belongs to {{owner}} (cluster/namespace/name).",
+        "To take the mapping over, set spec.adoption to {{policy: IfExists, uuid: {uuid}, takeOverFrom: {owner}}}. "
+        f"Otherwise correct the spec, or delete the other resource. {_DELETED_TOO}",
+        Next.PERSON,
     ),
     ("Conflict", "Unowned"): Row(
-        "The mapping {uuid} of this function and source exists and belongs to no resource.",
-        "To take it over, set spec.adoption to {{policy: IfExists}}; else delete it at AWS.",
+        f"{_BLOCKING}, and belongs to no resource.",
+        "To adopt the mapping, set spec.adoption to {{policy: IfExists}}. If nothing else uses the mapping, you can "
+        f"also delete it in AWS. {_DELETED_TOO}",
+        Next.PERSON,
+    ),
+    ("Conflict", "Managed"): Row(
+        f"{_BLOCKING}.{{manager}}",
+        "Do not delete the mapping. First let the other tool release it (for example with terraform state rm), so that "
+        "two tools do not change one mapping. Then set spec.adoption to {{policy: IfExists}} to adopt the mapping. "
+        f"{_DELETED_TOO}",
+        Next.PERSON,
     ),
     ("Conflict", "Recorded"): Row(
-        "The mapping {uuid} of this function and source belongs to {owner} (cluster/namespace/name), which records it.",
+        f"{_BLOCKING}, and belongs to {{owner}} (cluster/namespace/name), whose status records the mapping.",
         "Correct the spec, or delete one of the two resources.",
+        Next.PERSON,
     ),
     ("Conflict", "Unrecorded"): Row(
-        "The mapping {uuid} of this function and source exists, and this resource does not record it. Without tags AWS "
-        "shows no owner, so it may belong to another cluster.",
-        "If it belongs to nobody, set spec.adoption to {{policy: IfExists}} to adopt it.",
+        f"{_BLOCKING}, and the status of this resource does not record the mapping. Without tags AWS shows no owner, "
+        "so the mapping may belong to another cluster.",
+        "If the mapping has no owner, set spec.adoption to {{policy: IfExists}} to adopt it. " + _DELETED_TOO,
+        Next.PERSON,
     ),
     ("Conflict", "TagsRemoved"): Row(
-        "Somebody has taken the operator's tags (esm-operator.io/...) off the mapping {uuid} of this resource, so it "
-        "is not touched any more, nor deleted with the resource.",
-        "To have them put back, set spec.adoption to {{policy: IfExists}}.",
+        "The operator's tags (esm-operator.io/...) were removed from mapping {uuid} of this resource in {place}. The "
+        "operator neither changes the mapping nor deletes it with the resource.{manager}",
+        "To restore the tags, set spec.adoption to {{policy: IfExists}}.",
+        Next.PERSON,
     ),
     ("Conflict", "Claimed"): Row(
-        "The mapping {uuid} of this function and source is also claimed by {rival}, which is older and gets it.",
+        f"{_BLOCKING}. Resource {{rival}} claims the mapping too, and gets it because it is older.",
         "Delete one of the two resources.",
+        Next.PERSON,
     ),
     ("Conflict", "OtherIdentity"): Row(
-        "The mapping {uuid}, which spec.adoption.uuid names, {whose} and is of another function or source: {source}.",
-        "Correct spec.adoption.uuid, or spec.functionName and the source.",
+        "Mapping {uuid} in {place}, which spec.adoption.uuid names, {whose}. It has another function or event source "
+        "than this resource ({found}).{manager}",
+        "Correct spec.adoption.uuid, or spec.functionName and the event source.",
+        Next.PERSON,
     ),
     ("Conflict", "KeepsOwn"): Row(
-        "The spec asks for a function and source that the mapping {uuid} has already, which {whose}.{kept}",
-        "Correct the spec, or delete the other one first.",
+        "Mapping {uuid} in {place} already has the function and the event source of the edited spec, and {whose}."
+        "{manager}{kept}",
+        "Correct the spec, or delete the other mapping first.",
+        Next.PERSON,
     ),
     ("Conflict", "ConsumerGroup"): Row(
-        'The mapping {uuid} ({source}) is in the consumer group "{group.name}" of the same Kafka cluster and {whose}. '
-        "AWS takes only one mapping in each consumer group.{kept}",
+        'Mapping {uuid} ({found}) in {place} is in the consumer group "{group.name}" of the same Kafka cluster, and '
+        "{whose}. AWS accepts only one mapping in each consumer group.{kept}",
         "Set spec.{group.path} to another group, or delete the other mapping first.",
+        Next.PERSON,
     ),
     # The account and region are unknown, or are not those of the mapping.
     ("ProviderConfigNotFound", ""): Row(
-        "There is no ProviderConfig {config}.",
-        "Create it (again as it was, if the resource has a mapping already); a resource that has none can be made anew "
-        "without spec.providerConfigRef, which can't be changed.",
+        'The ProviderConfig "{config}" of the {mapping} does not exist.',
+        "Create the ProviderConfig. If the resource has a mapping already, the new ProviderConfig must lead to the "
+        "same account and region. If the resource has none, you can also delete it and create it again without "
+        "spec.providerConfigRef, which cannot be changed.",
+        Next.CHANGE,
     ),
-    ("ProviderConfigNotFound", "Gone"): Row("There is no ProviderConfig {config} any more.", "Create it anew."),
+    ("ProviderConfigNotFound", "Gone"): Row(
+        'The ProviderConfig "{config}" of the {mapping} was deleted.', "Create the ProviderConfig again.", Next.CHANGE
+    ),
     ("ProviderConfigDeleting", ""): Row(
-        "The ProviderConfig {config} is being deleted, so no mapping is made through it any more.",
-        "Wait until it is gone and create it anew, or name another in a new resource.",
+        'The operator does not create the {mapping}, because the ProviderConfig "{config}" is being deleted.',
+        "Wait until the ProviderConfig is deleted, and create it again. You can also create the resource again with "
+        "another ProviderConfig.",
+        Next.CHANGE,
     ),
     ("ProviderConfigForbidsNamespace", ""): Row(
-        "The ProviderConfig {config} does not admit the namespace {namespace}.",
-        "Label the namespace as its spec.namespaceSelector asks, or name another ProviderConfig in a new resource.",
+        'The ProviderConfig "{config}" of the {mapping} does not admit the namespace "{namespace}".',
+        "Add the labels of the ProviderConfig's spec.namespaceSelector to the namespace. You can also create the "
+        "resource again with another ProviderConfig.",
+        Next.CHANGE,
     ),
     ("ProviderConfigForbidsNamespace", "LabelsUnknown"): Row(
-        "The ProviderConfig {config} has a namespaceSelector, and the operator does not know the labels of namespaces "
-        "(--no-watch-namespace-labels), so it admits none.",
-        "Let the operator watch them (watchNamespaceLabels: true in the chart's values), or take "
-        "spec.namespaceSelector out.",
+        'The ProviderConfig "{config}" of the {mapping} has a namespaceSelector. The operator does not know the labels '
+        'of the namespace "{namespace}", because it runs with --no-watch-namespace-labels.',
+        "Let the operator watch the labels (watchNamespaceLabels: true in the values of the chart), or remove "
+        "spec.namespaceSelector.",
+        Next.CHANGE,
     ),
-    ("ProviderConfigForbidsNamespace", "LabelsPending"): _retried(
-        "The ProviderConfig {config} has a namespaceSelector, and the labels of the namespace {namespace} are not "
-        "known yet."
-    ),
-    ("NoRegion", ""): Row(
-        "No AWS region is known for this mapping.",
-        "Set spec.region in a new resource, the ProviderConfig's spec.region, or the operator's --region.",
+    ("ProviderConfigForbidsNamespace", "LabelsPending"): Row(
+        'The ProviderConfig "{config}" of the {mapping} has a namespaceSelector, and the operator does not know the '
+        'labels of the namespace "{namespace}" yet.',
+        next=Next.CONTINUES,
     ),
     ("RegionNotAllowed", ""): Row(
-        "The ProviderConfig {config} does not allow the region {region}; it allows {allowed}."
+        'The ProviderConfig "{config}" of the {mapping} does not allow the region {region}. It allows {allowed}.',
+        "Add the region to spec.allowedRegions of the ProviderConfig, or create the resource again with another "
+        "region.",
+        Next.CHANGE,
     ),
     ("TargetChanged", ""): Row(
-        "The mapping was made in account {account}, region {region}; {cause} or the operator's settings now lead to "
-        "{now}.",
-        "Set that back; to move the mapping, delete this resource after that and create it anew.",
+        "The {mapping} is in account {account}, region {region}. A change of {cause} or of the operator's settings "
+        "now leads to {now}.",
+        "Undo the change. To move the mapping, undo the change, delete this resource and then create it again.",
+        Next.CHANGE,
+    ),
+    # AWS refused a request, or could not be reached.
+    ("NoRegion", ""): Row(
+        "The operator does not know the AWS region of the {mapping}.",
+        "Set the ProviderConfig's spec.region or the operator's --region, or create the resource again with "
+        "spec.region.",
+        Next.CHANGE,
+    ),
+    ("AWSResourceNotFound", ""): Row(
+        "AWS did not find a resource in {place} that the {mapping} refers to.",
+        "Create the resource that AWS names, or correct the spec.",
+        Next.FAILURE,
+    ),
+    ("AWSUnavailable", ""): Row("AWS failed to process a request in {place}.", next=Next.FAILURE),
+    ("AWSUnreachable", ""): Row(
+        "The operator could not reach AWS in {place}.",
+        "Check the network, the region and the endpoint URL.",
+        Next.FAILURE,
+    ),
+    ("AccessDenied", ""): Row(
+        "AWS denied the action {action} in {place}.",
+        "Allow the operator's IAM identity the action {action}.",
+        Next.FAILURE,
+    ),
+    ("ClockSkewed", ""): Row(
+        "AWS refused a request in {place}, because the clock of the operator's node is wrong by minutes.",
+        "Set the clock of the node (NTP, or chrony with the Amazon Time Sync Service).",
+        Next.FAILURE,
+    ),
+    ("CredentialsRefused", ""): Row(
+        "AWS refused the operator's credentials in {place}.",
+        "Give the operator valid AWS credentials (IRSA, EKS Pod Identity or environment variables).",
+        Next.FAILURE,
+    ),
+    ("EventSourceNotFound", ""): Row(
+        "AWS did not find the {event_source} in {place}.",
+        "Create the event source, or correct spec.eventSourceARN.",
+        Next.FAILURE,
+    ),
+    ("FunctionNotFound", ""): Row(
+        "{Function} was not found in {place}.",
+        "Create the function, or correct spec.functionName.",
+        Next.FAILURE,
+    ),
+    ("KMSKeyRefused", ""): Row(
+        "AWS cannot use the KMS key of the {mapping} in {place}.",
+        "Check spec.kmsKeyARN. The key must be enabled, and its policy must allow the operator's IAM identity and "
+        "Lambda to use it.",
+        Next.FAILURE,
+    ),
+    ("NoCredentials", ""): Row(
+        "The operator has no AWS credentials for {place}.",
+        "Give the operator's ServiceAccount an IAM role (IRSA or EKS Pod Identity), or set AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY.",
+        Next.FAILURE,
+    ),
+    ("NotFound", "Refused"): Row("AWS did not find the {mapping} in {place}.", next=Next.FAILURE),
+    ("OperationInProgress", ""): Row("AWS is still changing the {mapping} in {place}.", next=Next.FAILURE),
+    ("QuotaExceeded", ""): Row(
+        "A quota of AWS in {place} is used up.",
+        "Request a higher quota in Service Quotas, or use less of it.",
+        Next.FAILURE,
+    ),
+    ("RefusedByAWS", ""): Row(
+        "AWS refused a request for the {mapping} in {place}.",
+        "Correct the spec or the AWS resource that it refers to.",
+        Next.FAILURE,
+    ),
+    ("RegionDisabled", ""): Row(
+        "The AWS account has not enabled the region, so AWS refused a request in {place}.",
+        "Enable the region for the account, or correct the region.",
+        Next.FAILURE,
+    ),
+    ("RequestNotUnderstood", ""): Row(
+        "The endpoint for {place} did not understand a request of the operator.",
+        "Check that the endpoint URL leads to AWS. If it does, update the operator, or report the error with the "
+        "operator's log.",
+        Next.FAILURE,
+    ),
+    ("RoleLacksPermission", ""): Row(
+        "The execution role of {function} in {place} lacks a permission for the event source, or Lambda cannot assume "
+        "the role.",
+        "If the role was just created or changed, wait some minutes. Otherwise give the function's execution role the "
+        "permissions that the event source needs.",
+        Next.FAILURE,
+    ),
+    ("RoleNotAssumable", ""): Row(
+        "The operator could not assume the IAM role for {place}.",
+        "Allow the operator's IAM identity sts:AssumeRole on the role in spec.roleARN of the ProviderConfig. The trust "
+        "policy of the role must admit this identity (with spec.externalID if the policy requires an external ID).",
+        Next.FAILURE,
+    ),
+    ("TagsNotSupported", ""): Row(
+        "AWS does not accept tags on event source mappings in {place}.",
+        "To create mappings without tags, with weaker guarantees, set spec.ownership of the ProviderConfig to "
+        "ResourceOnly. If there is no ProviderConfig, start the operator with --ownership=resource-only.",
+        Next.FAILURE,
+    ),
+    ("Throttled", ""): Row(
+        "AWS throttled the operator in {place}, because a request quota is used up.",
+        "The operator has lowered its request rate. If the throttling lasts, look for other clients of the Lambda API "
+        "in this account and region.",
+        Next.FAILURE,
+    ),
+    ("WebIdentityRefused", ""): Row(
+        "AWS refused the web identity token of the operator's ServiceAccount for {place}.",
+        "Check the annotation eks.amazonaws.com/role-arn of the ServiceAccount (IRSA). The trust policy of that role "
+        "must name this cluster's OIDC provider and the operator's ServiceAccount.",
+        Next.FAILURE,
     ),
     # No change is needed.
-    ("InSync", "Synced"): _retried("AWS has what the spec says."),
-    ("InSync", "Before"): _retried("AWS had what the spec says before it began to work on the mapping."),
-    ("InSync", "Differs"): _retried("AWS does not have what the spec says; the condition Ready says why."),
-    ("InSync", "NotCompared"): _retried("Not compared with AWS yet."),
-    ("InSync", "Terminating"): _retried("The resource is being deleted; nothing is compared any more."),
-    ("InSync", ""): _retried("The mapping is {state}."),
-    ("InSync", "Disabled"): _retried("The mapping is disabled, as spec.enabled says."),
-    ("InSync", "Paused"): _retried(
-        "{settled} The annotation lambda.esm-operator.io/paused is set: nothing is changed at AWS while it stands."
+    ("InSync", "Synced"): Row("The {mapping} in {place} matches the spec."),
+    ("InSync", "Before"): Row("The {mapping} in {place} matched the spec before AWS began to change it."),
+    ("InSync", "Differs"): Row(
+        "The {mapping} in {place} does not match the spec. The condition Ready shows the cause."
     ),
-    ("InSync", "Unseen"): _retried("AWS had what the spec says when it could be asked last. Since then: {message}"),
-    ("Observed", ""): _retried("The mapping is {state}; managementPolicy is Observe, so it is only watched."),
-    ("Observed", "Differs"): _retried("AWS differs from the spec in {names} ({update}); nothing is changed."),
+    ("InSync", "NotCompared"): Row("The operator has not compared the {mapping} with AWS yet."),
+    ("InSync", "Terminating"): Row("The operator does not compare the {mapping}, because the resource is deleted."),
+    ("InSync", ""): Row("The {mapping} in {place} is {state}."),
+    ("InSync", "Disabled"): Row("The {mapping} in {place} is disabled, as spec.enabled requires."),
+    ("InSync", "Paused"): Row(
+        f"{{settled}} The operator changes nothing in AWS while the annotation {_PAUSED} is set."
+    ),
+    ("InSync", "Unseen"): Row(
+        "The {mapping} in {place} matched the spec when the operator could last read it. {message}"
+    ),
+    ("Observed", ""): Row(
+        "The {mapping} in {place} is {state}. The operator changes nothing, because spec.managementPolicy is Observe."
+    ),
+    ("Observed", "Differs"): Row(
+        "The {mapping} in {place} differs from the spec in {names} ({update}). The operator changes nothing, because "
+        "spec.managementPolicy is Observe."
+    ),
     ("KeptByAWS", ""): Row(
-        "AWS keeps the last value of {fields}, which the spec no longer sets.{refused}",
-        "To change the value, set the field, or delete and recreate the resource. All other fields match the spec.",
+        "AWS keeps the last value of {fields} of the {mapping} in {place}, although the spec no longer sets it. All "
+        "other fields match the spec.{refused}",
+        "To change the value, set the field, or delete and recreate the resource.",
     ),
     ("KeptByAWS", "Refused"): Row(
-        " AWS refused to reset {fields} with: {sentence}", "The operator retries the reset after the next edit."
+        ' AWS refused to reset {fields} and answered "{sentence}" The operator retries the reset after the next edit.',
+        next=Next.PART,
     ),
     # AWS refuses some fields of an Update.
-    ("RefusedByAWS", "Fields"): _retried("AWS refuses to change {fields}. {message}"),
-    ("RefusedByAWS", "Kept"): _retried(
-        "The mapping in AWS differs from the spec. The condition Ready shows why. {kept_fields}"
+    ("RefusedByAWS", "Fields"): Row("AWS refuses to change {fields}. {message}", next=Next.PART),
+    ("RefusedByAWS", "Kept"): Row(
+        "The {mapping} in {place} does not match the spec. The condition Ready shows the cause. {kept_fields}",
+        next=Next.PART,
     ),
+    # The last poll of Lambda.
+    ("NoProblem", ""): Row("{result}", next=Next.PART),
+    ("ProcessingProblem", ""): Row(
+        'Lambda reports "{result}" for the {mapping} in {place}.',
+        "See the logs of {function}, and its permissions for the event source.",
+    ),
+    ("FilterCriteriaError", ""): Row(
+        "AWS cannot decrypt the filter criteria of the {mapping} in {place}. {answer} {remedy}"
+    ),
+    ("FilterCriteriaError", "Answer"): Row('AWS answered with {code} and "{sentence}"', next=Next.PART),
+    ("FilterCriteriaError", "NoAnswer"): Row("AWS answered with {code} and without an explanation.", next=Next.PART),
+    ("FilterCriteriaError", "Remedy"): Row("Check spec.kmsKeyARN and the policy of the key.", next=Next.PART),
     # Events.
-    ("Created", ""): Row("Created the mapping {uuid}."),
-    ("Created", "FromStart"): Row(" It reads from spec.startingPosition again."),
-    ("CreatedAgain", ""): Row("The mapping was deleted outside of Kubernetes; created it again as {uuid}.{position}"),
-    ("Adopted", ""): Row("Took over the mapping {uuid} from {previous}."),
-    ("Updated", ""): Row("{change}."),
-    ("Tagged", ""): Row("{change}."),
-    ("DriftCorrected", ""): Row("Changed outside of Kubernetes, put right: {change}{aws_reason}."),
+    ("ProcessingRecovered", ""): Row("The {mapping} in {place} works again. {result}"),
+    ("UnknownAnnotation", ""): Row(NO_EFFECT, "{remedy}"),
+    ("AnotherOperator", ""): Row(
+        "Another operator, which uses the lease {other}, changes the same resources. Each operator overwrites the "
+        "changes of the other.",
+        _ONE_OPERATOR + "{ago}",
+    ),
+    ("AnotherOperator", "AtStart"): Row(
+        "Within the last hour, the operator of the lease {other} was the last to change {count} resources of this "
+        "operator. If it still runs, two operators work on the same resources.",
+        _ONE_OPERATOR,
+    ),
+    ("Created", ""): Row("Created mapping {uuid} of {function} in {place}."),
+    ("Created", "FromStart"): Row(" It reads from spec.startingPosition again.", next=Next.PART),
+    ("CreatedAgain", ""): Row(
+        "The mapping of {function} in {place} was deleted outside of Kubernetes. Created it again as mapping {uuid}."
+        "{position}"
+    ),
+    ("Adopted", ""): Row(
+        "Adopted mapping {uuid} of {function} in {place}, which had no owner. Deleting this resource also deletes the "
+        "mapping, unless spec.deletionPolicy is Retain."
+    ),
+    ("Adopted", "TakenOver"): Row(
+        "Took over mapping {uuid} of {function} in {place} from {previous} (cluster/namespace/name). Deleting this "
+        "resource also deletes the mapping, unless spec.deletionPolicy is Retain."
+    ),
+    ("Updated", ""): Row("Updated the {mapping} in {place} after an edit. {change}."),
+    ("Tagged", ""): Row("Changed tags of the {mapping} in {place} after an edit. {change}."),
+    ("DriftCorrected", ""): Row(
+        "Corrected drift of the {mapping} in {place}, which was changed outside of Kubernetes. {change}.{aws_reason}"
+    ),
     ("Replacing", "Deleting"): Row(
-        "Deleting the mapping {uuid} to create it again, because {fields} can't be changed.{position}"
+        "Deleting mapping {uuid} of {function} in {place} to create it again, because AWS cannot change {fields}."
+        "{position}"
     ),
     ("Replacing", "Created"): Row(
-        "Created the mapping {successor}, and deleting {uuid}, because {fields} can't be changed.{position}"
+        "Created mapping {successor} of {function} in {place}. Deleting mapping {uuid}, because AWS cannot change "
+        "{fields}.{position}"
     ),
     ("Replacing", "SameGroup"): Row(
         ' The new mapping joins the consumer group "{group}" again and continues from the committed offsets. If the '
-        "group has no committed offsets, it reads from spec.startingPosition."
+        "group has no committed offsets, it reads from spec.startingPosition.",
+        next=Next.PART,
     ),
-    ("ReplacementFailed", ""): _retried(
-        "The mapping {uuid} is to be replaced and still works; creating the new one failed: {message}"
+    ("ReplacementFailed", ""): Row(
+        "The operator could not create the mapping that replaces mapping {uuid} in {place}. Mapping {uuid} still "
+        "works. {message}"
     ),
-    ("ReplacementFailed", "Deleted"): _retried(
-        "The mapping {uuid} was deleted to be replaced, so nothing is processed now; creating the new one failed: "
-        "{message}"
+    ("ReplacementFailed", "Deleted"): Row(
+        "The operator deleted mapping {uuid} in {place} to replace it, and could not create the new mapping. Nothing "
+        "is processed now. {message}"
     ),
-    ("Deleting", "Sent"): Row("Deleting the mapping {uuid} at AWS."),
-    ("Deleting", "Discarded"): Row("Deleting the mapping {uuid}, needed no more."),
-    ("Released", ""): Row("Left the mapping {uuid} at AWS, as spec.deletionPolicy says."),
+    ("Deleting", "Sent"): Row("Deleting mapping {uuid} of {function} in {place}."),
+    ("Deleting", "Discarded"): Row(
+        "Deleting mapping {uuid} of {function} in {place}, which a cancelled replacement has left."
+    ),
+    ("Released", ""): Row(
+        "Released mapping {uuid} of {function} in {place}, as spec.deletionPolicy requires. The mapping remains in AWS."
+    ),
     ("Orphaned", ""): Row(
-        "Let go, as the annotation lambda.esm-operator.io/orphan says; {left} left at AWS, with its tags."
+        "Deleted the resource without its mapping, as the annotation lambda.esm-operator.io/orphan requires. {left} in "
+        "{place} with its tags."
     ),
-    ("MappingNotDeleted", "Observed"): Row(f"{_LEFT} managementPolicy is Observe."),
-    ("MappingNotDeleted", "Unrecorded"): Row(f"{_LEFT} nothing records that it is the resource's own."),
-    ("MappingNotDeleted", "TagsRemoved"): Row(f"{_LEFT} somebody has taken the operator's tags off it."),
-    ("MappingNotDeleted", "Owned"): Row(f"{_LEFT} it belongs to {{owner}} (cluster/namespace/name)."),
+    ("MappingNotDeleted", "Observed"): Row(f"{_LEFT} spec.managementPolicy is Observe."),
+    ("MappingNotDeleted", "Unrecorded"): Row(f"{_LEFT} no status records the mapping as the resource's own."),
+    ("MappingNotDeleted", "TagsRemoved"): Row(f"{_LEFT} the operator's tags were removed from the mapping."),
+    ("MappingNotDeleted", "Owned"): Row(f"{_LEFT} the mapping belongs to {{owner}} (cluster/namespace/name)."),
     ("MappingNotDeleted", "Removed"): Row(
         "The API server deleted this resource while the operator added its finalizer, so the finalizer had no effect. "
-        "The operator could not delete the mapping, which may remain in AWS.",
-        "To find it, run: esm-operator orphans",
+        "The operator could not delete the {mapping}, which may remain in {place}.",
+        "To find the mapping, run: esm-operator orphans",
     ),
+    # The ProviderConfig.
+    ("InUse", ""): _IN_USE,
+    ("MappingsRemain", ""): _IN_USE,
 }
 
 _VERBS: Mapping[type[actions.Action], str] = {
     actions.Create: "create the mapping",
     actions.Update: "change the mapping",
-    actions.Tag: "change its tags",
-    actions.Adopt: "take over the mapping",
+    actions.Tag: "change the tags of the mapping",
+    actions.Adopt: "adopt the mapping",
     actions.Replace: "delete the mapping and create it again",
     actions.Discard: "delete a second mapping",
     actions.Delete: "delete the mapping",
-    actions.RemoveOwnerTags: "take its tags off the mapping",
+    actions.RemoveOwnerTags: "remove its tags from the mapping",
 }
 
 
@@ -290,8 +589,8 @@ def _rescue(owner_tags: bool | None) -> str:
     if owner_tags is None:
         return ""
     return (
-        " To keep the mapping instead, set the annotation lambda.esm-operator.io/orphan to true: the resource goes, "
-        "the mapping stays, and a resource of the same name, applied again, takes it up"
+        " To keep the mapping instead, set the annotation lambda.esm-operator.io/orphan to true. The resource is then "
+        "deleted without its mapping, and a resource of the same name that you create later manages the mapping again"
         f"{'' if owner_tags else ' if its spec.adoption.policy is IfExists'}."
     )
 
@@ -301,31 +600,68 @@ def _action(action: actions.Action) -> str:
     return f"{verb} ({describe(action)})" if isinstance(action, actions.Update) else verb
 
 
+def _manager(manager: Manager) -> str:
+    if not manager.name:
+        return ""
+    shown = ", ".join(f"{key}={value}" for key, value in manager.tags.items())
+    return f" Its tags show that {manager.name} manages it ({shown})."
+
+
 #: The functions that format values, by the name of the value. Other values are not changed.
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
-    "action": _action,
-    "aws_reason": lambda text: f" (AWS's reason: {text})" if text else "",
+    "action": lambda action: action if isinstance(action, str) else _action(action),
+    "aws_reason": lambda text: f' AWS gives the reason "{text}".' if text else "",
     "fields": lambda paths: ", ".join(f"spec.{path}" for path in paths),
-    "gone": lambda gone: "any more" if gone else "to adopt",
-    "kept": lambda uuid: f" This resource keeps its mapping {uuid} as it is." if uuid else "",
-    "left": lambda uuid: f"the mapping {uuid} is" if uuid else "what was made is",
+    "found": describe_source,
+    "gone": lambda gone: " any more" if gone else "",
+    "kept": lambda uuid: f" This resource keeps its mapping {uuid} unchanged." if uuid else "",
+    "left": lambda uuid: f"Mapping {uuid} remains" if uuid else "A mapping that was created remains",
+    "manager": _manager,
     "ownership": lambda config: f"of the ProviderConfig {config}" if config else "of the operator (--ownership)",
     "problems": lambda problems: " ".join(map(message_of, problems)),
     "rescue": _rescue,
-    "source": describe_source,
     "update": describe,
     "whose": lambda owner: f"belongs to {owner} (cluster/namespace/name)" if owner else "belongs to no resource",
-    "with_uuid": lambda uuid: f"with uuid {uuid} " if uuid else "",
+    "with_uuid": lambda uuid: f" (UUID {uuid})" if uuid else "",
 }
+#: A subject of which nothing is known.
+_UNKNOWN = Subject()
 
 
-def message(reason: EventReason, case: str = "", **values: object) -> str:
-    """The message of a reason: the sentence with these values, and the remedy."""
+def message(
+    reason: EventReason | ProviderConfigReason, case: str = "", *, subject: Subject = _UNKNOWN, **values: object
+) -> str:
+    """The message of a reason: the sentence and the remedy with these values, and when the operator acts next."""
     row = TABLE[reason, case]
-    shown = {name: _SHOWN[name](value) if name in _SHOWN else value for name, value in values.items()}
-    return f"{row.sentence} {row.remedy}".rstrip().format(**shown)
+    return _joined(row, subject, values, next_sentence=row.next.sentence)
 
 
-def message_of(finding: Finding) -> str:
+def message_of(finding: Finding, subject: Subject = _UNKNOWN) -> str:
     """The message of a finding."""
-    return message(finding.reason, finding.case, **finding.values)
+    return message(finding.reason, finding.case, subject=subject, **finding.values)
+
+
+def message_of_failure(failure: Failure, subject: Subject = _UNKNOWN) -> str:
+    """The message of an AWS error."""
+    row, next_sentence = TABLE[failure.reason, failure.case], Next[failure.disposition.name].sentence
+    return _joined(row, subject, failure.values, failure.answer, failure.remedy, next_sentence)
+
+
+def answer_and_remedy(failure: Failure) -> str:
+    """A part of the message of an AWS error, for texts that name the place and the request themselves."""
+    row = replace(TABLE[failure.reason, failure.case], sentence="")
+    return _joined(row, _UNKNOWN, failure.values, failure.answer, failure.remedy)
+
+
+def _joined(
+    row: Row,
+    subject: Subject,
+    values: Mapping[str, object],
+    answer: str = "",
+    remedy: str = "",
+    next_sentence: str = "",
+) -> str:
+    shown: dict[str, object] = {**subject.values()}
+    shown |= {name: _SHOWN[name](value) if name in _SHOWN else value for name, value in values.items()}
+    parts = (row.sentence.format(**shown), answer, remedy or row.remedy.format(**shown), next_sentence)
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,201 @@
+"""The reference of all messages, docs/reference/messages.md, from the table of messages with real values."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from esm_operator.api.annotations import PREFIX, explain
+from esm_operator.api.identity import ConsumerGroup
+from esm_operator.api.rule import listed
+from esm_operator.aws import error_table
+from esm_operator.planning import actions
+from esm_operator.planning.finding import Finding
+from esm_operator.planning.inputs import ObservedMapping
+from esm_operator.planning.managers import Manager
+from esm_operator.planning.ownership import Owner
+from esm_operator.reconcile.change_log import VERBS, Cause
+from esm_operator.status.failure import Failure
+from esm_operator.status.messages import tagged
+from esm_operator.status.reason_table import TABLE, Next, message, message_of_failure
+from esm_operator.status.subject import Subject
+from tools.generated import DOCS, Files
+
+PAGE = DOCS / "reference" / "messages.md"
+UUID = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9"
+OTHER = "99887766-5544-4332-8110-ffeeddccbbaa"
+SUBJECT = Subject(
+    function="orders",
+    event_source="arn:aws:sqs:eu-west-1:123456789012:orders",
+    uuid=UUID,
+    region="eu-west-1",
+    account="123456789012",
+)
+_GROUP = ConsumerGroup("orders-group", "arn:aws:kafka:eu-west-1:123456789012:cluster/shop/1-2-3")
+_UPDATE = actions.Update(UUID, {"batchSize": 10}, frozenset(), {"batchSize": 5})
+_ANSWER = 'AWS answered CreateEventSourceMapping with "Function does not exist."'
+_PROBLEM = Finding("InvalidSpec", "Rule", {"message": "batchSize must be at least 1; set a greater value."})
+#: A real value for each name in the table.
+VALUES: Mapping[str, Any] = {
+    "action": _UPDATE,
+    "account": "123456789012",
+    "adopted": "spec.startingPosition (AWS has LATEST)",
+    "ago": "",
+    "allowed": "eu-central-1, eu-west-1",
+    "annotation": f"{PREFIX}pause",
+    "answer": 'AWS answered with KMSDisabledException and "The key is disabled."',
+    "aws_reason": "User initiated",
+    "cause": "the ProviderConfig",
+    "change": "batchSize: 5 -> 10",
+    "code": "KMSDisabledException",
+    "config": "shop",
+    "count": 52,
+    "default": "team",
+    "error": "ValueError: an unexpected value",
+    "excess": 2,
+    "fields": ("eventSourceARN",),
+    "found": ObservedMapping(OTHER, "Enabled", {"functionName": "orders", "eventSourceARN": SUBJECT.event_source}),
+    "gone": False,
+    "group": _GROUP,
+    "kept": "",
+    "kept_fields": "AWS keeps the last value of spec.loggingConfig.systemLogLevel.",
+    "left": UUID,
+    "manager": Manager("Terraform", {"managed-by": "terraform"}),
+    "message": f"{_ANSWER} Create the function, or correct spec.functionName. {Next.SLOW.sentence}",
+    "most": 50,
+    "names": "batchSize",
+    "namespace": "shop",
+    "now": "account 222222222222",
+    "other": "esm-operator/esm-operator-b",
+    "own": "esm-operator/esm-operator",
+    "owner": Owner("default", "shop", "orders"),
+    "ownership": "shop",
+    "position": message("Created", "FromStart"),
+    "previous": Owner("old", "shop", "orders"),
+    "problems": (_PROBLEM,),
+    "refused": "",
+    "region": "us-west-2",
+    "remedy": explain(f"{PREFIX}pause").partition("it. ")[2],
+    "rescue": True,
+    "result": "PROBLEM: Function call failed.",
+    "rival": "shop/orders-2",
+    "sentence": "The key is disabled.",
+    "settled": "The mapping is enabled.",
+    "state": "Updating",
+    "successor": OTHER,
+    "tags": "team",
+    "update": _UPDATE,
+    "users": "shop/orders, shop/payments",
+    "uuid": UUID,
+    "whose": Owner("default", "shop", "orders"),
+    "with_uuid": "",
+}
+#: The values of rows for which the usual ones make no sense.
+SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("AccessDenied", ""): {"action": "lambda:CreateEventSourceMapping"},
+    ("AnotherOperator", "AtStart"): {"count": 12},
+    ("FilterCriteriaError", ""): {"remedy": message("FilterCriteriaError", "Remedy")},
+    ("InSync", ""): {"state": "enabled"},
+    ("InUse", ""): {"count": "2 EventSourceMappings use"},
+    ("InvalidSpec", "Rule"): _PROBLEM.values,
+    ("InvalidSpec", "TooManyTags"): {"own": 4},
+    ("MappingsRemain", ""): {"count": "2 EventSourceMappings use"},
+    ("Observed", ""): {"state": "enabled"},
+    ("PredecessorDeleting", "ConsumerGroup"): {"group": _GROUP.name},
+    ("ProcessingRecovered", ""): {"result": 'Lambda reports "OK."'},
+    ("Replacing", "SameGroup"): {"group": _GROUP.name},
+    ("Tagged", ""): {"change": tagged(actions.Tag(UUID, {"team": "shop"}, frozenset({"stage"})))},
+}
+#: Sentences of AWS or of its SDK, by the reason that the operator finds in them.
+ANSWERS: Mapping[str, str] = {
+    "AWSResourceNotFound": "The secret orders could not be found.",
+    "AWSUnavailable": "An error occurred and the request cannot be processed.",
+    "AWSUnreachable": "Could not connect to the endpoint URL: 'https://lambda.eu-west-1.amazonaws.com/'.",
+    "AccessDenied": "User: arn:aws:sts::123456789012:assumed-role/operator/session is not authorized to perform: "
+    "lambda:CreateEventSourceMapping on resource: * because no identity-based policy allows the "
+    "lambda:CreateEventSourceMapping action.",
+    "ClockSkewed": "Signature expired: 20260101T131223Z is now earlier than 20260101T131534Z (20260101T132034Z - 5 "
+    "min.).",
+    "CredentialsRefused": "The security token included in the request is expired.",
+    "EventSourceNotFound": "The specified queue does not exist.",
+    "FunctionNotFound": "Function does not exist.",
+    "KMSKeyRefused": "Lambda was unable to decrypt the filter criteria.",
+    "NoCredentials": "Unable to locate credentials.",
+    "NotFound": "The resource you requested does not exist.",
+    "OperationInProgress": "Cannot update the event source mapping because it is in use.",
+    "QuotaExceeded": "The limit of event source mappings is exceeded.",
+    "RefusedByAWS": "Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds.",
+    "RegionDisabled": "STS is not activated in this region.",
+    "RequestNotUnderstood": "Could not parse request body into json.",
+    "RoleLacksPermission": "The provided execution role does not have permissions to call ReceiveMessage on SQS.",
+    "RoleNotAssumable": "User: arn:aws:sts::123456789012:assumed-role/operator/session is not authorized to perform: "
+    "sts:AssumeRole on resource: arn:aws:iam::123456789012:role/shop.",
+    "TagsNotSupported": "Tags not supported in request.",
+    "Throttled": "Rate exceeded.",
+    "WebIdentityRefused": "Not authorized to perform sts:AssumeRoleWithWebIdentity.",
+}
+_HEAD = """# Messages
+
+Conditions, Events and log lines of the operator have these messages, with a reason for programs. `kubectl describe esm`
+shows the messages of one resource. A message names the mapping, the region and the account, quotes AWS's own sentence,
+and ends with what to do and when the operator acts next. [Troubleshooting](../how-to/troubleshooting.md) has a section
+for each reason.
+
+The examples are about mapping `{uuid}` of the function `orders`.
+
+## Log lines about changes
+
+The log has one line for each request that has changed a mapping in AWS. All lines have the same form:
+
+```text
+Updated mapping {uuid} in eu-west-1 (account 123456789012). Cause: drift. Change: batchSize: 5 -> 10
+```
+
+- The prefix of the line has the namespace and the name of the resource.
+- The first word is {verbs}.
+- The cause is {causes}.
+- If AWS does not answer a request, the line begins with "AWS did not answer".
+- With `--log-format=json`, the line has the members `namespace`, `name`, `uuid`, `account`, `region`, `change` (the
+  operation of the API) and `cause`.
+
+"""
+
+
+def files() -> Files:
+    """docs/reference/messages.md."""
+    return {PAGE: page()}
+
+
+def page() -> str:
+    """The page."""
+    lines: list[str] = []
+    for reason in sorted({reason for reason, _ in TABLE}):
+        shown = [f"- {text}" for key, text in rendered() if key[0] == reason]
+        lines += [f"## {reason}", *shown, ""] if shown else []
+    verbs, causes = listed(VERBS.values(), "or"), listed((f"`{cause}`" for cause in Cause), "or")
+    return _HEAD.format(uuid=UUID, verbs=verbs, causes=causes) + "\n".join(lines).rstrip() + "\n"
+
+
+def rendered() -> Iterator[tuple[tuple[str, str], str]]:
+    """Each message with real values, by reason and case. Parts of other messages are left out."""
+    for key, row in TABLE.items():
+        if row.next is Next.FAILURE:
+            yield key, failed(key)
+        elif row.next is not Next.PART:
+            yield key, example(key)
+
+
+def example(key: tuple[Any, str]) -> str:
+    """A message with real values."""
+    return message(key[0], key[1], subject=SUBJECT, **{**VALUES, **SPECIAL.get(key, {})})
+
+
+def failed(key: tuple[Any, str]) -> str:
+    """The message of an AWS error, or of an exception of the AWS SDK."""
+    reason, case = key
+    rules = [rule.disposition for rule in error_table.TABLE if rule.reason == reason]
+    rules += [disposition for _, one, disposition in error_table.EXCEPTIONS if one == reason]
+    from_sdk = any(one == reason for _, one, _ in error_table.EXCEPTIONS)
+    answer = (
+        f'{"The AWS SDK reported" if from_sdk else "AWS answered CreateEventSourceMapping with"} "{ANSWERS[reason]}"'
+    )
+    failure = Failure(reason, rules[0], answer=answer, case=case, values=SPECIAL.get(key, {}))
+    return message_of_failure(failure, SUBJECT)
