@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from esm_operator.api import limits, models, provider_config, rules
+from esm_operator.api import limits, models, provider_config, resource, rules
 from esm_operator.api.rule import Rule
 from tools import crd_descriptions
 from tools.transition_rules import TRANSITION_RULES
@@ -197,7 +197,7 @@ def _definition(
         },
     }
     version: Schema = {
-        "name": models.VERSION,
+        "name": resource.VERSION,
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
@@ -207,8 +207,8 @@ def _definition(
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{models.GROUP}"},
-        "spec": {"group": models.GROUP, "names": names, "scope": scope, "versions": [version]},
+        "metadata": {"name": f"{plural}.{resource.GROUP}"},
+        "spec": {"group": resource.GROUP, "names": names, "scope": scope, "versions": [version]},
     }
 
 

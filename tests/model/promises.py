@@ -11,7 +11,8 @@ in AWS. Resources that look the same to the operator are excused too (``unseen_r
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from esm_operator.api.resource import ORPHAN, PAUSED, Key, Resource
+from esm_operator.api.annotations import ORPHAN, PAUSED
+from esm_operator.api.resource import Key, Resource
 from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
 from tests.model.aws import REFUSED_WINDOW, WINDOW, Standing, default_batch, group_of, identity_of
 from tests.model.calls import Call

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import ORPHAN, RECONCILE_AT
+from esm_operator.api.annotations import ORPHAN, RECONCILE_AT
 from tests.model.aws import QUEUE, refusal
 from tests.model.calls import Call
 from tests.model.cluster import Answer

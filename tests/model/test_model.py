@@ -23,7 +23,8 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from esm_operator.api.resource import FINALIZER, INTENT, ORPHAN, PAUSED, RECONCILE_AT, Key
+from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED, RECONCILE_AT
+from esm_operator.api.resource import FINALIZER, Key
 from esm_operator.planning.ownership import owner_of
 from tests.model.aws import KAFKA, QUEUE, REFUSED_WINDOW, STREAM, Standing, identity_of
 from tests.model.calls import FATES

@@ -2,7 +2,8 @@
 
 import pytest
 
-from esm_operator.api.resource import FINALIZER, INTENT, Intent
+from esm_operator.api.annotations import INTENT
+from esm_operator.api.resource import FINALIZER, Intent
 from esm_operator.clock import replaced
 from tests.model.aws import ACCOUNT, QUEUE, REGION, STREAM
 from tests.model.script import KINESIS, ONE, SQS, Script

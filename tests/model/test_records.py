@@ -5,7 +5,8 @@ from collections.abc import Generator
 
 import pytest
 
-from esm_operator.api.resource import FINALIZER, INTENT
+from esm_operator.api.annotations import INTENT
+from esm_operator.api.resource import FINALIZER
 from esm_operator.clock import replaced
 from tests.model.aws import QUEUE, STREAM, Standing
 from tests.model.script import KINESIS, ONE, SQS, TWO, Script, a_script, killed_before_the_note

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from esm_operator.api.resource import INTENT, RECONCILE_AT, Key
+from esm_operator.api.annotations import INTENT, RECONCILE_AT
+from esm_operator.api.resource import Key
 from esm_operator.clock import replaced
 from tests.model.aws import KAFKA, QUEUE, STREAM, Standing, refusal
 from tests.model.calls import Call

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import PAUSED, Key
+from esm_operator.api.annotations import PAUSED
+from esm_operator.api.resource import Key
 from tests.model.aws import QUEUE, refusal
 from tests.model.script import ONE, SQS, TWO, Script, answers, as_ever
 from tests.model.world import SWEEP_INTERVAL

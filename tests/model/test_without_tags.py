@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import ORPHAN, PAUSED, RECONCILE_AT, Key, parse
+from esm_operator.api.annotations import ORPHAN, PAUSED, RECONCILE_AT
+from esm_operator.api.resource import Key, parse
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.planning.ownership import UID, Owner, owner_of
 from tests.model.aws import QUEUE, STREAM, Standing

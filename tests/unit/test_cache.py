@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.api.resource import FINALIZER, INTENT, ORPHAN, PAUSED, Intent, Key, Resource, parse, parse_intent
+from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED
+from esm_operator.api.resource import FINALIZER, Intent, Key, Resource, parse, parse_intent
 from esm_operator.cluster.resource_cache import ResourceCache
 
 KEY = Key("shop", "orders")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import FINALIZER, INTENT, Intent, parse
+from esm_operator.api.annotations import INTENT
+from esm_operator.api.resource import FINALIZER, Intent, parse
 from esm_operator.planning.desired import MappingRecord, desired_of
 from esm_operator.planning.inputs import Desired
 from esm_operator.planning.ownership import OWNER_TAGS

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import FINALIZER, INTENT, Key, parse
+from esm_operator.api.annotations import INTENT
+from esm_operator.api.resource import FINALIZER, Key, parse
 from esm_operator.cluster import usage_finalizer
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient

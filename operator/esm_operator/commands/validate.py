@@ -20,6 +20,7 @@ from pydantic_settings import CliPositionalArg
 from esm_operator.api import annotations, manifests, models, object_meta, offline, provider_config, rules
 from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.manifests import Document, ManifestError, Path
+from esm_operator.api.resource import GROUP
 from esm_operator.api.rule import Rule, listed
 from esm_operator.api.spec import MappingSpec
 from esm_operator.commands.counted import counted
@@ -121,11 +122,11 @@ def problems_of(mapping: Mapping[str, Any], now: datetime) -> list[tuple[str, st
 
 def _check_folder(folder: FilePath, report: Report, now: datetime) -> None:
     files = sorted(file for file in folder.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
-    ours = [file for file in files if models.GROUP.encode() in file.read_bytes()]
+    ours = [file for file in files if GROUP.encode() in file.read_bytes()]
     for file in ours:
         _check_file(str(file), report, now)
     if not ours:
-        message = f"There is no file with a resource of {models.GROUP} in this folder."
+        message = f"There is no file with a resource of {GROUP} in this folder."
         report.problems.append(ManifestProblem(str(folder), 0, "", "", message))
 
 
@@ -161,14 +162,14 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
     if not isinstance(version, str) or not isinstance(kind, str):
         problem((), "A manifest needs apiVersion and kind, and both must be strings.")
         return
-    if version.split("/")[0] != models.GROUP:
+    if version.split("/")[0] != GROUP:
         report.skipped += 1
         return
     if version != models.API_VERSION:
         problem(("apiVersion",), f"There is no such version. Use {models.API_VERSION}.")
         return
     if kind not in _KINDS:
-        problem(("kind",), f"There is no such kind in {models.GROUP}. Use {listed(_KINDS, 'or')}.")
+        problem(("kind",), f"There is no such kind in {GROUP}. Use {listed(_KINDS, 'or')}.")
         return
     report.checked += 1
     found = [*_problems(kind, value, now)]
