@@ -141,7 +141,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "cluster. AWS accepts no new mapping in this consumer group before that.",
         next=Next.CONTINUES,
     ),
-    **{(of_state(state), ""): Row(_CHANGING, next=Next.CONTINUES) for state in TRANSITIONS},
+    **{(of_state(state), ""): Row(_CHANGING, next=Next.CONTINUES) for state in sorted(TRANSITIONS)},
     ("Deleting", "Delete"): Row(f"{_CHANGING} The operator deletes the mapping after that.", next=Next.CONTINUES),
     ("Replacing", "Waiting"): Row(
         f"{_CHANGING} The operator replaces the mapping after that, because AWS cannot change {{fields}}.",
