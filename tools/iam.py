@@ -30,7 +30,7 @@ def files() -> Files:
 
 def table() -> str:
     """The actions as a Markdown table."""
-    rows = ["| action | the operator | IAM can restrict it by |", "|---|---|---|"]
+    rows = ["| action | purpose | IAM can restrict it by |", "|---|---|---|"]
     for action in ACTIONS:
         ways = [
             "mapping ARN" if action.by_mapping else "region",

@@ -52,26 +52,19 @@ TAG_ACTIONS = frozenset({TAGGING, "lambda:ListTags", "lambda:TagResource", "lamb
 _change = partial(Action, writes=True, by_mapping=True, by_tag=RESOURCE_TAG)
 
 ACTIONS: tuple[Action, ...] = (
-    Action("lambda:ListEventSourceMappings", _LIST, "lists all mappings again and again, to find changes made in AWS"),
-    Action(TAGGING, _LIST, "reads the tags of 100 mappings in one call, to find changed tags"),
-    Action("lambda:GetEventSourceMapping", _READ, "reads a mapping while AWS processes a change", by_mapping=True),
+    Action("lambda:ListEventSourceMappings", _LIST, "sweeps: what is there, and what others changed"),
+    Action(TAGGING, _LIST, "tags that others changed, a hundred mappings a call"),
+    Action("lambda:GetEventSourceMapping", _READ, "looks at one mapping that AWS is at work on", by_mapping=True),
+    Action("lambda:ListTags", _READ, "whose a mapping is, before it is touched", by_mapping=True),
     Action(
-        "lambda:ListTags", _READ, "reads the owner tags of a mapping before it changes the mapping", by_mapping=True
+        "lambda:CreateEventSourceMapping", _CREATE, "makes mappings", writes=True, by_function=True, by_tag=REQUEST_TAG
     ),
-    Action(
-        "lambda:CreateEventSourceMapping",
-        _CREATE,
-        "creates mappings",
-        writes=True,
-        by_function=True,
-        by_tag=REQUEST_TAG,
-    ),
-    _change("lambda:UpdateEventSourceMapping", _CHANGE, "changes mappings", by_function=True),
-    _change("lambda:DeleteEventSourceMapping", _CHANGE, "deletes mappings", by_function=True),
+    _change("lambda:UpdateEventSourceMapping", _CHANGE, "changes them", by_function=True),
+    _change("lambda:DeleteEventSourceMapping", _CHANGE, "deletes them", by_function=True),
     _change(
         "lambda:TagResource",
         _TAG,
-        "sets tags. AWS also requires this action to create a mapping with tags",
+        "sets tags; AWS asks for it at each creation too, for mappings are made with their tags",
     ),
     _change("lambda:UntagResource", _TAG, "removes tags"),
 )
