@@ -1,4 +1,4 @@
-"""A control plane for the chart's tests, and Helm for it."""
+"""A control plane for the tests of the chart, and Helm."""
 
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ def chart_plane() -> Generator[ControlPlane]:
 
 @pytest.fixture
 def fresh_plane(chart_plane: ControlPlane, helm_for: Callable[[ControlPlane], Helm]) -> Generator[ControlPlane]:
-    """A control plane that knows nothing of the operator."""
+    """A control plane without anything of the operator."""
     yield chart_plane
     helm_for(chart_plane)("uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait=hookOnly")
     remove_all(chart_plane.client)
@@ -44,13 +44,13 @@ def helm_for(tmp_path: Path) -> Callable[[ControlPlane], Helm]:
 
 
 def make_namespace(plane: ControlPlane, name: str, labels: Mapping[str, str] | None = None) -> None:
-    """A namespace with the ServiceAccount that a controller would make in it. May be repeated."""
+    """Create a namespace with the ServiceAccount that a controller would create. It can run again."""
     meta: dict[str, Any] = {"name": name, "labels": dict(labels or {})}
     plane.client.install({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, role.account("default", name))
 
 
 def remove_all(client: KubernetesClient) -> None:
-    """Remove what an uninstall leaves: the CRDs with all resources, and the objects of a test in the namespace."""
+    """Remove everything that an uninstall leaves: the CRDs with all resources, and objects of the test."""
     for kind in ("EventSourceMapping", "ProviderConfig"):
         for one in client.items(path(kind)):
             where = path(kind, one["metadata"]["name"], one["metadata"].get("namespace", ""))

@@ -1,4 +1,4 @@
-"""Helm, with the chart: what it renders, and releases on a control plane."""
+"""Helm with the chart: rendered objects, and releases on a control plane."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.controlplane import assets
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "esm-operator"
 VALUES = sorted(Path(__file__).with_name("values").glob("*.yaml"))
-#: The values that every installation needs.
+#: The values that each installation must set.
 NEEDED: Mapping[str, Any] = {"clusterName": "blue", "image": {"repository": "registry.example.com/esm-operator"}}
 RELEASE = "esm-operator"
 NAMESPACE = "esm-operator"
@@ -22,18 +22,18 @@ LIMIT = 240.0
 
 
 class HelmError(Exception):
-    """Helm refused; the text is its message."""
+    """Helm refused. The text is its message."""
 
 
 @dataclass(frozen=True)
 class Helm:
-    """Helm, with folders of its own."""
+    """Helm with its own folders."""
 
     folder: Path
     kubeconfig: Path | None = None
 
     def __call__(self, *arguments: str | Path, input: str | None = None) -> str:
-        """What it prints. Raises HelmError with what it complains of."""
+        """Run Helm, and return its output. Raises HelmError with its message."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -54,21 +54,21 @@ class Helm:
         return done.stdout
 
     def template(self, values: Mapping[str, Any], *arguments: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
-        """The objects that it renders without a cluster."""
+        """The objects that Helm renders without a cluster."""
         given = ("--namespace", namespace, "--values=-", *arguments)
         text = self("template", RELEASE, CHART, *given, input=yaml.safe_dump(dict(values)))
         return [document for document in yaml.safe_load_all(text) if document]
 
     def install(self, values: Mapping[str, Any], *arguments: str | Path, namespace: str = NAMESPACE) -> str:
-        """``helm install``; the notes."""
+        """Run ``helm install``. Returns the notes."""
         return self._release("install", values, *arguments, namespace=namespace)
 
     def upgrade(self, values: Mapping[str, Any], *arguments: str | Path, namespace: str = NAMESPACE) -> str:
-        """``helm upgrade``; the notes."""
+        """Run ``helm upgrade``. Returns the notes."""
         return self._release("upgrade", values, *arguments, namespace=namespace)
 
     def uninstall(self, namespace: str = NAMESPACE) -> str:
-        """``helm uninstall``. Nobody collects garbage here, so nothing is waited for."""
+        """Run ``helm uninstall``. It does not wait, because the control plane has no garbage collection."""
         return self("uninstall", RELEASE, "--namespace", namespace, "--cascade=background", "--wait=hookOnly")
 
     def _release(self, verb: str, values: Mapping[str, Any], *arguments: str | Path, namespace: str) -> str:
@@ -79,7 +79,7 @@ class Helm:
 
 
 def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values on top of others, as Helm merges them."""
+    """Merge values into others, as Helm does."""
     result: dict[str, Any] = {}
     for layer in values:
         for name, value in layer.items():
@@ -90,11 +90,11 @@ def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_kind(objects: Iterable[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """The objects of a kind."""
+    """All objects of a kind."""
     return [one for one in objects if one["kind"] == kind]
 
 
 def the(objects: Iterable[dict[str, Any]], kind: str) -> dict[str, Any]:
-    """The one object of a kind."""
+    """The only object of a kind."""
     (found,) = of_kind(objects, kind)
     return found

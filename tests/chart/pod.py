@@ -1,11 +1,11 @@
-"""What a kubelet does, as far as the operator's pod needs it: a pod of a Deployment's template, run as a process.
+"""The parts of a kubelet that the operator's pod needs: a pod of a Deployment runs as a process.
 
-The pod is made in the API server, admission included, and bound to no node. Its container is run with the arguments
-and the environment of the pod (fields, ConfigMaps and Secrets resolved), in mounts of its own: the root file
-system is read-only if the security context asks for it, emptyDirs are there, and the token and certificate of its
-ServiceAccount are where clients in a cluster look for them. The token is bound to the pod, as a kubelet's is. The
-program is the checkout's `esm-operator` in place of the image's entry point. A pod has an address of its own, and
-here all share the machine's: so the port of its probes is replaced by one that is free.
+The pod is created in the API server, with admission, and is not bound to a node. Its container runs with the arguments
+and the environment of the pod. Fields, ConfigMaps and Secrets are resolved. The container has its own mounts: the root
+file system is read-only if the security context requires it, emptyDirs exist, and the token and certificate of the
+ServiceAccount are in the usual folder. The token is bound to the pod, as the token of a kubelet is. The program is the
+`esm-operator` of the checkout instead of the entry point of the image. All pods share the address of the machine, so
+the port of the probes is replaced by a free one.
 """
 
 import base64
@@ -30,20 +30,20 @@ from tests.waiting import eventually
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("esm-operator")
 SECRETS = "/run/secrets/kubernetes.io/serviceaccount"
-#: Where the checkout is in any case, whatever is mounted over it.
+#: The path of the checkout in the container, whatever is mounted.
 CHECKOUT = "/run/checkout"
 _VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
 
 def pod_of(deployment: dict[str, Any], name: str) -> dict[str, Any]:
-    """The pod that a ReplicaSet would make."""
+    """The pod that a ReplicaSet would create."""
     template = deployment["spec"]["template"]
     meta = {"name": name, "namespace": deployment["metadata"]["namespace"], **template["metadata"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
 
 
 def can_unshare() -> bool:
-    """Whether a process may have mounts of its own here."""
+    """Whether a process can have its own mounts on this machine."""
     return subprocess.run([*_unshared(), "true"], capture_output=True, check=False).returncode == 0
 
 
@@ -53,7 +53,7 @@ def _unshared() -> list[str]:
 
 
 class Pod:
-    """A pod that runs."""
+    """A running pod."""
 
     def __init__(
         self, client: KubernetesClient, pod: dict[str, Any], process: subprocess.Popen[bytes], log: Path, port: int
@@ -71,7 +71,7 @@ class Pod:
         return self.object["metadata"]["name"]
 
     def probe(self, name: str) -> int:
-        """The HTTP status that a probe gets; 0: nobody answers."""
+        """The HTTP status of a probe. 0: nobody answers."""
         action = self._container[name]["httpGet"]
         (port,) = self._container["ports"]
         assert action["port"] in (port["name"], port["containerPort"])
@@ -84,7 +84,7 @@ class Pod:
             return 0
 
     def wait_until_ready(self) -> None:
-        """Until the probes succeed, in the order in which a kubelet asks them."""
+        """Wait until the probes succeed, in the order of a kubelet."""
         for name in ("startupProbe", "livenessProbe", "readinessProbe"):
 
             def succeeds(name: str = name) -> bool:
@@ -98,7 +98,7 @@ class Pod:
         return self.log.read_text(errors="replace")[-8000:]
 
     def stop(self) -> int:
-        """End it as a kubelet does; its exit code."""
+        """End the pod as a kubelet does. Returns the exit code."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGTERM)
         try:
@@ -115,13 +115,13 @@ class Pod:
 def running(
     kubeconfig: Path, deployment: dict[str, Any], folder: Path, injected: Mapping[str, str] | None = None
 ) -> Generator[Pod]:
-    """A pod of a Deployment, from its creation to its end.
+    """Run a pod of a Deployment, from its creation to its end.
 
     Args:
-        kubeconfig: the administrator's, as the control plane writes it.
-        deployment: as the API server has it.
-        folder: for its log and its secrets.
-        injected: variables that its surroundings put into its environment, as EKS does for its role in AWS.
+        kubeconfig: the kubeconfig of the administrator.
+        deployment: the Deployment from the API server.
+        folder: the folder for its log and its secrets.
+        injected: additional environment variables, such as those that EKS sets for an AWS role.
 
     Raises:
         ApiError: the API server does not admit it.
@@ -173,7 +173,7 @@ def running(
 
 
 def _script(pod: dict[str, Any], container: dict[str, Any], secrets: Path, command: list[str]) -> str:
-    """Mounts, and then the program in the place of this script."""
+    """Make the mounts, and replace this process by the program."""
     empty = {volume["name"] for volume in pod["spec"]["volumes"] if "emptyDir" in volume}
     lines = [
         "mount --make-rprivate /",
@@ -189,7 +189,7 @@ def _script(pod: dict[str, Any], container: dict[str, Any], secrets: Path, comma
     for mount in container["volumeMounts"]:
         if mount["name"] in empty:
             lines.append(f"mount -t tmpfs none {shlex.quote(mount['mountPath'])}")
-            if ROOT.is_relative_to(mount["mountPath"]):  # the program is to be found nevertheless
+            if ROOT.is_relative_to(mount["mountPath"]):  # the program must still be found
                 checkout = shlex.quote(str(ROOT))
                 lines += [f"mkdir -p {checkout}", f"mount --rbind {CHECKOUT} {checkout}"]
     return "\n".join([*lines, f"exec {shlex.join(command)}"])

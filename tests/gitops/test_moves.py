@@ -1,4 +1,4 @@
-"""A mapping moves to another namespace, name or application in two commits, and is processed all the time."""
+"""A mapping moves to another namespace, name or application in two commits, and processes events all the time."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ def test_to_another_name(bed: Bed) -> None:
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     bed.control.reset_counts()
 
-    # The first commit: the removed resource leaves its mapping.
+    # The first commit: the old resource keeps its mapping when it is deleted.
     bed.apply(queue("orders", **spec(deletionPolicy="Retain")))
     bed.wait_ready("orders")
-    # The second: the new one is applied before the old one is pruned, as Argo CD and Flux do.
+    # The second commit: the new resource is applied before the old one is pruned, as in Argo CD and Flux.
     source = queue("orders")["spec"]["eventSourceARN"]
     bed.apply(queue("bills", **spec(eventSourceARN=source, adoption={"policy": "IfExists"})))
     bed.wait_condition("bills", "Stalled", "True", "Conflict")

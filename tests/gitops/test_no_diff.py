@@ -1,7 +1,6 @@
-"""An applied manifest never differs from the stored object: no default and no write of the operator is in the spec.
+"""Applied manifests never differ from the objects, because neither defaults nor the operator change the spec.
 
-So neither Argo CD nor `kubectl diff` nor Flux's drift detection finds anything to correct, and no difference has to
-be ignored.
+So Argo CD, `kubectl diff` and Flux's drift detection find no differences, and users need not ignore any.
 """
 
 import json
@@ -22,12 +21,12 @@ from tests.operator_process import ROOT
 from tests.specs import BASES, spec
 from tests.waiting import eventually
 
-#: All that the operator may set, in addition to the status.
+#: All fields that the operator may set, in addition to the status.
 ITS_FIELDS = {
     "f:annotations": {"f:lambda.esm-operator.io/intent"},
     "f:finalizers": {'v:"lambda.esm-operator.io/mapping"'},
 }
-#: How the tools apply: flags of `kubectl apply` and `kubectl diff`.
+#: Flags of `kubectl apply` and `kubectl diff`, as the tools use them.
 WAYS = {
     "Argo CD, server-side": ("--server-side", "--field-manager=argocd-controller"),
     "Flux": ("--server-side", "--force-conflicts", "--field-manager=kustomize-controller"),
@@ -36,14 +35,14 @@ WAYS = {
 
 
 def examples() -> list[dict[str, Any]]:
-    """The ten examples, and what the GitOps examples apply, as Kubernetes reads them."""
+    """The ten examples and the manifests of the GitOps examples, as Kubernetes reads them."""
     paths = [*sorted((ROOT / "examples").glob("*.yaml")), *sorted((ROOT / "gitops" / "manifests").rglob("*.yaml"))]
     found = [one.value for path in paths for one in documents(path.read_text())]
     return [one for one in found if one["apiVersion"].startswith("lambda.esm-operator.io/")]
 
 
 def every_field(source: str) -> Iterator[dict[str, Any]]:
-    """Of a source one resource with the required fields alone, and one more for each of its fields."""
+    """For a source, one resource with only the required fields, and one for each other field."""
     yield mapping("bare", **{**_base(source), "functionName": "bare"})
     pairs = {pair.path: pair for pair in pairs_of(source)}
     for number, pair in enumerate(pairs.values()):
@@ -77,7 +76,7 @@ def apply(bed: Bed, way: str, path: Path) -> None:
 
 
 def assert_no_diff(bed: Bed, way: str, path: Path, manifests: list[dict[str, Any]]) -> None:
-    """`kubectl diff` finds nothing, and every spec remains as it was written."""
+    """Check that `kubectl diff` finds nothing, and that each spec is as it was written."""
     try:
         said = bed.kubectl("diff", *WAYS[way], f"--filename={path}")
     except subprocess.CalledProcessError as error:
@@ -90,7 +89,7 @@ def assert_no_diff(bed: Bed, way: str, path: Path, manifests: list[dict[str, Any
 
 
 def managers(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The fields of each manager without the status, by its name; the operator's is without its lease."""
+    """The fields of each field manager without the status. The name of the operator's manager is without its lease."""
     entries = [one for one in found["metadata"]["managedFields"] if "subresource" not in one]
     return {_without_lease(one["manager"]): one["fieldsV1"] for one in entries}
 
@@ -100,17 +99,17 @@ def _without_lease(manager: str) -> str:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_every_field_remains_as_it_was_written(bed: Bed, tmp_path: Path, source: str) -> None:
+def test_every_field_stays_as_it_was_written(bed: Bed, tmp_path: Path, source: str) -> None:
     _apply_and_look(bed, tmp_path, "Argo CD, server-side", [*every_field(source)])
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_examples_remain_as_they_were_written(bed: Bed, tmp_path: Path, way: str) -> None:
+def test_the_examples_stay_as_they_were_written(bed: Bed, tmp_path: Path, way: str) -> None:
     _apply_and_look(bed, tmp_path, way, examples())
 
 
 def _apply_and_look(bed: Bed, tmp_path: Path, way: str, manifests: list[dict[str, Any]]) -> None:
-    """Before the operator and after it, nothing differs; and what is applied again changes nothing."""
+    """Check that there are no differences with and without the operator, and that a second apply changes nothing."""
     bed.control.set(pace=0.05)
     path = write(tmp_path, manifests)
     apply(bed, way, path)
@@ -130,7 +129,7 @@ def _apply_and_look(bed: Bed, tmp_path: Path, way: str, manifests: list[dict[str
 
 
 def assert_operator_owns_little(found: dict[str, Any]) -> None:
-    """Nobody but who applied it has a field of the spec; the operator has its notes, its finalizer and the status."""
+    """Check that only the applying manager has fields of the spec."""
     by_name = managers(found)
     its = by_name.pop(MANAGER)
     assert its.keys() == {"f:metadata"}
@@ -142,7 +141,7 @@ def assert_operator_owns_little(found: dict[str, Any]) -> None:
     assert {_without_lease(one["manager"]) for one in entries} == {MANAGER}
 
 
-def test_what_is_not_well_makes_no_diff_either(bed: Bed, tmp_path: Path) -> None:
+def test_a_failing_resource_makes_no_diff(bed: Bed, tmp_path: Path) -> None:
     manifests = [mapping("orders", **BASES["sqs"], providerConfigRef={"name": "missing"})]
     path = write(tmp_path, manifests)
     way = "Argo CD, server-side"
@@ -177,7 +176,7 @@ def test_a_provider_config_in_use_makes_no_diff(bed: Bed, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("policy", ["background", "foreground"])
 def test_pruning_waits_for_aws_whatever_the_propagation(bed: Bed, policy: str) -> None:
-    """Argo CD deletes with foreground propagation: the finalizer of that is not ours, and stays for its owner."""
+    """Argo CD deletes with foreground propagation. The operator leaves the finalizer of that propagation alone."""
     bed.operator("--sweep-interval=1")
     bed.apply(mapping("orders", **BASES["sqs"]))
     bed.wait_ready("orders")

@@ -1,4 +1,4 @@
-"""Real objects in every state, as the real operator leaves them: what kstatus and Argo CD make of them."""
+"""kstatus and Argo CD understand real objects of the operator in each state."""
 
 from tests.bed import Bed
 from tests.e2e.manifests import provider_config, queue
@@ -21,8 +21,8 @@ def test_every_state_is_understood(bed: Bed) -> None:
     assert config.words == ("Terminating", "Progressing")
 
 
-def test_a_provider_config_is_current_as_soon_as_it_is_there(bed: Bed) -> None:
-    """So what depends on it is applied next, and nothing waits for an operator to look at it."""
+def test_a_new_provider_config_is_current(bed: Bed) -> None:
+    """So GitOps tools apply dependent objects next, and do not wait for an operator."""
     bed.apply(provider_config("shop", region="eu-west-1"))
     config = bed.config("shop") or {}
     assert health([config])[0].kstatus == "Current"
@@ -34,8 +34,8 @@ def test_a_provider_config_is_current_as_soon_as_it_is_there(bed: Bed) -> None:
     assert health([config])[0].kstatus == "Current"
 
 
-def test_from_the_apply_to_the_end_it_is_never_taken_for_done_too_early(bed: Bed) -> None:
-    """A GitOps tool that looks at any moment: nothing is Current before AWS has it, nothing is Failed on the way."""
+def test_a_resource_is_never_current_too_early(bed: Bed) -> None:
+    """At no time is a resource Current before AWS has the mapping, or Failed on the way."""
     seen: list[str] = []
 
     def look() -> str:

@@ -1,6 +1,6 @@
-"""What Flux and Argo CD make of objects and manifests, by their own rules: asks the program `verdicts`.
+"""The verdicts of Flux and Argo CD about objects and manifests, from the program `verdicts`.
 
-It is built from Flux's library kstatus, Flux's API types and the Lua interpreter of Argo CD; see
+The program is built from Flux's library kstatus, Flux's API types and the Lua interpreter of Argo CD. See
 ``tests/controlplane/go/verdicts``.
 """
 
@@ -20,7 +20,7 @@ _PATIENCE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What both make of one object."""
+    """The verdicts about one object."""
 
     kstatus: str
     kstatus_message: str
@@ -29,15 +29,15 @@ class Health:
 
     @property
     def words(self) -> tuple[str, str]:
-        """kstatus's word and Argo CD's."""
+        """The status of kstatus and the health of Argo CD."""
         return self.kstatus, self.argocd
 
 
 def health(objects: Iterable[Mapping[str, Any]], script: Path = HEALTH_CHECK) -> list[Health]:
-    """What they make of objects, in order.
+    """The verdicts about objects, in order.
 
     Args:
-        objects: as the API server answers them.
+        objects: the objects from the API server.
         script: a health check for Argo CD.
     """
     return [
@@ -52,7 +52,7 @@ def health(objects: Iterable[Mapping[str, Any]], script: Path = HEALTH_CHECK) ->
 
 
 def flux_problems(manifests: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What Flux's types do not know of manifests of its kinds, in order; empty: nothing."""
+    """The unknown fields in manifests of Flux's kinds, in order. Empty: all fields are known."""
     return [one["problem"] for one in _ask(["flux"], manifests)]
 
 

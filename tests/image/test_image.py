@@ -1,8 +1,8 @@
-"""The image as it is built: its labels, what it lacks on purpose, and that its operator works.
+"""The built image: its labels, the programs that it must not have, and its operator.
 
-Built by ``.ci/image`` on a base made of Debian's packages, which takes root, buildah and debootstrap; skipped where
-they are not to be had. The operator then runs in the image's own files, as another user than the image names, without
-the right to write to them.
+``.ci/image`` builds it on a base of Debian packages, which needs root, buildah and debootstrap. The tests are skipped
+without them. The operator runs in the files of the image, as another user than that of the image, without the right to
+write.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ STORAGE = Path.home() / ".cache" / "esm-operator" / "image-storage"
 BUILDAH = ("buildah", "--storage-driver", "vfs", "--root", str(STORAGE), "--runroot", str(STORAGE / "run"))
 IMAGE = "esm-operator:test"
 CHROOT = (shutil.which("chroot") or "/usr/sbin/chroot",)
-#: As a cluster that gives each namespace user ids of its own does.
+#: A user id of a cluster in which each namespace has its own user ids.
 SOMEBODY = 1_000_650_000
 COMPILERS = ("cc", "gcc", "g++", "clang", "ld", "as", "make")
 INSTALLERS = ("pip", "pip3", "uv", "conda")
@@ -46,7 +46,7 @@ def image() -> str:
     environment = {**os.environ, "BASE": "debootstrap", "IMAGE": IMAGE, "STORAGE": str(STORAGE)}
     STORAGE.parent.mkdir(parents=True, exist_ok=True)
     with STORAGE.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker of the tests has it all in the cache then
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the next worker finds all layers in the cache
         done = subprocess.run([ROOT / ".ci" / "image"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-5000:]
     return IMAGE
@@ -54,7 +54,7 @@ def image() -> str:
 
 @pytest.fixture(scope="module")
 def config(image: str) -> dict[str, Any]:
-    """The image's configuration and history, as OCI has them."""
+    """The OCI configuration and history of the image."""
     return json.loads(buildah("inspect", "--type", "image", image))["OCIv1"]
 
 
@@ -69,7 +69,7 @@ def root(image: str) -> Generator[Path]:
 
 
 def inside(root: Path, *command: str) -> list[str]:
-    """A command of the operator within the image's files."""
+    """Run a command of the operator in the files of the image."""
     return [*CHROOT, f"--userspec={SOMEBODY}:0", str(root), "/opt/esm-operator/bin/esm-operator", *command]
 
 
@@ -82,14 +82,14 @@ def test_the_dockerfile_is_clean() -> None:
     subprocess.run([ROOT / ".venv" / "bin" / "hadolint", ROOT / "Dockerfile"], check=True)
 
 
-def test_how_it_is_started(config: dict[str, Any]) -> None:
+def test_the_image_starts_the_operator_as_another_user(config: dict[str, Any]) -> None:
     assert config["config"]["User"] == "65532:65532"
     assert config["config"]["Entrypoint"] == ["esm-operator"]
     assert config["config"]["Cmd"] == ["run"]
     assert list(config["config"]["ExposedPorts"]) == ["8080/tcp"]
 
 
-def test_its_labels_and_version(config: dict[str, Any], root: Path) -> None:
+def test_the_image_has_labels(config: dict[str, Any], root: Path) -> None:
     labels = config["config"]["Labels"]
     version = labels["org.opencontainers.image.version"]
     assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
@@ -101,7 +101,7 @@ def test_its_labels_and_version(config: dict[str, Any], root: Path) -> None:
     assert (root / "usr/share/licenses/esm-operator/LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
-def test_nothing_in_it_builds_or_installs(root: Path) -> None:
+def test_the_image_has_no_compiler_and_no_package_installer(root: Path) -> None:
     commands = {
         file.name for folder in ("usr/bin", "usr/local/bin", "opt/esm-operator/bin") for file in _in(root / folder)
     }
@@ -111,13 +111,13 @@ def test_nothing_in_it_builds_or_installs(root: Path) -> None:
     assert not packages & {"pip", "setuptools", "wheel", "pytest", "moto"}
 
 
-def test_nothing_shows_where_packages_came_from(config: dict[str, Any], root: Path) -> None:
+def test_the_image_does_not_show_the_origin_of_packages(config: dict[str, Any], root: Path) -> None:
     told = json.dumps(config).lower()
     assert not [word for word in ("pip_", "index-url", "index_url", "password", "token", "secret") if word in told]
     assert not [one for one in ("etc/pip.conf", "run/ca.crt", "run/secrets") if _holds_anything(root / one)]
 
 
-def test_its_operator_works_as_anybody_who_may_write_nothing(
+def test_the_operator_works_as_any_user_without_the_right_to_write(
     bed: Bed, config: dict[str, Any], root: Path, operator_kubeconfig: Path, tmp_path: Path
 ) -> None:
     kubeconfig = root / "tmp" / "kubeconfig"
@@ -156,5 +156,5 @@ def _holds_anything(path: Path) -> bool:
 
 
 def _writable(root: Path) -> set[str]:
-    """Files of the user that the operator runs as."""
+    """The files of the operator's user."""
     return {str(file) for file in (root / "tmp").rglob("*") if file.lstat().st_uid == SOMEBODY}

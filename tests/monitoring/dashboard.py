@@ -1,4 +1,4 @@
-"""The dashboard as Grafana reads it: its panels, where they are, and their queries with the variables replaced."""
+"""The dashboard as Grafana reads it: its panels, their places, and their queries with replaced variables."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).resolve().parents[2] / "helm" / "esm-operator" / "files" / "dashboard.json"
-#: What a query stands for where all values of a variable are chosen.
+#: The value of a variable if all of its values are chosen.
 ALL = {"cluster": ".*", "namespace": ".*", "job": ".*"}
 
 
@@ -18,13 +18,13 @@ class Query:
 
     text: str
     legend: str
-    """With labels in double braces, as ``{{code}}``."""
+    """The legend. Labels are in double braces, such as ``{{code}}``."""
 
     def name(self, labels: Mapping[str, str]) -> str:
-        """What the legend calls a series.
+        """The name of a series in the legend.
 
         Args:
-            labels: the series'.
+            labels: the labels of the series.
         """
         return re.sub(r"{{\s*(\w+)\s*}}", lambda match: labels.get(match[1], ""), self.legend)
 
@@ -45,11 +45,11 @@ class Panel:
     stacked: bool
     options: Mapping[str, Any]
     thresholds: tuple[tuple[float | None, str], ...]
-    """From which value on which colour; the first has no least value."""
+    """Colours by their least value. The first has no least value."""
 
 
 def load() -> dict[str, Any]:
-    """The dashboard as it is kept."""
+    """The dashboard as it is stored."""
     return json.loads(FILE.read_text())
 
 
@@ -57,9 +57,9 @@ def panels(dashboard: Mapping[str, Any], values: Mapping[str, str], *, interval:
     """All panels, with variables replaced as Grafana replaces them.
 
     Args:
-        dashboard: as it is kept.
-        values: the dashboard's own variables.
-        interval: seconds between two scrapes, as in the data source.
+        dashboard: the dashboard as it is stored.
+        values: the values of the dashboard's variables.
+        interval: seconds between two scrapes, from the data source.
         span: seconds that the dashboard shows.
     """
     # Grafana, Prometheus data source: $__rate_interval is at least four scrapes.

@@ -1,4 +1,4 @@
-"""The dashboard as a picture: each panel in its place, with what Prometheus answers, much as Grafana draws it."""
+"""A picture of the dashboard: each panel in its place, with the answers of Prometheus, similar to Grafana."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ Rectangular: TypeAlias = tuple[float, float, float, float]
 
 
 class EmptyPanelError(Exception):
-    """A query of a panel has answered no number."""
+    """A query of a panel has returned no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What is shown: from when to when, in seconds of the epoch, and how far the points are apart."""
+    """The shown time span in seconds of the epoch, and the distance between two points."""
 
     start: float
     end: float
@@ -73,7 +73,7 @@ def draw(panels: Sequence[Panel], prometheus: Prometheus, window: Window, file: 
     """Draw all panels into a PNG.
 
     Raises:
-        EmptyPanelError: a query has no data; the text names it.
+        EmptyPanelError: a query has no data. The message names it.
     """
     lines = max(panel.y + panel.height for panel in panels)
     figure = pyplot.figure(figsize=(COLUMNS * COLUMN, lines * ROW), dpi=DOTS, facecolor=_PAPER)
@@ -113,9 +113,9 @@ def _place(panel: Panel, lines: int, *, left: float, right: float, top: float, b
     """The rectangle within a panel, as parts of the figure.
 
     Args:
-        panel: which.
+        panel: the panel.
         lines: rows of the whole grid.
-        left: columns that stay free at the left; the others likewise, top and bottom in rows.
+        left: free columns at the left. The others are similar, top and bottom in rows.
     """
     x, y = panel.x + left, panel.y + top
     width, height = panel.width - left - right, panel.height - top - bottom
@@ -232,7 +232,7 @@ def _bars(figure: Figure, panel: Panel, series: list[Series], window: Window, li
 
 
 def _least(panel: Panel) -> float:
-    """The lowest end of the axis, so that a row of zeros differs from a full scale."""
+    """The least upper end of the axis, so that a series of zeros differs from a full scale."""
     return {"bytes": 1e6, "percentunit": 0.05, "s": 0.01}.get(panel.unit, 1.0)
 
 
@@ -245,7 +245,7 @@ def told(value: float, unit: str) -> str:
 
     Args:
         value: the number.
-        unit: as Grafana calls it.
+        unit: the unit as Grafana names it.
     """
     match unit:
         case "percentunit":

@@ -1,4 +1,4 @@
-"""A Prometheus server that scrapes operators, and the questions that one asks it."""
+"""A Prometheus server that scrapes operators, and its queries."""
 
 import json
 import urllib.error
@@ -19,7 +19,7 @@ from tests.operator_process import free_port
 from tests.waiting import eventually
 
 ALERTS = Path(__file__).resolve().parents[2] / "helm" / "esm-operator" / "files" / "alerts.yaml"
-#: What the targets are called in the cluster: the labels that a ServiceMonitor gives them.
+#: The labels of targets in a cluster with a ServiceMonitor.
 JOB, NAMESPACE = "esm-operator", "esm-operator"
 
 Labels = Mapping[str, str]
@@ -27,11 +27,11 @@ Points = list[tuple[float, float]]
 
 
 class QueryError(Exception):
-    """Prometheus refused a query; the text is the reason."""
+    """Prometheus refused a query. The text has the reason."""
 
 
 class Prometheus:
-    """Prometheus with the alerts of the chart. It ends with this process, however that ends."""
+    """Prometheus with the alerts of the chart. It ends with this process, in whatever way."""
 
     def __init__(self, *, interval: float) -> None:
         """
@@ -83,7 +83,7 @@ class Prometheus:
         self._exits.close()
 
     def scrape(self, operators: Mapping[str, str]) -> None:
-        """Scrape these from now on.
+        """Scrape these operators from now on.
 
         Args:
             operators: their URLs, by the name of the pod.
@@ -100,16 +100,16 @@ class Prometheus:
         fresh.rename(self._targets)
 
     def now(self, query: str) -> list[tuple[Labels, float]]:
-        """What a query answers now."""
+        """The current result of a query."""
         return [(one["metric"], float(one["value"][1])) for one in self._ask("query", query=query)["result"]]
 
     def over(self, query: str, start: float, end: float, step: float) -> list[tuple[Labels, Points]]:
-        """What a query answers over a stretch of time.
+        """The result of a query over a time span.
 
         Args:
-            query: in PromQL.
-            start: its beginning, in seconds of the epoch.
-            end: its end.
+            query: the query in PromQL.
+            start: the start of the span, in seconds of the epoch.
+            end: the end of the span.
             step: seconds between two points.
         """
         answer = self._ask("query_range", query=query, start=start, end=end, step=step)
@@ -120,7 +120,7 @@ class Prometheus:
         return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]
 
     def label_values(self, label: str, series: str) -> list[str]:
-        """The values that a label has in some series."""
+        """The values of a label in some series."""
         return self._ask(f"label/{label}/values", **{"match[]": series})
 
     def _ask(self, what: str, **parameters: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a PromQL query asks for, as far as the tests have to know: whether the operator has such series."""
+"""The series, labels and reasons in a PromQL query, and whether the operator has them."""
 
 import re
 from typing import get_args
@@ -7,11 +7,11 @@ from esm_operator.api.reasons import ConditionReason
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.catalogue import CATALOGUE, MetricType
 
-#: They note their metrics in the catalogue when they are imported.
+#: Modules that register their metrics in the catalogue when they are imported.
 NOTED_BY = (gauges, counters)
-#: Labels that every series has by its target.
+#: Labels that each series gets from its target.
 TARGET_LABELS = {"cluster", "namespace", "job", "pod", "instance"}
-#: Of prometheus_client, of every process on Linux.
+#: Metrics of prometheus_client for each process on Linux.
 PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"}
 _SERIES = re.compile(r"\b((?:esm_operator|process)_\w+)\s*(?:{([^}]*)})?")
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
@@ -19,7 +19,7 @@ _BY = re.compile(r"\bby\s*\(([^)]*)\)")
 
 
 def exposed() -> dict[str, set[str]]:
-    """The labels of all series that the operator exposes, by their full names."""
+    """The labels of all series of the operator, by full name."""
     found: dict[str, set[str]] = {name: set() for name in PROCESS}
     for name, metric in CATALOGUE.items():
         labels = set(metric.labels)
@@ -31,12 +31,12 @@ def exposed() -> dict[str, set[str]]:
 
 
 def names(query: str) -> set[str]:
-    """The series that a query asks for."""
+    """The series in a query."""
     return {match[1] for match in _SERIES.finditer(query)}
 
 
 def mistakes(query: str) -> list[str]:
-    """What a query asks for that is not there: series, labels, reasons; sentences."""
+    """Sentences about series, labels and reasons in a query that do not exist."""
     there, found = exposed(), list[str]()
     labels: set[str] = set()
     for match in _SERIES.finditer(query):

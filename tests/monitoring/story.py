@@ -1,7 +1,7 @@
-"""A day in the life of an operator in some minutes, for the picture of the dashboard: it is set up as the benchmark is.
+"""A scenario of some minutes for the picture of the dashboard. It has the set-up of the benchmark.
 
-Many mappings are made; somebody changes some in AWS, AWS throttles and fails, functions fail and are missing; the
-operator is replaced; mappings are edited while others are made; very many are deleted.
+Many mappings are created. Another tool changes some of them in AWS. AWS throttles and fails, and functions fail and are
+missing. The operator is replaced. Mappings are edited while others are created, and very many are deleted.
 """
 
 import time
@@ -17,18 +17,18 @@ from tests.monitoring.prometheus import Prometheus
 from tests.operator_process import REGION
 
 BRAKE = 60
-#: Resources that have something wrong, of each kind.
+#: The number of resources with a problem, for each kind of problem.
 FEW = 8
 QUIET = 20.0
 
 
 def play(stage: Stage, count: int, prometheus: Prometheus) -> None:
-    """Play it from the start to the end.
+    """Run the scenario.
 
     Args:
-        stage: where.
-        count: how many mappings.
-        prometheus: scrapes the operator meanwhile.
+        stage: the stage of the benchmark.
+        count: the number of mappings.
+        prometheus: the Prometheus that scrapes the operator.
     """
     numbers = range(count)
     _start(stage, prometheus, 0, stage.operator.start)
@@ -57,14 +57,14 @@ def play(stage: Stage, count: int, prometheus: Prometheus) -> None:
 
 
 def _start(stage: Stage, prometheus: Prometheus, number: int, start: Callable[[], None]) -> None:
-    """Start an operator, as a pod of its own that is scraped."""
+    """Start an operator as a pod that Prometheus scrapes."""
     start()
     prometheus.scrape({f"esm-operator-{number}": stage.operator.url})
     time.sleep(2 * prometheus.interval)
 
 
 def _wrong(stage: Stage, numbers: range) -> range:
-    """Have something wrong with some mappings, old and new. Returns the numbers of the new ones."""
+    """Cause problems in some old and new mappings. Returns the numbers of the new ones."""
     new = range(numbers.stop, numbers.stop + 20 * FEW)
     others, missing = [number for number in new if number % 10 == 0][:FEW], new[1:FEW]
     for number in others:
