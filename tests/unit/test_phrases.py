@@ -106,7 +106,7 @@ PAGE = """\
 # What it says
 
 <!-- says: a comment -->
-Text with `says` and [a link](says.md).
+Text with `says` and <a id="says"></a>[a link](says.md).
 
 ```console
 $ esm-operator says

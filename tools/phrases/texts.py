@@ -28,8 +28,8 @@ WORDS_OF_A_MESSAGE = 4
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
 _FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
-#: Comments of Markdown, words in backticks, targets of links, and URLs.
-_NOT_PROSE = re.compile(r"<!--.*?-->|``[^`]+``|`[^`\n]*`|(?<=\])\([^)\s]*\)|https?://\S+", re.DOTALL)
+#: Comments and tags of HTML, words in backticks, targets of links, and URLs.
+_NOT_PROSE = re.compile(r"<!--.*?-->|</?[a-z][^>\n]*>|``[^`]+``|`[^`\n]*`|(?<=\])\([^)\s]*\)|https?://\S+", re.DOTALL)
 _SENTENCE = re.compile(rf"(?:[A-Za-z{{}}'’-]+[,;:.]? ){{{WORDS_OF_A_MESSAGE - 1},}}[A-Za-z{{}}'’-]+")
 _KEY_WITH_TEXT = re.compile(r'^\s*(?:- )?"?(?:title|description|summary|message)"?: *(.*)$')
 
