@@ -18,7 +18,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from esm_operator.api import manifests, models, provider_config
+from esm_operator.api import manifests, models, object_meta, provider_config
 from esm_operator.commands import validate
 from esm_operator.commands.export_manifest import Manifest
 from tests.controlplane import ControlPlane
@@ -98,10 +98,12 @@ def paths(
         yield from paths(schema["items"], root, (*path, 0))
 
 
-META: list[tuple[str | int, ...]] = [
-    ("metadata", name)
-    for name in ("name", "generateName", "namespace", "labels", "annotations", "finalizers", "ownerReferences", "uid")
-] + [("metadata", "labels", "team"), ("metadata", "annotations", "team"), ("metadata", "finalizers", 0)]
+META: set[tuple[str | int, ...]] = {
+    *{("metadata", name) for name in object_meta.ObjectMeta.model_json_schema()["properties"]},
+    ("metadata", "labels", "team"),
+    ("metadata", "annotations", "team"),
+    ("metadata", "finalizers", 0),
+}
 PATHS = {
     kind: sorted({*paths(model.model_json_schema(), model.model_json_schema(), ()), *META}, key=str)
     for kind, model in (
@@ -158,8 +160,8 @@ def objects_in(value: Any) -> Iterator[dict[str, Any]]:
 @st.composite
 def changed_objects(draw: st.DrawFn) -> dict[str, Any]:
     """A good manifest with up to three changes."""
-    result = deepcopy(draw(st.sampled_from(OBJECTS)))
-    kind = result["kind"]
+    result: dict[str, Any] = deepcopy(draw(st.sampled_from(OBJECTS)))
+    kind = str(result["kind"])
     for _ in range(draw(st.integers(0, 3))):
         inner = draw(st.sampled_from(list(objects_in(result))))
         match draw(st.sampled_from(["set", "set", "rename", "add", "remove"])):
@@ -170,8 +172,8 @@ def changed_objects(draw: st.DrawFn) -> dict[str, Any]:
                 inner[draw(st.sampled_from([snake(name), name.lower(), f"{name}s"]))] = inner.pop(name)
             case "add":
                 inner[draw(KEYS)] = draw(VALUES)
-            case _ if inner:
-                inner.pop(draw(st.sampled_from(sorted(inner))))
+            case _:
+                inner.pop(draw(st.sampled_from(sorted(inner))) if inner else "", None)
     result |= {"apiVersion": "lambda.esm-operator.io/v1", "kind": kind}
     metadata = result.get("metadata")
     if not isinstance(metadata, dict):

@@ -63,7 +63,7 @@ def test_too_many_tags_are_counted_with_default_tags_and_a_remedy() -> None:
 def test_too_many_tags_come_after_what_is_wrong_elsewhere() -> None:
     filters = {"filters": [{"pattern": "{"}]}
     problem = told(desired(DEFAULTS, tags=refusals.tags(42), filterCriteria=filters))
-    assert re.search(r"not a JSON object.*; correct it\. The mapping would have 52 tags", problem)
+    assert re.search(r"not valid JSON.*Correct the pattern\. The mapping would have 52 tags", problem)
 
 
 def test_without_owner_tags_only_the_owner_is_desired_of_tags() -> None:
