@@ -64,7 +64,7 @@ def _creation(results: Results) -> Iterator[Figure]:
         events = made.get(writes.EVENTS, 0)
         others = sum(writes.without_leases(made).values()) - events
         yield Figure(
-            "Writes to Kubernetes per created mapping; Events beside them",
+            "Writes to Kubernetes per created mapping; Events in addition",
             f"{others / count:.3f}; {events / count:.3f}",
             "3: the intent, the UUID, the state; 1",
             "3; at most 2",
@@ -132,9 +132,9 @@ def _drift(results: Results) -> Iterator[Figure]:
     changes, most = int(phase.figures["changes"]), max(phase.latencies, default=0.0)
     all_put_right = len(phase.latencies) == changes
     yield Figure(
-        f"{changes} mappings changed by hand at once: until AWS is told otherwise: half of them; the last",
+        f"{changes} mappings changed by hand at the same time: until the operator's Update: half of them; the last",
         f"{_seconds(percentile(phase.latencies, 50))}; {_seconds(most)}{_missing(phase)}",
-        f"at most {interval:.0f} s: each is looked at once in that time",
+        f"at most {interval:.0f} s: each is checked one time in that interval",
         f"at most {interval + 15:.0f} s",
         all_put_right and most <= interval + 15,
         "looks every 10 h",
@@ -203,7 +203,7 @@ def _edits(results: Results) -> Iterator[Figure]:
 def _edit_figure(what: str, phase: Phase) -> Figure:
     p50, p99, most = (percentile(phase.latencies, percent) for percent in (50, 99, 100))
     return Figure(
-        f"{what}: until AWS is told: p50; p99; most",
+        f"{what}: until the Update: p50; p99; most",
         f"{_seconds(p50)}; {_seconds(p99)}; {_seconds(most)}{_missing(phase)}",
         f"{_seconds(1 / BUDGET)} (the next call at the operator's rate)",
         "p99 at most 2 s",
@@ -220,7 +220,7 @@ def _deletion(results: Results) -> Iterator[Figure]:
         f"Time to delete {count:,} mappings, over that of so many calls at the operator's rate; calls for each",
         f"{phase.figures['seconds'] / ideal:.3f} ({_seconds(phase.figures['seconds'])}); "
         f"{phase.lambda_calls / count:.3f}",
-        f"1 ({_seconds(ideal)}); 1 (its Delete; one more asks whose it is)",
+        f"1 ({_seconds(ideal)}); 1 (its Delete; one more reads its owner)",
     )
 
 
