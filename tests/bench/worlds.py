@@ -89,7 +89,7 @@ def errors(stage: Stage, count: int) -> None:
             stage.until("resources told of", len(all_of_them), lambda: stage.following.told, timeout=300 + count / 5)
     stage.operator.stop()
     stage.meter.pass_over()  # its last calls knew no limit
-    with stage.phase("begin anew"):
+    with stage.phase("after a restart"):
         stage.control.set(quota=QUOTA, tagging_quota=QUOTA)
         stage.operator.start()
         phases.pause(stage, scale.patience(count, 60.0))

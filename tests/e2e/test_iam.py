@@ -64,6 +64,8 @@ def test_each_action_of_the_policy_is_called_and_no_other(bed: Bed) -> None:
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 6 and bed.mapping("orders")["Tags"].get("team") == "bank")
     bed.wait_ready("orders")
     eventually(lambda: "GetResources" in bed.calls(), what="a tag sweep")
+    bed.annotate("orders", reconcile_at="now")
+    eventually(lambda: "GetEventSourceMapping" in bed.calls(), what="a read of one mapping")
     for name in ("orders", "found", "elsewhere"):
         bed.delete(name)
     for name in ("orders", "found", "elsewhere"):

@@ -21,8 +21,8 @@ from tests.e2e.manifests import queue
 from tests.operator_process import ROOT, base_environment, free_port
 from tests.waiting import eventually
 
-STORAGE = Path.home() / ".cache" / "esm-operator" / "image-storage"
-BUILDAH = ("buildah", "--storage-driver", "vfs", "--root", str(STORAGE), "--runroot", str(STORAGE / "run"))
+STORAGE = Path.home() / ".cache" / "esm-operator" / "images"
+BUILDAH = ("buildah", "--root", str(STORAGE), "--runroot", str(STORAGE / "run"))
 IMAGE = "esm-operator:test"
 CHROOT = (shutil.which("chroot") or "/usr/sbin/chroot",)
 #: A user id of a cluster in which each namespace has its own user ids.

@@ -17,7 +17,7 @@ def is_read(call: Call) -> bool:
 
 
 def refused(script: Script) -> list[float]:
-    """AWS refuses an operation until a person corrects something. Returns the times of the attempts."""
+    """AWS refuses each Create. Returns the times of the attempts."""
     attempts: list[float] = []
 
     def refuse(_: Any, asked: dict[str, Any]) -> Any:

@@ -4,16 +4,14 @@ from collections.abc import Generator
 
 import pytest
 
-from esm_operator.clock import replaced
 from esm_operator.reconcile.drift_backoff import FIRST, FORGOTTEN, LONGEST, DriftBackoff
-from tests.unit.clock import StoppedClock
+from tests.unit.clock import StoppedClock, stopped
 
 
 @pytest.fixture
 def clock() -> Generator[StoppedClock]:
-    stopped = StoppedClock()
-    with replaced(stopped):
-        yield stopped
+    with stopped() as clock:
+        yield clock
 
 
 def test_the_same_change_is_sent_with_growing_pauses(clock: StoppedClock) -> None:

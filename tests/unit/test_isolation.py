@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api.fields import FIELDS
-from esm_operator.clock import replaced
 from esm_operator.planning.isolation import alone, next_members
 from esm_operator.reconcile.field_refusals import FieldRefusals
 from esm_operator.status.failure import Disposition, Failure
-from tests.unit.clock import StoppedClock
+from tests.unit.clock import stopped
 
 A, B, C, D = "BatchSize", "FilterCriteria", "KMSKeyArn", "ScalingConfig"
 MEMBERS = sorted({row.top for row in FIELDS if not row.immutable})
@@ -140,12 +139,11 @@ def test_what_it_costs(wanted: set[str], bad: set[str], names: bool, calls: int)
 
 
 def test_what_was_refused_is_left_out_until_its_time_or_an_edit() -> None:
-    clock = StoppedClock()
     refusals = FieldRefusals()
     failure = Failure("RefusedByAWS", Disposition.PERSON, sentence=NO)
     refused = frozenset({A})
 
-    with replaced(clock):
+    with stopped() as clock:
         refusals.refused(GENERATION, refused, failure)
         assert refusals.left() is None
         refusals.retry_after(60.0)

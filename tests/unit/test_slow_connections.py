@@ -24,12 +24,11 @@ from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import NotSentError, is_doubtful, understand
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import MappingsApi
-from esm_operator.clock import replaced
 from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer
-from tests.unit.clock import StoppedClock
+from tests.unit.clock import StoppedClock, stopped
 from tests.unit.slow_connections import WAYS, Held, SlowServer, certificate, held_up
 from tests.waiting import LIMIT, eventually_async
 
@@ -69,9 +68,8 @@ def held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
 def clock(monkeypatch: pytest.MonkeyPatch) -> Generator[StoppedClock]:
     """The clock of the process, at which calls look often."""
     monkeypatch.setattr(call, "SEND_TIMEOUT", SHORT)
-    stopped = StoppedClock()
-    with replaced(stopped):
-        yield stopped
+    with stopped() as clock:
+        yield clock
 
 
 def lease() -> Fence:

@@ -8,8 +8,7 @@ import pytest
 from aiohttp import web
 
 from esm_operator.adapters.kopf_watch_health import WatchHealth
-from esm_operator.clock import replaced
-from tests.unit.clock import StoppedClock
+from tests.unit.clock import StoppedClock, stopped
 from tests.unit.http_server import served
 
 WATCHED = "/apis/lambda.esm-operator.io/v1/eventsourcemappings"
@@ -29,10 +28,9 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def clock() -> Generator[StoppedClock]:
-    made = StoppedClock()
-    made.now = 0.0
-    with replaced(made):
-        yield made
+    with stopped() as clock:
+        clock.now = 0.0
+        yield clock
 
 
 @pytest.fixture

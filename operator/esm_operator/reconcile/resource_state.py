@@ -55,8 +55,8 @@ class ResourceState:
     awaits_sweep: Target | None = None
     """The target whose first sweep was not complete when the resource was reconciled last."""
     failures: Counter[tuple[float, float]] = field(default_factory=Counter[tuple[float, float]])
-    """Failed reconciles since the last success or edit, for the failure back-off. By the first and longest delay, so
-    that a kind of failure with short delays does not lengthen the delays of another."""
+    """Failed reconciles since the last success or edit, by the first and the longest delay of the failure back-off. So
+    a kind of failure with short delays does not lengthen the delays of another."""
     intent_known: bool = False
     """Whether this term has written the intent, or has read it."""
     removal_confirmed: bool = False
