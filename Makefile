@@ -81,6 +81,7 @@ lint: $(STAMP) ## check style, types, the layers of imports and whether the gene
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	PYTHONPATH=operator $(BIN)/lint-imports --no-logo --no-cache
 	$(TOOLS) --check
+	$(TOOLS).phrases
 
 .PHONY: workflows
 workflows: ## check .github/workflows with actionlint; needs Go

@@ -249,7 +249,7 @@ def _status() -> Iterator[str]:
     yield "# Status"
     yield (
         "The operator writes these fields to the `status` of an `EventSourceMapping`. [Concepts]"
-        "(../explanation/concepts.md) explains the conditions. [Reasons](reasons.md) lists the reasons."
+        "(../explanation/concepts.md) explains the conditions. [Reasons](reasons/README.md) lists the reasons."
     )
     yield _table(
         "field | type | meaning",

@@ -1,4 +1,4 @@
-"""The tree of packages: few, each with a role, drawn in docs/contributing/contributing.md like the import contract."""
+"""The tree of packages: few, each with a role, drawn in docs/contributing/structure.md like the import contract."""
 
 import ast
 import re
@@ -29,7 +29,7 @@ def test_each_package_states_its_role() -> None:
 def test_the_drawing_shows_the_layers_of_the_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
-    page = (ROOT / "docs" / "contributing" / "contributing.md").read_text()
+    page = (ROOT / "docs" / "contributing" / "structure.md").read_text()
     drawn = re.findall(r"^ *(\d+) {2,}(.+)$", page, re.MULTILINE)
     assert [int(number) for number, _ in drawn] == list(range(1, len(layers) + 1))
     assert [set(re.split(r" {2,}", names)) for _, names in drawn] == [set(layer.split(" | ")) for layer in layers]

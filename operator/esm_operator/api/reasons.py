@@ -1,4 +1,4 @@
-"""All reasons of conditions and Events. A test compares them with the code and with docs/reference/reasons.md.
+"""All reasons of conditions and Events. A test compares them with the code and with docs/reference/reasons.
 
 A reason is one CamelCase word, for programs. The type checker refuses reasons that are not listed here.
 """
