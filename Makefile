@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 WORKERS ?= 4
 # The folders of tests: those that need no Kubernetes API server, and those that need one. tests/image builds the image.
 UNIT := tests/unit tests/contracts tests/model tests/aws tests/guards
-E2E := tests/e2e tests/chart tests/controlplane tests/gitops tests/monitoring
+E2E := tests/e2e tests/chart tests/controlplane tests/gitops tests/monitoring tests/bench
 ACTIONLINT_VERSION := v1.7.12
 # Mappings of the benchmark, and from how many on it writes its page.
 N ?= 10000
@@ -62,7 +62,7 @@ guards: $(STAMP) ## disable each guard in turn, and show which test notices; ARG
 	@$(BIN)/python -m tests.guards $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## measure with 10,000 mappings (85 minutes) and write docs/reference/performance.md; N=500: fewer, and only report
+bench: $(STAMP) ## measure with 10,000 mappings (90 minutes) and write docs/reference/performance.md; N=500: fewer, and only report
 	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
 	$(BIN)/python -m tests.bench --mappings $(N) $(if $(shell test $(N) -ge $(PUBLISHED) && echo yes),--write) $(ARGS)
 
@@ -116,7 +116,7 @@ crds: $(STAMP) ## write crds/, the chart's CRDs and the reference of fields from
 
 .PHONY: tables
 tables: $(STAMP) ## write the tables of docs/ and of the chart's README from the code
-	$(TOOLS) settings metrics guards migrating iam chart phrases
+	$(TOOLS) settings metrics guards migrating iam messages chart phrases
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade for the newest versions

@@ -13,6 +13,9 @@ from esm_operator.api.limits import Range, Words
 from esm_operator.api.rule import listed, titles
 from esm_operator.api.sources import ALL, SourceType
 
+#: The meaning of the uri of access types that have none.
+_NO_URI = "no uri, because Lambda logs in with the function's role"
+
 
 def complete(spec: dict[str, Any]) -> None:
     """Add the facts to the schema of the spec of an EventSourceMapping, in place."""
@@ -103,8 +106,5 @@ def _needs(path: str) -> Iterator[str]:
 
 
 def _access_types() -> str:
-    parts = [
-        f"{row.name}: {row.uri or 'no uri, Lambda logs in with the execution role'} ({titles(row.sources)})"
-        for row in access.ACCESS_TYPES
-    ]
+    parts = [f"{row.name}: {row.uri or _NO_URI} ({titles(row.sources)})" for row in access.ACCESS_TYPES]
     return "The type of the entry, and the meaning of its uri. " + "; ".join(parts) + "."

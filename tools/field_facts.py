@@ -49,6 +49,8 @@ DEFAULTS_FROM_RESPONSES = frozenset({"parallelizationFactor", "tumblingWindowInS
 #: Words by which a sentence of a description names a source type.
 _NAMES: Mapping[str, frozenset[SourceType]] = {
     "SQS (?:FIFO|standard)": frozenset({SourceType.SQS}),
+    "For SQS": frozenset({SourceType.SQS}),
+    "Kinesis": frozenset({SourceType.KINESIS}),
     "DynamoDB": frozenset({SourceType.DYNAMODB}),
     "Kafka": KAFKA,
     "MQ": frozenset({SourceType.MQ}),
@@ -66,7 +68,7 @@ class Leaf:
     """From the spec; ``[]`` are the items of a list."""
     schema: Mapping[str, Any]
     context: str = ""
-    """The description of the structure around it, if it is the first field there."""
+    """The description of the list or structure around it, if it is the first field there."""
 
     @property
     def row(self) -> Field | None:
@@ -116,25 +118,23 @@ def meaning(leaf: Leaf, source: SourceType | None = None) -> str:
     """The description, without sentences about other source types. Names of fields and values are code."""
     if leaf.path == "eventSourceARN" and source is not None:
         return SOURCE_ARNS[source]
-    around = f" {leaf.context}" if leaf.path in _WITH_CONTEXT else ""
-    text = _IF_ABSENT.sub("", leaf.schema["description"]) + around
+    own = _IF_ABSENT.sub("", leaf.schema["description"])
+    text = _MEANING.get(leaf.path, "{own}").format(own=own, context=leaf.context)
     kept = [sentence for sentence in re.split(r"(?<=\.) ", text) if source is None or _applies(sentence, source)]
-    return code(" ".join(kept))
+    return _VALUE.sub(r"`\1`", code(" ".join(kept)))
 
 
-#: Fields whose meaning is partly in the description of the structure around them.
-_WITH_CONTEXT = frozenset(
-    {
-        "filterCriteria.filters[].pattern",
-        "providerConfigRef.name",
-        "metricsConfig.metrics",
-        "destinationConfig.onFailure.destination",
-        "scalingConfig.maximumConcurrency",
-        "provisionedPollerConfig.minimumPollers",
-        "namespaceSelector.matchLabels",
-        "conditions[].type",
-    }
-)
+_CONTEXT_FIRST = "{context} {own}"
+#: Fields whose meaning is partly or wholly in the description of the list or structure around them.
+_MEANING: Mapping[str, str] = {
+    "filterCriteria.filters[].pattern": _CONTEXT_FIRST,
+    "providerConfigRef.name": "{context}",
+    "destinationConfig.onFailure.destination": _CONTEXT_FIRST,
+    "namespaceSelector.matchLabels": _CONTEXT_FIRST,
+    "conditions[].type": "{own} {context}",
+}
+#: A value with a colon after it, which a description explains.
+_VALUE = re.compile(r"(?:(?<=^)|(?<=\. ))([A-Z]\w+|-?\d+)(?=: )")
 #: The end of the description of a field that has a default of the operator.
 _IF_ABSENT = re.compile(r" If absent: (\w+)\.$")
 
@@ -156,10 +156,24 @@ def _paths(name: str) -> Iterator[str]:
 def code(text: str) -> str:
     """A text in which the names of fields and the words of AWS are code, for a table in Markdown."""
     names = (
-        r"(?<![\w/`.])((?:spec|metadata|status)\.\w+(?:\.\w+)*|[a-z]+[A-Z]\w+(?:\.\w+)*"
-        r"|[A-Z]+_[A-Z_0-9]+|ReportBatchItemFailures|:[A-Z]+)"
+        r"(?<![\w/`.])((?:spec|metadata|status)\.\w+(?:\.\w+)*|adoption\.\w+|[a-z]+[A-Z]\w+(?:\.\w+)*"
+        r"|[A-Z]+_[A-Z_0-9]+|:[A-Z]+|kafka://[A-Z]+|--[a-z-]+|aws:|(?:lambda\.)?esm-operator\.io/[a-z-]*"
+        rf"|{'|'.join(_CODE_WORDS)})"
     )
-    return re.sub(names + r"(?![\w`])", r"`\1`", text).replace("|", "\\|")
+    text = re.sub(names + r"(?![\w`])", r"`\1`", text)
+    return _SET_TO.sub(r"\1 `\2`", text).replace("|", "\\|")
+
+
+#: Values that are no words of English.
+_CODE_WORDS = (
+    *("LATEST", "ReportBatchItemFailures", "EventCount", "ErrorCount", "KafkaMetrics", "DEBUG", "WARN"),
+    *("IfExists", "ResourceOnly"),
+)
+#: A field and the value that it is set to, as in "consumptionMode Queue".
+_SET_TO = re.compile(
+    rf"(`(?:{'|'.join(sorted({row.path.split('.')[-1] for row in limits.WORDS if '[]' not in row.path}))})`|policy) "
+    rf"({'|'.join(sorted({word for row in limits.WORDS for word in row.words}))})\b"
+)
 
 
 #: Values whose description in messages is too long for a table.
@@ -182,8 +196,13 @@ def allowed_values(leaf: Leaf, source: SourceType | None = None) -> str:
             return str(row)
     for row in limits.TEXTS:
         if row.path in (leaf.path, f"{leaf.path}[]"):
-            return code(row.what)
+            what = row.what if source is None or source in KAFKA else row.what.replace(_KAFKA_ONLY, "")
+            return code(what.removesuffix(" for Kafka sources"))
     return kind(leaf.schema)
+
+
+#: The end of the values of a destination.
+_KAFKA_ONLY = ", or kafka://TOPIC for Kafka sources"
 
 
 def _allowed_words(leaf: Leaf, source: SourceType | None) -> tuple[str, ...]:

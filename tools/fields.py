@@ -90,12 +90,16 @@ def _table(header: str, rows: Iterable[Iterable[str]]) -> str:
 def _common() -> Iterator[str]:
     yield "# Fields"
     yield (
-        "This page lists the fields of `spec` that are the same for all sources of an `EventSourceMapping`. The fields "
-        "of a source are on the page of its source type:"
+        "This page lists the fields of `spec` that are the same for all source types of an `EventSourceMapping`. The "
+        "page of a source type lists the other fields:"
     )
     yield _table(
-        "source type | source",
+        "source type | the spec has",
         ([f"[{title(source)}](source-types/{PAGES[source].name})", _source_of(source)] for source in SourceType),
+    )
+    yield (
+        "The service is the third part of an ARN, as in `arn:aws:sqs:eu-west-1:...`. The second part is the partition, "
+        "such as `aws-cn` in China and `aws-us-gov` in AWS GovCloud."
     )
     yield (
         "The [status](status.md) and [ProviderConfig](provider-config.md) have their own pages. `kubectl explain "
@@ -104,14 +108,23 @@ def _common() -> Iterator[str]:
     yield "## Common fields"
     yield _table("field | values | default | meaning", map(_row, filter(is_common, leaves())))
     yield (
-        "The defaults in this reference are those of AWS, from the [API reference of Lambda]"
+        "`deletionPolicy`, `managementPolicy`, `replacePolicy` and `adoption` are settings of the operator, with "
+        "defaults of the operator. All other defaults, also on the pages of the source types, are those of AWS, from "
+        "the [API reference of Lambda]"
         "(https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html). The operator does not "
-        "write them into the spec. If you remove a field, the operator resets it to the default."
+        "write defaults into the spec."
+    )
+    yield (
+        "If you remove a field from the spec, the operator resets it to the default of AWS. AWS keeps the last "
+        "value of some fields. The condition `Synced` then has the reason "
+        "[KeptByAWS](reasons/conditions.md#keptbyaws)."
     )
     yield "## Fields by source type"
-    yield "*required*: the API server refuses a mapping without the field. *yes*: the field is optional."
-    mixed = (_prefix(leaf) for leaf in leaves() if not is_common(leaf))
-    paths = dict.fromkeys(path for path in mixed if path != "eventSourceARN")
+    yield (
+        "In this table, *required* means that the API server refuses a resource without the field, and *yes* means "
+        "that the field is optional. If a cell is empty, the API server refuses a resource that sets the field."
+    )
+    paths = dict.fromkeys(_prefix(leaf) for leaf in leaves() if not is_common(leaf))
     sources = list(SourceType)
     yield _table(
         " | ".join(["field", *(_SHORT[source] for source in sources)]),
@@ -140,8 +153,8 @@ def _takes(path: str, source: SourceType) -> str:
 def _source_of(source: SourceType) -> str:
     services = [service for service, one in ARN_SERVICES.items() if one is source]
     if services:
-        return f"`eventSourceARN` begins with `arn:aws:{services[0]}:`"
-    return "`selfManagedEventSource` instead of `eventSourceARN`"
+        return f"`eventSourceARN` with the service `{services[0]}`"
+    return "`selfManagedEventSource`, and no `eventSourceARN`"
 
 
 def _row(leaf: Leaf, source: SourceType | None = None, prefix: str = "") -> list[str]:
@@ -164,11 +177,7 @@ def _source(source: SourceType) -> Iterator[str]:
     yield "## Example"
     yield f"```yaml\n{example(source).strip()}\n```"
     if more := EXAMPLES_OF[source][1:]:
-        yield (
-            f"There {'is one more example' if len(more) == 1 else 'are more examples'} in `examples/`: "
-            + ", ".join(f"`{file}.yaml`" for file in more)
-            + "."
-        )
+        yield f"The folder `examples/` also has {listed([f'`{file}.yaml`' for file in more])}."
     yield "## Fields"
     mine = [leaf for leaf in leaves() if not is_common(leaf) and leaf.row is not None and source in leaf.row.sources]
     yield _table("field | values | default | meaning", (_row(leaf, source) for leaf in mine if not _own_table(leaf)))
@@ -183,7 +192,10 @@ def _source(source: SourceType) -> Iterator[str]:
     yield "\n".join(_notes(mine, source))
     if combinations := list(_combinations(source)):
         yield "## Combinations"
-        yield "The API server refuses a resource that breaks one of these rules:"
+        yield (
+            "The API server refuses a resource that breaks one of these rules. Each rule is also the message of the "
+            "refusal."
+        )
         yield "\n".join(f"- {words}" for words in combinations)
 
 
@@ -199,8 +211,8 @@ def _notes(mine: Iterable[Leaf], source: SourceType) -> Iterator[str]:
     """The footnotes that the tables of a page have."""
     mine = list(mine)
     yield (
-        "¹ The field is immutable. The API server refuses the change, unless `replacePolicy` is `Recreate`. Then the "
-        "operator deletes the mapping and creates it again."
+        "¹ The field is immutable. The API server refuses a change of the field, unless `replacePolicy` is `Recreate`. "
+        "With `Recreate`, the operator [replaces the mapping](../reasons/in-progress.md#replacing) with a new one."
     )
     if any("²" in default(leaf, source) for leaf in mine):
         yield ""
@@ -209,16 +221,16 @@ def _notes(mine: Iterable[Leaf], source: SourceType) -> Iterator[str]:
 
 def _access(source: SourceType) -> Iterator[str]:
     taken = [row for row in access.ACCESS_TYPES if source in row.sources]
+    uri = "and a `uri`" if all(row.uri for row in taken) else "and usually a `uri`"
     yield (
-        f"A list of entries with `type` and `uri`. The order does not matter. The list is "
-        f"{'required' if _takes(_ACCESS, source) == 'required' else 'optional'}. "
-        "You can change it"
-        + (", except for the entry `VIRTUAL_HOST`, which is immutable ¹." if source is SourceType.MQ else ".")
+        f"Each entry of this list has a `type` {uri}. The order of the entries does not matter. The "
+        f"list is {'required' if _takes(_ACCESS, source) == 'required' else 'optional'}. You can change the entries"
+        + (", except for `VIRTUAL_HOST`, which is immutable ¹." if source is SourceType.MQ else ".")
     )
     yield _table(
         "type | uri | restriction",
         (
-            [f"`{row.name}`", row.uri or "absent; Lambda logs in with the execution role", _restriction(row)]
+            [f"`{row.name}`", row.uri or "no uri, because Lambda logs in with the function's role", _restriction(row)]
             for row in taken
         ),
     )
@@ -261,8 +273,8 @@ def _provider_config() -> Iterator[str]:
     definition = crd_definitions.provider_configs()
     yield "# ProviderConfig"
     yield (
-        "A `ProviderConfig` is a resource without a namespace. It names an AWS account, its credentials, and the "
-        "namespaces that may use them. [Add an AWS account](../how-to/add-an-account.md) explains its use."
+        "A `ProviderConfig` is a cluster-scoped resource. It defines an AWS account, the credentials for it, and the "
+        "namespaces that may use it. [Add an AWS account](../how-to/add-an-account.md) explains its use."
     )
     yield "## Example"
     yield f"```yaml\n{_PROVIDER_CONFIG_EXAMPLE.strip()}\n```"

@@ -1,15 +1,17 @@
 """The reference of all messages, docs/reference/messages.md, from the table of messages with real values."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from esm_operator.api.annotations import PREFIX, explain
 from esm_operator.api.identity import ConsumerGroup
+from esm_operator.api.reasons import of_state
 from esm_operator.api.rule import listed
 from esm_operator.aws import error_table
 from esm_operator.planning import actions
 from esm_operator.planning.finding import Finding
-from esm_operator.planning.inputs import ObservedMapping
+from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 from esm_operator.planning.managers import Manager
 from esm_operator.planning.ownership import Owner
 from esm_operator.reconcile.change_log import VERBS, Cause
@@ -58,7 +60,7 @@ VALUES: Mapping[str, Any] = {
     "kept": "",
     "kept_fields": "AWS keeps the last value of spec.loggingConfig.systemLogLevel.",
     "left": UUID,
-    "manager": Manager("Terraform", {"managed-by": "terraform"}),
+    "manager": Manager("", {}),
     "message": f"{_ANSWER} Create the function, or correct spec.functionName. {Next.SLOW.sentence}",
     "most": 50,
     "names": "batchSize",
@@ -78,7 +80,7 @@ VALUES: Mapping[str, Any] = {
     "result": "PROBLEM: Function call failed.",
     "rival": "shop/orders-2",
     "sentence": "The key is disabled.",
-    "settled": "The mapping is enabled.",
+    "settled": message("InSync", subject=SUBJECT, state="enabled"),
     "state": "Updating",
     "successor": OTHER,
     "tags": "team",
@@ -90,15 +92,25 @@ VALUES: Mapping[str, Any] = {
 }
 #: The values of rows for which the usual ones make no sense.
 SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    **{(of_state(state), ""): {"state": state} for state in TRANSITIONS},
     ("AccessDenied", ""): {"action": "lambda:CreateEventSourceMapping"},
     ("AnotherOperator", "AtStart"): {"count": 12},
     ("FilterCriteriaError", ""): {"remedy": message("FilterCriteriaError", "Remedy")},
+    ("Conflict", "Managed"): {"manager": Manager("Terraform", {"managed-by": "terraform"})},
+    ("Conflict", "ConsumerGroup"): {
+        "found": ObservedMapping(
+            OTHER, "Enabled", {"functionName": "payments", "eventSourceARN": _GROUP.cluster, "topics": ("orders",)}
+        )
+    },
     ("InSync", ""): {"state": "enabled"},
+    ("InSync", "Unseen"): {"message": f'AWS answered GetEventSourceMapping with "Rate exceeded." {Next.SOON.sentence}'},
     ("InUse", ""): {"count": "2 EventSourceMappings use"},
     ("InvalidSpec", "Rule"): _PROBLEM.values,
     ("InvalidSpec", "TooManyTags"): {"own": 4},
+    ("KeptByAWS", ""): {"fields": ("loggingConfig.systemLogLevel",)},
     ("MappingsRemain", ""): {"count": "2 EventSourceMappings use"},
     ("Observed", ""): {"state": "enabled"},
+    ("Paused", ""): {"rescue": None},
     ("PredecessorDeleting", "ConsumerGroup"): {"group": _GROUP.name},
     ("ProcessingRecovered", ""): {"result": 'Lambda reports "OK."'},
     ("Replacing", "SameGroup"): {"group": _GROUP.name},
@@ -132,6 +144,19 @@ ANSWERS: Mapping[str, str] = {
     "Throttled": "Rate exceeded.",
     "WebIdentityRefused": "Not authorized to perform sts:AssumeRoleWithWebIdentity.",
 }
+#: The operation of an answer, if it is not CreateEventSourceMapping.
+OPERATIONS: Mapping[str, str] = {
+    "ClockSkewed": "ListEventSourceMappings",
+    "CredentialsRefused": "ListEventSourceMappings",
+    "KMSKeyRefused": "UpdateEventSourceMapping",
+    "NotFound": "UpdateEventSourceMapping",
+    "OperationInProgress": "UpdateEventSourceMapping",
+    "RegionDisabled": "AssumeRole",
+    "RoleNotAssumable": "AssumeRole",
+    "WebIdentityRefused": "AssumeRoleWithWebIdentity",
+}
+#: Reasons of resources that have no mapping yet.
+WITHOUT_MAPPING = ("CreateOutcomeUnknown", "NothingToAdopt", "WaitingForSweep", "FunctionNotFound", "InvalidSpec")
 _HEAD = """# Messages
 
 Conditions, Events and log lines of the operator have these messages, with a reason for programs. `kubectl describe esm`
@@ -185,7 +210,7 @@ def rendered() -> Iterator[tuple[tuple[str, str], str]]:
 
 def example(key: tuple[Any, str]) -> str:
     """A message with real values."""
-    return message(key[0], key[1], subject=SUBJECT, **{**VALUES, **SPECIAL.get(key, {})})
+    return message(key[0], key[1], subject=_subject(key[0]), **{**VALUES, **SPECIAL.get(key, {})})
 
 
 def failed(key: tuple[Any, str]) -> str:
@@ -194,8 +219,11 @@ def failed(key: tuple[Any, str]) -> str:
     rules = [rule.disposition for rule in error_table.TABLE if rule.reason == reason]
     rules += [disposition for _, one, disposition in error_table.EXCEPTIONS if one == reason]
     from_sdk = any(one == reason for _, one, _ in error_table.EXCEPTIONS)
-    answer = (
-        f'{"The AWS SDK reported" if from_sdk else "AWS answered CreateEventSourceMapping with"} "{ANSWERS[reason]}"'
-    )
+    operation = OPERATIONS.get(reason, "CreateEventSourceMapping")
+    answer = f'{"The AWS SDK reported" if from_sdk else f"AWS answered {operation} with"} "{ANSWERS[reason]}"'
     failure = Failure(reason, rules[0], answer=answer, case=case, values=SPECIAL.get(key, {}))
-    return message_of_failure(failure, SUBJECT)
+    return message_of_failure(failure, _subject(reason))
+
+
+def _subject(reason: str) -> Subject:
+    return replace(SUBJECT, uuid="") if reason in WITHOUT_MAPPING else SUBJECT

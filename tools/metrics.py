@@ -11,24 +11,26 @@ PAGE = DOCS / "reference" / "metrics.md"
 ADDED_BY = (gauges, counters)
 #: What each label can be.
 LABELS: Mapping[str, str] = {
-    "account": "account ids of the targets in use; known once AWS has answered GetCallerIdentity",
-    "code": "of AWS: its error code, `OK`, the name of the exception where there was no answer, `Other` beyond 100 of "
-    "them. Of Kubernetes: the HTTP status, or `none` where there was no answer",
-    "kind": "`fields`, `tags`, `deleted`",
-    "name": "that of the resource",
-    "namespace": "that of the resource",
-    "operation": "the operations of AWS that the operator calls, some 12",
-    "priority": "of the work queue `edit`, `create`, `transition`, `resync`; of the rate limiter `edit`, `create`, "
-    "`transition`, `sweep`, `tag_sweep`",
+    "account": "ids of the AWS accounts in use. The series of an account begin when AWS has answered GetCallerIdentity",
+    "code": "for AWS: `OK`, the error code of AWS, or the name of the exception if AWS did not answer. After 100 "
+    "different codes, each new code is `Other`. For Kubernetes: the HTTP status, or `none` if there was no answer",
+    "kind": "the change that was corrected: `fields`, `tags` or `deleted`",
+    "name": "name of the resource",
+    "namespace": "namespace of the resource",
+    "operation": "the 10 operations of AWS that the operator calls, such as `UpdateEventSourceMapping`",
+    "priority": "see [Priorities](#priorities)",
     "python": "version of Python",
-    "reason": "of a resource: the reason of its condition `Ready`. Of a failed request: the reason that conditions "
-    "would have",
-    "region": "regions of the targets in use",
-    "result": "`synced`, `waiting`, `stalled`, `aws_error`, `kubernetes_error`, `operator_error`, `stale`, `released`",
+    "reason": "of `esm_operator_resources`: the reason of the condition `Ready`. Of `esm_operator_aws_failures_total`: "
+    "the reason of the failure. [Reasons](reasons/README.md) explains both",
+    "region": "AWS regions in use",
+    "result": "`synced`: the mapping matches the spec. `waiting`: AWS changes the mapping, or the resource waits for "
+    "something else. `stalled`: a person must act. `aws_error`, `kubernetes_error`: a request failed, and the operator "
+    "retries. `operator_error`: a bug in the operator. `stale`: the resource changed meanwhile. `released`: the "
+    "finalizer was removed",
     "source": "`sqs`, `kinesis`, `dynamodb`, `kafka`, `self-managed-kafka`, `mq`, `documentdb`, `other`",
-    "state": "AWS's states (`Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`); "
-    "`None`: there is no mapping",
-    "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`; `New`: the operator has written no conditions yet",
+    "state": "the states of AWS (`Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`), "
+    "or `None` if there is no mapping",
+    "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`, or `New` if the operator has not written conditions yet",
     "verb": "`GET`, `POST`, `PUT`, `PATCH`",
     "version": "version of the operator",
 }

@@ -9,7 +9,7 @@ from esm_operator.api.rule import Rule, forbidden
 
 _RECREATE = "has(self.replacePolicy) && self.replacePolicy == 'Recreate'"
 _ACCESS = "sourceAccessConfigurations"
-_REMEDY = "back, or set replacePolicy: Recreate to have the mapping deleted and created again, or make a new resource."
+_REMEDY = "back, or set replacePolicy: Recreate to replace the mapping with a new one, or make a new resource."
 
 
 def _unchanged(path: str) -> str:
@@ -51,8 +51,8 @@ def _fixed(path: str, what: str) -> Rule:
     return forbidden(
         field=path,
         expression=_unchanged(path),
-        words=f"{path} can't be changed, added or removed after creation ({{source}}): the mapping stays in "
-        f"its {what}. Put the old value back, or make a new resource.",
+        words=f"{path} can't be changed, added or removed after creation ({{source}}), because the "
+        f"mapping stays in its {what}. Put the old value back, or make a new resource.",
     )
 
 

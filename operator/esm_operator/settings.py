@@ -202,9 +202,9 @@ class CommonSettings(BaseSettings):
     or the endpoints of AWS."""
 
     ownership: Literal["tags", "resource-only"] = "tags"
-    """Where the owner of a mapping is recorded: in tags of the mapping, or only in the status of the resource
-    (`resource-only`). Use resource-only in regions where event source mappings have no tags. A ProviderConfig can
-    override it."""
+    """Where the operator records the owner of a mapping. With `tags`, it uses tags of the mapping. With
+    `resource-only`, it uses only the status of the resource. Use `resource-only` in regions where event source mappings
+    have no tags. A ProviderConfig can override it."""
 
     namespaces: Annotated[Items, each(is_namespace)] = Field(default_factory=list[str])
     """Namespaces whose resources are managed. Wildcards are not possible. Default: all namespaces."""
@@ -228,10 +228,11 @@ class Settings(CommonSettings):
     watch_namespace_labels: bool = True
     """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs them. If you turn this off, the
     operator needs no permission to list namespaces, and no namespace can use a ProviderConfig that has a
-    namespaceSelector. This flag does not select namespaces; --namespaces does."""
+    namespaceSelector. To select the namespaces whose resources are managed, use --namespaces."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
-    """AWS tags of every mapping that has no ProviderConfig. Default: none."""
+    """AWS tags of every mapping. The defaultTags of a ProviderConfig override tags with the same keys. Default:
+    none."""
 
     requests_per_second: float = Field(default=10.0, gt=0, le=1000)
     """Maximum number of requests per second to AWS Lambda, for each account and region. The quota of AWS is 15. All
@@ -242,8 +243,8 @@ class Settings(CommonSettings):
     counted. The operator sends four requests for each mapping that it creates."""
 
     deletions_per_minute: int = Field(default=300, ge=1, le=100_000)
-    """Maximum number of mappings that are deleted in AWS per minute. Other deletions wait, and the status of their
-    resources shows it."""
+    """Maximum number of mappings that are deleted in AWS per minute. Other deletions wait, and their resources have the
+    reason DeletionsHeld."""
 
     sweep_interval: float = Field(default=60.0, ge=1, le=86400)
     """Seconds between two sweeps. A sweep lists all mappings in AWS to find drift."""

@@ -40,7 +40,7 @@ def _creation(results: Results) -> Iterator[Figure]:
     if calls is not None:
         each = calls / count
         yield Figure(
-            f"AWS Lambda calls per created mapping ({count:,} mappings, until all are ready, sweeps included)",
+            f"AWS Lambda calls for each created mapping, sweeps included ({count:,} mappings, until all are Ready)",
             f"{each:.3f}",
             "1 (its Create)",
             "at most 1.1",
@@ -52,10 +52,10 @@ def _creation(results: Results) -> Iterator[Figure]:
         ideal = count / BUDGET
         ratio = phase.figures["seconds"] / ideal
         yield Figure(
-            f"Time to create {count:,} mappings, over that of so many calls at the operator's rate",
-            f"{ratio:.3f} ({_seconds(phase.figures['seconds'])})",
-            f"1 ({_seconds(ideal)}; at the whole quota {_seconds(count / QUOTA)})",
-            "at most 1.05",
+            f"Time to create {count:,} mappings",
+            f"{_seconds(phase.figures['seconds'])} ({ratio:.3f} × the ideal)",
+            f"{_seconds(ideal)} ({count:,} calls)",
+            "at most 1.05 × the ideal",
             ratio <= 1.05,
         )
     settle = results.phase("full", "settle")
@@ -64,12 +64,13 @@ def _creation(results: Results) -> Iterator[Figure]:
         events = made.get(writes.EVENTS, 0)
         others = sum(writes.without_leases(made).values()) - events
         yield Figure(
-            "Writes to Kubernetes per created mapping; Events in addition",
-            f"{others / count:.3f}; {events / count:.3f}",
-            "3: the intent, the UUID, the state; 1",
-            "3; at most 2",
-            others <= 3 * count and events <= 2 * count,
+            "Writes to Kubernetes for each created mapping, without Events",
+            f"{others / count:.3f}",
+            "3 (intent, UUID, state)",
+            "at most 3",
+            others <= 3 * count,
         )
+        yield Figure("Events for each created mapping", f"{events / count:.3f}", "1", "at most 2", events <= 2 * count)
 
 
 def _calls_until_ready(world: World | None) -> int | None:
@@ -83,18 +84,22 @@ def _throttled(results: Results) -> Iterator[Figure]:
     phases = [phase for world in results.worlds.values() for phase in world.phases.values()]
     if phases:
         throttled = sum(phase.throttled for phase in phases)
-        with_quota = [
-            phase.busiest_second
-            for name, world in results.worlds.items()
-            for phase in world.phases.values()
-            if name != "ceiling" and phase.name != "setup"
-        ]
+        busiest = max(
+            (
+                phase.busiest_second
+                for name, world in results.worlds.items()
+                for phase in world.phases.values()
+                if name != "ceiling" and phase.name != "setup"
+            ),
+            default=0,
+        )
+        yield Figure("Calls that AWS throttled, in all worlds", f"{throttled}", "0", "0", throttled == 0)
         yield Figure(
-            "Throttled answers in all worlds; most calls within one second where there is a quota",
-            f"{throttled}; {max(with_quota, default=0)}",
-            f"0; {BUDGET:.0f}",
-            f"0; at most {QUOTA:.0f}",
-            throttled == 0 and max(with_quota, default=0) <= QUOTA,
+            "Most AWS Lambda calls in one second, at the default rate",
+            f"{busiest}",
+            f"{BUDGET:.0f}",
+            f"at most {QUOTA:.0f} (AWS's quota)",
+            busiest <= QUOTA,
         )
 
 
@@ -105,22 +110,36 @@ def _restart(results: Results) -> Iterator[Figure]:
     pages, most = -(-count // PAGE), count / PAGE + 10
     asked, tags = int(phase.figures["lambda_calls"]), phase.calls.get("GetResources", 0)
     yield Figure(
-        f"Calls at a restart with {count:,} mappings: AWS Lambda; tagging API",
-        f"{asked:,}; {tags:,}",
-        f"{pages:,}; {pages:,} (pages of {PAGE})",
-        f"at most {most:,.0f} each",
-        asked <= most and tags <= most,
-        f"{2 * count:,} (2 for each mapping)",
+        f"AWS Lambda calls at a restart with {count:,} mappings",
+        f"{asked:,}",
+        f"{pages:,} (pages of {PAGE})",
+        f"at most {most:,.0f}",
+        asked <= most,
+        f"{2 * count:,} (calculated from 2 for each mapping)",
+    )
+    yield Figure(
+        f"Calls of the tagging API at a restart with {count:,} mappings",
+        f"{tags:,}",
+        f"{pages:,} (pages of {PAGE})",
+        f"at most {most:,.0f}",
+        tags <= most,
     )
     written = sum(writes.without_leases(phase.writes).values())
-    yield Figure("Writes to Kubernetes at a restart, leases apart", f"{written:,}", "0", "0", written == 0)
+    yield Figure("Writes to Kubernetes at a restart, without leases", f"{written:,}", "0", "0", written == 0)
     seconds, cpu = phase.figures["seconds"], phase.figures["cpu"]
     yield Figure(
-        "From the start until all are compared with AWS: time; CPU time",
-        f"{_seconds(seconds)}; {_seconds(cpu)}",
-        f"{_seconds(pages / BUDGET)} (the pages at the operator's rate)",
-        "at most 45 s; 20 s",
-        seconds <= 45 and cpu <= 20,
+        "Time from a start until all mappings are compared with their resources",
+        _seconds(seconds),
+        f"{_seconds(pages / BUDGET)} ({pages:,} calls)",
+        "at most 45 s",
+        seconds <= 45,
+    )
+    yield Figure(
+        "CPU time of the operator until all mappings are compared with their resources",
+        _seconds(cpu),
+        "",
+        "at most 20 s",
+        cpu <= 20,
     )
 
 
@@ -130,14 +149,18 @@ def _drift(results: Results) -> Iterator[Figure]:
         return
     interval = sweep_interval(results.mappings)
     changes, most = int(phase.figures["changes"]), max(phase.latencies, default=0.0)
-    all_put_right = len(phase.latencies) == changes
     yield Figure(
-        f"{changes} mappings changed by hand at the same time: until the operator's Update: half of them; the last",
-        f"{_seconds(percentile(phase.latencies, 50))}; {_seconds(most)}{_missing(phase)}",
-        f"at most {interval:.0f} s: each is checked one time in that interval",
+        f"Drift of {changes} mappings: time until half of them are corrected",
+        _seconds(percentile(phase.latencies, 50)),
+        f"{interval / 2:.0f} s (half a sweep interval)",
+    )
+    yield Figure(
+        f"Drift of {changes} mappings: time until all of them are corrected",
+        f"{_seconds(most)}{_missing(phase)}",
+        f"{interval:.0f} s (a sweep interval)",
         f"at most {interval + 15:.0f} s",
-        all_put_right and most <= interval + 15,
-        "looks every 10 h",
+        len(phase.latencies) == changes and most <= interval + 15,
+        "10 h (its default interval)",
     )
 
 
@@ -149,15 +172,15 @@ def _quiet(results: Results) -> Iterator[Figure]:
     share, core = phase.lambda_calls / phase.wall / QUOTA, phase.share(OPERATOR)
     pages = -(-count // PAGE)
     yield Figure(
-        f"While nothing happens, {count:,} mappings: part of AWS's quota",
+        f"While nothing changes: share of AWS's quota, with {count:,} mappings",
         _percent(share),
-        f"{_percent(pages / interval / QUOTA)} ({pages:,} pages each {interval:.0f} s)",
+        f"{_percent(pages / interval / QUOTA)} ({pages:,} pages every {interval:.0f} s)",
         "at most 12 %",
         share <= 0.12,
     )
-    yield Figure("While nothing happens: part of one core", _percent(core), "", "at most 5 %", core <= 0.05)
+    yield Figure("While nothing changes: share of one core", _percent(core), "", "at most 5 %", core <= 0.05)
     written = sum(writes.without_leases(phase.writes).values())
-    yield Figure("Writes to Kubernetes while nothing happens, leases apart", f"{written:,}", "0", "0", written == 0)
+    yield Figure("While nothing changes: writes to Kubernetes, without leases", f"{written:,}", "0", "0", written == 0)
 
 
 def _memory(results: Results) -> Iterator[Figure]:
@@ -168,28 +191,27 @@ def _memory(results: Results) -> Iterator[Figure]:
         return
     phases = itertools.takewhile(lambda phase: phase.name != EDITS, world.phases.values())
     peak = max((phase.peak for phase in phases), default=0.0)
-    more = f"; {edits.peak:.0f} MB with {count // 2:,} more resources, mostly pending" if edits is not None else ""
-    more += f"; {deletion.peak:.0f} MB until all are deleted" if deletion is not None else ""
     if peak:
         yield Figure(
-            f"Memory (RSS) with {count:,} mappings, the most until there are more",
-            f"{peak:.0f} MB{more}",
-            "",
-            "at most 250 MB",
-            peak <= 250,
+            f"Highest memory (RSS) with {count:,} mappings", f"{peak:.0f} MB", "", "at most 250 MB", peak <= 250
         )
+    if edits is not None:
+        yield Figure(f"Highest memory (RSS) with {count + count // 2:,} resources", f"{edits.peak:.0f} MB")
+    if deletion is not None:
+        yield Figure("Highest memory (RSS) until all resources are deleted", f"{deletion.peak:.0f} MB")
 
 
 def _edits(results: Results) -> Iterator[Figure]:
     phase = results.phase("full", EDITS)
     if phase is not None:
-        waiting = f"{results.mappings // 2:,} to {phase.figures['pending']:,.0f}"
-        yield _edit_figure(f"Edits while {waiting} creations wait for their turn", phase)
+        yield from _edit_figures(
+            f"while {phase.figures['pending']:,.0f} or more creations wait", phase, f"{_seconds(1 / BUDGET)} (one call)"
+        )
     phase = results.phase("errors", "errors alone")
     if phase is not None:
         share = phase.lambda_calls / phase.wall / QUOTA
         yield Figure(
-            f"{results.mappings:,} resources that fail for good: part of AWS's quota",
+            f"Share of AWS's quota for the retries of {results.mappings:,} failing resources",
             _percent(share),
             "",
             "at most 20 %",
@@ -197,16 +219,17 @@ def _edits(results: Results) -> Iterator[Figure]:
         )
     phase = results.phase("errors", "edits among errors")
     if phase is not None:
-        yield _edit_figure(f"Edits while {results.mappings:,} resources fail for good", phase)
+        yield from _edit_figures(f"while {results.mappings:,} other resources fail", phase)
 
 
-def _edit_figure(what: str, phase: Phase) -> Figure:
-    p50, p99, most = (percentile(phase.latencies, percent) for percent in (50, 99, 100))
-    return Figure(
-        f"{what}: until the Update: p50; p99; most",
-        f"{_seconds(p50)}; {_seconds(p99)}; {_seconds(most)}{_missing(phase)}",
-        f"{_seconds(1 / BUDGET)} (the next call at the operator's rate)",
-        "p99 at most 2 s",
+def _edit_figures(situation: str, phase: Phase, ideal: str = "") -> Iterator[Figure]:
+    p50, p99 = (percentile(phase.latencies, percent) for percent in (50, 99))
+    yield Figure(f"Time from an edit to its Update in AWS, {situation}, median", _seconds(p50), ideal)
+    yield Figure(
+        f"Time from an edit to its Update in AWS, {situation}, 99th percentile",
+        f"{_seconds(p99)}{_missing(phase)}",
+        ideal,
+        "at most 2 s",
         p99 <= 2 and len(phase.latencies) == phase.figures["changes"],
     )
 
@@ -217,11 +240,11 @@ def _deletion(results: Results) -> Iterator[Figure]:
         return
     ideal = count / BUDGET + PACE
     yield Figure(
-        f"Time to delete {count:,} mappings, over that of so many calls at the operator's rate; calls for each",
-        f"{phase.figures['seconds'] / ideal:.3f} ({_seconds(phase.figures['seconds'])}); "
-        f"{phase.lambda_calls / count:.3f}",
-        f"1 ({_seconds(ideal)}); 1 (its Delete; one more reads its owner)",
+        f"Time to delete {count:,} mappings",
+        f"{_seconds(phase.figures['seconds'])} ({phase.figures['seconds'] / ideal:.3f} × the ideal)",
+        f"{_seconds(ideal)} ({count:,} calls, and {PACE:.0f} s of AWS)",
     )
+    yield Figure("AWS Lambda calls for each deleted mapping", f"{phase.lambda_calls / count:.3f}", "1 (its Delete)")
 
 
 def _ceiling(results: Results) -> Iterator[Figure]:
@@ -232,23 +255,31 @@ def _ceiling(results: Results) -> Iterator[Figure]:
     cpu = create.cpu[OPERATOR] + settle.cpu[OPERATOR]
     rate = count / cpu
     yield Figure(
-        f"Without AWS's quota, {count:,} mappings: created per second; per CPU second of the operator, until ready",
-        f"{count / create.figures['seconds']:.0f}; {rate:.0f}",
+        f"Without rate limits: mappings created per second ({count:,} mappings)",
+        f"{count / create.figures['seconds']:.0f}",
+    )
+    yield Figure(
+        f"Without rate limits: mappings created per CPU second of the operator ({count:,} mappings)",
+        f"{rate:.0f}",
         "",
-        "at least 60 on one core",
+        "at least 60",
         rate >= 60,
     )
 
 
 def _growth(results: Results) -> Iterator[Figure]:
-    for what, phases in (("created and followed until ready", ("create", "settle")), ("at a restart", ("restart",))):
-        few, many = _cost(results.worlds.get("small"), phases), _cost(results.worlds.get("full"), phases)
-        if few is not None and many is not None:
+    for what, phases in (
+        ("for each created mapping", ("create", "settle")),
+        ("for each mapping at a restart", ("restart",)),
+    ):
+        small, full = results.worlds.get("small"), results.worlds.get("full")
+        few, many = _cost(small, phases), _cost(full, phases)
+        if small is not None and few is not None and many is not None:
             yield Figure(
-                f"CPU time of the operator per mapping {what}: {results.mappings:,} over a tenth of them",
-                f"{many / few:.2f} ({many * 1000:.1f} ms over {few * 1000:.1f} ms)",
-                "1",
-                "at most 1.2",
+                f"CPU time of the operator {what}, with {results.mappings:,} mappings",
+                f"{many * 1000:.1f} ms ({many / few:.2f} × the ideal)",
+                f"{few * 1000:.1f} ms (as with {small.mappings:,} mappings)",
+                "at most 1.2 × the ideal",
                 many / few <= 1.2,
             )
 
@@ -265,7 +296,7 @@ def _cost(world: World | None, names: tuple[str, ...]) -> float | None:
 def busiest_server(results: Results) -> tuple[float, str]:
     """The most of one core that the AWS server used in a phase that does not measure it itself, and which that was."""
     shares = [
-        (phase.share(AWS), f"{world.name}: {phase.name}")
+        (phase.share(AWS), f"`{phase.name}` of the world `{world.name}`")
         for world in results.worlds.values()
         for phase in world.phases.values()
         if "requests" not in phase.figures

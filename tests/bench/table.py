@@ -18,10 +18,10 @@ PHASES: Row = (
     "busiest second",
     "writes to Kubernetes",
     "operator: CPU time",
-    "operator: part of a core",
-    "AWS server",
-    "API server",
-    "etcd",
+    "operator: CPU share",
+    "AWS server: CPU share",
+    "API server: CPU share",
+    "etcd: CPU share",
     "RSS (peak), MB",
 )
 _OPERATIONS = {
@@ -64,12 +64,15 @@ def short(operation: str) -> str:
 
 
 def _writes(counts: dict[str, int]) -> str:
-    told = [
-        f"{kind.replace('eventsourcemappings', 'esm')} {count:,}"
-        for kind, count in sorted(writes.without_leases(counts).items())
-    ]
+    told = [f"{_short_write(kind)} {count:,}" for kind, count in sorted(writes.without_leases(counts).items())]
     leases = sum(counts.values()) - sum(writes.without_leases(counts).values())
     return ", ".join([*told, f"(leases {leases:,})"] if leases else told) or "none"
+
+
+def _short_write(kind: str) -> str:
+    """The kind of a write, with the status of a refused one in parentheses: ``PATCH esm (404)``."""
+    verb, resource, *status = kind.replace("eventsourcemappings", "esm").split()
+    return " ".join([verb, resource, *(f"({code})" for code in status)])
 
 
 def plain(head: Row, rows: Sequence[Row], widest: int = 36) -> str:

@@ -185,7 +185,7 @@ def test_a_resource_recreated_during_the_deletion_of_its_mapping_gets_a_new_mapp
     bed.apply(queue(batchSize=6))
     told = bed.wait_condition("orders", "Ready", "False", "PredecessorDeleting")
     assert old in told["message"]
-    assert "AWS accepts no new mapping before that" in told["message"]
+    assert "AWS accepts no new mapping until it is deleted" in told["message"]
     bed.control.set(hold=False)
     ready = bed.wait_ready("orders")
     assert [one["UUID"] for one in bed.mappings()] == [ready["status"]["uuid"]]

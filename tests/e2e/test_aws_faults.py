@@ -223,7 +223,7 @@ def test_synced_becomes_unknown_while_aws_cannot_be_read(bed: Bed) -> None:
     fault = bed.control.fault(FaultKind.EXPIRED_TOKEN)
     for name in uuids:
         told = bed.wait_condition(name, "Synced", "Unknown", "CredentialsRefused")
-        assert "matched the spec when the operator could last read it" in told["message"]
+        assert "matched the spec when the operator last read it" in told["message"]
         assert "Give the operator valid AWS credentials" in told["message"]
         assert bed.condition(name, "Ready")["status"] == "True"
         assert bed.status(name)["uuid"] == uuids[name]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.controlplane import ControlPlane
 from tests.e2e.terminal import LIMIT, Terminal, assert_nothing_left
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "tests.demo"]
@@ -135,6 +136,9 @@ def test_in_an_existing_cluster(marked: Mapping[str, str], cluster: ControlPlane
 
 def test_no_demo_in_a_cluster_with_the_crds(marked: Mapping[str, str], cluster: ControlPlane) -> None:
     cluster.kubectl("apply", "--kustomize", ROOT / "crds")
+    # The API server keeps a CRD for minutes if it is deleted before its objects can be listed.
+    for kind in ("eventsourcemappings", "providerconfigs"):
+        eventually(lambda kind=kind: cluster.kubectl("get", kind, check=False).returncode == 0)
     try:
         done = run_once(as_guest(marked, cluster))
         assert done.returncode == 1

@@ -37,7 +37,7 @@ def test_the_conflict_with_another_tool_names_the_tool_and_its_tags(bed: Bed) ->
     bed.apply(queue())
     told = bed.wait_condition("orders", "Stalled", "True", "Conflict")["message"]
     assert made["UUID"] in told
-    assert "Its tags show that Terraform manages it (managed-by=terraform)." in told
+    assert "The tags of the mapping show that Terraform manages it (managed-by=terraform)." in told
     assert "Do not delete the mapping." in told
     assert "deleting this resource also deletes the mapping, unless spec.deletionPolicy is Retain" in told
     assert "team" not in told

@@ -26,7 +26,7 @@ MOVE = (
     "2. Observe the mappings",
     "3. Release the mappings in {tool}",
     "4. Adopt the mappings",
-    "5. Remove the adoption",
+    "5. Remove the migration fields",
 )
 #: Mappings of three kinds, as AWS has them.
 MAPPINGS: Mapping[str, Mapping[str, Any]] = {

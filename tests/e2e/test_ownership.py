@@ -203,7 +203,7 @@ def test_an_import_that_differs_is_corrected_without_a_replacement(bed: Bed) -> 
     bed.operator("--sweep-interval=1")
     bed.apply(stream(adoption={"policy": "IfExists"}))
     told = bed.wait_condition("orders", "Synced", "False", "AdoptedMappingDiffers")["message"]
-    assert "Set spec.replacePolicy to Recreate" in told
+    assert "set spec.replacePolicy to Recreate" in told
     bed.patch("orders", {"startingPosition": "TRIM_HORIZON", "replacePolicy": "Recreate"})
     bed.wait_condition("orders", "Synced", "True", "InSync")
     bed.wait_swept(2)

@@ -38,7 +38,7 @@ def test_a_deleted_provider_config_remains_while_it_is_in_use(bed: Bed) -> None:
     eventually(lambda: "EventSourceMappings" in status(bed, "shop"), what="it lists its users")
     eventually(lambda: "Warning  InUse" in bed.kubectl("describe", CONFIGS, "shop"), what="an Event about it", every=1)
     told = bed.kubectl("describe", CONFIGS, "shop")
-    assert f"2 EventSourceMappings (namespace/name) still use this ProviderConfig: {bed.namespace}/bills, " in told
+    assert f"2 EventSourceMappings use it ({bed.namespace}/bills, " in told
 
     # Resources that use it are still reconciled, and no new mapping is created through it.
     bed.patch("orders", {"batchSize": 5})
@@ -144,7 +144,7 @@ def test_a_provider_config_deleted_without_an_operator_remains_while_it_is_in_us
 
     operator.start()
     wait_config_gone(bed)
-    eventually(lambda: "still uses this ProviderConfig" in status(bed, "used"))
+    eventually(lambda: "1 EventSourceMapping uses it" in status(bed, "used"))
     bed.delete("bills")
     bed.wait_gone("bills")
     wait_config_gone(bed, "used")
@@ -193,7 +193,7 @@ def test_a_default_provider_config_is_held_only_by_resources_that_need_it(bed: B
     assert finalizers(bed, "default") == [FINALIZER]
 
     bed.delete_config("default")
-    alone = f"1 EventSourceMapping (namespace/name) still uses this ProviderConfig: {bed.namespace}/needs. "
+    alone = f"1 EventSourceMapping uses it ({bed.namespace}/needs). "
     eventually(lambda: alone in status(bed, "default"))
     bed.delete("needs")
     bed.wait_gone("needs")

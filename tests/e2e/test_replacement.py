@@ -64,7 +64,7 @@ def test_the_status_shows_each_step(bed: Bed) -> None:
     assert bed.status("orders")["uuid"] == before
     warned = eventually(lambda: bed.events("orders").get("Replacing"))
     assert before in warned
-    assert "spec.startingPosition again" in warned
+    assert "reads from spec.startingPosition" in warned
 
     bed.control.settle(before)
     bed.wait_condition("orders", "Reconciling", "True", "Creating")

@@ -37,7 +37,7 @@ STATES = (
     State("disabled", "Disabled", "Current", "Healthy", "as spec.enabled requires"),
     State("disabled-at-aws", "DisabledInAWS", "Failed", "Degraded", "spec.enabled is not set"),
     State("problem", "Enabled", "Current", "Healthy", "PROBLEM: Function call failed"),
-    State("observed", "Observed", "Current", "Healthy", "differs from the spec in batchSize"),
+    State("observed", "Observed", "Current", "Healthy", "differs from the spec. The change batchSize"),
     State("paused", "Enabled", "Current", "Suspended", "changes nothing in AWS while the annotation"),
     State("paused-edit", "Paused", "Failed", "Suspended", "would change the mapping (batchSize: 10 -> 5)"),
     State("updating", "Updating", "InProgress", "Progressing", "AWS is changing mapping"),

@@ -53,7 +53,7 @@ GUARDS = (
     ),
     Guard(
         name="lock-per-mapping",
-        harm="The former owner of a mapping changes it while the request that gives it to a new one is under way.",
+        harm="The former owner changes a mapping while the request that gives it to a new owner is in progress.",
         file=_ACT,
         text="lock = self.locks.setdefault(action.uuid, asyncio.Lock())",
         without="lock = asyncio.Lock()",
@@ -61,7 +61,7 @@ GUARDS = (
     ),
     Guard(
         name="owner-after-the-lock",
-        harm="The former owner of a mapping changes it as soon as the request that gave it to a new one is answered.",
+        harm="The former owner changes a mapping directly after the request that gave it to a new owner.",
         file="reconcile/executor.py",
         text=("if self._tags(context, action.uuid) != before:\n                raise StaleError"),
         without=("if False:\n                raise StaleError"),
@@ -69,7 +69,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-again-before-adoption",
-        harm="A mapping is adopted that another owner has tagged a moment before.",
+        harm="A mapping is adopted although another owner has tagged it a moment before.",
         file=_ACT,
         text="or inventory.tags(uuid) != before:",
         without="or False:",
@@ -111,7 +111,7 @@ GUARDS = (
     ),
     Guard(
         name="note-fields-before-update",
-        harm="A field that a killed operator has set keeps its value when the spec stops naming it.",
+        harm="A field that a killed operator has set keeps its value after its removal from the spec.",
         file="reconcile/executor.py",
         text="if await self._record_names_first(context, fields=frozenset(action.change)):",
         without="if False:",
@@ -119,7 +119,7 @@ GUARDS = (
     ),
     Guard(
         name="note-tags-before-tagging",
-        harm="A tag that a killed operator has put on a mapping stays when the spec stops naming it.",
+        harm="A tag that a killed operator has put on a mapping remains after its removal from the spec.",
         file="reconcile/executor.py",
         text="if await self._record_names_first(context, tags=frozenset(action.add)):",
         without="if False:",
@@ -151,7 +151,7 @@ GUARDS = (
     ),
     Guard(
         name="older-claimant",
-        harm="Of two resources that may adopt a mapping, the one that is worked on first gets it, not the older one.",
+        harm="If two resources may adopt a mapping, the first one in the queue gets it, not the older one.",
         file="reconcile/observe.py",
         text="rival=context.cache.older_claimant(resource)",
         without='rival=""',
@@ -159,7 +159,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-since-the-work-began",
-        harm="A mapping is deleted by tags that were read long ago.",
+        harm="A mapping is deleted on the basis of tags that were read long ago.",
         file="aws/inventory.py",
         text="tags_fresh=self.tags_seen >= since",
         without="tags_fresh=True",
@@ -225,7 +225,7 @@ GUARDS = (
     ),
     Guard(
         name="pending-create-waited-for",
-        harm="A resource that waits for the outcome of a Create is never worked on again.",
+        harm="A resource that waits for the outcome of a Create is never reconciled again.",
         file="reconcile/outcome_reporter.py",
         text="return Result(outcome, state.pending_creates.left(), QueuePriority.EDIT)",
         without="return Result(outcome)",
@@ -290,7 +290,7 @@ GUARDS = (
     ),
     Guard(
         name="read-after-conflict",
-        harm="A resource whose watch events were lost is refused by the API server again and again.",
+        harm="After lost watch events, the API server refuses every write to a resource, because its version is old.",
         file=_RECONCILE,
         text="await self.executor.read(resource.key)",
         without="pass",
@@ -298,7 +298,7 @@ GUARDS = (
     ),
     Guard(
         name="incarnation-forgotten",
-        harm="A resource that was created again while its predecessor was removed is not worked on.",
+        harm="A resource that was created again while its predecessor was removed is not reconciled.",
         file="reconcile/reconciler.py",
         text="requeue_after = 0.0 if self.cache.get(resource.key) is not None else None",
         without="requeue_after = None",
@@ -322,7 +322,7 @@ GUARDS = (
     ),
     Guard(
         name="wait-for-predecessor",
-        harm="A resource whose predecessor is being deleted is not worked on when it is gone.",
+        harm="A resource that waits for the deletion of its predecessor is not reconciled after the deletion.",
         file="reconcile/outcome_reporter.py",
         text="waits_for = isinstance(action, actions.Conflict | actions.Wait)",
         without="waits_for = False",
@@ -362,7 +362,7 @@ GUARDS = (
     ),
     Guard(
         name="removed-object-is-read",
-        harm="The mapping of a resource that has only lost the label which the operator selects by is deleted.",
+        harm="A mapping is deleted although its resource has only lost a label that the operator's selector requires.",
         file=_ACT,
         text="            if current.uid == resource.uid:\n                return False",
         without="            pass",
@@ -370,7 +370,7 @@ GUARDS = (
     ),
     Guard(
         name="removed-object-survives-its-worker",
-        harm="The worker of a resource that was removed forgets it, and the mapping that it has just created.",
+        harm="The worker of a removed resource forgets the mapping that it has just created.",
         file=_RECONCILE,
         text="if known is not None and known.removed and not resource.removed:",
         without="if False:",
@@ -378,7 +378,7 @@ GUARDS = (
     ),
     Guard(
         name="create-recorded-without-tags",
-        harm="Where AWS takes no tags, a mapping that was created before a kill is taken for another's.",
+        harm="Without owner tags, a mapping that was created before a kill counts as another owner's.",
         file="reconcile/executor.py",
         text="            await self._mark_create(context)",
         without="            pass",
@@ -386,7 +386,7 @@ GUARDS = (
     ),
     Guard(
         name="recorded-intent-without-tags",
-        harm="Where AWS takes no tags, a person claims the mapping of another by an edited intent annotation.",
+        harm="Without owner tags, a person claims another owner's mapping with an edited intent annotation.",
         file="reconcile/ownership_records.py",
         text='intent is None or context.creating.rpartition("/")[2] != _digest(intent):',
         without="intent is None:",
@@ -394,7 +394,7 @@ GUARDS = (
     ),
     Guard(
         name="pending-create-stays-recorded",
-        harm="Where AWS takes no tags, a mapping that AWS made for an earlier Create is taken for another's.",
+        harm="Without owner tags, a mapping that AWS made for an earlier Create counts as another owner's.",
         file="reconcile/ownership_records.py",
         text="settled = settled and not state.pending_creates.unsearched and found <= {record.uuid}",
         without="pass",
@@ -402,7 +402,7 @@ GUARDS = (
     ),
     Guard(
         name="record-is-of-this-resource",
-        harm="Where AWS takes no tags, a restored resource takes the mapping of another cluster for its own.",
+        harm="Without owner tags, a restored resource treats the mapping of another cluster as its own.",
         file="reconcile/ownership_records.py",
         text='return creating if creating.startswith(f"{resource.uid}/") else ""',
         without="return creating",
@@ -410,7 +410,7 @@ GUARDS = (
     ),
     Guard(
         name="immutable-fields-of-a-pending-create",
-        harm="Where AWS takes no tags, a mapping with another starting position is taken for the resource's own.",
+        harm="Without owner tags, a mapping with another starting position counts as the resource's own.",
         file="reconcile/ownership_records.py",
         text="has = immutable_texts(entry.observed().values)",
         without="has: Mapping[str, str] = {}",
@@ -418,7 +418,7 @@ GUARDS = (
     ),
     Guard(
         name="refused-create-made-nothing",
-        harm="Where AWS takes no tags, the mapping that AWS names in a refusal is taken for the resource's own.",
+        harm="Without owner tags, the mapping that AWS names in a refusal counts as the resource's own.",
         file="reconcile/resource_state.py",
         text="self.create_outstanding = sent or self.pending_creates.unsearched",
         without="self.create_outstanding = True",
@@ -426,7 +426,7 @@ GUARDS = (
     ),
     Guard(
         name="other-records-before-adoption",
-        harm="Where AWS takes no tags, the mapping of another resource is adopted.",
+        harm="Without owner tags, the mapping of another resource is adopted.",
         file="reconcile/ownership_records.py",
         text="key != context.resource.key and MappingRecord.of(other).owns",
         without="False",
@@ -434,7 +434,7 @@ GUARDS = (
     ),
     Guard(
         name="older-record",
-        harm="Where AWS takes no tags, a resource with a copied status deletes the mapping of the older resource.",
+        harm="Without owner tags, a resource with a copied status deletes the mapping of the older resource.",
         file="reconcile/ownership_records.py",
         text="return min(stay, key=lambda one: (one.created, one.uid), default=None)",
         without="return max(stay, key=lambda one: (one.created, one.uid), default=None)",
@@ -442,7 +442,7 @@ GUARDS = (
     ),
     Guard(
         name="watched-is-not-owned",
-        harm="Where AWS takes no tags, a mapping that a resource has only observed is changed and deleted as its own.",
+        harm="Without owner tags, a mapping that a resource has only observed is changed and deleted as its own.",
         file="planning/desired.py",
         text="return bool(self.uuid) and self.applied.tags >= OWNER_TAGS",
         without="return bool(self.uuid)",

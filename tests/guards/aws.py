@@ -7,7 +7,7 @@ _INVENTORY = "aws/inventory.py"
 GUARDS = (
     Guard(
         name="older-answer",
-        harm="An answer that was asked for before a change overrules the answer to the change.",
+        harm="The answer to an earlier request overwrites the answer to a later change.",
         file=_INVENTORY,
         text="if old is not None and old.seen > at:",
         without="if False:",
@@ -34,7 +34,7 @@ GUARDS = (
     ),
     Guard(
         name="function-is-not-gone",
-        harm="AWS's answer that there is no such function counts as one that there is no such mapping.",
+        harm="If AWS reports a missing function, the operator treats the mapping as missing.",
         file="aws/errors.py",
         text='and row_of(error).reason == "NotFound"',
         without="",
@@ -58,7 +58,7 @@ GUARDS = (
     ),
     Guard(
         name="overdue-only-where-listed",
-        harm="A mapping counts as missing before the sweep has come to the page that it is on.",
+        harm="A mapping counts as missing before the sweep has reached the page of the mapping.",
         file=_INVENTORY,
         text='if entry.listed and entry.state != "Deleting"][:most]',
         without="][:most]",
@@ -66,7 +66,7 @@ GUARDS = (
     ),
     Guard(
         name="readable-answer",
-        harm="An answer without a UUID, as a proxy may give it, counts as the answer of AWS.",
+        harm="An answer without a UUID, for example from a proxy, counts as an answer of AWS.",
         file="aws/mappings_api.py",
         text="if not _is_readable(operation, answer):",
         without="if False:",
@@ -74,7 +74,7 @@ GUARDS = (
     ),
     Guard(
         name="one-attempt",
-        harm="botocore repeats a Create without asking the fence and the budget.",
+        harm="botocore repeats a Create without the checks of the fence and the budget.",
         file="aws/connection.py",
         text='retries={"total_max_attempts": 1}',
         without='retries={"total_max_attempts": 3}',
@@ -82,7 +82,7 @@ GUARDS = (
     ),
     Guard(
         name="orphans-looked-at-twice",
-        harm="`esm-operator orphans` lists the mapping of a resource that was created while it looked.",
+        harm="`esm-operator orphans` lists the mapping of a resource that was created while the command ran.",
         file="commands/orphan_search.py",
         text="            living = await self._living()\n            tags = ",
         without="            tags = ",
@@ -98,7 +98,7 @@ GUARDS = (
     ),
     Guard(
         name="orphans-of-these-namespaces",
-        harm="`esm-operator orphans` lists the mappings of namespaces that it does not look at.",
+        harm="`esm-operator orphans` lists the mappings of namespaces that it does not search.",
         file="planning/orphans.py",
         text="if living.namespaces and owner.namespace not in living.namespaces:",
         without="if False:",
@@ -106,7 +106,7 @@ GUARDS = (
     ),
     Guard(
         name="orphans-while-something-is-under-way",
-        harm="`esm-operator orphans` lists the successor, or the predecessor, of a replacement that is under way.",
+        harm="`esm-operator orphans` lists the new or the old mapping of a replacement in progress.",
         file="planning/orphans.py",
         text="and exists and _is_settled(resource):",
         without="and exists:",
@@ -114,7 +114,7 @@ GUARDS = (
     ),
     Guard(
         name="orphans-that-follow-a-mapping",
-        harm="`esm-operator orphans` lists a mapping that was created again when the status still names the old one.",
+        harm="`esm-operator orphans` lists a mapping that was created again while the status still names the old one.",
         file="planning/orphans.py",
         text="and exists and _is_settled(resource):",
         without="and _is_settled(resource):",
@@ -130,7 +130,7 @@ GUARDS = (
     ),
     Guard(
         name="orphans-of-other-operators",
-        harm="The mapping of a resource that another operator of the cluster works on counts as an orphan.",
+        harm="The mapping of a resource that another operator of the cluster manages counts as an orphan.",
         file="reconcile/orphan_counter.py",
         text="found -= {uuid for uuid, key in unknown.items() if key in there}",
         without="pass",
@@ -138,7 +138,7 @@ GUARDS = (
     ),
     Guard(
         name="written-tags-outlast-a-late-read",
-        harm="A mapping that this process has just created is taken for another's while its tags are not visible.",
+        harm="A mapping that this process has just created counts as another owner's while its tags are not visible.",
         file="aws/inventory.py",
         text="elif entry.tags and not entry.tags_shown and now - entry.tags_written < TAGS_VISIBLE:",
         without="elif False:",

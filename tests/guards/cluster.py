@@ -20,7 +20,7 @@ GUARDS = (
     ),
     Guard(
         name="earlier-incarnations",
-        harm="A late watch event of a deleted resource is taken for one of its successor of the same name.",
+        harm="A late watch event of a deleted resource is applied to a new resource with the same name.",
         file=_STORE,
         text="if old.uid != new.uid and old.created != new.created:",
         without="if False:",
@@ -52,7 +52,7 @@ GUARDS = (
     ),
     Guard(
         name="forget-one-incarnation",
-        harm="A resource is forgotten when its predecessor of the same name is let go.",
+        harm="A resource is forgotten when an earlier resource with the same name is removed.",
         file=_STORE,
         text="if old is None or (uid and old.uid != uid):",
         without="if old is None:",
@@ -84,7 +84,7 @@ GUARDS = (
     ),
     Guard(
         name="copied-intent",
-        harm="A manifest that was copied with its annotations takes up the mapping of the resource it was copied from.",
+        harm="A copied manifest with annotations takes up the mapping of the original resource.",
         file=_RESOURCE,
         text="return intent if intent is not None and intent.owner == str(self.key) else None",
         without="return intent",
@@ -100,7 +100,7 @@ GUARDS = (
     ),
     Guard(
         name="spoilt-intent",
-        harm="A resource whose intent was overwritten by hand can't be worked on any more.",
+        harm="A resource whose intent was overwritten by hand is never reconciled again.",
         file=_RESOURCE,
         text="except (ValueError, KeyError, TypeError, AttributeError, RecursionError):",
         without="except ZeroDivisionError:",
@@ -132,7 +132,7 @@ GUARDS = (
     ),
     Guard(
         name="version-in-statuses",
-        harm="A status is written on top of one that the operator has not seen.",
+        harm="A status overwrites a status that the operator has not seen.",
         file=_KUBE,
         text='"metadata": {"resourceVersion": resource.resource_version},\n            "status"',
         without='"metadata": {},\n            "status"',
@@ -140,7 +140,7 @@ GUARDS = (
     ),
     Guard(
         name="version-in-provider-configs",
-        harm="A finalizer of a ProviderConfig is written on top of a version that the operator has not seen.",
+        harm="A patch of finalizers overwrites a version of a ProviderConfig that the operator has not seen.",
         file=_KUBE,
         text='body = {"metadata": {"resourceVersion": config.resource_version, "finalizers": list(finalizers)}}',
         without='body = {"metadata": {"finalizers": list(finalizers)}}',
@@ -148,7 +148,7 @@ GUARDS = (
     ),
     Guard(
         name="version-in-provider-config-statuses",
-        harm="The status of a ProviderConfig is written on top of one that the operator has not seen.",
+        harm="The status of a ProviderConfig overwrites a status that the operator has not seen.",
         file=_KUBE,
         text='"metadata": {"resourceVersion": config.resource_version},',
         without="",
@@ -196,7 +196,7 @@ GUARDS = (
     ),
     Guard(
         name="hold-while-used",
-        harm="A ProviderConfig is removed while mappings are reached through it.",
+        harm="A ProviderConfig is removed while resources still use it.",
         file=_HOLDS,
         text="            if users:\n",
         without="            if False:\n",
@@ -236,7 +236,7 @@ GUARDS = (
     ),
     Guard(
         name="worked-on-again",
-        harm="An edit that arrives while the resource is worked on is not noticed.",
+        harm="An edit during the reconcile of a resource is not noticed.",
         file="ratelimit/workqueue.py",
         text="self._dirty[key] = (min(priority, known), immediately or known_immediately)",
         without="pass",
@@ -244,7 +244,7 @@ GUARDS = (
     ),
     Guard(
         name="removed-with-its-finalizer",
-        harm="The mapping of an object that the API server removed although it carried the finalizer remains.",
+        harm="A mapping remains although the API server has removed its object, which had the finalizer.",
         file="operator.py",
         text="if resource.removed_despite_finalizer and not self._cache.has_later_version(resource):",
         without="if False:",
@@ -252,7 +252,7 @@ GUARDS = (
     ),
     Guard(
         name="removed-object-keeps-its-name",
-        harm="A new resource hides the removed one of its name, whose mapping is forgotten.",
+        harm="A new resource hides a removed one with the same name, and the mapping of the removed one is forgotten.",
         file=_STORE,
         text="if old is not None and old.removed and old.uid != resource.uid:",
         without="if False:",
@@ -268,7 +268,7 @@ GUARDS = (
     ),
     Guard(
         name="removal-of-an-earlier-object",
-        harm="The mapping of a removed object remains, because a new object of its name is known already.",
+        harm="The mapping of a removed object remains, because a new object with the same name is already known.",
         file=_STORE,
         text=" or known.uid != resource.uid:\n            return False",
         without=":\n            return False",

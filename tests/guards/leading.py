@@ -15,7 +15,7 @@ GUARDS = (
     ),
     Guard(
         name="fence-before-kubernetes",
-        harm="A resource is written after the lease has ended, on top of what the new leader has written.",
+        harm="After the lease has ended, a write to a resource overwrites a write of the new leader.",
         file="cluster/kubernetes.py",
         text="check=self._fence.check",
         without="check=None",

@@ -8,7 +8,7 @@ GUARDS = (
     # Mappings of other owners
     Guard(
         name="owner-before-deletion",
-        harm="The mapping of another owner is deleted with a resource that noted it.",
+        harm="The mapping of another owner is deleted with a resource whose status has its UUID.",
         file=_PLAN,
         text="if found is None or not _may_be_ours(desired, found):",
         without="if found is None:",
@@ -24,7 +24,7 @@ GUARDS = (
     ),
     Guard(
         name="owner-of-a-candidate",
-        harm="A mapping of another owner that has the identity of the resource is taken for its own.",
+        harm="A resource treats another owner's mapping with the same identity as its own.",
         file=_PLAN,
         text="if _whose(desired, mapping) is Ownership.OURS:",
         without="if True:",
@@ -32,7 +32,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-of-a-candidate",
-        harm="A mapping whose tags have not been read yet is passed over although it is the resource's own.",
+        harm="A resource ignores its own mapping, because the tags have not been read yet.",
         file=_PLAN,
         text="if mapping.tags is None:",
         without="if False:",
@@ -40,7 +40,7 @@ GUARDS = (
     ),
     Guard(
         name="owner-includes-cluster",
-        harm="The mapping of a resource of the same name in another cluster is taken for the resource's own.",
+        harm="A resource treats the mapping of a resource with the same name in another cluster as its own.",
         file="planning/ownership.py",
         text="(owner.cluster, owner.namespace, owner.name)",
         without="(other.cluster, owner.namespace, owner.name)",
@@ -64,7 +64,7 @@ GUARDS = (
     ),
     Guard(
         name="orphan-deletes-nothing",
-        harm="A mapping is deleted with a resource that a person has let go.",
+        harm="A mapping is deleted although its resource has the annotation orphan.",
         file=_PLAN,
         text="if desired.orphan or desired.observe_only:",
         without="if desired.observe_only:",
@@ -121,7 +121,7 @@ GUARDS = (
     ),
     Guard(
         name="adoption-rival",
-        harm="Of two resources that may adopt a mapping, the one that is worked on first gets it, not the older one.",
+        harm="If two resources may adopt a mapping, the first one in the queue gets it, not the older one.",
         file=_PLAN,
         text="if view.rival:",
         without="if False:",
@@ -161,7 +161,7 @@ GUARDS = (
     ),
     Guard(
         name="fields-never-applied",
-        harm="A field that the spec never named and that others have set is reset to AWS's default.",
+        harm="A field that another tool has set, and the spec never named, is reset to AWS's default.",
         file="planning/differences.py",
         text="for path in sorted(desired.applied_fields - desired.values.keys()):",
         without="for path in sorted(BY_PATH.keys() - desired.values.keys()):",
@@ -202,7 +202,7 @@ GUARDS = (
     ),
     Guard(
         name="known-tags-before-change",
-        harm="A mapping is updated whose tags have never been read.",
+        harm="A mapping is updated before its tags have been read.",
         file=_PLAN,
         text="if (writes or found.tags_in_doubt or tags_edited(desired)) and found.tags is None:",
         without="if False:",
@@ -234,7 +234,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-that-may-follow",
-        harm="A mapping of the resource whose tags are not visible yet is taken for another's, and forgotten.",
+        harm="The resource's own mapping counts as another owner's, because its tags are not visible yet.",
         file=_PLAN,
         text="if awaited is None and _tags_may_follow(desired, view, mapping):",
         without="if False:",
@@ -242,7 +242,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-of-the-noted-mapping-may-follow",
-        harm="The mapping that the status notes is taken for another's, because its tags are not visible yet.",
+        harm="The mapping in the status counts as another owner's, because its tags are not visible yet.",
         file=_PLAN,
         text="            if _tags_may_follow(desired, view, view.mapping):",
         without="            if False:",
@@ -250,7 +250,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-not-visible-on-blocking-mapping",
-        harm="A mapping is deleted for replacement although the mapping that blocks the new one may be another's.",
+        harm="A mapping is deleted to be replaced although the mapping that blocks the new one may be another owner's.",
         file=_PLAN,
         text="if other.uuid != found.uuid and _tags_may_follow(desired, view, other):",
         without="if False:",
@@ -282,7 +282,7 @@ GUARDS = (
     ),
     Guard(
         name="tags-in-doubt",
-        harm="Tags that AWS changed without an answer, and that the spec no longer names, remain for minutes.",
+        harm="Tags that the spec no longer names remain for minutes after an answer to a tag request was lost.",
         file=_PLAN,
         text="(writes or found.tags_in_doubt or tags_edited(desired))",
         without="(writes or tags_edited(desired))",

@@ -17,7 +17,7 @@ GUARDS = (
     ),
     Guard(
         name="finalizer-and-intent",
-        harm="A mapping is created for a resource whose finalizer was removed, and left behind with it.",
+        harm="A mapping is created for a resource without finalizer, and remains when the resource is deleted.",
         file="planning/desired.py",
         text="prepared=resource.has_finalizer and intent is not None",
         without="prepared=intent is not None",
@@ -49,7 +49,7 @@ GUARDS = (
     ),
     Guard(
         name="intended-identity",
-        harm="A mapping that was created before an edit, and not noted, is never found again.",
+        harm="A mapping is never found again, because the spec was edited before its UUID was recorded.",
         file="planning/desired.py",
         text="intended=intended,",
         without="intended=None,",
@@ -57,7 +57,7 @@ GUARDS = (
     ),
     Guard(
         name="intended-fields",
-        harm="A field or tag that a killed operator had set, and not noted, stays when the spec stops naming it.",
+        harm="A field or tag that a killed operator set without recording it remains after its removal from the spec.",
         file="planning/desired.py",
         text="self.applied.fields | set(intent.fields), self.applied.tags | set(intent.tags)",
         without="self.applied.fields, self.applied.tags",
@@ -67,7 +67,7 @@ GUARDS = (
     ),
     Guard(
         name="sweep-before-conclusion",
-        harm="A mapping is created, or a resource let go, before the mappings of the account and region are known.",
+        harm="A mapping is created, or a resource is removed, before the mappings of the account are known.",
         file=_PLAN,
         text="if not view.swept:\n        return SWEEPING\n    candidates =",
         without="if False:\n        return SWEEPING\n    candidates =",
@@ -164,7 +164,7 @@ GUARDS = (
     ),
     Guard(
         name="second-mapping",
-        harm="A second mapping stays, which a replacement that was called off has left.",
+        harm="The second mapping of a cancelled replacement remains.",
         file=_PLAN,
         text="if second is not None:",
         without="if False:",
@@ -188,7 +188,7 @@ GUARDS = (
     ),
     Guard(
         name="replacement-perhaps-blocked",
-        harm="A mapping is deleted to be replaced before the owner of another one, which may prevent it, is known.",
+        harm="A mapping is deleted to be replaced before the owner of a mapping that may block the new one is known.",
         file=_PLAN,
         text="if other.uuid != found.uuid and other.tags is None:",
         without="if False:",

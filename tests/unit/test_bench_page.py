@@ -22,7 +22,7 @@ def test_a_missed_target_is_reported() -> None:
     results = ideal()
     phase(results, "full", "drift").latencies[0] = 80.0
     (missed,) = [one for one in figures(results) if one.met is False]
-    assert "changed by hand" in missed.what
+    assert missed.what.startswith("Drift")
     assert "80.0 s" in missed.value
 
 
@@ -36,7 +36,7 @@ def test_a_change_that_never_arrived_misses_the_target() -> None:
 def test_the_page_can_be_written_from_some_worlds() -> None:
     results = ideal()
     results.worlds = {"fifth": results.worlds["fifth"]}
-    assert any("per created mapping" in one.what for one in figures(results))
+    assert any("for each created mapping" in one.what for one in figures(results))
     assert "### fifth" in rendered(results)
 
 
@@ -51,7 +51,7 @@ def test_a_phase_that_failed_is_shown_as_such() -> None:
     phase(results, "full", "quiet").complete = False
     rows = table.phase_rows(results.worlds["full"])
     assert [row[0] for row in rows if "quiet" in row[0]] == ["quiet (failed)"]
-    assert all(not one.what.startswith("While nothing happens") for one in figures(results))
+    assert all(not one.what.startswith("While nothing changes") for one in figures(results))
 
 
 def test_columns_are_aligned() -> None:
@@ -76,13 +76,13 @@ def test_the_page_has_all_figures_and_their_origin() -> None:
         assert one.what in text
     for said in ("make bench N=100", "2 cores", "Python 3.11.7", "--deletions-per-minute=100000", "2026-01-01"):
         assert said in text
-    assert "it was not the bottleneck" in text
+    assert "was not the bottleneck" in text
 
 
 def test_a_busy_server_is_reported() -> None:
     results = ideal()
     phase(results, "ceiling", "create").figures["seconds"] = 0.001
-    assert "may have been what set the pace" in flat(rendered(results))
+    assert "may have been the bottleneck" in flat(rendered(results))
 
 
 def test_results_are_read_back_as_they_were_written(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_what_is_being_deleted_is_not_compared() -> None:
     told = next(one for one in shown(Verdict.TERMINATING, synced=None)["conditions"] if one["type"] == "Synced")
     assert (told["status"], told["message"]) == (
         "Unknown",
-        'The operator does not compare the mapping of function "orders", because the resource is deleted.',
+        'The operator does not compare the mapping of function "orders", because the resource is being deleted.',
     )
 
 
@@ -196,7 +196,7 @@ def test_a_filter_that_kms_refuses_names_the_action_and_is_never_without_a_sente
     told = next(one["message"] for one in rendered["conditions"] if one["type"] == "Processing")
     assert told == (
         'AWS cannot decrypt the filter criteria of the mapping of function "orders" in eu-west-1 (account '
-        f"123456789012). {message}"
+        f"123456789012). {message} The operator records an Event when this works again."
     )
 
 

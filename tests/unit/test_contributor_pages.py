@@ -8,7 +8,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 RECORDS = sorted((DOCS / "contributing" / "decisions").glob("[0-9]*.md"))
-PAGES = [DOCS / "contributing" / "contributing.md", DOCS / "contributing" / "structure.md", DOCS / "reference" / "glossary.md", *RECORDS]
+PAGES = [
+    DOCS / "contributing" / "contributing.md",
+    DOCS / "contributing" / "structure.md",
+    DOCS / "reference" / "glossary.md",
+    *RECORDS,
+]
 
 # Files
 

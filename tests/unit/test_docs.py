@@ -78,6 +78,8 @@ def parser(name: str) -> Any:
 def test_our_own_commands_exist(command: Command, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     typed = [word for word in arguments if word != "-"]
     typed = typed[: next((number for number, word in enumerate(typed) if word.startswith((">", "<"))), None)]
+    if typed == ["--version"]:
+        return
     try:
         parser(typed[0]).parse_args(typed[1:])
     except SystemExit as ended:

@@ -200,6 +200,6 @@ def _is_owned(action: actions.Action) -> TypeGuard[actions.Conflict]:
 def test_a_mapping_of_another_tool_is_not_to_be_deleted() -> None:
     values = {"uuid": UUID, "manager": manager_of({"managed-by": "terraform"})}
     text = message_of(Finding("Conflict", "Managed", values), SUBJECT)
-    assert "Its tags show that Terraform manages it (managed-by=terraform)." in text
+    assert "The tags of the mapping show that Terraform manages it (managed-by=terraform)." in text
     assert "Do not delete the mapping." in text
     assert "unless spec.deletionPolicy is Retain" in text

@@ -60,7 +60,7 @@ def test_each_rule_about_several_fields_is_met_by_a_refusal() -> None:
     twins = re.compile(
         r"\{source\} takes only .* in sourceAccessConfigurations"
         r"|\{source\} takes no startingPositionTimestamp in consumptionMode Queue"
-        r"|\{source\} needs \w+ where selfManagedKafkaEventSourceConfig.schemaRegistryConfig is set"
+        r"|\{source\} needs \w+ if selfManagedKafkaEventSourceConfig.schemaRegistryConfig is set"
         r"|The entry OAUTHBEARER_\w+ in .* needs an entry"
     )
     unmet = {

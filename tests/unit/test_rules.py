@@ -103,7 +103,9 @@ def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(row: l
 
 def test_a_message_of_one_source_is_plain_text() -> None:
     rule = next(rule for rule in rules.MAPPING_RULES if rule.words.startswith("FIFO queues of {source} take no"))
-    assert rule.message == "FIFO queues of Amazon SQS take no maximumBatchingWindowInSeconds; remove it."
+    assert rule.message == (
+        "FIFO queues of Amazon SQS take no maximumBatchingWindowInSeconds. Remove maximumBatchingWindowInSeconds."
+    )
     assert rule.message_expression == ""
 
 

@@ -192,12 +192,13 @@ def test_a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "begins"),
+    ("count", "users"),
     [
-        (1, "1 EventSourceMapping uses this ProviderConfig (n/r0), "),
-        (5, "5 EventSourceMappings use this ProviderConfig (n/r0, n/r1, n/r2, n/r3, n/r4), "),
-        (7, "7 EventSourceMappings use this ProviderConfig (n/r0, n/r1, n/r2, n/r3, n/r4 and 2 more), "),
+        (1, "1 EventSourceMapping uses it (n/r0). "),
+        (5, "5 EventSourceMappings use it (n/r0, n/r1, n/r2, n/r3, n/r4). "),
+        (7, "7 EventSourceMappings use it (n/r0, n/r1, n/r2, n/r3, n/r4 and 2 more). "),
     ],
 )
-def test_the_sentence_names_the_first_few(count: int, begins: str) -> None:
-    assert usage_finalizer.in_use([Key("n", f"r{number}") for number in range(count)]).startswith(begins)
+def test_the_sentence_names_the_first_few(count: int, users: str) -> None:
+    sentence = usage_finalizer.in_use([Key("n", f"r{number}") for number in range(count)])
+    assert sentence.startswith(f"The deletion of this ProviderConfig waits, because {users}")

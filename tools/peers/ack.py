@@ -76,26 +76,24 @@ STATUS: Mapping[str, str] = {
     "uuid": "uuid",
 }
 
-_NO_REFERENCE = "there are no references to other resources. Write the value that it resolves to"
-_REFERENCE = "Kafka clusters only. Write the ARN to `spec.eventSourceARN`"
+_NO_REFERENCE = "this operator has no references to other resources. Write the value that the reference resolves to"
+_REFERENCE = "a reference to a Kafka cluster. Write the ARN of the cluster to `spec.eventSourceARN`"
 
 #: Differences other than the name.
 NOTES: Mapping[str, str] = {
     "destinationConfig.onSuccess.destination": "AWS refuses it for event source mappings",
-    "functionRef": "there are no references to other resources. Write the name to `spec.functionName`",
+    "functionRef": "this operator has no references to other resources. Write the name to `spec.functionName`",
     "eventSourceRef": _REFERENCE,
-    "queueRefs": "write the queue to `spec.queues`",
+    "queueRefs": "write the name of the queue to `spec.queues`",
     "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs[].uriRef": _NO_REFERENCE,
     "selfManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs[].uriRef": _NO_REFERENCE,
     "selfManagedEventSource.endpoints": "`KAFKA_BOOTSTRAP_SERVERS` is the only key",
-    "sourceAccessConfigurations[].type_": "without the underscore",
-    "sourceAccessConfigurations[].uRI": "`uri`",
-    "tags": "older controllers have no such field, and set only their own tags",
+    "tags": "older versions of ACK do not have this field, and set only their own tags",
     "topics": "exactly one, because AWS accepts no more",
     "ackResourceMetadata.ownerAccountID": "part of `status.arn`",
     "ackResourceMetadata.region": "part of `status.arn`",
-    "conditions": "`ACK.ResourceSynced` is `Synced`, `ACK.Terminal` is `Stalled`, `ACK.Recoverable` is "
-    "`Reconciling`. `Ready` shows whether the mapping matches the spec",
+    "conditions": "`ACK.ResourceSynced` becomes `Synced`, `ACK.Terminal` becomes `Stalled`, and `ACK.Recoverable` "
+    "becomes `Reconciling`. `Ready` shows whether the mapping matches the spec",
 }
 
 PEER = Peer("ACK", SPEC, STATUS, NOTES)

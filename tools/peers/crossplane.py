@@ -99,7 +99,7 @@ STATUS: Mapping[str, str] = {
     "conditions": "conditions",
 }
 
-_NO_REFERENCE = "there are no references to other resources. Write the value that it resolves to"
+_NO_REFERENCE = "this operator has no references to other resources. Write the value that the reference resolves to"
 
 #: Differences other than the name.
 NOTES: Mapping[str, str] = {
@@ -110,22 +110,21 @@ NOTES: Mapping[str, str] = {
     },
     **{f"forProvider.destinationConfig.onFailure.destinationArn{end}": _NO_REFERENCE for end in ("Ref", "Selector")},
     "forProvider.region": "default: the region of `eventSourceARN`",
-    "forProvider.filterCriteria.filter": "`filters`",
     "forProvider.selfManagedEventSource.endpoints": "a list of servers, not one string with commas",
-    "forProvider.sourceAccessConfiguration": "with an `s`",
     "forProvider.tags": "default tags are in `defaultTags` of the ProviderConfig",
     "forProvider.topics": "exactly one, because AWS accepts no more",
     "forProvider.useResourceTimeoutForPropagation": "the operator waits without a limit while AWS processes a change",
-    "initProvider": "not needed. The operator does not change a field that the spec leaves out",
-    "providerConfigRef.name": "a ProviderConfig of this operator. Default: the one named `default`",
-    "managementPolicies": '`["Observe"]` is Observe, `["*"]` is Full. For other combinations see `deletionPolicy`, '
-    "`adoption` and `replacePolicy`",
-    "deletionPolicy": "Orphan is Retain. The namespaced kind does not have it",
+    "initProvider": "there is no equivalent. The operator does not set a field that the spec leaves out, neither when "
+    "it creates the mapping nor later",
+    "providerConfigRef.name": "a ProviderConfig of this operator. Default: the ProviderConfig named `default`",
+    "managementPolicies": '`["Observe"]` becomes Observe, and `["*"]` becomes Full. For other combinations see '
+    "`deletionPolicy`, `adoption` and `replacePolicy`",
+    "deletionPolicy": "Orphan becomes Retain. The namespaced kind does not have this field",
     "writeConnectionSecretToRef": "mappings have no connection secrets",
-    "atProvider.id": "also the annotation `crossplane.io/external-name`. To adopt a mapping with it, set "
+    "atProvider.id": "also in the annotation `crossplane.io/external-name`. To adopt the mapping with this UUID, set "
     "`adoption: {policy: Required, uuid: ...}`",
-    "conditions": "`Ready` and `Synced` have the same meaning. `Stalled` means that a person must act, `Reconciling` "
-    "that the operator continues",
+    "conditions": "`Ready` and `Synced` have the same meaning. `Stalled` means that a person must act. `Reconciling` "
+    "means that the operator continues",
 }
 
 PEER = Peer("Crossplane", SPEC, STATUS, NOTES)

@@ -94,15 +94,15 @@ _WAITING = "the operator waits without a limit while AWS processes a change, and
 
 #: Differences other than the name.
 NOTES: Mapping[str, str] = {
-    "filter_criteria.filter": "a list. `pattern` is a string with JSON, without `jsonencode`",
+    "filter_criteria.filter": "a list. Write `pattern` as a string with JSON, without `jsonencode`",
     "self_managed_event_source.endpoints": "a list of servers, not one string with commas",
     "source_access_configuration": "a list, not repeated blocks",
     "topics": "exactly one, because AWS accepts no more",
     "region": "default: the region of `eventSourceARN`",
     "tags": "default tags are in `defaultTags` of the ProviderConfig",
-    "destination_config.on_failure.destination_arn": "all sources with destinations accept an S3 bucket, "
-    "and Kafka sources `kafka://TOPIC`",
-    "uuid": "`terraform import` is `adoption: {policy: Required, uuid: ...}`",
+    "destination_config.on_failure.destination_arn": "also an S3 bucket, for all sources with destinations. For Kafka "
+    "sources also `kafka://TOPIC`",
+    "uuid": "`adoption: {policy: Required, uuid: ...}` is the equivalent of `terraform import`",
     "timeouts": _WAITING,
     "use_resource_timeout_for_propagation": _WAITING,
 }

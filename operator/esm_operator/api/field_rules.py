@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from esm_operator.api import access, limits
 from esm_operator.api.expressions import present, quoted, quoted_list, reads_from, when
 from esm_operator.api.fields import FIELDS
-from esm_operator.api.rule import Rule, forbidden, listed, needed, those_that_do
+from esm_operator.api.rule import Rule, forbidden, listed, needed, only
 from esm_operator.api.sources import ALL, TITLES, SourceType
 
 # -- Who takes a field --------------------------------------------------------------------------------------
@@ -17,13 +17,13 @@ from esm_operator.api.sources import ALL, TITLES, SourceType
 #: The source has rules of its own.
 _SOURCE_FIELDS = ("eventSourceARN", "selfManagedEventSource")
 
-#: The remedies that complete "... needs FIELD; ".
+#: The remedies after "... needs FIELD."
 _HINTS: Mapping[str, str] = {
-    "startingPosition": "set it to TRIM_HORIZON (the oldest record) or LATEST (the next one)",
-    "topics": "name the one topic to read from",
-    "queues": "name the one queue of the broker to read from",
-    "sourceAccessConfigurations": "add the network and login configuration of the source",
-    "documentDBEventSourceConfig.databaseName": "name the database to read the changes of",
+    "startingPosition": "Set startingPosition to TRIM_HORIZON (the oldest record) or LATEST (only new records)",
+    "topics": "Name the topic to read from",
+    "queues": "Name the queue of the broker to read from",
+    "sourceAccessConfigurations": "Add the network and login configuration of the source",
+    "documentDBEventSourceConfig.databaseName": "Name the database whose changes Lambda reads",
 }
 
 _LISTS = frozenset({"topics", "queues", "sourceAccessConfigurations"})
@@ -45,7 +45,7 @@ def not_taken() -> Iterator[Rule]:
             yield forbidden(
                 field=path,
                 expression=when(path, f"!({reads_from(refusing)})"),
-                words=f"{{source}} does not take {path}, only {those_that_do(takers(path))}; remove {path}.",
+                words=f"{{source}} does not take {path}. {only(takers(path), 'it')} Remove {path}.",
                 sources=refusing,
             )
 
@@ -58,14 +58,14 @@ def required() -> Iterator[Rule]:
             yield needed(
                 field=row.path,
                 expression=f"!({reads_from(row.required)}) || ({there})",
-                words=f"{{source}} needs {row.path}; {_HINTS[row.path]}.",
+                words=f"{{source}} needs {row.path}. {_HINTS[row.path]}.",
                 sources=row.required,
             )
 
 
 # -- What a value can be ------------------------------------------------------------------------------------
 
-_COUNT_REMEDIES = {1: "name one, and make another resource for each of the others"}
+_COUNT_REMEDIES = {1: "Name one, and create another resource for each of the others"}
 
 
 def ranges() -> Iterator[Rule]:
@@ -132,8 +132,8 @@ def counts() -> Iterator[Rule]:
         yield Rule(
             field=row.path,
             expression=when(row.path, f"{value} >= {row.low} && {value} <= {row.high}"),
-            words=f"{{source}} takes {row} {'entry' if row.high == 1 else 'entries'} in {row.path.split('.')[-1]}; "
-            f"{_COUNT_REMEDIES.get(row.high, 'remove some')}.",
+            words=f"{{source}} takes {row} {'entry' if row.high == 1 else 'entries'} in {row.path.split('.')[-1]}. "
+            f"{_COUNT_REMEDIES.get(row.high, 'Remove some of them')}.",
             sources=takers(row.path),
         )
 
@@ -157,7 +157,7 @@ def access_configurations() -> Iterator[Rule]:
             yield forbidden(
                 field=_ACCESS,
                 expression=f"!({present(_ACCESS)} && {reads_from([source])}) || !self.{_ACCESS}.exists(item, {wrong})",
-                words=f"{{source}} takes only {listed(taken)} in {_ACCESS}; remove the entries of another type.",
+                words=f"{{source}} takes only {listed(taken)} in {_ACCESS}. Remove the entries of other types.",
                 sources=frozenset({source}),
             )
     without_uri = [row.name for row in access.ACCESS_TYPES if not row.uri]
@@ -167,7 +167,7 @@ def access_configurations() -> Iterator[Rule]:
         field=_ACCESS,
         expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {lacking})"),
         words=f"An entry in {_ACCESS} has no uri. For {{source}}, all types but {listed(without_uri)} need one. Add "
-        "it.",
+        "the uri.",
         sources=takers(_ACCESS),
     )
     needless = f"item.type in {without} && has(item.uri)"
@@ -216,22 +216,22 @@ def tags(path: str, about: str) -> Iterator[Rule]:
     yield Rule(
         field=path,
         expression=when(path, f"size({held}) <= {most}"),
-        words=f"There can be {most} {path} at most{about}: AWS takes {limits.MOST_TAGS} and the operator needs "
-        f"{limits.OWN_TAGS} for itself. Remove some.",
+        words=f"There can be at most {most} tags in {path}{about}. AWS accepts {limits.MOST_TAGS}, and the operator "
+        f"needs {limits.OWN_TAGS} of them. Remove some tags.",
     )
     yield forbidden(
         path,
         no_key(" || ".join(f"key.startsWith({quoted(prefix)})" for prefix in limits.RESERVED_TAG_PREFIXES)),
-        f"A key in {path} is reserved{about}: keys that begin with {listed(limits.RESERVED_TAG_PREFIXES, 'or')} "
-        "are for AWS and the operator alone. Remove it, or give it another name.",
+        f"A key in {path} is reserved{about}. Only AWS and the operator use keys that begin with "
+        f"{listed(limits.RESERVED_TAG_PREFIXES, 'or')}. Remove the tag, or give it another name.",
     )
     yield Rule(
         path,
         no_key(f"size(key) < 1 || size(key) > {limits.LONGEST_TAG_KEY}"),
-        f"A key in {path} is empty or longer than AWS takes{about}: {limits.LONGEST_TAG_KEY} characters. Shorten it.",
+        f"A key in {path} is empty or has more than {limits.LONGEST_TAG_KEY} characters{about}. Correct the key.",
     )
     yield Rule(
         path,
         no_key(f"size({held}[key]) > {limits.LONGEST_TAG_VALUE}"),
-        f"A value in {path} is longer than AWS takes{about}: {limits.LONGEST_TAG_VALUE} characters. Shorten it.",
+        f"A value in {path} has more than {limits.LONGEST_TAG_VALUE} characters{about}. Shorten the value.",
     )

@@ -134,7 +134,12 @@ TEXTS: tuple[Text, ...] = (
     Text("eventSourceARN", ARN_PATTERN, 10_000, "an ARN such as arn:aws:sqs:eu-west-1:123456789012:my-queue"),
     Text("kmsKeyARN", f"^({_ARN_START}.*)?$", 10_000, "the ARN of a KMS key", shortest=0),
     Text(f"{_KAFKA_SERVERS}[]", _SERVER, 300, "a server and its port, as in kafka-1.example.com:9092"),
-    Text("topics[]", "^[^.][a-zA-Z0-9_.-]+$", 249, "a topic's name: letters, digits, '.', '_' and '-', two at least"),
+    Text(
+        "topics[]",
+        "^[^.][a-zA-Z0-9_.-]+$",
+        249,
+        "a topic's name with at least two characters, which are letters, digits, '.', '_' or '-'",
+    ),
     Text("queues[]", "^(?s:.*)$", 1_000, "a queue's name"),
     Text("sourceAccessConfigurations[].uri", _URI, 200, "an ARN, a name or an id"),
     Text(
@@ -145,7 +150,11 @@ TEXTS: tuple[Text, ...] = (
         shortest=0,
     ),
     Text(
-        "provisionedPollerConfig.pollerGroupName", "^[a-zA-Z0-9_-]*$", 128, "letters, digits, '_' and '-'", shortest=0
+        "provisionedPollerConfig.pollerGroupName",
+        "^[a-zA-Z0-9_-]*$",
+        128,
+        "a name of letters, digits, '_' and '-'",
+        shortest=0,
     ),
     Text("amazonManagedKafkaEventSourceConfig.consumerGroupID", _URI, 200, "the name of a consumer group"),
     Text("selfManagedKafkaEventSourceConfig.consumerGroupID", _URI, 200, "the name of a consumer group"),
@@ -154,13 +163,13 @@ TEXTS: tuple[Text, ...] = (
         "documentDBEventSourceConfig.databaseName",
         '^[^ /.$"]*$',
         63,
-        "a database's name, without spaces, '/', '.', '$' and quotes",
+        "a database's name without spaces, '/', '.', '$' and quotes",
     ),
     Text(
         "documentDBEventSourceConfig.collectionName",
         "^[_a-zA-Z0-9][^$]*$",
         57,
-        "a collection's name: it begins with a letter, a digit or '_' and has no '$'",
+        "a collection's name, which begins with a letter, a digit or '_' and has no '$'",
     ),
     Text("region", REGION_PATTERN, 64, "a region such as eu-west-1"),
     Text("adoption.uuid", UUID_PATTERN, 36, "the UUID of a mapping, as `aws lambda` prints it"),

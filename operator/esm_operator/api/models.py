@@ -80,63 +80,69 @@ class Filter(Structure):
     """One filter pattern."""
 
     pattern: str = Field(max_length=65_536)
-    """A filter pattern of AWS Lambda: a JSON object as a string of up to 4,096 characters. White space and the order
-    of members do not matter."""
+    """The filter pattern is a JSON object, as a string of up to 4,096 characters. The operator treats patterns as equal
+    if they differ only in white space or in the order of members."""
 
 
 class FilterCriteria(Structure):
     """The records that Lambda sends to the function."""
 
     filters: Annotated[list[Filter], *as_map("pattern")] | None = None
-    """Lambda sends a record to the function if the record matches one of these filters. AWS allows 5, and 10 on
-    request."""
+    """Lambda sends a record to the function if the record matches one of these filters. AWS allows 5 filters, and 10
+    after an increase of the quota."""
 
 
 class Destination(Structure):
-    """The destination of records that the function failed to process."""
+    """The destination to which Lambda reports the records that it discards. Lambda discards records that fail at the
+    last retry, and records that are too old."""
 
     destination: Name
-    """The ARN of an SQS queue, an SNS topic or an S3 bucket. Kafka sources also take kafka://TOPIC. The execution role
-    of the function needs permission to write there."""
+    """The value is the ARN of an SQS queue, an SNS topic or an S3 bucket. Kafka sources also take kafka://TOPIC, for a
+    topic of the same cluster. The execution role of the function needs permission to write to the destination."""
 
 
 class DestinationConfig(Structure):
     """Destinations of records after an invocation."""
 
     on_failure: Destination | None = None
-    """The destination of records that the function failed to process."""
+    """The destination to which Lambda reports the records that it discards. Lambda discards records that fail at the
+    last retry, and records that are too old."""
 
 
 class MetricsConfig(Structure):
     """CloudWatch metrics of a mapping."""
 
     metrics: Words | None = None
-    """The groups of metrics. Only Kafka sources have ErrorCount and KafkaMetrics."""
+    """The groups of CloudWatch metrics that Lambda produces for the mapping. Only Kafka sources have ErrorCount and
+    KafkaMetrics."""
 
 
 class LoggingConfig(Structure):
     """Logs of the event poller."""
 
     system_log_level: Word | None = None
-    """The log level of the event poller. DEBUG logs most."""
+    """The lowest severity of the log lines of the event poller. DEBUG logs most, WARN logs least."""
 
 
 class ScalingConfig(Structure):
     """Scaling of a mapping of an SQS queue."""
 
     maximum_concurrency: Int32 | None = None
-    """The maximum number of concurrent invocations for this queue. AWS allows 1,000, and more on request."""
+    """The maximum number of concurrent invocations of the function for this queue. AWS allows up to 1,000, and more
+    after an increase of the quota. A mapping with provisionedPollerConfig cannot have this field."""
 
 
 class ProvisionedPollerConfig(Structure):
-    """Provisioned mode: event pollers that are always ready. AWS charges for them."""
+    """Provisioned mode, in which event pollers are always ready. AWS charges for the event pollers."""
 
     minimum_pollers: Int32 | None = None
-    """The minimum number of event pollers."""
+    """The minimum number of event pollers in provisioned mode. In this mode, event pollers are always ready, and AWS
+    charges for them. A mapping with scalingConfig cannot have provisioned mode."""
     maximum_pollers: Int32 | None = None
-    """The maximum number of event pollers. It must not be less than minimumPollers."""
+    """The maximum number of event pollers in provisioned mode. It must not be less than minimumPollers."""
     poller_group_name: Name | None = None
-    """The name of a poller group. Mappings of one group and VPC share the capacity and the costs of event pollers."""
+    """The name of a poller group. Mappings in the same group and VPC share the capacity and the costs of their event
+    pollers."""
 
 
 class SourceAccessConfiguration(Structure):
@@ -145,7 +151,7 @@ class SourceAccessConfiguration(Structure):
     type: Word
     """The type of the entry."""
     uri: Name | None = None
-    """The value of the entry. Its type defines the meaning."""
+    """The value of the entry. The type of the entry defines the meaning of the value."""
 
 
 class Endpoints(Structure):
@@ -166,7 +172,8 @@ class SchemaRegistryAccess(Structure):
     """One entry of the login configuration of a schema registry."""
 
     type: Word
-    """The way in which Lambda logs in. SERVER_ROOT_CA_CERTIFICATE is the root certificate of the registry."""
+    """The way in which Lambda logs in to the registry. For SERVER_ROOT_CA_CERTIFICATE, the secret has the root
+    certificate of the registry."""
     uri: Long
     """The ARN of the Secrets Manager secret with the credentials or the certificate."""
 
@@ -182,10 +189,10 @@ class SchemaRegistryConfig(Structure):
     """A schema registry for Kafka records."""
 
     schema_registry_uri: Long | None = None
-    """The ARN of a Glue schema registry, or the URL of a Confluent one."""
+    """The ARN of a Glue schema registry, or the URL of a Confluent schema registry."""
     event_record_format: Word | None = None
-    """The format of the records that the function receives. JSON: Lambda converts the record to JSON. SOURCE: the
-    record as it is in Kafka."""
+    """The format of the records that the function receives. JSON: Lambda converts each record to JSON. SOURCE: Lambda
+    does not convert the records."""
     access_configs: Annotated[list[SchemaRegistryAccess], *as_map("type", "uri")] | None = None
     """The login configuration of the registry."""
     schema_validation_configs: Annotated[list[SchemaValidation], *as_map("attribute")] | None = None
@@ -196,7 +203,7 @@ class AmazonManagedKafkaEventSourceConfig(Structure):
     """Settings for Amazon MSK."""
 
     consumer_group_id: Name | None = None
-    """The id of the Kafka consumer group. It must be unique among all mappings. If absent, AWS chooses one."""
+    """The id of the Kafka consumer group. No other mapping may have the same id. If absent, AWS chooses an id."""
     schema_registry_config: SchemaRegistryConfig | None = None
     """The schema registry of the records."""
 
@@ -205,10 +212,11 @@ class SelfManagedKafkaEventSourceConfig(Structure):
     """Settings for self-managed Apache Kafka."""
 
     consumer_group_id: Name | None = None
-    """The id of the Kafka consumer group. It must be unique among all mappings. If absent, AWS chooses one."""
+    """The id of the Kafka consumer group. No other mapping may have the same id. If absent, AWS chooses an id."""
     consumption_mode: Word | None = None
-    """Stream: Lambda joins a consumer group and reads each partition in order. Queue: Lambda joins a share group (Kafka
-    4.2 or later), which has no order. If absent: Stream."""
+    """The way in which Lambda reads the topic. Stream: Lambda joins a consumer group and reads each partition in order.
+    Queue: Lambda joins a share group, which does not keep the order of records. Queue needs Kafka 4.2 or later. If
+    absent: Stream."""
     schema_registry_config: SchemaRegistryConfig | None = None
     """The schema registry of the records."""
 
@@ -219,9 +227,10 @@ class DocumentDBEventSourceConfig(Structure):
     database_name: Name | None = None
     """The database whose changes Lambda reads."""
     collection_name: Name | None = None
-    """The collection whose changes Lambda reads. If absent: all collections."""
+    """The collection whose changes Lambda reads. If absent, Lambda reads the changes of all collections."""
     full_document: Word | None = None
-    """The content of the event of an update. Default: the changes. UpdateLookup: the changes and the whole document."""
+    """The content of the event for an updated document. Default: the changed fields. UpdateLookup: the changed fields
+    and the whole document."""
 
 
 class Reference(Structure):
@@ -235,46 +244,51 @@ class AdoptionModel(Structure):
     """Adoption of a mapping that exists in AWS."""
 
     policy: Word | None = None
-    """The behaviour if a mapping with this function and source exists. Never: the resource reports a conflict.
-    IfExists: the operator adopts the mapping, and creates one if there is none. Required: the operator adopts the
-    mapping, and never creates one. If absent: Never."""
+    """The behaviour if AWS already has a mapping with this function and source. Never: the resource reports a conflict.
+    IfExists: the operator adopts the mapping. If there is no mapping, the operator creates one. Required: the operator
+    adopts the mapping, and never creates one. With managementPolicy Observe, the operator adopts nothing. If absent:
+    Never."""
     uuid: Word | None = None
-    """The UUID of the mapping to adopt, or to observe if managementPolicy is Observe. If absent: the mapping with this
-    function and source."""
+    """The UUID of the mapping to adopt. With managementPolicy Observe, it is the UUID of the mapping to observe. If
+    absent, the operator finds the mapping by its function and source. This field needs the policy Required or
+    IfExists."""
     take_over_from: Name | None = None
-    """The present owner of the mapping, as CLUSTER/NAMESPACE/NAME. Needed to take a mapping over from another resource
-    of esm-operator. Needs uuid."""
+    """The present owner of the mapping, as CLUSTER/NAMESPACE/NAME. The operator takes over a mapping of another
+    resource of esm-operator only if this field names that resource. This field needs adoption.uuid."""
 
 
 class EventSourceMappingSpec(Structure):
     """The desired state of a mapping."""
 
     function_name: Name
-    """The Lambda function to invoke: a name, an ARN or a partial ARN, with or without :VERSION or :ALIAS."""
+    """The Lambda function to invoke. The value is a name, an ARN or a partial ARN, with or without :VERSION or
+    :ALIAS."""
     event_source_arn: Long | None = None
-    """The ARN of the source: an SQS queue, a Kinesis stream or stream consumer, a DynamoDB stream, an MSK cluster or
-    VPC connection, an Amazon MQ broker or a DocumentDB cluster. Absent for self-managed Apache Kafka, which needs
-    selfManagedEventSource."""
+    """The ARN of the source. The source is an SQS queue, a Kinesis stream or stream consumer, a DynamoDB stream, an MSK
+    cluster or VPC connection, an Amazon MQ broker or a DocumentDB cluster. Self-managed Apache Kafka needs
+    selfManagedEventSource instead."""
     self_managed_event_source: SelfManagedEventSource | None = None
     """The self-managed Apache Kafka cluster that is the source. It replaces eventSourceARN."""
     enabled: bool | None = None
-    """Whether Lambda polls the source. Set false to pause the processing of records."""
+    """Whether Lambda polls the source. Set false to stop the processing of records. If absent, a mapping that the
+    operator created is enabled, and an adopted mapping keeps its state."""
     batch_size: Int32 | None = None
-    """The maximum number of records in one batch, that is, in one invocation. SQS FIFO queues allow 10. More than 10 on
-    an SQS standard queue need maximumBatchingWindowInSeconds of 1 or more."""
+    """The maximum number of records in one batch. Lambda sends each batch to the function in one invocation. SQS FIFO
+    queues allow at most 10. For an SQS standard queue, a batchSize above 10 needs maximumBatchingWindowInSeconds of 1
+    or more."""
     maximum_batching_window_in_seconds: Int32 | None = None
-    """The maximum time, in seconds, for which Lambda gathers records before it invokes the function. Not for SQS FIFO
-    queues. Not with consumptionMode Queue. If absent, Lambda gathers records of Kafka, MQ and DocumentDB for 500 ms,
-    which AWS cannot restore after a change."""
+    """The maximum time, in seconds, for which Lambda gathers records before it invokes the function. SQS FIFO queues
+    have no batching window. A mapping with consumptionMode Queue has no batching window. For Kafka, MQ and DocumentDB
+    the default is 500 ms, and AWS cannot restore this default after the field was set."""
     starting_position: Word | None = None
-    """The position in the source from which Lambda starts to read. TRIM_HORIZON: the oldest record. LATEST: records
-    that arrive from now on. AT_TIMESTAMP: the time in startingPositionTimestamp. DynamoDB and MQ have no AT_TIMESTAMP.
-    Not with consumptionMode Queue."""
+    """The position in the source from which a new mapping starts to read. TRIM_HORIZON: the oldest record. LATEST: only
+    new records. AT_TIMESTAMP: the time in startingPositionTimestamp. DynamoDB and MQ have no AT_TIMESTAMP. A mapping
+    with consumptionMode Queue has no starting position."""
     starting_position_timestamp: PointInTime | None = None
-    """The time from which Lambda starts to read, such as 2026-01-31T12:00:00Z. It must not be in the future. Needs
-    startingPosition AT_TIMESTAMP."""
+    """The time from which a new mapping starts to read, such as 2026-01-31T12:00:00Z. It must not be in the future. It
+    needs startingPosition AT_TIMESTAMP."""
     filter_criteria: FilterCriteria | None = None
-    """The records that Lambda sends to the function. If absent: all records."""
+    """The records that Lambda sends to the function. If absent, Lambda sends all records."""
     kms_key_arn: Long | None = None
     """The ARN of the KMS key with which AWS encrypts filterCriteria."""
     parallelization_factor: Int32 | None = None
@@ -282,30 +296,33 @@ class EventSourceMappingSpec(Structure):
     tumbling_window_in_seconds: Int32 | None = None
     """The duration, in seconds, of a tumbling window for aggregation. 0: no window."""
     maximum_record_age_in_seconds: Int32 | None = None
-    """The maximum age, in seconds, of a record that Lambda sends to the function. Lambda discards older records. -1: no
-    maximum."""
+    """The maximum age, in seconds, of a record that Lambda sends to the function. Lambda discards older records, and
+    reports them to destinationConfig.onFailure if it is set. -1: no maximum."""
     maximum_retry_attempts: Int32 | None = None
-    """The number of times that Lambda retries a batch before it discards the batch. -1: until the records expire. With
-    consumptionMode Queue, -1 is not allowed and the default is 0."""
+    """The number of times that Lambda retries a failed batch. Then Lambda discards the batch, and reports it to
+    destinationConfig.onFailure if it is set. -1: Lambda retries until the records expire. For Kafka with an on-failure
+    destination, -1 means 10 retries. With consumptionMode Queue, -1 is not allowed and the default is 0."""
     bisect_batch_on_function_error: bool | None = None
     """Whether Lambda splits a failed batch in two before it retries."""
     destination_config: DestinationConfig | None = None
-    """Destinations of records that the function failed to process."""
+    """The destination to which Lambda reports the records that it discards."""
     function_response_types: Words | None = None
-    """With ReportBatchItemFailures, the function returns the failed records of a batch, and Lambda retries only
-    these."""
+    """With ReportBatchItemFailures, the function returns the ids of the failed records of a batch. For SQS and Kafka,
+    Lambda retries only these records. For Kinesis and DynamoDB, Lambda retries the failed record with the lowest
+    sequence number and all later records of the batch."""
     scaling_config: ScalingConfig | None = None
-    """Scaling of the mapping. Not together with provisionedPollerConfig."""
+    """The scaling of the mapping. A mapping with provisionedPollerConfig cannot have this field."""
     provisioned_poller_config: ProvisionedPollerConfig | None = None
-    """Provisioned mode: event pollers that are always ready. AWS charges for them. Not together with scalingConfig."""
+    """Provisioned mode, in which event pollers are always ready. AWS charges for the event pollers. A mapping with
+    scalingConfig cannot have provisioned mode."""
     metrics_config: MetricsConfig | None = None
     """The CloudWatch metrics that Lambda produces for the mapping."""
     logging_config: LoggingConfig | None = None
     """The logs of the event poller."""
     topics: Names | None = None
-    """The Kafka topic: exactly one."""
+    """The Kafka topic. The list has exactly one entry."""
     queues: Names | None = None
-    """The queue of the broker: exactly one."""
+    """The queue of the broker. The list has exactly one entry."""
     source_access_configurations: (
         # Atomic: uri, which would be a key, is absent for some types, and a default would rewrite the spec.
         Annotated[
@@ -323,24 +340,27 @@ class EventSourceMappingSpec(Structure):
     document_db_event_source_config: DocumentDBEventSourceConfig | None = None
     """The database, the collection and the content of the events."""
     tags: Tags | None = None
-    """AWS tags of the mapping, at most 46. They override the default tags of the ProviderConfig. Keys that begin with
-    aws: or esm-operator.io/ are reserved."""
+    """AWS tags of the mapping. They override default tags with the same keys. A mapping can have 50 tags in AWS. The
+    operator needs 4 of them, so spec.tags and the default tags have at most 46 keys together. Keys that begin with aws:
+    or esm-operator.io/ are reserved."""
     region: Word | None = None
-    """The AWS region of the mapping. If absent: the region of eventSourceARN, else of the ProviderConfig, else of the
-    operator. Immutable."""
+    """The AWS region of the mapping. If absent, the region of eventSourceARN applies, then the region of the
+    ProviderConfig, then the operator's --region. The region cannot be changed, even with replacePolicy Recreate."""
     provider_config_ref: Reference | None = None
-    """The ProviderConfig with the AWS account, the credentials and the default tags. If absent: the ProviderConfig
-    named default. If that does not exist either, the operator uses its own credentials. Immutable."""
+    """The ProviderConfig that defines the AWS account, the credentials and the default tags of the mapping. If absent,
+    the ProviderConfig called "default" applies. If there is no such ProviderConfig, the operator uses its own
+    credentials. The reference cannot be changed, even with replacePolicy Recreate."""
     deletion_policy: Word | None = None
     """The effect of deleting this resource. Delete: the operator deletes the mapping in AWS. Retain: the operator keeps
     the mapping and removes its owner tags. If absent: Delete."""
     management_policy: Word | None = None
-    """Full: the operator creates, updates and deletes the mapping. Observe: the operator writes nothing to AWS and
-    reports differences in the status. If absent: Full."""
+    """The changes that the operator may make in AWS. Full: the operator creates, updates and deletes the mapping.
+    Observe: the operator changes nothing in AWS, and reports in the status how the mapping differs from the spec. If
+    absent: Full."""
     replace_policy: Word | None = None
     """The effect of changing an immutable field. Never: the API server refuses the change. Recreate: the operator
-    deletes the mapping and creates it again. Then Lambda reads a stream from startingPosition again. If absent:
-    Never."""
+    replaces the mapping with a new one. The new mapping reads a stream from startingPosition. If the Kafka consumer
+    group stays the same, it continues at the committed offsets of the group. If absent: Never."""
     adoption: AdoptionModel | None = None
     """Whether the operator adopts a mapping that exists in AWS."""
 
@@ -353,13 +373,13 @@ class ConditionModel(Structure):
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     observed_generation: Int64 | None = Field(None, ge=0)
-    """The metadata.generation that the condition is about."""
+    """The metadata.generation that the condition describes."""
     last_transition_time: PointInTime
-    """The time of the last change of status."""
+    """The time when the status of the condition changed last."""
     reason: str = Field(min_length=1, max_length=1_024)
-    """The reason in one word, for programs."""
+    """The reason of the status, in one word for programs."""
     message: str = Field(max_length=32_768)
-    """The problem and the remedy, for people."""
+    """The message for people, with the problem and the remedy."""
 
 
 class FilterCriteriaErrorModel(Structure):
@@ -399,14 +419,15 @@ class AppliedModel(Structure):
     immutable: dict[str, str] | None = None
     """The values of immutable fields, as the operator sent them."""
     kept: dict[str, KeptModel] | None = None
-    """By path: fields that the spec does not set any more, and that AWS has not reset to the default."""
+    """The fields that the spec no longer sets, and that AWS has not reset to the default. The keys of the map are the
+    paths of these fields."""
 
 
 class EventSourceMappingStatus(Structure):
     """The observed state of a mapping."""
 
     observed_generation: Int64 = -1
-    """The metadata.generation that the status is about. -1: the operator has not seen the resource yet."""
+    """The metadata.generation that the status describes. A new resource has -1 until the operator writes the status."""
     state: str | None = None
     """The state of the mapping in AWS: Creating, Enabling, Enabled, Disabling, Disabled, Updating or Deleting."""
     state_transition_reason: str | None = None
@@ -414,8 +435,9 @@ class EventSourceMappingStatus(Structure):
     uuid: str | None = None
     """The UUID of the mapping."""
     source: str | None = None
-    """The short name of the source: sqs/orders, dynamodb/orders for the stream of a table, kafka/shop/orders for a
-    cluster and its topic. A self-managed Kafka cluster has its first bootstrap server in place of a name."""
+    """The short name of the source. Examples are sqs/orders for a queue, dynamodb/orders for the stream of a table, and
+    kafka/shop/orders for the topic orders of the cluster shop. A self-managed Kafka cluster is named by the host of its
+    first bootstrap server, as in kafka/kafka1.example.com/orders."""
     arn: str | None = None
     """The ARN of the mapping."""
     account: str | None = None
@@ -425,9 +447,9 @@ class EventSourceMappingStatus(Structure):
     function_arn: str | None = None
     """The ARN of the Lambda function."""
     last_modified: PointInTime | None = None
-    """The time of the last change of the mapping in AWS."""
+    """The time when the mapping or its state changed last in AWS."""
     last_processing_result: str | None = None
-    """The result of the last invocation, as AWS reports it. AWS reports none for SQS."""
+    """The result of Lambda's last poll of the source, as AWS reports it. AWS reports no result for SQS."""
     filter_criteria_error: FilterCriteriaErrorModel | None = None
     """The reason why AWS cannot encrypt or decrypt the filters."""
     tags_all: dict[str, str] | None = None
@@ -435,15 +457,16 @@ class EventSourceMappingStatus(Structure):
     applied: AppliedModel | None = None
     """The parts of the spec that the operator has sent to AWS."""
     creating: str | None = None
-    """The operator has sent a request to create the mapping, and does not know the result yet. Used only with ownership
-    ResourceOnly."""
+    """A marker that the operator writes before it sends a request to create a mapping. The operator removes the marker
+    when it knows the result of the request. It uses the marker only if the ownership is ResourceOnly."""
     last_handled_reconcile_at: str | None = None
-    """The value of the annotation lambda.esm-operator.io/reconcile-at that the operator handled last. The operator read
-    the mapping after that value was written."""
+    """The last value of the annotation lambda.esm-operator.io/reconcile-at for which the operator has read the mapping
+    from AWS."""
     conditions: Annotated[list[ConditionModel], *as_map("type")] | None = None
-    """Ready: the mapping is as desired. Reconciling: the operator is working on the mapping. Stalled: a person has to
-    act. Synced: the settings in AWS equal the spec. Processing: the function receives records. UnknownAnnotations: the
-    resource has annotations of the operator's group that the operator does not know."""
+    """Ready: the operator has no change to make, and AWS has finished the last change. Reconciling: a change is in
+    progress, or the operator retries a request. Stalled: a person has to act. Synced: the mapping has the values of the
+    spec. Processing: Lambda reported no problem at its last poll of the source. UnknownAnnotations: the resource has
+    annotations that begin with lambda.esm-operator.io/ and that the operator does not know."""
 
 
 class EventSourceMapping(Structure):

@@ -15,14 +15,15 @@ class LabelSelectorRequirement(Structure):
     operator: Word
     """The relation between the label and the values."""
     values: list[Name] | None = Field(None, max_length=256)
-    """The values. In and NotIn need them. Exists and DoesNotExist have none."""
+    """The values with which the operator compares the label. In and NotIn need values. Exists and DoesNotExist have
+    none."""
 
 
 class LabelSelector(Structure):
     """A label selector for namespaces. A namespace must meet all requirements."""
 
     match_labels: dict[str, Name] | None = None
-    """Labels that the namespace must have, with their values."""
+    """matchLabels has the labels that the namespace must have, with their values."""
     match_expressions: list[LabelSelectorRequirement] | None = Field(None, max_length=64)
     """Requirements on the labels of the namespace."""
 
@@ -31,35 +32,36 @@ class ProviderConfigSpec(Structure):
     """An AWS account, its credentials, and the namespaces that may use them."""
 
     namespace_selector: LabelSelector | None = None
-    """The namespaces whose resources may use this ProviderConfig. If absent: all namespaces. A resource in another
-    namespace is Stalled. It never falls back to other credentials."""
+    """The namespaces whose resources may use this ProviderConfig. If absent, all namespaces may use it. A resource in
+    another namespace is Stalled, and the operator uses no other credentials for it."""
     region: Word | None = None
-    """The region of mappings that set neither region nor eventSourceARN."""
+    """The region of mappings whose spec sets neither region nor eventSourceARN."""
     allowed_regions: Words | None = None
-    """The allowed regions of mappings. If absent: all regions."""
+    """The regions in which mappings are allowed. If absent, all regions are allowed."""
     role_arn: Name | None = None
-    """The IAM role that the operator assumes. If absent: the operator uses its own credentials."""
+    """The ARN of the IAM role that the operator assumes. If absent, the operator uses its own credentials."""
     external_id: Name | None = None
-    """The external id for AssumeRole. Needs roleARN."""
+    """The external ID that the operator sends when it assumes the role. This field needs roleARN."""
     endpoint_url: Name | None = None
-    """The URL of all AWS APIs that the operator calls (Lambda, STS, resource groups tagging), such as a proxy or a test
-    server. If absent: the endpoints of AWS."""
+    """The URL of a server that answers for AWS Lambda, STS and the Resource Groups Tagging API, such as a proxy or a
+    test server. If absent, the operator's --endpoint-url applies, then the endpoints of AWS."""
     default_tags: Tags | None = None
-    """Tags of all mappings that use this ProviderConfig, at most 46. spec.tags of a mapping override them. Keys that
-    begin with aws: or esm-operator.io/ are reserved."""
+    """AWS tags of all mappings that use this ProviderConfig, at most 46. They override tags of the operator's
+    --default-tags, and spec.tags of a mapping overrides them. Keys that begin with aws: or esm-operator.io/ are
+    reserved."""
     ownership: Word | None = None
     """The place where the operator records the owner of a mapping. Tags: in tags of the mapping. ResourceOnly: only in
-    the Kubernetes resource, for regions in which AWS allows no tags on event source mappings. The guarantees of
-    ResourceOnly are weaker. If absent: the setting --ownership of the operator, whose default is Tags."""
+    the status of the resource, for regions in which AWS accepts no tags on event source mappings. The guarantees of
+    ResourceOnly are weaker. If absent, the operator's --ownership applies."""
 
 
 class ProviderConfigStatus(Structure):
     """The observed state of a ProviderConfig."""
 
     observed_generation: Int64 | None = None
-    """The metadata.generation that the status is about."""
+    """The metadata.generation that the status describes."""
     conditions: Annotated[list[ConditionModel], *as_map("type")] | None = None
-    """InUse: resources that still use this ProviderConfig while it is being deleted."""
+    """InUse: the ProviderConfig is being deleted, and resources still use it."""
 
 
 class ProviderConfigModel(Structure):

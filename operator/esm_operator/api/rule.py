@@ -82,7 +82,7 @@ def titles(sources: Iterable[SourceType], conjunction: str = "and") -> str:
     return listed([name for source, name in TITLES.items() if source in wanted], conjunction)
 
 
-def those_that_do(sources: Iterable[SourceType]) -> str:
-    """``A does``, ``A and B do``: the source types that a message sends people to."""
+def only(sources: Iterable[SourceType], what: str) -> str:
+    """``Only A takes it.``, ``Only A and B take it.``: the source types that take something."""
     wanted = frozenset(sources)
-    return f"{titles(wanted)} {'does' if len(wanted) == 1 else 'do'}"
+    return f"Only {titles(wanted)} {'takes' if len(wanted) == 1 else 'take'} {what}."

@@ -11,7 +11,7 @@ from esm_operator.api import field_rules, limits
 from esm_operator.api.expressions import present, quoted, reads_from, when
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH
-from esm_operator.api.rule import Rule, forbidden, listed, needed, those_that_do, titles
+from esm_operator.api.rule import Rule, forbidden, listed, needed, only, titles
 from esm_operator.api.sources import ALL, ARN_SERVICES, KAFKA, TITLES, SourceType
 
 _SQS, _DYNAMODB, _SELF_MANAGED = SourceType.SQS, SourceType.DYNAMODB, SourceType.SELF_MANAGED_KAFKA
@@ -33,7 +33,7 @@ def _source() -> Iterator[Rule]:
     yield needed(
         "eventSourceARN",
         "has(self.eventSourceARN) || has(self.selfManagedEventSource)",
-        f"There is no source: set eventSourceARN ({titles(ALL - {_SELF_MANAGED}, 'or')}), or "
+        f"The spec has no source. Set eventSourceARN ({titles(ALL - {_SELF_MANAGED}, 'or')}), or "
         f"selfManagedEventSource ({TITLES[_SELF_MANAGED]}).",
     )
     yield forbidden(
@@ -47,13 +47,13 @@ def _source() -> Iterator[Rule]:
     yield Rule(
         "eventSourceARN",
         when("eventSourceARN", f"!{arn} || self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({services}):')})"),
-        f"eventSourceARN is the ARN of a service that AWS Lambda can't read from; it must be that of "
+        f"eventSourceARN is the ARN of a service that Lambda cannot read from. Set the ARN of a source of "
         f"{titles(ALL - {_SELF_MANAGED}, 'or')} (service {listed(ARN_SERVICES, 'or')}).",
     )
     yield Rule(
         "eventSourceARN",
         when("eventSourceARN", f"!({reads_from([_DYNAMODB])}) || self.eventSourceARN.contains('/stream/')"),
-        "eventSourceARN is that of a table; {source} needs the ARN of the table's stream, which ends in "
+        "eventSourceARN is the ARN of a table. {source} needs the ARN of the table's stream, which ends in "
         "/stream/ and a time (LatestStreamArn of the table).",
         sources=frozenset({_DYNAMODB}),
     )
@@ -61,8 +61,8 @@ def _source() -> Iterator[Rule]:
         "region",
         "!has(self.region) || !has(self.eventSourceARN) || self.eventSourceARN.contains(':' + self.region + ':') "
         f"|| !{arn}",
-        "region is {region}, but the source ({source}) is in another region: {arn}. A mapping is in its "
-        "source's region; remove region.",
+        "region is {region}, but the source ({source}) is in another region ({arn}). A mapping is in the region of its "
+        "source. Correct or remove region.",
         parts={"region": "self.region", "arn": "self.eventSourceARN"},
         sources=ALL - {_SELF_MANAGED},
     )
@@ -72,15 +72,15 @@ def _positions() -> Iterator[Rule]:
     yield forbidden(
         "startingPosition",
         f"!({_AT_TIMESTAMP}) || !({reads_from(_POSITIONED - _TIMESTAMPED)})",
-        f"{{source}} does not take startingPosition AT_TIMESTAMP, only {those_that_do(_TIMESTAMPED)}; set it to "
+        f"{{source}} does not take startingPosition AT_TIMESTAMP. {only(_TIMESTAMPED, 'it')} Set startingPosition to "
         "TRIM_HORIZON or LATEST.",
         sources=_POSITIONED - _TIMESTAMPED,
     )
     yield needed(
         "startingPositionTimestamp",
         f"!({_AT_TIMESTAMP}) || !({reads_from(_TIMESTAMPED)}) || has(self.startingPositionTimestamp)",
-        "startingPosition AT_TIMESTAMP needs startingPositionTimestamp ({source}); set it, or choose another "
-        "startingPosition.",
+        "startingPosition AT_TIMESTAMP needs startingPositionTimestamp ({source}). Set startingPositionTimestamp, or "
+        "choose another startingPosition.",
         sources=_TIMESTAMPED,
     )
     yield forbidden(
@@ -97,34 +97,34 @@ def _batches() -> Iterator[Rule]:
     yield Rule(
         "batchSize",
         when("batchSize", f"!({_FIFO}) || self.batchSize <= 10"),
-        "batchSize must be 10 at most for FIFO queues of {source}; lower it.",
+        "batchSize must be at most 10 for FIFO queues of {source}. Lower batchSize.",
         sources=sqs,
     )
     window = "maximumBatchingWindowInSeconds"
     yield forbidden(
         window,
         when(window, f"!({_FIFO}) || self.{window} == 0"),
-        f"FIFO queues of {{source}} take no {window}; remove it.",
+        f"FIFO queues of {{source}} take no {window}. Remove {window}.",
         sources=sqs,
     )
     yield needed(
         window,
         f"!({_STANDARD}) || !has(self.batchSize) || self.batchSize <= 10 || (has(self.{window}) && self.{window} >= 1)",
-        f"{{source}} needs {window} of at least 1 where batchSize is greater than 10; set it, or lower batchSize.",
+        f"{{source}} needs {window} of at least 1 if batchSize is greater than 10. Set {window}, or lower batchSize.",
         sources=sqs,
     )
     for path in ("startingPosition", "startingPositionTimestamp", window):
         yield forbidden(
             path,
             f"!({_QUEUE_MODE}) || !has(self.{path})",
-            f"{{source}} takes no {path} in consumptionMode Queue; remove {path}.",
+            f"{{source}} takes no {path} in consumptionMode Queue. Remove {path}.",
             sources=frozenset({_SELF_MANAGED}),
         )
     yield Rule(
         "maximumRetryAttempts",
         f"!({_QUEUE_MODE}) || !has(self.maximumRetryAttempts) || self.maximumRetryAttempts != -1",
-        "{source} can't retry forever (-1) in consumptionMode Queue; set maximumRetryAttempts to 0 or more, or "
-        "remove it.",
+        "{source} takes no maximumRetryAttempts of -1 in consumptionMode Queue. Set maximumRetryAttempts to 0 or more, "
+        "or remove it.",
         sources=frozenset({_SELF_MANAGED}),
     )
 
@@ -134,20 +134,20 @@ def _pollers() -> Iterator[Rule]:
     yield Rule(
         _POLLERS,
         f"!({present(minimum)} && has(self.{maximum})) || self.{minimum} <= self.{maximum}",
-        f"minimumPollers must not be greater than maximumPollers in {_POLLERS} for {{source}}. Lower the "
-        "one or raise the other.",
+        f"minimumPollers must not be greater than maximumPollers in {_POLLERS} for {{source}}. Lower minimumPollers, "
+        "or raise maximumPollers.",
         sources=takers(_POLLERS),
     )
     yield forbidden(
         "scalingConfig",
         f"!has(self.scalingConfig) || !has(self.{_POLLERS})",
-        f"{{source}} does not take scalingConfig together with {_POLLERS}; remove one of the two.",
+        f"{{source}} does not take scalingConfig together with {_POLLERS}. Remove one of the two.",
     )
     for registry in limits.REGISTRIES:
         yield needed(
             _POLLERS,
             when(registry, f"has(self.{_POLLERS})"),
-            f"{{source}} needs {_POLLERS} where {registry} is set; add it, or remove schemaRegistryConfig.",
+            f"{{source}} needs {_POLLERS} if {registry} is set. Add {_POLLERS}, or remove schemaRegistryConfig.",
             sources=takers(registry),
         )
 
@@ -158,29 +158,31 @@ def _others() -> Iterator[Rule]:
     yield forbidden(
         metrics,
         when(metrics, f"!({reads_from(ALL - KAFKA)}) || !self.{metrics}.exists(item, {extra})"),
-        f"{{source}} has no ErrorCount and no KafkaMetrics, only {those_that_do(KAFKA)}; remove them from {metrics}.",
+        f"{{source}} does not take ErrorCount or KafkaMetrics in {metrics}. {only(KAFKA, 'these metrics')} Remove "
+        "ErrorCount and KafkaMetrics.",
         sources=ALL - KAFKA,
     )
     yield forbidden(
         _DESTINATION,
         when(_DESTINATION, f"!self.{_DESTINATION}.startsWith('kafka://') || !({reads_from(ALL - KAFKA)})"),
-        f"{{source}} does not take a Kafka topic as {_DESTINATION}, only {those_that_do(KAFKA)}; set the ARN of "
-        "an SQS queue, an SNS topic or an S3 bucket.",
+        f"{{source}} does not take a Kafka topic as {_DESTINATION}. {only(KAFKA, 'one')} Set the ARN of an SQS queue, "
+        "an SNS topic or an S3 bucket.",
         sources=takers(_DESTINATION) - KAFKA,
     )
     collection = "documentDBEventSourceConfig.collectionName"
     yield Rule(
         collection,
         when(collection, f"!self.{collection}.startsWith('system.')"),
-        f"{{source}} does not read system collections: {collection} must not begin with 'system.'; name another.",
+        f"{{source}} does not read system collections, so {collection} must not begin with 'system.'. Name another "
+        "collection.",
         sources=takers(collection),
     )
     filters = "filterCriteria.filters"
     yield Rule(
         filters,
         when(filters, f"self.{filters}.all(item, size(item.pattern) <= {limits.LONGEST_PATTERN})"),
-        f"A pattern in {filters} is longer than AWS takes ({{source}}): {limits.LONGEST_PATTERN:,} characters. "
-        "Shorten it, or split it into several filters.",
+        f"A pattern in {filters} ({{source}}) has more than {limits.LONGEST_PATTERN:,} characters. Shorten the "
+        "pattern, or split it into several filters.",
     )
 
 
@@ -189,8 +191,8 @@ def _adoption() -> Iterator[Rule]:
         "adoption.policy",
         "!(has(self.adoption) && has(self.adoption.uuid)) || "
         "(has(self.adoption.policy) && self.adoption.policy != 'Never')",
-        "adoption.uuid names a mapping to take over, but adoption.policy is Never or absent; set it to IfExists "
-        "or Required, or remove adoption.uuid.",
+        "adoption.uuid names a mapping to adopt, but adoption.policy is Never or absent. Set adoption.policy to "
+        "IfExists or Required, or remove adoption.uuid.",
     )
     yield Rule(
         "adoption.takeOverFrom",
@@ -233,12 +235,12 @@ def _provider_config() -> Iterator[Rule]:
     yield Rule(
         "allowedRegions",
         when("allowedRegions", f"self.allowedRegions.all(item, {region})"),
-        "allowedRegions must be regions such as eu-west-1.",
+        "allowedRegions must have only regions such as eu-west-1.",
     )
     yield Rule(
         "region",
         "!has(self.region) || !has(self.allowedRegions) || self.region in self.allowedRegions",
-        "region is not one of allowedRegions; add it there, or choose another.",
+        "region is not in allowedRegions. Add the region to allowedRegions, or choose another region.",
     )
     yield forbidden(
         "externalID",
@@ -249,8 +251,8 @@ def _provider_config() -> Iterator[Rule]:
         "defaultTags",
         "!has(self.defaultTags) || size(self.defaultTags) == 0 || !has(self.ownership) || "
         "self.ownership != 'ResourceOnly'",
-        "defaultTags cannot be set where ownership is ResourceOnly, which sends no tags to AWS. Remove defaultTags, or "
-        "set ownership to Tags.",
+        "defaultTags cannot be set if ownership is ResourceOnly, because the operator then sends no tags to AWS. "
+        "Remove defaultTags, or set ownership to Tags.",
     )
     expressions = "namespaceSelector.matchExpressions"
     yield from field_rules.words(limits.PROVIDER_CONFIG_WORDS)
@@ -258,7 +260,7 @@ def _provider_config() -> Iterator[Rule]:
     yield Rule(
         expressions,
         when(expressions, f"self.{expressions}.all(item, {counted})"),
-        f"In and NotIn in {expressions} need values, Exists and DoesNotExist take none.",
+        f"In and NotIn in {expressions} need values. Exists and DoesNotExist take no values.",
     )
 
 

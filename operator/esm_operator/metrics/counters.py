@@ -45,41 +45,46 @@ class ReconcileOutcome(StrEnum):
 
 LEASE_ACQUIRED = counter("lease_acquired", "Number of times that this process acquired the lease.")
 LEASE_LOST = counter(
-    "lease_lost", "Number of times that this process lost the lease. A release at its end does not count."
+    "lease_lost",
+    "Number of times that this process lost the lease. A process that stops and releases the lease is not counted.",
 )
-RECONCILES = counter("reconciles", "Reconciliations of resources, by result.", "result")
+RECONCILES = counter("reconciles", "Number of reconciliations of resources, by result.", "result")
 RECONCILE_SECONDS = histogram(
     "reconcile_duration_seconds",
-    "Duration of one reconciliation of one resource, by result. It includes waiting for the rate limiter.",
+    "Duration of one reconciliation of one resource, by result. Waiting for the rate limiter is included.",
     "result",
     buckets=(0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )
 QUEUE_DURATION = histogram(
     "workqueue_queue_duration_seconds",
-    "Time that resources waited in the work queue after they were due.",
+    "Time that resources waited in the work queue, from the time at which they were due.",
     "priority",
     buckets=_TURN,
 )
 DRIFT_CORRECTED = counter(
-    "drift_corrected", "Changes of mappings outside of Kubernetes that the operator corrected, by kind.", "kind"
+    "drift_corrected",
+    "Number of corrections of mappings that were changed or deleted outside of Kubernetes, by kind.",
+    "kind",
 )
 AWS_REQUESTS = counter(
     "aws_requests",
-    "Requests to AWS, by operation and error code. OK: no error. The name of an exception: no answer.",
+    "Number of requests to AWS, by operation and result. The label code shows the result.",
     "operation",
     "code",
 )
 AWS_REQUEST_SECONDS = histogram(
     "aws_request_duration_seconds",
-    "Duration of requests to AWS, without waiting for the rate limiter.",
+    "Duration of requests to AWS. Waiting for the rate limiter is not included.",
     "operation",
     buckets=_ANSWER,
 )
-AWS_FAILURES = counter("aws_failures", "Requests to AWS that failed, by the reason that conditions show.", "reason")
-AWS_THROTTLES = counter("aws_throttles", "Requests to AWS that AWS throttled.", "account", "region")
+AWS_FAILURES = counter(
+    "aws_failures", "Number of failed requests to AWS, by the reason that conditions show for the failure.", "reason"
+)
+AWS_THROTTLES = counter("aws_throttles", "Number of requests that AWS throttled.", "account", "region")
 RATE_LIMITER_REQUESTS = counter(
     "aws_rate_limiter_requests",
-    "Requests to AWS Lambda that the rate limiter allowed.",
+    "Number of requests to AWS Lambda that the rate limiter allowed.",
     "account",
     "region",
     "priority",
@@ -92,13 +97,13 @@ RATE_LIMITER_DURATION = histogram(
 )
 KUBERNETES_REQUESTS = counter(
     "kubernetes_requests",
-    "Requests to the API server, except for logins and watches, which kopf sends.",
+    "Number of requests to the API server. Watches and their initial lists are not counted.",
     "verb",
     "code",
 )
 KUBERNETES_REQUEST_SECONDS = histogram(
     "kubernetes_request_duration_seconds",
-    "Duration of requests to the API server, without waiting for --kubernetes-requests-per-second.",
+    "Duration of requests to the API server. Waiting for --kubernetes-requests-per-second is not included.",
     "verb",
     buckets=_ANSWER,
 )

@@ -104,80 +104,97 @@ _BUILD_INFO = gauge(
     exposer=Exposer.ALL,
 )
 _BUILD = (version("esm-operator"), platform.python_version())
-_LEADER = gauge("leader", "Whether this process holds the lease and leads (1), or stands by (0).", exposer=Exposer.ALL)
+_LEADER = gauge(
+    "leader", "1: this process holds the lease and is the leader. 0: this process is a standby.", exposer=Exposer.ALL
+)
 _OTHER_OPERATORS = gauge(
     "other_operators",
-    "Operators of other leases that wrote to the same resources within the last hour.",
+    "Number of other operators, with another lease, that wrote to the same resources within the last hour.",
     exposer=Exposer.ALL,
 )
 _TERM_GAUGES: tuple[_TermGauge, ...] = (
-    _by_facets("resources", "Resources, by their status and the reason of Ready.", "status", "reason"),
-    _by_facets("mappings", "Resources, by the state of their mappings in AWS and by source type.", "state", "source"),
+    _by_facets(
+        "resources", "Number of resources, by status and by the reason of the condition Ready.", "status", "reason"
+    ),
+    _by_facets(
+        "mappings",
+        "Number of resources, by the state of the mapping in AWS and by the type of the source.",
+        "state",
+        "source",
+    ),
     _number_of(
         "out_of_sync",
-        "Resources whose condition Synced is False, because AWS differs from the spec.",
+        "Number of resources whose condition Synced is False, because the mapping differs from the spec or is missing.",
         lambda one: not one.in_sync,
     ),
     _number_of(
         "processing_problems",
-        "Resources whose mapping has a problem as its last processing result.",
+        "Number of resources for whose mapping Lambda reports a problem. Their condition Processing is False.",
         lambda one: one.problem,
     ),
-    _number_of("paused", "Resources with the annotation that pauses all writes to AWS.", lambda one: one.paused),
-    _single(
-        "deletions_held", "Deletions of mappings that wait for --deletions-per-minute.", lambda now: now.deletions_held
+    _number_of(
+        "paused", "Number of paused resources. The operator does not write to AWS for them.", lambda one: one.paused
     ),
-    _by_priority("workqueue_depth", "Resources that wait to be reconciled now.", lambda one: one.depth),
-    _by_priority("active_workers", "Resources that are being reconciled.", lambda one: one.under_way),
+    _single(
+        "deletions_held",
+        "Number of deletions that wait because of --deletions-per-minute.",
+        lambda now: now.deletions_held,
+    ),
+    _by_priority(
+        "workqueue_depth", "Number of resources that are due and wait to be reconciled.", lambda one: one.depth
+    ),
+    _by_priority("active_workers", "Number of resources that are being reconciled.", lambda one: one.under_way),
     _by_priority(
         "workqueue_oldest_item_age_seconds",
-        "Waiting time of the resource that has waited longest. 0: no resource waits.",
+        "Waiting time of the resource that has waited longest in the work queue. 0: no resource waits.",
         lambda one: one.oldest,
     ),
     _single(
         "workqueue_delayed",
-        "Resources that will be reconciled later, most of them after a failure.",
+        "Number of resources that are to be reconciled later. Most of them wait after a failure.",
         lambda now: now.delayed,
     ),
     _by_place(
         "sweep_age_seconds",
-        "Time since the start of the last complete sweep; before the first one, since the first use of the target.",
+        "Time since the last complete sweep began. Before the first complete sweep: time since the leader began to use "
+        "the account and region.",
         lambda one: one.sweep_age,
     ),
     _by_place("sweep_interval_seconds", "The setting --sweep-interval.", lambda one: one.sweep_interval),
     _by_place(
         "sweep_mappings",
-        "Mappings in AWS, of all owners. A sweep makes one request for 100 of them.",
+        "Number of mappings in AWS, of all owners. A sweep sends one request for 100 mappings.",
         lambda one: one.mappings,
     ),
     _by_place(
         "orphaned_mappings",
-        "Mappings that have this cluster's owner tags and no resource. The tag sweep counts them.",
+        "Number of mappings with the owner tags of this cluster and without a resource. The tag sweep counts them.",
         lambda one: one.orphans,
     ),
     _by_place(
         "aws_rate_limiter_configured_rate",
-        "The setting --requests-per-second: requests to AWS Lambda a second.",
+        "Requests to AWS Lambda in a second that --requests-per-second allows.",
         lambda one: one.rate_limiter.rate_set,
     ),
     _by_place(
         "aws_rate_limiter_current_rate",
-        "Requests a second that are allowed now. Each throttled request halves the rate, which then grows back slowly.",
+        "Requests to AWS Lambda in a second that are allowed now. If AWS throttles a request, the operator halves this "
+        "rate. The rate then grows again slowly.",
         lambda one: one.rate_limiter.rate_now,
     ),
     _by_place(
         "aws_rate_limiter_tokens",
-        "Requests that the operator can send without waiting.",
+        "Number of requests that the operator can send immediately.",
         lambda one: one.rate_limiter.tokens,
     ),
     _by_place(
         "aws_rate_limiter_waiting_requests",
-        "Requests that wait for the rate limiter.",
+        "Number of requests that wait for the rate limiter.",
         lambda one: one.rate_limiter.waiting,
     ),
 )
 _NAME = ("namespace", "name")
-_MAPPING_READY = gauge("mapping_ready", "Whether the resource is Ready (1) or not (0).", *_NAME, exposer=Exposer.CHOICE)
+_MAPPING_READY = gauge("mapping_ready", "1: the resource is Ready. 0: it is not Ready.", *_NAME, exposer=Exposer.CHOICE)
 _MAPPING_STATE = gauge(
     "mapping_state",
     "Always 1. The label state shows the state of the mapping in AWS.",
@@ -187,7 +204,7 @@ _MAPPING_STATE = gauge(
 )
 _MAPPING_PROBLEM = gauge(
     "mapping_processing_problem",
-    "Whether the last processing result of the mapping is a problem (1) or not (0).",
+    "1: Lambda reports a problem with the mapping. 0: it reports no problem.",
     *_NAME,
     exposer=Exposer.CHOICE,
 )

@@ -38,6 +38,7 @@ class Next(Enum):
     """The disposition of the AWS error decides."""
     CONTINUES = auto()
     DRIFT = auto()
+    EVENT = auto()
     SOON = auto()
     SLOW = auto()
     POLL = auto()
@@ -58,6 +59,7 @@ class Next(Enum):
 
 _NEXT: Mapping[Next, str] = {
     Next.CONTINUES: "The operator continues automatically.",
+    Next.EVENT: "The operator records an Event when this works again.",
     Next.DRIFT: "The operator retries automatically, within 15 minutes.",
     Next.SOON: f"The operator retries automatically, normally within {_within(Disposition.SOON)}.",
     Next.SLOW: f"The operator retries automatically, normally within {_within(Disposition.SLOW)}.",
@@ -83,10 +85,14 @@ class Row:
 
 _PAUSED = "lambda.esm-operator.io/paused"
 _CHANGING = "AWS is changing mapping {uuid} in {place}. The mapping is in state {state}."
-_LEFT = "The operator did not delete mapping {uuid} in {place} together with the resource, because"
+_LEFT = "The resource is deleted, but mapping {uuid} remains in {place}, because"
 _RESOURCE_ONLY = "because the ownership {ownership} is ResourceOnly and the operator sends no tags to AWS"
 _OR_TAGS = "or set the ownership to Tags if AWS accepts tags on event source mappings in {place}."
 _DELETED_TOO = "After adoption, deleting this resource also deletes the mapping, unless spec.deletionPolicy is Retain."
+_KEEP_OTHER = (
+    "If the mapping must keep its owner, correct the spec or delete this resource. The mapping then remains in AWS."
+)
+_DELETE_IT = "The mapping still invokes the function. If nothing needs it, delete it in AWS."
 _BLOCKING = "Mapping {uuid} in {place} has the function and the event source of this resource"
 
 _ONE_OPERATOR = (
@@ -94,9 +100,9 @@ _ONE_OPERATOR = (
     "are replicas, give both the lease {own}, so that one stands by for the other."
 )
 _IN_USE = Row(
-    "{count} this ProviderConfig ({users}), because the operator reaches AWS through it.",
-    "Delete these resources. Until then, the operator still manages their mappings. Kubernetes deletes the "
-    "ProviderConfig after the last of them.",
+    "The deletion of this ProviderConfig waits, because {count} it ({users}).",
+    "To finish the deletion, delete these resources. This also deletes their mappings in AWS, unless "
+    "spec.deletionPolicy is Retain. Until then, the operator still manages the mappings.",
     Next.CONTINUES,
 )
 
@@ -128,17 +134,18 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("TagsNotVisible", ""): Row(
         "AWS shows no tags on mapping {uuid} in {place}, which was created or changed less than 10 minutes ago. Tags "
-        "can become visible some seconds after the mapping, so the mapping may have an owner.",
+        "can become visible some seconds after the mapping, so the operator waits for them "
+        "before it decides whether the mapping has an owner.",
         next=Next.SOON,
     ),
     ("PredecessorDeleting", ""): Row(
         "AWS is still deleting mapping {uuid} of {function} and this event source in {place}. AWS accepts no new "
-        "mapping before that.",
+        "mapping until it is deleted.",
         next=Next.CONTINUES,
     ),
     ("PredecessorDeleting", "ConsumerGroup"): Row(
         'AWS is still deleting mapping {uuid} in {place}, which is in the consumer group "{group}" of the same Kafka '
-        "cluster. AWS accepts no new mapping in this consumer group before that.",
+        "cluster. AWS accepts no new mapping in this consumer group until it is deleted.",
         next=Next.CONTINUES,
     ),
     **{(of_state(state), ""): Row(_CHANGING, next=Next.CONTINUES) for state in sorted(TRANSITIONS)},
@@ -150,11 +157,12 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     # The executor changes the mapping.
     ("Updating", "Sending"): Row("The operator is changing the {mapping} in {place}.", next=Next.CONTINUES),
     ("Replacing", "Creating"): Row(
-        "The operator is replacing the {mapping} in {place} by a new mapping.", next=Next.CONTINUES
+        "The operator is replacing the {mapping} in {place} with a new mapping.", next=Next.CONTINUES
     ),
     ("ChangeNotKept", ""): Row(
-        "AWS did not keep the change {change} of the {mapping} in {place}.",
-        "Find out who else changes the mapping. status.stateTransitionReason may show the cause.",
+        "AWS accepted the change {change} of the {mapping} in {place}, but the mapping does not have the new value.",
+        "Look in CloudTrail for other clients that change the mapping. status.stateTransitionReason may show the "
+        "cause.",
         Next.DRIFT,
     ),
     ("DeletionsHeld", ""): Row(
@@ -165,7 +173,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("OperatorError", ""): Row(
         'The operator failed with "{error}" on the {mapping} in {place}.',
-        "Look for unusual values in the spec, and report the error with the operator's log.",
+        "Look for unusual values in the spec, and open an issue of esm-operator with the operator's log.",
         Next.SLOW,
     ),
     # A person has to act.
@@ -200,26 +208,29 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
     ),
     ("NothingToAdopt", ""): Row(
-        "The mapping of {function} to adopt{with_uuid} does not exist{gone} in {place}. The operator creates none, "
-        "because spec.adoption.policy is Required.",
-        "Create the mapping in AWS, correct spec.adoption.uuid, or set spec.adoption.policy to IfExists.",
+        "The mapping of {function} and the {event_source} to adopt{with_uuid} does not exist{gone} in {place}. The "
+        "operator does not create it, because spec.adoption.policy is Required.",
+        "Create the mapping in AWS, or correct the spec. To let the operator create the mapping, set "
+        "spec.adoption.policy to IfExists.",
         Next.POLL,
     ),
     ("ImmutableFieldChanged", ""): Row(
         "AWS cannot change {fields} of the {mapping} in {place}.",
-        "Undo the edit, or set spec.replacePolicy to Recreate, so that the operator replaces the mapping by a new one.",
+        "To replace the mapping with a new one, set spec.replacePolicy to Recreate. To keep the mapping, restore the "
+        "previous values, and set spec.replacePolicy to Recreate in the same edit.",
         Next.CHANGE,
     ),
     ("ImmutableFieldChanged", "AdoptionRequired"): Row(
         "AWS cannot change {fields} of the {mapping} in {place}. The operator creates no new mapping, because "
         "spec.adoption.policy is Required.",
-        "Undo the edit, or set spec.adoption.policy to Never, so that the operator replaces the mapping by a new one.",
+        "Undo the edit, or remove spec.adoption. The operator then replaces the mapping with a new one.",
         Next.CHANGE,
     ),
     ("AdoptedMappingDiffers", ""): Row(
         "The adopted {mapping} in {place} differs from the spec in fields that AWS cannot change. They are {adopted}.",
-        "Correct these fields in the spec. Set spec.replacePolicy to Recreate in the same edit, because the API server "
-        "otherwise refuses it. The operator does not replace the mapping if the spec matches it.",
+        "To keep the mapping, set these fields to the values in AWS, and set spec.replacePolicy to Recreate in the "
+        "same edit. The API server refuses the edit without it. The operator does not replace a mapping that matches "
+        "the spec.",
         Next.CHANGE,
     ),
     ("DisabledInAWS", ""): Row(
@@ -232,13 +243,13 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("Conflict", "Owned"): Row(
         f"{_BLOCKING}, and belongs to {{owner}} (cluster/namespace/name).",
         "To take the mapping over, set spec.adoption to {{policy: IfExists, uuid: {uuid}, takeOverFrom: {owner}}}. "
-        f"Otherwise correct the spec, or delete the other resource. {_DELETED_TOO}",
+        f"{_DELETED_TOO} {_KEEP_OTHER}",
         Next.PERSON,
     ),
     ("Conflict", "Unowned"): Row(
         f"{_BLOCKING}, and belongs to no resource.",
-        "To adopt the mapping, set spec.adoption to {{policy: IfExists}}. If nothing else uses the mapping, you can "
-        f"also delete it in AWS. {_DELETED_TOO}",
+        f"To adopt the mapping, set spec.adoption to {{{{policy: IfExists}}}}. {_DELETED_TOO} If nothing uses the "
+        "mapping, you can also delete it in AWS.",
         Next.PERSON,
     ),
     ("Conflict", "Managed"): Row(
@@ -250,42 +261,45 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("Conflict", "Recorded"): Row(
         f"{_BLOCKING}, and belongs to {{owner}} (cluster/namespace/name), whose status records the mapping.",
-        "Correct the spec, or delete one of the two resources.",
+        _KEEP_OTHER,
         Next.PERSON,
     ),
     ("Conflict", "Unrecorded"): Row(
-        f"{_BLOCKING}, and the status of this resource does not record the mapping. Without tags AWS shows no owner, "
-        "so the mapping may belong to another cluster.",
-        "If the mapping has no owner, set spec.adoption to {{policy: IfExists}} to adopt it. " + _DELETED_TOO,
+        f"{_BLOCKING}, and the status of this resource does not record the mapping. The operator works without tags "
+        "here, so it cannot see whether the mapping has another owner.",
+        f"If the mapping has no owner, set spec.adoption to {{{{policy: IfExists}}}} to adopt it. {_DELETED_TOO} "
+        f"{_KEEP_OTHER}",
         Next.PERSON,
     ),
     ("Conflict", "TagsRemoved"): Row(
         "The operator's tags (esm-operator.io/...) were removed from mapping {uuid} of this resource in {place}. The "
         "operator neither changes the mapping nor deletes it with the resource.{manager}",
-        "To restore the tags, set spec.adoption to {{policy: IfExists}}.",
+        "If another tool manages the mapping now, let it release the mapping first. To restore the tags, set "
+        "spec.adoption to {{policy: IfExists}}.",
         Next.PERSON,
     ),
     ("Conflict", "Claimed"): Row(
-        f"{_BLOCKING}. Resource {{rival}} claims the mapping too, and gets it because it is older.",
-        "Delete one of the two resources.",
+        f"{_BLOCKING}. The resource {{rival}} claims the mapping too, and gets it because it is older.",
+        _KEEP_OTHER,
         Next.PERSON,
     ),
     ("Conflict", "OtherIdentity"): Row(
-        "Mapping {uuid} in {place}, which spec.adoption.uuid names, {whose}. It has another function or event source "
-        "than this resource ({found}).{manager}",
-        "Correct spec.adoption.uuid, or spec.functionName and the event source.",
+        "spec.adoption.uuid names mapping {uuid} in {place}, which {whose}. The mapping has {found}, which differs "
+        "from the spec.{manager}",
+        "Correct spec.adoption.uuid, or the function and the event source in the spec.",
         Next.PERSON,
     ),
     ("Conflict", "KeepsOwn"): Row(
-        "Mapping {uuid} in {place} already has the function and the event source of the edited spec, and {whose}."
-        "{manager}{kept}",
-        "Correct the spec, or delete the other mapping first.",
+        "The edited spec has the function and the event source of mapping {uuid} in {place}, and that mapping "
+        "{whose}.{manager}{kept}",
+        "Undo the edit. If nothing needs the other mapping, you can also delete it first, with its resource or with "
+        "the tool that manages it.",
         Next.PERSON,
     ),
     ("Conflict", "ConsumerGroup"): Row(
-        'Mapping {uuid} ({found}) in {place} is in the consumer group "{group.name}" of the same Kafka cluster, and '
-        "{whose}. AWS accepts only one mapping in each consumer group.{kept}",
-        "Set spec.{group.path} to another group, or delete the other mapping first.",
+        'Mapping {uuid} ({found}) in {place} uses the Kafka cluster and the consumer group "{group.name}" of this '
+        "resource, and {whose}. AWS accepts only one mapping in each consumer group.{kept}",
+        "Set spec.{group.path} to another group. If nothing needs the other mapping, you can also delete it first.",
         Next.PERSON,
     ),
     # The account and region are unknown, or are not those of the mapping.
@@ -297,7 +311,10 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
     ),
     ("ProviderConfigNotFound", "Gone"): Row(
-        'The ProviderConfig "{config}" of the {mapping} was deleted.', "Create the ProviderConfig again.", Next.CHANGE
+        'The ProviderConfig "{config}" of the {mapping} was deleted. The operator does not manage the mapping until '
+        "the ProviderConfig exists again.",
+        "Create the ProviderConfig again, with the same account and region.",
+        Next.CHANGE,
     ),
     ("ProviderConfigDeleting", ""): Row(
         'The operator does not create the {mapping}, because the ProviderConfig "{config}" is being deleted.',
@@ -332,7 +349,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("TargetChanged", ""): Row(
         "The {mapping} is in account {account}, region {region}. A change of {cause} or of the operator's settings "
         "now leads to {now}.",
-        "Undo the change. To move the mapping, undo the change, delete this resource and then create it again.",
+        "Undo the change. To move the mapping, undo the change, delete this resource, make the change again, and "
+        "create the resource again.",
         Next.CHANGE,
     ),
     # AWS refused a request, or could not be reached.
@@ -404,13 +422,15 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("RegionDisabled", ""): Row(
         "The AWS account has not enabled the region, so AWS refused a request in {place}.",
-        "Enable the region for the account, or correct the region.",
+        "Enable the region for the account. If AWS names STS, activate STS for the region in the account settings of "
+        "IAM. If the region is wrong, correct the region of the ProviderConfig, or create the resource again with "
+        "another spec.region.",
         Next.FAILURE,
     ),
     ("RequestNotUnderstood", ""): Row(
         "The endpoint for {place} did not understand a request of the operator.",
-        "Check that the endpoint URL leads to AWS. If it does, update the operator, or report the error with the "
-        "operator's log.",
+        "Check that the endpoint URL leads to AWS. If it does, update the operator, or open an issue of esm-operator "
+        "with the operator's log.",
         Next.FAILURE,
     ),
     ("RoleLacksPermission", ""): Row(
@@ -428,8 +448,9 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("TagsNotSupported", ""): Row(
         "AWS does not accept tags on event source mappings in {place}.",
-        "To create mappings without tags, with weaker guarantees, set spec.ownership of the ProviderConfig to "
-        "ResourceOnly. If there is no ProviderConfig, start the operator with --ownership=resource-only.",
+        "To create mappings without tags, set spec.ownership of the ProviderConfig to ResourceOnly. If there is no "
+        "ProviderConfig, start the operator with --ownership=resource-only. Without tags, the operator cannot see "
+        "whether a mapping in AWS has another owner.",
         Next.FAILURE,
     ),
     ("Throttled", ""): Row(
@@ -446,26 +467,29 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     # No change is needed.
     ("InSync", "Synced"): Row("The {mapping} in {place} matches the spec."),
-    ("InSync", "Before"): Row("The {mapping} in {place} matched the spec before AWS began to change it."),
+    ("InSync", "Before"): Row(
+        "AWS is changing the {mapping} in {place}. The mapping matched the spec before this change. The operator "
+        "compares it again when AWS has finished."
+    ),
     ("InSync", "Differs"): Row(
         "The {mapping} in {place} does not match the spec. The condition Ready shows the cause."
     ),
     ("InSync", "NotCompared"): Row("The operator has not compared the {mapping} with AWS yet."),
-    ("InSync", "Terminating"): Row("The operator does not compare the {mapping}, because the resource is deleted."),
+    ("InSync", "Terminating"): Row(
+        "The operator does not compare the {mapping}, because the resource is being deleted."
+    ),
     ("InSync", ""): Row("The {mapping} in {place} is {state}."),
     ("InSync", "Disabled"): Row("The {mapping} in {place} is disabled, as spec.enabled requires."),
     ("InSync", "Paused"): Row(
         f"{{settled}} The operator changes nothing in AWS while the annotation {_PAUSED} is set."
     ),
-    ("InSync", "Unseen"): Row(
-        "The {mapping} in {place} matched the spec when the operator could last read it. {message}"
-    ),
+    ("InSync", "Unseen"): Row("The {mapping} in {place} matched the spec when the operator last read it. {message}"),
     ("Observed", ""): Row(
         "The {mapping} in {place} is {state}. The operator changes nothing, because spec.managementPolicy is Observe."
     ),
     ("Observed", "Differs"): Row(
-        "The {mapping} in {place} differs from the spec in {names} ({update}). The operator changes nothing, because "
-        "spec.managementPolicy is Observe."
+        "The {mapping} in {place} differs from the spec. The change {update} would correct it. The operator changes "
+        "nothing, because spec.managementPolicy is Observe."
     ),
     ("KeptByAWS", ""): Row(
         "AWS keeps the last value of {fields} of the {mapping} in {place}, although the spec no longer sets it. All "
@@ -486,10 +510,11 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("NoProblem", ""): Row("{result}", next=Next.PART),
     ("ProcessingProblem", ""): Row(
         'Lambda reports "{result}" for the {mapping} in {place}.',
-        "See the logs of {function}, and its permissions for the event source.",
+        "See the logs of {function}, and the permissions of its execution role for the event source.",
+        Next.EVENT,
     ),
     ("FilterCriteriaError", ""): Row(
-        "AWS cannot decrypt the filter criteria of the {mapping} in {place}. {answer} {remedy}"
+        "AWS cannot decrypt the filter criteria of the {mapping} in {place}. {answer} {remedy}", next=Next.EVENT
     ),
     ("FilterCriteriaError", "Answer"): Row('AWS answered with {code} and "{sentence}"', next=Next.PART),
     ("FilterCriteriaError", "NoAnswer"): Row("AWS answered with {code} and without an explanation.", next=Next.PART),
@@ -498,17 +523,20 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("ProcessingRecovered", ""): Row("The {mapping} in {place} works again. {result}"),
     ("UnknownAnnotation", ""): Row(NO_EFFECT, "{remedy}"),
     ("AnotherOperator", ""): Row(
-        "Another operator, which uses the lease {other}, changes the same resources. Each operator overwrites the "
-        "changes of the other.",
+        "Another operator changes the same resources. It uses the lease {other}, and this operator uses the lease "
+        "{own}. Each operator overwrites the changes of the other.",
         _ONE_OPERATOR + "{ago}",
     ),
     ("AnotherOperator", "AtStart"): Row(
         "Within the last hour, the operator of the lease {other} was the last to change {count} resources of this "
         "operator. If it still runs, two operators work on the same resources.",
-        _ONE_OPERATOR,
+        "The command kubectl get lease shows whether it renews its lease. " + _ONE_OPERATOR,
     ),
     ("Created", ""): Row("Created mapping {uuid} of {function} in {place}."),
-    ("Created", "FromStart"): Row(" It reads from spec.startingPosition again.", next=Next.PART),
+    ("Created", "FromStart"): Row(
+        " The new mapping reads from spec.startingPosition, so records can be skipped or processed again.",
+        next=Next.PART,
+    ),
     ("CreatedAgain", ""): Row(
         "The mapping of {function} in {place} was deleted outside of Kubernetes. Created it again as mapping {uuid}."
         "{position}"
@@ -524,15 +552,16 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("Updated", ""): Row("Updated the {mapping} in {place} after an edit. {change}."),
     ("Tagged", ""): Row("Changed tags of the {mapping} in {place} after an edit. {change}."),
     ("DriftCorrected", ""): Row(
-        "Corrected drift of the {mapping} in {place}, which was changed outside of Kubernetes. {change}.{aws_reason}"
+        "Corrected drift of the {mapping} in {place}, which was changed outside of Kubernetes. Correction: "
+        "{change}.{aws_reason}"
     ),
     ("Replacing", "Deleting"): Row(
         "Deleting mapping {uuid} of {function} in {place} to create it again, because AWS cannot change {fields}."
         "{position}"
     ),
     ("Replacing", "Created"): Row(
-        "Created mapping {successor} of {function} in {place}. Deleting mapping {uuid}, because AWS cannot change "
-        "{fields}.{position}"
+        "Created mapping {successor} of {function} in {place}. It replaces mapping {uuid}, because AWS cannot change "
+        "{fields}. Deleting mapping {uuid}.{position}"
     ),
     ("Replacing", "SameGroup"): Row(
         ' The new mapping joins the consumer group "{group}" again and continues from the committed offsets. If the '
@@ -549,7 +578,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("Deleting", "Sent"): Row("Deleting mapping {uuid} of {function} in {place}."),
     ("Deleting", "Discarded"): Row(
-        "Deleting mapping {uuid} of {function} in {place}, which a cancelled replacement has left."
+        "Deleting mapping {uuid} of {function} in {place}, which remained after a cancelled replacement."
     ),
     ("Released", ""): Row(
         "Released mapping {uuid} of {function} in {place}, as spec.deletionPolicy requires. The mapping remains in AWS."
@@ -559,13 +588,15 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "{place} with its tags."
     ),
     ("MappingNotDeleted", "Observed"): Row(f"{_LEFT} spec.managementPolicy is Observe."),
-    ("MappingNotDeleted", "Unrecorded"): Row(f"{_LEFT} no status records the mapping as the resource's own."),
-    ("MappingNotDeleted", "TagsRemoved"): Row(f"{_LEFT} the operator's tags were removed from the mapping."),
-    ("MappingNotDeleted", "Owned"): Row(f"{_LEFT} the mapping belongs to {{owner}} (cluster/namespace/name)."),
+    ("MappingNotDeleted", "Unrecorded"): Row(
+        f"{_LEFT} the operator cannot prove that this resource owned it.", _DELETE_IT
+    ),
+    ("MappingNotDeleted", "TagsRemoved"): Row(f"{_LEFT} the operator's tags were removed from it.", _DELETE_IT),
+    ("MappingNotDeleted", "Owned"): Row(f"{_LEFT} it belongs to {{owner}} (cluster/namespace/name)."),
     ("MappingNotDeleted", "Removed"): Row(
-        "The API server deleted this resource while the operator added its finalizer, so the finalizer had no effect. "
-        "The operator could not delete the {mapping}, which may remain in {place}.",
-        "To find the mapping, run: esm-operator orphans",
+        "The API server deleted this resource while the operator was adding its finalizer, so the finalizer had no "
+        "effect. The operator could not delete the {mapping}, which may remain in {place}.",
+        "To find the mapping, run esm-operator orphans.",
     ),
     # The ProviderConfig.
     ("InUse", ""): _IN_USE,
@@ -604,13 +635,13 @@ def _manager(manager: Manager) -> str:
     if not manager.name:
         return ""
     shown = ", ".join(f"{key}={value}" for key, value in manager.tags.items())
-    return f" Its tags show that {manager.name} manages it ({shown})."
+    return f" The tags of the mapping show that {manager.name} manages it ({shown})."
 
 
 #: The functions that format values, by the name of the value. Other values are not changed.
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "action": lambda action: action if isinstance(action, str) else _action(action),
-    "aws_reason": lambda text: f' AWS gives the reason "{text}".' if text else "",
+    "aws_reason": lambda text: f' AWS reports the state transition reason "{text}".' if text else "",
     "fields": lambda paths: ", ".join(f"spec.{path}" for path in paths),
     "found": describe_source,
     "gone": lambda gone: " any more" if gone else "",
