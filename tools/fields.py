@@ -103,20 +103,20 @@ def _common() -> Iterator[str]:
     )
     yield (
         "The [status](status.md) and [ProviderConfig](provider-config.md) have their own pages. `kubectl explain "
-        "esm.spec.batchSize` shows the same facts on the command line."
+        "esm.spec.batchSize` shows the description of one field on the command line."
     )
     yield "## Common fields"
     yield _table("field | values | default | meaning", map(_row, filter(is_common, leaves())))
     yield (
-        "`deletionPolicy`, `managementPolicy`, `replacePolicy` and `adoption` are settings of the operator, with "
-        "defaults of the operator. All other defaults, also on the pages of the source types, are those of AWS, from "
-        "the [API reference of Lambda]"
+        "The operator defines `deletionPolicy`, `managementPolicy`, `replacePolicy` and `adoption`, and their "
+        "defaults. All other defaults on this page and on the pages of the source types are defaults of AWS. They come "
+        "from the [API reference of Lambda]"
         "(https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html). The operator does not "
         "write defaults into the spec."
     )
     yield (
-        "If you remove a field from the spec, the operator resets it to the default of AWS. AWS keeps the last "
-        "value of some fields. The condition `Synced` then has the reason "
+        "If you remove a field from the spec, the operator resets the field to the default of AWS. For some fields, "
+        "AWS keeps the last value instead. The condition `Synced` then has the reason "
         "[KeptByAWS](reasons/conditions.md#keptbyaws)."
     )
     yield "## Fields by source type"

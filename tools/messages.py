@@ -77,6 +77,7 @@ VALUES: Mapping[str, Any] = {
     "region": "us-west-2",
     "remedy": explain(f"{PREFIX}pause").partition("it. ")[2],
     "rescue": True,
+    "resources": 12,
     "result": "PROBLEM: Function call failed.",
     "rival": "shop/orders-2",
     "sentence": "The key is disabled.",
@@ -94,7 +95,6 @@ VALUES: Mapping[str, Any] = {
 SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     **{(of_state(state), ""): {"state": state} for state in TRANSITIONS},
     ("AccessDenied", ""): {"action": "lambda:CreateEventSourceMapping"},
-    ("AnotherOperator", "AtStart"): {"count": 12},
     ("FilterCriteriaError", ""): {"remedy": message("FilterCriteriaError", "Remedy")},
     ("Conflict", "Managed"): {"manager": Manager("Terraform", {"managed-by": "terraform"})},
     ("Conflict", "ConsumerGroup"): {

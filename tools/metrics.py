@@ -11,10 +11,11 @@ PAGE = DOCS / "reference" / "metrics.md"
 ADDED_BY = (gauges, counters)
 #: What each label can be.
 LABELS: Mapping[str, str] = {
-    "account": "ids of the AWS accounts in use. The series of an account begin when AWS has answered GetCallerIdentity",
+    "account": "IDs of the AWS accounts in use. The operator learns the ID from GetCallerIdentity, so the series of an "
+    "account begin after this request",
     "code": "for AWS: `OK`, the error code of AWS, or the name of the exception if AWS did not answer. After 100 "
     "different codes, each new code is `Other`. For Kubernetes: the HTTP status, or `none` if there was no answer",
-    "kind": "the change that was corrected: `fields`, `tags` or `deleted`",
+    "kind": "the change that the operator corrected: `fields`, `tags` or `deleted`",
     "name": "name of the resource",
     "namespace": "namespace of the resource",
     "operation": "the 10 operations of AWS that the operator calls, such as `UpdateEventSourceMapping`",
@@ -23,10 +24,11 @@ LABELS: Mapping[str, str] = {
     "reason": "of `esm_operator_resources`: the reason of the condition `Ready`. Of `esm_operator_aws_failures_total`: "
     "the reason of the failure. [Reasons](reasons/README.md) explains both",
     "region": "AWS regions in use",
-    "result": "`synced`: the mapping matches the spec. `waiting`: AWS changes the mapping, or the resource waits for "
-    "something else. `stalled`: a person must act. `aws_error`, `kubernetes_error`: a request failed, and the operator "
-    "retries. `operator_error`: a bug in the operator. `stale`: the resource changed meanwhile. `released`: the "
-    "finalizer was removed",
+    "result": "`synced`: the mapping matches the spec. `waiting`: AWS is changing the mapping, or the resource waits "
+    "for something else. `stalled`: a person must act. `aws_error`, `kubernetes_error`: a request failed, and the "
+    "operator retries. `operator_error`: a bug in the operator. `stale`: the resource changed during the "
+    "reconciliation, so the operator reconciles it again. `released`: the operator removed the finalizer, or the "
+    "resource no longer existed",
     "source": "`sqs`, `kinesis`, `dynamodb`, `kafka`, `self-managed-kafka`, `mq`, `documentdb`, `other`",
     "state": "the states of AWS (`Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`), "
     "or `None` if there is no mapping",

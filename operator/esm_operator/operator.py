@@ -208,7 +208,7 @@ class Operator:
                 fence=fence,
                 tuning=self._tuning,
             )
-            logger.info("The operator holds the lease and begins to reconcile %d resources", len(self._cache))
+            logger.info("The operator holds the lease and begins to reconcile. Resources: %d", len(self._cache))
             self._keep_targets()
             term.start()
             counters.LEASE_ACQUIRED.inc()
@@ -232,7 +232,7 @@ class Operator:
                 listing.succeeded()
             failures = 0 if complete else failures + 1
             if complete and not self._cache_synced.is_set():
-                logger.info("The operator has listed all %d resources", len(self._cache))
+                logger.info("The operator has listed all resources (%d)", len(self._cache))
                 for text in self._others.end_of_list():
                     logger.warning("%s", text)
                 self._cache_synced.set()

@@ -192,22 +192,22 @@ class CommonSettings(BaseSettings):
     Keep the name when you restore a cluster from a backup."""
 
     region: Region = ""
-    """AWS region of a mapping whose region is set neither in the resource, nor by its event source ARN, nor in its
-    ProviderConfig. Default: AWS_REGION or AWS_DEFAULT_REGION of the environment."""
+    """AWS region of a mapping if the resource, its event source ARN and its ProviderConfig have no region. Default:
+    AWS_REGION or AWS_DEFAULT_REGION of the environment."""
 
     endpoint_url: Endpoint = ""
-    """URL of a server that answers for AWS Lambda, STS and the Resource Groups Tagging API, such as a proxy or a test
-    server. Leave it unset for VPC endpoints. They work through private DNS names or AWS_ENDPOINT_URL_LAMBDA,
-    AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API. Default: AWS_ENDPOINT_URL of the environment,
-    or the endpoints of AWS."""
+    """URL of a server that the operator calls instead of AWS Lambda, STS and the Resource Groups Tagging API. Examples
+    are a proxy and a test server. Do not set this flag for VPC endpoints. For these, use private DNS names, or set
+    AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API. Default:
+    AWS_ENDPOINT_URL of the environment, or the endpoints of AWS."""
 
     ownership: Literal["tags", "resource-only"] = "tags"
     """Where the operator records the owner of a mapping. With `tags`, it uses tags of the mapping. With
     `resource-only`, it uses only the status of the resource. Use `resource-only` in regions where event source mappings
-    have no tags. A ProviderConfig can override it."""
+    have no tags. A ProviderConfig can override this setting."""
 
     namespaces: Annotated[Items, each(is_namespace)] = Field(default_factory=list[str])
-    """Namespaces whose resources are managed. Wildcards are not possible. Default: all namespaces."""
+    """Namespaces whose resources the operator manages. Wildcards are not possible. Default: all namespaces."""
 
     @property
     def owner_tags(self) -> bool:
@@ -226,9 +226,9 @@ class Settings(CommonSettings):
     cluster if each resource matches the selector of only one of them. Default: all resources."""
 
     watch_namespace_labels: bool = True
-    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs them. If you turn this off, the
-    operator needs no permission to list namespaces, and no namespace can use a ProviderConfig that has a
-    namespaceSelector. To select the namespaces whose resources are managed, use --namespaces."""
+    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels. If you turn this
+    off, the operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
+    namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """AWS tags of every mapping. The defaultTags of a ProviderConfig override tags with the same keys. Default:
@@ -240,11 +240,11 @@ class Settings(CommonSettings):
 
     kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
     """Maximum number of requests per second to the Kubernetes API server. Watches and requests for the Lease are not
-    counted. The operator sends four requests for each mapping that it creates."""
+    counted. The operator sends five requests for each mapping that it creates."""
 
     deletions_per_minute: int = Field(default=300, ge=1, le=100_000)
-    """Maximum number of mappings that are deleted in AWS per minute. Other deletions wait, and their resources have the
-    reason DeletionsHeld."""
+    """Maximum number of mappings that the operator deletes in AWS per minute. Other deletions wait, and their resources
+    have the reason DeletionsHeld."""
 
     sweep_interval: float = Field(default=60.0, ge=1, le=86400)
     """Seconds between two sweeps. A sweep lists all mappings in AWS to find drift."""
@@ -263,12 +263,12 @@ class Settings(CommonSettings):
     """Namespace of the Lease. Default: the namespace of the pod; outside of a pod, `default`."""
 
     identity: str = Field(default="", max_length=253)
-    """Holder identity in the Lease. It must be unique among running replicas. A restarted process should keep it, so
-    that it regains the Lease immediately. Default: POD_NAME and POD_UID of the environment, which the chart sets;
-    otherwise, the host name with a random suffix."""
+    """Holder identity in the Lease. It must be unique among running replicas. A restarted process should have the same
+    identity as before, so that it regains the Lease immediately. Default: POD_NAME and POD_UID of the environment,
+    which the chart sets. Without these, the host name with a random suffix."""
 
     lease_duration: float = Field(default=20.0, ge=10, le=600)
-    """Seconds after which another replica takes over from one that has failed. The active replica renews the Lease
+    """Seconds after which a standby takes over if the active replica has failed. The active replica renews the Lease
     every 2 seconds. It starts no write in the last 7 seconds of the Lease."""
 
     probe_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8080"

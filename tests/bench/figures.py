@@ -118,7 +118,7 @@ def _restart(results: Results) -> Iterator[Figure]:
         f"{2 * count:,} (calculated from 2 for each mapping)",
     )
     yield Figure(
-        f"Calls of the tagging API at a restart with {count:,} mappings",
+        f"Calls to the tagging API at a restart with {count:,} mappings",
         f"{tags:,}",
         f"{pages:,} (pages of {PAGE})",
         f"at most {most:,.0f}",

@@ -29,12 +29,13 @@ _KINDS = (
     "ActiveMQ, RabbitMQ and DocumentDB"
 )
 _WORLDS = {
-    "small": "A tenth of the mappings. The figures compare the CPU time for one mapping here and in `full`.",
-    "fifth": "A fifth of the mappings, from their creation until all are Ready.",
-    "full": "All mappings, from their creation to their deletion.",
-    "ceiling": "A fifth of the mappings, without AWS's quota and without the operator's rate limits.",
-    "errors": f"""AWS refuses the Create of all these resources, because their functions do not exist. {GOOD} more
-        resources are in order.""",
+    "small": """This world has a tenth of the mappings. The figures compare its CPU time for each mapping with the CPU
+        time of `full`.""",
+    "fifth": "This world has a fifth of the mappings. It runs from their creation until all are Ready.",
+    "full": "This world has all mappings. It runs from their creation to their deletion.",
+    "ceiling": "This world has a fifth of the mappings. AWS has no quota here, and the operator has no rate limits.",
+    "errors": f"""The functions of these resources do not exist, so AWS refuses their Creates. The world also has {GOOD}
+        resources whose functions exist.""",
 }
 
 
@@ -61,8 +62,9 @@ def _head(results: Results) -> str:
         measured the figures on {machine.date} and wrote this page. Do not edit it by hand.
     """)
     where = paragraph(f"""
-        The operator, the API server, etcd, an AWS server and the benchmark shared a machine with {machine.cores} cores
-        ({machine.processor}) and {machine.memory:.0f} GB of memory. The versions were {versions}.
+        The operator, the API server, etcd, the benchmark and an *AWS server*, which simulates AWS, shared a machine
+        with {machine.cores} cores ({machine.processor}) and {machine.memory:.0f} GB of memory. The versions were
+        {versions}.
     """)
     checked = paragraph("""
         Some counts must be the same on every machine, such as the Creates, the Deletes and the writes to Kubernetes.
@@ -96,17 +98,18 @@ def _figures(results: Results) -> str:
         f"""*Ideal* is the least that the task needs. An ideal time is the time for the necessary calls at the rate of
         the operator, {BUDGET:.0f} requests a second. The quota of AWS is {QUOTA:.0f} requests a second for each account
         and region.""",
-        """*Target* is the aim of the project for the value in the same row. *Met* compares the two.""",
-        """*ACK* is AWS's own controller for Lambda, measured on the same AWS server with 200 mappings. An empty cell
-        was not measured.""",
-        """*Create*, *Update*, *Delete*, *Get* and *List* are the calls of AWS Lambda for event source mappings.""",
+        """*Target* is the value that the project wants to reach. *Met* shows whether the measured value reaches it.""",
+        """*ACK* is the Lambda controller of AWS Controllers for Kubernetes, a project of AWS. It was measured with 200
+        mappings on the same AWS server. If the cell is empty, it was not measured.""",
+        """*Create*, *Update*, *Delete*, *Get* and *List* are the calls to AWS Lambda for event source mappings.""",
     ]
     notes = [
         """The operator saves up to 3 unused requests for a burst. So the busiest second can have more calls than the
         rate.""",
         """The operator reads the tags of a mapping before it deletes the mapping. So a deletion takes two calls, and
         twice the ideal time.""",
-        """The target for memory applies to the number of mappings in that row.""",
+        f"""The target for memory is for {results.mappings:,} mappings. So the rows about more resources have no
+        target.""",
         """[Scaling](../explanation/scaling.md#cpu-usage) explains which parts of the operator use CPU time.""",
     ]
     return f"""
@@ -138,34 +141,34 @@ def _method(results: Results) -> str:
     points = [
         f"""**Servers.** The API server and etcd are the unmodified programs of the
         [control plane of the tests](../../tests/controlplane/README.md). The
-        [AWS server of the tests](../../tests/aws/README.md) answers in place of AWS. It has a quota of {QUOTA:.0f}
-        requests a second, and takes {PACE:.0f} s for each change of a mapping. Every server is a separate process.""",
+        [AWS server of the tests](../../tests/aws/README.md) simulates AWS. It has a quota of {QUOTA:.0f} requests a
+        second, and takes {PACE:.0f} s for each change of a mapping. Every server is a separate process.""",
         f"""**Operator.** The benchmark runs the command `esm-operator run` with its own ServiceAccount and role. All
         settings have their defaults ({BUDGET:.0f} requests a second, a sweep every {interval:.0f} s), except
         `{DELETIONS}`. The default limit on deletions would delay the deletions.""",
-        f"""**Without rate limits.** The world `ceiling` and the phase `setup` of `errors` have no quota in AWS. There
-        the operator runs with {_code(arguments)}.""",
+        f"""**Without rate limits.** In the world `ceiling` and in the phase `setup` of `errors`, the AWS server has no
+        quota, and the operator runs with {_code(arguments)}.""",
         f"""**Resources.** The resources have {len(TEN_KINDS)} kinds of sources in equal numbers: {_KINDS}. The
-        resources are spread over {len(NAMESPACES)} namespaces. Each has its own function and three tags.""",
+        resources are spread over {len(NAMESPACES)} namespaces. Each resource has its own function and three tags.""",
         """**Counts.** The AWS server counts the calls to AWS. The API server counts the writes to Kubernetes
         (`apiserver_request_total`), and the benchmark subtracts its own. CPU time and memory are the kernel's values
         for a process. A MB is 10^6 bytes.""",
         """**Events.** The operator sends Events in the background, up to 20 a second. It drops Events while 1,000
         others wait. So without rate limits there are fewer Events than created mappings.""",
-        """**Restart.** The benchmark stops the operator with SIGTERM and starts it again. The figures end when the new
-        process has compared every resource with its mapping, that is, when
-        `esm_operator_reconciles_total{result="synced"}` reaches the number of resources. The phase `restart` begins
-        with SIGTERM, and ends when the operator has also read all tags. So the phase has more calls and more CPU time
-        than the figures.""",
-        """**Drift.** The benchmark changes the batch sizes of mappings in AWS within a moment. The time ends when the
-        operator's Update for the mapping arrives in AWS.""",
+        """**Restart.** The benchmark stops the operator with SIGTERM and starts it again. The figures cover the time
+        from the start of the new process until it has compared every resource with its mapping. Then
+        `esm_operator_reconciles_total{result="synced"}` is the number of resources. The phase `restart` is longer than
+        this time. It begins with SIGTERM, and ends when the operator has also read all tags. So the phase has more
+        calls and more CPU time than the figures.""",
+        """**Drift.** The benchmark changes the batch sizes of mappings in AWS, one immediately after the other. The
+        time begins with the change in AWS, and ends when the operator's Update for the mapping arrives in AWS.""",
         """**Edits.** The time begins when the API server answers a patch of `spec.batchSize`. It ends when the
-        operator's Update arrives in AWS. Percentiles are by nearest rank, so the 99th percentile of fewer than 100
-        edits is the slowest one.""",
-        """**Failing resources.** In the phase `setup` AWS refuses each of these resources at least once. The operator
-        retries them, so there are more Creates than resources. Then the benchmark starts the operator again with its
-        default rates. It measures the retries in `errors alone`, and edits of resources that are in order in
-        `edits among errors`.""",
+        operator's Update arrives in AWS. Percentiles are by nearest rank. So the 99th percentile of fewer than 100
+        edits is the slowest edit.""",
+        """**Failing resources.** In the phase `setup` AWS refuses the Create of each failing resource at least once.
+        The operator retries the Creates, so there are more Creates than resources. Then the benchmark starts the
+        operator again with its default rates. The phase `errors alone` measures the retries. The phase `edits among
+        errors` measures edits of the resources whose functions exist.""",
     ]
     return f"""
 ## How it was measured
@@ -179,8 +182,9 @@ def _code(arguments: list[str]) -> str:
 
 def _server(results: Results) -> str:
     share, where = busiest_server(results)
-    text = f"""The AWS server of the tests is a Python process too. So the benchmark measured its CPU time. Its highest
-        share of one core was {100 * share:.0f} %, in the phase {where}."""
+    text = f"""The AWS server is a Python process, and can be slower than AWS. To find whether it limited the operator,
+        the benchmark measured its CPU time. Its highest share of one core was {100 * share:.0f} %, in the phase
+        {where}."""
     return f"""
 ## Was the AWS server the bottleneck?
 {paragraph(f"{text} {_capacity(results)}")}
@@ -197,31 +201,33 @@ def _capacity(results: Results) -> str:
     rate = count / create.figures["seconds"]
     verdict = "was not the bottleneck" if possible > ENOUGH * rate else "may have been the bottleneck"
     return f"""For comparison, {THREADS} threads sent Creates directly to the AWS server as fast as possible. The server
-        answered {reached:,.0f} a second, which is {possible:,.0f} for each second of its CPU time. In the world
-        `ceiling` the operator sent only {rate:,.0f} a second, and the AWS server used {100 * create.share(AWS):.0f} %
-        of a core. So the AWS server {verdict}. Meanwhile the API server used {100 * create.share(API_SERVER):.0f} % of
-        a core ({1000 * create.cpu.get(API_SERVER, 0.0) / count:.0f} ms for each mapping), and the operator
-        {100 * create.share(OPERATOR):.0f} %."""
+        answered {reached:,.0f} Creates a second, and {possible:,.0f} Creates for each second of its CPU time. In the
+        phase `create` of the world `ceiling`, the operator sent only {rate:,.0f} Creates a second, and the AWS server
+        used {100 * create.share(AWS):.0f} % of a core. So the AWS server {verdict}. In the same phase, the API server
+        used {100 * create.share(API_SERVER):.0f} % of a core ({1000 * create.cpu.get(API_SERVER, 0.0) / count:.0f} ms
+        for each mapping), and the operator used {100 * create.share(OPERATOR):.0f} %."""
 
 
 def _all(results: Results) -> str:
     tables = "\n\n".join(_world(world) for world in results.worlds.values())
     columns = [
-        """*calls to AWS* has the number of each call. GetResources belongs to the tagging API, GetCallerIdentity to
-        STS. All others are calls of AWS Lambda.""",
+        """*calls to AWS* has the number of calls of each operation. GetResources is an operation of the tagging API,
+        and GetCallerIdentity is one of STS. All others are operations of AWS Lambda.""",
         """*busiest second* is the highest number of AWS Lambda calls within one second.""",
         """*writes to Kubernetes* has the writes of all clients except the benchmark. `esm` is short for
-        `eventsourcemappings`. The HTTP status of refused writes is in parentheses: 404 if the resource was deleted, 409
-        if it had changed. Leases are the operator's own, renewed every 2 s, and those of the API server.""",
+        `eventsourcemappings`. Refused writes have their HTTP status in parentheses. The status is 404 if the resource
+        was deleted, and 409 if the resource had changed. *leases* has the writes to the operator's Lease, which are
+        made every 2 s, and to the Leases of the API server.""",
         """*CPU share* is the share of one core during the phase.""",
-        """*RSS (peak)* is the operator's memory at the end of the phase, and its highest memory since it started.""",
+        """*RSS (peak)* is the operator's memory at the end of the phase. The value in parentheses is the highest memory
+        since the operator started.""",
     ]
     phases = [
         """`create` lasts until AWS has received all Creates, and `settle` until all resources are Ready.""",
         """`quiet` and `errors alone` have no edits and no other changes.""",
-        """`edits while many are created` creates more resources, edits older ones while the new ones wait, and deletes
-        the new ones. Many of the new resources are deleted before their Create.""",
-        """`load on the AWS server` sends Creates without the operator.""",
+        """In `edits while many are created`, the benchmark creates more resources. It edits older resources while the
+        new resources wait for their Creates. Then it deletes the new resources, many of them before their Create.""",
+        """In `load on the AWS server`, the benchmark sends Creates to the AWS server without the operator.""",
     ]
     return f"""
 ## All phases

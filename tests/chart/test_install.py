@@ -310,7 +310,7 @@ def test_an_upgrade_is_a_handover(plane: ControlPlane, helm: Helm, aws: AwsServe
     helm.upgrade(values_for(aws, sweepInterval=1, logFormat="text"))
     with running(plane.kubeconfig, deployment(plane), tmp_path / "new") as pod:
         pod.wait_until_ready()
-        wait_until_it_says(pod, "work begins")
+        wait_until_it_says(pod, "begins to reconcile")
         before = aws.control.counts().calls.get("ListEventSourceMappings", 0)
         eventually(lambda: aws.control.counts().calls.get("ListEventSourceMappings", 0) >= before + 3)
         assert aws.control.counts().calls["CreateEventSourceMapping"] == 1

@@ -404,12 +404,24 @@ def documented() -> list[Command]:
     return [one for one in commands() if re.match(r"helm (install|upgrade) ", one.text)]
 
 
+def values_files(command: Command, folder: Path) -> dict[str, str]:
+    """Write the values files that the page of a command shows after "to `NAME.yaml`:" to a folder. Paths by name."""
+    page = (ROOT / command.place.partition(":")[0]).read_text()
+    shown = dict(re.findall(r"to `([\w-]+\.yaml)`:\n\n```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    for name, text in shown.items():
+        (folder / name).write_text(text)
+    return {name: str(folder / name) for name in shown}
+
+
 @pytest.mark.parametrize("command", documented(), ids=str)
-def test_documented_commands_render_the_chart(helm: Helm, command: Command) -> None:
+def test_documented_commands_render_the_chart(helm: Helm, command: Command, tmp_path: Path) -> None:
     (words,) = calls(command)
     known = {"$REGION": "eu-west-1", "$CLUSTER": "blue", "$IMAGE": "registry.example.com/esm-operator"}
+    files = values_files(command, tmp_path)
     given = [
-        str(CHART) if word == "helm/esm-operator" else re.sub(r"\$\w+", lambda match: known[match[0]], word)
+        str(CHART)
+        if word == "helm/esm-operator"
+        else re.sub(r"\$\w+", lambda match: known[match[0]], files.get(word, word))
         for word in words[2:]
         if word not in ("--create-namespace", "--reset-then-reuse-values")
     ]

@@ -6,8 +6,8 @@ from tests.e2e.test_cluster_lacks import probe
 from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 
-SAID = "Another operator works on the same resources"
-LAST = "was the last to write to resources of this one, "
+SAID = "Another operator changes the same resources"
+LAST = "was the last to change "
 
 
 def leased(bed: Bed, name: str, *arguments: str) -> OperatorProcess:
@@ -29,7 +29,7 @@ def test_a_second_operator_on_the_same_scope_is_reported(bed: Bed) -> None:
     assert SAID not in first.tail(1000)
 
     second = leased(bed, f"two-{bed.namespace}")
-    eventually(lambda: f"{LAST}1 of them" in said(second), what="the second names the last writer")
+    eventually(lambda: f"{LAST}1 resource" in said(second), what="the second names the last writer")
     assert LAST in second.tail(1000)
     sizes = iter(range(1, 1000))
 
@@ -42,8 +42,8 @@ def test_a_second_operator_on_the_same_scope_is_reported(bed: Bed) -> None:
     for operator, other in ((first, "two"), (second, "one")):
         text = said(operator)
         assert text.startswith("ready: leading")
-        assert f"{other}-{bed.namespace}. " in text
-        assert "Stop one of the two, or set --namespaces or --selector" in text
+        assert f"{other}-{bed.namespace}, " in text
+        assert "stop one of the two, or set --namespaces or --selector" in text
     bed.event("orders", "AnotherOperator")
     assert [one["UUID"] for one in bed.mappings()] == [uuid]
 
@@ -77,7 +77,7 @@ def test_replicas_do_not_report_each_other(bed: Bed) -> None:
     bed.wait_ready("orders")
     second = leased(bed, lease)
     first.stop()
-    eventually(lambda: "work begins" in second.tail(1000) and said(second).startswith("ready: leading"))
+    eventually(lambda: "begins to reconcile" in second.tail(1000) and said(second).startswith("ready: leading"))
     bed.patch("orders", {"batchSize": 3})
     bed.wait_ready("orders")
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 3)

@@ -338,7 +338,7 @@ def test_through_the_role_of_a_provider_config(bed: Bed) -> None:
     [
         ((), {"AWS_REGION": ""}, "No AWS region is known. Set --region."),
         ((), {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "has no AWS credentials"),
-        ((), {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "AWS can't be reached"),
+        ((), {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "could not reach AWS"),
         (("--tag=team",), {}, "--tag (or ESM_OPERATOR_TAG): write each tag as key=value"),
         (("--management-policy=Watch",), {}, "--management-policy"),
     ],

@@ -12,6 +12,7 @@ FROM_CONFIG: dict[str, Any] = {"providerConfigRef": {"name": "shop"}}
 
 def test_region_and_endpoint_of_a_provider_config(bed: Bed) -> None:
     bed.operator()
+    bed.compares_log = False  # the mapping is on another AWS server
     with AwsServer(Settings(pace=0, quota=0, tagging_quota=0)) as elsewhere:
         bed.apply(
             provider_config("shop", region="us-west-2", endpointURL=elsewhere.endpoint, defaultTags={"team": "shop"})

@@ -50,7 +50,7 @@ def test_a_deleted_provider_config_remains_while_it_is_in_use(bed: Bed) -> None:
 
     bed.delete("orders")
     bed.wait_gone("orders")
-    eventually(lambda: "1 EventSourceMapping (" in status(bed, "shop"), what="one is left")
+    eventually(lambda: "1 EventSourceMapping uses it (" in status(bed, "shop"), what="one is left")
     bed.delete("bills")
     bed.wait_gone("bills")
     wait_config_gone(bed)

@@ -30,7 +30,7 @@ RUNS_ON = {
     r"make control-plane\b": "export KUBECONFIG=",
     r"make aws\b": "export AWS_DEFAULT_REGION=",
     r"make demo\b(?!.*DEMO_ONCE)": "Ctrl-C ends the demo",
-    r"\S*esm-operator run\b": "work begins",
+    r"\S*esm-operator run\b": "begins to reconcile",
 }
 #: A command that would run this test again. It is not typed.
 LOOKED_AT = re.compile(r"make test\b")

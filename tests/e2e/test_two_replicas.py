@@ -114,7 +114,7 @@ class Replicas:
     def leader(self, *arguments: str, duration: float = DURATION) -> Replica:
         """An operator that leads."""
         replica = self.replica("first", *arguments, duration=duration)
-        replica.wait_until_it_says("work begins")
+        replica.wait_until_it_says("begins to reconcile")
         return replica
 
     def standby(self, *arguments: str, duration: float = DURATION) -> Replica:

@@ -179,13 +179,13 @@ def test_processing(members: Mapping[str, Any], status: str | None, reason: str 
         ),
         (
             {"ErrorCode": "KMSDisabledException", "Message": ""},
-            "AWS answered with KMSDisabledException and without an explanation. Check spec.kmsKeyARN and the policy of "
-            "the key.",
+            "AWS answered with KMSDisabledException and without an explanation. Make sure that the key in "
+            "spec.kmsKeyARN is enabled, and that its policy allows Lambda to decrypt.",
         ),
         (
             {"ErrorCode": "KMSDisabledException"},
-            "AWS answered with KMSDisabledException and without an explanation. Check spec.kmsKeyARN and the policy of "
-            "the key.",
+            "AWS answered with KMSDisabledException and without an explanation. Make sure that the key in "
+            "spec.kmsKeyARN is enabled, and that its policy allows Lambda to decrypt.",
         ),
     ],
 )

@@ -200,7 +200,4 @@ def test_new_fields_are_listed() -> None:
 def test_a_row_is_rendered() -> None:
     lines = terraform.PEER.markdown().splitlines()
     assert "| `batch_size` | `spec.batchSize` |  |" in lines
-    assert (
-        "| `timeouts` |  | the operator waits without a limit while AWS processes a change, and the status shows it |"
-        in lines
-    )
+    assert "| `timeouts` |  | not needed. The operator waits without a limit while AWS processes a change |" in lines

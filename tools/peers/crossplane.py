@@ -113,7 +113,8 @@ NOTES: Mapping[str, str] = {
     "forProvider.selfManagedEventSource.endpoints": "a list of servers, not one string with commas",
     "forProvider.tags": "default tags are in `defaultTags` of the ProviderConfig",
     "forProvider.topics": "exactly one, because AWS accepts no more",
-    "forProvider.useResourceTimeoutForPropagation": "the operator waits without a limit while AWS processes a change",
+    "forProvider.useResourceTimeoutForPropagation": "not needed. The operator waits without a limit while AWS "
+    "processes a change",
     "initProvider": "there is no equivalent. The operator does not set a field that the spec leaves out, neither when "
     "it creates the mapping nor later",
     "providerConfigRef.name": "a ProviderConfig of this operator. Default: the ProviderConfig named `default`",

@@ -90,7 +90,7 @@ ATTRIBUTES: Mapping[str, str] = {
     "uuid": "uuid",
 }
 
-_WAITING = "the operator waits without a limit while AWS processes a change, and the status shows it"
+_WAITING = "not needed. The operator waits without a limit while AWS processes a change"
 
 #: Differences other than the name.
 NOTES: Mapping[str, str] = {
@@ -100,8 +100,8 @@ NOTES: Mapping[str, str] = {
     "topics": "exactly one, because AWS accepts no more",
     "region": "default: the region of `eventSourceARN`",
     "tags": "default tags are in `defaultTags` of the ProviderConfig",
-    "destination_config.on_failure.destination_arn": "also an S3 bucket, for all sources with destinations. For Kafka "
-    "sources also `kafka://TOPIC`",
+    "destination_config.on_failure.destination_arn": "the ARN of an SQS queue, an SNS topic or an S3 bucket. A Kafka "
+    "source can also have `kafka://TOPIC`",
     "uuid": "`adoption: {policy: Required, uuid: ...}` is the equivalent of `terraform import`",
     "timeouts": _WAITING,
     "use_resource_timeout_for_propagation": _WAITING,

@@ -296,12 +296,13 @@ class EventSourceMappingSpec(Structure):
     tumbling_window_in_seconds: Int32 | None = None
     """The duration, in seconds, of a tumbling window for aggregation. 0: no window."""
     maximum_record_age_in_seconds: Int32 | None = None
-    """The maximum age, in seconds, of a record that Lambda sends to the function. Lambda discards older records, and
-    reports them to destinationConfig.onFailure if it is set. -1: no maximum."""
+    """The maximum age, in seconds, of a record that Lambda sends to the function. Lambda discards older records. If
+    destinationConfig.onFailure is set, Lambda reports them there. -1: no maximum."""
     maximum_retry_attempts: Int32 | None = None
-    """The number of times that Lambda retries a failed batch. Then Lambda discards the batch, and reports it to
-    destinationConfig.onFailure if it is set. -1: Lambda retries until the records expire. For Kafka with an on-failure
-    destination, -1 means 10 retries. With consumptionMode Queue, -1 is not allowed and the default is 0."""
+    """The number of times that Lambda retries a failed batch. After the last retry, Lambda discards the batch. If
+    destinationConfig.onFailure is set, Lambda reports the batch there. -1: Lambda retries until the records expire. For
+    Kafka with an on-failure destination, -1 means 10 retries. With consumptionMode Queue, -1 is not allowed and the
+    default is 0."""
     bisect_batch_on_function_error: bool | None = None
     """Whether Lambda splits a failed batch in two before it retries."""
     destination_config: DestinationConfig | None = None
@@ -340,16 +341,16 @@ class EventSourceMappingSpec(Structure):
     document_db_event_source_config: DocumentDBEventSourceConfig | None = None
     """The database, the collection and the content of the events."""
     tags: Tags | None = None
-    """AWS tags of the mapping. They override default tags with the same keys. A mapping can have 50 tags in AWS. The
-    operator needs 4 of them, so spec.tags and the default tags have at most 46 keys together. Keys that begin with aws:
-    or esm-operator.io/ are reserved."""
+    """AWS tags of the mapping. They override default tags with the same keys. AWS allows 50 tags, and the operator
+    needs 4 of these. So spec.tags and the default tags together can have at most 46 keys. Keys that begin with aws: or
+    esm-operator.io/ are reserved."""
     region: Word | None = None
-    """The AWS region of the mapping. If absent, the region of eventSourceARN applies, then the region of the
-    ProviderConfig, then the operator's --region. The region cannot be changed, even with replacePolicy Recreate."""
+    """The AWS region of the mapping. If absent, the operator uses the region of eventSourceARN, of the ProviderConfig
+    or of its flag --region, in this order. The region cannot be changed, even with replacePolicy Recreate."""
     provider_config_ref: Reference | None = None
     """The ProviderConfig that defines the AWS account, the credentials and the default tags of the mapping. If absent,
-    the ProviderConfig called "default" applies. If there is no such ProviderConfig, the operator uses its own
-    credentials. The reference cannot be changed, even with replacePolicy Recreate."""
+    the operator uses the ProviderConfig called "default". If this ProviderConfig does not exist either, the operator
+    uses its own credentials. The reference cannot be changed, even with replacePolicy Recreate."""
     deletion_policy: Word | None = None
     """The effect of deleting this resource. Delete: the operator deletes the mapping in AWS. Retain: the operator keeps
     the mapping and removes its owner tags. If absent: Delete."""
@@ -360,7 +361,7 @@ class EventSourceMappingSpec(Structure):
     replace_policy: Word | None = None
     """The effect of changing an immutable field. Never: the API server refuses the change. Recreate: the operator
     replaces the mapping with a new one. The new mapping reads a stream from startingPosition. If the Kafka consumer
-    group stays the same, it continues at the committed offsets of the group. If absent: Never."""
+    group stays the same, the new mapping continues at the committed offsets of the group. If absent: Never."""
     adoption: AdoptionModel | None = None
     """Whether the operator adopts a mapping that exists in AWS."""
 
@@ -375,20 +376,20 @@ class ConditionModel(Structure):
     observed_generation: Int64 | None = Field(None, ge=0)
     """The metadata.generation that the condition describes."""
     last_transition_time: PointInTime
-    """The time when the status of the condition changed last."""
+    """The time of the last change of the status of the condition."""
     reason: str = Field(min_length=1, max_length=1_024)
-    """The reason of the status, in one word for programs."""
+    """The reason of the status, as one word for programs."""
     message: str = Field(max_length=32_768)
-    """The message for people, with the problem and the remedy."""
+    """The explanation for people, with the problem and the remedy."""
 
 
 class FilterCriteriaErrorModel(Structure):
     """The reason why AWS cannot encrypt or decrypt the filters."""
 
     error_code: str | None = None
-    """The error code of KMS."""
+    """The code of the KMS error that prevents AWS from encrypting or decrypting the filters."""
     message: str | None = None
-    """The message of KMS."""
+    """The message of this KMS error."""
 
 
 #: Names of fields or of tags: as many as a spec can have.
@@ -413,14 +414,16 @@ class AppliedModel(Structure):
     """
 
     fields: Strings | None = None
-    """The fields of the spec that the operator sent to AWS."""
+    """The fields of the spec that the operator sent to AWS. If you remove one of these fields from the spec, the
+    operator resets it to the default of AWS."""
     tags: Strings | None = None
-    """The keys of the tags that the operator sent to AWS."""
+    """The keys of the tags that the operator sent to AWS. If you remove one of these tags from the spec or from the
+    default tags, the operator removes it from the mapping."""
     immutable: dict[str, str] | None = None
-    """The values of immutable fields, as the operator sent them."""
+    """The values of immutable fields that the operator sent to AWS. The keys of the map are the paths of the fields."""
     kept: dict[str, KeptModel] | None = None
-    """The fields that the spec no longer sets, and that AWS has not reset to the default. The keys of the map are the
-    paths of these fields."""
+    """The fields that were removed from the spec, but still have their last value in AWS. The keys of the map are the
+    paths of the fields."""
 
 
 class EventSourceMappingStatus(Structure):
@@ -436,8 +439,8 @@ class EventSourceMappingStatus(Structure):
     """The UUID of the mapping."""
     source: str | None = None
     """The short name of the source. Examples are sqs/orders for a queue, dynamodb/orders for the stream of a table, and
-    kafka/shop/orders for the topic orders of the cluster shop. A self-managed Kafka cluster is named by the host of its
-    first bootstrap server, as in kafka/kafka1.example.com/orders."""
+    kafka/shop/orders for the topic orders of the cluster shop. For a self-managed Kafka cluster, the short name has the
+    host of the first bootstrap server, as in kafka/kafka1.example.com/orders."""
     arn: str | None = None
     """The ARN of the mapping."""
     account: str | None = None
@@ -447,7 +450,7 @@ class EventSourceMappingStatus(Structure):
     function_arn: str | None = None
     """The ARN of the Lambda function."""
     last_modified: PointInTime | None = None
-    """The time when the mapping or its state changed last in AWS."""
+    """The time of the last change of the mapping or of its state in AWS."""
     last_processing_result: str | None = None
     """The result of Lambda's last poll of the source, as AWS reports it. AWS reports no result for SQS."""
     filter_criteria_error: FilterCriteriaErrorModel | None = None
@@ -457,16 +460,19 @@ class EventSourceMappingStatus(Structure):
     applied: AppliedModel | None = None
     """The parts of the spec that the operator has sent to AWS."""
     creating: str | None = None
-    """A marker that the operator writes before it sends a request to create a mapping. The operator removes the marker
-    when it knows the result of the request. It uses the marker only if the ownership is ResourceOnly."""
+    """The record of a request to create a mapping. The operator writes the record before it sends the request, and
+    removes the record when it knows the result of the request. The field exists only in the ownership mode ResourceOnly
+    (spec.ownership of the ProviderConfig, or the operator's --ownership)."""
     last_handled_reconcile_at: str | None = None
-    """The last value of the annotation lambda.esm-operator.io/reconcile-at for which the operator has read the mapping
-    from AWS."""
+    """The last handled value of the annotation lambda.esm-operator.io/reconcile-at. Each new value of the annotation
+    makes the operator read the mapping from AWS immediately. After that, the operator copies the value to this
+    field."""
     conditions: Annotated[list[ConditionModel], *as_map("type")] | None = None
     """Ready: the operator has no change to make, and AWS has finished the last change. Reconciling: a change is in
-    progress, or the operator retries a request. Stalled: a person has to act. Synced: the mapping has the values of the
-    spec. Processing: Lambda reported no problem at its last poll of the source. UnknownAnnotations: the resource has
-    annotations that begin with lambda.esm-operator.io/ and that the operator does not know."""
+    progress, or something failed and the operator retries until it succeeds. Stalled: the operator waits until a person
+    has corrected the cause. Synced: the mapping has the values of the spec. Processing: Lambda reported no problem at
+    its last poll of the source. UnknownAnnotations: the resource has unknown annotations that begin with
+    lambda.esm-operator.io/."""
 
 
 class EventSourceMapping(Structure):

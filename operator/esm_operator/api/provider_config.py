@@ -13,10 +13,10 @@ class LabelSelectorRequirement(Structure):
     key: Name
     """The key of the label."""
     operator: Word
-    """The relation between the label and the values."""
+    """The condition for the label. In: the label has one of the values. NotIn: the label is absent or has another
+    value. Exists: the namespace has the label. DoesNotExist: the namespace does not have the label."""
     values: list[Name] | None = Field(None, max_length=256)
-    """The values with which the operator compares the label. In and NotIn need values. Exists and DoesNotExist have
-    none."""
+    """The values for In and NotIn. Exists and DoesNotExist take no values."""
 
 
 class LabelSelector(Structure):
@@ -32,8 +32,9 @@ class ProviderConfigSpec(Structure):
     """An AWS account, its credentials, and the namespaces that may use them."""
 
     namespace_selector: LabelSelector | None = None
-    """The namespaces whose resources may use this ProviderConfig. If absent, all namespaces may use it. A resource in
-    another namespace is Stalled, and the operator uses no other credentials for it."""
+    """The namespaces whose resources may use this ProviderConfig. If namespaceSelector is absent, resources in all
+    namespaces may use it. A resource in another namespace is Stalled, and the operator uses no other credentials for
+    this resource."""
     region: Word | None = None
     """The region of mappings whose spec sets neither region nor eventSourceARN."""
     allowed_regions: Words | None = None
@@ -43,12 +44,13 @@ class ProviderConfigSpec(Structure):
     external_id: Name | None = None
     """The external ID that the operator sends when it assumes the role. This field needs roleARN."""
     endpoint_url: Name | None = None
-    """The URL of a server that answers for AWS Lambda, STS and the Resource Groups Tagging API, such as a proxy or a
-    test server. If absent, the operator's --endpoint-url applies, then the endpoints of AWS."""
+    """The URL of a server that the operator calls instead of AWS Lambda, STS and the Resource Groups Tagging API.
+    Examples are a proxy and a test server. If absent, the operator uses the URL of its flag --endpoint-url. Without
+    this flag, the operator calls AWS."""
     default_tags: Tags | None = None
-    """AWS tags of all mappings that use this ProviderConfig, at most 46. They override tags of the operator's
-    --default-tags, and spec.tags of a mapping overrides them. Keys that begin with aws: or esm-operator.io/ are
-    reserved."""
+    """AWS tags of all mappings that use this ProviderConfig, at most 46. They override tags with the same keys in the
+    operator's --default-tags. Tags in spec.tags of an EventSourceMapping override them. Keys that begin with aws: or
+    esm-operator.io/ are reserved."""
     ownership: Word | None = None
     """The place where the operator records the owner of a mapping. Tags: in tags of the mapping. ResourceOnly: only in
     the status of the resource, for regions in which AWS accepts no tags on event source mappings. The guarantees of

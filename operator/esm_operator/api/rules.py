@@ -165,8 +165,8 @@ def _others() -> Iterator[Rule]:
     yield forbidden(
         _DESTINATION,
         when(_DESTINATION, f"!self.{_DESTINATION}.startsWith('kafka://') || !({reads_from(ALL - KAFKA)})"),
-        f"{{source}} does not take a Kafka topic as {_DESTINATION}. {only(KAFKA, 'one')} Set the ARN of an SQS queue, "
-        "an SNS topic or an S3 bucket.",
+        f"{{source}} does not take a Kafka topic as {_DESTINATION}. {only(KAFKA, 'a topic')} Set the ARN of an SQS "
+        "queue, an SNS topic or an S3 bucket.",
         sources=takers(_DESTINATION) - KAFKA,
     )
     collection = "documentDBEventSourceConfig.collectionName"

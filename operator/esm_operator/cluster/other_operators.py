@@ -64,7 +64,7 @@ class OtherOperators:
         """All existing resources were taken. Returns a sentence for each operator that wrote last to some of them."""
         self._listed_at = monotonic()
         self._last_writes = [
-            message("AnotherOperator", "AtStart", other=_lease(manager), own=_lease(self._own), count=count)
+            message("AnotherOperator", "AtStart", other=_lease(manager), own=_lease(self._own), resources=count)
             for manager, count in sorted(self._last_writers.items())
         ]
         return self._last_writes

@@ -46,7 +46,7 @@ class ReconcileOutcome(StrEnum):
 LEASE_ACQUIRED = counter("lease_acquired", "Number of times that this process acquired the lease.")
 LEASE_LOST = counter(
     "lease_lost",
-    "Number of times that this process lost the lease. A process that stops and releases the lease is not counted.",
+    "Number of times that this process lost the lease. The release of the lease when a process stops is not counted.",
 )
 RECONCILES = counter("reconciles", "Number of reconciliations of resources, by result.", "result")
 RECONCILE_SECONDS = histogram(
@@ -57,18 +57,19 @@ RECONCILE_SECONDS = histogram(
 )
 QUEUE_DURATION = histogram(
     "workqueue_queue_duration_seconds",
-    "Time that resources waited in the work queue, from the time at which they were due.",
+    "Time that resources waited in the work queue after they were due.",
     "priority",
     buckets=_TURN,
 )
 DRIFT_CORRECTED = counter(
     "drift_corrected",
-    "Number of corrections of mappings that were changed or deleted outside of Kubernetes, by kind.",
+    "Number of times that the operator corrected a mapping or created it again, because it was changed or deleted "
+    "outside of Kubernetes.",
     "kind",
 )
 AWS_REQUESTS = counter(
     "aws_requests",
-    "Number of requests to AWS, by operation and result. The label code shows the result.",
+    "Number of requests to AWS. The label code shows the result.",
     "operation",
     "code",
 )
@@ -79,7 +80,10 @@ AWS_REQUEST_SECONDS = histogram(
     buckets=_ANSWER,
 )
 AWS_FAILURES = counter(
-    "aws_failures", "Number of failed requests to AWS, by the reason that conditions show for the failure.", "reason"
+    "aws_failures",
+    "Number of failed requests to AWS. The label reason is the reason that the conditions of resources show for the "
+    "failure.",
+    "reason",
 )
 AWS_THROTTLES = counter("aws_throttles", "Number of requests that AWS throttled.", "account", "region")
 RATE_LIMITER_REQUESTS = counter(

@@ -109,7 +109,7 @@ _LEADER = gauge(
 )
 _OTHER_OPERATORS = gauge(
     "other_operators",
-    "Number of other operators, with another lease, that wrote to the same resources within the last hour.",
+    "Number of operators with a different lease that wrote to the resources of this operator within the last hour.",
     exposer=Exposer.ALL,
 )
 _TERM_GAUGES: tuple[_TermGauge, ...] = (
@@ -129,7 +129,7 @@ _TERM_GAUGES: tuple[_TermGauge, ...] = (
     ),
     _number_of(
         "processing_problems",
-        "Number of resources for whose mapping Lambda reports a problem. Their condition Processing is False.",
+        "Number of resources whose condition Processing is False, because Lambda reports a problem with their mapping.",
         lambda one: one.problem,
     ),
     _number_of(
@@ -151,45 +151,46 @@ _TERM_GAUGES: tuple[_TermGauge, ...] = (
     ),
     _single(
         "workqueue_delayed",
-        "Number of resources that are to be reconciled later. Most of them wait after a failure.",
+        "Number of resources whose next reconciliation is delayed, usually after a failed request.",
         lambda now: now.delayed,
     ),
     _by_place(
         "sweep_age_seconds",
-        "Time since the last complete sweep began. Before the first complete sweep: time since the leader began to use "
-        "the account and region.",
+        "Time since the last complete sweep began. Until the first sweep is complete, this is the time since the "
+        "leader began to use the account and region.",
         lambda one: one.sweep_age,
     ),
     _by_place("sweep_interval_seconds", "The setting --sweep-interval.", lambda one: one.sweep_interval),
     _by_place(
         "sweep_mappings",
-        "Number of mappings in AWS, of all owners. A sweep sends one request for 100 mappings.",
+        "Number of mappings of all owners in the account and region. A sweep sends one request for each 100 mappings.",
         lambda one: one.mappings,
     ),
     _by_place(
         "orphaned_mappings",
-        "Number of mappings with the owner tags of this cluster and without a resource. The tag sweep counts them.",
+        "Number of mappings that have the owner tags of this cluster and that no resource uses. The tag sweep counts "
+        "them.",
         lambda one: one.orphans,
     ),
     _by_place(
         "aws_rate_limiter_configured_rate",
-        "Requests to AWS Lambda in a second that --requests-per-second allows.",
+        "The setting --requests-per-second. It limits the rate of requests to AWS Lambda.",
         lambda one: one.rate_limiter.rate_set,
     ),
     _by_place(
         "aws_rate_limiter_current_rate",
-        "Requests to AWS Lambda in a second that are allowed now. If AWS throttles a request, the operator halves this "
-        "rate. The rate then grows again slowly.",
+        "Current limit on the rate of requests to AWS Lambda, in requests per second. The operator halves it if AWS "
+        "throttles a request, and then increases it slowly up to the configured rate.",
         lambda one: one.rate_limiter.rate_now,
     ),
     _by_place(
         "aws_rate_limiter_tokens",
-        "Number of requests that the operator can send immediately.",
+        "Number of requests to AWS Lambda that the rate limiter allows immediately.",
         lambda one: one.rate_limiter.tokens,
     ),
     _by_place(
         "aws_rate_limiter_waiting_requests",
-        "Number of requests that wait for the rate limiter.",
+        "Number of requests to AWS Lambda that wait for the rate limiter.",
         lambda one: one.rate_limiter.waiting,
     ),
 )

@@ -65,8 +65,10 @@ _NEXT: Mapping[Next, str] = {
     Next.SLOW: f"The operator retries automatically, normally within {_within(Disposition.SLOW)}.",
     Next.POLL: "The operator checks again within 30 seconds.",
     Next.CHANGE: "The operator continues immediately after the change.",
-    Next.PERSON: f"The operator retries after an edit, and otherwise normally within {_within(Disposition.PERSON)}.",
-    Next.FATAL: f"The operator retries after an edit, and otherwise normally within {_within(Disposition.FATAL)}.",
+    Next.PERSON: "The operator retries after an edit of the resource, and otherwise normally within "
+    f"{_within(Disposition.PERSON)}.",
+    Next.FATAL: "The operator retries after an edit of the resource, and otherwise normally within "
+    f"{_within(Disposition.FATAL)}.",
 }
 
 
@@ -96,7 +98,7 @@ _DELETE_IT = "The mapping still invokes the function. If nothing needs it, delet
 _BLOCKING = "Mapping {uuid} in {place} has the function and the event source of this resource"
 
 _ONE_OPERATOR = (
-    "Stop one of the two, or set --namespaces or --selector so that each resource has only one operator. If the two "
+    "stop one of the two, or set --namespaces or --selector so that each resource has only one operator. If the two "
     "are replicas, give both the lease {own}, so that one stands by for the other."
 )
 _IN_USE = Row(
@@ -215,9 +217,10 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.POLL,
     ),
     ("ImmutableFieldChanged", ""): Row(
-        "AWS cannot change {fields} of the {mapping} in {place}.",
+        "AWS cannot change {fields} of the {mapping} in {place}. status.applied.immutable shows the previous values.",
         "To replace the mapping with a new one, set spec.replacePolicy to Recreate. To keep the mapping, restore the "
-        "previous values, and set spec.replacePolicy to Recreate in the same edit.",
+        "previous values, and set spec.replacePolicy to Recreate in the same edit, because the API server refuses "
+        "the edit without it.",
         Next.CHANGE,
     ),
     ("ImmutableFieldChanged", "AdoptionRequired"): Row(
@@ -304,16 +307,16 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     # The account and region are unknown, or are not those of the mapping.
     ("ProviderConfigNotFound", ""): Row(
-        'The ProviderConfig "{config}" of the {mapping} does not exist.',
-        "Create the ProviderConfig. If the resource has a mapping already, the new ProviderConfig must lead to the "
-        "same account and region. If the resource has none, you can also delete it and create it again without "
-        "spec.providerConfigRef, which cannot be changed.",
+        'The ProviderConfig "{config}" of the {mapping} does not exist. The operator neither changes '
+        "nor deletes the mapping until it exists.",
+        "Create the ProviderConfig. If the resource has a mapping, the ProviderConfig must lead to the account and the "
+        "region in its status. If the resource has none, you can also create it again without spec.providerConfigRef.",
         Next.CHANGE,
     ),
     ("ProviderConfigNotFound", "Gone"): Row(
         'The ProviderConfig "{config}" of the {mapping} was deleted. The operator does not manage the mapping until '
         "the ProviderConfig exists again.",
-        "Create the ProviderConfig again, with the same account and region.",
+        "Create the ProviderConfig again. It must lead to the account and the region in the status of the resource.",
         Next.CHANGE,
     ),
     ("ProviderConfigDeleting", ""): Row(
@@ -323,9 +326,10 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
     ),
     ("ProviderConfigForbidsNamespace", ""): Row(
-        'The ProviderConfig "{config}" of the {mapping} does not admit the namespace "{namespace}".',
-        "Add the labels of the ProviderConfig's spec.namespaceSelector to the namespace. You can also create the "
-        "resource again with another ProviderConfig.",
+        'The ProviderConfig "{config}" of the {mapping} does not admit the namespace "{namespace}". The operator '
+        "neither changes nor deletes the mapping until it does.",
+        "Add the labels of the ProviderConfig's spec.namespaceSelector to the namespace. If the resource has no "
+        "mapping yet, you can also create it again with another ProviderConfig.",
         Next.CHANGE,
     ),
     ("ProviderConfigForbidsNamespace", "LabelsUnknown"): Row(
@@ -341,9 +345,10 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         next=Next.CONTINUES,
     ),
     ("RegionNotAllowed", ""): Row(
-        'The ProviderConfig "{config}" of the {mapping} does not allow the region {region}. It allows {allowed}.',
-        "Add the region to spec.allowedRegions of the ProviderConfig, or create the resource again with another "
-        "region.",
+        'The ProviderConfig "{config}" of the {mapping} does not allow the region {region}. It allows {allowed}. The '
+        "operator neither changes nor deletes the mapping until it does.",
+        "Add the region to spec.allowedRegions of the ProviderConfig. If the resource has no mapping yet, you can also "
+        "create it again with another region.",
         Next.CHANGE,
     ),
     ("TargetChanged", ""): Row(
@@ -429,8 +434,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("RequestNotUnderstood", ""): Row(
         "The endpoint for {place} did not understand a request of the operator.",
-        "Check that the endpoint URL leads to AWS. If it does, update the operator, or open an issue of esm-operator "
-        "with the operator's log.",
+        "Check that the endpoint URL (spec.endpointURL of the ProviderConfig, --endpoint-url) leads to AWS. If it "
+        "does, update the operator, or open an issue of esm-operator with the operator's log.",
         Next.FAILURE,
     ),
     ("RoleLacksPermission", ""): Row(
@@ -518,19 +523,22 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("FilterCriteriaError", "Answer"): Row('AWS answered with {code} and "{sentence}"', next=Next.PART),
     ("FilterCriteriaError", "NoAnswer"): Row("AWS answered with {code} and without an explanation.", next=Next.PART),
-    ("FilterCriteriaError", "Remedy"): Row("Check spec.kmsKeyARN and the policy of the key.", next=Next.PART),
+    ("FilterCriteriaError", "Remedy"): Row(
+        "Make sure that the key in spec.kmsKeyARN is enabled, and that its policy allows Lambda to decrypt.",
+        next=Next.PART,
+    ),
     # Events.
     ("ProcessingRecovered", ""): Row("The {mapping} in {place} works again. {result}"),
     ("UnknownAnnotation", ""): Row(NO_EFFECT, "{remedy}"),
     ("AnotherOperator", ""): Row(
         "Another operator changes the same resources. It uses the lease {other}, and this operator uses the lease "
         "{own}. Each operator overwrites the changes of the other.",
-        _ONE_OPERATOR + "{ago}",
+        f"To correct this, {_ONE_OPERATOR}{{ago}}",
     ),
     ("AnotherOperator", "AtStart"): Row(
-        "Within the last hour, the operator of the lease {other} was the last to change {count} resources of this "
-        "operator. If it still runs, two operators work on the same resources.",
-        "The command kubectl get lease shows whether it renews its lease. " + _ONE_OPERATOR,
+        "Within the last hour, the operator of the lease {other} was the last to change {resources} of this "
+        "operator. If spec.renewTime of that Lease is recent, two operators work on the same resources.",
+        f"If it is old, do nothing. Otherwise, {_ONE_OPERATOR}",
     ),
     ("Created", ""): Row("Created mapping {uuid} of {function} in {place}."),
     ("Created", "FromStart"): Row(
@@ -596,7 +604,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("MappingNotDeleted", "Removed"): Row(
         "The API server deleted this resource while the operator was adding its finalizer, so the finalizer had no "
         "effect. The operator could not delete the {mapping}, which may remain in {place}.",
-        "To find the mapping, run esm-operator orphans.",
+        "The operator does not try again. To check whether the mapping exists, run esm-operator orphans. If nothing "
+        "needs the mapping, delete it in AWS.",
     ),
     # The ProviderConfig.
     ("InUse", ""): _IN_USE,
@@ -651,6 +660,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "ownership": lambda config: f"of the ProviderConfig {config}" if config else "of the operator (--ownership)",
     "problems": lambda problems: " ".join(map(message_of, problems)),
     "rescue": _rescue,
+    "resources": lambda count: f"{count} resource{'' if count == 1 else 's'}",
     "update": describe,
     "whose": lambda owner: f"belongs to {owner} (cluster/namespace/name)" if owner else "belongs to no resource",
     "with_uuid": lambda uuid: f" (UUID {uuid})" if uuid else "",
