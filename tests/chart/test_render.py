@@ -416,12 +416,12 @@ def values_files(command: Command, folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("command", documented(), ids=str)
 def test_documented_commands_render_the_chart(helm: Helm, command: Command, tmp_path: Path) -> None:
     (words,) = calls(command)
-    known = {"$REGION": "eu-west-1", "$CLUSTER": "blue", "$IMAGE": "registry.example.com/esm-operator"}
+    known = {"REGION": "eu-west-1", "CLUSTER": "blue", "IMAGE": "registry.example.com/esm-operator"}
     files = values_files(command, tmp_path)
     given = [
         str(CHART)
         if word == "helm/esm-operator"
-        else re.sub(r"\$\w+", lambda match: known[match[0]], files.get(word, word))
+        else re.sub(r"\$\{?(\w+)\}?", lambda match: known[match[1]], files.get(word, word))
         for word in words[2:]
         if word not in ("--create-namespace", "--reset-then-reuse-values")
     ]

@@ -24,7 +24,7 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "tutorial" / "session.svg"
-WIDTH = 130
+WIDTH = 104
 TITLE = "esm-operator"
 EXAMPLE = "examples/04-sqs-queue.yaml"
 NAME = "sqs-queue"

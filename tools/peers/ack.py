@@ -93,7 +93,8 @@ NOTES: Mapping[str, str] = {
     "ackResourceMetadata.ownerAccountID": "part of `status.arn`",
     "ackResourceMetadata.region": "part of `status.arn`",
     "conditions": "`ACK.ResourceSynced` becomes `Synced`, `ACK.Terminal` becomes `Stalled`, and `ACK.Recoverable` "
-    "becomes `Reconciling`. `Ready` shows whether the mapping matches the spec",
+    "becomes `Reconciling`. `Ready` is True if the operator has no change to make and AWS has finished the "
+    "last change",
 }
 
 PEER = Peer("ACK", SPEC, STATUS, NOTES)

@@ -415,15 +415,15 @@ class AppliedModel(Structure):
 
     fields: Strings | None = None
     """The fields of the spec that the operator sent to AWS. If you remove one of these fields from the spec, the
-    operator resets it to the default of AWS."""
+    operator resets it to the default of AWS. The fields that it cannot reset are in `applied.kept`."""
     tags: Strings | None = None
     """The keys of the tags that the operator sent to AWS. If you remove one of these tags from the spec or from the
     default tags, the operator removes it from the mapping."""
     immutable: dict[str, str] | None = None
     """The values of immutable fields that the operator sent to AWS. The keys of the map are the paths of the fields."""
     kept: dict[str, KeptModel] | None = None
-    """The fields that were removed from the spec, but still have their last value in AWS. The keys of the map are the
-    paths of the fields."""
+    """The fields that were removed from the spec, and that the operator cannot reset to the default of AWS. They still
+    have their last value in AWS. The keys of the map are the paths of the fields."""
 
 
 class EventSourceMappingStatus(Structure):

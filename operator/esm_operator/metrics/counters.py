@@ -81,8 +81,8 @@ AWS_REQUEST_SECONDS = histogram(
 )
 AWS_FAILURES = counter(
     "aws_failures",
-    "Number of failed requests to AWS. The label reason is the reason that the conditions of resources show for the "
-    "failure.",
+    "Number of failed requests to AWS. The label reason has the same values as the reasons of failed requests in "
+    "the conditions of resources.",
     "reason",
 )
 AWS_THROTTLES = counter("aws_throttles", "Number of requests that AWS throttled.", "account", "region")

@@ -156,8 +156,8 @@ _TERM_GAUGES: tuple[_TermGauge, ...] = (
     ),
     _by_place(
         "sweep_age_seconds",
-        "Time since the last complete sweep began. Until the first sweep is complete, this is the time since the "
-        "leader began to use the account and region.",
+        "Time since the start of the most recent sweep that was completed. Until the first sweep is complete, this is "
+        "the time since the leader began to use the account and region.",
         lambda one: one.sweep_age,
     ),
     _by_place("sweep_interval_seconds", "The setting --sweep-interval.", lambda one: one.sweep_interval),

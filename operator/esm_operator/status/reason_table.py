@@ -64,7 +64,7 @@ _NEXT: Mapping[Next, str] = {
     Next.SOON: f"The operator retries automatically, normally within {_within(Disposition.SOON)}.",
     Next.SLOW: f"The operator retries automatically, normally within {_within(Disposition.SLOW)}.",
     Next.POLL: "The operator checks again within 30 seconds.",
-    Next.CHANGE: "The operator continues immediately after the change.",
+    Next.CHANGE: "The operator continues immediately after that.",
     Next.PERSON: "The operator retries after an edit of the resource, and otherwise normally within "
     f"{_within(Disposition.PERSON)}.",
     Next.FATAL: "The operator retries after an edit of the resource, and otherwise normally within "
@@ -226,7 +226,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("ImmutableFieldChanged", "AdoptionRequired"): Row(
         "AWS cannot change {fields} of the {mapping} in {place}. The operator creates no new mapping, because "
         "spec.adoption.policy is Required.",
-        "Undo the edit, or remove spec.adoption. The operator then replaces the mapping with a new one.",
+        "To keep the mapping, undo the edit. To replace it, remove spec.adoption. The operator then deletes this "
+        "mapping and creates a new one.",
         Next.CHANGE,
     ),
     ("AdoptedMappingDiffers", ""): Row(
@@ -287,8 +288,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.PERSON,
     ),
     ("Conflict", "OtherIdentity"): Row(
-        "spec.adoption.uuid names mapping {uuid} in {place}, which {whose}. The mapping has {found}, which differs "
-        "from the spec.{manager}",
+        "spec.adoption.uuid names mapping {uuid} in {place}, which has another function or event source than the spec. "
+        "The mapping has {found}, and {whose}.{manager}",
         "Correct spec.adoption.uuid, or the function and the event source in the spec.",
         Next.PERSON,
     ),
@@ -388,7 +389,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("CredentialsRefused", ""): Row(
         "AWS refused the operator's credentials in {place}.",
-        "Give the operator valid AWS credentials (IRSA, EKS Pod Identity or environment variables).",
+        "Give the operator valid AWS credentials (IRSA, EKS Pod Identity or environment variables). If you change its "
+        "environment variables or its ServiceAccount, restart its pods.",
         Next.FAILURE,
     ),
     ("EventSourceNotFound", ""): Row(
@@ -410,10 +412,15 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("NoCredentials", ""): Row(
         "The operator has no AWS credentials for {place}.",
         "Give the operator's ServiceAccount an IAM role (IRSA or EKS Pod Identity), or set AWS_ACCESS_KEY_ID and "
-        "AWS_SECRET_ACCESS_KEY.",
+        "AWS_SECRET_ACCESS_KEY. Then restart the operator's pods, because a pod gets new variables only at its start.",
         Next.FAILURE,
     ),
-    ("NotFound", "Refused"): Row("AWS did not find the {mapping} in {place}.", next=Next.FAILURE),
+    ("NotFound", "Refused"): Row(
+        "AWS did not find the {mapping} in {place}.",
+        "If the mapping was deleted outside of Kubernetes, the operator creates it again, unless "
+        "spec.adoption.policy is Required.",
+        Next.FAILURE,
+    ),
     ("OperationInProgress", ""): Row("AWS is still changing the {mapping} in {place}.", next=Next.FAILURE),
     ("QuotaExceeded", ""): Row(
         "A quota of AWS in {place} is used up.",
@@ -537,8 +544,9 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("AnotherOperator", "AtStart"): Row(
         "Within the last hour, the operator of the lease {other} was the last to change {resources} of this "
-        "operator. If spec.renewTime of that Lease is recent, two operators work on the same resources.",
-        f"If it is old, do nothing. Otherwise, {_ONE_OPERATOR}",
+        "operator. If spec.renewTime of that Lease is less than a minute old, that operator still runs, and "
+        "two operators work on the same resources.",
+        f"If spec.renewTime is older, do nothing. Otherwise, {_ONE_OPERATOR}",
     ),
     ("Created", ""): Row("Created mapping {uuid} of {function} in {place}."),
     ("Created", "FromStart"): Row(
