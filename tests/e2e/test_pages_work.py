@@ -15,7 +15,7 @@ import yaml
 from tests.bed import WRITES, Bed, install
 from tests.bed.cluster import create_namespace
 from tests.controlplane import ControlPlane
-from tests.controlplane.client import ApiError, path
+from tests.controlplane.client import ApiError, Object, path
 from tests.e2e.commands import run_command
 from tests.e2e.manifests import QUEUE, provider_config, queue, stream
 from tests.e2e.shell import Shell
@@ -277,6 +277,16 @@ def test_a_resource_without_a_provider_config_is_refused(bed: Bed) -> None:
     bed.wait_ready("orders")
 
 
+def refusal(bed: Bed, wanted: Object) -> str:
+    """The message with which the API server would refuse a resource; empty: it would accept it."""
+    where = f"{path('EventSourceMapping', namespace=bed.namespace)}?dryRun=All"
+    try:
+        bed.client.request("POST", where, wanted)
+    except ApiError as error:
+        return error.message
+    return ""
+
+
 @pytest.fixture
 def no_adoption(bed: Bed) -> Generator[None]:
     """The page's policy, in force."""
@@ -286,6 +296,8 @@ def no_adoption(bed: Bed) -> Generator[None]:
         yield
     finally:
         bed.kubectl("delete", "--filename=-", input=text)
+        wanted = queue("free", adoption={"policy": "IfExists"})
+        eventually(lambda: not refusal(bed, wanted), what="the policy is no longer in force")
 
 
 @pytest.mark.usefixtures("no_adoption")
@@ -295,12 +307,7 @@ def test_adoption_is_forbidden_except_in_allowed_namespaces(bed: Bed) -> None:
     wanted = queue(adoption={"policy": "IfExists"})
 
     def told() -> str:
-        where = f"{path('EventSourceMapping', namespace=bed.namespace)}?dryRun=All"
-        try:
-            bed.client.request("POST", where, wanted)
-        except ApiError as error:
-            return error.message
-        return ""
+        return refusal(bed, wanted)
 
     message = eventually(told, what="the policy is in force")
     assert "Only the platform team adopts" in message
