@@ -247,6 +247,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("Conflict", "Owned"): Row(
         f"{_BLOCKING}, and belongs to {{owner}} (cluster/namespace/name).",
         "To take the mapping over, set spec.adoption to {{policy: IfExists, uuid: {uuid}, takeOverFrom: {owner}}}. "
+        "The other resource then shows Conflict, and deleting it does not delete the mapping. "
         f"{_DELETED_TOO} {_KEEP_OTHER}",
         Next.PERSON,
     ),
@@ -265,7 +266,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("Conflict", "Recorded"): Row(
         f"{_BLOCKING}, and belongs to {{owner}} (cluster/namespace/name), whose status records the mapping.",
-        _KEEP_OTHER,
+        "To give the mapping to this resource, set spec.deletionPolicy of the other resource to Retain, delete that "
+        f"resource, and then set spec.adoption to {{{{policy: IfExists}}}}. {_KEEP_OTHER}",
         Next.PERSON,
     ),
     ("Conflict", "Unrecorded"): Row(
@@ -303,7 +305,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("Conflict", "ConsumerGroup"): Row(
         'Mapping {uuid} ({found}) in {place} uses the Kafka cluster and the consumer group "{group.name}" of this '
         "resource, and {whose}. AWS accepts only one mapping in each consumer group.{kept}",
-        "Set spec.{group.path} to another group. If nothing needs the other mapping, you can also delete it first.",
+        "Set spec.{group.path} to another group. If nothing needs the other mapping, you can also delete it first. If "
+        "the other mapping has a resource, delete the resource.",
         Next.PERSON,
     ),
     # The account and region are unknown, or are not those of the mapping.
@@ -473,8 +476,9 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("WebIdentityRefused", ""): Row(
         "AWS refused the web identity token of the operator's ServiceAccount for {place}.",
-        "Check the annotation eks.amazonaws.com/role-arn of the ServiceAccount (IRSA). The trust policy of that role "
-        "must name this cluster's OIDC provider and the operator's ServiceAccount.",
+        "Check the annotation eks.amazonaws.com/role-arn of the ServiceAccount (IRSA). If you change it, restart the "
+        "operator's pods. The trust policy of that role must name this cluster's OIDC provider and the operator's "
+        "ServiceAccount.",
         Next.FAILURE,
     ),
     # No change is needed.
