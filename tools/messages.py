@@ -156,7 +156,14 @@ OPERATIONS: Mapping[str, str] = {
     "WebIdentityRefused": "AssumeRoleWithWebIdentity",
 }
 #: Reasons of resources that have no mapping yet.
-WITHOUT_MAPPING = ("CreateOutcomeUnknown", "NothingToAdopt", "WaitingForSweep", "FunctionNotFound", "InvalidSpec")
+WITHOUT_MAPPING = (
+    "CreateOutcomeUnknown",
+    "NothingToAdopt",
+    "WaitingForSweep",
+    "FunctionNotFound",
+    "InvalidSpec",
+    "ProviderConfigDeleting",
+)
 _HEAD = """# Messages
 
 Conditions, Events and log lines of the operator have these messages, with a reason for programs. `kubectl describe esm`

@@ -79,7 +79,7 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "`for who looks at it`, `whoever has it`, `whose it is`",
-        "the noun: clients of the probe, any owner, the owner",
+        "the noun, for example: for clients of the probe, any owner, the owner of the mapping",
         (
             r"[.;:]\)? who(?! [^.?]*\?)",
             "(?:for|by|to|from|of|on|with|than) who",

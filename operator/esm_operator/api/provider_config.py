@@ -33,8 +33,8 @@ class ProviderConfigSpec(Structure):
 
     namespace_selector: LabelSelector | None = None
     """The namespaces whose resources may use this ProviderConfig. If namespaceSelector is absent, resources in all
-    namespaces may use it. A resource in a namespace that does not match is Stalled. The operator uses no other
-    credentials for it."""
+    namespaces may use it. A resource in a namespace that does not match is Stalled. The operator does not use its
+    own credentials for it."""
     region: Word | None = None
     """The region of mappings whose spec sets neither region nor eventSourceARN."""
     allowed_regions: Words | None = None

@@ -219,8 +219,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("ImmutableFieldChanged", ""): Row(
         "AWS cannot change {fields} of the {mapping} in {place}. status.applied.immutable shows the previous values.",
         "To replace the mapping with a new one, set spec.replacePolicy to Recreate. To keep the mapping, restore the "
-        "previous values, and set spec.replacePolicy to Recreate in the same edit, because the API server refuses "
-        "the edit without it.",
+        "previous values, and set spec.replacePolicy to Recreate in the same edit, because the API server refuses the "
+        "edit without it. With the previous values, the operator replaces nothing.",
         Next.CHANGE,
     ),
     ("ImmutableFieldChanged", "AdoptionRequired"): Row(
@@ -273,7 +273,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("Conflict", "Unrecorded"): Row(
         f"{_BLOCKING}, and the status of this resource does not record the mapping. The operator works without tags "
         "here, so it cannot see whether the mapping has another owner.",
-        f"If the mapping has no owner, set spec.adoption to {{{{policy: IfExists}}}} to adopt it. {_DELETED_TOO} "
+        "If no resource of another cluster and no other tool manages the mapping, set spec.adoption to {{policy: "
+        f"IfExists}}}} to adopt it. {_DELETED_TOO} "
         f"{_KEEP_OTHER}",
         Next.PERSON,
     ),
@@ -325,8 +326,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("ProviderConfigDeleting", ""): Row(
         'The operator does not create the {mapping}, because the ProviderConfig "{config}" is being deleted.',
-        "Wait until the ProviderConfig is deleted, and create it again. You can also create the resource again with "
-        "another ProviderConfig.",
+        "Wait until the ProviderConfig is deleted, and create it again. kubectl describe of the ProviderConfig shows "
+        "why its deletion waits. You can also create the resource again with another ProviderConfig.",
         Next.CHANGE,
     ),
     ("ProviderConfigForbidsNamespace", ""): Row(
@@ -510,7 +511,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("KeptByAWS", ""): Row(
         "AWS keeps the last value of {fields} of the {mapping} in {place}, although the spec no longer sets it. All "
         "other fields match the spec.{refused}",
-        "To change the value, set the field, or delete and recreate the resource.",
+        "If the value is acceptable, do nothing. To change the value, set the field. To get the default, delete the "
+        "resource and create it again. The new mapping of a stream reads from spec.startingPosition.",
     ),
     ("KeptByAWS", "Refused"): Row(
         ' AWS refused to reset {fields} and answered "{sentence}" The operator retries the reset after the next edit.',
