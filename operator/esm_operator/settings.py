@@ -269,7 +269,7 @@ class Settings(CommonSettings):
 
     lease_duration: float = Field(default=20.0, ge=10, le=600)
     """Seconds after which a standby takes over if the active replica has failed. The active replica renews the Lease
-    every 2 seconds. It starts no write in the last 7 seconds of the Lease."""
+    every 2 seconds. If it cannot renew the Lease, it starts no more writes 7 seconds before the Lease expires."""
 
     probe_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8080"
     """Address of the HTTP server for /healthz, /readyz and /metrics. An empty value turns the server off."""

@@ -300,9 +300,9 @@ class EventSourceMappingSpec(Structure):
     destinationConfig.onFailure is set, Lambda reports them there. -1: no maximum."""
     maximum_retry_attempts: Int32 | None = None
     """The number of times that Lambda retries a failed batch. After the last retry, Lambda discards the batch. If
-    destinationConfig.onFailure is set, Lambda reports the batch there. -1: Lambda retries until the records expire. For
-    Kafka with an on-failure destination, -1 means 10 retries. With consumptionMode Queue, -1 is not allowed and the
-    default is 0."""
+    destinationConfig.onFailure is set, Lambda reports the batch there. -1: Lambda retries until the records expire.
+    There is an exception: if a mapping of a Kafka source has destinationConfig.onFailure, -1 means 10 retries. With
+    consumptionMode Queue, -1 is not allowed and the default is 0."""
     bisect_batch_on_function_error: bool | None = None
     """Whether Lambda splits a failed batch in two before it retries."""
     destination_config: DestinationConfig | None = None
