@@ -7,6 +7,10 @@ from tests.demo import terminal
 from tests.demo.stage import INTERVAL, Stage
 from tests.demo.terminal import explain, output
 
+#: A filter pattern that is not JSON: the resource is Stalled until it is repaired.
+BROKEN = '{"spec": {"filterCriteria": {"filters": [{"pattern": "{"}]}}}'
+REPAIRED = '{"spec": {"filterCriteria": null}}'
+
 
 def play_on(stage: Stage) -> None:
     """Show changes until Ctrl-C."""
@@ -22,10 +26,15 @@ def play_on(stage: Stage) -> None:
     output(f"kubectl edit esm {name}       # change batchSize, for example")
     output(f"kubectl describe esm {name}   # show its status and its Events")
     output("kubectl explain esm.spec.batchSize")
+    output(f"kubectl patch esm {name} --type=merge --patch '{BROKEN}'   # an error, which describe explains")
+    output(f"kubectl patch esm {name} --type=merge --patch '{REPAIRED}'   # the repair")
     output(f"kubectl delete esm {name}")
     output("kubectl apply -f examples/")
     output(f"tail -f {stage.operator.log}   # follow the log of the operator")
-    explain("If you have the AWS CLI, compare with AWS, or change a mapping there:")
+    explain(
+        "If you have the AWS CLI, compare with AWS, or change a mapping there. The AWS server of the demo accepts the "
+        "names of any function and queue:"
+    )
     output("aws lambda list-event-source-mappings")
     output(f"aws lambda update-event-source-mapping --uuid {uuid} --batch-size 3")
     explain("Changes are shown here. Ctrl-C ends the demo and removes everything that it has started.")

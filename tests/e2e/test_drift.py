@@ -139,6 +139,21 @@ def test_a_mapping_that_aws_keeps_disabling_is_not_enabled_in_each_sweep(bed: Be
     assert is_sooner_than_the_wait(bed)
 
 
+def test_drift_soon_after_an_edit_is_corrected_as_drift(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    bed.apply(queue(batchSize=5))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    bed.patch("orders", {"batchSize": 9})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 9)
+    bed.wait_ready("orders")
+    bed.control.edit_mapping(uuid, BatchSize=7)
+    eventually(lambda: "batchSize: 7 -> 9" in bed.events("orders").get("DriftCorrected", ""))
+    bed.wait_ready("orders")
+    assert "ChangeNotKept" not in bed.events("orders")
+    assert bed.events("orders")["Updated"].endswith("batchSize: 5 -> 9.")
+    assert is_sooner_than_the_wait(bed)
+
+
 def test_an_edit_ends_the_back_off_of_a_correction(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(queue(batchSize=5))

@@ -87,7 +87,7 @@ GUARDS = (
         name="same-correction-again",
         harm="Two tools that disagree on a field change the mapping again and again, as fast as AWS answers.",
         file="reconcile/executor.py",
-        text="wait = context.state.drift_backoff.wait(kind, change)",
+        text="wait = context.state.drift_backoff.wait(kind, change, drift=drift)",
         without="wait = 0.0",
         tests=model("waiting_requests", "a_change_that_aws_does_not_keep_is_sent_with_growing_pauses"),
     ),

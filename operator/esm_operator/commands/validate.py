@@ -292,15 +292,24 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
 def _suggestion(path: Path, model: type[BaseModel]) -> str:
     """The end of the message about an unknown field, with the field that was probably meant."""
     schema = model.model_json_schema()
-    here = {str(name) for name in _properties(schema, schema, path[:-1])}
-    everywhere = {str(name) for part in schema.get("$defs", {}).values() for name in part.get("properties", ())}
+    here = {str(name): str(name) for name in _properties(schema, schema, path[:-1])}
+    everywhere = {str(one[-1]): _text(one) for one in sorted(_paths(schema), key=len, reverse=True)}
     written = _plain(str(path[-1]))
     for names in (here, everywhere):
-        plain = {_plain(name): name for name in sorted(names)}
+        plain = {_plain(name): meant for name, meant in sorted(names.items())}
         near = difflib.get_close_matches(written, plain, n=1, cutoff=0.75)
         if near:
             return f"; did you mean {plain[near[0]]}?"
     return f". Possible fields: {', '.join(sorted(here))}." if 0 < len(here) <= _FEW_FIELDS else "."
+
+
+def _paths(root: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
+    """The paths of all fields of a JSON schema."""
+    for name in _properties(root, root, path):
+        field = (*path, str(name))
+        yield field
+        yield from _paths(root, field)
+        yield from _paths(root, (*field, 0))
 
 
 def _plain(name: str) -> str:

@@ -20,6 +20,8 @@ FORGOTTEN = 4 * LONGEST
 @dataclass(frozen=True, slots=True)
 class _Sent:
     change: Mapping[str, Canonical]
+    drift: bool
+    """Whether the change corrected drift; False: it carried out an edit."""
     times: int
     at: float
 
@@ -32,18 +34,27 @@ class DriftBackoff:
     def __init__(self) -> None:
         self._sent: dict[str, _Sent] = {}
 
-    def wait(self, kind: str, change: Mapping[str, Canonical]) -> float:
-        """Seconds until a change may be sent; 0: now."""
+    def wait(self, kind: str, change: Mapping[str, Canonical], *, drift: bool) -> float:
+        """Seconds until a change may be sent; 0: now.
+
+        ``drift``: the mapping matched the spec before. So an edit that is undone in AWS is corrected immediately.
+        """
         last = self._sent.get(kind)
-        if last is None or last.change != change:
+        if last is None or last.change != change or (drift and not last.drift):
             return 0.0
         return max(0.0, last.at + backoff.exponential(last.times, FIRST, LONGEST) - monotonic())
 
-    def sent(self, kind: str, change: Mapping[str, Canonical]) -> None:
+    def repeats(self, kind: str, change: Mapping[str, Canonical]) -> bool:
+        """Whether the last change that was sent is the same."""
+        last = self._sent.get(kind)
+        return last is not None and last.change == change
+
+    def sent(self, kind: str, change: Mapping[str, Canonical], *, drift: bool) -> None:
         """Record that a change was sent."""
-        now, last = monotonic(), self._sent.get(kind)
-        repeated = last is not None and last.change == change and now - last.at < FORGOTTEN
-        self._sent[kind] = _Sent(change, last.times + 1 if last is not None and repeated else 0, now)
+        now, last, times = monotonic(), self._sent.get(kind), 0
+        if last is not None and last.change == change and now - last.at < FORGOTTEN:
+            times = last.times + 1 if last.drift or not drift else 0
+        self._sent[kind] = _Sent(change, drift or (last is not None and last.drift and times > 0), times, now)
 
     def clear(self) -> None:
         """Forget all changes: the resource was edited, so its next change is sent immediately."""

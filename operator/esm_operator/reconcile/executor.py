@@ -288,7 +288,7 @@ class Executor:
         desired = context.desired
         fingerprint = {**action.change, **{f"-{path}": None for path in action.reset}}
         change = differences.describe(action)
-        wait = await self._drift_wait(context, "fields", fingerprint, change)
+        wait = await self._drift_wait(context, "fields", fingerprint, change, drift=action.drift)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
         assert desired.source is not None, "no Update is planned for an unknown source"
@@ -298,7 +298,8 @@ class Executor:
             return None
         queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
         parameters = requests.update(context.resource.spec, desired.source, action, queue_mode=queue_mode)
-        context.change = Change(Cause.DRIFT if action.drift else Cause.EDIT, change)
+        drift = action.drift or context.state.drift_backoff.repeats("fields", fingerprint)
+        context.change = Change(Cause.DRIFT if drift else Cause.EDIT, change)
         entry = context.connected.inventory.get(action.uuid)
         by_aws = entry.report().state_transition_reason if entry is not None and "enabled" in action.old else None
         try:
@@ -313,10 +314,10 @@ class Executor:
             logger.debug("AWS refused %s. %s", change, failure.answer, extra=marks(context.resource))
             context.state.field_refusals.refused(context.resource.generation, members, failure)
             return None
-        context.state.drift_backoff.sent("fields", fingerprint)
+        context.state.drift_backoff.sent("fields", fingerprint, drift=action.drift)
         context.state.field_refusals.accepted()
         subject = context.subject
-        if action.drift:
+        if drift:
             text = message("DriftCorrected", subject=subject, change=change, aws_reason=by_aws or "")
             self._record_drift(context, DriftKind.FIELDS, text)
         else:
@@ -340,20 +341,21 @@ class Executor:
     async def _tag(self, context: ReconcileContext, action: actions.Tag) -> Result | None:
         fingerprint = {**action.add, **{f"-{tag}": None for tag in action.remove}}
         change = messages.tagged(action)
-        wait = await self._drift_wait(context, "tags", fingerprint, change)
+        wait = await self._drift_wait(context, "tags", fingerprint, change, drift=action.drift)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
         if await self._record_names_first(context, tags=frozenset(action.add)):
             return None
-        context.change = Change(Cause.DRIFT if action.drift else Cause.EDIT, change)
+        drift = action.drift or context.state.drift_backoff.repeats("tags", fingerprint)
+        context.change = Change(Cause.DRIFT if drift else Cause.EDIT, change)
         request = context.connected.client.tag(action.uuid, action.add, action.remove, context)
         if not await self._request(context, action.uuid, request):
             return None
-        context.state.drift_backoff.sent("tags", fingerprint)
+        context.state.drift_backoff.sent("tags", fingerprint, drift=action.drift)
         applied = replace(context.record.applied, tags=frozenset(context.desired.tags))
         context.record = replace(context.record, applied=applied)
         subject = context.subject
-        if action.drift:
+        if drift:
             text = message("DriftCorrected", subject=subject, change=change, aws_reason="")
             self._record_drift(context, DriftKind.TAGS, text)
         else:
@@ -361,10 +363,10 @@ class Executor:
         return None
 
     async def _drift_wait(
-        self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], text: str
+        self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], text: str, *, drift: bool
     ) -> float:
         """Seconds until a change that AWS did not keep may be sent again; 0: now."""
-        wait = context.state.drift_backoff.wait(kind, change)
+        wait = context.state.drift_backoff.wait(kind, change, drift=drift)
         if wait:
             not_kept = Finding("ChangeNotKept", values={"change": text})
             outcome = messages.outcome_of(not_kept, context.subject, synced=False)

@@ -162,7 +162,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "The operator is replacing the {mapping} in {place} with a new mapping.", next=Next.CONTINUES
     ),
     ("ChangeNotKept", ""): Row(
-        "AWS accepted the change {change} of the {mapping} in {place}, but the mapping does not have the new value.",
+        "The {mapping} in {place} does not keep a value that the operator has set. The operator will send the change "
+        "{change} again.",
         "Look in CloudTrail for other clients that change the mapping. status.stateTransitionReason may show the "
         "cause.",
         Next.DRIFT,
