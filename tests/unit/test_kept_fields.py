@@ -105,8 +105,9 @@ def test_the_message_says_which_fields_why_and_what_to_do() -> None:
     assert told == (
         f'AWS keeps the last value of spec.{LOG}, spec.{WINDOW} of the mapping of function "orders" in {PLACE}, '
         f"although the spec no longer sets it. All other fields match the spec. AWS refused to reset spec.{LOG} and "
-        'answered "No." The operator retries the reset after the next edit. To change the value, set the field, or '
-        "delete and recreate the resource."
+        'answered "No." The operator retries the reset after the next edit. If the value is acceptable, do nothing. To '
+        "change the value, set the field. To get the default, delete the resource and create it again. The new mapping "
+        "of a stream reads from spec.startingPosition."
     )
 
 
