@@ -191,8 +191,7 @@ def test_an_edit_waits_for_the_one_before_it(
     bed.wait_condition("orders", "Reconciling", "True", state)
     bed.patch("orders", {"batchSize": 50, "parallelizationFactor": 2, "tags": {"team": "shop"}})
     bed.patch("orders", {"batchSize": None})
-    told = bed.wait_condition("orders", "Reconciling", "True", state)
-    assert f"state {state}" in told["message"]
+    eventually(lambda: f"state {state}" in bed.condition("orders", "Reconciling").get("message", ""))
     bed.wait_swept(2)
     assert bed.calls()["UpdateEventSourceMapping"] == 1
 
