@@ -39,23 +39,27 @@ class DriftBackoff:
 
         ``drift``: the mapping matched the spec before. So an edit that is undone in AWS is corrected immediately.
         """
-        last = self._sent.get(kind)
-        if last is None or last.change != change or (drift and not last.drift):
+        last = self._same(kind, change)
+        if last is None or (drift and not last.drift):
             return 0.0
         return max(0.0, last.at + backoff.exponential(last.times, FIRST, LONGEST) - monotonic())
 
     def repeats(self, kind: str, change: Mapping[str, Canonical]) -> bool:
         """Whether the last change that was sent is the same."""
-        last = self._sent.get(kind)
-        return last is not None and last.change == change
+        return self._same(kind, change) is not None
 
     def sent(self, kind: str, change: Mapping[str, Canonical], *, drift: bool) -> None:
         """Record that a change was sent."""
-        now, last, times = monotonic(), self._sent.get(kind), 0
-        if last is not None and last.change == change and now - last.at < FORGOTTEN:
-            times = last.times + 1 if last.drift or not drift else 0
-        self._sent[kind] = _Sent(change, drift or (last is not None and last.drift and times > 0), times, now)
+        now, last = monotonic(), self._same(kind, change)
+        if last is None or now - last.at >= FORGOTTEN or (drift and not last.drift):
+            self._sent[kind] = _Sent(change, drift, 0, now)
+        else:
+            self._sent[kind] = _Sent(change, last.drift, last.times + 1, now)
 
     def clear(self) -> None:
         """Forget all changes: the resource was edited, so its next change is sent immediately."""
         self._sent.clear()
+
+    def _same(self, kind: str, change: Mapping[str, Canonical]) -> _Sent | None:
+        last = self._sent.get(kind)
+        return last if last is not None and last.change == change else None
