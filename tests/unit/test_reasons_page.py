@@ -180,3 +180,21 @@ def test_refusals_are_where_their_disposition_says() -> None:
 )
 def test_sections_are_grouped_by_how_urgent_they_are(of: Any, groups: set[str]) -> None:
     assert {GROUPS[reason] for reason in members(of)} == groups
+
+
+def anchors(page: str) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+def test_its_links_lead_somewhere() -> None:
+    links = [
+        (name, path, anchor)
+        for name, page in {**PAGES, INDEX.name: INDEX.read_text()}.items()
+        for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page)
+    ]
+    assert len(links) > 10
+    for name, path, anchor in links:
+        target = FOLDER / (path or name)
+        assert target.is_file(), (name, path)
+        assert not anchor or anchor in anchors(target.read_text()), (name, path, anchor)
