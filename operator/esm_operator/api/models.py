@@ -97,8 +97,9 @@ class Destination(Structure):
     last retry, and records that are too old."""
 
     destination: Name
-    """The value is the ARN of an SQS queue, an SNS topic or an S3 bucket. Kafka sources also take kafka://TOPIC, for a
-    topic of the same cluster. The execution role of the function needs permission to write to the destination."""
+    """The value is the ARN of an SQS queue, an SNS topic or an S3 bucket. Kafka sources also take kafka://TOPIC.
+    TOPIC must be a topic of the same cluster. The execution role of the function needs permission to write to the
+    destination."""
 
 
 class DestinationConfig(Structure):
