@@ -17,7 +17,9 @@ from esm_operator.planning.ownership import Owner
 from esm_operator.reconcile.change_log import VERBS, Cause
 from esm_operator.status.failure import Failure
 from esm_operator.status.messages import tagged
-from esm_operator.status.reason_table import TABLE, Next, message, message_of_failure
+from esm_operator.status.next_attempt import Next
+from esm_operator.status.reason_table import TABLE
+from esm_operator.status.rendering import message, message_of_failure
 from esm_operator.status.subject import Subject
 from tools.generated import DOCS, Files
 
@@ -63,7 +65,6 @@ VALUES: Mapping[str, Any] = {
     "manager": Manager("", {}),
     "message": f"{_ANSWER} Create the function, or correct spec.functionName. {Next.SLOW.sentence}",
     "most": 50,
-    "names": "batchSize",
     "namespace": "shop",
     "now": "account 222222222222",
     "other": "esm-operator/esm-operator-b",

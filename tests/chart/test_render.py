@@ -14,7 +14,7 @@ from tests import role
 from tests.chart.conftest import MONITORING, make_namespace
 from tests.chart.helm import CHART, NAMESPACE, NEEDED, ROOT, VALUES, Helm, merged, of_kind, the
 from tests.controlplane import ControlPlane
-from tests.pages import Command, calls, commands
+from tests.pages import Command, calls, commands, pages
 from tests.waiting import eventually
 from tools import crd_definitions
 
@@ -406,7 +406,7 @@ def documented() -> list[Command]:
 
 def values_files(command: Command, folder: Path) -> dict[str, str]:
     """Write the values files that the page of a command shows after "to `NAME.yaml`:" to a folder. Paths by name."""
-    page = (ROOT / command.place.partition(":")[0]).read_text()
+    page = pages()[command.place.partition(":")[0]]
     shown = dict(re.findall(r"to `([\w-]+\.yaml)`:\n\n```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
     for name, text in shown.items():
         (folder / name).write_text(text)

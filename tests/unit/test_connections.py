@@ -23,7 +23,7 @@ from esm_operator.fence import SHUT, NotLeadingError
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
-from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.rendering import message_of_failure
 from tests.aws import AwsServer, FaultKind
 from tests.unit.http_server import served
 from tests.waiting import LIMIT, eventually_async

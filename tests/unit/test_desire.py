@@ -11,7 +11,7 @@ from esm_operator.planning.desired import MappingRecord, desired_of
 from esm_operator.planning.inputs import Desired
 from esm_operator.planning.ownership import OWNER_TAGS
 from esm_operator.planning.target import ResolvedTarget, Target
-from esm_operator.status.reason_table import message_of
+from esm_operator.status.rendering import message_of
 from tests import refusals
 
 UUID = "11111111-2222-3333-4444-555555555555"

@@ -26,7 +26,7 @@ from esm_operator.aws.errors import (
     understand,
 )
 from esm_operator.status.failure import Disposition, sentence_of
-from esm_operator.status.reason_table import answer_and_remedy, message_of_failure
+from esm_operator.status.rendering import answer_and_remedy, message_of_failure
 from esm_operator.status.subject import Subject
 
 SUBJECT = Subject(function="orders", region="eu-west-1", account="123456789012")

@@ -17,7 +17,7 @@ from esm_operator.status.field_outcomes import (
     refused_fields,
     refused_outcome,
 )
-from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.rendering import message_of_failure
 from esm_operator.status.subject import Subject
 from tests.unit.plan_cases import MSK, SQS, made, seen
 

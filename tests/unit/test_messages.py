@@ -13,7 +13,9 @@ from esm_operator.planning.finding import Finding
 from esm_operator.planning.managers import RULES, manager_of
 from esm_operator.reconcile import drift_backoff
 from esm_operator.status.failure import Disposition
-from esm_operator.status.reason_table import TABLE, Next, message, message_of
+from esm_operator.status.next_attempt import Next
+from esm_operator.status.reason_table import TABLE
+from esm_operator.status.rendering import message, message_of
 from esm_operator.status.subject import Subject
 from tests.unit.plan_cases import CASES
 from tools.messages import SPECIAL, SUBJECT, UUID, VALUES, example, failed

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
 from esm_operator.status import messages
-from esm_operator.status.reason_table import message_of
+from esm_operator.status.rendering import message_of
 from esm_operator.status.subject import Subject
 from tests.unit.plan_cases import (
     CASES,

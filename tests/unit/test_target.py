@@ -18,7 +18,7 @@ from esm_operator.planning.target import (
     resolve,
     selects,
 )
-from esm_operator.status.reason_table import message_of
+from esm_operator.status.rendering import message_of
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 SHOP = ProviderConfigSettings("shop", region="us-west-2", endpoint_url="http://shop", default_tags={"team": "shop"})

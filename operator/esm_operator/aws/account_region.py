@@ -19,7 +19,7 @@ from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.status.failure import Failure
-from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.rendering import message_of_failure
 from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from esm_operator.clock import monotonic
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.report_filter import ReportFilter
-from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.rendering import message_of_failure
 from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)

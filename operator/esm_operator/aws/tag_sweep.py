@@ -23,7 +23,7 @@ from esm_operator.aws.client import MappingsClient
 from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.ratelimit.rate_limiter import RequestPriority
-from esm_operator.status.reason_table import answer_and_remedy
+from esm_operator.status.rendering import answer_and_remedy
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from esm_operator.metrics.gauges import TargetMetrics
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.settings import Settings
-from esm_operator.status.reason_table import message_of_failure
+from esm_operator.status.rendering import message_of_failure
 from esm_operator.status.subject import Subject
 
 #: Requests a second to the tagging API: a third of what AWS grants GetResources (AWS General Reference, quotas of the

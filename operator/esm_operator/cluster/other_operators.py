@@ -17,7 +17,7 @@ from typing import Any
 from esm_operator.clock import monotonic, wall
 from esm_operator.cluster.operator_names import MANAGER
 from esm_operator.ratelimit.report_filter import ReportFilter
-from esm_operator.status.reason_table import message
+from esm_operator.status.rendering import message
 
 #: Seconds after its last write for which another operator is reported, and between log lines about it.
 REPORTED_FOR = 3600.0

@@ -22,7 +22,7 @@ from esm_operator.fence import NotLeadingError
 from esm_operator.planning.target import Unresolved
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.report_filter import ReportFilter
-from esm_operator.status.reason_table import message
+from esm_operator.status.rendering import message
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
 from esm_operator.ratelimit.report_filter import ReportFilter
-from esm_operator.status.reason_table import answer_and_remedy
+from esm_operator.status.rendering import answer_and_remedy
 
 #: The most requests in flight.
 AT_ONCE = 8

@@ -41,7 +41,7 @@ from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
 from esm_operator.status.field_outcomes import as_text
-from esm_operator.status.reason_table import message
+from esm_operator.status.rendering import message
 
 logger = logging.getLogger(__name__)
 

@@ -33,7 +33,7 @@ from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import field_outcomes, messages
 from esm_operator.status.failure import Disposition
 from esm_operator.status.field_outcomes import RefusedFields
-from esm_operator.status.reason_table import message
+from esm_operator.status.rendering import message
 from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)

@@ -49,7 +49,7 @@ from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import messages
-from esm_operator.status.reason_table import message
+from esm_operator.status.rendering import message
 from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.status import conditions
 from esm_operator.status.conditions import Outcome
 from esm_operator.status.failure import sentence_of
-from esm_operator.status.reason_table import message
+from esm_operator.status.rendering import message
 
 logger = logging.getLogger(__name__)
 

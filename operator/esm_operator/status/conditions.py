@@ -15,7 +15,7 @@ from esm_operator.api.reasons import ConditionReason, EventReason, OutcomeReason
 from esm_operator.api.recorded_status import Applied, Condition, FilterCriteriaError, MappingReport, MappingStatus
 from esm_operator.status.denials import denial_of
 from esm_operator.status.failure import sentence_of
-from esm_operator.status.reason_table import message
+from esm_operator.status.rendering import message
 from esm_operator.status.subject import Subject
 
 #: Reasons while AWS changes a mapping. If the mapping was in sync before, somebody else has begun the change.

@@ -12,7 +12,7 @@ from esm_operator.planning import differences, isolation
 from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Disposition, Failure
-from esm_operator.status.reason_table import message, message_of_failure
+from esm_operator.status.rendering import message, message_of_failure
 from esm_operator.status.subject import Subject
 
 #: Characters of a value in the status. Filter patterns can be longer.

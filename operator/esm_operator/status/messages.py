@@ -13,7 +13,8 @@ from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Failure
 from esm_operator.status.field_outcomes import kept_message
-from esm_operator.status.reason_table import TABLE, message, message_of, message_of_failure
+from esm_operator.status.reason_table import TABLE
+from esm_operator.status.rendering import message, message_of, message_of_failure
 from esm_operator.status.subject import Subject
 
 #: Sources that keep what was not processed, and have no position to start from.
@@ -71,7 +72,7 @@ def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[st
         update = actions.Update(mapping.uuid, change, frozenset(), old)
         differs = ""
         if change:
-            differs = message("Observed", "Differs", subject=subject, names=", ".join(sorted(change)), update=update)
+            differs = message("Observed", "Differs", subject=subject, update=update)
         text = message("Observed", subject=subject, state=state.lower())
         return Outcome(Verdict.READY, "Observed", text, synced=not change, sync_message=differs, subject=subject)
     if state == "Disabled" and "enabled" not in desired.values:

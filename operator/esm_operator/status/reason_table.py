@@ -5,71 +5,13 @@ A message is the sentence, AWS's own sentence in quotes if there is one, the rem
 messages. The sentences of invalid fields are in ``api/rules.py``.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from esm_operator.api.annotations import NO_EFFECT
 from esm_operator.api.reasons import EventReason, ProviderConfigReason, of_state
-from esm_operator.planning import actions
-from esm_operator.planning.differences import describe, describe_source
-from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import TRANSITIONS
-from esm_operator.planning.managers import Manager
-from esm_operator.status.failure import Disposition, Failure
-from esm_operator.status.subject import Subject
-
-
-def _within(disposition: Disposition) -> str:
-    """The longest delay of a disposition, in words. Many resources that fail together take turns and wait longer."""
-    minutes = round(disposition.value[1] / 60)
-    return {1: "1 minute", 60: "1 hour"}.get(minutes, f"{minutes} minutes")
-
-
-class Next(Enum):
-    """When the operator acts next."""
-
-    NONE = auto()
-    """Nothing is left to do."""
-    PART = auto()
-    """The text is a part of other messages."""
-    FAILURE = auto()
-    """The disposition of the AWS error decides."""
-    CONTINUES = auto()
-    DRIFT = auto()
-    EVENT = auto()
-    SOON = auto()
-    SLOW = auto()
-    POLL = auto()
-    CHANGE = auto()
-    PERSON = auto()
-    FATAL = auto()
-
-    @property
-    def stalls(self) -> bool:
-        """Whether the operator waits for a person, so that the resource is Stalled."""
-        return self in (Next.POLL, Next.CHANGE, Next.PERSON, Next.FATAL)
-
-    @property
-    def sentence(self) -> str:
-        """The last sentence of a message."""
-        return _NEXT.get(self, "")
-
-
-_NEXT: Mapping[Next, str] = {
-    Next.CONTINUES: "The operator continues automatically.",
-    Next.EVENT: "The operator records an Event when this works again.",
-    Next.DRIFT: "The operator retries automatically, within 15 minutes.",
-    Next.SOON: f"The operator retries automatically, normally within {_within(Disposition.SOON)}.",
-    Next.SLOW: f"The operator retries automatically, normally within {_within(Disposition.SLOW)}.",
-    Next.POLL: "The operator checks again within 30 seconds.",
-    Next.CHANGE: "The operator continues immediately after that.",
-    Next.PERSON: "The operator retries after an edit of the resource, and otherwise normally within "
-    f"{_within(Disposition.PERSON)}.",
-    Next.FATAL: "The operator retries after an edit of the resource, and otherwise normally within "
-    f"{_within(Disposition.FATAL)}.",
-}
+from esm_operator.status.next_attempt import Next
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +19,7 @@ class Row:
     """One message of a reason. ``{name}`` is replaced by the value of that name.
 
     Each sentence can name ``{function}``, ``{event_source}``, ``{mapping}`` and ``{place}``, see
-    :class:`~esm_operator.status.subject.Subject`. :data:`_SHOWN` formats other values.
+    :class:`~esm_operator.status.subject.Subject`. ``status/rendering.py`` formats other values.
     """
 
     sentence: str
@@ -90,6 +32,8 @@ _CHANGING = "AWS is changing mapping {uuid} in {place}. The mapping is in state 
 _LEFT = "The resource is deleted, but mapping {uuid} remains in {place}, because"
 _RESOURCE_ONLY = "because the ownership {ownership} is ResourceOnly and the operator sends no tags to AWS"
 _OR_TAGS = "or set the ownership to Tags if AWS accepts tags on event source mappings in {place}."
+#: A value of spec.adoption, as a template.
+_IF_EXISTS = "{{policy: IfExists}}"
 _DELETED_TOO = "After adoption, deleting this resource also deletes the mapping, unless spec.deletionPolicy is Retain."
 _KEEP_OTHER = (
     "If the mapping must keep its owner, correct the spec or delete this resource. The mapping then remains in AWS."
@@ -254,28 +198,28 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("Conflict", "Unowned"): Row(
         f"{_BLOCKING}, and belongs to no resource.",
-        f"To adopt the mapping, set spec.adoption to {{{{policy: IfExists}}}}. {_DELETED_TOO} If nothing uses the "
+        f"To adopt the mapping, set spec.adoption to {_IF_EXISTS}. {_DELETED_TOO} If nothing uses the "
         "mapping, you can also delete it in AWS.",
         Next.PERSON,
     ),
     ("Conflict", "Managed"): Row(
         f"{_BLOCKING}.{{manager}}",
         "Do not delete the mapping. First let the other tool release it (for example with terraform state rm), so that "
-        "two tools do not change one mapping. Then set spec.adoption to {{policy: IfExists}} to adopt the mapping. "
+        f"two tools do not change one mapping. Then set spec.adoption to {_IF_EXISTS} to adopt the mapping. "
         f"{_DELETED_TOO}",
         Next.PERSON,
     ),
     ("Conflict", "Recorded"): Row(
         f"{_BLOCKING}, and belongs to {{owner}} (cluster/namespace/name), whose status records the mapping.",
         "To give the mapping to this resource, set spec.deletionPolicy of the other resource to Retain, delete that "
-        f"resource, and then set spec.adoption to {{{{policy: IfExists}}}}. {_KEEP_OTHER}",
+        f"resource, and then set spec.adoption to {_IF_EXISTS}. {_KEEP_OTHER}",
         Next.PERSON,
     ),
     ("Conflict", "Unrecorded"): Row(
         f"{_BLOCKING}, and the status of this resource does not record the mapping. The operator works without tags "
         "here, so it cannot see whether the mapping has another owner.",
-        "If no resource of another cluster and no other tool manages the mapping, set spec.adoption to {{policy: "
-        f"IfExists}}}} to adopt it. {_DELETED_TOO} "
+        "If no resource of another cluster and no other tool manages the mapping, set spec.adoption to "
+        f"{_IF_EXISTS} to adopt it. {_DELETED_TOO} "
         f"{_KEEP_OTHER}",
         Next.PERSON,
     ),
@@ -283,7 +227,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "The operator's tags (esm-operator.io/...) were removed from mapping {uuid} of this resource in {place}. The "
         "operator neither changes the mapping nor deletes it with the resource.{manager}",
         "If another tool manages the mapping now, let it release the mapping first. To restore the tags, set "
-        "spec.adoption to {{policy: IfExists}}.",
+        f"spec.adoption to {_IF_EXISTS}.",
         Next.PERSON,
     ),
     ("Conflict", "Claimed"): Row(
@@ -626,98 +570,3 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("InUse", ""): _IN_USE,
     ("MappingsRemain", ""): _IN_USE,
 }
-
-_VERBS: Mapping[type[actions.Action], str] = {
-    actions.Create: "create the mapping",
-    actions.Update: "change the mapping",
-    actions.Tag: "change the tags of the mapping",
-    actions.Adopt: "adopt the mapping",
-    actions.Replace: "delete the mapping and create it again",
-    actions.Discard: "delete a second mapping",
-    actions.Delete: "delete the mapping",
-    actions.RemoveOwnerTags: "remove its tags from the mapping",
-}
-
-
-def _rescue(owner_tags: bool | None) -> str:
-    """The text that explains how to prevent an unwanted deletion. Empty if nothing is deleted (None)."""
-    if owner_tags is None:
-        return ""
-    return (
-        " To keep the mapping instead, set the annotation lambda.esm-operator.io/orphan to true. The resource is then "
-        "deleted without its mapping, and a resource of the same name that you create later manages the mapping again"
-        f"{'' if owner_tags else ' if its spec.adoption.policy is IfExists'}."
-    )
-
-
-def _action(action: actions.Action) -> str:
-    verb = _VERBS[type(action)]
-    return f"{verb} ({describe(action)})" if isinstance(action, actions.Update) else verb
-
-
-def _manager(manager: Manager) -> str:
-    if not manager.name:
-        return ""
-    shown = ", ".join(f"{key}={value}" for key, value in manager.tags.items())
-    return f" The tags of the mapping show that {manager.name} manages it ({shown})."
-
-
-#: The functions that format values, by the name of the value. Other values are not changed.
-_SHOWN: Mapping[str, Callable[[Any], str]] = {
-    "action": lambda action: action if isinstance(action, str) else _action(action),
-    "aws_reason": lambda text: f' AWS reports the state transition reason "{text}".' if text else "",
-    "fields": lambda paths: ", ".join(f"spec.{path}" for path in paths),
-    "found": describe_source,
-    "gone": lambda gone: " any more" if gone else "",
-    "kept": lambda uuid: f" This resource keeps its mapping {uuid} unchanged." if uuid else "",
-    "left": lambda uuid: f"Mapping {uuid} remains" if uuid else "A mapping that was created remains",
-    "manager": _manager,
-    "ownership": lambda config: f"of the ProviderConfig {config}" if config else "of the operator (--ownership)",
-    "problems": lambda problems: " ".join(map(message_of, problems)),
-    "rescue": _rescue,
-    "resources": lambda count: f"{count} resource{'' if count == 1 else 's'}",
-    "update": describe,
-    "whose": lambda owner: f"belongs to {owner} (cluster/namespace/name)" if owner else "belongs to no resource",
-    "with_uuid": lambda uuid: f" (UUID {uuid})" if uuid else "",
-}
-#: A subject of which nothing is known.
-_UNKNOWN = Subject()
-
-
-def message(
-    reason: EventReason | ProviderConfigReason, case: str = "", *, subject: Subject = _UNKNOWN, **values: object
-) -> str:
-    """The message of a reason: the sentence and the remedy with these values, and when the operator acts next."""
-    row = TABLE[reason, case]
-    return _joined(row, subject, values, next_sentence=row.next.sentence)
-
-
-def message_of(finding: Finding, subject: Subject = _UNKNOWN) -> str:
-    """The message of a finding."""
-    return message(finding.reason, finding.case, subject=subject, **finding.values)
-
-
-def message_of_failure(failure: Failure, subject: Subject = _UNKNOWN) -> str:
-    """The message of an AWS error."""
-    row, next_sentence = TABLE[failure.reason, failure.case], Next[failure.disposition.name].sentence
-    return _joined(row, subject, failure.values, failure.answer, failure.remedy, next_sentence)
-
-
-def answer_and_remedy(failure: Failure) -> str:
-    """A part of the message of an AWS error, for texts that name the place and the request themselves."""
-    row = replace(TABLE[failure.reason, failure.case], sentence="")
-    return _joined(row, _UNKNOWN, failure.values, failure.answer, failure.remedy)
-
-
-def _joined(
-    row: Row,
-    subject: Subject,
-    values: Mapping[str, object],
-    answer: str = "",
-    remedy: str = "",
-    next_sentence: str = "",
-) -> str:
-    shown: dict[str, object] = {**subject.values()}
-    shown |= {name: _SHOWN[name](value) if name in _SHOWN else value for name, value in values.items()}
-    parts = (row.sentence.format(**shown), answer, remedy or row.remedy.format(**shown), next_sentence)
-    return " ".join(part for part in parts if part)

@@ -1,0 +1,110 @@
+"""Renders the messages of ``status/reason_table.py`` with the values of one mapping."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from esm_operator.api.reasons import EventReason, ProviderConfigReason
+from esm_operator.planning import actions
+from esm_operator.planning.differences import describe, describe_source
+from esm_operator.planning.finding import Finding
+from esm_operator.planning.managers import Manager
+from esm_operator.status.failure import Failure
+from esm_operator.status.next_attempt import Next
+from esm_operator.status.reason_table import TABLE, Row
+from esm_operator.status.subject import Subject
+
+_VERBS: Mapping[type[actions.Action], str] = {
+    actions.Create: "create the mapping",
+    actions.Update: "change the mapping",
+    actions.Tag: "change the tags of the mapping",
+    actions.Adopt: "adopt the mapping",
+    actions.Replace: "delete the mapping and create it again",
+    actions.Discard: "delete a second mapping",
+    actions.Delete: "delete the mapping",
+    actions.RemoveOwnerTags: "remove its tags from the mapping",
+}
+
+
+def _rescue(owner_tags: bool | None) -> str:
+    """The text that explains how to prevent an unwanted deletion. Empty if nothing is deleted (None)."""
+    if owner_tags is None:
+        return ""
+    return (
+        " To keep the mapping instead, set the annotation lambda.esm-operator.io/orphan to true. The resource is then "
+        "deleted without its mapping, and a resource of the same name that you create later manages the mapping again"
+        f"{'' if owner_tags else ' if its spec.adoption.policy is IfExists'}."
+    )
+
+
+def _action(action: actions.Action) -> str:
+    verb = _VERBS[type(action)]
+    return f"{verb} ({describe(action)})" if isinstance(action, actions.Update) else verb
+
+
+def _manager(manager: Manager) -> str:
+    if not manager.name:
+        return ""
+    shown = ", ".join(f"{key}={value}" for key, value in manager.tags.items())
+    return f" The tags of the mapping show that {manager.name} manages it ({shown})."
+
+
+#: The functions that format values, by the name of the value. Other values are not changed.
+_SHOWN: Mapping[str, Callable[[Any], str]] = {
+    "action": lambda action: action if isinstance(action, str) else _action(action),
+    "aws_reason": lambda text: f' AWS reports the state transition reason "{text}".' if text else "",
+    "fields": lambda paths: ", ".join(f"spec.{path}" for path in paths),
+    "found": describe_source,
+    "gone": lambda gone: " any more" if gone else "",
+    "kept": lambda uuid: f" This resource keeps its mapping {uuid} unchanged." if uuid else "",
+    "left": lambda uuid: f"Mapping {uuid} remains" if uuid else "A mapping that was created remains",
+    "manager": _manager,
+    "ownership": lambda config: f"of the ProviderConfig {config}" if config else "of the operator (--ownership)",
+    "problems": lambda problems: " ".join(map(message_of, problems)),
+    "rescue": _rescue,
+    "resources": lambda count: f"{count} resource{'' if count == 1 else 's'}",
+    "update": describe,
+    "whose": lambda owner: f"belongs to {owner} (cluster/namespace/name)" if owner else "belongs to no resource",
+    "with_uuid": lambda uuid: f" (UUID {uuid})" if uuid else "",
+}
+#: A subject of which nothing is known.
+_UNKNOWN = Subject()
+
+
+def message(
+    reason: EventReason | ProviderConfigReason, case: str = "", *, subject: Subject = _UNKNOWN, **values: object
+) -> str:
+    """The message of a reason: the sentence and the remedy with these values, and when the operator acts next."""
+    row = TABLE[reason, case]
+    return _joined(row, subject, values, next_sentence=row.next.sentence)
+
+
+def message_of(finding: Finding, subject: Subject = _UNKNOWN) -> str:
+    """The message of a finding."""
+    return message(finding.reason, finding.case, subject=subject, **finding.values)
+
+
+def message_of_failure(failure: Failure, subject: Subject = _UNKNOWN) -> str:
+    """The message of an AWS error."""
+    row, next_sentence = TABLE[failure.reason, failure.case], Next[failure.disposition.name].sentence
+    return _joined(row, subject, failure.values, failure.answer, failure.remedy, next_sentence)
+
+
+def answer_and_remedy(failure: Failure) -> str:
+    """A part of the message of an AWS error, for texts that name the place and the request themselves."""
+    row = replace(TABLE[failure.reason, failure.case], sentence="")
+    return _joined(row, _UNKNOWN, failure.values, failure.answer, failure.remedy)
+
+
+def _joined(
+    row: Row,
+    subject: Subject,
+    values: Mapping[str, object],
+    answer: str = "",
+    remedy: str = "",
+    next_sentence: str = "",
+) -> str:
+    shown: dict[str, object] = {**subject.values()}
+    shown |= {name: _SHOWN[name](value) if name in _SHOWN else value for name, value in values.items()}
+    parts = (row.sentence.format(**shown), answer, remedy or row.remedy.format(**shown), next_sentence)
+    return " ".join(part for part in parts if part)
