@@ -164,5 +164,5 @@ def test_the_report_has_the_age_of_the_last_write(others: OtherOperators, clock:
     said = others.record(body(own="01", other="02"), known=True)
     clock.now += 150.0
     assert others.sentences() == [
-        f"{said} Its last change was 2 minutes ago. If it has stopped since, nothing is left to do."
+        f"{said} Its last change was 2 minutes ago. If the other operator has stopped since then, no action is needed."
     ]

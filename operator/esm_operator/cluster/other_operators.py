@@ -97,9 +97,8 @@ class OtherOperators:
 def _ago(seconds: float) -> str:
     minutes = int(seconds / 60)
     unit = "minute" if minutes == 1 else "minutes"
-    return (
-        f" Its last change was {minutes} {unit} ago. If it has stopped since, nothing is left to do." if minutes else ""
-    )
+    remedy = "If the other operator has stopped since then, no action is needed."
+    return f" Its last change was {minutes} {unit} ago. {remedy}" if minutes else ""
 
 
 def _writes(body: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

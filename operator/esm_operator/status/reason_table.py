@@ -38,17 +38,18 @@ _DELETED_TOO = "After adoption, deleting this resource also deletes the mapping,
 _KEEP_OTHER = (
     "If the mapping must keep its owner, correct the spec or delete this resource. The mapping then remains in AWS."
 )
-_DELETE_IT = "The mapping still invokes the function. If nothing needs it, delete it in AWS."
+_STILL_INVOKES = "The mapping still invokes the function."
+_DELETE_IT = "If nothing needs the mapping, delete it in AWS."
 _BLOCKING = "Mapping {uuid} in {place} has the function and the event source of this resource"
 
 _ONE_OPERATOR = (
     "stop one of the two, or set --namespaces or --selector so that each resource has only one operator. If the two "
-    "are replicas, give both the lease {own}, so that one stands by for the other."
+    "are replicas of one operator, give both the lease {own}, so that one stands by for the other."
 )
 _IN_USE = Row(
     "The deletion of this ProviderConfig waits, because {count} it ({users}).",
     "To finish the deletion, delete these resources. This also deletes their mappings in AWS, unless "
-    "spec.deletionPolicy is Retain. Until then, the operator still manages the mappings.",
+    "spec.deletionPolicy is Retain. The operator still manages the mappings until the resources are deleted.",
     Next.CONTINUES,
 )
 
@@ -258,9 +259,10 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     # The account and region are unknown, or are not those of the mapping.
     ("ProviderConfigNotFound", ""): Row(
         'The ProviderConfig "{config}" of the {mapping} does not exist. The operator neither changes '
-        "nor deletes the mapping until it exists.",
+        "nor deletes the mapping until the ProviderConfig exists.",
         "Create the ProviderConfig. If the resource has a mapping, the ProviderConfig must lead to the account and the "
-        "region in its status. If the resource has none, you can also create it again without spec.providerConfigRef.",
+        "region in the status of the resource. If the resource has no mapping, you can also create the resource again "
+        "without spec.providerConfigRef.",
         Next.CHANGE,
     ),
     ("ProviderConfigNotFound", "Gone"): Row(
@@ -366,8 +368,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("NotFound", "Refused"): Row(
         "AWS did not find the {mapping} in {place}.",
-        "If the mapping was deleted outside of Kubernetes, the operator creates it again, unless "
-        "spec.adoption.policy is Required.",
+        "If the mapping was deleted outside of Kubernetes, the operator creates it again, but not if "
+        "spec.adoption.policy is Required. In that case, set the policy to IfExists to get a new mapping.",
         Next.FAILURE,
     ),
     ("OperationInProgress", ""): Row("AWS is still changing the {mapping} in {place}.", next=Next.FAILURE),
@@ -490,14 +492,16 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("UnknownAnnotation", ""): Row(NO_EFFECT, "{remedy}"),
     ("AnotherOperator", ""): Row(
         "Another operator changes the same resources. It uses the lease {other}, and this operator uses the lease "
-        "{own}. Each operator overwrites the changes of the other.",
-        f"To correct this, {_ONE_OPERATOR}{{ago}}",
+        "{own}. This operator continues, and each of the two overwrites the changes of the other.",
+        f"To correct this, {_ONE_OPERATOR} The readiness probe reports this until the other operator has made no "
+        "change for one hour.{ago}",
     ),
     ("AnotherOperator", "AtStart"): Row(
         "Within the last hour, the operator of the lease {other} was the last to change {resources} of this "
-        "operator. If spec.renewTime of that Lease is less than a minute old, that operator still runs, and "
-        "two operators work on the same resources.",
-        f"If spec.renewTime is older, do nothing. Otherwise, {_ONE_OPERATOR}",
+        "operator. This operator manages these resources now, and does not know whether the other operator still runs.",
+        "Look at spec.renewTime of the lease {other}. If it is more than a minute old, the other operator has stopped, "
+        "and no action is needed. If it is less than a minute old, both operators change the same resources. In this "
+        f"case, {_ONE_OPERATOR} The readiness probe reports this for one hour after the start.",
     ),
     ("Created", ""): Row("Created mapping {uuid} of {function} in {place}."),
     ("Created", "FromStart"): Row(
@@ -516,8 +520,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Took over mapping {uuid} of {function} in {place} from {previous} (cluster/namespace/name). Deleting this "
         "resource also deletes the mapping, unless spec.deletionPolicy is Retain."
     ),
-    ("Updated", ""): Row("Updated the {mapping} in {place} after an edit. {change}."),
-    ("Tagged", ""): Row("Changed tags of the {mapping} in {place} after an edit. {change}."),
+    ("Updated", ""): Row("Updated the {mapping} in {place} to match the spec. {change}."),
+    ("Tagged", ""): Row("Changed tags of the {mapping} in {place} to match the spec and the default tags. {change}."),
     ("DriftCorrected", ""): Row(
         "Corrected drift of the {mapping} in {place}, which was changed outside of Kubernetes. Correction: "
         "{change}.{aws_reason}"
@@ -554,12 +558,19 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Deleted the resource without its mapping, as the annotation lambda.esm-operator.io/orphan requires. {left} in "
         "{place} with its tags."
     ),
-    ("MappingNotDeleted", "Observed"): Row(f"{_LEFT} spec.managementPolicy is Observe."),
-    ("MappingNotDeleted", "Unrecorded"): Row(
-        f"{_LEFT} the operator cannot prove that this resource owned it.", _DELETE_IT
+    ("MappingNotDeleted", "Observed"): Row(
+        f"{_LEFT} spec.managementPolicy is Observe.", f"If the mapping is in use, no action is needed. {_DELETE_IT}"
     ),
-    ("MappingNotDeleted", "TagsRemoved"): Row(f"{_LEFT} the operator's tags were removed from it.", _DELETE_IT),
-    ("MappingNotDeleted", "Owned"): Row(f"{_LEFT} it belongs to {{owner}} (cluster/namespace/name)."),
+    ("MappingNotDeleted", "Unrecorded"): Row(
+        f"{_LEFT} the operator cannot prove that this resource owned it.", f"{_STILL_INVOKES} {_DELETE_IT}"
+    ),
+    ("MappingNotDeleted", "TagsRemoved"): Row(
+        f"{_LEFT} the operator's tags were removed from it.", f"{_STILL_INVOKES} {_DELETE_IT}"
+    ),
+    ("MappingNotDeleted", "Owned"): Row(
+        f"{_LEFT} it belongs to {{owner}} (cluster/namespace/name).",
+        "If this owner exists, no action is needed, because the owner manages the mapping.",
+    ),
     ("MappingNotDeleted", "Removed"): Row(
         "The API server deleted this resource while the operator was adding its finalizer, so the finalizer had no "
         "effect. The operator could not delete the {mapping}, which may remain in {place}.",
