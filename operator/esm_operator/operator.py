@@ -15,11 +15,12 @@ from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.connections import Connections
 from esm_operator.clock import monotonic
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
-from esm_operator.cluster.kubernetes import KubernetesClient, describe_failure
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import DEAF, Lease
 from esm_operator.cluster.operator_names import manager_name
 from esm_operator.cluster.other_operators import OtherOperators
 from esm_operator.cluster.resource_cache import ResourceCache
+from esm_operator.cluster.transport import describe_failure
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.probes import ProbeServer
 from esm_operator.planning.target import ProviderConfigSettings, used_config
@@ -91,7 +92,9 @@ class Operator:
 
     async def start(self) -> None:
         """Begin to follow the cluster, to take part in the election, and to work while the lease is held."""
-        gauges.show_process(lambda: gauges.ProcessState(self.leading, self.other_operators))
+        gauges.show_process(
+            lambda: gauges.ProcessState(self.leading, self.other_operators, self._kubernetes.requests_limit)
+        )
         self._probes.readiness = self._readiness
         self._tasks = [tasks.start(self._audits(), "audit"), tasks.start(self._keep_targets_connected(), "targets")]
         self._lease_tasks = [tasks.start(self._run_lease(), "lease")]

@@ -230,6 +230,7 @@ class _Response:
     def __init__(self, answer: Answer) -> None:
         self.status = answer.status
         self.reason = ""
+        self.headers: Mapping[str, str] = {}
         self._body = answer.body
 
     @property

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from esm_operator.clock import replaced
-from esm_operator.cluster.kubernetes import LEASE_TIMEOUT, KubernetesClient
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import RENEWAL, Lease
+from esm_operator.cluster.transport import LEASE_TIMEOUT
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.model.calls import Call, Gate, Transport

@@ -22,7 +22,8 @@ from esm_operator.commands.account import Account, Console, ReadError
 from esm_operator.fence import SHUT, NotLeadingError
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
-from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.ratelimit.waiters import RequestPriority
 from esm_operator.status.rendering import message_of_failure
 from tests.aws import AwsServer, FaultKind
 from tests.unit.http_server import served

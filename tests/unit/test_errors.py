@@ -16,7 +16,6 @@ from botocore.exceptions import (
 
 from esm_operator.aws.error_table import TABLE
 from esm_operator.aws.errors import (
-    LONGEST_RETRY_AFTER,
     NotSentError,
     UnreadableAnswerError,
     conflicting_uuid,
@@ -25,6 +24,7 @@ from esm_operator.aws.errors import (
     row_of,
     understand,
 )
+from esm_operator.ratelimit.backoff import LONGEST_RETRY_AFTER
 from esm_operator.status.failure import Disposition, sentence_of
 from esm_operator.status.rendering import answer_and_remedy, message_of_failure
 from esm_operator.status.subject import Subject

@@ -9,7 +9,8 @@ import pytest
 from esm_operator.api.recorded_status import Condition, MappingStatus
 from esm_operator.api.resource import FINALIZER, GROUP, VERSION, Intent, Key, parse
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, config_object
-from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ApiError, ConflictError, GoneError, KubernetesClient
+from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.transport import WRITE_TIMEOUT, ApiError, ConflictError, GoneError
 from esm_operator.fence import MARGIN, Fence, NotLeadingError
 from tests.unit.api_server import ApiServer
 

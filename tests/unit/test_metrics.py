@@ -19,7 +19,8 @@ from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.catalogue import CATALOGUE, Exposer, MetricType
 from esm_operator.metrics.gauges import ProcessState, Snapshot, TargetMetrics
 from esm_operator.metrics.probes import ProbeServer
-from esm_operator.ratelimit.rate_limiter import RateLimiterState, RequestPriority
+from esm_operator.ratelimit.rate_limiter import RateLimiterState
+from esm_operator.ratelimit.waiters import RequestPriority
 from esm_operator.ratelimit.workqueue import QueueState
 from tests.operator_process import free_port
 
@@ -248,12 +249,12 @@ def test_work_queue_sweeps_and_rate_limiter_are_reported_by_priority_and_target(
 
 def test_a_standby_has_no_series_of_resources(cache: ResourceCache) -> None:
     cache.put(resource())
-    gauges.show_process(lambda: ProcessState(leading=False, other_operators=0))
+    gauges.show_process(lambda: ProcessState(leading=False, other_operators=0, kubernetes_requests_limit=1))
     gauges.show_term(None)
     told = {family.name for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
     assert not told & {metric.name for metric in CATALOGUE.values() if metric.exposer is not Exposer.ALL}
     assert value("leader") == 0
-    gauges.show_process(lambda: ProcessState(leading=True, other_operators=1))
+    gauges.show_process(lambda: ProcessState(leading=True, other_operators=1, kubernetes_requests_limit=16))
     assert (value("leader"), value("other_operators")) == (1, 1)
 
 

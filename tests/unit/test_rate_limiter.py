@@ -6,7 +6,8 @@ import time
 import pytest
 
 from esm_operator.clock import monotonic
-from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, RateLimiter, RequestPriority
+from esm_operator.ratelimit.rate_limiter import BURST, LEAST_RATE, RECOVERY, RateLimiter
+from esm_operator.ratelimit.waiters import RequestPriority
 from tests.unit.clock import stopped
 from tests.waiting import LIMIT
 

@@ -11,7 +11,7 @@ from kubernetes.aio import client
 from esm_operator.adapters.kubernetes_client import new_client
 from esm_operator.api.recorded_status import MappingStatus
 from esm_operator.api.resource import parse
-from esm_operator.cluster import kubernetes as kubernetes_module
+from esm_operator.cluster import transport
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.fence import Fence, NotLeadingError
 from esm_operator.ratelimit.rate_limiter import RateLimiter
@@ -79,7 +79,7 @@ async def test_a_write_is_sent_if_the_lease_outlasts_a_slow_connection(held: Hel
 async def test_an_abandoned_write_is_never_sent(held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with connected(held.url, tmp_path, long_lease()) as kubernetes:
         with monkeypatch.context() as patched:
-            patched.setattr(kubernetes_module, "WRITE_TIMEOUT", 0.3)
+            patched.setattr(transport, "WRITE_TIMEOUT", 0.3)
             write = asyncio.create_task(kubernetes.set_status(RESOURCE, MappingStatus(uuid="given up")))
             await eventually_async(held.is_reached)
             with pytest.raises(TimeoutError):

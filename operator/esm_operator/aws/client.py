@@ -14,7 +14,7 @@ from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.inventory_listener import InventoryListener
 from esm_operator.aws.mappings_api import PAGE, MappingsApi, Write
 from esm_operator.clock import monotonic
-from esm_operator.ratelimit.rate_limiter import RequestPriority
+from esm_operator.ratelimit.waiters import RequestPriority
 
 
 class MappingsClient:

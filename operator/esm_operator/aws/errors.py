@@ -8,13 +8,12 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Inc
 from esm_operator.api.reasons import RefusalReason
 from esm_operator.aws.error_table import EXCEPTIONS, OTHER, TABLE, UNAVAILABLE, ErrorRule
 from esm_operator.fence import NotLeadingError
+from esm_operator.ratelimit import backoff
 from esm_operator.status.denials import denial_of
 from esm_operator.status.failure import Disposition, Failure, sentence_of
 
 logger = logging.getLogger(__name__)
 
-#: The longest that a Retry-After is obeyed, in seconds: a slip there must not stop all work for hours.
-LONGEST_RETRY_AFTER = 120.0
 #: Reasons for which AWS refuses a request or does not answer it.
 REASONS: frozenset[RefusalReason] = frozenset((*[row.reason for row in TABLE], *[row[1] for row in EXCEPTIONS]))
 #: Reasons of refusals that can be about one member of an Update alone. A denied action is not among them, because AWS
@@ -125,7 +124,7 @@ def understand(error: Exception) -> Failure:
             remedy=denial.remedy,
             values={"action": action},
             throttled=row.reason == "Throttled",
-            retry_after=_seconds(str(headers.get("retry-after", ""))),
+            retry_after=backoff.retry_after(str(headers.get("retry-after", ""))),
         )
     for classes, reason, disposition in EXCEPTIONS:
         if isinstance(error, classes):
@@ -153,10 +152,3 @@ def _quote(error: ClientError) -> str:
 
 def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
-
-
-def _seconds(text: str) -> float:
-    try:
-        return min(LONGEST_RETRY_AFTER, max(0.0, float(text)))
-    except ValueError:
-        return 0.0

@@ -18,7 +18,8 @@ from esm_operator.aws.connection import Connection, counted
 from esm_operator.clock import monotonic
 from esm_operator.fence import SHUT, Fence
 from esm_operator.metrics import counters
-from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.ratelimit.waiters import RequestPriority
 from esm_operator.status.failure import Failure
 
 logger = logging.getLogger(__name__)

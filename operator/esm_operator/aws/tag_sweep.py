@@ -22,7 +22,7 @@ from esm_operator.aws.account_region import AccountRegion
 from esm_operator.aws.client import MappingsClient
 from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import CLUSTER
-from esm_operator.ratelimit.rate_limiter import RequestPriority
+from esm_operator.ratelimit.waiters import RequestPriority
 from esm_operator.status.rendering import answer_and_remedy
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
-from esm_operator.ratelimit.rate_limiter import RequestPriority
+from esm_operator.ratelimit.waiters import RequestPriority
 
 #: The least and the most seconds between two reads of one mapping.
 FAST, SLOW = 1.0, 30.0

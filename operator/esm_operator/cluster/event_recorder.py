@@ -15,12 +15,14 @@ from functools import lru_cache
 from esm_operator.api.reasons import EventReason
 from esm_operator.api.resource import KIND, EventSubject, Resource
 from esm_operator.clock import timestamp
-from esm_operator.cluster.kubernetes import GoneError, KubernetesClient, describe_failure
+from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.transport import GoneError, describe_failure
 from esm_operator.fence import NotLeadingError
 from esm_operator.ratelimit.failure_log import FailureLog
-from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.ratelimit.report_filter import ReportFilter
 from esm_operator.ratelimit.token_bucket import TokenBucket
+from esm_operator.ratelimit.waiters import RequestPriority
 
 logger = logging.getLogger(__name__)
 

@@ -5,75 +5,27 @@ and the caller makes it again from the newer one. Writes are fenced, except thos
 connection is made, and again when it is ready.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, cast
+import copy
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from kubernetes.aio import client
 
-from esm_operator.adapters.kubernetes_client import configuration, new_client, send
+from esm_operator.adapters.kubernetes_client import configuration, new_client
 from esm_operator.api.annotations import INTENT
-from esm_operator.api.frozen_json import is_object, parsed
+from esm_operator.api.frozen_json import is_object
 from esm_operator.api.recorded_status import Condition, MappingStatus
 from esm_operator.api.resource import FINALIZER, GROUP, PLURAL, VERSION, Intent, Key, Resource
-from esm_operator.clock import monotonic
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ProviderConfigObject
+from esm_operator.cluster.transport import JSON, ApiError, RequestKind, Transport
 from esm_operator.fence import SHUT, Fence
-from esm_operator.metrics import counters
-from esm_operator.ratelimit import backoff
-from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.ratelimit.waiters import RequestPriority
 
 #: The path of the operator's own kinds.
 API_PATH = f"/apis/{GROUP}/{VERSION}"
-#: Seconds until a read from the API server is given up.
-READ_TIMEOUT = 10.0
-#: Seconds until a write is given up. It must be over before the lease is.
-WRITE_TIMEOUT = 5.0
-#: Seconds until a request for the lease is given up. One that hangs delays the next one.
-LEASE_TIMEOUT = 3.0
-#: Attempts at a list that the API server is too busy for, and the shortest and longest pause between two, in seconds.
-_ATTEMPTS, _SHORTEST_PAUSE, _LONGEST_PAUSE = 5, 0.5, 4.0
 _CHUNK = 500
-_JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
-
-class GoneError(Exception):
-    """The object does not exist any more."""
-
-
-class ConflictError(Exception):
-    """The object was changed in the meantime. Its new version comes with the watch."""
-
-
-class ApiError(Exception):
-    """The API server refused a request. The text names the request and the reason."""
-
-    status: int = 0
-    """The HTTP status; 0: there is none."""
-
-
-class ForbiddenError(ApiError):
-    """The operator lacks a right."""
-
-
-class BusyError(ApiError):
-    """The API server takes no more requests now, or has only just started."""
-
-
-def describe_failure(error: Exception) -> str:
-    """The request that has failed, and the answer of the API server, as a sentence without a full stop."""
-    if isinstance(error, ApiError | ConflictError) and str(error):
-        return str(error)
-    return f"{requested(error)} got no answer ({str(error) or type(error).__name__})"
-
-
-def requested(error: Exception) -> str:
-    """The method and the path of a request that the API server refused or did not answer."""
-    return next(iter(getattr(error, "__notes__", ())), "A request to the API server")
-
-
-_REFUSALS: Mapping[int, type[ApiError]] = {403: ForbiddenError, 429: BusyError}
 
 
 class KubernetesClient:
@@ -96,10 +48,7 @@ class KubernetesClient:
             manager: the field manager of writes; empty: the API server takes the name of the client.
             lease_api: the client for the lease, with connections of its own; None: ``api``.
         """
-        self._api = api
-        self._lease_api = lease_api or api
-        self._rate_limiter = rate_limiter
-        self._fence = fence
+        self._transport = Transport(api, lease_api or api, rate_limiter, fence)
         self._manager = manager
 
     @classmethod
@@ -109,26 +58,34 @@ class KubernetesClient:
         return cls(new_client(found), RateLimiter(requests_per_second), lease_api=new_client(found))
 
     def fenced(self, fence: Fence, manager: str) -> "KubernetesClient":
-        """The client for one term: with the fence of its lease, and a field manager."""
-        return KubernetesClient(self._api, self._rate_limiter, fence, manager, lease_api=self._lease_api)
+        """The client for one term: with the fence of its lease, and a field manager. It shares all limits."""
+        fenced = copy.copy(self)
+        fenced._transport, fenced._manager = self._transport.fenced(fence), manager
+        return fenced
 
     async def close(self) -> None:
-        await self._api.close()
-        await self._lease_api.close()
+        await self._transport.close()
 
     @property
     def host(self) -> str:
         """The URL of the API server."""
-        return str(cast("Any", self._api).configuration.host)
+        return self._transport.host
+
+    @property
+    def requests_limit(self) -> int:
+        """How many requests may be in flight now, without those for the lease."""
+        return self._transport.requests_limit
 
     async def try_watch(self, path: str) -> None:
         """List and watch a kind by its path. Raises ApiError, or aiohttp.ClientError and OSError without an answer."""
-        page = await self._request("GET", path, query={"limit": "1"}, accept=_METADATA)
+        page = await self._transport.request("GET", path, query={"limit": "1"}, accept=_METADATA)
         meta: Mapping[str, Any] = page.get("metadata") or {}
         version = meta.get("resourceVersion")
         if version is None:
             raise ApiError(f"GET {path} was not answered with a list, so the answer is not one of the API server")
-        await self._request("GET", path, query={"watch": "true", "resourceVersion": str(version)}, streams=True)
+        await self._transport.request(
+            "GET", path, query={"watch": "true", "resourceVersion": str(version)}, kind=RequestKind.WATCH
+        )
 
     async def add_finalizer(self, resource: Resource, intent: Intent) -> dict[str, Any]:
         """Set the finalizer and the intent."""
@@ -152,7 +109,7 @@ class KubernetesClient:
 
     async def read(self, key: Key) -> dict[str, Any]:
         """Read one resource. Raises GoneError."""
-        return await self._request("GET", _path(key))
+        return await self._transport.request("GET", _path(key))
 
     async def list_metadata(self, namespaces: Sequence[str] = (), selector: str = "") -> dict[Key, str]:
         """The uids of the resources in some namespaces (default: all) that a label selector selects (default: all)."""
@@ -164,7 +121,7 @@ class KubernetesClient:
 
     def list_resources(self, namespaces: Sequence[str] = ()) -> AsyncIterator[dict[str, Any]]:
         """The resources of some namespaces (default: all), requested in chunks."""
-        return self._list(namespaces, _JSON)
+        return self._list(namespaces, JSON)
 
     async def list_plural(self, plural: str) -> list[dict[str, Any]]:
         """All objects of another kind of the operator, of which there are few."""
@@ -221,7 +178,7 @@ class KubernetesClient:
 
     async def read_lease(self, namespace: str, name: str) -> dict[str, Any]:
         """Read a Lease. Raises GoneError."""
-        return await self._request("GET", f"{_leases(namespace)}/{name}", priority=None)
+        return await self._transport.request("GET", f"{_leases(namespace)}/{name}", kind=RequestKind.LEASE)
 
     async def write_lease(self, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create a Lease, or replace the version that the body was made from.
@@ -232,8 +189,8 @@ class KubernetesClient:
         """
         path, metadata = _leases(namespace), body["metadata"]
         if "resourceVersion" not in metadata:
-            return await self._request("POST", path, body=body, priority=None)
-        return await self._request("PUT", f"{path}/{metadata['name']}", body=body, priority=None)
+            return await self._transport.request("POST", path, body=body, kind=RequestKind.LEASE)
+        return await self._transport.request("PUT", f"{path}/{metadata['name']}", body=body, kind=RequestKind.LEASE)
 
     async def _list(self, namespaces: Sequence[str], accept: str, selector: str = "") -> AsyncIterator[dict[str, Any]]:
         selected = {"labelSelector": selector} if selector else {}
@@ -246,13 +203,8 @@ class KubernetesClient:
                 rest = page.get("metadata", {}).get("continue")
                 position = {"continue": rest} if rest else None
 
-    async def _page(self, path: str, query: Mapping[str, str] | None = None, accept: str = _JSON) -> dict[str, Any]:
-        for failures in range(_ATTEMPTS - 1):
-            try:
-                return await self._request("GET", path, query=query, accept=accept)
-            except BusyError:
-                await asyncio.sleep(backoff.exponential(failures, _SHORTEST_PAUSE, _LONGEST_PAUSE))
-        return await self._request("GET", path, query=query, accept=accept)
+    async def _page(self, path: str, query: Mapping[str, str] | None = None, accept: str = JSON) -> dict[str, Any]:
+        return await self._transport.request("GET", path, query=query, accept=accept, kind=RequestKind.LIST)
 
     async def _patch(self, resource: Resource, metadata: Mapping[str, Any]) -> dict[str, Any]:
         body = {"metadata": {"resourceVersion": resource.resource_version, **metadata}}
@@ -262,83 +214,14 @@ class KubernetesClient:
         self, method: str, path: str, body: Mapping[str, Any], priority: RequestPriority = RequestPriority.EDIT
     ) -> dict[str, Any]:
         query = {"fieldManager": self._manager} if self._manager else None
-        return await self._request(method, path, query=query, body=body, check=self._fence.check, priority=priority)
-
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-        accept: str = _JSON,
-        check: Callable[[float], object] | None = None,
-        priority: RequestPriority | None = RequestPriority.EDIT,
-        streams: bool = False,
-    ) -> dict[str, Any]:
-        """Send one request. Writes have a check. Those without a priority are for the lease, and not limited.
-
-        With ``streams``, it returns when the answer begins.
-        """
-        api, limit = self._api, READ_TIMEOUT if check is None else WRITE_TIMEOUT
-        if priority is None:
-            api, limit = self._lease_api, LEASE_TIMEOUT
-        else:
-            await self._rate_limiter.take(priority)
-        content_type = "application/merge-patch+json" if method == "PATCH" else _JSON
-        if check is not None:
-            check(limit)  # so that no connection is made in vain
-        began, code = monotonic(), "none"
-        try:
-            response = await send(
-                api,
-                method,
-                path,
-                limit=limit,
-                check=check,
-                query=query,
-                body=body,
-                content_type=content_type,
-                accept=accept,
-            )
-            code = str(response.status)
-            if streams and response.status < 400:
-                response.close()
-                return {}
-            answer = _decoded(await response.read())
-        except Exception as error:
-            error.add_note(f"{method} {path}")
-            raise
-        finally:
-            counters.KUBERNETES_REQUESTS.labels(method, code).inc()
-            counters.KUBERNETES_REQUEST_SECONDS.labels(method).observe(monotonic() - began)
-        if response.status < 400 and answer is not None:
-            return answer
-        # A proxy may answer with a 404 of its own. Only an answer of the API server means that the object is gone.
-        if answer is not None and response.status == 404:
-            raise GoneError
-        if answer is not None and response.status == 409:
-            raise ConflictError
-        reason = str((answer or {}).get("message") or response.reason)
-        text = f'{method} {path} failed with status {response.status} and "{reason}"'
-        error = _REFUSALS.get(response.status, ApiError)(text)
-        error.status = response.status
-        error.add_note(f"{method} {path}")
-        raise error
+        return await self._transport.request(
+            method, path, query=query, body=body, kind=RequestKind.WRITE, priority=priority
+        )
 
 
 def mapping_paths(namespaces: Sequence[str]) -> list[str]:
     """The paths at which the EventSourceMappings of some namespaces are listed. No namespaces: those of all."""
     return [f"{API_PATH}/namespaces/{namespace}/{PLURAL}" for namespace in namespaces] or [f"{API_PATH}/{PLURAL}"]
-
-
-def _decoded(data: bytes) -> dict[str, Any] | None:
-    """The object in an answer; None: it is not one, but the plain text of a proxy or of a busy API server."""
-    try:
-        answer = parsed(data or b"{}")
-    except ValueError:
-        return None
-    return answer if is_object(answer) else None
 
 
 def _path(key: Key) -> str:

@@ -19,14 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from esm_operator.clock import microtime, monotonic
-from esm_operator.cluster.kubernetes import (
-    ApiError,
-    ConflictError,
-    ForbiddenError,
-    GoneError,
-    KubernetesClient,
-    describe_failure,
-)
+from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.transport import ApiError, ConflictError, ForbiddenError, GoneError, describe_failure
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.report_filter import ReportFilter
 
@@ -322,7 +316,7 @@ class Lease:
             if fence.left <= 0:
                 continue
             fence.extend(started + self._duration)
-            pause = self._renewal
+            pause = self._renewal - (monotonic() - started)  # a slow API server must not make renewals rarer
 
     async def _renew(self) -> bool:
         """Renew once. Returns whether the lease is still held."""

@@ -15,14 +15,8 @@ from kubernetes.aio.config import ConfigException
 
 from esm_operator.api.resource import GROUP, PLURAL, VERSION
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
-from esm_operator.cluster.kubernetes import (
-    API_PATH,
-    ApiError,
-    ForbiddenError,
-    GoneError,
-    KubernetesClient,
-    mapping_paths,
-)
+from esm_operator.cluster.kubernetes import API_PATH, KubernetesClient, mapping_paths
+from esm_operator.cluster.transport import ApiError, ForbiddenError, GoneError
 from esm_operator.ratelimit import backoff
 
 logger = logging.getLogger(__name__)

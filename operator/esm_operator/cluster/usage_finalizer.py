@@ -15,9 +15,10 @@ from esm_operator.api.recorded_status import Condition, find_condition
 from esm_operator.api.resource import Key, Resource
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.config_cache import ConfigCache, ProviderConfigObject
-from esm_operator.cluster.kubernetes import WRITE_TIMEOUT, ConflictError, GoneError, KubernetesClient, describe_failure
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.operator_names import IN_USE
 from esm_operator.cluster.resource_cache import ResourceCache
+from esm_operator.cluster.transport import WRITE_TIMEOUT, ConflictError, GoneError, describe_failure
 from esm_operator.fence import NotLeadingError
 from esm_operator.planning.target import Unresolved
 from esm_operator.ratelimit.failure_log import FailureLog

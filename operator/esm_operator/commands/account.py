@@ -18,8 +18,9 @@ from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.planning.target import Target
-from esm_operator.ratelimit.rate_limiter import RateLimiter, RequestPriority
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.ratelimit.report_filter import ReportFilter
+from esm_operator.ratelimit.waiters import RequestPriority
 from esm_operator.status.rendering import answer_and_remedy
 
 #: The most requests in flight.

@@ -12,8 +12,9 @@ import aiohttp
 from kubernetes.aio.config import ConfigException
 
 from esm_operator import logs
-from esm_operator.cluster.kubernetes import ApiError, GoneError, KubernetesClient
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.preflight import is_unserved
+from esm_operator.cluster.transport import ApiError, GoneError
 from esm_operator.commands.account import Console
 from esm_operator.commands.counted import counted
 from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchFlags, SearchResult, names_and_numbers

@@ -28,6 +28,8 @@ class ProcessState(NamedTuple):
     leading: bool
     other_operators: int
     """Other operators that have written to the same resources within the last hour."""
+    kubernetes_requests_limit: int
+    """Requests to the API server that may be in flight."""
 
 
 class TargetMetrics(NamedTuple):
@@ -110,6 +112,11 @@ _LEADER = gauge(
 _OTHER_OPERATORS = gauge(
     "other_operators",
     "Number of operators with a different lease that wrote to the resources of this operator within the last hour.",
+    exposer=Exposer.ALL,
+)
+_KUBERNETES_REQUESTS_LIMIT = gauge(
+    "kubernetes_requests_in_flight_limit",
+    "Number of requests to the API server that may be in flight. The operator lowers it while the API server is slow.",
     exposer=Exposer.ALL,
 )
 _TERM_GAUGES: tuple[_TermGauge, ...] = (
@@ -215,7 +222,7 @@ class _Gauges(Collector):
     """Reads the state of the running operator at each scrape."""
 
     def __init__(self) -> None:
-        self.process: Callable[[], ProcessState] = lambda: ProcessState(leading=False, other_operators=0)
+        self.process: Callable[[], ProcessState] = lambda: ProcessState(False, 0, 0)
         self.term: Callable[[], Snapshot] | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -223,6 +230,7 @@ class _Gauges(Collector):
         yield _family(_BUILD_INFO, [(_BUILD, 1)])
         yield _family(_LEADER, [((), process.leading)])
         yield _family(_OTHER_OPERATORS, [((), process.other_operators)])
+        yield _family(_KUBERNETES_REQUESTS_LIMIT, [((), process.kubernetes_requests_limit)])
         if self.term is None:
             return
         now = self.term()

@@ -1,9 +1,11 @@
-"""The formula of all back-offs: exponential, with an upper bound."""
+"""The formula of all back-offs: exponential, with an upper bound. And the delays that servers ask for."""
 
 import random
 
 #: Doublings after which a delay grows no further, long before a float overflows.
 _MOST_DOUBLINGS = 20
+#: The longest Retry-After that is obeyed, in seconds. A wrong one must not stop all work for hours.
+LONGEST_RETRY_AFTER = 120.0
 
 
 def exponential(failures: int, first: float, longest: float) -> float:
@@ -14,3 +16,11 @@ def exponential(failures: int, first: float, longest: float) -> float:
 def jittered(delay: float) -> float:
     """A delay, changed at random by at most a quarter, so that many that failed together do not retry together."""
     return delay * random.uniform(0.75, 1.25)
+
+
+def retry_after(header: str) -> float:
+    """The seconds in the header Retry-After of an answer; 0: it has none, or a date."""
+    try:
+        return min(LONGEST_RETRY_AFTER, max(0.0, float(header)))
+    except ValueError:
+        return 0.0

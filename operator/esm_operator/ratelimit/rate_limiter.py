@@ -1,22 +1,19 @@
 """The rate limiter of requests: they await their tokens by priority, and a throttled answer slows all of them down.
 
 AWS grants an account 15 Lambda control-plane requests a second in a region, shared with all other clients (AWS Lambda
-quotas). One token in eight goes to the request that has waited longest, so that none starves. A throttled answer halves
-the rate, which then grows back slowly, from the end of a Retry-After on.
+quotas). A throttled answer halves the rate, which then grows back slowly, from the end of a Retry-After on.
 
 Requests to the resource groups tagging API, to the API server, and Events each have one too.
 """
 
 import asyncio
-import heapq
-import itertools
 import math
-from enum import IntEnum
 from typing import NamedTuple
 
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
 from esm_operator.ratelimit.token_bucket import TokenBucket
+from esm_operator.ratelimit.waiters import RequestPriority, Waiters
 
 #: Tokens that may be spent immediately after a quiet time.
 BURST = 3.0
@@ -24,17 +21,6 @@ BURST = 3.0
 LEAST_RATE = 0.5
 #: How much of the full rate comes back in a second.
 RECOVERY = 0.05
-_FAIR_TURN = 8
-
-
-class RequestPriority(IntEnum):
-    """Which request comes first: lower values do."""
-
-    EDIT = 0
-    CREATE = 1
-    TRANSITION = 2
-    SWEEP = 3
-    TAG_SWEEP = 4
 
 
 class RateLimiterState(NamedTuple):
@@ -60,9 +46,7 @@ class RateLimiter:
         self._throttled = -math.inf
         self._slowed = False
         """Whether a request was throttled, and :meth:`has_recovered` has not reported the end of it."""
-        self._order = itertools.count()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._granted = 0
+        self._waiting = Waiters()
         self._pump: asyncio.Task[None] | None = None
 
     @property
@@ -73,8 +57,7 @@ class RateLimiter:
 
     def state(self) -> RateLimiterState:
         """The state now, for metrics."""
-        waiting = sum(not turn.done() for _, _, turn in self._waiting)
-        return RateLimiterState(self.full_rate, self.rate, self._bucket.tokens, waiting)
+        return RateLimiterState(self.full_rate, self.rate, self._bucket.tokens, len(self._waiting))
 
     def interval(self, share: float) -> float:
         """Seconds between two requests of a series that takes a share of the current rate (above 0, at most 1)."""
@@ -85,8 +68,7 @@ class RateLimiter:
         self._recover()
         if not self._waiting and self._bucket.take():
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (int(priority), next(self._order), turn))
+        turn = self._waiting.add(priority)
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._grant(), name="rate limiter")
         await turn
@@ -130,16 +112,5 @@ class RateLimiter:
             if delay > 0:
                 await asyncio.sleep(max(delay, 0.001))
                 continue
-            turn = self._next()
-            if not turn.done():
+            if self._waiting.grant():
                 self._bucket.take()
-                turn.set_result(None)
-
-    def _next(self) -> asyncio.Future[None]:
-        self._granted += 1
-        if self._granted % _FAIR_TURN == 0:
-            longest = min(self._waiting, key=lambda entry: entry[1])
-            self._waiting.remove(longest)
-            heapq.heapify(self._waiting)
-            return longest[2]
-        return heapq.heappop(self._waiting)[2]

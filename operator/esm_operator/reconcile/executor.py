@@ -21,8 +21,9 @@ from esm_operator.api.values import Canonical
 from esm_operator.aws import errors, requests
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.event_recorder import EventRecorder
-from esm_operator.cluster.kubernetes import GoneError, KubernetesClient
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
+from esm_operator.cluster.transport import GoneError
 from esm_operator.logs import marks
 from esm_operator.metrics import counters
 from esm_operator.metrics.counters import DriftKind, ReconcileOutcome

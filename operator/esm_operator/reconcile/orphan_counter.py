@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from aiohttp import ClientError as HTTPException
 
 from esm_operator.api.resource import Key
-from esm_operator.cluster.kubernetes import ApiError, KubernetesClient, describe_failure
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.resource_cache import ResourceCache
+from esm_operator.cluster.transport import ApiError, describe_failure
 from esm_operator.planning.orphans import LivingResources, why_orphan
 from esm_operator.planning.ownership import owner_of
 from esm_operator.ratelimit.report_filter import ReportFilter

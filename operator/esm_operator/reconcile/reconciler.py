@@ -17,15 +17,9 @@ from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
-from esm_operator.cluster.kubernetes import (
-    ApiError,
-    ConflictError,
-    GoneError,
-    KubernetesClient,
-    describe_failure,
-    requested,
-)
+from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
+from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure, requested
 from esm_operator.cluster.usage_finalizer import UsageFinalizer
 from esm_operator.fence import NotLeadingError
 from esm_operator.logs import marks
@@ -56,6 +50,9 @@ logger = logging.getLogger(__name__)
 
 #: More steps than any resource needs in one reconcile. A plan that never ends is a bug.
 _MOST_STEPS = 48
+#: The longest delay after a request that the API server refused or did not answer, in seconds. It is short, because the
+#: client limits its requests to a slow API server itself.
+_LONGEST_API_DELAY = 10.0
 #: Seconds until the next reconcile of a resource whose namespace is not known yet, unless an event comes before.
 _NAMESPACE_SEEN = 5.0
 
@@ -102,6 +99,10 @@ class Reconciler:
     async def _reconcile_or_retry(self, resource: Resource) -> Result:
         state = self.states.of(resource.key)
         try:
+            if state.unanswered_write == resource.resource_version:
+                await self.executor.read(resource.key)
+                state.unanswered_write = ""
+                resource = self.cache.get(resource.key) or resource
             result = await self._reconcile(resource)
             self.api_failures.succeeded(resource.key)
             return self._finish_released(resource) if result.released else result
@@ -115,7 +116,10 @@ class Reconciler:
         except NotLeadingError:
             return Result(None, 1.0, QueuePriority.EDIT)
         except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-            delay = state.back_off(1.0, 30.0)
+            if not isinstance(error, ApiError) and not requested(error).startswith("GET"):
+                known = self.cache.get(resource.key)
+                state.unanswered_write = known.resource_version if known is not None else ""
+            delay = state.back_off(1.0, _LONGEST_API_DELAY)
             self._log_api_failure(resource, error, delay)
             return Result(ReconcileOutcome.KUBERNETES_ERROR, delay, QueuePriority.EDIT)
         except Exception as error:
@@ -147,7 +151,7 @@ class Reconciler:
             return replace(self._finish_released(resource), outcome=ReconcileOutcome.STALE)
         except (ApiError, aiohttp.ClientError, TimeoutError) as error:
             failure = error
-        delay = self.states.of(resource.key).back_off(0.1, 30.0)
+        delay = self.states.of(resource.key).back_off(0.1, _LONGEST_API_DELAY)
         if failure is not None:
             self._log_api_failure(resource, failure, delay)
         return Result(ReconcileOutcome.STALE, delay, QueuePriority.EDIT)

@@ -59,6 +59,9 @@ class ResourceState:
     a kind of failure with short delays does not lengthen the delays of another."""
     intent_known: bool = False
     """Whether this term has written the intent, or has read it."""
+    unanswered_write: str = ""
+    """The resourceVersion for which the last write to the API server had no answer. Before the next write, the resource
+    is read, because a read costs the API server less than a write that it refuses as stale."""
     removal_confirmed: bool = False
     """Whether the API server has confirmed that the object was removed although it carried our finalizer."""
     released: bool = False

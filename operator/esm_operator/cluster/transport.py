@@ -1,0 +1,282 @@
+"""The transport to the API server: sends a request of any path, with a fence, limits and a time-out.
+
+A slow API server gets fewer requests at the same time, and more time for each. Requests for the lease have their own
+connections and no limits, so they never wait for others.
+"""
+
+import asyncio
+import copy
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, cast
+
+import aiohttp
+from kubernetes.aio import client
+
+from esm_operator.adapters.kubernetes_client import send
+from esm_operator.api.frozen_json import is_object, parsed
+from esm_operator.clock import monotonic
+from esm_operator.fence import MARGIN, Fence
+from esm_operator.metrics import counters
+from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.concurrency_limiter import INITIAL, ConcurrencyLimiter
+from esm_operator.ratelimit.latency import Latency
+from esm_operator.ratelimit.rate_limiter import RateLimiter
+from esm_operator.ratelimit.report_filter import ReportFilter
+from esm_operator.ratelimit.waiters import RequestPriority
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until a read from the API server is given up: if it is fast, and at most.
+READ_TIMEOUT, LONGEST_READ_TIMEOUT = 10.0, 60.0
+#: The same for a write. It must be over before the lease is, so the lease may allow less than the most.
+WRITE_TIMEOUT, LONGEST_WRITE_TIMEOUT = 5.0, 30.0
+#: The same for a request for the lease. One that hangs delays the next one.
+LEASE_TIMEOUT, LONGEST_LEASE_TIMEOUT = 3.0, 9.0
+#: Attempts at a request that the API server is too busy for; the shortest and longest pause between two, in seconds.
+_ATTEMPTS, _SHORTEST_PAUSE, _LONGEST_PAUSE = 5, 0.5, 4.0
+#: The API server counts as slow if so few requests may be in flight.
+_FEW = 2
+#: Seconds by which the lease outlasts the longest time-out of a write, because the time to send it passes too.
+_SPARE = 0.5
+JSON = "application/json"
+
+
+class GoneError(Exception):
+    """The object does not exist any more."""
+
+
+class ConflictError(Exception):
+    """The object was changed in the meantime. Its new version comes with the watch."""
+
+
+class ApiError(Exception):
+    """The API server refused a request. The text names the request and the reason."""
+
+    status: int = 0
+    """The HTTP status; 0: there is none."""
+
+
+class ForbiddenError(ApiError):
+    """The operator lacks a right."""
+
+
+class BusyError(ApiError):
+    """The API server takes no more requests now, or has only just started."""
+
+
+#: The statuses of answers of an overloaded API server.
+_OVERLOAD = frozenset({429, 503, 504})
+
+
+def describe_failure(error: Exception) -> str:
+    """The request that has failed, and the answer of the API server, as a sentence without a full stop."""
+    if isinstance(error, ApiError | ConflictError) and str(error):
+        return str(error)
+    return f"{requested(error)} got no answer ({str(error) or type(error).__name__})"
+
+
+def requested(error: Exception) -> str:
+    """The method and the path of a request that the API server refused or did not answer."""
+    return next(iter(getattr(error, "__notes__", ())), "A request to the API server")
+
+
+_REFUSALS: Mapping[int, type[ApiError]] = {403: ForbiddenError, 429: BusyError}
+
+
+class RequestKind(Enum):
+    """The kinds of requests, which differ in limits and time-outs."""
+
+    READ = auto()
+    """One object."""
+    LIST = auto()
+    WATCH = auto()
+    """It ends when the answer begins."""
+    WRITE = auto()
+    """Fenced."""
+    LEASE = auto()
+    """A read or write of the Lease. It has its own connections and no limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None
+    body: Mapping[str, Any] | None
+    accept: str
+    kind: RequestKind
+
+
+class Transport:
+    """Sends requests of any path to the API server."""
+
+    def __init__(
+        self, api: client.ApiClient, lease_api: client.ApiClient, rate_limiter: RateLimiter, fence: Fence
+    ) -> None:
+        """
+        Args:
+            api: the client for all requests but those for the lease.
+            lease_api: the client for the lease, with connections of its own.
+            rate_limiter: limits all requests but those for the lease.
+            fence: checked before each write. It raises NotLeadingError.
+        """
+        self._api = api
+        self._lease_api = lease_api
+        self._rate_limiter = rate_limiter
+        self._fence = fence
+        self._concurrency_limiter = ConcurrencyLimiter()
+        self._lease_latency = Latency()
+        self._speeds_reported = ReportFilter()
+        self._speeds_reported.admit("speed", "fast")
+
+    def fenced(self, fence: Fence) -> "Transport":
+        """The transport with another fence. It shares all limits."""
+        fenced = copy.copy(self)
+        fenced._fence = fence
+        return fenced
+
+    async def close(self) -> None:
+        await self._api.close()
+        await self._lease_api.close()
+
+    @property
+    def host(self) -> str:
+        """The URL of the API server."""
+        return str(cast("Any", self._api).configuration.host)
+
+    @property
+    def requests_limit(self) -> int:
+        """How many requests may be in flight now, without those for the lease."""
+        return self._concurrency_limiter.limit
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        accept: str = JSON,
+        kind: RequestKind = RequestKind.READ,
+        priority: RequestPriority = RequestPriority.EDIT,
+    ) -> dict[str, Any]:
+        """Make a request when the limits allow it. Repeat it while the API server is too busy for it."""
+        request = _Request(method, path, query, body, accept, kind)
+        if kind is RequestKind.LEASE:
+            return await self._send(request)
+        for failures in range(_ATTEMPTS):
+            await self._rate_limiter.take(priority)
+            try:
+                async with self._concurrency_limiter.slot(priority):
+                    return await self._send(request)
+            except BusyError:
+                if failures == _ATTEMPTS - 1:
+                    raise
+            await asyncio.sleep(backoff.exponential(failures, _SHORTEST_PAUSE, _LONGEST_PAUSE))
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _send(self, request: _Request) -> dict[str, Any]:
+        """Send a request once."""
+        method, path, kind = request.method, request.path, request.kind
+        limit, check = self._timeout(kind), self._fence.check if kind is RequestKind.WRITE else None
+        if check is not None:
+            check(limit)  # so that no connection is made in vain
+        sent, code = monotonic(), "none"
+        try:
+            response = await send(
+                self._lease_api if kind is RequestKind.LEASE else self._api,
+                method,
+                path,
+                limit=limit,
+                check=check,
+                query=request.query,
+                body=request.body,
+                content_type="application/merge-patch+json" if method == "PATCH" else JSON,
+                accept=request.accept,
+            )
+            code = str(response.status)
+            if kind is RequestKind.WATCH and response.status < 400:
+                response.close()  # the answer has begun
+                return {}
+            answer = _decoded(await response.read())
+        except Exception as error:
+            error.add_note(f"{method} {path}")
+            if isinstance(error, TimeoutError):
+                self._record_timeout(kind, sent)
+            raise
+        finally:
+            counters.KUBERNETES_REQUESTS.labels(method, code).inc()
+            counters.KUBERNETES_REQUEST_SECONDS.labels(method).observe(monotonic() - sent)
+        self._record_answer(kind, sent, response)
+        if response.status < 400 and answer is not None:
+            return answer
+        # A proxy may answer with a 404 of its own. Only an answer of the API server means that the object is gone.
+        if answer is not None and response.status == 404:
+            raise GoneError
+        if answer is not None and response.status == 409:
+            raise ConflictError
+        reason = str((answer or {}).get("message") or response.reason)
+        text = f'{method} {path} failed with status {response.status} and "{reason}"'
+        error = _REFUSALS.get(response.status, ApiError)(text)
+        error.status = response.status
+        error.add_note(f"{method} {path}")
+        raise error
+
+    def _timeout(self, kind: RequestKind) -> float:
+        """Seconds until a request of this kind is given up. It grows with the latency of earlier ones."""
+        latency = self._concurrency_limiter.latency
+        match kind:
+            case RequestKind.LEASE:
+                return self._lease_latency.timeout(LEASE_TIMEOUT, LONGEST_LEASE_TIMEOUT)
+            case RequestKind.WRITE:
+                timeout = latency.timeout(WRITE_TIMEOUT, LONGEST_WRITE_TIMEOUT)
+                if timeout > WRITE_TIMEOUT:
+                    timeout = max(WRITE_TIMEOUT, min(timeout, self._fence.left - MARGIN - _SPARE))
+                return timeout
+            case _:
+                return latency.timeout(READ_TIMEOUT, LONGEST_READ_TIMEOUT)
+
+    def _record_answer(self, kind: RequestKind, sent: float, response: aiohttp.ClientResponse) -> None:
+        """Adapt the limits to an answer."""
+        if kind is RequestKind.LEASE:
+            self._lease_latency.record(monotonic() - sent)
+        elif response.status in _OVERLOAD:
+            retry_after = backoff.retry_after(response.headers.get("Retry-After", ""))
+            self._concurrency_limiter.overloaded(sent, retry_after)
+        elif kind in (RequestKind.READ, RequestKind.WRITE):  # a list takes longer, whatever the load
+            self._concurrency_limiter.answered(sent)
+        self._log_speed()
+
+    def _record_timeout(self, kind: RequestKind, sent: float) -> None:
+        """Adapt the limits to a request that had no answer in time."""
+        if kind is RequestKind.LEASE:
+            self._lease_latency.timed_out()
+        else:
+            self._concurrency_limiter.timed_out(sent)
+        self._log_speed()
+
+    def _log_speed(self) -> None:
+        """Log that the API server has become slow, or is fast again."""
+        limit, seconds = self._concurrency_limiter.limit, self._concurrency_limiter.latency.mean
+        if limit <= _FEW and self._speeds_reported.admit("speed", "slow"):
+            logger.warning(
+                "The API server answers slowly (%.1f s on average), or refuses requests because of overload. The "
+                "operator limits its requests, so changes take longer.",
+                seconds,
+            )
+        elif limit >= INITIAL and self._speeds_reported.admit("speed", "fast"):
+            logger.info("The API server answers fast again (%.1f s on average)", seconds)
+
+
+def _decoded(data: bytes) -> dict[str, Any] | None:
+    """The object in an answer; None: it is not one, but the plain text of a proxy or of a busy API server."""
+    try:
+        answer = parsed(data or b"{}")
+    except ValueError:
+        return None
+    return answer if is_object(answer) else None

@@ -1,0 +1,119 @@
+"""The transport to the API server: it adapts to a busy and to a slow server, and the lease does not wait."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from kubernetes.aio import client
+
+from esm_operator.cluster import transport
+from esm_operator.cluster.transport import BusyError, RequestKind, Transport
+from esm_operator.fence import MARGIN, Fence
+from esm_operator.ratelimit.concurrency_limiter import MOST
+from esm_operator.ratelimit.rate_limiter import RateLimiter
+from tests.unit.http_server import served
+from tests.waiting import LIMIT, eventually_async
+
+WRITE, LEASE = RequestKind.WRITE, RequestKind.LEASE
+
+
+@asynccontextmanager
+async def connected(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]], lease: float = 1000.0
+) -> AsyncGenerator[Transport]:
+    """A transport to a server with this handler. The lease runs for so many seconds."""
+    fence = Fence(clock=lambda: 0.0)
+    fence.extend(lease)
+    async with served(answer) as url:
+        found = client.Configuration(host=url)
+        made = Transport(client.ApiClient(found), client.ApiClient(found), RateLimiter(10_000), fence)
+        yield made
+        await made.close()
+
+
+async def well(_: web.Request) -> web.Response:
+    return web.json_response({"metadata": {}})
+
+
+@pytest.mark.parametrize("refusals", [1, 3])
+async def test_a_request_is_repeated_when_a_busy_server_allows_it(refusals: int) -> None:
+    arrived: list[float] = []
+
+    async def answer(_: web.Request) -> web.Response:
+        arrived.append(asyncio.get_running_loop().time())
+        if len(arrived) <= refusals:
+            return web.json_response({"message": "too many requests"}, status=429, headers={"Retry-After": "1"})
+        return web.json_response({"metadata": {"name": "done"}})
+
+    async with connected(answer) as made, asyncio.timeout(LIMIT):
+        assert await made.request("PATCH", "/a", body={}, kind=WRITE) == {"metadata": {"name": "done"}}
+    assert len(arrived) == refusals + 1
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(arrived))
+
+
+async def test_a_server_that_stays_busy_is_an_error() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"message": "too many requests"}, status=429)
+
+    async with connected(answer) as made, asyncio.timeout(LIMIT):
+        with pytest.raises(BusyError, match="PATCH /a failed with status 429"):
+            await made.request("PATCH", "/a", body={}, kind=WRITE)
+
+
+async def test_requests_for_the_lease_do_not_wait_for_others() -> None:
+    released, waiting = asyncio.Event(), 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal waiting
+        if request.path == "/object":
+            waiting += 1
+            await released.wait()
+        return await well(request)
+
+    async with connected(answer) as made:
+        requests = [asyncio.create_task(made.request("GET", "/object")) for _ in range(int(MOST) + 1)]
+        await eventually_async(lambda: waiting > 0)
+        async with asyncio.timeout(transport.LEASE_TIMEOUT):
+            await made.request("PUT", "/lease", body={}, kind=LEASE)
+        released.set()
+        await asyncio.gather(*requests)
+
+
+@pytest.mark.parametrize("kind", [WRITE, LEASE])
+async def test_a_slow_server_gets_more_time(kind: RequestKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, f"{kind.name}_TIMEOUT", 0.1)
+    monkeypatch.setattr(transport, f"LONGEST_{kind.name}_TIMEOUT", LIMIT)
+    timed_out = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.5)
+        return await well(request)
+
+    async with connected(answer) as made, asyncio.timeout(LIMIT):
+        for _ in range(5):
+            try:
+                await made.request("PUT", "/a", body={}, kind=kind)
+            except TimeoutError:
+                timed_out += 1
+        assert 1 <= timed_out <= 3, "0.1, 0.2 and 0.4 s are too short"
+
+
+async def test_the_time_out_of_a_write_stays_within_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lease runs long enough for the shortest time-out, but not for those that the latency would need."""
+    monkeypatch.setattr(transport, "WRITE_TIMEOUT", 0.1)
+    answered = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "PUT":
+            await answered.wait()
+        return await well(request)
+
+    async with connected(answer, lease=MARGIN + 1.0) as made, asyncio.timeout(LIMIT):
+        for _ in range(6):
+            with pytest.raises(TimeoutError):
+                await made.request("PUT", "/a", body={}, kind=WRITE)
+        answered.set()
+        await made.request("PUT", "/a", body={}, kind=WRITE)
