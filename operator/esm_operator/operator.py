@@ -27,7 +27,7 @@ from esm_operator.planning.target import ProviderConfigSettings, used_config
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.settings import Settings
-from esm_operator.term import Term, Tuning
+from esm_operator.term import Term, TermMemory, Tuning
 
 logger = logging.getLogger(__name__)
 
@@ -200,8 +200,13 @@ class Operator:
 
     async def _lead(self) -> None:
         """Run a term each time that the lease is held."""
+        memory, interruptions = TermMemory(self._settings), 0
         while True:
             fence = await self._lease.wait_acquired()
+            if interruptions == self._lease.interruptions:
+                memory.resume(self._cache)
+            else:
+                memory, interruptions = TermMemory(self._settings), self._lease.interruptions
             term = self._term = Term(
                 self._settings,
                 cache=self._cache,
@@ -210,6 +215,7 @@ class Operator:
                 connections=self._connections,
                 fence=fence,
                 tuning=self._tuning,
+                memory=memory,
             )
             logger.info("The operator holds the lease and begins to reconcile. Resources: %d", len(self._cache))
             self._keep_targets()
@@ -219,6 +225,7 @@ class Operator:
             counters.LEASE_LOST.inc()
             await term.stop()
             self._term = None
+            memory.suspend(self._cache.all())
 
     async def _audits(self) -> None:
         """Compare the cache with the cluster. kopf reports neither the end of a list nor objects missing from it."""

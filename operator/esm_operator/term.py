@@ -1,7 +1,8 @@
 """A term: the period in which this process holds the lease, with all that reconciles resources and knows AWS.
 
-The operator makes a term when it holds the lease and knows all resources. It drops the term when it loses the lease,
-because the inventory would be stale in the next term. The cache and the connections outlive the term.
+The operator makes a term when it holds the lease and knows all resources, and drops the term when it loses the lease.
+The cache and the connections outlive the term. The :class:`TermMemory` outlives it too if this process leads in the
+next term, and no other process in between.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import REASONS
 from esm_operator.aws.inventory_listener import CountOrphans
-from esm_operator.aws.targets import Targets
+from esm_operator.aws.targets import Knowledge, Targets
 from esm_operator.clock import monotonic
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -53,6 +54,37 @@ class Tuning:
     """Seconds between searches for ProviderConfigs that can be released."""
 
 
+class TermMemory:
+    """What a process knows of AWS and of its own requests. It is valid while no other process leads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.states = ResourceStates(settings.deletions_per_minute)
+        self.knowledge = Knowledge()
+        self.resumed = False
+        """Whether it is from an earlier term of this process."""
+        self._suspended: dict[Key, Resource] = {}
+
+    def suspend(self, resources: Iterable[Resource]) -> None:
+        """End a term with these resources."""
+        self._suspended = {resource.key: resource for resource in resources}
+
+    def resume(self, cache: ResourceCache) -> None:
+        """Begin the next term. Mappings are unknown until AWS has answered them again.
+
+        Resources that were edited, deleted or replaced since the last term lose what no longer applies to them.
+        """
+        self.resumed = True
+        self.states.resume()
+        self.knowledge.resume()
+        for key, old in self._suspended.items():
+            new = cache.get(key)
+            if new is None:
+                self.states.forget(key)
+            else:
+                self.states.record_change(old, new)
+        self._suspended = {}
+
+
 class Term:
     """Queue, targets, reconciler, and the tasks that run them. Within one event loop.
 
@@ -69,6 +101,7 @@ class Term:
         connections: Connections,
         fence: Fence,
         tuning: Tuning,
+        memory: TermMemory,
     ) -> None:
         """The cache is synced. The fence guards every write of this term."""
         self._settings = settings
@@ -76,9 +109,10 @@ class Term:
         self._config_cache = config_cache
         self._kubernetes = kubernetes
         self._connections = connections
-        self._states = ResourceStates(settings.deletions_per_minute)
+        self._states = memory.states
+        self._resumed = memory.resumed
         self._controller = Controller(cache, config_cache, tuning.limits)
-        self._targets = Targets(connections, fence, settings, self)
+        self._targets = Targets(connections, fence, settings, self, memory.knowledge)
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
             whole=not settings.namespaces and not settings.selector,
@@ -111,7 +145,8 @@ class Term:
 
     def start(self) -> None:
         """Begin to work on all resources."""
-        self._states.record_existing(self._cache.all_keys())
+        if not self._resumed:
+            self._states.record_existing(self._cache.all_keys())
         for resource in self._cache.all():
             self._begin(resource)
         gauges.show_term(self.snapshot)
@@ -242,10 +277,13 @@ class Term:
         )
 
     def _begin(self, resource: Resource) -> None:
-        """Enqueue a resource. If its status is up to date, it waits until the first sweep has shown its mapping."""
+        """Enqueue a resource. If its status is up to date, it waits until the first sweep has shown its mapping.
+
+        In a resumed term all resources wait, because the sweep shows the state of interrupted requests too.
+        """
         key, target = resource.key, self._controller.target_of(resource.key)
         up_to_date = resource.status_is_current and not resource.deleting and not resource.reconcile_requested
-        if not up_to_date or target is None:
+        if target is None or not (up_to_date or self._resumed):
             self._controller.enqueue([key], _priority(resource, None))
             return
         self._states.of(key).asleep = target

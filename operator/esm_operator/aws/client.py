@@ -3,6 +3,7 @@
 The requests themselves are in :mod:`~.mappings_api`, which the commands use without an inventory.
 """
 
+import asyncio
 import math
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -114,8 +115,8 @@ class MappingsClient:
             if remove:
                 asked = {**resource, "TagKeys": sorted(remove)}
                 await self.api.call("untag_resource", asked, RequestPriority.EDIT, write)
-        except (ClientError, BotoCoreError) as error:
-            if errors.is_doubtful(error):
+        except (ClientError, BotoCoreError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) or errors.is_doubtful(error):
                 self.inventory.forget_tags(uuid)
             raise
         entry = self.inventory.get(uuid)

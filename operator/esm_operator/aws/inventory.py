@@ -126,6 +126,8 @@ class Inventory:
         self.swept_from = -math.inf
         """Monotonic time at which the last complete sweep began, in seconds."""
         self._entries: dict[str, InventoryEntry] = {}
+        self._before: dict[str, InventoryEntry] = {}
+        """Entries from before :meth:`resume` that AWS has not answered again."""
         self._index: dict[Hashable, set[str]] = {}
         """By the key of the identity, and by the name of the consumer group."""
         self._gone: dict[str, float] = {}
@@ -134,6 +136,16 @@ class Inventory:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def resume(self) -> None:
+        """Begin a term of the process that filled the inventory, after a time without answers of AWS.
+
+        A mapping is known again when AWS has answered it, by the next sweep at the latest. Its tags are then known too,
+        so they need not be read again.
+        """
+        self.swept = False
+        self._before = self._entries
+        self._entries, self._index, self._in_transition = {}, {}, set()
 
     def uuids(self) -> list[str]:
         """The known mappings."""
@@ -182,7 +194,8 @@ class Inventory:
         old = self._entries.get(uuid)
         if old is not None and old.seen > at:
             return False
-        filters, shown = _filters(mapping, old, listed=listed)
+        known = old or self._before.pop(uuid, None)
+        filters, shown = _filters(mapping, known, listed=listed)
         raw = FrozenJSON(mapping)
         if old is not None and old.raw == raw and (old.filters, old.filters_shown) == (filters, shown):
             old.seen, old.listed = at, listed
@@ -192,11 +205,11 @@ class Inventory:
         state = sys.intern(str(mapping.get("State", "")))
         of = identity.of_mapping(mapping)
         entry = replace(
-            old or InventoryEntry(uuid, state, raw, at, at, of),
+            known or InventoryEntry(uuid, state, raw, at, at, of),
             state=state,
             raw=raw,
             seen=at,
-            since=old.since if old is not None and old.state == state else at,
+            since=known.since if known is not None and known.state == state else at,
             identity=of,
             consumer_group=identity.consumer_group(mapping),
             filters=filters,
@@ -242,6 +255,7 @@ class Inventory:
     def record_gone(self, uuid: str) -> None:
         """Record that AWS has no mapping with this UUID."""
         self._drop(uuid)
+        self._before.pop(uuid, None)
         self._gone[uuid] = monotonic()
 
     def record_page(self, mappings: Iterable[Mapping[str, Any]], at: float) -> set[str]:
@@ -256,6 +270,7 @@ class Inventory:
         """Record the end of a sweep that began at a monotonic time. Returns the UUIDs that were on no page."""
         self.swept = True
         self.swept_from = began
+        self._before.clear()
         # Later no page that was requested before can contain a mapping that is gone.
         self._gone = {uuid: at for uuid, at in self._gone.items() if at >= monotonic() - _GONE_FOR}
         unseen = self._unseen(began)

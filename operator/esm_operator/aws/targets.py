@@ -1,11 +1,11 @@
 """The targets in use: their clients, and the tasks that read the mappings of each account and region.
 
-Several targets may share an account and region (:mod:`~.account_region`). All of it lives as long as one term, because
-the inventory is stale after it. The connections outlive it (:mod:`~.connections`).
+Several targets may share an account and region (:mod:`~.account_region`). All of it lives as long as one term, except
+for the connections (:mod:`~.connections`) and the :class:`Knowledge`.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from esm_operator import tasks
 from esm_operator.aws.account_region import AccountRegion
@@ -43,18 +43,37 @@ class ConnectedTarget:
         return self.client.inventory
 
 
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The inventories and rate limiters, for a term and for the next one if no other process leads in between."""
+
+    inventories: dict[tuple[str, str, str], Inventory] = field(default_factory=dict[tuple[str, str, str], Inventory])
+    """By account, region and endpoint."""
+    rate_limiters: dict[tuple[str, str], RateLimiter] = field(default_factory=dict[tuple[str, str], RateLimiter])
+    """By account and region."""
+
+    def resume(self) -> None:
+        """Begin the next term."""
+        for inventory in self.inventories.values():
+            inventory.resume()
+
+
 class Targets:
     """The targets of one term. For one event loop."""
 
     def __init__(
-        self, connections: Connections, fence: Fence, settings: Settings, resources: InventoryListener
+        self,
+        connections: Connections,
+        fence: Fence,
+        settings: Settings,
+        resources: InventoryListener,
+        knowledge: Knowledge,
     ) -> None:
         self._connections = connections
         self._fence = fence
         self._settings = settings
         self._resources = resources
-        self._rate_limiters: dict[tuple[str, str], RateLimiter] = {}
-        """By account and region."""
+        self._knowledge = knowledge
         self._account_regions: dict[tuple[str, str, str], AccountRegion] = {}
         """By account, region and endpoint."""
         self._connected: dict[Target, ConnectedTarget] = {}
@@ -70,7 +89,7 @@ class Targets:
         name = (connection.account, target.region, target.access.endpoint_url)
         account_region = self._account_regions.get(name)
         if account_region is None:
-            account_region = self._account_regions[name] = self._start(connection)
+            account_region = self._account_regions[name] = self._start(connection, name)
         elif account_region.inventory.swept:
             self._resources.first_sweep_ended(target)
         counters.place_in_use(connection.account, target.region)
@@ -89,9 +108,9 @@ class Targets:
             else:
                 for task in account_region.tasks:
                     task.cancel()
-                self._account_regions = {
-                    name: one for name, one in self._account_regions.items() if one is not account_region
-                }
+                name = next(name for name, one in self._account_regions.items() if one is account_region)
+                del self._account_regions[name]
+                self._knowledge.inventories.pop(name, None)
 
     @property
     def without_tags(self) -> bool:
@@ -133,14 +152,15 @@ class Targets:
         """Stop sweeping."""
         await tasks.cancel([task for account_region in self._account_regions.values() for task in account_region.tasks])
 
-    def _start(self, connection: Connection) -> AccountRegion:
-        """Start to read the mappings of one more account and region."""
+    def _start(self, connection: Connection, name: tuple[str, str, str]) -> AccountRegion:
+        """Start to read the mappings of one more account and region at an endpoint."""
         settings, region = self._settings, connection.region
         place = (connection.account, region)
-        rate_limiter = self._rate_limiters.setdefault(place, RateLimiter(settings.requests_per_second))
+        knowledge = self._knowledge
+        rate_limiter = knowledge.rate_limiters.setdefault(place, RateLimiter(settings.requests_per_second))
         account_region = AccountRegion(
             self._resources,
-            Inventory(),
+            knowledge.inventories.setdefault(name, Inventory()),
             rate_limiter,
             RateLimiter(TAGGING_RATE),
             monotonic(),

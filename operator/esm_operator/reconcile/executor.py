@@ -156,6 +156,9 @@ class Executor:
             context.state.record_create(sent=True)
             parameters = requests.create(resource.spec, desired.tags)
             answer = await client.create(parameters, context)
+        except asyncio.CancelledError:  # the term ends, and the next one may be of this process too
+            context.state.pending_creates.unanswered(desired.identity.function)
+            raise
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
                 context.state.pending_creates.unanswered(desired.identity.function)

@@ -1,6 +1,7 @@
-"""The resource states: one object for each resource, with the information that a term keeps only in memory.
+"""The resource states: one object for each resource, with the information that a process keeps only in memory.
 
-The states need not outlive the term. They save calls to AWS, or keep the operator from acting too soon.
+The states outlive a term if the same process leads in the next one, and no other process in between. They need not
+outlive the process. They save calls to AWS, or keep the operator from acting too soon.
 """
 
 from collections import Counter
@@ -121,12 +122,17 @@ class ResourceStates:
         return state
 
     def record_existing(self, keys: Collection[Key]) -> None:
-        """Record which resources existed when this term began.
+        """Record which resources existed when this process began to lead.
 
         Resources that appear later may come from an operator that still runs, after a change of their labels.
         """
         for key in keys:
             self.of(key).predates_term = True
+
+    def resume(self) -> None:
+        """Begin the next term. No other process has led since the last one."""
+        for state in self._states.values():
+            state.asleep = state.awaits_sweep = None
 
     def sleeping_in(self) -> set[Target]:
         """The targets that have resources which wait for a sweep."""
