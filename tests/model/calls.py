@@ -204,6 +204,9 @@ class Connection:
     """Never used."""
     identity: str = "arn:aws:iam::123456789012:user/operator"
 
+    def close(self) -> None:
+        """Nothing to close."""
+
     async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> Any:
         """Send a request; a write only behind the fence, which the operator asks immediately before the first byte."""
         writes = not operation.startswith(("get_", "list_"))

@@ -1,10 +1,13 @@
 """Connections to AWS: one that does not answer holds up no other, and one that can't be made has a reason."""
 
 import asyncio
+import gc
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -13,10 +16,11 @@ from prometheus_client import REGISTRY
 
 from esm_operator.aws import connection as connection_module
 from esm_operator.aws.client import MappingsClient
-from esm_operator.aws.connections import Connections
+from esm_operator.aws.connections import UNUSED, Connections
 from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import MappingsApi
+from esm_operator.clock import replaced
 from esm_operator.commands import account
 from esm_operator.commands.account import Account, Console, ReadError
 from esm_operator.fence import SHUT, NotLeadingError
@@ -26,6 +30,7 @@ from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.ratelimit.waiters import RequestPriority
 from esm_operator.status.rendering import message_of_failure
 from tests.aws import AwsServer, FaultKind
+from tests.unit.clock import ShiftedClock
 from tests.unit.http_server import served
 from tests.waiting import LIMIT, eventually_async
 
@@ -89,6 +94,36 @@ async def test_each_account_takes_little_memory(
     finally:
         tracemalloc.stop()
     assert taken / 3 < 5e6, "bytes for each; the descriptions of the services alone take 20 MB"
+
+
+async def test_a_connection_that_no_resource_needs_is_closed_after_a_while(
+    aws: AwsServer, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten targets are added and removed. Their threads and sockets do not remain."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    with replaced(clock := ShiftedClock()):
+        used = Target("eu-west-1", Access(aws.endpoint))
+        connections.keep([used])
+        await (await client_of(connections, used)).refresh_by_function("orders")
+        before = resources_in_use()
+        for number in range(10):
+            role = f"arn:aws:iam::{100000000000 + number}:role/shop"
+            target = Target("eu-west-1", Access(aws.endpoint, role))
+            connections.keep([used, target])
+            await (await client_of(connections, target)).refresh_by_function("orders")
+        connections.keep([used])
+        assert resources_in_use()[0] > before[0]
+        clock.ahead += UNUSED
+        connections.keep([used])
+        await eventually_async(lambda: resources_in_use()[0] <= before[0])
+        gc.collect()
+        await eventually_async(lambda: resources_in_use()[1] <= before[1])
+        await (await client_of(connections, used)).refresh_by_function("orders")
+
+
+def resources_in_use() -> tuple[int, int]:
+    """The threads and the open files of this process."""
+    return threading.active_count(), len(list(Path("/dev/fd").iterdir()))
 
 
 @dataclass

@@ -68,6 +68,12 @@ class Connection:
         method = getattr(self.tagging if operation == "get_resources" else self.client, operation)
         return await _retry(self.attempts, partial(call.run, self.threads, permit, method, **parameters))
 
+    def close(self) -> None:
+        """Release the threads and the sockets, without waiting for outstanding requests. No call may follow."""
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.client.close()
+        self.tagging.close()
+
 
 class Connector:
     """Makes connections. :class:`~.connections.Connections` decides when.

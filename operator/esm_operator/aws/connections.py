@@ -1,8 +1,8 @@
 """Connections: decides when to connect to a target, retries, and reports failures.
 
-A connection is made once in the life of the process, and outlives the lease, so that a standby is connected too. The
-operator passes the targets of its resources to :meth:`Connections.keep`, which connects them in the background and
-retries until it succeeds. A reconcile and the commands need a target immediately, so they await
+A connection outlives the lease, so that a standby is connected too. The operator passes the targets of its resources to
+:meth:`Connections.keep`, which connects them in the background, retries until it succeeds, and closes connections that
+no resource has used for a minute. A reconcile and the commands need a target immediately, so they await
 :meth:`Connections.connect`.
 """
 
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: The shortest and the longest time between two attempts to connect to a target, in seconds.
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
+#: Seconds after which a connection that no resource needs is closed. A reconcile that needed it has ended by then.
+UNUSED = 60.0
 
 
 class ConnectionListener(Protocol):
@@ -62,6 +64,8 @@ class Connections:
         self._locks: dict[Target, asyncio.Lock] = {}
         self._failures: dict[Target, _Failure] = {}
         self._kept: frozenset[Target] = frozenset()
+        self._unused: dict[Target, float] = {}
+        """Connected targets that are not kept, with the monotonic time, in seconds, since which they are not."""
         self._keepers: dict[Target, asyncio.Task[None]] = {}
         self._reports = ReportFilter()
         """By target."""
@@ -98,12 +102,13 @@ class Connections:
             return connection
 
     def keep(self, targets: Collection[Target]) -> None:
-        """Connect to these targets in the background, and stop trying to connect to others."""
+        """Connect to these targets in the background. Stop trying to connect to others, and close their connections."""
         self._kept = frozenset(targets)
         for target in self._keepers.keys() - self._kept:
             self._keepers.pop(target).cancel()
         self._failures = {target: failure for target, failure in self._failures.items() if target in self._kept}
         self._reports.keep(self._kept)
+        self._close_unused()
         for target in self._kept - self._connected.keys() - self._keepers.keys():
             self._keepers[target] = tasks.start(self._keep_trying(target), f"connect to {target.region}")
 
@@ -135,7 +140,16 @@ class Connections:
             task.cancel()
         self._keepers.clear()
         for connection in self._connected.values():
-            connection.threads.shutdown(wait=False, cancel_futures=True)
+            connection.close()
+
+    def _close_unused(self) -> None:
+        now = monotonic()
+        self._unused = {target: self._unused.get(target, now) for target in self._connected.keys() - self._kept}
+        for target in [target for target, since in self._unused.items() if now - since >= UNUSED]:
+            self._connected.pop(target).close()
+            self._locks.pop(target, None)
+            del self._unused[target]
+            logger.info("Closed the connection to AWS in %s, because no resource uses it", target.region)
 
     async def _keep_trying(self, target: Target) -> None:
         while True:
