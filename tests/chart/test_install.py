@@ -121,7 +121,7 @@ def keeps_metrics(plane: ControlPlane) -> bool:
 
 
 def test_crds_from_elsewhere_are_taken_over_if_the_value_asks_for_it(plane: ControlPlane, helm: Helm) -> None:
-    plane.kubectl("apply", "--server-side", "--kustomize", ROOT / "crds")
+    plane.kubectl("apply", "--server-side", "--filename", ROOT / "crds")
     with pytest.raises(HelmError, match="invalid ownership metadata"):
         helm.install(NEEDED)
     helm.install(NEEDED, "--take-ownership")
@@ -130,7 +130,7 @@ def test_crds_from_elsewhere_are_taken_over_if_the_value_asks_for_it(plane: Cont
 
 
 def test_crds_from_elsewhere_are_left_alone_if_the_value_asks_for_it(plane: ControlPlane, helm: Helm) -> None:
-    plane.kubectl("apply", "--server-side", "--kustomize", ROOT / "crds")
+    plane.kubectl("apply", "--server-side", "--filename", ROOT / "crds")
     wait_until_served(plane.client)
     helm.install(merged(NEEDED, {"crds": {"install": False}, "providerConfigs": {"default": {"region": "eu-west-1"}}}))
     helm.uninstall()

@@ -11,13 +11,24 @@ from tests.controlplane import ControlPlane
 from tests.specs import BASES, manifest, spec
 from tests.waiting import eventually
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+CRDS = (
+    "customresourcedefinition.apiextensions.k8s.io/eventsourcemappings.lambda.esm-operator.io",
+    "customresourcedefinition.apiextensions.k8s.io/providerconfigs.lambda.esm-operator.io",
+)
 
 
 @pytest.fixture
 def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     yield control_plane
     control_plane.kubectl("delete", "esm", "--all", "--namespace=default")
+
+
+@pytest.mark.parametrize("arguments", [("--filename", ROOT / "crds"), ("--kustomize", ROOT)])
+def test_kubectl_applies_the_folder_of_the_crds(control_plane: ControlPlane, arguments: tuple[str, Path]) -> None:
+    applied = control_plane.kubectl("apply", *arguments).stdout.splitlines()
+    assert sorted(line.split()[0] for line in applied) == sorted(CRDS)
 
 
 def test_applying_the_examples_again_changes_nothing(plane: ControlPlane) -> None:

@@ -135,7 +135,7 @@ def test_in_an_existing_cluster(marked: Mapping[str, str], cluster: ControlPlane
 
 
 def test_no_demo_in_a_cluster_with_the_crds(marked: Mapping[str, str], cluster: ControlPlane) -> None:
-    cluster.kubectl("apply", "--kustomize", ROOT / "crds")
+    cluster.kubectl("apply", "--filename", ROOT / "crds")
     # The API server keeps a CRD for minutes if it is deleted before its objects can be listed.
     for kind in ("eventsourcemappings", "providerconfigs"):
         eventually(lambda kind=kind: cluster.kubectl("get", kind, check=False).returncode == 0)
@@ -146,7 +146,7 @@ def test_no_demo_in_a_cluster_with_the_crds(marked: Mapping[str, str], cluster: 
         assert "Traceback" not in done.stderr
         assert CRD in cluster.kubectl("get", "crds", "--output=name").stdout
     finally:
-        cluster.kubectl("delete", "--kustomize", ROOT / "crds")
+        cluster.kubectl("delete", "--filename", ROOT / "crds")
     assert_nothing_left(marked)
 
 
