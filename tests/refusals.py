@@ -19,10 +19,12 @@ from tests.specs import (
     DOCUMENTDB,
     DYNAMODB,
     HERE,
+    KAFKA_REGISTRY,
     KINESIS,
     MODE,
     MQ,
     MSK,
+    MSK_REGISTRY,
     POLLERS,
     SELF_MANAGED,
     SQS,
@@ -32,6 +34,7 @@ from tests.specs import (
     Spec,
     access,
     filters,
+    registry_access,
     spec,
     tags,
 )
@@ -293,11 +296,11 @@ REFUSALS: tuple[Refusal, ...] = (
         ("tumblingWindowInSeconds", MSK, "Remove tumblingWindowInSeconds"),
     ),
     Refusal(
-        "eleven filters",
+        "21 filters",
         "sqs",
-        {"filterCriteria.filters": filters(11)},
-        {"filterCriteria.filters": filters(10)},
-        ("filters", SQS, "at most 10", "Remove some"),
+        {"filterCriteria.filters": filters(21)},
+        {"filterCriteria.filters": filters(20)},
+        ("filters", SQS, "at most 20", "Remove some"),
     ),
     Refusal(
         "a long pattern",
@@ -436,11 +439,27 @@ REFUSALS: tuple[Refusal, ...] = (
         (ACCESS, SQS, f"Remove {ACCESS}"),
     ),
     Refusal(
-        "24 access configurations",
+        "30 access configurations",
         "self-managed",
-        {ACCESS: access(*(f"VPC_SUBNET=subnet:subnet-{number}" for number in range(24)))},
-        {ACCESS: access(*(f"VPC_SUBNET=subnet:subnet-{number}" for number in range(23)))},
-        (ACCESS, SELF_MANAGED, "at most 23", "Remove some"),
+        {ACCESS: access(*(f"VPC_SUBNET=subnet:subnet-{number}" for number in range(30)))},
+        {ACCESS: access(*(f"VPC_SUBNET=subnet:subnet-{number}" for number in range(29)))},
+        (ACCESS, SELF_MANAGED, "at most 29", "Remove some"),
+    ),
+    Refusal(
+        "three access configurations of a registry of MSK",
+        "msk",
+        {f"{MSK_REGISTRY}.accessConfigs": registry_access(3)},
+        {f"{MSK_REGISTRY}.accessConfigs": registry_access(2)},
+        (f"{MSK_REGISTRY}.accessConfigs", MSK, "at most 2", "Remove some"),
+        {f"{POLLERS}.minimumPollers": 1},
+    ),
+    Refusal(
+        "three access configurations of a registry of Kafka",
+        "self-managed",
+        {f"{KAFKA_REGISTRY}.accessConfigs": registry_access(3)},
+        {f"{KAFKA_REGISTRY}.accessConfigs": registry_access(2)},
+        (f"{KAFKA_REGISTRY}.accessConfigs", SELF_MANAGED, "at most 2", "Remove some"),
+        {f"{POLLERS}.minimumPollers": 1},
     ),
     Refusal(
         "a scope without OAuth",
@@ -477,7 +496,7 @@ REFUSALS: tuple[Refusal, ...] = (
         {f"{POLLERS}.minimumPollers": 1},
         (POLLERS, MSK, f"Add {POLLERS}"),
         {
-            "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig": {
+            MSK_REGISTRY: {
                 "schemaRegistryURI": "https://registry.example.com",
                 "eventRecordFormat": "JSON",
                 "accessConfigs": [BASIC_AUTH],

@@ -96,8 +96,16 @@ def access(*entries: str) -> list[Spec]:
     return [{"type": kind, **({"uri": uri} if uri else {})} for kind, _, uri in pairs]
 
 
+def registry_access(count: int) -> list[Spec]:
+    """Access configurations of a schema registry."""
+    secret = f"arn:aws:secretsmanager:{HERE}:secret:registry"
+    return [{"type": "BASIC_AUTH", "uri": f"{secret}-{number}"} for number in range(count)]
+
+
 BATCH, WINDOW = "batchSize", "maximumBatchingWindowInSeconds"
 MODE = "selfManagedKafkaEventSourceConfig.consumptionMode"
+MSK_REGISTRY = "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig"
+KAFKA_REGISTRY = "selfManagedKafkaEventSourceConfig.schemaRegistryConfig"
 POLLERS = "provisionedPollerConfig"
 ACCESS = "sourceAccessConfigurations"
 AT = "AT_TIMESTAMP"

@@ -48,6 +48,9 @@ class Subject:
         return self.was is not None
 
 
+# 5 is the quota, which AWS raises on request. AWS's CloudFormation schema has 20.
+MOST_FILTERS = 20
+
 Objection = Callable[[Subject], str | None]
 
 
@@ -208,7 +211,7 @@ def _schema_registry(s: Subject) -> str | None:
 
 def _filters(s: Subject) -> str | None:
     filters = s.asked.get("FilterCriteria", {}).get("Filters", ())
-    if len(filters) > 10:
+    if len(filters) > MOST_FILTERS:
         return "Exceeded the maximum number of filters for an event source mapping."
     patterns = (entry["Pattern"] for entry in filters if entry.get("Pattern") is not None)
     return None if all(map(is_pattern, patterns)) else "Invalid filter pattern definition."

@@ -52,6 +52,7 @@ def access(*types: str) -> dict[str, Any]:
 TAKES: list[tuple[Source, dict[str, Any]]] = [
     (Source.SQS, {"BatchSize": 10_000, "MaximumBatchingWindowInSeconds": 1}),
     (Source.SQS, {"ScalingConfig": {"MaximumConcurrency": 5000}}),
+    (Source.SQS, {"FilterCriteria": {"Filters": [{"Pattern": "{}"}] * 20}}),
     (Source.SQS, {"ProvisionedPollerConfig": {"MinimumPollers": 200, "MaximumPollers": 10_000}}),
     (Source.SQS, {"MetricsConfig": {"Metrics": ["EventCount"]}}),
     (Source.SQS, {"KMSKeyArn": f"arn:aws:kms:{HERE}:key/1"}),
@@ -79,6 +80,7 @@ TAKES: list[tuple[Source, dict[str, Any]]] = [
     ),
     (Source.SELF_MANAGED_KAFKA, {"SelfManagedKafkaEventSourceConfig": QUEUE_MODE}),
     (Source.SELF_MANAGED_KAFKA, access("VPC_SUBNET", "VPC_SECURITY_GROUP", "SASL_SCRAM_256_AUTH")),
+    (Source.SELF_MANAGED_KAFKA, access(*["VPC_SUBNET"] * 28, "VPC_SECURITY_GROUP")),
     (Source.SELF_MANAGED_KAFKA, {"SourceAccessConfigurations": [{"Type": "IAM_AUTH"}]}),
     (Source.SELF_MANAGED_KAFKA, access("OAUTHBEARER_AUTH", "OAUTHBEARER_SCOPE", "OAUTHBEARER_AUDIENCE")),
     (
@@ -115,7 +117,7 @@ REFUSES: list[tuple[Source, dict[str, Any], str]] = [
     (Source.SQS, {"EventSourceArn": f"arn:aws:sns:{HERE}:topic"}, "Unrecognized event source."),
     (Source.SQS, {"Tags": {"aws:mine": "no"}}, "aws:"),
     (Source.SQS, {"FunctionName": FUNCTION_ARN.replace("us-east-1", "eu-west-1")}, "not reachable"),
-    (Source.SQS, {"FilterCriteria": {"Filters": [{"Pattern": "{}"}] * 11}}, "filters"),
+    (Source.SQS, {"FilterCriteria": {"Filters": [{"Pattern": "{}"}] * 21}}, "filters"),
     (Source.SQS_FIFO, {"BatchSize": 11}, "10"),
     (Source.SQS_FIFO, {"MaximumBatchingWindowInSeconds": 1}, "FIFO"),
     (Source.KINESIS, {"StartingPosition": None}, "'startingPosition'"),

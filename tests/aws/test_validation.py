@@ -54,6 +54,22 @@ CASES: list[tuple[Source, dict[str, Any], str]] = [
         {"BatchSize": 10_001},
         "Value '10001' at 'batchSize' failed to satisfy constraint: Member must have value less than or equal to 10000",
     ),
+    (
+        Source.SELF_MANAGED_KAFKA,
+        {"SourceAccessConfigurations": [{"Type": "VPC_SUBNET", "URI": "subnet:1"}] * 30},
+        "at 'sourceAccessConfigurations' failed to satisfy constraint: Member must have length less than or equal to "
+        "29",
+    ),
+    (
+        Source.MSK,
+        {
+            "AmazonManagedKafkaEventSourceConfig": {
+                "SchemaRegistryConfig": {"AccessConfigs": [{"Type": "BASIC_AUTH", "URI": SECRET}] * 3}
+            }
+        },
+        "at 'amazonManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs' failed to satisfy constraint: "
+        "Member must have length less than or equal to 2",
+    ),
     (Source.SQS, {"MaximumBatchingWindowInSeconds": 301}, "less than or equal to 300"),
     (Source.KINESIS, {"ParallelizationFactor": 11}, "less than or equal to 10"),
     (Source.KINESIS, {"MaximumRetryAttempts": 10_001}, "less than or equal to 10000"),

@@ -30,8 +30,13 @@ RECORDED_PATTERNS = {
     ),
 }
 
-# Limits in botocore that AWS raises for an account on request.
-RAISED_ON_REQUEST = frozenset({"MaximumConcurrency"})
+# Maxima that are not those of botocore. None: AWS raises the limit for an account on request. The others are from
+# AWS's CloudFormation schema of AWS::Lambda::EventSourceMapping (documented in cfn-lint 1.58).
+MAXIMA: Mapping[str, int | None] = {
+    "MaximumConcurrency": None,
+    "SourceAccessConfigurations": 29,
+    "KafkaSchemaRegistryAccessConfigList": 2,
+}
 
 # Unicode's category Z, for a character class.
 SEPARATORS = r"\x20\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -119,8 +124,13 @@ def _map(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
         yield from _problems(shape.value, item, f"{path}.{key}.member")
 
 
+def _bounds(shape: Any) -> tuple[int | None, int | None]:
+    """The least and the greatest number or length. None: there is no such limit."""
+    return shape.metadata.get("min"), MAXIMA.get(shape.name, shape.metadata.get("max"))
+
+
 def _length(shape: Any, value: Any, path: str) -> Iterator[str]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    low, high = _bounds(shape)
     if low is not None and len(value) < low:
         yield _sentence(_printed(value), path, f"Member must have length greater than or equal to {low}")
     if high is not None and len(value) > high:
@@ -130,9 +140,7 @@ def _length(shape: Any, value: Any, path: str) -> Iterator[str]:
 @cache
 def _compiled(shape_name: str) -> Callable[[Any], list[str]]:
     shape: Any = LAMBDA.shape_for(shape_name)
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if shape_name in RAISED_ON_REQUEST:
-        high = None
+    low, high = _bounds(shape)
     enum = RECORDED_ENUMS.get(shape_name) or shape.metadata.get("enum")
     pattern = RECORDED_PATTERNS.get(shape_name) or shape.metadata.get("pattern")
     compiled = re.compile(_python_pattern(pattern)) if pattern else None

@@ -191,12 +191,15 @@ class Count:
         return f"at most {self.high}" if self.low == 0 else f"from {self.low} to {self.high}"
 
 
+#: The limits of sourceAccessConfigurations, filters and accessConfigs are from AWS's CloudFormation schema (cfn-lint
+#: 1.58). botocore has a limit of 23 sourceAccessConfigurations, and no limit for filters and accessConfigs.
 COUNTS: tuple[Count, ...] = (
     Count("topics", 1, 1),
     Count("queues", 1, 1),
     Count(_KAFKA_SERVERS, 1, 10),
-    Count("sourceAccessConfigurations", 0, 23),
-    Count("filterCriteria.filters", 0, 10),
+    Count("sourceAccessConfigurations", 0, 29),
+    Count("filterCriteria.filters", 0, 20),
+    *(Count(f"{registry}.accessConfigs", 0, 2) for registry in REGISTRIES),
 )
 
 #: The longest filter pattern, in characters.

@@ -88,8 +88,8 @@ class FilterCriteria(Structure):
     """The records that Lambda sends to the function."""
 
     filters: Annotated[list[Filter], *as_map("pattern")] | None = None
-    """Lambda sends a record to the function if the record matches one of these filters. AWS allows 5 filters, and 10
-    after an increase of the quota."""
+    """Lambda sends a record to the function if the record matches one of these filters. AWS allows 5 filters, and
+    more after an increase of the quota."""
 
 
 class Destination(Structure):
@@ -195,7 +195,7 @@ class SchemaRegistryConfig(Structure):
     """The format of the records that the function receives. JSON: Lambda converts each record to JSON. SOURCE: Lambda
     does not convert the records."""
     access_configs: Annotated[list[SchemaRegistryAccess], *as_map("type", "uri")] | None = None
-    """The login configuration of the registry."""
+    """The login configuration of the registry. At most 2 entries."""
     schema_validation_configs: Annotated[list[SchemaValidation], *as_map("attribute")] | None = None
     """The parts of the record that Lambda validates against the schema."""
 
@@ -333,7 +333,7 @@ class EventSourceMappingSpec(Structure):
         ]
         | None
     ) = None
-    """The network and login configuration of the source: secrets, subnets and security groups. At most 23 entries. The
+    """The network and login configuration of the source: secrets, subnets and security groups. At most 29 entries. The
     order does not matter. The entry VIRTUAL_HOST is immutable."""
     amazon_managed_kafka_event_source_config: AmazonManagedKafkaEventSourceConfig | None = None
     """The consumer group and the schema registry."""
