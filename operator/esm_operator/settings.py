@@ -48,9 +48,14 @@ def _pairs(value: str | list[str] | dict[str, str]) -> dict[str, str]:
     if not all("=" in text for text in texts):
         raise ValueError("write each as key=value, separated by commas")
     pairs = dict(text.split("=", 1) for text in texts)
-    reserved = sorted(key for key in pairs if key.lower().startswith(("aws:", "esm-operator.io/")))
+    reserved = sorted(key for key in pairs if re.match(limits.RESERVED_TAG_KEY, key))
     if reserved:
         raise ValueError(f"the tag keys {', '.join(reserved)} are reserved (prefixes aws: and esm-operator.io/)")
+    wrong = sorted(key for key, text in pairs.items() if not limits.is_tag_text(key + text))
+    if wrong:
+        raise ValueError(
+            f"the tags {', '.join(wrong)} have characters that AWS does not accept: use only {limits.TAG_CHARACTERS}"
+        )
     return pairs
 
 

@@ -85,6 +85,13 @@ def test_tag_keys_are_checked(lambda_: Any, key: str) -> None:
     assert refused(lambda_.tag_resource, Resource=arn, Tags={key: "v"}).code == "ValidationException"
 
 
+@pytest.mark.parametrize("key", ["aws:x", "AWS:x", "aWs:"])
+def test_the_prefix_of_aws_is_reserved_in_any_case(lambda_: Any, key: str) -> None:
+    arn = make(lambda_, "a", {})
+    assert refused(lambda_.tag_resource, Resource=arn, Tags={key: "v"}).code == "InvalidParameterValueException"
+    lambda_.tag_resource(Resource=arn, Tags={key.replace(":", "/"): key})
+
+
 def test_tags_of_another_region_are_not_found(aws: AwsServer, lambda_: Any) -> None:
     arn = make(lambda_, "a", {"x": "1"})
     assert refused(aws.client("lambda", region="eu-west-1").list_tags, Resource=arn).status == 404

@@ -60,7 +60,7 @@ import esm_operator.run
 from esm_operator.api.offline import offline_problems
 from esm_operator.api.spec import MappingSpec
 
-bad = {"eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:orders", "tags": {"!": ""}}
+bad = {"eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:orders", "filterCriteria": {"filters": [{"pattern": "["}]}}
 print([problem.message for problem in offline_problems(MappingSpec.parse(bad), datetime.datetime.now(datetime.UTC))])
 print([name for name in ("cel", "rich") if name in sys.modules])
 """
@@ -72,7 +72,7 @@ print([name for name in ("cel", "rich") if name in sys.modules])
         check=True,
     )
     said, modules = loaded.stdout.splitlines()
-    assert "The tag ! of the mapping (Amazon SQS) has characters that AWS does not accept." in said
+    assert "Pattern 1 in filterCriteria.filters is not valid JSON" in said
     assert modules == "[]"
 
 

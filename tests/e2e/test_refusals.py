@@ -156,3 +156,17 @@ def test_kubectl_apply_refuses_a_changed_topic(control_plane: ControlPlane) -> N
     control_plane.kubectl("delete", "esm", "topics")
     assert "spec.topics" in done.stderr
     assert "replacePolicy: Recreate" in done.stderr
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("tags", [{"AWS:x": "y"}, {"a#b": "y"}, {"a": "v*"}])
+def test_kubectl_apply_refuses_default_tags_that_aws_refuses(control_plane: ControlPlane, tags: dict[str, str]) -> None:
+    document = {
+        "apiVersion": "lambda.esm-operator.io/v1",
+        "kind": "ProviderConfig",
+        "metadata": {"name": "tags"},
+        "spec": {"defaultTags": tags},
+    }
+    done = control_plane.kubectl("apply", "--dry-run=server", "--filename=-", input=json.dumps(document), check=False)
+    assert done.returncode != 0
+    assert "spec.defaultTags" in done.stderr

@@ -45,6 +45,9 @@ def test_settings_that_are_wrong(tmp_path: Path) -> None:
     for argument in (
         "--endpoint-url=nowhere",
         "--default-tags=aws:x=1",
+        "--default-tags=AWS:x=1",
+        "--default-tags=a#b=1",
+        "--default-tags=a=1*",
         "--requests-per-second=0",
         "--region=Ireland",
         "--cluster-name=a/b",

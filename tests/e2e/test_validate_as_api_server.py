@@ -270,13 +270,16 @@ def test_they_read_the_same_random_scalars(server: Server, scalar: str) -> None:
 
 TEXTS = st.one_of(
     SCALAR_TEXTS, st.text(st.characters(exclude_categories=["Cs"]), max_size=20), st.sampled_from(NOTATIONS)
-)
+).filter(bool)
+#: Go and Python may have different versions of Unicode, which differ in few characters below U+10000.
+TAG_CHARACTERS = st.characters(categories=["L", "N", "Z"], max_codepoint=0xFFFF, include_characters="_.:/=+-@")
+TAG_TEXTS = SCALAR_TEXTS.map(lambda text: text.replace("~", "")) | st.text(TAG_CHARACTERS, max_size=20)
 
 
 @MANY
-@given(tags=st.dictionaries(TEXTS.map(lambda text: f"k{text}"[:100]) | SCALAR_TEXTS, TEXTS, max_size=5))
-def test_both_read_what_export_has_written(server: Server, tags: dict[str, str]) -> None:
-    document = changed("sqs", tags=tags)
+@given(tags=st.dictionaries(TAG_TEXTS.filter(bool), TAG_TEXTS, max_size=5), queue=TEXTS)
+def test_both_read_what_export_has_written(server: Server, tags: dict[str, str], queue: str) -> None:
+    document = changed("mq", tags=tags, queues=[queue])
     text = Manifest("a mapping", document).render()
     (ours,) = manifests.documents(text)
     assert ours.value == document

@@ -137,6 +137,9 @@ def test_partitions_other_than_aws_are_known() -> None:
         ({"externalID": "x"}, "externalID"),
         ({"endpointURL": "localhost:4566"}, "endpointURL"),
         ({"defaultTags": {"aws:x": "y"}}, "defaultTags"),
+        ({"defaultTags": {"AWS:x": "y"}}, "defaultTags"),
+        ({"defaultTags": {"a#b": "y"}}, "defaultTags"),
+        ({"defaultTags": {"a": "v*"}}, "defaultTags"),
         ({"ownership": "Resource"}, "ownership"),
         ({"ownership": "ResourceOnly", "defaultTags": {"team": "orders"}}, "defaultTags"),
         (
@@ -160,7 +163,7 @@ def test_a_provider_config_passes() -> None:
         "roleARN": "arn:aws:iam::123456789012:role/path/esm-operator",
         "externalID": "x",
         "endpointURL": "http://127.0.0.1:4566",
-        "defaultTags": {"team": "orders"},
+        "defaultTags": {"team": "orders", "AWS/x": "Größe @1"},
         "ownership": "Tags",
         "namespaceSelector": {
             "matchLabels": {"team": "orders"},

@@ -221,7 +221,7 @@ def tags(path: str, about: str) -> Iterator[Rule]:
     )
     yield forbidden(
         path,
-        no_key(" || ".join(f"key.startsWith({quoted(prefix)})" for prefix in limits.RESERVED_TAG_PREFIXES)),
+        no_key(f"key.matches({quoted(limits.RESERVED_TAG_KEY)})"),
         f"A key in {path} is reserved{about}. Only AWS and the operator use keys that begin with "
         f"{listed(limits.RESERVED_TAG_PREFIXES, 'or')}. Remove the tag, or give it another name.",
     )
@@ -234,4 +234,13 @@ def tags(path: str, about: str) -> Iterator[Rule]:
         path,
         no_key(f"size({held}[key]) > {limits.LONGEST_TAG_VALUE}"),
         f"A value in {path} has more than {limits.LONGEST_TAG_VALUE} characters{about}. Shorten the value.",
+    )
+    accepted = f"matches({quoted(limits.TAG_PATTERN)})"
+    wrong = f"!key.{accepted} || !{held}[key].{accepted}"
+    yield Rule(
+        path,
+        no_key(wrong),
+        f"The tag {{key}} in {path}{about} has characters that AWS does not accept. Use only {limits.TAG_CHARACTERS} "
+        "in keys and values.",
+        parts={"key": f"{held}.filter(key, {wrong})[0]"},
     )

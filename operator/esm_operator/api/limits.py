@@ -3,6 +3,7 @@
 From the constraints in the botocore model, but for those that AWS raises on request.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -211,3 +212,14 @@ OWN_TAGS = 4
 LONGEST_TAG_KEY = 128
 LONGEST_TAG_VALUE = 256
 RESERVED_TAG_PREFIXES = ("aws:", "esm-operator.io/")
+#: AWS reserves its prefix in any case, for keys (user guides of AWS about tags). Values with it are left to AWS.
+RESERVED_TAG_KEY = "^((?i:aws:)|esm-operator[.]io/)"
+#: The pattern of TagKey and TagValue in botocore. CEL has the classes of Unicode. ``re`` has not, see
+#: :func:`is_tag_text`.
+TAG_PATTERN = r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$"
+TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
+
+
+def is_tag_text(text: str) -> bool:
+    """Whether a text matches ``TAG_PATTERN``, so that it can be the key or the value of a tag in AWS."""
+    return all(letter in "_.:/=+-@" or unicodedata.category(letter)[0] in "LNZ" for letter in text)

@@ -1,6 +1,6 @@
 """Evaluates the rules without an API server, and makes the checks that CEL cannot make.
 
-CEL in a CRD cannot parse JSON, has no clock, and cannot check the characters of a tag.
+CEL in a CRD cannot parse JSON and has no clock.
 
 ``esm-operator validate`` evaluates the CEL expressions of the rules, so its messages are those of the API server. The
 operator makes the other checks for each resource.
@@ -50,12 +50,11 @@ def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Violation]:
 
 #: Characters of a text that a message shows before and after a position.
 _AROUND = 12
-_TAG = re.compile(r"[\w .:/=+\-@\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
 
 
 def offline_problems(spec: MappingSpec, now: datetime) -> list[Violation]:
     """The violations that AWS refuses and CEL cannot check, in a spec that the rules accept."""
-    return [*_patterns(spec), *_future(spec, now), *_tags(spec), *_regions(spec)]
+    return [*_patterns(spec), *_future(spec, now), *_regions(spec)]
 
 
 def function_elsewhere(function_name: str, region: str) -> str:
@@ -119,16 +118,6 @@ def _future(spec: MappingSpec, now: datetime) -> Iterator[Violation]:
             f"startingPositionTimestamp {stamp} is in the future. {_title_of(spec)} cannot start there. Set an earlier "
             "time, or startingPosition: LATEST.",
         )
-
-
-def _tags(spec: MappingSpec) -> Iterator[Violation]:
-    for key, value in spec.tags.items():
-        if not (_TAG.fullmatch(key) and _TAG.fullmatch(value)):
-            yield Violation(
-                "spec.tags",
-                f"The tag {key} of the mapping ({_title_of(spec)}) has characters that AWS does not accept. Use only "
-                "letters, digits, spaces and _ . : / = + - @.",
-            )
 
 
 def _regions(spec: MappingSpec) -> Iterator[Violation]:

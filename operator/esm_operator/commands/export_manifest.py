@@ -134,7 +134,7 @@ def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
     tags = {
         key: value
         for key, value in sorted(found.tags.items())
-        if not key.lower().startswith(limits.RESERVED_TAG_PREFIXES)
+        if not re.match(limits.RESERVED_TAG_KEY, key)
         and not any(fnmatchcase(key, pattern) for pattern in style.without_tags)
     }
     region = parse_arn(str(mapping.get("EventSourceMappingArn", "")))
