@@ -148,7 +148,11 @@ def _destination(s: Subject) -> str | None:
     target = s.asked.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
     if not target:
         return None
-    taken = s.source in KAFKA if target.startswith("kafka://") else parse_arn(target).service in ("sqs", "sns", "s3")
+    if target.startswith("kafka://"):
+        taken = s.source in KAFKA
+    else:
+        arn = parse_arn(target)
+        taken = arn.service == "s3" or (arn.service in ("sqs", "sns") and bool(arn.region and arn.account))
     return None if taken else f"The provided destination config DestinationArn is invalid: {target}"
 
 

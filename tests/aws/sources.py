@@ -6,6 +6,7 @@ nothing with the operator, so that a mistake in one of them is noticed. Rules ab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -186,13 +187,15 @@ POLLERS: dict[Source, PollerLimits] = {
     Source.SELF_MANAGED_KAFKA: PollerLimits(1, 2_000, named_group=True),
 }
 
-_BY_SERVICE = {
-    "sqs": Source.SQS,
-    "kinesis": Source.KINESIS,
-    "dynamodb": Source.DYNAMODB,
-    "kafka": Source.MSK,
-    "mq": Source.MQ,
-    "rds": Source.DOCUMENTDB,
+# The services that can be a source, with the form of the last part of the ARN. The region and the account are required.
+# The forms are documented in the reference of each service. AWS's message for other forms is assumed.
+_BY_SERVICE: dict[str, tuple[Source, re.Pattern[str]]] = {
+    "sqs": (Source.SQS, re.compile(r"[\w-]{1,80}(\.fifo)?", re.ASCII)),
+    "kinesis": (Source.KINESIS, re.compile(r"stream/[\w.-]+(/consumer/[\w.-]+:\d+)?", re.ASCII)),
+    "dynamodb": (Source.DYNAMODB, re.compile(r"table/[\w.-]+/stream/[\w.:-]+", re.ASCII)),
+    "kafka": (Source.MSK, re.compile(r"cluster/[\w-]+/[\w-]+|vpc-connection/\d{12}/[\w-]+/[\w-]+", re.ASCII)),
+    "mq": (Source.MQ, re.compile(r"broker:[\w-]+:b-[\w-]+", re.ASCII)),
+    "rds": (Source.DOCUMENTDB, re.compile(r"cluster:[a-zA-Z][\w-]*", re.ASCII)),
 }
 
 
@@ -204,9 +207,10 @@ def source_of(parameters: Mapping[str, Any]) -> Source:
             raise unrecognized()
         return Source.SELF_MANAGED_KAFKA
     parsed = parse_arn(arn)
-    source = _BY_SERVICE.get(parsed.service)
-    if source is None or (source is Source.DYNAMODB and "/stream/" not in parsed.resource):
+    found = _BY_SERVICE.get(parsed.service)
+    if found is None or not (parsed.region and parsed.account and found[1].fullmatch(parsed.resource)):
         raise unrecognized()
+    source = found[0]
     return Source.SQS_FIFO if source is Source.SQS and parsed.resource.endswith(".fifo") else source
 
 

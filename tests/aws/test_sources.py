@@ -70,7 +70,7 @@ TAKES: list[tuple[Source, dict[str, Any]]] = [
     (Source.MSK, {"ProvisionedPollerConfig": {"MinimumPollers": 1, "PollerGroupName": "group"}}),
     (Source.MSK, {"MetricsConfig": {"Metrics": ["EventCount", "ErrorCount", "KafkaMetrics"]}}),
     (Source.MSK, access("SASL_SCRAM_512_AUTH")),
-    (Source.MSK, {"EventSourceArn": f"arn:aws:kafka:{HERE}:vpc-connection/1/orders/1"}),
+    (Source.MSK, {"EventSourceArn": f"arn:aws:kafka:{HERE}:vpc-connection/123456789012/orders/1-2"}),
     (
         Source.MSK,
         {
@@ -102,6 +102,27 @@ TAKES: list[tuple[Source, dict[str, Any]]] = [
     ),
 ]
 
+# ARNs that none of the sources can have.
+UNRECOGNIZED = [
+    "arn:aws:sqs:us-east-1::orders",
+    "arn:aws:sqs::123456789012:orders",
+    f"arn:aws:sqs:{HERE}:orders:1",
+    f"arn:aws:sns:{HERE}:topic",
+    f"arn:aws:kinesis:{HERE}:orders",
+    f"arn:aws:kinesis:{HERE}:stream/orders/consumer/me",
+    f"arn:aws:firehose:{HERE}:deliverystream/orders",
+    f"arn:aws:dynamodb:{HERE}:table/orders",
+    f"arn:aws:dynamodb:{HERE}:table/orders/stream/",
+    f"arn:aws:dynamodb:{HERE}:table/orders/index/by-date",
+    f"arn:aws:kafka:{HERE}:cluster/orders",
+    f"arn:aws:kafka:{HERE}:topic/orders/1/orders",
+    f"arn:aws:mq:{HERE}:configuration:c-1",
+    f"arn:aws:mq:{HERE}:broker:orders",
+    f"arn:aws:rds:{HERE}:db:x",
+    f"arn:aws:rds:{HERE}:cluster-snapshot:x",
+    "arn:aws:rds:us-east-1::cluster:x",
+]
+
 REFUSES: list[tuple[Source, dict[str, Any], str]] = [
     (Source.SQS, {"BatchSize": 11}, "batch window"),
     (Source.SQS, {"MetricsConfig": {"Metrics": ["ErrorCount"]}}, "ErrorCount"),
@@ -114,7 +135,6 @@ REFUSES: list[tuple[Source, dict[str, Any], str]] = [
         "together",
     ),
     (Source.SQS, {"EventSourceArn": QUEUE.replace("us-east-1", "eu-west-1")}, "region"),
-    (Source.SQS, {"EventSourceArn": f"arn:aws:sns:{HERE}:topic"}, "Unrecognized event source."),
     (Source.SQS, {"Tags": {"aws:mine": "no"}}, "aws:"),
     (Source.SQS, {"FunctionName": FUNCTION_ARN.replace("us-east-1", "eu-west-1")}, "not reachable"),
     (Source.SQS, {"FilterCriteria": {"Filters": [{"Pattern": "{}"}] * 21}}, "filters"),
@@ -136,6 +156,7 @@ REFUSES: list[tuple[Source, dict[str, Any], str]] = [
         {"DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:kinesis:{HERE}:stream/x"}}},
         "invalid",
     ),
+    (Source.KINESIS, {"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1::x"}}}, "invalid"),
     (
         Source.KINESIS,
         {"DestinationConfig": {"OnSuccess": {"Destination": QUEUE}}},
@@ -146,7 +167,6 @@ REFUSES: list[tuple[Source, dict[str, Any], str]] = [
         {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": YESTERDAY},
         "Unsupported starting position",
     ),
-    (Source.DYNAMODB, {"EventSourceArn": f"arn:aws:dynamodb:{HERE}:table/orders"}, "Unrecognized"),
     (Source.MSK, {"Topics": None}, "'topics'"),
     (Source.MSK, {"ProvisionedPollerConfig": {"MaximumPollers": 2001}}, "MaximumPollers"),
     (
@@ -235,6 +255,11 @@ def test_valid_combinations_are_accepted(lambda_: Any, source: Source, more: dic
 @pytest.mark.parametrize(("source", "more", "words"), REFUSES)
 def test_invalid_combinations_are_refused(lambda_: Any, source: Source, more: dict[str, Any], words: str) -> None:
     assert words in refusal_of(lambda_, example(source, **more))
+
+
+@pytest.mark.parametrize("arn", UNRECOGNIZED)
+def test_an_arn_that_is_not_one_of_a_source_is_refused(lambda_: Any, arn: str) -> None:
+    assert refusal_of(lambda_, {"FunctionName": FUNCTION_ARN, "EventSourceArn": arn}) == "Unrecognized event source."
 
 
 PATTERNS_TAKEN = ["{}", '{"a": [1]}', '{"a": {"b": [{"exists": true}, null, "x"]}}', '{"$or": [{"a": [1]}]}']

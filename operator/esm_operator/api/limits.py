@@ -107,12 +107,52 @@ _ARN_START = "arn:aws[a-zA-Z0-9-]*:"
 ARN_PATTERN = f"^{_ARN_START}[a-zA-Z0-9-]+:[a-z0-9-]*:([0-9]{{12}})?:.+$"
 REGION_PATTERN = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
 UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceArn:
+    """The ARNs of one service that can be a source."""
+
+    service: str
+    resource: str
+    """An RE2 pattern of the part after the account."""
+    what: str
+    """Completes "... needs the ARN of ..."."""
+    example: str
+    """A resource part."""
+
+
+#: The ARNs that AWS's services give to sources (Service Authorization Reference, resource types). All have a region and
+#: an account.
+SOURCE_ARNS: tuple[SourceArn, ...] = (
+    SourceArn("sqs", "[^:/]+", "a queue", "my-queue"),
+    SourceArn(
+        "kinesis", "stream/[^:/]+(/consumer/[^:/]+:[0-9]+)?", "a stream or of a stream consumer", "stream/my-stream"
+    ),
+    SourceArn(
+        "dynamodb",
+        "table/[^:/]+/stream/.+",
+        "the stream of a table (LatestStreamArn of the table)",
+        "table/my-table/stream/2026-01-31T12:00:00.000",
+    ),
+    SourceArn(
+        "kafka",
+        "(cluster/[^:/]+/[^:/]+|vpc-connection/[^:]+)",
+        "a cluster or of a VPC connection",
+        "cluster/my-cluster/11111111-2222-3333-4444-555555555555-1",
+    ),
+    SourceArn("mq", "broker:[^:/]+:[^:/]+", "a broker", "broker:my-broker:b-11111111-2222-3333-4444-555555555555"),
+    SourceArn("rds", "cluster:[^:/]+", "a cluster", "cluster:my-cluster"),
+)
 _FUNCTION = (
     "^(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]:)?([0-9]{12}:)?"
     "(function:)?[a-zA-Z0-9_.-]+(:([$]LATEST([.]PUBLISHED)?|[a-zA-Z0-9_-]+))?$"
 )
 _SERVER = "^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?[.])*[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?:[0-9]{1,5}$"
-_DESTINATION = f"^(|kafka://[^.][a-zA-Z0-9_.-]{{0,248}}|{_ARN_START}(sqs|sns|s3):[a-z0-9-]*:([0-9]{{12}})?:.*)$"
+_DESTINATION = (
+    f"^(|kafka://[^.][a-zA-Z0-9_.-]{{0,248}}|{_ARN_START}"
+    "(s3:[a-z0-9-]*:([0-9]{12})?|(sqs|sns):[a-z0-9-]+:[0-9]{12}):.+)$"
+)
 _URI = "^[ a-zA-Z0-9/*:_+=.@-]*$"
 _REGISTRY_URI = "^[a-zA-Z0-9/*:_+=.@-]*$"
 _KAFKA_SERVERS = "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS"

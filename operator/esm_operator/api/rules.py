@@ -50,12 +50,14 @@ def _source() -> Iterator[Rule]:
         f"eventSourceARN is the ARN of a service that Lambda cannot read from. Set the ARN of a source of "
         f"{titles(ALL - {_SELF_MANAGED}, 'or')} (service {listed(ARN_SERVICES, 'or')}).",
     )
+    forms = "|".join(f"{row.service}:[a-z0-9-]+:[0-9]{{12}}:{row.resource}" for row in limits.SOURCE_ARNS)
+    form = f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({forms})$')})"
     yield Rule(
         "eventSourceARN",
-        when("eventSourceARN", f"!({reads_from([_DYNAMODB])}) || self.eventSourceARN.contains('/stream/')"),
-        "eventSourceARN is the ARN of a table. {source} needs the ARN of the table's stream, which ends in "
-        "/stream/ and a time (LatestStreamArn of the table).",
-        sources=frozenset({_DYNAMODB}),
+        when("eventSourceARN", f"{form} || !{arn} || !({reads_from(ALL - {_SELF_MANAGED})})"),
+        "eventSourceARN is not the ARN of a source. {source} needs the ARN of {form}.",
+        parts={"form": _form_of_arn()},
+        sources=ALL - {_SELF_MANAGED},
     )
     yield Rule(
         "region",
@@ -66,6 +68,15 @@ def _source() -> Iterator[Rule]:
         parts={"region": "self.region", "arn": "self.eventSourceARN"},
         sources=ALL - {_SELF_MANAGED},
     )
+
+
+def _form_of_arn() -> str:
+    """The CEL expression of the ARN that the spec's source type needs, for a message."""
+    result = quoted("a source")
+    for row in limits.SOURCE_ARNS:
+        words = f"{row.what}, such as arn:aws:{row.service}:eu-west-1:123456789012:{row.example}"
+        result = f"{reads_from([ARN_SERVICES[row.service]])} ? {quoted(words)} : {result}"
+    return result
 
 
 def _positions() -> Iterator[Rule]:
