@@ -44,6 +44,12 @@ def _arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--tags-supported", action=_ON_OR_OFF, default=defaults.tags_supported, help="whether mappings can have tags"
     )
     parser.add_argument(
+        "--result-period",
+        type=float,
+        default=defaults.result_period,
+        help="seconds until each result changes; 0: never",
+    )
+    parser.add_argument(
         "--world", type=Population, choices=list(Population), default=Population.ANY, help="what exists"
     )
     parser.add_argument("--verbose", action="store_true", help="print each request")

@@ -20,9 +20,12 @@ from .ledger import Ledger
 from .mappings import TRANSITIONS, Mapping, Mappings, Transitions
 from .quota import Quota
 from .settings import Settings
-from .sources import FILLED_IN, Source
+from .sources import FILLED_IN, NO_RECORDS, Source
 from .tagging import TagIndex
 from .world import World
+
+#: The last processing results that follow each other on a stream with little traffic.
+RESULTS = ("OK", NO_RECORDS)
 
 
 class Cloud:
@@ -41,6 +44,7 @@ class Cloud:
         self.tagging_quota = Quota(self.clock, self.settings.tagging_quota)
         self.transitions = Transitions(self.clock)
         self.transitions.held = self.settings.hold
+        self._results_second = 0
         self._mappings: dict[tuple[str, str], Mappings] = {}
         self._tags: dict[tuple[str, str], TagIndex] = {}
 
@@ -92,9 +96,22 @@ class Cloud:
             self.transitions.start(mapping, self.settings.pace)
 
     def settle(self) -> None:
-        """End the transitions that are due. Called before each request."""
+        """End the transitions that are due, and change processing results. Called before each request."""
         for mapping in self.transitions.done():
             self.finish(mapping)
+        second = int(self.clock())
+        if self.settings.result_period and second != self._results_second:
+            self._results_second = second
+            self._change_results(second)
+
+    def _change_results(self, second: int) -> None:
+        """Set the results that the mappings have in a second. Mappings that follow each other change in turn."""
+        for mapping in self.every_mapping():
+            phase = (second + mapping.sequence) // self.settings.result_period
+            result = RESULTS[int(phase) % len(RESULTS)]
+            if mapping.last_processing_result in RESULTS and mapping.last_processing_result != result:
+                mapping.last_processing_result = result
+                mapping.forget_answers()
 
     def finish(self, mapping: Mapping) -> None:
         """End a mapping's transition now."""

@@ -24,7 +24,9 @@ class Settings:
     it does. `destination_reset`: what removes an on-failure destination. `tag_delay`: seconds until ListTags
     and GetResources show the tags of a Create; a second emulator stores a mapping before its tags, and AWS documents
     nowhere that it does otherwise. `tags_supported`: false
-    where mappings cannot have tags, as reported for AWS GovCloud, China and the European Sovereign Cloud."""
+    where mappings cannot have tags, as reported for AWS GovCloud, China and the European Sovereign Cloud.
+    `result_period`: seconds after which the last processing result of each mapping changes between "OK" and "No records
+    processed", 0 for never. On AWS this is so on streams with little traffic (reported)."""
 
     pace: float = 2.0
     quota: float = 15.0
@@ -36,6 +38,7 @@ class Settings:
     tag_delay: float = 0.0
     destination_reset: DestinationReset = DestinationReset.EMPTY_TEXT
     tags_supported: bool = True
+    result_period: float = 0.0
 
     def __post_init__(self) -> None:
         self.destination_reset = DestinationReset(self.destination_reset)

@@ -180,3 +180,33 @@ def test_a_test_can_create_change_and_delete_mappings(aws: AwsServer, lambda_: A
     control.delete_mapping(made["UUID"])
     assert refused(there.get_event_source_mapping, UUID=made["UUID"]).status == 404
     assert control.mappings() == []
+
+
+def test_results_change_by_themselves() -> None:
+    now = 0.0
+    cloud = Cloud(Settings(result_period=60), World(), clock=lambda: now)
+    for source in (Source.KINESIS, Source.KINESIS, Source.SQS):
+        cloud.mappings("1", "us-east-1").add(cloud.make("1", "us-east-1", example(source), source, str(source), {}))
+    first, second, queue = cloud.every_mapping()
+    seen: list[tuple[str | None, str | None]] = []
+    modified = first.last_modified
+    for moment in (1.0, 57.0, 58.0, 59.0, 118.0, 119.0):
+        now = moment
+        cloud.settle()
+        seen.append((first.last_processing_result, second.last_processing_result))
+        assert first.members()["LastProcessingResult"] == first.last_processing_result
+        assert queue.last_processing_result is None
+    idle, working = "No records processed", "OK"
+    assert seen == [
+        (working, working),
+        (working, working),
+        (working, idle),
+        (idle, idle),
+        (idle, working),
+        (working, working),
+    ]
+    assert first.last_modified == modified
+    first.last_processing_result = "PROBLEM: Function call failed"
+    now = 180.0
+    cloud.settle()
+    assert first.last_processing_result == "PROBLEM: Function call failed"
