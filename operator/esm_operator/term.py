@@ -151,7 +151,10 @@ class Term:
             self._begin(resource)
         gauges.show_term(self.snapshot)
         self._controller.start(self._reconciler.reconcile)
-        self._tasks = [tasks.start(self._usage_finalizer.run(), "usage finalizer")]
+        self._tasks = [
+            tasks.start(self._usage_finalizer.run(), "usage finalizer"),
+            tasks.start(self._show_changed_results(), "changed results"),
+        ]
         # If no resource waits for a first sweep, the targets in which mappings will be created are swept.
         self._to_sweep = self._states.sleeping_in() or self._config_cache.targets(self._cache.all())
         self._connections.listener = self
@@ -252,6 +255,11 @@ class Term:
                 self._controller.enqueue([key], QueuePriority.TRANSITION, immediately=not failing)
         self._controller.enqueue(self._states.unblock(uuids), QueuePriority.TRANSITION)
 
+    def results_changed(self, uuids: Collection[str]) -> None:
+        """Show the last processing results of mappings in the statuses, each in its turn."""
+        for key in self._cache.keys_of(uuids):
+            self._states.result_changes.add(key)
+
     def staleness_changed(self, target: Target) -> None:
         """Reconcile all resources of a target, so that their statuses show whether the state of mappings is known."""
         self.reconcile_again([key for key in self._cache.all_keys() if self._controller.target_of(key) == target])
@@ -289,6 +297,12 @@ class Term:
         self._states.of(key).asleep = target
         if _was_refused(resource):  # by another process: it takes its turn with the failing ones
             self._states.failure_backoff.failed(key)
+
+    async def _show_changed_results(self) -> None:
+        while True:
+            key = await self._states.result_changes.take()
+            self._states.of(key).shows_result = True
+            self._controller.enqueue([key], QueuePriority.RESYNC, immediately=False)
 
     def _has_owner_tags(self, uuid: str) -> bool:
         if not self._targets.without_tags:

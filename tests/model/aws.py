@@ -55,6 +55,8 @@ class Standing:
     state: str = "Creating"
     due: float = 0.0
     """The time at which the transition ends."""
+    result: str = ""
+    """The last processing result. Empty: AWS shows none, as for SQS."""
 
     @property
     def arn(self) -> str:
@@ -78,6 +80,7 @@ class Standing:
             "EventSourceArn": self.source,
             "State": self.state,
             "StateTransitionReason": "USER_INITIATED",
+            **({"LastProcessingResult": self.result} if self.result else {}),
             **({"StartingPosition": self.position} if self.position else {}),
             **({"Topics": [self.topic], _KAFKA_CONFIG: {"ConsumerGroupId": self.group}} if self.topic else {}),
             **self.config,

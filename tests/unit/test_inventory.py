@@ -281,3 +281,57 @@ def test_mappings_that_leave_a_consumer_group_are_found_until_they_are_deleted()
     inventory.record_gone("1")
     inventory.record_swept(3.0)
     assert inventory.leaving_group(shop) == []
+
+
+RESULTS = ("No records processed", "OK", "PROBLEM: Function call failed")
+
+
+@pytest.mark.parametrize("before", RESULTS)
+@pytest.mark.parametrize("after", RESULTS)
+def test_only_a_result_that_is_a_problem_counts_as_a_change(before: str, after: str) -> None:
+    inventory = Inventory()
+    inventory.record(mapping(LastProcessingResult=before), 1.0)
+    problem = before != after and any(one.startswith("PROBLEM") for one in (before, after))
+    assert inventory.record(mapping(LastProcessingResult=after), 2.0) is problem
+    entry = inventory.get("1")
+    assert entry is not None
+    assert entry.report().last_processing_result == after
+    assert entry.seen == 2.0
+    harmless = before != after and not problem
+    assert inventory.take_changed_results() == ({"1"} if harmless else set())
+    assert inventory.take_changed_results() == set()
+
+
+@pytest.mark.parametrize("more", [{"State": "Disabled"}, {"BatchSize": 5}, {"FilterCriteriaError": {"ErrorCode": "X"}}])
+def test_a_result_that_changes_with_another_member_is_no_change_of_its_own(more: dict[str, Any]) -> None:
+    inventory = Inventory()
+    inventory.record(mapping(LastProcessingResult="OK"), 1.0)
+    assert inventory.record({**mapping(LastProcessingResult="No records processed"), **more}, 2.0)
+    assert inventory.take_changed_results() == set()
+
+
+def test_the_first_result_is_a_change() -> None:
+    inventory = Inventory()
+    inventory.record(mapping(), 1.0)
+    assert inventory.record(mapping(LastProcessingResult="OK"), 2.0)
+
+
+def test_a_changed_result_is_forgotten_with_its_mapping() -> None:
+    inventory = Inventory()
+    inventory.record_page([mapping("1", LastProcessingResult="OK"), mapping("2", LastProcessingResult="OK")], 1.0)
+    for uuid in ("1", "2"):
+        inventory.record(mapping(uuid, LastProcessingResult="No records processed"), 2.0)
+    inventory.record_gone("1")
+    inventory.record_swept(3.0)
+    assert inventory.take_changed_results() == set()
+
+
+def test_a_changed_result_keeps_the_tags_and_the_filters() -> None:
+    inventory = Inventory()
+    inventory.record(
+        mapping(LastProcessingResult="OK", KMSKeyArn="k", FilterCriteria={"Filters": []}), 1.0, {"team": "a"}
+    )
+    inventory.record(mapping(LastProcessingResult="No records processed", KMSKeyArn="k"), 2.0, listed=True)
+    entry = inventory.get("1")
+    assert entry is not None
+    assert (entry.tags, entry.filters, entry.listed) == ({"team": "a"}, {"Filters": []}, True)

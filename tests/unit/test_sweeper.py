@@ -46,6 +46,7 @@ class Scene:
     def __init__(self, aws: AwsServer, target: Target, connection: Connection, interval: float) -> None:
         self.control = aws.control
         self.changed: list[str] = []
+        self.results: list[str] = []
         self.first_sweeps = 0
         self.up_to_date: list[bool] = []
         self.pending = 0
@@ -65,6 +66,9 @@ class Scene:
 
     def mappings_changed(self, uuids: Collection[str]) -> None:
         self.changed.extend(uuids)
+
+    def results_changed(self, uuids: Collection[str]) -> None:
+        self.results.extend(uuids)
 
     def first_sweep_ended(self, target: Target) -> None:
         self.first_sweeps += 1
@@ -156,6 +160,18 @@ async def test_pages_are_spread_over_the_interval(begin: Begin) -> None:
     assert all(second - first >= 0.5 for first, second in itertools.pairwise(later)), "no bursts"
     assert later[5] - later[0] < 6.5, "the interval, and up to a second of jitter"
     assert scene.calls(GET) == 0
+
+
+async def test_results_that_change_by_themselves_are_reported_apart(begin: Begin) -> None:
+    scene = await begin(3, interval=1.0)
+    await eventually_async(lambda: scene.first_sweeps > 0)
+    uuid = scene.inventory.uuids()[0]
+    scene.control.edit_mapping(uuid, LastProcessingResult="No records processed")
+    await eventually_async(lambda: scene.changed.count(uuid) == 2)
+    scene.control.set(result_period=3)
+    await eventually_async(lambda: len(scene.results) >= 2)
+    assert set(scene.results) == {uuid}
+    assert scene.changed.count(uuid) == 2
 
 
 async def test_a_change_is_reported_when_its_page_is_read(begin: Begin) -> None:

@@ -19,6 +19,8 @@ _CONDITION: Mapping[str, Any] = {
     "observedGeneration": None,
     "lastTransitionTime": "",
 }
+#: How Lambda's last processing result begins if the poll has failed (recorded).
+_PROBLEM = "PROBLEM"
 #: The attributes of a MappingReport that are texts, and the fields of the status that hold them.
 _REPORTED: Mapping[str, str] = {
     "state": "state",
@@ -117,6 +119,16 @@ class FilterCriteriaError:
 
     code: str | None
     message: str | None
+
+
+def is_problem(result: str | None) -> bool:
+    """Whether a last processing result of Lambda reports a problem. None: there is no result."""
+    return bool(result) and str(result).startswith(_PROBLEM)
+
+
+def differs_harmlessly(one: str | None, other: str | None) -> bool:
+    """Whether two last processing results differ, and neither is a problem. The first result is not harmless."""
+    return bool(one and other) and one != other and not is_problem(one) and not is_problem(other)
 
 
 @dataclass(frozen=True, slots=True)

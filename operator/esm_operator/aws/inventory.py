@@ -4,6 +4,9 @@ A sweep records the whole list, page by page. Other answers record one mapping. 
 written or read after the page was requested. A mapping that is missing from a sweep may still exist, because pages
 shift when mappings are created or deleted. A mapping is *gone* if AWS answers so for its UUID, or if it was being
 deleted and is missing from a sweep.
+
+The last processing result of a stream with little traffic changes all the time. If it changes alone, and is no problem,
+the inventory keeps it and collects the UUID, but the mapping does not count as changed.
 """
 
 import math
@@ -17,11 +20,12 @@ from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
-from esm_operator.api.recorded_status import MappingReport
+from esm_operator.api.recorded_status import MappingReport, differs_harmlessly
 from esm_operator.api.values import Canonical
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 
+_RESULT = "LastProcessingResult"
 #: Seconds for which the inventory remembers that AWS has no mapping with a UUID.
 _GONE_FOR = 3600.0
 #: Seconds for which an empty answer of ListTags is not trusted. AWS documents no limit. Another emulator shows tags
@@ -133,6 +137,7 @@ class Inventory:
         self._gone: dict[str, float] = {}
         """With the monotonic time at which AWS answered so, in seconds."""
         self._in_transition: set[str] = set()
+        self._changed_results: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -180,10 +185,18 @@ class Inventory:
         """The UUIDs of mappings that AWS is changing."""
         return frozenset(self._in_transition)
 
+    def take_changed_results(self) -> set[str]:
+        """The mappings of which only the last processing result has changed since the last call, without a problem."""
+        taken, self._changed_results = self._changed_results, set()
+        return taken
+
     def record(
         self, mapping: Mapping[str, Any], at: float, tags: Mapping[str, str] | None = None, *, listed: bool = False
     ) -> bool:
         """Record one mapping from an answer of AWS. Returns whether it differs from the last answer.
+
+        A last processing result that changes harmlessly is recorded and does not count, see
+        :meth:`take_changed_results`.
 
         Args:
             at: monotonic time of the answer, in seconds.
@@ -197,8 +210,8 @@ class Inventory:
         known = old or self._before.pop(uuid, None)
         filters, shown = _filters(mapping, known, listed=listed)
         raw = FrozenJSON(mapping)
-        if old is not None and old.raw == raw and (old.filters, old.filters_shown) == (filters, shown):
-            old.seen, old.listed = at, listed
+        if old is not None and (old.filters, old.filters_shown) == (filters, shown) and self._is_same(old, raw):
+            old.raw, old.seen, old.listed = raw, at, listed
             _set_tags(old, tags, at)
             return False
         self._drop(uuid)
@@ -223,6 +236,16 @@ class Inventory:
         if entry.state in TRANSITIONS:
             self._in_transition.add(uuid)
         self._gone.pop(uuid, None)
+        return True
+
+    def _is_same(self, old: InventoryEntry, raw: FrozenJSON) -> bool:
+        """Whether an answer is the last one again, or differs only in a last processing result without a problem."""
+        if old.raw == raw:
+            return True
+        before = old.raw.get(_RESULT)
+        if not differs_harmlessly(before, raw.get(_RESULT)) or FrozenJSON({**raw, _RESULT: before}) != old.raw:
+            return False
+        self._changed_results.add(old.uuid)
         return True
 
     def tags(self, uuid: str) -> Mapping[str, str] | None:
@@ -297,6 +320,7 @@ class Inventory:
 
     def _drop(self, uuid: str) -> None:
         self._in_transition.discard(uuid)
+        self._changed_results.discard(uuid)
         entry = self._entries.pop(uuid, None)
         for key in _index_keys(entry) if entry is not None else ():
             self._index[key].discard(uuid)

@@ -33,6 +33,10 @@ class InventoryListener(Protocol):
         """These mappings have changed, are new, or were missing from a sweep. Any resource may have them."""
         ...
 
+    def results_changed(self, uuids: Collection[str]) -> None:
+        """Of these mappings, only the last processing result has changed, without a problem. The listener can wait."""
+        ...
+
     def first_sweep_ended(self, target: Target) -> None:
         """The first sweep of a target is complete, or has failed for a reason that is not transient."""
         ...

@@ -148,6 +148,9 @@ class Sweeper:
         if changed:
             self._account_region.wake()  # another client may have begun a transition
             self._account_region.resources.mappings_changed(changed)
+        results = self._account_region.inventory.take_changed_results()
+        if results:
+            self._account_region.resources.results_changed(results)
 
     def _finish(self, sweep: _Sweep, page: Page) -> set[str]:
         """Record the end of a sweep. Returns the UUIDs of mappings that were on no page."""

@@ -1,13 +1,18 @@
-"""The status writer: writes the status of a resource if it differs, and records the Events of the change."""
+"""The status writer: writes the status of a resource if it differs, and records the Events of the change.
+
+A status that differs only in a last processing result without a problem is written later, when
+:attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest result.
+"""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
-from esm_operator.api.recorded_status import MappingStatus
+from esm_operator.api.recorded_status import MappingStatus, differs_harmlessly
 from esm_operator.api.resource import Resource, parse
 from esm_operator.clock import timestamp
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -49,11 +54,12 @@ class StatusWriter:
             return kept
         inventory = context.connected.inventory if context is not None and record.uuid else None
         entry = inventory.get(record.uuid) if inventory is not None else None
-        rendered = conditions.render(
+        report = entry.report() if entry is not None else None
+        render = partial(
+            conditions.render,
             status,
             generation=resource.generation,
             outcome=outcome,
-            mapping=entry.report() if entry is not None else None,
             tags=entry.tags if entry is not None else None,
             applied=record.applied,
             uuid=record.uuid,
@@ -64,11 +70,21 @@ class StatusWriter:
             creating=context.creating if context is not None else status.creating,
             unknown_annotations=resource.unknown_annotations,
         )
-        # The short name of the source alone is no reason for a write.
-        if resource.packed_status == replace(rendered, source=status.source).render():
+        rendered = render(mapping=report)
+        if _is_written(resource, rendered):
             return resource
+        if context is not None and report is not None and not context.state.shows_result:
+            last = status.report.last_processing_result
+            before = replace(report, last_processing_result=last)
+            if differs_harmlessly(last, report.last_processing_result) and _is_written(
+                resource, render(mapping=before)
+            ):
+                context.states.result_changes.add(resource.key)
+                return resource
         self._warn(resource, outcome)
         written = self.record(await self.kubernetes.set_status(resource, rendered))
+        if context is not None:
+            context.state.shows_result = False
         self._record_processing(resource, rendered, outcome)
         self._record_drift(resource, rendered, outcome)
         self._record_unknown_annotations(resource)
@@ -111,3 +127,8 @@ class StatusWriter:
         for name in sorted({*resource.unknown_annotations} - {*resource.status.unknown_annotations}):
             logger.warning("%s", explain(name), extra=marks(resource) | {"reason": "UnknownAnnotation"})
             self.recorder.warning(resource, "UnknownAnnotation", explain(name))
+
+
+def _is_written(resource: Resource, rendered: MappingStatus) -> bool:
+    """Whether the stored status is the rendered one. The short name of the source alone is no reason for a write."""
+    return resource.packed_status == replace(rendered, source=resource.status.source).render()

@@ -12,7 +12,14 @@ from typing import Literal, cast
 
 from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explain
 from esm_operator.api.reasons import ConditionReason, EventReason, OutcomeReason, ProcessingReason
-from esm_operator.api.recorded_status import Applied, Condition, FilterCriteriaError, MappingReport, MappingStatus
+from esm_operator.api.recorded_status import (
+    Applied,
+    Condition,
+    FilterCriteriaError,
+    MappingReport,
+    MappingStatus,
+    is_problem,
+)
 from esm_operator.status.denials import denial_of
 from esm_operator.status.failure import sentence_of
 from esm_operator.status.rendering import message
@@ -138,7 +145,7 @@ def _processing(mapping: MappingReport | None, subject: Subject) -> tuple[str, s
     if mapping.filter_criteria_error is not None:
         return ("Processing", "False", "FilterCriteriaError", _kms_refusal(mapping.filter_criteria_error, subject))
     result = mapping.last_processing_result
-    if result and result.startswith("PROBLEM"):
+    if result and is_problem(result):
         text = message("ProcessingProblem", subject=subject, result=sentence_of(result))
         return ("Processing", "False", "ProcessingProblem", text)
     return ("Processing", "True", "NoProblem", message("NoProblem", result=result)) if result else None
