@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.bench import writes
+from tests.bench.figures import MOST_RESULTS
 from tests.bench.phases import CREATE, DELETE
 from tests.bench.results import Phase, Results, World
 
@@ -55,7 +56,13 @@ def _created(world: World) -> Iterator[str]:
 def _at_rest(world: World) -> Iterator[str]:
     for name in ("restart", "quiet"):
         phase = world.phase(name)
-        for kind, count in writes.without_leases(phase.writes if phase is not None else {}).items():
+        if phase is None:
+            continue
+        written = writes.without_leases(phase.writes)
+        results, most = written.pop(writes.STATUS, 0), MOST_RESULTS * phase.wall if name == "quiet" else 0
+        if results > most:
+            yield f"{results:,} writes {writes.STATUS} in the phase {name}; it must be at most {most:,.0f}."
+        for kind, count in written.items():
             yield from _exactly(f"writes {kind} in the phase {name}", count, 0)
 
 

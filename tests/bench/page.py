@@ -224,7 +224,8 @@ def _all(results: Results) -> str:
     ]
     phases = [
         """`create` lasts until AWS has received all Creates, and `settle` until all resources are Ready.""",
-        """`quiet` and `errors alone` have no edits and no other changes.""",
+        """`quiet` and `errors alone` have no edits and no other changes. In `quiet`, the last processing result of each
+        mapping that has one changes every minute, as on streams with little traffic.""",
         """In `edits while many are created`, the benchmark creates more resources. It edits older resources while the
         new resources wait for their Creates. Then it deletes the new resources, many of them before their Create.""",
         """In `load on the AWS server`, the benchmark sends Creates to the AWS server without the operator.""",

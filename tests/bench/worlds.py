@@ -15,6 +15,9 @@ _KUBERNETES = "--kubernetes-requests-per-second"
 #: Resources that are well while all others fail.
 GOOD = 50
 LOAD_SECONDS = 5.0
+#: Seconds after which the last processing result of each mapping changes while nobody changes anything, as on streams
+#: with little traffic.
+RESULT_PERIOD = 60.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ def full(stage: Stage, count: int) -> None:
     phases.create(stage, numbers)
     phases.settle(stage, count)
     phases.restart(stage, count)
+    stage.control.set(result_period=RESULT_PERIOD)
     phases.quiet(stage, scale.patience(count, 300.0))
+    stage.control.set(result_period=0)
     phases.drift(stage, numbers, min(100, max(1, count // 5)))
     phases.edits_while_pending(stage, numbers, range(count, count + count // 2))
     phases.delete_all(stage, numbers)

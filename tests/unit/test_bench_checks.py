@@ -47,6 +47,10 @@ def _write_for_nothing(results: Results) -> None:
     phase(results, "full", "quiet").writes["POST events"] = 1
 
 
+def _write_each_result(results: Results) -> None:
+    phase(results, "full", "quiet").writes["PATCH eventsourcemappings/status"] = 101
+
+
 def _update_twice(results: Results) -> None:
     phase(results, "full", "drift").calls["UpdateEventSourceMapping"] = 3
 
@@ -86,8 +90,15 @@ def _fail(results: Results) -> None:
             "full: 1 writes PATCH eventsourcemappings 409 while mappings were created; it must be 0.",
         ),
         (_tell_too_much, "full: 201 Events for 100 created mappings; at most 2 each may be."),
-        (_write_at_a_restart, "small: 2 writes PATCH eventsourcemappings/status in the phase restart; it must be 0."),
+        (
+            _write_at_a_restart,
+            "small: 2 writes PATCH eventsourcemappings/status in the phase restart; it must be at most 0.",
+        ),
         (_write_for_nothing, "full: 1 writes POST events in the phase quiet; it must be 0."),
+        (
+            _write_each_result,
+            "full: 101 writes PATCH eventsourcemappings/status in the phase quiet; it must be at most 100.",
+        ),
         (_update_twice, "full: 3 calls of UpdateEventSourceMapping in the phase drift; it must be 2."),
         (_lose_an_edit, "errors: 0 changes that arrived in the phase edits among errors; it must be 1."),
         (
