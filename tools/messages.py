@@ -224,7 +224,8 @@ def example(key: tuple[Any, str]) -> str:
 def failed(key: tuple[Any, str]) -> str:
     """The message of an AWS error, or of an exception of the AWS SDK."""
     reason, case = key
-    rules = [rule.disposition for rule in error_table.TABLE if rule.reason == reason]
+    known = (*error_table.TABLE, error_table.OTHER)
+    rules = [rule.disposition for rule in known if (rule.reason, rule.case) == (reason, case)]
     rules += [disposition for _, one, disposition in error_table.EXCEPTIONS if one == reason]
     from_sdk = any(one == reason for _, one, _ in error_table.EXCEPTIONS)
     operation = OPERATIONS.get(reason, "CreateEventSourceMapping")

@@ -30,7 +30,9 @@ end
 local ready, stalled = condition("Ready"), condition("Stalled")
 local health = { status = "Progressing", message = ready.message or "" }
 if stalled.status == "True" then
-  health.status = stalled.reason == "Paused" and "Suspended" or "Degraded"
+  health.status = "Degraded"
+elseif ready.status == "False" and ready.reason == "Paused" then
+  health.status = "Suspended"
 elseif ready.status == "True" then
   health.status = is_paused() and "Suspended" or "Healthy"
   for _, kind in ipairs({ "Synced", "Processing" }) do

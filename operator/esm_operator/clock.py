@@ -64,3 +64,11 @@ def seconds_since(text: str) -> float:
         return max(0.0, wall() - datetime.fromisoformat(text).timestamp())
     except ValueError:
         return 0.0
+
+
+def seconds_between(first: str, second: str) -> float:
+    """Seconds from one time in RFC 3339 to another; 0 if one of them is not a time, or if the first is later."""
+    try:
+        return max(0.0, (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0

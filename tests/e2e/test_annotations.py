@@ -25,13 +25,16 @@ def test_a_paused_resource_is_not_written_to_aws_and_shows_the_pending_changes(b
     before = {operation: bed.calls().get(operation, 0) for operation in WRITES}
 
     bed.patch("orders", {"batchSize": 7})
-    stalled = bed.wait_condition("orders", "Stalled", "True", "Paused")
-    assert "change the mapping" in stalled["message"]
+    waiting = bed.wait_condition("orders", "Reconciling", "True", "Paused")
+    assert "change the mapping" in waiting["message"]
+    assert bed.condition("orders", "Stalled")["status"] == "False"
     bed.delete("orders")
-    stalled = eventually(
-        lambda: one if "delete the mapping" in (one := bed.condition("orders", "Stalled")).get("message", "") else None
+    waiting = eventually(
+        lambda: (
+            one if "delete the mapping" in (one := bed.condition("orders", "Reconciling")).get("message", "") else None
+        )
     )
-    assert "Remove the annotation" in stalled["message"]
+    assert "Remove the annotation" in waiting["message"]
     assert [(one["UUID"], one["BatchSize"]) for one in bed.mappings()] == [(uuid, 5)]
     assert {operation: bed.calls().get(operation, 0) for operation in WRITES} == before
 
@@ -45,8 +48,8 @@ def test_a_new_paused_resource_creates_no_mapping(bed: Bed) -> None:
     manifest = queue()
     manifest["metadata"]["annotations"] = {f"{PREFIX}/paused": "true"}
     bed.apply(manifest)
-    stalled = bed.wait_condition("orders", "Stalled", "True", "Paused")
-    assert "create the mapping" in stalled["message"]
+    waiting = bed.wait_condition("orders", "Reconciling", "True", "Paused")
+    assert "create the mapping" in waiting["message"]
     assert not bed.mappings()
     annotate(bed, "orders", "paused", None)
     bed.wait_ready("orders")

@@ -119,13 +119,13 @@ def test_a_deletion_without_its_provider_config_reports_the_remedy(bed: Bed) -> 
     for name in ("patient", "orphan", "alive"):
         bed.wait_ready(name)
     remove_config(bed, "shop")
-    told = bed.wait_condition("alive", "Stalled", "True", "ProviderConfigNotFound")
+    told = bed.wait_condition("alive", "Reconciling", "True", "ProviderConfigNotFound")
     assert 'The ProviderConfig "shop"' in told["message"]
     assert "Create the ProviderConfig" in told["message"]
     bed.control.reset_counts()
     for name in ("patient", "orphan"):
         bed.delete(name)
-        told = bed.wait_condition(name, "Stalled", "True", "ProviderConfigNotFound")
+        told = bed.wait_condition(name, "Reconciling", "True", "ProviderConfigNotFound")
         assert 'The ProviderConfig "shop"' in told["message"]
     orphan(bed, "orphan")
     bed.wait_gone("orphan")

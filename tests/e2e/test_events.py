@@ -71,7 +71,7 @@ def test_an_unchanged_state_is_not_reported_again_by_sweeps_nor_after_a_restart(
     bed.wait_ready("held")
     bed.delete_config("shop")
     bed.apply(queue("lost", providerConfigRef={"name": "missing"}))
-    bed.wait_condition("lost", "Stalled", "True", "ProviderConfigNotFound")
+    bed.wait_condition("lost", "Reconciling", "True", "ProviderConfigNotFound")
     for reason in ("DriftObserved", "ProviderConfigNotFound"):
         eventually(lambda reason=reason: events(bed, reason), what=reason)
     eventually(lambda: config_events(bed), what="an Event of the ProviderConfig")

@@ -154,7 +154,7 @@ def test_a_mapping_is_paused_and_resumed(bed: Bed, shell: Shell) -> None:
     bed.wait_ready("orders")
     shell.run(page, "Pause a resource")
     bed.patch("orders", {"batchSize": 6})
-    stalled = bed.wait_condition("orders", "Stalled", "True", "Paused")
+    stalled = bed.wait_condition("orders", "Reconciling", "True", "Paused")
     assert "batchSize: 5 -> 6" in stalled["message"]
     assert bed.mapping("orders")["BatchSize"] == 5
     shell.run(page, "Resume a resource")
@@ -164,7 +164,7 @@ def test_a_mapping_is_paused_and_resumed(bed: Bed, shell: Shell) -> None:
     pause, resume = typed(page, "Pause all resources of a namespace")
     shell.type(pause)
     bed.patch("orders", {"batchSize": 7})
-    bed.wait_condition("orders", "Stalled", "True", "Paused")
+    bed.wait_condition("orders", "Reconciling", "True", "Paused")
     shell.type(resume)
     bed.wait_ready("orders")
 

@@ -28,7 +28,7 @@ def test_region_and_endpoint_of_a_provider_config(bed: Bed) -> None:
 def test_a_missing_provider_config_is_reported_until_it_exists(bed: Bed) -> None:
     bed.operator()
     bed.apply(queue(**FROM_CONFIG))
-    stalled = bed.wait_condition("orders", "Stalled", "True", "ProviderConfigNotFound")
+    stalled = bed.wait_condition("orders", "Reconciling", "True", "ProviderConfigNotFound")
     assert 'The ProviderConfig "shop"' in stalled["message"]
     assert bed.mappings() == []
 

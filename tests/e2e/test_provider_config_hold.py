@@ -55,7 +55,7 @@ def test_a_deleted_provider_config_remains_while_it_is_in_use(bed: Bed) -> None:
     bed.wait_gone("bills")
     wait_config_gone(bed)
     assert len(bed.mappings()) == 1
-    bed.wait_condition("late", "Stalled", "True", "ProviderConfigNotFound")
+    bed.wait_condition("late", "Reconciling", "True", "ProviderConfigNotFound")
 
     bed.apply(provider_config("shop"))
     bed.wait_ready("late")

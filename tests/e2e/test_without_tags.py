@@ -358,7 +358,7 @@ def test_of_two_resources_that_record_the_same_mapping_the_older_one_owns_it(pla
     second = queue("second")
     second["metadata"]["annotations"] = {PAUSED: "true"}
     place.apply(second)
-    place.wait_condition("second", "Stalled", "True", "Paused")
+    place.wait_condition("second", "Reconciling", "True", "Paused")
     place.write_status("second", {"uuid": uuid, "applied": applied})
     place.annotate("second", paused=None)
     older, younger = sorted(("orders", "second"), key=lambda name: age(place, name))

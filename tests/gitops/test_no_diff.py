@@ -147,7 +147,7 @@ def test_a_failing_resource_makes_no_diff(bed: Bed, tmp_path: Path) -> None:
     way = "Argo CD, server-side"
     apply(bed, way, path)
     bed.operator("--sweep-interval=1")
-    bed.wait_condition("orders", "Stalled", "True", "ProviderConfigNotFound")
+    bed.wait_condition("orders", "Reconciling", "True", "ProviderConfigNotFound")
     assert_no_diff(bed, way, path, manifests)
     bed.kubectl(
         "annotate", KIND, "orders", "lambda.esm-operator.io/paused=true", "lambda.esm-operator.io/reconcile-at=now"

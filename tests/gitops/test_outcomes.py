@@ -8,17 +8,20 @@ from typing import Any, get_args
 import pytest
 
 from esm_operator.api import reasons
-from esm_operator.api.recorded_status import Applied, MappingReport, MappingStatus
+from esm_operator.api.recorded_status import Applied, Condition, MappingReport, MappingStatus
 from esm_operator.aws.error_table import TABLE
 from esm_operator.planning import actions, plan
 from esm_operator.status import messages
 from esm_operator.status.conditions import Outcome, Verdict, render
+from esm_operator.status.failure import Failure
 from esm_operator.status.subject import Subject
 from tests.gitops.verdicts import Health, health
 from tests.unit.plan_cases import CASES
 
 NOW = "2026-01-01T00:00:00Z"
 GENERATION = 3
+#: Of a resource that has failed for so long that a missing permission is final.
+LONG_NOT_READY = Condition("Ready", "False", last_transition_time="2025-12-31T00:00:00Z")
 PAUSED = "lambda.esm-operator.io/paused"
 #: Argo CD's word for each of kstatus's.
 ARGO_CD = {"Current": "Healthy", "InProgress": "Progressing", "Failed": "Degraded", "Terminating": "Progressing"}
@@ -38,7 +41,7 @@ class Case:
     def words(self) -> tuple[str, str]:
         """The verdicts that kstatus and Argo CD shall have."""
         word = "Terminating" if self.deleting else self.outcome.verdict.value[3]
-        held = word == "Failed" and self.outcome.reason == "Paused"
+        held = word == "InProgress" and self.outcome.reason == "Paused"
         return word, "Suspended" if held else ARGO_CD[word]
 
 
@@ -53,8 +56,8 @@ def of_the_plan() -> Iterator[Case]:
 def of_refusals() -> Iterator[Case]:
     """What AWS can refuse."""
     for row in TABLE:
-        verdict = Verdict.STALLED if row.disposition.stalls else Verdict.IN_PROGRESS
-        yield Case(f"refused: {row.reason}", Outcome(verdict, row.reason, "A sentence.", synced=False))
+        failure = Failure(row.reason, row.disposition, case=row.case, values={"action": "lambda:TagResource"})
+        yield Case(f"refused: {row.reason}", messages.outcome_of_failure(failure, Subject()))
 
 
 def of_all_reasons() -> Iterator[Case]:
@@ -78,7 +81,7 @@ def rendered(
     outcome: Outcome, generation: int = GENERATION, *, mapping: dict[str, Any] | None = None, uuid: str = ""
 ) -> dict[str, Any]:
     status = render(
-        MappingStatus(),
+        MappingStatus(conditions=(LONG_NOT_READY,)),
         generation=generation,
         outcome=outcome,
         mapping=MappingReport.of_answer(mapping) if mapping is not None else None,
@@ -151,7 +154,7 @@ def test_one_that_the_operator_has_never_seen(
     ("verdict", "reason", "word"),
     [
         (Verdict.READY, "Enabled", "Suspended"),
-        (Verdict.STALLED, "Paused", "Suspended"),
+        (Verdict.IN_PROGRESS, "Paused", "Suspended"),
         (Verdict.STALLED, "Conflict", "Degraded"),
         (Verdict.IN_PROGRESS, "Creating", "Progressing"),
     ],

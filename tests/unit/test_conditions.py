@@ -9,6 +9,7 @@ import pytest
 from esm_operator.api.reasons import OutcomeReason
 from esm_operator.api.recorded_status import Applied, Kept, MappingReport, MappingStatus
 from esm_operator.status.conditions import Outcome, Verdict, render
+from esm_operator.status.reason_table import PERMISSIONS
 from esm_operator.status.subject import Subject
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -77,6 +78,43 @@ def test_verdicts_mean_what_kstatus_makes_of_them(verdict: Verdict) -> None:
     assert (told["Ready"], told["Reconciling"], told["Stalled"]) == (ready, reconciling, stalled)
     assert kstatus(status, 3, deleting=verdict is Verdict.TERMINATING) == word
     assert kstatus(status, 4, deleting=False) == "InProgress"
+
+
+def failing(status: str, since: str, stalled: str = "False") -> Mapping[str, Any]:
+    """A status whose conditions have had these values since a time."""
+    values = {"Ready": status, "Stalled": stalled}
+    return {
+        "conditions": [
+            {"type": kind, "status": value, "reason": "FunctionNotFound", "lastTransitionTime": since}
+            for kind, value in values.items()
+        ]
+    }
+
+
+@pytest.mark.parametrize("reason", sorted(PERMISSIONS))
+@pytest.mark.parametrize(
+    ("previous", "word"),
+    [
+        ({}, "InProgress"),  # a new resource
+        (failing("Unknown", "2025-01-01T00:00:00Z"), "InProgress"),
+        (failing("True", "2025-01-01T00:00:00Z"), "InProgress"),  # an edit of a resource that was Ready
+        (failing("False", "2025-12-31T23:59:00Z"), "InProgress"),
+        (failing("False", "2025-12-31T23:58:00Z"), "Failed"),  # two minutes
+        (failing("False", "2025-12-31T23:59:00Z", stalled="True"), "Failed"),  # it does not change back
+    ],
+)
+def test_a_missing_permission_is_failed_after_two_minutes(
+    previous: Mapping[str, Any], word: str, reason: OutcomeReason
+) -> None:
+    status = shown(Verdict.STALLED, previous=previous, synced=False, reason=reason)
+    assert kstatus(status, 3, deleting=False) == word
+    again = shown(Verdict.STALLED, previous=status, synced=False, reason=reason, now=LATER)
+    assert kstatus(again, 3, deleting=False) == "Failed"
+
+
+def test_all_other_reasons_are_failed_immediately() -> None:
+    status = shown(Verdict.STALLED, synced=False, reason="Conflict")
+    assert kstatus(status, 3, deleting=False) == "Failed"
 
 
 def test_a_status_has_all_that_aws_reports() -> None:

@@ -14,7 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from esm_operator.aws.error_table import TABLE
+from esm_operator.aws.error_table import TABLE, ErrorRule
 from esm_operator.aws.errors import (
     NotSentError,
     UnreadableAnswerError,
@@ -25,8 +25,8 @@ from esm_operator.aws.errors import (
     understand,
 )
 from esm_operator.ratelimit.backoff import LONGEST_RETRY_AFTER
-from esm_operator.status.failure import Disposition, sentence_of
-from esm_operator.status.rendering import answer_and_remedy, message_of_failure
+from esm_operator.status.failure import Disposition, Failure, sentence_of
+from esm_operator.status.rendering import answer_and_remedy, message_of_failure, stalls
 from esm_operator.status.subject import Subject
 
 SUBJECT = Subject(function="orders", region="eu-west-1", account="123456789012")
@@ -230,7 +230,32 @@ def test_each_row_of_the_table_can_be_met() -> None:
 
 
 def test_a_person_is_waited_for_where_no_attempt_can_succeed_without_one() -> None:
-    assert {disposition for disposition in Disposition if disposition.stalls} == {PERSON, FATAL}
+    """Retries that are minutes or hours apart are right only for states that no other change ends."""
+    assert {row.reason for row in TABLE if row.disposition in (PERSON, FATAL) and not stalls(failure_of(row))} == set()
+
+
+@pytest.mark.parametrize(
+    "reason", ["AWSResourceNotFound", "EventSourceNotFound", "FunctionNotFound", "ClockSkewed", "OperationInProgress"]
+)
+def test_what_can_end_without_an_edit_stalls_nothing(reason: str) -> None:
+    assert not any(stalls(failure_of(row)) for row in TABLE if row.reason == reason)
+
+
+@pytest.mark.parametrize(
+    "reason", ["AccessDenied", "KMSKeyRefused", "QuotaExceeded", "RoleNotAssumable", "RefusedByAWS"]
+)
+def test_what_only_a_person_can_end_stalls(reason: str) -> None:
+    assert all(stalls(failure_of(row)) for row in TABLE if row.reason == reason)
+
+
+def test_an_error_that_the_operator_does_not_know_stalls_nothing() -> None:
+    failure = understand(refused("TeapotException", "I am one."))
+    assert (failure.reason, failure.disposition, stalls(failure)) == ("RefusedByAWS", SLOW, False)
+
+
+def failure_of(row: ErrorRule) -> Failure:
+    """An error that a rule of the table matches."""
+    return Failure(row.reason, row.disposition, case=row.case)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_of_several_refusals_the_one_that_waits_for_a_person_is_the_reason_and_t
     )
     assert shown.sync_message.endswith("AWS keeps something.")
     assert first_disposition(both) is Disposition.SLOW
-    assert refused_outcome(both[:1], "", HERE).verdict is Verdict.IN_PROGRESS
+    assert refused_outcome(both[:1], "", HERE).reason == "RoleLacksPermission"
 
 
 def test_an_sqs_mapping_needs_no_notes() -> None:

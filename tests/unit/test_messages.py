@@ -14,7 +14,7 @@ from esm_operator.planning.managers import RULES, manager_of
 from esm_operator.reconcile import drift_backoff
 from esm_operator.status.failure import Disposition
 from esm_operator.status.next_attempt import Next
-from esm_operator.status.reason_table import TABLE
+from esm_operator.status.reason_table import TABLE, Ends
 from esm_operator.status.rendering import message, message_of
 from esm_operator.status.subject import Subject
 from tests.unit.plan_cases import CASES
@@ -81,7 +81,7 @@ def test_it_ends_with_the_next_attempt_in_whole_sentences(key: tuple[Any, str]) 
     text, row = shown(key), TABLE[key]
     if row.next.sentence:
         assert text.endswith(f" {row.next.sentence}")
-    if row.next.stalls:
+    if row.ends is not Ends.ITSELF:
         assert row.remedy or key == ("InvalidSpec", ""), "a person is waited for, and told what to do"
     if row.next is Next.FAILURE:
         assert re.search(r'(AWS answered|The AWS SDK reported) .*"', text), "AWS's own sentence"
@@ -137,9 +137,6 @@ def test_what_is_not_known_is_left_out(subject: Subject, expected: str) -> None:
 
 def test_the_times_are_those_of_the_back_offs() -> None:
     assert [disposition.value[1] for disposition in Disposition] == [60, 300, 1800, 3600]
-    assert [Next[disposition.name].stalls for disposition in Disposition] == [
-        disposition.stalls for disposition in Disposition
-    ]
     assert "1 minute." in Next.SOON.sentence
     assert "5 minutes." in Next.SLOW.sentence
     assert "30 minutes." in Next.PERSON.sentence

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import pytest
 
 from esm_operator.api import reasons
-from esm_operator.aws import error_table
-from esm_operator.status.reason_table import TABLE
+from esm_operator.status.next_attempt import Next
+from esm_operator.status.reason_table import TABLE, Ends
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "operator" / "esm_operator"
@@ -154,23 +154,44 @@ def test_a_section_has_the_meaning_what_to_check_and_what_to_do(group: str, head
     assert (action == "wait.") <= (group == IN_PROGRESS), heading
 
 
-def test_refusals_are_where_their_disposition_says() -> None:
-    stalls: dict[str, set[bool]] = {}
-    for row in error_table.TABLE:
-        stalls.setdefault(row.reason, set()).add(row.disposition.stalls)
-    wrong = {
-        reason: GROUPS[reason]
-        for reason, kinds in stalls.items()
-        if GROUPS[reason] != (STALLED if True in kinds else RETRIED) and reason != "NotFound"
-    }
-    assert wrong == {}
-    assert GROUPS["NotFound"] == IN_PROGRESS  # mostly of a mapping with managementPolicy Observe
+def endings(reason: str) -> set[Ends]:
+    """What can end the states in which Ready has a reason. Empty: Ready is True, or never has the reason."""
+    rows = [row for (one, _), row in TABLE.items() if one == reason]
+    return {row.ends for row in rows if row.next not in (Next.NONE, Next.PART, Next.EVENT)}
+
+
+def kstatus(reason: str) -> str:
+    """What the index says of a reason."""
+    if reason not in members(reasons.OutcomeReason):
+        return ""
+    match sorted(endings(reason), key=lambda ends: ends.value):
+        case []:
+            return "Current"
+        case [Ends.ITSELF]:
+            return "InProgress"
+        case [Ends.PERSON]:
+            return "Failed"
+        case [Ends.PERMISSION]:
+            return "InProgress, then Failed"
+        case _:
+            return "InProgress or Failed"
+
+
+def test_the_index_has_the_kstatus_of_each_reason() -> None:
+    rows = re.findall(r"^\| \[(\w+)\]\([^)]*\) \| .* \| ?(.*) \|$", INDEX.read_text(), re.MULTILINE)
+    assert dict(rows) == {reason: kstatus(reason) for reason in ALL}
+
+
+def test_reasons_that_only_a_person_can_end_are_on_the_page_of_stalled_ones() -> None:
+    stalled = {reason for reason in members(reasons.OutcomeReason) if endings(reason) - {Ends.ITSELF}}
+    mixed = {"ProviderConfigNotFound"}  # stalled only if the ProviderConfig was deleted
+    assert {reason for reason, group in GROUPS.items() if group == STALLED} == stalled - mixed
 
 
 @pytest.mark.parametrize(
     ("of", "groups"),
     [
-        (reasons.TargetReason, {STALLED}),
+        (reasons.TargetReason, {STALLED, RETRIED}),
         (reasons.ProcessingReason, {PROCESSING}),
         (reasons.AnnotationReason, {ANNOTATIONS}),
         (reasons.HappeningReason, {WARNINGS, NORMAL}),

@@ -3,14 +3,14 @@
 :data:`TABLE` leads from AWS's error code and sentence to a reason. ``status/reason_table.py`` has the sentence and the
 remedy of each reason. The table is searched by :mod:`esm_operator.aws.errors`.
 
-| disposition | when the operator retries | condition of the resource |
-|---|---|---|
-| SOON | after about a second, doubling | Reconciling |
-| SLOW | after a quarter of a minute, doubling | Reconciling (it may heal by itself: a missing function, a role) |
-| PERSON | after minutes, doubling | Stalled |
-| FATAL | hourly: no attempt can succeed before the operator or its settings change | Stalled |
+| disposition | when the operator retries |
+|---|---|
+| SOON | after about a second, doubling |
+| SLOW | after a quarter of a minute, doubling, because it may end without an edit of the resource |
+| PERSON | after minutes, doubling |
+| FATAL | hourly: no attempt can succeed before the operator or its settings change |
 
-An edit ends any waiting.
+An edit ends any waiting. ``status/reason_table.py`` decides whether the resource is Stalled until then.
 """
 
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ TABLE: tuple[ErrorRule, ...] = (
     UNAVAILABLE,
 )
 #: For an error that no rule of the table matches.
-OTHER = ErrorRule("", "", "RefusedByAWS", SLOW)
+OTHER = ErrorRule("", "", "RefusedByAWS", SLOW, "UnknownCode")
 
 _NO_CREDENTIALS = (
     botocore.CredentialRetrievalError,

@@ -20,11 +20,16 @@ from esm_operator.api.recorded_status import (
     MappingStatus,
     is_problem,
 )
+from esm_operator.clock import seconds_between
 from esm_operator.status.denials import denial_of
 from esm_operator.status.failure import sentence_of
+from esm_operator.status.reason_table import PERMISSIONS
 from esm_operator.status.rendering import message
 from esm_operator.status.subject import Subject
 
+#: Seconds from the first failure in which a missing permission is not final. A policy that was attached or changed just
+#: before takes effect late (IAM User Guide, "Changes that I make are not always immediately visible").
+PERMISSION_PATIENCE = 120.0
 #: Reasons while AWS changes a mapping. If the mapping was in sync before, somebody else has begun the change.
 _CHANGING = frozenset({"Updating", "Enabling", "Disabling"})
 
@@ -83,7 +88,7 @@ def render(
         now: the time as RFC 3339 text.
         source: the short name of the source, or empty.
     """
-    ready, reconciling, stalled, _ = outcome.verdict.value
+    ready, reconciling, stalled, _ = _verdict(outcome, previous, now).value
     wanted: list[tuple[str, str, ConditionReason, str]] = [
         ("Ready", ready, outcome.reason, outcome.message),
         ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
@@ -120,6 +125,17 @@ def render(
             for kind, status, reason, text in wanted
         ),
     )
+
+
+def _verdict(outcome: Outcome, previous: MappingStatus, now: str) -> Verdict:
+    """The verdict of an outcome. A missing permission does not stall a resource that has just begun to fail."""
+    if outcome.verdict is not Verdict.STALLED or outcome.reason not in PERMISSIONS:
+        return outcome.verdict
+    if previous.condition("Stalled").status == "True":
+        return Verdict.STALLED
+    ready = previous.condition("Ready")
+    failing = seconds_between(ready.last_transition_time, now) if ready.status == "False" else 0.0
+    return Verdict.IN_PROGRESS if failing < PERMISSION_PATIENCE else Verdict.STALLED
 
 
 def _synced(outcome: Outcome, old: Condition, generation: int) -> tuple[str, str, OutcomeReason, str]:

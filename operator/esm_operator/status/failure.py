@@ -21,11 +21,6 @@ class Disposition(Enum):
     PERSON = (60.0, 1800.0)
     FATAL = (3600.0, 3600.0)
 
-    @property
-    def stalls(self) -> bool:
-        """Whether it waits for a person, so that the resource is Stalled."""
-        return self in (Disposition.PERSON, Disposition.FATAL)
-
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -12,11 +12,14 @@ from esm_operator.planning import differences, isolation
 from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Disposition, Failure
-from esm_operator.status.rendering import message, message_of_failure
+from esm_operator.status.reason_table import Ends
+from esm_operator.status.rendering import ends_of, message, message_of_failure, stalls
 from esm_operator.status.subject import Subject
 
 #: Characters of a value in the status. Filter patterns can be longer.
 _LONGEST = 1_024
+#: Which of several refusals decides the reason of Ready.
+_FIRST = (Ends.PERSON, Ends.PERMISSION, Ends.ITSELF)
 
 
 def as_text(value: Canonical) -> str:
@@ -72,7 +75,7 @@ def refused_fields(
         paths = tuple(sorted(path for path in (*change, *reset) if BY_PATH[path].top == member))
         if paths:
             failure = failures[frozenset({member})]
-            lasts = failure.reason == "RefusedByAWS" and failure.disposition.stalls
+            lasts = failure.reason == "RefusedByAWS" and stalls(failure)
             refused.append(RefusedFields(paths, failure, kept=lasts and reset.issuperset(paths)))
     return tuple(refused)
 
@@ -84,10 +87,10 @@ def first_disposition(refused: Sequence[RefusedFields]) -> Disposition:
 
 def refused_outcome(refused: Sequence[RefusedFields], kept: str, subject: Subject) -> Outcome:
     """The outcome for refused fields, at least one. ``kept`` is the message about other fields that AWS keeps."""
-    first = next((one.failure for one in refused if one.failure.disposition.stalls), refused[0].failure)
+    first = min((one.failure for one in refused), key=lambda failure: _FIRST.index(ends_of(failure)))
     by_text = _by_text((message_of_failure(one.failure, subject), one.paths) for one in refused)
     return Outcome(
-        Verdict.STALLED if first.disposition.stalls else Verdict.IN_PROGRESS,
+        Verdict.STALLED if stalls(first) else Verdict.IN_PROGRESS,
         first.reason,
         " ".join(message("RefusedByAWS", "Fields", fields=paths, message=text) for text, paths in by_text.items()),
         synced=False,

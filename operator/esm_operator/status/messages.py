@@ -13,8 +13,7 @@ from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import Failure
 from esm_operator.status.field_outcomes import kept_message
-from esm_operator.status.reason_table import TABLE
-from esm_operator.status.rendering import message, message_of, message_of_failure
+from esm_operator.status.rendering import message, message_of, message_of_failure, stalls
 from esm_operator.status.subject import Subject
 
 #: Sources that keep what was not processed, and have no position to start from.
@@ -41,7 +40,7 @@ def outcome_of(
 ) -> Outcome:
     """The outcome that a finding ends in. ``event``: whether a Warning Event is written when it begins."""
     verdict = Verdict.TERMINATING if deleting else Verdict.IN_PROGRESS
-    if TABLE[finding.reason, finding.case].next.stalls:
+    if stalls(finding):
         verdict = Verdict.STALLED
     text = message_of(finding, subject)
     return Outcome(verdict, finding.reason, text, synced, event=finding.reason if event else "", subject=subject)
@@ -49,7 +48,7 @@ def outcome_of(
 
 def outcome_of_failure(failure: Failure, subject: Subject) -> Outcome:
     """The outcome of a reconcile that an AWS error has ended."""
-    verdict = Verdict.STALLED if failure.disposition.stalls else Verdict.IN_PROGRESS
+    verdict = Verdict.STALLED if stalls(failure) else Verdict.IN_PROGRESS
     event = "" if failure.throttled else failure.reason  # throttling ends without help
     text = message_of_failure(failure, subject)
     return Outcome(verdict, failure.reason, text, synced=False, event=event, subject=subject)

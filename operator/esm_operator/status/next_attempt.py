@@ -1,4 +1,4 @@
-"""When the operator acts next: the last sentence of a message, and whether the resource is Stalled until then."""
+"""When the operator acts next: the last sentence of a message."""
 
 from collections.abc import Mapping
 from enum import Enum, auto
@@ -30,11 +30,6 @@ class Next(Enum):
     CHANGE = auto()
     PERSON = auto()
     FATAL = auto()
-
-    @property
-    def stalls(self) -> bool:
-        """Whether the operator waits for a person, so that the resource is Stalled."""
-        return self in (Next.POLL, Next.CHANGE, Next.PERSON, Next.FATAL)
 
     @property
     def sentence(self) -> str:

@@ -1,4 +1,4 @@
-"""The table of messages: the sentence and the remedy of each reason, and when the operator acts next.
+"""The table of messages: the sentence and the remedy of each reason, when the operator acts next, and what ends it.
 
 A message is the sentence, AWS's own sentence in quotes if there is one, the remedy, and when the operator acts next.
 ``docs/reference/messages.md`` is generated from this table. :mod:`~.messages` and :mod:`~.field_outcomes` join several
@@ -7,11 +7,26 @@ messages. The sentences of invalid fields are in ``api/rules.py``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from esm_operator.api.annotations import NO_EFFECT
 from esm_operator.api.reasons import EventReason, ProviderConfigReason, of_state
 from esm_operator.planning.inputs import TRANSITIONS
 from esm_operator.status.next_attempt import Next
+
+
+class Ends(Enum):
+    """What can end the state that a message reports. It decides between Reconciling and Stalled, for all reasons."""
+
+    ITSELF = auto()
+    """Time, AWS, or another controller of the same deployment, which may still create what the spec names. Or the wait
+    is intended. Reconciling."""
+    PERSON = auto()
+    """Only a person, as far as the spec and the answer of AWS show: by a change of the spec, of a ProviderConfig, of a
+    quota or of the operator's settings. Stalled."""
+    PERMISSION = auto()
+    """Only a person, by a change of permissions, keys or credentials. Reconciling first, because such changes take
+    effect late (IAM User Guide, eventual consistency), and then Stalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class Row:
     sentence: str
     remedy: str = ""
     next: Next = Next.NONE
+    ends: Ends = Ends.ITSELF
 
 
 _PAUSED = "lambda.esm-operator.io/paused"
@@ -125,7 +141,9 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.SLOW,
     ),
     # A person has to act.
-    ("InvalidSpec", ""): Row("The spec of the {mapping} in {place} is invalid. {problems}", next=Next.POLL),
+    ("InvalidSpec", ""): Row(
+        "The spec of the {mapping} in {place} is invalid. {problems}", next=Next.POLL, ends=Ends.PERSON
+    ),
     ("InvalidSpec", "Rule"): Row("{message}", next=Next.PART),
     ("InvalidSpec", "TooManyTags"): Row(
         "The mapping would have {count} tags, {excess} more than AWS accepts ({most}).",
@@ -161,6 +179,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Create the mapping in AWS, or correct the spec. To let the operator create the mapping, set "
         "spec.adoption.policy to IfExists.",
         Next.POLL,
+        Ends.PERSON,
     ),
     ("ImmutableFieldChanged", ""): Row(
         "AWS cannot change {fields} of the {mapping} in {place}. status.applied.immutable shows the previous values.",
@@ -168,6 +187,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "previous values, and set spec.replacePolicy to Recreate in the same edit, because the API server refuses the "
         "edit without it. With the previous values, the operator replaces nothing.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     ("ImmutableFieldChanged", "AdoptionRequired"): Row(
         "AWS cannot change {fields} of the {mapping} in {place}. The operator creates no new mapping, because "
@@ -175,6 +195,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "To keep the mapping, undo the edit. To replace it, remove spec.adoption. The operator then deletes this "
         "mapping and creates a new one.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     ("AdoptedMappingDiffers", ""): Row(
         "The adopted {mapping} in {place} differs from the spec in fields that AWS cannot change. They are {adopted}.",
@@ -182,12 +203,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "same edit. The API server refuses the edit without it. The operator does not replace a mapping that matches "
         "the spec.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     ("DisabledInAWS", ""): Row(
         "The {mapping} in {place} is disabled, and spec.enabled is not set.",
         "See status.stateTransitionReason for the cause. Set spec.enabled to true to enable the mapping, or to false "
         "to keep it disabled.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     # A mapping of another owner blocks the resource.
     ("Conflict", "Owned"): Row(
@@ -196,12 +219,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "The other resource then shows Conflict, and deleting it does not delete the mapping. "
         f"{_DELETED_TOO} {_KEEP_OTHER}",
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "Unowned"): Row(
         f"{_BLOCKING}, and belongs to no resource.",
         f"To adopt the mapping, set spec.adoption to {_IF_EXISTS}. {_DELETED_TOO} If nothing uses the "
         "mapping, you can also delete it in AWS.",
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "Managed"): Row(
         f"{_BLOCKING}.{{manager}}",
@@ -209,12 +234,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         f"two tools do not change one mapping. Then set spec.adoption to {_IF_EXISTS} to adopt the mapping. "
         f"{_DELETED_TOO}",
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "Recorded"): Row(
         f"{_BLOCKING}, and belongs to {{owner}} (cluster/namespace/name), whose status records the mapping.",
         "To give the mapping to this resource, set spec.deletionPolicy of the other resource to Retain, delete that "
         f"resource, and then set spec.adoption to {_IF_EXISTS}. {_KEEP_OTHER}",
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "Unrecorded"): Row(
         f"{_BLOCKING}, and the status of this resource does not record the mapping. The operator works without tags "
@@ -223,6 +250,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         f"{_IF_EXISTS} to adopt it. {_DELETED_TOO} "
         f"{_KEEP_OTHER}",
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "TagsRemoved"): Row(
         "The operator's tags (esm-operator.io/...) were removed from mapping {uuid} of this resource in {place}. The "
@@ -230,17 +258,20 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "If another tool manages the mapping now, let it release the mapping first. To restore the tags, set "
         f"spec.adoption to {_IF_EXISTS}.",
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "Claimed"): Row(
         f"{_BLOCKING}. The resource {{rival}} claims the mapping too, and gets it because it is older.",
         _KEEP_OTHER,
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "OtherIdentity"): Row(
         "spec.adoption.uuid names mapping {uuid} in {place}, which has another function or event source than the spec. "
         "The mapping has {found}, and {whose}.{manager}",
         "Correct spec.adoption.uuid, or the function and the event source in the spec.",
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "KeepsOwn"): Row(
         "The edited spec has the function and the event source of mapping {uuid} in {place}, and that mapping "
@@ -248,6 +279,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Undo the edit. If nothing needs the other mapping, you can also delete it first, with its resource or with "
         "the tool that manages it.",
         Next.PERSON,
+        Ends.PERSON,
     ),
     ("Conflict", "ConsumerGroup"): Row(
         'Mapping {uuid} ({found}) in {place} uses the Kafka cluster and the consumer group "{group.name}" of this '
@@ -255,6 +287,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Set spec.{group.path} to another group. If nothing needs the other mapping, you can also delete it first. If "
         "the other mapping has a resource, delete the resource.",
         Next.PERSON,
+        Ends.PERSON,
     ),
     # The account and region are unknown, or are not those of the mapping.
     ("ProviderConfigNotFound", ""): Row(
@@ -276,6 +309,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Wait until the ProviderConfig is deleted, and create it again. kubectl describe of the ProviderConfig shows "
         "why its deletion waits. You can also create the resource again with another ProviderConfig.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     ("ProviderConfigForbidsNamespace", ""): Row(
         'The ProviderConfig "{config}" of the {mapping} does not admit the namespace "{namespace}". The operator '
@@ -283,6 +317,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Add the labels of the ProviderConfig's spec.namespaceSelector to the namespace. If the resource has no "
         "mapping yet, you can also create it again with another ProviderConfig.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     ("ProviderConfigForbidsNamespace", "LabelsUnknown"): Row(
         'The ProviderConfig "{config}" of the {mapping} has a namespaceSelector. The operator does not know the labels '
@@ -290,6 +325,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Let the operator watch the labels (watchNamespaceLabels: true in the values of the chart), or remove "
         "spec.namespaceSelector.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     ("ProviderConfigForbidsNamespace", "LabelsPending"): Row(
         'The ProviderConfig "{config}" of the {mapping} has a namespaceSelector, and the operator does not know the '
@@ -302,6 +338,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Add the region to spec.allowedRegions of the ProviderConfig. If the resource has no mapping yet, you can also "
         "create it again with another region.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     ("TargetChanged", ""): Row(
         "The {mapping} is in account {account}, region {region}. A change of {cause} or of the operator's settings "
@@ -309,6 +346,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Undo the change. To move the mapping, undo the change, delete this resource, make the change again, and "
         "create the resource again.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     # AWS refused a request, or could not be reached.
     ("NoRegion", ""): Row(
@@ -316,6 +354,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Set the ProviderConfig's spec.region or the operator's --region, or create the resource again with "
         "spec.region.",
         Next.CHANGE,
+        Ends.PERSON,
     ),
     ("AWSResourceNotFound", ""): Row(
         "AWS did not find a resource in {place} that the {mapping} refers to.",
@@ -332,6 +371,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "AWS denied the action {action} in {place}.",
         "Allow the operator's IAM identity the action {action}.",
         Next.FAILURE,
+        Ends.PERMISSION,
     ),
     ("ClockSkewed", ""): Row(
         "AWS refused a request in {place}, because the clock of the operator's node is wrong by minutes.",
@@ -343,6 +383,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Give the operator valid AWS credentials (IRSA, EKS Pod Identity or environment variables). If you change its "
         "environment variables or its ServiceAccount, restart its pods.",
         Next.FAILURE,
+        Ends.PERMISSION,
     ),
     ("EventSourceNotFound", ""): Row(
         "AWS did not find the {event_source} in {place}.",
@@ -359,12 +400,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Check spec.kmsKeyARN. The key must be enabled, and its policy must allow the operator's IAM identity and "
         "Lambda to use it.",
         Next.FAILURE,
+        Ends.PERMISSION,
     ),
     ("NoCredentials", ""): Row(
         "The operator has no AWS credentials for {place}.",
         "Give the operator's ServiceAccount an IAM role (IRSA or EKS Pod Identity), or set AWS_ACCESS_KEY_ID and "
         "AWS_SECRET_ACCESS_KEY. Then restart the operator's pods, because a pod gets new variables only at its start.",
         Next.FAILURE,
+        Ends.PERMISSION,
     ),
     ("NotFound", "Refused"): Row(
         "AWS did not find the {mapping} in {place}.",
@@ -377,10 +420,17 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "A quota of AWS in {place} is used up.",
         "Request a higher quota in Service Quotas, or use less of it.",
         Next.FAILURE,
+        Ends.PERSON,
     ),
     ("RefusedByAWS", ""): Row(
         "AWS refused a request for the {mapping} in {place}.",
         "Correct the spec or the AWS resource that it refers to.",
+        Next.FAILURE,
+        Ends.PERSON,
+    ),
+    ("RefusedByAWS", "UnknownCode"): Row(
+        "AWS refused a request for the {mapping} in {place} with an error that the operator does not know.",
+        "If the error lasts, correct the spec or the AWS resource that it refers to.",
         Next.FAILURE,
     ),
     ("RegionDisabled", ""): Row(
@@ -389,12 +439,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "IAM. If the region is wrong, correct the region of the ProviderConfig, or create the resource again with "
         "another spec.region.",
         Next.FAILURE,
+        Ends.PERSON,
     ),
     ("RequestNotUnderstood", ""): Row(
         "The endpoint for {place} did not understand a request of the operator.",
         "Check that the endpoint URL (spec.endpointURL of the ProviderConfig, --endpoint-url) leads to AWS. If it "
         "does, update the operator, or open an issue of esm-operator with the operator's log.",
         Next.FAILURE,
+        Ends.PERSON,
     ),
     ("RoleLacksPermission", ""): Row(
         "The execution role of {function} in {place} lacks a permission for the event source, or Lambda cannot assume "
@@ -402,12 +454,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "If the role was just created or changed, wait some minutes. Otherwise give the function's execution role the "
         "permissions that the event source needs.",
         Next.FAILURE,
+        Ends.PERMISSION,
     ),
     ("RoleNotAssumable", ""): Row(
         "The operator could not assume the IAM role for {place}.",
         "Allow the operator's IAM identity sts:AssumeRole on the role in spec.roleARN of the ProviderConfig. The trust "
         "policy of the role must admit this identity (with spec.externalID if the policy requires an external ID).",
         Next.FAILURE,
+        Ends.PERMISSION,
     ),
     ("TagsNotSupported", ""): Row(
         "AWS does not accept tags on event source mappings in {place}.",
@@ -415,6 +469,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "ProviderConfig, start the operator with --ownership=resource-only. Without tags, the operator cannot see "
         "whether a mapping in AWS has another owner.",
         Next.FAILURE,
+        Ends.PERSON,
     ),
     ("Throttled", ""): Row(
         "AWS throttled the operator in {place}, because a request quota is used up.",
@@ -428,6 +483,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "operator's pods. The trust policy of that role must name this cluster's OIDC provider and the operator's "
         "ServiceAccount.",
         Next.FAILURE,
+        Ends.PERMISSION,
     ),
     # No change is needed.
     ("InSync", "Synced"): Row("The {mapping} in {place} matches the spec."),
@@ -581,3 +637,6 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("InUse", ""): _IN_USE,
     ("MappingsRemain", ""): _IN_USE,
 }
+
+#: The reasons that end by a change of permissions, keys or credentials.
+PERMISSIONS = frozenset(reason for (reason, _), row in TABLE.items() if row.ends is Ends.PERMISSION)

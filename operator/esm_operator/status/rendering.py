@@ -11,7 +11,7 @@ from esm_operator.planning.finding import Finding
 from esm_operator.planning.managers import Manager
 from esm_operator.status.failure import Failure
 from esm_operator.status.next_attempt import Next
-from esm_operator.status.reason_table import TABLE, Row
+from esm_operator.status.reason_table import TABLE, Ends, Row
 from esm_operator.status.subject import Subject
 
 _VERBS: Mapping[type[actions.Action], str] = {
@@ -69,6 +69,16 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
 }
 #: A subject of which nothing is known.
 _UNKNOWN = Subject()
+
+
+def ends_of(what: Finding | Failure) -> Ends:
+    """What can end the state that a finding or an AWS error causes."""
+    return TABLE[what.reason, what.case].ends
+
+
+def stalls(what: Finding | Failure) -> bool:
+    """Whether only a person can end it, so that the resource is Stalled."""
+    return ends_of(what) is not Ends.ITSELF
 
 
 def message(
