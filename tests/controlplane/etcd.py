@@ -20,7 +20,8 @@ CLIENT_URL = f"unix://{CLIENT_SOCKET}"
 PEER_URL = "unix://etcd-peer.sock"
 
 
-def command(binary: Path) -> list[str | Path]:
+def command(binary: Path, quota: int = 0) -> list[str | Path]:
+    """The command line. ``quota``: bytes that the database may have. 0: etcd's default, 2 GB."""
     return [
         binary,
         "--data-dir=etcd",
@@ -30,6 +31,7 @@ def command(binary: Path) -> list[str | Path]:
         f"--listen-peer-urls={PEER_URL}",
         f"--initial-advertise-peer-urls={PEER_URL}",
         f"--initial-cluster=default={PEER_URL}",
+        f"--quota-backend-bytes={quota}",
         "--log-level=warn",
     ]
 
@@ -37,12 +39,21 @@ def command(binary: Path) -> list[str | Path]:
 def compact(data_dir: Path) -> None:
     """Compact etcd. Then no earlier revision can be read or watched from etcd."""
     with closing(SocketConnection(data_dir)) as connection:
-        revision = ask(connection, "range", {"key": "AA==", "limit": 1})["header"]["revision"]
-        ask(connection, "compaction", {"revision": revision, "physical": True})
+        revision = ask(connection, "kv/range", {"key": "AA==", "limit": 1})["header"]["revision"]
+        ask(connection, "kv/compaction", {"revision": revision, "physical": True})
+
+
+def free_space(data_dir: Path) -> None:
+    """Compact and defragment etcd, and end its alarms, as its documentation describes for a full database."""
+    compact(data_dir)
+    with closing(SocketConnection(data_dir)) as connection:
+        ask(connection, "maintenance/defragment", {})
+        for alarm in ask(connection, "maintenance/alarm", {"action": "GET"}).get("alarms", ()):
+            ask(connection, "maintenance/alarm", {**alarm, "action": "DEACTIVATE"})
 
 
 def ask(connection: http.client.HTTPConnection, method: str, body: dict[str, Any]) -> dict[str, Any]:
-    connection.request("POST", f"/v3/kv/{method}", json.dumps(body))
+    connection.request("POST", f"/v3/{method}", json.dumps(body))
     response = connection.getresponse()
     answer = json.load(response)
     if response.status != http.HTTPStatus.OK:

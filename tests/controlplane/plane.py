@@ -8,13 +8,13 @@ import fcntl
 import os
 import subprocess
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from tests.controlplane import apiserver, assets, credentials, etcd
+from tests.controlplane import apiserver, assets, cpu_limit, credentials, etcd
 from tests.controlplane.client import KubernetesClient, path
 from tests.controlplane.errors import ControlPlaneError
 from tests.controlplane.kubeconfig import Access
@@ -38,7 +38,15 @@ class ControlPlane:
     later control plane with this folder continues with its data.
     """
 
-    def __init__(self, *, kubernetes_version: str | None = None, data_dir: Path | None = None) -> None:
+    def __init__(
+        self, *, kubernetes_version: str | None = None, data_dir: Path | None = None, etcd_quota: int = 0
+    ) -> None:
+        """
+        Args:
+            kubernetes_version: None: the usual one.
+            data_dir: None: a temporary folder.
+            etcd_quota: bytes that the database of etcd may have. 0: etcd's default, 2 GB.
+        """
         etcd_binary, self._apiserver_binary, self.kubectl_path = assets.find_all(
             ["etcd", "kube-apiserver", "kubectl"], kubernetes_version
         )
@@ -49,7 +57,7 @@ class ControlPlane:
             credentials.ensure_signing_key(self._files.signing_key)
             self._admin_token = credentials.write_admin_token(self._files.tokens)
 
-            self._etcd = self._launch(etcd.command(etcd_binary))
+            self._etcd = self._launch(etcd.command(etcd_binary, etcd_quota))
             resources.callback(self._etcd.stop)
             self._apiserver = self._launch_apiserver()
             resources.callback(self.stop_apiserver)
@@ -144,6 +152,10 @@ class ControlPlane:
     def resume_apiserver(self) -> None:
         self._apiserver.resume()
 
+    def starve_apiserver(self, cores: float) -> AbstractContextManager[None]:
+        """Limit the API server to a share of one core, such as 0.1, within a block. Do not restart it meanwhile."""
+        return cpu_limit.limited(self._apiserver.pid, cores)
+
     def compact_etcd(self) -> None:
         """Compact etcd.
 
@@ -151,6 +163,10 @@ class ControlPlane:
         start it: then each watch from an older resourceVersion gets 410 Gone.
         """
         etcd.compact(self._data_dir)
+
+    def free_etcd(self) -> None:
+        """Make room in a full etcd, as its administrator does. Delete something before."""
+        etcd.free_space(self._data_dir)
 
     def _access(self, user: str, token: str, namespace: str = "default") -> Access:
         ca_certificate = self._files.ca_certificate.read_bytes()
