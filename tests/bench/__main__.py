@@ -18,7 +18,7 @@ from tests.bench.machine import this_machine
 from tests.bench.progress import say
 from tests.bench.results import Results, World
 from tests.bench.stage import opened
-from tests.bench.worlds import SCRIPTS, lifted
+from tests.bench.worlds import SCRIPTS, USUAL, lifted
 from tests.demo import interrupts
 
 TAIL = 3000  # characters of the operator's log, when something went wrong
@@ -57,7 +57,7 @@ def _write(results: Results) -> None:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--mappings", type=_several, default=10_000, metavar="N", help="default: 10000")
-    parser.add_argument("--worlds", type=_worlds, default=list(SCRIPTS), help=f"some of {','.join(SCRIPTS)}")
+    parser.add_argument("--worlds", type=_worlds, default=USUAL, help=f"some of {','.join(SCRIPTS)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results, after each phase")
     parser.add_argument("--add", action="store_true", help="keep the other worlds that are in that file")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep the operator's logs")
@@ -127,7 +127,7 @@ def _others(file: Path, mappings: int) -> dict[str, World]:
 
 def _unfit(results: Results) -> str:
     """Why no page is made of results; empty: it is."""
-    for name in SCRIPTS:
+    for name in USUAL:
         world = results.worlds.get(name)
         if world is None or world.failure:
             return f"the world {name} {'is missing' if world is None else 'failed'}"

@@ -18,7 +18,7 @@ def failures(results: Results) -> list[str]:
     return [
         f"{world.name}: {sentence}"
         for world in results.worlds.values()
-        for check in (_ended, _never_throttled, _created, _at_rest, _changed, _deleted)
+        for check in (_ended, _never_throttled, _created, _at_rest, _changed, _deleted, _whole)
         for sentence in check(world)
     ]
 
@@ -87,6 +87,15 @@ def _deleted(world: World) -> Iterator[str]:
     if phase is not None:
         yield from _exactly(f"calls of {DELETE}", phase.calls.get(DELETE, 0), world.mappings)
         yield from _exactly("mappings left in AWS", int(phase.figures["left"]), 0)
+
+
+def _whole(world: World) -> Iterator[str]:
+    """No mapping is missing or there twice, however slow the API server was."""
+    for phase in world.phases.values():
+        if phase.complete and "mappings" in phase.figures:
+            yield from _exactly(
+                f"mappings in AWS after the phase {phase.name}", int(phase.figures["mappings"]), world.mappings
+            )
 
 
 def _exactly(what: str, found: int, expected: int) -> Iterator[str]:

@@ -12,11 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from urllib3.exceptions import HTTPError
+
 from tests.bed.cluster import create_namespace
 from tests.bench import writes
 from tests.bench.errors import BenchError
 from tests.bench.workload import NAMESPACES, manifest, name_of
-from tests.controlplane.client import JSON, MERGE, KubernetesClient, path
+from tests.controlplane.client import JSON, MERGE, ApiError, ExistsError, KubernetesClient, path
 from tests.controlplane.kubeconfig import Access
 
 RESOURCES = "eventsourcemappings"
@@ -40,7 +42,19 @@ class Driver:
 
     def create(self, numbers: Iterable[int]) -> None:
         """Make resources."""
-        self._each(numbers, lambda number: self._write("POST", _path(number, ""), manifest(number)))
+        self._each(numbers, self._create)
+
+    def create_in_turn(self, numbers: Iterable[int]) -> None:
+        """Make resources, as ``kubectl create`` does: over one connection, each after the answer to the one before.
+
+        A request that the API server did not answer, or refused because it is too busy, is repeated.
+        """
+        for number in numbers:
+            self._create_at_last(number)
+
+    def create_patiently(self, numbers: Iterable[int]) -> None:
+        """Make resources, some at a time. A request that got no answer, or met a busy API server, is repeated."""
+        self._each(numbers, self._create_at_last)
 
     def edit(self, number: int, batch_size: int) -> float:
         """Change the batchSize of a resource. Returns the time at which that was answered."""
@@ -71,6 +85,23 @@ class Driver:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="driver") as threads:
             for _ in threads.map(unless_given_up, numbers):
                 pass
+
+    def _create_at_last(self, number: int) -> None:
+        while not self._given_up:
+            try:
+                self._create(number)
+            except ExistsError:  # made by a request without an answer
+                return
+            except HTTPError:
+                continue
+            except ApiError as error:
+                if error.status < 500:
+                    raise
+            else:
+                return
+
+    def _create(self, number: int) -> None:
+        self._write("POST", _path(number, ""), manifest(number))
 
     def _write(self, method: str, where: str, body: Any = None, kind: str = JSON) -> None:
         if self._client.request(method, where, body, kind) is None:

@@ -1,12 +1,12 @@
 """The figures that matter, each with what would be ideal, what was aimed at, and the figure of a peer. Pure."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.bench import writes
 from tests.bench.percentiles import percentile
-from tests.bench.phases import BUDGET, EDITS
+from tests.bench.phases import BROWNOUT, BUDGET, EDITS, SHARE, STARVED
 from tests.bench.results import AWS, OPERATOR, Phase, Results, World
 from tests.bench.scale import sweep_interval
 from tests.bench.stage import PACE, QUOTA
@@ -15,6 +15,15 @@ from tests.bench.stage import PACE, QUOTA
 MOST_RESULTS = 1.0
 #: Mappings that one List answers at most, and resources that one GetResources does.
 PAGE = 100
+#: How the resources are created in the worlds in which the API server is starved.
+_STARVED = {
+    "starved": "one after the other",
+    "starved-longer": "one after the other",
+    "starved-burst": "eight at a time",
+    "starved-burst-longer": "eight at a time",
+}
+#: The most seconds, and the figure of ACK, by the number of mappings.
+_STARVED_GOALS: Mapping[int, tuple[float | None, str]] = {200: (115.0, "76 s"), 1000: (None, "408 s")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +289,55 @@ def _ceiling(results: Results) -> Iterator[Figure]:
     )
 
 
+def _starved(results: Results) -> Iterator[Figure]:
+    for name, way in _STARVED.items():
+        phase = results.phase(name, STARVED)
+        if phase is not None:
+            yield from _starved_figures(phase, results.worlds[name].mappings, way)
+
+
+def _starved_figures(phase: Phase, count: int, way: str) -> Iterator[Figure]:
+    where = f"API server with {SHARE:g} of a core, {count:,} mappings {way}"
+    seconds, each = phase.figures["seconds"], phase.lambda_calls / count
+    written, lost = phase.figures["writes"], phase.figures["leases_lost"]
+    share = phase.figures["unanswered"] / written if written else 0.0
+    most, peer = _STARVED_GOALS.get(count, (None, ""))
+    yield Figure(
+        f"{where}: time until all are Ready",
+        _seconds(seconds),
+        _seconds(count / BUDGET),
+        f"at most {most:.0f} s" if most else "",
+        seconds <= most if most else None,
+        peer,
+    )
+    yield Figure(f"{where}: AWS Lambda calls for each", f"{each:.2f}", "1 (its Create)", "at most 1.3", each <= 1.3)
+    yield Figure(
+        f"{where}: share of the operator's {written:,.0f} writes that got no answer in time",
+        _percent(share),
+        "0.0 %",
+        "at most 5 %",
+        share <= 0.05,
+    )
+    yield Figure(f"{where}: times that the lease was lost", f"{lost:.0f}", "0")
+
+
+def _brownout(results: Results) -> Iterator[Figure]:
+    phase = results.phase("brownout", BROWNOUT)
+    if phase is None:
+        return
+    rates = " and ".join(f"{phase.figures[name]:.1f}" for name in ("before", "during"))
+    yield Figure("Mappings created per second, before and while the API server is slow", rates)
+    if "recovery" in phase.figures:
+        seconds = phase.figures["recovery"]
+        yield Figure(
+            "Time until mappings are created as fast as before, after the API server was slow",
+            _seconds(seconds),
+            "0 s",
+            "at most 20 s",
+            seconds <= 20,
+        )
+
+
 def _growth(results: Results) -> Iterator[Figure]:
     for what, phases in (
         ("for each created mapping", ("create", "settle")),
@@ -351,4 +409,6 @@ _MAKERS: tuple[Callable[[Results], Iterator[Figure]], ...] = (
     _deletion,
     _ceiling,
     _growth,
+    _starved,
+    _brownout,
 )

@@ -36,6 +36,13 @@ _WORLDS = {
     "ceiling": "This world has a fifth of the mappings. AWS has no quota here, and the operator has no rate limits.",
     "errors": f"""The functions of these resources do not exist, so AWS refuses their Creates. The world also has {GOOD}
         resources whose functions exist.""",
+    "starved": """The API server has a tenth of a core. One user creates the resources, each after the answer to the
+        one before.""",
+    "starved-longer": "This world is `starved` with five times as many mappings.",
+    "starved-burst": "This world is `starved` with eight requests at a time.",
+    "starved-burst-longer": "This world is `starved-burst` with five times as many mappings.",
+    "brownout": """The resources exist before the operator starts. When the operator has created a fifth of the
+        mappings, the API server has a tenth of a core for two minutes.""",
 }
 
 
@@ -71,8 +78,8 @@ def _head(results: Results) -> str:
         The command fails if one of them is wrong. Times, CPU and memory depend on the machine.
     """)
     worlds = paragraph("""
-        The benchmark runs five *worlds* one after the other. Each world starts a new API server, etcd, AWS server and
-        operator, and has its own number of mappings. A world has several *phases*, such as the creation of the
+        The benchmark runs several *worlds* one after the other. Each world starts a new API server, etcd, AWS server
+        and operator, and has its own number of mappings. A world has several *phases*, such as the creation of the
         mappings. [All phases](#all-phases) lists them.
     """)
     return f"""

@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tests.bench import writes
 from tests.bench.arrivals import Arrivals, Change
 from tests.bench.errors import BenchError
+from tests.bench.pace import Reading, rate, recovery
 from tests.bench.progress import Progress
 from tests.bench.results import lambda_calls
 from tests.bench.scale import DEFAULT_INTERVAL
@@ -23,6 +24,11 @@ DRIFTED = BATCH_SIZE - 1
 AFTERMATH = 5.0
 #: The phase in which more resources are there than the run is of.
 EDITS = "edits while many are created"
+STARVED, BROWNOUT = "create while starved", "create with a brownout"
+#: The share of one core that a starved API server gets.
+SHARE = 0.1
+#: Seconds between readings of a count.
+_LOOK = 0.2
 CREATE, DELETE = "CreateEventSourceMapping", "DeleteEventSourceMapping"
 
 
@@ -148,6 +154,58 @@ def edits(stage: Stage, numbers: range, changes: int, seconds: float, *, name: s
         phase.latencies = _edits(stage, spread(changes, numbers), seconds / changes)
         phase.figures["changes"] = changes
         time.sleep(max(0.0, began + seconds - time.monotonic()))
+
+
+def starved(stage: Stage, numbers: range, make: Callable[[Iterable[int]], None]) -> None:
+    """Make resources in some way while the API server has little CPU time, until all are ready.
+
+    Figures: ``seconds`` from the first resource until all are ready, ``mappings`` in AWS then, and the counts of
+    :class:`tests.bench.operator.KubernetesCounts`.
+    """
+    count, before = len(numbers), stage.operator.kubernetes()
+    with stage.phase(STARVED) as phase, stage.plane.starve_apiserver(SHARE):
+        began = time.monotonic()
+        try:
+            with stage.meanwhile(make, numbers):
+                stage.until("resources ready", count, lambda: stage.following.ready, timeout=_patience(count, 1.0))
+        finally:
+            phase.figures["seconds"] = time.monotonic() - began
+            phase.figures["mappings"] = len(stage.control.mappings())
+            phase.figures.update(stage.operator.kubernetes().since(before))
+
+
+def brownout(stage: Stage, count: int, seconds: float) -> None:
+    """Create the mappings of resources that exist, and starve the API server for a while after the first fifth.
+
+    Figures: creations a second ``before`` and ``during`` that time; ``waiting``, creations that were left at its end;
+    ``recovery``, seconds from its end until mappings are created as fast as before, if enough are left to see that;
+    ``mappings`` in AWS at the end, and the counts of :class:`tests.bench.operator.KubernetesCounts`.
+    """
+    readings: list[Reading] = []
+
+    def created() -> int:
+        readings.append(Reading(time.monotonic(), stage.calls.ever()[CREATE]))
+        return readings[-1].count
+
+    counts = stage.operator.kubernetes()
+    with stage.phase(BROWNOUT) as phase:
+        stage.until("mappings created", count // 5, created, timeout=_patience(count))
+        before, first = rate(readings), len(readings) - 1
+        with stage.plane.starve_apiserver(SHARE):
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                stage.check()
+                created()
+                time.sleep(_LOOK)
+        over = time.monotonic()
+        phase.figures.update(before=before, during=rate(readings[first:]), waiting=count - created())
+        stage.until("mappings created", count, created, timeout=_patience(count))
+        recovered = recovery(readings, over, before)
+        if recovered is not None:
+            phase.figures["recovery"] = recovered
+        stage.until("resources ready", count, lambda: stage.following.ready, timeout=_patience(count))
+        phase.figures["mappings"] = len(stage.control.mappings())
+        phase.figures.update(stage.operator.kubernetes().since(counts))
 
 
 def delete_all(stage: Stage, numbers: range) -> None:

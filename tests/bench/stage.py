@@ -30,6 +30,7 @@ AFTERWARDS = 1.0
 class Stage:
     """All that a phase needs."""
 
+    plane: ControlPlane
     aws: AwsServer
     driver: Driver
     following: Following
@@ -115,4 +116,4 @@ def opened(world: World, logs: Path, save: Callable[[], None], arguments: tuple[
         pids = {AWS: aws.pid, **{name: processes.running_in(folder, name) for name in (API_SERVER, ETCD)}}
         meter = Meter(world, calls=calls, driver=driver, pids=pids, operator=operator.usage, save=save)
         exits.enter_context(meter)
-        yield Stage(aws, driver, following, operator, calls, meter)
+        yield Stage(plane, aws, driver, following, operator, calls, meter)

@@ -18,6 +18,8 @@ LOAD_SECONDS = 5.0
 #: Seconds after which the last processing result of each mapping changes while nobody changes anything, as on streams
 #: with little traffic.
 RESULT_PERIOD = 60.0
+#: Seconds that the API server is slow, for each mapping: two minutes with the usual 1,000 mappings.
+SLOW_SECONDS = 0.12
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Script:
     play: Callable[[Stage, int], None]
     part: int = 1
     """Which part of the mappings of the whole benchmark it has: 10 for a tenth."""
+    usual: bool = True
+    """Whether it runs unless other worlds are named. The page needs its results, and its counts are exact."""
 
     def mappings(self, total: int) -> int:
         """How many mappings it has."""
@@ -102,10 +106,37 @@ def errors(stage: Stage, count: int) -> None:
     phases.edits(stage, good, min(30, len(good)), scale.patience(count, 60.0), name="edits among errors")
 
 
+def starved(stage: Stage, count: int) -> None:
+    """The API server has a tenth of a core while one user creates resources."""
+    stage.start()
+    phases.starved(stage, range(count), stage.driver.create_in_turn)
+
+
+def starved_burst(stage: Stage, count: int) -> None:
+    """The same with many requests at a time, as a tool sends them that applies a whole repository."""
+    stage.start()
+    phases.starved(stage, range(count), stage.driver.create_patiently)
+
+
+def brownout(stage: Stage, count: int) -> None:
+    """The API server has a tenth of a core for two minutes, while a thousand mappings are created."""
+    with stage.phase("setup"):
+        stage.driver.create(range(count))
+        stage.operator.start()
+    phases.brownout(stage, count, SLOW_SECONDS * count)
+
+
 SCRIPTS = {
     "small": Script(small, part=10),
     "fifth": Script(fifth, part=5),
     "ceiling": Script(ceiling, part=5),
     "errors": Script(errors),
     "full": Script(full),
+    "starved": Script(starved, part=50, usual=False),
+    "starved-longer": Script(starved, part=10, usual=False),
+    "starved-burst": Script(starved_burst, part=50, usual=False),
+    "starved-burst-longer": Script(starved_burst, part=10, usual=False),
+    "brownout": Script(brownout, part=10, usual=False),
 }
+#: The worlds of ``make bench``.
+USUAL = [name for name, script in SCRIPTS.items() if script.usual]

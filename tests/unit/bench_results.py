@@ -1,5 +1,6 @@
 """Ideal results of a benchmark. Tests change single values of them."""
 
+from tests.bench.phases import BROWNOUT, STARVED
 from tests.bench.results import AWS, OPERATOR, Machine, Phase, Results, World
 
 MAPPINGS = 100
@@ -34,6 +35,12 @@ def ideal() -> Results:
         latencies=[0.1],
     )
     _add(results, "errors", _phase("errors alone", calls={"CreateEventSourceMapping": 200}), among)
+    for name, count in (("starved", 2), ("starved-longer", 10), ("brownout", 10)):
+        results.worlds[name] = World(name=name, mappings=count)
+        counts = {"mappings": float(count), "writes": 5.0 * count, "unanswered": 0.0, "leases_lost": 0.0}
+        figures = {"seconds": 5.0, "before": 10.0, "during": 2.0, "waiting": 5.0, "recovery": 3.0}
+        made = {"CreateEventSourceMapping": count}
+        _add(results, name, _phase(BROWNOUT if name == "brownout" else STARVED, calls=made, figures=counts | figures))
     return results
 
 

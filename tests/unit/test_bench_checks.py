@@ -6,7 +6,7 @@ import pytest
 
 from tests.bench.checks import failures
 from tests.bench.figures import figures
-from tests.bench.phases import EDITS
+from tests.bench.phases import EDITS, STARVED
 from tests.bench.results import Results
 from tests.unit.bench_results import ideal, phase
 
@@ -71,6 +71,10 @@ def _leave_one(results: Results) -> None:
     phase(results, "full", "delete").figures["left"] = 1.0
 
 
+def _lose_one_while_starved(results: Results) -> None:
+    phase(results, "starved-longer", STARVED).figures["mappings"] = 9.0
+
+
 def _fail(results: Results) -> None:
     results.worlds["ceiling"].failure = "BenchError: The watch failed."
 
@@ -107,6 +111,10 @@ def _fail(results: Results) -> None:
         ),
         (_delete_twice, "full: 101 calls of DeleteEventSourceMapping; it must be 100."),
         (_leave_one, "full: 1 mappings left in AWS; it must be 0."),
+        (
+            _lose_one_while_starved,
+            "starved-longer: 9 mappings in AWS after the phase create while starved; it must be 10.",
+        ),
         (_fail, "ceiling: it did not come to its end: BenchError: The watch failed."),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from tests.bench import writes
 from tests.bench.exposition import series
+from tests.bench.pace import Reading, rate, recovery
 from tests.bench.percentiles import percentile
 from tests.bench.progress import remaining
 from tests.bench.workload import function_of, manifest, name_of, spread
@@ -80,3 +81,23 @@ def test_an_estimate_is_made_only_from_progress() -> None:
     assert remaining(100, 300, 10.0) == ", about 30 s to go"
     assert remaining(0, 300, 10.0) == remaining(100, 0, 10.0) == ""
     assert remaining(2, 9_998, 500.0) == ""
+
+
+def _readings(*speeds: float) -> list[Reading]:
+    """A reading a second. Each speed, in counts a second, lasts for 20 s."""
+    found = [Reading(0.0, 0)]
+    for speed in speeds:
+        for _ in range(20):
+            found.append(Reading(found[-1].at + 1, round(found[-1].count + speed)))
+    return found
+
+
+def test_a_rate_begins_with_the_first_change() -> None:
+    assert rate(_readings(0, 10)) == 10
+    assert rate(_readings(0)) == 0
+
+
+def test_the_recovery_ends_with_the_first_window_at_full_speed() -> None:
+    assert recovery(_readings(10, 2, 10), since=40, before=10) == 0
+    assert recovery(_readings(10, 2, 2, 10), since=40, before=10) == 19
+    assert recovery(_readings(10, 2, 2), since=40, before=10) is None
