@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.aws import FaultKind
 from tests.bed import WRITES, Bed
 from tests.e2e.manifests import QUEUE, queue, stream
@@ -289,9 +291,23 @@ def test_tags_changed_by_hand_are_corrected_in_bulk(bed: Bed) -> None:
     assert all("PaginationToken" not in one or not one["PaginationToken"] for one in bed.requests("GetResources"))
 
 
-def test_tags_are_corrected_without_access_to_the_tagging_api(bed: Bed) -> None:
-    bed.control.fault(FaultKind.ACCESS_DENIED, "GetResources")
-    wait_tags_right(bed, drifted(bed, 3, "--requests-per-second=100"))
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        (FaultKind.ACCESS_DENIED, {}),
+        (FaultKind.CLOSE, {}),
+        (FaultKind.ERROR, {"code": "InternalFailure", "message": "GetResources is not implemented.", "status": 501}),
+        (FaultKind.ERROR, {"code": "UnknownOperationException", "message": "", "status": 400}),
+    ],
+    ids=["denied", "unreachable", "not implemented", "unknown"],
+)
+def test_tags_are_corrected_without_the_tagging_api(bed: Bed, kind: FaultKind, answer: dict[str, Any]) -> None:
+    bed.control.fault(kind, "GetResources", **answer)
+    names = drifted(bed, 3, "--requests-per-second=100")
+    wait_tags_right(bed, names)
+    assert bed.calls().get("GetResources", 0) <= 3, "the tagging API is not tried in each tag sweep"
+    for name in names:  # the correction has written the status again
+        eventually(lambda name=name: "cannot use the tagging API" in bed.condition(name, "Synced")["message"])
 
 
 def test_tags_are_read_again_before_a_correction(bed: Bed) -> None:

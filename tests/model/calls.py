@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiohttp import ClientConnectionError
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from esm_operator.api.resource import GROUP, VERSION
 from esm_operator.aws.call import CALL_TIMEOUT, CallPermit
@@ -44,7 +44,7 @@ class Call:
     name: str
     what: dict[str, Any]
     run: Callable[[], Any]
-    """Carries out the request. May raise ClientError."""
+    """Carries out the request. May raise what boto3 raises."""
     answer: asyncio.Future[Any]
     aws: bool
     writes: bool
@@ -69,7 +69,7 @@ class Call:
             self.done = True
             try:
                 self.result = self.run()
-            except ClientError as error:
+            except (BotoCoreError, ClientError) as error:
                 self.result = error
 
 
@@ -152,7 +152,7 @@ class Gate:
     def _reply(self, call: Call, fate: str) -> None:
         if call.answer.done():
             return
-        if fate == "well" and not isinstance(call.result, ClientError):
+        if fate == "well" and not isinstance(call.result, BotoCoreError | ClientError):
             call.answer.set_result(call.result)
         else:
             call.answer.set_exception(call.result if fate == "well" else _error(call, fate))

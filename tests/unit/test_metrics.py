@@ -66,6 +66,7 @@ def snapshot(cache: ResourceCache, *, each: bool = False) -> Snapshot:
                 mappings=230,
                 rate_limiter=RateLimiterState(rate_set=10.0, rate_now=2.5, tokens=1.5, waiting=4),
                 orphans=3,
+                tags_one_by_one=True,
             )
         ],
         deletions_held=5,

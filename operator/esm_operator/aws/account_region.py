@@ -57,6 +57,8 @@ class AccountRegion:
     """Why the inventory is stale. None: it is up to date, or was never filled."""
     orphans: int | None = None
     """The number of orphans: mappings of this cluster without a resource. None: not counted yet."""
+    tags_one_by_one: bool | None = None
+    """Whether ListTags replaces the tagging API, so that changed tags are noticed late. None: not known yet."""
     _turn: int = 0
     _failures: FailureLog = field(init=False)
 

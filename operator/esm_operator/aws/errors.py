@@ -90,6 +90,18 @@ def conflicting_uuid(error: Exception) -> str:
     return (_UUID.findall(text_of(error)) or [""])[-1]
 
 
+def is_missing(error: ClientError | BotoCoreError) -> bool:
+    """Whether the operator cannot use an operation: IAM does not allow it, or the endpoint does not have it."""
+    not_implemented = isinstance(error, ClientError) and _status(error) == 501
+    return not_implemented or understand(error).reason in ("AccessDenied", "RequestNotUnderstood")
+
+
+def may_be_missing(error: ClientError | BotoCoreError) -> bool:
+    """Whether an error that lasts means that the endpoint lacks an operation, or that no network leads to it."""
+    failure = understand(error)
+    return failure.reason in ("AWSUnavailable", "AWSUnreachable") or failure.case == "UnknownCode"
+
+
 def is_gone(error: ClientError) -> bool:
     """Whether AWS has no such mapping."""
     return code_of(error) == "ResourceNotFoundException" and row_of(error).reason == "NotFound"

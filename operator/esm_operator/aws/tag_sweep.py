@@ -4,18 +4,20 @@ Lambda returns no tags with a mapping, and ListTags reads only one mapping. The 
 tags of a hundred mappings in one call and has its own quota. But its list is late, and lacks mappings without tags. If
 the list differs from the known tags of a mapping, ListTags reads the tags of this mapping.
 
-If the operator may not use the tagging API, it sends ListTags slowly: in each tag sweep for the mappings of resources,
-and once for every other mapping.
+If the operator cannot use the tagging API, it sends ListTags slowly: in each tag sweep for the mappings of resources,
+and once for every other mapping. IAM may not allow the tagging API, the endpoint may lack it, or a private VPC may have
+no way to it. The operator tries it again each hour.
 
 A tag sweep also counts orphans: mappings with this cluster's owner tags and without a resource.
 """
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Mapping
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.account_region import AccountRegion
@@ -27,12 +29,16 @@ from esm_operator.status.rendering import answer_and_remedy
 
 logger = logging.getLogger(__name__)
 
-#: The share of the request rate that ListTags may use if the operator may not use the tagging API.
+#: The share of the request rate that ListTags may use if the operator cannot use the tagging API.
 _SHARE = 0.05
-#: Seconds between checks whether the first sweep is complete, and until ListTags replaces a refused tagging API.
+#: Seconds between checks whether the first sweep is complete.
 _SOON = 1.0
-#: The least number of seconds until a failed tag sweep is retried.
+#: The least number of seconds until a failed tag sweep is retried, and the most if the tagging API does not answer.
 _AGAIN = 60.0
+#: Failures of the tagging API in a row after which ListTags replaces it, if the failures could pass by themselves.
+_PASSING = 3
+#: Seconds until the operator tries the tagging API again after ListTags has replaced it.
+_REPLACED_FOR = 3600.0
 _READER = "tag sweep"
 
 
@@ -49,7 +55,10 @@ class TagSweep:
         self._cluster = cluster
         self._interval = interval
         self._count_orphans = account_region.resources.new_orphan_counter()
-        self._refused = False
+        self._failures = 0
+        """Failures of the tagging API in a row that could pass by themselves."""
+        self._replaced_until = -math.inf
+        """Monotonic time until which ListTags replaces the tagging API, in seconds."""
         self._read_once: set[str] = set()
 
     @property
@@ -66,25 +75,47 @@ class TagSweep:
             pause = self._interval * random.uniform(0.9, 1.1)
             client = self._client
             try:
-                await (self._one_by_one() if self._refused else self._in_bulk())
+                await self._sweep()
             except Exception as error:
-                failure = errors.understand_any(error)
-                pause = max(_AGAIN, pause)
-                if failure.reason == "AccessDenied" and not self._refused:
-                    self._refused, pause = True, _SOON
-                    place = self._account_region.subject.values()["place"]
-                    text = "The operator reads the tags of one mapping at a time in %s, without the tagging API. %s"
-                    logger.info(text, place, answer_and_remedy(failure))
-                else:
-                    self._account_region.log_and_switch_client(client, error, reader=_READER)
+                pause = min(_AGAIN, pause) if self._failures else max(_AGAIN, pause)
+                self._account_region.log_and_switch_client(client, error, reader=_READER)
             else:
                 self._account_region.read_again(_READER)
 
-    async def _in_bulk(self) -> None:
+    async def _sweep(self) -> None:
         began = monotonic()
+        found = await self._tagged() if began >= self._replaced_until else None
+        if found is None:
+            await self._one_by_one()
+        else:
+            await self._in_bulk(found, began)
+
+    async def _tagged(self) -> dict[str, dict[str, str]] | None:
+        """The tags by UUID, from the tagging API. None: ListTags replaces it. Raises failures that may soon be over."""
         found: dict[str, dict[str, str]] = {}
-        async for page in self._client.api.tagged({CLUSTER: self._cluster}):
-            found |= page
+        try:
+            async for page in self._client.api.tagged({CLUSTER: self._cluster}):
+                found |= page
+        except (BotoCoreError, ClientError) as error:
+            self._failures += errors.may_be_missing(error)
+            if not errors.is_missing(error) and self._failures < _PASSING:
+                raise
+            self._replace_tagging_api(error)
+            return None
+        if self._account_region.tags_one_by_one:
+            logger.info("The operator uses the tagging API in %s again", self._account_region.subject.values()["place"])
+        self._failures, self._account_region.tags_one_by_one = 0, False
+        return found
+
+    def _replace_tagging_api(self, error: BotoCoreError | ClientError) -> None:
+        self._replaced_until = monotonic() + _REPLACED_FOR
+        if not self._account_region.tags_one_by_one:
+            self._account_region.tags_one_by_one = True
+            place = self._account_region.subject.values()["place"]
+            text = "The operator reads the tags of one mapping at a time in %s, without the tagging API. %s"
+            logger.info(text, place, answer_and_remedy(errors.understand(error)))
+
+    async def _in_bulk(self, found: Mapping[str, Mapping[str, str]], began: float) -> None:
         for uuid, known in self._known_tags(began).items():
             if found.get(uuid) != known:
                 await self._read(uuid, known)

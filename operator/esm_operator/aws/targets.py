@@ -139,6 +139,7 @@ class Targets:
                 len(account_region.inventory),
                 account_region.rate_limiter.state(),
                 account_region.orphans,
+                account_region.tags_one_by_one,
             )
             for (account, region), account_region in oldest.items()
         ]

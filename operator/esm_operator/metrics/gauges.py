@@ -45,6 +45,8 @@ class TargetMetrics(NamedTuple):
     rate_limiter: RateLimiterState
     orphans: int | None
     """Mappings with this cluster's owner tags and without a resource; None: not counted yet."""
+    tags_one_by_one: bool | None
+    """Whether ListTags replaces the tagging API; None: not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,12 @@ _TERM_GAUGES: tuple[_TermGauge, ...] = (
         "Number of mappings that have the owner tags of this cluster and that no resource uses. The tag sweep counts "
         "them.",
         lambda one: one.orphans,
+    ),
+    _by_place(
+        "tags_one_by_one",
+        "1: the tag sweep reads the tags of one mapping at a time, because it cannot use the tagging API. With many "
+        "mappings it finds changed tags hours late. 0: it uses the tagging API.",
+        lambda one: one.tags_one_by_one,
     ),
     _by_place(
         "aws_rate_limiter_configured_rate",

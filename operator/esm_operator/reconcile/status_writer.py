@@ -1,7 +1,8 @@
 """The status writer: writes the status of a resource if it differs, and records the Events of the change.
 
 A status that differs only in a last processing result without a problem is written later, when
-:attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest result.
+:attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest result, and
+whether the operator notices changed tags late.
 """
 
 import logging
@@ -81,6 +82,8 @@ class StatusWriter:
             ):
                 context.states.result_changes.add(resource.key)
                 return resource
+        if context is not None and context.target.target.owner_tags:
+            rendered = render(mapping=report, tags_late=context.connected.account_region.tags_one_by_one)
         self._warn(resource, outcome)
         written = self.record(await self.kubernetes.set_status(resource, rendered))
         if context is not None:

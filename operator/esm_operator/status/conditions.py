@@ -76,6 +76,7 @@ def render(
     source: str = "",
     creating: str = "",
     unknown_annotations: Sequence[str] = (),
+    tags_late: bool | None = None,
 ) -> MappingStatus:
     """The whole status of a resource.
 
@@ -87,13 +88,14 @@ def render(
         requested: the value of the annotation that requests a reconcile, or empty.
         now: the time as RFC 3339 text.
         source: the short name of the source, or empty.
+        tags_late: whether changed tags are noticed late; None: as the present status shows it.
     """
     ready, reconciling, stalled, _ = _verdict(outcome, previous, now).value
     wanted: list[tuple[str, str, ConditionReason, str]] = [
         ("Ready", ready, outcome.reason, outcome.message),
         ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
         ("Stalled", stalled, outcome.reason, outcome.message if stalled == "True" else ""),
-        _synced(outcome, previous.condition("Synced"), generation),
+        _synced(outcome, previous.condition("Synced"), generation, tags_late),
     ]
     processing, last = _processing(mapping, outcome.subject), previous.condition("Processing")
     if processing is not None:
@@ -138,14 +140,20 @@ def _verdict(outcome: Outcome, previous: MappingStatus, now: str) -> Verdict:
     return Verdict.IN_PROGRESS if failing < PERMISSION_PATIENCE else Verdict.STALLED
 
 
-def _synced(outcome: Outcome, old: Condition, generation: int) -> tuple[str, str, OutcomeReason, str]:
+def _synced(
+    outcome: Outcome, old: Condition, generation: int, tags_late: bool | None
+) -> tuple[str, str, OutcomeReason, str]:
     subject = outcome.subject
     was_true = old.status == "True" and old.observed_generation == generation
     if outcome.synced is None and outcome.reason in _CHANGING and was_true:
         return ("Synced", "True", "InSync", message("InSync", "Before", subject=subject))
     if outcome.synced:
         reason = "KeptByAWS" if outcome.sync_message else "InSync"
-        return ("Synced", "True", reason, outcome.sync_message or message("InSync", "Synced", subject=subject))
+        late = message("InSync", "TagsLate")
+        if tags_late is None:
+            tags_late = old.message.endswith(late)
+        text = outcome.sync_message or message("InSync", "Synced", subject=subject)
+        return ("Synced", "True", reason, f"{text}{late if tags_late else ''}")
     if outcome.synced is None:
         status, case = "Unknown", "Terminating" if outcome.verdict is Verdict.TERMINATING else "NotCompared"
     else:

@@ -487,6 +487,11 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     # No change is needed.
     ("InSync", "Synced"): Row("The {mapping} in {place} matches the spec."),
+    ("InSync", "TagsLate"): Row(
+        " The operator reads the tags of one mapping after the other, because it cannot use the tagging API. With many "
+        "mappings, it notices changed tags hours late.",
+        next=Next.PART,
+    ),
     ("InSync", "Before"): Row(
         "AWS is changing the {mapping} in {place}. The mapping matched the spec before this change. The operator "
         "compares it again when AWS has finished."
