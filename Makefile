@@ -66,6 +66,11 @@ bench: $(STAMP) ## measure with 10,000 mappings (90 minutes) and write docs/refe
 	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
 	$(BIN)/python -m tests.bench --mappings $(N) $(if $(shell test $(N) -ge $(PUBLISHED) && echo yes),--write) $(ARGS)
 
+.PHONY: api-server-cost
+api-server-cost: $(STAMP) ## measure the CPU time that requests cost the API server; ARGS="--crd FILE": compare another CRD
+	@$(BIN)/python -m tests.controlplane --build-only >/dev/null
+	$(BIN)/python -m tests.bench.api_server_cost $(ARGS)
+
 .PHONY: control-plane
 control-plane: $(STAMP) ## run etcd and kube-apiserver until Ctrl-C; K8S_VERSION=1.32.13 for another version
 	@$(BIN)/python -m tests.controlplane $(if $(K8S_VERSION),--kubernetes-version $(K8S_VERSION))

@@ -56,6 +56,13 @@ class Driver:
         """Make resources, some at a time. A request that got no answer, or met a busy API server, is repeated."""
         self._each(numbers, self._create_at_last)
 
+    def read(self, number: int) -> dict[str, Any]:
+        """A resource as it is now."""
+        found = self._client.get(_path(number))
+        if found is None:
+            raise BenchError(f"GET {_path(number)}: not found")
+        return found
+
     def edit(self, number: int, batch_size: int) -> float:
         """Change the batchSize of a resource. Returns the time at which that was answered."""
         self._write("PATCH", _path(number), {"spec": {"batchSize": batch_size}}, MERGE)

@@ -25,3 +25,11 @@ def test_the_counts_of_a_world_are_exact(world: str) -> None:
         pytest.skip(f"This machine is too busy for the API server: {starved.group()}")
     assert run.returncode == 0, run.stdout[-_SHOWN:]
     assert "All counts are what they must be" in run.stdout
+
+
+def test_the_cost_of_requests_is_shown_with_and_without_rules() -> None:
+    command = [sys.executable, "-m", "tests.bench.api_server_cost", "--mappings", "20", "--requests", "50"]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-_SHOWN:]
+    assert re.search(r"request +without rules +CRD", run.stdout)
+    assert re.search(r"CPU time of the API server +\d+\.\d ms", run.stdout)
