@@ -717,3 +717,32 @@ OFFLINE_REFUSALS: tuple[Refusal, ...] = (
         ("functionName", "us-east-1", "eu-west-1", "Use a function in eu-west-1"),
     ),
 )
+
+
+#: A spec with several problems in most of its fields. Each of these fields is named.
+MANY_PROBLEMS = spec(
+    "sqs",
+    {
+        "startingPosition": AT,
+        "topics": ["."],
+        "parallelizationFactor": 0,
+        "provisionedPollerConfig.pollerGroupName": "a b",
+        "scalingConfig.maximumConcurrency": 1,
+        "tags": {"aws:" + "k" * 129: "v" * 257},
+        "documentDBEventSourceConfig.collectionName": "system.$",
+        "adoption.uuid": "orders",
+    },
+)
+FIELDS_WITH_PROBLEMS = {
+    "spec.startingPosition",
+    "spec.topics",
+    "spec.parallelizationFactor",
+    "spec.provisionedPollerConfig.pollerGroupName",
+    "spec.scalingConfig",
+    "spec.scalingConfig.maximumConcurrency",
+    "spec.tags",
+    "spec.documentDBEventSourceConfig",
+    "spec.documentDBEventSourceConfig.collectionName",
+    "spec.adoption.uuid",
+    "spec.adoption.policy",
+}

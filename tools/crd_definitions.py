@@ -4,15 +4,14 @@ pydantic's JSON schema becomes a structural schema of Kubernetes (no references,
 description gets facts from the table of fields. The rules become ``x-kubernetes-validations``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
 from esm_operator.api import limits, models, provider_config, resource, rules
-from esm_operator.api.rule import Rule
-from tools import crd_descriptions
+from tools import crd_descriptions, crd_rules
 from tools.transition_rules import TRANSITION_RULES
 
 #: The annotation that holds a resource back, as a path.
@@ -26,7 +25,7 @@ def event_source_mappings() -> Schema:
     """The CustomResourceDefinition of EventSourceMapping."""
     spec = structural(models.EventSourceMappingSpec)
     crd_descriptions.complete(spec)
-    _attach(spec, (*rules.MAPPING_RULES, *TRANSITION_RULES))
+    crd_rules.attach(spec, (*rules.MAPPING_RULES, *TRANSITION_RULES))
     return _definition(
         kind="EventSourceMapping",
         plural="eventsourcemappings",
@@ -58,7 +57,7 @@ def event_source_mappings() -> Schema:
 def provider_configs() -> Schema:
     """The CustomResourceDefinition of ProviderConfig."""
     spec = provider_config_spec()
-    _attach(spec, rules.PROVIDER_CONFIG_RULES)
+    crd_rules.attach(spec, rules.PROVIDER_CONFIG_RULES)
     return _definition(
         kind="ProviderConfig",
         plural="providerconfigs",
@@ -142,16 +141,6 @@ def _simple(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema
     if result.get("format") == "int32":
         result.pop("minimum", None)
     return result
-
-
-def _attach(spec: Schema, table: Iterable[Rule]) -> None:
-    spec["x-kubernetes-validations"] = [_validation(rule) for rule in table if rule not in rules.ENUM_RULES]
-
-
-def _validation(rule: Rule) -> Schema:
-    text = {"messageExpression": rule.message_expression} if rule.message_expression else {"message": rule.message}
-    place = {"fieldPath": "." + rule.field} if rule.field else {}
-    return {"rule": rule.expression, **text, **place, "reason": rule.reason.value}
 
 
 def _column(name: str, path: str, *, type: str = "string", priority: int = 0) -> Schema:

@@ -19,13 +19,20 @@ def _unchanged(path: str) -> str:
     )
 
 
+def _kept(path: str) -> str:
+    """The same for a field that is never added or removed, and usually present."""
+    return f"self.{path} == oldSelf.{path} || !({present(path)}) || !({present(path, 'oldSelf')})"
+
+
 def _immutable() -> Iterator[Rule]:
     """Fields and entries that AWS can't change."""
     for row in FIELDS:
         if row.immutable:
+            # The servers of self-managed Kafka would be added or removed with it, and have a rule.
+            unchanged = _kept(row.path) if row.path == "eventSourceARN" else _unchanged(row.path)
             yield forbidden(
                 field=row.path,
-                expression=f"({_RECREATE}) || ({_unchanged(row.path)})",
+                test=f"({unchanged}) || ({_RECREATE})",
                 words=f"AWS can't change, add or remove {row.path} of a mapping for {{source}}. "
                 f"Put the old value {_REMEDY}",
                 sources=row.sources,
@@ -34,7 +41,7 @@ def _immutable() -> Iterator[Rule]:
         if row.name in IMMUTABLE_ACCESS_TYPES:
             yield forbidden(
                 field=_ACCESS,
-                expression=f"({_RECREATE}) || {_uris('self', row.name)} == {_uris('oldSelf', row.name)}",
+                test=f"{_uris('self', row.name)} == {_uris('oldSelf', row.name)} || ({_RECREATE})",
                 words=f"AWS can't change, add or remove the entry {row.name} in {_ACCESS} of a mapping for {{source}}. "
                 f"Put the old entry {_REMEDY}",
                 sources=row.sources,
@@ -50,7 +57,7 @@ def _fixed(path: str, what: str) -> Rule:
     """A field that can't change, whatever the replacePolicy."""
     return forbidden(
         field=path,
-        expression=_unchanged(path),
+        test=_unchanged(path),
         words=f"{path} can't be changed, added or removed after creation ({{source}}), because the "
         f"mapping stays in its {what}. Put the old value back, or make a new resource.",
     )

@@ -99,6 +99,17 @@ def test_the_offline_check_gives_the_same_messages(server: Server, case: Refusal
     assert message.count("spec.") >= len(report.problems)
 
 
+def test_each_field_with_problems_is_named(server: Server) -> None:
+    message = server.create(refusals.MANY_PROBLEMS)
+    for field in refusals.FIELDS_WITH_PROBLEMS:
+        assert f"{field}: " in message
+    report = validate.Report()
+    validate.check_text("file.yaml", yaml.safe_dump(manifest(refusals.MANY_PROBLEMS)), report, NOW)
+    assert len(report.problems) >= len(refusals.FIELDS_WITH_PROBLEMS)
+    for problem in report.problems:
+        assert problem.message in message
+
+
 @pytest.mark.parametrize("case", refusals.OFFLINE_REFUSALS, ids=lambda case: case.name)
 def test_specs_that_cel_cannot_check_are_accepted(server: Server, case: Refusal) -> None:
     assert server.create(case.spec) == ""

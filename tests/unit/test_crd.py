@@ -1,6 +1,7 @@
 """The CRDs have all members of AWS's API, and show the facts of the tables."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from esm_operator.api import fields, limits, names, rules
+from esm_operator.api.expressions import present
 from tools import crd_definitions
 from tools.transition_rules import TRANSITION_RULES
 
@@ -188,6 +190,44 @@ def _value(place: dict[str, Any], path: str) -> dict[str, Any]:
 def test_the_field_of_a_rule_exists() -> None:
     for rule in rules.MAPPING_RULES + TRANSITION_RULES:
         assert at(schema("spec"), tuple(rule.field.split("."))) is not None, rule.words
+
+
+def test_the_spec_has_one_rule_about_the_value_of_each_field() -> None:
+    """The API server evaluates each of them at every write, also of metadata and of the status."""
+    about = Counter(rule["fieldPath"] for rule in validations("") if rule["rule"].startswith(_guard(rule)))
+    assert about.total() > 25
+    assert [path for path, count in about.items() if count > 1] == []
+
+
+def _guard(rule: Mapping[str, str]) -> str:
+    """The beginning of an expression that is true if the field is absent."""
+    return f"!({present(rule['fieldPath'].removeprefix('.'))}) || "
+
+
+def validations(path: str) -> list[dict[str, str]]:
+    node = at(schema("spec"), tuple(path.split("."))) if path else schema("spec")
+    assert node is not None
+    return node.get("x-kubernetes-validations", [])
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "expression"),
+    [
+        ("queues", "", "size(self) <= 1 && size(self) >= 1"),
+        ("documentDBEventSourceConfig.collectionName", "", "!self.startsWith('system.')"),
+        ("adoption", ".takeOverFrom", "!(has(self.takeOverFrom)) || (has(self.uuid))"),
+    ],
+)
+def test_a_rule_that_needs_only_a_part_of_the_spec_is_in_the_schema_of_that_part(
+    path: str, field: str, expression: str
+) -> None:
+    assert (field, expression) in {(rule.get("fieldPath", ""), rule["rule"]) for rule in validations(path)}
+
+
+def test_a_rule_about_a_change_is_no_part_of_another_rule() -> None:
+    """The API server evaluates rules with oldSelf at updates only, and their violations are never mere warnings."""
+    of_changes = {rule.expression for rule in TRANSITION_RULES}
+    assert {rule["rule"] for rule in validations("") if "oldSelf" in rule["rule"]} == of_changes
 
 
 def test_no_rule_occurs_twice() -> None:

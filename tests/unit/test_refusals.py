@@ -33,6 +33,14 @@ def test_a_refusal_names_the_field_the_source_and_the_remedy(case: Refusal) -> N
     assert messages(case.opposite) == []
 
 
+def test_each_field_with_problems_is_named_with_the_first_of_them() -> None:
+    found = offline.check(rules.MAPPING_RULES, refusals.MANY_PROBLEMS)
+    assert {one.field for one in found} >= refusals.FIELDS_WITH_PROBLEMS
+    about_topics = [one.message for one in found if one.field == "spec.topics"]
+    assert len(about_topics) == 1
+    assert about_topics[0].startswith("Amazon SQS does not take topics.")
+
+
 @pytest.mark.parametrize("base", BASES)
 def test_the_smallest_spec_of_each_source_passes(base: str) -> None:
     assert messages(spec(base, {})) == []

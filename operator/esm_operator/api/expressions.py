@@ -1,5 +1,12 @@
-"""The CEL expressions that rules are made of."""
+"""The CEL expressions that rules are made of.
 
+In the CEL of a CRD, an access to a field of ``self`` is costly, because the API server copies the schemas of all fields
+that ``self`` can have. Everything else is cheap. So an expression begins with what is most often absent or false, and
+may use a field before it asks whether the field is present: in CEL, ``error || true`` is true, and ``error && false``
+is false.
+"""
+
+import re
 from collections.abc import Iterable
 
 from esm_operator.api.sources import ARN_SERVICES, TITLES, SourceType
@@ -28,6 +35,12 @@ def when(path: str, condition: str) -> str:
     return f"!({present(path)}) || ({condition})"
 
 
+def relative_to(part: str, expression: str) -> str:
+    """An expression with ``self`` for a part of the spec; empty if it needs more of the spec."""
+    inside = re.sub(rf"\bself\.{re.escape(part)}(?!\w)", "\0", expression)
+    return "" if re.search(r"\bself\b", inside) else inside.replace("\0", "self")
+
+
 def reads_from(sources: Iterable[SourceType]) -> str:
     """Whether the spec's source is one of these types."""
     wanted = frozenset(sources)
@@ -35,9 +48,9 @@ def reads_from(sources: Iterable[SourceType]) -> str:
     tests: list[str] = []
     if services:
         pattern = f"^arn:[^:]*:({'|'.join(services)}):"
-        tests.append(f"has(self.eventSourceARN) && self.eventSourceARN.matches({quoted(pattern)})")
+        tests.append(f"self.eventSourceARN.matches({quoted(pattern)}) && has(self.eventSourceARN)")
     if _SELF_MANAGED in wanted:
-        tests.append("!has(self.eventSourceARN) && has(self.selfManagedEventSource)")
+        tests.append("has(self.selfManagedEventSource) && !has(self.eventSourceARN)")
     return " || ".join(f"({test})" for test in tests) if len(tests) > 1 else tests[0]
 
 

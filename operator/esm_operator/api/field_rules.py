@@ -4,12 +4,13 @@ Who takes a field and who needs it (``fields``), what a value can be (``limits``
 (``access``), and tags. A new row of a table needs no line here.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from esm_operator.api import access, limits
-from esm_operator.api.expressions import present, quoted, quoted_list, reads_from, when
-from esm_operator.api.fields import FIELDS
-from esm_operator.api.rule import Rule, forbidden, listed, needed, only
+from esm_operator.api.expressions import present, quoted, quoted_list, reads_from
+from esm_operator.api.fields import BY_PATH, FIELDS
+from esm_operator.api.rule import Rule, about, forbidden, listed, needed, only
 from esm_operator.api.sources import ALL, TITLES, SourceType
 
 # -- Who takes a field --------------------------------------------------------------------------------------
@@ -42,10 +43,11 @@ def not_taken() -> Iterator[Rule]:
     for path, sources in among.items():
         refusing = sources - takers(path)
         if refusing and not path.startswith(_SOURCE_FIELDS):
-            yield forbidden(
-                field=path,
-                expression=when(path, f"!({reads_from(refusing)})"),
-                words=f"{{source}} does not take {path}. {only(takers(path), 'it')} Remove {path}.",
+            yield about(
+                path,
+                f"!({reads_from(refusing)})",
+                f"{{source}} does not take {path}. {only(takers(path), 'it')} Remove {path}.",
+                forbidden,
                 sources=refusing,
             )
 
@@ -57,7 +59,7 @@ def required() -> Iterator[Rule]:
             there = present(row.path) + (f" && size(self.{row.path}) > 0" if row.path in _LISTS else "")
             yield needed(
                 field=row.path,
-                expression=f"!({reads_from(row.required)}) || ({there})",
+                test=f"({there}) || !({reads_from(row.required)})",
                 words=f"{{source}} needs {row.path}. {_HINTS[row.path]}.",
                 sources=row.required,
             )
@@ -76,11 +78,11 @@ def ranges() -> Iterator[Rule]:
         if row.besides is not None:
             inside = f"{value} == {row.besides} || ({inside})"
         sources = row.sources & takers(row.path)
-        outside = "" if sources == ALL else f"!({reads_from(sources)}) || "
-        yield Rule(
-            field=row.path,
-            expression=when(row.path, f"{outside}({inside})"),
-            words=f"{row.path} must be {row} for {{source}}.",
+        outside = f" || !({reads_from(sources)})" if takers(row.path) - sources else ""
+        yield about(
+            row.path,
+            f"({inside}){outside}",
+            f"{row.path} must be {row} for {{source}}.",
             sources=sources,
         )
 
@@ -89,10 +91,10 @@ def words(rows: Iterable[limits.Words] = limits.WORDS) -> Iterator[Rule]:
     """Texts that are one of a few words. Only the offline check has them: in the CRD they are an ``enum``."""
     for row in rows:
         field, items, _ = row.path.partition("[]")
-        yield Rule(
-            field=field,
-            expression=when(field, _all_items(row.path, f"{{it}} in {quoted_list(row.words)}")),
-            words=f"{_name(row.path)} must be {listed(row.words, 'or')}{'' if items else ', not {value}'}.",
+        yield about(
+            field,
+            _all_items(row.path, f"{{it}} in {quoted_list(row.words)}"),
+            f"{_name(row.path)} must be {listed(row.words, 'or')}{'' if items else ', not {value}'}.",
             parts={} if items else {"value": f"self.{field}"},
         )
 
@@ -101,12 +103,15 @@ def texts() -> Iterator[Rule]:
     """Texts of a certain form and length."""
     for row in limits.TEXTS:
         field = row.path.partition("[]")[0]
-        length = f"size({{it}}) >= {row.shortest} && size({{it}}) <= {row.longest}"
-        about = " for {source}" if takers(field) and field != "eventSourceARN" else ""
-        yield Rule(
-            field=field,
-            expression=when(field, _all_items(row.path, f"{length} && {{it}}.matches({quoted(row.pattern)})")),
-            words=f"{_name(row.path)} must be {row.what}, of up to {row.longest:,} characters{about}.",
+        tests = [f"{{it}}.matches({quoted(row.pattern)})", f"size({{it}}) <= {row.longest}"]
+        if row.shortest and re.fullmatch(row.pattern, ""):
+            tests.append(f"size({{it}}) >= {row.shortest}")
+        place = " for {source}" if takers(field) and field != "eventSourceARN" else ""
+        always = field in BY_PATH and BY_PATH[field].required == ALL
+        yield (Rule if always else about)(
+            field,
+            _all_items(row.path, " && ".join(tests)),
+            f"{_name(row.path)} must be {row.what}, of up to {row.longest:,} characters{place}.",
             sources=takers(field) or ALL,
         )
 
@@ -129,10 +134,10 @@ def counts() -> Iterator[Rule]:
     """Lists with a limited number of entries."""
     for row in limits.COUNTS:
         value = f"size(self.{row.path})"
-        yield Rule(
-            field=row.path,
-            expression=when(row.path, f"{value} >= {row.low} && {value} <= {row.high}"),
-            words=f"{{source}} takes {row} {'entry' if row.high == 1 else 'entries'} in {row.path.split('.')[-1]}. "
+        yield about(
+            row.path,
+            f"{value} <= {row.high}" + (f" && {value} >= {row.low}" if row.low else ""),
+            f"{{source}} takes {row} {'entry' if row.high == 1 else 'entries'} in {row.path.split('.')[-1]}. "
             f"{_COUNT_REMEDIES.get(row.high, 'Remove some of them')}.",
             sources=takers(row.path),
         )
@@ -154,45 +159,48 @@ def access_configurations() -> Iterator[Rule]:
         taken = [row.name for row in access.ACCESS_TYPES if source in row.sources]
         if taken:
             wrong = f"item.type in {known} && !(item.type in {quoted_list(taken)})"
-            yield forbidden(
-                field=_ACCESS,
-                expression=f"!({present(_ACCESS)} && {reads_from([source])}) || !self.{_ACCESS}.exists(item, {wrong})",
-                words=f"{{source}} takes only {listed(taken)} in {_ACCESS}. Remove the entries of other types.",
+            yield about(
+                _ACCESS,
+                f"!({reads_from([source])}) || !self.{_ACCESS}.exists(item, {wrong})",
+                f"{{source}} takes only {listed(taken)} in {_ACCESS}. Remove the entries of other types.",
+                forbidden,
                 sources=frozenset({source}),
             )
     without_uri = [row.name for row in access.ACCESS_TYPES if not row.uri]
     without = quoted_list(without_uri)
     lacking = f"!(item.type in {without}) && !has(item.uri)"
-    yield needed(
-        field=_ACCESS,
-        expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {lacking})"),
-        words=f"An entry in {_ACCESS} has no uri. For {{source}}, all types but {listed(without_uri)} need one. Add "
-        "the uri.",
+    yield about(
+        _ACCESS,
+        f"!self.{_ACCESS}.exists(item, {lacking})",
+        f"An entry in {_ACCESS} has no uri. For {{source}}, all types but {listed(without_uri)} need one. Add the uri.",
+        needed,
         sources=takers(_ACCESS),
     )
     needless = f"item.type in {without} && has(item.uri)"
-    yield forbidden(
-        field=_ACCESS,
-        expression=when(_ACCESS, f"!self.{_ACCESS}.exists(item, {needless})"),
-        words=f"{listed(without_uri)} in {_ACCESS} take no uri for {{source}}, because the function's role logs in. "
+    yield about(
+        _ACCESS,
+        f"!self.{_ACCESS}.exists(item, {needless})",
+        f"{listed(without_uri)} in {_ACCESS} take no uri for {{source}}, because the function's role logs in. "
         "Remove the uri.",
+        forbidden,
         sources=takers(_ACCESS),
     )
     for row in access.ACCESS_TYPES:
         if row.needs_one_of:
-            yield Rule(
-                field=_ACCESS,
-                expression=when(_ACCESS, f"!{_has_type([row.name])} || {_has_type(row.needs_one_of)}"),
-                words=f"The entry {row.name} in {_ACCESS} ({{source}}) needs an entry "
+            yield about(
+                _ACCESS,
+                f"!{_has_type([row.name])} || {_has_type(row.needs_one_of)}",
+                f"The entry {row.name} in {_ACCESS} ({{source}}) needs an entry "
                 f"{listed(row.needs_one_of, 'or')}. Add that entry, or remove {row.name}.",
                 sources=row.sources,
             )
         if row.excludes:
-            yield forbidden(
-                field=_ACCESS,
-                expression=when(_ACCESS, f"!{_has_type([row.name])} || !{_has_type(row.excludes)}"),
-                words=f"The entry {row.name} in {_ACCESS} ({{source}}) cannot be combined with "
+            yield about(
+                _ACCESS,
+                f"!{_has_type([row.name])} || !{_has_type(row.excludes)}",
+                f"The entry {row.name} in {_ACCESS} ({{source}}) cannot be combined with "
                 f"{listed(row.excludes, 'or')}. Remove one of them.",
+                forbidden,
                 sources=row.sources,
             )
 
@@ -200,47 +208,44 @@ def access_configurations() -> Iterator[Rule]:
 # -- Tags ---------------------------------------------------------------------------------------------------
 
 
-def tags(path: str, about: str) -> Iterator[Rule]:
+def tags(path: str, place: str) -> Iterator[Rule]:
     """Tags: how many, and what their keys and values can be.
 
     Args:
         path: the field that holds them.
-        about: the part of the messages that names the source; may be empty.
+        place: the part of the messages that names the source; may be empty.
     """
     most = limits.MOST_TAGS - limits.OWN_TAGS
     held = f"self.{path}"
-
-    def no_key(test: str) -> str:
-        return when(path, f"!{held}.exists(key, {test})")
-
-    yield Rule(
-        field=path,
-        expression=when(path, f"size({held}) <= {most}"),
-        words=f"There can be at most {most} tags in {path}{about}. AWS accepts {limits.MOST_TAGS}, and the operator "
+    yield about(
+        path,
+        f"size({held}) <= {most}",
+        f"There can be at most {most} tags in {path}{place}. AWS accepts {limits.MOST_TAGS}, and the operator "
         f"needs {limits.OWN_TAGS} of them. Remove some tags.",
     )
-    yield forbidden(
+    yield about(
         path,
-        no_key(f"key.matches({quoted(limits.RESERVED_TAG_KEY)})"),
-        f"A key in {path} is reserved{about}. Only AWS and the operator use keys that begin with "
+        f"!{held}.exists(key, key.matches({quoted(limits.RESERVED_TAG_KEY)}))",
+        f"A key in {path} is reserved{place}. Only AWS and the operator use keys that begin with "
         f"{listed(limits.RESERVED_TAG_PREFIXES, 'or')}. Remove the tag, or give it another name.",
+        forbidden,
     )
-    yield Rule(
+    yield about(
         path,
-        no_key(f"size(key) < 1 || size(key) > {limits.LONGEST_TAG_KEY}"),
-        f"A key in {path} is empty or has more than {limits.LONGEST_TAG_KEY} characters{about}. Correct the key.",
+        f"!{held}.exists(key, size(key) < 1 || size(key) > {limits.LONGEST_TAG_KEY})",
+        f"A key in {path} is empty or has more than {limits.LONGEST_TAG_KEY} characters{place}. Correct the key.",
     )
-    yield Rule(
+    yield about(
         path,
-        no_key(f"size({held}[key]) > {limits.LONGEST_TAG_VALUE}"),
-        f"A value in {path} has more than {limits.LONGEST_TAG_VALUE} characters{about}. Shorten the value.",
+        f"!{held}.exists(key, size({held}[key]) > {limits.LONGEST_TAG_VALUE})",
+        f"A value in {path} has more than {limits.LONGEST_TAG_VALUE} characters{place}. Shorten the value.",
     )
     accepted = f"matches({quoted(limits.TAG_PATTERN)})"
     wrong = f"!key.{accepted} || !{held}[key].{accepted}"
-    yield Rule(
+    yield about(
         path,
-        no_key(wrong),
-        f"The tag {{key}} in {path}{about} has characters that AWS does not accept. Use only {limits.TAG_CHARACTERS} "
+        f"!{held}.exists(key, {wrong})",
+        f"The tag {{key}} in {path}{place} has characters that AWS does not accept. Use only {limits.TAG_CHARACTERS} "
         "in keys and values.",
         parts={"key": f"{held}.filter(key, {wrong})[0]"},
     )

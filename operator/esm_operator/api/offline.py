@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from esm_operator.api import values
-from esm_operator.api.rule import Rule, Violation
+from esm_operator.api.rule import Rule, Violation, groups
 from esm_operator.api.sources import TITLES
 from esm_operator.api.spec import MappingSpec
 
@@ -43,8 +43,8 @@ def check(table: Iterable[Rule], spec: Mapping[str, Any]) -> list[Violation]:
     """The violations for which the API server refuses a new resource. The types of the spec must be right."""
     context = _context(spec)
     return [
-        Violation(f"spec.{rule.field}", rule.message or str(_program(rule.message_expression).execute(context)))
-        for rule in broken(table, spec)
+        Violation(f"spec.{first.field}", first.message or str(_program(first.message_expression).execute(context)))
+        for first, *_ in groups(broken(table, spec))
     ]
 
 

@@ -1,16 +1,18 @@
 """A rule: a CEL expression on the spec that must be true, and a message.
 
-The same list of rules is in the CRDs and in the offline check.
+The same list of rules is in the CRDs and in the offline check. Both report the first broken rule of each
+:attr:`Rule.group`.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
-from esm_operator.api.expressions import quoted, title
+from esm_operator.api.expressions import quoted, relative_to, title, when
 from esm_operator.api.sources import ALL, TITLES, SourceType
 
 
@@ -28,7 +30,7 @@ class Rule:
 
     field: str
     """The field of the spec that the message is about."""
-    expression: str
+    test: str
     """A CEL expression that is true for a valid spec; ``self`` is the spec."""
     words: str
     """The message. ``{source}`` stands for the source type, other names for expressions in ``parts``."""
@@ -36,6 +38,41 @@ class Rule:
     sources: frozenset[SourceType] = ALL
     """The source types that can meet it; more than one makes ``{source}`` an expression."""
     reason: Reason = Reason.INVALID
+    given: str = ""
+    """The field without which the rule is not broken; empty: the test is made of every spec."""
+
+    @property
+    def expression(self) -> str:
+        """The whole CEL expression that is true for a valid spec."""
+        return when(self.given, self.test) if self.given else self.test
+
+    @property
+    def node(self) -> str:
+        """The part of the spec whose schema has the rule: the field, the structure around it, or the spec (empty).
+
+        It is as small as the test and the message allow, because the API server does not evaluate rules of an absent
+        part, and because access to a field of the spec is costly.
+        """
+        if not (self.given and self.message):
+            return ""
+        around = self.field.rpartition(".")[0]
+        return next((part for part in (self.field, around) if part and self.within(part)), "")
+
+    def within(self, part: str) -> str:
+        """The expression with ``self`` for a part of the spec that is present; empty if it needs more of the spec."""
+        if not part:
+            return self.expression
+        test = relative_to(part, self.test)
+        if self.given == part:
+            return test
+        inside = self.given.startswith(f"{part}.")
+        return when(self.given.removeprefix(f"{part}."), test) if test and inside else ""
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """Equal for rules that are one rule in the CRD, whose message is that of the first broken one."""
+        alone = self.node or not self.given
+        return (self.field, self.given, self.words if alone else "")
 
     @property
     def message(self) -> str:
@@ -58,6 +95,27 @@ class Rule:
 forbidden = partial(Rule, reason=Reason.FORBIDDEN)
 #: A rule about a value that is missing.
 needed = partial(Rule, reason=Reason.REQUIRED)
+
+
+def about(path: str, test: str, words: str, rule: Callable[..., Rule] = Rule, **more: Any) -> Rule:
+    """A rule about the value of a field that may be absent.
+
+    Args:
+        path: the field.
+        test: a CEL expression that may use the field without a check that it is present.
+        words: the message.
+        rule: :class:`Rule`, or :data:`forbidden` for a value that the field must not have in this spec.
+        more: the other attributes of the rule.
+    """
+    return rule(path, test, words, given=path, **more)
+
+
+def groups(table: Iterable[Rule]) -> list[list[Rule]]:
+    """The rules that belong together, in the order of the first of each group."""
+    found: dict[tuple[str, ...], list[Rule]] = {}
+    for rule in table:
+        found.setdefault(rule.group, []).append(rule)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ changes are in ``tools/transition_rules.py``.
 from collections.abc import Iterator
 
 from esm_operator.api import field_rules, limits
-from esm_operator.api.expressions import present, quoted, reads_from, when
+from esm_operator.api.expressions import present, quoted, reads_from
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH
-from esm_operator.api.rule import Rule, forbidden, listed, needed, only, titles
+from esm_operator.api.rule import Rule, about, forbidden, listed, needed, only, titles
 from esm_operator.api.sources import ALL, ARN_SERVICES, KAFKA, TITLES, SourceType
 
 _SQS, _DYNAMODB, _SELF_MANAGED = SourceType.SQS, SourceType.DYNAMODB, SourceType.SELF_MANAGED_KAFKA
 _TIMESTAMPED = BY_PATH["startingPositionTimestamp"].sources
 _POSITIONED = BY_PATH["startingPosition"].sources
-_AT_TIMESTAMP = "has(self.startingPosition) && self.startingPosition == 'AT_TIMESTAMP'"
+_AT_TIMESTAMP = "self.startingPosition == 'AT_TIMESTAMP' && has(self.startingPosition)"
 _FIFO = f"{reads_from([_SQS])} && self.eventSourceARN.endsWith('.fifo')"
 _STANDARD = f"{reads_from([_SQS])} && !self.eventSourceARN.endsWith('.fifo')"
 _QUEUE_MODE = (
@@ -29,40 +29,39 @@ _DESTINATION = "destinationConfig.onFailure.destination"
 
 
 def _source() -> Iterator[Rule]:
-    both = "has(self.eventSourceARN) && has(self.selfManagedEventSource)"
     yield needed(
         "eventSourceARN",
         "has(self.eventSourceARN) || has(self.selfManagedEventSource)",
         f"The spec has no source. Set eventSourceARN ({titles(ALL - {_SELF_MANAGED}, 'or')}), or "
         f"selfManagedEventSource ({TITLES[_SELF_MANAGED]}).",
     )
-    yield forbidden(
+    yield about(
         "selfManagedEventSource",
-        f"!({both})",
+        "!has(self.eventSourceARN)",
         "A mapping has one source, but eventSourceARN ({source}) and selfManagedEventSource "
         f"({TITLES[_SELF_MANAGED]}) are both set. Remove one of the two.",
+        forbidden,
         sources=ALL - {_SELF_MANAGED},
     )
     arn, services = f"self.eventSourceARN.matches({quoted(limits.ARN_PATTERN)})", "|".join(ARN_SERVICES)
-    yield Rule(
+    yield about(
         "eventSourceARN",
-        when("eventSourceARN", f"!{arn} || self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({services}):')})"),
+        f"!{arn} || self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({services}):')})",
         f"eventSourceARN is the ARN of a service that Lambda cannot read from. Set the ARN of a source of "
         f"{titles(ALL - {_SELF_MANAGED}, 'or')} (service {listed(ARN_SERVICES, 'or')}).",
     )
     forms = "|".join(f"{row.service}:[a-z0-9-]+:[0-9]{{12}}:{row.resource}" for row in limits.SOURCE_ARNS)
     form = f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({forms})$')})"
-    yield Rule(
+    yield about(
         "eventSourceARN",
-        when("eventSourceARN", f"{form} || !{arn} || !({reads_from(ALL - {_SELF_MANAGED})})"),
+        f"{form} || !{arn} || !({reads_from(ALL - {_SELF_MANAGED})})",
         "eventSourceARN is not the ARN of a source. {source} needs the ARN of {form}.",
         parts={"form": _form_of_arn()},
         sources=ALL - {_SELF_MANAGED},
     )
-    yield Rule(
+    yield about(
         "region",
-        "!has(self.region) || !has(self.eventSourceARN) || self.eventSourceARN.contains(':' + self.region + ':') "
-        f"|| !{arn}",
+        f"!has(self.eventSourceARN) || self.eventSourceARN.contains(':' + self.region + ':') || !{arn}",
         "region is {region}, but the source ({source}) is in another region ({arn}). A mapping is in the region of its "
         "source. Correct or remove region.",
         parts={"region": "self.region", "arn": "self.eventSourceARN"},
@@ -80,11 +79,12 @@ def _form_of_arn() -> str:
 
 
 def _positions() -> Iterator[Rule]:
-    yield forbidden(
+    yield about(
         "startingPosition",
-        f"!({_AT_TIMESTAMP}) || !({reads_from(_POSITIONED - _TIMESTAMPED)})",
+        f"self.startingPosition != 'AT_TIMESTAMP' || !({reads_from(_POSITIONED - _TIMESTAMPED)})",
         f"{{source}} does not take startingPosition AT_TIMESTAMP. {only(_TIMESTAMPED, 'it')} Set startingPosition to "
         "TRIM_HORIZON or LATEST.",
+        forbidden,
         sources=_POSITIONED - _TIMESTAMPED,
     )
     yield needed(
@@ -94,46 +94,49 @@ def _positions() -> Iterator[Rule]:
         "choose another startingPosition.",
         sources=_TIMESTAMPED,
     )
-    yield forbidden(
+    yield about(
         "startingPositionTimestamp",
-        f"!has(self.startingPositionTimestamp) || !({reads_from(_TIMESTAMPED)}) || ({_AT_TIMESTAMP})",
+        f"!({reads_from(_TIMESTAMPED)}) || ({_AT_TIMESTAMP})",
         "startingPositionTimestamp needs startingPosition AT_TIMESTAMP ({source}). Set startingPosition, or remove "
         "startingPositionTimestamp.",
+        forbidden,
         sources=_TIMESTAMPED,
     )
 
 
 def _batches() -> Iterator[Rule]:
     sqs = frozenset({_SQS})
-    yield Rule(
+    yield about(
         "batchSize",
-        when("batchSize", f"!({_FIFO}) || self.batchSize <= 10"),
+        f"self.batchSize <= 10 || !({_FIFO})",
         "batchSize must be at most 10 for FIFO queues of {source}. Lower batchSize.",
         sources=sqs,
     )
     window = "maximumBatchingWindowInSeconds"
-    yield forbidden(
+    yield about(
         window,
-        when(window, f"!({_FIFO}) || self.{window} == 0"),
+        f"self.{window} == 0 || !({_FIFO})",
         f"FIFO queues of {{source}} take no {window}. Remove {window}.",
+        forbidden,
         sources=sqs,
     )
     yield needed(
         window,
-        f"!({_STANDARD}) || !has(self.batchSize) || self.batchSize <= 10 || (has(self.{window}) && self.{window} >= 1)",
+        f"self.batchSize <= 10 || !has(self.batchSize) || !({_STANDARD}) || (self.{window} >= 1 && has(self.{window}))",
         f"{{source}} needs {window} of at least 1 if batchSize is greater than 10. Set {window}, or lower batchSize.",
         sources=sqs,
     )
     for path in ("startingPosition", "startingPositionTimestamp", window):
-        yield forbidden(
+        yield about(
             path,
-            f"!({_QUEUE_MODE}) || !has(self.{path})",
+            f"!({_QUEUE_MODE})",
             f"{{source}} takes no {path} in consumptionMode Queue. Remove {path}.",
+            forbidden,
             sources=frozenset({_SELF_MANAGED}),
         )
-    yield Rule(
+    yield about(
         "maximumRetryAttempts",
-        f"!({_QUEUE_MODE}) || !has(self.maximumRetryAttempts) || self.maximumRetryAttempts != -1",
+        f"!({_QUEUE_MODE}) || self.maximumRetryAttempts != -1",
         "{source} takes no maximumRetryAttempts of -1 in consumptionMode Queue. Set maximumRetryAttempts to 0 or more, "
         "or remove it.",
         sources=frozenset({_SELF_MANAGED}),
@@ -142,56 +145,60 @@ def _batches() -> Iterator[Rule]:
 
 def _pollers() -> Iterator[Rule]:
     minimum, maximum = f"{_POLLERS}.minimumPollers", f"{_POLLERS}.maximumPollers"
-    yield Rule(
+    yield about(
         _POLLERS,
-        f"!({present(minimum)} && has(self.{maximum})) || self.{minimum} <= self.{maximum}",
+        f"!has(self.{minimum}) || !has(self.{maximum}) || self.{minimum} <= self.{maximum}",
         f"minimumPollers must not be greater than maximumPollers in {_POLLERS} for {{source}}. Lower minimumPollers, "
         "or raise maximumPollers.",
         sources=takers(_POLLERS),
     )
-    yield forbidden(
+    yield about(
         "scalingConfig",
-        f"!has(self.scalingConfig) || !has(self.{_POLLERS})",
+        f"!has(self.{_POLLERS})",
         f"{{source}} does not take scalingConfig together with {_POLLERS}. Remove one of the two.",
+        forbidden,
     )
     for registry in limits.REGISTRIES:
         yield needed(
             _POLLERS,
-            when(registry, f"has(self.{_POLLERS})"),
+            f"has(self.{_POLLERS})",
             f"{{source}} needs {_POLLERS} if {registry} is set. Add {_POLLERS}, or remove schemaRegistryConfig.",
             sources=takers(registry),
+            given=registry,
         )
 
 
 def _others() -> Iterator[Rule]:
     metrics = "metricsConfig.metrics"
     extra = "item in ['ErrorCount', 'KafkaMetrics']"
-    yield forbidden(
+    yield about(
         metrics,
-        when(metrics, f"!({reads_from(ALL - KAFKA)}) || !self.{metrics}.exists(item, {extra})"),
+        f"!({reads_from(ALL - KAFKA)}) || !self.{metrics}.exists(item, {extra})",
         f"{{source}} does not take ErrorCount or KafkaMetrics in {metrics}. {only(KAFKA, 'these metrics')} Remove "
         "ErrorCount and KafkaMetrics.",
+        forbidden,
         sources=ALL - KAFKA,
     )
-    yield forbidden(
+    yield about(
         _DESTINATION,
-        when(_DESTINATION, f"!self.{_DESTINATION}.startsWith('kafka://') || !({reads_from(ALL - KAFKA)})"),
+        f"!self.{_DESTINATION}.startsWith('kafka://') || !({reads_from(ALL - KAFKA)})",
         f"{{source}} does not take a Kafka topic as {_DESTINATION}. {only(KAFKA, 'a topic')} Set the ARN of an SQS "
         "queue, an SNS topic or an S3 bucket.",
+        forbidden,
         sources=takers(_DESTINATION) - KAFKA,
     )
     collection = "documentDBEventSourceConfig.collectionName"
-    yield Rule(
+    yield about(
         collection,
-        when(collection, f"!self.{collection}.startsWith('system.')"),
+        f"!self.{collection}.startsWith('system.')",
         f"{{source}} does not read system collections, so {collection} must not begin with 'system.'. Name another "
         "collection.",
         sources=takers(collection),
     )
     filters = "filterCriteria.filters"
-    yield Rule(
+    yield about(
         filters,
-        when(filters, f"self.{filters}.all(item, size(item.pattern) <= {limits.LONGEST_PATTERN})"),
+        f"self.{filters}.all(item, size(item.pattern) <= {limits.LONGEST_PATTERN})",
         f"A pattern in {filters} ({{source}}) has more than {limits.LONGEST_PATTERN:,} characters. Shorten the "
         "pattern, or split it into several filters.",
     )
@@ -200,14 +207,14 @@ def _others() -> Iterator[Rule]:
 def _adoption() -> Iterator[Rule]:
     yield Rule(
         "adoption.policy",
-        "!(has(self.adoption) && has(self.adoption.uuid)) || "
-        "(has(self.adoption.policy) && self.adoption.policy != 'Never')",
+        "has(self.adoption.policy) && self.adoption.policy != 'Never'",
         "adoption.uuid names a mapping to adopt, but adoption.policy is Never or absent. Set adoption.policy to "
         "IfExists or Required, or remove adoption.uuid.",
+        given="adoption.uuid",
     )
-    yield Rule(
+    yield about(
         "adoption.takeOverFrom",
-        "!(has(self.adoption) && has(self.adoption.takeOverFrom)) || has(self.adoption.uuid)",
+        "has(self.adoption.uuid)",
         "adoption.takeOverFrom needs adoption.uuid, the UUID of the mapping to take over. Add adoption.uuid, or remove "
         "adoption.takeOverFrom.",
     )
@@ -240,37 +247,34 @@ def _provider_config() -> Iterator[Rule]:
         ("roleARN", "^arn:aws[a-zA-Z0-9-]*:iam::[0-9]{12}:role/.+$", role),
         ("endpointURL", "^https?://[^/ ].*$", "a URL such as https://aws-proxy.example.com"),
     ):
-        matches = when(path, f"self.{path}.matches({quoted(pattern)})")
-        yield Rule(path, matches, f"{path} must be {what}.")
+        yield about(path, f"self.{path}.matches({quoted(pattern)})", f"{path} must be {what}.")
     region = f"item.matches({quoted(limits.REGION_PATTERN)})"
-    yield Rule(
+    yield about(
         "allowedRegions",
-        when("allowedRegions", f"self.allowedRegions.all(item, {region})"),
+        f"self.allowedRegions.all(item, {region})",
         "allowedRegions must have only regions such as eu-west-1.",
     )
-    yield Rule(
+    yield about(
         "region",
-        "!has(self.region) || !has(self.allowedRegions) || self.region in self.allowedRegions",
+        "!has(self.allowedRegions) || self.region in self.allowedRegions",
         "region is not in allowedRegions. Add the region to allowedRegions, or choose another region.",
     )
-    yield forbidden(
-        "externalID",
-        "!has(self.externalID) || has(self.roleARN)",
-        "externalID needs roleARN. Add roleARN, or remove externalID.",
+    yield about(
+        "externalID", "has(self.roleARN)", "externalID needs roleARN. Add roleARN, or remove externalID.", forbidden
     )
-    yield forbidden(
+    yield about(
         "defaultTags",
-        "!has(self.defaultTags) || size(self.defaultTags) == 0 || !has(self.ownership) || "
-        "self.ownership != 'ResourceOnly'",
+        "size(self.defaultTags) == 0 || !has(self.ownership) || self.ownership != 'ResourceOnly'",
         "defaultTags cannot be set if ownership is ResourceOnly, because the operator then sends no tags to AWS. "
         "Remove defaultTags, or set ownership to Tags.",
+        forbidden,
     )
     expressions = "namespaceSelector.matchExpressions"
     yield from field_rules.words(limits.PROVIDER_CONFIG_WORDS)
     counted = "(item.operator in ['In', 'NotIn']) == (has(item.values) && size(item.values) > 0)"
-    yield Rule(
+    yield about(
         expressions,
-        when(expressions, f"self.{expressions}.all(item, {counted})"),
+        f"self.{expressions}.all(item, {counted})",
         f"In and NotIn in {expressions} need values. Exists and DoesNotExist take no values.",
     )
 
