@@ -44,9 +44,10 @@ def _source() -> Iterator[Rule]:
         sources=ALL - {_SELF_MANAGED},
     )
     arn, services = f"self.eventSourceARN.matches({quoted(limits.ARN_PATTERN)})", "|".join(ARN_SERVICES)
+    readable = f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({services}):')})"
     yield about(
         "eventSourceARN",
-        f"!{arn} || self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({services}):')})",
+        f"!{arn} || {readable}",
         f"eventSourceARN is the ARN of a service that Lambda cannot read from. Set the ARN of a source of "
         f"{titles(ALL - {_SELF_MANAGED}, 'or')} (service {listed(ARN_SERVICES, 'or')}).",
     )
@@ -54,7 +55,7 @@ def _source() -> Iterator[Rule]:
     form = f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({forms})$')})"
     yield about(
         "eventSourceARN",
-        f"{form} || !{arn} || !({reads_from(ALL - {_SELF_MANAGED})})",
+        f"{form} || !{arn} || !{readable}",
         "eventSourceARN is not the ARN of a source. {source} needs the ARN of {form}.",
         parts={"form": _form_of_arn()},
         sources=ALL - {_SELF_MANAGED},
