@@ -231,7 +231,7 @@ class Term:
 
     def referenced(self, uuids: Collection[str]) -> list[str]:
         """Of the UUIDs, those of mappings that resources have or wait for."""
-        return list({*self._cache.known_uuids(uuids), *self._states.blocking(uuids)})
+        return list({*self._cache.known_uuids(uuids), *self._states.blocking(uuids), *self._states.created_of(uuids)})
 
     def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         """Of the UUIDs, those of mappings of resources with owner tags, with the tags that their statuses record."""
@@ -242,6 +242,10 @@ class Term:
         """How many resources of a target wait for a change of theirs to be sent."""
         return self._controller.pending_changes(target)
 
+    def write_latency(self) -> float:
+        """Seconds that a write to the API server takes."""
+        return self._kubernetes.latency
+
     def new_orphan_counter(self) -> CountOrphans:
         """A counter of orphans for one more account and region."""
         settings = self._settings
@@ -249,7 +253,7 @@ class Term:
 
     def mappings_changed(self, uuids: Collection[str]) -> None:
         """Reconcile the resources of mappings that have changed in AWS, and those that the mappings have blocked."""
-        for key in self._cache.keys_of(uuids):
+        for key in {*self._cache.keys_of(uuids), *self._states.created_of(uuids).values()}:
             if self._states.of(key).asleep is None:
                 failing = self._states.failure_backoff.is_failing(key)
                 self._controller.enqueue([key], QueuePriority.TRANSITION, immediately=not failing)

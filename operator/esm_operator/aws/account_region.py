@@ -24,7 +24,7 @@ from esm_operator.status.subject import Subject
 
 logger = logging.getLogger(__name__)
 
-#: The target is crowded if at least so many changes wait for the rate limiter.
+#: The target is crowded if more than so many changes are pending, and the rate limiter delays them.
 CROWD = 100
 #: The share of the request rate that pages take while the target is crowded. Reads of single mappings take the same.
 CROWDED_SHARE = 0.03
@@ -89,7 +89,10 @@ class AccountRegion:
 
     def is_crowded(self) -> bool:
         """Whether many changes wait for the rate limiter, so that reads have to be rare."""
-        return sum(self.resources.pending_changes(target) for target in self.clients) > CROWD
+        return (
+            self.rate_limiter.is_exhausted
+            and sum(self.resources.pending_changes(target) for target in self.clients) > CROWD
+        )
 
     def log_and_switch_client(self, client: MappingsClient, error: Exception, *, reader: str) -> Failure:
         """Log why a reader could not read mappings, and switch the client. Returns the meaning of the error."""

@@ -25,6 +25,10 @@ class InventoryListener(Protocol):
         """The number of resources of a target whose change was not sent yet."""
         ...
 
+    def write_latency(self) -> float:
+        """Seconds that a write to the API server takes. It makes no sense to read mappings much faster than that."""
+        ...
+
     def new_orphan_counter(self) -> CountOrphans:
         """A counter of orphans for one more account and region."""
         ...

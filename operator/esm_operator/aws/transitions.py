@@ -1,8 +1,8 @@
 """The transitions of one target: reads the mappings that AWS is changing until the change is complete.
 
-A Get reads each mapping about once a second, and less often if the change takes long. If a sweep takes fewer requests
-than the reads that are due, the sweeper reads the mappings instead. While the target is crowded, reads are rare,
-because each read delays a change.
+A Get reads each mapping about once a second, and less often if the change takes long, or if the API server is slow. If
+a sweep takes fewer requests than the reads that are due, the sweeper reads the mappings instead. While the target is
+crowded, reads are rare, because each read delays a change.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from esm_operator.ratelimit.waiters import RequestPriority
 
 #: The least and the most seconds between two reads of one mapping.
 FAST, SLOW = 1.0, 30.0
+#: The least seconds between two reads, as a multiple of the time that the API server takes to write a status.
+_WRITES = 5.0
 #: The pause until the next read, as a share of the time that a transition has taken so far.
 _PATIENCE = 0.1
 #: The most mappings that are read while the target is crowded. The sweeper reads the others.
@@ -69,8 +71,8 @@ class Transitions:
         moving = _moving(self._account_region)
         if not moving:
             return math.inf
-        load = _load(self._account_region, moving)
-        return -math.inf if self._failures else min(_due_at(one, load) for one in moving)
+        least = _least_period(self._account_region, moving)
+        return -math.inf if self._failures else min(_due_at(one, least) for one in moving)
 
     def _chosen(self, due: list[InventoryEntry]) -> list[str]:
         """The due mappings that are read with a request each."""
@@ -89,8 +91,8 @@ class Transitions:
 def due_transitions(account_region: AccountRegion) -> list[InventoryEntry]:
     """The mappings in transition that have to be read now."""
     now, moving = monotonic(), _moving(account_region)
-    load = _load(account_region, moving)
-    return [one for one in moving if _due_at(one, load) <= now]
+    least = _least_period(account_region, moving)
+    return [one for one in moving if _due_at(one, least) <= now]
 
 
 def _moving(account_region: AccountRegion) -> list[InventoryEntry]:
@@ -100,12 +102,17 @@ def _moving(account_region: AccountRegion) -> list[InventoryEntry]:
     return [entry for entry in entries if entry is not None]
 
 
-def _load(account_region: AccountRegion, moving: list[InventoryEntry]) -> float:
-    """Seconds that the reads of all of them take."""
-    return min(len(moving), account_region.client.pages) / account_region.client.rate_limiter.rate
+def fastest(account_region: AccountRegion) -> float:
+    """The least seconds between two reads of one mapping, as the API server can write statuses."""
+    return min(SLOW, max(FAST, _WRITES * account_region.resources.write_latency()))
 
 
-def _due_at(entry: InventoryEntry, load: float) -> float:
+def _least_period(account_region: AccountRegion, moving: list[InventoryEntry]) -> float:
+    """The same, if the reads of all of them take longer."""
+    reads = min(len(moving), account_region.client.pages)
+    return max(fastest(account_region), reads / account_region.client.rate_limiter.rate)
+
+
+def _due_at(entry: InventoryEntry, least: float) -> float:
     """Monotonic time of the next read of a mapping. It is later if the transition has taken longer."""
-    period = min(SLOW, max(FAST, _PATIENCE * (entry.seen - entry.since)))
-    return entry.seen + max(period, load)
+    return entry.seen + max(least, min(SLOW, _PATIENCE * (entry.seen - entry.since)))

@@ -76,6 +76,11 @@ class KubernetesClient:
         """How many requests may be in flight now, without those for the lease."""
         return self._transport.requests_limit
 
+    @property
+    def latency(self) -> float:
+        """Seconds that a request takes, as a mean of the last ones; 0: there was none."""
+        return self._transport.latency
+
     async def try_watch(self, path: str) -> None:
         """List and watch a kind by its path. Raises ApiError, or aiohttp.ClientError and OSError without an answer."""
         page = await self._transport.request("GET", path, query={"limit": "1"}, accept=_METADATA)

@@ -154,6 +154,11 @@ class Transport:
         """How many requests may be in flight now, without those for the lease."""
         return self._concurrency_limiter.limit
 
+    @property
+    def latency(self) -> float:
+        """Seconds that a read or write of one object takes, as a mean of the last ones; 0: there was none."""
+        return self._concurrency_limiter.latency.mean
+
     async def request(
         self,
         method: str,

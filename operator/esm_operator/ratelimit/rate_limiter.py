@@ -55,6 +55,11 @@ class RateLimiter:
         self._recover()
         return self._bucket.rate
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether requests wait for their turn."""
+        return bool(self._waiting)
+
     def state(self) -> RateLimiterState:
         """The state now, for metrics."""
         return RateLimiterState(self.full_rate, self.rate, self._bucket.tokens, len(self._waiting))

@@ -14,6 +14,8 @@ from esm_operator.api.annotations import ORPHAN
 from esm_operator.api.recorded_status import Applied
 from esm_operator.api.resource import Resource, is_edit
 from esm_operator.aws import errors
+from esm_operator.aws.transitions import fastest
+from esm_operator.clock import monotonic
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
 from esm_operator.logs import marks
@@ -31,6 +33,7 @@ from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import field_outcomes, messages
+from esm_operator.status.conditions import Outcome
 from esm_operator.status.failure import Disposition
 from esm_operator.status.field_outcomes import RefusedFields
 from esm_operator.status.rendering import message
@@ -41,6 +44,8 @@ logger = logging.getLogger(__name__)
 #: Seconds until the next reconcile if no event would report the awaited change. Examples are a new mapping that the
 #: resource only observes, and a startingPositionTimestamp that was in the future. The reconcile costs no call to AWS.
 _POLL = 30.0
+#: If AWS finishes a creation within so many reads, the status is written only then.
+_CREATION_READS = 3.0
 #: The outcome of a reconcile by its last action. All other actions: Stalled.
 _OUTCOMES: Mapping[type[actions.Rest], ReconcileOutcome] = {
     actions.Wait: ReconcileOutcome.WAITING,
@@ -88,6 +93,10 @@ class OutcomeReporter:
         self.states.block(key, action.uuid if waits_for else "")
         if action == plan.UNSETTLED:
             await self.executor.record_waiting(context)
+        wait = _wait_for_creation(context, outcome)
+        if wait and not refused:
+            account_region.wake()
+            return Result(ReconcileOutcome.WAITING, wait, QueuePriority.TRANSITION)
         if not desired.owner_tags:
             context.creating = ownership_records.outstanding(context)
         await self.status_writer.write(context.resource, outcome, context)
@@ -199,6 +208,20 @@ class OutcomeReporter:
                 return Result(outcome, state.pending_creates.left())
             case _:
                 return Result(outcome)
+
+
+def _wait_for_creation(context: ReconcileContext, outcome: Outcome) -> float:
+    """Seconds to wait for AWS to finish a creation, so that one write of the status has the UUID and Ready; 0: none.
+
+    A restarted process finds the mapping by its owner tags and the intent. Without owner tags, it needs the UUID.
+    """
+    state, uuid = context.state, context.record.uuid
+    if outcome.reason != "Creating" or state.created != uuid or state.pending_creates.unsettled:
+        return 0.0
+    if not context.desired.owner_tags or context.resource.uuid or context.resource.removed:
+        return 0.0
+    period = fastest(context.connected.account_region)
+    return max(0.0, state.created_at + _CREATION_READS * period - monotonic())
 
 
 def _record_at_rest(

@@ -4,8 +4,9 @@ The states outlive a term if the same process leads in the next one, and no othe
 outlive the process. They save calls to AWS, or keep the operator from acting too soon.
 """
 
+import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from esm_operator.api.identity import ConsumerGroup, Identity
@@ -75,7 +76,9 @@ class ResourceState:
     released: bool = False
     """Whether the resource is being deleted and has released its mapping. Used for mappings without owner tags."""
     created: str = ""
-    """UUID of the mapping that this term created last for the resource."""
+    """UUID of the mapping that this process created last for the resource."""
+    created_at: float = -math.inf
+    """Monotonic time at which it was created, in seconds."""
     deleted: str = ""
     """UUID of the mapping that the operator itself deleted last."""
     blocked_by: str = ""
@@ -188,8 +191,12 @@ class ResourceStates:
         if self.of(key) is not state:
             return
         self._forget_created(key)
-        state.created = uuid
+        state.created, state.created_at = uuid, monotonic()
         self._creators.setdefault(uuid, key)
+
+    def created_of(self, uuids: Iterable[str]) -> Mapping[str, Key]:
+        """Those of the mappings that this process has created, with their resources."""
+        return {uuid: self._creators[uuid] for uuid in uuids if uuid in self._creators}
 
     def creator(self, uuid: str) -> Key | None:
         """The resource for which this term created a mapping."""
