@@ -113,11 +113,14 @@ def test_every_field_of_every_source_is_taken_over_as_it_is(bed: Bed, source: st
     check_taken_over(bed, wanted)
 
 
-def test_with_all_fields_every_source_is_taken_over_as_it_is(bed: Bed) -> None:
+@pytest.mark.parametrize(("arguments", "defaults"), [((), (10, 0)), (("--omit-defaults",), (None, None))])
+def test_the_defaults_of_every_source_are_taken_over_as_they_are(
+    bed: Bed, arguments: tuple[str, ...], defaults: tuple[int | None, int | None]
+) -> None:
     wanted = [mapping(f"bare-{source}", **base) for source, base in SOURCES.items()]
-    manifests = check_taken_over(bed, wanted, "--all-fields")
+    manifests = check_taken_over(bed, wanted, *arguments)
     fifo = next(one["spec"] for one in manifests if one["spec"]["functionName"] == "bare-fifo")
-    assert (fifo["batchSize"], fifo["maximumBatchingWindowInSeconds"]) == (10, 0)
+    assert (fifo.get("batchSize"), fifo.get("maximumBatchingWindowInSeconds")) == defaults
 
 
 def check_taken_over(bed: Bed, wanted: Sequence[Mapping[str, Any]], *arguments: str) -> list[dict[str, Any]]:

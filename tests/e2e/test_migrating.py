@@ -327,6 +327,33 @@ def check_move(bed: Bed, shell: Shell, page: str, tool: Tool, name: str) -> None
     assert all(one["Tags"]["team"] == "shop" for one in bed.mappings())
 
 
+#: Another value of a field that has AWS's default in all mappings.
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "orders": {"MaximumBatchingWindowInSeconds": 5},
+    "clicks": {"BatchSize": 50},
+    "bills": {"BatchSize": 50},
+}
+
+
+def check_drift(bed: Bed) -> None:
+    """Change values at AWS that equalled AWS's default during the migration. The operator restores them."""
+    before = {one["UUID"]: one for one in bed.mappings()}
+    for uuid, one in before.items():
+        bed.control.edit_mapping(uuid, **DEFAULTS[one["FunctionArn"].rpartition(":")[2]])
+
+    def different() -> dict[str, Any]:
+        return {
+            one["UUID"]: {name: one.get(name) for name in ("State", *changed)}
+            for one in bed.mappings()
+            if (changed := DEFAULTS[one["FunctionArn"].rpartition(":")[2]])
+            and any(one.get(name) != before[one["UUID"]].get(name) for name in ("State", *changed))
+        }
+
+    eventually(lambda: not different(), what="the operator corrects the drift")
+    for one in bed.all():
+        bed.wait_condition(one["metadata"]["name"], "Synced", "True", "InSync")
+
+
 def check_back(bed: Bed, shell: Shell, page: str) -> None:
     """Go back as the page describes: the mappings remain, without an owner."""
     before = as_it_is(bed)
@@ -343,6 +370,7 @@ def test_from_terraform(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None
     shell = Shell(bed, tmp_path, {"terraform": terraform.type})
     with at_work(terraform):
         check_move(bed, shell, "how-to/migrating/terraform.md", terraform, "Terraform")
+        check_drift(bed)
         check_back(bed, shell, "how-to/migrating/terraform.md")
 
 
@@ -350,6 +378,7 @@ def test_from_ack(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> None:
     with kind(bed, Ack), at_work(Ack(bed, uuids)) as ack:
         shell = Shell(bed, tmp_path)
         check_move(bed, shell, "how-to/migrating/ack.md", ack, "ACK")
+        check_drift(bed)
         specs = [one["spec"] for one in bed.all()]
         assert all(one["tags"] == {"team": "shop", "crossplane-name": "x"} for one in specs)
         check_back(bed, shell, "how-to/migrating/ack.md")
@@ -359,6 +388,7 @@ def test_from_crossplane(bed: Bed, uuids: dict[str, str], tmp_path: Path) -> Non
     with kind(bed, Crossplane), at_work(Crossplane(bed, uuids)) as crossplane:
         shell = Shell(bed, tmp_path)
         check_move(bed, shell, "how-to/migrating/crossplane.md", crossplane, "Crossplane")
+        check_drift(bed)
         specs = [one["spec"] for one in bed.all()]
         assert all("crossplane-name" not in one["tags"] for one in specs)
         check_back(bed, shell, "how-to/migrating/crossplane.md")

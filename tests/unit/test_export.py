@@ -90,7 +90,7 @@ def test_a_function_of_the_same_account_is_given_by_name() -> None:
     assert said({**answer(), "FunctionArn": elsewhere})["functionName"] == elsewhere
 
 
-def test_defaults_are_left_out_unless_requested() -> None:
+def test_values_that_equal_a_default_are_printed_unless_they_are_not_wanted() -> None:
     stream = answer(
         EventSourceArn=BASES["kinesis"]["eventSourceARN"],
         StartingPosition="AT_TIMESTAMP",
@@ -114,28 +114,59 @@ def test_defaults_are_left_out_unless_requested() -> None:
         "parallelizationFactor": 2,
         "adoption": {"policy": "Required", "uuid": UUID},
     }
-    assert said(stream) == expected
-    assert said(stream, all_fields=True) == expected | {
-        "batchSize": 100,
-        "maximumRetryAttempts": -1,
-        "bisectBatchOnFunctionError": False,
-    }
+    defaults = {"batchSize": 100, "maximumRetryAttempts": -1, "bisectBatchOnFunctionError": False}
+    assert said(stream) == expected | defaults
+    assert said(stream, omit_defaults=True) == expected
+    (made,) = manifests([MappingsToExport(stream, {})], Style(omit_defaults=True))
+    assert made.left_out == (
+        "batchSize, maximumRetryAttempts, bisectBatchOnFunctionError: left out, because the value is AWS's default. "
+        "The operator does not correct them.",
+    )
+    assert f"# {made.left_out[0]}\n" in made.render()
 
 
 def test_defaults_are_those_of_the_source() -> None:
-    assert "batchSize" not in said(answer(BatchSize=10))
-    assert said(answer(BatchSize=100))["batchSize"] == 100
-    broker: dict[str, Any] = {"EventSourceArn": BASES["mq"]["eventSourceARN"], "Queues": ["q"]}
-    assert "maximumBatchingWindowInSeconds" not in said(answer(**broker, MaximumBatchingWindowInSeconds=0))
-    assert said(answer(**broker, MaximumBatchingWindowInSeconds=3))["maximumBatchingWindowInSeconds"] == 3
+    def lean(mapping: Mapping[str, Any]) -> dict[str, Any]:
+        return said(mapping, omit_defaults=True)
+
+    assert "batchSize" not in lean(answer(BatchSize=10))
+    assert lean(answer(BatchSize=100))["batchSize"] == 100
     kafka: dict[str, Any] = {
         "EventSourceArn": None,
         "SelfManagedEventSource": {"Endpoints": {}},
         "MaximumRetryAttempts": 0,
     }
-    assert said(answer(**kafka))["maximumRetryAttempts"] == 0
+    assert lean(answer(**kafka))["maximumRetryAttempts"] == 0
     queue: dict[str, Any] = {"SelfManagedKafkaEventSourceConfig": {"ConsumptionMode": "Queue"}}
-    assert "maximumRetryAttempts" not in said(answer(**kafka, **queue))
+    assert "maximumRetryAttempts" not in lean(answer(**kafka, **queue))
+
+
+def left_out(mapping: Mapping[str, Any], tags: Mapping[str, str] | None = None, **style: Any) -> tuple[str, ...]:
+    """What the manifest of a mapping says about fields and tags that it does not have."""
+    (made,) = manifests([MappingsToExport(mapping, tags or {})], Style(**style))
+    return made.left_out
+
+
+def test_a_default_that_cannot_be_set_is_left_out() -> None:
+    broker: dict[str, Any] = {"EventSourceArn": BASES["mq"]["eventSourceARN"], "Queues": ["q"]}
+    window = "maximumBatchingWindowInSeconds"
+    assert window not in said(answer(**broker, MaximumBatchingWindowInSeconds=0))
+    assert left_out(answer(**broker, MaximumBatchingWindowInSeconds=0)) == (
+        f"{window}: left out, because AWS answers 0 for a default that cannot be set. The operator does not correct "
+        "it.",
+    )
+    assert said(answer(**broker, MaximumBatchingWindowInSeconds=3))[window] == 3
+
+
+def test_a_manifest_says_what_it_leaves_out() -> None:
+    assert left_out(answer(BatchSize=10)) == ()
+    assert left_out(answer(State="Updating")) == (
+        "enabled: left out, because the state Updating does not show the value. The operator does not correct it.",
+    )
+    tags = {"team": "shop", "aws:cloudformation:stack-name": "s", "crossplane-name": "n"}
+    assert left_out(answer(), tags, without_tags=("crossplane-*",)) == (
+        "tags: left out are aws:cloudformation:stack-name, crossplane-name. The operator does not change them.",
+    )
 
 
 @pytest.mark.parametrize(

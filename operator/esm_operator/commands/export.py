@@ -40,7 +40,8 @@ class Export(Style, BaseSettings):
     """Print manifests that adopt existing mappings of one account and region.
 
     The command only reads. Each manifest has the present values of its mapping and an adoption with its UUID, so
-    applying the manifest creates no mapping. Mappings that belong to resources of an esm-operator are left out.
+    applying the manifest creates no mapping. Comments name the fields and tags that a manifest leaves out. Mappings
+    that belong to resources of an esm-operator are left out.
     Required permissions: lambda:ListEventSourceMappings, lambda:GetEventSourceMapping, lambda:ListTags and
     tag:GetResources. `esm-operator iam-policy --read-only` prints them.
 
@@ -142,6 +143,9 @@ async def _run(asked: Export, region: str, uuids: Collection[str], console: Cons
             f"AWS answered {', '.join(sorted(unknown))}, which this version does not know. The manifests do not have "
             "it, and the operator will not change it."
         )
+    lacking = sum(bool(one.left_out) for one in made)
+    if lacking:
+        console.say(f"Comments in {counted(lacking, 'manifest')} name the fields and tags that are left out.")
     console.say(summary(len(made), len(found), len(wanted) - len(printed), region))
 
 

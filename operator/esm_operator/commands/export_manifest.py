@@ -1,7 +1,8 @@
 """Manifests that adopt existing mappings with their present values.
 
-Fields with AWS's default value are left out, unless all fields are wanted. The adoption has the UUID and the policy
-Required, so that a manifest that is applied by mistake creates no mapping.
+A manifest has all values that AWS answers, also those that equal AWS's default, so that the operator corrects them when
+they change. A comment names the fields and tags that are left out. The adoption has the UUID and the policy Required,
+so that a manifest that is applied by mistake creates no mapping.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -20,7 +21,7 @@ from esm_operator.api.fields import FIELDS, STATUS_MEMBERS
 from esm_operator.api.manifests import plain
 from esm_operator.api.models import API_VERSION
 from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
-from esm_operator.planning.ownership import owner_of
+from esm_operator.planning.ownership import OWNER_TAGS, owner_of
 from esm_operator.settings import Items, is_namespace
 
 _STACK = "aws:cloudformation:stack-name"
@@ -68,8 +69,9 @@ class Style(BaseModel):
     deletion_policy: Literal["Delete", "Retain"] = "Delete"
     """Deletion policy in the manifests. With Retain, the mapping remains in AWS when its resource is deleted."""
 
-    all_fields: bool = False
-    """Print all fields. By default, fields with AWS's default value are left out."""
+    omit_defaults: bool = False
+    """Leave out fields with AWS's default value. A comment in the manifest names them. The operator does not correct a
+    field that is not in its manifest."""
 
     without_tags: Items = Field(default_factory=list[str])
     """Patterns of tag keys to leave out, such as `crossplane-*`. Tags of AWS and of the operator are always left
@@ -78,15 +80,51 @@ class Style(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One manifest, and a comment about the mapping."""
+    """One manifest, and comments about the mapping."""
 
     remark: str
     body: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()
+    """Sentences about the fields and tags of the mapping that the manifest does not have."""
 
     def render(self) -> str:
         """The manifest as one YAML document."""
         text = yaml.dump(self.body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
-        return f"---\n# {self.remark}\n{text}"
+        comments = "".join(f"# {line}\n" for line in (self.remark, *self.left_out))
+        return f"---\n{comments}{text}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """The values of a mapping that its manifest has, and those that it does not have."""
+
+    kept: tuple[tuple[fields.Field, Any], ...]
+    left_out: Mapping[str, list[str]]
+    """The paths of fields, by the reason."""
+
+    @classmethod
+    def of(cls, mapping: Mapping[str, Any], style: Style) -> Self:
+        source = observed_source_type(mapping)
+        queue_mode = fields.at(mapping, ("SelfManagedKafkaEventSourceConfig", "ConsumptionMode")) == "Queue"
+        enabled = fields.observed_values(mapping).get("enabled")  # unknown in the states Creating and Updating
+        kept = list[tuple[fields.Field, Any]]()
+        left_out = dict[str, list[str]]()
+        for row in FIELDS:
+            value = enabled if row.path == "enabled" else fields.at(mapping, row.member)
+            reason = ""
+            if row.path == "enabled":
+                reason = "" if enabled is not None else f"the state {mapping.get('State')} does not show the value"
+            elif value is None or row.canonical(value) is None:
+                continue
+            elif source in row.unresettable and not value:
+                reason = "AWS answers 0 for a default that cannot be set"
+            elif style.omit_defaults and _is_default(row, value, source, queue_mode=queue_mode):
+                reason = "the value is AWS's default"
+            if reason:
+                left_out.setdefault(reason, []).append(row.path)
+            else:
+                kept.append((row, value))
+        return cls(tuple(kept), left_out)
 
 
 def manifests(found: Sequence[MappingsToExport], style: Style) -> list[Manifest]:
@@ -116,38 +154,47 @@ def name_of(mapping: Mapping[str, Any]) -> str:
 def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
     """The spec with the present values of a mapping."""
     mapping = found.mapping
-    source = observed_source_type(mapping)
-    queue_mode = fields.at(mapping, ("SelfManagedKafkaEventSourceConfig", "ConsumptionMode")) == "Queue"
     spec: dict[str, Any] = {"functionName": _function(mapping)}
-    enabled = fields.observed_values(mapping).get("enabled")  # unknown in the states Creating and Updating
-    for row in FIELDS:
-        value = enabled if row.path == "enabled" else fields.at(mapping, row.member)
-        if value is None or row.canonical(value) is None:
-            continue
-        if not style.all_fields and _is_default(row, value, source, queue_mode=queue_mode):
-            continue
+    for row, value in _Values.of(mapping, style).kept:
         *parents, last = row.path.split(".")
         place = spec
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = _time(value) if isinstance(value, datetime) else names.to_kubernetes(value)
-    tags = {
-        key: value
-        for key, value in sorted(found.tags.items())
-        if not re.match(limits.RESERVED_TAG_KEY, key)
-        and not any(fnmatchcase(key, pattern) for pattern in style.without_tags)
-    }
+    tags = {key: value for key, value in sorted(found.tags.items()) if not _is_left_out(key, style)}
     region = parse_arn(str(mapping.get("EventSourceMappingArn", "")))
+    self_managed = observed_source_type(mapping) is SourceType.SELF_MANAGED_KAFKA
     owner = owner_of(found.tags)
     rest = {
         "tags": tags,
-        "region": region.region if region is not None and source is SourceType.SELF_MANAGED_KAFKA else "",
+        "region": region.region if region is not None and self_managed else "",
         "providerConfigRef": {"name": style.provider_config} if style.provider_config else None,
         "managementPolicy": style.management_policy if style.management_policy != "Full" else "",
         "deletionPolicy": style.deletion_policy if style.deletion_policy != "Delete" else "",
         "adoption": {"policy": "Required", "uuid": found.uuid} | ({"takeOverFrom": str(owner)} if owner else {}),
     }
     return spec | {name: value for name, value in rest.items() if value}
+
+
+def _is_left_out(key: str, style: Style) -> bool:
+    """Whether the manifest does not have a tag."""
+    return bool(re.match(limits.RESERVED_TAG_KEY, key)) or any(
+        fnmatchcase(key, pattern) for pattern in style.without_tags
+    )
+
+
+def _left_out(found: MappingsToExport, style: Style) -> Iterator[str]:
+    """Sentences about what the manifest does not have. The remark names the owner, so owner tags are not mentioned."""
+    for reason, paths in _Values.of(found.mapping, style).left_out.items():
+        them = "it" if len(paths) == 1 else "them"
+        yield f"{', '.join(paths)}: left out, because {reason}. The operator does not correct {them}."
+    tags = sorted(
+        key if key.isprintable() else ascii(key)
+        for key in found.tags
+        if _is_left_out(key, style) and key not in OWNER_TAGS
+    )
+    if tags:
+        yield f"tags: left out are {', '.join(tags)}. The operator does not change them."
 
 
 def _manifest(found: MappingsToExport, name: str, style: Style) -> Manifest:
@@ -158,7 +205,7 @@ def _manifest(found: MappingsToExport, name: str, style: Style) -> Manifest:
     remark += [f"owned by {owner}"] if owner else []
     remark += [f"in the CloudFormation stack {found.tags[_STACK]}"] if _STACK in found.tags else []
     body = {"apiVersion": API_VERSION, "kind": "EventSourceMapping", "metadata": metadata}
-    return Manifest(", ".join(remark), {**body, "spec": spec_of(found, style)})
+    return Manifest(", ".join(remark), {**body, "spec": spec_of(found, style)}, tuple(_left_out(found, style)))
 
 
 def _function(mapping: Mapping[str, Any]) -> str:
@@ -175,10 +222,8 @@ def _is_default(row: fields.Field, value: Any, source: SourceType | None, *, que
 
     A part of a structure cannot be left out, because the structure can then be missing.
     """
-    if source is None or len(row.member) > 1 or row.path == "enabled":
+    if source is None or len(row.member) > 1:
         return False
-    if source in row.unresettable:  # AWS answers 0 for some defaults that cannot be set
-        return not value
     return bool(row.canonical(value) == row.default(source, queue_mode=queue_mode))
 
 
