@@ -50,6 +50,8 @@ class Bed(Resources, Account):
         self.folder = folder
         self.compares_log = True
         """Whether the bed compares the logs of its operators with all changes in its account at the end."""
+        self.prints_logs = True
+        """Whether the bed prints the logs of its operators at the end, for a test that fails."""
         self.exits = ExitStack()
         """Clean-up functions that run at the end. A test may add its own."""
         self._operators: list[OperatorProcess] = []
@@ -65,7 +67,7 @@ class Bed(Resources, Account):
             if kind is None and self.compares_log:
                 check_change_log(self._operators, self.control.changes(), self.account)
         finally:
-            for log in dict.fromkeys(one.log for one in self._operators):
+            for log in dict.fromkeys(one.log for one in self._operators if self.prints_logs):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-TAIL:]}")
             self.clear()
             self.clear_configs()

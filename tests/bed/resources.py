@@ -56,7 +56,7 @@ class Resources:
 
     def edit(self, name: str, spec: Mapping[str, Any]) -> bool:
         """Replace the whole spec of a resource. Returns whether the resource exists."""
-        return self.client.replace(self._path(name), "/spec", spec) is not None
+        return self.client.replace(self.resource_path(name), "/spec", spec) is not None
 
     def patch(self, name: str, spec: Mapping[str, Any]) -> None:
         """Merge fields into the spec of a resource. None removes a field. Raises ApiError."""
@@ -88,27 +88,31 @@ class Resources:
 
     def delete(self, name: str) -> bool:
         """Request the deletion of a resource, and do not wait. Returns whether the resource exists."""
-        return self.client.delete(self._path(name))
+        return self.client.delete(self.resource_path(name))
 
     def delete_all(self) -> None:
         """Request the deletion of all resources, and do not wait."""
-        self.client.delete(self._path())
+        self.client.delete(self.resource_path())
 
     def clear(self) -> None:
         """Remove all resources without an operator. Operators of later tests would see them otherwise."""
         self.delete_all()
         for one in self.all():
-            self.client.merge(self._path(one["metadata"]["name"]), {"metadata": {"finalizers": None}})
+            self.client.merge(self.resource_path(one["metadata"]["name"]), {"metadata": {"finalizers": None}})
 
     # Reading
 
+    def resource_path(self, name: str = "") -> str:
+        """The path of a resource in the API. Empty: of all resources."""
+        return path("EventSourceMapping", name, self.namespace)
+
     def get(self, name: str) -> Resource | None:
         """A resource. None: it does not exist."""
-        return self.client.get(self._path(name))
+        return self.client.get(self.resource_path(name))
 
     def all(self) -> list[Resource]:
         """All resources."""
-        return self.client.items(self._path())
+        return self.client.items(self.resource_path())
 
     def status(self, name: str) -> dict[str, Any]:
         """The status of a resource. Empty: it has no status."""
@@ -175,11 +179,8 @@ class Resources:
             self.client.delete(where)
             self.client.merge(where, {"metadata": {"finalizers": None}})
 
-    def _path(self, name: str = "") -> str:
-        return path("EventSourceMapping", name, self.namespace)
-
     def _merge(self, name: str, patch: Mapping[str, Any]) -> None:
-        if self.client.merge(self._path(name), patch) is None:
+        if self.client.merge(self.resource_path(name), patch) is None:
             raise AssertionError(f"There is no {name} to change.")
 
     def _shown(self, name: str) -> str:

@@ -5,6 +5,7 @@ API server is valid for the proxy's address. In front of the AWS server, which u
 the requests of its client.
 """
 
+import queue
 import re
 import socket
 import struct
@@ -49,6 +50,8 @@ class Proxy:
         self._connections: set[tuple[socket.socket, socket.socket]] = set()
         self._requests: list[Request] = []
         self._refusing = False
+        self._refused = 0
+        self._late = 0.0
         self._closed = False
         self._flowing = threading.Event()
         self._flowing.set()
@@ -75,6 +78,15 @@ class Proxy:
         with self._lock:
             return list(self._requests)
 
+    @property
+    def refused(self) -> int:
+        """The number of new connections that it has closed immediately."""
+        return self._refused
+
+    def delay_answers(self, seconds: float) -> None:
+        """Forward all data of the server so many seconds later, also that of connections that exist."""
+        self._late = seconds
+
     def cut(self) -> None:
         """Close all connections now, as the restart of a server does. New connections work."""
         with self._lock:
@@ -92,8 +104,9 @@ class Proxy:
         self.cut()
 
     def restore(self) -> None:
-        """Forward everything again, also data that arrived while the proxy hung."""
+        """Forward everything again immediately, also data that arrived while the proxy hung."""
         self._refusing = False
+        self._late = 0.0
         self._flowing.set()
 
     def _accept(self) -> None:
@@ -104,6 +117,7 @@ class Proxy:
                 return
             if self._refusing:
                 # With a reset, because a client that sends immediately would read a normal end as an empty answer.
+                self._refused += 1
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
                 client.close()
                 continue
@@ -123,24 +137,43 @@ class Proxy:
             self._connections.add(pair)
         if self._refusing or self._closed:
             self.cut()
-        back = threading.Thread(target=self._pump, args=(server, client), name="proxy answers", daemon=True)
+        back = threading.Thread(target=self._pump_answers, args=(server, client), name="proxy answers", daemon=True)
         back.start()
-        self._pump(client, server, note=True)
+        self._pump_requests(client, server)
         back.join()
         with self._lock:
             self._connections.discard(pair)
         client.close()
         server.close()
 
-    def _pump(self, source: socket.socket, target: socket.socket, *, note: bool = False) -> None:
-        """Forward the data of one side. When it ends, close both sides."""
+    def _pump_requests(self, client: socket.socket, server: socket.socket) -> None:
+        """Forward the data of the client. When it ends, close both sides."""
         with suppress(OSError):
-            while data := source.recv(_CHUNK):
+            while data := client.recv(_CHUNK):
                 self._flowing.wait()
-                if note:
-                    self._note(data)
-                target.sendall(data)
-        _end(source, target)
+                self._note(data)
+                server.sendall(data)
+        _end(client, server)
+
+    def _pump_answers(self, server: socket.socket, client: socket.socket) -> None:
+        """Forward the data of the server, each part after the delay that was set when it arrived."""
+        parts: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+
+        def forward() -> None:
+            with suppress(OSError):
+                while (part := parts.get())[1]:
+                    time.sleep(max(0.0, part[0] - time.monotonic()))
+                    self._flowing.wait()
+                    client.sendall(part[1])
+            _end(server, client)
+
+        forwarding = threading.Thread(target=forward, name="proxy answers later", daemon=True)
+        forwarding.start()
+        with suppress(OSError):
+            while data := server.recv(_CHUNK):
+                parts.put((time.monotonic() + self._late, data))
+        parts.put((0.0, b""))
+        forwarding.join()
 
     def _note(self, data: bytes) -> None:
         found = _REQUEST.match(data)
