@@ -16,7 +16,6 @@ def test_created_and_deleted_resources_leave_nothing_behind(bed: Bed) -> None:
     assert last.exceeds(first) == "", (first, last)
 
 
-@pytest.mark.xfail(reason="connections to targets that no resource uses remain open", strict=True)
 def test_removed_provider_configs_leave_nothing_behind(bed: Bed) -> None:
     first, *_, last = scenarios.provider_configs(bed, count=5, rounds=2).values()
     assert last.exceeds(first) == "", (first, last)

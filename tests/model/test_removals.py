@@ -65,6 +65,7 @@ def test_a_new_resource_waits_for_the_mapping_of_a_removed_one_of_its_name(scrip
 def _adds_the_finalizer(call: Call) -> bool:
     return call.name == "PATCH" and bool(((call.what.get("body") or {}).get("metadata") or {}).get("finalizers"))
 
+
 #: Seconds after which the status shows a creation that AWS has not finished.
 CREATION_SHOWN = 4.0
 

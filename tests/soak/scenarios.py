@@ -24,7 +24,7 @@ QUOTA, PACE = 15.0, 2.0
 #: Flags without which the operator's own limits would decide how long a scenario takes.
 UNLIMITED = ("--requests-per-second=1000", "--deletions-per-minute=100000")
 #: Seconds in which the operator releases what removed ProviderConfigs needed.
-RELEASE = 30.0
+RELEASE = 180.0
 CREATE, UPDATE = "CreateEventSourceMapping", "UpdateEventSourceMapping"
 
 

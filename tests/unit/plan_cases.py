@@ -262,7 +262,7 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "going, gone": (made(deleting=True), GONE, actions.RemoveFinalizer()),
     "going, gone before the sweep": (made(deleting=True), Observation(swept=False, gone=True), plan.SWEEPING),
     "going, retained": (made(deleting=True, retain=True), found(seen()), actions.RemoveOwnerTags(UUID, OWNER_TAGS)),
-    "going, the spec is wrong": (made(deleting=True, problems=(INVALID,)), found(seen()), actions.Delete(UUID)),
+    "going, with a policy that is not known": (made(deleting=True, problems=(INVALID,)), found(seen()), actions.Stall),
     "going, nobody's in its place, its tags not seen lately": (
         wanted(deleting=True),
         candidates(replace(STALE, tags={})),

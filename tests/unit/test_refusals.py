@@ -53,6 +53,23 @@ def test_problems_that_cel_can_not_see_are_found_by_the_operator(case: Refusal) 
     assert offline.offline_problems(MappingSpec.parse(case.opposite), NOW) == []
 
 
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"batchMode": "small"}, "does not know the field batchMode. Upgrade the operator, or remove batchMode."),
+        (
+            {"deletionPolicy": "Archive"},
+            "deletionPolicy Archive. Upgrade the operator, or set deletionPolicy to Delete",
+        ),
+        ({"adoption": {"policy": "Perhaps"}}, "adoption.policy Perhaps. Upgrade the operator, or set adoption.policy"),
+    ],
+    ids=["a field", "a policy", "a policy in a structure"],
+)
+def test_parts_of_a_newer_crd_are_problems(part: specs.Spec, said: str) -> None:
+    (problem,) = offline.offline_problems(MappingSpec.parse(spec("sqs", part)), NOW)
+    assert said in problem.message
+
+
 def test_each_rule_about_several_fields_is_met_by_a_refusal() -> None:
     """A rule that no case meets may be broken and nobody knows; those from tables have tests of their own."""
     met = {rule.expression for case in refusals.REFUSALS for rule in offline.broken(rules.MAPPING_RULES, case.spec)}

@@ -1,6 +1,7 @@
 """Evaluates the rules without an API server, and makes the checks that CEL cannot make.
 
-CEL in a CRD cannot parse JSON and has no clock.
+CEL in a CRD cannot parse JSON and has no clock. The CRD can be newer than the operator, so that the API server accepts
+fields and policies that the operator does not know.
 
 ``esm-operator validate`` evaluates the CEL expressions of the rules, so its messages are those of the API server. The
 operator makes the other checks for each resource.
@@ -13,10 +14,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from esm_operator.api import values
-from esm_operator.api.rule import Rule, Violation, groups
+from esm_operator.api import limits, values
+from esm_operator.api.fields import FIELDS
+from esm_operator.api.rule import Rule, Violation, groups, listed
 from esm_operator.api.sources import TITLES
-from esm_operator.api.spec import MappingSpec
+from esm_operator.api.spec import OWN_FIELDS, MappingSpec
+
+#: The fields of a spec.
+_KNOWN_FIELDS = OWN_FIELDS | {row.path.partition(".")[0] for row in FIELDS}
 
 
 @cache
@@ -54,7 +59,23 @@ _AROUND = 12
 
 def offline_problems(spec: MappingSpec, now: datetime) -> list[Violation]:
     """The violations that AWS refuses and CEL cannot check, in a spec that the rules accept."""
-    return [*_patterns(spec), *_future(spec, now), *_regions(spec)]
+    return [*_unknown_fields(spec), *unknown_policies(spec), *_patterns(spec), *_future(spec, now), *_regions(spec)]
+
+
+def unknown_policies(spec: MappingSpec) -> Iterator[Violation]:
+    """The policies of a newer CRD. They also forbid a deletion, because they may decide what happens to the mapping."""
+    for row in limits.WORDS:
+        name, _, member = row.path.partition(".")
+        if name not in OWN_FIELDS:
+            continue
+        holder: Mapping[str, Any] = spec.raw.get(name) or {} if member else spec.raw
+        value = holder.get(member or name)
+        if value is not None and value not in row.words:
+            yield Violation(
+                f"spec.{row.path}",
+                f"This version of the operator does not know {row.path} {value}. Upgrade the operator, or set "
+                f"{row.path} to {listed(row.words, 'or')}.",
+            )
 
 
 def function_elsewhere(function_name: str, region: str) -> str:
@@ -98,6 +119,14 @@ def _place(text: str, position: int) -> str:
     line = f"line {before.count(chr(10)) + 1}, " if "\n" in text else ""
     around = text[max(0, position - _AROUND) : position + _AROUND]
     return f"{line}column {column}, near `{around.strip()}`" if around.strip() else f"{line}column {column}"
+
+
+def _unknown_fields(spec: MappingSpec) -> Iterator[Violation]:
+    for name in sorted(spec.raw.keys() - _KNOWN_FIELDS):
+        yield Violation(
+            f"spec.{name}",
+            f"This version of the operator does not know the field {name}. Upgrade the operator, or remove {name}.",
+        )
 
 
 def _patterns(spec: MappingSpec) -> Iterator[Violation]:

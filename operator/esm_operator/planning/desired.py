@@ -7,7 +7,7 @@ from typing import get_args
 
 from esm_operator.api import limits
 from esm_operator.api.identity import Identity
-from esm_operator.api.offline import function_elsewhere, offline_problems
+from esm_operator.api.offline import function_elsewhere, offline_problems, unknown_policies
 from esm_operator.api.reasons import RefusalReason
 from esm_operator.api.recorded_status import Applied
 from esm_operator.api.resource import Intent, Resource
@@ -89,7 +89,7 @@ def desired_of(
         orphan=resource.orphan,
         edited=not resource.status_is_current,
         was_in_sync=_was_in_sync(resource),
-        problems=() if resource.deleting else tuple(_problems(spec, tags, target)),
+        problems=tuple(_problems_of_deletion(spec) if resource.deleting else _problems(spec, tags, target)),
         retain=spec.retain,
         observe_only=spec.observe_only,
         recreate=spec.recreate,
@@ -103,6 +103,11 @@ def desired_of(
 def identity_of(intent: Intent) -> Identity:
     """The identity that an intent names."""
     return Identity(intent.function, intent.source, frozenset(intent.servers))
+
+
+def _problems_of_deletion(spec: MappingSpec) -> Iterator[Finding]:
+    for problem in unknown_policies(spec):
+        yield Finding("InvalidSpec", "Rule", {"message": problem.message})
 
 
 def _problems(spec: MappingSpec, tags: Mapping[str, str], target: ResolvedTarget) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ match wins ("own": the owner tags name the resource):
 | paused | any | Stall instead of an action that writes to AWS |
 | deleting, without finalizer | any | NoOp |
 | deleting, annotation orphan or Observe | any | RemoveFinalizer |
+| deleting, a policy that is not known | any | Stall |
 | deleting, Retain | own | RemoveOwnerTags, then RemoveFinalizer |
 | deleting | unknown | GetMapping, or Wait for the sweep |
 | deleting | own, tags unknown | ListTags |
@@ -96,6 +97,8 @@ def _plan_deletion(desired: Desired, view: Observation) -> Action:
         return NoOp()
     if desired.orphan or desired.observe_only:
         return RemoveFinalizer()
+    if desired.problems:
+        return Stall("InvalidSpec", values={"problems": desired.problems})
     found = _find(desired, view)
     if isinstance(found, _First):
         return found
