@@ -181,21 +181,22 @@ class KubernetesClient:
         }
         return await self._write("PATCH", f"{API_PATH}/{PROVIDER_CONFIGS}/{config.name}/status", body)
 
-    async def read_lease(self, namespace: str, name: str) -> dict[str, Any]:
-        """Read a Lease. Raises GoneError."""
-        return await self._transport.request("GET", f"{_leases(namespace)}/{name}", kind=RequestKind.LEASE)
+    async def read_lease(self, namespace: str, name: str, duration: float) -> dict[str, Any]:
+        """Read a Lease of a duration in seconds. Raises GoneError."""
+        path = f"{_leases(namespace)}/{name}"
+        return await self._transport.request("GET", path, kind=RequestKind.LEASE, lease_duration=duration)
 
-    async def write_lease(self, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def write_lease(self, namespace: str, body: Mapping[str, Any], duration: float) -> dict[str, Any]:
         """Create a Lease, or replace the version that the body was made from.
 
         Raises:
             GoneError: the namespace does not exist, or the Lease does not exist any more.
             ConflictError: the Lease exists already, or in another version.
         """
-        path, metadata = _leases(namespace), body["metadata"]
-        if "resourceVersion" not in metadata:
-            return await self._transport.request("POST", path, body=body, kind=RequestKind.LEASE)
-        return await self._transport.request("PUT", f"{path}/{metadata['name']}", body=body, kind=RequestKind.LEASE)
+        path, metadata, method = _leases(namespace), body["metadata"], "POST"
+        if "resourceVersion" in metadata:
+            path, method = f"{path}/{metadata['name']}", "PUT"
+        return await self._transport.request(method, path, body=body, kind=RequestKind.LEASE, lease_duration=duration)
 
     async def _list(self, namespaces: Sequence[str], accept: str, selector: str = "") -> AsyncIterator[dict[str, Any]]:
         selected = {"labelSelector": selector} if selector else {}

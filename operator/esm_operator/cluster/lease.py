@@ -252,7 +252,7 @@ class Lease:
     async def _try_acquire(self) -> bool:
         """Read the lease, and take it if it can be taken. Returns whether it was."""
         try:
-            record = LeaseRecord.parse(await self._kubernetes.read_lease(self._namespace, self._name))
+            record = LeaseRecord.parse(await self._kubernetes.read_lease(self._namespace, self._name, self._duration))
         except GoneError:
             record = None
         state = self._candidate.judge(record, monotonic(), self._written)
@@ -338,7 +338,9 @@ class Lease:
     async def _read(self) -> None:
         """Read the Lease object. If it was deleted, the next write creates it again."""
         try:
-            self._record = LeaseRecord.parse(await self._kubernetes.read_lease(self._namespace, self._name))
+            self._record = LeaseRecord.parse(
+                await self._kubernetes.read_lease(self._namespace, self._name, self._duration)
+            )
         except GoneError:
             self._record = replace(self._record, version="")
 
@@ -349,7 +351,7 @@ class Lease:
         self._unanswered = True
         self._written.add(record.renewed)
         try:
-            answer = await self._kubernetes.write_lease(self._namespace, record.render(self._name))
+            answer = await self._kubernetes.write_lease(self._namespace, record.render(self._name), self._duration)
         except (ConflictError, GoneError, ApiError):
             self._unanswered = False
             raise

@@ -33,8 +33,10 @@ logger = logging.getLogger(__name__)
 READ_TIMEOUT, LONGEST_READ_TIMEOUT = 10.0, 60.0
 #: The same for a write. It must be over before the lease is, so the lease may allow less than the most.
 WRITE_TIMEOUT, LONGEST_WRITE_TIMEOUT = 5.0, 30.0
-#: The same for a request for the lease. One that hangs delays the next one.
-LEASE_TIMEOUT, LONGEST_LEASE_TIMEOUT = 3.0, 9.0
+#: The same for a request for the lease, as shares of its duration. Two that hang must not cost the lease.
+LEASE_TIMEOUT, LONGEST_LEASE_TIMEOUT = 0.3, 0.45
+#: A longer duration of the lease, in seconds, makes these time-outs no longer.
+_LONGEST_LEASE = 30.0
 #: Attempts at a request that the API server is too busy for; the shortest and longest pause between two, in seconds.
 _ATTEMPTS, _SHORTEST_PAUSE, _LONGEST_PAUSE = 5, 0.5, 4.0
 #: The API server counts as slow if so few requests may be in flight.
@@ -110,6 +112,7 @@ class _Request:
     body: Mapping[str, Any] | None
     accept: str
     kind: RequestKind
+    lease_duration: float
 
 
 class Transport:
@@ -169,9 +172,13 @@ class Transport:
         accept: str = JSON,
         kind: RequestKind = RequestKind.READ,
         priority: RequestPriority = RequestPriority.EDIT,
+        lease_duration: float = 0.0,
     ) -> dict[str, Any]:
-        """Make a request when the limits allow it. Repeat it while the API server is too busy for it."""
-        request = _Request(method, path, query, body, accept, kind)
+        """Make a request when the limits allow it. Repeat it while the API server is too busy for it.
+
+        A request for the lease has its duration in seconds.
+        """
+        request = _Request(method, path, query, body, accept, kind, lease_duration)
         if kind is RequestKind.LEASE:
             return await self._send(request)
         for failures in range(_ATTEMPTS):
@@ -188,7 +195,7 @@ class Transport:
     async def _send(self, request: _Request) -> dict[str, Any]:
         """Send a request once."""
         method, path, kind = request.method, request.path, request.kind
-        limit, check = self._timeout(kind), self._fence.check if kind is RequestKind.WRITE else None
+        limit, check = self._timeout(request), self._fence.check if kind is RequestKind.WRITE else None
         if check is not None:
             check(limit)  # so that no connection is made in vain
         sent, code = monotonic(), "none"
@@ -232,12 +239,13 @@ class Transport:
         error.add_note(f"{method} {path}")
         raise error
 
-    def _timeout(self, kind: RequestKind) -> float:
-        """Seconds until a request of this kind is given up. It grows with the latency of earlier ones."""
+    def _timeout(self, request: _Request) -> float:
+        """Seconds until a request is given up. They grow with the latency of earlier ones."""
         latency = self._concurrency_limiter.latency
-        match kind:
+        match request.kind:
             case RequestKind.LEASE:
-                return self._lease_latency.timeout(LEASE_TIMEOUT, LONGEST_LEASE_TIMEOUT)
+                duration = min(request.lease_duration, _LONGEST_LEASE)
+                return self._lease_latency.timeout(LEASE_TIMEOUT * duration, LONGEST_LEASE_TIMEOUT * duration)
             case RequestKind.WRITE:
                 timeout = latency.timeout(WRITE_TIMEOUT, LONGEST_WRITE_TIMEOUT)
                 if timeout > WRITE_TIMEOUT:
