@@ -77,7 +77,7 @@ def _creation(results: Results) -> Iterator[Figure]:
         yield Figure(
             "Writes to Kubernetes for each created mapping, without Events",
             f"{others / count:.3f}",
-            "3 (intent, UUID, state)",
+            "2 (intent, state)",
             "at most 3",
             others <= 3 * count,
         )
