@@ -8,8 +8,8 @@ import pytest
 
 from esm_operator.clock import replaced
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.cluster.lease import RENEWAL, Lease
-from esm_operator.cluster.transport import LEASE_TIMEOUT
+from esm_operator.cluster.lease import RENEWAL, RETRY_PERIOD, Lease
+from esm_operator.cluster.transport import LEASE_PAUSES, LEASE_TIMEOUT
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.model.calls import Call, Gate, Transport
@@ -19,7 +19,7 @@ from tests.model.loop import Clock, SteppedLoop
 DURATION = 20.0
 PATH = "/apis/coordination.k8s.io/v1/namespaces/default/leases/operator"
 #: Seconds that an answer takes in these scenarios.
-SLOW = LEASE_TIMEOUT - 0.5
+SLOW = LEASE_TIMEOUT * (DURATION - LEASE_PAUSES) - 0.5
 
 
 class Process:
@@ -129,3 +129,28 @@ def test_the_fence_is_closed_before_the_lease_is_released(process: Process) -> N
     assert not process.covers(fence, 0)
     process.answer("PUT")
     assert process.holder() == ""
+
+
+def test_a_lease_that_another_process_held_is_interrupted_although_the_first_answer_is_lost(process: Process) -> None:
+    """The process reads its own record then, as if it had never lost the lease."""
+    process.take()
+    before = process.lease.interruptions
+    process.is_taken_by_another()
+    process.wait_for_renewal()
+    process.answer("PUT")
+    process.answer("GET")
+    for _ in range(2 * int(DURATION)):
+        process.clock.now += RETRY_PERIOD + 0.1
+        process.loop.settle()
+        process.answer("GET")
+        if process.gate.waiting:
+            break
+    process.gate.settle(process.asks("PUT"), "lost")
+    process.loop.settle()
+    assert process.holder() == "us"
+    process.clock.now += RETRY_PERIOD + 0.1
+    process.loop.settle()
+    process.answer("GET")
+    process.answer("PUT")
+    assert process.covers(process.fence, 1.0)
+    assert process.lease.interruptions > before

@@ -10,9 +10,11 @@ from aiohttp import web
 from kubernetes.aio import client
 
 from esm_operator.cluster import transport
+from esm_operator.cluster.lease import RENEWAL, RETRY_PERIOD
 from esm_operator.cluster.transport import BusyError, RequestKind, Transport
 from esm_operator.fence import MARGIN, Fence
 from esm_operator.ratelimit.concurrency_limiter import MOST
+from esm_operator.ratelimit.latency import Latency
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.http_server import served
 from tests.waiting import LIMIT, eventually_async
@@ -83,7 +85,7 @@ async def test_requests_for_the_lease_do_not_wait_for_others() -> None:
 
 @pytest.mark.parametrize("kind", [WRITE, LEASE])
 async def test_a_slow_server_gets_more_time(kind: RequestKind, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, f"{kind.name}_TIMEOUT", 0.1)  # of a lease of one second
+    monkeypatch.setattr(transport, f"{kind.name}_TIMEOUT", 0.1)  # for a lease, of the second that it has to spare
     monkeypatch.setattr(transport, f"LONGEST_{kind.name}_TIMEOUT", LIMIT)
     timed_out = 0
 
@@ -94,7 +96,7 @@ async def test_a_slow_server_gets_more_time(kind: RequestKind, monkeypatch: pyte
     async with connected(answer) as made, asyncio.timeout(LIMIT):
         for _ in range(5):
             try:
-                await made.request("PUT", "/a", body={}, kind=kind, lease_duration=1.0)
+                await made.request("PUT", "/a", body={}, kind=kind, lease_duration=transport.LEASE_PAUSES + 1.0)
             except TimeoutError:
                 timed_out += 1
         assert 1 <= timed_out <= 3, "0.1, 0.2 and 0.4 s are too short"
@@ -116,3 +118,14 @@ async def test_the_time_out_of_a_write_stays_within_the_lease(monkeypatch: pytes
                 await made.request("PUT", "/a", body={}, kind=WRITE)
         answered.set()
         await made.request("PUT", "/a", body={}, kind=WRITE)
+
+
+@pytest.mark.parametrize("duration", [10.0, 15.0, 20.0, 60.0])
+def test_two_requests_for_the_lease_that_hang_do_not_cost_the_lease(duration: float) -> None:
+    latency, passed = Latency(), RENEWAL
+    for _ in range(2):
+        shares = transport.LEASE_TIMEOUT, transport.LONGEST_LEASE_TIMEOUT
+        least, longest = (share * (duration - transport.LEASE_PAUSES) for share in shares)
+        passed += latency.timeout(least, longest) + RETRY_PERIOD
+        latency.timed_out()
+    assert passed <= duration - 1.0, "a third one has time to succeed"

@@ -166,7 +166,8 @@ class Lease:
         self._candidate = Candidate(identity, duration)
         self._fence: Fence | None = None
         self.interruptions = 0
-        """How often this process has acquired the lease when another process may have held it since its last term."""
+        """How often this process has tried to acquire the lease when another process may have held it since its last
+        term."""
         self._record = LeaseRecord()
         self._written: set[str] = set()
         """The renewTimes that this process may have written. Another one with the same identity has written others."""
@@ -261,7 +262,8 @@ class Lease:
                 logger.info("This process stands by, because %s holds the lease %s", record.holder, self)
             return False
         before = record or LeaseRecord()
-        uninterrupted = before.holder == self._identity and before.renewed in self._written
+        if before.holder != self._identity or before.renewed not in self._written:
+            self.interruptions += 1  # before the write, whose answer may be lost
         wall = microtime()
         ours = replace(
             before,
@@ -289,7 +291,6 @@ class Lease:
         }
         logger.info("Acquired the lease %s as %s, because %s", self, self._identity, reasons[state])
         self._holders_reported.clear()
-        self.interruptions += not uninterrupted
         await self._set_fence(fence)
         return True
 

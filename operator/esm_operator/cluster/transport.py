@@ -33,8 +33,10 @@ logger = logging.getLogger(__name__)
 READ_TIMEOUT, LONGEST_READ_TIMEOUT = 10.0, 60.0
 #: The same for a write. It must be over before the lease is, so the lease may allow less than the most.
 WRITE_TIMEOUT, LONGEST_WRITE_TIMEOUT = 5.0, 30.0
-#: The same for a request for the lease, as shares of its duration. Two that hang must not cost the lease.
-LEASE_TIMEOUT, LONGEST_LEASE_TIMEOUT = 0.3, 0.45
+#: The same for a request for the lease, as shares of the duration of the lease. Two that hang must not cost the lease,
+#: so the seconds between the renewals and the attempts, and a spare second, are no part of the duration here.
+LEASE_TIMEOUT, LONGEST_LEASE_TIMEOUT = 0.4, 0.5
+LEASE_PAUSES = 5.0
 #: A longer duration of the lease, in seconds, makes these time-outs no longer.
 _LONGEST_LEASE = 30.0
 #: Attempts at a request that the API server is too busy for; the shortest and longest pause between two, in seconds.
@@ -244,7 +246,7 @@ class Transport:
         latency = self._concurrency_limiter.latency
         match request.kind:
             case RequestKind.LEASE:
-                duration = min(request.lease_duration, _LONGEST_LEASE)
+                duration = min(request.lease_duration, _LONGEST_LEASE) - LEASE_PAUSES
                 return self._lease_latency.timeout(LEASE_TIMEOUT * duration, LONGEST_LEASE_TIMEOUT * duration)
             case RequestKind.WRITE:
                 timeout = latency.timeout(WRITE_TIMEOUT, LONGEST_WRITE_TIMEOUT)
