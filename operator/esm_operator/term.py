@@ -75,7 +75,7 @@ class TermMemory:
         """
         self.resumed = True
         self.states.resume()
-        self.knowledge.resume()
+        self.knowledge.resume(one.uuid for one in cache.all() if one.uuid and not one.status_is_current)
         for key, old in self._suspended.items():
             new = cache.get(key)
             if new is None:
@@ -299,7 +299,7 @@ class Term:
             self._controller.enqueue([key], _priority(resource, None))
             return
         self._states.of(key).asleep = target
-        if _was_refused(resource):  # by another process: it takes its turn with the failing ones
+        if up_to_date and _was_refused(resource):  # by another process: it takes its turn with the failing ones
             self._states.failure_backoff.failed(key)
 
     async def _show_changed_results(self) -> None:

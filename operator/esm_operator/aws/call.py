@@ -85,6 +85,8 @@ async def run(
             # No phase is shorter than this, so the wait ends before a phase that begins meanwhile has ended.
             shortest = min(SEND_TIMEOUT, CALL_TIMEOUT)
             await asyncio.wait([future], timeout=min(max(left, 0.001), shortest))
+        if future.cancelled():
+            raise errors.NotSentError(reason="The connection was closed before the request was sent.")
         return future.result()
     finally:
         if not future.done():

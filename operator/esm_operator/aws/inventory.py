@@ -149,8 +149,14 @@ class Inventory:
         so they need not be read again.
         """
         self.swept = False
-        self._before = self._entries
+        self._before |= self._entries
         self._entries, self._index, self._in_transition = {}, {}, set()
+
+    def forget_tags_before(self, uuid: str) -> None:
+        """Forget the tags of a mapping from before :meth:`resume`, so that they are read before the next change."""
+        entry = self._before.get(uuid)
+        if entry is not None:
+            entry.tags = None
 
     def uuids(self) -> list[str]:
         """The known mappings."""

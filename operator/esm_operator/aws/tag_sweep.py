@@ -97,7 +97,8 @@ class TagSweep:
             async for page in self._client.api.tagged({CLUSTER: self._cluster}):
                 found |= page
         except (BotoCoreError, ClientError) as error:
-            self._failures += errors.may_be_missing(error)
+            if self._account_region.failure is None:  # otherwise AWS as a whole fails
+                self._failures += errors.may_be_missing(error)
             if not errors.is_missing(error) and self._failures < _PASSING:
                 raise
             self._replace_tagging_api(error)

@@ -4,7 +4,7 @@ Several targets may share an account and region (:mod:`~.account_region`). All o
 for the connections (:mod:`~.connections`) and the :class:`Knowledge`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from esm_operator import tasks
@@ -52,10 +52,13 @@ class Knowledge:
     rate_limiters: dict[tuple[str, str], RateLimiter] = field(default_factory=dict[tuple[str, str], RateLimiter])
     """By account and region."""
 
-    def resume(self) -> None:
-        """Begin the next term."""
+    def resume(self, changing: Iterable[str]) -> None:
+        """Begin the next term. The UUIDs are those of mappings that will be changed, so their owners are read again."""
         for inventory in self.inventories.values():
             inventory.resume()
+        for uuid in changing:
+            for inventory in self.inventories.values():
+                inventory.forget_tags_before(uuid)
 
 
 class Targets:

@@ -17,7 +17,7 @@ from esm_operator.api.frozen_json import is_object
 from esm_operator.api.recorded_status import Condition, MappingStatus
 from esm_operator.api.resource import FINALIZER, GROUP, PLURAL, VERSION, Intent, Key, Resource
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ProviderConfigObject
-from esm_operator.cluster.transport import JSON, ApiError, RequestKind, Transport
+from esm_operator.cluster.transport import JSON, ApiError, RequestKind, Transport, requested
 from esm_operator.fence import SHUT, Fence
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.ratelimit.waiters import RequestPriority
@@ -228,6 +228,12 @@ class KubernetesClient:
 def mapping_paths(namespaces: Sequence[str]) -> list[str]:
     """The paths at which the EventSourceMappings of some namespaces are listed. No namespaces: those of all."""
     return [f"{API_PATH}/namespaces/{namespace}/{PLURAL}" for namespace in namespaces] or [f"{API_PATH}/{PLURAL}"]
+
+
+def is_write_of(error: Exception, key: Key) -> bool:
+    """Whether an exception is about a write of a resource or of its status."""
+    method, _, path = requested(error).partition(" ")
+    return method != "GET" and path.removesuffix("/status") == _path(key)
 
 
 def _path(key: Key) -> str:

@@ -18,7 +18,7 @@ from esm_operator.cluster.config_cache import ConfigCache, ProviderConfigObject
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.operator_names import IN_USE
 from esm_operator.cluster.resource_cache import ResourceCache
-from esm_operator.cluster.transport import WRITE_TIMEOUT, ConflictError, GoneError, describe_failure
+from esm_operator.cluster.transport import LONGEST_WRITE_TIMEOUT, ConflictError, GoneError, describe_failure
 from esm_operator.fence import NotLeadingError
 from esm_operator.planning.target import Unresolved
 from esm_operator.ratelimit.failure_log import FailureLog
@@ -32,8 +32,9 @@ CONDITION: ProviderConfigReason = "InUse"
 _REMAIN: ProviderConfigReason = "MappingsRemain"
 #: Seconds between checks of ProviderConfigs that are being deleted. With 10,000 resources one takes up to 0.1 s.
 INTERVAL = 2.0
-#: Seconds for which a resource counts as a user after it was admitted. Its own finalizer is written meanwhile.
-_ADMITTED_FOR = 6 * WRITE_TIMEOUT
+#: Seconds for which a resource counts as a user after it was admitted. Meanwhile the operator writes the finalizer of
+#: the resource, which may wait for a slow API server.
+_ADMITTED_FOR = 10 * LONGEST_WRITE_TIMEOUT
 #: Seconds after which another Event reports the users of a ProviderConfig.
 _QUIET = 600.0
 #: Users that a message names.
@@ -97,7 +98,11 @@ class UsageFinalizer:
         """
         while True:
             now = monotonic()
-            self._admitted = {key: entry for key, entry in self._admitted.items() if now - entry[1] < _ADMITTED_FOR}
+            self._admitted = {
+                key: entry
+                for key, entry in self._admitted.items()
+                if now - entry[1] < _ADMITTED_FOR and self._cache.get(key) is not None
+            }
             configs = self._config_cache.configs()
             self._reports.keep({config.uid for config in configs})
             for config in configs:

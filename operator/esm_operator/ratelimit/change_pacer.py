@@ -50,7 +50,8 @@ class ChangePacer(Generic[Key]):
 
     async def take(self) -> Key:
         """Wait for the next key, and release it."""
-        await self._deadline.until(self._next_due)
+        while not self._waiting or self._bucket.delay > 0:
+            await self._deadline.until(self._next_due)
         self._bucket.reserve()
         key = next(iter(self._waiting))
         del self._waiting[key]

@@ -3,7 +3,8 @@ decrease (AIMD), as TCP's congestion window.
 
 A server without capacity answers later, not less often. More requests in flight then only wait for each other until all
 of them time out. So the limit is halved if answers take much longer than those of the server without load, and after a
-time-out or a refusal because of overload (429). It grows by one each time that a full window of requests was answered.
+time-out or a refusal because of overload (429). It grows by one each time that a full window of requests was answered,
+and back to the initial limit in any case.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ class ConcurrencyLimiter:
         self.latency.record(seconds)
         if seconds > min(SLOWEST, max(SLOW, SLOW_RATIO * self.latency.baseline)):
             self._decrease(sent)
-        elif full:
+        elif full or self._limit < INITIAL:
             self._limit = min(MOST, self._limit + 1 / self._limit)
 
     def timed_out(self, sent: float) -> None:

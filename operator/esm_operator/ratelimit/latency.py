@@ -25,8 +25,8 @@ class Latency:
 
     @property
     def mean(self) -> float:
-        """The smoothed latency in seconds; 0: there was no answer yet."""
-        return self._mean
+        """The smoothed latency in seconds; 0: there was no answer in the last minute."""
+        return self._mean if self._least and self._least[-1][0] >= monotonic() - _BASELINE_FOR else 0.0
 
     @property
     def baseline(self) -> float:

@@ -17,7 +17,7 @@ from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
-from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.kubernetes import KubernetesClient, is_write_of
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
 from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure, requested
 from esm_operator.cluster.usage_finalizer import UsageFinalizer
@@ -116,9 +116,9 @@ class Reconciler:
         except NotLeadingError:
             return Result(None, 1.0, QueuePriority.EDIT)
         except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-            if not isinstance(error, ApiError) and not requested(error).startswith("GET"):
+            if isinstance(error, aiohttp.ClientError | TimeoutError) and is_write_of(error, resource.key):
                 known = self.cache.get(resource.key)
-                state.unanswered_write = known.resource_version if known is not None else ""
+                state.unanswered_write = known.resource_version if known is not None and not known.removed else ""
             delay = state.back_off(1.0, _LONGEST_API_DELAY)
             self._log_api_failure(resource, error, delay)
             return Result(ReconcileOutcome.KUBERNETES_ERROR, delay, QueuePriority.EDIT)

@@ -73,6 +73,8 @@ class StatusWriter:
         )
         rendered = render(mapping=report)
         if _is_written(resource, rendered):
+            if context is not None:
+                context.state.shows_result = False
             return resource
         if context is not None and report is not None and not context.state.shows_result:
             last = status.report.last_processing_result
