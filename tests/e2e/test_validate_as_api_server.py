@@ -18,7 +18,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from esm_operator.api import manifests, models, object_meta, provider_config
+from esm_operator.api import limits, manifests, models, object_meta, provider_config
 from esm_operator.commands import validate
 from esm_operator.commands.export_manifest import Manifest
 from tests.controlplane import ControlPlane
@@ -274,10 +274,11 @@ TEXTS = st.one_of(
 #: Go and Python may have different versions of Unicode, which differ in few characters below U+10000.
 TAG_CHARACTERS = st.characters(categories=["L", "N", "Z"], max_codepoint=0xFFFF, include_characters="_.:/=+-@")
 TAG_TEXTS = SCALAR_TEXTS.map(lambda text: text.replace("~", "")) | st.text(TAG_CHARACTERS, max_size=20)
+TAG_KEYS = TAG_TEXTS.filter(bool).filter(lambda key: not re.match(limits.RESERVED_TAG_KEY, key))
 
 
 @MANY
-@given(tags=st.dictionaries(TAG_TEXTS.filter(bool), TAG_TEXTS, max_size=5), queue=TEXTS)
+@given(tags=st.dictionaries(TAG_KEYS, TAG_TEXTS, max_size=5), queue=TEXTS)
 def test_both_read_what_export_has_written(server: Server, tags: dict[str, str], queue: str) -> None:
     document = changed("mq", tags=tags, queues=[queue])
     text = Manifest("a mapping", document).render()

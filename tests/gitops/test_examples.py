@@ -114,7 +114,7 @@ def test_the_manifests_become_ready(bed: Bed) -> None:
 
 
 def test_the_crds_are_a_kustomization(control_plane: ControlPlane) -> None:
-    found = control_plane.kubectl("kustomize", ROOT / "crds").stdout
+    found = control_plane.kubectl("kustomize", ROOT).stdout
     names = {one["metadata"]["name"] for one in yaml.safe_load_all(found)}
     assert names == {f"{kind}.lambda.esm-operator.io" for kind in ("eventsourcemappings", "providerconfigs")}
     applied = json.loads(
@@ -123,7 +123,7 @@ def test_the_crds_are_a_kustomization(control_plane: ControlPlane) -> None:
             "--server-side",
             "--dry-run=server",
             "--kustomize",
-            ROOT / "crds",
+            ROOT,
             "--force-conflicts",
             "-o",
             "json",

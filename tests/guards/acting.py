@@ -292,8 +292,8 @@ GUARDS = (
         name="read-after-conflict",
         harm="After lost watch events, the API server refuses every write to a resource, because its version is old.",
         file=_RECONCILE,
-        text="await self.executor.read(resource.key)",
-        without="pass",
+        text="            await self.executor.read(resource.key)\n        except GoneError:",
+        without="            pass\n        except GoneError:",
         tests=model("late_watches", "a_resource_whose_edit_the_watch_has_lost_is_read_after_a_conflict"),
     ),
     Guard(
@@ -327,6 +327,14 @@ GUARDS = (
         text="waits_for = isinstance(action, actions.Conflict | actions.Wait)",
         without="waits_for = False",
         tests=model("scenarios", "a_resource_whose_predecessor_is_being_deleted_gets_its_mapping_soon_after"),
+    ),
+    Guard(
+        name="created-although-adoptable",
+        harm="A mapping that somebody disables remains disabled, because the status never recorded who enabled it.",
+        file="reconcile/outcome_reporter.py",
+        text=' or context.desired.adoption.policy != "Never"',
+        without="",
+        tests=model("lost_leases", "a_mapping_that_may_be_adopted_but_was_created_is_kept_enabled"),
     ),
     Guard(
         name="changed-during-the-status",

@@ -173,7 +173,7 @@ GUARDS = (
     Guard(
         name="not-found-by-the-api-server",
         harm="A resource is forgotten because a proxy answered 404 with a page of its own.",
-        file=_KUBE,
+        file="cluster/transport.py",
         text="if answer is not None and response.status == 404:",
         without="if response.status == 404:",
         tests=unit("kubernetes", "only_a_status_of_the_api_server_means_that_an_object_does_not_exist"),

@@ -16,9 +16,9 @@ GUARDS = (
     Guard(
         name="fence-before-kubernetes",
         harm="After the lease has ended, a write to a resource overwrites a write of the new leader.",
-        file="cluster/kubernetes.py",
-        text="check=self._fence.check",
-        without="check=None",
+        file="cluster/transport.py",
+        text="self._fence.check if kind is RequestKind.WRITE else None",
+        without="None",
         tests=unit("kubernetes", "a_write_that_the_lease_may_not_outlast_is_not_sent"),
     ),
     Guard(
@@ -76,6 +76,17 @@ GUARDS = (
         text="        fence = Fence()\n        fence.extend(started + self._duration)",
         without="        fence = Fence()\n        fence.extend(monotonic() + self._duration)",
         tests=model("lease_answers", "a_lease_runs_from_before_it_was_taken"),
+    ),
+    Guard(
+        name="interruption-before-the-answer",
+        harm="After another process has led, a former leader acts on its knowledge from before.",
+        file=_LEASE,
+        text="self.interruptions += 1  # before the write, whose answer may be lost",
+        without="pass",
+        tests=model(
+            "lease_answers",
+            "a_lease_that_another_process_held_is_interrupted_although_the_first_answer_is_lost",
+        ),
     ),
     Guard(
         name="lease-of-our-own",

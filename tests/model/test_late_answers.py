@@ -1,6 +1,7 @@
 """Scripted scenarios: answers of AWS arrive late or are outdated."""
 
 from esm_operator.api.resource import Key
+from esm_operator.clock import replaced
 from tests.model.aws import QUEUE
 from tests.model.calls import Call
 from tests.model.script import KINESIS, ONE, SQS, TWO, Script
@@ -12,9 +13,15 @@ def is_status_of(call: Call, key: Key) -> bool:
 
 
 def test_a_state_that_changes_while_the_status_is_written_is_shown_in_the_end(script: Script) -> None:
-    """The list of the function, which another resource needs, shows the new state. Nothing changes after that."""
+    """The list of the function, which another resource needs, shows the new state. Nothing changes after that.
+
+    The operator adopts the mapping, so only the status shows which resource has it.
+    """
+    with replaced(script.world.clock):
+        script.aws.make("orders", QUEUE, {})
+    script.mapping().due = script.world.clock.now + 10_000
     script.begin()
-    script.apply(ONE, **SQS)
+    script.apply(ONE, **SQS, adoption={"policy": "IfExists"})
     note = script.until(lambda call: is_status_of(call, ONE) and "Creating" in str(call))
     script.apply(TWO, **KINESIS)
     created = script.mapping()

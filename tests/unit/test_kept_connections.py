@@ -1,6 +1,7 @@
 """When connections are made: in the background, again after failures, and what is reported of that."""
 
 import asyncio
+import io
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class Flaky(Connector):
         if self.failures[target.region]:
             self.failures[target.region] -= 1
             raise EndpointConnectionError(endpoint_url=f"https://sts.{target.region}.amazonaws.com")
-        nothing: Any = None
+        nothing: Any = io.BytesIO()  # it can be closed
         return Connection("123456789012", target.region, nothing, nothing, ThreadPoolExecutor(1))
 
 

@@ -40,6 +40,18 @@ class CountingTarget(AccountRegion):
         super().switch_client(failed)
 
 
+class Limiter(RateLimiter):
+    """A rate limiter that delays requests while changes are pending."""
+
+    def __init__(self, scene: "Scene") -> None:
+        super().__init__(1000)
+        self._scene = scene
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self._scene.pending > 0
+
+
 class Scene:
     """The listener of an account whose mappings all have a resource."""
 
@@ -51,7 +63,7 @@ class Scene:
         self.up_to_date: list[bool] = []
         self.pending = 0
         self.inventory = Inventory()
-        limiter, tagging = RateLimiter(1000), RateLimiter(1000)
+        limiter, tagging = Limiter(self), RateLimiter(1000)
         place = Subject(region="eu-west-1", account="123456789012")
         self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic(), place)
         api = MappingsApi(connection, limiter, tagging, Fence(clock=lambda: 0.0))
@@ -84,6 +96,9 @@ class Scene:
 
     def pending_changes(self, target: Target) -> int:
         return self.pending
+
+    def write_latency(self) -> float:
+        return 0.0
 
     def new_orphan_counter(self) -> CountOrphans:
         raise AssertionError("the sweeper counts no orphans")
