@@ -81,6 +81,7 @@ class Operator:
             renewal=self._tuning.lease_renewal,
         )
         self._term: Term | None = None
+        self._memory = TermMemory(settings)
         self._cache_synced = asyncio.Event()
         self._audit_requested = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -200,13 +201,13 @@ class Operator:
 
     async def _lead(self) -> None:
         """Run a term each time that the lease is held."""
-        memory, interruptions = TermMemory(self._settings), 0
+        interruptions = 0
         while True:
             fence = await self._lease.wait_acquired()
             if interruptions == self._lease.interruptions:
-                memory.resume(self._cache)
+                self._memory.resume(self._cache)
             else:
-                memory, interruptions = TermMemory(self._settings), self._lease.interruptions
+                self._memory, interruptions = TermMemory(self._settings), self._lease.interruptions
             term = self._term = Term(
                 self._settings,
                 cache=self._cache,
@@ -215,7 +216,7 @@ class Operator:
                 connections=self._connections,
                 fence=fence,
                 tuning=self._tuning,
-                memory=memory,
+                memory=self._memory,
             )
             logger.info("The operator holds the lease and begins to reconcile. Resources: %d", len(self._cache))
             self._keep_targets()
@@ -225,7 +226,7 @@ class Operator:
             counters.LEASE_LOST.inc()
             await term.stop()
             self._term = None
-            memory.suspend(self._cache.all())
+            self._memory.suspend(self._cache.all())
 
     async def _audits(self) -> None:
         """Compare the cache with the cluster. kopf reports neither the end of a list nor objects missing from it."""
@@ -274,8 +275,9 @@ class Operator:
                 logger.info("The resource %s was deleted, and the watch has not reported it", key)
                 if self._term is not None:
                     self._term.forget(key)
-        if self._term is None:
+        if self._term is None and self._lease.another_leads:
             self._cache.forget_removed(AUDIT)  # the leader has deleted their mappings
+            self._memory = TermMemory(self._settings)  # what is known from before is of no use
         return await self._wait_watched({key for key in listed if key not in known})
 
     async def _wait_watched(self, awaited: set[Key]) -> bool:

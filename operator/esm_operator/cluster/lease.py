@@ -139,6 +139,11 @@ class Candidate:
             return LeaseState.OURS
         return LeaseState.EXPIRED if self._expired(record, now) else LeaseState.HELD
 
+    @property
+    def sees_another(self) -> bool:
+        """Whether another identity had the lease when it was read last."""
+        return self._observed is not None and self._observed.holder != self._identity
+
     def _expired(self, record: LeaseRecord, now: float) -> bool:
         return now - self._since >= (record.duration or self._duration)
 
@@ -187,6 +192,11 @@ class Lease:
     def covers(self, seconds: float) -> bool:
         """Whether the lease is held, and for longer than so many seconds."""
         return self._fence is not None and self._fence.covers(seconds)
+
+    @property
+    def another_leads(self) -> bool:
+        """Whether another process leads, or has led after this one."""
+        return self._fence is None and self._candidate.sees_another
 
     def unusable_because(self) -> str:
         """Why this process can neither lead nor stand by, as a sentence; empty: it can."""
