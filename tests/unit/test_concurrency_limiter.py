@@ -140,6 +140,25 @@ def test_a_distant_server_gets_many_requests_at_the_same_time() -> None:
     simulated(scenario)
 
 
+def test_requests_that_take_long_without_load_do_not_lower_the_limit() -> None:
+    """An admission webhook delays writes of one type, while the answers to all other requests are fast."""
+
+    async def scenario() -> None:
+        limiter = ConcurrencyLimiter()
+
+        async def send(seconds: float, group: str) -> None:
+            for _ in range(50):
+                async with limiter.slot(EDIT):
+                    sent = monotonic()
+                    await asyncio.sleep(seconds)
+                    limiter.answered(sent, group)
+
+        await asyncio.gather(*(send(1.2, "patch") for _ in range(WORKERS)), *(send(0.01, "event") for _ in range(4)))
+        assert limiter.limit >= INITIAL
+
+    simulated(scenario)
+
+
 def test_the_limit_stays_within_its_bounds() -> None:
     async def scenario() -> None:
         limiter = ConcurrencyLimiter()

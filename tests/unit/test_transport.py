@@ -13,13 +13,13 @@ from esm_operator.cluster import transport
 from esm_operator.cluster.lease import RENEWAL, RETRY_PERIOD
 from esm_operator.cluster.transport import BusyError, RequestKind, Transport
 from esm_operator.fence import MARGIN, Fence
-from esm_operator.ratelimit.concurrency_limiter import MOST
+from esm_operator.ratelimit.concurrency_limiter import INITIAL, MOST, SLOW
 from esm_operator.ratelimit.latency import Latency
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.unit.http_server import served
 from tests.waiting import LIMIT, eventually_async
 
-WRITE, LEASE = RequestKind.WRITE, RequestKind.LEASE
+WRITE, LEASE, LIST = RequestKind.WRITE, RequestKind.LEASE, RequestKind.LIST
 
 
 @asynccontextmanager
@@ -83,10 +83,11 @@ async def test_requests_for_the_lease_do_not_wait_for_others() -> None:
         await asyncio.gather(*requests)
 
 
-@pytest.mark.parametrize("kind", [WRITE, LEASE])
+@pytest.mark.parametrize("kind", [WRITE, LEASE, LIST])
 async def test_a_slow_server_gets_more_time(kind: RequestKind, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, f"{kind.name}_TIMEOUT", 0.1)  # for a lease, of the second that it has to spare
-    monkeypatch.setattr(transport, f"LONGEST_{kind.name}_TIMEOUT", LIMIT)
+    name = "READ" if kind is LIST else kind.name
+    monkeypatch.setattr(transport, f"{name}_TIMEOUT", 0.1)  # for a lease, of the second that it has to spare
+    monkeypatch.setattr(transport, f"LONGEST_{name}_TIMEOUT", LIMIT)
     timed_out = 0
 
     async def answer(request: web.Request) -> web.Response:
@@ -100,6 +101,56 @@ async def test_a_slow_server_gets_more_time(kind: RequestKind, monkeypatch: pyte
             except TimeoutError:
                 timed_out += 1
         assert 1 <= timed_out <= 3, "0.1, 0.2 and 0.4 s are too short"
+
+
+async def test_lists_that_hang_delay_no_other_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "READ_TIMEOUT", 0.1)
+    released, began = asyncio.Event(), 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal began
+        if request.path == "/objects":
+            began += 1
+            await released.wait()
+        return await well(request)
+
+    async with connected(answer) as made, asyncio.timeout(LIMIT):
+        for _ in range(6):
+            with pytest.raises(TimeoutError):
+                await made.request("GET", "/objects", kind=LIST)
+        assert made.requests_limit == INITIAL
+        lists = [asyncio.create_task(made.request("GET", "/objects", kind=LIST)) for _ in range(int(MOST))]
+        await eventually_async(lambda: began == 6 + MOST)
+        await made.request("PUT", "/a", body={}, kind=WRITE)
+        released.set()
+        await asyncio.gather(*lists)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("/apis/a.io/v1/namespaces/shop/things/one", "/apis/a.io/v1/namespaces/bank/things/two", True),
+        ("/apis/a.io/v1/things/one", "/apis/a.io/v1/things/two", True),
+        ("/api/v1/namespaces/shop", "/api/v1/namespaces/bank", True),
+        ("/api/v1/namespaces/shop/events", "/api/v1/namespaces/bank/events", True),
+        ("/apis/a.io/v1/namespaces/shop/things/one", "/apis/a.io/v1/namespaces/shop/things/one/status", False),
+        ("/apis/a.io/v1/namespaces/shop/things/one", "/apis/a.io/v1/namespaces/shop/others/one", False),
+    ],
+)
+async def test_a_slow_type_of_request_counts_only_for_itself(one: str, other: str, *, alike: bool) -> None:
+    """The first request is slow, and so is that with which it is compared if they are alike."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await asyncio.sleep(0 if request.path == other and answered else SLOW * 1.2)
+        return await well(request)
+
+    async with connected(answer) as made, asyncio.timeout(LIMIT):
+        answered = False
+        await made.request("GET", one)
+        answered = True
+        await made.request("GET", other)
+        await made.request("GET", one)
+        assert (made.requests_limit < INITIAL) == alike
 
 
 async def test_the_time_out_of_a_write_stays_within_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ connections and no limits, so they never wait for others.
 import asyncio
 import copy
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, cast
@@ -46,6 +47,8 @@ _FEW = 2
 #: Seconds by which the lease outlasts the longest time-out of a write, because the time to send it passes too.
 _SPARE = 0.5
 JSON = "application/json"
+#: The path of an object, or of a subresource of it: the plural and the subresource.
+_OBJECT = re.compile(r"/(?:api|apis/[^/]+)/[^/]+(?:/namespaces/[^/]+)?/([^/]+)(?:/[^/]+(?:/([^/]+))?)?")
 
 
 class GoneError(Exception):
@@ -87,6 +90,11 @@ def requested(error: Exception) -> str:
     return next(iter(getattr(error, "__notes__", ())), "A request to the API server")
 
 
+def is_slow(error: Exception) -> bool:
+    """Whether a request failed because the API server is slow or overloaded. A retry may help soon."""
+    return isinstance(error, TimeoutError) or getattr(error, "status", 0) in _OVERLOAD
+
+
 _REFUSALS: Mapping[int, type[ApiError]] = {403: ForbiddenError, 429: BusyError}
 
 
@@ -96,6 +104,7 @@ class RequestKind(Enum):
     READ = auto()
     """One object."""
     LIST = auto()
+    """It takes longer than others, whatever the load. It waits for its turn, but no other request waits for its end."""
     WATCH = auto()
     """It ends when the answer begins."""
     WRITE = auto()
@@ -136,6 +145,7 @@ class Transport:
         self._fence = fence
         self._concurrency_limiter = ConcurrencyLimiter()
         self._lease_latency = Latency()
+        self._list_latency = Latency()
         self._speeds_reported = ReportFilter()
         self._speeds_reported.admit("speed", "fast")
 
@@ -187,7 +197,9 @@ class Transport:
             await self._rate_limiter.take(priority)
             try:
                 async with self._concurrency_limiter.slot(priority):
-                    return await self._send(request)
+                    if kind is not RequestKind.LIST:
+                        return await self._send(request)
+                return await self._send(request)
             except BusyError:
                 if failures == _ATTEMPTS - 1:
                     raise
@@ -221,12 +233,12 @@ class Transport:
         except Exception as error:
             error.add_note(f"{method} {path}")
             if isinstance(error, TimeoutError):
-                self._record_timeout(kind, sent)
+                self._record_timeout(request, sent)
             raise
         finally:
             counters.KUBERNETES_REQUESTS.labels(method, code).inc()
             counters.KUBERNETES_REQUEST_SECONDS.labels(method).observe(monotonic() - sent)
-        self._record_answer(kind, sent, response)
+        self._record_answer(request, sent, response)
         if response.status < 400 and answer is not None:
             return answer
         # A proxy may answer with a 404 of its own. Only an answer of the API server means that the object is gone.
@@ -253,26 +265,33 @@ class Transport:
                 if timeout > WRITE_TIMEOUT:
                     timeout = max(WRITE_TIMEOUT, min(timeout, self._fence.left - MARGIN - _SPARE))
                 return timeout
+            case RequestKind.LIST:
+                return self._list_latency.timeout(READ_TIMEOUT, LONGEST_READ_TIMEOUT)
             case _:
                 return latency.timeout(READ_TIMEOUT, LONGEST_READ_TIMEOUT)
 
-    def _record_answer(self, kind: RequestKind, sent: float, response: aiohttp.ClientResponse) -> None:
+    def _record_answer(self, request: _Request, sent: float, response: aiohttp.ClientResponse) -> None:
         """Adapt the limits to an answer."""
-        if kind is RequestKind.LEASE:
+        if request.kind is RequestKind.LEASE:
             self._lease_latency.record(monotonic() - sent)
         elif response.status in _OVERLOAD:
             retry_after = backoff.retry_after(response.headers.get("Retry-After", ""))
             self._concurrency_limiter.overloaded(sent, retry_after)
-        elif kind in (RequestKind.READ, RequestKind.WRITE):  # a list takes longer, whatever the load
-            self._concurrency_limiter.answered(sent)
+        elif request.kind is RequestKind.LIST:
+            self._list_latency.record(monotonic() - sent)
+        elif request.kind is not RequestKind.WATCH:
+            self._concurrency_limiter.answered(sent, _group(request))
         self._log_speed()
 
-    def _record_timeout(self, kind: RequestKind, sent: float) -> None:
+    def _record_timeout(self, request: _Request, sent: float) -> None:
         """Adapt the limits to a request that had no answer in time."""
-        if kind is RequestKind.LEASE:
-            self._lease_latency.timed_out()
-        else:
-            self._concurrency_limiter.timed_out(sent)
+        match request.kind:
+            case RequestKind.LEASE:
+                self._lease_latency.timed_out()
+            case RequestKind.LIST:
+                self._list_latency.timed_out()
+            case _:
+                self._concurrency_limiter.timed_out(sent)
         self._log_speed()
 
     def _log_speed(self) -> None:
@@ -286,6 +305,12 @@ class Transport:
             )
         elif limit >= INITIAL and self._speeds_reported.admit("speed", "fast"):
             logger.info("The API server answers fast again (%.1f s on average)", seconds)
+
+
+def _group(request: _Request) -> Hashable:
+    """The requests that take equally long without load: those of one method for one type of object or subresource."""
+    found = _OBJECT.fullmatch(request.path)
+    return (request.method, *found.groups()) if found is not None else request.method
 
 
 def _decoded(data: bytes) -> dict[str, Any] | None:

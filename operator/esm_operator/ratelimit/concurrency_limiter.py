@@ -2,14 +2,15 @@
 decrease (AIMD), as TCP's congestion window.
 
 A server without capacity answers later, not less often. More requests in flight then only wait for each other until all
-of them time out. So the limit is halved if answers take much longer than those of the server without load, and after a
-time-out or a refusal because of overload (429). It grows by one each time that a full window of requests was answered,
-and back to the initial limit in any case.
+of them time out. So the limit is halved if answers take much longer than those of the server without load to similar
+requests, and after a time-out or a refusal because of overload (429). It grows by one each time that a full window of
+requests was answered, and back to the initial limit in any case.
 """
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import asynccontextmanager
 
 from esm_operator.clock import monotonic
@@ -18,8 +19,8 @@ from esm_operator.ratelimit.waiters import RequestPriority, Waiters
 
 #: Requests in flight at the start, and at most.
 INITIAL, MOST = 16.0, 64.0
-#: An answer is slow if it takes longer than so many seconds, and so many times as long as the fastest one recently. But
-#: it is slow in any case from ``SLOWEST`` seconds on.
+#: An answer is slow if it takes longer than so many seconds, and so many times as long as the fastest one of its group
+#: recently. But it is slow in any case from ``SLOWEST`` seconds on.
 SLOW, SLOW_RATIO, SLOWEST = 1.0, 1.5, 8.0
 
 
@@ -36,6 +37,7 @@ class ConcurrencyLimiter:
 
     def __init__(self) -> None:
         self.latency = Latency()
+        self._groups: defaultdict[Hashable, Latency] = defaultdict(Latency)
         self._limit = INITIAL
         self._in_flight = 0
         self._waiting = Waiters()
@@ -58,13 +60,17 @@ class ConcurrencyLimiter:
         finally:
             self._release()
 
-    def answered(self, sent: float) -> None:
-        """Record the answer to a request that was sent at a monotonic time, in seconds."""
+    def answered(self, sent: float, group: Hashable = None) -> None:
+        """Record the answer to a request that was sent at a monotonic time, in seconds.
+
+        Requests of a group take equally long without load. An admission webhook, for example, delays only some groups.
+        """
         now = monotonic()
         seconds = now - sent
         full = self._in_flight >= self.limit
         self.latency.record(seconds)
-        if seconds > min(SLOWEST, max(SLOW, SLOW_RATIO * self.latency.baseline)):
+        self._groups[group].record(seconds)
+        if seconds > min(SLOWEST, max(SLOW, SLOW_RATIO * self._groups[group].baseline)):
             self._decrease(sent)
         elif full or self._limit < INITIAL:
             self._limit = min(MOST, self._limit + 1 / self._limit)
