@@ -60,6 +60,8 @@ class TagSweep:
         self._replaced_until = -math.inf
         """Monotonic time until which ListTags replaces the tagging API, in seconds."""
         self._read_once: set[str] = set()
+        self._read_in_pass: set[str] = set()
+        """Mappings of resources read by ListTags since all were. After a failure, the next pass reads the others."""
 
     @property
     def _client(self) -> MappingsClient:
@@ -126,12 +128,16 @@ class TagSweep:
 
     async def _one_by_one(self) -> None:
         for uuid, known in self._known_tags(monotonic()).items():
+            if uuid in self._read_in_pass:
+                continue
             await self._read(uuid, known)
+            self._read_in_pass.add(uuid)
             await asyncio.sleep(self._client.rate_limiter.interval(_SHARE))
         for uuid in self._unread():
             await self._read(uuid, {})
             self._read_once.add(uuid)
             await asyncio.sleep(self._client.rate_limiter.interval(_SHARE))
+        self._read_in_pass.clear()
         await self._count({uuid: tags for uuid in self._inventory.uuids() if (tags := self._inventory.tags(uuid))})
 
     def _unread(self) -> list[str]:
