@@ -110,6 +110,7 @@ class Term:
         self._kubernetes = kubernetes
         self._connections = connections
         self._states = memory.states
+        self._knowledge = memory.knowledge
         self._resumed = memory.resumed
         self._controller = Controller(cache, config_cache, tuning.limits)
         self._targets = Targets(connections, fence, settings, self, memory.knowledge)
@@ -185,6 +186,8 @@ class Term:
     def reconcile_changed(self, resource: Resource, old: Resource | None) -> None:
         """Reconcile a resource that is new, or has changed from the old one."""
         edited = self._states.record_change(old, resource)
+        if edited and resource.uuid:
+            self._knowledge.forget_tags_before(resource.uuid)
         target = self._controller.target_of(resource.key) if edited and old is not None else None
         if target is not None:
             self._targets.retry(target)

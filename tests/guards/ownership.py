@@ -1,6 +1,6 @@
 """Guards of ``planning/`` that prevent changes of other owners' mappings."""
 
-from tests.guards.guard import Guard, case, model
+from tests.guards.guard import Guard, case, model, unit
 
 _PLAN = "planning/plan.py"
 
@@ -287,5 +287,13 @@ GUARDS = (
         text="(writes or found.tags_in_doubt or tags_edited(desired))",
         without="(writes or tags_edited(desired))",
         tests=model("lost_answers", "tags_are_read_immediately_after_a_change_without_an_answer_is_edited_back"),
+    ),
+    Guard(
+        name="owner-from-an-earlier-term",
+        harm="After an outage, an edit changes a mapping that another cluster has taken over meanwhile.",
+        file="aws/inventory.py",
+        text="if entry is not None and entry.tags_seen < self._resumed:",
+        without="if False:",
+        tests=unit("inventory", "only_tags_from_before_a_resumed_term_are_forgotten"),
     ),
 )

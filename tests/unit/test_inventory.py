@@ -183,6 +183,23 @@ def test_tags_stay_known_through_sweeps() -> None:
     assert entry.observed().tags == {"team": "else"}
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["answered again", "not answered yet"])
+@pytest.mark.parametrize("read_again", [True, False])
+def test_only_tags_from_before_a_resumed_term_are_forgotten(*, answered: bool, read_again: bool) -> None:
+    inventory = Inventory()
+    inventory.record(mapping(), monotonic())
+    inventory.record_tags("1", {"team": "shop"})
+    inventory.resume()
+    if answered:
+        inventory.record(mapping(), monotonic())
+    if read_again:
+        inventory.record_tags("1", {"team": "else"})
+    inventory.forget_tags_before("1")
+    inventory.record(mapping(), monotonic())
+    known = {"team": "else"} if answered and read_again else None
+    assert inventory.tags("1") == known
+
+
 def test_filters_that_lists_hide_are_remembered() -> None:
     inventory = Inventory()
     shown = {"Filters": [{"Pattern": "{}"}]}

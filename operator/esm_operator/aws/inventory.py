@@ -132,6 +132,8 @@ class Inventory:
         self._entries: dict[str, InventoryEntry] = {}
         self._before: dict[str, InventoryEntry] = {}
         """Entries from before :meth:`resume` that AWS has not answered again."""
+        self._resumed = -math.inf
+        """Monotonic time of :meth:`resume`, in seconds."""
         self._index: dict[Hashable, set[str]] = {}
         """By the key of the identity, and by the name of the consumer group."""
         self._gone: dict[str, float] = {}
@@ -148,14 +150,14 @@ class Inventory:
         A mapping is known again when AWS has answered it, by the next sweep at the latest. Its tags are then known too,
         so they need not be read again.
         """
-        self.swept = False
+        self.swept, self._resumed = False, monotonic()
         self._before |= self._entries
         self._entries, self._index, self._in_transition = {}, {}, set()
 
     def forget_tags_before(self, uuid: str) -> None:
-        """Forget the tags of a mapping from before :meth:`resume`, so that they are read before the next change."""
-        entry = self._before.get(uuid)
-        if entry is not None:
+        """Forget tags from before :meth:`resume`, so that they are read before the next change of the mapping."""
+        entry = self._entries.get(uuid) or self._before.get(uuid)
+        if entry is not None and entry.tags_seen < self._resumed:
             entry.tags = None
 
     def uuids(self) -> list[str]:

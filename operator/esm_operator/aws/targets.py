@@ -57,8 +57,12 @@ class Knowledge:
         for inventory in self.inventories.values():
             inventory.resume()
         for uuid in changing:
-            for inventory in self.inventories.values():
-                inventory.forget_tags_before(uuid)
+            self.forget_tags_before(uuid)
+
+    def forget_tags_before(self, uuid: str) -> None:
+        """Read the owner of a mapping again before it is changed, if the owner was read in an earlier term."""
+        for inventory in self.inventories.values():
+            inventory.forget_tags_before(uuid)
 
 
 class Targets:
@@ -89,7 +93,7 @@ class Targets:
         """Begin to sweep a target, unless it is in use already."""
         if target in self._connected:
             return self._connected[target]
-        name = (connection.account, target.region, target.access.endpoint_url)
+        name = _name(target, connection)
         account_region = self._account_regions.get(name)
         if account_region is None:
             account_region = self._account_regions[name] = self._start(connection, name)
@@ -113,7 +117,11 @@ class Targets:
                     task.cancel()
                 name = next(name for name, one in self._account_regions.items() if one is account_region)
                 del self._account_regions[name]
-                self._knowledge.inventories.pop(name, None)
+        connections = {target: self._connections.established(target) for target in wanted}
+        if None not in connections.values():
+            names = {_name(target, connection) for target, connection in connections.items() if connection is not None}
+            for name in self._knowledge.inventories.keys() - names:
+                del self._knowledge.inventories[name]
 
     @property
     def without_tags(self) -> bool:
@@ -177,3 +185,8 @@ class Targets:
             tasks.start(tag_sweep.run(), f"tag sweep of {region}"),
         ]
         return account_region
+
+
+def _name(target: Target, connection: Connection) -> tuple[str, str, str]:
+    """The account, region and endpoint."""
+    return connection.account, target.region, target.access.endpoint_url
