@@ -226,6 +226,18 @@ FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
             ),
             False,
         ),
+        (
+            claimant(
+                "a",
+                "2026-01-01T00:00:00Z",
+                metadata={"generation": 1},
+                status={
+                    "observedGeneration": 1,
+                    "conditions": [{"type": "Ready", "status": "False", "reason": "ProviderConfigNotFound"}],
+                },
+            ),
+            False,
+        ),
     ],
 )
 def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bool) -> None:

@@ -155,7 +155,7 @@ class ResourceCache:
             other
             for other in others
             if (other.created, other.uid) < (resource.created, resource.uid)
-            and not (other.uuid or other.deleting or other.paused or other.stalled)
+            and not (other.uuid or other.deleting or other.paused or _cannot_be_reconciled(other))
             and other.spec.identity.same_as(wanted)
         ]
         return str(min(rivals, key=lambda other: (other.created, other.uid)).key) if rivals else ""
@@ -193,6 +193,12 @@ class ResourceCache:
         if resource.may_adopt:
             _discard(self._claims, resource.spec.identity.key, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
+
+
+def _cannot_be_reconciled(resource: Resource) -> bool:
+    """Whether the operator cannot call AWS for a resource, or only a person can help."""
+    lacks_config = resource.status.condition("Ready").reason == "ProviderConfigNotFound"
+    return resource.stalled or (resource.status_is_current and lacks_config)
 
 
 def _discard(sets: dict[Any, set[Key]], name: object, key: Key) -> None:
