@@ -280,6 +280,16 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         actions.ListTags(UUID),
     ),
     "tags may follow, not made by us": (wanted(), candidates(UNTAGGED), actions.Conflict),
+    "tags may follow, made by us before the status was written": (
+        wanted(),
+        replace(candidates(UNTAGGED), made=UUID),
+        actions.Wait,
+    ),
+    "tags may follow, another one was made by us": (
+        wanted(),
+        replace(candidates(UNTAGGED), made=SECOND),
+        actions.Conflict,
+    ),
     "tags may follow, to be adopted": (wanted(adoption=Adoption("IfExists")), candidates(UNTAGGED), actions.Wait),
     "tags did not follow, perhaps made by us": (
         wanted(),

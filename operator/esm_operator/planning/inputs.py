@@ -120,6 +120,8 @@ class Observation:
     """Whether such a Create may have made a mapping that sweeps miss. The list by function shows it."""
     may_have_made: bool = False
     """Whether a Create whose answer this term has not received may have made a mapping."""
+    made: str = ""
+    """The UUID of the mapping that this process made last for the resource."""
     unseen: str = ""
     """The UUID of a mapping that this term made for the resource, and that no list has shown since."""
     refused: Mapping[frozenset[str], str] = field(default_factory=dict[frozenset[str], str])

@@ -217,7 +217,7 @@ def _may_be_ours(desired: Desired, mapping: ObservedMapping) -> bool:
 
 def _tags_may_follow(desired: Desired, view: Observation, mapping: ObservedMapping) -> bool:
     """Whether a mapping without owner tags may be the resource's own, because AWS may show tags later."""
-    return mapping.tags_may_follow and (view.may_have_made or mapping.uuid == desired.uuid)
+    return mapping.tags_may_follow and (view.may_have_made or mapping.uuid in (desired.uuid, view.made))
 
 
 def _tags_awaited(mapping: ObservedMapping) -> ListTags | Wait:

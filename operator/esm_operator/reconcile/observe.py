@@ -46,6 +46,7 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
         unsettled=unsettled,
         unsearched=state.pending_creates.unsearched,
         may_have_made=state.pending_creates.may_have_made,
+        made=made,
         unseen=made if missed else "",
         refused={members: failure.answer for members, failure in state.field_refusals.of(resource.generation).items()},
         rival=context.cache.older_claimant(resource),
