@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 from esm_operator.aws import connection as connection_module
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connections import UNUSED, Connections
-from esm_operator.aws.errors import understand_any
+from esm_operator.aws.errors import NotSentError, understand_any
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.clock import replaced
@@ -41,6 +41,16 @@ SWEEP = RequestPriority.SWEEP
 async def client_of(connections: Connections, target: Target) -> MappingsClient:
     connection = await connections.connect(target)
     return MappingsClient(MappingsApi(connection, RateLimiter(1000), RateLimiter(1000), SHUT), Inventory())
+
+
+async def test_a_request_through_a_connection_that_was_closed_is_not_sent(
+    aws: AwsServer, connections: Connections
+) -> None:
+    client = await client_of(connections, Target("eu-west-1", Access(aws.endpoint)))
+    connections.close()
+    with pytest.raises(NotSentError, match="The connection was closed"):
+        await client.refresh_by_function("orders")
+    assert LIST not in aws.control.counts().calls
 
 
 async def test_a_place_that_does_not_answer_holds_up_no_other(aws: AwsServer, connections: Connections) -> None:

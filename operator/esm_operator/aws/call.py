@@ -76,7 +76,10 @@ async def run(
         botocore.exceptions.ReadTimeoutError: there was no answer in time, or not the whole of it.
     """
     call = _Call(permit)
-    future = asyncio.get_running_loop().run_in_executor(threads, partial(call.make, function, *args, **parameters))
+    try:
+        future = asyncio.get_running_loop().run_in_executor(threads, partial(call.make, function, *args, **parameters))
+    except RuntimeError as error:  # the threads were shut down, because no resource used the connection
+        raise errors.NotSentError(reason="The connection was closed before the request was sent.") from error
     try:
         while not future.done():
             left = call.left()
