@@ -19,7 +19,7 @@ from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient, is_write_of
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
-from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure, requested
+from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure, is_slow, requested
 from esm_operator.cluster.usage_finalizer import UsageFinalizer
 from esm_operator.fence import NotLeadingError
 from esm_operator.logs import marks
@@ -50,9 +50,9 @@ logger = logging.getLogger(__name__)
 
 #: More steps than any resource needs in one reconcile. A plan that never ends is a bug.
 _MOST_STEPS = 48
-#: The longest delay after a request that the API server refused or did not answer, in seconds. It is short, because the
-#: client limits its requests to a slow API server itself.
-_LONGEST_API_DELAY = 10.0
+#: The longest delay after a request that the API server refused, in seconds. It is shorter if the API server is slow or
+#: overloaded, because the client limits its requests itself then.
+_LONGEST_API_DELAY, _LONGEST_SLOW_DELAY = 30.0, 10.0
 #: Seconds until the next reconcile of a resource whose namespace is not known yet, unless an event comes before.
 _NAMESPACE_SEEN = 5.0
 
@@ -119,7 +119,7 @@ class Reconciler:
             if isinstance(error, aiohttp.ClientError | TimeoutError) and is_write_of(error, resource.key):
                 known = self.cache.get(resource.key)
                 state.unanswered_write = known.resource_version if known is not None and not known.removed else ""
-            delay = state.back_off(1.0, _LONGEST_API_DELAY)
+            delay = state.back_off(1.0, _LONGEST_SLOW_DELAY if is_slow(error) else _LONGEST_API_DELAY)
             self._log_api_failure(resource, error, delay)
             return Result(ReconcileOutcome.KUBERNETES_ERROR, delay, QueuePriority.EDIT)
         except Exception as error:
@@ -151,7 +151,7 @@ class Reconciler:
             return replace(self._finish_released(resource), outcome=ReconcileOutcome.STALE)
         except (ApiError, aiohttp.ClientError, TimeoutError) as error:
             failure = error
-        delay = self.states.of(resource.key).back_off(0.1, _LONGEST_API_DELAY)
+        delay = self.states.of(resource.key).back_off(0.1, _LONGEST_SLOW_DELAY)
         if failure is not None:
             self._log_api_failure(resource, failure, delay)
         return Result(ReconcileOutcome.STALE, delay, QueuePriority.EDIT)
