@@ -245,6 +245,14 @@ def test_the_roles_of_an_operator_for_the_cluster_are_those_that_tests_run_it_un
     assert [create, named] == lease.rules
 
 
+def test_the_flow_schema_is_for_the_lease_and_needs_cluster_rights(helm: Helm) -> None:
+    (schema,) = of_kind(helm.template({**NEEDED, "leaderElection": {"leaseNamespace": "leases"}}), "FlowSchema")
+    (rule,) = schema["spec"]["rules"]
+    assert rule["subjects"][0]["serviceAccount"] == {"name": "esm-operator", "namespace": NAMESPACE}
+    assert rule["resourceRules"][0]["namespaces"] == ["leases"]
+    assert not of_kind(helm.template({**NEEDED, "rbac": {"create": False}}), "FlowSchema")
+
+
 def test_the_roles_of_an_operator_for_namespaces(helm: Helm) -> None:
     objects = helm.template(merged(NEEDED, {"scope": "namespaces", "namespaces": ["team-a", "team-b"]}))
     (operator,) = (one for one in of_kind(objects, "ClusterRole") if one["metadata"]["name"] == "esm-operator")
