@@ -330,7 +330,7 @@ GUARDS = (
     ),
     Guard(
         name="created-although-adoptable",
-        harm="A mapping that somebody disables remains disabled, because the status never recorded who enabled it.",
+        harm="A mapping of a resource with an adoption policy stays disabled if somebody disables it.",
         file="reconcile/outcome_reporter.py",
         text=' or context.desired.adoption.policy != "Never"',
         without="",

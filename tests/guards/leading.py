@@ -79,7 +79,7 @@ GUARDS = (
     ),
     Guard(
         name="interruption-before-the-answer",
-        harm="After another process has led, a former leader acts on its knowledge from before.",
+        harm="A process leads again after another process has led, and acts on what it knew about AWS before.",
         file=_LEASE,
         text="self.interruptions += 1  # before the write, whose answer may be lost",
         without="pass",

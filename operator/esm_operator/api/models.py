@@ -344,7 +344,8 @@ class EventSourceMappingSpec(Structure):
     tags: Tags | None = None
     """AWS tags of the mapping. They override default tags with the same keys. AWS allows 50 tags, and the operator
     needs 4 of these. So spec.tags and the default tags together can have at most 46 keys. Keys that begin with aws: or
-    esm-operator.io/ are reserved. Keys and values can have letters, digits, spaces and _ . : / = + - @."""
+    esm-operator.io/ are reserved. Keys and values can only have letters, digits, spaces and the characters _ . : / = +
+    - @"""
     region: Word | None = None
     """The AWS region of the mapping. If absent, the operator uses the region of eventSourceARN, of the ProviderConfig
     or of its flag --region, in this order. The region cannot be changed, even with replacePolicy Recreate."""

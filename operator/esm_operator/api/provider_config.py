@@ -50,7 +50,8 @@ class ProviderConfigSpec(Structure):
     default_tags: Tags | None = None
     """AWS tags of all mappings that use this ProviderConfig, at most 46. They override tags with the same keys in the
     operator's --default-tags. Tags in spec.tags of an EventSourceMapping override them. Keys that begin with aws: or
-    esm-operator.io/ are reserved. Keys and values can have letters, digits, spaces and _ . : / = + - @."""
+    esm-operator.io/ are reserved. Keys and values can only have letters, digits, spaces and the characters _ . : / = +
+    - @"""
     ownership: Word | None = None
     """The place where the operator records the owner of a mapping. Tags: in tags of the mapping. ResourceOnly: only in
     the status of the resource, for regions in which AWS accepts no tags on event source mappings. The guarantees of
