@@ -52,6 +52,7 @@ def wanted(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = No
         intended=asked.identity,
         source=asked.source,
         values=asked.values,
+        emptied=asked.emptied,
         tags={**(tags or {}), **OWNER.tags()},
         consumer_group=asked.consumer_group,
         **settings,
@@ -581,6 +582,26 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         made({**SQS, "enabled": False}),
         found(seen()),
         actions.Update(UUID, {"enabled": False}, frozenset(), {"enabled": True}),
+    ),
+    "emptied, AWS has another value": (
+        made({**SQS, "functionResponseTypes": [], "filterCriteria": {"filters": []}}),
+        found(
+            seen(
+                FunctionResponseTypes=["ReportBatchItemFailures"],
+                FilterCriteria={"Filters": [{"Pattern": "{}"}]},
+            )
+        ),
+        actions.Update(
+            UUID,
+            {},
+            frozenset({"functionResponseTypes", "filterCriteria"}),
+            {"functionResponseTypes": ("ReportBatchItemFailures",), "filterCriteria": ("{}",)},
+        ),
+    ),
+    "emptied, AWS has the default": (
+        made({**SQS, "functionResponseTypes": [], "filterCriteria": {"filters": []}}),
+        found(seen(FunctionResponseTypes=[])),
+        actions.NoOp,
     ),
     "unresettable": (
         made(MSK, applied_fields=frozenset({"maximumBatchingWindowInSeconds"})),

@@ -114,13 +114,18 @@ def test_values_that_equal_a_default_are_printed_unless_they_are_not_wanted() ->
         "parallelizationFactor": 2,
         "adoption": {"policy": "Required", "uuid": UUID},
     }
-    defaults = {"batchSize": 100, "maximumRetryAttempts": -1, "bisectBatchOnFunctionError": False}
+    defaults: dict[str, Any] = {
+        "batchSize": 100,
+        "maximumRetryAttempts": -1,
+        "bisectBatchOnFunctionError": False,
+        "functionResponseTypes": [],
+    }
     assert said(stream) == expected | defaults
     assert said(stream, omit_defaults=True) == expected
     (made,) = manifests([MappingsToExport(stream, {})], Style(omit_defaults=True))
     assert made.left_out == (
-        "batchSize, maximumRetryAttempts, bisectBatchOnFunctionError: left out, because the value is AWS's default. "
-        "The operator does not correct them.",
+        "batchSize, maximumRetryAttempts, bisectBatchOnFunctionError, functionResponseTypes: left out, because the "
+        "value is AWS's default. The operator does not correct them.",
     )
     assert f"# {made.left_out[0]}\n" in made.render()
 

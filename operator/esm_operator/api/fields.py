@@ -186,6 +186,15 @@ def present_values(document: Mapping[str, Any]) -> dict[str, Canonical]:
     return found
 
 
+def emptied(document: Mapping[str, Any]) -> frozenset[str]:
+    """The fields that a document in AWS's spelling sets to an empty list or structure, which means AWS's default."""
+    return frozenset(
+        row.path
+        for row in FIELDS
+        if row.empty is not None and (value := at(document, row.member)) is not None and row.canonical(value) is None
+    )
+
+
 def observed_values(mapping: Mapping[str, Any]) -> dict[str, Canonical]:
     """The fields of a mapping in AWS's answer, by path, in canonical form.
 

@@ -103,6 +103,11 @@ class MappingSpec:
         """The fields that are set, by path, in canonical form. An empty value is one that is not set."""
         return fields.present_values(self.parameters)
 
+    @cached_property
+    def emptied(self) -> frozenset[str]:
+        """The fields that are set to an empty value. They are to have AWS's default."""
+        return fields.emptied(self.parameters)
+
     @property
     def source_name(self) -> str:
         """The short name of the source; empty: the spec names no source that is known."""

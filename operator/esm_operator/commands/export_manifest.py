@@ -114,7 +114,7 @@ class _Values:
             reason = ""
             if row.path == "enabled":
                 reason = "" if enabled is not None else f"the state {mapping.get('State')} does not show the value"
-            elif value is None or row.canonical(value) is None:
+            elif value is None or (row.canonical(value) is None and value != []):
                 continue
             elif source in row.unresettable and not value:
                 reason = "AWS answers 0 for a default that cannot be set"

@@ -73,6 +73,7 @@ def desired_of(
         source=spec.source,
         consumer_group=spec.consumer_group,
         values=spec.values,
+        emptied=spec.emptied,
         tags=tags,
         deleting=resource.deleting,
         finalizer=resource.has_finalizer,

@@ -58,10 +58,13 @@ def to_reset(desired: Desired, found: ObservedMapping) -> dict[str, Canonical]:
 
 
 def left_over(desired: Desired, found: ObservedMapping) -> dict[str, Canonical]:
-    """The applied fields that the spec lacks and whose value in AWS is not the default; with that value, by path."""
+    """The fields that the spec empties, or that it lacks and were applied, with their values in AWS, by path.
+
+    Fields that have AWS's default are not among them.
+    """
     queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
     left: dict[str, Canonical] = {}
-    for path in sorted(desired.applied_fields - desired.values.keys()):
+    for path in sorted((desired.applied_fields | desired.emptied) - desired.values.keys()):
         row, observed = BY_PATH.get(path), found.values.get(path)
         if row is None or row.immutable or _is_hidden(row, found) or (path == "enabled" and observed is None):
             continue

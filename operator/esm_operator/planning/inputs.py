@@ -36,6 +36,8 @@ class Desired:
     removed: bool = False
     """Whether the object does not exist any more. Only the mapping of this UID is deleted then."""
     uuid: str = ""
+    emptied: frozenset[str] = frozenset()
+    """The fields that the spec sets to an empty value. They are to have AWS's default."""
     applied_fields: frozenset[str] = frozenset()
     applied_tags: frozenset[str] = frozenset()
     applied_immutable: Mapping[str, str] = field(default_factory=dict[str, str])
