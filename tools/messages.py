@@ -109,6 +109,7 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("InvalidSpec", "Rule"): _PROBLEM.values,
     ("InvalidSpec", "TooManyTags"): {"own": 4},
     ("KeptByAWS", ""): {"fields": ("loggingConfig.systemLogLevel",)},
+    ("RefusedByAWS", "UnknownCode"): {"code": "UnsupportedException"},
     ("MappingsRemain", ""): {"count": "2 EventSourceMappings use"},
     ("Observed", ""): {"state": "enabled"},
     ("Paused", ""): {"rescue": None},

@@ -122,7 +122,7 @@ class Term:
         )
         self._usage_finalizer = UsageFinalizer(finalizer, cache, config_cache, fenced, tuning.usage_interval)
         self._recorder = EventRecorder(fenced)
-        status_writer = StatusWriter(cache, fenced, self._recorder)
+        status_writer = StatusWriter(self._states, cache, fenced, self._recorder)
         executor = Executor(self._states, cache, fenced, self._recorder, status_writer)
         self._reconciler = Reconciler(
             cluster=settings.cluster_name,

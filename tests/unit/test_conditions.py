@@ -8,7 +8,7 @@ import pytest
 
 from esm_operator.api.reasons import OutcomeReason
 from esm_operator.api.recorded_status import Applied, Kept, MappingReport, MappingStatus
-from esm_operator.status.conditions import Outcome, Verdict, render
+from esm_operator.status.conditions import Outcome, Verdict, lacking_for, render
 from esm_operator.status.reason_table import PERMISSIONS
 from esm_operator.status.subject import Subject
 
@@ -35,6 +35,7 @@ def shown(
     applied: Applied | None = None,
     tags: Mapping[str, str] | None = None,
     now: str = NOW,
+    lacking_for: float = 0.0,
     reason: OutcomeReason = "Enabled",
 ) -> dict[str, Any]:
     status = render(
@@ -48,6 +49,7 @@ def shown(
         gone=False,
         requested="",
         now=now,
+        lacking_for=lacking_for,
     )
     return status.render()
 
@@ -80,12 +82,12 @@ def test_verdicts_mean_what_kstatus_makes_of_them(verdict: Verdict) -> None:
     assert kstatus(status, 4, deleting=False) == "InProgress"
 
 
-def failing(status: str, since: str, stalled: str = "False") -> Mapping[str, Any]:
+def failing(status: str, since: str, reason: str = "FunctionNotFound", *, stalled: str = "False") -> Mapping[str, Any]:
     """A status whose conditions have had these values since a time."""
     values = {"Ready": status, "Stalled": stalled}
     return {
         "conditions": [
-            {"type": kind, "status": value, "reason": "FunctionNotFound", "lastTransitionTime": since}
+            {"type": kind, "status": value, "reason": reason, "lastTransitionTime": since}
             for kind, value in values.items()
         ]
     }
@@ -93,23 +95,36 @@ def failing(status: str, since: str, stalled: str = "False") -> Mapping[str, Any
 
 @pytest.mark.parametrize("reason", sorted(PERMISSIONS))
 @pytest.mark.parametrize(
-    ("previous", "word"),
+    ("previous", "lacking_for", "word"),
     [
-        ({}, "InProgress"),  # a new resource
-        (failing("Unknown", "2025-01-01T00:00:00Z"), "InProgress"),
-        (failing("True", "2025-01-01T00:00:00Z"), "InProgress"),  # an edit of a resource that was Ready
-        (failing("False", "2025-12-31T23:59:00Z"), "InProgress"),
-        (failing("False", "2025-12-31T23:58:00Z"), "Failed"),  # two minutes
-        (failing("False", "2025-12-31T23:59:00Z", stalled="True"), "Failed"),  # it does not change back
+        ({}, 0.0, "InProgress"),  # a new resource
+        (failing("True", "2025-01-01T00:00:00Z"), 0.0, "InProgress"),  # an edit of a resource that was Ready
+        (failing("False", "2025-01-01T00:00:00Z"), 119.0, "InProgress"),  # it has failed for another reason before
+        (failing("False", "2025-12-31T23:59:00Z"), 120.0, "Failed"),
+        (failing("False", "2025-12-31T23:59:00Z", "Conflict", stalled="True"), 0.0, "InProgress"),
+        (failing("False", "2025-12-31T23:59:00Z", "AccessDenied", stalled="True"), 0.0, "Failed"),  # no change back
     ],
 )
 def test_a_missing_permission_is_failed_after_two_minutes(
-    previous: Mapping[str, Any], word: str, reason: OutcomeReason
+    previous: Mapping[str, Any], lacking_for: float, word: str, reason: OutcomeReason
 ) -> None:
-    status = shown(Verdict.STALLED, previous=previous, synced=False, reason=reason)
+    status = shown(Verdict.STALLED, previous=previous, synced=False, reason=reason, lacking_for=lacking_for)
     assert kstatus(status, 3, deleting=False) == word
-    again = shown(Verdict.STALLED, previous=status, synced=False, reason=reason, now=LATER)
-    assert kstatus(again, 3, deleting=False) == "Failed"
+    again = shown(Verdict.STALLED, previous=status, synced=False, reason=reason, now=LATER, lacking_for=lacking_for)
+    assert kstatus(again, 3, deleting=False) == word
+
+
+@pytest.mark.parametrize(
+    ("previous", "seconds"),
+    [
+        ({}, 0.0),
+        (failing("False", "2025-12-31T23:58:00Z"), 0.0),
+        (failing("True", "2025-12-31T23:58:00Z", "Enabled"), 0.0),
+        (failing("False", "2025-12-31T23:58:00Z", "AccessDenied"), 120.0),
+    ],
+)
+def test_a_status_shows_how_long_a_permission_is_missing(previous: Mapping[str, Any], seconds: float) -> None:
+    assert lacking_for(MappingStatus.parse(previous), NOW) == seconds
 
 
 def test_all_other_reasons_are_failed_immediately() -> None:

@@ -134,7 +134,7 @@ def understand(error: Exception) -> Failure:
             case=row.case,
             sentence=sentence_of(text_of(error) or code_of(error)),
             remedy=denial.remedy,
-            values={"action": action},
+            values={"action": action, "code": code_of(error)},
             throttled=row.reason == "Throttled",
             retry_after=backoff.retry_after(str(headers.get("retry-after", ""))),
         )

@@ -33,7 +33,7 @@ from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.result import Result
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.status import field_outcomes, messages
-from esm_operator.status.conditions import Outcome
+from esm_operator.status.conditions import PERMISSION_PATIENCE, Outcome
 from esm_operator.status.failure import Disposition
 from esm_operator.status.field_outcomes import RefusedFields
 from esm_operator.status.rendering import message
@@ -156,6 +156,7 @@ class OutcomeReporter:
         if resource.removed and lasts and self.cache.has_successor(resource.key):
             return self.abandon(resource)  # else a new resource of the name would wait for ever
         uuid = context.record.uuid if context is not None else resource.uuid
+        delay = self._not_after_patience(resource, delay)
         return Result(ReconcileOutcome.AWS_ERROR, delay, QueuePriority.EDIT if uuid else QueuePriority.CREATE)
 
     def abandon(self, resource: Resource) -> Result:
@@ -182,7 +183,13 @@ class OutcomeReporter:
             delay = state.back_off(*field_outcomes.first_disposition(refused).value)
             state.field_refusals.retry_after(delay)
             self.states.failure_backoff.failed(context.resource.key)
-        return delay
+        return self._not_after_patience(context.resource, delay)
+
+    def _not_after_patience(self, resource: Resource, delay: float) -> float:
+        """The delay until the next attempt, which decides whether a missing permission makes the resource Stalled."""
+        since = self.states.of(resource.key).lacks_permission_since
+        left = since + PERMISSION_PATIENCE - monotonic() if since is not None else 0.0
+        return min(delay, left + 1.0) if left > 0 else delay
 
     def _result_at_rest(self, context: ReconcileContext, action: actions.Rest) -> Result:
         """The result, with the delay of the next reconcile. Most changes cause an event and need no requeue."""

@@ -92,6 +92,8 @@ class ResourceState:
     """Monotonic time, in seconds, from which AWS no longer carries out a Create of an earlier process. Set if the
     status recorded a mapping when this term first read it. If that mapping is gone, the earlier process may have
     sent a Create to replace it."""
+    lacks_permission_since: float | None = None
+    """Monotonic time, in seconds, of the first of the present refusals because of a missing permission."""
     shows_result: bool = False
     """Whether the next status may be written only to show another last processing result without a problem."""
     pending_creates: PendingCreates = field(default_factory=PendingCreates)

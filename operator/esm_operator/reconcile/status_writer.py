@@ -15,16 +15,18 @@ from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
 from esm_operator.api.recorded_status import MappingStatus, differs_harmlessly
 from esm_operator.api.resource import Resource, parse
-from esm_operator.clock import timestamp
+from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.logs import marks
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.status import conditions
 from esm_operator.status.conditions import Outcome
 from esm_operator.status.failure import sentence_of
+from esm_operator.status.reason_table import PERMISSIONS
 from esm_operator.status.rendering import message
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 class StatusWriter:
     """Writes statuses and records Events."""
 
+    states: ResourceStates
     cache: ResourceCache
     kubernetes: KubernetesClient
     recorder: EventRecorder
@@ -70,6 +73,7 @@ class StatusWriter:
             source=resource.spec.source_name,
             creating=context.creating if context is not None else status.creating,
             unknown_annotations=resource.unknown_annotations,
+            lacking_for=self._lacking_for(resource, outcome),
         )
         rendered = render(mapping=report)
         if _is_written(resource, rendered):
@@ -100,6 +104,16 @@ class StatusWriter:
         resource = parse(body)
         self.cache.update_if_present(resource)
         return resource
+
+    def _lacking_for(self, resource: Resource, outcome: Outcome) -> float:
+        """Seconds since AWS first refused the resource because of a missing permission; 0: it does not."""
+        state = self.states.of(resource.key)
+        if outcome.reason not in PERMISSIONS:
+            state.lacks_permission_since = None
+            return 0.0
+        if state.lacks_permission_since is None:
+            state.lacks_permission_since = monotonic() - conditions.lacking_for(resource.status, timestamp())
+        return monotonic() - state.lacks_permission_since
 
     def _warn(self, resource: Resource, outcome: Outcome) -> None:
         """Record an Event and a line in the log when a problem begins."""

@@ -27,7 +27,7 @@ from esm_operator.status.reason_table import PERMISSIONS
 from esm_operator.status.rendering import message
 from esm_operator.status.subject import Subject
 
-#: Seconds from the first failure in which a missing permission is not final. A policy that was attached or changed just
+#: Seconds from the first refusal in which a missing permission is not final. A policy that was attached or changed just
 #: before takes effect late (IAM User Guide, "Changes that I make are not always immediately visible").
 PERMISSION_PATIENCE = 120.0
 #: Reasons while AWS changes a mapping. If the mapping was in sync before, somebody else has begun the change.
@@ -76,6 +76,7 @@ def render(
     source: str = "",
     creating: str = "",
     unknown_annotations: Sequence[str] = (),
+    lacking_for: float = 0.0,
     tags_late: bool | None = None,
 ) -> MappingStatus:
     """The whole status of a resource.
@@ -88,9 +89,10 @@ def render(
         requested: the value of the annotation that requests a reconcile, or empty.
         now: the time as RFC 3339 text.
         source: the short name of the source, or empty.
+        lacking_for: seconds since AWS first refused the resource because of a missing permission.
         tags_late: whether changed tags are noticed late; None: as the present status shows it.
     """
-    ready, reconciling, stalled, _ = _verdict(outcome, previous, now).value
+    ready, reconciling, stalled, _ = _verdict(outcome, previous, lacking_for).value
     wanted: list[tuple[str, str, ConditionReason, str]] = [
         ("Ready", ready, outcome.reason, outcome.message),
         ("Reconciling", reconciling, outcome.reason, outcome.message if reconciling == "True" else ""),
@@ -129,15 +131,21 @@ def render(
     )
 
 
-def _verdict(outcome: Outcome, previous: MappingStatus, now: str) -> Verdict:
-    """The verdict of an outcome. A missing permission does not stall a resource that has just begun to fail."""
+def lacking_for(previous: MappingStatus, now: str) -> float:
+    """Seconds for which a permission has been missing at least, as the status shows it."""
+    ready = previous.condition("Ready")
+    lacked = ready.status == "False" and ready.reason in PERMISSIONS
+    return seconds_between(ready.last_transition_time, now) if lacked else 0.0
+
+
+def _verdict(outcome: Outcome, previous: MappingStatus, lacking_for: float) -> Verdict:
+    """The verdict of an outcome. A permission that has been missing only for a short time does not stall a resource."""
     if outcome.verdict is not Verdict.STALLED or outcome.reason not in PERMISSIONS:
         return outcome.verdict
-    if previous.condition("Stalled").status == "True":
+    stalled = previous.condition("Stalled")
+    if lacking_for >= PERMISSION_PATIENCE or (stalled.status == "True" and stalled.reason in PERMISSIONS):
         return Verdict.STALLED
-    ready = previous.condition("Ready")
-    failing = seconds_between(ready.last_transition_time, now) if ready.status == "False" else 0.0
-    return Verdict.IN_PROGRESS if failing < PERMISSION_PATIENCE else Verdict.STALLED
+    return Verdict.IN_PROGRESS
 
 
 def _synced(

@@ -429,7 +429,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("RefusedByAWS", "UnknownCode"): Row(
-        "AWS refused a request for the {mapping} in {place} with an error that the operator does not know.",
+        'AWS refused a request for the {mapping} in {place} with the error "{code}", which the operator does not know.',
         "If the error lasts, correct the spec or the AWS resource that it refers to.",
         Next.FAILURE,
     ),
