@@ -51,6 +51,12 @@ def _pairs(value: str | list[str] | dict[str, str]) -> dict[str, str]:
     reserved = sorted(key for key in pairs if re.match(limits.RESERVED_TAG_KEY, key))
     if reserved:
         raise ValueError(f"the tag keys {', '.join(reserved)} are reserved (prefixes aws: and esm-operator.io/)")
+    long = sorted(key for key, text in pairs.items() if not limits.is_tag_length(key, text))
+    if long:
+        raise ValueError(
+            f"the tags {', '.join(long)} do not have the lengths that AWS accepts: keys have 1 to "
+            f"{limits.LONGEST_TAG_KEY} characters, and values have at most {limits.LONGEST_TAG_VALUE}"
+        )
     wrong = sorted(key for key, text in pairs.items() if not limits.is_tag_text(key + text))
     if wrong:
         raise ValueError(

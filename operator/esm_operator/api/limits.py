@@ -125,7 +125,7 @@ class SourceArn:
 #: The ARNs that AWS's services give to sources (Service Authorization Reference, resource types). All have a region and
 #: an account.
 SOURCE_ARNS: tuple[SourceArn, ...] = (
-    SourceArn("sqs", "[^:/]+", "a queue", "my-queue"),
+    SourceArn("sqs", "[a-zA-Z0-9_-]{1,80}([.]fifo)?", "a queue", "my-queue"),
     SourceArn(
         "kinesis", "stream/[^:/]+(/consumer/[^:/]+:[0-9]+)?", "a stream or of a stream consumer", "stream/my-stream"
     ),
@@ -263,3 +263,8 @@ TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
 def is_tag_text(text: str) -> bool:
     """Whether a text matches ``TAG_PATTERN``, so that it can be the key or the value of a tag in AWS."""
     return all(letter in "_.:/=+-@" or unicodedata.category(letter)[0] in "LNZ" for letter in text)
+
+
+def is_tag_length(key: str, value: str) -> bool:
+    """Whether the key and the value of a tag have lengths that AWS accepts."""
+    return 1 <= len(key) <= LONGEST_TAG_KEY and len(value) <= LONGEST_TAG_VALUE

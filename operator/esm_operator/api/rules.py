@@ -51,7 +51,8 @@ def _source() -> Iterator[Rule]:
         f"eventSourceARN is the ARN of a service that Lambda cannot read from. Set the ARN of a source of "
         f"{titles(ALL - {_SELF_MANAGED}, 'or')} (service {listed(ARN_SERVICES, 'or')}).",
     )
-    forms = "|".join(f"{row.service}:[a-z0-9-]+:[0-9]{{12}}:{row.resource}" for row in limits.SOURCE_ARNS)
+    region = limits.REGION_PATTERN.strip("^$")
+    forms = "|".join(f"{row.service}:{region}:[0-9]{{12}}:{row.resource}" for row in limits.SOURCE_ARNS)
     form = f"self.eventSourceARN.matches({quoted(f'^arn:[^:]*:({forms})$')})"
     yield about(
         "eventSourceARN",

@@ -107,6 +107,10 @@ class AccountRegion:
         """Log that a reader has read mappings, if it failed before."""
         self._failures.succeeded(reader)
 
+    def forget_failures(self, reader: str) -> None:
+        """Forget the failures of a reader, because it reads in another way from now on."""
+        self._failures.forget(reader)
+
     def switch_client(self, failed: MappingsClient) -> None:
         """Use another client for reads, if there is one, because the credentials may cause the failure."""
         if failed in (self.client, self.tagging_client):

@@ -112,6 +112,7 @@ class TagSweep:
 
     def _replace_tagging_api(self, error: BotoCoreError | ClientError) -> None:
         self._replaced_until = monotonic() + _REPLACED_FOR
+        self._account_region.forget_failures(_READER)
         if not self._account_region.tags_one_by_one:
             self._account_region.tags_one_by_one = True
             place = self._account_region.subject.values()["place"]

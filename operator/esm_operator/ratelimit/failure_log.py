@@ -66,6 +66,10 @@ class FailureLog:
         again = f" This failure occurred {times} more times in the last {since:.0f} s." if times else ""
         self._logger.warning("%s%s", text, again, extra=extra)
 
+    def forget(self, subject: Hashable = "") -> None:
+        """Forget the failures of a subject, because it is replaced."""
+        self._failing.discard(subject)
+
     def succeeded(self, subject: Hashable = "") -> None:
         """Report that a subject does not fail any more, or does not exist any more."""
         if subject not in self._failing:
