@@ -52,6 +52,24 @@ def test_a_change_by_hand_is_corrected(bed: Bed) -> None:
     assert "maximumRetryAttempts" not in told
 
 
+def test_what_is_added_by_hand_to_an_empty_field_is_removed(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    bed.apply(queue(functionResponseTypes=[], filterCriteria={"filters": []}))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    patterns = {"Filters": [{"Pattern": '{"body": {"kind": ["order"]}}'}]}
+    bed.control.edit_mapping(uuid, FunctionResponseTypes=["ReportBatchItemFailures"], FilterCriteria=patterns)
+    eventually(lambda: not bed.mapping("orders").get("FunctionResponseTypes"))
+    bed.wait_ready("orders")
+    assert not (bed.mapping("orders").get("FilterCriteria") or {}).get("Filters")
+    told = eventually(lambda: bed.events("orders").get("DriftCorrected"))
+    assert "filterCriteria" in told
+    assert "functionResponseTypes: [ReportBatchItemFailures] -> AWS's default" in told
+    bed.patch("orders", {"managementPolicy": "Observe"})
+    bed.control.edit_mapping(uuid, FilterCriteria=patterns)
+    differs = bed.wait_condition("orders", "Synced", "False", "Observed")
+    assert "filterCriteria" in differs["message"]
+
+
 def test_a_change_by_hand_that_is_first_seen_in_transition_is_corrected(bed: Bed) -> None:
     bed.operator(SECONDLY)
     bed.apply(queue(batchSize=5))

@@ -65,15 +65,15 @@ def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[st
     state = mapping.state if mapping is not None else ""
     immutable = differences.immutable_differences(desired, mapping) if mapping is not None else ()
     if mapping is not None and desired.observe_only:
-        change, _, old = differences.differences(desired, mapping)
+        change, reset, old = differences.differences(desired, mapping)
         change = {**change, **{path: desired.values.get(path) for path in immutable}}
         old = {**old, **{path: mapping.values[path] for path in immutable}}
-        update = actions.Update(mapping.uuid, change, frozenset(), old)
+        update = actions.Update(mapping.uuid, change, reset, old)
         differs = ""
-        if change:
+        if change or reset:
             differs = message("Observed", "Differs", subject=subject, update=update)
         text = message("Observed", subject=subject, state=state.lower())
-        return Outcome(Verdict.READY, "Observed", text, synced=not change, sync_message=differs, subject=subject)
+        return Outcome(Verdict.READY, "Observed", text, synced=not differs, sync_message=differs, subject=subject)
     if state == "Disabled" and "enabled" not in desired.values:
         return outcome_of(Finding("DisabledInAWS"), subject, synced=True, event=False)
     text = message("InSync", "Disabled" if state == "Disabled" else "", subject=subject, state=state.lower())
