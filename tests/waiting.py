@@ -11,7 +11,7 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 #: Seconds until a wait fails.
-LIMIT = 120.0
+LIMIT = 300.0
 #: Seconds between two checks.
 INTERVAL = 0.1
 

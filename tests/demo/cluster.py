@@ -85,4 +85,4 @@ class Cluster:
 def wait_until_served(kubectl: Kubectl) -> None:
     """Wait until the API server serves the CRDs."""
     for kind in KINDS:
-        kubectl("wait", "--for=condition=Established", f"crd/{kind}", "--timeout=200s")
+        kubectl("wait", "--for=condition=Established", f"crd/{kind}", "--timeout=600s")

@@ -92,7 +92,7 @@ def _check_admission(kubectl: Kubectl, context: str) -> None:
         output("Remove the objects that an earlier demo left here.")
         _remove(kubectl)
         if any(one["metadata"]["name"] == NAME for one in kubectl.objects("namespaces")):
-            kubectl("wait", "--for=delete", f"namespace/{NAME}", "--timeout=200s")
+            kubectl("wait", "--for=delete", f"namespace/{NAME}", "--timeout=600s")
 
 
 def _is_ours(found: dict[str, Any]) -> bool:
@@ -140,4 +140,4 @@ def _remove(kubectl: Kubectl) -> None:
                 check=False,  # without a finalizer, the object no longer exists
             )
     kubectl("delete", "namespaces", f"--selector={SELECTOR}", "--wait=false")
-    kubectl("delete", CLUSTER_WIDE, f"--selector={SELECTOR}", "--timeout=200s")
+    kubectl("delete", CLUSTER_WIDE, f"--selector={SELECTOR}", "--timeout=600s")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tests.bed import Bed
 from tests.operator_process import ROOT
+from tests.waiting import LIMIT
 
 
 def run_command(
@@ -35,6 +36,6 @@ def run_command(
         input=input,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=2 * LIMIT,
         check=False,
     )

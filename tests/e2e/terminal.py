@@ -11,7 +11,7 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The limit for a command that sets up a cluster, in seconds.
-LIMIT = 600.0
+LIMIT = 1200.0
 
 
 class Terminal:

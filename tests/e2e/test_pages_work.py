@@ -391,7 +391,7 @@ def test_the_command_is_installed_with_uv(tmp_path: Path) -> None:
         },
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1200,
         check=False,
     )
     if ended.returncode != 0 and "Failed to fetch" in ended.stderr:

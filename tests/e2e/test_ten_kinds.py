@@ -26,7 +26,7 @@ SOURCES = {
 def test_the_examples_from_apply_to_ready_and_back(bed: Bed) -> None:
     bed.operator()
     bed.kubectl("apply", f"--filename={EXAMPLES}")
-    bed.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=200s")
+    bed.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=600s")
 
     shown = bed.kubectl("get", KIND, "--sort-by=.metadata.name")
     header, *rows = shown.splitlines()
@@ -59,7 +59,7 @@ def test_the_examples_from_apply_to_ready_and_back(bed: Bed) -> None:
     assert "ListTags" not in calls
     assert {operation for operation in calls if operation in WRITES} == {"CreateEventSourceMapping"}
 
-    bed.kubectl("delete", KIND, "--all", "--timeout=200s")
+    bed.kubectl("delete", KIND, "--all", "--timeout=600s")
     eventually(lambda: not bed.mappings(), what="no mapping is left in AWS")
     assert bed.calls()["DeleteEventSourceMapping"] == 10
     assert bed.all() == []
