@@ -8,11 +8,11 @@ from typing import Any, get_args
 import pytest
 
 from esm_operator.api import reasons
-from esm_operator.api.recorded_status import Applied, Condition, MappingReport, MappingStatus
+from esm_operator.api.recorded_status import Applied, MappingReport, MappingStatus
 from esm_operator.aws.error_table import TABLE
 from esm_operator.planning import actions, plan
 from esm_operator.status import messages
-from esm_operator.status.conditions import Outcome, Verdict, render
+from esm_operator.status.conditions import PERMISSION_PATIENCE, Outcome, Verdict, render
 from esm_operator.status.failure import Failure
 from esm_operator.status.subject import Subject
 from tests.gitops.verdicts import Health, health
@@ -20,8 +20,6 @@ from tests.unit.plan_cases import CASES
 
 NOW = "2026-01-01T00:00:00Z"
 GENERATION = 3
-#: Of a resource that has failed for so long that a missing permission is final.
-LONG_NOT_READY = Condition("Ready", "False", last_transition_time="2025-12-31T00:00:00Z")
 PAUSED = "lambda.esm-operator.io/paused"
 #: Argo CD's word for each of kstatus's.
 ARGO_CD = {"Current": "Healthy", "InProgress": "Progressing", "Failed": "Degraded", "Terminating": "Progressing"}
@@ -81,7 +79,7 @@ def rendered(
     outcome: Outcome, generation: int = GENERATION, *, mapping: dict[str, Any] | None = None, uuid: str = ""
 ) -> dict[str, Any]:
     status = render(
-        MappingStatus(conditions=(LONG_NOT_READY,)),
+        MappingStatus(),
         generation=generation,
         outcome=outcome,
         mapping=MappingReport.of_answer(mapping) if mapping is not None else None,
@@ -91,6 +89,7 @@ def rendered(
         gone=False,
         requested="",
         now=NOW,
+        lacking_for=PERMISSION_PATIENCE,
     )
     return status.render()
 

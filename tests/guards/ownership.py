@@ -163,7 +163,7 @@ GUARDS = (
         name="fields-never-applied",
         harm="A field that another tool has set, and the spec never named, is reset to AWS's default.",
         file="planning/differences.py",
-        text="for path in sorted(desired.applied_fields - desired.values.keys()):",
+        text="for path in sorted((desired.applied_fields | desired.emptied) - desired.values.keys()):",
         without="for path in sorted(BY_PATH.keys() - desired.values.keys()):",
         tests=case("a field that was never set"),
     ),
