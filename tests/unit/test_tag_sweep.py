@@ -2,14 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
 
 from esm_operator import tasks
 from esm_operator.aws.account_region import AccountRegion
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connections import Connections
-from esm_operator.aws.inventory import Inventory
-from esm_operator.aws.inventory_listener import CountOrphans
 from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.aws.tag_sweep import TagSweep
 from esm_operator.fence import Fence
@@ -17,49 +14,11 @@ from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.status.subject import Subject
 from tests.aws import AwsServer, FaultKind
+from tests.unit.listener import Listener
 from tests.waiting import LIMIT, eventually_async
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-{n}"
 REGION = "eu-west-1"
-
-
-class Listener:
-    """The listener of an account whose mappings all have a resource without tags."""
-
-    def __init__(self) -> None:
-        self.inventory = Inventory()
-        self.passes = 0
-
-    def mappings_changed(self, uuids: Collection[str]) -> None:
-        """Nobody shows the mappings."""
-
-    def results_changed(self, uuids: Collection[str]) -> None:
-        raise AssertionError(f"no result has changed: {uuids}")
-
-    def first_sweep_ended(self, target: Target) -> None:
-        raise AssertionError(f"no sweep runs: {target}")
-
-    def staleness_changed(self, target: Target) -> None:
-        """Nobody sees a failure of the tag sweep."""
-
-    def referenced(self, uuids: Collection[str]) -> list[str]:
-        return list(uuids)
-
-    def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
-        return {uuid: {} for uuid in uuids}
-
-    def pending_changes(self, target: Target) -> int:
-        return 0
-
-    def write_latency(self) -> float:
-        return 0.0
-
-    def new_orphan_counter(self) -> CountOrphans:
-        async def count(present: Mapping[str, Mapping[str, str]]) -> int:
-            self.passes += 1
-            return len(present)
-
-        return count
 
 
 async def test_a_failure_does_not_begin_the_pass_again(aws: AwsServer, connections: Connections) -> None:

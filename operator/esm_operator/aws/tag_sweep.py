@@ -129,17 +129,18 @@ class TagSweep:
 
     async def _one_by_one(self) -> None:
         for uuid, known in self._known_tags(monotonic()).items():
-            if uuid in self._read_in_pass:
-                continue
-            await self._read(uuid, known)
-            self._read_in_pass.add(uuid)
-            await asyncio.sleep(self._client.rate_limiter.interval(_SHARE))
+            if uuid not in self._read_in_pass:
+                await self._read_slowly(uuid, known, self._read_in_pass)
         for uuid in self._unread():
-            await self._read(uuid, {})
-            self._read_once.add(uuid)
-            await asyncio.sleep(self._client.rate_limiter.interval(_SHARE))
+            await self._read_slowly(uuid, {}, self._read_once)
         self._read_in_pass.clear()
         await self._count({uuid: tags for uuid in self._inventory.uuids() if (tags := self._inventory.tags(uuid))})
+
+    async def _read_slowly(self, uuid: str, known: Mapping[str, str], done: set[str]) -> None:
+        """Read the tags of one mapping and record it as done. Then wait, because of the share of the request rate."""
+        await self._read(uuid, known)
+        done.add(uuid)
+        await asyncio.sleep(self._client.rate_limiter.interval(_SHARE))
 
     def _unread(self) -> list[str]:
         """The mappings without a resource whose tags were not read yet. Each costs one call."""

@@ -117,10 +117,11 @@ class Targets:
                     task.cancel()
                 name = next(name for name, one in self._account_regions.items() if one is account_region)
                 del self._account_regions[name]
-        connections = {target: self._connections.established(target) for target in wanted}
-        if None not in connections.values():
-            names = {_name(target, connection) for target, connection in connections.items() if connection is not None}
-            for name in self._knowledge.inventories.keys() - names:
+                self._knowledge.inventories.pop(name, None)
+        established = {target: one for target in wanted if (one := self._connections.established(target)) is not None}
+        if established.keys() == set(wanted):  # so it is known which inventories of an earlier term are not in use
+            in_use = {_name(target, connection) for target, connection in established.items()}
+            for name in self._knowledge.inventories.keys() - in_use:
                 del self._knowledge.inventories[name]
 
     @property
