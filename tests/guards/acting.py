@@ -330,7 +330,7 @@ GUARDS = (
     ),
     Guard(
         name="created-although-adoptable",
-        harm="A mapping of a resource with an adoption policy stays disabled if somebody disables it.",
+        harm="A mapping of a resource with an adoption policy remains disabled after somebody has disabled it.",
         file="reconcile/outcome_reporter.py",
         text=' or context.desired.adoption.policy != "Never"',
         without="",

@@ -65,21 +65,29 @@ async def test_a_server_that_stays_busy_is_an_error() -> None:
             await made.request("PATCH", "/a", body={}, kind=WRITE)
 
 
-async def test_requests_for_the_lease_do_not_wait_for_others() -> None:
-    released, waiting = asyncio.Event(), 0
+class Held:
+    """Answers requests well, but those for one path only when they are released."""
 
-    async def answer(request: web.Request) -> web.Response:
-        nonlocal waiting
-        if request.path == "/object":
-            waiting += 1
-            await released.wait()
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.began = 0
+        """The number of requests for the path."""
+        self.released = asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        if request.path == self._path:
+            self.began += 1
+            await self.released.wait()
         return await well(request)
 
-    async with connected(answer) as made:
+
+async def test_requests_for_the_lease_do_not_wait_for_others() -> None:
+    held = Held("/object")
+    async with connected(held) as made:
         requests = [asyncio.create_task(made.request("GET", "/object")) for _ in range(int(MOST) + 1)]
-        await eventually_async(lambda: waiting > 0)
+        await eventually_async(lambda: held.began > 0)
         await made.request("PUT", "/lease", body={}, kind=LEASE, lease_duration=LIMIT)
-        released.set()
+        held.released.set()
         await asyncio.gather(*requests)
 
 
@@ -105,24 +113,16 @@ async def test_a_slow_server_gets_more_time(kind: RequestKind, monkeypatch: pyte
 
 async def test_lists_that_hang_delay_no_other_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "READ_TIMEOUT", 0.1)
-    released, began = asyncio.Event(), 0
-
-    async def answer(request: web.Request) -> web.Response:
-        nonlocal began
-        if request.path == "/objects":
-            began += 1
-            await released.wait()
-        return await well(request)
-
-    async with connected(answer) as made, asyncio.timeout(LIMIT):
+    held = Held("/objects")
+    async with connected(held) as made, asyncio.timeout(LIMIT):
         for _ in range(6):
             with pytest.raises(TimeoutError):
                 await made.request("GET", "/objects", kind=LIST)
         assert made.requests_limit == INITIAL
         lists = [asyncio.create_task(made.request("GET", "/objects", kind=LIST)) for _ in range(int(MOST))]
-        await eventually_async(lambda: began == 6 + MOST)
+        await eventually_async(lambda: held.began == 6 + MOST)
         await made.request("PUT", "/a", body={}, kind=WRITE)
-        released.set()
+        held.released.set()
         await asyncio.gather(*lists)
 
 

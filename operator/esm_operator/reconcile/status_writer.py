@@ -86,7 +86,7 @@ class StatusWriter:
             if differs_harmlessly(last, report.last_processing_result) and _is_written(
                 resource, render(mapping=before)
             ):
-                context.states.result_changes.add(resource.key)
+                self.states.result_changes.add(resource.key)
                 return resource
         if context is not None and context.target.target.owner_tags:
             rendered = render(mapping=report, tags_late=context.connected.account_region.tags_one_by_one)
