@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 WORKERS ?= 4
 # The folders of tests: those that need no Kubernetes API server, and those that need one. tests/image builds the image.
 UNIT := tests/unit tests/contracts tests/model tests/aws tests/guards
-E2E := tests/e2e tests/chart tests/controlplane tests/gitops tests/monitoring tests/bench
+E2E := tests/e2e tests/attacks tests/chart tests/controlplane tests/gitops tests/monitoring tests/bench
 ACTIONLINT_VERSION := v1.7.12
 # Mappings of the benchmark, and from how many on it writes its page.
 N ?= 10000
