@@ -10,6 +10,7 @@ from esm_operator.api.reasons import of_state
 from esm_operator.api.rule import listed
 from esm_operator.aws import error_table
 from esm_operator.planning import actions
+from esm_operator.planning.access import ANOTHER_OWNER
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 from esm_operator.planning.managers import Manager
@@ -86,6 +87,7 @@ VALUES: Mapping[str, Any] = {
     "state": "Updating",
     "successor": OTHER,
     "tags": "team",
+    "taker": Owner("default", "shop", "orders-2"),
     "update": _UPDATE,
     "users": "shop/orders, shop/payments",
     "uuid": UUID,
@@ -97,6 +99,8 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     **{(of_state(state), ""): {"state": state} for state in TRANSITIONS},
     ("AccessDenied", ""): {"action": "lambda:CreateEventSourceMapping"},
     ("FilterCriteriaError", ""): {"remedy": message("FilterCriteriaError", "Remedy")},
+    **{("Conflict", case): {"whose": ANOTHER_OWNER} for case in ("Hidden", "HiddenNamed", "HiddenRecorded")},
+    ("Conflict", "ConsumerGroupHidden"): {"whose": ANOTHER_OWNER},
     ("Conflict", "Managed"): {"manager": Manager("Terraform", {"managed-by": "terraform"})},
     ("Conflict", "ConsumerGroup"): {
         "found": ObservedMapping(

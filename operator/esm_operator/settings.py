@@ -241,6 +241,10 @@ class Settings(CommonSettings):
     off, the operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
     namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces."""
 
+    takeover_from_clusters: Annotated[Items, each(is_cluster_name)] = Field(default_factory=list[str])
+    """Names of other clusters whose mappings resources of this cluster may take over with spec.adoption.takeOverFrom,
+    and may observe. Set it to the former name of this cluster when you rename it. Default: none."""
+
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """AWS tags of every mapping. The defaultTags of a ProviderConfig override tags with the same keys. Default:
     none."""

@@ -126,6 +126,7 @@ class Term:
         executor = Executor(self._states, cache, fenced, self._recorder, status_writer)
         self._reconciler = Reconciler(
             cluster=settings.cluster_name,
+            takeover_clusters=frozenset(settings.takeover_from_clusters),
             states=self._states,
             cache=cache,
             targets=self._targets,
@@ -192,6 +193,8 @@ class Term:
         if target is not None:
             self._targets.retry(target)
         self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
+        if resource.uuid and old is not None and old.consents_to != resource.consents_to:
+            self.mappings_changed([resource.uuid])
 
     def forget(self, key: Key) -> None:
         """Forget a resource that no longer exists."""

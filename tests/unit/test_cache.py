@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED
+from esm_operator.api.annotations import ALLOW_TAKEOVER_BY, INTENT, ORPHAN, PAUSED
 from esm_operator.api.resource import FINALIZER, Intent, Key, Resource, parse, parse_intent
 from esm_operator.cluster.resource_cache import ResourceCache
 
@@ -248,6 +248,30 @@ def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bo
     assert cache.older_claimant(mine) == (f"shop/{other.key.name}" if comes_first else "")
     cache.forget(other.key)
     assert cache.older_claimant(mine) == ""
+
+
+def test_a_consent_counts_while_a_known_resource_gives_it() -> None:
+    cache, taker = ResourceCache(), Key("bank", "taker")
+
+    def giver(version: str, text: str) -> Resource:
+        return parse(body(version, annotations={ALLOW_TAKEOVER_BY: text}))
+
+    assert cache.consenting_to(taker) == frozenset()
+    cache.put(giver("1", "bank/taker, bank/other"))
+    assert cache.consenting_to(taker) == cache.consenting_to(Key("bank", "other")) == {KEY}
+    cache.put(giver("2", "bank/other"))
+    assert cache.consenting_to(taker) == frozenset()
+    cache.put(giver("3", "bank/taker"))
+    assert cache.consenting_to(taker) == {KEY}
+    cache.forget(KEY)
+    assert cache.consenting_to(taker) == frozenset()
+
+
+def test_a_status_without_tags_does_not_hide_the_recorded_tags_of_another_one() -> None:
+    cache = ResourceCache()
+    for name, tags in (("a", {}), ("b", {"tagsAll": {"team": "shop"}})):
+        cache.put(parse({**body(name=name), "status": {"uuid": FIRST, **tags}}))
+    assert cache.recorded_tags([FIRST]) == {FIRST: {"team": "shop"}}
 
 
 def test_a_recreated_mapping_is_found_only_by_its_new_uuid() -> None:

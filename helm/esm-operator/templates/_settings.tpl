@@ -18,6 +18,7 @@
   "endpoint-url" .Values.endpointURL
   "namespaces" (join "," .Values.namespaces)
   "selector" .Values.selector
+  "takeover-from-clusters" (join "," .Values.takeoverFromClusters)
   "requests-per-second" .Values.requestsPerSecond
   "kubernetes-requests-per-second" .Values.kubernetesRequestsPerSecond
   "deletions-per-minute" .Values.deletionsPerMinute

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED, RECONCILE_AT, UNKNOWN_ANNOTATIONS, unknown_annotations
+from esm_operator.api.annotations import (
+    ALLOW_TAKEOVER_BY,
+    INTENT,
+    ORPHAN,
+    PAUSED,
+    RECONCILE_AT,
+    UNKNOWN_ANNOTATIONS,
+    allowed_takers,
+    unknown_annotations,
+)
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
 from esm_operator.api.limits import UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
@@ -112,6 +121,8 @@ class Resource:
     """The annotation ``reconcile-at``."""
     unknown_annotations: tuple[str, ...]
     """Annotations with the operator's prefix that have no effect, with the prefix."""
+    consents_to: frozenset[Key]
+    """The resources that may take over or observe its mapping. Empty if the annotation is invalid."""
     uuid: str
     """The UUID in the status; empty if there is none or it is damaged."""
     status_is_current: bool
@@ -205,6 +216,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         orphan=str(annotations.get(ORPHAN) or "").lower() == "true",
         reconcile_at=str(annotations.get(RECONCILE_AT) or ""),
         unknown_annotations=unknown_annotations(annotations),
+        consents_to=_keys(str(annotations.get(ALLOW_TAKEOVER_BY) or "")),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
         status_is_current=status.get("observedGeneration") == int(meta.get("generation", 0)),
         handled_reconcile_at=str(status.get("lastHandledReconcileAt") or ""),
@@ -217,6 +229,11 @@ def parse(body: Mapping[str, Any]) -> Resource:
         packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
     )
+
+
+@lru_cache(AT_HAND)
+def _keys(consent: str) -> frozenset[Key]:
+    return frozenset(Key(*one) for one in allowed_takers(consent) or ())
 
 
 @lru_cache(AT_HAND)
@@ -254,7 +271,7 @@ def is_same_work(old: Resource, new: Resource) -> bool:
 
 def _plan_inputs(one: Resource) -> tuple[object, ...]:
     annotations = (one.intent_annotation, one.paused, one.orphan, one.reconcile_at, one.unknown_annotations)
-    return (one.uid, one.generation, one.deleting, one.finalizers, annotations)
+    return (one.uid, one.generation, one.deleting, one.finalizers, one.consents_to, annotations)
 
 
 def _plan_status(status: MappingStatus) -> tuple[object, ...]:

@@ -20,6 +20,7 @@ from hashlib import sha256
 
 from esm_operator.api.resource import Intent, Resource
 from esm_operator.aws.inventory import InventoryEntry
+from esm_operator.planning.access import may_use
 from esm_operator.planning.desired import MappingRecord, identity_of
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import Owner
@@ -32,6 +33,14 @@ def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[s
     if owner is None:
         return {}
     return Owner(context.desired.owner.cluster, owner.key.namespace, owner.key.name, owner.uid).tags()
+
+
+def may_show(context: ReconcileContext, entry: InventoryEntry) -> bool:
+    """Whether the status may show a mapping. The mapping that a status records may have got another owner."""
+    tags = entry.tags if context.desired.owner_tags else tags_in_place(context, entry)
+    if tags is None and entry.uuid == context.resource.uuid:
+        tags = context.desired.known_tags
+    return context.record.owns if tags is None else may_use(context.desired, entry.observed(), tags)
 
 
 def recorded(resource: Resource) -> str:

@@ -63,6 +63,8 @@ class Reconciler:
 
     cluster: str
     """The operator's ``cluster_name``."""
+    takeover_clusters: frozenset[str]
+    """The operator's ``takeover_from_clusters``."""
     states: ResourceStates
     cache: ResourceCache
     targets: Targets
@@ -216,6 +218,7 @@ class Reconciler:
         context = ReconcileContext(self.states, self.cache, resource, state, record, target, connected, monotonic())
         if not target.target.owner_tags:
             context.creating = ownership_records.recorded(resource)
+        context.desired = self._desired(context)
         if not connected.inventory.swept:
             context.state.awaits_sweep = target.target  # the sweep may show more, whatever the outcome
         self._inherit_pending_create(resource)
@@ -256,7 +259,15 @@ class Reconciler:
 
     def _desired(self, context: ReconcileContext) -> Desired:
         account = context.connected.client.account
-        return desired_of(context.resource, context.record, context.target, account, self.cluster)
+        return desired_of(
+            context.resource,
+            context.record,
+            context.target,
+            account,
+            self.cluster,
+            takeover_clusters=self.takeover_clusters,
+            consenting=self.cache.consenting_to(context.resource.key),
+        )
 
     async def _read_mapping(self, context: ReconcileContext) -> None:
         """Read the mapping from AWS, because a person requested it."""

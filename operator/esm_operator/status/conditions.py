@@ -85,7 +85,7 @@ def render(
         previous: the present status. Times of unchanged conditions are kept from it.
         mapping: the mapping as AWS answered it last; None: it was not read.
         tags: the mapping's tags; None keeps the present ones.
-        gone: whether AWS has answered that there is no such mapping any more.
+        gone: whether AWS has answered that there is no such mapping any more, or the resource may not show it.
         requested: the value of the annotation that requests a reconcile, or empty.
         now: the time as RFC 3339 text.
         source: the short name of the source, or empty.

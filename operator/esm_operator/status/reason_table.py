@@ -54,6 +54,14 @@ _DELETED_TOO = "After adoption, deleting this resource also deletes the mapping,
 _KEEP_OTHER = (
     "If the mapping must keep its owner, correct the spec or delete this resource. The mapping then remains in AWS."
 )
+#: What a person has to do before the operator names the owner of a mapping, and lets the resource have the mapping.
+_NEEDS_CONSENT = (
+    "The operator shows a mapping and its owner only to resources of the owner's namespace, and to resources that the "
+    "owner allows. To allow this resource, the owner sets the annotation "
+    "lambda.esm-operator.io/allow-takeover-by: {taker} on the resource that has the mapping. If the mapping belongs to "
+    "another cluster, add the name of that cluster to the setting --takeover-from-clusters of the operator instead. "
+    "The platform team can read the owner in the tags of the mapping in AWS."
+)
 _STILL_INVOKES = "The mapping still invokes the function."
 _DELETE_IT = "If nothing needs the mapping, delete it in AWS."
 _BLOCKING = "Mapping {uuid} in {place} has the function and the event source of this resource"
@@ -221,6 +229,25 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.PERSON,
         Ends.PERSON,
     ),
+    ("Conflict", "Hidden"): Row(
+        f"{_BLOCKING}, and {{whose}}.",
+        f"{_NEEDS_CONSENT} {_KEEP_OTHER}",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
+    ("Conflict", "HiddenNamed"): Row(
+        "spec.adoption.uuid names mapping {uuid} in {place}, which {whose}.",
+        f"Correct spec.adoption.uuid. {_NEEDS_CONSENT}",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
+    ("Conflict", "HiddenRecorded"): Row(
+        f"{_BLOCKING}, and {{whose}}.",
+        "To give the mapping to this resource, its owner sets spec.deletionPolicy of the other resource to Retain and "
+        f"deletes that resource. Then set spec.adoption to {_IF_EXISTS}. {_KEEP_OTHER}",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
     ("Conflict", "Unowned"): Row(
         f"{_BLOCKING}, and belongs to no resource.",
         f"To adopt the mapping, set spec.adoption to {_IF_EXISTS}. {_DELETED_TOO} If nothing uses the "
@@ -261,7 +288,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("Conflict", "Claimed"): Row(
-        f"{_BLOCKING}. The resource {{rival}} claims the mapping too, and gets it because it is older.",
+        f"{_BLOCKING}. {{rival}} claims the mapping too, and gets it because it is older.",
         _KEEP_OTHER,
         Next.PERSON,
         Ends.PERSON,
@@ -286,6 +313,13 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "resource, and {whose}. AWS accepts only one mapping in each consumer group.{kept}",
         "Set spec.{group.path} to another group. If nothing needs the other mapping, you can also delete it first. If "
         "the other mapping has a resource, delete the resource.",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
+    ("Conflict", "ConsumerGroupHidden"): Row(
+        'Mapping {uuid} in {place} uses the Kafka cluster and the consumer group "{group.name}" of this resource, and '
+        "{whose}. AWS accepts only one mapping in each consumer group.{kept}",
+        "Set spec.{group.path} to another group.",
         Next.PERSON,
         Ends.PERSON,
     ),
@@ -629,7 +663,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         f"{_LEFT} the operator's tags were removed from it.", f"{_STILL_INVOKES} {_DELETE_IT}"
     ),
     ("MappingNotDeleted", "Owned"): Row(
-        f"{_LEFT} it belongs to {{owner}} (cluster/namespace/name).",
+        f"{_LEFT} it {{whose}}.",
         "If this owner exists, no action is needed, because the owner manages the mapping.",
     ),
     ("MappingNotDeleted", "Removed"): Row(

@@ -6,9 +6,11 @@ from typing import Any
 
 from esm_operator.api.reasons import EventReason, ProviderConfigReason
 from esm_operator.planning import actions
+from esm_operator.planning.access import ANOTHER_OWNER
 from esm_operator.planning.differences import describe, describe_source
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.managers import Manager
+from esm_operator.planning.ownership import Owner
 from esm_operator.status.failure import Failure
 from esm_operator.status.next_attempt import Next
 from esm_operator.status.reason_table import TABLE, Ends, Row
@@ -49,6 +51,12 @@ def _manager(manager: Manager) -> str:
     return f" The tags of the mapping show that {manager.name} manages it ({shown})."
 
 
+def _whose(owner: Owner | None) -> str:
+    if owner is None:
+        return "belongs to no resource"
+    return "belongs to another owner" if owner == ANOTHER_OWNER else f"belongs to {owner} (cluster/namespace/name)"
+
+
 #: The functions that format values, by the name of the value. Other values are not changed.
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "action": lambda action: action if isinstance(action, str) else _action(action),
@@ -64,7 +72,9 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "rescue": _rescue,
     "resources": lambda count: f"{count} resource{'' if count == 1 else 's'}",
     "update": describe,
-    "whose": lambda owner: f"belongs to {owner} (cluster/namespace/name)" if owner else "belongs to no resource",
+    "rival": lambda name: f"The resource {name}" if name else "A resource of another namespace",
+    "taker": lambda owner: f"{owner.namespace}/{owner.name}",
+    "whose": _whose,
     "with_uuid": lambda uuid: f" (UUID {uuid})" if uuid else "",
 }
 #: A subject of which nothing is known.
