@@ -255,7 +255,9 @@ class AdoptionModel(Structure):
     IfExists."""
     take_over_from: Name | None = None
     """The present owner of the mapping, as CLUSTER/NAMESPACE/NAME. The operator takes over a mapping of another
-    resource of esm-operator only if this field names that resource. This field needs adoption.uuid."""
+    resource of esm-operator only if this field names that resource. A resource in another namespace must also have the
+    annotation lambda.esm-operator.io/allow-takeover-by with the NAMESPACE/NAME of this resource. For a resource of
+    another cluster, the setting --takeover-from-clusters must name the cluster. This field needs adoption.uuid."""
 
 
 class EventSourceMappingSpec(Structure):

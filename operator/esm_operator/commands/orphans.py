@@ -84,7 +84,7 @@ def remedies(orphans: Sequence[Orphan]) -> str:
     """The command that deletes each mapping, and the lines of a spec that adopt it."""
     lines = [
         "Delete an orphan with its command. Or adopt it: add its adoption line to the spec of a resource with the same "
-        "function and source."
+        "function and source, in the namespace of the owner."
     ]
     for orphan in orphans:
         endpoint = f" --endpoint-url {shlex.quote(orphan.endpoint_url)}" if orphan.endpoint_url else ""

@@ -157,7 +157,7 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
         tags = _observed_tags(desired, found)
         if tags is None:
             return ListTags(found.uuid)
-        if found.tags_may_follow:
+        if _is_too_new(desired, found):
             return _tags_awaited(found)
         return NoOp() if may_use(desired, found, tags) else _conflict(desired, view, found)
     named = desired.adoption.uuid
@@ -172,9 +172,14 @@ def shown_mapping(desired: Desired, view: Observation) -> ObservedMapping | None
     """The mapping that is shown if ``managementPolicy`` is Observe. None: there is none, or access is not proven."""
     found = _observed(desired, view)
     tags = _observed_tags(desired, found) if found is not None else None
-    if found is None or tags is None or found.tags_may_follow:
+    if found is None or tags is None or _is_too_new(desired, found):
         return None
     return found if may_use(desired, found, tags) else None
+
+
+def _is_too_new(desired: Desired, found: ObservedMapping) -> bool:
+    """Whether an observed mapping may have an owner whose tags AWS does not show yet."""
+    return found.tags_may_follow and found.uuid != desired.uuid
 
 
 def _observed_tags(desired: Desired, found: ObservedMapping) -> Mapping[str, str] | None:
