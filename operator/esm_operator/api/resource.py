@@ -216,7 +216,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         orphan=str(annotations.get(ORPHAN) or "").lower() == "true",
         reconcile_at=str(annotations.get(RECONCILE_AT) or ""),
         unknown_annotations=unknown_annotations(annotations),
-        consents_to=_keys(str(annotations.get(ALLOW_TAKEOVER_BY) or "")),
+        consents_to=frozenset(Key(*one) for one in allowed_takers(str(annotations.get(ALLOW_TAKEOVER_BY) or "")) or ()),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
         status_is_current=status.get("observedGeneration") == int(meta.get("generation", 0)),
         handled_reconcile_at=str(status.get("lastHandledReconcileAt") or ""),
@@ -229,11 +229,6 @@ def parse(body: Mapping[str, Any]) -> Resource:
         packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
     )
-
-
-@lru_cache(AT_HAND)
-def _keys(consent: str) -> frozenset[Key]:
-    return frozenset(Key(*one) for one in allowed_takers(consent) or ())
 
 
 @lru_cache(AT_HAND)
