@@ -19,7 +19,7 @@ OTHER = Owner("cluster", "shop", "payments", "uid-2")
 FOREIGN = Owner("cluster", "bank", "ledger", "uid-3")
 ELSEWHERE = Owner("old", "shop", "orders", "uid-4")
 #: A resource to which the foreign owner consents.
-CONSENT = {"consenting": frozenset({Key("bank", "ledger")})}
+CONSENT: dict[str, Any] = {"consenting": frozenset({Key("bank", "ledger")})}
 HERE = "eu-west-1:123456789012"
 UUID = "11111111-1111-1111-1111-111111111111"
 SECOND = "22222222-2222-2222-2222-222222222222"
