@@ -69,6 +69,7 @@ class Operator:
                 default_tags=settings.default_tags,
                 owner_tags=settings.owner_tags,
             ),
+            own_credentials=settings.operator_credentials == "WithoutProviderConfig",
             labels_known=settings.watch_namespace_labels,
         )
         self._connections = connections or Connections()

@@ -236,6 +236,11 @@ class Settings(CommonSettings):
     """Label selector of the resources to manage, such as `team=shop,tier in (a, b)`. Several operators can share a
     cluster if each resource matches the selector of only one of them. Default: all resources."""
 
+    operator_credentials: Literal["Never", "WithoutProviderConfig"] = "Never"
+    """The use of the operator's own AWS credentials. With `Never`, each resource needs a ProviderConfig. The resource
+    names it, or the ProviderConfig named `default` applies. With `WithoutProviderConfig`, all resources to which no
+    ProviderConfig applies use the operator's own credentials. A ProviderConfig without roleARN always uses them."""
+
     watch_namespace_labels: bool = True
     """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels. If you turn this
     off, the operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a

@@ -286,4 +286,22 @@ GUARDS = (
             "a_resource_that_is_removed_during_a_comparison_with_the_cluster_is_not_forgotten",
         ),
     ),
+    Guard(
+        name="own-credentials",
+        harm="A resource without a ProviderConfig uses the operator's credentials, which nobody has given to it.",
+        file="planning/target.py",
+        text="if not name and not own_credentials:",
+        without="if False:",
+        tests=unit("target", "the_operators_credentials_are_for_nobody_by_default"),
+    ),
+    Guard(
+        name="default-that-refuses",
+        harm="After the deletion of a ProviderConfig that refuses a resource, the operator's credentials serve it.",
+        file="cluster/config_cache.py",
+        text="return isinstance(self._resolve_without(resource, name), ResolvedTarget)",
+        without="return False",
+        tests=unit(
+            "target", "a_default_provider_config_refuses_resources_that_it_keeps_from_the_operators_credentials"
+        ),
+    ),
 )

@@ -23,6 +23,7 @@
   "deletions-per-minute" .Values.deletionsPerMinute
   "sweep-interval" .Values.sweepInterval
   "tag-sweep-interval" .Values.tagSweepInterval
+  "operator-credentials" .Values.operatorCredentials
   "ownership" .Values.ownership
   "lease-name" (include "esm-operator.leaseName" .)
   "lease-namespace" (include "esm-operator.leaseNamespace" .)

@@ -304,6 +304,15 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Create the ProviderConfig again. It must lead to the account and the region in the status of the resource.",
         Next.CHANGE,
     ),
+    ("ProviderConfigRequired", ""): Row(
+        'No ProviderConfig applies to the {mapping} in the namespace "{namespace}". The operator neither changes nor '
+        "deletes the mapping until one does.",
+        "Create a ProviderConfig with the name default, or create the resource again with spec.providerConfigRef. To "
+        "let resources without a ProviderConfig use the operator's own credentials, start the operator with "
+        "--operator-credentials=WithoutProviderConfig (operatorCredentials in the values of the chart).",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("ProviderConfigDeleting", ""): Row(
         'The operator does not create the {mapping}, because the ProviderConfig "{config}" is being deleted.',
         "Wait until the ProviderConfig is deleted, and create it again. kubectl describe of the ProviderConfig shows "
@@ -641,6 +650,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     # The ProviderConfig.
     ("InUse", ""): _IN_USE,
     ("MappingsRemain", ""): _IN_USE,
+    ("ResourcesRefused", ""): Row(
+        "The deletion of this ProviderConfig waits, because it refuses {count} ({users}). Without the ProviderConfig, "
+        "the operator would use its own credentials for them.",
+        "To finish the deletion, delete these resources, or start the operator with --operator-credentials=Never "
+        "(operatorCredentials in the values of the chart). If they may use the operator's own credentials, let the "
+        "ProviderConfig admit them (spec.namespaceSelector, spec.allowedRegions).",
+        Next.CONTINUES,
+    ),
 }
 
 #: The reasons that end by a change of permissions, keys or credentials.
