@@ -234,7 +234,15 @@ class Settings(CommonSettings):
 
     selector: Annotated[str, AfterValidator(_selector)] = ""
     """Label selector of the resources to manage, such as `team=shop,tier in (a, b)`. Several operators can share a
-    cluster if each resource matches the selector of only one of them. Default: all resources."""
+    cluster if each resource matches the selector of only one of them. All users who can label a resource can choose its
+    operator. If operators have different AWS credentials, use --namespace-selector or --namespaces instead. Default:
+    all resources."""
+
+    namespace_selector: Annotated[str, AfterValidator(_selector)] = ""
+    """Label selector of the namespaces whose resources the operator manages, such as `team=shop`. Use it, or
+    --namespaces, to separate operators that have different AWS credentials. The label selector of resources
+    (--selector) does not separate them. This setting needs the permission to list and watch namespaces, and excludes
+    --namespaces. Default: all namespaces."""
 
     operator_credentials: Literal["Never", "WithoutProviderConfig"] = "Never"
     """The use of the operator's own AWS credentials. With `Never`, each resource needs a ProviderConfig. The resource
@@ -244,7 +252,8 @@ class Settings(CommonSettings):
     watch_namespace_labels: bool = True
     """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels. If you turn this
     off, the operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
-    namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces."""
+    namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces or
+    --namespace-selector."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """AWS tags of every mapping. The defaultTags of a ProviderConfig override tags with the same keys. Default:
@@ -298,6 +307,14 @@ class Settings(CommonSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum severity of log lines."""
+
+    def problem(self) -> str:
+        """Why these settings cannot be used together, as a sentence; empty: they can."""
+        if self.namespace_selector and self.namespaces:
+            return "--namespace-selector and --namespaces are both set. Remove one of them."
+        if self.namespace_selector and not self.watch_namespace_labels:
+            return "--namespace-selector needs the labels of namespaces. Remove --no-watch-namespace-labels."
+        return ""
 
     def summary(self) -> str:
         """The settings for the first line of the log, without values of tags and without credentials in a URL."""

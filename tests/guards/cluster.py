@@ -304,4 +304,20 @@ GUARDS = (
             "target", "a_default_provider_config_refuses_resources_that_it_keeps_from_the_operators_credentials"
         ),
     ),
+    Guard(
+        name="namespace-selector",
+        harm="A resource in the namespace of another team is managed with the credentials of this operator.",
+        file="cluster/managed_namespaces.py",
+        text="return not self.selective or namespace in self._managed",
+        without="return True",
+        tests=unit("managed_namespaces", "a_namespace_is_managed_only_while_its_labels_match"),
+    ),
+    Guard(
+        name="labels-of-an-older-list",
+        harm="A namespace that has lost its label is managed again, because a late list still shows the label.",
+        file="cluster/managed_namespaces.py",
+        text="if known_uid == uid and is_later(known_version, version):",
+        without="if False:",
+        tests=unit("managed_namespaces", "labels_of_an_older_list_do_not_count"),
+    ),
 )

@@ -59,7 +59,8 @@ _DELETE_IT = "If nothing needs the mapping, delete it in AWS."
 _BLOCKING = "Mapping {uuid} in {place} has the function and the event source of this resource"
 
 _ONE_OPERATOR = (
-    "stop one of the two, or set --namespaces or --selector so that each resource has only one operator. If the two "
+    "stop one of the two, or set --namespaces, --namespace-selector or --selector so that each resource has only one "
+    "operator. If the two "
     "are replicas of one operator, give both the lease {own}, so that one stands by for the other."
 )
 _IN_USE = Row(
