@@ -197,6 +197,8 @@ def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Most tests need no ProviderConfig. A flag such as --operator-credentials=Never wins over this variable.
+        "ESM_OPERATOR_OPERATOR_CREDENTIALS": "WithoutProviderConfig",
         "ESM_OPERATOR_LEASE_NAMESPACE": "esm-operator",
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }

@@ -115,6 +115,7 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("KeptByAWS", ""): {"fields": ("loggingConfig.systemLogLevel",)},
     ("RefusedByAWS", "UnknownCode"): {"code": "UnsupportedException"},
     ("MappingsRemain", ""): {"count": "2 EventSourceMappings use"},
+    ("ResourcesRefused", ""): {"count": "2 EventSourceMappings"},
     ("Observed", ""): {"state": "enabled"},
     ("Paused", ""): {"rescue": None},
     ("PredecessorDeleting", "ConsumerGroup"): {"group": _GROUP.name},

@@ -37,13 +37,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("validate", "commands.validate", "Validate", "Check manifests without a cluster."),
     Command("export", "commands.export", "Export", "Print manifests that adopt existing mappings in AWS."),
     Command("orphans", "commands.orphans", "Orphans", "List mappings in AWS whose Kubernetes resource is gone."),
+    Command(
+        "check-upgrade", "commands.check_upgrade", "CheckUpgrade", "List who is affected by an upgrade to this version."
+    ),
     Command("iam-policy", "commands.iam_policy", "IamPolicy", "Print the IAM policy that the operator needs."),
 )
 
 
 def help_text() -> str:
     """The help of the program."""
-    rows = "\n".join(f"  {command.name:12}{command.summary}" for command in COMMANDS)
+    rows = "\n".join(f"  {command.name:15}{command.summary}" for command in COMMANDS)
     return f"""\
 usage: {PROGRAM} COMMAND [flags]
 

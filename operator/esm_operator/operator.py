@@ -17,6 +17,7 @@ from esm_operator.clock import monotonic
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import DEAF, Lease
+from esm_operator.cluster.managed_namespaces import ManagedNamespaces, NamespaceChange
 from esm_operator.cluster.operator_names import manager_name
 from esm_operator.cluster.other_operators import OtherOperators
 from esm_operator.cluster.resource_cache import ResourceCache
@@ -39,6 +40,8 @@ TARGETS, TARGETS_INCOMPLETE = 60.0, 10.0
 _SOON, _PATIENCE = 0.2, 3.0
 #: The longest pause between two audits while none is complete, in seconds.
 _LONGEST_PAUSE = 10.0
+#: Namespaces that are listed one by one when they begin to match the selector. If there are more, all are listed.
+_LISTED_SINGLY = 10
 #: When the lease is to be handed over: seconds for which reconciles may continue, then to give the lease back.
 FINISH, RELEASE = 0.8, 0.6
 
@@ -60,6 +63,7 @@ class Operator:
         self._tuning = tuning or Tuning()
         self._kubernetes = kubernetes
         self._cache = ResourceCache()
+        self._namespaces = ManagedNamespaces(settings.namespace_selector)
         self._others = OtherOperators(manager_name(settings.lease_namespace, settings.lease_name))
         self._config_cache = ConfigCache(
             ProviderConfigSettings(
@@ -69,6 +73,7 @@ class Operator:
                 default_tags=settings.default_tags,
                 owner_tags=settings.owner_tags,
             ),
+            own_credentials=settings.operator_credentials == "WithoutProviderConfig",
             labels_known=settings.watch_namespace_labels,
         )
         self._connections = connections or Connections()
@@ -145,6 +150,8 @@ class Operator:
 
     def handle_resource(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """Handle a watch event of an EventSourceMapping; None: it comes from a list."""
+        if self._is_passed_over(kind, body["metadata"]):
+            return
         if kind == "DELETED":
             self._handle_deleted(parse(body))
             return
@@ -156,6 +163,16 @@ class Operator:
         changed = old is None or not (old is resource or is_same_work(old, resource))
         if changed and self._term is not None:
             self._term.reconcile_changed(resource, old)
+
+    def _is_passed_over(self, kind: str | None, meta: Mapping[str, Any]) -> bool:
+        """Whether a resource is in a namespace that is not managed. The deletion of a known resource counts anyway."""
+        namespace = str(meta.get("namespace", ""))
+        if self._namespaces.manages(namespace):
+            return False
+        if kind == "DELETED" and self._cache.get(Key(namespace, meta["name"])) is not None:
+            return False
+        self._namespaces.pass_over(namespace)
+        return True
 
     def _check_other_operators(self, resource: Resource, body: Mapping[str, Any], *, known: bool) -> None:
         message = self._others.record(body, known=known)
@@ -186,11 +203,34 @@ class Operator:
 
     def handle_namespace(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """Handle a watch event of a namespace."""
-        name = body["metadata"]["name"]
         if kind == "DELETED":
-            self._config_cache.forget_namespace(name)
-        elif self._config_cache.put_namespace(body):
+            self._config_cache.forget_namespace(body["metadata"]["name"])
+            self._namespaces.forget(body["metadata"]["name"])  # the events of its resources follow
+        else:
+            self._put_namespace(body)
+
+    def _put_namespace(self, body: Mapping[str, Any]) -> None:
+        """Take the labels of a namespace. They decide about the targets of its resources, and who manages them."""
+        name = body["metadata"]["name"]
+        relabelled = self._config_cache.put_namespace(body)
+        change = self._namespaces.put(body)
+        if change is NamespaceChange.LEFT:
+            self._let_go(name)
+        elif change is NamespaceChange.JOINED:
+            self._audit_requested.set()
+        if relabelled:
             self._reconcile_again(key for key in self._cache.all_keys() if key.namespace == name)
+
+    def _let_go(self, namespace: str) -> None:
+        """Forget the resources of a namespace. Their mappings stay as they are, and nothing is written to them."""
+        keys = [key for key in self._cache.all_keys() if key.namespace == namespace]
+        for key in keys:
+            while self._cache.forget(key):  # a new object may have waited for the name
+                pass
+            if self._term is not None:
+                self._term.forget(key)
+        text = "The namespace %s does not match --namespace-selector any more. Resources that are not managed now: %d"
+        logger.info(text, namespace, len(keys))
 
     # What the tasks do
 
@@ -261,12 +301,18 @@ class Operator:
         """Forget objects that the cluster no longer has. Returns whether all that it has are known."""
         if self._settings.watch_namespace_labels and not self._cache_synced.is_set():
             for body in await self._kubernetes.list_namespaces():
-                self._config_cache.put_namespace(body)
+                self._put_namespace(body)
+        elif known := self._namespaces.known():
+            bodies = await self._kubernetes.list_namespaces()
+            for name in {*known} - {body["metadata"]["name"] for body in bodies}:
+                self._namespaces.forget(name)  # the watch does not report those deleted while it was cut
+        await self._list_joined()
         configs = self._config_cache.configs()
         for name in self._config_cache.put_all_configs(await self._kubernetes.list_plural(PROVIDER_CONFIGS), configs):
             self._reconcile_users(name)
         known = {resource.key: resource.uid for resource in self._cache.all()}
-        listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
+        found = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
+        listed = {key: uid for key, uid in found.items() if self._namespaces.manages(key.namespace)}
         for key, uid in known.items():
             cached = self._cache.get(key)
             if cached is None or cached.removed:  # the mapping of a removed object must still be deleted
@@ -279,6 +325,21 @@ class Operator:
             self._cache.forget_removed(AUDIT)  # the leader has deleted their mappings
             self._memory = TermMemory(self._settings)  # what is known from before is of no use
         return await self._wait_watched({key for key in listed if key not in known})
+
+    async def _list_joined(self) -> None:
+        """Take the resources of namespaces that match the selector now. The watch has reported them before."""
+        names = sorted(self._namespaces.take_unlisted())
+        if not names:
+            return
+        try:
+            listed = self._kubernetes.list_resources(
+                names if len(names) <= _LISTED_SINGLY else (), self._settings.selector
+            )
+            async for body in listed:
+                self.handle_resource(None, body)
+        except BaseException:
+            self._namespaces.list_again(names)
+            raise
 
     async def _wait_watched(self, awaited: set[Key]) -> bool:
         """Wait while the watch delivers resources. Returns whether it has delivered all that were not deleted again."""

@@ -21,6 +21,8 @@ class Run(Settings):
             known_region(self.default_region())
         except ValueError as error:
             sys.exit(f"esm-operator: AWS_REGION (or AWS_DEFAULT_REGION): {error}.")
+        if problem := self.problem():
+            sys.exit(f"esm-operator: {problem}")
         settings = self.model_copy(
             update={
                 "region": self.default_region(),

@@ -234,12 +234,26 @@ class Settings(CommonSettings):
 
     selector: Annotated[str, AfterValidator(_selector)] = ""
     """Label selector of the resources to manage, such as `team=shop,tier in (a, b)`. Several operators can share a
-    cluster if each resource matches the selector of only one of them. Default: all resources."""
+    cluster if each resource matches the selector of only one of them. All users who can label a resource can choose its
+    operator. If operators have different AWS credentials, use --namespace-selector or --namespaces instead. Default:
+    all resources."""
+
+    namespace_selector: Annotated[str, AfterValidator(_selector)] = ""
+    """Label selector of the namespaces whose resources the operator manages, such as `team=shop`. Use it, or
+    --namespaces, to separate operators that have different AWS credentials. The label selector of resources
+    (--selector) does not separate them. This setting needs the permission to list and watch namespaces, and excludes
+    --namespaces. Default: all namespaces."""
+
+    operator_credentials: Literal["Never", "WithoutProviderConfig"] = "Never"
+    """The use of the operator's own AWS credentials. With `Never`, each resource needs a ProviderConfig. The resource
+    names it, or the ProviderConfig named `default` applies. With `WithoutProviderConfig`, all resources to which no
+    ProviderConfig applies use the operator's own credentials. A ProviderConfig without roleARN always uses them."""
 
     watch_namespace_labels: bool = True
     """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels. If you turn this
     off, the operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
-    namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces."""
+    namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces or
+    --namespace-selector."""
 
     takeover_from_clusters: Annotated[Items, each(is_cluster_name)] = Field(default_factory=list[str])
     """Names of other clusters whose mappings resources of this cluster may take over with spec.adoption.takeOverFrom,
@@ -297,6 +311,14 @@ class Settings(CommonSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum severity of log lines."""
+
+    def problem(self) -> str:
+        """Why these settings cannot be used together, as a sentence; empty: they can."""
+        if self.namespace_selector and self.namespaces:
+            return "--namespace-selector and --namespaces are both set. Remove one of them."
+        if self.namespace_selector and not self.watch_namespace_labels:
+            return "--namespace-selector needs the labels of namespaces. Remove --no-watch-namespace-labels."
+        return ""
 
     def summary(self) -> str:
         """The settings for the first line of the log, without values of tags and without credentials in a URL."""

@@ -116,7 +116,7 @@ class Term:
         self._targets = Targets(connections, fence, settings, self, memory.knowledge)
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
-            whole=not settings.namespaces and not settings.selector,
+            whole=not (settings.namespaces or settings.namespace_selector or settings.selector),
             lease_namespace=settings.lease_namespace,
             lease_name=settings.lease_name,
         )

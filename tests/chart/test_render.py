@@ -25,6 +25,8 @@ PLACES = {
     "endpoint_url": ("endpointURL",),
     "namespaces": ("namespaces",),
     "selector": ("selector",),
+    "namespace_selector": ("namespaceSelector",),
+    "operator_credentials": ("operatorCredentials",),
     "watch_namespace_labels": ("watchNamespaceLabels",),
     "takeover_from_clusters": ("takeoverFromClusters",),
     "default_tags": ("defaultTags",),
@@ -197,6 +199,8 @@ def test_the_operator_takes_the_values(helm: Helm, monkeypatch: pytest.MonkeyPat
         "endpoint_url": "https://aws.example.com:8443",
         "namespaces": [],
         "selector": "!experimental",
+        "namespace_selector": "team in (shop, billing)",
+        "operator_credentials": "WithoutProviderConfig",
         "watch_namespace_labels": True,
         "takeover_from_clusters": ["red", "old one"],
         "default_tags": {"cluster": "blue", "owner": "platform team"},
@@ -375,12 +379,14 @@ def test_the_version_is_the_projects() -> None:
                 "AWS CREDENTIALS: the values have none",
                 "create-pod-identity-association",
                 "REGION: the values have none",
+                "PROVIDERCONFIG: the values have no ProviderConfig named default",
             ),
         ),
         ({"crds": {"keep": False}}, ("DANGER: crds.keep is false",)),
         ({"crds": {"install": False}}, ("CRDS: crds.install is false",)),
         ({"replicaCount": 1}, ("ONE REPLICA",)),
         ({"rbac": {"create": False}}, ("ROLES: rbac.create is false",)),
+        ({"namespaceSelector": "team=shop"}, ("in the namespaces with the labels team=shop",)),
         ({"selector": "team=shop"}, ("they must match the selector: team=shop",)),
         (TEAM, ("in the namespaces a", "NAMESPACE SELECTORS", "kubectl --namespace a apply -f -")),
     ],
@@ -399,7 +405,7 @@ def test_the_notes_of_a_complete_installation_warn_of_nothing(helm: Helm) -> Non
     role_arn = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/esm-operator"}
     web_identity = [{"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::123456789012:role/esm-operator"}]
     for given in ({"serviceAccount": {"annotations": role_arn}}, {"extraEnv": web_identity}):
-        notes = noted(helm, merged({"region": "eu-west-1"}, given))
+        notes = noted(helm, merged({"region": "eu-west-1", "providerConfigs": {"default": {}}}, given))
         assert re.findall(r"^[A-Z ]{4,}:", notes, re.MULTILINE) == []
 
 

@@ -26,6 +26,18 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"scope": "namespaces"}, "scope is namespaces, and namespaces is empty: name the namespaces to manage"),
     ({"namespaces": ["a"]}, "namespaces has names, but scope is cluster: set scope to namespaces"),
     ({"scope": "namespaces", "namespaces": ["team-*"]}, "at '/namespaces/0'"),
+    (
+        {"scope": "namespaces", "namespaces": ["a"], "namespaceSelector": "team=a"},
+        "namespaceSelector is set, but scope is namespaces",
+    ),
+    (
+        {"namespaceSelector": "team=a", "watchNamespaceLabels": False},
+        "namespaceSelector is set, but watchNamespaceLabels is false",
+    ),
+    (
+        {"operatorCredentials": "Always"},
+        "at '/operatorCredentials': value must be one of 'Never', 'WithoutProviderConfig'",
+    ),
     ({"scope": "namespaces", "namespaces": ["a", "a"]}, "at '/namespaces': items at 0 and 1 are equal"),
     ({"scope": "namespaces", "namespaces": "a,b"}, "at '/namespaces': got string, want array"),
     ({"replicaCount": "two"}, "at '/replicaCount': got string, want integer"),

@@ -36,6 +36,7 @@ _SETTINGS = Settings(
     requests_per_second=1000,
     deletions_per_minute=3,
     sweep_interval=SWEEP_INTERVAL,
+    operator_credentials="WithoutProviderConfig",
     lease_duration=LEASE,
     identity="model-0",
 )

@@ -29,7 +29,9 @@ ELSEWHERE = {
     "ProviderConfigDeleting": "config",
     "ProviderConfigForbidsNamespace": "config",
     "ProviderConfigNotFound": "config",
+    "ProviderConfigRequired": "namespace",
     "RegionNotAllowed": "config",
+    "ResourcesRefused": "users",
     "UnknownAnnotation": "annotation",
 }
 #: Messages of mappings that the operator has not read, or that repeat the place of another message.

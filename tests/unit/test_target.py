@@ -33,6 +33,7 @@ def resolved(
     *configs: ProviderConfigSettings,
     operator: ProviderConfigSettings = OPERATOR,
     labels: Mapping[str, str] | None = None,
+    own_credentials: bool = True,
 ) -> ResolvedTarget | Unresolved:
     return resolve(
         MappingSpec.parse(spec).requested_target,
@@ -40,6 +41,7 @@ def resolved(
         namespace_labels=labels or {},
         configs={config.name: config for config in configs},
         operator=operator,
+        own_credentials=own_credentials,
     )
 
 
@@ -100,7 +102,7 @@ def test_the_ownership_is_that_of_the_provider_config_else_of_the_operator(
 
 def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     """Without it the operator would search the mapping by tags that it does not have."""
-    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"))
+    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"), own_credentials=True)
     meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
     orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
     config_cache.put_config({"metadata": meta, "spec": {"region": "us-east-1"}})
@@ -129,6 +131,47 @@ def test_a_missing_or_forbidden_provider_config_has_no_fallback(
     found = resolved(spec, *configs)
     assert isinstance(found, Unresolved)
     assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("spec", "configs", "reason"),
+    [
+        ({}, (), "ProviderConfigRequired"),
+        ({"region": "us-east-1"}, (SHOP,), "ProviderConfigRequired"),
+        (NAMED, (), "ProviderConfigNotFound"),
+        (NAMED, (SHOP,), ""),
+        ({}, (DEFAULT,), ""),
+    ],
+)
+def test_the_operators_credentials_are_for_nobody_by_default(
+    spec: Mapping[str, Any], configs: tuple[ProviderConfigSettings, ...], reason: str
+) -> None:
+    """A ProviderConfig without roleARN still gives them to the namespaces that it admits."""
+    found = resolved(spec, *configs, own_credentials=False)
+    assert (found.reason if isinstance(found, Unresolved) else "") == reason
+
+
+@pytest.mark.parametrize(
+    ("spec", "selector", "own_credentials", "refuses"),
+    [
+        ({}, {"matchLabels": {"shop": "yes"}}, True, True),
+        ({}, {"matchLabels": {"shop": "yes"}}, False, False),  # without it, the resource is still refused
+        ({}, None, True, False),  # it admits the resource
+        ({"providerConfigRef": {"name": "default"}}, {"matchLabels": {"shop": "yes"}}, True, False),
+        (NAMED, {"matchLabels": {"shop": "yes"}}, True, False),
+    ],
+)
+def test_a_default_provider_config_refuses_resources_that_it_keeps_from_the_operators_credentials(
+    spec: Mapping[str, Any], selector: dict[str, Any] | None, own_credentials: bool, refuses: bool
+) -> None:
+    config_cache = ConfigCache(OPERATOR, own_credentials=own_credentials)
+    meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
+    config_cache.put_config({"metadata": meta, "spec": {"namespaceSelector": selector} if selector else {}})
+    config_cache.put_namespace({"metadata": {"name": "shop"}})
+    orders = parse(
+        {"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}, "spec": spec}
+    )
+    assert config_cache.refuses(orders, "default") is refuses
 
 
 def test_a_selected_namespace_is_admitted() -> None:
@@ -218,7 +261,7 @@ def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> 
 
 
 def test_only_targets_of_resources_are_in_use() -> None:
-    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
+    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"), own_credentials=True)
     assert {one.region for one in config_cache.targets([])} == {"eu-west-1"}, "where the first will live"
     config_cache.put_config(
         {"metadata": {"name": "shop", "uid": "1", "resourceVersion": "1"}, "spec": {"region": "us-east-1"}}

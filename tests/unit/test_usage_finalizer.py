@@ -91,7 +91,7 @@ class Scene:
 
     def __init__(self, configs: list[dict[str, Any]], resources: list[dict[str, Any]]) -> None:
         self.cache = ResourceCache()
-        self.config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
+        self.config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"), own_credentials=True)
         for body in configs:
             self.config_cache.put_config(body)
         for body in resources:

@@ -17,6 +17,7 @@
   "region" .Values.region
   "endpoint-url" .Values.endpointURL
   "namespaces" (join "," .Values.namespaces)
+  "namespace-selector" .Values.namespaceSelector
   "selector" .Values.selector
   "takeover-from-clusters" (join "," .Values.takeoverFromClusters)
   "requests-per-second" .Values.requestsPerSecond
@@ -24,6 +25,7 @@
   "deletions-per-minute" .Values.deletionsPerMinute
   "sweep-interval" .Values.sweepInterval
   "tag-sweep-interval" .Values.tagSweepInterval
+  "operator-credentials" .Values.operatorCredentials
   "ownership" .Values.ownership
   "lease-name" (include "esm-operator.leaseName" .)
   "lease-namespace" (include "esm-operator.leaseNamespace" .)
@@ -61,6 +63,12 @@
 {{- end }}
 {{- if and (eq .Values.scope "cluster") .Values.namespaces }}
 {{- $problems = append $problems "namespaces has names, but scope is cluster: set scope to namespaces to manage only these, or leave namespaces empty." }}
+{{- end }}
+{{- if and .Values.namespaceSelector (eq .Values.scope "namespaces") }}
+{{- $problems = append $problems "namespaceSelector is set, but scope is namespaces: set scope to cluster to select namespaces by their labels, or leave namespaceSelector empty." }}
+{{- end }}
+{{- if and .Values.namespaceSelector (not (include "esm-operator.watchNamespaceLabels" .)) }}
+{{- $problems = append $problems "namespaceSelector is set, but watchNamespaceLabels is false: the operator needs the labels of namespaces, so leave watchNamespaceLabels out." }}
 {{- end }}
 {{- range $key, $_ := .Values.defaultTags }}
 {{- if regexMatch "^(aws:|esm-operator.io/)" (lower $key) }}

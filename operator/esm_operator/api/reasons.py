@@ -38,6 +38,7 @@ TargetReason: TypeAlias = Literal[
     "ProviderConfigDeleting",
     "ProviderConfigForbidsNamespace",
     "ProviderConfigNotFound",
+    "ProviderConfigRequired",
     "RegionNotAllowed",
     "TargetChanged",
 ]
@@ -99,7 +100,7 @@ HappeningReason: TypeAlias = Literal[
 EventReason: TypeAlias = ConditionReason | HappeningReason
 
 #: Of the condition and the Event of a ProviderConfig.
-ProviderConfigReason: TypeAlias = Literal["InUse", "MappingsRemain"]
+ProviderConfigReason: TypeAlias = Literal["InUse", "MappingsRemain", "ResourcesRefused"]
 
 _STATES: dict[str, StateReason] = {state: state for state in get_args(StateReason)}
 

@@ -54,9 +54,17 @@ def config_object(body: Mapping[str, Any]) -> ProviderConfigObject:
 class ConfigCache:
     """What the targets of resources depend on, in addition to the resources."""
 
-    def __init__(self, operator: ProviderConfigSettings, *, labels_known: bool = True) -> None:
-        """The operator's own settings are for resources without ProviderConfig. Labels are those of namespaces."""
+    def __init__(
+        self, operator: ProviderConfigSettings, *, own_credentials: bool = False, labels_known: bool = True
+    ) -> None:
+        """
+        Args:
+            operator: the operator's own settings, for what no ProviderConfig sets.
+            own_credentials: whether resources to which no ProviderConfig applies may use the operator's credentials.
+            labels_known: whether the labels of namespaces are watched.
+        """
         self._operator = operator
+        self._own_credentials = own_credentials
         self._labels_known = labels_known
         self._configs: dict[str, ProviderConfigSettings] = {}
         self._objects: dict[str, ProviderConfigObject] = {}
@@ -73,7 +81,12 @@ class ConfigCache:
         """
         found = {one.target for one in map(self.resolve, resources) if isinstance(one, ResolvedTarget)}
         default = resolve(
-            RequestedTarget(), namespace="", namespace_labels={}, configs=self._configs, operator=self._operator
+            RequestedTarget(),
+            namespace="",
+            namespace_labels={},
+            configs=self._configs,
+            operator=self._operator,
+            own_credentials=self._own_credentials,
         )
         if found or not isinstance(default, ResolvedTarget) or (self._configs and not default.config):
             return found
@@ -89,9 +102,19 @@ class ConfigCache:
             return False
         if resource.requested_target.config:
             return True
-        others = {other: config for other, config in self._configs.items() if other != name}
-        now, then = self.resolve(resource), self._resolve(resource, others)
+        now, then = self.resolve(resource), self._resolve_without(resource, name)
         return not (isinstance(now, ResolvedTarget) and isinstance(then, ResolvedTarget) and now.target == then.target)
+
+    def refuses(self, resource: Resource, name: str) -> bool:
+        """Whether only a ProviderConfig keeps a resource from the credentials of the operator.
+
+        The resource does not name the ProviderConfig. It has no target now, and would have one without it.
+        """
+        if resource.requested_target.config or self.config_of(resource) != name:
+            return False
+        if isinstance(self.resolve(resource), ResolvedTarget):
+            return False
+        return isinstance(self._resolve_without(resource, name), ResolvedTarget)
 
     def config(self, name: str) -> ProviderConfigObject | None:
         """A ProviderConfig, if it exists."""
@@ -139,6 +162,10 @@ class ConfigCache:
         """Forget the labels of a namespace."""
         self._labels.pop(name, None)
 
+    def _resolve_without(self, resource: Resource, name: str) -> ResolvedTarget | Unresolved:
+        """The target of a resource if a ProviderConfig did not exist."""
+        return self._resolve(resource, {other: config for other, config in self._configs.items() if other != name})
+
     def _resolve(
         self, resource: Resource, configs: Mapping[str, ProviderConfigSettings]
     ) -> ResolvedTarget | Unresolved:
@@ -150,4 +177,5 @@ class ConfigCache:
             labels_come=self._labels_known,
             configs=configs,
             operator=self._operator,
+            own_credentials=self._own_credentials,
         )

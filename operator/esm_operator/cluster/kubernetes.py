@@ -124,9 +124,9 @@ class KubernetesClient:
             found[Key(meta.get("namespace", ""), meta["name"])] = meta["uid"]
         return found
 
-    def list_resources(self, namespaces: Sequence[str] = ()) -> AsyncIterator[dict[str, Any]]:
-        """The resources of some namespaces (default: all), requested in chunks."""
-        return self._list(namespaces, JSON)
+    def list_resources(self, namespaces: Sequence[str] = (), selector: str = "") -> AsyncIterator[dict[str, Any]]:
+        """The resources in some namespaces (default: all) that a label selector selects, requested in chunks."""
+        return self._list(namespaces, JSON, selector)
 
     async def list_plural(self, plural: str) -> list[dict[str, Any]]:
         """All objects of another kind of the operator, of which there are few."""

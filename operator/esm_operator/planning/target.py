@@ -1,7 +1,8 @@
 """Targets: the region of a resource's mapping, and the credentials for it.
 
 A ProviderConfig that is named, or is called ``default``, and does not admit the namespace is an error, never a
-fallback. Otherwise a namespace could reach an account that was not meant for it.
+fallback. Otherwise a namespace could reach an account that was not meant for it. For the same reason, a resource to
+which no ProviderConfig applies uses the operator's own credentials only if the settings of the operator allow it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -138,13 +139,17 @@ def resolve(
     configs: Mapping[str, ProviderConfigSettings],
     operator: ProviderConfigSettings,
     labels_come: bool = False,
+    own_credentials: bool = False,
 ) -> ResolvedTarget | Unresolved:
     """The target of a resource's mapping. ``configs`` are all ProviderConfigs by name.
 
     Without labels (None), they are not known. ``labels_come`` is whether they will be known soon. ``operator`` are the
-    operator's own settings, for what no ProviderConfig sets.
+    operator's own settings, for what no ProviderConfig sets. ``own_credentials`` is whether a resource may use them if
+    no ProviderConfig applies to it.
     """
     name = used_config(asked, configs)
+    if not name and not own_credentials:
+        return Unresolved("ProviderConfigRequired", values={"namespace": namespace})
     config = configs.get(name) if name else operator
     if config is None:
         return Unresolved("ProviderConfigNotFound", values={"config": name})

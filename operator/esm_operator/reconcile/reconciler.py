@@ -196,6 +196,7 @@ class Reconciler:
         if isinstance(target, Unresolved):
             if target.passes:
                 return Result(ReconcileOutcome.WAITING, _NAMESPACE_SEEN)
+            await self.usage_finalizer.keep_refusing(resource)
             return await self.outcome_reporter.report_stalled(resource, target)
         moved = _region_changed(resource, target.target.region)
         if moved is not None:

@@ -67,7 +67,8 @@ _DELETE_IT = "If nothing needs the mapping, delete it in AWS."
 _BLOCKING = "Mapping {uuid} in {place} has the function and the event source of this resource"
 
 _ONE_OPERATOR = (
-    "stop one of the two, or set --namespaces or --selector so that each resource has only one operator. If the two "
+    "stop one of the two, or set --namespaces, --namespace-selector or --selector so that each resource has only one "
+    "operator. If the two "
     "are replicas of one operator, give both the lease {own}, so that one stands by for the other."
 )
 _IN_USE = Row(
@@ -337,6 +338,15 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "the ProviderConfig exists again.",
         "Create the ProviderConfig again. It must lead to the account and the region in the status of the resource.",
         Next.CHANGE,
+    ),
+    ("ProviderConfigRequired", ""): Row(
+        'No ProviderConfig applies to the {mapping} in the namespace "{namespace}". The operator neither changes nor '
+        "deletes the mapping until one does.",
+        "Create a ProviderConfig with the name default, or create the resource again with spec.providerConfigRef. To "
+        "let resources without a ProviderConfig use the operator's own credentials, start the operator with "
+        "--operator-credentials=WithoutProviderConfig (operatorCredentials in the values of the chart).",
+        Next.CHANGE,
+        Ends.PERSON,
     ),
     ("ProviderConfigDeleting", ""): Row(
         'The operator does not create the {mapping}, because the ProviderConfig "{config}" is being deleted.',
@@ -675,6 +685,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     # The ProviderConfig.
     ("InUse", ""): _IN_USE,
     ("MappingsRemain", ""): _IN_USE,
+    ("ResourcesRefused", ""): Row(
+        "The deletion of this ProviderConfig waits, because it refuses {count} ({users}). Without the ProviderConfig, "
+        "the operator would use its own credentials for them.",
+        "To finish the deletion, delete these resources, or start the operator with --operator-credentials=Never "
+        "(operatorCredentials in the values of the chart). If they may use the operator's own credentials, let the "
+        "ProviderConfig admit them (spec.namespaceSelector, spec.allowedRegions).",
+        Next.CONTINUES,
+    ),
 }
 
 #: The reasons that end by a change of permissions, keys or credentials.
