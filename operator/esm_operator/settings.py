@@ -237,9 +237,11 @@ class Settings(CommonSettings):
     cluster if each resource matches the selector of only one of them. Default: all resources."""
 
     watch_namespace_labels: bool = True
-    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels. If you turn this
-    off, the operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
-    namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces."""
+    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels, and so does the
+    default ProviderConfig of a namespace (label lambda.esm-operator.io/provider-config). If you turn this off, the
+    operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
+    namespaceSelector, and the label has no effect. This setting does not select the managed namespaces. For that, use
+    --namespaces."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """AWS tags of every mapping. The defaultTags of a ProviderConfig override tags with the same keys. Default:

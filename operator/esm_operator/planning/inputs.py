@@ -7,6 +7,7 @@ from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.sources import SourceType
 from esm_operator.api.spec import Adoption
 from esm_operator.api.values import Canonical
+from esm_operator.planning.allowed import UNLIMITED, Scope
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import Owner, Ownership, ownership
 
@@ -61,6 +62,8 @@ class Desired:
     adoption: Adoption = field(default_factory=Adoption)
     owner_tags: bool = True
     """Whether AWS has the owner tags. If not, resources record the owner, and the observed tags are made from that."""
+    scope: Scope = UNLIMITED
+    """What the ProviderConfig allows the resource to connect."""
 
     @property
     def known_uuid(self) -> str:

@@ -29,6 +29,7 @@ match wins ("own": the owner tags name the resource):
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
 | live | none | Create, once the intent names it; SearchByFunction before another intent is overwritten |
+| live | of others, to be adopted, but the ProviderConfig does not allow its function or source | Conflict |
 | live | no owner, to be adopted, but AWS may not show its tags yet | Wait |
 | live | another owner or none | Adopt if the policy allows it, else Conflict |
 | live | in transition | Wait |
@@ -274,6 +275,9 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
         return ListTags(found.uuid)
     other = owner_of(found.tags or {})
     adoption = desired.adoption
+    refused = desired.scope.refusal(found.values, uuid=found.uuid)
+    if refused is not None and (adoption.uuid == found.uuid or (adoption.allowed and not adoption.uuid)):
+        return Conflict(refused.reason, refused.case, refused.values, found.uuid)
     if other is None and adoption.allowed and adoption.uuid in ("", found.uuid):
         if view.rival:
             return Conflict("Conflict", "Claimed", {"uuid": found.uuid, "rival": view.rival}, found.uuid)
