@@ -15,6 +15,7 @@ from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 from esm_operator.planning.managers import Manager
 from esm_operator.planning.ownership import Owner
+from esm_operator.planning.target import PROVIDER_CONFIG_LABEL
 from esm_operator.reconcile.change_log import VERBS, Cause
 from esm_operator.status.failure import Failure
 from esm_operator.status.messages import tagged
@@ -56,13 +57,16 @@ VALUES: Mapping[str, Any] = {
     "default": "team",
     "error": "ValueError: an unexpected value",
     "excess": 2,
+    "field": "eventSourceARN",
     "fields": ("eventSourceARN",),
     "found": ObservedMapping(OTHER, "Enabled", {"functionName": "orders", "eventSourceARN": SUBJECT.event_source}),
     "gone": False,
     "group": _GROUP,
     "kept": "",
     "kept_fields": "AWS keeps the last value of spec.loggingConfig.systemLogLevel.",
+    "label": PROVIDER_CONFIG_LABEL,
     "left": UUID,
+    "list": "allowedEventSources",
     "manager": Manager("", {}),
     "message": f"{_ANSWER} Create the function, or correct spec.functionName. {Next.SLOW.sentence}",
     "most": 50,
@@ -72,6 +76,7 @@ VALUES: Mapping[str, Any] = {
     "own": "esm-operator/esm-operator",
     "owner": Owner("default", "shop", "orders"),
     "ownership": "shop",
+    "patterns": ("arn:aws:sqs:*:*:shop_*", "kafka://*.shop.example.com:9092"),
     "position": message("Created", "FromStart"),
     "previous": Owner("old", "shop", "orders"),
     "problems": (_PROBLEM,),
@@ -91,6 +96,7 @@ VALUES: Mapping[str, Any] = {
     "update": _UPDATE,
     "users": "shop/orders, shop/payments",
     "uuid": UUID,
+    "value": SUBJECT.event_source,
     "whose": Owner("default", "shop", "orders"),
     "with_uuid": "",
 }

@@ -24,7 +24,7 @@ from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.cluster.transport import describe_failure
 from esm_operator.metrics import counters, gauges
 from esm_operator.metrics.probes import ProbeServer
-from esm_operator.planning.target import ProviderConfigSettings, used_config
+from esm_operator.planning.target import ProviderConfigSettings
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.settings import Settings
@@ -369,7 +369,7 @@ class Operator:
 
     def _reconcile_users(self, name: str) -> None:
         """Reconcile the resources that use a ProviderConfig, or did, or will once it exists."""
-        users = [one.key for one in self._cache.all() if used_config(one.requested_target, {name}) == name]
+        users = [one.key for one in self._cache.all() if self._config_cache.would_use(one, name)]
         self._reconcile_again(users)
 
     def _reconcile_again(self, keys: Iterable[Key]) -> None:

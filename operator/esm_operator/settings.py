@@ -250,10 +250,11 @@ class Settings(CommonSettings):
     ProviderConfig applies use the operator's own credentials. A ProviderConfig without roleARN always uses them."""
 
     watch_namespace_labels: bool = True
-    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels. If you turn this
-    off, the operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
-    namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces or
-    --namespace-selector."""
+    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels, and so does the
+    default ProviderConfig of a namespace (label lambda.esm-operator.io/provider-config). If you turn this off, the
+    operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
+    namespaceSelector, and the label has no effect. This setting does not select the managed namespaces. For that, use
+    --namespaces or --namespace-selector."""
 
     takeover_from_clusters: Annotated[Items, each(is_cluster_name)] = Field(default_factory=list[str])
     """Names of other clusters whose mappings resources of this cluster may take over with spec.adoption.takeOverFrom,

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "InUse": "users",
     "MappingsRemain": "users",
     "NoRegion": "mapping",
+    "NotAllowed": "config",
     "ProviderConfigDeleting": "config",
     "ProviderConfigForbidsNamespace": "config",
     "ProviderConfigNotFound": "config",

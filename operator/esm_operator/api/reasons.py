@@ -32,9 +32,10 @@ RefusalReason: TypeAlias = Literal[
     "WebIdentityRefused",
 ]
 
-#: There is no account and region for the mapping, or they have changed.
+#: There is no account and region for the mapping, or they have changed, or the ProviderConfig does not allow it.
 TargetReason: TypeAlias = Literal[
     "NoRegion",
+    "NotAllowed",
     "ProviderConfigDeleting",
     "ProviderConfigForbidsNamespace",
     "ProviderConfigNotFound",

@@ -12,6 +12,7 @@ from esm_operator.api.resource import Resource
 from esm_operator.api.spec import RequestedTarget
 from esm_operator.cluster.resource_cache import is_later
 from esm_operator.planning.target import (
+    PROVIDER_CONFIG_LABEL,
     ProviderConfigSettings,
     ResolvedTarget,
     Target,
@@ -94,11 +95,15 @@ class ConfigCache:
 
     def config_of(self, resource: Resource) -> str:
         """The name of the ProviderConfig through which the resource's mapping is reached; empty: of none."""
-        return used_config(resource.requested_target, self._configs)
+        return used_config(resource.requested_target, self._labels_of(resource), self._configs)
+
+    def would_use(self, resource: Resource, name: str) -> bool:
+        """Whether the resource uses a ProviderConfig, or will use it once it exists."""
+        return used_config(resource.requested_target, self._labels_of(resource), {name}) == name
 
     def depends_on(self, resource: Resource, name: str) -> bool:
         """Whether the resource's mapping would have another target, or none, without a ProviderConfig."""
-        if self.config_of(resource) != name:
+        if not name or self.config_of(resource) != name:
             return False
         if resource.requested_target.config:
             return True
@@ -150,13 +155,15 @@ class ConfigCache:
         return self._configs.pop(name, None) is not None
 
     def put_namespace(self, body: Mapping[str, Any]) -> bool:
-        """Take a namespace. Returns whether its labels have changed, and any ProviderConfig selects by labels."""
+        """Take a namespace. Returns whether its resources may have another target, or another answer, now."""
         meta: Mapping[str, Any] = body["metadata"]
         name: str = meta["name"]
         labels: Mapping[str, str] = meta.get("labels") or {}
-        changed = self._labels.get(name) != labels
+        known = self._labels.get(name)
         self._labels[name] = labels
-        return changed and any(config.namespace_selector for config in self._configs.values())
+        if known is None or known.get(PROVIDER_CONFIG_LABEL) != labels.get(PROVIDER_CONFIG_LABEL):
+            return True
+        return known != labels and any(config.namespace_selector for config in self._configs.values())
 
     def forget_namespace(self, name: str) -> None:
         """Forget the labels of a namespace."""
@@ -166,15 +173,19 @@ class ConfigCache:
         """The target of a resource if a ProviderConfig did not exist."""
         return self._resolve(resource, {other: config for other, config in self._configs.items() if other != name})
 
+    def _labels_of(self, resource: Resource) -> Mapping[str, str] | None:
+        """The labels of the resource's namespace; None: they are not known."""
+        return self._labels.get(resource.key.namespace) if self._labels_known else None
+
     def _resolve(
         self, resource: Resource, configs: Mapping[str, ProviderConfigSettings]
     ) -> ResolvedTarget | Unresolved:
-        namespace = resource.key.namespace
         return resolve(
             resource.requested_target,
-            namespace=namespace,
-            namespace_labels=self._labels.get(namespace) if self._labels_known else None,
-            labels_come=self._labels_known,
+            namespace=resource.key.namespace,
+            namespace_labels=self._labels_of(resource),
+            # The namespace of a removed resource may be removed too.
+            labels_come=self._labels_known and not resource.removed,
             configs=configs,
             operator=self._operator,
             own_credentials=self._own_credentials,

@@ -3,11 +3,13 @@
 import json
 import re
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from esm_operator.api.manifests import ManifestError
 from esm_operator.commands import iam_permissions as iam
+from esm_operator.commands.iam_provider_config import restrictions
 from esm_operator.settings import COMMAND_CONFIG, FlagsOnly, Items, each
 
 _EKS_PROVIDER = re.compile(r"oidc\.eks\.(?P<region>[a-z0-9-]+)\.")
@@ -59,6 +61,10 @@ class IamPolicy(iam.Scope, FlagsOnly):
 
     model_config = COMMAND_CONFIG
 
+    provider_config: str = ""
+    """File with a ProviderConfig, or - for standard input. The policy allows only its allowedFunctions and
+    allowedRegions. The name of a namespace becomes `*`, because IAM does not know namespaces."""
+
     trust: Literal["irsa", "pod-identity", "role"] | None = None
     """Print a trust policy: for the role of the operator with IAM roles for service accounts (irsa) or with EKS Pod
     Identity (pod-identity), or for a role that the operator assumes (role), usually in another account."""
@@ -86,7 +92,7 @@ class IamPolicy(iam.Scope, FlagsOnly):
         if problem:
             print(f"esm-operator: {problem}", file=sys.stderr)
             sys.exit(2)
-        document = self.document()
+        document = self._restricted().document()
         print(json.dumps(document, indent=2))
         most = iam.MOST_TRUST_CHARACTERS if self.trust else iam.MOST_CHARACTERS
         length = len(re.sub(r"\s", "", json.dumps(document)))
@@ -96,6 +102,24 @@ class IamPolicy(iam.Scope, FlagsOnly):
                 "the quota. Use wildcards, or several roles.",
                 file=sys.stderr,
             )
+
+    def _restricted(self) -> Self:
+        """The flags with the restrictions of the ProviderConfig. Exits if they cannot be combined."""
+        if not self.provider_config:
+            return self
+        try:
+            update = restrictions(self.provider_config, read_only=self.read_only)
+            twice = [name for name in ("functions", "regions") if name in update and name in self.model_fields_set]
+            if twice:
+                problem = f"The ProviderConfig sets this already, so {_flag(twice[0])} cannot be set too. Remove it."
+                raise ManifestError(0, problem)
+            copy = self.model_copy(update={**update, **self.model_dump(include=self.model_fields_set)})
+            if problem := copy.problem():
+                raise ManifestError(0, problem)
+        except ManifestError as error:
+            print(f"esm-operator: {self.provider_config}: {error}", file=sys.stderr)
+            sys.exit(2)
+        return copy
 
     def problem(self) -> str:
         """Why the flags cannot be combined, as a sentence with its remedy; empty if they can."""

@@ -7,6 +7,7 @@ mapping of another cluster needs a setting of the operator.
 
 from collections.abc import Mapping
 
+from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.planning.ownership import Owner, owner_of
 
@@ -18,10 +19,18 @@ def may_use(desired: Desired, mapping: ObservedMapping, tags: Mapping[str, str])
     """Whether a resource has access to a mapping with these tags.
 
     Without access, the operator neither takes the mapping over nor shows anything of it. A mapping without an owner may
-    be used by each resource whose ProviderConfig leads to the account.
+    be used by each resource whose ProviderConfig leads to the account. If the resource only observes, its ProviderConfig
+    must allow the function, the source and the destination of such a mapping.
     """
     other = owner_of(tags)
-    return other is None or knows(desired, other)
+    return not_allowed(desired, mapping, tags) is None if other is None else knows(desired, other)
+
+
+def not_allowed(desired: Desired, mapping: ObservedMapping, tags: Mapping[str, str]) -> Finding | None:
+    """Why a resource may not observe a mapping without an owner. None: it may, or the mapping has an owner."""
+    if not desired.observe_only or owner_of(tags) is not None:
+        return None
+    return desired.scope.refusal(mapping.values, uuid=mapping.uuid)
 
 
 def knows(desired: Desired, other: Owner) -> bool:

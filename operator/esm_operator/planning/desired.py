@@ -12,6 +12,7 @@ from esm_operator.api.reasons import RefusalReason
 from esm_operator.api.recorded_status import Applied
 from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.api.spec import MappingSpec
+from esm_operator.planning.allowed import Scope
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired
@@ -115,9 +116,15 @@ def desired_of(
         takeover_clusters=takeover_clusters,
         consenting=consenting,
         owner_tags=owner_tags,
+        scope=scope_of(resource, target, account),
     )
     current = intent == intent_of(desired, account, target.target.region)
     return replace(desired, intent_current=current)
+
+
+def scope_of(resource: Resource, target: ResolvedTarget, account: str) -> Scope:
+    """What the ProviderConfig of a target allows a resource to connect."""
+    return Scope(target.allow_lists, target.config, resource.key.namespace, target.target.region, account)
 
 
 def identity_of(intent: Intent) -> Identity:

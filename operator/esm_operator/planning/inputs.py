@@ -8,6 +8,7 @@ from esm_operator.api.resource import Key
 from esm_operator.api.sources import SourceType
 from esm_operator.api.spec import Adoption
 from esm_operator.api.values import Canonical
+from esm_operator.planning.allowed import UNLIMITED, Scope
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import Owner, Ownership, ownership
 
@@ -66,6 +67,8 @@ class Desired:
     """The resources of this cluster that allow this resource to take over and observe their mappings."""
     owner_tags: bool = True
     """Whether AWS has the owner tags. If not, resources record the owner, and the observed tags are made from that."""
+    scope: Scope = UNLIMITED
+    """What the ProviderConfig allows the resource to connect."""
 
     @property
     def known_uuid(self) -> str:

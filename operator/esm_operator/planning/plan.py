@@ -30,6 +30,7 @@ match wins ("own": the owner tags name the resource):
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
 | live | none | Create, once the intent names it; SearchByFunction before another intent is overwritten |
+| live | of others, to be adopted, but the ProviderConfig does not allow its function or source | Conflict |
 | live | no owner, to be adopted, but AWS may not show its tags yet | Wait |
 | live | another owner or none | Adopt if the policy allows it and the resource has access, else Conflict |
 | live | in transition | Wait |
@@ -48,7 +49,7 @@ from dataclasses import replace
 
 from esm_operator.api.identity import ConsumerGroup
 from esm_operator.api.reasons import OutcomeReason, of_state
-from esm_operator.planning.access import may_use, shown_owner
+from esm_operator.planning.access import may_use, not_allowed, shown_owner
 from esm_operator.planning.actions import (
     IDENTITY,
     WRITES,
@@ -159,6 +160,9 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
             return ListTags(found.uuid)
         if _is_too_new(desired, found):
             return _tags_awaited(found)
+        refused = not_allowed(desired, found, tags)
+        if refused is not None:
+            return Conflict(refused.reason, refused.case, refused.values, found.uuid)
         return NoOp() if may_use(desired, found, tags) else _conflict(desired, view, found)
     named = desired.adoption.uuid
     if named and not view.gone:
@@ -306,6 +310,9 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
         return ListTags(found.uuid)
     other = owner_of(found.tags or {})
     adoption = desired.adoption
+    refused = desired.scope.refusal(found.values, uuid=found.uuid)
+    if refused is not None and (adoption.uuid == found.uuid or (adoption.allowed and not adoption.uuid)):
+        return Conflict(refused.reason, refused.case, refused.values, found.uuid)
     if not may_use(desired, found, found.tags or {}):
         return _conflict(desired, view, found)
     if other is None and adoption.allowed and adoption.uuid in ("", found.uuid):

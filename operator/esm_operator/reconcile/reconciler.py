@@ -26,10 +26,10 @@ from esm_operator.logs import marks
 from esm_operator.metrics import counters
 from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, plan
-from esm_operator.planning.desired import MappingRecord, desired_of
+from esm_operator.planning.desired import MappingRecord, desired_of, scope_of
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired
-from esm_operator.planning.target import Unresolved
+from esm_operator.planning.target import PROVIDER_CONFIG_LABEL, Unresolved
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
@@ -55,6 +55,8 @@ _MOST_STEPS = 48
 _LONGEST_API_DELAY, _LONGEST_SLOW_DELAY = 30.0, 10.0
 #: Seconds until the next reconcile of a resource whose namespace is not known yet, unless an event comes before.
 _NAMESPACE_SEEN = 5.0
+#: What can change the target of a mapping, for messages.
+_CONFIG = f"the ProviderConfig, of the namespace's label {PROVIDER_CONFIG_LABEL}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,10 @@ class Reconciler:
         moved = _account_changed(resource, connected.client.account)
         if moved is not None:
             return await self.outcome_reporter.report_stalled(resource, moved)
+        scope = scope_of(resource, target, connected.client.account)
+        refused = scope.refusal(resource.spec.values) if not resource.deleting else None
+        if refused is not None:
+            return await self.outcome_reporter.report_stalled(resource, refused, region=target.target.region)
         refused = await self.usage_finalizer.hold(resource)
         if refused is not None:
             return await self.outcome_reporter.report_stalled(resource, refused, region=target.target.region)
@@ -326,7 +332,7 @@ def _region_changed(resource: Resource, region: str) -> Finding | None:
     intent = resource.intent
     if intent is None or intent.region == region:
         return None
-    cause = "spec.eventSourceARN, of the ProviderConfig"
+    cause = f"spec.eventSourceARN, of {_CONFIG}"
     return _target_changed(intent, cause, f"region {region}")
 
 
@@ -335,7 +341,7 @@ def _account_changed(resource: Resource, account: str) -> Finding | None:
     intent = resource.intent
     if intent is None or intent.account == account:
         return None
-    return _target_changed(intent, "the ProviderConfig", f"account {account}")
+    return _target_changed(intent, _CONFIG, f"account {account}")
 
 
 def _target_changed(intent: Intent, cause: str, now: str) -> Finding:

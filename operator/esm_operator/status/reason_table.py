@@ -348,6 +348,13 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("ProviderConfigNotFound", "Labelled"): Row(
+        'The ProviderConfig "{config}" of the {mapping} does not exist. The label {label} of the namespace '
+        '"{namespace}" names it. The operator neither changes nor deletes the mapping until the ProviderConfig exists.',
+        "Create the ProviderConfig, or correct the label. If the resource has a mapping, the ProviderConfig must lead "
+        "to the account and the region in the status of the resource.",
+        Next.CHANGE,
+    ),
     ("ProviderConfigDeleting", ""): Row(
         'The operator does not create the {mapping}, because the ProviderConfig "{config}" is being deleted.',
         "Wait until the ProviderConfig is deleted, and create it again. kubectl describe of the ProviderConfig shows "
@@ -372,9 +379,31 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("ProviderConfigForbidsNamespace", "LabelsPending"): Row(
-        'The ProviderConfig "{config}" of the {mapping} has a namespaceSelector, and the operator does not know the '
-        'labels of the namespace "{namespace}" yet.',
+        'The operator does not know the labels of the namespace "{namespace}" yet. They decide which ProviderConfig '
+        "the {mapping} uses, and whether the ProviderConfig admits the namespace.",
         next=Next.CONTINUES,
+    ),
+    ("ProviderConfigForbidsNamespace", "EmptySelector"): Row(
+        'The ProviderConfig "{config}" of the {mapping} admits no namespace, because its spec.namespaceSelector is '
+        "empty. Perhaps a key in it was misspelt. The operator neither changes nor deletes the mapping.",
+        "Correct spec.namespaceSelector of the ProviderConfig. To admit all namespaces, remove namespaceSelector.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("NotAllowed", ""): Row(
+        'The ProviderConfig "{config}" does not allow spec.{field} "{value}" of the {mapping} to the namespace '
+        '"{namespace}". Its spec.{list} allows {patterns}. The operator neither creates nor changes the mapping until '
+        "it does. It still deletes the mapping with the resource.",
+        "Correct spec.{field}, or add a pattern to spec.{list} of the ProviderConfig.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("NotAllowed", "Found"): Row(
+        'The ProviderConfig "{config}" does not allow the {field} of mapping {uuid} in {place} to the namespace '
+        '"{namespace}". So the operator neither adopts the mapping nor shows it.',
+        "Correct spec.adoption, or add a pattern to spec.{list} of the ProviderConfig.",
+        Next.PERSON,
+        Ends.PERSON,
     ),
     ("RegionNotAllowed", ""): Row(
         'The ProviderConfig "{config}" of the {mapping} does not allow the region {region}. It allows {allowed}. The '

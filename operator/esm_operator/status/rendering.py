@@ -16,6 +16,9 @@ from esm_operator.status.next_attempt import Next
 from esm_operator.status.reason_table import TABLE, Ends, Row
 from esm_operator.status.subject import Subject
 
+#: The patterns and the characters of a value that a message shows, because a status has limits.
+_MOST_PATTERNS, _LONGEST_VALUE = 5, 200
+
 _VERBS: Mapping[type[actions.Action], str] = {
     actions.Create: "create the mapping",
     actions.Update: "change the mapping",
@@ -57,6 +60,11 @@ def _whose(owner: Owner | None) -> str:
     return "belongs to another owner" if owner == ANOTHER_OWNER else f"belongs to {owner} (cluster/namespace/name)"
 
 
+def _patterns(patterns: tuple[str, ...]) -> str:
+    more = f" and {len(patterns) - _MOST_PATTERNS} more" if len(patterns) > _MOST_PATTERNS else ""
+    return f"{', '.join(patterns[:_MOST_PATTERNS])}{more}" if patterns else "nothing"
+
+
 #: The functions that format values, by the name of the value. Other values are not changed.
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "action": lambda action: action if isinstance(action, str) else _action(action),
@@ -67,6 +75,8 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "kept": lambda uuid: f" This resource keeps its mapping {uuid} unchanged." if uuid else "",
     "left": lambda uuid: f"Mapping {uuid} remains" if uuid else "A mapping that was created remains",
     "manager": _manager,
+    "patterns": _patterns,
+    "value": lambda text: text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}...",
     "ownership": lambda config: f"of the ProviderConfig {config}" if config else "of the operator (--ownership)",
     "problems": lambda problems: " ".join(map(message_of, problems)),
     "rescue": _rescue,
