@@ -89,14 +89,16 @@ class ConfigCache:
         return used_config(resource.requested_target, self._labels_of(resource), {name}) == name
 
     def depends_on(self, resource: Resource, name: str) -> bool:
-        """Whether the resource's mapping would have another target, or none, without a ProviderConfig."""
+        """Whether the mapping would have another target, or none, or other limits, without a ProviderConfig."""
         if not name or self.config_of(resource) != name:
             return False
         if resource.requested_target.config:
             return True
         others = {other: config for other, config in self._configs.items() if other != name}
         now, then = self.resolve(resource), self._resolve(resource, others)
-        return not (isinstance(now, ResolvedTarget) and isinstance(then, ResolvedTarget) and now.target == then.target)
+        if not isinstance(now, ResolvedTarget) or not isinstance(then, ResolvedTarget):
+            return True
+        return (now.target, now.allow_lists) != (then.target, then.allow_lists)
 
     def config(self, name: str) -> ProviderConfigObject | None:
         """A ProviderConfig, if it exists."""
