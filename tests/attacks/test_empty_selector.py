@@ -52,7 +52,7 @@ def test_a_stored_empty_selector_admits_no_namespace(bed_with_stored: Bed) -> No
     assert "spec.namespaceSelector is empty" in stalled["message"]
     assert bed.mappings() == []
 
-    bed.apply(provider_config("bank"))
+    bed.client.merge(path("ProviderConfig", "bank"), {"spec": {"namespaceSelector": None}})
     bed.wait_ready("orders")
 
 

@@ -117,6 +117,15 @@ def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     assert config_cache.depends_on(orders, "default")
 
 
+def test_a_provider_config_with_allow_lists_is_needed() -> None:
+    """Without it the resource would have no limits."""
+    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"), labels_known=False)
+    meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
+    orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
+    config_cache.put_config({"metadata": meta, "spec": {"allowedFunctions": ["orders"]}})
+    assert config_cache.depends_on(orders, "default")
+
+
 _CHOOSY = ProviderConfigSettings("default", region="us-east-1", namespace_selector={"matchLabels": {"shop": "yes"}})
 _NARROW = ProviderConfigSettings("default", allowed_regions=frozenset({"us-east-1"}))
 

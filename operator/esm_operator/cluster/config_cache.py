@@ -11,6 +11,7 @@ from esm_operator.api.recorded_status import Condition, parse_conditions
 from esm_operator.api.resource import Resource
 from esm_operator.api.spec import RequestedTarget
 from esm_operator.cluster.resource_cache import is_later
+from esm_operator.planning.desired import scope_of
 from esm_operator.planning.target import (
     PROVIDER_CONFIG_LABEL,
     ProviderConfigSettings,
@@ -102,22 +103,26 @@ class ConfigCache:
         return used_config(resource.requested_target, self._labels_of(resource), {name}) == name
 
     def depends_on(self, resource: Resource, name: str) -> bool:
-        """Whether the resource's mapping would have another target, or none, without a ProviderConfig."""
+        """Whether the mapping would have another target, or none, or other limits, without a ProviderConfig."""
         if not name or self.config_of(resource) != name:
             return False
         if resource.requested_target.config:
             return True
         now, then = self.resolve(resource), self._resolve_without(resource, name)
-        return not (isinstance(now, ResolvedTarget) and isinstance(then, ResolvedTarget) and now.target == then.target)
+        if not isinstance(now, ResolvedTarget) or not isinstance(then, ResolvedTarget):
+            return True
+        return (now.target, now.allow_lists) != (then.target, then.allow_lists)
 
     def refuses(self, resource: Resource, name: str) -> bool:
         """Whether only a ProviderConfig keeps a resource from the credentials of the operator.
 
-        The resource does not name the ProviderConfig. It has no target now, and would have one without it.
+        The resource does not name the ProviderConfig. It has no target now, or the allow-lists refuse it, and it would
+        have a target without it. The account is not known here, so a list that names accounts counts as a refusal.
         """
         if resource.requested_target.config or self.config_of(resource) != name:
             return False
-        if isinstance(self.resolve(resource), ResolvedTarget):
+        now = self.resolve(resource)
+        if isinstance(now, ResolvedTarget) and scope_of(resource, now, "").refusal(resource.spec.values) is None:
             return False
         return isinstance(self._resolve_without(resource, name), ResolvedTarget)
 

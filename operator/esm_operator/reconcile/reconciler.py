@@ -213,6 +213,7 @@ class Reconciler:
         scope = scope_of(resource, target, connected.client.account)
         refused = scope.refusal(resource.spec.values) if not resource.deleting else None
         if refused is not None:
+            await self.usage_finalizer.keep_refusing(resource)
             return await self.outcome_reporter.report_stalled(resource, refused, region=target.target.region)
         refused = await self.usage_finalizer.hold(resource)
         if refused is not None:
