@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.bed import CONFIGS, Bed
 from tests.e2e.manifests import provider_config, queue
 from tests.waiting import eventually
@@ -10,6 +12,11 @@ OPEN = "--operator-credentials=WithoutProviderConfig"
 CLOSED = "--operator-credentials=Never"
 #: A ProviderConfig `default` that refuses all namespaces without a certain label.
 DENY: dict[str, Any] = provider_config("default", namespaceSelector={"matchLabels": {"uses-default": "yes"}})
+#: Each way to refuse a resource, with the reason of its condition.
+REFUSALS: list[tuple[dict[str, Any], str]] = [
+    (DENY, "ProviderConfigForbidsNamespace"),
+    (provider_config("default", allowedFunctions=["${namespace}_*"]), "NotAllowed"),
+]
 
 
 def test_without_a_provider_config_nobody_uses_the_credentials_of_the_operator(bed: Bed) -> None:
@@ -27,18 +34,21 @@ def test_without_a_provider_config_nobody_uses_the_credentials_of_the_operator(b
     assert len(bed.mappings()) == 1
 
 
-def test_deleting_the_default_provider_config_serves_nobody_that_it_refused(bed: Bed) -> None:
+@pytest.mark.parametrize(("config", "reason"), REFUSALS, ids=lambda value: value if isinstance(value, str) else "")
+def test_deleting_the_default_provider_config_serves_nobody_that_it_refused(
+    bed: Bed, config: dict[str, Any], reason: str
+) -> None:
     """The platform team deletes a ProviderConfig that has no mappings, such as one that was written to refuse all."""
     bed.operator(OPEN)
-    bed.apply(DENY)
+    bed.apply(config)
     bed.apply(queue())
-    bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
+    bed.wait_condition("orders", "Stalled", "True", reason)
 
     bed.delete_config("default")
     eventually(lambda: "refuses" in str((bed.config("default") or {}).get("status")), what="its status has the reason")
     described = bed.kubectl("describe", CONFIGS, "default")
     assert f"{bed.namespace}/orders" in described
-    assert bed.condition("orders", "Stalled")["reason"] == "ProviderConfigForbidsNamespace"
+    assert bed.condition("orders", "Stalled")["reason"] == reason
     assert bed.mappings() == []
 
     bed.delete("orders")
