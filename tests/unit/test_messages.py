@@ -30,6 +30,8 @@ ELSEWHERE = {
     "ProviderConfigForbidsNamespace": "config",
     "ProviderConfigNotFound": "config",
     "RegionNotAllowed": "config",
+    "RegionUnknown": "mapping",
+    "TooManyTargets": "mapping",
     "UnknownAnnotation": "annotation",
 }
 #: Messages of mappings that the operator has not read, or that repeat the place of another message.

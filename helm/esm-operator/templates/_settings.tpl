@@ -15,10 +15,13 @@
 {{- $flags := dict
   "cluster-name" .Values.clusterName
   "region" .Values.region
+  "more-regions" (join "," .Values.moreRegions)
   "endpoint-url" .Values.endpointURL
   "namespaces" (join "," .Values.namespaces)
   "selector" .Values.selector
   "requests-per-second" .Values.requestsPerSecond
+  "targets-per-namespace" .Values.targetsPerNamespace
+  "max-targets" .Values.maxTargets
   "kubernetes-requests-per-second" .Values.kubernetesRequestsPerSecond
   "deletions-per-minute" .Values.deletionsPerMinute
   "sweep-interval" .Values.sweepInterval

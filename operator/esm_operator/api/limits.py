@@ -106,6 +106,8 @@ class Text:
 _ARN_START = "arn:aws[a-zA-Z0-9-]*:"
 ARN_PATTERN = f"^{_ARN_START}[a-zA-Z0-9-]+:[a-z0-9-]*:([0-9]{{12}})?:.+$"
 REGION_PATTERN = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
+#: Targets of one namespace, and of all namespaces together, unless the operator's settings have other limits.
+TARGETS_PER_NAMESPACE, MAX_TARGETS = 20, 100
 UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 

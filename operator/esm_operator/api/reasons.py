@@ -39,7 +39,9 @@ TargetReason: TypeAlias = Literal[
     "ProviderConfigForbidsNamespace",
     "ProviderConfigNotFound",
     "RegionNotAllowed",
+    "RegionUnknown",
     "TargetChanged",
+    "TooManyTargets",
 ]
 
 #: The states of a mapping in AWS. They are reasons if there is no other.
