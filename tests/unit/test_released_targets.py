@@ -22,7 +22,7 @@ from tests.unit.listener import Listener
 from tests.waiting import eventually_async
 
 #: Targets of each kind in a round, and the rounds.
-_COUNT, _ROUNDS = 10, 4
+_COUNT, _ROUNDS = 10, 3
 #: Objects that one more round may leave. One target has about 25,000.
 _SLACK = 2_000
 _REFUSED = "333333333333"
