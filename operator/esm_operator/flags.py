@@ -26,6 +26,8 @@ _PLACEHOLDERS = {
     "requests_per_second": "NUMBER",
     "kubernetes_requests_per_second": "NUMBER",
     "deletions_per_minute": "NUMBER",
+    "targets_per_namespace": "NUMBER",
+    "max_targets": "NUMBER",
     "sweep_interval": "SECONDS",
     "tag_sweep_interval": "SECONDS",
     "lease_duration": "SECONDS",

@@ -27,6 +27,7 @@ from esm_operator.metrics.probes import ProbeServer
 from esm_operator.planning.target import ProviderConfigSettings
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_log import FailureLog
+from esm_operator.ratelimit.target_limiter import TargetLimiter
 from esm_operator.settings import Settings
 from esm_operator.term import Term, TermMemory, Tuning
 
@@ -75,6 +76,8 @@ class Operator:
             ),
             own_credentials=settings.operator_credentials == "WithoutProviderConfig",
             labels_known=settings.watch_namespace_labels,
+            more_regions=settings.more_regions,
+            limiter=TargetLimiter(settings.targets_per_namespace, settings.max_targets),
         )
         self._connections = connections or Connections()
         self._lease = Lease(
@@ -358,17 +361,27 @@ class Operator:
         await self._cache_synced.wait()
         while True:
             self._keep_targets()
-            await asyncio.sleep(TARGETS if self._connections.complete else TARGETS_INCOMPLETE)
+            complete = self._connections.complete and not self._config_cache.has_refused
+            await asyncio.sleep(TARGETS if complete else TARGETS_INCOMPLETE)
 
     def _keep_targets(self) -> None:
         """Keep the present targets of the resources, and no others."""
-        targets = self._config_cache.targets(self._cache.all())
+        targets = self._config_cache.targets(self._cache.all(), self._connections.connected)
         self._connections.keep(targets)
         if self._term is not None:
             self._term.keep_targets(targets)
+        self._reconcile_again(self._config_cache.take_admitted())
 
     def _reconcile_users(self, name: str) -> None:
         """Reconcile the resources that use a ProviderConfig, or did, or will once it exists."""
+        for region in self._config_cache.unknown_regions(name):
+            logger.warning(
+                "The ProviderConfig %s names the region %s, which is not a known AWS region. Correct the region. If it "
+                "is new, update the operator, or start it with --more-regions=%s.",
+                name,
+                region,
+                region,
+            )
         users = [one.key for one in self._cache.all() if self._config_cache.would_use(one, name)]
         self._reconcile_again(users)
 

@@ -7,6 +7,7 @@ from kubernetes.aio.config import ConfigException
 
 from esm_operator import kopf_handlers, logs
 from esm_operator.adapters import kubernetes_client
+from esm_operator.adapters.botocore_regions import known_regions
 from esm_operator.cluster import lease
 from esm_operator.metrics import probes
 from esm_operator.settings import Settings, known_region
@@ -23,6 +24,13 @@ class Run(Settings):
             sys.exit(f"esm-operator: AWS_REGION (or AWS_DEFAULT_REGION): {error}.")
         if problem := self.problem():
             sys.exit(f"esm-operator: {problem}")
+        region = self.default_region()
+        if region not in ("", *known_regions(), *self.more_regions):
+            source = "--region" if self.region else "AWS_REGION (or AWS_DEFAULT_REGION)"
+            sys.exit(
+                f"esm-operator: {source}: {region} is not a known AWS region. Correct the region. If it is new, update "
+                f"the operator, or set --more-regions={region}."
+            )
         settings = self.model_copy(
             update={
                 "region": self.default_region(),

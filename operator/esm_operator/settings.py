@@ -206,6 +206,9 @@ class CommonSettings(BaseSettings):
     """AWS region of a mapping if the resource, its event source ARN and its ProviderConfig have no region. Default:
     AWS_REGION or AWS_DEFAULT_REGION of the environment."""
 
+    more_regions: Annotated[Items, each(known_region)] = Field(default_factory=list[str])
+    """AWS regions that this version does not know yet. The operator sends no requests to unknown regions."""
+
     endpoint_url: Endpoint = ""
     """URL of a server that the operator calls instead of AWS Lambda, STS and the Resource Groups Tagging API. Examples
     are a proxy and a test server. Do not set this flag for VPC endpoints. For these, use private DNS names, or set
@@ -267,6 +270,15 @@ class Settings(CommonSettings):
     requests_per_second: float = Field(default=10.0, gt=0, le=1000)
     """Maximum number of requests per second to AWS Lambda, for each account and region. The quota of AWS is 15. All
     clients of the Lambda API in the account and region share it."""
+
+    targets_per_namespace: int = Field(default=limits.TARGETS_PER_NAMESPACE, ge=1, le=10_000)
+    """Maximum number of targets that a namespace may use. A target is a region that is reached with the settings of one
+    ProviderConfig. Each target takes up to 8 threads and about 1 MB of memory. Targets in which the namespace has
+    mappings already are always allowed."""
+
+    max_targets: int = Field(default=limits.MAX_TARGETS, ge=1, le=100_000)
+    """Maximum number of targets that all namespaces use together. A namespace may use one more target while it has
+    fewer than are free. The first target of a namespace is always allowed."""
 
     kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
     """Maximum number of requests per second to the Kubernetes API server. Watches and requests for the Lease are not

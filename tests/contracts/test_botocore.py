@@ -25,6 +25,7 @@ from botocore.exceptions import (
 )
 from botocore.loaders import JSONFileLoader
 
+from esm_operator.adapters.botocore_regions import known_regions
 from esm_operator.adapters.botocore_sessions import new_session
 from tests.unit.slow_connections import SlowServer
 
@@ -244,3 +245,9 @@ def test_a_role_without_own_credentials_has_no_credentials(monkeypatch: pytest.M
         monkeypatch.setenv(name, str(tmp_path / "nowhere"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     assert boto3.Session()._session.get_credentials() is None  # pyright: ignore[reportPrivateUsage]
+
+
+def test_the_file_of_partitions_has_the_regions_of_aws() -> None:
+    assert {"eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "us-iso-east-1"} <= known_regions()
+    assert not any(region.endswith("global") for region in known_regions())
+    assert known_regions() >= {*boto3.Session().get_available_regions("lambda")}

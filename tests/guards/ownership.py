@@ -368,4 +368,12 @@ GUARDS = (
         without="if False:",
         tests=unit("inventory", "only_tags_from_before_a_resumed_term_are_forgotten"),
     ),
+    Guard(
+        name="owner-at-another-endpoint",
+        harm="A server that a ProviderConfig names answers with the UUID of a mapping in AWS, and becomes its owner.",
+        file="reconcile/ownership_records.py",
+        text="return place != (here.region, here.access.endpoint_url)",
+        without="return False",
+        tests=unit("ownership_records", "a_mapping_at_another_endpoint_is_another_mapping"),
+    ),
 )

@@ -33,6 +33,8 @@ ELSEWHERE = {
     "ProviderConfigRequired": "namespace",
     "RegionNotAllowed": "config",
     "ResourcesRefused": "users",
+    "RegionUnknown": "mapping",
+    "TooManyTargets": "mapping",
     "UnknownAnnotation": "annotation",
 }
 #: Messages of mappings that the operator has not read, or that repeat the place of another message.

@@ -15,12 +15,15 @@
 {{- $flags := dict
   "cluster-name" .Values.clusterName
   "region" .Values.region
+  "more-regions" (join "," .Values.moreRegions)
   "endpoint-url" .Values.endpointURL
   "namespaces" (join "," .Values.namespaces)
   "namespace-selector" .Values.namespaceSelector
   "selector" .Values.selector
   "takeover-from-clusters" (join "," .Values.takeoverFromClusters)
   "requests-per-second" .Values.requestsPerSecond
+  "targets-per-namespace" .Values.targetsPerNamespace
+  "max-targets" .Values.maxTargets
   "kubernetes-requests-per-second" .Values.kubernetesRequestsPerSecond
   "deletions-per-minute" .Values.deletionsPerMinute
   "sweep-interval" .Values.sweepInterval

@@ -41,7 +41,9 @@ TargetReason: TypeAlias = Literal[
     "ProviderConfigNotFound",
     "ProviderConfigRequired",
     "RegionNotAllowed",
+    "RegionUnknown",
     "TargetChanged",
+    "TooManyTargets",
 ]
 
 #: The states of a mapping in AWS. They are reasons if there is no other.

@@ -8,7 +8,7 @@ queue, so their connections retry (:attr:`Connection.attempts`).
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -106,7 +106,8 @@ class Connector:
         """The account and the ARN of the identity."""
         with counted("GetCallerIdentity"):
             client: STSClient = self._client("sts", target)
-            answer = client.get_caller_identity()
+            with closing(client):
+                answer = client.get_caller_identity()
             account = answer.get("Account")
             if not account:
                 raise errors.UnreadableAnswerError(operation="GetCallerIdentity")

@@ -152,6 +152,12 @@ def place_in_use(account: str, region: str) -> None:
     AWS_THROTTLES.labels(account, region)
 
 
+def place_unused(account: str, region: str) -> None:
+    """Remove the series of an account and region that no resource uses any more."""
+    AWS_THROTTLES.remove_by_labels({"account": account, "region": region})
+    RATE_LIMITER_REQUESTS.remove_by_labels({"account": account, "region": region})
+
+
 def _code(error: Exception | None) -> str:
     """AWS's error code, ``OK``, or the name of the exception."""
     code = "OK" if error is None else type(error).__name__

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from esm_operator.api.resource import Resource
 from esm_operator.aws.targets import ConnectedTarget
+from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.planning.inputs import Desired
@@ -19,6 +20,7 @@ class ReconcileContext:
 
     states: ResourceStates
     cache: ResourceCache
+    config_cache: ConfigCache
     resource: Resource
     state: ResourceState
     """What this term keeps in memory of the object. A new object of the same name has a new state."""

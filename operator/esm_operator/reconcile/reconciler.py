@@ -223,7 +223,9 @@ class Reconciler:
             return Result(ReconcileOutcome.WAITING, wait)
         record = MappingRecord.of(resource)
         state = self.states.of(resource.key)
-        context = ReconcileContext(self.states, self.cache, resource, state, record, target, connected, monotonic())
+        context = ReconcileContext(
+            self.states, self.cache, self.config_cache, resource, state, record, target, connected, monotonic()
+        )
         if not target.target.owner_tags:
             context.creating = ownership_records.recorded(resource)
         context.desired = self._desired(context)

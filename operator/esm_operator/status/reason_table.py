@@ -413,12 +413,38 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("RegionUnknown", ""): Row(
+        "The operator does not manage the {mapping}, because it knows no AWS region {region}. The region comes from "
+        "{setting}.",
+        "Correct the region. If the region is new, update the operator, or start it with --more-regions={region} "
+        "(value moreRegions of the chart).",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("TargetChanged", ""): Row(
         "The {mapping} is in account {account}, region {region}. A change of {cause} or of the operator's settings "
         "now leads to {now}.",
         "Undo the change. To move the mapping, undo the change, delete this resource, make the change again, and "
         "create the resource again.",
         Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("TooManyTargets", ""): Row(
+        'The namespace "{namespace}" uses {limit} targets already, which is the limit for a namespace. A target is a '
+        "region that is reached with the settings of one ProviderConfig. The {mapping} needs one more target, in "
+        "{region}, so the operator does not manage it.",
+        "Delete the resources of a target that the namespace does not need, or start the operator with a higher "
+        "--targets-per-namespace (value targetsPerNamespace of the chart).",
+        Next.ROOM,
+        Ends.PERSON,
+    ),
+    ("TooManyTargets", "Total"): Row(
+        "All namespaces together use nearly as many targets as the operator may use, which is {limit}. A target is a "
+        "region that is reached with the settings of one ProviderConfig. The {mapping} needs one more target, in "
+        '{region}, and the namespace "{namespace}" has its share, so the operator does not manage it.',
+        "Delete the resources of targets that are not needed, or start the operator with a higher --max-targets "
+        "(value maxTargets of the chart).",
+        Next.ROOM,
         Ends.PERSON,
     ),
     # AWS refused a request, or could not be reached.
