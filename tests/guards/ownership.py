@@ -1,4 +1,4 @@
-"""Guards of ``planning/`` that prevent changes of other owners' mappings."""
+"""Guards of ``planning/`` and of the IAM policy that prevent changes of other owners' mappings."""
 
 from tests.guards.guard import Guard, case, model, unit
 
@@ -295,5 +295,13 @@ GUARDS = (
         text="if entry is not None and entry.tags_seen < self._resumed:",
         without="if False:",
         tests=unit("inventory", "only_tags_from_before_a_resumed_term_are_forgotten"),
+    ),
+    Guard(
+        name="policy-claims-nobodys",
+        harm="With the IAM policy of one cluster, a role tags the mappings of another cluster, and then deletes them.",
+        file="commands/iam_permissions.py",
+        text='{"StringEquals": becomes, "Null": {has: "true"}}',
+        without='{"StringEquals": becomes}',
+        tests=unit("iam", "a_cluster_does_to_a_mapping_only_what_its_owner_allows"),
     ),
 )
