@@ -1,6 +1,6 @@
 """Guards of the code that executes a plan: the package ``reconcile``."""
 
-from tests.guards.guard import Guard, model
+from tests.guards.guard import Guard, model, unit
 
 _ACT, _RECONCILE, _DOUBTS = "reconcile/executor.py", "reconcile/reconciler.py", "reconcile/pending_creates.py"
 
@@ -82,6 +82,14 @@ GUARDS = (
         text="wait = self.states.deletion_limiter.take(resource.key)",
         without="wait = 0.0",
         tests=model("waiting_requests", "no_more_deletions_a_minute_are_sent_than_the_setting_allows"),
+    ),
+    Guard(
+        name="deletions-by-namespace",
+        harm="A namespace that deletes hundreds of resources delays the deletions of all other namespaces.",
+        file="reconcile/resource_state.py",
+        text="party=lambda key: key.namespace",
+        without="party=lambda _: None",
+        tests=unit("keyed_rate_limiter_parties", "namespaces_take_turns_to_delete"),
     ),
     Guard(
         name="same-correction-again",

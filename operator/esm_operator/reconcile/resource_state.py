@@ -125,7 +125,10 @@ class ResourceStates:
         self._blocked: dict[str, set[Key]] = {}
         """By UUID: the resources that the mapping blocks."""
         self._began = monotonic()
-        self.deletion_limiter: KeyedRateLimiter[Key] = KeyedRateLimiter(deletions_per_minute / 60, deletions_per_minute)
+        self.deletion_limiter: KeyedRateLimiter[Key] = KeyedRateLimiter(
+            deletions_per_minute / 60, deletions_per_minute, party=lambda key: key.namespace
+        )
+        """Namespaces take turns, so the deletions of one do not delay those of another."""
         self.failure_backoff: FailureBackoff[Key] = FailureBackoff()
         self.result_changes: ChangePacer[Key] = ChangePacer(_RESULT_RATE, _RESULT_BURST, RESULT_INTERVAL)
         """The resources whose last processing result has changed without a problem. On a stream with little traffic it
