@@ -66,6 +66,8 @@ class ResourceState:
     failures: Counter[tuple[float, float]] = field(default_factory=Counter[tuple[float, float]])
     """Failed reconciles since the last success or edit, by the first and the longest delay of the failure back-off. So
     a kind of failure with short delays does not lengthen the delays of another."""
+    ignored_intent: int = 0
+    """The hash of the last annotation with an intent that the operator has reported as ignored."""
     intent_known: bool = False
     """Whether this term has written the intent, or has read it."""
     unanswered_write: str = ""
