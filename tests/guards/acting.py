@@ -372,8 +372,8 @@ GUARDS = (
         name="no-create-while-waiting-is-noted",
         harm="A Create is sent although the intent records that none is sent, so no process waits for its outcome.",
         file="api/resource.py",
-        text='waiting_since=str(raw.get("waiting_since") or ""),',
-        without="",
+        text='texts["waiting_since"] = raw.get("waiting_since") or ""',
+        without='texts["waiting_since"] = ""',
         tests=model("late_tags", "processes_that_live_for_five_seconds_get_past_a_create_that_was_not_answered"),
     ),
     Guard(
