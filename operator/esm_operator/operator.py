@@ -12,6 +12,7 @@ from typing import Any
 from esm_operator import tasks
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
+from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
 from esm_operator.clock import monotonic
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
@@ -79,7 +80,7 @@ class Operator:
             more_regions=settings.more_regions,
             limiter=TargetLimiter(settings.targets_per_namespace, settings.max_targets),
         )
-        self._connections = connections or Connections()
+        self._connections = connections or Connections(Connector(cluster=settings.cluster_name))
         self._lease = Lease(
             kubernetes,
             namespace=settings.lease_namespace,

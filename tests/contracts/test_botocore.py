@@ -62,7 +62,8 @@ def mapping(modified: Any = 0) -> str:
 
 def client(url: str, role: str = "", service: str = "lambda") -> Any:
     """A client as the operator makes it, but for the hooks."""
-    make: Any = new_session("eu-west-1", role, "external" if role else "").client
+    options = ("external", "esm-operator,blue,shop") if role else ()
+    make: Any = new_session("eu-west-1", role, *options).client
     return make(service, endpoint_url=url, config=_ONCE)
 
 
@@ -134,7 +135,8 @@ def test_the_credentials_of_a_role_are_fetched_once_and_when_they_are_first_need
         assert keys(server) == ["ROLE-KEY"] * 2
         asked = sts.received.decode()
         assert "/eu-west-1/sts/" in asked
-        assert {"RoleSessionName=esm-operator", "ExternalId=external"} <= {*asked.partition("\r\n\r\n")[2].split("&")}
+        body = {*asked.partition("\r\n\r\n")[2].split("&")}
+        assert {"RoleSessionName=esm-operator%2Cblue%2Cshop", "ExternalId=external"} <= body
 
 
 def test_the_credentials_of_a_role_are_fetched_again_before_they_expire(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,14 @@ GUARDS = (
         tests=unit("cache", "an_invalid_intent_is_ignored"),
     ),
     Guard(
+        name="forged-intent",
+        harm="A resource with a forged intent is never deleted, because AWS refuses the function in it.",
+        file=_RESOURCE,
+        text="all(map(one.fullmatch, values)) for one, values in patterns",
+        without="True for one, values in patterns",
+        tests=unit("cache", "an_invalid_intent_is_ignored"),
+    ),
+    Guard(
         name="paused-mistyped",
         harm="AWS is changed for a resource whose annotation `paused` a person has mistyped.",
         file=_RESOURCE,

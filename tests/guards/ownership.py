@@ -1,4 +1,4 @@
-"""Guards of ``planning/`` that prevent changes of other owners' mappings."""
+"""Guards of ``planning/`` and of the IAM policy that prevent changes of other owners' mappings."""
 
 from tests.guards.guard import Guard, case, model, unit
 
@@ -375,5 +375,13 @@ GUARDS = (
         text="return place != (here.region, here.access.endpoint_url)",
         without="return False",
         tests=unit("ownership_records", "a_mapping_at_another_endpoint_is_another_mapping"),
+    ),
+    Guard(
+        name="policy-claims-nobodys",
+        harm="With the IAM policy of one cluster, a role tags the mappings of another cluster, and then deletes them.",
+        file="commands/iam_permissions.py",
+        text='{"StringEquals": becomes, "Null": {has: "true"}}',
+        without='{"StringEquals": becomes}',
+        tests=unit("iam", "a_cluster_does_to_a_mapping_only_what_its_owner_allows"),
     ),
 )

@@ -98,6 +98,7 @@ def test_the_image_has_labels(config: dict[str, Any], root: Path) -> None:
     assert said == f"esm-operator {version}\n"
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["org.opencontainers.image.revision"]
+    assert labels["org.opencontainers.image.base.name"].startswith("localhost/esm-operator-base:")
     assert (root / "usr/share/licenses/esm-operator/LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 

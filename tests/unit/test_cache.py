@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api.annotations import ALLOW_TAKEOVER_BY, INTENT, ORPHAN, PAUSED
+from esm_operator.api.fields import BY_PATH
 from esm_operator.api.resource import FINALIZER, Intent, Key, Resource, parse, parse_intent
 from esm_operator.cluster.resource_cache import ResourceCache
 
@@ -71,25 +72,45 @@ def test_an_invalid_intent_is_ignored() -> None:
     parts = json.loads(_INTENT.render())
     hostile = [{**parts, "servers": [{"a": 1}]}, {**parts, "immutable": {"x": []}}, {**parts, "immutable": "x"}]
     deep = "[" * 100_000
+    for name in parts.keys() - {"immutable"}:
+        hostile += [{**parts, name: "x" * 50_000}, {**parts, name: ["x" * 50_000]}, {**parts, name: 1}]
+    hostile += [
+        {**parts, "account": 123456789012},
+        {**parts, "account": "1234"},
+        {**parts, "region": "eu-west-1\nx"},
+        {**parts, "region": "moon"},
+        {**parts, "region": f"e{'u' * 100}-west-1"},
+        {**parts, "function": "orders\n"},
+        {**parts, "function": "https://example.com"},
+        {**parts, "fields": ["batchSize"] * 1000},
+        {**parts, "fields": ["a b"]},
+        {**parts, "tags": ["x" * 129]},
+        {**parts, "immutable": {"x\n": "1"}},
+        {**parts, "immutable": {f"x{number}": "1" for number in range(1000)}},
+        {**parts, "waiting_since": "yesterday"},
+        {**parts, "owner": "shop"},
+    ]
     for text in (None, "", "{}", "[]", "no JSON", '{"account": 1}', "1", deep, *map(json.dumps, hostile)):
         assert parse_intent(text) is None
 
 
 _texts = st.text(max_size=10)
+_paths = st.sampled_from([*sorted(BY_PATH), "sourceAccessConfigurations[SASL_SCRAM_512_AUTH]"])
 
 
 @given(
     st.builds(
         Intent,
-        owner=_texts,
-        account=_texts,
-        region=_texts,
-        function=_texts,
+        owner=st.sampled_from(["shop/orders", f"{'n' * 63}/{'o.rders' * 36}"]),
+        account=st.from_regex("[0-9]{12}", fullmatch=True).filter(str.isascii),
+        region=st.sampled_from(["eu-west-1", "us-gov-east-1", "eusc-de-east-1", "cn-north-1"]),
+        function=st.sampled_from(["orders", "orders:live", "f" * 64 + ":" + "v" * 128, "a.b-c_d:$LATEST.PUBLISHED"]),
         source=_texts,
         servers=st.lists(_texts).map(tuple),
-        fields=st.lists(_texts).map(tuple),
+        fields=st.lists(_paths).map(tuple),
         tags=st.lists(_texts).map(tuple),
-        immutable=st.dictionaries(_texts, _texts),
+        immutable=st.dictionaries(_paths, _texts),
+        waiting_since=st.sampled_from(["", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123456+00:00"]),
     )
 )
 def test_an_intent_is_read_as_it_was_written(intent: Intent) -> None:

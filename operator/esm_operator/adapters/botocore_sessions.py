@@ -34,26 +34,29 @@ class _RoleProvider(CredentialProvider):
         return DeferredRefreshableCredentials(method=self.METHOD, refresh_using=self._fetcher.fetch_credentials)
 
 
-def new_session(region: str, role_arn: str = "", external_id: str = "") -> boto3.Session:
+def new_session(region: str, role_arn: str = "", external_id: str = "", session_name: str = "") -> boto3.Session:
     """A session with the credentials of a role, from the STS of the region, or with the operator's own.
+
+    A role needs a name for its session in AWS (:mod:`~esm_operator.aws.session_name`).
 
     Raises:
         botocore.exceptions.NoCredentialsError: the operator has no credentials of its own to assume the role with.
     """
     session = _session()
     if role_arn:
-        session.register_component("credential_provider", CredentialResolver([_role(region, role_arn, external_id)]))
+        role = _role(region, role_arn, external_id, session_name)
+        session.register_component("credential_provider", CredentialResolver([role]))
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     return boto3.Session(botocore_session=session, region_name=region)
 
 
-def _role(region: str, role_arn: str, external_id: str) -> _RoleProvider:
+def _role(region: str, role_arn: str, external_id: str, session_name: str) -> _RoleProvider:
     own = _session()
     own.set_config_variable("region", region)
     credentials = own.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    options = {"RoleSessionName": "esm-operator", **({"ExternalId": external_id} if external_id else {})}
+    options = {"RoleSessionName": session_name, **({"ExternalId": external_id} if external_id else {})}
     return _RoleProvider(AssumeRoleCredentialFetcher(own.create_client, credentials, role_arn, extra_args=options))
 
 

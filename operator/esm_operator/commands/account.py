@@ -47,9 +47,10 @@ class ReadError(Exception):
         self.gone = isinstance(error, ClientError) and errors.is_gone(error)
 
 
-def connections(command: str) -> Connections:
-    """The connections of a command. Its name appears in the logs of AWS."""
-    return Connections(Connector(AT_ONCE, attempts=_ATTEMPTS, user_agent=f"esm-operator-{command}"))
+def connections(command: str, cluster: str = "") -> Connections:
+    """The connections of a command. The command and the cluster appear in the logs of AWS."""
+    made = Connector(AT_ONCE, attempts=_ATTEMPTS, user_agent=f"esm-operator-{command}", cluster=cluster)
+    return Connections(made)
 
 
 class Console:

@@ -150,6 +150,15 @@ class IamPolicy(iam.Scope, FlagsOnly):
             (self.read_only and self.functions, f"--functions {all_or_none}"),
             (self.read_only and self.cluster_name, f"--cluster-name {all_or_none}"),
             (
+                self.takeover_from_clusters and not self.cluster_name,
+                "--takeover-from-clusters needs --cluster-name. Without --cluster-name, the policy allows changes of "
+                "all mappings.",
+            ),
+            (
+                self.cluster_name in self.takeover_from_clusters,
+                "--takeover-from-clusters contains the cluster of --cluster-name. Name only other clusters.",
+            ),
+            (
                 self.ownership == "resource-only" and self.cluster_name,
                 "--cluster-name restricts changes by tags. With --ownership resource-only, mappings have no owner "
                 "tags.",

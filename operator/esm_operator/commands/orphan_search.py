@@ -110,7 +110,7 @@ class OrphanSearch:
         for region in sorted({one.region for one in targets} - {one.region for one in tagged}):
             text = f"{region}: mappings have no owner tags there (ownership ResourceOnly), so orphans cannot be found."
             self.console.say(text) if tagged else result.failures.append(text)
-        connected = connections("orphans")
+        connected = connections("orphans", result.cluster)
         searched: dict[tuple[str, ...], str] = {}  # by account, region and endpoint, the failure, or ""
         try:
             for target in tagged:

@@ -18,9 +18,9 @@ ANOTHER_OWNER = Owner("", "", "")
 def may_use(desired: Desired, mapping: ObservedMapping, tags: Mapping[str, str]) -> bool:
     """Whether a resource has access to a mapping with these tags.
 
-    Without access, the operator neither takes the mapping over nor shows anything of it. A mapping without an owner may
-    be used by each resource whose ProviderConfig leads to the account. If the resource only observes, its ProviderConfig
-    must allow the function, the source and the destination of such a mapping.
+    Without access, the operator neither takes the mapping over nor shows anything of it. Each resource whose
+    ProviderConfig leads to the account may use a mapping without an owner. If the resource only observes, its
+    ProviderConfig must allow the function, the source and the destination of such a mapping.
     """
     other = owner_of(tags)
     return not_allowed(desired, mapping, tags) is None if other is None else knows(desired, other)

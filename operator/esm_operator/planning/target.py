@@ -45,6 +45,8 @@ class Access:
     endpoint_url: str = ""
     role_arn: str = ""
     external_id: str = ""
+    config: str = ""
+    """The ProviderConfig that names the role. CloudTrail shows it. Empty without a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,14 @@ def used_config(asked: RequestedTarget, namespace_labels: Mapping[str, str] | No
 
 def _target(region: str, config: ProviderConfigSettings, operator: ProviderConfigSettings) -> Target:
     owner_tags = config.owner_tags if config.owner_tags is not None else operator.owner_tags
-    access = Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
+    endpoint_url = config.endpoint_url or operator.endpoint_url
+    access = Access(endpoint_url, config.role_arn, config.external_id, config.name if config.role_arn else "")
     return Target(region, access, owner_tags is not False)
+
+
+def _order(target: Target) -> tuple[str | bool, ...]:
+    access = target.access
+    return (target.region, access.role_arn, access.endpoint_url, access.config, target.owner_tags)
 
 
 def known_targets(
@@ -157,7 +165,7 @@ def known_targets(
     for config in (operator, *configs):
         anywhere = named | {config.region or operator.region}
         found |= {_target(region, config, operator) for region in config.allowed_regions or anywhere if region}
-    return sorted(found, key=lambda one: (one.region, one.access.role_arn, one.access.endpoint_url, one.owner_tags))
+    return sorted(found, key=_order)
 
 
 def resolve(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.api.annotations import ORPHAN
+from esm_operator.api.annotations import INTENT, ORPHAN
 from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic, seconds_since
@@ -183,8 +183,17 @@ class Reconciler:
             return self.outcome_reporter.abandon(resource)
         return result
 
+    def _report_ignored_intent(self, resource: Resource) -> None:
+        """Log once that an annotation with an intent is ignored, because somebody else has written it."""
+        state, found = self.states.of(resource.key), hash(resource.intent_annotation)
+        if resource.intent_ignored and state.ignored_intent != found:
+            state.ignored_intent = found
+            text = "The annotation %s is ignored, because the operator has not written it. The operator replaces it."
+            logger.warning(text, INTENT, extra=marks(resource))
+
     async def _reconcile_in_target(self, resource: Resource) -> Result:
         """Resolve the target of a resource and connect to it, then reconcile the resource there."""
+        self._report_ignored_intent(resource)
         if resource.deleting and resource.orphan and resource.has_finalizer:
             result = await self.executor.remove_finalizer(resource)
             text = message("Orphaned", subject=Subject.of(resource), left=resource.uuid)
