@@ -2,11 +2,11 @@
 
 import json
 import re
-import sys
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from esm_operator import terminal
 from esm_operator.commands import iam_permissions as iam
 from esm_operator.settings import COMMAND_CONFIG, FlagsOnly, Items, each
 
@@ -84,17 +84,15 @@ class IamPolicy(iam.Scope, FlagsOnly):
     def cli_cmd(self) -> None:
         problem = self.problem()
         if problem:
-            print(f"esm-operator: {problem}", file=sys.stderr)
-            sys.exit(2)
+            terminal.stop(problem, 2)
         document = self.document()
-        print(json.dumps(document, indent=2))
+        terminal.put(json.dumps(document, indent=2))
         most = iam.MOST_TRUST_CHARACTERS if self.trust else iam.MOST_CHARACTERS
         length = len(re.sub(r"\s", "", json.dumps(document)))
         if length > most:
-            print(
-                f"esm-operator: The policy has {length} characters. IAM accepts at most {most}, unless AWS has raised "
-                "the quota. Use wildcards, or several roles.",
-                file=sys.stderr,
+            terminal.say(
+                f"The policy has {length} characters. IAM accepts at most {most}, unless AWS has raised "
+                "the quota. Use wildcards, or several roles."
             )
 
     def problem(self) -> str:
