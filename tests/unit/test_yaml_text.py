@@ -54,7 +54,7 @@ def is_printable(text: str) -> bool:
     st.dictionaries(TEXT, TEXT | st.lists(TEXT, max_size=3) | st.dictionaries(TEXT, TEXT, max_size=2), max_size=4),
     st.lists(TEXT, max_size=3),
 )
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_a_document_has_only_the_given_values(value: Mapping[str, Any], comments: list[str]) -> None:
     try:
         text = document(value, comments)
@@ -68,6 +68,7 @@ def test_a_document_has_only_the_given_values(value: Mapping[str, Any], comments
 
 @given(TEXT, TEXT)
 @example("\u2028", "\ud800")
+@settings(max_examples=30)
 def test_tags_and_owners_do_not_leave_a_manifest(key: str, value: str) -> None:
     owner = {f"esm-operator.io/{name}": text for name, text in {**OWNED, "cluster": value}.items()}
     for tags in ({key: value}, {"aws:cloudformation:stack-name": value, key: "1"}, {**owner, key: value}):
@@ -82,6 +83,7 @@ def test_tags_and_owners_do_not_leave_a_manifest(key: str, value: str) -> None:
 
 
 @given(TEXT, TEXT)
+@settings(max_examples=50)
 def test_no_value_leaves_the_line_of_an_adoption(owner: str, uuid: str) -> None:
     found = Orphan(uuid, owner, owner, owner, owner, owner, f"blue/{owner}", owner, owner)
     text = remedies([found])
