@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from esm_operator import terminal
+
 PROGRAM = "esm-operator"
 
 
@@ -73,15 +75,14 @@ def run(words: Sequence[str]) -> None:
     elif first == "--version":
         from importlib.metadata import version
 
-        print(f"{PROGRAM} {version(PROGRAM)}")
+        terminal.put(f"{PROGRAM} {version(PROGRAM)}")
     elif first in ("-h", "--help", "help"):
-        print(help_text())
+        terminal.put(help_text())
     else:
         near = difflib.get_close_matches(first, [one.name for one in COMMANDS], n=1)
         problem = f"There is no command `{first}`." if first else "A command is missing."
         hint = f"Did you mean `{near[0]}`?" if near else f"Run `{PROGRAM} --help` for the list of commands."
-        print(f"{PROGRAM}: {problem} {hint}", file=sys.stderr)
-        sys.exit(2)
+        terminal.stop(f"{problem} {hint}", 2)
 
 
 def main() -> None:

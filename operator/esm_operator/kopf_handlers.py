@@ -66,7 +66,8 @@ async def run(ours: Settings) -> None:
 def registry(ours: Settings, operator: Operator, watches: WatchHealth) -> kopf.OperatorRegistry:
     """All handlers."""
     handlers = kopf.OperatorRegistry()
-    logins = KopfCredentials([watches.trace])
+    chunk_size = kopf_settings.ChunkSize()
+    logins = KopfCredentials([watches.trace], chunk_size)
 
     @kopf.on.login(registry=handlers)
     async def login(**arguments: Any) -> kopf.AiohttpSession | None:
@@ -74,7 +75,7 @@ def registry(ours: Settings, operator: Operator, watches: WatchHealth) -> kopf.O
 
     @kopf.on.startup(registry=handlers)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
-        kopf_settings.configure(settings, selector=ours.selector)
+        kopf_settings.configure(settings, selector=ours.selector, chunk_size=chunk_size)
         await operator.start()
 
     @kopf.on.cleanup(registry=handlers)

@@ -253,3 +253,26 @@ def test_the_file_of_partitions_has_the_regions_of_aws() -> None:
     assert {"eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "us-iso-east-1"} <= known_regions()
     assert not any(region.endswith("global") for region in known_regions())
     assert known_regions() >= {*boto3.Session().get_available_regions("lambda")}
+
+
+def test_credentials_of_a_role_come_from_a_client_that_the_session_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(" " * 200_000) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        credentials: Any = new_session("eu-west-1", ROLE).get_credentials()
+        with pytest.raises(HTTPClientError, match="more than 100,000 bytes"):
+            credentials.get_frozen_credentials()
+
+
+def test_credentials_of_a_web_identity_come_from_a_client_that_the_session_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("token")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    with answering(" " * 200_000) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        credentials: Any = new_session("eu-west-1").get_credentials()
+        with pytest.raises(HTTPClientError, match="more than 100,000 bytes"):
+            credentials.get_frozen_credentials()

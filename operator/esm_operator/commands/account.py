@@ -5,7 +5,6 @@ a temporary reason, because a command has no work queue.
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Collection, Generator, Mapping
 from contextlib import contextmanager
 from itertools import count, islice
@@ -13,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from esm_operator import terminal
 from esm_operator.aws import errors
 from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
@@ -63,7 +63,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write a line."""
-        print(f"esm-operator: {text}", file=sys.stderr, flush=True)
+        terminal.say(text)
 
     def fail(self, text: str) -> None:
         """Write a line and record that the command has failed."""

@@ -15,14 +15,14 @@ import aiohttp
 from kubernetes.aio.config import ConfigException
 from pydantic import Field
 
-from esm_operator import logs
+from esm_operator import logs, terminal
 from esm_operator.adapters.botocore_regions import known_regions
-from esm_operator.api.annotations import PREFIX
+from esm_operator.api.annotations import ALLOW_TAKEOVER_BY, allowed_takers
 from esm_operator.api.resource import Key, Resource, parse
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.preflight import is_unserved
-from esm_operator.cluster.transport import ApiError, GoneError
+from esm_operator.cluster.transport import ApiError, ForbiddenError, GoneError
 from esm_operator.commands.counted import counted
 from esm_operator.commands.orphan_search import cluster_names
 from esm_operator.planning.ownership import owner_of
@@ -31,8 +31,6 @@ from esm_operator.settings import FlagsOnly, Items, each, is_namespace
 
 #: Requests a second to the API server.
 _REQUESTS_PER_SECOND = 20.0
-#: Consent of a resource to the take-over of its mapping, as a list of ``namespace/name``.
-_CONSENT = f"{PREFIX}allow-takeover-by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +48,21 @@ class Snapshot:
     """The cluster, as far as the changes depend on it."""
 
     resources: Mapping[Key, Resource]
-    consents: Mapping[Key, frozenset[str]]
-    """By resource: those whose take-over it allows, as ``namespace/name``."""
+    consents: Mapping[Key, frozenset[tuple[str, str]]]
+    """By resource: those whose take-over it allows."""
     configs: Mapping[str, ProviderConfigSettings]
     empty_selectors: Sequence[str]
     """The ProviderConfigs whose namespaceSelector has no requirements."""
+    labels: Mapping[str, Mapping[str, str]]
+    """The labels of namespaces, as far as they are known."""
 
     @classmethod
-    def of(cls, mappings: Sequence[Mapping[str, Any]], configs: Sequence[Mapping[str, Any]]) -> "Snapshot":
+    def of(
+        cls,
+        mappings: Sequence[Mapping[str, Any]],
+        configs: Sequence[Mapping[str, Any]],
+        namespaces: Sequence[Mapping[str, Any]] = (),
+    ) -> "Snapshot":
         """From the objects of the API server."""
         resources = {resource.key: resource for resource in map(parse, mappings)}
         settings = {config.name: config for config in map(provider_config, configs)}
@@ -66,17 +71,22 @@ class Snapshot:
             dict(map(_consent, mappings)),
             settings,
             sorted(str(body["metadata"]["name"]) for body in configs if _has_empty_selector(body.get("spec") or {})),
+            {body["metadata"]["name"]: body["metadata"].get("labels") or {} for body in namespaces},
         )
+
+    def config_of(self, resource: Resource) -> str:
+        """The name of the ProviderConfig that a resource uses; empty: none."""
+        return used_config(resource.requested_target, self.labels.get(resource.key.namespace), self.configs)
 
     def owners(self, uuid: str) -> list[Resource]:
         """The resources whose statuses record a mapping, and that manage it."""
         return [one for one in self.resources.values() if one.uuid == uuid and not one.spec.observe_only]
 
 
-def _consent(body: Mapping[str, Any]) -> tuple[Key, frozenset[str]]:
+def _consent(body: Mapping[str, Any]) -> tuple[Key, frozenset[tuple[str, str]]]:
     meta = body["metadata"]
-    text = str((meta.get("annotations") or {}).get(_CONSENT) or "")
-    return Key(meta.get("namespace", ""), meta["name"]), frozenset(one.strip() for one in text.split(","))
+    text = str((meta.get("annotations") or {}).get(ALLOW_TAKEOVER_BY) or "")
+    return Key(meta.get("namespace", ""), meta["name"]), allowed_takers(text) or frozenset()
 
 
 def _has_empty_selector(spec: Mapping[str, Any]) -> bool:
@@ -87,13 +97,13 @@ def _has_empty_selector(spec: Mapping[str, Any]) -> bool:
 def without_config(cluster: Snapshot) -> Iterator[Affected]:
     """The resources to which no ProviderConfig applies."""
     for resource in cluster.resources.values():
-        if not used_config(resource.requested_target, cluster.configs):
+        if not cluster.config_of(resource):
             yield Affected(str(resource.key), resource.uuid or "no mapping yet")
 
 
 def empty_selectors(cluster: Snapshot) -> Iterator[Affected]:
     """The ProviderConfigs with an empty selector, and how many resources use each."""
-    used = [used_config(resource.requested_target, cluster.configs) for resource in cluster.resources.values()]
+    used = [cluster.config_of(resource) for resource in cluster.resources.values()]
     for name in cluster.empty_selectors:
         yield Affected(name, f"used by {counted(used.count(name), 'resource')}")
 
@@ -110,7 +120,7 @@ def takeovers(cluster: Snapshot) -> Iterator[Affected]:
         if not wanted or has_taken:
             continue
         here = other_cluster in own_clusters or (not own_clusters and Key(namespace, other) in cluster.resources)
-        consents = str(resource.key) in cluster.consents.get(Key(namespace, other), frozenset())
+        consents = resource.key in cluster.consents.get(Key(namespace, other), frozenset())
         if here and (namespace == resource.key.namespace or consents):
             continue
         where = "in this cluster" if here else f"in the cluster {other_cluster}"
@@ -125,8 +135,7 @@ def observers(cluster: Snapshot) -> Iterator[Affected]:
             continue
         owners = cluster.owners(uuid)
         shared = any(
-            one.key.namespace == resource.key.namespace
-            or str(resource.key) in cluster.consents.get(one.key, frozenset())
+            one.key.namespace == resource.key.namespace or resource.key in cluster.consents.get(one.key, frozenset())
             for one in owners
         )
         if not shared:
@@ -137,7 +146,7 @@ def observers(cluster: Snapshot) -> Iterator[Affected]:
 def unknown_regions(cluster: Snapshot) -> Iterator[Affected]:
     """The resources in regions that AWS does not have, as far as this version knows."""
     for resource in cluster.resources.values():
-        config = cluster.configs.get(used_config(resource.requested_target, cluster.configs))
+        config = cluster.configs.get(cluster.config_of(resource))
         region = resource.requested_target.region or (config.region if config is not None else "")
         if region and region not in known_regions():
             yield Affected(str(resource.key), region)
@@ -172,14 +181,14 @@ CHANGES: tuple[Change, ...] = (
     Change(
         "TakeoverNeedsConsent",
         "Resources that take over a mapping of another namespace or cluster. The new version needs consent.",
-        f"Within a cluster, set the annotation {_CONSENT}: NAMESPACE/NAME of the resource in the list, on the other "
+        f"Within a cluster, set the annotation {ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the resource in the list, on the other "
         "resource. For another cluster, name it in --takeover-from-clusters of the operator.",
         takeovers,
     ),
     Change(
         "ObserveNeedsAccess",
         "Resources that observe a mapping by its UUID, and may not have access to it in the new version.",
-        f"If a resource of another namespace manages the mapping, set the annotation {_CONSENT}: NAMESPACE/NAME of the "
+        f"If a resource of another namespace manages the mapping, set the annotation {ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the "
         "resource in the list, on that resource. A mapping without an owner needs no consent.",
         observers,
     ),
@@ -196,7 +205,8 @@ class CheckUpgrade(FlagsOnly):
     """List who is affected by the upgrade to this version: EventSourceMappings and ProviderConfigs, with the remedies.
 
     The command reads the cluster of your kubeconfig, and sends no requests to AWS. Run it with the new version before
-    the upgrade. Required permissions: list eventsourcemappings and providerconfigs.
+    the upgrade. Required permissions: list eventsourcemappings and providerconfigs. With the permission to list namespaces, the
+    command also knows the ProviderConfigs that labels of namespaces name.
 
     Exit status: 0 if nobody is affected, 3 if somebody is, 1 if the cluster could not be read.
     """
@@ -212,11 +222,11 @@ class CheckUpgrade(FlagsOnly):
         found = check(asyncio.run(self._read()))
         if self.output == "json":
             rows = [{"change": c.name, "object": a.object, "detail": a.detail} for c, some in found for a in some]
-            print(json.dumps(rows, indent=2))
+            terminal.put(json.dumps(rows, indent=2))
         elif found:
-            print("\n\n".join(section(change, affected) for change, affected in found))
+            terminal.put("\n\n".join(section(change, affected) for change, affected in found))
         else:
-            print("Nobody is affected.")
+            terminal.put("Nobody is affected.")
         sys.exit(3 if found else 0)
 
     async def _read(self) -> Snapshot:
@@ -224,21 +234,31 @@ class CheckUpgrade(FlagsOnly):
             kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)
         except ConfigException as error:
             problem = f"No Kubernetes cluster is configured ({error})."
-            sys.exit(f"esm-operator: {problem} Set KUBECONFIG, or run the command in a pod.")
+            terminal.stop(f"{problem} Set KUBECONFIG, or run the command in a pod.")
         try:
             mappings = [body async for body in kubernetes.list_resources(self.namespaces)]
-            return Snapshot.of(mappings, await kubernetes.list_plural(PROVIDER_CONFIGS))
+            configs = await kubernetes.list_plural(PROVIDER_CONFIGS)
+            return Snapshot.of(mappings, configs, await _namespaces(kubernetes))
         except (ApiError, GoneError) as error:
             if is_unserved(error):
-                sys.exit(
-                    "esm-operator: The CustomResourceDefinitions of EventSourceMapping and ProviderConfig are not "
+                terminal.stop(
+                    "The CustomResourceDefinitions of EventSourceMapping and ProviderConfig are not "
                     "installed in this cluster. Check that KUBECONFIG names the right cluster."
                 )
-            sys.exit(f"esm-operator: The Kubernetes API server refused a request. {error}")
+            terminal.stop(f"The Kubernetes API server refused a request. {error}")
         except (aiohttp.ClientError, TimeoutError) as error:
-            sys.exit(f"esm-operator: The Kubernetes API server cannot be reached: {error or 'no answer in time'}.")
+            terminal.stop(f"The Kubernetes API server cannot be reached: {error or 'no answer in time'}.")
         finally:
             await kubernetes.close()
+
+
+async def _namespaces(kubernetes: KubernetesClient) -> list[dict[str, Any]]:
+    """All namespaces. Empty: the user may not list them."""
+    try:
+        return await kubernetes.list_namespaces()
+    except ForbiddenError:
+        terminal.say("You may not list namespaces. A label of a namespace that names a ProviderConfig does not count.")
+        return []
 
 
 def check(cluster: Snapshot) -> list[tuple[Change, list[Affected]]]:

@@ -2,11 +2,11 @@
 
 import json
 import re
-import sys
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from esm_operator import terminal
 from esm_operator.api.manifests import ManifestError
 from esm_operator.commands import iam_permissions as iam
 from esm_operator.commands.iam_provider_config import restrictions
@@ -90,17 +90,15 @@ class IamPolicy(iam.Scope, FlagsOnly):
     def cli_cmd(self) -> None:
         problem = self.problem()
         if problem:
-            print(f"esm-operator: {problem}", file=sys.stderr)
-            sys.exit(2)
+            terminal.stop(problem, 2)
         document = self._restricted().document()
-        print(json.dumps(document, indent=2))
+        terminal.put(json.dumps(document, indent=2))
         most = iam.MOST_TRUST_CHARACTERS if self.trust else iam.MOST_CHARACTERS
         length = len(re.sub(r"\s", "", json.dumps(document)))
         if length > most:
-            print(
-                f"esm-operator: The policy has {length} characters. IAM accepts at most {most}, unless AWS has raised "
-                "the quota. Use wildcards, or several roles.",
-                file=sys.stderr,
+            terminal.say(
+                f"The policy has {length} characters. IAM accepts at most {most}, unless AWS has raised "
+                "the quota. Use wildcards, or several roles."
             )
 
     def _restricted(self) -> Self:
@@ -117,8 +115,7 @@ class IamPolicy(iam.Scope, FlagsOnly):
             if problem := copy.problem():
                 raise ManifestError(0, problem)
         except ManifestError as error:
-            print(f"esm-operator: {self.provider_config}: {error}", file=sys.stderr)
-            sys.exit(2)
+            terminal.stop(f"{self.provider_config}: {error}", 2)
         return copy
 
     def problem(self) -> str:

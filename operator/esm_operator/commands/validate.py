@@ -17,8 +17,10 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import CliPositionalArg
 
+from esm_operator import terminal
 from esm_operator.adapters.botocore_regions import known_regions
 from esm_operator.api import annotations, manifests, models, object_meta, offline, provider_config, rules
+from esm_operator.api.foreign_text import visible
 from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.manifests import Document, ManifestError, Path
 from esm_operator.api.resource import GROUP
@@ -80,10 +82,10 @@ class Validate(FlagsOnly):
     def cli_cmd(self) -> None:
         report = check_files(self.files, more_regions=self.more_regions)
         for problem in report.problems:
-            print(problem)
+            terminal.put(visible(str(problem)))
         skipped = f", skipped {report.skipped:,} of other kinds" if report.skipped else ""
         problems = counted(len(report.problems), "problem") if report.problems else "no problems"
-        print(f"Checked {counted(report.checked, 'resource')}{skipped}. Found {problems}.", file=sys.stderr)
+        terminal.report(f"Checked {counted(report.checked, 'resource')}{skipped}. Found {problems}.")
         if report.problems:
             sys.exit(1)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from esm_operator.api.foreign_text import VALUE, shown
 from esm_operator.api.reasons import EventReason, ProviderConfigReason
 from esm_operator.planning import actions
 from esm_operator.planning.access import ANOTHER_OWNER
@@ -50,8 +51,8 @@ def _action(action: actions.Action) -> str:
 def _manager(manager: Manager) -> str:
     if not manager.name:
         return ""
-    shown = ", ".join(f"{key}={value}" for key, value in manager.tags.items())
-    return f" The tags of the mapping show that {manager.name} manages it ({shown})."
+    tags = ", ".join(f"{shown(key, VALUE)}={shown(value, VALUE)}" for key, value in manager.tags.items())
+    return f" The tags of the mapping show that {manager.name} manages it ({tags})."
 
 
 def _whose(owner: Owner | None) -> str:
@@ -134,7 +135,9 @@ def _joined(
     remedy: str = "",
     next_sentence: str = "",
 ) -> str:
-    shown: dict[str, object] = {**subject.values()}
-    shown |= {name: _SHOWN[name](value) if name in _SHOWN else value for name, value in values.items()}
-    parts = (row.sentence.format(**shown), answer, remedy or row.remedy.format(**shown), next_sentence)
-    return " ".join(part for part in parts if part)
+    texts: dict[str, object] = {**subject.values()}
+    for name, value in values.items():
+        made = _SHOWN[name](value) if name in _SHOWN else value
+        texts[name] = shown(made) if isinstance(made, str) else made
+    parts = (row.sentence.format(**texts), shown(answer), remedy or row.remedy.format(**texts), next_sentence)
+    return shown(" ".join(part for part in parts if part))
