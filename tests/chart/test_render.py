@@ -190,13 +190,7 @@ def test_each_setting_can_be_set(helm: Helm) -> None:
 
 def test_the_operator_takes_the_values(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = yaml.safe_load((ROOT / "tests/chart/values/everything.yaml").read_text())
-    authenticated = {
-        "perMapping": True,
-        "authentication": True,
-        "tls": {"secretName": "tls"},
-        "podMonitor": {"authorization": {"credentials": {"name": "token", "key": "token"}}},
-    }
-    command, *flags = arguments(helm.template(merged(everything, {"metrics": authenticated})))
+    command, *flags = arguments(helm.template(everything))
     assert command == "run"
     settings = Settings(_cli_parse_args=flags)  # pyright: ignore[reportCallIssue]
     assert settings.model_dump() == {
