@@ -57,6 +57,6 @@ ENV PATH=/opt/esm-operator/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
-EXPOSE 8080
+EXPOSE 8080 8081
 ENTRYPOINT ["esm-operator"]
 CMD ["run"]

@@ -33,6 +33,7 @@ _PLACEHOLDERS = {
     "tag_sweep_interval": "SECONDS",
     "lease_duration": "SECONDS",
     "probe_address": "HOST:PORT",
+    "metrics_address": "HOST:PORT",
     "default_tags": "KEY=VALUE,...",
     "tag": "KEY=VALUE,...",
     "without_tags": "PATTERN,...",

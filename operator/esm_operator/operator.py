@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from esm_operator import tasks
+from esm_operator import descriptors, tasks
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.connection import Connector
@@ -24,7 +24,7 @@ from esm_operator.cluster.other_operators import OtherOperators
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.cluster.transport import describe_failure
 from esm_operator.metrics import counters, gauges
-from esm_operator.metrics.probes import ProbeServer
+from esm_operator.metrics.probes import MetricsServer, ProbeServer, Readiness
 from esm_operator.planning.target import ProviderConfigSettings
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_log import FailureLog
@@ -57,6 +57,7 @@ class Operator:
         kubernetes: KubernetesClient,
         watches: WatchHealth,
         probes: ProbeServer,
+        metrics: MetricsServer,
         *,
         connections: Connections | None = None,
         tuning: Tuning | None = None,
@@ -88,6 +89,7 @@ class Operator:
             identity=settings.identity,
             duration=settings.lease_duration,
             renewal=self._tuning.lease_renewal,
+            find_problem=descriptors.problem,
         )
         self._term: Term | None = None
         self._memory = TermMemory(settings)
@@ -99,6 +101,7 @@ class Operator:
         self._handing_over = asyncio.Lock()
         self._watches = watches
         self._probes = probes
+        self._metrics = metrics
 
     async def start(self) -> None:
         """Begin to follow the cluster, to take part in the election, and to work while the lease is held."""
@@ -128,17 +131,24 @@ class Operator:
         self._connections.close()
         await self._kubernetes.close()
         await self._probes.stop()
+        await self._metrics.stop()
 
-    def _readiness(self) -> tuple[bool, str]:
-        """Whether this process could lead. If so, also whether it leads, other operators, and failures of AWS."""
+    def _readiness(self) -> Readiness:
+        """Whether this process could lead. If so, also whether it leads, and the numbers of what needs a person."""
         if not self._cache_synced.is_set():
-            return False, f"The first list of all resources is not in yet; {len(self._cache)} are known."
-        problem = self._watches.describe_unanswered(DEAF) or self._lease.unusable_because()
-        if problem:
-            return False, problem
+            return Readiness(False, f"The first list of all resources is not in yet; {len(self._cache)} are known.")
+        unanswered = self._watches.describe_unanswered(DEAF)
+        if unanswered:
+            return Readiness(False, "The API server does not answer a watch. The log has the details.", unanswered)
+        if self._lease.unusable_because():
+            return Readiness(False, "The operator cannot use its Lease. The log has the details.")
         failures = {*self._connections.failures(), *(self._term.failures() if self._term is not None else ())}
-        does = "leading" if self.leading else f"standing by for the lease {self._lease}"
-        return True, "\n".join([does, *self._others.sentences(), *sorted(failures)])
+        found = [
+            ("Requests to AWS fail", len(failures)),
+            ("Other operators change or changed the same resources", len(self._others.sentences())),
+        ]
+        lines = [f"{what} ({number}). The log has the details." for what, number in found if number]
+        return Readiness(True, "\n".join(["leading" if self.leading else "standing by", *lines]))
 
     @property
     def leading(self) -> bool:

@@ -130,7 +130,7 @@ def _address(text: str) -> str:
     _, colon, port = text.rpartition(":")
     if text and not (colon and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= _LAST_PORT):
         raise ValueError(
-            f"`{text}` is not an address. Write host:port, such as 0.0.0.0:8080, with a port of at most {_LAST_PORT}"
+            f"`{text}` is not an address. Write host:port, such as 0.0.0.0:8081, with a port of at most {_LAST_PORT}"
         )
     return text
 
@@ -313,11 +313,26 @@ class Settings(CommonSettings):
     """Seconds after which a standby takes over if the active replica has failed. The active replica renews the Lease
     every 2 seconds. If it cannot renew the Lease, it starts no more writes 7 seconds before the Lease expires."""
 
-    probe_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8080"
-    """Address of the HTTP server for /healthz, /readyz and /metrics. An empty value turns the server off."""
+    probe_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8081"
+    """Address of the HTTP server for the probes /healthz and /readyz. An empty value turns the server off."""
+
+    metrics_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8080"
+    """Address of the HTTP server for /metrics. An empty value turns the server off."""
+
+    metrics_certificate_file: str = ""
+    """File with the TLS certificate of the server for /metrics, and with its intermediate certificates, as PEM. The
+    operator reads a changed file again. Without it, the server does not use TLS."""
+
+    metrics_key_file: str = ""
+    """File with the private key of the certificate, as PEM."""
+
+    metrics_authentication: bool = False
+    """Let only clients read /metrics whose bearer token Kubernetes accepts, and whose user may get /metrics. The
+    metrics then show the IDs of AWS accounts."""
 
     metrics_per_mapping: bool = False
-    """Expose three more metric series for each mapping."""
+    """Expose three more metric series for each mapping. They show the names of resources, so they need
+    --metrics-authentication."""
 
     log_format: Literal["text", "json"] = "text"
     """Format of log lines."""
@@ -326,11 +341,23 @@ class Settings(CommonSettings):
     """Minimum severity of log lines."""
 
     def problem(self) -> str:
-        """Why these settings cannot be used together, as a sentence; empty: they can."""
+        """Why these settings cannot be used together, as a sentence with its remedy; empty: they can."""
         if self.namespace_selector and self.namespaces:
             return "--namespace-selector and --namespaces are both set. Remove one of them."
         if self.namespace_selector and not self.watch_namespace_labels:
             return "--namespace-selector needs the labels of namespaces. Remove --no-watch-namespace-labels."
+        if bool(self.metrics_certificate_file) != bool(self.metrics_key_file):
+            return "--metrics-certificate-file and --metrics-key-file need each other. Set both, or none."
+        if self.metrics_authentication and not self.metrics_certificate_file:
+            return (
+                "--metrics-authentication needs TLS, because clients send their tokens. Set --metrics-certificate-file "
+                "and --metrics-key-file."
+            )
+        if self.metrics_per_mapping and not self.metrics_authentication:
+            return (
+                "--metrics-per-mapping shows the names of resources to everybody who can reach the port. Set "
+                "--metrics-authentication too, or leave --metrics-per-mapping out."
+            )
         return ""
 
     def summary(self) -> str:

@@ -33,7 +33,8 @@
   "lease-name" (include "esm-operator.leaseName" .)
   "lease-namespace" (include "esm-operator.leaseNamespace" .)
   "lease-duration" .Values.leaderElection.leaseDuration
-  "probe-address" (printf ":%v" .Values.port)
+  "probe-address" (printf ":%v" .Values.probePort)
+  "metrics-address" (printf ":%v" .Values.metrics.port)
   "log-format" .Values.logFormat
   "log-level" .Values.logLevel
 }}
@@ -48,6 +49,13 @@
 {{- end }}
 {{- if not (include "esm-operator.watchNamespaceLabels" .) }}
 {{- $arguments = append $arguments "--no-watch-namespace-labels" }}
+{{- end }}
+{{- if include "esm-operator.metricsSecret" . }}
+{{- $arguments = append $arguments "--metrics-certificate-file=/etc/esm-operator/metrics-tls/tls.crt" }}
+{{- $arguments = append $arguments "--metrics-key-file=/etc/esm-operator/metrics-tls/tls.key" }}
+{{- end }}
+{{- if .Values.metrics.authentication }}
+{{- $arguments = append $arguments "--metrics-authentication" }}
 {{- end }}
 {{- if .Values.metrics.perMapping }}
 {{- $arguments = append $arguments "--metrics-per-mapping" }}
@@ -105,6 +113,18 @@
 {{- $service := default dict .serviceMonitor }}
 {{- if and $service.enabled (default dict .podMonitor).enabled }}
 {{- $problems = append $problems "metrics.serviceMonitor and metrics.podMonitor are both enabled: every metric would be scraped twice, so disable one." }}
+{{- end }}
+{{- if eq (int .port) (int $.Values.probePort) }}
+{{- $problems = append $problems "metrics.port and probePort are the same: metrics and probes have a server each, so choose two ports." }}
+{{- end }}
+{{- if and .authentication (not (include "esm-operator.metricsSecret" $)) }}
+{{- $problems = append $problems "metrics.authentication is true without TLS, and clients would send their tokens in plain text: name a Secret with tls.crt and tls.key in metrics.tls.secretName." }}
+{{- end }}
+{{- if and .perMapping (not .authentication) }}
+{{- $problems = append $problems "metrics.perMapping shows the names of resources to everybody who can reach the metrics: set metrics.authentication to true, or metrics.perMapping to false." }}
+{{- end }}
+{{- if and .authentication (default dict .podMonitor).enabled (not (default dict .podMonitor).authorization) }}
+{{- $problems = append $problems "metrics.podMonitor has no credentials, and metrics.authentication is true: set metrics.podMonitor.authorization, or use metrics.serviceMonitor." }}
 {{- end }}
 {{- if and $service.enabled (not (default dict .service).enabled) }}
 {{- $problems = append $problems "metrics.serviceMonitor is enabled without metrics.service: enable metrics.service, or use metrics.podMonitor." }}

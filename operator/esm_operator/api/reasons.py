@@ -3,6 +3,7 @@
 A reason is one CamelCase word, for programs. The type checker refuses reasons that are not listed here.
 """
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias, get_args
 
 #: AWS has refused a request, or could not be reached.
@@ -105,9 +106,13 @@ EventReason: TypeAlias = ConditionReason | HappeningReason
 #: Of the condition and the Event of a ProviderConfig.
 ProviderConfigReason: TypeAlias = Literal["InUse", "MappingsRemain", "ResourcesRefused"]
 
-_STATES: dict[str, StateReason] = {state: state for state in get_args(StateReason)}
+#: The reasons of conditions.
+CONDITION_REASONS: frozenset[str] = frozenset(reason for part in get_args(ConditionReason) for reason in get_args(part))
+
+#: The states of a mapping in AWS.
+STATES: Mapping[str, StateReason] = {state: state for state in get_args(StateReason)}
 
 
 def of_state(state: str) -> OutcomeReason:
     """The reason for a mapping's state; ``InSync`` if there is none, or AWS has a new one."""
-    return _STATES.get(state, "InSync")
+    return STATES.get(state, "InSync")

@@ -167,7 +167,7 @@ class MappingsApi:
                 return answer
         except ClientError as error:
             if errors.understand(error).throttled:
-                counters.AWS_THROTTLES.labels(*self._place).inc()
+                counters.throttled(*self._place)
             raise
         finally:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (monotonic() - started))

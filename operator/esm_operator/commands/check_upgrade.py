@@ -181,15 +181,16 @@ CHANGES: tuple[Change, ...] = (
     Change(
         "TakeoverNeedsConsent",
         "Resources that take over a mapping of another namespace or cluster. The new version needs consent.",
-        f"Within a cluster, set the annotation {ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the resource in the list, on the other "
-        "resource. For another cluster, name it in --takeover-from-clusters of the operator.",
+        f"Within a cluster, set the annotation {ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the resource in the list, on the "
+        "other resource. For another cluster, name it in --takeover-from-clusters of the operator.",
         takeovers,
     ),
     Change(
         "ObserveNeedsAccess",
         "Resources that observe a mapping by its UUID, and may not have access to it in the new version.",
-        f"If a resource of another namespace manages the mapping, set the annotation {ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the "
-        "resource in the list, on that resource. A mapping without an owner needs no consent.",
+        "If a resource of another namespace manages the mapping, set the annotation "
+        f"{ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the resource in the list, on that resource. A mapping without an owner "
+        "needs no consent.",
         observers,
     ),
     Change(
@@ -205,8 +206,8 @@ class CheckUpgrade(FlagsOnly):
     """List who is affected by the upgrade to this version: EventSourceMappings and ProviderConfigs, with the remedies.
 
     The command reads the cluster of your kubeconfig, and sends no requests to AWS. Run it with the new version before
-    the upgrade. Required permissions: list eventsourcemappings and providerconfigs. With the permission to list namespaces, the
-    command also knows the ProviderConfigs that labels of namespaces name.
+    the upgrade. Required permissions: list eventsourcemappings and providerconfigs. With the permission to list
+    namespaces, the command also knows the ProviderConfigs that labels of namespaces name.
 
     Exit status: 0 if nobody is affected, 3 if somebody is, 1 if the cluster could not be read.
     """
