@@ -16,8 +16,8 @@ def main() -> None:
     from esm_operator.aws import connections
     from tests import forked_operator
 
-    vars(connections)["UNUSED"] = 1.0
-    vars(operator).update(TARGETS=2.0, TARGETS_INCOMPLETE=1.0)
+    connections.UNUSED = 1.0
+    operator.TARGETS, operator.TARGETS_INCOMPLETE = 2.0, 1.0
     forked_operator.main()
 
 

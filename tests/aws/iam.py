@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 Policy: TypeAlias = Mapping[str, Any]
 #: The condition keys of a request. Keys with several values, such as aws:TagKeys, have a list.
@@ -141,4 +141,4 @@ _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
 
 
 def _texts(value: str | Sequence[str]) -> Sequence[str]:
-    return [value] if isinstance(value, str) else cast(Sequence[str], value)
+    return [value] if isinstance(value, str) else value

@@ -138,10 +138,9 @@ def ask(
 ) -> bool:
     """With the tags that a mapping of the cluster blue has, and gets when it is made."""
     tags = {CLUSTER: "blue"}
-    place = {"region": region, "account": account, "function": function}
     if action == "lambda:UntagResource":
-        return allows(document, action, **place, tags=tags, tag_keys=["team"])
-    return allows(document, action, **place, tags=tags, new_tags=tags)
+        return allows(document, action, region=region, account=account, function=function, tags=tags, tag_keys=["team"])
+    return allows(document, action, region=region, account=account, function=function, tags=tags, new_tags=tags)
 
 
 @UNHURRIED

@@ -86,7 +86,11 @@ def test_a_conflict_with_another_namespace_names_neither_the_owner_nor_the_mappi
     assert "found" not in conflict.values
 
     known = plan.plan(replace(desired, consenting=frozenset({Key("bank", "ledger")})), view)
-    assert isinstance(known, actions.NoOp) if desired.observe_only else "cluster/bank/ledger" in message_of(known)
+    if desired.observe_only:
+        assert isinstance(known, actions.NoOp)
+    else:
+        assert isinstance(known, actions.Conflict)
+        assert "cluster/bank/ledger" in message_of(known)
 
 
 def test_an_older_claimant_of_another_namespace_is_not_named() -> None:

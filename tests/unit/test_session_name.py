@@ -1,14 +1,17 @@
 """The session names of roles: readable, accepted by AWS, and one for each ProviderConfig."""
 
+from typing import cast
+
 import botocore.session
 import pytest
+from botocore.model import StructureShape
 from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.aws.session_name import session_name
 
 #: The pattern and the lengths that AWS accepts, as botocore has them.
-_FACTS = botocore.session.get_session().get_service_model("sts").shape_for("AssumeRoleRequest")
+_FACTS = cast(StructureShape, botocore.session.get_session().get_service_model("sts").shape_for("AssumeRoleRequest"))
 _ACCEPTED = _FACTS.members["RoleSessionName"].metadata
 CLUSTERS = st.text("abcXYZ019 _.:=+-@", min_size=1, max_size=256)
 CONFIGS = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", fullmatch=True)

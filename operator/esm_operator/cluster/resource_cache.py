@@ -181,8 +181,9 @@ class ResourceCache:
 
     def _recorded_tags(self, uuid: str) -> Mapping[str, str]:
         """The tags that a status records. The status of a former owner records none."""
+        nothing: Mapping[str, str] = {}
         recorded = (self._resources[key].recorded_tags for key in sorted(self._keys_of[uuid]))
-        return next((tags for tags in recorded if tags is not None), {})
+        return next((tags for tags in recorded if tags is not None), nothing)
 
     def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
         self._resources[resource.key] = resource

@@ -71,7 +71,7 @@ class Snapshot:
             dict(map(_consent, mappings)),
             settings,
             sorted(str(body["metadata"]["name"]) for body in configs if _has_empty_selector(body.get("spec") or {})),
-            {body["metadata"]["name"]: body["metadata"].get("labels") or {} for body in namespaces},
+            {str(body["metadata"]["name"]): body["metadata"].get("labels") or {} for body in namespaces},
         )
 
     def config_of(self, resource: Resource) -> str:
@@ -85,8 +85,9 @@ class Snapshot:
 
 def _consent(body: Mapping[str, Any]) -> tuple[Key, frozenset[tuple[str, str]]]:
     meta = body["metadata"]
-    text = str((meta.get("annotations") or {}).get(ALLOW_TAKEOVER_BY) or "")
-    return Key(meta.get("namespace", ""), meta["name"]), allowed_takers(text) or frozenset()
+    annotations: Mapping[str, Any] = meta.get("annotations") or {}
+    allowed = allowed_takers(str(annotations.get(ALLOW_TAKEOVER_BY) or ""))
+    return Key(meta.get("namespace", ""), meta["name"]), allowed if allowed is not None else frozenset()
 
 
 def _has_empty_selector(spec: Mapping[str, Any]) -> bool:
@@ -189,8 +190,8 @@ CHANGES: tuple[Change, ...] = (
         "ObserveNeedsAccess",
         "Resources that observe a mapping by its UUID, and may not have access to it in the new version.",
         "If a resource of another namespace manages the mapping, set the annotation "
-        f"{ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the resource in the list, on that resource. A mapping without an owner "
-        "needs no consent.",
+        f"{ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the resource in the list, on that resource. A mapping without an "
+        "owner needs no consent.",
         observers,
     ),
     Change(
