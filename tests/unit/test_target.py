@@ -369,7 +369,7 @@ def test_an_empty_selector_admits_no_namespace_and_says_why(selector: Mapping[st
 
 
 def test_no_provider_config_is_guessed_while_the_labels_of_the_namespace_are_not_known() -> None:
-    config_cache = ConfigCache(OPERATOR)
+    config_cache = ConfigCache(OPERATOR, own_credentials=True)
     meta = {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}
     orders, named = parse({"metadata": meta}), parse({"metadata": meta, "spec": NAMED})
     config_cache.put_config({"metadata": {"name": "shop", "uid": "1", "resourceVersion": "1"}, "spec": {}})
