@@ -107,9 +107,9 @@ def test_a_mapping_that_is_not_allowed_any_more_is_left_and_can_be_deleted(bed: 
 def test_a_mapping_of_a_function_that_is_not_allowed_cannot_be_adopted(bed: Bed) -> None:
     """The resource names its own function, and the UUID of a mapping of another function."""
     limited(bed, allowedFunctions=["${namespace}_*"])
-    theirs = bed.control.make_mapping(FunctionName="bank_ledger", EventSourceArn=f"arn:aws:sqs:{HERE}:ledger")
-    adoption = {"policy": "IfExists", "uuid": theirs["UUID"]}
     source = f"arn:aws:sqs:{HERE}:ledger"
+    theirs = bed.control.make_mapping(FunctionName="bank_ledger", EventSourceArn=source, region="eu-west-1")
+    adoption = {"policy": "IfExists", "uuid": theirs["UUID"]}
     bed.apply(queue(functionName=f"{bed.namespace}_orders", eventSourceARN=source, adoption=adoption))
     conflict = bed.wait_condition("orders", "Stalled", "True", "NotAllowed")
     assert theirs["UUID"] in conflict["message"]
