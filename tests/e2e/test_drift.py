@@ -65,6 +65,8 @@ def test_what_is_added_by_hand_to_an_empty_field_is_removed(bed: Bed) -> None:
     assert "filterCriteria" in told
     assert "functionResponseTypes: [ReportBatchItemFailures] -> AWS's default" in told
     bed.patch("orders", {"managementPolicy": "Observe"})
+    bed.wait_condition("orders", "Ready", "True", "Observed")
+    eventually(lambda: not bed.status("orders")["applied"].get("kept"), "the reset is recorded")
     bed.control.edit_mapping(uuid, FilterCriteria=patterns)
     differs = bed.wait_condition("orders", "Synced", "False", "Observed")
     assert "filterCriteria" in differs["message"]

@@ -129,3 +129,20 @@ def test_a_destination_is_removed_in_the_form_that_aws_accepts(
     bed.patch("orders", {"batchSize": 7})
     eventually(lambda: bed.mapping("orders")["BatchSize"] == 7)
     bed.wait_condition("orders", "Synced", "True", "InSync" if says is None else "KeptByAWS")
+
+
+def test_a_value_that_aws_has_reset_is_drift_again_while_the_resource_only_observes(bed: Bed) -> None:
+    """The resource is set to Observe after a reset was sent, and before the status shows the new value."""
+    operator = bed.operator("--sweep-interval=1")
+    bed.apply(stream(functionResponseTypes=[]))
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    operator.stop()
+    bed.patch("orders", {"managementPolicy": "Observe"})
+    bed.write_status("orders", {"applied": {"kept": {"functionResponseTypes": {"value": "[ReportBatchItemFailures]"}}}})
+
+    bed.operator("--sweep-interval=1")
+    bed.wait_condition("orders", "Ready", "True", "Observed")
+    eventually(lambda: not bed.status("orders")["applied"].get("kept"), "AWS keeps nothing")
+    bed.control.edit_mapping(uuid, FunctionResponseTypes=["ReportBatchItemFailures"])
+    differs = bed.wait_condition("orders", "Synced", "False", "Observed")
+    assert "functionResponseTypes" in differs["message"]

@@ -31,18 +31,20 @@ def on(new_bed: NewBed) -> Stage:
 
 
 def test_600_resources_that_are_deleted_within_400_ms_leave_no_mapping(on: Stage) -> None:
-    chance = random.Random()
+    """On a slow machine no mapping exists after 400 ms. Then again, with pauses twice as long."""
+    chance, longest = random.Random(), 0.4
 
     def create_and_delete(number: int) -> None:
         on.bed.create(f"item-{number}", _spec(f"item-{number}", 10))
-        time.sleep(chance.uniform(0, 0.4))
+        time.sleep(chance.uniform(0, longest))
         on.bed.delete(f"item-{number}")
 
-    with ThreadPoolExecutor(12) as pool:
-        list(pool.map(create_and_delete, range(600)))
-    eventually(lambda: on.bed.all() == [], "all resources are gone")
-    eventually(lambda: on.mappings() == {}, f"no mapping is left: {_functions(on)}")
-    assert on.creations("item") > 0
+    while not on.creations("item"):
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(create_and_delete, range(600)))
+        eventually(lambda: on.bed.all() == [], "all resources are gone")
+        eventually(lambda: on.mappings() == {}, f"no mapping is left: {_functions(on)}")
+        longest *= 2
 
 
 def test_2000_random_steps_leave_one_mapping_for_each_resource(on: Stage) -> None:

@@ -46,6 +46,12 @@ def kept_fields(
     return kept
 
 
+def still_kept(desired: Desired, found: ObservedMapping, noted: Mapping[str, Kept]) -> dict[str, Kept]:
+    """The ``noted`` fields whose values AWS still has, by path, while the operator only observes."""
+    left = differences.left_over(desired, found)
+    return {path: kept for path, kept in noted.items() if path in left and as_text(left[path]) == kept.value}
+
+
 def kept_message(kept: Mapping[str, Kept], subject: Subject) -> str:
     """The message about kept fields; empty if there are none."""
     if not kept:
