@@ -1,9 +1,10 @@
 # The image of the operator: Python, what the lock file names, no compiler and nothing that installs Python packages.
 #
-# BASE has Python 3.11 or newer as python3, with its venv module: an official slim image (pin it by its digest:
-# python:3.13-slim-trixie@sha256:...), or one of your own. Where packages come from, pip is told by two build secrets
-# that may be there: pip.conf, and ca.crt (certificates to trust). `.ci/image` builds it and hands these on.
-ARG BASE=python:3.13-slim-trixie
+# BASE has Python 3.11 or newer as python3, with its venv module: an official slim image by its digest, as in
+# python:3.13-slim-trixie@sha256:..., or one of your own. There is no default, so that no build takes what a tag means
+# today. `.ci/image` builds the image, and finds out the digest of a tag. Where packages come from, pip is told by two
+# build secrets that may be there: pip.conf, and ca.crt (certificates to trust). `.ci/image` hands these on.
+ARG BASE
 
 # hadolint ignore=DL3006
 FROM ${BASE} AS build
@@ -39,6 +40,7 @@ COPY LICENSE /usr/share/licenses/esm-operator/
 FROM scratch
 # hadolint ignore=DL3067
 COPY --from=root / /
+ARG BASE
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG SOURCE=""
@@ -47,13 +49,14 @@ LABEL org.opencontainers.image.title="esm-operator" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.source="${SOURCE}"
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.base.name="${BASE}"
 ENV PATH=/opt/esm-operator/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
-EXPOSE 8080
+EXPOSE 8080 8081
 ENTRYPOINT ["esm-operator"]
 CMD ["run"]

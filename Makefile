@@ -9,13 +9,13 @@ BIN := .venv/bin
 TOOLS := PYTHONPATH=operator $(BIN)/python -m tools
 STAMP := .venv/up-to-date
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
+	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(UPGRADE)
 
 # Tests run in parallel, each worker with a control plane of its own: they wait most of the time.
 WORKERS ?= 4
 # The folders of tests: those that need no Kubernetes API server, and those that need one. tests/image builds the image.
 UNIT := tests/unit tests/contracts tests/model tests/aws tests/guards
-E2E := tests/e2e tests/chart tests/controlplane tests/gitops tests/monitoring tests/bench
+E2E := tests/e2e tests/attacks tests/chart tests/controlplane tests/gitops tests/monitoring tests/bench
 ACTIONLINT_VERSION := v1.7.12
 # Mappings of the benchmark, and from how many on it writes its page.
 N ?= 10000
@@ -125,14 +125,15 @@ tables: $(STAMP) ## write the tables of docs/ and of the chart's README from the
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files from pyproject.toml; UPGRADE=--upgrade for the newest versions
-	$(COMPILE) --output-file requirements.lock
-	$(COMPILE) --extra dev --output-file requirements-dev.lock
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
+	echo uv | $(COMPILE) --output-file .ci/uv.lock -
 
 .PHONY: clean
 clean: ## remove what was set up or made in the checkout; the programs in ~/.cache/esm-operator stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist operator/*.egg-info
 	find operator tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): requirements-dev.lock pyproject.toml .ci/setup
+$(STAMP): requirements-dev.lock pyproject.toml .ci/setup .ci/uv.lock
 	@.ci/setup
 	@touch $@

@@ -55,10 +55,16 @@ class OperatorProcess:
             plain: run the installed command, as users do, instead of a forked process.
         """
         self.log = log
-        self._port = free_port()
+        self._port, self._metrics_port = free_port(), free_port()
         self._entry = entry
         self._plain = plain
-        self._arguments = ["esm-operator", "run", f"--probe-address=127.0.0.1:{self._port}", *arguments]
+        self._arguments = [
+            "esm-operator",
+            "run",
+            f"--probe-address=127.0.0.1:{self._port}",
+            f"--metrics-address=127.0.0.1:{self._metrics_port}",
+            *arguments,
+        ]
         self._environment = {
             **base_environment(kubeconfig, endpoint),
             "ESM_OPERATOR_IDENTITY": f"operator-{uuid.uuid4().hex[:8]}",
@@ -80,8 +86,13 @@ class OperatorProcess:
 
     @property
     def url(self) -> str:
-        """The URL of its probes and metrics."""
+        """The URL of its probes."""
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """The URL of its metrics."""
+        return f"http://127.0.0.1:{self._metrics_port}/metrics"
 
     @property
     def pid_if_started(self) -> int:
@@ -197,6 +208,8 @@ def base_environment(kubeconfig: Path, endpoint: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Most tests need no ProviderConfig. A flag such as --operator-credentials=Never wins over this variable.
+        "ESM_OPERATOR_OPERATOR_CREDENTIALS": "WithoutProviderConfig",
         "ESM_OPERATOR_LEASE_NAMESPACE": "esm-operator",
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }

@@ -157,7 +157,7 @@ def code(text: str) -> str:
     """A text in which the names of fields and the words of AWS are code, for a table in Markdown."""
     names = (
         r"(?<![\w/`.])((?:spec|metadata|status)\.\w+(?:\.\w+)*|adoption\.\w+|[a-z]+[A-Z]\w+(?:\.\w+)*"
-        r"|[A-Z]+_[A-Z_0-9]+|:[A-Z]+|kafka://[A-Z]+|--[a-z-]+|aws:|(?:lambda\.)?esm-operator\.io/[a-z-]*"
+        r"|[A-Z]+_[A-Z_0-9]+|:[A-Z]+|kafka://[A-Z]+(?::[A-Z]+)?|--[a-z-]+|aws:|(?:lambda\.)?esm-operator\.io/[a-z-]*"
         rf"|{'|'.join(_CODE_WORDS)})"
     )
     text = re.sub(names + r"(?![\w`])", r"`\1`", text)

@@ -281,6 +281,10 @@ def _provider_config() -> Iterator[str]:
     yield "## Fields of the spec"
     spec = leaves_of(_schema(definition, "spec"), "")
     yield _table("field | type | meaning", ([f"`{leaf.path}`", _values(leaf), meaning(leaf)] for leaf in spec))
+    yield (
+        "[Limit what a namespace can connect](../explanation/security.md#limit-what-a-namespace-can-connect) explains "
+        "the patterns of `allowedFunctions`, `allowedEventSources` and `allowedDestinations`."
+    )
     yield "## Fields of the status"
     status = leaves_of(_schema(definition, "status"), "")
     yield _table("field | type | meaning", ([f"`{leaf.path}`", kind(leaf.schema), meaning(leaf)] for leaf in status))
@@ -312,6 +316,14 @@ spec:
   namespaceSelector:
     matchLabels:
       team: payments
+  # Mappings may only connect what belongs to the namespace of the resource, such as payments_refunds.
+  allowedFunctions:
+    - ${namespace}_*
+  allowedEventSources:
+    - arn:aws:sqs:*:*:${namespace}_*
+    - arn:aws:kinesis:*:*:stream/${namespace}_*
+  allowedDestinations:
+    - arn:aws:sqs:*:*:${namespace}_*
   defaultTags:
     team: payments
 """

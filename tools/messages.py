@@ -10,10 +10,12 @@ from esm_operator.api.reasons import of_state
 from esm_operator.api.rule import listed
 from esm_operator.aws import error_table
 from esm_operator.planning import actions
+from esm_operator.planning.access import ANOTHER_OWNER
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 from esm_operator.planning.managers import Manager
 from esm_operator.planning.ownership import Owner
+from esm_operator.planning.target import PROVIDER_CONFIG_LABEL
 from esm_operator.reconcile.change_log import VERBS, Cause
 from esm_operator.status.failure import Failure
 from esm_operator.status.messages import tagged
@@ -55,13 +57,17 @@ VALUES: Mapping[str, Any] = {
     "default": "team",
     "error": "ValueError: an unexpected value",
     "excess": 2,
+    "field": "eventSourceARN",
     "fields": ("eventSourceARN",),
     "found": ObservedMapping(OTHER, "Enabled", {"functionName": "orders", "eventSourceARN": SUBJECT.event_source}),
     "gone": False,
     "group": _GROUP,
     "kept": "",
     "kept_fields": "AWS keeps the last value of spec.loggingConfig.systemLogLevel.",
+    "label": PROVIDER_CONFIG_LABEL,
     "left": UUID,
+    "limit": 20,
+    "list": "allowedEventSources",
     "manager": Manager("", {}),
     "message": f"{_ANSWER} Create the function, or correct spec.functionName. {Next.SLOW.sentence}",
     "most": 50,
@@ -71,6 +77,7 @@ VALUES: Mapping[str, Any] = {
     "own": "esm-operator/esm-operator",
     "owner": Owner("default", "shop", "orders"),
     "ownership": "shop",
+    "patterns": ("arn:aws:sqs:*:*:shop_*", "kafka://*.shop.example.com:9092"),
     "position": message("Created", "FromStart"),
     "previous": Owner("old", "shop", "orders"),
     "problems": (_PROBLEM,),
@@ -82,13 +89,16 @@ VALUES: Mapping[str, Any] = {
     "result": "PROBLEM: Function call failed.",
     "rival": "shop/orders-2",
     "sentence": "The key is disabled.",
+    "setting": "spec.eventSourceARN",
     "settled": message("InSync", subject=SUBJECT, state="enabled"),
     "state": "Updating",
     "successor": OTHER,
     "tags": "team",
+    "taker": Owner("default", "shop", "orders-2"),
     "update": _UPDATE,
     "users": "shop/orders, shop/payments",
     "uuid": UUID,
+    "value": SUBJECT.event_source,
     "whose": Owner("default", "shop", "orders"),
     "with_uuid": "",
 }
@@ -97,6 +107,8 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     **{(of_state(state), ""): {"state": state} for state in TRANSITIONS},
     ("AccessDenied", ""): {"action": "lambda:CreateEventSourceMapping"},
     ("FilterCriteriaError", ""): {"remedy": message("FilterCriteriaError", "Remedy")},
+    **{("Conflict", case): {"whose": ANOTHER_OWNER} for case in ("Hidden", "HiddenNamed", "HiddenRecorded")},
+    ("Conflict", "ConsumerGroupHidden"): {"whose": ANOTHER_OWNER},
     ("Conflict", "Managed"): {"manager": Manager("Terraform", {"managed-by": "terraform"})},
     ("Conflict", "ConsumerGroup"): {
         "found": ObservedMapping(
@@ -111,6 +123,7 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("KeptByAWS", ""): {"fields": ("loggingConfig.systemLogLevel",)},
     ("RefusedByAWS", "UnknownCode"): {"code": "UnsupportedException"},
     ("MappingsRemain", ""): {"count": "2 EventSourceMappings use"},
+    ("ResourcesRefused", ""): {"count": "2 EventSourceMappings"},
     ("Observed", ""): {"state": "enabled"},
     ("Paused", ""): {"rescue": None},
     ("PredecessorDeleting", "ConsumerGroup"): {"group": _GROUP.name},

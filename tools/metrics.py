@@ -11,10 +11,11 @@ PAGE = DOCS / "reference" / "metrics.md"
 ADDED_BY = (gauges, counters)
 #: What each label can be.
 LABELS: Mapping[str, str] = {
-    "account": "IDs of the AWS accounts in use. The operator learns the ID from GetCallerIdentity, so the series of an "
-    "account begin after this request",
+    "account": "the AWS accounts in use, as [aliases](#accounts), or as IDs with `--metrics-authentication`. The "
+    "operator learns the ID from GetCallerIdentity, so the series of an account begin after this request",
     "code": "for AWS: `OK`, the error code of AWS, or the name of the exception if AWS did not answer. After 100 "
-    "different codes, each new code is `Other`. For Kubernetes: the HTTP status, or `none` if there was no answer",
+    "different codes, each new code is `Other`. A code that may be a name or an ID is also `Other`. For Kubernetes: "
+    "the HTTP status, or `none` if there was no answer",
     "kind": "the change that the operator corrected: `fields`, `tags` or `deleted`",
     "name": "name of the resource",
     "namespace": "namespace of the resource",
@@ -22,7 +23,8 @@ LABELS: Mapping[str, str] = {
     "priority": "see [Priorities](#priorities)",
     "python": "version of Python",
     "reason": "of `esm_operator_resources`: the reason of the condition `Ready`. Of `esm_operator_aws_failures_total`: "
-    "the reason of the failure. [Reasons](reasons/README.md) explains both",
+    "the reason of the failure. [Reasons](reasons/README.md) explains both. A reason that another version or another "
+    "client has written to a status is `Other`",
     "region": "AWS regions in use",
     "result": "`synced`: the mapping matches the spec. `waiting`: AWS is changing the mapping, or the resource waits "
     "for something else. `stalled`: a person must act. `aws_error`, `kubernetes_error`: a request failed, and the "
@@ -31,7 +33,7 @@ LABELS: Mapping[str, str] = {
     "resource no longer existed",
     "source": "`sqs`, `kinesis`, `dynamodb`, `kafka`, `self-managed-kafka`, `mq`, `documentdb`, `other`",
     "state": "the states of AWS (`Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating`, `Deleting`), "
-    "or `None` if there is no mapping",
+    "`None` if there is no mapping, or `Other`",
     "status": "`Ready`, `Reconciling`, `Stalled`, `Deleting`, or `New` if the operator has not written conditions yet",
     "verb": "`GET`, `POST`, `PUT`, `PATCH`",
     "version": "version of the operator",

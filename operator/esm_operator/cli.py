@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from esm_operator import terminal
+
 PROGRAM = "esm-operator"
 
 
@@ -37,13 +39,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("validate", "commands.validate", "Validate", "Check manifests without a cluster."),
     Command("export", "commands.export", "Export", "Print manifests that adopt existing mappings in AWS."),
     Command("orphans", "commands.orphans", "Orphans", "List mappings in AWS whose Kubernetes resource is gone."),
+    Command(
+        "check-upgrade", "commands.check_upgrade", "CheckUpgrade", "List who is affected by an upgrade to this version."
+    ),
     Command("iam-policy", "commands.iam_policy", "IamPolicy", "Print the IAM policy that the operator needs."),
 )
 
 
 def help_text() -> str:
     """The help of the program."""
-    rows = "\n".join(f"  {command.name:12}{command.summary}" for command in COMMANDS)
+    rows = "\n".join(f"  {command.name:15}{command.summary}" for command in COMMANDS)
     return f"""\
 usage: {PROGRAM} COMMAND [flags]
 
@@ -70,15 +75,14 @@ def run(words: Sequence[str]) -> None:
     elif first == "--version":
         from importlib.metadata import version
 
-        print(f"{PROGRAM} {version(PROGRAM)}")
+        terminal.put(f"{PROGRAM} {version(PROGRAM)}")
     elif first in ("-h", "--help", "help"):
-        print(help_text())
+        terminal.put(help_text())
     else:
         near = difflib.get_close_matches(first, [one.name for one in COMMANDS], n=1)
         problem = f"There is no command `{first}`." if first else "A command is missing."
         hint = f"Did you mean `{near[0]}`?" if near else f"Run `{PROGRAM} --help` for the list of commands."
-        print(f"{PROGRAM}: {problem} {hint}", file=sys.stderr)
-        sys.exit(2)
+        terminal.stop(f"{problem} {hint}", 2)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource
 
+from esm_operator import terminal
 from esm_operator.settings import PREFIX, FlagsOnly, Settings, unknown_variables
 
 #: Placeholders for the values of flags. Other flags have their last word as the placeholder.
@@ -26,10 +27,13 @@ _PLACEHOLDERS = {
     "requests_per_second": "NUMBER",
     "kubernetes_requests_per_second": "NUMBER",
     "deletions_per_minute": "NUMBER",
+    "targets_per_namespace": "NUMBER",
+    "max_targets": "NUMBER",
     "sweep_interval": "SECONDS",
     "tag_sweep_interval": "SECONDS",
     "lease_duration": "SECONDS",
     "probe_address": "HOST:PORT",
+    "metrics_address": "HOST:PORT",
     "default_tags": "KEY=VALUE,...",
     "tag": "KEY=VALUE,...",
     "without_tags": "PATTERN,...",
@@ -111,7 +115,7 @@ def run(command: type[BaseSettings], program: str, words: Sequence[str]) -> None
         CliApp.run(command, cli_args=given, cli_settings_source=source)
     except ValidationError as error:
         for detail in error.errors():
-            print(f"esm-operator: {_problem(detail, command)}.", file=sys.stderr)
+            terminal.say(f"{_problem(detail, command)}.")
         sys.exit(2)
 
 
@@ -182,7 +186,7 @@ def _check_environment(command: type[BaseSettings]) -> None:
     """
     problems = unknown_variables({*command.model_fields, *Settings.model_fields}, os.environ)
     for problem in problems:
-        print(f"esm-operator: {problem}", file=sys.stderr)
+        terminal.say(problem)
     if problems:
         sys.exit(2)
 

@@ -9,23 +9,26 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from esm_operator import tasks
+from esm_operator import descriptors, tasks
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
+from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
 from esm_operator.clock import monotonic
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.lease import DEAF, Lease
+from esm_operator.cluster.managed_namespaces import ManagedNamespaces, NamespaceChange
 from esm_operator.cluster.operator_names import manager_name
 from esm_operator.cluster.other_operators import OtherOperators
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.cluster.transport import describe_failure
 from esm_operator.metrics import counters, gauges
-from esm_operator.metrics.probes import ProbeServer
-from esm_operator.planning.target import ProviderConfigSettings, used_config
+from esm_operator.metrics.probes import MetricsServer, ProbeServer, Readiness
+from esm_operator.planning.target import ProviderConfigSettings
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_log import FailureLog
+from esm_operator.ratelimit.target_limiter import TargetLimiter
 from esm_operator.settings import Settings
 from esm_operator.term import Term, TermMemory, Tuning
 
@@ -39,6 +42,8 @@ TARGETS, TARGETS_INCOMPLETE = 60.0, 10.0
 _SOON, _PATIENCE = 0.2, 3.0
 #: The longest pause between two audits while none is complete, in seconds.
 _LONGEST_PAUSE = 10.0
+#: Namespaces that are listed one by one when they begin to match the selector. If there are more, all are listed.
+_LISTED_SINGLY = 10
 #: When the lease is to be handed over: seconds for which reconciles may continue, then to give the lease back.
 FINISH, RELEASE = 0.8, 0.6
 
@@ -52,6 +57,7 @@ class Operator:
         kubernetes: KubernetesClient,
         watches: WatchHealth,
         probes: ProbeServer,
+        metrics: MetricsServer,
         *,
         connections: Connections | None = None,
         tuning: Tuning | None = None,
@@ -60,6 +66,7 @@ class Operator:
         self._tuning = tuning or Tuning()
         self._kubernetes = kubernetes
         self._cache = ResourceCache()
+        self._namespaces = ManagedNamespaces(settings.namespace_selector)
         self._others = OtherOperators(manager_name(settings.lease_namespace, settings.lease_name))
         self._config_cache = ConfigCache(
             ProviderConfigSettings(
@@ -69,9 +76,12 @@ class Operator:
                 default_tags=settings.default_tags,
                 owner_tags=settings.owner_tags,
             ),
+            own_credentials=settings.operator_credentials == "WithoutProviderConfig",
             labels_known=settings.watch_namespace_labels,
+            more_regions=settings.more_regions,
+            limiter=TargetLimiter(settings.targets_per_namespace, settings.max_targets),
         )
-        self._connections = connections or Connections()
+        self._connections = connections or Connections(Connector(cluster=settings.cluster_name))
         self._lease = Lease(
             kubernetes,
             namespace=settings.lease_namespace,
@@ -79,6 +89,7 @@ class Operator:
             identity=settings.identity,
             duration=settings.lease_duration,
             renewal=self._tuning.lease_renewal,
+            find_problem=descriptors.problem,
         )
         self._term: Term | None = None
         self._memory = TermMemory(settings)
@@ -90,6 +101,7 @@ class Operator:
         self._handing_over = asyncio.Lock()
         self._watches = watches
         self._probes = probes
+        self._metrics = metrics
 
     async def start(self) -> None:
         """Begin to follow the cluster, to take part in the election, and to work while the lease is held."""
@@ -119,17 +131,24 @@ class Operator:
         self._connections.close()
         await self._kubernetes.close()
         await self._probes.stop()
+        await self._metrics.stop()
 
-    def _readiness(self) -> tuple[bool, str]:
-        """Whether this process could lead. If so, also whether it leads, other operators, and failures of AWS."""
+    def _readiness(self) -> Readiness:
+        """Whether this process could lead. If so, also whether it leads, and the numbers of what needs a person."""
         if not self._cache_synced.is_set():
-            return False, f"The first list of all resources is not in yet; {len(self._cache)} are known."
-        problem = self._watches.describe_unanswered(DEAF) or self._lease.unusable_because()
-        if problem:
-            return False, problem
+            return Readiness(False, f"The first list of all resources is not in yet; {len(self._cache)} are known.")
+        unanswered = self._watches.describe_unanswered(DEAF)
+        if unanswered:
+            return Readiness(False, "The API server does not answer a watch. The log has the details.", unanswered)
+        if self._lease.unusable_because():
+            return Readiness(False, "The operator cannot use its Lease. The log has the details.")
         failures = {*self._connections.failures(), *(self._term.failures() if self._term is not None else ())}
-        does = "leading" if self.leading else f"standing by for the lease {self._lease}"
-        return True, "\n".join([does, *self._others.sentences(), *sorted(failures)])
+        found = [
+            ("Requests to AWS fail", len(failures)),
+            ("Other operators change or changed the same resources", len(self._others.sentences())),
+        ]
+        lines = [f"{what} ({number}). The log has the details." for what, number in found if number]
+        return Readiness(True, "\n".join(["leading" if self.leading else "standing by", *lines]))
 
     @property
     def leading(self) -> bool:
@@ -145,6 +164,8 @@ class Operator:
 
     def handle_resource(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """Handle a watch event of an EventSourceMapping; None: it comes from a list."""
+        if self._is_passed_over(kind, body["metadata"]):
+            return
         if kind == "DELETED":
             self._handle_deleted(parse(body))
             return
@@ -156,6 +177,16 @@ class Operator:
         changed = old is None or not (old is resource or is_same_work(old, resource))
         if changed and self._term is not None:
             self._term.reconcile_changed(resource, old)
+
+    def _is_passed_over(self, kind: str | None, meta: Mapping[str, Any]) -> bool:
+        """Whether a resource is in a namespace that is not managed. The deletion of a known resource counts anyway."""
+        namespace = str(meta.get("namespace", ""))
+        if self._namespaces.manages(namespace):
+            return False
+        if kind == "DELETED" and self._cache.get(Key(namespace, meta["name"])) is not None:
+            return False
+        self._namespaces.pass_over(namespace)
+        return True
 
     def _check_other_operators(self, resource: Resource, body: Mapping[str, Any], *, known: bool) -> None:
         message = self._others.record(body, known=known)
@@ -186,11 +217,34 @@ class Operator:
 
     def handle_namespace(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """Handle a watch event of a namespace."""
-        name = body["metadata"]["name"]
         if kind == "DELETED":
-            self._config_cache.forget_namespace(name)
-        elif self._config_cache.put_namespace(body):
+            self._config_cache.forget_namespace(body["metadata"]["name"])
+            self._namespaces.forget(body["metadata"]["name"])  # the events of its resources follow
+        else:
+            self._put_namespace(body)
+
+    def _put_namespace(self, body: Mapping[str, Any]) -> None:
+        """Take the labels of a namespace. They decide about the targets of its resources, and who manages them."""
+        name = body["metadata"]["name"]
+        relabelled = self._config_cache.put_namespace(body)
+        change = self._namespaces.put(body)
+        if change is NamespaceChange.LEFT:
+            self._let_go(name)
+        elif change is NamespaceChange.JOINED:
+            self._audit_requested.set()
+        if relabelled:
             self._reconcile_again(key for key in self._cache.all_keys() if key.namespace == name)
+
+    def _let_go(self, namespace: str) -> None:
+        """Forget the resources of a namespace. Their mappings stay as they are, and nothing is written to them."""
+        keys = [key for key in self._cache.all_keys() if key.namespace == namespace]
+        for key in keys:
+            while self._cache.forget(key):  # a new object may have waited for the name
+                pass
+            if self._term is not None:
+                self._term.forget(key)
+        text = "The namespace %s does not match --namespace-selector any more. Resources that are not managed now: %d"
+        logger.info(text, namespace, len(keys))
 
     # What the tasks do
 
@@ -261,12 +315,18 @@ class Operator:
         """Forget objects that the cluster no longer has. Returns whether all that it has are known."""
         if self._settings.watch_namespace_labels and not self._cache_synced.is_set():
             for body in await self._kubernetes.list_namespaces():
-                self._config_cache.put_namespace(body)
+                self._put_namespace(body)
+        elif known := self._namespaces.known():
+            bodies = await self._kubernetes.list_namespaces()
+            for name in {*known} - {body["metadata"]["name"] for body in bodies}:
+                self._namespaces.forget(name)  # the watch does not report those deleted while it was cut
+        await self._list_joined()
         configs = self._config_cache.configs()
         for name in self._config_cache.put_all_configs(await self._kubernetes.list_plural(PROVIDER_CONFIGS), configs):
             self._reconcile_users(name)
         known = {resource.key: resource.uid for resource in self._cache.all()}
-        listed = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
+        found = await self._kubernetes.list_metadata(self._settings.namespaces, self._settings.selector)
+        listed = {key: uid for key, uid in found.items() if self._namespaces.manages(key.namespace)}
         for key, uid in known.items():
             cached = self._cache.get(key)
             if cached is None or cached.removed:  # the mapping of a removed object must still be deleted
@@ -279,6 +339,21 @@ class Operator:
             self._cache.forget_removed(AUDIT)  # the leader has deleted their mappings
             self._memory = TermMemory(self._settings)  # what is known from before is of no use
         return await self._wait_watched({key for key in listed if key not in known})
+
+    async def _list_joined(self) -> None:
+        """Take the resources of namespaces that match the selector now. The watch has reported them before."""
+        names = sorted(self._namespaces.take_unlisted())
+        if not names:
+            return
+        try:
+            listed = self._kubernetes.list_resources(
+                names if len(names) <= _LISTED_SINGLY else (), self._settings.selector
+            )
+            async for body in listed:
+                self.handle_resource(None, body)
+        except BaseException:
+            self._namespaces.list_again(names)
+            raise
 
     async def _wait_watched(self, awaited: set[Key]) -> bool:
         """Wait while the watch delivers resources. Returns whether it has delivered all that were not deleted again."""
@@ -297,18 +372,28 @@ class Operator:
         await self._cache_synced.wait()
         while True:
             self._keep_targets()
-            await asyncio.sleep(TARGETS if self._connections.complete else TARGETS_INCOMPLETE)
+            complete = self._connections.complete and not self._config_cache.has_refused
+            await asyncio.sleep(TARGETS if complete else TARGETS_INCOMPLETE)
 
     def _keep_targets(self) -> None:
         """Keep the present targets of the resources, and no others."""
-        targets = self._config_cache.targets(self._cache.all())
+        targets = self._config_cache.targets(self._cache.all(), self._connections.connected)
         self._connections.keep(targets)
         if self._term is not None:
             self._term.keep_targets(targets)
+        self._reconcile_again(self._config_cache.take_admitted())
 
     def _reconcile_users(self, name: str) -> None:
         """Reconcile the resources that use a ProviderConfig, or did, or will once it exists."""
-        users = [one.key for one in self._cache.all() if used_config(one.requested_target, {name}) == name]
+        for region in self._config_cache.unknown_regions(name):
+            logger.warning(
+                "The ProviderConfig %s names the region %s, which is not a known AWS region. Correct the region. If it "
+                "is new, update the operator, or start it with --more-regions=%s.",
+                name,
+                region,
+                region,
+            )
+        users = [one.key for one in self._cache.all() if self._config_cache.would_use(one, name)]
         self._reconcile_again(users)
 
     def _reconcile_again(self, keys: Iterable[Key]) -> None:

@@ -130,7 +130,7 @@ def _address(text: str) -> str:
     _, colon, port = text.rpartition(":")
     if text and not (colon and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= _LAST_PORT):
         raise ValueError(
-            f"`{text}` is not an address. Write host:port, such as 0.0.0.0:8080, with a port of at most {_LAST_PORT}"
+            f"`{text}` is not an address. Write host:port, such as 0.0.0.0:8081, with a port of at most {_LAST_PORT}"
         )
     return text
 
@@ -206,6 +206,9 @@ class CommonSettings(BaseSettings):
     """AWS region of a mapping if the resource, its event source ARN and its ProviderConfig have no region. Default:
     AWS_REGION or AWS_DEFAULT_REGION of the environment."""
 
+    more_regions: Annotated[Items, each(known_region)] = Field(default_factory=list[str])
+    """AWS regions that this version does not know yet. The operator sends no requests to unknown regions."""
+
     endpoint_url: Endpoint = ""
     """URL of a server that the operator calls instead of AWS Lambda, STS and the Resource Groups Tagging API. Examples
     are a proxy and a test server. Do not set this flag for VPC endpoints. For these, use private DNS names, or set
@@ -234,12 +237,31 @@ class Settings(CommonSettings):
 
     selector: Annotated[str, AfterValidator(_selector)] = ""
     """Label selector of the resources to manage, such as `team=shop,tier in (a, b)`. Several operators can share a
-    cluster if each resource matches the selector of only one of them. Default: all resources."""
+    cluster if each resource matches the selector of only one of them. All users who can label a resource can choose its
+    operator. If operators have different AWS credentials, use --namespace-selector or --namespaces instead. Default:
+    all resources."""
+
+    namespace_selector: Annotated[str, AfterValidator(_selector)] = ""
+    """Label selector of the namespaces whose resources the operator manages, such as `team=shop`. Use it, or
+    --namespaces, to separate operators that have different AWS credentials. The label selector of resources
+    (--selector) does not separate them. This setting needs the permission to list and watch namespaces, and excludes
+    --namespaces. Default: all namespaces."""
+
+    operator_credentials: Literal["Never", "WithoutProviderConfig"] = "Never"
+    """The use of the operator's own AWS credentials. With `Never`, each resource needs a ProviderConfig. The resource
+    names it, or the ProviderConfig named `default` applies. With `WithoutProviderConfig`, all resources to which no
+    ProviderConfig applies use the operator's own credentials. A ProviderConfig without roleARN always uses them."""
 
     watch_namespace_labels: bool = True
-    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels. If you turn this
-    off, the operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
-    namespaceSelector. This setting does not select the managed namespaces. For that, use --namespaces."""
+    """Watch the labels of namespaces. The namespaceSelector of a ProviderConfig needs these labels, and so does the
+    default ProviderConfig of a namespace (label lambda.esm-operator.io/provider-config). If you turn this off, the
+    operator needs no permission to list namespaces. But then no namespace can use a ProviderConfig that has a
+    namespaceSelector, and the label has no effect. This setting does not select the managed namespaces. For that, use
+    --namespaces or --namespace-selector."""
+
+    takeover_from_clusters: Annotated[Items, each(is_cluster_name)] = Field(default_factory=list[str])
+    """Names of other clusters whose mappings resources of this cluster may take over with spec.adoption.takeOverFrom,
+    and may observe. Set it to the former name of this cluster when you rename it. Default: none."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """AWS tags of every mapping. The defaultTags of a ProviderConfig override tags with the same keys. Default:
@@ -248,6 +270,15 @@ class Settings(CommonSettings):
     requests_per_second: float = Field(default=10.0, gt=0, le=1000)
     """Maximum number of requests per second to AWS Lambda, for each account and region. The quota of AWS is 15. All
     clients of the Lambda API in the account and region share it."""
+
+    targets_per_namespace: int = Field(default=limits.TARGETS_PER_NAMESPACE, ge=1, le=10_000)
+    """Maximum number of targets that a namespace may use. A target is a region that is reached with the settings of one
+    ProviderConfig. Each target takes up to 8 threads and about 1 MB of memory. Targets in which the namespace has
+    mappings already are always allowed."""
+
+    max_targets: int = Field(default=limits.MAX_TARGETS, ge=1, le=100_000)
+    """Maximum number of targets that all namespaces use together. A namespace may use one more target while it has
+    fewer than are free. The first target of a namespace is always allowed."""
 
     kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
     """Maximum number of requests per second to the Kubernetes API server. Watches and requests for the Lease are not
@@ -282,17 +313,52 @@ class Settings(CommonSettings):
     """Seconds after which a standby takes over if the active replica has failed. The active replica renews the Lease
     every 2 seconds. If it cannot renew the Lease, it starts no more writes 7 seconds before the Lease expires."""
 
-    probe_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8080"
-    """Address of the HTTP server for /healthz, /readyz and /metrics. An empty value turns the server off."""
+    probe_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8081"
+    """Address of the HTTP server for the probes /healthz and /readyz. An empty value turns the server off."""
+
+    metrics_address: Annotated[str, AfterValidator(_address)] = "0.0.0.0:8080"
+    """Address of the HTTP server for /metrics. An empty value turns the server off."""
+
+    metrics_certificate_file: str = ""
+    """File with the TLS certificate of the server for /metrics, and with its intermediate certificates, as PEM. The
+    operator reads a changed file again. Without it, the server does not use TLS."""
+
+    metrics_key_file: str = ""
+    """File with the private key of the certificate, as PEM."""
+
+    metrics_authentication: bool = False
+    """Let only clients read /metrics whose bearer token Kubernetes accepts, and whose user may get /metrics. The
+    metrics then show the IDs of AWS accounts."""
 
     metrics_per_mapping: bool = False
-    """Expose three more metric series for each mapping."""
+    """Expose three more metric series for each mapping. They show the names of resources, so they need
+    --metrics-authentication."""
 
     log_format: Literal["text", "json"] = "text"
     """Format of log lines."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum severity of log lines."""
+
+    def problem(self) -> str:
+        """Why these settings cannot be used together, as a sentence with its remedy; empty: they can."""
+        if self.namespace_selector and self.namespaces:
+            return "--namespace-selector and --namespaces are both set. Remove one of them."
+        if self.namespace_selector and not self.watch_namespace_labels:
+            return "--namespace-selector needs the labels of namespaces. Remove --no-watch-namespace-labels."
+        if bool(self.metrics_certificate_file) != bool(self.metrics_key_file):
+            return "--metrics-certificate-file and --metrics-key-file need each other. Set both, or none."
+        if self.metrics_authentication and not self.metrics_certificate_file:
+            return (
+                "--metrics-authentication needs TLS, because clients send their tokens. Set --metrics-certificate-file "
+                "and --metrics-key-file."
+            )
+        if self.metrics_per_mapping and not self.metrics_authentication:
+            return (
+                "--metrics-per-mapping shows the names of resources to everybody who can reach the port. Set "
+                "--metrics-authentication too, or leave --metrics-per-mapping out."
+            )
+        return ""
 
     def summary(self) -> str:
         """The settings for the first line of the log, without values of tags and without credentials in a URL."""

@@ -116,7 +116,7 @@ class Term:
         self._targets = Targets(connections, fence, settings, self, memory.knowledge)
         fenced = kubernetes.fenced(fence, manager_name(settings.lease_namespace, settings.lease_name))
         finalizer = finalizer_name(
-            whole=not settings.namespaces and not settings.selector,
+            whole=not (settings.namespaces or settings.namespace_selector or settings.selector),
             lease_namespace=settings.lease_namespace,
             lease_name=settings.lease_name,
         )
@@ -126,6 +126,7 @@ class Term:
         executor = Executor(self._states, cache, fenced, self._recorder, status_writer)
         self._reconciler = Reconciler(
             cluster=settings.cluster_name,
+            takeover_clusters=frozenset(settings.takeover_from_clusters),
             states=self._states,
             cache=cache,
             targets=self._targets,
@@ -192,6 +193,8 @@ class Term:
         if target is not None:
             self._targets.retry(target)
         self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
+        if resource.uuid and old is not None and old.consents_to != resource.consents_to:
+            self.mappings_changed([resource.uuid])
 
     def forget(self, key: Key) -> None:
         """Forget a resource that no longer exists."""

@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from .arns import DEFAULT_ACCOUNT
 from .faults import ANY_OPERATION, Kind
 from .settings import Settings
 
@@ -79,6 +80,10 @@ class Control:
         if population is not None:
             body["population"] = population
         self._call("PUT", "world", body)
+
+    def set_policy(self, policy: dict[str, Any], account: str = DEFAULT_ACCOUNT) -> None:
+        """Set the IAM policy of all clients of an account, until the server is reset. See `iam.py`."""
+        self._call("PUT", f"policies/{account}", policy)
 
     def fault(
         self,

@@ -39,6 +39,7 @@ class Cloud:
     def reset(self) -> None:
         """Remove everything except settings and world."""
         self.faults = Faults(self.clock)
+        self.policies: dict[str, Map[str, Any]] = {}
         self.ledger = Ledger(self.clock)
         self.quota = Quota(self.clock, self.settings.quota)
         self.tagging_quota = Quota(self.clock, self.settings.tagging_quota)

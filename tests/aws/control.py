@@ -41,6 +41,7 @@ def control_routes(cloud: Cloud) -> list[web.RouteDef]:
         ("PUT", "settings", control.change_settings),
         ("GET", "world", control.world),
         ("PUT", "world", control.change_world),
+        ("PUT", "policies/{account:\\d+}", control.set_policy),
         ("GET", "faults", control.faults),
         ("POST", "faults", control.add_fault),
         ("DELETE", "faults", control.clear_faults),
@@ -105,6 +106,10 @@ class _Control:
         for name, value in _known(await request.json(), {entry.name for entry in fields(World)}).items():
             setattr(world, name, Population(value) if name == "population" else set(value))
         return web.json_response(_world(world))
+
+    async def set_policy(self, request: web.Request) -> web.Response:
+        self._cloud.policies[request.match_info["account"]] = await request.json()
+        return web.json_response({})
 
     async def faults(self, _request: web.Request) -> web.Response:
         return web.json_response(self._cloud.faults.described())

@@ -108,6 +108,15 @@ def not_taggable(arn: str) -> AwsError:
     return invalid_parameter(f"Unsupported resource type for tagging or invalid arn: {arn}")
 
 
+def access_denied(account: str, action: str, resource: str) -> AwsError:
+    """As reported in public threads."""
+    return AwsError(
+        "AccessDeniedException",
+        f"User: arn:aws:sts::{account}:assumed-role/operator/session is not authorized to perform: {action} "
+        f"on resource: {resource} because no identity-based policy allows the {action} action",
+    )
+
+
 def in_use(verb: str) -> AwsError:
     """Reported."""
     return AwsError("ResourceInUseException", f"Cannot {verb} the event source mapping because it is in use.")

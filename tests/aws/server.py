@@ -14,6 +14,7 @@ from itertools import count
 from aiohttp import web
 
 from . import moto_app
+from .authorization import refuse_without_permission
 from .calls import Call, call_of, caller_of
 from .cloud import Cloud
 from .control import control_routes
@@ -133,9 +134,11 @@ class Server:
             await asyncio.sleep(fault.seconds)
 
     def _perform(self, call: Call) -> Answer:
+        if call.service == "lambda":
+            validate(call.operation, call.members)
+        refuse_without_permission(self._cloud, call)
         if call.service == "tagging":
             return 200, get_resources(self._cloud.tag_index(call.account, call.region), call.members)
-        validate(call.operation, call.members)
         return OPERATIONS[call.operation](self._cloud, call)
 
     def _response(self, status: int, body: bytes) -> web.Response:

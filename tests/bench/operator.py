@@ -89,5 +89,5 @@ class Operator(OperatorProcess):
         )
 
     def _series(self, name: str) -> Iterator[tuple[Mapping[str, str], float]]:
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(self.metrics_url, timeout=30) as answer:
             return series(answer.read().decode(), f"esm_operator_{name}")

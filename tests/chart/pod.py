@@ -5,7 +5,7 @@ and the environment of the pod. Fields, ConfigMaps and Secrets are resolved. The
 file system is read-only if the security context requires it, emptyDirs exist, and the token and certificate of the
 ServiceAccount are in the usual folder. The token is bound to the pod, as the token of a kubelet is. The program is the
 `esm-operator` of the checkout instead of the entry point of the image. All pods share the address of the machine, so
-the port of the probes is replaced by a free one.
+the ports of the probes and of the metrics are replaced by free ones.
 """
 
 import base64
@@ -73,7 +73,7 @@ class Pod:
     def probe(self, name: str) -> int:
         """The HTTP status of a probe. 0: nobody answers."""
         action = self._container[name]["httpGet"]
-        (port,) = self._container["ports"]
+        port = self._container["ports"][0]
         assert action["port"] in (port["name"], port["containerPort"])
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{action['path']}", timeout=5) as answer:
@@ -153,8 +153,9 @@ def running(
         _VARIABLE.sub(lambda match: environment.get(match[1], match[0]), argument) for argument in container["args"]
     ]
     own_port = free_port("")
-    probes = f"--probe-address=:{container['ports'][0]['containerPort']}"
-    arguments[arguments.index(probes)] = f"--probe-address=:{own_port}"
+    for flag, port, free in zip(("probe", "metrics"), container["ports"], (own_port, free_port("")), strict=True):
+        given = f"--{flag}-address=:{port['containerPort']}"
+        arguments[arguments.index(given)] = f"--{flag}-address=:{free}"
     log = folder / "pod.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

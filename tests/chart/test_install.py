@@ -217,6 +217,7 @@ def values_for(aws: AwsServer, **more: Any) -> dict[str, Any]:
     """An installation with credentials from a Secret."""
     given = {
         "region": "eu-west-1",
+        "operatorCredentials": "WithoutProviderConfig",
         "endpointURL": aws.endpoint,
         "envFrom": [{"secretRef": {"name": "aws-credentials"}}],
         "extraEnv": [{"name": "AWS_EC2_METADATA_DISABLED", "value": "true"}],

@@ -25,7 +25,10 @@ PLACES = {
     "endpoint_url": ("endpointURL",),
     "namespaces": ("namespaces",),
     "selector": ("selector",),
+    "namespace_selector": ("namespaceSelector",),
+    "operator_credentials": ("operatorCredentials",),
     "watch_namespace_labels": ("watchNamespaceLabels",),
+    "takeover_from_clusters": ("takeoverFromClusters",),
     "default_tags": ("defaultTags",),
     "requests_per_second": ("requestsPerSecond",),
     "kubernetes_requests_per_second": ("kubernetesRequestsPerSecond",),
@@ -36,19 +39,22 @@ PLACES = {
     "lease_name": ("leaderElection", "leaseName"),
     "lease_namespace": ("leaderElection", "leaseNamespace"),
     "lease_duration": ("leaderElection", "leaseDuration"),
-    "probe_address": ("port",),
+    "probe_address": ("probePort",),
+    "metrics_address": ("metrics", "port"),
+    "metrics_authentication": ("metrics", "authentication"),
     "metrics_per_mapping": ("metrics", "perMapping"),
     "log_format": ("logFormat",),
     "log_level": ("logLevel",),
 }
 TEAM = {"scope": "namespaces", "namespaces": ["a"]}
-#: Set by the environment: each pod has its own.
-FROM_THE_POD = {"identity"}
+#: Set by the environment, because each pod has its own, or by the volumes of the pod.
+FROM_THE_POD = {"identity", "metrics_certificate_file", "metrics_key_file"}
 #: Values that differ from the operator's own default, and why.
 DIFFERENT = {
     "cluster_name": "required",
     "lease_name": "of the release",
     "probe_address": "a port of all addresses, IPv6 too",
+    "metrics_address": "a port of all addresses, IPv6 too",
     "log_format": "logs are collected",
     "watch_namespace_labels": "depends on the scope",
 }
@@ -181,13 +187,13 @@ def test_each_setting_can_be_set(helm: Helm) -> None:
         for key in place:
             part = part["properties"][key]
         for limit in ("minimum", "maximum", "exclusiveMinimum", "enum"):
-            if name != "probe_address":
+            if not name.endswith("_address"):
                 assert part.get(limit) == ours[name].get(limit), (name, limit)
 
 
 def test_the_operator_takes_the_values(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = yaml.safe_load((ROOT / "tests/chart/values/everything.yaml").read_text())
-    command, *flags = arguments(helm.template(merged(everything, {"metrics": {"perMapping": True}})))
+    command, *flags = arguments(helm.template(everything))
     assert command == "run"
     settings = Settings(_cli_parse_args=flags)  # pyright: ignore[reportCallIssue]
     assert settings.model_dump() == {
@@ -196,7 +202,10 @@ def test_the_operator_takes_the_values(helm: Helm, monkeypatch: pytest.MonkeyPat
         "endpoint_url": "https://aws.example.com:8443",
         "namespaces": [],
         "selector": "!experimental",
+        "namespace_selector": "team in (shop, billing)",
+        "operator_credentials": "WithoutProviderConfig",
         "watch_namespace_labels": True,
+        "takeover_from_clusters": ["red", "old one"],
         "default_tags": {"cluster": "blue", "owner": "platform team"},
         "requests_per_second": 2.5,
         "kubernetes_requests_per_second": 20,
@@ -208,6 +217,10 @@ def test_the_operator_takes_the_values(helm: Helm, monkeypatch: pytest.MonkeyPat
         "lease_namespace": "kube-system",
         "lease_duration": 30,
         "probe_address": ":9090",
+        "metrics_address": ":9091",
+        "metrics_certificate_file": "/etc/esm-operator/metrics-tls/tls.crt",
+        "metrics_key_file": "/etc/esm-operator/metrics-tls/tls.key",
+        "metrics_authentication": True,
         "metrics_per_mapping": True,
         "log_format": "text",
         "log_level": "debug",
@@ -295,6 +308,88 @@ def test_which_agents_of_the_node_may_be_reached(helm: Helm, values: dict[str, b
     assert {peer["ipBlock"]["cidr"] for peer in peers} == addresses
 
 
+def ingress(objects: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """By port: the peers that the NetworkPolicy admits. Empty: all."""
+    rules = the(objects, "NetworkPolicy")["spec"]["ingress"]
+    return {port["port"]: rule.get("from", []) for rule in rules for port in rule["ports"]}
+
+
+def test_by_default_only_metrics_can_be_reached_from_other_nodes(helm: Helm) -> None:
+    nodes, prometheus = [{"ipBlock": {"cidr": "10.0.0.0/16"}}], [{"podSelector": {}}]
+    assert ingress(helm.template(NEEDED)) == {"metrics": []}
+    given = {"networkPolicy": {"probesFrom": nodes, "metricsFrom": prometheus}}
+    assert ingress(helm.template(merged(NEEDED, given))) == {"probes": nodes, "metrics": prometheus}
+    off = helm.template(merged(NEEDED, {"networkPolicy": {"enabled": False}}))
+    assert of_kind(off, "NetworkPolicy") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        ({}, {443, 6443}),
+        ({"endpointURL": "https://aws.example.com"}, {443, 6443}),
+        ({"endpointURL": "https://aws.example.com:8443/path"}, {443, 6443, 8443}),
+        ({"endpointURL": "http://aws.example.com"}, {443, 6443, 80}),
+        ({"endpointURL": "http://[fd00::1]:4566"}, {443, 6443, 4566}),
+        ({"providerConfigs": {"a": {"endpointURL": "http://b:9"}, "b": {"region": "eu-west-1"}}}, {443, 6443, 9}),
+        ({"networkPolicy": {"egressPorts": [443, 3128]}}, {443, 3128}),
+    ],
+)
+def test_endpoints_of_the_values_can_be_reached(helm: Helm, values: dict[str, Any], ports: set[int]) -> None:
+    policy = the(helm.template(merged(NEEDED, values)), "NetworkPolicy")
+    anywhere = [rule["ports"] for rule in policy["spec"]["egress"] if "to" not in rule]
+    assert {port["port"] for found in anywhere for port in found} == {53, *ports}
+
+
+def test_probes_and_metrics_have_a_port_each(helm: Helm) -> None:
+    objects = helm.template(NEEDED)
+    (container,) = the(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {"probes": 8081, "metrics": 8080}
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["port"] == "probes"
+    (port,) = the(objects, "Service")["spec"]["ports"]
+    assert (port["name"], port["targetPort"]) == ("metrics", "metrics")
+
+
+AUTHENTICATED = {"metrics": {"authentication": True, "tls": {"secretName": "tls"}}}
+
+
+def test_clients_of_the_metrics_are_checked_if_the_values_say_so(helm: Helm) -> None:
+    def roles(values: dict[str, Any]) -> dict[str, Any]:
+        objects = of_kind(helm.template(merged(NEEDED, values)), "ClusterRole")
+        return {one["metadata"]["name"]: one["rules"] for one in objects}
+
+    reviews = role.rules("metrics-clients")
+    assert "esm-operator-metrics-reader" not in (without := roles({}))
+    assert not any(rule in without["esm-operator"] for rule in reviews)
+    found = roles(AUTHENTICATED)
+    assert found["esm-operator-metrics-reader"] == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    assert all(rule in found["esm-operator"] for rule in reviews)
+
+
+def test_a_monitor_uses_tls_and_a_token_if_the_metrics_need_them(helm: Helm) -> None:
+    def endpoint(values: dict[str, Any]) -> dict[str, Any]:
+        objects = helm.template(merged(NEEDED, {"metrics": {"serviceMonitor": {"enabled": True}}}, values))
+        (found,) = the(objects, "ServiceMonitor")["spec"]["endpoints"]
+        return found
+
+    plain = endpoint({})
+    assert plain["port"] == "metrics"
+    assert not {"scheme", "tlsConfig", "bearerTokenFile", "authorization"} & plain.keys()
+    secure = endpoint(AUTHENTICATED)
+    assert secure["scheme"] == "https"
+    assert secure["tlsConfig"] == {
+        "ca": {"secret": {"name": "tls", "key": "ca.crt"}},
+        "serverName": f"esm-operator.{NAMESPACE}.svc",
+    }
+    assert secure["bearerTokenFile"].endswith("/token")
+    own = {"tlsConfig": {"insecureSkipVerify": True}, "authorization": {"credentials": {"name": "a", "key": "b"}}}
+    other = endpoint(merged(AUTHENTICATED, {"metrics": {"serviceMonitor": own}}))
+    assert other["tlsConfig"] == own["tlsConfig"]
+    assert other["authorization"] == own["authorization"]
+    assert "bearerTokenFile" not in other
+
+
 def test_two_releases_share_nothing(helm: Helm) -> None:
     def identities(name: str) -> set[tuple[str, ...]]:
         values = yaml.safe_dump(merged(NEEDED, {"crds": {"install": False}}))
@@ -373,12 +468,14 @@ def test_the_version_is_the_projects() -> None:
                 "AWS CREDENTIALS: the values have none",
                 "create-pod-identity-association",
                 "REGION: the values have none",
+                "PROVIDERCONFIG: the values have no ProviderConfig named default",
             ),
         ),
         ({"crds": {"keep": False}}, ("DANGER: crds.keep is false",)),
         ({"crds": {"install": False}}, ("CRDS: crds.install is false",)),
         ({"replicaCount": 1}, ("ONE REPLICA",)),
         ({"rbac": {"create": False}}, ("ROLES: rbac.create is false",)),
+        ({"namespaceSelector": "team=shop"}, ("in the namespaces with the labels team=shop",)),
         ({"selector": "team=shop"}, ("they must match the selector: team=shop",)),
         (TEAM, ("in the namespaces a", "NAMESPACE SELECTORS", "kubectl --namespace a apply -f -")),
     ],
@@ -397,7 +494,7 @@ def test_the_notes_of_a_complete_installation_warn_of_nothing(helm: Helm) -> Non
     role_arn = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/esm-operator"}
     web_identity = [{"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::123456789012:role/esm-operator"}]
     for given in ({"serviceAccount": {"annotations": role_arn}}, {"extraEnv": web_identity}):
-        notes = noted(helm, merged({"region": "eu-west-1"}, given))
+        notes = noted(helm, merged({"region": "eu-west-1", "providerConfigs": {"default": {}}}, given))
         assert re.findall(r"^[A-Z ]{4,}:", notes, re.MULTILINE) == []
 
 

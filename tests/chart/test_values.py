@@ -26,6 +26,18 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"scope": "namespaces"}, "scope is namespaces, and namespaces is empty: name the namespaces to manage"),
     ({"namespaces": ["a"]}, "namespaces has names, but scope is cluster: set scope to namespaces"),
     ({"scope": "namespaces", "namespaces": ["team-*"]}, "at '/namespaces/0'"),
+    (
+        {"scope": "namespaces", "namespaces": ["a"], "namespaceSelector": "team=a"},
+        "namespaceSelector is set, but scope is namespaces",
+    ),
+    (
+        {"namespaceSelector": "team=a", "watchNamespaceLabels": False},
+        "namespaceSelector is set, but watchNamespaceLabels is false",
+    ),
+    (
+        {"operatorCredentials": "Always"},
+        "at '/operatorCredentials': value must be one of 'Never', 'WithoutProviderConfig'",
+    ),
     ({"scope": "namespaces", "namespaces": ["a", "a"]}, "at '/namespaces': items at 0 and 1 are equal"),
     ({"scope": "namespaces", "namespaces": "a,b"}, "at '/namespaces': got string, want array"),
     ({"replicaCount": "two"}, "at '/replicaCount': got string, want integer"),
@@ -45,6 +57,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}}, "Kubernetes accepts only one of them"),
     ({"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}}, "are both enabled"),
     ({"metrics": {"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}}, "enable metrics.service"),
+    ({"metrics": {"authentication": True}}, "metrics.authentication is true without TLS"),
+    ({"metrics": {"perMapping": True}}, "metrics.perMapping shows the names of resources to everybody"),
+    ({"metrics": {"port": 8081}}, "metrics.port and probePort are the same"),
+    (
+        {"metrics": {"authentication": True, "tls": {"secretName": "a"}, "podMonitor": {"enabled": True}}},
+        "metrics.podMonitor has no credentials",
+    ),
+    ({"metrics": {"tls": {"secretName": "A"}}}, "at '/metrics/tls/secretName'"),
+    ({"port": 8080}, "additional properties 'port' not allowed"),
     ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "at '/metrics/serviceMonitor/interval'"),
     ({"networkPolicy": {"egressPorts": ["443"]}}, "at '/networkPolicy/egressPorts/0': got string, want integer"),
     ({"extraArgs": ["sweep-interval=5"]}, "at '/extraArgs/0': 'sweep-interval=5' does not match pattern '^--'"),
@@ -99,7 +120,7 @@ def test_what_is_left_empty_is_empty(helm: Helm) -> None:
 
 
 def test_what_can_be_left_out_may_be_null(helm: Helm) -> None:
-    parts = ("service", "serviceMonitor", "podMonitor", "prometheusRule", "dashboard")
+    parts = ("tls", "service", "serviceMonitor", "podMonitor", "prometheusRule", "dashboard")
     values = {"podDisruptionBudget": None, "networkPolicy": None, "metrics": dict.fromkeys(parts)}
     kinds = {one["kind"] for one in helm.template(merged(NEEDED, values))}
     assert "Deployment" in kinds

@@ -25,6 +25,7 @@ from botocore.exceptions import (
 )
 from botocore.loaders import JSONFileLoader
 
+from esm_operator.adapters.botocore_regions import known_regions
 from esm_operator.adapters.botocore_sessions import new_session
 from tests.unit.slow_connections import SlowServer
 
@@ -61,7 +62,8 @@ def mapping(modified: Any = 0) -> str:
 
 def client(url: str, role: str = "", service: str = "lambda") -> Any:
     """A client as the operator makes it, but for the hooks."""
-    make: Any = new_session("eu-west-1", role, "external" if role else "").client
+    options = ("external", "esm-operator,blue,shop") if role else ()
+    make: Any = new_session("eu-west-1", role, *options).client
     return make(service, endpoint_url=url, config=_ONCE)
 
 
@@ -133,7 +135,8 @@ def test_the_credentials_of_a_role_are_fetched_once_and_when_they_are_first_need
         assert keys(server) == ["ROLE-KEY"] * 2
         asked = sts.received.decode()
         assert "/eu-west-1/sts/" in asked
-        assert {"RoleSessionName=esm-operator", "ExternalId=external"} <= {*asked.partition("\r\n\r\n")[2].split("&")}
+        body = {*asked.partition("\r\n\r\n")[2].split("&")}
+        assert {"RoleSessionName=esm-operator%2Cblue%2Cshop", "ExternalId=external"} <= body
 
 
 def test_the_credentials_of_a_role_are_fetched_again_before_they_expire(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,3 +247,32 @@ def test_a_role_without_own_credentials_has_no_credentials(monkeypatch: pytest.M
         monkeypatch.setenv(name, str(tmp_path / "nowhere"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     assert boto3.Session()._session.get_credentials() is None  # pyright: ignore[reportPrivateUsage]
+
+
+def test_the_file_of_partitions_has_the_regions_of_aws() -> None:
+    assert {"eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "us-iso-east-1"} <= known_regions()
+    assert not any(region.endswith("global") for region in known_regions())
+    assert known_regions() >= {*boto3.Session().get_available_regions("lambda")}
+
+
+def test_credentials_of_a_role_come_from_a_client_that_the_session_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(" " * 200_000) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        credentials: Any = new_session("eu-west-1", ROLE).get_credentials()
+        with pytest.raises(HTTPClientError, match="more than 100,000 bytes"):
+            credentials.get_frozen_credentials()
+
+
+def test_credentials_of_a_web_identity_come_from_a_client_that_the_session_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("token")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    with answering(" " * 200_000) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        credentials: Any = new_session("eu-west-1").get_credentials()
+        with pytest.raises(HTTPClientError, match="more than 100,000 bytes"):
+            credentials.get_frozen_credentials()

@@ -3,14 +3,17 @@
 Each test is a row of operator/esm_operator/adapters/README.md.
 """
 
+import gzip
 import select
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +49,12 @@ class Recorder:
     """The part of the request that is called off, counted from 1; 0: none."""
     sent: threading.Event = field(default_factory=threading.Event)
     cut: Callable[[], None] | None = None
+    received: list[int] = field(default_factory=list[int])
+    """How many bytes of the answer had arrived each time that some arrived."""
+    bodies: list[bytes] = field(default_factory=list[bytes])
+    """The answers that were to be parsed."""
+    most: int = sys.maxsize
+    """Bytes of an answer after which the request is called off."""
 
     def connecting(self, operation: str, url: str) -> None:
         self.connecting_after.append(self.server.accepted)
@@ -59,6 +68,16 @@ class Recorder:
             raise CalledOffError
         self.sent.set()
         return 5.0
+
+    def receiving(self, received: int) -> None:
+        self.received.append(received)
+        if received > self.most:
+            raise CalledOffError
+
+    def parsing(self, body: bytes) -> None:
+        self.bodies.append(body)
+
+    def check(self) -> None: ...
 
 
 class Ways(NamedTuple):
@@ -309,3 +328,56 @@ def test_a_connection_has_its_tcp_socket_which_takes_tcp_user_timeout(ways: Ways
     kept = [one.sock for pool in pools for one in list(pool.pool.queue) if one is not None and one.sock is not None]
     kept = [one if isinstance(one, socket.socket) else one.socket for one in kept]
     assert [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) for one in kept] == [5000]
+
+
+_FRAMES = {
+    "length": (b"Content-Length: %d\r\n\r\n%s", lambda body: (len(body), body)),
+    "chunks": (b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", lambda body: (len(body), body)),
+    "end": (b"Connection: close\r\n\r\n%s", lambda body: (body,)),
+}
+
+
+def answering(frame: str, body: bytes) -> Callable[[socket.socket], None]:
+    """Sends an answer with a body, of which the length, its chunks or the end of the connection shows the end."""
+    form, parts = _FRAMES[frame]
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + form % parts(body))
+        if frame == "end":
+            connection.shutdown(socket.SHUT_RDWR)
+
+    return answer
+
+
+@pytest.mark.parametrize("frame", _FRAMES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_part_of_an_answer_passes_receiving(kind: str, frame: str, tmp_path: Path) -> None:
+    body = b'{"UUID": "%s"}' % (b"x" * 100_000)
+    with opened(kind, tmp_path, answering(frame, body)) as ways:
+        recorder = Recorder(ways.server)
+        with making(recorder):
+            assert len(ways.client().get_event_source_mapping(UUID=UUID)["UUID"]) == 100_000
+    assert recorder.received[-1] > len(body)
+    steps = [later - earlier for earlier, later in pairwise([0, *recorder.received])]
+    assert max(steps) < 70_000
+
+
+@pytest.mark.parametrize("frame", _FRAMES)
+def test_an_answer_is_not_read_after_receiving_has_raised(frame: str, tmp_path: Path) -> None:
+    with opened("plain", tmp_path, answering(frame, b" " * 20_000_000)) as ways:
+        recorder = Recorder(ways.server, most=200_000)
+        with making(recorder):
+            assert is_called_off(ways.client())
+        wait_until_ended(ways.server, 1)
+    assert recorder.received[-1] < 300_000
+    assert recorder.bodies == []
+
+
+def test_before_parse_has_the_body_as_it_arrived(tmp_path: Path) -> None:
+    body = gzip.compress(b'{"UUID": "1"}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with opened("plain", tmp_path, lambda connection: connection.sendall(head + body)) as ways:
+        recorder = Recorder(ways.server)
+        with making(recorder), pytest.raises(Exception):  # noqa: B017, PT011 - what the parser raises is not the matter
+            ways.client().get_event_source_mapping(UUID=UUID)
+    assert recorder.bodies == [body]

@@ -11,7 +11,7 @@ from pathlib import Path
 import kopf
 import pytest
 
-from esm_operator.adapters import kopf_settings
+from esm_operator.adapters import aiohttp_hooks, kopf_settings
 from esm_operator.api.resource import FINALIZER
 from esm_operator.cluster import preflight
 from tests.contracts.api_server import CONFIGS, MAPPINGS, ApiServer, event, named
@@ -102,6 +102,29 @@ async def test_kopf_lists_and_watches_at_the_paths_that_the_preflight_checks(ser
             assert found == set(paths)
         server.cut(path)
         server.cut(CONFIGS)
+
+
+async def test_kopf_lists_again_with_smaller_chunks_after_an_answer_that_was_too_large(server: ApiServer) -> None:
+    chunk_size, large = kopf_settings.ChunkSize(), "x" * 9_000
+    server.chunks[MAPPINGS] = [[named("large") | {"spec": large}]]
+
+    def too_large(reason: str) -> None:
+        server.chunks.clear()
+        chunk_size.halve(reason)
+
+    def configure(settings: kopf.OperatorSettings) -> None:
+        chunk_size.apply_to(settings)
+        settings.watching.reconnect_backoff = 0.01
+
+    responses = aiohttp_hooks.limited_response(8_000, 2_000, too_large)
+    handlers = Handlers(server, configure=configure, response_class=responses)
+    async with running(server, handlers):
+        await eventually_async(lambda: len(server.watches()) == 1)
+        assert [one.query["limit"] for one in server.lists()] == ["500", "250"]
+        server.send(event("ADDED", named("large") | {"spec": large}))
+        await eventually_async(lambda: len(server.watches()) == 2)
+        server.send(event("ADDED", named("small")))
+        await eventually_async(lambda: handlers.told == [("ADDED", "small")])
 
 
 async def test_kopf_does_not_watch_a_kind_that_is_not_served(server: ApiServer) -> None:

@@ -1,6 +1,7 @@
 """What the operator relies on in kubernetes.aio. Each test is a row of operator/esm_operator/adapters/README.md."""
 
 import asyncio
+import gzip
 import json
 import socket
 import threading
@@ -218,3 +219,17 @@ async def test_a_kubeconfig_is_read_into_the_configuration_that_is_given(
     await config.load_kube_config(client_configuration=found)
     assert (found.host, found.proxy) == ("http://api.test", "http://proxy.test:3128")
     assert await found.get_api_key_with_prefix("BearerToken") == "Bearer secret"
+
+
+async def test_an_answer_is_read_in_parts_after_decompression() -> None:
+    body = gzip.compress(b" " * 5_000_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    server = SlowServer(answer=lambda connection: connection.sendall(head + body))
+    server.accept()
+    try:
+        async with connected(server.url) as api:
+            assert len(await aiohttp_hooks.read(await ask(api), 5_000_000)) == 5_000_000
+            with pytest.raises(aiohttp_hooks.TooLargeAnswerError, match="more than 4,999,999 bytes"):
+                await aiohttp_hooks.read(await ask(api), 4_999_999)
+    finally:
+        server.close()

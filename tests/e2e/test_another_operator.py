@@ -8,6 +8,7 @@ from tests.waiting import eventually
 
 SAID = "Another operator changes the same resources"
 LAST = "was the last to change "
+NUMBER = "Other operators change or changed the same resources (1)"
 
 
 def leased(bed: Bed, name: str, *arguments: str) -> OperatorProcess:
@@ -29,19 +30,20 @@ def test_a_second_operator_on_the_same_scope_is_reported(bed: Bed) -> None:
     assert SAID not in first.tail(1000)
 
     second = leased(bed, f"two-{bed.namespace}")
-    eventually(lambda: f"{LAST}1 resource" in said(second), what="the second names the last writer")
-    assert LAST in second.tail(1000)
+    eventually(lambda: NUMBER in said(second), what="the probe of the second reports the last writer")
+    assert f"{LAST}1 resource" in second.tail(1000)
     sizes = iter(range(1, 1000))
 
     def both_say_it() -> bool:
         bed.patch("orders", {"batchSize": next(sizes)})
         bed.wait_ready("orders")
-        return SAID in said(first) and SAID in said(second)
+        return all(SAID in one.tail(1000) and NUMBER in said(one) for one in (first, second))
 
     eventually(both_say_it)
     for operator, other in ((first, "two"), (second, "one")):
-        text = said(operator)
-        assert text.startswith("ready: leading")
+        assert said(operator).startswith("ready: leading")
+        assert bed.namespace not in said(operator), "everybody can read the answer of the probe"
+        text = operator.tail(1000)
         assert f"{other}-{bed.namespace}, " in text
         assert "stop one of the two, or set --namespaces or --selector" in text
     bed.event("orders", "AnotherOperator")

@@ -284,7 +284,9 @@ def test_those_of_a_lost_cluster_are_taken_over_under_their_names(bed: Bed) -> N
 
     text = printed(bed, "--owned", f"--namespace={bed.namespace}")
     assert uuids(parsed(text)) == {owned, free}
-    bed.operator("--cluster-name=new", "--sweep-interval=1")
+    bed.operator(
+        "--cluster-name=new", f"--takeover-from-clusters={OWNED['esm-operator.io/cluster']}", "--sweep-interval=1"
+    )
     apply(bed, text)
     assert bed.wait_ready("orders")["status"]["uuid"] == owned
     assert bed.mapping("orders")["Tags"]["esm-operator.io/cluster"] == "new"

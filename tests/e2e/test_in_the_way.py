@@ -68,7 +68,7 @@ def test_a_mapping_of_another_resource_is_never_changed_or_deleted(bed: Bed) -> 
 def test_a_mapping_of_another_owner_is_taken_over_only_by_name(bed: Bed) -> None:
     tags = {f"{OURS}cluster": "old", f"{OURS}namespace": "shop", f"{OURS}name": "orders", f"{OURS}uid": "1"}
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Tags=tags, region="eu-west-1")
-    bed.operator("--cluster-name=new")
+    bed.operator("--cluster-name=new", "--takeover-from-clusters=old")
     bed.apply(queue(adoption={"policy": "IfExists"}))
     conflict = bed.wait_condition("orders", "Stalled", "True", "Conflict")
     assert "old/shop/orders" in conflict["message"]

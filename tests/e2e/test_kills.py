@@ -281,7 +281,7 @@ def new_stage(new_bed: NewBed) -> Callable[[], Stage]:
     numbers = itertools.count(1)
 
     def make() -> Stage:
-        one = stage(new_bed(account=f"{next(numbers):012d}"))
+        one = stage(new_bed(account=f"{next(numbers):012d}"), "--takeover-from-clusters=old")
         one.start()
         return one
 

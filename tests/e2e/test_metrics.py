@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from esm_operator.metrics.accounts import alias
 from tests.aws import FaultKind
 from tests.bed import Bed
 from tests.e2e.manifests import queue, stream
@@ -16,7 +17,7 @@ Series = tuple[str, frozenset[tuple[str, str]]]
 
 def scrape(operator: OperatorProcess) -> dict[Series, float]:
     """All series of the operator."""
-    with urllib.request.urlopen(f"{operator.url}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(operator.metrics_url, timeout=30) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=")
         text = answer.read().decode()
     return {
@@ -108,6 +109,6 @@ def test_refused_credentials_are_reported(bed: Bed) -> None:
     bed.control.clear_faults()
     bed.wait_ready("orders")
     eventually(lambda: read("resources", status="Ready", reason="Enabled") == 1)
-    eventually(lambda: read("sweep_age_seconds", account="123456789012", region="eu-west-1") < 3)
+    eventually(lambda: read("sweep_age_seconds", account=alias("123456789012"), region="eu-west-1") < 3)
     assert read("mappings", state="Enabled", source="sqs") == 1
     assert read("kubernetes_requests_total", verb="PATCH", code="200") >= 1

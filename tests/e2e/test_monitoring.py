@@ -56,9 +56,9 @@ def trouble(bed: Bed) -> None:
 def scene(bed: Bed) -> tuple[Bed, dict[str, str]]:
     """A leader and a standby, by the names of their pods."""
     environment = {"ESM_OPERATOR_LEASE_NAME": bed.namespace}
-    arguments = ("--sweep-interval=1", "--deletions-per-minute=1", "--metrics-per-mapping")
+    arguments = ("--sweep-interval=1", "--deletions-per-minute=1")
     operators = [bed.operator(*arguments, environment=environment) for _ in range(2)]
-    return bed, {f"esm-operator-{number}": operator.url for number, operator in enumerate(operators)}
+    return bed, {f"esm-operator-{number}": operator.metrics_url for number, operator in enumerate(operators)}
 
 
 def test_every_panel_and_every_alert_has_data(scene: tuple[Bed, dict[str, str]]) -> None:
@@ -84,7 +84,6 @@ def counts_once(prometheus: Prometheus) -> None:
     eventually(lambda: value(prometheus, "sum(esm_operator_deletions_held)") >= 1)
     assert value(prometheus, "sum(esm_operator_leader)") == 1
     assert value(prometheus, "sum(esm_operator_paused)") == 1
-    eventually(lambda: value(prometheus, 'sum(esm_operator_mapping_ready{name="orders"})') == 1)
     assert {labels["pod"] for labels, _ in prometheus.now("esm_operator_resources")} == {
         labels["pod"] for labels, leads in prometheus.now("esm_operator_leader") if leads
     }

@@ -58,7 +58,7 @@ def test_the_advice_about_a_mapping_without_an_owner_works_as_written(bed: Bed) 
 def test_the_advice_about_a_mapping_of_a_lost_cluster_works_as_written(bed: Bed) -> None:
     tags = {**owner_tags("old", "shop", "orders"), "team": "shop"}
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Tags=tags, region="eu-west-1")
-    bed.operator("--cluster-name=new", "--sweep-interval=1")
+    bed.operator("--cluster-name=new", "--takeover-from-clusters=old", "--sweep-interval=1")
     bed.apply(queue(adoption={"policy": "IfExists"}))
     told = bed.wait_condition("orders", "Stalled", "True", "Conflict")["message"]
     assert made["UUID"] in told
@@ -85,7 +85,7 @@ def test_taking_over_from_the_wrong_owner_is_refused_and_names_the_right_one(bed
     tags = owner_tags("old", "shop", "orders")
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Tags=tags, region="eu-west-1")
     adoption = {"policy": "IfExists", "uuid": made["UUID"], "takeOverFrom": "old/shop/returns"}
-    bed.operator("--sweep-interval=1")
+    bed.operator("--takeover-from-clusters=old", "--sweep-interval=1")
     bed.apply(queue(adoption=adoption))
     told = bed.wait_condition("orders", "Stalled", "True", "Conflict")["message"]
     assert advised(told) == {**adoption, "takeOverFrom": "old/shop/orders"}

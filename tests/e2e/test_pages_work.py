@@ -43,7 +43,7 @@ def test_a_cluster_is_renamed(bed: Bed, shell: Shell) -> None:
     bed.apply(queue("one"), stream("two"))
     uuids = {name: bed.wait_ready(name)["status"]["uuid"] for name in ("one", "two")}
     operator.stop()
-    bed.operator("--cluster-name=green", "--sweep-interval=1")
+    bed.operator("--cluster-name=green", "--takeover-from-clusters=blue", "--sweep-interval=1")
     for name in uuids:
         bed.wait_condition(name, "Stalled", "True", "Conflict")
     shell.run("how-to/several-clusters.md", "Rename a cluster")

@@ -65,7 +65,12 @@ class Stranger:
             if not name.startswith(
                 ("AWS_", "DEMO_", "ESM_OPERATOR_R", "ESM_OPERATOR_N", "KUBECONFIG", "MAKE", "MFLAGS", "ARGS", "PYTEST_")
             )
-        } | {"TMPDIR": str(folder / "tmp"), "ESM_OPERATOR_PROBE_ADDRESS": "", "AWS_EC2_METADATA_DISABLED": "true"}
+        } | {
+            "TMPDIR": str(folder / "tmp"),
+            "ESM_OPERATOR_PROBE_ADDRESS": "",
+            "ESM_OPERATOR_METRICS_ADDRESS": "",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
         self.environment |= {f"HELM_{name}_HOME": str(folder / "helm") for name in ("CACHE", "CONFIG", "DATA")}
         self._running: list[tuple[str, Terminal]] = []
         self._pod = ExitStack()

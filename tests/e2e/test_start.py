@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.operator_process import ROOT
 from tests.waiting import LIMIT
 
@@ -26,12 +28,14 @@ def run(*arguments: str, kubeconfig: Path | str, **environment: str) -> subproce
     return command("run", *arguments, KUBECONFIG=str(kubeconfig), **environment)
 
 
-def test_a_probe_address_that_is_taken(operator_kubeconfig: Path) -> None:
+@pytest.mark.parametrize("flag", ["--probe-address", "--metrics-address"])
+def test_an_address_that_is_taken(operator_kubeconfig: Path, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        ended = run(f"--probe-address={address}", kubeconfig=operator_kubeconfig)
+        free = {"ESM_OPERATOR_PROBE_ADDRESS": "127.0.0.1:0", "ESM_OPERATOR_METRICS_ADDRESS": "127.0.0.1:0"}
+        ended = run(f"{flag}={address}", kubeconfig=operator_kubeconfig, **free)
     assert ended.returncode == 1
-    assert f"--probe-address {address} cannot be used" in ended.stderr
+    assert f"{flag} {address} cannot be used" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -57,6 +61,19 @@ def test_settings_that_are_wrong(tmp_path: Path) -> None:
         ended = run(argument, kubeconfig=tmp_path / "none")
         assert ended.returncode == 2
         assert argument.partition("=")[0] in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_a_certificate_that_cannot_be_used(operator_kubeconfig: Path, tmp_path: Path) -> None:
+    free = {"ESM_OPERATOR_PROBE_ADDRESS": "", "ESM_OPERATOR_METRICS_ADDRESS": ""}
+    for name, text in (("missing", None), ("other", "no certificate")):
+        file = tmp_path / name
+        if text is not None:
+            file.write_text(text)
+        flags = (f"--metrics-certificate-file={file}", f"--metrics-key-file={file}")
+        ended = run(*flags, kubeconfig=operator_kubeconfig, **free)
+        assert ended.returncode == 1
+        assert f"--metrics-certificate-file {file} and --metrics-key-file {file} cannot be used" in ended.stderr
         assert "Traceback" not in ended.stderr
 
 

@@ -1,6 +1,6 @@
 """Guards of the code that executes a plan: the package ``reconcile``."""
 
-from tests.guards.guard import Guard, model
+from tests.guards.guard import Guard, model, unit
 
 _ACT, _RECONCILE, _DOUBTS = "reconcile/executor.py", "reconcile/reconciler.py", "reconcile/pending_creates.py"
 
@@ -82,6 +82,14 @@ GUARDS = (
         text="wait = self.states.deletion_limiter.take(resource.key)",
         without="wait = 0.0",
         tests=model("waiting_requests", "no_more_deletions_a_minute_are_sent_than_the_setting_allows"),
+    ),
+    Guard(
+        name="deletions-by-namespace",
+        harm="A namespace that deletes hundreds of resources delays the deletions of all other namespaces.",
+        file="reconcile/resource_state.py",
+        text="party=lambda key: key.namespace",
+        without="party=lambda _: None",
+        tests=unit("keyed_rate_limiter_parties", "namespaces_take_turns_to_delete"),
     ),
     Guard(
         name="same-correction-again",
@@ -364,8 +372,8 @@ GUARDS = (
         name="no-create-while-waiting-is-noted",
         harm="A Create is sent although the intent records that none is sent, so no process waits for its outcome.",
         file="api/resource.py",
-        text='waiting_since=str(raw.get("waiting_since") or ""),',
-        without="",
+        text='texts["waiting_since"] = raw.get("waiting_since") or ""',
+        without='texts["waiting_since"] = ""',
         tests=model("late_tags", "processes_that_live_for_five_seconds_get_past_a_create_that_was_not_answered"),
     ),
     Guard(

@@ -107,6 +107,14 @@ GUARDS = (
         tests=unit("cache", "an_invalid_intent_is_ignored"),
     ),
     Guard(
+        name="forged-intent",
+        harm="A resource with a forged intent is never deleted, because AWS refuses the function in it.",
+        file=_RESOURCE,
+        text="all(map(one.fullmatch, values)) for one, values in patterns",
+        without="True for one, values in patterns",
+        tests=unit("cache", "an_invalid_intent_is_ignored"),
+    ),
+    Guard(
         name="paused-mistyped",
         harm="AWS is changed for a resource whose annotation `paused` a person has mistyped.",
         file=_RESOURCE,
@@ -285,5 +293,39 @@ GUARDS = (
             "a_comparison_with_the_cluster_does_not_forget_a_removed_resource",
             "a_resource_that_is_removed_during_a_comparison_with_the_cluster_is_not_forgotten",
         ),
+    ),
+    Guard(
+        name="own-credentials",
+        harm="A resource without a ProviderConfig uses the operator's credentials, which nobody has given to it.",
+        file="planning/target.py",
+        text="if not name and not own_credentials:",
+        without="if False:",
+        tests=unit("target", "the_operators_credentials_are_for_nobody_by_default"),
+    ),
+    Guard(
+        name="default-that-refuses",
+        harm="After the deletion of a ProviderConfig that refuses a resource, the operator's credentials serve it.",
+        file="cluster/config_cache.py",
+        text="return isinstance(self._resolve_without(resource, name), ResolvedTarget)",
+        without="return False",
+        tests=unit(
+            "target", "a_default_provider_config_refuses_resources_that_it_keeps_from_the_operators_credentials"
+        ),
+    ),
+    Guard(
+        name="namespace-selector",
+        harm="A resource in the namespace of another team is managed with the credentials of this operator.",
+        file="cluster/managed_namespaces.py",
+        text="return not self.selective or namespace in self._managed",
+        without="return True",
+        tests=unit("managed_namespaces", "a_namespace_is_managed_only_while_its_labels_match"),
+    ),
+    Guard(
+        name="labels-of-an-older-list",
+        harm="A namespace that has lost its label is managed again, because a late list still shows the label.",
+        file="cluster/managed_namespaces.py",
+        text="if known_uid == uid and is_later(known_version, version):",
+        without="if False:",
+        tests=unit("managed_namespaces", "labels_of_an_older_list_do_not_count"),
     ),
 )

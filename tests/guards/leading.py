@@ -176,4 +176,20 @@ GUARDS = (
         without="",
         tests=unit("slow_connections", "a_write_is_not_sent_after_its_deadline_though_nobody_has_given_it_up_yet"),
     ),
+    Guard(
+        name="lease-of-a-process-that-cannot-work",
+        harm="A process without free file descriptors renews the lease for ever, so no other process takes over.",
+        file=_LEASE,
+        text="if problem := self._lasting_problem():",
+        without='if problem := "":',
+        tests=model("lease_answers", "a_process_that_cannot_work_gives_the_lease_up"),
+    ),
+    Guard(
+        name="candidate-that-cannot-work",
+        harm="A process that has given the lease up, because it cannot work, takes it again.",
+        file=_LEASE,
+        text="taken = not problem and await self._try_acquire()",
+        without="taken = await self._try_acquire()",
+        tests=model("lease_answers", "a_process_that_cannot_work_gives_the_lease_up"),
+    ),
 )

@@ -1,4 +1,4 @@
-"""Guards of ``planning/`` that prevent changes of other owners' mappings."""
+"""Guards of ``planning/`` and of the IAM policy that prevent changes of other owners' mappings."""
 
 from tests.guards.guard import Guard, case, model, unit
 
@@ -110,6 +110,78 @@ GUARDS = (
         text="and adoption.take_over_from == str(other)",
         without="",
         tests=case("another's, with the wrong owner"),
+    ),
+    Guard(
+        name="access-to-take-over",
+        harm="A user takes over and deletes the mapping of another namespace or cluster without consent.",
+        file=_PLAN,
+        text="if not may_use(desired, found, found.tags or {}):",
+        without="if False:",
+        tests=case("another namespace's, by name", "another cluster's, by name"),
+    ),
+    Guard(
+        name="access-to-observe",
+        harm="A user reads the mapping of another namespace or cluster with managementPolicy Observe.",
+        file=_PLAN,
+        text="return NoOp() if may_use(desired, found, tags) else _conflict(desired, view, found)",
+        without="return NoOp()",
+        tests=case("observed, of another namespace", "observed by uuid, of another cluster"),
+    ),
+    Guard(
+        name="tags-of-an-observed-mapping",
+        harm="The status shows the mapping of another namespace, because its tags have not been read.",
+        file=_PLAN,
+        text="if found is None or tags is None or _is_too_new(desired, found):",
+        without="if found is None or tags is None:",
+        tests=unit("plan", "a_mapping_without_access_is_not_shown"),
+    ),
+    Guard(
+        name="access-to-the-owner",
+        harm="The message of a Conflict shows the owner, the function and the source of another namespace's mapping.",
+        file=_PLAN,
+        text="other, hidden = owner_of(tags), not may_use(desired, found, tags)",
+        without="other, hidden = owner_of(tags), False",
+        tests=unit("plan", "a_conflict_with_another_namespace_names_neither_the_owner_nor_the_mapping"),
+    ),
+    Guard(
+        name="name-of-the-owner",
+        harm="A message names the owner of a mapping in another namespace.",
+        file="planning/access.py",
+        text="return other if other is None or knows(desired, other) else ANOTHER_OWNER",
+        without="return other",
+        tests=unit("plan", "a_conflict_with_another_namespace_names_neither_the_owner_nor_the_mapping"),
+    ),
+    Guard(
+        name="consent-of-the-owner",
+        harm="The consent of one resource allows to take over the mapping of another one.",
+        file="planning/access.py",
+        text="(other.namespace, other.name) in desired.consenting",
+        without="bool(desired.consenting)",
+        tests=case("another namespace's, with the consent of another resource there"),
+    ),
+    Guard(
+        name="cluster-of-the-owner",
+        harm="A mapping of another cluster is taken over, because the namespaces have the same name.",
+        file="planning/access.py",
+        text="if other.cluster != own.cluster:",
+        without="if False:",
+        tests=case("another cluster's, by name"),
+    ),
+    Guard(
+        name="consent-before-the-request",
+        harm="A mapping is taken over after its owner has withdrawn the consent.",
+        file="reconcile/context.py",
+        text="if self.takes_over and self.cache.consenting_to(self.resource.key) != self.desired.consenting:",
+        without="if False:",
+        tests=model("takeovers", "a_consent_that_is_withdrawn_before_the_request_is_not_used"),
+    ),
+    Guard(
+        name="status-of-a-former-owner",
+        harm="The status shows the state and the tags of a mapping that another namespace has taken over.",
+        file="reconcile/status_writer.py",
+        text="hidden = context is not None and entry is not None and not may_show(context, entry)",
+        without="hidden = False",
+        tests=model("takeovers", "a_former_owner_shows_nothing_of_a_mapping_that_another_namespace_has_taken_over"),
     ),
     Guard(
         name="adoption-once",
@@ -295,5 +367,21 @@ GUARDS = (
         text="if entry is not None and entry.tags_seen < self._resumed:",
         without="if False:",
         tests=unit("inventory", "only_tags_from_before_a_resumed_term_are_forgotten"),
+    ),
+    Guard(
+        name="owner-at-another-endpoint",
+        harm="A server that a ProviderConfig names answers with the UUID of a mapping in AWS, and becomes its owner.",
+        file="reconcile/ownership_records.py",
+        text="return place != (here.region, here.access.endpoint_url)",
+        without="return False",
+        tests=unit("ownership_records", "a_mapping_at_another_endpoint_is_another_mapping"),
+    ),
+    Guard(
+        name="policy-claims-nobodys",
+        harm="With the IAM policy of one cluster, a role tags the mappings of another cluster, and then deletes them.",
+        file="commands/iam_permissions.py",
+        text='{"StringEquals": becomes, "Null": {has: "true"}}',
+        without='{"StringEquals": becomes}',
+        tests=unit("iam", "a_cluster_does_to_a_mapping_only_what_its_owner_allows"),
     ),
 )

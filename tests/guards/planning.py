@@ -194,4 +194,30 @@ GUARDS = (
         without="if False:",
         tests=case("the same, but another one with unread tags has the identity of the new one"),
     ),
+    # What a ProviderConfig allows
+    Guard(
+        name="allowed-before-adoption",
+        harm="A resource adopts the mapping of a function that its namespace may not use, by the UUID of the mapping.",
+        file="planning/plan.py",
+        text="if refused is not None and (adoption.uuid == found.uuid or",
+        without="if False and (adoption.uuid == found.uuid or",
+        tests=unit("allowed", "a_mapping_that_is_not_allowed_is_not_adopted"),
+    ),
+    Guard(
+        name="star-within-a-host",
+        harm="A pattern of one host allows a host in a domain of an attacker.",
+        file="planning/allowed.py",
+        text="return matches(pattern.lower(), text.lower(), _PARTS_OF_HOSTS)",
+        without="return matches(pattern.lower(), text.lower())",
+        tests=unit("allowed", "each_bootstrap_server_must_match"),
+    ),
+    Guard(
+        name="labels-before-target",
+        harm="A mapping is created in the account of the ProviderConfig default, because the label of the namespace is "
+        "not known yet.",
+        file="planning/target.py",
+        text="if namespace_labels is None and labels_come and not asked.config:",
+        without="if False:",
+        tests=unit("target", "no_provider_config_is_guessed_while_the_labels_of_the_namespace_are_not_known"),
+    ),
 )

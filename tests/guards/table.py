@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.guards import acting, aws, cluster, leading, ownership, planning
+from tests.guards import acting, aws, cluster, leading, outside, ownership, planning, ports
 from tests.guards.guard import Guard
 
 #: Guards by the heading in the documentation.
@@ -13,5 +13,7 @@ GUARDS: Mapping[str, tuple[Guard, ...]] = {
     "Answers of AWS": aws.GUARDS,
     "Kubernetes": cluster.GUARDS,
     "Leader election": leading.GUARDS,
+    "Answers and texts from outside": outside.GUARDS,
+    "Ports": ports.GUARDS,
 }
 BY_NAME: Mapping[str, Guard] = {guard.name: guard for guards in GUARDS.values() for guard in guards}

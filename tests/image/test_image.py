@@ -86,7 +86,7 @@ def test_the_image_starts_the_operator_as_another_user(config: dict[str, Any]) -
     assert config["config"]["User"] == "65532:65532"
     assert config["config"]["Entrypoint"] == ["esm-operator"]
     assert config["config"]["Cmd"] == ["run"]
-    assert list(config["config"]["ExposedPorts"]) == ["8080/tcp"]
+    assert list(config["config"]["ExposedPorts"]) == ["8080/tcp", "8081/tcp"]
 
 
 def test_the_image_has_labels(config: dict[str, Any], root: Path) -> None:
@@ -98,6 +98,7 @@ def test_the_image_has_labels(config: dict[str, Any], root: Path) -> None:
     assert said == f"esm-operator {version}\n"
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["org.opencontainers.image.revision"]
+    assert labels["org.opencontainers.image.base.name"].startswith("localhost/esm-operator-base:")
     assert (root / "usr/share/licenses/esm-operator/LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
@@ -128,7 +129,7 @@ def test_the_operator_works_as_any_user_without_the_right_to_write(
     kubeconfig.write_bytes(operator_kubeconfig.read_bytes())
     kubeconfig.chmod(0o644)
     environment = {**base_environment(Path("/tmp/kubeconfig"), bed.aws.endpoint), **environment_of(config)}
-    command = inside(root, "run", f"--probe-address=127.0.0.1:{port}")
+    command = inside(root, "run", f"--probe-address=127.0.0.1:{port}", "--metrics-address=")
     with log.open("w") as file:
         process = subprocess.Popen(command, env=environment, stderr=file)
     try:

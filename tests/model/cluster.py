@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from esm_operator.api.resource import FINALIZER, GROUP, PLURAL, VERSION, Key
 
 MAPPINGS = f"/apis/{GROUP}/{VERSION}/{PLURAL}"
+#: The namespaces of the resources.
+NAMESPACES = ("a", "b")
 _NAMESPACED = f"/apis/{GROUP}/{VERSION}/namespaces/"
 
 
@@ -59,7 +61,9 @@ class Cluster:
     def __init__(self) -> None:
         self._version = 100
         self._uids = 0
-        self._others: dict[str, dict[str, Any]] = {}
+        self._others: dict[str, dict[str, Any]] = {
+            f"/api/v1/namespaces/{name}": {"metadata": {"name": name, "resourceVersion": "1"}} for name in NAMESPACES
+        }
         self.mappings: dict[Key, dict[str, Any]] = {}
         self.watch: list[WatchEvent] = []
         """What a watch that is open has not brought yet."""

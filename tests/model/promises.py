@@ -141,6 +141,12 @@ class Promises:
             self.fail(f"{call} takes over nobody's mapping, which the spec does not allow")
         elif owner is not None and (adoption.get("uuid"), adoption.get("takeOverFrom")) != (one.uuid, str(owner)):
             self.fail(f"{call} takes over a mapping of {owner}, which the spec does not allow")
+        elif owner is not None and owner.namespace != taker.namespace:
+            giver = self._known(owner)
+            if giver is None or Key(taker.namespace, taker.name) not in giver.consents_to:
+                self.fail(f"{call} takes over a mapping of {owner} without consent")
+        if owner is not None and owner.cluster != CLUSTER_NAME:
+            self.fail(f"{call} takes over a mapping of {owner}, whose cluster the settings do not name")
         self.handled.add(Key(taker.namespace, taker.name))
         return True
 

@@ -84,7 +84,7 @@ def test_an_observing_resource_without_a_mapping_is_read_when_a_person_asks(scri
     script.apply(**SQS, managementPolicy="Observe")
     script.begin()
     assert script.reason() == "NotFound"
-    one = script.world.aws.make("orders", QUEUE, {})
+    one = script.world.aws.make("orders", QUEUE, {"team": "red"})
     assert one is not None
     script.cluster.edit(ONE, {"metadata": {"annotations": {RECONCILE_AT: "now"}}})
     script.calmly(1)

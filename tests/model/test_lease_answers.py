@@ -26,6 +26,8 @@ class Process:
     """A candidate for the lease. Its requests wait until the test answers them."""
 
     def __init__(self) -> None:
+        self.problem = ""
+        """Why the process cannot work."""
         self.clock = Clock()
         self.cluster = Cluster()
         self.loop = SteppedLoop(self.clock)
@@ -38,6 +40,7 @@ class Process:
                 name="operator",
                 identity="us",
                 duration=DURATION,
+                find_problem=lambda: self.problem,
             )
         self.loop.start(self.lease.run)
         self.loop.settle()
@@ -154,3 +157,53 @@ def test_a_lease_that_another_process_held_is_interrupted_although_the_first_ans
     process.answer("PUT")
     assert process.covers(process.fence, 1.0)
     assert process.lease.interruptions > before
+
+
+PROBLEM = "The process cannot open files or connections (Too many open files)"
+
+
+def give_up(process: Process, fence: Fence) -> int:
+    """Let time pass until the process has given the lease up. Returns how often it has renewed the lease before."""
+    for renewals in range(5 * int(DURATION)):
+        process.wait_for_renewal()
+        if not process.covers(fence, 0):
+            return renewals
+        process.answer("PUT")
+    raise AssertionError("It keeps the lease")
+
+
+def test_a_process_that_cannot_work_gives_the_lease_up(process: Process) -> None:
+    """It could renew the lease for ever, so no other process would take over."""
+    fence = process.take()
+    process.problem = PROBLEM
+    renewals = give_up(process, fence)
+    assert 2 < renewals <= DURATION / RENEWAL + 1
+    for _ in range(3 * int(DURATION)):
+        process.clock.now += RETRY_PERIOD + 0.1
+        process.loop.settle()
+    assert not process.gate.waiting, "it does not take the lease again"
+    with replaced(process.clock):
+        assert PROBLEM in process.lease.unusable_because()
+
+
+def test_a_process_that_can_work_again_takes_part_in_the_election(process: Process) -> None:
+    fence = process.take()
+    process.problem = PROBLEM
+    give_up(process, fence)
+    process.problem = ""
+    process.clock.now += RETRY_PERIOD + 0.1
+    process.loop.settle()
+    process.answer("GET")
+    process.answer("PUT")
+    assert process.covers(process.fence, 1.0)
+    with replaced(process.clock):
+        assert process.lease.unusable_because() == ""
+
+
+def test_a_process_that_cannot_work_for_a_moment_keeps_the_lease(process: Process) -> None:
+    fence = process.take()
+    for number in range(40):
+        process.problem = PROBLEM if number % 5 else ""
+        process.wait_for_renewal()
+        process.answer("PUT")
+    assert process.covers(fence, 1.0)

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED, RECONCILE_AT
+from esm_operator.api.annotations import ALLOW_TAKEOVER_BY, INTENT, ORPHAN, PAUSED, RECONCILE_AT
 from esm_operator.api.resource import FINALIZER, Key
 from esm_operator.planning.ownership import owner_of
 from tests.model.aws import KAFKA, QUEUE, REFUSED_WINDOW, STREAM, Standing, identity_of
@@ -168,6 +168,14 @@ class Model(RuleBasedStateMachine):
             self.promises.handled.add(key)
             self.world.log(f"edit {key} {adoption}")
             self.world.cluster.edit(key, {"spec": {"adoption": adoption}})
+
+    @rule(key=_NAMED, there=st.booleans())
+    def consent(self, key: Key, there: bool) -> None:
+        """Allow all resources to take over the mapping of one, or withdraw that."""
+        if key in self.world.cluster.mappings:
+            value = ",".join(map(str, KEYS)) if there else None
+            self.world.log(f"{ALLOW_TAKEOVER_BY} of {key}: {value}")
+            self.world.cluster.edit(key, {"metadata": {"annotations": {ALLOW_TAKEOVER_BY: value}}})
 
     @rule(key=_NAMED)
     def delete(self, key: Key) -> None:

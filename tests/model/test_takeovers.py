@@ -1,5 +1,7 @@
 """Scripted scenarios: a mapping gets another owner while the operator works on it."""
 
+from esm_operator.api.annotations import ALLOW_TAKEOVER_BY
+from esm_operator.api.resource import Key
 from esm_operator.clock import replaced
 from tests.model.aws import Standing
 from tests.model.calls import Call
@@ -8,6 +10,21 @@ from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
 #: The owner tags of a resource in another cluster.
 ELSEWHERE = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
+
+#: A resource of another namespace.
+THREE = Key("b", "three")
+
+
+def consent(script: Script, *, there: bool = True) -> None:
+    """Let a resource consent to the take-over by the resource of another namespace, or withdraw the consent."""
+    value = str(THREE) if there else None
+    script.cluster.edit(ONE, {"metadata": {"annotations": {ALLOW_TAKEOVER_BY: value}}})
+
+
+def apply_taker(script: Script) -> None:
+    """Create the resource of the other namespace, which takes over the only mapping."""
+    owner = f"{CLUSTER_NAME}/{ONE}"
+    script.apply(THREE, **SQS, adoption={"policy": "IfExists", "uuid": script.mapping().uuid, "takeOverFrom": owner})
 
 
 def answer_all_but(script: Script, held: Call) -> None:
@@ -119,3 +136,56 @@ def test_an_adoption_that_a_kill_interrupts_leaves_a_disabled_mapping_disabled(s
     script.calmly(SWEEP_INTERVAL)
     assert script.status()["uuid"] == one.uuid
     assert not one.enabled
+
+
+def test_a_former_owner_shows_nothing_of_a_mapping_that_another_namespace_has_taken_over(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    consent(script)
+    apply_taker(script)
+    script.calmly(60)
+    assert (script.reason(ONE), script.reason(THREE)) == ("Conflict", "Enabled")
+    assert not script.status(ONE).keys() & {"state", "arn", "functionARN", "lastModified", "tagsAll"}
+    assert script.status(THREE)["tagsAll"]["esm-operator.io/namespace"] == THREE.namespace
+    script.converge()
+
+
+def test_a_mapping_of_another_namespace_is_taken_over_as_soon_as_the_owner_consents(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    apply_taker(script)
+    script.calmly(60)
+    assert (script.reason(ONE), script.reason(THREE)) == ("Enabled", "Conflict")
+    consent(script)
+    script.calmly(5)
+    assert (script.reason(ONE), script.reason(THREE)) == ("Conflict", "Enabled")
+
+
+def test_a_consent_that_is_withdrawn_before_the_request_is_not_used(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    consent(script)
+    apply_taker(script)
+    planned = script.until_asked("list_tags")
+    script.world.decide(planned, "well")
+    looked = script.until_asked("list_tags")
+    assert looked is not planned
+    consent(script, there=False)
+    answer_all_but(script, looked)
+    script.world.decide(looked, "well")
+    script.calmly(60)
+    assert (script.reason(ONE), script.reason(THREE)) == ("Enabled", "Conflict")
+    assert script.mapping().tags["esm-operator.io/name"] == ONE.name
+
+
+def test_an_observed_mapping_is_hidden_when_the_owner_withdraws_the_consent(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    consent(script)
+    script.apply(THREE, **SQS, managementPolicy="Observe")
+    script.calmly(60)
+    assert (script.reason(THREE), script.status(THREE)["state"]) == ("Observed", "Enabled")
+    consent(script, there=False)
+    script.calmly(60)
+    assert script.reason(THREE) == "Conflict"
+    assert not script.status(THREE).keys() & {"uuid", "state", "arn", "functionARN", "lastModified", "tagsAll"}

@@ -14,7 +14,7 @@ from esm_operator.api.resource import Key, Resource
 from esm_operator.aws.connections import Connections
 from esm_operator.clock import replaced
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.metrics.probes import ProbeServer
+from esm_operator.metrics.probes import MetricsServer, ProbeServer
 from esm_operator.operator import Operator
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.ratelimit.workqueue import QueuePriority
@@ -33,9 +33,11 @@ _RENEWAL = 15.0
 _SETTINGS = Settings(
     cluster_name=CLUSTER_NAME,
     probe_address="",
+    metrics_address="",
     requests_per_second=1000,
     deletions_per_minute=3,
     sweep_interval=SWEEP_INTERVAL,
+    operator_credentials="WithoutProviderConfig",
     lease_duration=LEASE,
     identity="model-0",
 )
@@ -80,6 +82,7 @@ class Process:
                 KubernetesClient(api, RateLimiter(1000)),
                 WatchHealth(()),
                 ProbeServer(settings.probe_address),
+                MetricsServer(settings.metrics_address),
                 connections=Connections(connector),
                 tuning=_TUNING,
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -86,11 +87,11 @@ class Prometheus:
         """Scrape these operators from now on.
 
         Args:
-            operators: their URLs, by the name of the pod.
+            operators: the URLs of their metrics, by the name of the pod.
         """
         groups = [
             {
-                "targets": [url.removeprefix("http://")],
+                "targets": [urlsplit(url).netloc],
                 "labels": {"namespace": NAMESPACE, "pod": pod, "instance": pod},
             }
             for pod, url in operators.items()

@@ -59,7 +59,7 @@ def play(stage: Stage, count: int, prometheus: Prometheus) -> None:
 def _start(stage: Stage, prometheus: Prometheus, number: int, start: Callable[[], None]) -> None:
     """Start an operator as a pod that Prometheus scrapes."""
     start()
-    prometheus.scrape({f"esm-operator-{number}": stage.operator.url})
+    prometheus.scrape({f"esm-operator-{number}": stage.operator.metrics_url})
     time.sleep(2 * prometheus.interval)
 
 

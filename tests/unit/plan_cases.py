@@ -6,6 +6,7 @@ from typing import Any
 
 from esm_operator.api import identity
 from esm_operator.api.fields import observed_values
+from esm_operator.api.resource import Key
 from esm_operator.api.spec import Adoption, MappingSpec
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.finding import Finding
@@ -14,6 +15,11 @@ from esm_operator.planning.ownership import OWNER_TAGS, Owner
 
 OWNER = Owner("cluster", "shop", "orders", "uid-1")
 OTHER = Owner("cluster", "shop", "payments", "uid-2")
+#: Owners of another namespace and of another cluster.
+FOREIGN = Owner("cluster", "bank", "ledger", "uid-3")
+ELSEWHERE = Owner("old", "shop", "orders", "uid-4")
+#: A resource to which the foreign owner consents.
+CONSENT: dict[str, Any] = {"consenting": frozenset({Key("bank", "ledger")})}
 HERE = "eu-west-1:123456789012"
 UUID = "11111111-1111-1111-1111-111111111111"
 SECOND = "22222222-2222-2222-2222-222222222222"
@@ -346,6 +352,48 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "observed, before the sweep": (wanted(observe_only=True), UNSWEPT, actions.Wait),
     "observed, none": (wanted(observe_only=True), NOTHING, plan.NOT_FOUND),
     "observed by uuid": (wanted(observe_only=True, adoption=Adoption("IfExists", UUID)), found(seen()), actions.NoOp()),
+    "observed, of another resource of the namespace": (
+        wanted(observe_only=True),
+        candidates(seen(OTHER)),
+        actions.NoOp(),
+    ),
+    "observed, tags unknown": (wanted(observe_only=True), candidates(UNSEEN_TAGS), actions.ListTags(UUID)),
+    "observed, tags unknown, and the status has them": (
+        made(observe_only=True, known_tags={}),
+        found(UNSEEN_TAGS),
+        actions.NoOp(),
+    ),
+    "observed, tags unknown, and the status has those of another namespace": (
+        made(observe_only=True, known_tags=FOREIGN.tags()),
+        found(UNSEEN_TAGS),
+        actions.Conflict,
+    ),
+    "observed, and tags may follow": (
+        wanted(observe_only=True),
+        candidates(replace(seen(None), tags_may_follow=True)),
+        actions.Wait,
+    ),
+    "observed, of another namespace": (wanted(observe_only=True), candidates(seen(FOREIGN)), actions.Conflict),
+    "observed by uuid, of another namespace": (
+        wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
+        found(seen(FOREIGN)),
+        actions.Conflict,
+    ),
+    "observed by uuid, of another namespace that consents": (
+        wanted(observe_only=True, adoption=Adoption("IfExists", UUID), **CONSENT),
+        found(seen(FOREIGN)),
+        actions.NoOp(),
+    ),
+    "observed by uuid, of another cluster": (
+        wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
+        found(seen(ELSEWHERE)),
+        actions.Conflict,
+    ),
+    "observed by uuid, of another cluster that the settings name": (
+        wanted(observe_only=True, adoption=Adoption("IfExists", UUID), takeover_clusters=frozenset({"old"})),
+        found(seen(ELSEWHERE)),
+        actions.NoOp(),
+    ),
     "observed by uuid, unseen": (
         wanted(observe_only=True, adoption=Adoption("IfExists", UUID)),
         NOTHING,
@@ -480,6 +528,41 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         wanted(adoption=Adoption("IfExists", UUID, str(OTHER))),
         found(seen(OTHER)),
         actions.Adopt(UUID, str(OTHER)),
+    ),
+    "another namespace's, by name": (
+        wanted(adoption=Adoption("IfExists", UUID, str(FOREIGN))),
+        found(seen(FOREIGN)),
+        actions.Conflict,
+    ),
+    "another namespace's, by name and with consent": (
+        wanted(adoption=Adoption("IfExists", UUID, str(FOREIGN)), **CONSENT),
+        found(seen(FOREIGN)),
+        actions.Adopt(UUID, str(FOREIGN)),
+    ),
+    "another namespace's, with consent and the wrong name": (
+        wanted(adoption=Adoption("IfExists", UUID, str(OTHER)), **CONSENT),
+        found(seen(FOREIGN)),
+        actions.Conflict,
+    ),
+    "another namespace's, with the consent of another resource there": (
+        wanted(adoption=Adoption("IfExists", UUID, str(FOREIGN)), consenting=frozenset({Key("bank", "other")})),
+        found(seen(FOREIGN)),
+        actions.Conflict,
+    ),
+    "another cluster's, by name": (
+        wanted(adoption=Adoption("IfExists", UUID, str(ELSEWHERE))),
+        found(seen(ELSEWHERE)),
+        actions.Conflict,
+    ),
+    "another cluster's, by name, and the settings name the cluster": (
+        wanted(adoption=Adoption("IfExists", UUID, str(ELSEWHERE)), takeover_clusters=frozenset({"old"})),
+        found(seen(ELSEWHERE)),
+        actions.Adopt(UUID, str(ELSEWHERE)),
+    ),
+    "another cluster's, with the consent of the same name here": (
+        wanted(adoption=Adoption("IfExists", UUID, str(ELSEWHERE)), consenting=frozenset({Key("shop", "orders")})),
+        found(seen(ELSEWHERE)),
+        actions.Conflict,
     ),
     # Made
     "as desired": (made(), found(seen()), actions.NoOp()),

@@ -5,17 +5,20 @@ from typing import Any
 import pytest
 
 from esm_operator.api.annotations import (
+    ALLOW_TAKEOVER_BY,
     INTENT,
+    MOST_ALLOWED,
     MOST_REPORTED,
     ORPHAN,
     PAUSED,
     PREFIX,
     RECONCILE_AT,
+    allowed_takers,
     explain,
     explained,
     unknown_annotations,
 )
-from esm_operator.api.resource import FINALIZER, is_same_work, parse
+from esm_operator.api.resource import FINALIZER, Key, is_same_work, parse
 
 
 @pytest.mark.parametrize(
@@ -56,13 +59,69 @@ def test_the_report_of_one_resource_is_bounded() -> None:
         ("orphaned", f"Did you mean {ORPHAN}? Rename it, or remove it."),
         ("reconcile", f"Did you mean {RECONCILE_AT}? Rename it, or remove it."),
         ("reconcileAt", f"Did you mean {RECONCILE_AT}? Rename it, or remove it."),
-        ("mapping", f"Known annotations are {ORPHAN}, {PAUSED} and {RECONCILE_AT}. Use one of these, or remove it."),
+        ("allow-take-over-by", f"Did you mean {ALLOW_TAKEOVER_BY}? Rename it, or remove it."),
+        (
+            "mapping",
+            f"Known annotations are {ALLOW_TAKEOVER_BY}, {ORPHAN}, {PAUSED} and {RECONCILE_AT}. Use one of these, or "
+            "remove it.",
+        ),
     ],
 )
 def test_the_report_names_the_annotation_the_nearest_known_one_and_the_remedy(name: str, remedy: str) -> None:
     assert explain(PREFIX + name) == (
         f"The annotation {PREFIX}{name} has no effect, because this version of the operator does not know it. {remedy}"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "takers"),
+    [
+        ("", set()),
+        (" ", set()),
+        ("bank/ledger", {("bank", "ledger")}),
+        (" bank/ledger ,shop/orders.v2", {("bank", "ledger"), ("shop", "orders.v2")}),
+        (",".join(f"bank/x{number}" for number in range(MOST_ALLOWED)), None),
+    ],
+)
+def test_a_consent_names_resources(text: str, takers: set[tuple[str, str]] | None) -> None:
+    found = allowed_takers(text)
+    assert found is not None
+    assert len(found) == MOST_ALLOWED if takers is None else found == takers
+    assert unknown_annotations({ALLOW_TAKEOVER_BY: text}) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ledger",
+        "bank/",
+        "/ledger",
+        "*",
+        "*/*",
+        "bank/*",
+        "bank/ledger,",
+        "bank/ledger;shop/orders",
+        "cluster/bank/ledger",
+        "Bank/ledger",
+        "bank.x/ledger",
+        "bank/ledger,*/*",
+        ",".join(f"bank/x{number}" for number in range(MOST_ALLOWED + 1)),
+    ],
+)
+def test_an_invalid_consent_allows_nobody_and_is_reported(text: str) -> None:
+    assert allowed_takers(text) is None
+    assert resource(annotations={ALLOW_TAKEOVER_BY: text}).consents_to == frozenset()
+    assert resource(annotations={ALLOW_TAKEOVER_BY: text}).unknown_annotations == (ALLOW_TAKEOVER_BY,)
+    told = explain(ALLOW_TAKEOVER_BY)
+    assert "Write NAMESPACE/NAME" in told
+    assert explained(told) == (ALLOW_TAKEOVER_BY,)
+
+
+def test_another_consent_needs_a_reconcile() -> None:
+    without, one = resource(), resource(annotations={ALLOW_TAKEOVER_BY: "bank/ledger"})
+    assert one.consents_to == {Key("bank", "ledger")}
+    assert not is_same_work(without, one)
+    assert is_same_work(one, resource(annotations={ALLOW_TAKEOVER_BY: " bank/ledger "}))
 
 
 def test_a_report_is_read_back() -> None:

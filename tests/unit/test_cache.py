@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED
+from esm_operator.api.annotations import ALLOW_TAKEOVER_BY, INTENT, ORPHAN, PAUSED
+from esm_operator.api.fields import BY_PATH
 from esm_operator.api.resource import FINALIZER, Intent, Key, Resource, parse, parse_intent
 from esm_operator.cluster.resource_cache import ResourceCache
 
@@ -71,25 +72,45 @@ def test_an_invalid_intent_is_ignored() -> None:
     parts = json.loads(_INTENT.render())
     hostile = [{**parts, "servers": [{"a": 1}]}, {**parts, "immutable": {"x": []}}, {**parts, "immutable": "x"}]
     deep = "[" * 100_000
+    for name in parts.keys() - {"immutable"}:
+        hostile += [{**parts, name: "x" * 50_000}, {**parts, name: ["x" * 50_000]}, {**parts, name: 1}]
+    hostile += [
+        {**parts, "account": 123456789012},
+        {**parts, "account": "1234"},
+        {**parts, "region": "eu-west-1\nx"},
+        {**parts, "region": "moon"},
+        {**parts, "region": f"e{'u' * 100}-west-1"},
+        {**parts, "function": "orders\n"},
+        {**parts, "function": "https://example.com"},
+        {**parts, "fields": ["batchSize"] * 1000},
+        {**parts, "fields": ["a b"]},
+        {**parts, "tags": ["x" * 129]},
+        {**parts, "immutable": {"x\n": "1"}},
+        {**parts, "immutable": {f"x{number}": "1" for number in range(1000)}},
+        {**parts, "waiting_since": "yesterday"},
+        {**parts, "owner": "shop"},
+    ]
     for text in (None, "", "{}", "[]", "no JSON", '{"account": 1}', "1", deep, *map(json.dumps, hostile)):
         assert parse_intent(text) is None
 
 
 _texts = st.text(max_size=10)
+_paths = st.sampled_from([*sorted(BY_PATH), "sourceAccessConfigurations[SASL_SCRAM_512_AUTH]"])
 
 
 @given(
     st.builds(
         Intent,
-        owner=_texts,
-        account=_texts,
-        region=_texts,
-        function=_texts,
+        owner=st.sampled_from(["shop/orders", f"{'n' * 63}/{'o.rders' * 36}"]),
+        account=st.from_regex("[0-9]{12}", fullmatch=True).filter(str.isascii),
+        region=st.sampled_from(["eu-west-1", "us-gov-east-1", "eusc-de-east-1", "cn-north-1"]),
+        function=st.sampled_from(["orders", "orders:live", "f" * 64 + ":" + "v" * 128, "a.b-c_d:$LATEST.PUBLISHED"]),
         source=_texts,
         servers=st.lists(_texts).map(tuple),
-        fields=st.lists(_texts).map(tuple),
+        fields=st.lists(_paths).map(tuple),
         tags=st.lists(_texts).map(tuple),
-        immutable=st.dictionaries(_texts, _texts),
+        immutable=st.dictionaries(_paths, _texts),
+        waiting_since=st.sampled_from(["", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123456+00:00"]),
     )
 )
 def test_an_intent_is_read_as_it_was_written(intent: Intent) -> None:
@@ -248,6 +269,30 @@ def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bo
     assert cache.older_claimant(mine) == (f"shop/{other.key.name}" if comes_first else "")
     cache.forget(other.key)
     assert cache.older_claimant(mine) == ""
+
+
+def test_a_consent_counts_while_a_known_resource_gives_it() -> None:
+    cache, taker = ResourceCache(), Key("bank", "taker")
+
+    def giver(version: str, text: str) -> Resource:
+        return parse(body(version, annotations={ALLOW_TAKEOVER_BY: text}))
+
+    assert cache.consenting_to(taker) == frozenset()
+    cache.put(giver("1", "bank/taker, bank/other"))
+    assert cache.consenting_to(taker) == cache.consenting_to(Key("bank", "other")) == {KEY}
+    cache.put(giver("2", "bank/other"))
+    assert cache.consenting_to(taker) == frozenset()
+    cache.put(giver("3", "bank/taker"))
+    assert cache.consenting_to(taker) == {KEY}
+    cache.forget(KEY)
+    assert cache.consenting_to(taker) == frozenset()
+
+
+def test_a_status_without_tags_does_not_hide_the_recorded_tags_of_another_one() -> None:
+    cache = ResourceCache()
+    for name, tags in (("a", {}), ("b", {"tagsAll": {"team": "shop"}})):
+        cache.put(parse({**body(name=name), "status": {"uuid": FIRST, **tags}}))
+    assert cache.recorded_tags([FIRST]) == {FIRST: {"team": "shop"}}
 
 
 def test_a_recreated_mapping_is_found_only_by_its_new_uuid() -> None:

@@ -22,6 +22,7 @@ NOT_IMPORTED = {
     "iam-policy": {CLUSTER, CEL, "kubernetes", "aiohttp", "prometheus_client"},
     "export --help": {CLUSTER, CEL, "kubernetes", "kopf"},
     "orphans --help": {CLUSTER, CEL},
+    "check-upgrade --help": {CLUSTER, CEL},
 }
 
 

@@ -444,7 +444,7 @@ def test_a_bug_is_not_an_error_of_aws() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("3", 3.0), ("1.5", 1.5), ("soon", 0.0), (None, 0.0), ("-1", 0.0), ("86400", LONGEST_RETRY_AFTER)],
+    [("3", 3.0), ("1.5", 1.5), ("soon", 0.0), (None, 0.0), ("-1", 0.0), ("120", 20.0), ("86400", LONGEST_RETRY_AFTER)],
 )
 def test_how_long_aws_asks_to_wait(header: str | None, seconds: float) -> None:
     assert understand(refused("TooManyRequestsException", retry_after=header)).retry_after == seconds

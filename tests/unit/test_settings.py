@@ -2,6 +2,7 @@
 
 import re
 import sys
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -50,6 +51,31 @@ def test_requests_to_the_api_server_have_bounds(rate: float) -> None:
 @pytest.mark.parametrize("address", ["", "0.0.0.0:8080", ":0", "[::1]:65535"])
 def test_addresses_have_a_port(address: str) -> None:
     assert Settings(probe_address=address).probe_address == address
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, ""),
+        ({"metrics_certificate_file": "a", "metrics_key_file": "b"}, ""),
+        ({"metrics_certificate_file": "a"}, "need each other"),
+        ({"metrics_key_file": "a"}, "need each other"),
+        ({"metrics_authentication": True}, "--metrics-authentication needs TLS"),
+        ({"metrics_per_mapping": True}, "--metrics-per-mapping shows the names"),
+        (
+            {
+                "metrics_certificate_file": "a",
+                "metrics_key_file": "b",
+                "metrics_authentication": True,
+                "metrics_per_mapping": True,
+            },
+            "",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other(given: dict[str, Any], problem: str) -> None:
+    found = Settings(**given).problem()
+    assert (problem in found) if problem else not found
 
 
 @pytest.mark.parametrize("address", ["8080", "localhost", ":", ":99999", ":65536", "a:b", "a:-1", "a:\u0663"])

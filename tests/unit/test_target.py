@@ -9,7 +9,9 @@ import pytest
 from esm_operator.api.resource import parse
 from esm_operator.api.spec import MappingSpec, RequestedTarget
 from esm_operator.cluster.config_cache import ConfigCache
+from esm_operator.planning.allowed import AllowLists
 from esm_operator.planning.target import (
+    PROVIDER_CONFIG_LABEL,
     ProviderConfigSettings,
     ResolvedTarget,
     Unresolved,
@@ -33,6 +35,7 @@ def resolved(
     *configs: ProviderConfigSettings,
     operator: ProviderConfigSettings = OPERATOR,
     labels: Mapping[str, str] | None = None,
+    own_credentials: bool = True,
 ) -> ResolvedTarget | Unresolved:
     return resolve(
         MappingSpec.parse(spec).requested_target,
@@ -40,6 +43,7 @@ def resolved(
         namespace_labels=labels or {},
         configs={config.name: config for config in configs},
         operator=operator,
+        own_credentials=own_credentials,
     )
 
 
@@ -100,7 +104,9 @@ def test_the_ownership_is_that_of_the_provider_config_else_of_the_operator(
 
 def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     """Without it the operator would search the mapping by tags that it does not have."""
-    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"))
+    config_cache = ConfigCache(
+        ProviderConfigSettings("(operator)", region="us-east-1"), own_credentials=True, labels_known=False
+    )
     meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
     orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
     config_cache.put_config({"metadata": meta, "spec": {"region": "us-east-1"}})
@@ -108,6 +114,15 @@ def test_a_provider_config_that_changes_the_ownership_is_needed() -> None:
     config_cache.put_config(
         {"metadata": {**meta, "resourceVersion": "2"}, "spec": {"region": "us-east-1", "ownership": "ResourceOnly"}}
     )
+    assert config_cache.depends_on(orders, "default")
+
+
+def test_a_provider_config_with_allow_lists_is_needed() -> None:
+    """Without it the resource would have no limits."""
+    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="us-east-1"), labels_known=False)
+    meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
+    orders = parse({"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}})
+    config_cache.put_config({"metadata": meta, "spec": {"allowedFunctions": ["orders"]}})
     assert config_cache.depends_on(orders, "default")
 
 
@@ -131,6 +146,47 @@ def test_a_missing_or_forbidden_provider_config_has_no_fallback(
     assert found.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("spec", "configs", "reason"),
+    [
+        ({}, (), "ProviderConfigRequired"),
+        ({"region": "us-east-1"}, (SHOP,), "ProviderConfigRequired"),
+        (NAMED, (), "ProviderConfigNotFound"),
+        (NAMED, (SHOP,), ""),
+        ({}, (DEFAULT,), ""),
+    ],
+)
+def test_the_operators_credentials_are_for_nobody_by_default(
+    spec: Mapping[str, Any], configs: tuple[ProviderConfigSettings, ...], reason: str
+) -> None:
+    """A ProviderConfig without roleARN still gives them to the namespaces that it admits."""
+    found = resolved(spec, *configs, own_credentials=False)
+    assert (found.reason if isinstance(found, Unresolved) else "") == reason
+
+
+@pytest.mark.parametrize(
+    ("spec", "selector", "own_credentials", "refuses"),
+    [
+        ({}, {"matchLabels": {"shop": "yes"}}, True, True),
+        ({}, {"matchLabels": {"shop": "yes"}}, False, False),  # without it, the resource is still refused
+        ({}, None, True, False),  # it admits the resource
+        ({"providerConfigRef": {"name": "default"}}, {"matchLabels": {"shop": "yes"}}, True, False),
+        (NAMED, {"matchLabels": {"shop": "yes"}}, True, False),
+    ],
+)
+def test_a_default_provider_config_refuses_resources_that_it_keeps_from_the_operators_credentials(
+    spec: Mapping[str, Any], selector: dict[str, Any] | None, own_credentials: bool, refuses: bool
+) -> None:
+    config_cache = ConfigCache(OPERATOR, own_credentials=own_credentials)
+    meta = {"name": "default", "uid": "1", "resourceVersion": "1"}
+    config_cache.put_config({"metadata": meta, "spec": {"namespaceSelector": selector} if selector else {}})
+    config_cache.put_namespace({"metadata": {"name": "shop"}})
+    orders = parse(
+        {"metadata": {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}, "spec": spec}
+    )
+    assert config_cache.refuses(orders, "default") is refuses
+
+
 def test_a_selected_namespace_is_admitted() -> None:
     assert isinstance(resolved({}, _CHOOSY, labels={"shop": "yes"}), ResolvedTarget)
 
@@ -148,7 +204,8 @@ def _expression(operator: str, *values: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("selector", "labels", "selected"),
     [
-        ({}, {}, True),
+        ({}, {}, False),
+        ({"matchLabels": {}, "matchExpressions": []}, {"a": "1"}, False),
         ({"matchLabels": {"a": "1"}}, {"a": "1", "b": "2"}, True),
         ({"matchLabels": {"a": "1"}}, {"a": "2"}, False),
         (_expression("In", "test", "live"), {"stage": "live"}, True),
@@ -180,6 +237,10 @@ def test_all_fields_of_a_provider_config_are_read() -> None:
             "endpointURL": "http://shop",
             "defaultTags": {"team": "shop"},
             "namespaceSelector": {"matchLabels": {"a": "1"}},
+            "ownership": "Tags",
+            "allowedFunctions": ["f"],
+            "allowedEventSources": ["s"],
+            "allowedDestinations": [],
         },
     }
     assert provider_config(body) == ProviderConfigSettings(
@@ -191,6 +252,8 @@ def test_all_fields_of_a_provider_config_are_read() -> None:
         "http://shop",
         {"team": "shop"},
         {"matchLabels": {"a": "1"}},
+        True,
+        AllowLists(("f",), ("s",), ()),
     )
     assert provider_config({"metadata": {"name": "empty"}}) == ProviderConfigSettings("empty")
 
@@ -218,7 +281,9 @@ def test_a_namespace_that_is_not_known_yet_is_neither_admitted_nor_refused() -> 
 
 
 def test_only_targets_of_resources_are_in_use() -> None:
-    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
+    config_cache = ConfigCache(
+        ProviderConfigSettings("(operator)", region="eu-west-1"), own_credentials=True, labels_known=False
+    )
     assert {one.region for one in config_cache.targets([])} == {"eu-west-1"}, "where the first will live"
     config_cache.put_config(
         {"metadata": {"name": "shop", "uid": "1", "resourceVersion": "1"}, "spec": {"region": "us-east-1"}}
@@ -262,3 +327,63 @@ def test_a_provider_config_without_a_selector_admits_all_namespaces() -> None:
         operator=config,
     )
     assert isinstance(found, ResolvedTarget)
+
+
+@pytest.mark.parametrize(
+    ("spec", "label", "used"),
+    [
+        ({}, "shop", "shop"),
+        ({}, "", "default"),
+        ({}, None, "default"),
+        ({}, "missing", "missing"),
+        (NAMED, "default", "shop"),
+    ],
+)
+def test_the_label_of_the_namespace_names_the_provider_config_of_resources_that_name_none(
+    spec: Mapping[str, Any], label: str | None, used: str
+) -> None:
+    labels = {} if label is None else {PROVIDER_CONFIG_LABEL: label}
+    found = resolved(spec, SHOP, DEFAULT, labels=labels)
+    if isinstance(found, Unresolved):
+        assert (found.reason, found.values["config"]) == ("ProviderConfigNotFound", used)
+        assert PROVIDER_CONFIG_LABEL in message_of(found)
+    else:
+        assert found.config == used
+
+
+def test_the_labelled_provider_config_must_admit_the_namespace() -> None:
+    found = resolved({}, replace(_CHOOSY, name="choosy"), DEFAULT, labels={PROVIDER_CONFIG_LABEL: "choosy"})
+    assert isinstance(found, Unresolved)
+    assert found.reason == "ProviderConfigForbidsNamespace"
+
+
+@pytest.mark.parametrize("selector", [{}, {"matchLabels": {}}, {"matchExpressions": []}])
+def test_an_empty_selector_admits_no_namespace_and_says_why(selector: Mapping[str, Any]) -> None:
+    config = replace(DEFAULT, namespace_selector=selector)
+    for labels in (None, {}, {"team": "shop"}):
+        found = resolve(
+            RequestedTarget(), namespace="shop", namespace_labels=labels, configs={"default": config}, operator=OPERATOR
+        )
+        assert isinstance(found, Unresolved)
+        assert (found.reason, found.case, found.passes) == ("ProviderConfigForbidsNamespace", "EmptySelector", False)
+
+
+def test_no_provider_config_is_guessed_while_the_labels_of_the_namespace_are_not_known() -> None:
+    config_cache = ConfigCache(OPERATOR, own_credentials=True)
+    meta = {"namespace": "shop", "name": "orders", "uid": "2", "resourceVersion": "2"}
+    orders, named = parse({"metadata": meta}), parse({"metadata": meta, "spec": NAMED})
+    config_cache.put_config({"metadata": {"name": "shop", "uid": "1", "resourceVersion": "1"}, "spec": {}})
+    found = config_cache.resolve(orders)
+    assert isinstance(found, Unresolved)
+    assert found.passes
+    assert isinstance(config_cache.resolve(named), ResolvedTarget)
+    removed = config_cache.resolve(replace(orders, removed=True))
+    assert isinstance(removed, ResolvedTarget), "its namespace may be removed too, and its mapping must still be"
+    assert config_cache.put_namespace({"metadata": {"name": "shop"}}), "its resources are reconciled"
+    assert isinstance(config_cache.resolve(orders), ResolvedTarget)
+    labels = {PROVIDER_CONFIG_LABEL: "shop"}
+    assert config_cache.put_namespace({"metadata": {"name": "shop", "labels": labels}})
+    assert not config_cache.put_namespace({"metadata": {"name": "shop", "labels": {**labels, "other": "1"}}})
+    assert config_cache.config_of(orders) == "shop"
+    assert config_cache.would_use(orders, "shop")
+    assert not config_cache.would_use(orders, "default")

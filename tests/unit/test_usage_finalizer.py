@@ -14,7 +14,7 @@ from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.operator_names import IN_USE, finalizer_name
 from esm_operator.cluster.resource_cache import ResourceCache
-from esm_operator.planning.target import ProviderConfigSettings, Unresolved
+from esm_operator.planning.target import PROVIDER_CONFIG_LABEL, ProviderConfigSettings, Unresolved
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 
 #: A qualified name, as Kubernetes checks the names of finalizers.
@@ -89,9 +89,12 @@ def config(name: str, *, deleting: bool = False, finalizers: tuple[str, ...] = (
 class Scene:
     """Holds over resources and ProviderConfigs; the API server is never called."""
 
-    def __init__(self, configs: list[dict[str, Any]], resources: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, configs: list[dict[str, Any]], resources: list[dict[str, Any]], labels: dict[str, str] | None = None
+    ) -> None:
         self.cache = ResourceCache()
-        self.config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
+        self.config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-west-1"), own_credentials=True)
+        self.config_cache.put_namespace({"metadata": {"name": "n", "labels": labels or {}}})
         for body in configs:
             self.config_cache.put_config(body)
         for body in resources:
@@ -160,6 +163,11 @@ async def test_one_that_is_not_there() -> None:
     refused = await scene.hold("new")
     assert refused is not None
     assert refused.reason == "ProviderConfigNotFound"
+
+
+def test_a_provider_config_that_the_label_of_the_namespace_names_is_in_use() -> None:
+    labelled = Scene([config("shop"), config("default")], [resource("r", {})], {PROVIDER_CONFIG_LABEL: "shop"})
+    assert (labelled.users("shop"), labelled.users("default")) == (["r"], [])
 
 
 async def test_the_operators_own_credentials_need_no_hold() -> None:

@@ -290,6 +290,25 @@ def test_all_files_are_checked_even_if_one_can_not_be_read(tmp_path: Path) -> No
     assert (report.checked, len(report.problems)) == (1, 1)
 
 
+def test_regions_that_aws_does_not_have_are_problems() -> None:
+    (problem,) = problems(MAPPING.replace("eu-west-1", "eu-wst-1"))
+    assert problem.field == "spec.eventSourceARN"
+    assert problem.message == (
+        "AWS has no region eu-wst-1 that this version knows. Correct the region. If it is new, set "
+        "--more-regions=eu-wst-1 here and for the operator."
+    )
+    head = "apiVersion: lambda.esm-operator.io/v1\nkind: ProviderConfig\nmetadata: {name: default}\n"
+    found = problems(f"{head}spec:\n  region: eu-wst-1\n  allowedRegions: [eu-west-1, eu-wst-1]\n")
+    assert sorted(one.field for one in found) == ["spec.allowedRegions[1]", "spec.region"]
+
+
+def test_regions_that_the_flag_names_are_known(tmp_path: Path) -> None:
+    file = tmp_path / "orders.yaml"
+    file.write_text(MAPPING.replace("eu-west-1", "eu-new-1"))
+    assert len(validate.check_files([str(file)], NOW).problems) == 1
+    assert validate.check_files([str(file)], NOW, ["eu-new-1"]).problems == []
+
+
 def test_a_provider_config_is_checked_too() -> None:
     head = "apiVersion: lambda.esm-operator.io/v1\nkind: ProviderConfig\nmetadata: {name: default}\n"
     text = f"{head}spec:\n  region: Mars\n"

@@ -21,8 +21,21 @@ spec:
     matchLabels:
       {{- include "esm-operator.selectorLabels" $context | nindent 6 }}
   {{ index . 3 }}:
-    - port: http
+    - port: metrics
       path: /metrics
+      {{- with include "esm-operator.metricsSecret" $context }}
+      scheme: https
+      {{- $ca := dict "ca" (dict "secret" (dict "name" . "key" "ca.crt")) }}
+      {{- $host := printf "%s.%s.svc" (include "esm-operator.fullname" $context) (include "esm-operator.namespace" $context) }}
+      tlsConfig:
+        {{- default (merge $ca (dict "serverName" $host)) $values.tlsConfig | toYaml | nindent 8 }}
+      {{- end }}
+      {{- if $values.authorization }}
+      authorization:
+        {{- toYaml $values.authorization | nindent 8 }}
+      {{- else if $context.Values.metrics.authentication }}
+      bearerTokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token
+      {{- end }}
       interval: {{ $values.interval }}
       scrapeTimeout: {{ $values.scrapeTimeout }}
       honorLabels: {{ $values.honorLabels }}

@@ -57,3 +57,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
 {{- end }}
 {{- end }}
+
+{{- /* The name of the Secret with the certificate of the metrics. Empty: no TLS. */ -}}
+{{- define "esm-operator.metricsSecret" -}}
+{{- (default dict .Values.metrics.tls).secretName }}
+{{- end }}

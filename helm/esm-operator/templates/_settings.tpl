@@ -15,19 +15,26 @@
 {{- $flags := dict
   "cluster-name" .Values.clusterName
   "region" .Values.region
+  "more-regions" (join "," .Values.moreRegions)
   "endpoint-url" .Values.endpointURL
   "namespaces" (join "," .Values.namespaces)
+  "namespace-selector" .Values.namespaceSelector
   "selector" .Values.selector
+  "takeover-from-clusters" (join "," .Values.takeoverFromClusters)
   "requests-per-second" .Values.requestsPerSecond
+  "targets-per-namespace" .Values.targetsPerNamespace
+  "max-targets" .Values.maxTargets
   "kubernetes-requests-per-second" .Values.kubernetesRequestsPerSecond
   "deletions-per-minute" .Values.deletionsPerMinute
   "sweep-interval" .Values.sweepInterval
   "tag-sweep-interval" .Values.tagSweepInterval
+  "operator-credentials" .Values.operatorCredentials
   "ownership" .Values.ownership
   "lease-name" (include "esm-operator.leaseName" .)
   "lease-namespace" (include "esm-operator.leaseNamespace" .)
   "lease-duration" .Values.leaderElection.leaseDuration
-  "probe-address" (printf ":%v" .Values.port)
+  "probe-address" (printf ":%v" .Values.probePort)
+  "metrics-address" (printf ":%v" .Values.metrics.port)
   "log-format" .Values.logFormat
   "log-level" .Values.logLevel
 }}
@@ -42,6 +49,13 @@
 {{- end }}
 {{- if not (include "esm-operator.watchNamespaceLabels" .) }}
 {{- $arguments = append $arguments "--no-watch-namespace-labels" }}
+{{- end }}
+{{- if include "esm-operator.metricsSecret" . }}
+{{- $arguments = append $arguments "--metrics-certificate-file=/etc/esm-operator/metrics-tls/tls.crt" }}
+{{- $arguments = append $arguments "--metrics-key-file=/etc/esm-operator/metrics-tls/tls.key" }}
+{{- end }}
+{{- if .Values.metrics.authentication }}
+{{- $arguments = append $arguments "--metrics-authentication" }}
 {{- end }}
 {{- if .Values.metrics.perMapping }}
 {{- $arguments = append $arguments "--metrics-per-mapping" }}
@@ -60,6 +74,12 @@
 {{- end }}
 {{- if and (eq .Values.scope "cluster") .Values.namespaces }}
 {{- $problems = append $problems "namespaces has names, but scope is cluster: set scope to namespaces to manage only these, or leave namespaces empty." }}
+{{- end }}
+{{- if and .Values.namespaceSelector (eq .Values.scope "namespaces") }}
+{{- $problems = append $problems "namespaceSelector is set, but scope is namespaces: set scope to cluster to select namespaces by their labels, or leave namespaceSelector empty." }}
+{{- end }}
+{{- if and .Values.namespaceSelector (not (include "esm-operator.watchNamespaceLabels" .)) }}
+{{- $problems = append $problems "namespaceSelector is set, but watchNamespaceLabels is false: the operator needs the labels of namespaces, so leave watchNamespaceLabels out." }}
 {{- end }}
 {{- range $key, $_ := .Values.defaultTags }}
 {{- if regexMatch "^(aws:|esm-operator.io/)" (lower $key) }}
@@ -93,6 +113,18 @@
 {{- $service := default dict .serviceMonitor }}
 {{- if and $service.enabled (default dict .podMonitor).enabled }}
 {{- $problems = append $problems "metrics.serviceMonitor and metrics.podMonitor are both enabled: every metric would be scraped twice, so disable one." }}
+{{- end }}
+{{- if eq (int .port) (int $.Values.probePort) }}
+{{- $problems = append $problems "metrics.port and probePort are the same: metrics and probes have a server each, so choose two ports." }}
+{{- end }}
+{{- if and .authentication (not (include "esm-operator.metricsSecret" $)) }}
+{{- $problems = append $problems "metrics.authentication is true without TLS, and clients would send their tokens in plain text: name a Secret with tls.crt and tls.key in metrics.tls.secretName." }}
+{{- end }}
+{{- if and .perMapping (not .authentication) }}
+{{- $problems = append $problems "metrics.perMapping shows the names of resources to everybody who can reach the metrics: set metrics.authentication to true, or metrics.perMapping to false." }}
+{{- end }}
+{{- if and .authentication (default dict .podMonitor).enabled (not (default dict .podMonitor).authorization) }}
+{{- $problems = append $problems "metrics.podMonitor has no credentials, and metrics.authentication is true: set metrics.podMonitor.authorization, or use metrics.serviceMonitor." }}
 {{- end }}
 {{- if and $service.enabled (not (default dict .service).enabled) }}
 {{- $problems = append $problems "metrics.serviceMonitor is enabled without metrics.service: enable metrics.service, or use metrics.podMonitor." }}

@@ -1,14 +1,18 @@
-"""The hooks into botocore and urllib3 that can cancel a request when its connection is ready.
+"""The hooks into botocore and urllib3 that can cancel a request when its connection is ready, and limit its answer.
 
 botocore's last event, ``before-send``, comes before name resolution, connect and TLS handshake. No event comes between
 the handshake and the first byte. Therefore :func:`install` gives a client connection classes that call the current
-request before they send anything. They rely on internals of both libraries (README.md, section on connections).
+request before they send anything, and for each part of the answer that arrives. They rely on internals of both
+libraries (README.md, section on connections). botocore does not decompress answers, so the bytes that arrive are all.
 """
 
+import io
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import cache, partial
+from http.client import HTTPResponse
 from typing import Any, Protocol
 
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
@@ -33,56 +37,103 @@ class Request(Protocol):
         """
         ...
 
+    def receiving(self, received: int) -> None:
+        """So many bytes of the answer have arrived, those of the head included. Called for each part that arrives."""
+        ...
+
+    def parsing(self, body: bytes) -> None:
+        """The answer has arrived, and is parsed next."""
+        ...
+
+    def check(self) -> None:
+        """Raise if nobody waits for the answer any more."""
+        ...
+
 
 #: The request that this thread makes.
 current: ContextVar[Request] = ContextVar("current")
 
 
-def install(client: Any) -> None:
-    """Make an unused client of boto3 call :data:`current` before it connects and before it sends."""
-    session = client._endpoint.http_session
-    session._pool_classes_by_scheme = session._manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
-    client.meta.events.register("before-send", _before_send)
+def install(client: Any, request: Callable[[], Request] = current.get) -> None:
+    """Make an unused client of boto3 call the request of this thread: before it connects, sends and parses, and while
+    it receives.
+    """
+    session, events = client._endpoint.http_session, client.meta.events
+    session._pool_classes_by_scheme = session._manager.pool_classes_by_scheme = _pools(request)
+    events.register("before-send", partial(_before_send, request))
+    events.register("before-parse", partial(_before_parse, request))
 
 
-def _before_send(request: Any, event_name: str, **_: Any) -> None:
-    current.get().connecting(event_name.rpartition(".")[2], request.url)
+def _before_send(current_request: Callable[[], Request], request: Any, event_name: str, **_: Any) -> None:
+    current_request().connecting(event_name.rpartition(".")[2], request.url)
 
 
-class _AskingConnection(HTTPConnection):
-    _is_connecting = False
-
-    def connect(self) -> None:
-        self._is_connecting = True
-        try:
-            super().connect()
-        finally:
-            self._is_connecting = False
-
-    def send(self, data: Any) -> None:
-        if not self._is_connecting:
-            if self.sock is None:
-                self.connect()
-            connected = _tcp(self.sock)
-            _send_again_within(connected, current.get().sending(lambda: _cut(connected)))
-        super().send(data)
+def _before_parse(current_request: Callable[[], Request], response_dict: Any, **_: Any) -> None:
+    current_request().parsing(response_dict["body"])
 
 
-# The parameter of send is "str" in botocore's mixin, and "data" in urllib3.
-class _Connection(_AskingConnection, AWSHTTPConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
-    pass
+@cache
+def _pools(request: Callable[[], Request]) -> dict[str, type]:
+    """The connection pools of a client, by the scheme of the URL."""
 
+    class Received(io.RawIOBase):
+        """The bytes of an answer, as they arrive."""
 
-class _TLSConnection(_AskingConnection, AWSHTTPSConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
-    pass
+        def __init__(self, raw: io.RawIOBase) -> None:
+            self._raw = raw
+            self._received = 0
 
+        def readable(self) -> bool:
+            return True
 
-class _Pool(AWSHTTPConnectionPool):
-    ConnectionCls = _Connection
+        def readinto(self, buffer: Any) -> int | None:
+            count = self._raw.readinto(buffer)
+            self._received += count or 0
+            request().receiving(self._received)
+            return count
 
+        def close(self) -> None:
+            self._raw.close()
+            super().close()
 
-class _TLSPool(AWSHTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
+    class LimitedResponse(HTTPResponse):
+        def __init__(self, sock: Any, *args: Any, **named: Any) -> None:
+            super().__init__(sock, *args, **named)
+            self.fp: Any = io.BufferedReader(Received(self.fp.detach()))
+
+    class AskingConnection(HTTPConnection):
+        response_class = LimitedResponse
+        _is_connecting = False
+
+        def connect(self) -> None:
+            self._is_connecting = True
+            try:
+                super().connect()
+            finally:
+                self._is_connecting = False
+
+        def send(self, data: Any) -> None:
+            if not self._is_connecting:
+                if self.sock is None:
+                    self.connect()
+                connected = _tcp(self.sock)
+                _send_again_within(connected, request().sending(lambda: _cut(connected)))
+            super().send(data)
+
+    # The parameter of send is "str" in botocore's mixin, and "data" in urllib3.
+    class Connection(AskingConnection, AWSHTTPConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
+        pass
+
+    class TLSConnection(AskingConnection, AWSHTTPSConnection):  # pyright: ignore[reportIncompatibleMethodOverride]
+        pass
+
+    class Pool(AWSHTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class TLSPool(AWSHTTPSConnectionPool):
+        ConnectionCls = TLSConnection
+
+    return {"http": Pool, "https": TLSPool}
 
 
 def _tcp(connected: Any) -> socket.socket:

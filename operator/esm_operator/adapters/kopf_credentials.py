@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import kopf
 
+from esm_operator.adapters.aiohttp_hooks import MOST_OF_OBJECT, MOST_OF_PAGE, limited_response
+from esm_operator.adapters.kopf_settings import ChunkSize
 from esm_operator.adapters.kubernetes_client import configuration
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
@@ -25,9 +27,12 @@ _MOST_TRIES, _LONGEST = 5, 10.0
 class KopfCredentials:
     """Makes the sessions. For one event loop."""
 
-    def __init__(self, traces: Sequence[Callable[[], aiohttp.TraceConfig]] = ()) -> None:
-        """Each session gets a trace of each function."""
+    def __init__(
+        self, traces: Sequence[Callable[[], aiohttp.TraceConfig]] = (), chunk_size: ChunkSize | None = None
+    ) -> None:
+        """Each session gets a trace of each function. ``chunk_size`` is halved when an answer is too large."""
         self._traces = traces
+        self._responses = limited_response(MOST_OF_PAGE, MOST_OF_OBJECT, (chunk_size or ChunkSize()).halve)
         self._last: kopf.ConnectionInfo | None = None
         self._at = 0.0
         self._tries = 0
@@ -56,5 +61,6 @@ class KopfCredentials:
                 proxy=(await configuration()).proxy,  # kopf does not look for a proxy
                 trust_env=info.trust_env,
                 trace_configs=[trace() for trace in self._traces],
+                response_class=self._responses,
             ),
         )

@@ -5,22 +5,32 @@ earlier. Therefore the operator handles the signals: it hands over, and then set
 
 When a watch fails, kopf does not end if it also watches another kind. It does not cancel that watch, which waits for a
 session that kopf has closed. Therefore the process exits without waiting for kopf.
+
+A thread cannot be interrupted, and Python waits for all threads when it ends. A thread that resolves a name, or reads
+credentials byte by byte, would keep the process alive. Therefore the process exits without waiting for threads.
 """
 
 import asyncio
 import logging
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn, cast
 
 import kopf
 
+from esm_operator.clock import monotonic
+
 logger = logging.getLogger(__name__)
 
 #: Seconds until the process exits after a failure, if its cause is not found before.
 _LONGEST_SEARCH = 5.0
+#: Seconds from a signal until the process exits in any case. Kubernetes kills a pod after 30 s by default.
+LONGEST_STOP = 15.0
+#: Seconds for which the process waits for threads at its end.
+_LONGEST_JOIN = 1.0
 
 
 class KopfProcess:
@@ -67,6 +77,9 @@ class KopfProcess:
         await kopf.run_tasks(tasks, ignored={task} if task else set())
 
     async def _stop(self) -> None:
+        timer = threading.Timer(LONGEST_STOP, _exit_in_any_case)
+        timer.daemon = True
+        timer.start()
         try:
             await self._hand_over()
         finally:
@@ -78,5 +91,25 @@ class KopfProcess:
             async with asyncio.timeout(_LONGEST_SEARCH):
                 cause = await self._cause()
         logger.critical("The operator ends: %s", cause or f"a watch, or another part of it, failed: {failure}")
-        logging.shutdown()
-        os._exit(1)
+        _exit(1)
+
+
+def exit_without_threads() -> None:
+    """End the process with status 0 if threads still work. Call it last, in the main thread."""
+    ends = monotonic() + _LONGEST_JOIN
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join(max(0.0, ends - monotonic()))
+            if thread.is_alive():
+                logger.info("The operator ends, and does not wait for the thread %s", thread.name)
+                _exit(0)
+
+
+def _exit_in_any_case() -> None:
+    logger.critical("The operator has not stopped within %.0f s, so it exits", LONGEST_STOP)
+    _exit(1)
+
+
+def _exit(status: int) -> NoReturn:
+    logging.shutdown()
+    os._exit(status)

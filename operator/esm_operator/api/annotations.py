@@ -1,7 +1,7 @@
-"""The annotations of an EventSourceMapping that the operator knows, and the report about unknown ones.
+"""The annotations of an EventSourceMapping that the operator knows, and the report about those without effect.
 
 An unknown annotation that begins with :data:`PREFIX` has no effect. It is a typing error, a former name, or a name of
-another version of the operator.
+another version of the operator. The annotation :data:`ALLOW_TAKEOVER_BY` has no effect if its value is invalid.
 """
 
 import difflib
@@ -17,29 +17,56 @@ INTENT = f"{PREFIX}intent"
 PAUSED = f"{PREFIX}paused"
 ORPHAN = f"{PREFIX}orphan"
 RECONCILE_AT = f"{PREFIX}reconcile-at"
+#: The resources of other namespaces that may take over or observe the mapping, as a list of ``namespace/name``.
+ALLOW_TAKEOVER_BY = f"{PREFIX}allow-takeover-by"
+#: The most resources that the annotation ``allow-takeover-by`` may name.
+MOST_ALLOWED = 50
 
 #: The condition that reports unknown annotations. A resource has it only while it has such annotations.
 UNKNOWN_ANNOTATIONS = "UnknownAnnotations"
 #: Tenants write annotations, and a resource can have thousands of them.
 MOST_REPORTED = 10
 
-_FOR_PEOPLE = (ORPHAN, PAUSED, RECONCILE_AT)
+_FOR_PEOPLE = (ALLOW_TAKEOVER_BY, ORPHAN, PAUSED, RECONCILE_AT)
 _KNOWN = frozenset((INTENT, *_FOR_PEOPLE))
 #: Former names, and the names that have replaced them.
 _RENAMED: Mapping[str, str] = {f"{PREFIX}let-go": ORPHAN}
 #: The sentence about an unknown annotation.
 NO_EFFECT = "The annotation {annotation} has no effect, because this version of the operator does not know it."
+#: The sentence and the remedy for an invalid value of :data:`ALLOW_TAKEOVER_BY`.
+INVALID_CONSENT = (
+    "The annotation {annotation} has no effect, because its value is not a list of up to {most} names of resources. "
+    "Write NAMESPACE/NAME for each EventSourceMapping that may take over the mapping or observe it, separated by "
+    "commas."
+)
+_NAMESPACED_NAME = re.compile(r"([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)")
 _REPORTED = re.compile(r"The annotation (\S+) has no effect")
 
 
+def allowed_takers(text: str) -> frozenset[tuple[str, str]] | None:
+    """The resources that a value of :data:`ALLOW_TAKEOVER_BY` names, as (namespace, name). None: it is invalid."""
+    items = [item.strip() for item in text.split(",", MOST_ALLOWED)] if text.strip() else []
+    found = [_NAMESPACED_NAME.fullmatch(item) for item in items]
+    if len(items) > MOST_ALLOWED or not all(found):
+        return None
+    return frozenset((sys.intern(one[1]), sys.intern(one[2])) for one in found if one is not None)
+
+
 def unknown_annotations(annotations: Mapping[str, Any]) -> tuple[str, ...]:
-    """The unknown annotations with the operator's prefix, in alphabetical order, at most :data:`MOST_REPORTED`."""
+    """The annotations with the operator's prefix and without effect, in alphabetical order.
+
+    At most :data:`MOST_REPORTED`.
+    """
     names = [name for name in annotations if name.startswith(PREFIX) and name not in _KNOWN]
+    if allowed_takers(str(annotations.get(ALLOW_TAKEOVER_BY) or "")) is None:
+        names.append(ALLOW_TAKEOVER_BY)
     return tuple(map(sys.intern, sorted(names)[:MOST_REPORTED]))
 
 
 def explain(name: str) -> str:
-    """The message about an unknown annotation, with the nearest known name and the remedy."""
+    """The message about an annotation without effect, with the nearest known name and the remedy."""
+    if name == ALLOW_TAKEOVER_BY:
+        return INVALID_CONSENT.format(annotation=name, most=MOST_ALLOWED)
     return f"{NO_EFFECT.format(annotation=name)} {_remedy(name)}"
 
 

@@ -105,7 +105,21 @@ class Text:
 
 _ARN_START = "arn:aws[a-zA-Z0-9-]*:"
 ARN_PATTERN = f"^{_ARN_START}[a-zA-Z0-9-]+:[a-z0-9-]*:([0-9]{{12}})?:.+$"
+#: The forms of the patterns of the allow-lists in ProviderConfigs. ``*`` alone allows everything.
+_PART = "([a-zA-Z0-9_.*-]|[$][{]namespace[}])+"
+_FUNCTION_PART = f"{_PART}(:([$]LATEST([.]PUBLISHED)?|{_PART}))?"
+_ACCOUNT = "([0-9]{12}|[*])"
+_ARN_OF_PATTERN = "arn:(aws[a-z0-9-]*|[*])"
+_RESOURCE = "([a-zA-Z0-9_.:/*+=,@-]|[$][{]namespace[}])+"
+FUNCTION_PATTERNS = f"^({_FUNCTION_PART}|{_ARN_OF_PATTERN}:lambda:[a-z0-9*-]+:{_ACCOUNT}:function:{_FUNCTION_PART})$"
+SOURCE_PATTERNS = (
+    f"^([*]|kafka://([*]|{_PART}:([0-9]{{1,5}}|[*]))|"
+    f"{_ARN_OF_PATTERN}:(sqs|kinesis|dynamodb|kafka|mq|rds):[a-z0-9*-]+:{_ACCOUNT}:{_RESOURCE})$"
+)
+DESTINATION_PATTERNS = f"^([*]|kafka://{_PART}|{_ARN_OF_PATTERN}:(s3:[a-z0-9*-]*:{_ACCOUNT}?|(sqs|sns):[a-z0-9*-]+:{_ACCOUNT}):{_RESOURCE})$"
 REGION_PATTERN = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
+#: Targets of one namespace, and of all namespaces together, unless the operator's settings have other limits.
+TARGETS_PER_NAMESPACE, MAX_TARGETS = 20, 100
 UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 

@@ -1,9 +1,10 @@
 """The labels by which resources are counted in metrics. They are made when a resource is parsed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from esm_operator.api.reasons import CONDITION_REASONS, STATES
 from esm_operator.api.recorded_status import Condition
 from esm_operator.api.sources import SourceType
 
@@ -14,11 +15,11 @@ class MetricLabels(NamedTuple):
     source: str
     """The source type; ``other`` if the spec names none that is known."""
     state: str
-    """AWS's state of the mapping, from the status; ``None`` if there is no mapping."""
+    """AWS's state of the mapping, from the status; ``None`` if there is no mapping, ``Other`` if it is not known."""
     status: str
     """``Ready``, ``Reconciling``, ``Stalled``, ``Deleting``, or ``New``, which has no conditions yet."""
     reason: str
-    """The reason of the condition Ready; empty for a new one."""
+    """The reason of the condition Ready; empty for a new one; ``Other`` if it is not one of this version."""
     in_sync: bool
     """Whether the condition Synced is not False."""
     problem: bool
@@ -47,13 +48,18 @@ def metric_labels(
         status = "Ready" if statuses["Ready"] == "True" else "Reconciling"
     return _shared(
         source=str(source) if source is not None else "other",
-        state=state or "None",
+        state=_known(state, STATES) or "None",
         status=status,
-        reason=found["Ready"].reason if "Ready" in found else "",
+        reason=_known(found["Ready"].reason, CONDITION_REASONS) if "Ready" in found else "",
         in_sync=statuses.get("Synced") != "False",
         problem=statuses.get("Processing") == "False",
         paused=paused,
     )
+
+
+def _known(value: str, known: Collection[str]) -> str:
+    """A value for a label. Whoever can patch a status can write any text to it."""
+    return value if not value or value in known else "Other"
 
 
 #: The same object for the same labels, of which ten thousand resources have a few dozen combinations.

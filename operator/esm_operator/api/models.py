@@ -255,7 +255,9 @@ class AdoptionModel(Structure):
     IfExists."""
     take_over_from: Name | None = None
     """The present owner of the mapping, as CLUSTER/NAMESPACE/NAME. The operator takes over a mapping of another
-    resource of esm-operator only if this field names that resource. This field needs adoption.uuid."""
+    resource of esm-operator only if this field names that resource. A resource in another namespace must also have the
+    annotation lambda.esm-operator.io/allow-takeover-by with the NAMESPACE/NAME of this resource. For a resource of
+    another cluster, the setting --takeover-from-clusters must name the cluster. This field needs adoption.uuid."""
 
 
 class EventSourceMappingSpec(Structure):
@@ -351,8 +353,9 @@ class EventSourceMappingSpec(Structure):
     or of its flag --region, in this order. The region cannot be changed, even with replacePolicy Recreate."""
     provider_config_ref: Reference | None = None
     """The ProviderConfig that defines the AWS account, the credentials and the default tags of the mapping. If absent,
-    the operator uses the ProviderConfig called "default". If this ProviderConfig does not exist either, the operator
-    uses its own credentials. The reference cannot be changed, even with replacePolicy Recreate."""
+    the operator uses the ProviderConfig called "default". If this ProviderConfig does not exist either, the resource is
+    Stalled, unless the operator runs with --operator-credentials=WithoutProviderConfig. The reference cannot be
+    changed, even with replacePolicy Recreate."""
     deletion_policy: Word | None = None
     """The effect of deleting this resource. Delete: the operator deletes the mapping in AWS. Retain: the operator keeps
     the mapping and removes its owner tags. If absent: Delete."""

@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from esm_operator.api.models import ConditionModel, Int64, Name, Structure, Tags, Word, Words, as_map
+from esm_operator.api.models import AS_SET, ConditionModel, Int64, Name, Structure, Tags, Word, Words, as_map
+
+Patterns = Annotated[list[Annotated[str, Field(max_length=512)]], *AS_SET]
 
 
 class LabelSelectorRequirement(Structure):
@@ -33,12 +35,25 @@ class ProviderConfigSpec(Structure):
 
     namespace_selector: LabelSelector | None = None
     """The namespaces whose resources may use this ProviderConfig. If namespaceSelector is absent, resources in all
-    namespaces may use it. A resource in a namespace that does not match is Stalled. The operator does not use its
-    own credentials for it."""
+    namespaces may use it. An empty selector is refused. A resource in a namespace that does not match is Stalled. The
+    operator does not use its own credentials for it."""
     region: Word | None = None
     """The region of mappings whose spec sets neither region nor eventSourceARN."""
     allowed_regions: Words | None = None
     """The regions in which mappings are allowed. If absent, all regions are allowed."""
+    allowed_functions: Patterns | None = None
+    """The functions that mappings may invoke, as patterns of names or ARNs. If absent, all functions are allowed. If
+    the list is empty, none is. In a pattern, * stands for any characters but : and /. At the end of a pattern, * stands
+    for all that follows. The text ${namespace} stands for the namespace of the resource. A name without an ARN means
+    the account and the region of the mapping. A pattern without a version or an alias allows all of them."""
+    allowed_event_sources: Patterns | None = None
+    """The event sources that mappings may read, as patterns of ARNs. For self-managed Kafka, a pattern is
+    kafka://HOST:PORT, and each bootstrap server must match a pattern. In HOST, * stands for any characters but a dot.
+    The pattern kafka://* allows all servers. If absent, all event sources are allowed. If the list is empty, none
+    is."""
+    allowed_destinations: Patterns | None = None
+    """The destinations that mappings may have in destinationConfig.onFailure, as patterns of ARNs or of kafka://TOPIC.
+    If absent, all destinations are allowed. If the list is empty, none is."""
     role_arn: Name | None = None
     """The ARN of the IAM role that the operator assumes. If absent, the operator uses its own credentials."""
     external_id: Name | None = None

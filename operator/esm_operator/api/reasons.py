@@ -3,6 +3,7 @@
 A reason is one CamelCase word, for programs. The type checker refuses reasons that are not listed here.
 """
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias, get_args
 
 #: AWS has refused a request, or could not be reached.
@@ -32,14 +33,18 @@ RefusalReason: TypeAlias = Literal[
     "WebIdentityRefused",
 ]
 
-#: There is no account and region for the mapping, or they have changed.
+#: There is no account and region for the mapping, or they have changed, or the ProviderConfig does not allow it.
 TargetReason: TypeAlias = Literal[
     "NoRegion",
+    "NotAllowed",
     "ProviderConfigDeleting",
     "ProviderConfigForbidsNamespace",
     "ProviderConfigNotFound",
+    "ProviderConfigRequired",
     "RegionNotAllowed",
+    "RegionUnknown",
     "TargetChanged",
+    "TooManyTargets",
 ]
 
 #: The states of a mapping in AWS. They are reasons if there is no other.
@@ -99,11 +104,15 @@ HappeningReason: TypeAlias = Literal[
 EventReason: TypeAlias = ConditionReason | HappeningReason
 
 #: Of the condition and the Event of a ProviderConfig.
-ProviderConfigReason: TypeAlias = Literal["InUse", "MappingsRemain"]
+ProviderConfigReason: TypeAlias = Literal["InUse", "MappingsRemain", "ResourcesRefused"]
 
-_STATES: dict[str, StateReason] = {state: state for state in get_args(StateReason)}
+#: The reasons of conditions.
+CONDITION_REASONS: frozenset[str] = frozenset(reason for part in get_args(ConditionReason) for reason in get_args(part))
+
+#: The states of a mapping in AWS.
+STATES: Mapping[str, StateReason] = {state: state for state in get_args(StateReason)}
 
 
 def of_state(state: str) -> OutcomeReason:
     """The reason for a mapping's state; ``InSync`` if there is none, or AWS has a new one."""
-    return _STATES.get(state, "InSync")
+    return STATES.get(state, "InSync")

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from esm_operator.api import names
 from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explained
 from esm_operator.api.fields import STATUS_MEMBERS
-from esm_operator.api.frozen_json import rfc3339
+from esm_operator.api.foreign_text import ANSWER, shown
+from esm_operator.api.frozen_json import is_object, rfc3339
 from esm_operator.api.sources import parse_arn
 
 #: The members of a condition, and the values that stand for their absence.
@@ -146,12 +147,12 @@ class MappingReport:
 
     @classmethod
     def of_answer(cls, answer: Mapping[str, Any]) -> "MappingReport":
-        """From AWS's answer, or from what is kept of it as JSON."""
+        """From AWS's answer, or from what is kept of it as JSON. Its texts are visible and limited."""
         status = {name: answer.get(member) for member, name in STATUS_MEMBERS.items()}
         modified = status["lastModified"]
         status["lastModified"] = modified if modified is None or isinstance(modified, str) else rfc3339(modified)
         status["filterCriteriaError"] = names.to_kubernetes(status["filterCriteriaError"] or None)
-        return cls.parse(status)
+        return cls.parse({name: _limited(value) for name, value in status.items()})
 
     @classmethod
     def parse(cls, status: Mapping[str, Any]) -> "MappingReport":
@@ -234,6 +235,13 @@ class MappingStatus:
     def condition(self, kind: str) -> Condition:
         """The condition of a type; one with an empty status if there is none."""
         return find_condition(self.conditions, kind)
+
+
+def _limited(value: Any) -> Any:
+    """A text of AWS, or an object of such texts, for the status."""
+    if is_object(value):
+        return {name: _limited(text) for name, text in value.items()}
+    return shown(value, ANSWER) if isinstance(value, str) else value
 
 
 def _present(members: dict[str, Any]) -> dict[str, Any]:

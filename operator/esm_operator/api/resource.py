@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from esm_operator.api.annotations import INTENT, ORPHAN, PAUSED, RECONCILE_AT, UNKNOWN_ANNOTATIONS, unknown_annotations
+from esm_operator.api.annotations import (
+    ALLOW_TAKEOVER_BY,
+    INTENT,
+    ORPHAN,
+    PAUSED,
+    RECONCILE_AT,
+    UNKNOWN_ANNOTATIONS,
+    allowed_takers,
+    unknown_annotations,
+)
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
-from esm_operator.api.limits import UUID_PATTERN
+from esm_operator.api.limits import REGION_PATTERN, UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
 from esm_operator.api.recorded_status import MappingStatus, parse_conditions
 from esm_operator.api.spec import MappingSpec, RequestedTarget
@@ -24,6 +33,10 @@ FINALIZER = f"{GROUP}/mapping"
 #: Values of the annotation ``paused`` that do not pause. Any other does, because it may be a typing error for true.
 _NO = ("", "false", "no", "off", "0")
 _UUID = re.compile(UUID_PATTERN)
+#: The longest value of the annotation ``reconcile-at`` that counts, in characters. The status repeats the value.
+LONGEST_RECONCILE_AT = 256
+#: The most items of a list in an intent. The operator writes fewer, whatever the spec.
+_MOST_ITEMS = 200
 
 
 class Key(NamedTuple):
@@ -72,22 +85,45 @@ class Intent:
         return json.dumps(members, sort_keys=True, separators=(",", ":"))
 
 
+_PATH = r"[A-Za-z0-9_.\[\]]{1,200}"
+#: The patterns of the texts in an intent, and of the items of its lists. Each user who may edit the resource may write
+#: the annotation. The patterns accept everything that the operator writes for a spec that the API server accepts. The
+#: name of a queue, for example, can have any characters. The function is sent to AWS, and messages contain the region
+#: and the account.
+_INTENT_PATTERNS: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(pattern)
+    for name, pattern in {
+        "owner": r"[-a-z0-9]{1,63}/[-a-z0-9.]{1,253}",
+        "account": r"[0-9]{12}",
+        "region": rf"(?=.{{1,64}}$)(?:{REGION_PATTERN})",
+        "function": r"[a-zA-Z0-9_.-]{1,256}(:[a-zA-Z0-9$_.-]{1,128})?",
+        "source": r"(?s:.{0,12000})",
+        "servers": r"(?s:.{0,300})",
+        "fields": _PATH,
+        "tags": r"(?s:.{0,128})",
+        "immutable": _PATH,
+        "waiting_since": r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}(Z|[+-][0-9]{2}:[0-9]{2}))?",
+    }.items()
+}
+#: JSON can need 12 characters for one character.
+_IMMUTABLE_VALUE = re.compile(r"(?s:.{0,150000})")
+
+
 @lru_cache(AT_HAND)
 def parse_intent(text: str) -> Intent | None:
-    """The intent that an annotation holds; None if there is none or it is damaged."""
+    """The intent that an annotation holds; None if there is none, or if the operator cannot have written it."""
     try:
         raw = json.loads(text)
-        members = (*raw["servers"], *raw["fields"], *raw["tags"], *raw["immutable"].values())
-        if not all(isinstance(one, str) for one in members):
-            return None
-        texts: dict[str, Any] = {name: str(raw[name]) for name in ("owner", "account", "region", "function", "source")}
+        texts: dict[str, Any] = {name: raw[name] for name in ("owner", "account", "region", "function", "source")}
+        texts["waiting_since"] = raw.get("waiting_since") or ""
         lists: dict[str, Any] = {name: tuple(raw[name]) for name in ("servers", "fields", "tags")}
-        return Intent(
-            **texts,
-            **lists,
-            immutable=dict(raw["immutable"]),
-            waiting_since=str(raw.get("waiting_since") or ""),
-        )
+        immutable = dict(raw["immutable"])
+        members = [*((name, (value,)) for name, value in texts.items()), *lists.items(), ("immutable", immutable)]
+        patterns = [(_INTENT_PATTERNS[name], values) for name, values in members]
+        patterns.append((_IMMUTABLE_VALUE, immutable.values()))
+        if not all(len(values) <= _MOST_ITEMS and all(map(one.fullmatch, values)) for one, values in patterns):
+            return None
+        return Intent(**texts, **lists, immutable=immutable)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -112,6 +148,8 @@ class Resource:
     """The annotation ``reconcile-at``."""
     unknown_annotations: tuple[str, ...]
     """Annotations with the operator's prefix that have no effect, with the prefix."""
+    consents_to: frozenset[Key]
+    """The resources that may take over or observe its mapping. Empty if the annotation is invalid."""
     uuid: str
     """The UUID in the status; empty if there is none or it is damaged."""
     status_is_current: bool
@@ -153,6 +191,11 @@ class Resource:
         """None: there is none, or it is that of another resource whose manifest was copied."""
         intent = parse_intent(self.intent_annotation)
         return intent if intent is not None and intent.owner == str(self.key) else None
+
+    @property
+    def intent_ignored(self) -> bool:
+        """Whether it has an annotation with an intent that the operator cannot have written."""
+        return bool(self.intent_annotation) and parse_intent(self.intent_annotation) is None
 
     @property
     def has_finalizer(self) -> bool:
@@ -203,8 +246,9 @@ def parse(body: Mapping[str, Any]) -> Resource:
         intent_annotation=str(annotations.get(INTENT) or ""),
         paused=paused,
         orphan=str(annotations.get(ORPHAN) or "").lower() == "true",
-        reconcile_at=str(annotations.get(RECONCILE_AT) or ""),
+        reconcile_at=str(annotations.get(RECONCILE_AT) or "")[:LONGEST_RECONCILE_AT],
         unknown_annotations=unknown_annotations(annotations),
+        consents_to=frozenset(Key(*one) for one in allowed_takers(str(annotations.get(ALLOW_TAKEOVER_BY) or "")) or ()),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
         status_is_current=status.get("observedGeneration") == int(meta.get("generation", 0)),
         handled_reconcile_at=str(status.get("lastHandledReconcileAt") or ""),
@@ -254,7 +298,7 @@ def is_same_work(old: Resource, new: Resource) -> bool:
 
 def _plan_inputs(one: Resource) -> tuple[object, ...]:
     annotations = (one.intent_annotation, one.paused, one.orphan, one.reconcile_at, one.unknown_annotations)
-    return (one.uid, one.generation, one.deleting, one.finalizers, annotations)
+    return (one.uid, one.generation, one.deleting, one.finalizers, one.consents_to, annotations)
 
 
 def _plan_status(status: MappingStatus) -> tuple[object, ...]:

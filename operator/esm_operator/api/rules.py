@@ -271,6 +271,39 @@ def _provider_config() -> Iterator[Rule]:
         "Remove defaultTags, or set ownership to Tags.",
         forbidden,
     )
+    for path, pattern, what in (
+        (
+            "allowedFunctions",
+            limits.FUNCTION_PATTERNS,
+            "names or ARNs of functions, with or without * and ${namespace}: ${namespace}_*, "
+            "arn:aws:lambda:*:*:function:orders, *",
+        ),
+        (
+            "allowedEventSources",
+            limits.SOURCE_PATTERNS,
+            "ARNs of event sources or kafka://HOST:PORT, with or without * and ${namespace}: "
+            "arn:aws:sqs:*:*:${namespace}_*, kafka://*.kafka.example.com:9092, *",
+        ),
+        (
+            "allowedDestinations",
+            limits.DESTINATION_PATTERNS,
+            "ARNs of SQS queues, SNS topics and S3 buckets or kafka://TOPIC, with or without * and ${namespace}: "
+            "arn:aws:sqs:*:*:${namespace}_*, arn:aws:s3:::${namespace}.*, *",
+        ),
+    ):
+        yield about(
+            path,
+            f"self.{path}.all(item, item.matches({quoted(pattern)}))",
+            f"{path} must have only patterns of {what}.",
+        )
+    selector = "self.namespaceSelector"
+    yield about(
+        "namespaceSelector",
+        f"has({selector}.matchLabels) && size({selector}.matchLabels) > 0 || "
+        f"has({selector}.matchExpressions) && size({selector}.matchExpressions) > 0",
+        "namespaceSelector is empty, so it does not show which namespaces may use this ProviderConfig. Add matchLabels "
+        "or matchExpressions, and check the spelling. To admit all namespaces, remove namespaceSelector.",
+    )
     expressions = "namespaceSelector.matchExpressions"
     yield from field_rules.words(limits.PROVIDER_CONFIG_WORDS)
     counted = "(item.operator in ['In', 'NotIn']) == (has(item.values) && size(item.values) > 0)"

@@ -9,6 +9,8 @@ resolution can take minutes. Therefore the coroutine gives up at the deadline, a
 | name resolution, connect, TLS handshake | the first byte | SEND_TIMEOUT |
 | request and answer | the last byte of the answer | CALL_TIMEOUT, or that of the permit |
 
+``aws/answer_limits.py`` limits the bytes of the answer, and the number of values in it.
+
 A call that is given up before its first byte is never sent (``NotSentError``). AWS may have carried out a call that is
 given up later. Its connection is cut, so that the thread ends. The fence of a write is checked before the connection is
 made, and immediately before each part of the request is sent. The lease must outlast the call.
@@ -28,7 +30,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
 from esm_operator.adapters import botocore_hooks
-from esm_operator.aws import errors
+from esm_operator.aws import answer_limits, errors
 from esm_operator.clock import monotonic
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.in_flight_window import InFlightWindow
@@ -109,7 +111,7 @@ class _Call:
         """Why no more bytes may be sent. Raised in place of boto3's exception."""
         self._is_sent = False
         self._is_write = True
-        self._url = ""
+        self._operation, self._url = "", ""
         self._slot: int | None = None
         self._cut: Callable[[], None] | None = None
 
@@ -152,7 +154,7 @@ class _Call:
         if self._permit.window is not None:
             self._slot = self._permit.window.wait()
         with self._admitted():
-            self._is_write, self._url = operation not in READS, url
+            self._is_write, self._operation, self._url = operation not in READS, operation, url
             self._ask_fence(self._permit.call_timeout)
             self._phase, self._ends = _Phase.CONNECTING, monotonic() + SEND_TIMEOUT
 
@@ -169,6 +171,20 @@ class _Call:
             else:
                 self._ask_fence(self._ends - now)
             return self._ends - now
+
+    def receiving(self, received: int) -> None:
+        """Refuse an answer that is too large."""
+        with self._admitted():
+            answer_limits.check_size(self._operation, received)
+
+    def parsing(self, body: bytes) -> None:
+        """Refuse an answer with too many values."""
+        answer_limits.check_values(self._operation, body)
+
+    def check(self) -> None:
+        """Raise if the call was given up. Called while the thread gets credentials for it."""
+        with self._admitted():
+            pass
 
     def _end(self) -> None:
         with self._lock:

@@ -6,9 +6,10 @@ queue, so their connections retry (:attr:`Connection.attempts`).
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -19,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from esm_operator.adapters import botocore_hooks, botocore_sessions
 from esm_operator.aws import call, errors
 from esm_operator.aws.call import CallPermit
+from esm_operator.aws.session_name import session_name
 from esm_operator.clock import monotonic
 from esm_operator.fence import SHUT
 from esm_operator.metrics import counters
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from types_boto3_sts import STSClient
 
 Answer = TypeVar("Answer")
+
+#: The ID of an account (AWS Account Management Reference Guide).
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 #: Seconds to connect to one address, and for the TLS handshake. ``aws/call.py`` has the limits of the whole call.
 CONNECT_TIMEOUT = 1.5
@@ -78,11 +83,15 @@ class Connection:
 class Connector:
     """Makes connections. :class:`~.connections.Connections` decides when.
 
-    ``threads`` is the number for each connection. CloudTrail shows the user agent after that of boto3.
+    ``threads`` is the number for each connection. CloudTrail shows the user agent after that of boto3. For a role of a
+    ProviderConfig, it also shows the cluster and the ProviderConfig.
     """
 
-    def __init__(self, threads: int = 8, *, attempts: int = 1, user_agent: str = "esm-operator") -> None:
+    def __init__(
+        self, threads: int = 8, *, attempts: int = 1, user_agent: str = "esm-operator", cluster: str = ""
+    ) -> None:
         self._threads = threads
+        self._cluster = cluster
         self._attempts = attempts
         self._user_agent = user_agent
 
@@ -106,9 +115,10 @@ class Connector:
         """The account and the ARN of the identity."""
         with counted("GetCallerIdentity"):
             client: STSClient = self._client("sts", target)
-            answer = client.get_caller_identity()
+            with closing(client):
+                answer = client.get_caller_identity()
             account = answer.get("Account")
-            if not account:
+            if not _ACCOUNT.fullmatch(str(account)):
                 raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
             return str(account), str(answer.get("Arn") or "an unknown identity")
 
@@ -120,7 +130,9 @@ class Connector:
     def _client(self, service: Literal["lambda", "resourcegroupstaggingapi", "sts"], target: Target) -> Any:
         access = target.access
         connect, read = (STS_CONNECT_TIMEOUT, STS_TIMEOUT) if service == "sts" else (CONNECT_TIMEOUT, READ_TIMEOUT)
-        session: Any = botocore_sessions.new_session(target.region, access.role_arn, access.external_id)
+        session: Any = botocore_sessions.new_session(
+            target.region, access.role_arn, access.external_id, session_name(self._cluster, access.config)
+        )
         config = Config(
             connect_timeout=connect,
             read_timeout=read,

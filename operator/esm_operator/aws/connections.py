@@ -109,12 +109,22 @@ class Connections:
         self._failures = {target: failure for target, failure in self._failures.items() if target in self._kept}
         self._reports.keep(self._kept)
         self._close_unused()
+        self._locks = {
+            target: lock
+            for target, lock in self._locks.items()
+            if lock.locked() or target in self._kept or target in self._connected
+        }
         for target in self._kept - self._connected.keys() - self._keepers.keys():
             self._keepers[target] = tasks.start(self._keep_trying(target), f"connect to {target.region}")
 
     def established(self, target: Target) -> Connection | None:
         """The connection to a target, if there is one."""
         return self._connected.get(target)
+
+    @property
+    def connected(self) -> Collection[Target]:
+        """The connected targets. Those that are not kept are closed soon."""
+        return self._connected.keys()
 
     def is_failing(self, target: Target) -> bool:
         """Whether the last attempt to connect to a target has failed."""
@@ -147,7 +157,6 @@ class Connections:
         self._unused = {target: self._unused.get(target, now) for target in self._connected.keys() - self._kept}
         for target in [target for target, since in self._unused.items() if now - since >= UNUSED]:
             self._connected.pop(target).close()
-            self._locks.pop(target, None)
             del self._unused[target]
             logger.info("Closed the connection to AWS in %s, because no resource uses it", target.region)
 

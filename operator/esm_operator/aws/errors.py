@@ -5,6 +5,7 @@ import re
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError, SSLError
 
+from esm_operator.api.foreign_text import MESSAGE, VALUE, cut, shown
 from esm_operator.api.reasons import RefusalReason
 from esm_operator.aws.error_table import EXCEPTIONS, OTHER, TABLE, UNAVAILABLE, ErrorRule
 from esm_operator.fence import NotLeadingError
@@ -39,6 +40,12 @@ class UnreadableAnswerError(BotoCoreError):
     fmt = "The answer to {operation} is not one of AWS, or lacks what AWS always answers."
 
 
+class TooLargeAnswerError(UnreadableAnswerError):
+    """An answer that AWS would not send. Only its beginning was read."""
+
+    fmt = "The answer to {operation} was refused, because it has more than {most}. AWS sends less."
+
+
 class NotSentError(BotoCoreError):
     """No byte of the request was sent, so AWS has not carried it out."""
 
@@ -58,17 +65,18 @@ def readable(error: Exception, operation: str) -> Exception:
     It may hold anything, so nothing of it is repeated.
     """
     known = isinstance(error, ClientError | BotoCoreError | RuntimeError | NotLeadingError)
-    return error if known else UnreadableAnswerError(operation=operation)
+    is_deep = isinstance(error, RecursionError)  # a RuntimeError, which is a bug otherwise
+    return error if known and not is_deep else UnreadableAnswerError(operation=operation)
 
 
 def code_of(error: ClientError) -> str:
     """AWS's error code."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    return shown(str(error.response.get("Error", {}).get("Code", "")), VALUE)
 
 
 def text_of(error: ClientError) -> str:
-    """AWS's own sentence; empty: AWS gave none."""
-    return str(error.response.get("Error", {}).get("Message") or "").strip()
+    """AWS's own sentence, or its beginning; empty: AWS gave none. Patterns would take long to search a longer text."""
+    return cut(str(error.response.get("Error", {}).get("Message") or "").strip(), MESSAGE)
 
 
 def is_doubtful(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.aws import errors
+from esm_operator.aws import answer_limits, errors
 from esm_operator.aws.call import CallPermit
 from esm_operator.aws.connection import Connection, counted
 from esm_operator.clock import monotonic
@@ -163,10 +163,11 @@ class MappingsApi:
                 answer.pop("ResponseMetadata", None)
                 if not _is_readable(operation, answer):
                     raise errors.UnreadableAnswerError(operation=name)
+                _check_items(name, answer)
                 return answer
         except ClientError as error:
             if errors.understand(error).throttled:
-                counters.AWS_THROTTLES.labels(*self._place).inc()
+                counters.throttled(*self._place)
             raise
         finally:
             logger.debug("AWS %s took %.0f ms", operation, 1000 * (monotonic() - started))
@@ -180,6 +181,16 @@ def _name(operation: str) -> str:
 def _uuid(parameters: Mapping[str, Any]) -> str:
     """The UUID of the mapping that a request is about; empty: there is none yet."""
     return str(parameters.get("UUID") or str(parameters.get("Resource") or "").rpartition(":")[2])
+
+
+def _check_items(name: str, answer: Mapping[str, Any]) -> None:
+    """Check the numbers of items and tags in an answer. Raises TooLargeAnswerError."""
+    items = [*(answer.get("EventSourceMappings") or ()), *(answer.get("ResourceTagMappingList") or ())]
+    if len(items) > answer_limits.MOST_ITEMS:
+        raise errors.TooLargeAnswerError(operation=name, most=f"{answer_limits.MOST_ITEMS} items")
+    tags = max((len(one.get("Tags") or ()) for one in (answer, *items)), default=0)
+    if tags > answer_limits.MOST_TAGS:
+        raise errors.TooLargeAnswerError(operation=name, most=f"{answer_limits.MOST_TAGS} tags of a mapping")
 
 
 def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:

@@ -49,8 +49,11 @@ class Knowledge:
 
     inventories: dict[tuple[str, str, str], Inventory] = field(default_factory=dict[tuple[str, str, str], Inventory])
     """By account, region and endpoint."""
-    rate_limiters: dict[tuple[str, str], RateLimiter] = field(default_factory=dict[tuple[str, str], RateLimiter])
-    """By account and region."""
+    rate_limiters: dict[tuple[str, str, str], RateLimiter] = field(
+        default_factory=dict[tuple[str, str, str], RateLimiter]
+    )
+    """By account, region and endpoint. An endpoint can answer with any account number, so the endpoints of one account
+    share nothing."""
 
     def resume(self, changing: Iterable[str]) -> None:
         """Begin the next term. The UUIDs are those of mappings that will be changed, so their owners are read again."""
@@ -107,7 +110,7 @@ class Targets:
         return connected
 
     def keep(self, wanted: Collection[Target]) -> None:
-        """Stop sweeping all targets but these."""
+        """Stop sweeping all targets but these, and release what only the others need."""
         for target in [target for target in self._connected if target not in wanted]:
             account_region = self._connected.pop(target).account_region
             if len(account_region.clients) > 1:
@@ -117,12 +120,12 @@ class Targets:
                     task.cancel()
                 name = next(name for name, one in self._account_regions.items() if one is account_region)
                 del self._account_regions[name]
-                self._knowledge.inventories.pop(name, None)
+                self._release(name)
         established = {target: one for target in wanted if (one := self._connections.established(target)) is not None}
         if established.keys() == set(wanted):  # so it is known which inventories of an earlier term are not in use
             in_use = {_name(target, connection) for target, connection in established.items()}
             for name in self._knowledge.inventories.keys() - in_use:
-                del self._knowledge.inventories[name]
+                self._release(name)
 
     @property
     def without_tags(self) -> bool:
@@ -165,12 +168,19 @@ class Targets:
         """Stop sweeping."""
         await tasks.cancel([task for account_region in self._account_regions.values() for task in account_region.tasks])
 
+    def _release(self, name: tuple[str, str, str]) -> None:
+        """Forget what is known of an account and region at an endpoint, because no resource uses it."""
+        self._knowledge.inventories.pop(name, None)
+        self._knowledge.rate_limiters.pop(name, None)
+        account, region, _ = name
+        if not any(one[:2] == (account, region) for one in self._knowledge.inventories):
+            counters.place_unused(account, region)
+
     def _start(self, connection: Connection, name: tuple[str, str, str]) -> AccountRegion:
         """Start to read the mappings of one more account and region at an endpoint."""
         settings, region = self._settings, connection.region
-        place = (connection.account, region)
         knowledge = self._knowledge
-        rate_limiter = knowledge.rate_limiters.setdefault(place, RateLimiter(settings.requests_per_second))
+        rate_limiter = knowledge.rate_limiters.setdefault(name, RateLimiter(settings.requests_per_second))
         account_region = AccountRegion(
             self._resources,
             knowledge.inventories.setdefault(name, Inventory()),

@@ -13,11 +13,12 @@ from kubernetes.aio import client
 
 from esm_operator.adapters.kubernetes_client import configuration, new_client
 from esm_operator.api.annotations import INTENT
+from esm_operator.api.foreign_text import EVENT, shown
 from esm_operator.api.frozen_json import is_object
 from esm_operator.api.recorded_status import Condition, MappingStatus
 from esm_operator.api.resource import FINALIZER, GROUP, PLURAL, VERSION, Intent, Key, Resource
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS, ProviderConfigObject
-from esm_operator.cluster.transport import JSON, ApiError, RequestKind, Transport, requested
+from esm_operator.cluster.transport import JSON, ApiError, RequestKind, TooLargeError, Transport, requested
 from esm_operator.fence import SHUT, Fence
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.ratelimit.waiters import RequestPriority
@@ -92,6 +93,25 @@ class KubernetesClient:
             "GET", path, query={"watch": "true", "resourceVersion": str(version)}, kind=RequestKind.WATCH
         )
 
+    async def review_token(self, token: str) -> dict[str, Any] | None:
+        """The user of a bearer token, as Kubernetes names it; None: the token is not valid."""
+        answer = await self._review("authentication.k8s.io", "TokenReview", {"token": token})
+        user = answer.get("user")
+        return user if answer.get("authenticated") is True and is_object(user) else None
+
+    async def may_get(self, path: str, user: Mapping[str, Any]) -> bool:
+        """Whether a user of :meth:`review_token` may get a path that is not one of a resource."""
+        attributes = {"path": path, "verb": "get"}
+        spec = {"nonResourceAttributes": attributes, "user": user.get("username", "")}
+        spec |= {name: user[name] for name in ("groups", "uid", "extra") if name in user}
+        return (await self._review("authorization.k8s.io", "SubjectAccessReview", spec)).get("allowed") is True
+
+    async def _review(self, group: str, kind: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The status of a review. It changes nothing in the cluster, so it needs no lease."""
+        body = {"apiVersion": f"{group}/v1", "kind": kind, "spec": dict(spec)}
+        answer = await self._transport.request("POST", f"/apis/{group}/v1/{kind.lower()}s", body=body)
+        return answer.get("status") or {}
+
     async def add_finalizer(self, resource: Resource, intent: Intent) -> dict[str, Any]:
         """Set the finalizer and the intent."""
         finalizers = list(resource.finalizers)
@@ -124,17 +144,17 @@ class KubernetesClient:
             found[Key(meta.get("namespace", ""), meta["name"])] = meta["uid"]
         return found
 
-    def list_resources(self, namespaces: Sequence[str] = ()) -> AsyncIterator[dict[str, Any]]:
-        """The resources of some namespaces (default: all), requested in chunks."""
-        return self._list(namespaces, JSON)
+    def list_resources(self, namespaces: Sequence[str] = (), selector: str = "") -> AsyncIterator[dict[str, Any]]:
+        """The resources in some namespaces (default: all) that a label selector selects, requested in chunks."""
+        return self._list(namespaces, JSON, selector)
 
     async def list_plural(self, plural: str) -> list[dict[str, Any]]:
         """All objects of another kind of the operator, of which there are few."""
-        return list((await self._page(f"{API_PATH}/{plural}")).get("items") or ())
+        return [item async for item in self._list_path(f"{API_PATH}/{plural}")]
 
     async def list_namespaces(self) -> list[dict[str, Any]]:
         """All namespaces."""
-        return list((await self._page("/api/v1/namespaces")).get("items") or ())
+        return [item async for item in self._list_path("/api/v1/namespaces")]
 
     async def post_event(
         self, about: Mapping[str, str], kind: str, reason: str, message: str, *, first: str, last: str, count: int
@@ -153,7 +173,7 @@ class KubernetesClient:
             "reportingComponent": "esm-operator",
             "type": kind,
             "reason": reason,
-            "message": message[:1024],
+            "message": shown(message, EVENT),
             "firstTimestamp": first,
             "lastTimestamp": last,
             "count": count,
@@ -201,16 +221,28 @@ class KubernetesClient:
     async def _list(self, namespaces: Sequence[str], accept: str, selector: str = "") -> AsyncIterator[dict[str, Any]]:
         selected = {"labelSelector": selector} if selector else {}
         for path in mapping_paths(namespaces):
-            position: dict[str, str] | None = {}
-            while position is not None:
-                page = await self._page(path, {"limit": str(_CHUNK), **position, **selected}, accept)
-                for item in page.get("items") or ():
-                    yield item
-                rest = page.get("metadata", {}).get("continue")
-                position = {"continue": rest} if rest else None
+            async for item in self._list_path(path, accept, selected):
+                yield item
 
-    async def _page(self, path: str, query: Mapping[str, str] | None = None, accept: str = JSON) -> dict[str, Any]:
-        return await self._transport.request("GET", path, query=query, accept=accept, kind=RequestKind.LIST)
+    async def _list_path(
+        self, path: str, accept: str = JSON, selected: Mapping[str, str] | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The items of a list, in pages. A page that is too large is requested again with half as many items."""
+        position: dict[str, str] | None = {}
+        limit = _CHUNK
+        while position is not None:
+            query = {"limit": str(limit), **position, **(selected or {})}
+            try:
+                page = await self._transport.request("GET", path, query=query, accept=accept, kind=RequestKind.LIST)
+            except TooLargeError:
+                if limit == 1:
+                    raise
+                limit //= 2
+                continue
+            for item in page.get("items") or ():
+                yield item
+            rest = page.get("metadata", {}).get("continue")
+            position = {"continue": rest} if rest else None
 
     async def _patch(self, resource: Resource, metadata: Mapping[str, Any]) -> dict[str, Any]:
         body = {"metadata": {"resourceVersion": resource.resource_version, **metadata}}

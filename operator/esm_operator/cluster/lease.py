@@ -12,7 +12,7 @@ import math
 import os
 import socket
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
@@ -160,8 +160,17 @@ class Lease:
         identity: str,
         duration: float,
         renewal: float = RENEWAL,
+        find_problem: Callable[[], str] = lambda: "",
     ) -> None:
-        """Namespace and name are those of the Lease object. Duration and renewal interval are in seconds."""
+        """Namespace and name are those of the Lease object. Duration and renewal interval are in seconds.
+
+        ``find_problem`` returns why this process cannot work now, as a sentence without a full stop;
+        empty: it can. A process that cannot work for the duration of the lease gives the lease up, and does not
+        acquire it.
+        """
+        self._find_problem = find_problem
+        self._unable_since = math.inf
+        """Time since which this process cannot work, by the clock."""
         self._renewal = renewal
         self._kubernetes = kubernetes
         self._namespace = namespace
@@ -251,13 +260,16 @@ class Lease:
 
     async def _acquire(self) -> None:
         while True:
+            problem = self._find_problem()
             try:
-                taken = await self._try_acquire()
-                self._answered_at = monotonic()
+                taken = not problem and await self._try_acquire()
+                self._answered_at = monotonic() if not problem else -math.inf
                 if taken:
                     return
             except Exception as error:
                 self._report(error)
+            if problem:
+                self._report_text(f"This process does not take part in the leader election. {problem}.")
             await asyncio.sleep(RETRY_PERIOD)
 
     async def _try_acquire(self) -> bool:
@@ -314,6 +326,10 @@ class Lease:
             if fence.left <= 0:
                 await self._close(f"it could not be renewed within its {self._duration:.0f} s")
                 return
+            if problem := self._lasting_problem():
+                # The lease is left to expire, because a write may still be on its way to AWS.
+                await self._close(f"the process could not work for the {self._duration:.0f} s of the lease. {problem}")
+                return
             started = monotonic()
             try:
                 async with asyncio.timeout(fence.left):
@@ -332,6 +348,12 @@ class Lease:
                 continue
             fence.extend(started + self._duration)
             pause = self._renewal - (monotonic() - started)  # a slow API server must not make renewals rarer
+
+    def _lasting_problem(self) -> str:
+        """Why this process has not been able to work for the duration of the lease; empty: it was able to."""
+        problem, now = self._find_problem(), monotonic()
+        self._unable_since = min(self._unable_since, now) if problem else math.inf
+        return problem if now - self._unable_since >= self._duration else ""
 
     async def _renew(self) -> bool:
         """Renew once. Returns whether the lease is still held."""
@@ -397,6 +419,9 @@ class Lease:
             )
         else:
             text = f"The operator could not read or write the lease {self}, and retries. {_text(error)}."
+        self._report_text(text)
+
+    def _report_text(self, text: str) -> None:
         self._failure = text
         if self._failures_reported.admit(text):
             logger.warning("%s", text)

@@ -28,6 +28,8 @@ class ResourceCache:
         """By UUID: the resources whose statuses record it. One owns the mapping, others may only observe it."""
         self._claims: dict[tuple[str, str], set[Key]] = {}
         """By identity: the resources that may adopt."""
+        self._consents: dict[Key, set[Key]] = {}
+        """By resource: those whose annotations allow it to take over or observe their mappings."""
         self._counts: Counter[MetricLabels] = Counter()
         self._successors: dict[Key, Resource] = {}
         """New objects whose name is still taken by a removed one."""
@@ -160,6 +162,10 @@ class ResourceCache:
         ]
         return str(min(rivals, key=lambda other: (other.created, other.uid)).key) if rivals else ""
 
+    def consenting_to(self, key: Key) -> frozenset[Key]:
+        """The resources that allow a resource to take over or observe their mappings."""
+        return frozenset(self._consents.get(key, ()))
+
     def known_uuids(self, uuids: Iterable[str]) -> list[str]:
         """Those of the UUIDs whose mappings belong to resources."""
         return [uuid for uuid in uuids if uuid in self._keys_of]
@@ -167,11 +173,17 @@ class ResourceCache:
     def recorded_tags(self, uuids: Iterable[str]) -> dict[str, Mapping[str, str]]:
         """The tags that statuses record, by UUID, of those mappings that belong to resources."""
         known = self.known_uuids(uuids)
-        return {uuid: self._resources[min(self._keys_of[uuid])].recorded_tags or {} for uuid in known}
+        return {uuid: self._recorded_tags(uuid) for uuid in known}
 
     def keys_of(self, uuids: Iterable[str]) -> list[Key]:
         """The resources whose mappings have these UUIDs."""
         return [key for uuid in uuids for key in sorted(self._keys_of.get(uuid, ()))]
+
+    def _recorded_tags(self, uuid: str) -> Mapping[str, str]:
+        """The tags that a status records. The status of a former owner records none."""
+        nothing: Mapping[str, str] = {}
+        recorded = (self._resources[key].recorded_tags for key in sorted(self._keys_of[uuid]))
+        return next((tags for tags in recorded if tags is not None), nothing)
 
     def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
         self._resources[resource.key] = resource
@@ -182,6 +194,8 @@ class ResourceCache:
         self._counts[resource.metric_labels] += 1
         if resource.may_adopt:
             self._claims.setdefault(resource.spec.identity.key, set()).add(resource.key)
+        for key in resource.consents_to:
+            self._consents.setdefault(key, set()).add(resource.key)
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
         return old
@@ -192,6 +206,8 @@ class ResourceCache:
             del self._counts[resource.metric_labels]
         if resource.may_adopt:
             _discard(self._claims, resource.spec.identity.key, resource.key)
+        for key in resource.consents_to:
+            _discard(self._consents, key, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
 
 

@@ -16,7 +16,9 @@ from typing import Any, cast
 import aiohttp
 from kubernetes.aio import client
 
+from esm_operator.adapters.aiohttp_hooks import MOST_OF_OBJECT, MOST_OF_PAGE, TooLargeAnswerError, read
 from esm_operator.adapters.kubernetes_client import send
+from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.frozen_json import is_object, parsed
 from esm_operator.clock import monotonic
 from esm_operator.fence import MARGIN, Fence
@@ -74,6 +76,10 @@ class BusyError(ApiError):
     """The API server takes no more requests now, or has only just started."""
 
 
+class TooLargeError(ApiError):
+    """The answer of the API server is larger than the limit."""
+
+
 #: The statuses of answers of an overloaded API server.
 _OVERLOAD = frozenset({429, 503, 504})
 
@@ -82,7 +88,7 @@ def describe_failure(error: Exception) -> str:
     """The request that has failed, and the answer of the API server, as a sentence without a full stop."""
     if isinstance(error, ApiError | ConflictError) and str(error):
         return str(error)
-    return f"{requested(error)} got no answer ({str(error) or type(error).__name__})"
+    return f"{requested(error)} got no answer ({shown(str(error), ANSWER) or type(error).__name__})"
 
 
 def requested(error: Exception) -> str:
@@ -229,7 +235,11 @@ class Transport:
             if kind is RequestKind.WATCH and response.status < 400:
                 response.close()  # the answer has begun
                 return {}
-            answer = _decoded(await response.read())
+            answer = _decoded(await read(response, MOST_OF_PAGE if kind is RequestKind.LIST else MOST_OF_OBJECT))
+        except TooLargeAnswerError as error:
+            refused = TooLargeError(f"{method} {path} failed, because {error}")
+            refused.add_note(f"{method} {path}")
+            raise refused from None
         except Exception as error:
             error.add_note(f"{method} {path}")
             if isinstance(error, TimeoutError):
@@ -246,7 +256,7 @@ class Transport:
             raise GoneError
         if answer is not None and response.status == 409:
             raise ConflictError
-        reason = str((answer or {}).get("message") or response.reason)
+        reason = shown(str((answer or {}).get("message") or response.reason), ANSWER)
         text = f'{method} {path} failed with status {response.status} and "{reason}"'
         error = _REFUSALS.get(response.status, ApiError)(text)
         error.status = response.status

@@ -4,6 +4,9 @@ Without it, their mappings could be neither changed nor deleted, because it has 
 is set before the first mapping is created through a ProviderConfig. It is removed when the ProviderConfig is being
 deleted and nothing uses it. Until then, an Event and a condition on it list the users. The reconciler awaits ``hold``
 before it prepares a resource. A term runs ``run``.
+
+A ProviderConfig ``default`` is also kept while it refuses resources that would use the operator's own credentials
+without it. The reconciler awaits ``keep_refusing`` before it reports the refusal.
 """
 
 import asyncio
@@ -30,6 +33,7 @@ logger = logging.getLogger(__name__)
 #: The type of the condition of a ProviderConfig that is being deleted and in use, and the reason of its Event.
 CONDITION: ProviderConfigReason = "InUse"
 _REMAIN: ProviderConfigReason = "MappingsRemain"
+_REFUSED: ProviderConfigReason = "ResourcesRefused"
 #: Seconds between checks of ProviderConfigs that are being deleted. With 10,000 resources one takes up to 0.1 s.
 INTERVAL = 2.0
 #: Seconds for which a resource counts as a user after it was admitted. Meanwhile the operator writes the finalizer of
@@ -81,15 +85,32 @@ class UsageFinalizer:
                 if config.deleting:
                     return Unresolved("ProviderConfigDeleting", values={"config": name})
                 self._admitted[resource.key] = (name, monotonic())
-            # Kubernetes refuses further finalizers on an object that is being deleted.
-            if self._finalizer in config.finalizers or config.deleting:
-                return None
-            try:
-                held = await self._kubernetes.set_config_finalizers(config, (*config.finalizers, self._finalizer))
-            except GoneError:
-                return _not_found(name)
-            self._config_cache.put_config(held)
-            return None
+            return None if await self._add_finalizer(config) else _not_found(name)
+
+    async def keep_refusing(self, resource: Resource) -> None:
+        """Keep the ProviderConfig that refuses a resource, if the operator's own credentials would serve it otherwise.
+
+        Raises ConflictError, ApiError.
+        """
+        name = self._config_cache.config_of(resource)
+        if not self._config_cache.refuses(resource, name):
+            return
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            config = self._config_cache.config(name)
+            if config is not None:
+                await self._add_finalizer(config)
+
+    async def _add_finalizer(self, config: ProviderConfigObject) -> bool:
+        """Set the finalizer of this operator. Returns whether the ProviderConfig exists."""
+        # Kubernetes refuses further finalizers on an object that is being deleted.
+        if self._finalizer in config.finalizers or config.deleting:
+            return True
+        try:
+            held = await self._kubernetes.set_config_finalizers(config, (*config.finalizers, self._finalizer))
+        except GoneError:
+            return False
+        self._config_cache.put_config(held)
+        return True
 
     async def run(self) -> None:
         """Release ProviderConfigs that are being deleted and that nothing uses, until cancelled.
@@ -116,8 +137,14 @@ class UsageFinalizer:
         found |= {one.key for one in self._cache.all() if self._uses(one, name)}
         return sorted(key for key in found if self._cache.get(key) is not None)
 
+    def refused(self, name: str) -> list[Key]:
+        """The resources that would use the operator's own credentials without a ProviderConfig; sorted."""
+        return sorted(one.key for one in self._cache.all() if self._config_cache.refuses(one, name))
+
     def _uses(self, resource: Resource, name: str) -> bool:
         if not _has_made(resource) or not self._config_cache.depends_on(resource, name):
+            return False
+        if self._config_cache.refuses(resource, name):
             return False
         if resource.requested_target.config:
             return True
@@ -135,10 +162,12 @@ class UsageFinalizer:
         return [name for name in config.finalizers if name == self._finalizer]
 
     async def _release_if_unused(self, config: ProviderConfigObject) -> None:
-        users = self.users(config.name)
+        users, refused = self.users(config.name), self.refused(config.name)
         try:
             if users:
-                await self._report_users(config, users)
+                await self._report_users(config, _REMAIN, in_use(users))
+            elif refused:
+                await self._report_users(config, _REFUSED, refuses(refused))
             else:
                 ours = self._own_finalizers(config)
                 rest = [name for name in config.finalizers if name not in ours]
@@ -153,14 +182,13 @@ class UsageFinalizer:
         else:
             self._failures.succeeded(config.uid)
 
-    async def _report_users(self, config: ProviderConfigObject, users: Sequence[Key]) -> None:
-        text = in_use(users)
+    async def _report_users(self, config: ProviderConfigObject, reason: ProviderConfigReason, text: str) -> None:
         known = find_condition(config.conditions, CONDITION)
         if known.message == text:
             return
         now = timestamp()
         since = known.last_transition_time or now
-        condition = Condition(CONDITION, "True", _REMAIN, text, config.generation, since)
+        condition = Condition(CONDITION, "True", reason, text, config.generation, since)
         others = [one for one in config.conditions if one.type != CONDITION]
         self._config_cache.put_config(await self._kubernetes.set_config_status(config, [*others, condition]))
         if self._reports.admit(config.uid):
@@ -172,10 +200,19 @@ class UsageFinalizer:
 
 def in_use(users: Sequence[Key]) -> str:
     """The users of a ProviderConfig and the remedy, as sentences."""
-    shown = ", ".join(str(key) for key in users[:_NAMED])
-    more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
     count = f"{len(users)} EventSourceMappings use" if len(users) > 1 else "1 EventSourceMapping uses"
-    return message(_REMAIN, count=count, users=f"{shown}{more}")
+    return message(_REMAIN, count=count, users=_names(users))
+
+
+def refuses(resources: Sequence[Key]) -> str:
+    """The resources that a ProviderConfig refuses and the remedy, as sentences."""
+    count = f"{len(resources)} EventSourceMappings" if len(resources) > 1 else "1 EventSourceMapping"
+    return message(_REFUSED, count=count, users=_names(resources))
+
+
+def _names(keys: Sequence[Key]) -> str:
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return f"{', '.join(str(key) for key in keys[:_NAMED])}{more}"
 
 
 def _has_made(resource: Resource) -> bool:

@@ -5,7 +5,6 @@ a temporary reason, because a command has no work queue.
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Collection, Generator, Mapping
 from contextlib import contextmanager
 from itertools import count, islice
@@ -13,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from esm_operator import terminal
 from esm_operator.aws import errors
 from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
@@ -47,9 +47,10 @@ class ReadError(Exception):
         self.gone = isinstance(error, ClientError) and errors.is_gone(error)
 
 
-def connections(command: str) -> Connections:
-    """The connections of a command. Its name appears in the logs of AWS."""
-    return Connections(Connector(AT_ONCE, attempts=_ATTEMPTS, user_agent=f"esm-operator-{command}"))
+def connections(command: str, cluster: str = "") -> Connections:
+    """The connections of a command. The command and the cluster appear in the logs of AWS."""
+    made = Connector(AT_ONCE, attempts=_ATTEMPTS, user_agent=f"esm-operator-{command}", cluster=cluster)
+    return Connections(made)
 
 
 class Console:
@@ -62,7 +63,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write a line."""
-        print(f"esm-operator: {text}", file=sys.stderr, flush=True)
+        terminal.say(text)
 
     def fail(self, text: str) -> None:
         """Write a line and record that the command has failed."""

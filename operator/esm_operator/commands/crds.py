@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+from esm_operator import terminal
 from esm_operator.settings import FlagsOnly
 
 
@@ -12,4 +13,4 @@ class Crds(FlagsOnly):
     """
 
     def cli_cmd(self) -> None:
-        print(resources.files("esm_operator.api").joinpath("crds.yaml").read_text("utf-8"), end="")
+        terminal.put(resources.files("esm_operator.api").joinpath("crds.yaml").read_text("utf-8").removesuffix("\n"))

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
-from esm_operator import logs
+from esm_operator import logs, terminal
 from esm_operator.api import limits
 from esm_operator.api import manifests as files
 from esm_operator.commands import validate
 from esm_operator.commands.account import Account, Console, ReadError, connections
 from esm_operator.commands.counted import counted
-from esm_operator.commands.export_manifest import MappingsToExport, Style, manifests, unknown_members
+from esm_operator.commands.export_manifest import Manifest, MappingsToExport, Style, manifests, unknown_members
+from esm_operator.commands.yaml_text import UnwritableError
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.planning.target import Access, Target
 from esm_operator.settings import COMMAND_CONFIG, Endpoint, Items, Region, each, environment_region, matches
@@ -90,7 +91,7 @@ class Export(Style, BaseSettings):
         logs.configure("text", "error")
         region = self.region or environment_region()
         if not region:
-            sys.exit("esm-operator: No AWS region is known. Set --region.")
+            terminal.stop("No AWS region is known. Set --region.")
         uuids = [*self.uuid, *(_read_uuids(self.uuid_file) if self.uuid_file else ())]
         console = Console()
         asyncio.run(_run(self, region, dict.fromkeys(uuid.lower() for uuid in uuids), console))
@@ -110,8 +111,7 @@ def _read_uuids(name: str) -> list[str]:
             raise files.ManifestError(0, "There is no UUID in this file.")
     except files.ManifestError as error:
         place = f"{name}:{error.line}" if error.line else name
-        print(f"esm-operator: --uuid-file {place}: {error}", file=sys.stderr)
-        sys.exit(2)
+        terminal.stop(f"--uuid-file {place}: {error}", 2)
     return found
 
 
@@ -131,10 +131,16 @@ async def _run(asked: Export, region: str, uuids: Collection[str], console: Cons
     wanted = [one for one in found if all(one.tags.get(key) == value for key, value in wanted_tags)]
     printed = wanted if asked.owned else [one for one in wanted if CLUSTER not in one.tags]
     made = manifests(printed, asked)
+    written: list[Manifest] = []
     for one in made:
-        print(one.render(), end="")
+        try:
+            terminal.put(one.render().removesuffix("\n"))
+        except UnwritableError as error:
+            console.fail(f"{one.remark}: {error} Its manifest is left out.")
+        else:
+            written.append(one)
     now = datetime.now(UTC)
-    for one in made:  # the API server may refuse a value that AWS has accepted
+    for one in written:  # the API server may refuse a value that AWS has accepted
         for place, message in validate.problems_of(one.body, now):
             console.fail(f"{one.remark}: {place}: {message}")
     unknown = {member for one in printed for member in unknown_members(one.mapping)}
@@ -143,10 +149,10 @@ async def _run(asked: Export, region: str, uuids: Collection[str], console: Cons
             f"AWS answered {', '.join(sorted(unknown))}, which this version does not know. The manifests do not have "
             "it, and the operator will not change it."
         )
-    lacking = sum(bool(one.left_out) for one in made)
+    lacking = sum(bool(one.left_out) for one in written)
     if lacking:
         console.say(f"Comments in {counted(lacking, 'manifest')} name the fields and tags that are left out.")
-    console.say(summary(len(made), len(found), len(wanted) - len(printed), region))
+    console.say(summary(len(written), len(found), len(wanted) - len(printed), region))
 
 
 def summary(printed: int, found: int, owned: int, region: str) -> str:

@@ -11,16 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from esm_operator.api import fields, limits, names, values
 from esm_operator.api.fields import FIELDS, STATUS_MEMBERS
-from esm_operator.api.manifests import plain
 from esm_operator.api.models import API_VERSION
 from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
+from esm_operator.commands import yaml_text
 from esm_operator.planning.ownership import OWNER_TAGS, owner_of
 from esm_operator.settings import Items, is_namespace
 
@@ -88,10 +87,8 @@ class Manifest:
     """Sentences about the fields and tags of the mapping that the manifest does not have."""
 
     def render(self) -> str:
-        """The manifest as one YAML document."""
-        text = yaml.dump(self.body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
-        comments = "".join(f"# {line}\n" for line in (self.remark, *self.left_out))
-        return f"---\n{comments}{text}"
+        """The manifest as one YAML document. Raises UnwritableError."""
+        return yaml_text.document(self.body, (self.remark, *self.left_out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +185,7 @@ def _left_out(found: MappingsToExport, style: Style) -> Iterator[str]:
     for reason, paths in _Values.of(found.mapping, style).left_out.items():
         them = "it" if len(paths) == 1 else "them"
         yield f"{', '.join(paths)}: left out, because {reason}. The operator does not correct {them}."
-    tags = sorted(
-        key if key.isprintable() else ascii(key)
-        for key in found.tags
-        if _is_left_out(key, style) and key not in OWNER_TAGS
-    )
+    tags = sorted(key for key in found.tags if _is_left_out(key, style) and key not in OWNER_TAGS)
     if tags:
         yield f"tags: left out are {', '.join(tags)}. The operator does not change them."
 
@@ -239,26 +232,3 @@ def _source_names(mapping: Mapping[str, Any]) -> Iterator[str]:
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes YAML that kubectl, the API server and other tools read as the same values."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """Indent the items of a list."""
-        return super().increase_indent(flow, False)
-
-
-def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = None
-    if not text.isprintable():
-        style = '"'  # line breaks would be folded
-    elif plain(text) != text or (re.match(r"[-+.]?\d", text) and not re.fullmatch(limits.UUID_PATTERN, text)):
-        style = (
-            "'"  # Kubernetes or another tool reads it as a boolean, a number or null. PyYAML quotes only some of them
-        )
-    untyped = cast("Any", dumper)  # types-PyYAML does not type it
-    return untyped.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)

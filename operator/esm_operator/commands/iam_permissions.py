@@ -1,8 +1,14 @@
 """The permissions policy of the operator, from a table of the actions that it calls.
 
 The table also has the ways in which IAM can restrict each action, from the Service Authorization Reference of AWS
-Lambda, the Resource Groups Tagging API and STS. The operator also calls sts:GetCallerIdentity, which needs no
-permission.
+Lambda, the Resource Groups Tagging API and STS. There, event source mappings have the condition key aws:ResourceTag.
+CreateEventSourceMapping and TagResource also have aws:RequestTag. UntagResource does not. The operator also calls
+sts:GetCallerIdentity, which needs no permission.
+
+A policy for one cluster depends on three rules of the IAM User Guide. Null with the value true means that the request
+has no such key. A condition with IfExists is met if the request has no such key. The key aws:ResourceTag exists in
+requests for a resource with the tag, and in requests that create a resource with the tag. So the policy allows the
+TagResource of a Create with and without this key.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -137,6 +143,10 @@ class Scope(BaseModel):
     """Allow changes only of mappings with the owner tag of this cluster. Use the value of
     `esm-operator run --cluster-name`. Default: all mappings."""
 
+    takeover_from_clusters: Annotated[Items, each(_is_cluster_name)] = Field(default_factory=list[str])
+    """Allow the operator to take over mappings with the owner tags of these clusters, for a migration. This flag needs
+    --cluster-name. Default: none."""
+
     functions: Annotated[Items, each(_is_function)] = Field(default_factory=list[str])
     """Allow changes only of mappings of these functions: names, ARNs, or patterns such as `orders-*`. Default: all
     functions."""
@@ -172,10 +182,7 @@ def permissions(scope: Scope) -> Document:
         for sid in dict.fromkeys(one.sid for one in actions):
             found.append(_statement(sid, [one for one in actions if one.sid == sid], scope))
         if scope.cluster_name and not scope.read_only:
-            # A mapping that is being created or adopted has no owner tag yet.
-            has_tag = {"StringEquals": {f"{REQUEST_TAG}/{CLUSTER}": scope.cluster_name}}
-            mappings = _arns("event-source-mapping:*", scope)
-            found.append(_allow("ClaimMappings", ["lambda:TagResource"], mappings, has_tag))
+            found += _claims(scope)
         if scope.kms_keys:
             found.append(_allow("UseKeys", KMS_READS if scope.read_only else KMS_WRITES, scope.kms_keys))
     if scope.assume_roles:
@@ -190,6 +197,19 @@ def _wanted(action: Action, scope: Scope) -> bool:
     return not (action.writes and scope.read_only) and (action.name != TAGGING or scope.tagging_api)
 
 
+def _claims(scope: Scope) -> list[Document]:
+    """The statements that let a cluster tag mappings as its own: those of no cluster, and those that it takes over."""
+    has, becomes = f"{RESOURCE_TAG}/{CLUSTER}", {f"{REQUEST_TAG}/{CLUSTER}": scope.cluster_name}
+    mappings, tag = _arns("event-source-mapping:*", scope), ["lambda:TagResource"]
+    # A mapping that is being created or adopted has no owner tag yet.
+    claims = [_allow("ClaimMappings", tag, mappings, {"StringEquals": becomes, "Null": {has: "true"}})]
+    others = scope.takeover_from_clusters
+    if others:
+        theirs = {"StringEquals": {has: one_or_all(others), **becomes}}
+        claims.append(_allow("TakeOverMappings", tag, mappings, theirs))
+    return claims
+
+
 def _statement(sid: str, actions: Sequence[Action], scope: Scope) -> Document:
     """The statement of actions that IAM restricts in the same ways."""
     first = actions[0]
@@ -201,6 +221,8 @@ def _statement(sid: str, actions: Sequence[Action], scope: Scope) -> Document:
         conditions["ArnLike"] = {"lambda:FunctionArn": one_or_all(arns)}
     if scope.cluster_name and first.by_tag:
         conditions.setdefault("StringEquals", {})[f"{first.by_tag}/{CLUSTER}"] = scope.cluster_name
+    if scope.cluster_name and sid == _TAG:  # it gives no mapping to another cluster; UntagResource has no such key
+        conditions["StringEqualsIfExists"] = {f"{REQUEST_TAG}/{CLUSTER}": scope.cluster_name}
     resources = _arns("event-source-mapping:*", scope) if first.by_mapping else ["*"]
     return _allow(sid, [one.name for one in actions], resources, conditions)
 

@@ -2,12 +2,14 @@
 
 import json
 import re
-import sys
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from esm_operator import terminal
+from esm_operator.api.manifests import ManifestError
 from esm_operator.commands import iam_permissions as iam
+from esm_operator.commands.iam_provider_config import restrictions
 from esm_operator.settings import COMMAND_CONFIG, FlagsOnly, Items, each
 
 _EKS_PROVIDER = re.compile(r"oidc\.eks\.(?P<region>[a-z0-9-]+)\.")
@@ -59,6 +61,10 @@ class IamPolicy(iam.Scope, FlagsOnly):
 
     model_config = COMMAND_CONFIG
 
+    provider_config: str = ""
+    """File with a ProviderConfig, or - for standard input. The policy allows only its allowedFunctions and
+    allowedRegions. The name of a namespace becomes `*`, because IAM does not know namespaces."""
+
     trust: Literal["irsa", "pod-identity", "role"] | None = None
     """Print a trust policy: for the role of the operator with IAM roles for service accounts (irsa) or with EKS Pod
     Identity (pod-identity), or for a role that the operator assumes (role), usually in another account."""
@@ -84,18 +90,33 @@ class IamPolicy(iam.Scope, FlagsOnly):
     def cli_cmd(self) -> None:
         problem = self.problem()
         if problem:
-            print(f"esm-operator: {problem}", file=sys.stderr)
-            sys.exit(2)
-        document = self.document()
-        print(json.dumps(document, indent=2))
+            terminal.stop(problem, 2)
+        document = self._restricted().document()
+        terminal.put(json.dumps(document, indent=2))
         most = iam.MOST_TRUST_CHARACTERS if self.trust else iam.MOST_CHARACTERS
         length = len(re.sub(r"\s", "", json.dumps(document)))
         if length > most:
-            print(
-                f"esm-operator: The policy has {length} characters. IAM accepts at most {most}, unless AWS has raised "
-                "the quota. Use wildcards, or several roles.",
-                file=sys.stderr,
+            terminal.say(
+                f"The policy has {length} characters. IAM accepts at most {most}, unless AWS has raised "
+                "the quota. Use wildcards, or several roles."
             )
+
+    def _restricted(self) -> Self:
+        """The flags with the restrictions of the ProviderConfig. Exits if they cannot be combined."""
+        if not self.provider_config:
+            return self
+        try:
+            update = restrictions(self.provider_config, read_only=self.read_only)
+            twice = [name for name in ("functions", "regions") if name in update and name in self.model_fields_set]
+            if twice:
+                problem = f"The ProviderConfig sets this already, so {_flag(twice[0])} cannot be set too. Remove it."
+                raise ManifestError(0, problem)
+            copy = self.model_copy(update={**update, **self.model_dump(include=self.model_fields_set)})
+            if problem := copy.problem():
+                raise ManifestError(0, problem)
+        except ManifestError as error:
+            terminal.stop(f"{self.provider_config}: {error}", 2)
+        return copy
 
     def problem(self) -> str:
         """Why the flags cannot be combined, as a sentence with its remedy; empty if they can."""
@@ -125,6 +146,15 @@ class IamPolicy(iam.Scope, FlagsOnly):
             ),
             (self.read_only and self.functions, f"--functions {all_or_none}"),
             (self.read_only and self.cluster_name, f"--cluster-name {all_or_none}"),
+            (
+                self.takeover_from_clusters and not self.cluster_name,
+                "--takeover-from-clusters needs --cluster-name. Without --cluster-name, the policy allows changes of "
+                "all mappings.",
+            ),
+            (
+                self.cluster_name in self.takeover_from_clusters,
+                "--takeover-from-clusters contains the cluster of --cluster-name. Name only other clusters.",
+            ),
             (
                 self.ownership == "resource-only" and self.cluster_name,
                 "--cluster-name restricts changes by tags. With --ownership resource-only, mappings have no owner "

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from esm_operator.adapters.botocore_regions import known_regions
 from esm_operator.api import identity
 from esm_operator.api.resource import Resource, parse
 from esm_operator.api.sources import parse_arn
@@ -95,14 +96,21 @@ class OrphanSearch:
         )
         configs = [provider_config(body) for body in await self.kubernetes.list_plural(PROVIDER_CONFIGS)]
         asked = [resource.requested_target for resource in living.resources.values()]
-        targets = known_targets(asked, configs, operator, flags.regions)
+        all_targets = known_targets(asked, configs, operator, flags.regions)
+        regions = known_regions() | {*flags.more_regions, *flags.regions}
+        targets = [target for target in all_targets if target.region in regions]
+        for region in sorted({target.region for target in all_targets} - regions):
+            self.console.say(
+                f"{region}: not searched, because AWS has no such region that this version knows. If it is new, set "
+                f"--more-regions={region}."
+            )
         if not targets:
             result.failures.append("No AWS region is known. Set --region or --regions.")
         tagged = [target for target in targets if target.owner_tags]
         for region in sorted({one.region for one in targets} - {one.region for one in tagged}):
             text = f"{region}: mappings have no owner tags there (ownership ResourceOnly), so orphans cannot be found."
             self.console.say(text) if tagged else result.failures.append(text)
-        connected = connections("orphans")
+        connected = connections("orphans", result.cluster)
         searched: dict[tuple[str, ...], str] = {}  # by account, region and endpoint, the failure, or ""
         try:
             for target in tagged:

@@ -11,10 +11,12 @@ from typing import Literal
 import aiohttp
 from kubernetes.aio.config import ConfigException
 
-from esm_operator import logs
+from esm_operator import logs, terminal
+from esm_operator.api.foreign_text import shown, visible
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.preflight import is_unserved
 from esm_operator.cluster.transport import ApiError, GoneError
+from esm_operator.commands import yaml_text
 from esm_operator.commands.account import Console
 from esm_operator.commands.counted import counted
 from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchFlags, SearchResult, names_and_numbers
@@ -42,10 +44,9 @@ class Orphans(SearchFlags):
         console = Console()
         found = asyncio.run(self._find(console))
         if self.output == "json":
-            print(json.dumps([asdict(one) for one in found.orphans], indent=2))
+            terminal.put(json.dumps([asdict(one) for one in found.orphans], indent=2))
         elif found.orphans:
-            print(table(found.orphans))
-            print(f"\n{remedies(found.orphans)}")
+            terminal.put(f"{table(found.orphans)}\n\n{remedies(found.orphans)}")
         for text in (*found.failures, *summary(found)):
             console.say(text)
         sys.exit(1 if found.failures else 3 if found.orphans else 0)
@@ -55,18 +56,18 @@ class Orphans(SearchFlags):
             kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)
         except ConfigException as error:
             problem = f"No Kubernetes cluster is configured ({error})."
-            sys.exit(f"esm-operator: {problem} Set KUBECONFIG, or run the command in a pod.")
+            terminal.stop(f"{problem} Set KUBECONFIG, or run the command in a pod.")
         try:
             return await OrphanSearch(kubernetes, self, console).find()
         except (ApiError, GoneError) as error:
             if is_unserved(error):
-                sys.exit(
-                    "esm-operator: The CustomResourceDefinitions of EventSourceMapping and ProviderConfig are not "
+                terminal.stop(
+                    "The CustomResourceDefinitions of EventSourceMapping and ProviderConfig are not "
                     "installed in this cluster. Check that KUBECONFIG names the cluster that created the mappings."
                 )
-            sys.exit(f"esm-operator: The Kubernetes API server refused a request. {error}")
+            terminal.stop(f"The Kubernetes API server refused a request. {error}")
         except (aiohttp.ClientError, TimeoutError) as error:
-            sys.exit(f"esm-operator: The Kubernetes API server cannot be reached: {error or 'no answer in time'}.")
+            terminal.stop(f"The Kubernetes API server cannot be reached: {error or 'no answer in time'}.")
         finally:
             await kubernetes.close()
 
@@ -74,7 +75,7 @@ class Orphans(SearchFlags):
 def table(orphans: Sequence[Orphan]) -> str:
     """The orphans as columns of text."""
     rows = [[name.upper() for name in _COLUMNS]]
-    rows += [[str(getattr(orphan, name)) for name in _COLUMNS] for orphan in orphans]
+    rows += [[shown(str(getattr(orphan, name))) for name in _COLUMNS] for orphan in orphans]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
@@ -84,18 +85,30 @@ def remedies(orphans: Sequence[Orphan]) -> str:
     """The command that deletes each mapping, and the lines of a spec that adopt it."""
     lines = [
         "Delete an orphan with its command. Or adopt it: add its adoption line to the spec of a resource with the same "
-        "function and source."
+        "function and source, in the namespace of the owner."
     ]
     for orphan in orphans:
-        endpoint = f" --endpoint-url {shlex.quote(orphan.endpoint_url)}" if orphan.endpoint_url else ""
-        owner = f", takeOverFrom: {orphan.owner}" if "/" in orphan.owner else ""
         lines += [
             "",
-            f"# {orphan.owner}, account {orphan.account}",
-            f"aws lambda delete-event-source-mapping --region {orphan.region} --uuid {orphan.uuid}{endpoint}",
-            f"adoption: {{policy: Required, uuid: {orphan.uuid}{owner}}}",
+            yaml_text.comment(f"{orphan.owner}, account {orphan.account}"),
+            _delete_command(orphan),
+            _adoption(orphan),
         ]
     return "\n".join(lines)
+
+
+def _delete_command(orphan: Orphan) -> str:
+    words = ["aws", "lambda", "delete-event-source-mapping", "--region", orphan.region, "--uuid", orphan.uuid]
+    words += ["--endpoint-url", orphan.endpoint_url] if orphan.endpoint_url else []
+    return visible(shlex.join(words))
+
+
+def _adoption(orphan: Orphan) -> str:
+    owner = {"takeOverFrom": orphan.owner} if "/" in orphan.owner else {}
+    try:
+        return yaml_text.line("adoption", {"policy": "Required", "uuid": orphan.uuid, **owner})
+    except yaml_text.UnwritableError as error:
+        return yaml_text.comment(f"There is no adoption line. {error}")
 
 
 def summary(found: SearchResult) -> list[str]:

@@ -7,17 +7,20 @@ that are also in the CRDs. Checks that CEL cannot make are those of the operator
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import CliPositionalArg
 
+from esm_operator import terminal
+from esm_operator.adapters.botocore_regions import known_regions
 from esm_operator.api import annotations, manifests, models, object_meta, offline, provider_config, rules
+from esm_operator.api.foreign_text import visible
 from esm_operator.api.frozen_json import is_array, is_object
 from esm_operator.api.manifests import Document, ManifestError, Path
 from esm_operator.api.resource import GROUP
@@ -25,7 +28,7 @@ from esm_operator.api.rule import Rule, listed
 from esm_operator.api.spec import MappingSpec
 from esm_operator.commands.counted import counted
 from esm_operator.commands.mappings_in_files import MappingsInFiles
-from esm_operator.settings import FlagsOnly
+from esm_operator.settings import FlagsOnly, Items, each, known_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Report:
     """The number of resources of other kinds."""
     resources: MappingsInFiles = field(default_factory=MappingsInFiles)
     """The resources that were checked."""
+    regions: Collection[str] = field(default_factory=known_regions)
+    """The regions that resources may name."""
 
 
 class Validate(FlagsOnly):
@@ -71,13 +76,16 @@ class Validate(FlagsOnly):
     files: CliPositionalArg[list[str]] = Field(min_length=1)
     """Files, folders, or - for standard input."""
 
+    more_regions: Annotated[Items, each(known_region)] = Field(default_factory=list[str])
+    """AWS regions that this version does not know yet, as in `esm-operator run`."""
+
     def cli_cmd(self) -> None:
-        report = check_files(self.files)
+        report = check_files(self.files, more_regions=self.more_regions)
         for problem in report.problems:
-            print(problem)
+            terminal.put(visible(str(problem)))
         skipped = f", skipped {report.skipped:,} of other kinds" if report.skipped else ""
         problems = counted(len(report.problems), "problem") if report.problems else "no problems"
-        print(f"Checked {counted(report.checked, 'resource')}{skipped}. Found {problems}.", file=sys.stderr)
+        terminal.report(f"Checked {counted(report.checked, 'resource')}{skipped}. Found {problems}.")
         if report.problems:
             sys.exit(1)
 
@@ -89,9 +97,9 @@ _KINDS: Mapping[str, tuple[type[BaseModel], tuple[Rule, ...]]] = {
 }
 
 
-def check_files(names: Iterable[str], now: datetime | None = None) -> Report:
+def check_files(names: Iterable[str], now: datetime | None = None, more_regions: Iterable[str] = ()) -> Report:
     """Check files and folders; ``-`` is standard input. The problems are in the order of files and lines."""
-    report = Report()
+    report = Report(regions=known_regions() | frozenset(more_regions))
     for name in names:
         folder = FilePath(name)
         if name != "-" and folder.is_dir():
@@ -173,7 +181,8 @@ def _check(name: str, document: Document, report: Report, now: datetime) -> None
         return
     report.checked += 1
     found = [*_problems(kind, value, now)]
-    for path, message in (*found, *_annotations(kind, value.get("metadata"))):
+    regions = () if found else _unknown_regions(kind, _without_nulls(value)["spec"], report.regions)
+    for path, message in (*found, *regions, *_annotations(kind, value.get("metadata"))):
         problem(path, message)
     whole = _without_nulls(value)
     for path, message in report.resources.conflicts(name, document.line, kind, whole, valid=not found):
@@ -185,6 +194,26 @@ def _problems(kind: str, value: Mapping[str, Any], now: datetime) -> Iterator[tu
     if kind == _MAPPING and not [*_model_problems(_KINDS[kind][0], value)]:
         for problem in offline.offline_problems(MappingSpec.parse(_without_nulls(value)["spec"]), now):
             yield _path(problem.field), problem.message
+
+
+def _unknown_regions(kind: str, spec: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """The regions for which the operator refuses a resource, because AWS does not have them."""
+    if kind == _MAPPING:
+        field = "region" if spec.get("region") else "eventSourceARN"
+        named: dict[Path, str] = {("spec", field): MappingSpec.parse(spec).region}
+    else:
+        allowed: list[str] = spec.get("allowedRegions") or []
+        named = {("spec", "allowedRegions", number): region for number, region in enumerate(allowed)}
+        named |= {("spec", "region"): str(spec.get("region") or "")}
+    for path, region in named.items():
+        if region and region not in known:
+            yield (
+                path,
+                (
+                    f"AWS has no region {region} that this version knows. Correct the region. If it is new, set "
+                    f"--more-regions={region} here and for the operator."
+                ),
+            )
 
 
 def refusals(kind: str, value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -1,1 +1,1 @@
-"""Prometheus metrics and the HTTP server for probes and metrics."""
+"""Prometheus metrics and the HTTP servers for probes and metrics."""

@@ -1,9 +1,11 @@
 """Counters and histograms, which code updates where the thing happens. Gauges are in ``gauges.py``."""
 
+import re
 from enum import IntEnum, StrEnum
 
 from botocore.exceptions import ClientError
 
+from esm_operator.metrics import accounts
 from esm_operator.metrics.catalogue import counter, histogram
 
 #: Upper bounds of the buckets of what takes as long as one answer over the network, in seconds.
@@ -12,6 +14,8 @@ _ANSWER = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _TURN = (0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 #: Error codes that have series of their own. A proxy between may answer with any code.
 _MOST_CODES = 100
+#: An error code of AWS. Other text may be an ARN, an account or a name.
+_CODE = re.compile(r"(?!.*[0-9]{5})[A-Za-z][A-Za-z0-9.]{0,63}")
 
 
 class DriftKind(StrEnum):
@@ -143,13 +147,24 @@ def waited(priority: IntEnum, seconds: float) -> None:
 def granted(account: str, region: str, priority: IntEnum, seconds: float) -> None:
     """Count one request that the rate limiter has let through, and record the time that it waited."""
     name = priority.name.lower()
-    RATE_LIMITER_REQUESTS.labels(account, region, name).inc()
+    RATE_LIMITER_REQUESTS.labels(accounts.label(account), region, name).inc()
     RATE_LIMITER_DURATION.labels(name).observe(seconds)
 
 
 def place_in_use(account: str, region: str) -> None:
     """Begin the counters of an account and region at zero."""
-    AWS_THROTTLES.labels(account, region)
+    AWS_THROTTLES.labels(accounts.label(account), region)
+
+
+def throttled(account: str, region: str) -> None:
+    """Count one request that AWS has throttled."""
+    AWS_THROTTLES.labels(accounts.label(account), region).inc()
+
+
+def place_unused(account: str, region: str) -> None:
+    """Remove the series of an account and region that no resource uses any more."""
+    AWS_THROTTLES.remove_by_labels({"account": account, "region": region})
+    RATE_LIMITER_REQUESTS.remove_by_labels({"account": account, "region": region})
 
 
 def _code(error: Exception | None) -> str:
@@ -157,7 +172,7 @@ def _code(error: Exception | None) -> str:
     code = "OK" if error is None else type(error).__name__
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", "") or "Unknown")
-    if code not in _codes and len(_codes) >= _MOST_CODES:
+    if code not in _codes and (len(_codes) >= _MOST_CODES or not _CODE.fullmatch(code)):
         return "Other"
     _codes.add(code)
     return code

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Resource
+from esm_operator.metrics import accounts
 from esm_operator.metrics.catalogue import Exposer, Metric, gauge
 from esm_operator.ratelimit.rate_limiter import RateLimiterState
 from esm_operator.ratelimit.workqueue import QueueState
@@ -94,7 +95,7 @@ def _by_priority(name: str, meaning: str, value: Callable[[QueueState], float]) 
 
 def _by_place(name: str, meaning: str, value: Callable[[TargetMetrics], float | None]) -> _TermGauge:
     def samples(now: Snapshot) -> _Samples:
-        values = (((one.account, one.region), value(one)) for one in now.places)
+        values = (((accounts.label(one.account), one.region), value(one)) for one in now.places)
         return [(place, number) for place, number in values if number is not None]
 
     return gauge(name, meaning, "account", "region"), samples

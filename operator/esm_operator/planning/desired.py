@@ -10,8 +10,9 @@ from esm_operator.api.identity import Identity
 from esm_operator.api.offline import function_elsewhere, offline_problems, unknown_policies
 from esm_operator.api.reasons import RefusalReason
 from esm_operator.api.recorded_status import Applied
-from esm_operator.api.resource import Intent, Resource
+from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.api.spec import MappingSpec
+from esm_operator.planning.allowed import Scope
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired
@@ -53,9 +54,26 @@ class MappingRecord:
 
 
 def desired_of(
-    resource: Resource, record: MappingRecord, target: ResolvedTarget, account: str, cluster: str
+    resource: Resource,
+    record: MappingRecord,
+    target: ResolvedTarget,
+    account: str,
+    cluster: str,
+    *,
+    takeover_clusters: frozenset[str] = frozenset(),
+    consenting: frozenset[Key] = frozenset(),
 ) -> Desired:
-    """The desired state of a resource. ``account`` is the target's, ``cluster`` the operator's ``cluster_name``."""
+    """The desired state of a resource.
+
+    Args:
+        resource: the resource.
+        record: its mapping.
+        target: the account and region, and the tags of all mappings there.
+        account: the account of the target.
+        cluster: the operator's ``cluster_name``.
+        takeover_clusters: the operator's ``takeover_from_clusters``.
+        consenting: the resources whose annotations name this resource in their consent.
+    """
     spec = resource.spec
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
     intent = resource.intent
@@ -95,10 +113,18 @@ def desired_of(
         observe_only=spec.observe_only,
         recreate=spec.recreate,
         adoption=spec.adoption,
+        takeover_clusters=takeover_clusters,
+        consenting=consenting,
         owner_tags=owner_tags,
+        scope=scope_of(resource, target, account),
     )
     current = intent == intent_of(desired, account, target.target.region)
     return replace(desired, intent_current=current)
+
+
+def scope_of(resource: Resource, target: ResolvedTarget, account: str) -> Scope:
+    """What the ProviderConfig of a target allows a resource to connect."""
+    return Scope(target.allow_lists, target.config, resource.key.namespace, target.target.region, account)
 
 
 def identity_of(intent: Intent) -> Identity:

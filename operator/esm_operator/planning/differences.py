@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from esm_operator.api import values
+from esm_operator.api import foreign_text, values
 from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES, Field
 from esm_operator.api.values import Canonical
 from esm_operator.planning.actions import Update
@@ -117,16 +117,21 @@ def tags_edited(desired: Desired) -> bool:
 
 
 def describe(update: Update) -> str:
-    """The fields of an update with their old and new values."""
-    changes = {path: values.text(value) for path, value in update.change.items()}
+    """The fields of an update with the beginnings of their old and new values."""
+    changes = {path: shown(value) for path, value in update.change.items()}
     changes |= {path: "true" if path == "enabled" else "AWS's default" for path in update.reset}
-    return ", ".join(f"{path}: {values.text(update.old.get(path))} -> {new}" for path, new in sorted(changes.items()))
+    return ", ".join(f"{path}: {shown(update.old.get(path))} -> {new}" for path, new in sorted(changes.items()))
 
 
 def describe_source(found: ObservedMapping) -> str:
     """The function and the source of a mapping, as AWS has them."""
     paths = ("functionName", "eventSourceARN", "topics", "queues")
-    return ", ".join(f"{path} {values.text(found.values[path])}" for path in paths if path in found.values)
+    return ", ".join(f"{path} {shown(found.values[path])}" for path in paths if path in found.values)
+
+
+def shown(value: Canonical) -> str:
+    """A value in a message: one line of limited length."""
+    return foreign_text.shown(values.text(value), foreign_text.VALUE)
 
 
 def immutable_differences(desired: Desired, found: ObservedMapping) -> tuple[str, ...]:

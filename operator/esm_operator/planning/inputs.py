@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.resource import Key
 from esm_operator.api.sources import SourceType
 from esm_operator.api.spec import Adoption
 from esm_operator.api.values import Canonical
+from esm_operator.planning.allowed import UNLIMITED, Scope
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import Owner, Ownership, ownership
 
@@ -59,8 +61,14 @@ class Desired:
     observe_only: bool = False
     recreate: bool = False
     adoption: Adoption = field(default_factory=Adoption)
+    takeover_clusters: frozenset[str] = frozenset()
+    """The clusters whose mappings may be taken over and observed."""
+    consenting: frozenset[Key] = frozenset()
+    """The resources of this cluster that allow this resource to take over and observe their mappings."""
     owner_tags: bool = True
     """Whether AWS has the owner tags. If not, resources record the owner, and the observed tags are made from that."""
+    scope: Scope = UNLIMITED
+    """What the ProviderConfig allows the resource to connect."""
 
     @property
     def known_uuid(self) -> str:

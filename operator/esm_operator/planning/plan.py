@@ -22,15 +22,17 @@ match wins ("own": the owner tags name the resource):
 | deleting | no owner, by tags that were read before this reconcile | ListTags |
 | deleting | another owner or none | RemoveFinalizer, never Delete |
 | invalid | any | Stall |
-| Observe | any | NoOp, or Wait while there is none |
+| Observe | another owner, without access | Conflict |
+| Observe | any | NoOp, or Wait while there is none; ListTags if its owner is not known |
 | no finalizer or intent | any | AddFinalizer; an existing intent is kept |
 | live | unknown | GetMapping, or Wait for the sweep |
 | live | none, one of the same identity is being deleted | Wait |
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
 | live | none | Create, once the intent names it; SearchByFunction before another intent is overwritten |
+| live | of others, to be adopted, but the ProviderConfig does not allow its function or source | Conflict |
 | live | no owner, to be adopted, but AWS may not show its tags yet | Wait |
-| live | another owner or none | Adopt if the policy allows it, else Conflict |
+| live | another owner or none | Adopt if the policy allows it and the resource has access, else Conflict |
 | live | in transition | Wait |
 | live, immutable field differs from what was applied | own | Stall (Never), Replace (Recreate) |
 | the same, and the identity differs | own | Create the new one first, then Replace the old one |
@@ -42,11 +44,12 @@ match wins ("own": the owner tags name the resource):
 | live | as desired | NoOp |
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from esm_operator.api.identity import ConsumerGroup
 from esm_operator.api.reasons import OutcomeReason, of_state
+from esm_operator.planning.access import may_use, not_allowed, shown_owner
 from esm_operator.planning.actions import (
     IDENTITY,
     WRITES,
@@ -150,8 +153,17 @@ def _plan_live(desired: Desired, view: Observation) -> Action:
 
 
 def _plan_observed(desired: Desired, view: Observation) -> Action:
-    if observed_mapping(desired, view) is not None:
-        return NoOp()
+    found = _observed(desired, view)
+    if found is not None:
+        tags = _observed_tags(desired, found)
+        if tags is None:
+            return ListTags(found.uuid)
+        if _is_too_new(desired, found):
+            return _tags_awaited(found)
+        refused = not_allowed(desired, found, tags)
+        if refused is not None:
+            return Conflict(refused.reason, refused.case, refused.values, found.uuid)
+        return NoOp() if may_use(desired, found, tags) else _conflict(desired, view, found)
     named = desired.adoption.uuid
     if named and not view.gone:
         return GetMapping(desired.known_uuid) if view.swept else SWEEPING
@@ -160,8 +172,27 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
     return NOT_FOUND if view.swept else SWEEPING
 
 
-def observed_mapping(desired: Desired, view: Observation) -> ObservedMapping | None:
-    """The mapping that is shown if ``managementPolicy`` is Observe: the own or named one, else the only candidate."""
+def shown_mapping(desired: Desired, view: Observation) -> ObservedMapping | None:
+    """The mapping that is shown if ``managementPolicy`` is Observe. None: there is none, or access is not proven."""
+    found = _observed(desired, view)
+    tags = _observed_tags(desired, found) if found is not None else None
+    if found is None or tags is None or _is_too_new(desired, found):
+        return None
+    return found if may_use(desired, found, tags) else None
+
+
+def _is_too_new(desired: Desired, found: ObservedMapping) -> bool:
+    """Whether an observed mapping may have an owner whose tags AWS does not show yet."""
+    return found.tags_may_follow and found.uuid != desired.uuid
+
+
+def _observed_tags(desired: Desired, found: ObservedMapping) -> Mapping[str, str] | None:
+    """The tags of an observed mapping. The status has them if this term has not read them. None: they are not known."""
+    return desired.known_tags if found.tags is None and found.uuid == desired.uuid else found.tags
+
+
+def _observed(desired: Desired, view: Observation) -> ObservedMapping | None:
+    """The mapping to observe: the own or named one, else the only candidate."""
     if view.mapping is not None or desired.adoption.uuid or len(view.candidates) != 1:
         return view.mapping
     return view.candidates[0]
@@ -241,7 +272,7 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
         return _predecessor(view.leaving[0])
     if view.same_group and desired.consumer_group is not None:
         own = create.replaces if view.mapping is not None else ""
-        return _plan_held(desired.consumer_group, view.same_group[0], own=own)
+        return _plan_held(desired, desired.consumer_group, view.same_group[0], own=own)
     if desired.intent_current:
         return create
     if view.unsettled:
@@ -249,14 +280,19 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
     return SearchByFunction() if view.unsearched else AddFinalizer()
 
 
-def _plan_held(group: ConsumerGroup, holder: ObservedMapping, *, own: str) -> Wait | ListTags | Conflict:
+def _plan_held(
+    desired: Desired, group: ConsumerGroup, holder: ObservedMapping, *, own: str
+) -> Wait | ListTags | Conflict:
     """Another mapping is in the consumer group. It has another function or topic, so the resource cannot adopt it."""
     if holder.state == "Deleting":
         return Wait("PredecessorDeleting", "ConsumerGroup", {"uuid": holder.uuid, "group": group.name}, holder.uuid)
     if holder.tags is None or not holder.tags_fresh:
         return ListTags(holder.uuid)
-    values = {"uuid": holder.uuid, "found": holder, "group": group, "whose": owner_of(holder.tags), "kept": own}
-    return Conflict("Conflict", "ConsumerGroup", values, holder.uuid)
+    whose = shown_owner(desired, owner_of(holder.tags))
+    values = {"uuid": holder.uuid, "group": group, "whose": whose, "kept": own}
+    if may_use(desired, holder, holder.tags):
+        return Conflict("Conflict", "ConsumerGroup", {**values, "found": holder}, holder.uuid)
+    return Conflict("Conflict", "ConsumerGroupHidden", values, holder.uuid)
 
 
 def _joined_again(desired: Desired, found: ObservedMapping) -> str:
@@ -274,9 +310,15 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
         return ListTags(found.uuid)
     other = owner_of(found.tags or {})
     adoption = desired.adoption
+    refused = desired.scope.refusal(found.values, uuid=found.uuid)
+    if refused is not None and (adoption.uuid == found.uuid or (adoption.allowed and not adoption.uuid)):
+        return Conflict(refused.reason, refused.case, refused.values, found.uuid)
+    if not may_use(desired, found, found.tags or {}):
+        return _conflict(desired, view, found)
     if other is None and adoption.allowed and adoption.uuid in ("", found.uuid):
         if view.rival:
-            return Conflict("Conflict", "Claimed", {"uuid": found.uuid, "rival": view.rival}, found.uuid)
+            rival = view.rival if view.rival.partition("/")[0] == desired.owner.namespace else ""
+            return Conflict("Conflict", "Claimed", {"uuid": found.uuid, "rival": rival}, found.uuid)
         return _tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid)
     named = other is not None and adoption.uuid == found.uuid and adoption.take_over_from == str(other)
     if named and (desired.uuid != found.uuid or desired.edited):
@@ -286,12 +328,15 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
 
 def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, own: str = "") -> Conflict:
     """A mapping of others is in the way; ``own``: the UUID of the resource's own mapping, which it keeps."""
-    other = owner_of(found.tags or {})
-    manager = manager_of(found.tags or {} if other is None else {})
+    tags = _observed_tags(desired, found) or {}
+    other, hidden = owner_of(tags), not may_use(desired, found, tags)
+    manager = manager_of({} if other is not None or hidden else tags)
     if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
-        case = "OtherIdentity"
+        case = "HiddenNamed" if hidden else "OtherIdentity"
     elif own:
         case = "KeepsOwn"
+    elif hidden:
+        case = "Hidden" if desired.owner_tags or desired.observe_only else "HiddenRecorded"
     elif other is None and found.uuid == desired.uuid and desired.owner_tags:
         case = "TagsRemoved"
     elif other is None and not desired.owner_tags:
@@ -300,7 +345,11 @@ def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, ow
         case = "Managed" if manager.name else "Unowned"
     else:
         case = "Owned" if desired.owner_tags else "Recorded"
-    values = {"uuid": found.uuid, "owner": other, "whose": other, "kept": own, "found": found, "manager": manager}
+    values: dict[str, object] = {"uuid": found.uuid, "whose": shown_owner(desired, other), "kept": own}
+    if hidden:
+        values |= {"manager": manager, "taker": desired.owner}
+    else:
+        values |= {"manager": manager, "owner": other, "found": found}
     return Conflict("Conflict", case, values, found.uuid)
 
 

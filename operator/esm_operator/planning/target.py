@@ -1,17 +1,23 @@
 """Targets: the region of a resource's mapping, and the credentials for it.
 
-A ProviderConfig that is named, or is called ``default``, and does not admit the namespace is an error, never a
-fallback. Otherwise a namespace could reach an account that was not meant for it.
+The ProviderConfig of a resource is the one that the resource names, then the one that a label of the namespace names,
+then the one that is called ``default``. If it does not exist, or does not admit the namespace, that is an error, never
+a fallback. Otherwise a namespace could reach an account that was not meant for it. For the same reason, a resource to
+which no ProviderConfig applies uses the operator's own credentials only if the settings of the operator allow it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from esm_operator.api.annotations import PREFIX
 from esm_operator.api.spec import RequestedTarget
+from esm_operator.planning.allowed import NO_LIMITS, AllowLists
 from esm_operator.planning.finding import Finding
 
 DEFAULT_PROVIDER_CONFIG = "default"
+#: The label of a namespace that names the ProviderConfig of resources that name none.
+PROVIDER_CONFIG_LABEL = f"{PREFIX}provider-config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +31,11 @@ class ProviderConfigSettings:
     external_id: str = ""
     endpoint_url: str = ""
     default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    namespace_selector: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """A Kubernetes label selector; empty: all namespaces."""
+    namespace_selector: Mapping[str, Any] | None = None
+    """A label selector; None: all namespaces. An empty one selects none, because it may be a typing error."""
     owner_tags: bool | None = None
     """Whether the owner of a mapping is recorded in its tags; None: the operator's own settings decide."""
+    allow_lists: AllowLists = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,8 @@ class Access:
     endpoint_url: str = ""
     role_arn: str = ""
     external_id: str = ""
+    config: str = ""
+    """The ProviderConfig that names the role. CloudTrail shows it. Empty without a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,7 @@ class ResolvedTarget:
     default_tags: Mapping[str, str]
     config: str = ""
     """The ProviderConfig; empty: the operator's own settings."""
+    allow_lists: AllowLists = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,10 @@ class Unresolved(Finding):
 def provider_config(body: Mapping[str, Any]) -> ProviderConfigSettings:
     """Parse a ProviderConfig object."""
     spec: Mapping[str, Any] = body.get("spec") or {}
+
+    def patterns(field: str) -> tuple[str, ...] | None:
+        return tuple(spec[field]) if spec.get(field) is not None else None
+
     return ProviderConfigSettings(
         name=str(body["metadata"]["name"]),
         region=spec.get("region") or "",
@@ -79,13 +93,19 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfigSettings:
         external_id=spec.get("externalID") or "",
         endpoint_url=spec.get("endpointURL") or "",
         default_tags=spec.get("defaultTags") or {},
-        namespace_selector=spec.get("namespaceSelector") or {},
+        namespace_selector=spec.get("namespaceSelector"),
         owner_tags=spec["ownership"] != "ResourceOnly" if spec.get("ownership") else None,
+        allow_lists=AllowLists(
+            patterns("allowedFunctions"), patterns("allowedEventSources"), patterns("allowedDestinations")
+        ),
     )
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a Kubernetes label selector selects an object with these labels. An unknown operator selects nothing."""
+    """Whether a label selector selects an object with these labels.
+
+    It differs from selectors of Kubernetes in that an empty one selects nothing. An unknown operator selects nothing.
+    """
 
     def is_met(requirement: Mapping[str, Any]) -> bool:
         key, values = str(requirement.get("key")), requirement.get("values") or ()
@@ -97,18 +117,36 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
         }.get(str(requirement.get("operator")), False)
 
     wanted: Mapping[str, str] = selector.get("matchLabels") or {}
-    return wanted.items() <= labels.items() and all(map(is_met, selector.get("matchExpressions") or ()))
+    selected = wanted.items() <= labels.items() and all(map(is_met, selector.get("matchExpressions") or ()))
+    return selected and not _is_empty(selector)
 
 
-def used_config(asked: RequestedTarget, configs: Collection[str]) -> str:
-    """The ProviderConfig of these names that a resource uses, even if it does not admit the namespace; empty: none."""
-    return asked.config or (DEFAULT_PROVIDER_CONFIG if DEFAULT_PROVIDER_CONFIG in configs else "")
+def _is_empty(selector: Mapping[str, Any]) -> bool:
+    return not selector.get("matchLabels") and not selector.get("matchExpressions")
+
+
+def used_config(asked: RequestedTarget, namespace_labels: Mapping[str, str] | None, configs: Collection[str]) -> str:
+    """The ProviderConfig that a resource uses, even if it does not admit the namespace; empty: none.
+
+    Args:
+        asked: the target that the resource names.
+        namespace_labels: the labels of its namespace. None: they are not known.
+        configs: the names of all ProviderConfigs.
+    """
+    named = asked.config or (namespace_labels or {}).get(PROVIDER_CONFIG_LABEL, "")
+    return named or (DEFAULT_PROVIDER_CONFIG if DEFAULT_PROVIDER_CONFIG in configs else "")
 
 
 def _target(region: str, config: ProviderConfigSettings, operator: ProviderConfigSettings) -> Target:
     owner_tags = config.owner_tags if config.owner_tags is not None else operator.owner_tags
-    access = Access(config.endpoint_url or operator.endpoint_url, config.role_arn, config.external_id)
+    endpoint_url = config.endpoint_url or operator.endpoint_url
+    access = Access(endpoint_url, config.role_arn, config.external_id, config.name if config.role_arn else "")
     return Target(region, access, owner_tags is not False)
+
+
+def _order(target: Target) -> tuple[str | bool, ...]:
+    access = target.access
+    return (target.region, access.role_arn, access.endpoint_url, access.config, target.owner_tags)
 
 
 def known_targets(
@@ -127,7 +165,7 @@ def known_targets(
     for config in (operator, *configs):
         anywhere = named | {config.region or operator.region}
         found |= {_target(region, config, operator) for region in config.allowed_regions or anywhere if region}
-    return sorted(found, key=lambda one: (one.region, one.access.role_arn, one.access.endpoint_url, one.owner_tags))
+    return sorted(found, key=_order)
 
 
 def resolve(
@@ -138,21 +176,30 @@ def resolve(
     configs: Mapping[str, ProviderConfigSettings],
     operator: ProviderConfigSettings,
     labels_come: bool = False,
+    own_credentials: bool = False,
 ) -> ResolvedTarget | Unresolved:
     """The target of a resource's mapping. ``configs`` are all ProviderConfigs by name.
 
     Without labels (None), they are not known. ``labels_come`` is whether they will be known soon. ``operator`` are the
-    operator's own settings, for what no ProviderConfig sets.
+    operator's own settings, for what no ProviderConfig sets. ``own_credentials`` is whether a resource may use them if
+    no ProviderConfig applies to it.
     """
-    name = used_config(asked, configs)
+    name = used_config(asked, namespace_labels, configs)
+    values = {"config": name, "namespace": namespace, "label": PROVIDER_CONFIG_LABEL}
+    if namespace_labels is None and labels_come and not asked.config:
+        return Unresolved("ProviderConfigForbidsNamespace", "LabelsPending", values, passes=True)
+    if not name and not own_credentials:
+        return Unresolved("ProviderConfigRequired", values=values)
     config = configs.get(name) if name else operator
     if config is None:
-        return Unresolved("ProviderConfigNotFound", values={"config": name})
-    values = {"config": config.name, "namespace": namespace}
-    if name and config.namespace_selector and namespace_labels is None:
+        return Unresolved("ProviderConfigNotFound", "" if asked.config else "Labelled", values)
+    selector = config.namespace_selector if name else None
+    if selector is not None and _is_empty(selector):
+        return Unresolved("ProviderConfigForbidsNamespace", "EmptySelector", values)
+    if selector is not None and namespace_labels is None:
         case = "LabelsPending" if labels_come else "LabelsUnknown"
         return Unresolved("ProviderConfigForbidsNamespace", case, values, passes=labels_come)
-    if name and config.namespace_selector and not selects(config.namespace_selector, namespace_labels or {}):
+    if selector is not None and not selects(selector, namespace_labels or {}):
         return Unresolved("ProviderConfigForbidsNamespace", values=values)
     region = asked.region or config.region or operator.region
     if not region:
@@ -160,4 +207,5 @@ def resolve(
     if config.allowed_regions and region not in config.allowed_regions:
         allowed = ", ".join(sorted(config.allowed_regions))
         return Unresolved("RegionNotAllowed", values={"config": config.name, "region": region, "allowed": allowed})
-    return ResolvedTarget(_target(region, config, operator), {**operator.default_tags, **config.default_tags}, name)
+    default_tags = {**operator.default_tags, **config.default_tags}
+    return ResolvedTarget(_target(region, config, operator), default_tags, name, config.allow_lists)

@@ -4,8 +4,8 @@ import random
 
 #: Doublings after which a delay grows no further, long before a float overflows.
 _MOST_DOUBLINGS = 20
-#: The longest Retry-After that is obeyed, in seconds. A wrong one must not stop all work for hours.
-LONGEST_RETRY_AFTER = 120.0
+#: The longest Retry-After that is obeyed, in seconds. A wrong or hostile one must not stop work for minutes.
+LONGEST_RETRY_AFTER = 20.0
 
 
 def exponential(failures: int, first: float, longest: float) -> float:

@@ -1,6 +1,7 @@
 """The back-off of failing resources: when AWS may be asked about one again."""
 
 from typing import Generic
+from weakref import WeakKeyDictionary
 
 from esm_operator.ratelimit.keyed_rate_limiter import Key, KeyedRateLimiter
 from esm_operator.ratelimit.rate_limiter import RateLimiter
@@ -20,8 +21,9 @@ class FailureBackoff(Generic[Key]):
 
     def __init__(self) -> None:
         self._failing: set[Key] = set()
-        self._retries: dict[int, KeyedRateLimiter[Key]] = {}
-        """By the rate limiter of requests, which the targets of one account and region share."""
+        self._retries: WeakKeyDictionary[RateLimiter, KeyedRateLimiter[Key]] = WeakKeyDictionary()
+        """By the rate limiter of requests, which the targets of one account and region share. It is released with
+        them."""
 
     def failed(self, key: Key) -> None:
         """Record that AWS has refused a resource."""
@@ -45,9 +47,9 @@ class FailureBackoff(Generic[Key]):
     def forget(self, key: Key) -> None:
         """Forget the failure of a resource that was edited, which ends any waiting, or that no longer exists."""
         self._failing.discard(key)
-        for retries in self._retries.values():
+        for retries in list(self._retries.values()):
             retries.forget(key)
 
     def _retries_of(self, rate_limiter: RateLimiter) -> KeyedRateLimiter[Key]:
         rate = SHARE * rate_limiter.full_rate
-        return self._retries.setdefault(id(rate_limiter), KeyedRateLimiter(rate, burst=1.0))
+        return self._retries.setdefault(rate_limiter, KeyedRateLimiter(rate, burst=1.0))

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from esm_operator.api.resource import Resource
 from esm_operator.aws.targets import ConnectedTarget
-from esm_operator.cluster.resource_cache import ResourceCache
+from esm_operator.cluster.config_cache import ConfigCache
+from esm_operator.cluster.resource_cache import ResourceCache, StaleError
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.planning.inputs import Desired
 from esm_operator.planning.target import ResolvedTarget
@@ -19,6 +20,7 @@ class ReconcileContext:
 
     states: ResourceStates
     cache: ResourceCache
+    config_cache: ConfigCache
     resource: Resource
     state: ResourceState
     """What this term keeps in memory of the object. A new object of the same name has a new state."""
@@ -37,6 +39,8 @@ class ReconcileContext:
     """The UUID of the mapping whose replacement is being created."""
     change: Change = field(init=False)
     """The change that the executor sends, for the change log."""
+    takes_over: bool = False
+    """Whether the change takes the mapping over from another owner, which must consent until the request is sent."""
 
     @property
     def subject(self) -> Subject:
@@ -45,8 +49,13 @@ class ReconcileContext:
         return Subject.of(self.resource, region=region, account=account, uuid=self.record.uuid)
 
     def check(self) -> None:
-        """Raise StaleError if the resource has changed since the action was planned, which may be seconds ago."""
+        """Raise StaleError if the resource, or a consent, has changed since the action was planned.
+
+        That may be seconds ago.
+        """
         self.cache.require_unchanged(self.resource)
+        if self.takes_over and self.cache.consenting_to(self.resource.key) != self.desired.consenting:
+            raise StaleError
 
     def log(self, operation: str, uuid: str, *, answered: bool) -> None:
         """Log a change that AWS has made, or may have made."""

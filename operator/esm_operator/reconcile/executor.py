@@ -28,6 +28,7 @@ from esm_operator.logs import marks
 from esm_operator.metrics import counters
 from esm_operator.metrics.counters import DriftKind, ReconcileOutcome
 from esm_operator.planning import actions, differences, isolation
+from esm_operator.planning.access import shown_owner
 from esm_operator.planning.actions import Action
 from esm_operator.planning.desired import MappingRecord, created_fields, intent_of
 from esm_operator.planning.finding import Finding
@@ -247,10 +248,13 @@ class Executor:
         before = inventory.tags(uuid)
         if not await self._request(context, uuid, client.refresh_tags(uuid)) or inventory.tags(uuid) != before:
             return
+        context.takes_over = bool(action.previous)
         cause = Cause.TAKE_OVER if action.previous else Cause.ADOPTION
         context.change = Change(cause, f"from {action.previous}" if action.previous else "")
         request = client.tag(uuid, context.desired.tags, frozenset(), context)
-        if await self._request(context, uuid, request):
+        accepted = await self._request(context, uuid, request)
+        context.takes_over = False
+        if accepted:
             if not client.owner_tags:
                 context.log("Adopt", uuid, answered=True)
             context.record = context.record.adopted(uuid, context.desired)
@@ -423,7 +427,8 @@ class Executor:
             case = "TagsRemoved"
         else:
             case = "Owned"
-        text = message("MappingNotDeleted", case, subject=context.subject, uuid=uuid, owner=other)
+        whose = shown_owner(desired, other)
+        text = message("MappingNotDeleted", case, subject=context.subject, uuid=uuid, whose=whose)
         self.recorder.warning(context.resource, "MappingNotDeleted", text)
 
     async def record_waiting(self, context: ReconcileContext) -> None:

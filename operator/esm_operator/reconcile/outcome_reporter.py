@@ -77,7 +77,7 @@ class OutcomeReporter:
         refused = self._refused(context, observation, action)
         context.record = _record_at_rest(context, observation, action, refused)
         entry = context.connected.inventory.get(context.record.uuid)
-        observed = entry.observed() if entry is not None else None
+        observed = entry.observed() if entry is not None and ownership_records.may_show(context, entry) else None
         kept, subject = context.record.applied.kept, context.subject
         outcome = messages.outcome(desired, action, observed, kept, subject)
         refused = tuple(one for one in refused if not one.kept)
@@ -240,8 +240,10 @@ def _record_at_rest(
     """The record of a mapping that needs no change."""
     record, desired, mapping = context.record, context.desired, observation.mapping
     if desired.observe_only and not desired.deleting:
-        watched = plan.observed_mapping(desired, observation)
+        watched = plan.shown_mapping(desired, observation)
         if watched is None:
+            if isinstance(action, actions.Conflict):
+                return replace(record, uuid="")
             return replace(record, uuid="") if observation.swept or observation.gone else record
         if watched.uuid != record.uuid and not desired.owner_tags:
             return MappingRecord(watched.uuid, Applied())  # nothing applied: it owns nothing

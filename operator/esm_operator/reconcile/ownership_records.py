@@ -20,9 +20,11 @@ from hashlib import sha256
 
 from esm_operator.api.resource import Intent, Resource
 from esm_operator.aws.inventory import InventoryEntry
+from esm_operator.planning.access import may_use
 from esm_operator.planning.desired import MappingRecord, identity_of
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import Owner
+from esm_operator.planning.target import ResolvedTarget
 from esm_operator.reconcile.context import ReconcileContext
 
 
@@ -32,6 +34,14 @@ def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[s
     if owner is None:
         return {}
     return Owner(context.desired.owner.cluster, owner.key.namespace, owner.key.name, owner.uid).tags()
+
+
+def may_show(context: ReconcileContext, entry: InventoryEntry) -> bool:
+    """Whether the status may show a mapping. The mapping that a status records may have got another owner."""
+    tags = entry.tags if context.desired.owner_tags else tags_in_place(context, entry)
+    if tags is None and entry.uuid == context.resource.uuid:
+        tags = context.desired.known_tags
+    return context.record.owns if tags is None else may_use(context.desired, entry.observed(), tags)
 
 
 def recorded(resource: Resource) -> str:
@@ -85,7 +95,7 @@ def _owner(context: ReconcileContext, entry: InventoryEntry) -> Resource | None:
         return None
     creator = context.states.creator(uuid)
     creator_resource = context.cache.get(creator) if creator is not None else None
-    if creator_resource is not None:
+    if creator_resource is not None and not _is_elsewhere(context, creator_resource):
         return creator_resource
     return resource if may_have_made(context) and _matches_intent(context, entry) else None
 
@@ -116,8 +126,22 @@ def _recorded(context: ReconcileContext, uuid: str) -> Iterator[Resource]:
         yield context.resource
     for key in context.cache.keys_of([uuid]):
         other = context.cache.get(key)
-        if other is not None and key != context.resource.key and MappingRecord.of(other).owns:
+        if other is None or key == context.resource.key or _is_elsewhere(context, other):
+            continue
+        if MappingRecord.of(other).owns:
             yield other
+
+
+def _is_elsewhere(context: ReconcileContext, other: Resource) -> bool:
+    """Whether the mapping of another resource is in another region or at another endpoint.
+
+    The server of a ProviderConfig's ``endpointURL`` can answer with any UUID, and so with that of a mapping in AWS.
+    """
+    here, there = context.target.target, context.config_cache.resolve(other)
+    if not isinstance(there, ResolvedTarget):
+        return False
+    place = (there.target.region, there.target.access.endpoint_url)
+    return place != (here.region, here.access.endpoint_url)
 
 
 def _leaves(resource: Resource) -> bool:

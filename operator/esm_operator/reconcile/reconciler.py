@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
-from esm_operator.api.annotations import ORPHAN
+from esm_operator.api.annotations import INTENT, ORPHAN
 from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.aws.targets import Targets
 from esm_operator.clock import monotonic, seconds_since
@@ -26,10 +26,10 @@ from esm_operator.logs import marks
 from esm_operator.metrics import counters
 from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, plan
-from esm_operator.planning.desired import MappingRecord, desired_of
+from esm_operator.planning.desired import MappingRecord, desired_of, scope_of
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired
-from esm_operator.planning.target import Unresolved
+from esm_operator.planning.target import PROVIDER_CONFIG_LABEL, Unresolved
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
@@ -55,6 +55,8 @@ _MOST_STEPS = 48
 _LONGEST_API_DELAY, _LONGEST_SLOW_DELAY = 30.0, 10.0
 #: Seconds until the next reconcile of a resource whose namespace is not known yet, unless an event comes before.
 _NAMESPACE_SEEN = 5.0
+#: What can change the target of a mapping, for messages.
+_CONFIG = f"the ProviderConfig, of the namespace's label {PROVIDER_CONFIG_LABEL}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,8 @@ class Reconciler:
 
     cluster: str
     """The operator's ``cluster_name``."""
+    takeover_clusters: frozenset[str]
+    """The operator's ``takeover_from_clusters``."""
     states: ResourceStates
     cache: ResourceCache
     targets: Targets
@@ -179,8 +183,17 @@ class Reconciler:
             return self.outcome_reporter.abandon(resource)
         return result
 
+    def _report_ignored_intent(self, resource: Resource) -> None:
+        """Log once that an annotation with an intent is ignored, because somebody else has written it."""
+        state, found = self.states.of(resource.key), hash(resource.intent_annotation)
+        if resource.intent_ignored and state.ignored_intent != found:
+            state.ignored_intent = found
+            text = "The annotation %s is ignored, because the operator has not written it. The operator replaces it."
+            logger.warning(text, INTENT, extra=marks(resource))
+
     async def _reconcile_in_target(self, resource: Resource) -> Result:
         """Resolve the target of a resource and connect to it, then reconcile the resource there."""
+        self._report_ignored_intent(resource)
         if resource.deleting and resource.orphan and resource.has_finalizer:
             result = await self.executor.remove_finalizer(resource)
             text = message("Orphaned", subject=Subject.of(resource), left=resource.uuid)
@@ -194,6 +207,7 @@ class Reconciler:
         if isinstance(target, Unresolved):
             if target.passes:
                 return Result(ReconcileOutcome.WAITING, _NAMESPACE_SEEN)
+            await self.usage_finalizer.keep_refusing(resource)
             return await self.outcome_reporter.report_stalled(resource, target)
         moved = _region_changed(resource, target.target.region)
         if moved is not None:
@@ -205,6 +219,11 @@ class Reconciler:
         moved = _account_changed(resource, connected.client.account)
         if moved is not None:
             return await self.outcome_reporter.report_stalled(resource, moved)
+        scope = scope_of(resource, target, connected.client.account)
+        refused = scope.refusal(resource.spec.values) if not resource.deleting else None
+        if refused is not None:
+            await self.usage_finalizer.keep_refusing(resource)
+            return await self.outcome_reporter.report_stalled(resource, refused, region=target.target.region)
         refused = await self.usage_finalizer.hold(resource)
         if refused is not None:
             return await self.outcome_reporter.report_stalled(resource, refused, region=target.target.region)
@@ -213,9 +232,12 @@ class Reconciler:
             return Result(ReconcileOutcome.WAITING, wait)
         record = MappingRecord.of(resource)
         state = self.states.of(resource.key)
-        context = ReconcileContext(self.states, self.cache, resource, state, record, target, connected, monotonic())
+        context = ReconcileContext(
+            self.states, self.cache, self.config_cache, resource, state, record, target, connected, monotonic()
+        )
         if not target.target.owner_tags:
             context.creating = ownership_records.recorded(resource)
+        context.desired = self._desired(context)
         if not connected.inventory.swept:
             context.state.awaits_sweep = target.target  # the sweep may show more, whatever the outcome
         self._inherit_pending_create(resource)
@@ -256,7 +278,15 @@ class Reconciler:
 
     def _desired(self, context: ReconcileContext) -> Desired:
         account = context.connected.client.account
-        return desired_of(context.resource, context.record, context.target, account, self.cluster)
+        return desired_of(
+            context.resource,
+            context.record,
+            context.target,
+            account,
+            self.cluster,
+            takeover_clusters=self.takeover_clusters,
+            consenting=self.cache.consenting_to(context.resource.key),
+        )
 
     async def _read_mapping(self, context: ReconcileContext) -> None:
         """Read the mapping from AWS, because a person requested it."""
@@ -314,7 +344,7 @@ def _region_changed(resource: Resource, region: str) -> Finding | None:
     intent = resource.intent
     if intent is None or intent.region == region:
         return None
-    cause = "spec.eventSourceARN, of the ProviderConfig"
+    cause = f"spec.eventSourceARN, of {_CONFIG}"
     return _target_changed(intent, cause, f"region {region}")
 
 
@@ -323,7 +353,7 @@ def _account_changed(resource: Resource, account: str) -> Finding | None:
     intent = resource.intent
     if intent is None or intent.account == account:
         return None
-    return _target_changed(intent, "the ProviderConfig", f"account {account}")
+    return _target_changed(intent, _CONFIG, f"account {account}")
 
 
 def _target_changed(intent: Intent, cause: str, now: str) -> Finding:

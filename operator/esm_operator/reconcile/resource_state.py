@@ -66,6 +66,8 @@ class ResourceState:
     failures: Counter[tuple[float, float]] = field(default_factory=Counter[tuple[float, float]])
     """Failed reconciles since the last success or edit, by the first and the longest delay of the failure back-off. So
     a kind of failure with short delays does not lengthen the delays of another."""
+    ignored_intent: int = 0
+    """The hash of the last annotation with an intent that the operator has reported as ignored."""
     intent_known: bool = False
     """Whether this term has written the intent, or has read it."""
     unanswered_write: str = ""
@@ -125,7 +127,10 @@ class ResourceStates:
         self._blocked: dict[str, set[Key]] = {}
         """By UUID: the resources that the mapping blocks."""
         self._began = monotonic()
-        self.deletion_limiter: KeyedRateLimiter[Key] = KeyedRateLimiter(deletions_per_minute / 60, deletions_per_minute)
+        self.deletion_limiter: KeyedRateLimiter[Key] = KeyedRateLimiter(
+            deletions_per_minute / 60, deletions_per_minute, party=lambda key: key.namespace
+        )
+        """Namespaces take turns, so the deletions of one do not delay those of another."""
         self.failure_backoff: FailureBackoff[Key] = FailureBackoff()
         self.result_changes: ChangePacer[Key] = ChangePacer(_RESULT_RATE, _RESULT_BURST, RESULT_INTERVAL)
         """The resources whose last processing result has changed without a problem. On a stream with little traffic it

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Literal, cast
 
 from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explain
+from esm_operator.api.foreign_text import MESSAGE, cut, shown
 from esm_operator.api.reasons import ConditionReason, EventReason, OutcomeReason, ProcessingReason
 from esm_operator.api.recorded_status import (
     Applied,
@@ -85,7 +86,7 @@ def render(
         previous: the present status. Times of unchanged conditions are kept from it.
         mapping: the mapping as AWS answered it last; None: it was not read.
         tags: the mapping's tags; None keeps the present ones.
-        gone: whether AWS has answered that there is no such mapping any more.
+        gone: whether AWS has answered that there is no such mapping any more, or the resource may not show it.
         requested: the value of the annotation that requests a reconcile, or empty.
         now: the time as RFC 3339 text.
         source: the short name of the source, or empty.
@@ -125,7 +126,7 @@ def render(
         applied=applied,
         creating=creating,
         conditions=tuple(
-            Condition(kind, status, reason, text, generation, since(kind, status))
+            Condition(kind, status, reason, shown(text), generation, since(kind, status))
             for kind, status, reason, text in wanted
         ),
     )
@@ -161,7 +162,7 @@ def _synced(
         if tags_late is None:
             tags_late = old.message.endswith(late)
         text = outcome.sync_message or message("InSync", "Synced", subject=subject)
-        return ("Synced", "True", reason, f"{text}{late if tags_late else ''}")
+        return ("Synced", "True", reason, f"{cut(text, MESSAGE - len(late))}{late}" if tags_late else text)
     if outcome.synced is None:
         status, case = "Unknown", "Terminating" if outcome.verdict is Verdict.TERMINATING else "NotCompared"
     else:

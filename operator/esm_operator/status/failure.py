@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.reasons import RefusalReason
 
 
 def sentence_of(text: str) -> str:
-    """A text of AWS in one line, with punctuation at its end."""
-    text = " ".join(text.split())
+    """A text of AWS in one visible line of limited length, with punctuation at its end."""
+    text = shown(" ".join(text.split()), ANSWER)
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

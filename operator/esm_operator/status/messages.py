@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from esm_operator.api import values
+from esm_operator.api.foreign_text import shown
 from esm_operator.api.reasons import of_state
 from esm_operator.api.recorded_status import Kept
 from esm_operator.api.sources import SourceType
@@ -82,7 +82,7 @@ def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[st
     settled = Outcome(Verdict.READY, of_state(state), text, synced=True, subject=subject)
     if mapping is None or not immutable:
         return replace(settled, sync_message=kept_message(kept, subject))
-    adopted = ", ".join(f"spec.{path} (AWS has {values.text(mapping.values[path])})" for path in immutable)
+    adopted = ", ".join(f"spec.{path} (AWS has {differences.shown(mapping.values[path])})" for path in immutable)
     differs = outcome_of(Finding("AdoptedMappingDiffers", values={"adopted": adopted}), subject, synced=False)
     if set(immutable) - _WHERE_IT_BEGAN:
         return replace(differs, sync_message=differs.message)
@@ -93,7 +93,7 @@ def tagged(action: actions.Tag) -> str:
     """The changed tags: keys, not values."""
     parts = [f"set {', '.join(sorted(action.add))}"] if action.add else []
     parts += [f"removed {', '.join(sorted(action.remove))}"] if action.remove else []
-    return f"Tags: {', '.join(parts)}"
+    return shown(f"Tags: {', '.join(parts)}")
 
 
 def replacing(action: actions.Replace, source: SourceType | None, subject: Subject) -> str:

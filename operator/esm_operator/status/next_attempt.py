@@ -28,6 +28,7 @@ class Next(Enum):
     SLOW = auto()
     POLL = auto()
     CHANGE = auto()
+    ROOM = auto()
     PERSON = auto()
     FATAL = auto()
 
@@ -45,6 +46,7 @@ _NEXT: Mapping[Next, str] = {
     Next.SLOW: f"The operator retries automatically, normally within {_within(Disposition.SLOW)}.",
     Next.POLL: "The operator checks again within 30 seconds.",
     Next.CHANGE: "The operator continues immediately after that.",
+    Next.ROOM: "The operator continues automatically, within 3 minutes after that.",
     Next.PERSON: "The operator retries after an edit of the resource, and otherwise normally within "
     f"{_within(Disposition.PERSON)}.",
     Next.FATAL: "The operator retries after an edit of the resource, and otherwise normally within "

@@ -54,12 +54,21 @@ _DELETED_TOO = "After adoption, deleting this resource also deletes the mapping,
 _KEEP_OTHER = (
     "If the mapping must keep its owner, correct the spec or delete this resource. The mapping then remains in AWS."
 )
+#: What a person has to do before the operator names the owner of a mapping, and lets the resource have the mapping.
+_NEEDS_CONSENT = (
+    "The operator shows a mapping and its owner only to resources of the owner's namespace, and to resources that the "
+    "owner allows. To allow this resource, the owner sets the annotation "
+    "lambda.esm-operator.io/allow-takeover-by: {taker} on the resource that has the mapping. If the mapping belongs to "
+    "another cluster, add the name of that cluster to the setting --takeover-from-clusters of the operator instead. "
+    "The platform team can read the owner in the tags of the mapping in AWS."
+)
 _STILL_INVOKES = "The mapping still invokes the function."
 _DELETE_IT = "If nothing needs the mapping, delete it in AWS."
 _BLOCKING = "Mapping {uuid} in {place} has the function and the event source of this resource"
 
 _ONE_OPERATOR = (
-    "stop one of the two, or set --namespaces or --selector so that each resource has only one operator. If the two "
+    "stop one of the two, or set --namespaces, --namespace-selector or --selector so that each resource has only one "
+    "operator. If the two "
     "are replicas of one operator, give both the lease {own}, so that one stands by for the other."
 )
 _IN_USE = Row(
@@ -221,6 +230,25 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.PERSON,
         Ends.PERSON,
     ),
+    ("Conflict", "Hidden"): Row(
+        f"{_BLOCKING}, and {{whose}}.",
+        f"{_NEEDS_CONSENT} {_KEEP_OTHER}",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
+    ("Conflict", "HiddenNamed"): Row(
+        "spec.adoption.uuid names mapping {uuid} in {place}, which {whose}.",
+        f"Correct spec.adoption.uuid. {_NEEDS_CONSENT}",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
+    ("Conflict", "HiddenRecorded"): Row(
+        f"{_BLOCKING}, and {{whose}}.",
+        "To give the mapping to this resource, its owner sets spec.deletionPolicy of the other resource to Retain and "
+        f"deletes that resource. Then set spec.adoption to {_IF_EXISTS}. {_KEEP_OTHER}",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
     ("Conflict", "Unowned"): Row(
         f"{_BLOCKING}, and belongs to no resource.",
         f"To adopt the mapping, set spec.adoption to {_IF_EXISTS}. {_DELETED_TOO} If nothing uses the "
@@ -261,7 +289,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("Conflict", "Claimed"): Row(
-        f"{_BLOCKING}. The resource {{rival}} claims the mapping too, and gets it because it is older.",
+        f"{_BLOCKING}. {{rival}} claims the mapping too, and gets it because it is older.",
         _KEEP_OTHER,
         Next.PERSON,
         Ends.PERSON,
@@ -289,6 +317,13 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.PERSON,
         Ends.PERSON,
     ),
+    ("Conflict", "ConsumerGroupHidden"): Row(
+        'Mapping {uuid} in {place} uses the Kafka cluster and the consumer group "{group.name}" of this resource, and '
+        "{whose}. AWS accepts only one mapping in each consumer group.{kept}",
+        "Set spec.{group.path} to another group.",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
     # The account and region are unknown, or are not those of the mapping.
     ("ProviderConfigNotFound", ""): Row(
         'The ProviderConfig "{config}" of the {mapping} does not exist. The operator neither changes '
@@ -302,6 +337,22 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         'The ProviderConfig "{config}" of the {mapping} was deleted. The operator does not manage the mapping until '
         "the ProviderConfig exists again.",
         "Create the ProviderConfig again. It must lead to the account and the region in the status of the resource.",
+        Next.CHANGE,
+    ),
+    ("ProviderConfigRequired", ""): Row(
+        'No ProviderConfig applies to the {mapping} in the namespace "{namespace}". The operator neither changes nor '
+        "deletes the mapping until one does.",
+        "Create a ProviderConfig with the name default, or create the resource again with spec.providerConfigRef. To "
+        "let resources without a ProviderConfig use the operator's own credentials, start the operator with "
+        "--operator-credentials=WithoutProviderConfig (operatorCredentials in the values of the chart).",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("ProviderConfigNotFound", "Labelled"): Row(
+        'The ProviderConfig "{config}" of the {mapping} does not exist. The label {label} of the namespace '
+        '"{namespace}" names it. The operator neither changes nor deletes the mapping until the ProviderConfig exists.',
+        "Create the ProviderConfig, or correct the label. If the resource has a mapping, the ProviderConfig must lead "
+        "to the account and the region in the status of the resource.",
         Next.CHANGE,
     ),
     ("ProviderConfigDeleting", ""): Row(
@@ -328,9 +379,31 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("ProviderConfigForbidsNamespace", "LabelsPending"): Row(
-        'The ProviderConfig "{config}" of the {mapping} has a namespaceSelector, and the operator does not know the '
-        'labels of the namespace "{namespace}" yet.',
+        'The operator does not know the labels of the namespace "{namespace}" yet. They decide which ProviderConfig '
+        "the {mapping} uses, and whether the ProviderConfig admits the namespace.",
         next=Next.CONTINUES,
+    ),
+    ("ProviderConfigForbidsNamespace", "EmptySelector"): Row(
+        'The ProviderConfig "{config}" of the {mapping} admits no namespace, because its spec.namespaceSelector is '
+        "empty. Perhaps a key in it was misspelt. The operator neither changes nor deletes the mapping.",
+        "Correct spec.namespaceSelector of the ProviderConfig. To admit all namespaces, remove namespaceSelector.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("NotAllowed", ""): Row(
+        'The ProviderConfig "{config}" does not allow spec.{field} "{value}" of the {mapping} to the namespace '
+        '"{namespace}". Its spec.{list} allows {patterns}. The operator neither creates nor changes the mapping until '
+        "it does. It still deletes the mapping with the resource.",
+        "Correct spec.{field}, or add a pattern to spec.{list} of the ProviderConfig.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("NotAllowed", "Found"): Row(
+        'The ProviderConfig "{config}" does not allow the {field} of mapping {uuid} in {place} to the namespace '
+        '"{namespace}". So the operator neither adopts the mapping nor shows it.',
+        "Correct spec.adoption, or add a pattern to spec.{list} of the ProviderConfig.",
+        Next.PERSON,
+        Ends.PERSON,
     ),
     ("RegionNotAllowed", ""): Row(
         'The ProviderConfig "{config}" of the {mapping} does not allow the region {region}. It allows {allowed}. The '
@@ -340,12 +413,38 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("RegionUnknown", ""): Row(
+        "The operator does not manage the {mapping}, because it knows no AWS region {region}. The region comes from "
+        "{setting}.",
+        "Correct the region. If the region is new, update the operator, or start it with --more-regions={region} "
+        "(value moreRegions of the chart).",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("TargetChanged", ""): Row(
         "The {mapping} is in account {account}, region {region}. A change of {cause} or of the operator's settings "
         "now leads to {now}.",
         "Undo the change. To move the mapping, undo the change, delete this resource, make the change again, and "
         "create the resource again.",
         Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("TooManyTargets", ""): Row(
+        'The namespace "{namespace}" uses {limit} targets already, which is the limit for a namespace. A target is a '
+        "region that is reached with the settings of one ProviderConfig. The {mapping} needs one more target, in "
+        "{region}, so the operator does not manage it.",
+        "Delete the resources of a target that the namespace does not need, or start the operator with a higher "
+        "--targets-per-namespace (value targetsPerNamespace of the chart).",
+        Next.ROOM,
+        Ends.PERSON,
+    ),
+    ("TooManyTargets", "Total"): Row(
+        "All namespaces together use nearly as many targets as the operator may use, which is {limit}. A target is a "
+        "region that is reached with the settings of one ProviderConfig. The {mapping} needs one more target, in "
+        '{region}, and the namespace "{namespace}" has its share, so the operator does not manage it.',
+        "Delete the resources of targets that are not needed, or start the operator with a higher --max-targets "
+        "(value maxTargets of the chart).",
+        Next.ROOM,
         Ends.PERSON,
     ),
     # AWS refused a request, or could not be reached.
@@ -629,7 +728,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         f"{_LEFT} the operator's tags were removed from it.", f"{_STILL_INVOKES} {_DELETE_IT}"
     ),
     ("MappingNotDeleted", "Owned"): Row(
-        f"{_LEFT} it belongs to {{owner}} (cluster/namespace/name).",
+        f"{_LEFT} it {{whose}}.",
         "If this owner exists, no action is needed, because the owner manages the mapping.",
     ),
     ("MappingNotDeleted", "Removed"): Row(
@@ -641,6 +740,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     # The ProviderConfig.
     ("InUse", ""): _IN_USE,
     ("MappingsRemain", ""): _IN_USE,
+    ("ResourcesRefused", ""): Row(
+        "The deletion of this ProviderConfig waits, because it refuses {count} ({users}). Without the ProviderConfig, "
+        "the operator would use its own credentials for them.",
+        "To finish the deletion, delete these resources, or start the operator with --operator-credentials=Never "
+        "(operatorCredentials in the values of the chart). If they may use the operator's own credentials, let the "
+        "ProviderConfig admit them (spec.namespaceSelector, spec.allowedRegions).",
+        Next.CONTINUES,
+    ),
 }
 
 #: The reasons that end by a change of permissions, keys or credentials.

@@ -4,15 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from esm_operator.api.foreign_text import VALUE, shown
 from esm_operator.api.reasons import EventReason, ProviderConfigReason
 from esm_operator.planning import actions
+from esm_operator.planning.access import ANOTHER_OWNER
 from esm_operator.planning.differences import describe, describe_source
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.managers import Manager
+from esm_operator.planning.ownership import Owner
 from esm_operator.status.failure import Failure
 from esm_operator.status.next_attempt import Next
 from esm_operator.status.reason_table import TABLE, Ends, Row
 from esm_operator.status.subject import Subject
+
+#: The patterns and the characters of a value that a message shows, because a status has limits.
+_MOST_PATTERNS, _LONGEST_VALUE = 5, 200
 
 _VERBS: Mapping[type[actions.Action], str] = {
     actions.Create: "create the mapping",
@@ -45,8 +51,19 @@ def _action(action: actions.Action) -> str:
 def _manager(manager: Manager) -> str:
     if not manager.name:
         return ""
-    shown = ", ".join(f"{key}={value}" for key, value in manager.tags.items())
-    return f" The tags of the mapping show that {manager.name} manages it ({shown})."
+    tags = ", ".join(f"{shown(key, VALUE)}={shown(value, VALUE)}" for key, value in manager.tags.items())
+    return f" The tags of the mapping show that {manager.name} manages it ({tags})."
+
+
+def _whose(owner: Owner | None) -> str:
+    if owner is None:
+        return "belongs to no resource"
+    return "belongs to another owner" if owner == ANOTHER_OWNER else f"belongs to {owner} (cluster/namespace/name)"
+
+
+def _patterns(patterns: tuple[str, ...]) -> str:
+    more = f" and {len(patterns) - _MOST_PATTERNS} more" if len(patterns) > _MOST_PATTERNS else ""
+    return f"{', '.join(patterns[:_MOST_PATTERNS])}{more}" if patterns else "nothing"
 
 
 #: The functions that format values, by the name of the value. Other values are not changed.
@@ -59,12 +76,16 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "kept": lambda uuid: f" This resource keeps its mapping {uuid} unchanged." if uuid else "",
     "left": lambda uuid: f"Mapping {uuid} remains" if uuid else "A mapping that was created remains",
     "manager": _manager,
+    "patterns": _patterns,
+    "value": lambda text: text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}...",
     "ownership": lambda config: f"of the ProviderConfig {config}" if config else "of the operator (--ownership)",
     "problems": lambda problems: " ".join(map(message_of, problems)),
     "rescue": _rescue,
     "resources": lambda count: f"{count} resource{'' if count == 1 else 's'}",
     "update": describe,
-    "whose": lambda owner: f"belongs to {owner} (cluster/namespace/name)" if owner else "belongs to no resource",
+    "rival": lambda name: f"The resource {name}" if name else "A resource of another namespace",
+    "taker": lambda owner: f"{owner.namespace}/{owner.name}",
+    "whose": _whose,
     "with_uuid": lambda uuid: f" (UUID {uuid})" if uuid else "",
 }
 #: A subject of which nothing is known.
@@ -114,7 +135,9 @@ def _joined(
     remedy: str = "",
     next_sentence: str = "",
 ) -> str:
-    shown: dict[str, object] = {**subject.values()}
-    shown |= {name: _SHOWN[name](value) if name in _SHOWN else value for name, value in values.items()}
-    parts = (row.sentence.format(**shown), answer, remedy or row.remedy.format(**shown), next_sentence)
-    return " ".join(part for part in parts if part)
+    texts: dict[str, object] = {**subject.values()}
+    for name, value in values.items():
+        made = _SHOWN[name](value) if name in _SHOWN else value
+        texts[name] = shown(made) if isinstance(made, str) else made
+    parts = (row.sentence.format(**texts), shown(answer), remedy or row.remedy.format(**texts), next_sentence)
+    return shown(" ".join(part for part in parts if part))

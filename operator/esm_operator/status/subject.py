@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from esm_operator.api.foreign_text import shown
 from esm_operator.api.resource import Resource
+
+#: Characters of a name in a message. ARNs are shorter; lists of bootstrap servers can be longer.
+_NAME = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,9 @@ class Subject:
 
     def values(self) -> dict[str, str]:
         """The values that each sentence can name."""
+        return {name: shown(text, _NAME) for name, text in self._values().items()}
+
+    def _values(self) -> dict[str, str]:
         function = f'Lambda function "{self.function}"' if self.function else "the Lambda function"
         return {
             "function": function,

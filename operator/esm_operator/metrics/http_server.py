@@ -1,0 +1,216 @@
+"""A small HTTP server for the probes and the metrics, which limits what its clients can use.
+
+Everybody in the pod's network can connect to it. Therefore each connection carries one request and ends soon. If there
+are too many connections, the server closes the oldest one of the client address that has most of them. So a client with
+a thousand idle connections displaces only its own ones, and the kubelet always gets an answer.
+
+A web framework would limit requests, but not connections. The server accepts each connection itself, so that also TLS
+handshakes count.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from esm_operator.ratelimit.failure_log import FailureLog
+
+logger = logging.getLogger(__name__)
+
+#: Connections that a server has at the same time.
+CONNECTIONS = 32
+#: Bytes of a request, without a body.
+LARGEST_REQUEST = 16_384
+#: Seconds for the TLS handshake and the request, and for the whole connection.
+REQUEST_TIMEOUT, TIMEOUT = 5.0, 30.0
+#: Seconds until the server accepts connections again after a failure.
+_PAUSE = 1.0
+_END = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The head of a request."""
+
+    method: str
+    path: str
+    """Without the query."""
+    headers: Mapping[str, str]
+    """By the name in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer."""
+
+    status: HTTPStatus
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "text/plain; charset=utf-8"})
+
+    def render(self, *, with_body: bool = True) -> bytes:
+        """The bytes to send."""
+        headers = {**self.headers, "Content-Length": str(len(self.body)), "Connection": "close"}
+        lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}", *(f"{key}: {headers[key]}" for key in headers)]
+        return "\r\n".join(lines).encode("latin-1") + _END + (self.body if with_body else b"")
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def text(status: HTTPStatus, sentence: str) -> Response:
+    """An answer with one line of text."""
+    return Response(status, f"{sentence}\n".encode())
+
+
+def parse(head: bytes) -> Request | None:
+    """The request of these bytes; None: it is not HTTP/1."""
+    first, *lines = head.removesuffix(_END).decode("latin-1").split("\r\n")
+    words = first.split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        return None
+    pairs = (line.partition(":") for line in lines)
+    return Request(words[0], words[1].partition("?")[0], {name.lower(): value.strip() for name, _, value in pairs})
+
+
+def listen(address: str) -> socket.socket:
+    """A socket that listens at ``host:port``. Without host, it listens at all addresses, of IPv6 too.
+
+    Raises:
+        OSError: the address cannot be used.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host and socket.has_dualstack_ipv6():
+        with suppress(OSError):  # the kernel has no IPv6, or the port is taken
+            return socket.create_server(("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, int(port)), family=family)
+
+
+def check(address: str) -> None:
+    """Raise OSError if an address cannot be used; an empty one is not used."""
+    if address:
+        listen(address).close()
+
+
+class HttpServer:
+    """An HTTP server at one address. For one event loop."""
+
+    def __init__(
+        self, address: str, routes: Mapping[str, Handler], tls: Callable[[], ssl.SSLContext | None] = lambda: None
+    ) -> None:
+        """
+        Args:
+            address: ``host:port``. Empty: there is no server.
+            routes: the handlers by path.
+            tls: the TLS context of the next connection. None: the connection is not encrypted.
+        """
+        self._address = address
+        self._routes = routes
+        self._tls = tls
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._connections: dict[asyncio.Task[None], str] = {}
+        """The client address of each connection, oldest connection first."""
+        self._failures = FailureLog(logger, f"The server at {address} accepts connections again")
+        self._errors = FailureLog(logger, f"The server at {address} answers requests again")
+
+    async def start(self) -> None:
+        """Begin to answer. Raises OSError if the address cannot be used."""
+        if not self._address:
+            return
+        self._listener = listen(self._address)
+        self._listener.setblocking(False)
+        self._accepting = asyncio.create_task(self._accept(self._listener), name=f"server at {self._address}")
+
+    async def stop(self) -> None:
+        """Stop answering."""
+        ending = [*self._connections, *([self._accepting] if self._accepting is not None else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.close()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(listener)
+            except OSError as error:
+                self._failures.failed(
+                    f"The server at {self._address} could not accept a connection ({error.strerror}), and retries.",
+                    cause=error.errno,
+                )
+                await asyncio.sleep(_PAUSE)
+                continue
+            self._failures.succeeded()
+            self._admit(connection, str(peer[0]))
+            await asyncio.sleep(0)  # other tasks have their turn, however many clients connect
+
+    def _admit(self, connection: socket.socket, client: str) -> None:
+        if len(self._connections) >= CONNECTIONS:
+            self._displace()
+        task = asyncio.create_task(self._serve(connection), name=f"connection of {client}")
+        self._connections[task] = client
+
+        def end(ended: asyncio.Task[None]) -> None:
+            self._connections.pop(ended, None)
+            connection.close()  # also if the task was cancelled before it began
+            if not ended.cancelled() and (error := ended.exception()) is not None:
+                self._errors.failed(f"A connection failed ({error!r}).", cause=type(error))
+
+        task.add_done_callback(end)
+
+    def _displace(self) -> None:
+        """Close the oldest connection of the client that has most connections."""
+        client, _ = Counter(self._connections.values()).most_common(1)[0]
+        oldest = next(task for task, its in self._connections.items() if its == client)
+        del self._connections[oldest]
+        oldest.cancel()
+
+    async def _serve(self, connection: socket.socket) -> None:
+        """Answer one request. A client that is too slow, or breaks off, gets no answer."""
+        writer: asyncio.StreamWriter | None = None
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                async with asyncio.timeout(REQUEST_TIMEOUT):
+                    reader, writer = await self._open(connection)
+                    head = await reader.readuntil(_END)
+                writer.write(await self._answer(parse(head)))
+                writer.close()
+                await writer.wait_closed()
+        except (OSError, EOFError, asyncio.LimitOverrunError):  # TimeoutError and ssl.SSLError are OSErrors
+            pass
+        finally:
+            if writer is not None:
+                writer.transport.abort()
+
+    async def _open(self, connection: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        loop, tls = asyncio.get_running_loop(), self._tls()
+        limits = {"ssl_handshake_timeout": REQUEST_TIMEOUT, "ssl_shutdown_timeout": 1.0} if tls is not None else {}
+        reader = asyncio.StreamReader(limit=LARGEST_REQUEST)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls, **limits)
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+    async def _answer(self, request: Request | None) -> bytes:
+        if request is None:
+            return text(HTTPStatus.BAD_REQUEST, "This is not a request of HTTP/1.").render()
+        handler = self._routes.get(request.path)
+        if handler is None:
+            return text(HTTPStatus.NOT_FOUND, f"The paths are {', '.join(self._routes)}.").render()
+        if request.method not in ("GET", "HEAD"):
+            return text(HTTPStatus.METHOD_NOT_ALLOWED, "The methods are GET and HEAD.").render()
+        try:
+            response = await handler(request)
+            self._errors.succeeded()
+        except Exception as error:
+            self._errors.failed(f"The operator could not answer GET {request.path} ({error!r}).", cause=type(error))
+            response = text(HTTPStatus.INTERNAL_SERVER_ERROR, "The log shows the cause.")
+        return response.render(with_body=request.method == "GET")

@@ -1,0 +1,80 @@
+"""The limits of answers of AWS: all that AWS sends passes, and nothing larger is read or parsed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from esm_operator.api.frozen_json import FrozenJSON, shared
+from esm_operator.aws import answer_limits
+from esm_operator.aws.answer_limits import MOST_OF_OTHER, MOST_OF_PAGE, check_size, check_values
+from esm_operator.aws.errors import TooLargeAnswerError, UnreadableAnswerError, is_doubtful, readable
+
+LIST = "ListEventSourceMappings"
+
+
+def largest_page(letter: str) -> bytes:
+    """A page of 100 mappings with the most and the longest filters."""
+    pattern = json.dumps({"body": {"kind": [""]}})
+    pattern = pattern.replace('""', f'"{letter * (4_096 - len(pattern))}"')
+    mapping: dict[str, Any] = {
+        "UUID": "1" * 36,
+        "EventSourceArn": "a" * 1_024,
+        "FunctionArn": "f" * 300,
+        "Topics": ["t" * 249],
+        "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["s" * 300] * 10}},
+        "SourceAccessConfigurations": [{"Type": "VPC_SECURITY_GROUP", "URI": "u" * 200}] * 22,
+        "FilterCriteria": {"Filters": [{"Pattern": pattern}] * 10},
+    }
+    return json.dumps({"EventSourceMappings": [mapping] * 100, "NextMarker": "n" * 1_000}, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "日", "🙂", '\\"'])
+def test_the_largest_page_passes(letter: str) -> None:
+    page = largest_page(letter)
+    assert len(page) > 4_000_000
+    check_size(LIST, len(page))
+    check_values(LIST, page)
+
+
+@pytest.mark.parametrize(
+    ("operation", "most"),
+    [(LIST, MOST_OF_PAGE), ("GetResources", MOST_OF_PAGE), ("ListTags", MOST_OF_OTHER), ("", MOST_OF_OTHER)],
+)
+def test_larger_answers_are_refused(operation: str, most: int) -> None:
+    check_size(operation, most)
+    with pytest.raises(TooLargeAnswerError, match="bytes"):
+        check_size(operation, most + 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" + b"[]," * 700_000 + b"[]]", b'["' + b'","' * 700_000 + b'"]', b"[" + b"{}," * 700_000, b'"' * 2_000_000],
+)
+def test_many_small_values_are_refused(body: bytes) -> None:
+    with pytest.raises(TooLargeAnswerError, match="values"):
+        check_values(LIST, body)
+
+
+def test_a_refused_answer_leaves_the_outcome_of_a_write_open() -> None:
+    assert is_doubtful(TooLargeAnswerError(operation=LIST, most="1 byte"))
+    assert isinstance(readable(RecursionError("maximum recursion depth exceeded"), LIST), UnreadableAnswerError)
+    bug = RuntimeError("a bug")
+    assert readable(bug, LIST) is bug
+    assert answer_limits.MOST_TAGS >= 50
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("\ud800", "\ufffd"),
+        ("a\udc00b", "a\ufffdb"),
+        ("🙂", "🙂"),
+        ("\\ud800", "\\ud800"),
+        ("\\\ud800", "\\\ufffd"),
+        ("\ud83d\ud83d", "\ufffd\ufffd"),
+    ],
+)
+def test_half_characters_are_kept_as_the_api_server_stores_them(text: str, kept: str) -> None:
+    assert shared({text: text}) == {kept: kept}
+    assert FrozenJSON({"a": text})["a"] == kept
