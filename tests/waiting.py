@@ -12,6 +12,8 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 #: Seconds until a wait fails.
 LIMIT = 300.0
+#: Seconds until a command that a test runs is ended.
+COMMAND_LIMIT = 2 * LIMIT
 #: Seconds between two checks.
 INTERVAL = 0.1
 

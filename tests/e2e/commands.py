@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tests.bed import Bed
 from tests.operator_process import ROOT
-from tests.waiting import LIMIT
+from tests.waiting import COMMAND_LIMIT
 
 
 def run_command(
@@ -36,6 +36,6 @@ def run_command(
         input=input,
         capture_output=True,
         text=True,
-        timeout=2 * LIMIT,
+        timeout=COMMAND_LIMIT,
         check=False,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.bed import Bed
 from tests.operator_process import ROOT
 from tests.pages import manifests, typed
+from tests.waiting import COMMAND_LIMIT
 
 #: The namespace of the pages. The scenario's takes its place.
 _NAMESPACE = re.compile(r"(namespace:? )shop\b")
@@ -66,7 +67,7 @@ class Shell:
             },
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=COMMAND_LIMIT,
             check=False,
         )
         assert done.returncode == status, f"{command}\n{done.stdout}\n{done.stderr}"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.controlplane import assets
 from tests.pages import Command, calls, commands
-from tests.waiting import LIMIT
+from tests.waiting import COMMAND_LIMIT
 
 #: Commands of kubectl that have subcommands.
 OF_TWO_WORDS = frozenset({"auth", "certificate", "cluster-info", "config", "create", "rollout", "set", "top"})
@@ -42,7 +42,7 @@ def _without_values(words: list[str]) -> Iterator[str]:
 def told(program: str, *words: str) -> str:
     """The help text of a command."""
     ended = subprocess.run(
-        [assets.find(program), *words], capture_output=True, text=True, timeout=2 * LIMIT, check=False
+        [assets.find(program), *words], capture_output=True, text=True, timeout=COMMAND_LIMIT, check=False
     )
     assert ended.returncode == 0, f"{program} {' '.join(words)}: {ended.stderr}"
     return ended.stdout

@@ -11,7 +11,7 @@ from tests.aws import FaultKind
 from tests.bed import SWEEPS, WRITES, Bed
 from tests.e2e.manifests import QUEUE, provider_config, queue
 from tests.operator_process import ROOT
-from tests.waiting import LIMIT, eventually
+from tests.waiting import COMMAND_LIMIT, eventually
 
 ROLE = "arn:aws:iam::222222222222:role/esm-operator"
 #: All operations that an operator calls.
@@ -27,7 +27,7 @@ def allowed(*arguments: str) -> set[str]:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator")},
         capture_output=True,
         text=True,
-        timeout=2 * LIMIT,
+        timeout=COMMAND_LIMIT,
         check=True,
     )
     statements: Sequence[dict[str, Any]] = json.loads(ended.stdout)["Statement"]

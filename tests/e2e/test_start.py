@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.operator_process import ROOT
-from tests.waiting import LIMIT
+from tests.waiting import COMMAND_LIMIT
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator"), **environment},
         capture_output=True,
         text=True,
-        timeout=2 * LIMIT,
+        timeout=COMMAND_LIMIT,
         check=False,
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.bed import FINALIZER, KIND, WRITES, Bed
 from tests.e2e.manifests import queue
-from tests.waiting import eventually
+from tests.waiting import COMMAND_LIMIT, eventually
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 #: The width of a terminal into which `kubectl get esm` has to fit.
@@ -26,7 +26,7 @@ SOURCES = {
 def test_the_examples_from_apply_to_ready_and_back(bed: Bed) -> None:
     bed.operator()
     bed.kubectl("apply", f"--filename={EXAMPLES}")
-    bed.kubectl("wait", "--for=condition=Ready", "esm", "--all", "--timeout=600s")
+    bed.kubectl("wait", "--for=condition=Ready", "esm", "--all", f"--timeout={COMMAND_LIMIT:.0f}s")
 
     shown = bed.kubectl("get", KIND, "--sort-by=.metadata.name")
     header, *rows = shown.splitlines()
@@ -59,7 +59,7 @@ def test_the_examples_from_apply_to_ready_and_back(bed: Bed) -> None:
     assert "ListTags" not in calls
     assert {operation for operation in calls if operation in WRITES} == {"CreateEventSourceMapping"}
 
-    bed.kubectl("delete", KIND, "--all", "--timeout=600s")
+    bed.kubectl("delete", KIND, "--all", f"--timeout={COMMAND_LIMIT:.0f}s")
     eventually(lambda: not bed.mappings(), what="no mapping is left in AWS")
     assert bed.calls()["DeleteEventSourceMapping"] == 10
     assert bed.all() == []

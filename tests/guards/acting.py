@@ -338,7 +338,7 @@ GUARDS = (
     ),
     Guard(
         name="created-although-adoptable",
-        harm="A mapping of a resource with an adoption policy remains disabled after somebody has disabled it.",
+        harm="If a user disables a mapping and its resource may adopt, the operator does not enable it again.",
         file="reconcile/outcome_reporter.py",
         text=' or context.desired.adoption.policy != "Never"',
         without="",

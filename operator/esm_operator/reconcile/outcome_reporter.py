@@ -247,7 +247,7 @@ def _record_at_rest(
             return replace(record, uuid="") if observation.swept or observation.gone else record
         if watched.uuid != record.uuid and not desired.owner_tags:
             return MappingRecord(watched.uuid, Applied())  # nothing applied: it owns nothing
-        kept = field_outcomes.still_kept(desired, watched, record.applied.kept)
+        kept = field_outcomes.still_kept(differences.left_over(desired, watched), record.applied.kept)
         return replace(record, uuid=watched.uuid, applied=replace(record.applied, kept=kept))
     if not isinstance(action, actions.NoOp) or desired.deleting or mapping is None:
         return record

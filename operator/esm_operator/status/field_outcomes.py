@@ -34,22 +34,19 @@ def kept_fields(
 
     ``refused`` are fields that AWS has just refused to reset, with its sentence. ``found`` needs no more changes.
     """
-    kept: dict[str, Kept] = {}
-    for path, value in differences.left_over(desired, found).items():
-        text, before = as_text(value), noted.get(path)
+    left = differences.left_over(desired, found)
+    kept = still_kept(left, noted)
+    for path, value in left.items():
         if path in refused:
-            kept[path] = Kept(text, refused[path], generation)
-        elif before is not None and before.value == text:
-            kept[path] = before
-        elif before is None and desired.source in BY_PATH[path].unresettable:
-            kept[path] = Kept(text)
+            kept[path] = Kept(as_text(value), refused[path], generation)
+        elif path not in noted and desired.source in BY_PATH[path].unresettable:
+            kept[path] = Kept(as_text(value))
     return kept
 
 
-def still_kept(desired: Desired, found: ObservedMapping, noted: Mapping[str, Kept]) -> dict[str, Kept]:
-    """The ``noted`` fields whose values AWS still has, by path, while the operator only observes."""
-    left = differences.left_over(desired, found)
-    return {path: kept for path, kept in noted.items() if path in left and as_text(left[path]) == kept.value}
+def still_kept(left: Mapping[str, Canonical], noted: Mapping[str, Kept]) -> dict[str, Kept]:
+    """The ``noted`` fields whose values AWS still has, by path. ``left``: see :func:`differences.left_over`."""
+    return {path: noted[path] for path, value in left.items() if path in noted and noted[path].value == as_text(value)}
 
 
 def kept_message(kept: Mapping[str, Kept], subject: Subject) -> str:
