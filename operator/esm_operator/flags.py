@@ -29,6 +29,7 @@ _PLACEHOLDERS = {
     "deletions_per_minute": "NUMBER",
     "targets_per_namespace": "NUMBER",
     "max_targets": "NUMBER",
+    "max_mappings": "NUMBER",
     "sweep_interval": "SECONDS",
     "tag_sweep_interval": "SECONDS",
     "lease_duration": "SECONDS",

@@ -280,6 +280,11 @@ class Settings(CommonSettings):
     """Maximum number of targets that all namespaces use together. A namespace may use one more target while it has
     fewer than are free. The first target of a namespace is always allowed."""
 
+    max_mappings: int = Field(default=limits.MAX_MAPPINGS, ge=100, le=500_000)
+    """Maximum number of mappings in an account and region, with those that the operator does not manage. The operator
+    keeps all of them in memory, with at most 2,000 bytes each on average. If there are more, it manages none of them,
+    because an endpoint could list mappings without end."""
+
     kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
     """Maximum number of requests per second to the Kubernetes API server. Watches and requests for the Lease are not
     counted. The operator sends five requests for each mapping that it creates."""

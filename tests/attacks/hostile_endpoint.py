@@ -1,6 +1,7 @@
 """An AWS endpoint that answers some operations with as much, as slowly or as deeply as it can."""
 
 import gzip
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,8 @@ _PART = b"a" * 1_000_000
 _BETWEEN = 0.2
 #: The kinds of answers.
 KINDS = ("huge", "chunked", "slow", "deep", "many values", "gzip")
+#: The kinds of endless lists: pages of other mappings, of the same mappings, and without mappings.
+LISTS = ("other mappings", "same mappings", "empty pages")
 _IDENTITY = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::{ACCOUNT}:user/hostile</Arn><UserId>U</UserId><Account>{ACCOUNT}</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
@@ -29,13 +32,23 @@ def _bomb() -> bytes:
     return gzip.compress(b'{"EventSourceMappings": [], "NextMarker": "' + 100 * _PART + b'"}')
 
 
+def _page(kind: str, number: int) -> bytes:
+    """A page of an endless list."""
+    first = 100 * number if kind == "other mappings" else 0
+    mappings = [
+        {"UUID": f"00000000-0000-4000-8000-{first + n:012}", "State": "Enabled", "FunctionArn": "f" * 500}
+        for n in range(0 if kind == "empty pages" else 100)
+    ]
+    return json.dumps({"EventSourceMappings": mappings, "NextMarker": str(number)}).encode()
+
+
 class HostileEndpoint:
     """A server. A context manager."""
 
     def __init__(self, kind: str, operation: str) -> None:
         """
         Args:
-            kind: one of ``KINDS``.
+            kind: one of ``KINDS``, or for ListEventSourceMappings one of ``LISTS``.
             operation: the operation that is answered so, by its name at AWS.
         """
         self.asked = 0
@@ -117,6 +130,8 @@ class HostileEndpoint:
                 yield b'{"EventSourceMappings": [' + b"{},".join([b""] * 6_000_000) + b"{}]}"
             case "gzip":
                 yield _bomb()
+            case "other mappings" | "same mappings" | "empty pages":
+                yield _page(self._kind, self.asked)
             case _:
                 yield b'{"EventSourceMappings": [], "NextMarker": "'
                 for _ in range(_HUGE // len(_PART)):

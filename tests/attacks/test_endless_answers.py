@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.hostile_endpoint import KINDS, HostileEndpoint
+from tests.attacks.hostile_endpoint import KINDS, LISTS, HostileEndpoint
 from tests.bed import Bed
 from tests.e2e.manifests import provider_config, queue
 from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
 
-#: The most megabytes by which the memory of the operator grows. Pages of AWS can have 20 MB, and are parsed.
+#: The most megabytes by which the memory of the operator grows. Pages of AWS can have 8 MB, and are parsed.
 MOST_GROWTH = 150
 
 
@@ -38,6 +38,23 @@ def test_an_endpoint_with_endless_answers_harms_nobody_else(bed: Bed, kind: str,
         bed.wait_ready("another")
         assert peak(operator) < before + MOST_GROWTH
         operator.stop()
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_an_endless_list_ends(bed: Bed, kind: str) -> None:
+    operator = bed.operator("--sweep-interval=1", "--max-mappings=2000", "--requests-per-second=100")
+    bed.apply(queue("known"))
+    bed.wait_ready("known")
+    before = peak(operator)
+    with HostileEndpoint(kind, "ListEventSourceMappings") as endpoint:
+        bed.apply(provider_config("hostile", endpointURL=endpoint.url))
+        bed.apply(queue("victim", providerConfigRef={"name": "hostile"}))
+        assert "more than 2,000 mappings" in bed.wait_condition("victim", "Ready", "False", "AWSUnreachable")["message"]
+        asked = endpoint.asked
+        bed.apply(queue("another"))
+        bed.wait_ready("another")
+        assert peak(operator) < before + MOST_GROWTH
+        assert endpoint.asked == asked, "the operator pauses before it lists again"
 
 
 def test_slow_credentials_do_not_keep_the_process(bed: Bed) -> None:

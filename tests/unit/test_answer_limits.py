@@ -7,14 +7,28 @@ import pytest
 
 from esm_operator.api.frozen_json import FrozenJSON, shared
 from esm_operator.aws import answer_limits
-from esm_operator.aws.answer_limits import MOST_OF_OTHER, MOST_OF_PAGE, check_size, check_values
-from esm_operator.aws.errors import TooLargeAnswerError, UnreadableAnswerError, is_doubtful, readable
+from esm_operator.aws.answer_limits import (
+    FEW_ITEMS,
+    MOST_ITEMS,
+    MOST_OF_OTHER,
+    MOST_OF_PAGE,
+    ListLimit,
+    check_size,
+    check_values,
+)
+from esm_operator.aws.errors import (
+    TooLargeAnswerError,
+    TooLongListError,
+    UnreadableAnswerError,
+    is_doubtful,
+    readable,
+)
 
 LIST = "ListEventSourceMappings"
 
 
-def largest_page(letter: str) -> bytes:
-    """A page of 100 mappings with the most and the longest filters."""
+def largest_page(letter: str, mappings: int) -> bytes:
+    """A page of mappings with the most and the longest filters."""
     pattern = json.dumps({"body": {"kind": [""]}})
     pattern = pattern.replace('""', f'"{letter * (4_096 - len(pattern))}"')
     mapping: dict[str, Any] = {
@@ -23,18 +37,41 @@ def largest_page(letter: str) -> bytes:
         "FunctionArn": "f" * 300,
         "Topics": ["t" * 249],
         "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["s" * 300] * 10}},
-        "SourceAccessConfigurations": [{"Type": "VPC_SECURITY_GROUP", "URI": "u" * 200}] * 22,
-        "FilterCriteria": {"Filters": [{"Pattern": pattern}] * 10},
+        "SourceAccessConfigurations": [{"Type": "VPC_SECURITY_GROUP", "URI": "u" * 200}] * 29,
+        "FilterCriteria": {"Filters": [{"Pattern": pattern}] * 20},
     }
-    return json.dumps({"EventSourceMappings": [mapping] * 100, "NextMarker": "n" * 1_000}, ensure_ascii=False).encode()
+    return json.dumps(
+        {"EventSourceMappings": [mapping] * mappings, "NextMarker": "n" * 1_000}, ensure_ascii=False
+    ).encode()
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "日", "🙂", '\\"'])
-def test_the_largest_page_passes(letter: str) -> None:
-    page = largest_page(letter)
-    assert len(page) > 4_000_000
+def test_the_largest_page_of_ten_mappings_passes(letter: str) -> None:
+    page = largest_page(letter, FEW_ITEMS)
+    assert len(page) > 800_000
     check_size(LIST, len(page))
     check_values(LIST, page)
+
+
+def test_many_mappings_have_not_too_many_values() -> None:
+    check_values(LIST, largest_page("a", MOST_ITEMS))
+
+
+def test_a_long_list_is_refused_and_counts_empty_pages() -> None:
+    limit = ListLimit(1_000)
+    for _ in range(5):
+        limit.count(range(100))
+    for _ in range(50):
+        limit.count([])
+    with pytest.raises(TooLongListError, match="more than 1,000 mappings"):
+        limit.count([])
+
+
+def test_a_list_with_much_text_is_refused() -> None:
+    limit = ListLimit(1_000, "Do this.")
+    limit.count(range(100), 1_999_999)
+    with pytest.raises(TooLongListError, match=r"no end\. Do this\.$"):
+        limit.count(range(100), 2)
 
 
 @pytest.mark.parametrize(

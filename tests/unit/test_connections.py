@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import threading
 import time
 import tracemalloc
@@ -51,6 +52,20 @@ async def test_a_request_through_a_connection_that_was_closed_is_not_sent(
     with pytest.raises(NotSentError, match="The connection was closed"):
         await client.refresh_by_function("orders")
     assert LIST not in aws.control.counts().calls
+
+
+async def test_a_page_that_is_too_large_is_read_in_smaller_pages(aws: AwsServer, connections: Connections) -> None:
+    filters = {"Filters": [{"Pattern": json.dumps({"body": {"kind": ["a" * 4_000]}})}] * 20}
+    queue = "arn:aws:sqs:eu-west-1:123456789012:orders-{n}"
+    asked = {"FunctionName": "large", "EventSourceArn": queue, "FilterCriteria": filters}
+    aws.control.reset()
+    uuids = aws.control.make_mappings(120, region="eu-west-1", **asked)
+    client = await client_of(connections, Target("eu-west-1", Access(aws.endpoint)))
+    await client.refresh_by_function("large")
+    assert len(client.inventory) == 120
+    assert aws.control.counts().calls[LIST] == 7, "three times a page of 100 is refused, and the last has 90 mappings"
+    for uuid in uuids:
+        aws.control.delete_mapping(uuid)
 
 
 async def test_a_place_that_does_not_answer_holds_up_no_other(aws: AwsServer, connections: Connections) -> None:

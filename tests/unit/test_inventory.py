@@ -3,7 +3,9 @@
 import time
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.aws.inventory import TAGS_VISIBLE, Inventory
@@ -53,6 +55,44 @@ def test_a_sweep_reports_changes() -> None:
     assert inventory.swept
     assert sweep(inventory, [mapping("1"), mapping("2", "Disabled"), mapping("3")], 2.0) == {"2", "3"}
     assert sweep(inventory, [mapping("1"), mapping("2", "Disabled"), mapping("3")], 3.0) == set()
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["record", "create", "tags", "forget", "gone", "page", "swept", "resume", "clear"]),
+            st.sampled_from(["a", "b", "c"]),
+            st.text(max_size=5),
+        ),
+        max_size=30,
+    )
+)
+def test_the_bytes_are_those_of_the_mappings_and_tags(steps: list[tuple[str, str, str]]) -> None:
+    inventory = Inventory()
+    for at, (step, uuid, text) in enumerate(steps):
+        mapping = {"UUID": uuid, "State": "Enabled", "FunctionArn": text}
+        match step:
+            case "record":
+                inventory.record(mapping, at)
+            case "create":
+                inventory.record(mapping, at, {"key": text})
+            case "tags":
+                inventory.record_tags(uuid, {"key": text})
+            case "forget":
+                inventory.forget_tags(uuid)
+                inventory.forget_tags_before(uuid)
+            case "gone":
+                inventory.record_gone(uuid)
+            case "page":
+                inventory.record_page([mapping], at)
+            case "swept":
+                inventory.record_swept(at - 2)
+            case "resume":
+                inventory.resume()
+            case _:
+                inventory.clear()
+        entries = [inventory.get(one) for one in inventory.uuids()]
+        assert inventory.bytes == sum(entry.size for entry in entries if entry is not None)
 
 
 def test_a_sweep_does_not_overwrite_changes_made_after_its_start() -> None:

@@ -18,6 +18,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from esm_operator.aws import call
 from esm_operator.aws import connection as connection_module
+from esm_operator.aws.answer_limits import ListLimit
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
@@ -356,7 +357,7 @@ async def test_the_tagging_api_is_given_up_too(to: To, held: Held, monkeypatch: 
     client = await to.server(held.url, lease())
     monkeypatch.setattr(call, "SEND_TIMEOUT", SHORT)
     with pytest.raises(NotSentError, match="no connection to"):
-        await asyncio.wait_for(anext(client.api.tagged({"key": "value"})), LIMIT)
+        await asyncio.wait_for(anext(client.api.tagged({"key": "value"}, ListLimit(100))), LIMIT)
     held.release()
     await to.thread_is_free()
     assert held.server.received == b""

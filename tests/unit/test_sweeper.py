@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from esm_operator import tasks
+from esm_operator.api.limits import MAX_MAPPINGS
 from esm_operator.aws.account_region import CROWD, AccountRegion
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connection import Connection
@@ -55,14 +56,16 @@ class Limiter(RateLimiter):
 class Scene:
     """The listener of an account whose mappings all have a resource."""
 
-    def __init__(self, aws: AwsServer, target: Target, connection: Connection, interval: float) -> None:
+    def __init__(
+        self, aws: AwsServer, target: Target, connection: Connection, interval: float, inventory: Inventory
+    ) -> None:
         self.control = aws.control
         self.changed: list[str] = []
         self.results: list[str] = []
         self.first_sweeps = 0
         self.up_to_date: list[bool] = []
         self.pending = 0
-        self.inventory = Inventory()
+        self.inventory = inventory
         limiter, tagging = Limiter(self), RateLimiter(1000)
         place = Subject(region="eu-west-1", account="123456789012")
         self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic(), place)
@@ -136,13 +139,13 @@ async def begin(aws: AwsServer, connections: Connections) -> AsyncGenerator[Begi
     """Start to observe this many mappings."""
     scenes: list[Scene] = []
 
-    async def begin(mappings: int, *, interval: float) -> Scene:
+    async def begin(mappings: int, *, interval: float, most: int = MAX_MAPPINGS) -> Scene:
         aws.control.reset()
         aws.control.set(hold=True)
         if mappings:
             aws.control.make_mappings(mappings, region=REGION, FunctionName="orders-{n}", EventSourceArn=QUEUE)
         target = Target(REGION, Access(aws.endpoint))
-        scenes.append(Scene(aws, target, await connections.connect(target), interval))
+        scenes.append(Scene(aws, target, await connections.connect(target), interval, Inventory(most)))
         return scenes[-1]
 
     yield begin
@@ -158,6 +161,30 @@ async def test_the_first_sweep_starts_immediately_and_is_reported_once(begin: Be
     assert len(set(scene.changed)) == 450
     assert scene.calls(LIST) == 5
     assert scene.first_sweeps == 1
+
+
+async def test_a_list_that_is_too_long_is_forgotten_and_reported(begin: Begin) -> None:
+    scene = await begin(450, interval=600.0, most=300)
+    await eventually_async(lambda: scene.shared.failure is not None)
+    assert scene.shared.failure is not None
+    assert "more than 300 mappings" in scene.shared.failure.answer
+    assert "--max-mappings" in scene.shared.failure.answer
+    assert (len(scene.inventory), scene.inventory.swept, scene.first_sweeps) == (0, False, 1)
+    assert scene.calls(LIST) == 4
+    for one in scene.control.mappings()[300:]:
+        scene.control.delete_mapping(one["UUID"])
+    scene.shared.retry()
+    await eventually_async(lambda: scene.inventory.swept)
+    assert scene.shared.failure is None
+    assert len(scene.inventory) == 300
+
+
+async def test_long_texts_count_as_many_mappings(begin: Begin) -> None:
+    scene = await begin(100, interval=1.0, most=100)
+    await eventually_async(lambda: scene.inventory.swept)
+    scene.inventory.record_tags(scene.inventory.uuids()[0], {"a": "b" * 200_000})
+    await eventually_async(lambda: scene.shared.failure is not None)
+    assert len(scene.inventory) == 0
 
 
 async def test_pages_are_not_read_faster_than_aws_allows_whatever_rate_is_set(begin: Begin) -> None:

@@ -24,6 +24,7 @@
   "requests-per-second" .Values.requestsPerSecond
   "targets-per-namespace" .Values.targetsPerNamespace
   "max-targets" .Values.maxTargets
+  "max-mappings" .Values.maxMappings
   "kubernetes-requests-per-second" .Values.kubernetesRequestsPerSecond
   "deletions-per-minute" .Values.deletionsPerMinute
   "sweep-interval" .Values.sweepInterval

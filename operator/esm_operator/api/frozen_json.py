@@ -34,6 +34,11 @@ class FrozenJSON(Mapping[str, Any]):
         self._text = _without_halves(_ENCODER.encode(document)).encode()
 
     @property
+    def size(self) -> int:
+        """The bytes of the text."""
+        return len(self._text)
+
+    @property
     def unpacked(self) -> Mapping[str, Any]:
         """The whole object, for callers that read much of it."""
         return _unpack(self._text)

@@ -120,6 +120,8 @@ DESTINATION_PATTERNS = f"^([*]|kafka://{_PART}|{_ARN_OF_PATTERN}:(s3:[a-z0-9*-]*
 REGION_PATTERN = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
 #: Targets of one namespace, and of all namespaces together, unless the operator's settings have other limits.
 TARGETS_PER_NAMESPACE, MAX_TARGETS = 20, 100
+#: Mappings of one account and region that are kept in memory, unless the operator's settings have another limit.
+MAX_MAPPINGS = 50_000
 UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 

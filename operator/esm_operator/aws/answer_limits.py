@@ -1,27 +1,63 @@
 """The limits of answers of AWS. An endpoint of a ProviderConfig, or a proxy, could send any answer.
 
-A page has at most 100 items. The largest mapping has 10 filters of 4,096 characters (Lambda API, Pattern; AWS raises
-the number of filters from 5 to 10 on request), which UTF-8 encodes with at most 4 bytes each, and less than 10,000
-bytes in its other members. So 100 mappings have at most 17.4 MB. A resource in a page of the tagging API has 50 tags of
-128 and 256 characters, so 100 resources have at most 7.7 MB, and all other answers have less than 0.2 MB.
+A page has at most 100 items. A resource in a page of the tagging API has 50 tags of 128 and 256 characters, which UTF-8
+encodes with at most 4 bytes each, so 100 resources have at most 7.7 MB. The largest mapping has 20 filters of 4,096
+characters (Lambda API, Pattern; the number is from AWS's CloudFormation schema) and less than 10,000 bytes in its other
+members. So a page of 10 mappings has at most 3.4 MB, and a page of 100 has at most 34 MB. Few pages of 100 mappings
+have more than 1 MB. Therefore the operator requests a page that is too large again with 10 mappings. All other answers
+have less than 0.2 MB.
 
 Small values take much more memory as objects than as JSON (24 bytes for each byte of ``[[],[],...]``). Therefore large
-answers may have a limited number of values. A mapping has less than 300 values: 10 filters, up to 22 access
+answers may have a limited number of values. A mapping has less than 300 values: 20 filters, up to 29 access
 configurations, topics and brokers.
 """
 
-from esm_operator.aws.errors import TooLargeAnswerError
+from collections.abc import Mapping, Sized
+
+from esm_operator.aws.errors import TooLargeAnswerError, TooLongListError
 
 #: Operations that answer pages.
 PAGES = frozenset({"GetResources", "ListEventSourceMappings"})
 #: Bytes of a page, and of all other answers, with their heads.
-MOST_OF_PAGE, MOST_OF_OTHER = 20_000_000, 1_000_000
+MOST_OF_PAGE, MOST_OF_OTHER = 8_000_000, 1_000_000
 #: Values in an answer that has more than :data:`MOST_OF_OTHER` bytes.
 MOST_VALUES = 100_000
-#: Items of a page.
-MOST_ITEMS = 100
-#: Tags of a mapping: 50 of users, and those of AWS.
-MOST_TAGS = 100
+#: Items of a page, and items of a page that is requested again because it was too large.
+MOST_ITEMS, FEW_ITEMS = 100, 10
+#: Tags of a mapping (50 of users, and those of AWS), and characters of a tag (key and value).
+MOST_TAGS, MOST_OF_TAG = 100, 128 + 256
+#: Bytes of an item of a list with many pages, on average. Most mappings have less than 1,500.
+BYTES_OF_ITEM = 2_000
+
+
+class ListLimit:
+    """Counts the items of one list, and their bytes. A list that repeats items, or has empty pages, ends too."""
+
+    def __init__(self, most: int, remedy: str = "") -> None:
+        """
+        Args:
+            most: the maximum number of items. A page counts as at least 10. The maximum of bytes is 2,000 for each.
+            remedy: a sentence for the message of the error.
+        """
+        self._most = most
+        self._remedy = f" {remedy}" if remedy else ""
+        self._items = self._bytes = 0
+
+    def count(self, page: Sized, size: int = 0) -> None:
+        """Count a page that is not the last one, and its bytes, if they are kept. Raises TooLongListError."""
+        self._items += max(len(page), FEW_ITEMS)
+        self._bytes += size
+        if self._items > self._most or self._bytes > self._most * BYTES_OF_ITEM:
+            raise self.exceeded()
+
+    def exceeded(self) -> TooLongListError:
+        """The error."""
+        return TooLongListError(most=f"{self._most:,}", remedy=self._remedy)
+
+
+def size_of_tags(tags: Mapping[str, str]) -> int:
+    """The characters of tags."""
+    return sum(len(key) + len(value) for key, value in tags.items())
 
 
 def check_size(operation: str, received: int) -> None:

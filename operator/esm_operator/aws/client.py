@@ -85,7 +85,7 @@ class MappingsClient:
 
     async def refresh_by_function(self, function: str) -> None:
         """Record all mappings of a function (its name, perhaps qualified) in the inventory."""
-        marker, at = "", monotonic()
+        marker, at, limit = "", monotonic(), self.inventory.new_list_limit()
         while True:
             try:
                 page = await self.api.page(marker, function, priority=RequestPriority.CREATE)
@@ -96,6 +96,7 @@ class MappingsClient:
             self._changed([str(one["UUID"]) for one in page.mappings if self.inventory.record(one, at, listed=True)])
             if not page.next:
                 return
+            limit.count(page.mappings)
             marker = page.next
 
     async def refresh_tags(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> None:

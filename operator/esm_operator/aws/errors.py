@@ -46,6 +46,12 @@ class TooLargeAnswerError(UnreadableAnswerError):
     fmt = "The answer to {operation} was refused, because it has more than {most}. AWS sends less."
 
 
+class TooLongListError(UnreadableAnswerError):
+    """A list of mappings with more items than the operator keeps. The list may have no end."""
+
+    fmt = "The list of event source mappings was refused, because it has more than {most} mappings, or no end.{remedy}"
+
+
 class NotSentError(BotoCoreError):
     """No byte of the request was sent, so AWS has not carried it out."""
 

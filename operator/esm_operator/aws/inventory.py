@@ -16,16 +16,21 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from esm_operator.api import identity
+from esm_operator.api import identity, limits
 from esm_operator.api.fields import observed_values
 from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.recorded_status import MappingReport, differs_harmlessly
 from esm_operator.api.values import Canonical
+from esm_operator.aws.answer_limits import BYTES_OF_ITEM, ListLimit, size_of_tags
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 
 _RESULT = "LastProcessingResult"
+#: What to do if an account has more mappings than the inventory may have.
+_REMEDY = (
+    "If the account has so many, start the operator with a higher --max-mappings (value maxMappings of the chart)."
+)
 #: Seconds for which the inventory remembers that AWS has no mapping with a UUID.
 _GONE_FOR = 3600.0
 #: Seconds for which an empty answer of ListTags is not trusted. AWS documents no limit. Another emulator shows tags
@@ -68,6 +73,11 @@ class InventoryEntry:
     """Whether AWS has sent such an answer."""
     listed: bool = False
     """Whether the last answer was a page of a list."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of the answer and of the tags."""
+        return self.raw.size + size_of_tags(self.tags or {})
 
     def observed(self, since: float = -math.inf) -> ObservedMapping:
         """The entry for the planner. Tags count as fresh if they were seen from ``since`` on."""
@@ -123,9 +133,17 @@ def _filters(
 
 
 class Inventory:
-    """The mappings of one target."""
+    """The mappings of one account and region at one endpoint."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = limits.MAX_MAPPINGS) -> None:
+        """
+        Args:
+            most: the maximum number of mappings, and, with 2,000 bytes for each, of the bytes of mappings and tags. It
+                is not enforced here, see :attr:`is_too_large`.
+        """
+        self._most = most
+        self.bytes = 0
+        """The sum of the sizes of the entries."""
         self.swept = False
         self.swept_from = -math.inf
         """Monotonic time at which the last complete sweep began, in seconds."""
@@ -144,6 +162,20 @@ class Inventory:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def is_too_large(self) -> bool:
+        """Whether there are more mappings than AWS can have, so that an endpoint may list mappings without end."""
+        return len(self._entries) + len(self._before) > self._most or self.bytes > self._most * BYTES_OF_ITEM
+
+    def new_list_limit(self) -> ListLimit:
+        """The limit of one list of the mappings."""
+        return ListLimit(self._most, _REMEDY)
+
+    def clear(self) -> None:
+        """Forget all mappings. They are known again after the next complete sweep."""
+        self.resume()
+        self._before = {}
+
     def resume(self) -> None:
         """Begin a term of the process that filled the inventory, after a time without answers of AWS.
 
@@ -152,13 +184,13 @@ class Inventory:
         """
         self.swept, self._resumed = False, monotonic()
         self._before |= self._entries
-        self._entries, self._index, self._in_transition = {}, {}, set()
+        self._entries, self._index, self._in_transition, self.bytes = {}, {}, set(), 0
 
     def forget_tags_before(self, uuid: str) -> None:
         """Forget tags from before :meth:`resume`, so that they are read before the next change of the mapping."""
         entry = self._entries.get(uuid) or self._before.get(uuid)
         if entry is not None and entry.tags_seen < self._resumed:
-            entry.tags = None
+            self._set_tags(entry, None)
 
     def uuids(self) -> list[str]:
         """The known mappings."""
@@ -219,8 +251,9 @@ class Inventory:
         filters, shown = _filters(mapping, known, listed=listed)
         raw = FrozenJSON(mapping)
         if old is not None and (old.filters, old.filters_shown) == (filters, shown) and self._is_same(old, raw):
+            self.bytes += raw.size - old.raw.size
             old.raw, old.seen, old.listed = raw, at, listed
-            _set_tags(old, tags, at)
+            self._record_created_tags(old, tags, at)
             return False
         self._drop(uuid)
         state = sys.intern(str(mapping.get("State", "")))
@@ -237,8 +270,9 @@ class Inventory:
             filters_shown=shown,
             listed=listed,
         )
-        _set_tags(entry, tags, at)
         self._entries[uuid] = entry
+        self.bytes += entry.size
+        self._record_created_tags(entry, tags, at)
         for key in _index_keys(entry):
             self._index.setdefault(key, set()).add(uuid)
         if entry.state in TRANSITIONS:
@@ -275,13 +309,15 @@ class Inventory:
             return  # AWS does not show yet what the operator has written
         else:
             entry.untagged_since = min(entry.untagged_since, now)
-        entry.tags, entry.tags_in_doubt = shared(tags), False
+        entry.tags_in_doubt = False
+        self._set_tags(entry, shared(tags))
 
     def forget_tags(self, uuid: str) -> None:
         """Record that AWS did not answer a request to change the tags of a mapping."""
         entry = self._entries.get(uuid)
         if entry is not None:
-            entry.tags, entry.tags_in_doubt = None, True
+            entry.tags_in_doubt = True
+            self._set_tags(entry, None)
 
     def record_gone(self, uuid: str) -> None:
         """Record that AWS has no mapping with this UUID."""
@@ -330,16 +366,23 @@ class Inventory:
         self._in_transition.discard(uuid)
         self._changed_results.discard(uuid)
         entry = self._entries.pop(uuid, None)
-        for key in _index_keys(entry) if entry is not None else ():
+        if entry is None:
+            return
+        self.bytes -= entry.size
+        for key in _index_keys(entry):
             self._index[key].discard(uuid)
             if not self._index[key]:
                 del self._index[key]
 
+    def _record_created_tags(self, entry: InventoryEntry, tags: Mapping[str, str] | None, at: float) -> None:
+        if tags is not None:
+            entry.untagged_since, entry.tags_written, entry.tags_seen = math.inf, at, at
+            self._set_tags(entry, shared(tags))
 
-def _set_tags(entry: InventoryEntry, tags: Mapping[str, str] | None, at: float) -> None:
-    if tags is not None:
-        entry.tags, entry.untagged_since = shared(tags), math.inf
-        entry.tags_written = entry.tags_seen = at
+    def _set_tags(self, entry: InventoryEntry, tags: dict[str, str] | None) -> None:
+        if entry is self._entries.get(entry.uuid):
+            self.bytes += size_of_tags(tags or {}) - size_of_tags(entry.tags or {})
+        entry.tags = tags
 
 
 def _index_keys(entry: InventoryEntry) -> list[Hashable]:

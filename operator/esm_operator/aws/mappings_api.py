@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from esm_operator.api.frozen_json import is_object
 from esm_operator.aws import answer_limits, errors
+from esm_operator.aws.answer_limits import ListLimit
 from esm_operator.aws.call import CallPermit
 from esm_operator.aws.connection import Connection, counted
 from esm_operator.clock import monotonic
@@ -78,7 +80,11 @@ class MappingsApi:
         wanted |= {"FunctionName": function} if function else {"MaxItems": PAGE}
         wanted |= {"EventSourceArn": source} if source else {}
         at = monotonic()
-        answer = await self.call("list_event_source_mappings", wanted, priority)
+        try:
+            answer = await self.call("list_event_source_mappings", wanted, priority)
+        except errors.TooLargeAnswerError:
+            few = wanted | {"MaxItems": answer_limits.FEW_ITEMS}
+            answer = await self.call("list_event_source_mappings", few, priority)
         return Page(answer.get("EventSourceMappings") or [], str(answer.get("NextMarker") or ""), at)
 
     async def get(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> dict[str, Any]:
@@ -90,7 +96,7 @@ class MappingsApi:
         answer = await self.call("list_tags", {"Resource": arn}, priority)
         return answer.get("Tags") or {}
 
-    async def tagged(self, tags: Mapping[str, str]) -> AsyncIterator[dict[str, dict[str, str]]]:
+    async def tagged(self, tags: Mapping[str, str], limit: ListLimit) -> AsyncIterator[dict[str, dict[str, str]]]:
         """The pages of the tagging API's GetResources: all tags of mappings that have ``tags``, by UUID.
 
         An empty value stands for any value of the tag. The tagging API shows tags late, and leaves out mappings that
@@ -111,6 +117,7 @@ class MappingsApi:
             yield found
             if not page.get("PaginationToken"):
                 return
+            limit.count(found, sum(map(answer_limits.size_of_tags, found.values())))
             wanted["PaginationToken"] = page["PaginationToken"]
 
     async def call(
@@ -188,9 +195,12 @@ def _check_items(name: str, answer: Mapping[str, Any]) -> None:
     items = [*(answer.get("EventSourceMappings") or ()), *(answer.get("ResourceTagMappingList") or ())]
     if len(items) > answer_limits.MOST_ITEMS:
         raise errors.TooLargeAnswerError(operation=name, most=f"{answer_limits.MOST_ITEMS} items")
-    tags = max((len(one.get("Tags") or ()) for one in (answer, *items)), default=0)
-    if tags > answer_limits.MOST_TAGS:
-        raise errors.TooLargeAnswerError(operation=name, most=f"{answer_limits.MOST_TAGS} tags of a mapping")
+    for tags in [one.get("Tags") or () for one in (answer, *items)]:
+        if len(tags) > answer_limits.MOST_TAGS:
+            raise errors.TooLargeAnswerError(operation=name, most=f"{answer_limits.MOST_TAGS} tags of a mapping")
+        pairs = tags.items() if is_object(tags) else [(tag.get("Key"), tag.get("Value")) for tag in tags]
+        if any(len(str(key)) + len(str(value)) > answer_limits.MOST_OF_TAG for key, value in pairs):
+            raise errors.TooLargeAnswerError(operation=name, most=f"{answer_limits.MOST_OF_TAG} characters in a tag")
 
 
 def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:

@@ -17,7 +17,9 @@ from botocore.exceptions import ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.account_region import CROWDED_SHARE, AccountRegion
+from esm_operator.aws.answer_limits import ListLimit
 from esm_operator.aws.client import MappingsClient
+from esm_operator.aws.errors import TooLongListError
 from esm_operator.aws.mappings_api import PAGE, Page
 from esm_operator.aws.transitions import due_transitions
 from esm_operator.clock import monotonic
@@ -38,6 +40,8 @@ _SPREAD = 0.97
 _AFTER_HURRY = 0.2
 #: The longest pause after a page that failed, in seconds.
 _MOST_FAILING = 60.0
+#: Seconds until a list that was too long is requested again.
+_AFTER_TOO_LONG = 300.0
 #: Tries of a page after which its marker counts as invalid, and the sweep begins again.
 _MOST_TRIES = 8
 #: Failures in a row that are only logged, because they may pass by themselves.
@@ -62,6 +66,7 @@ class _Pace(Enum):
 @dataclass(slots=True)
 class _Sweep:
     began: float
+    limit: ListLimit
     hurried: bool
     marker: str = ""
     pages: list[float] = field(default_factory=list[float])
@@ -77,6 +82,8 @@ class Sweeper:
         self._failing_since = 0.0
         self._failures = 0
         self._failed_at = 0.0
+        self._too_long = False
+        """Whether the last list was too long. Then only a complete sweep ends the failure."""
         self._sweep: _Sweep | None = None
         self._before: _Sweep | None = None
         self._next_begins = -math.inf
@@ -90,9 +97,10 @@ class Sweeper:
             try:
                 await self._step(client)
                 self._failures = 0
-                self._account_region.failure = None
-                self._account_region.read_again(_READER)
-                self._set_stale(None)
+                if not self._too_long:
+                    self._account_region.failure = None
+                    self._account_region.read_again(_READER)
+                    self._set_stale(None)
             except Exception as error:
                 self._record_failure(error, client)
 
@@ -100,7 +108,8 @@ class Sweeper:
         """Monotonic time at which the next page is to be requested, in seconds."""
         if self._failures:
             retried = self._account_region.retried > self._failed_at
-            return -math.inf if retried else self._failed_at + backoff.exponential(self._failures, 1.0, _MOST_FAILING)
+            exponential = backoff.exponential(self._failures, 1.0, _MOST_FAILING)
+            return -math.inf if retried else self._failed_at + (_AFTER_TOO_LONG if self._too_long else exponential)
         pace = self._pace()
         if self._sweep is not None and self._sweep.pages and not _is_too_slow(self._sweep, pace):
             return self._sweep.pages[-1] + self._pause(pace)
@@ -139,11 +148,16 @@ class Sweeper:
         """Read the next page."""
         sweep, pace = self._sweep, self._pace()
         if sweep is None or _is_too_slow(sweep, pace):
-            sweep = self._sweep = _Sweep(monotonic(), hurried=pace is _Pace.HURRIED)
+            limit = self._account_region.inventory.new_list_limit()
+            sweep = self._sweep = _Sweep(monotonic(), limit, hurried=pace is _Pace.HURRIED)
         page = await client.api.page(sweep.marker)
         sweep.pages.append(page.at)
         sweep.marker = page.next
         changed = self._account_region.inventory.record_page(page.mappings, page.at)
+        if page.next:
+            sweep.limit.count(page.mappings)
+        if self._account_region.inventory.is_too_large:
+            raise sweep.limit.exceeded()
         changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
             self._account_region.wake()  # another client may have begun a transition
@@ -156,7 +170,7 @@ class Sweeper:
         """Record the end of a sweep. Returns the UUIDs of mappings that were on no page."""
         first = not self._account_region.inventory.swept
         unseen = self._account_region.inventory.record_swept(sweep.began)
-        self._before, self._sweep = sweep, None
+        self._before, self._sweep, self._too_long = sweep, None, False
         self._next_begins = sweep.began + self._interval + random.uniform(0, LEAST)
         if sweep.hurried:
             # Soon, because its last page would else be two intervals away; at a random moment, so that operators that
@@ -197,9 +211,14 @@ class Sweeper:
         if self._failures == 1:
             self._failing_since = self._failed_at
         failure = self._account_region.log_and_switch_client(client, error, reader=_READER)
-        passes = failure.disposition is Disposition.SOON and self._failures < _PASSING
+        self._too_long = isinstance(error, TooLongListError)
+        passes = failure.disposition is Disposition.SOON and self._failures < _PASSING and not self._too_long
         self._account_region.failure = None if passes else failure
         refused = isinstance(error, ClientError) and not (failure.throttled or errors.is_doubtful(error))
+        if self._too_long:
+            # Resources then wait for a complete sweep, because an unknown mapping is not a deleted one.
+            self._account_region.inventory.clear()
+            self._sweep = self._before = None
         if self._failures >= _MOST_TRIES or (refused and self._sweep is not None and self._sweep.marker):
             self._sweep = None  # perhaps its marker is not valid any more
         if passes:

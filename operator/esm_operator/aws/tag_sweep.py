@@ -96,7 +96,7 @@ class TagSweep:
         """The tags by UUID, from the tagging API. None: ListTags replaces it. Raises failures that may soon be over."""
         found: dict[str, dict[str, str]] = {}
         try:
-            async for page in self._client.api.tagged({CLUSTER: self._cluster}):
+            async for page in self._client.api.tagged({CLUSTER: self._cluster}, self._inventory.new_list_limit()):
                 found |= page
         except (BotoCoreError, ClientError) as error:
             if self._account_region.failure is None:  # otherwise AWS as a whole fails

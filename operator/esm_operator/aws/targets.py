@@ -183,7 +183,7 @@ class Targets:
         rate_limiter = knowledge.rate_limiters.setdefault(name, RateLimiter(settings.requests_per_second))
         account_region = AccountRegion(
             self._resources,
-            knowledge.inventories.setdefault(name, Inventory()),
+            knowledge.inventories.setdefault(name, Inventory(settings.max_mappings)),
             rate_limiter,
             RateLimiter(TAGGING_RATE),
             monotonic(),

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from esm_operator import terminal
 from esm_operator.aws import errors
+from esm_operator.aws.answer_limits import ListLimit
 from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.mappings_api import MappingsApi
@@ -23,6 +24,8 @@ from esm_operator.ratelimit.report_filter import ReportFilter
 from esm_operator.ratelimit.waiters import RequestPriority
 from esm_operator.status.rendering import answer_and_remedy
 
+#: The most mappings in a list.
+_MOST_LISTED = 1_000_000
 #: The most requests in flight.
 AT_ONCE = 8
 #: The most attempts for a request.
@@ -102,10 +105,11 @@ class Account:
     async def mappings(self, function: str = "", source: str = "") -> AsyncIterator[Mapping[str, Any]]:
         """All mappings that are not being deleted. If given, only those of one function or one event source ARN."""
         marker: str | None = ""
-        listed = 0
+        listed, limit = 0, ListLimit(_MOST_LISTED)
         while marker is not None:
             with self._reading("lambda:ListEventSourceMappings"):
                 page = await self._api.page(marker, function, source)
+                limit.count(page.mappings)
             for mapping in page.mappings:
                 if mapping.get("State") != "Deleting":
                     yield mapping
@@ -129,7 +133,7 @@ class Account:
         found: dict[str, Mapping[str, str]] = {str(mapping["UUID"]): {} for mapping in mappings}
         try:
             with self._reading("tag:GetResources"):
-                async for page in self._api.tagged(having):
+                async for page in self._api.tagged(having, ListLimit(_MOST_LISTED)):
                     found |= page
         except ReadError as error:
             if not error.denied:
