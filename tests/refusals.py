@@ -444,6 +444,13 @@ REFUSALS: tuple[Refusal, ...] = (
         ("tags", SQS, "reserved", "another name"),
     ),
     Refusal(
+        "the operator's tags in mixed letters",
+        "sqs",
+        {"tags": {"ESM-Operator.io/cluster": "green"}},
+        {"tags": {"ESM-Operator.io": "green"}},
+        ("tags", SQS, "reserved", "another name"),
+    ),
+    Refusal(
         "AWS's tags",
         "kinesis",
         {"tags": {"aws:name": "orders"}},
@@ -461,7 +468,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "AWS's tags in mixed letters",
         "sqs",
         {"tags": {"aWs:": "v"}},
-        {"tags": {"x:aWs:": "v", "ESM-operator.io/": "z"}},
+        {"tags": {"x:aWs:": "v", "x/ESM-operator.io/": "z"}},
         ("tags", SQS, "reserved", "another name"),
     ),
     Refusal(

@@ -268,8 +268,9 @@ OWN_TAGS = 4
 LONGEST_TAG_KEY = 128
 LONGEST_TAG_VALUE = 256
 RESERVED_TAG_PREFIXES = ("aws:", "esm-operator.io/")
-#: AWS reserves its prefix in any case, for keys (user guides of AWS about tags). Values with it are left to AWS.
-RESERVED_TAG_KEY = "^((?i:aws:)|esm-operator[.]io/)"
+#: In any case: AWS reserves its prefix so for keys (user guides of AWS about tags; values with it are left to AWS), and
+#: IAM ignores the case of the tag keys in conditions, which protect the owner tags (IAM user guide, condition keys).
+RESERVED_TAG_KEY = "^(?i:aws:|esm-operator[.]io/)"
 #: The pattern of TagKey and TagValue in botocore. CEL has the classes of Unicode. ``re`` has not, see
 #: :func:`is_tag_text`.
 TAG_PATTERN = r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$"
