@@ -22,6 +22,22 @@ GUARDS = (
         tests=unit("answer_limits", "many_small_values_are_refused"),
     ),
     Guard(
+        name="lists-that-end",
+        harm="An endpoint lists other mappings without end, and the process runs out of memory.",
+        file="aws/sweeper.py",
+        text="if self._account_region.inventory.is_too_large:",
+        without="if False:",
+        tests=unit("sweeper", "long_texts_count_as_many_mappings"),
+    ),
+    Guard(
+        name="pages-that-end",
+        harm="An endpoint sends empty pages without end, and its resources never show why they wait.",
+        file=_LIMITS,
+        text="max(len(page), FEW_ITEMS)",
+        without="len(page)",
+        tests=unit("answer_limits", "a_long_list_is_refused_and_counts_empty_pages"),
+    ),
+    Guard(
         name="half-characters",
         harm="A status with half a surrogate pair is written for ever, because the API server stores another text.",
         file="api/frozen_json.py",
