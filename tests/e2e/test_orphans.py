@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from esm_operator.metrics.accounts import alias
 from tests import role
 from tests.aws import FaultKind
 from tests.bed import WRITES, Bed
@@ -279,7 +280,7 @@ def test_the_operator_counts_them(bed: Bed, tagging_api: bool) -> None:
     read = reader(operator)
     bed.apply(queue("orders"))
     bed.wait_ready("orders")
-    count = {"account": "123456789012", "region": "eu-west-1"}
+    count = {"account": alias("123456789012"), "region": "eu-west-1"}
     eventually(lambda: read("orphaned_mappings", **count) == 1)
     named = next(line for line in operator.log.read_text().splitlines() if "have no resource" in line)
     assert left in named

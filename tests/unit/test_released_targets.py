@@ -81,9 +81,9 @@ async def settled(before: tuple[int, int, int] | None = None) -> tuple[int, int,
     """The threads, the open files and the objects of this process, when they are not more than before."""
     if before is not None:
         await eventually_async(lambda: threading.active_count() <= before[0], "the threads have ended")
-    gc.collect()
     if before is not None:
-        await eventually_async(lambda: open_files() <= before[1], "both ends of the connections are closed")
+        await eventually_async(lambda: gc.collect() >= 0 and open_files() <= before[1], "both ends are closed")
+    gc.collect()
     return threading.active_count(), open_files(), len(gc.get_objects())
 
 

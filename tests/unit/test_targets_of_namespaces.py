@@ -29,7 +29,8 @@ def in_region(region: str, *, namespace: str = "shop", mapped: str = "") -> Reso
 
 
 def cache(*, per_namespace: int = 3, total: int = 100, more_regions: tuple[str, ...] = ()) -> ConfigCache:
-    return ConfigCache(OPERATOR, more_regions=more_regions, limiter=TargetLimiter(per_namespace, total))
+    limiter = TargetLimiter[str, Target](per_namespace, total)
+    return ConfigCache(OPERATOR, own_credentials=True, labels_known=False, more_regions=more_regions, limiter=limiter)
 
 
 def config(region: str) -> dict[str, Any]:
@@ -50,7 +51,9 @@ def reason(found: ResolvedTarget | Unresolved) -> str:
     ],
 )
 def test_an_unknown_region_is_refused_with_the_field_that_has_it(spec: dict[str, Any], field: str) -> None:
-    config_cache = ConfigCache(ProviderConfigSettings("(operator)", region="eu-wst-1"))
+    config_cache = ConfigCache(
+        ProviderConfigSettings("(operator)", region="eu-wst-1"), own_credentials=True, labels_known=False
+    )
     config_cache.put_config(config("eu-wst-1"))
     orders = resource("orders", spec)
     found = config_cache.resolve(orders)
@@ -68,7 +71,12 @@ def test_a_region_that_the_operator_names_is_known() -> None:
 
 
 def test_an_unknown_region_of_the_operator_is_not_connected_for_the_first_resource() -> None:
-    assert ConfigCache(ProviderConfigSettings("(operator)", region="eu-wst-1")).targets([]) == set()
+    assert (
+        ConfigCache(
+            ProviderConfigSettings("(operator)", region="eu-wst-1"), own_credentials=True, labels_known=False
+        ).targets([])
+        == set()
+    )
 
 
 def test_a_namespace_has_no_more_targets_than_its_limit() -> None:
