@@ -1,6 +1,7 @@
 """Many targets are used once and released. Nothing of them remains, whether AWS answered or not."""
 
 import gc
+import logging
 import threading
 from pathlib import Path
 
@@ -29,8 +30,10 @@ _REFUSED = "333333333333"
 
 
 async def test_nothing_of_a_released_target_remains(
-    aws: AwsServer, connections: Connections, monkeypatch: pytest.MonkeyPatch
+    aws: AwsServer, connections: Connections, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    for logger in ("esm_operator", "botocore"):  # pytest keeps the tracebacks of the log, and so their sockets
+        caplog.set_level(logging.CRITICAL, logger)
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
     fault = aws.control.fault(FaultKind.ACCESS_DENIED, "AssumeRole", match={"RoleArn": role(_REFUSED)})
     knowledge = Knowledge()
