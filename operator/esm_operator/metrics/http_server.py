@@ -98,6 +98,26 @@ def check(address: str) -> None:
         listen(address).close()
 
 
+class _Protocol(asyncio.StreamReaderProtocol):
+    """A protocol of streams that keeps its transport, also if the task that opens the connection is cancelled."""
+
+    made: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.made = transport
+        super().connection_made(transport)
+
+
+@dataclass(eq=False, slots=True)
+class _Connection:
+    """A connection. Its socket is closed by the transport as soon as there is one, because asyncio waits for it."""
+
+    socket: socket.socket
+    client: str
+    """The address of the client."""
+    has_transport: bool = False
+
+
 class HttpServer:
     """An HTTP server at one address. For one event loop."""
 
@@ -115,8 +135,8 @@ class HttpServer:
         self._tls = tls
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
-        self._connections: dict[asyncio.Task[None], str] = {}
-        """The client address of each connection, oldest connection first."""
+        self._connections: dict[asyncio.Task[None], _Connection] = {}
+        """By task, oldest connection first."""
         self._failures = FailureLog(logger, f"The server at {address} accepts connections again")
         self._errors = FailureLog(logger, f"The server at {address} answers requests again")
 
@@ -150,18 +170,19 @@ class HttpServer:
                 await asyncio.sleep(_PAUSE)
                 continue
             self._failures.succeeded()
-            self._admit(connection, str(peer[0]))
+            self._admit(_Connection(connection, str(peer[0])))
             await asyncio.sleep(0)  # other tasks have their turn, however many clients connect
 
-    def _admit(self, connection: socket.socket, client: str) -> None:
+    def _admit(self, connection: _Connection) -> None:
         if len(self._connections) >= CONNECTIONS:
             self._displace()
-        task = asyncio.create_task(self._serve(connection), name=f"connection of {client}")
-        self._connections[task] = client
+        task = asyncio.create_task(self._serve(connection), name=f"connection of {connection.client}")
+        self._connections[task] = connection
 
         def end(ended: asyncio.Task[None]) -> None:
             self._connections.pop(ended, None)
-            connection.close()  # also if the task was cancelled before it began
+            if not connection.has_transport:  # the task was cancelled before it began
+                connection.socket.close()
             if not ended.cancelled() and (error := ended.exception()) is not None:
                 self._errors.failed(f"A connection failed ({error!r}).", cause=type(error))
 
@@ -169,35 +190,37 @@ class HttpServer:
 
     def _displace(self) -> None:
         """Close the oldest connection of the client that has most connections."""
-        client, _ = Counter(self._connections.values()).most_common(1)[0]
-        oldest = next(task for task, its in self._connections.items() if its == client)
+        client, _ = Counter(one.client for one in self._connections.values()).most_common(1)[0]
+        oldest = next(task for task, one in self._connections.items() if one.client == client)
         del self._connections[oldest]
         oldest.cancel()
 
-    async def _serve(self, connection: socket.socket) -> None:
+    async def _serve(self, connection: _Connection) -> None:
         """Answer one request. A client that is too slow, or breaks off, gets no answer."""
-        writer: asyncio.StreamWriter | None = None
+        reader = asyncio.StreamReader(limit=LARGEST_REQUEST)
+        protocol = _Protocol(reader)
         try:
             async with asyncio.timeout(TIMEOUT):
                 async with asyncio.timeout(REQUEST_TIMEOUT):
-                    reader, writer = await self._open(connection)
+                    transport = await self._open(connection, protocol)
                     head = await reader.readuntil(_END)
+                writer = asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
                 writer.write(await self._answer(parse(head)))
-                writer.close()
+                if not writer.is_closing():
+                    writer.close()
                 await writer.wait_closed()
         except (OSError, EOFError, asyncio.LimitOverrunError):  # TimeoutError and ssl.SSLError are OSErrors
             pass
         finally:
-            if writer is not None:
-                writer.transport.abort()
+            if isinstance(protocol.made, asyncio.WriteTransport):
+                protocol.made.abort()
 
-    async def _open(self, connection: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _open(self, connection: _Connection, protocol: _Protocol) -> asyncio.Transport:
         loop, tls = asyncio.get_running_loop(), self._tls()
         limits = {"ssl_handshake_timeout": REQUEST_TIMEOUT, "ssl_shutdown_timeout": 1.0} if tls is not None else {}
-        reader = asyncio.StreamReader(limit=LARGEST_REQUEST)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls, **limits)
-        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        connection.has_transport = True
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection.socket, ssl=tls, **limits)
+        return transport
 
     async def _answer(self, request: Request | None) -> bytes:
         if request is None:
