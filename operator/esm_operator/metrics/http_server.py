@@ -1,8 +1,9 @@
 """A small HTTP server for the probes and the metrics, which limits what its clients can use.
 
 Everybody in the pod's network can connect to it. Therefore each connection carries one request and ends soon. If there
-are too many connections, the server closes the oldest one of the client address that has most of them. So a client with
-a thousand idle connections displaces only its own ones, and the kubelet always gets an answer.
+are too many connections, the server closes one of the client address that has most of them. So a client with a thousand
+idle connections displaces only its own ones. If several addresses have most, their connections end in the order of
+:class:`Rank`, oldest first.
 
 A web framework would limit requests, but not connections. The server accepts each connection itself, so that also TLS
 handshakes count.
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import IntEnum
 from http import HTTPStatus
 
 from esm_operator.ratelimit.failure_log import FailureLog
@@ -60,6 +62,17 @@ class Response:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Rank(IntEnum):
+    """Which connections of equal clients are closed first: those with lower values."""
+
+    UNKNOWN = 0
+    """The request is of an unknown client, which waits for its check."""
+    CONNECTED = 1
+    """No request has arrived, as during a TLS handshake."""
+    KNOWN = 2
+    """The request is of a known client."""
 
 
 def text(status: HTTPStatus, sentence: str) -> Response:
@@ -116,23 +129,30 @@ class _Connection:
     client: str
     """The address of the client."""
     has_transport: bool = False
+    rank: Rank = Rank.CONNECTED
 
 
 class HttpServer:
     """An HTTP server at one address. For one event loop."""
 
     def __init__(
-        self, address: str, routes: Mapping[str, Handler], tls: Callable[[], ssl.SSLContext | None] = lambda: None
+        self,
+        address: str,
+        routes: Mapping[str, Handler],
+        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+        knows: Callable[[Request], bool] = lambda _: True,
     ) -> None:
         """
         Args:
             address: ``host:port``. Empty: there is no server.
             routes: the handlers by path.
             tls: the TLS context of the next connection. None: the connection is not encrypted.
+            knows: whether a request is of a known client, whose connection is closed last.
         """
         self._address = address
         self._routes = routes
         self._tls = tls
+        self._knows = knows
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._connections: dict[asyncio.Task[None], _Connection] = {}
@@ -189,11 +209,11 @@ class HttpServer:
         task.add_done_callback(end)
 
     def _displace(self) -> None:
-        """Close the oldest connection of the client that has most connections."""
-        client, _ = Counter(one.client for one in self._connections.values()).most_common(1)[0]
-        oldest = next(task for task, one in self._connections.items() if one.client == client)
-        del self._connections[oldest]
-        oldest.cancel()
+        """Close a connection of the client that has most connections: of the lowest rank, the oldest."""
+        counts = Counter(one.client for one in self._connections.values())
+        task, _ = min(self._connections.items(), key=lambda item: (-counts[item[1].client], item[1].rank))
+        del self._connections[task]
+        task.cancel()
 
     async def _serve(self, connection: _Connection) -> None:
         """Answer one request. A client that is too slow, or breaks off, gets no answer."""
@@ -204,8 +224,10 @@ class HttpServer:
                 async with asyncio.timeout(REQUEST_TIMEOUT):
                     transport = await self._open(connection, protocol)
                     head = await reader.readuntil(_END)
+                request = parse(head)
+                connection.rank = Rank.KNOWN if request is None or self._knows(request) else Rank.UNKNOWN
                 writer = asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
-                writer.write(await self._answer(parse(head)))
+                writer.write(await self._answer(request))
                 if not writer.is_closing():
                     writer.close()
                 await writer.wait_closed()
