@@ -24,14 +24,6 @@ GUARDS = (
         tests=_MANY,
     ),
     Guard(
-        name="socket-of-a-transport",
-        harm="asyncio waits for a closed socket. When its descriptor number is used again, the process ends.",
-        file=_SERVER,
-        text="if not connection.has_transport:",
-        without="if True:",
-        tests=unit("http_server", "no_socket_is_closed_before_its_transport"),
-    ),
-    Guard(
         name="account-of-metrics",
         harm="Everybody who can reach the port reads the IDs of the AWS accounts.",
         file="metrics/accounts.py",
