@@ -13,9 +13,9 @@ ADDED_BY = (gauges, counters)
 LABELS: Mapping[str, str] = {
     "account": "the AWS accounts in use, as [aliases](#accounts), or as IDs with `--metrics-authentication`. The "
     "operator learns the ID from GetCallerIdentity, so the series of an account begin after this request",
-    "code": "for AWS: `OK`, the error code of AWS, or the name of the exception if AWS did not answer. After 100 "
-    "different codes, each new code is `Other`. A code that may be a name or an ID is also `Other`. For Kubernetes: "
-    "the HTTP status, or `none` if there was no answer",
+    "code": "for AWS: `OK`, the error code of AWS, or the name of the exception if AWS did not answer. After 50 "
+    "different codes that AWS does not document, each new one is `Other`. A code that may be a name or an ID is also "
+    "`Other`. For Kubernetes: the HTTP status, or `none` if there was no answer",
     "kind": "the change that the operator corrected: `fields`, `tags` or `deleted`",
     "name": "name of the resource",
     "namespace": "namespace of the resource",

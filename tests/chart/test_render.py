@@ -22,6 +22,7 @@ from tools import crd_definitions
 PLACES = {
     "cluster_name": ("clusterName",),
     "region": ("region",),
+    "more_regions": ("moreRegions",),
     "endpoint_url": ("endpointURL",),
     "namespaces": ("namespaces",),
     "selector": ("selector",),
@@ -31,6 +32,9 @@ PLACES = {
     "takeover_from_clusters": ("takeoverFromClusters",),
     "default_tags": ("defaultTags",),
     "requests_per_second": ("requestsPerSecond",),
+    "targets_per_namespace": ("targetsPerNamespace",),
+    "max_targets": ("maxTargets",),
+    "max_mappings": ("maxMappings",),
     "kubernetes_requests_per_second": ("kubernetesRequestsPerSecond",),
     "deletions_per_minute": ("deletionsPerMinute",),
     "sweep_interval": ("sweepInterval",),
@@ -46,6 +50,9 @@ PLACES = {
     "log_format": ("logFormat",),
     "log_level": ("logLevel",),
 }
+#: The members of objects that are names, and the labels that have names.
+TEXTS = (".name", ".namespace", "Name", ".namespaces", ".matchNames", ".resourceNames", ".args")
+LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 TEAM = {"scope": "namespaces", "namespaces": ["a"]}
 #: Set by the environment, because each pod has its own, or by the volumes of the pod.
 FROM_THE_POD = {"identity", "metrics_certificate_file", "metrics_key_file"}
@@ -133,6 +140,47 @@ def test_each_empty_default_is_set_in_some_file(helm: Helm) -> None:
     assert unset - same_template == {"namespaceOverride", "podDisruptionBudget.maxUnavailable"}
 
 
+@pytest.mark.parametrize("name", ["123", "0x10", "true", "null"])
+def test_each_name_is_a_string(helm: Helm, name: str) -> None:
+    """Also names that YAML reads as a number, a boolean or null."""
+
+    def texts(one: Any, place: str = "") -> Generator[tuple[str, Any]]:
+        """Each value of a member that is a name, or a label, with its place."""
+        if isinstance(one, dict):
+            for key, value in one.items():
+                yield from texts(value, f"{place}.{key}")
+        elif isinstance(one, list):
+            for value in one:
+                yield from texts(value, place)
+        elif place.endswith((*TEXTS, *(f".{key}" for key in LABELS))):
+            yield place, one
+
+    names = {
+        "serviceAccount": {"name": name},
+        "leaderElection": {"leaseName": name, "leaseNamespace": name},
+        "priorityClassName": name,
+        "providerConfigs": {name: {}},
+        "metrics": {
+            "tls": {"secretName": name},
+            "podMonitor": {"namespace": name},
+            "serviceMonitor": {"namespace": name},
+            "prometheusRule": {"namespace": name},
+            "dashboard": {"namespace": name},
+        },
+    }
+    layers = [{}, {"nameOverride": name, "fullnameOverride": name, "namespaceOverride": name}]
+    for file in VALUES:
+        for layer in layers:
+            values = merged(
+                yaml.safe_load(file.read_text()), names, {"crds": {"install": False}, "extraObjects": []}, layer
+            )
+            given = ("--namespace", name, "--values=-")
+            rendered = yaml.safe_load_all(helm("template", name, CHART, *given, input=yaml.safe_dump(values)))
+            found = [text for one in rendered for text in texts(one)]
+            assert [text for text in found if not isinstance(text[1], str)] == []
+            assert len(found) > 20
+
+
 def test_the_crds_are_those_of_the_models(helm: Helm) -> None:
     rendered = {one["metadata"]["name"]: one for one in of_kind(helm.template(NEEDED), "CustomResourceDefinition")}
     for text in crd_definitions.files().values():
@@ -199,6 +247,7 @@ def test_the_operator_takes_the_values(helm: Helm, monkeypatch: pytest.MonkeyPat
     assert settings.model_dump() == {
         "cluster_name": "blue",
         "region": "eu-west-1",
+        "more_regions": ["xx-north-1", "xx-south-2"],
         "endpoint_url": "https://aws.example.com:8443",
         "namespaces": [],
         "selector": "!experimental",
@@ -208,6 +257,9 @@ def test_the_operator_takes_the_values(helm: Helm, monkeypatch: pytest.MonkeyPat
         "takeover_from_clusters": ["red", "old one"],
         "default_tags": {"cluster": "blue", "owner": "platform team"},
         "requests_per_second": 2.5,
+        "targets_per_namespace": 5,
+        "max_targets": 40,
+        "max_mappings": 2000,
         "kubernetes_requests_per_second": 20,
         "deletions_per_minute": 10,
         "sweep_interval": 300,

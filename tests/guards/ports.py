@@ -19,8 +19,8 @@ GUARDS = (
         name="displaced-client",
         harm="A client with many connections displaces the connection of the kubelet, so the pod is killed.",
         file=_SERVER,
-        text="client, _ = Counter(self._connections.values()).most_common(1)[0]",
-        without="client = next(iter(self._connections.values()))",
+        text="key=lambda item: (-counts[item[1].client], item[1].rank)",
+        without="key=lambda item: item[1].rank",
         tests=_MANY,
     ),
     Guard(
@@ -38,6 +38,14 @@ GUARDS = (
         text="return None if status is HTTPStatus.OK else _refusal(status)",
         without="return None",
         tests=_CLIENTS,
+    ),
+    Guard(
+        name="known-client-of-metrics",
+        harm="Clients with invented tokens from many addresses displace the connection of Prometheus.",
+        file=_SERVER,
+        text="Rank.KNOWN if request is None or self._knows(request) else Rank.UNKNOWN",
+        without="Rank.KNOWN",
+        tests=unit("metrics_clients", "invented_tokens_from_many_addresses_do_not_displace_a_known_client"),
     ),
     Guard(
         name="user-of-a-token",

@@ -1,6 +1,5 @@
 """Text from outside: every character is visible, every length is limited, and statuses can always be written."""
 
-import io
 import json
 import logging
 import sys
@@ -174,19 +173,19 @@ def test_texts_of_aws_in_the_status_are_limited() -> None:
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Generator[io.StringIO]:
-    root, into = logging.getLogger(), io.StringIO()
+def logging_restored() -> Generator[None]:
+    root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     levels = {name: logging.getLogger(name).level for name in library_logs.LEVELS}
-    monkeypatch.setattr(sys, "stderr", into)
-    yield into
+    yield
     root.handlers[:], root.level = handlers, level
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_no_line_of_the_log_is_from_outside(log: io.StringIO, style: Literal["text", "json"]) -> None:
+@pytest.mark.usefixtures("logging_restored")
+def test_no_line_of_the_log_is_from_outside(capsys: pytest.CaptureFixture[str], style: Literal["text", "json"]) -> None:
     logs.configure(style, "info")
     nasty = "\x1b[2J\n2026-01-01T00:00:00+0000 INFO    forged\u2028\u202e"
     logger = logging.getLogger("test")
@@ -196,10 +195,11 @@ def test_no_line_of_the_log_is_from_outside(log: io.StringIO, style: Literal["te
     except ValueError:
         logger.exception("It failed")
     logger.warning("long %s", "x" * 100_000)
-    lines = log.getvalue().splitlines()
+    written = capsys.readouterr().err
+    lines = written.splitlines()
     assert not [line for line in lines if line.startswith("2026-01-01T00:00:00")]
-    assert all(map(str.isprintable, log.getvalue().split("\n")))
-    assert "ValueError" in log.getvalue()
+    assert all(map(str.isprintable, written.split("\n")))
+    assert "ValueError" in written
     assert max(map(len, lines)) < 10_000
     if style == "json":
         first = json.loads(lines[0])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import selectors
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable
@@ -147,6 +148,55 @@ async def test_handshakes_count_as_connections(tmp_path: Path) -> None:
         streams = await asyncio.open_connection("127.0.0.1", port, ssl=trusting, server_hostname="localhost")
         assert (await answer(streams)).endswith(b"alive\n")
         await eventually_async(lambda: sum(one.at_eof() for one, _ in idle) >= MANY - CONNECTIONS)
+
+
+async def test_no_socket_is_closed_before_its_transport(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection is displaced in the turn of the event loop in which its handshake ends."""
+    certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(http_server, "CONNECTIONS", 1)
+    with socket.socket() as client, socket.socket() as other:
+        client.setblocking(False)
+        async with running(lambda: context) as port:
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            handshake = trusting.wrap_bio(incoming, outgoing, server_hostname="localhost")
+            await loop.sock_connect(client, ("127.0.0.1", port))
+            while True:
+                try:
+                    handshake.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    if outgoing.pending:
+                        await loop.sock_sendall(client, outgoing.read())
+                    incoming.write(await loop.sock_recv(client, 65_536))
+            # In one turn, the server gets a connection that displaces the first one, and the end of the handshake.
+            other.connect(("127.0.0.1", port))
+            client.send(outgoing.read())
+            await eventually_async(lambda: closed_by_server(client))
+            assert closed_descriptors(loop) == []
+
+
+def closed_by_server(client: socket.socket) -> bool:
+    """Whether the server has closed a connection."""
+    try:
+        return client.recv(65_536) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def closed_descriptors(loop: asyncio.AbstractEventLoop) -> list[int]:
+    """Descriptors that a loop waits for although they are closed. The kernel gives their numbers to other sockets."""
+    selector: selectors.BaseSelector = getattr(loop, "_selector")  # noqa: B009
+    return [
+        number
+        for number in selector.get_map()
+        if isinstance(number, int) and not Path(f"/proc/self/fd/{number}").exists()
+    ]
 
 
 async def test_failures_are_counted_and_not_repeated(caplog: pytest.LogCaptureFixture) -> None:

@@ -19,7 +19,6 @@ def namespace(version: int, labels: dict[str, str] | None = None, *, uid: str = 
 @pytest.mark.parametrize(
     ("selector", "labels", "selected"),
     [
-        ("", {}, True),
         ("team=bank", BANK, True),
         ("team==bank", {"team": "shop"}, False),
         ("team = bank", {}, False),

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.model import StructureShape
+from botocore.session import get_session
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Resource, parse
+from esm_operator.aws.call import READS
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.metrics import accounts, counters, gauges
 from esm_operator.metrics.catalogue import CATALOGUE, Exposer, MetricType
@@ -29,6 +33,16 @@ ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 #: Without authentication, the label is the alias of the account.
 TARGET = {"account": accounts.alias(ACCOUNT), "region": REGION}
+#: The operations that the operator calls.
+OPERATIONS = READS | {
+    "AssumeRole",
+    "AssumeRoleWithWebIdentity",
+    "CreateEventSourceMapping",
+    "DeleteEventSourceMapping",
+    "TagResource",
+    "UntagResource",
+    "UpdateEventSourceMapping",
+}
 #: Limit of a scrape at 10,000 mappings, in seconds. Far above its real time, and far below a loop over all mappings.
 CHEAP = 0.1
 
@@ -37,6 +51,12 @@ def value(name: str, /, **labels: str) -> float:
     """The current value of a series. -1: the series does not exist."""
     found = REGISTRY.get_sample_value(f"esm_operator_{name}", labels)
     return -1.0 if found is None else found
+
+
+def samples(name: str) -> list[Sample]:
+    """All series of a metric."""
+    name = f"esm_operator_{name}"
+    return [one for metric in REGISTRY.collect() for one in metric.samples if one.name == name]
 
 
 def resource(name: str = "orders", *, version: int = 1, **parts: Any) -> Resource:
@@ -134,12 +154,13 @@ def test_failures_are_counted_by_the_reason_of_the_condition() -> None:
 
 
 def test_answers_of_other_servers_do_not_create_unlimited_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counters, "_codes", set())
+    monkeypatch.setattr(counters, "_other_codes", set[str]())
     for number in range(1000):
         counters.answered("ListTags", 0.0, ClientError({"Error": {"Code": f"Proxy{number}"}}, "ListTags"))
     scraped = [line for line in generate_latest(REGISTRY).decode().splitlines() if 'code="Proxy' in line]
-    assert len(scraped) == 100
-    assert value("aws_requests_total", operation="ListTags", code="Other") == 900
+    assert len(scraped) == counters.MOST_OTHER_CODES
+    other = value("aws_requests_total", operation="ListTags", code="Other")
+    assert other == 1000 - counters.MOST_OTHER_CODES
 
 
 def test_reconciliations_are_counted_and_timed_by_outcome() -> None:
@@ -333,6 +354,37 @@ def test_a_code_that_may_be_a_name_or_an_account_is_not_a_label(code: str, label
     before = max(0.0, value("aws_requests_total", **labels))
     counters.answered("ListTags", 0.0, ClientError({"Error": {"Code": code}}, "ListTags"))
     assert value("aws_requests_total", **labels) == before + 1
+
+
+def test_invented_codes_do_not_displace_those_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "_other_codes", set[str]())
+    codes = [*(f"Invented{'X' * number}" for number in range(1, counters.MOST_OTHER_CODES + 10)), *counters.AWS_CODES]
+    for code in codes:
+        counters.answered("TagResource", 0.0, ClientError({"Error": {"Code": code}}, "TagResource"))
+    series = {one.labels["code"] for one in samples("aws_requests_total") if one.labels["operation"] == "TagResource"}
+    assert series >= counters.AWS_CODES
+    assert len(series - counters.AWS_CODES - {"OK", "Other"}) == counters.MOST_OTHER_CODES
+
+
+@pytest.mark.parametrize("service", ["lambda", "sts", "resourcegroupstaggingapi"])
+def test_each_error_of_an_operation_has_series_of_its_own(service: str) -> None:
+    model = get_session().get_service_model(service)
+    called = OPERATIONS & {*model.operation_names}
+    assert called
+    shapes = [shape for name in called for shape in model.operation_model(name).error_shapes]
+    assert {shape.error_code for shape in shapes if isinstance(shape, StructureShape)} <= counters.AWS_CODES
+
+
+@pytest.mark.parametrize(("other", "remaining"), [(None, 0), ("444444444444", 0), (ACCOUNT, 2)])
+def test_series_of_an_unused_account_are_removed(other: str | None, remaining: int) -> None:
+    """A use of the same label keeps them: this account at another endpoint, or another account with this alias."""
+    counters.place_in_use(ACCOUNT, "xx-unused-1")
+    counters.granted(ACCOUNT, "xx-unused-1", RequestPriority.EDIT, 0.1)
+    counters.place_unused(ACCOUNT, "xx-unused-1", [(other, "xx-unused-1")] if other else [(ACCOUNT, "xx-unused-2")])
+    totals = ("aws_throttles_total", "aws_rate_limiter_requests_total")
+    found = [one for name in totals for one in samples(name) if one.labels["region"] == "xx-unused-1"]
+    assert len(found) == remaining
+    counters.place_unused(ACCOUNT, "xx-unused-1", [])
 
 
 def test_texts_that_others_have_written_to_a_status_are_not_labels() -> None:

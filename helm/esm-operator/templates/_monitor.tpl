@@ -5,8 +5,8 @@
 apiVersion: monitoring.coreos.com/v1
 kind: {{ index . 1 }}
 metadata:
-  name: {{ include "esm-operator.fullname" $context }}
-  namespace: {{ default (include "esm-operator.namespace" $context) $values.namespace }}
+  name: {{ include "esm-operator.fullname" $context | quote }}
+  namespace: {{ default (include "esm-operator.namespace" $context) $values.namespace | quote }}
   labels:
     {{- include "esm-operator.labels" (list $context $values.labels) | nindent 4 }}
   {{- with $values.annotations }}
@@ -16,7 +16,7 @@ metadata:
 spec:
   namespaceSelector:
     matchNames:
-      - {{ include "esm-operator.namespace" $context }}
+      - {{ include "esm-operator.namespace" $context | quote }}
   selector:
     matchLabels:
       {{- include "esm-operator.selectorLabels" $context | nindent 6 }}
@@ -36,8 +36,8 @@ spec:
       {{- else if $context.Values.metrics.authentication }}
       bearerTokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token
       {{- end }}
-      interval: {{ $values.interval }}
-      scrapeTimeout: {{ $values.scrapeTimeout }}
+      interval: {{ $values.interval | quote }}
+      scrapeTimeout: {{ $values.scrapeTimeout | quote }}
       honorLabels: {{ $values.honorLabels }}
       {{- with $values.relabelings }}
       relabelings:

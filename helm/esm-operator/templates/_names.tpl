@@ -18,8 +18,8 @@
 {{- end }}
 
 {{- define "esm-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "esm-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "esm-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- /* Labels of all objects. (list . labels...) adds labels. They never overwrite the labels of the selector. */ -}}

@@ -173,8 +173,7 @@ class Targets:
         self._knowledge.inventories.pop(name, None)
         self._knowledge.rate_limiters.pop(name, None)
         account, region, _ = name
-        if not any(one[:2] == (account, region) for one in self._knowledge.inventories):
-            counters.place_unused(account, region)
+        counters.place_unused(account, region, [one[:2] for one in self._knowledge.inventories])
 
     def _start(self, connection: Connection, name: tuple[str, str, str]) -> AccountRegion:
         """Start to read the mappings of one more account and region at an endpoint."""

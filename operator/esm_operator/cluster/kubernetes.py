@@ -93,23 +93,27 @@ class KubernetesClient:
             "GET", path, query={"watch": "true", "resourceVersion": str(version)}, kind=RequestKind.WATCH
         )
 
-    async def review_token(self, token: str) -> dict[str, Any] | None:
+    async def review_token(self, token: str, priority: RequestPriority) -> dict[str, Any] | None:
         """The user of a bearer token, as Kubernetes names it; None: the token is not valid."""
-        answer = await self._review("authentication.k8s.io", "TokenReview", {"token": token})
+        answer = await self._review("authentication.k8s.io", "TokenReview", {"token": token}, priority)
         user = answer.get("user")
         return user if answer.get("authenticated") is True and is_object(user) else None
 
-    async def may_get(self, path: str, user: Mapping[str, Any]) -> bool:
+    async def may_get(self, path: str, user: Mapping[str, Any], priority: RequestPriority) -> bool:
         """Whether a user of :meth:`review_token` may get a path that is not one of a resource."""
         attributes = {"path": path, "verb": "get"}
         spec = {"nonResourceAttributes": attributes, "user": user.get("username", "")}
         spec |= {name: user[name] for name in ("groups", "uid", "extra") if name in user}
-        return (await self._review("authorization.k8s.io", "SubjectAccessReview", spec)).get("allowed") is True
+        answer = await self._review("authorization.k8s.io", "SubjectAccessReview", spec, priority)
+        return answer.get("allowed") is True
 
-    async def _review(self, group: str, kind: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _review(
+        self, group: str, kind: str, spec: Mapping[str, Any], priority: RequestPriority
+    ) -> Mapping[str, Any]:
         """The status of a review. It changes nothing in the cluster, so it needs no lease."""
         body = {"apiVersion": f"{group}/v1", "kind": kind, "spec": dict(spec)}
-        answer = await self._transport.request("POST", f"/apis/{group}/v1/{kind.lower()}s", body=body)
+        path = f"/apis/{group}/v1/{kind.lower()}s"
+        answer = await self._transport.request("POST", path, body=body, priority=priority)
         return answer.get("status") or {}
 
     async def add_finalizer(self, resource: Resource, intent: Intent) -> dict[str, Any]:

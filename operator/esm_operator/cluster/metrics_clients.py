@@ -2,7 +2,8 @@
 
 controller-runtime does the same for its metrics. Answers are kept for a short time, because Prometheus scrapes often.
 The reviews have a rate limit and connections of their own, so clients with many wrong tokens take nothing from the
-requests of the operator.
+requests of the operator. A client that was allowed at its last check is reviewed before others, so they do not delay
+its scrapes.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.transport import ApiError, ConflictError, GoneError
 from esm_operator.metrics.http_server import Response, text
 from esm_operator.ratelimit.failure_log import FailureLog
+from esm_operator.ratelimit.waiters import RequestPriority
 
 logger = logging.getLogger(__name__)
 
@@ -49,14 +51,15 @@ class MetricsClients:
 
     async def authorize(self, header: str) -> Response | None:
         """Check a client by its header Authorization. Returns the refusal; None: the client may read the metrics."""
-        token = header[len(_SCHEME) :].strip() if header.lower().startswith(_SCHEME) else ""
-        if not token or len(token) > LONGEST_TOKEN:
+        token = _token(header)
+        if not token:
             return _refusal(HTTPStatus.UNAUTHORIZED)
-        key, now = hashlib.sha256(token.encode()).digest(), monotonic()
+        key, now = _key(token), monotonic()
         status, until = self._known.get(key, (HTTPStatus.UNAUTHORIZED, now))
         if until <= now:
+            priority = RequestPriority.EDIT if status is HTTPStatus.OK else RequestPriority.SWEEP
             try:
-                status = await self._review(token)
+                status = await self._review(token, priority)
             except (ApiError, ConflictError, GoneError, aiohttp.ClientError, OSError, ConfigException) as error:
                 self._failures.failed(
                     "The operator could not check a client of its metrics, and refused the client. "
@@ -67,6 +70,10 @@ class MetricsClients:
             self._failures.succeeded()
             self._keep(key, status)
         return None if status is HTTPStatus.OK else _refusal(status)
+
+    def knows(self, header: str) -> bool:
+        """Whether the client with this header was allowed at its last check."""
+        return self._known.get(_key(_token(header)), (None, 0.0))[0] is HTTPStatus.OK
 
     async def close(self) -> None:
         """Release the connections."""
@@ -81,20 +88,31 @@ class MetricsClients:
             refused = next((one for one, (told, _) in self._known.items() if told is not HTTPStatus.OK), None)
             self._known.pop(refused if refused is not None else next(iter(self._known)))
 
-    async def _review(self, token: str) -> HTTPStatus:
+    async def _review(self, token: str, priority: RequestPriority) -> HTTPStatus:
         async with self._connecting:
             if self._kubernetes is None:
                 self._kubernetes = await self._connect()
-        user = await self._kubernetes.review_token(token)
+        user = await self._kubernetes.review_token(token, priority)
         if user is None:
             return HTTPStatus.UNAUTHORIZED
-        return HTTPStatus.OK if await self._kubernetes.may_get(PATH, user) else HTTPStatus.FORBIDDEN
+        return HTTPStatus.OK if await self._kubernetes.may_get(PATH, user, priority) else HTTPStatus.FORBIDDEN
+
+
+def _token(header: str) -> str:
+    """The token of a header Authorization. Empty: there is none, or it is too long."""
+    token = header[len(_SCHEME) :].strip() if header.lower().startswith(_SCHEME) else ""
+    return token if len(token) <= LONGEST_TOKEN else ""
+
+
+def _key(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _refusal(status: HTTPStatus) -> Response:
     sentences = {
         HTTPStatus.UNAUTHORIZED: "Send a bearer token that Kubernetes accepts.",
-        HTTPStatus.FORBIDDEN: f"The user of the token may not get {PATH}. The ClusterRole metrics-reader allows it.",
+        HTTPStatus.FORBIDDEN: f"The user of the token may not get {PATH}. The ClusterRole "
+        "RELEASE-metrics-reader of the chart allows it.",
         HTTPStatus.SERVICE_UNAVAILABLE: "The token could not be checked. The log of the operator has the cause.",
     }
     return text(status, sentences[status])

@@ -1,6 +1,7 @@
 """Counters and histograms, which code updates where the thing happens. Gauges are in ``gauges.py``."""
 
 import re
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 from botocore.exceptions import ClientError
@@ -12,8 +13,51 @@ from esm_operator.metrics.catalogue import counter, histogram
 _ANSWER = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: Of what waits for its turn.
 _TURN = (0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-#: Error codes that have series of their own. A proxy between may answer with any code.
-_MOST_CODES = 100
+#: Error codes that AWS documents for the operations of the operator. They always have series of their own.
+AWS_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IDPCommunicationError",
+        "IDPRejectedClaim",
+        "IncompleteSignature",
+        "InternalFailure",
+        "InternalServiceException",
+        "InvalidAction",
+        "InvalidClientTokenId",
+        "InvalidIdentityToken",
+        "InvalidParameterException",
+        "InvalidParameterValueException",
+        "InvalidSignatureException",
+        "MalformedPolicyDocument",
+        "MissingAuthenticationToken",
+        "NotAuthorized",
+        "OptInRequired",
+        "PackedPolicyTooLarge",
+        "PaginationTokenExpiredException",
+        "RegionDisabledException",
+        "RequestExpired",
+        "ResourceConflictException",
+        "ResourceInUseException",
+        "ResourceNotFoundException",
+        "ServiceException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "SignatureDoesNotMatch",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+#: Other error codes that have series of their own. An endpoint that is not AWS may answer with any code.
+MOST_OTHER_CODES = 50
 #: An error code of AWS. Other text may be an ARN, an account or a name.
 _CODE = re.compile(r"(?!.*[0-9]{5})[A-Za-z][A-Za-z0-9.]{0,63}")
 
@@ -122,7 +166,7 @@ for _drift in DriftKind:
 for _result in ReconcileOutcome:
     RECONCILES.labels(_result)
 
-_codes: set[str] = set()
+_other_codes: set[str] = set()
 
 
 def reconciled(result: ReconcileOutcome, seconds: float) -> None:
@@ -161,18 +205,28 @@ def throttled(account: str, region: str) -> None:
     AWS_THROTTLES.labels(accounts.label(account), region).inc()
 
 
-def place_unused(account: str, region: str) -> None:
-    """Remove the series of an account and region that no resource uses any more."""
-    AWS_THROTTLES.remove_by_labels({"account": account, "region": region})
-    RATE_LIMITER_REQUESTS.remove_by_labels({"account": account, "region": region})
+def place_unused(account: str, region: str, used: Iterable[tuple[str, str]]) -> None:
+    """Remove the series of an account and region that no resource uses any more.
+
+    Args:
+        account: the account.
+        region: its region.
+        used: the accounts and regions in use. One of them may have the same labels, and keeps the series.
+    """
+    labels = {"account": accounts.label(account), "region": region}
+    if not any(accounts.label(one) == labels["account"] for one, place in used if place == region):
+        AWS_THROTTLES.remove_by_labels(labels)
+        RATE_LIMITER_REQUESTS.remove_by_labels(labels)
 
 
 def _code(error: Exception | None) -> str:
     """AWS's error code, ``OK``, or the name of the exception."""
-    code = "OK" if error is None else type(error).__name__
-    if isinstance(error, ClientError):
-        code = str(error.response.get("Error", {}).get("Code", "") or "Unknown")
-    if code not in _codes and (len(_codes) >= _MOST_CODES or not _CODE.fullmatch(code)):
+    if not isinstance(error, ClientError):
+        return "OK" if error is None else type(error).__name__
+    code = str(error.response.get("Error", {}).get("Code", "") or "Unknown")
+    if code in AWS_CODES or code in _other_codes:
+        return code
+    if len(_other_codes) >= MOST_OTHER_CODES or not _CODE.fullmatch(code):
         return "Other"
-    _codes.add(code)
+    _other_codes.add(code)
     return code

@@ -1,8 +1,9 @@
 """A small HTTP server for the probes and the metrics, which limits what its clients can use.
 
 Everybody in the pod's network can connect to it. Therefore each connection carries one request and ends soon. If there
-are too many connections, the server closes the oldest one of the client address that has most of them. So a client with
-a thousand idle connections displaces only its own ones, and the kubelet always gets an answer.
+are too many connections, the server closes one of the client address that has most of them. So a client with a thousand
+idle connections displaces only its own ones. If several addresses have most, their connections end in the order of
+:class:`Rank`, oldest first.
 
 A web framework would limit requests, but not connections. The server accepts each connection itself, so that also TLS
 handshakes count.
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import IntEnum
 from http import HTTPStatus
 
 from esm_operator.ratelimit.failure_log import FailureLog
@@ -62,6 +64,17 @@ class Response:
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+class Rank(IntEnum):
+    """Which connections of equal clients are closed first: those with lower values."""
+
+    UNKNOWN = 0
+    """The request is of an unknown client, which waits for its check."""
+    CONNECTED = 1
+    """No request has arrived, as during a TLS handshake."""
+    KNOWN = 2
+    """The request is of a known client."""
+
+
 def text(status: HTTPStatus, sentence: str) -> Response:
     """An answer with one line of text."""
     return Response(status, f"{sentence}\n".encode())
@@ -98,25 +111,52 @@ def check(address: str) -> None:
         listen(address).close()
 
 
+class _Protocol(asyncio.StreamReaderProtocol):
+    """A protocol of streams that keeps its transport, also if the task that opens the connection is cancelled."""
+
+    made: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.made = transport
+        super().connection_made(transport)
+
+
+@dataclass(eq=False, slots=True)
+class _Connection:
+    """A connection. Its socket is closed by the transport as soon as there is one, because asyncio waits for it."""
+
+    socket: socket.socket
+    client: str
+    """The address of the client."""
+    has_transport: bool = False
+    rank: Rank = Rank.CONNECTED
+
+
 class HttpServer:
     """An HTTP server at one address. For one event loop."""
 
     def __init__(
-        self, address: str, routes: Mapping[str, Handler], tls: Callable[[], ssl.SSLContext | None] = lambda: None
+        self,
+        address: str,
+        routes: Mapping[str, Handler],
+        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+        knows: Callable[[Request], bool] = lambda _: True,
     ) -> None:
         """
         Args:
             address: ``host:port``. Empty: there is no server.
             routes: the handlers by path.
             tls: the TLS context of the next connection. None: the connection is not encrypted.
+            knows: whether a request is of a known client, whose connection is closed last.
         """
         self._address = address
         self._routes = routes
         self._tls = tls
+        self._knows = knows
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
-        self._connections: dict[asyncio.Task[None], str] = {}
-        """The client address of each connection, oldest connection first."""
+        self._connections: dict[asyncio.Task[None], _Connection] = {}
+        """By task, oldest connection first."""
         self._failures = FailureLog(logger, f"The server at {address} accepts connections again")
         self._errors = FailureLog(logger, f"The server at {address} answers requests again")
 
@@ -150,54 +190,59 @@ class HttpServer:
                 await asyncio.sleep(_PAUSE)
                 continue
             self._failures.succeeded()
-            self._admit(connection, str(peer[0]))
+            self._admit(_Connection(connection, str(peer[0])))
             await asyncio.sleep(0)  # other tasks have their turn, however many clients connect
 
-    def _admit(self, connection: socket.socket, client: str) -> None:
+    def _admit(self, connection: _Connection) -> None:
         if len(self._connections) >= CONNECTIONS:
             self._displace()
-        task = asyncio.create_task(self._serve(connection), name=f"connection of {client}")
-        self._connections[task] = client
+        task = asyncio.create_task(self._serve(connection), name=f"connection of {connection.client}")
+        self._connections[task] = connection
 
         def end(ended: asyncio.Task[None]) -> None:
             self._connections.pop(ended, None)
-            connection.close()  # also if the task was cancelled before it began
+            if not connection.has_transport:  # the task was cancelled before it began
+                connection.socket.close()
             if not ended.cancelled() and (error := ended.exception()) is not None:
                 self._errors.failed(f"A connection failed ({error!r}).", cause=type(error))
 
         task.add_done_callback(end)
 
     def _displace(self) -> None:
-        """Close the oldest connection of the client that has most connections."""
-        client, _ = Counter(self._connections.values()).most_common(1)[0]
-        oldest = next(task for task, its in self._connections.items() if its == client)
-        del self._connections[oldest]
-        oldest.cancel()
+        """Close a connection of the client that has most connections: of the lowest rank, the oldest."""
+        counts = Counter(one.client for one in self._connections.values())
+        task, _ = min(self._connections.items(), key=lambda item: (-counts[item[1].client], item[1].rank))
+        del self._connections[task]
+        task.cancel()
 
-    async def _serve(self, connection: socket.socket) -> None:
+    async def _serve(self, connection: _Connection) -> None:
         """Answer one request. A client that is too slow, or breaks off, gets no answer."""
-        writer: asyncio.StreamWriter | None = None
+        reader = asyncio.StreamReader(limit=LARGEST_REQUEST)
+        protocol = _Protocol(reader)
         try:
             async with asyncio.timeout(TIMEOUT):
                 async with asyncio.timeout(REQUEST_TIMEOUT):
-                    reader, writer = await self._open(connection)
+                    transport = await self._open(connection, protocol)
                     head = await reader.readuntil(_END)
-                writer.write(await self._answer(parse(head)))
-                writer.close()
+                request = parse(head)
+                connection.rank = Rank.KNOWN if request is None or self._knows(request) else Rank.UNKNOWN
+                writer = asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
+                writer.write(await self._answer(request))
+                if not writer.is_closing():
+                    writer.close()
                 await writer.wait_closed()
         except (OSError, EOFError, asyncio.LimitOverrunError):  # TimeoutError and ssl.SSLError are OSErrors
             pass
         finally:
-            if writer is not None:
-                writer.transport.abort()
+            if isinstance(protocol.made, asyncio.WriteTransport):
+                protocol.made.abort()
 
-    async def _open(self, connection: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _open(self, connection: _Connection, protocol: _Protocol) -> asyncio.Transport:
         loop, tls = asyncio.get_running_loop(), self._tls()
         limits = {"ssl_handshake_timeout": REQUEST_TIMEOUT, "ssl_shutdown_timeout": 1.0} if tls is not None else {}
-        reader = asyncio.StreamReader(limit=LARGEST_REQUEST)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls, **limits)
-        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        connection.has_transport = True
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection.socket, ssl=tls, **limits)
+        return transport
 
     async def _answer(self, request: Request | None) -> bytes:
         if request is None:

@@ -78,6 +78,10 @@ class ClientCheck(Protocol):
         """Check a client by its header Authorization. Returns the refusal; None: the client may read the metrics."""
         ...
 
+    def knows(self, header: str) -> bool:
+        """Whether the client with this header was allowed at its last check."""
+        ...
+
     async def close(self) -> None:
         """Release the connections."""
         ...
@@ -100,7 +104,7 @@ class MetricsServer:
             clients: decides which clients may read the metrics. None: all.
         """
         self._clients = clients
-        self._server = HttpServer(address, {"/metrics": self._metrics}, tls)
+        self._server = HttpServer(address, {"/metrics": self._metrics}, tls, self._knows)
         self._scraped, self._scraped_at = b"", 0.0
         """The text and the time of the last scrape."""
 
@@ -113,6 +117,9 @@ class MetricsServer:
         await self._server.stop()
         if self._clients is not None:
             await self._clients.close()
+
+    def _knows(self, request: Request) -> bool:
+        return self._clients is None or self._clients.knows(request.headers.get("authorization", ""))
 
     async def _metrics(self, request: Request) -> Response:
         if self._clients is not None:

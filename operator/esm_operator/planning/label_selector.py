@@ -13,7 +13,7 @@ _EQUALITY = re.compile(r"([^\s=!]+)\s*(==|=|!=)\s*(\S*)")
 
 
 def parse_selector(text: str) -> Mapping[str, Any]:
-    """The label selector of a valid text, in the form of a Kubernetes object. The empty text selects everything."""
+    """The label selector of a valid text, in the form of a Kubernetes object. The empty text is an empty selector."""
     return {"matchExpressions": [_requirement(part.strip()) for part in _COMMA.split(text) if part.strip()]}
 
 
