@@ -260,8 +260,9 @@ class Settings(CommonSettings):
     --namespaces or --namespace-selector."""
 
     takeover_from_clusters: Annotated[Items, each(is_cluster_name)] = Field(default_factory=list[str])
-    """Names of other clusters whose mappings resources of this cluster may take over with spec.adoption.takeOverFrom,
-    and may observe. Set it to the former name of this cluster when you rename it. Default: none."""
+    """Names of other clusters. Resources of this cluster may take over mappings of these clusters with
+    spec.adoption.takeOverFrom, and may observe them. When you rename this cluster, add its former name. Default:
+    none."""
 
     default_tags: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict[str, str])
     """AWS tags of every mapping. The defaultTags of a ProviderConfig override tags with the same keys. Default:
@@ -281,9 +282,9 @@ class Settings(CommonSettings):
     fewer than are free. The first target of a namespace is always allowed."""
 
     max_mappings: int = Field(default=limits.MAX_MAPPINGS, ge=100, le=500_000)
-    """Maximum number of mappings in an account and region, with those that the operator does not manage. The operator
-    keeps all of them in memory, with at most 2,000 bytes each on average. If there are more, it manages none of them,
-    because an endpoint could list mappings without end."""
+    """Maximum number of mappings in an account and region, including mappings that the operator does not manage. The
+    operator keeps all of them in memory, with at most 2,000 bytes each on average. If an account and region has more,
+    the operator manages none of its mappings. This limit protects the memory of the operator from endless lists."""
 
     kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
     """Maximum number of requests per second to the Kubernetes API server. Watches and requests for the Lease are not
@@ -325,15 +326,15 @@ class Settings(CommonSettings):
     """Address of the HTTP server for /metrics. An empty value turns the server off."""
 
     metrics_certificate_file: str = ""
-    """File with the TLS certificate of the server for /metrics, and with its intermediate certificates, as PEM. The
-    operator reads a changed file again. Without it, the server does not use TLS."""
+    """File with the TLS certificate of the server for /metrics, and with its intermediate certificates, as PEM. If
+    the file changes, the operator reads it again. Without this flag, the server does not use TLS."""
 
     metrics_key_file: str = ""
     """File with the private key of the certificate, as PEM."""
 
     metrics_authentication: bool = False
-    """Let only clients read /metrics whose bearer token Kubernetes accepts, and whose user may get /metrics. The
-    metrics then show the IDs of AWS accounts."""
+    """Require authentication for /metrics. Kubernetes must accept the bearer token of the client, and its user must
+    have the permission to get /metrics. The metrics then show the IDs of AWS accounts."""
 
     metrics_per_mapping: bool = False
     """Expose three more metric series for each mapping. They show the names of resources, so they need

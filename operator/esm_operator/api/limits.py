@@ -268,8 +268,8 @@ OWN_TAGS = 4
 LONGEST_TAG_KEY = 128
 LONGEST_TAG_VALUE = 256
 RESERVED_TAG_PREFIXES = ("aws:", "esm-operator.io/")
-#: In any case: AWS reserves its prefix so for keys (user guides of AWS about tags; values with it are left to AWS), and
-#: IAM ignores the case of the tag keys in conditions, which protect the owner tags (IAM user guide, condition keys).
+#: Upper and lower case count as equal. AWS reserves its prefix so for keys (user guides of AWS about tags), not for
+#: values. IAM ignores the case of tag keys in conditions, and conditions protect the owner tags (IAM user guide).
 RESERVED_TAG_KEY = "^(?i:aws:|esm-operator[.]io/)"
 #: The pattern of TagKey and TagValue in botocore. CEL has the classes of Unicode. ``re`` has not, see
 #: :func:`is_tag_text`.

@@ -43,17 +43,18 @@ class ProviderConfigSpec(Structure):
     """The regions in which mappings are allowed. If absent, all regions are allowed."""
     allowed_functions: Patterns | None = None
     """The functions that mappings may invoke, as patterns of names or ARNs. If absent, all functions are allowed. If
-    the list is empty, none is. In a pattern, * stands for any characters but : and /. At the end of a pattern, * stands
-    for all that follows. The text ${namespace} stands for the namespace of the resource. A name without an ARN means
-    the account and the region of the mapping. A pattern without a version or an alias allows all of them."""
+    the list is empty, no function is allowed. In a pattern, * stands for any characters except : and /. At the end of a
+    pattern, * stands for all that follows. The text ${namespace} stands for the namespace of the resource. A pattern
+    without an ARN applies to functions in the account and region of the mapping. A pattern without a version or an
+    alias allows all of them."""
     allowed_event_sources: Patterns | None = None
     """The event sources that mappings may read, as patterns of ARNs. For self-managed Kafka, a pattern is
     kafka://HOST:PORT, and each bootstrap server must match a pattern. In HOST, * stands for any characters but a dot.
-    The pattern kafka://* allows all servers. If absent, all event sources are allowed. If the list is empty, none
-    is."""
+    The pattern kafka://* allows all servers. If absent, all event sources are allowed. If the list is empty, no
+    event source is allowed."""
     allowed_destinations: Patterns | None = None
     """The destinations that mappings may have in destinationConfig.onFailure, as patterns of ARNs or of kafka://TOPIC.
-    If absent, all destinations are allowed. If the list is empty, none is."""
+    If absent, all destinations are allowed. If the list is empty, no destination is allowed."""
     role_arn: Name | None = None
     """The ARN of the IAM role that the operator assumes. If absent, the operator uses its own credentials."""
     external_id: Name | None = None

@@ -56,11 +56,11 @@ _KEEP_OTHER = (
 )
 #: What a person has to do before the operator names the owner of a mapping, and lets the resource have the mapping.
 _NEEDS_CONSENT = (
-    "The operator shows a mapping and its owner only to resources of the owner's namespace, and to resources that the "
-    "owner allows. To allow this resource, the owner sets the annotation "
-    "lambda.esm-operator.io/allow-takeover-by: {taker} on the resource that has the mapping. If the mapping belongs to "
-    "another cluster, add the name of that cluster to the setting --takeover-from-clusters of the operator instead. "
-    "The platform team can read the owner in the tags of the mapping in AWS."
+    "A resource of another namespace sees the mapping and its owner only if the owner allows it. Ask the platform team "
+    "for the owner, which is in the tags of the mapping in AWS. To allow this resource, set the annotation "
+    "lambda.esm-operator.io/allow-takeover-by: {taker} on the resource that has the mapping. This message then shows "
+    "the value of spec.adoption. If the owner is in another cluster, add the name of that cluster to the setting "
+    "--takeover-from-clusters of the operator instead."
 )
 _STILL_INVOKES = "The mapping still invokes the function."
 _DELETE_IT = "If nothing needs the mapping, delete it in AWS."
@@ -391,16 +391,16 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("NotAllowed", ""): Row(
-        'The ProviderConfig "{config}" does not allow spec.{field} "{value}" of the {mapping} to the namespace '
-        '"{namespace}". Its spec.{list} allows {patterns}. The operator neither creates nor changes the mapping until '
-        "it does. It still deletes the mapping with the resource.",
+        'The ProviderConfig "{config}" does not allow the namespace "{namespace}" to use spec.{field} "{value}". '
+        "Its spec.{list} allows {patterns}. The operator neither creates nor changes the {mapping}. If you delete the "
+        "resource, the operator still deletes the mapping.",
         "Correct spec.{field}, or add a pattern to spec.{list} of the ProviderConfig.",
         Next.CHANGE,
         Ends.PERSON,
     ),
     ("NotAllowed", "Found"): Row(
-        'The ProviderConfig "{config}" does not allow the {field} of mapping {uuid} in {place} to the namespace '
-        '"{namespace}". So the operator neither adopts the mapping nor shows it.',
+        'The ProviderConfig "{config}" does not allow the namespace "{namespace}" to use the {field} of mapping '
+        "{uuid} in {place}. So the operator neither adopts the mapping nor shows it.",
         "Correct spec.adoption, or add a pattern to spec.{list} of the ProviderConfig.",
         Next.PERSON,
         Ends.PERSON,
@@ -414,8 +414,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("RegionUnknown", ""): Row(
-        "The operator does not manage the {mapping}, because it knows no AWS region {region}. The region comes from "
-        "{setting}.",
+        "The operator does not manage the {mapping}, because it does not know the AWS region {region}. The region "
+        "comes from {setting}.",
         "Correct the region. If the region is new, update the operator, or start it with --more-regions={region} "
         "(value moreRegions of the chart).",
         Next.CHANGE,
