@@ -162,8 +162,8 @@ class UsageFinalizer:
         return [name for name in config.finalizers if name == self._finalizer]
 
     async def _release_if_unused(self, config: ProviderConfigObject) -> None:
-        users, refused = self.users(config.name), self.refused(config.name)
         try:
+            users, refused = self.users(config.name), self.refused(config.name)
             if users:
                 await self._report_users(config, _REMAIN, in_use(users))
             elif refused:
