@@ -54,6 +54,7 @@ def resource(
     finalizer: bool = True,
     intent_of: str = "",
     stalled: str = "",
+    through: str = "",
 ) -> dict[str, Any]:
     intent = {
         "owner": intent_of,
@@ -76,7 +77,10 @@ def resource(
             "annotations": {INTENT: json.dumps(intent)} if intent_of else {},
         },
         "spec": spec,
-        "status": {"conditions": [{"type": "Stalled", "status": "True", "reason": stalled}] if stalled else []},
+        "status": {
+            "conditions": [{"type": "Stalled", "status": "True", "reason": stalled}] if stalled else [],
+            **({"providerConfig": through} if through else {}),
+        },
     }
 
 
@@ -134,6 +138,20 @@ class Scene:
 def test_who_uses_a_provider_config(body: dict[str, Any], configs: list[str], uses: str | None) -> None:
     scene = Scene([config(name) for name in configs], [body])
     assert {name for name in configs if scene.users(name)} == ({uses} if uses else set())
+
+
+@pytest.mark.parametrize(
+    ("body", "users"),
+    [
+        (resource("r", {}, through="shop"), ["default", "shop"]),
+        (resource("r", {}, stalled="TargetChanged", through="shop"), ["shop"]),
+        (resource("r", {}, stalled="TargetChanged", through="default"), ["default"]),
+        (resource("r", {}, finalizer=False, through="shop"), []),
+    ],
+)
+def test_the_provider_config_that_made_the_mapping_is_in_use(body: dict[str, Any], users: list[str]) -> None:
+    scene = Scene([config(name) for name in ("default", "shop")], [body])
+    assert [name for name in ("default", "shop") if scene.users(name)] == users
 
 
 HELD = config("shop", finalizers=(IN_USE,))

@@ -462,6 +462,10 @@ class EventSourceMappingStatus(Structure):
     host of the first bootstrap server, as in kafka/kafka1.example.com/orders."""
     arn: str | None = None
     """The ARN of the mapping."""
+    provider_config: str | None = None
+    """The ProviderConfig through which the operator last reached the mapping. It is kept in the cluster as long as it
+    may be needed to delete the mapping. Absent: the operator's own settings were used, or the status is older than this
+    field."""
     account: str | None = None
     """The AWS account of the mapping."""
     region: str | None = None

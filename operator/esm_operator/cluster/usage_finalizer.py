@@ -142,15 +142,17 @@ class UsageFinalizer:
         return sorted(one.key for one in self._cache.all() if self._config_cache.refuses(one, name))
 
     def _uses(self, resource: Resource, name: str) -> bool:
-        if not _has_made(resource) or not self._config_cache.depends_on(resource, name):
+        if not _has_made(resource):
+            return False
+        present = self._config_cache.config_of(resource)
+        if resource.made_through == name and (present != name or _target_changed(resource)):
+            return True  # the change that leads elsewhere can be undone, as long as the ProviderConfig exists
+        if present != name or not self._config_cache.depends_on(resource, name):
             return False
         if self._config_cache.refuses(resource, name):
             return False
-        if resource.requested_target.config:
-            return True
         # If a ProviderConfig `default` was created after the mapping, with another target, its removal helps.
-        stalled = resource.status.condition("Stalled")
-        return (stalled.status, stalled.reason) != ("True", "TargetChanged")
+        return bool(resource.requested_target.config) or not _target_changed(resource)
 
     def _own_finalizers(self, config: ProviderConfigObject) -> list[str]:
         """The finalizers of a ProviderConfig that this operator may remove.
@@ -218,6 +220,11 @@ def _names(keys: Sequence[Key]) -> str:
 def _has_made(resource: Resource) -> bool:
     """Whether the resource may have a mapping."""
     return resource.has_finalizer or resource.intent is not None
+
+
+def _target_changed(resource: Resource) -> bool:
+    stalled = resource.status.condition("Stalled")
+    return (stalled.status, stalled.reason) == ("True", "TargetChanged")
 
 
 def _not_found(name: str) -> Unresolved:

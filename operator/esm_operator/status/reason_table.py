@@ -429,6 +429,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("TargetChanged", "Through"): Row(
+        'The {mapping} was made through the ProviderConfig "{config}", in account {account}, region {region}. A change '
+        "of {cause} or of the operator's settings now leads to {now}.",
+        'Undo the change, so that the ProviderConfig "{config}" leads there again. To move the mapping, undo the '
+        "change, delete this resource, make the change again, and create the resource again.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("TooManyTargets", ""): Row(
         'The namespace "{namespace}" uses {limit} targets already, which is the limit for a namespace. A target is a '
         "region that is reached with the settings of one ProviderConfig. The {mapping} needs one more target, in "
