@@ -367,9 +367,10 @@ class EventSourceMappingSpec(Structure):
     or of its flag --region, in this order. The region cannot be changed, even with replacePolicy Recreate."""
     provider_config_ref: Reference | None = None
     """The ProviderConfig that defines the AWS account, the credentials and the default tags of the mapping. If absent,
-    the operator uses the ProviderConfig called "default". If this ProviderConfig does not exist either, the resource is
-    Stalled, unless the operator runs with --operator-credentials=WithoutProviderConfig. The reference cannot be
-    changed, even with replacePolicy Recreate."""
+    the operator uses the ProviderConfig that the label lambda.esm-operator.io/provider-config of the namespace names.
+    Without this label, the operator uses the ProviderConfig called "default". If no ProviderConfig applies, the
+    resource is Stalled, unless the operator runs with --operator-credentials=WithoutProviderConfig. The reference
+    cannot be changed, even with replacePolicy Recreate."""
     deletion_policy: Word | None = None
     """The effect of deleting this resource. Delete: the operator deletes the mapping in AWS. Retain: the operator keeps
     the mapping and removes its owner tags. If absent: Delete."""
