@@ -638,6 +638,15 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
 )
 
+#: Texts that have been times of the format date-time for API servers, and are none for Python.
+UNREADABLE_TIMES = (
+    "2026-01-01T00:00:00+24:00",
+    "2026-01-01T00:00:00+99:99",
+    "0000-01-01T00:00:00Z",
+    "2026-01-01T00:00:60Z",
+    "2026-01-01T00:00:00Ztomorrow",
+)
+
 #: Cases in which the API server has its own message.
 TYPE_REFUSALS: tuple[Refusal, ...] = (
     Refusal("a wrong type", "sqs", {BATCH: "10"}, {BATCH: 10}, (BATCH, "must be of type integer")),
@@ -690,6 +699,17 @@ TYPE_REFUSALS: tuple[Refusal, ...] = (
         {"deletionPolicy": "Orphan"},
         {"deletionPolicy": "Retain"},
         ("deletionPolicy", "Delete", "Retain", "Orphan"),
+    ),
+    *(
+        Refusal(
+            f"the time {stamp}",
+            "kinesis",
+            {"startingPositionTimestamp": stamp},
+            {"startingPositionTimestamp": STAMP},
+            ("startingPositionTimestamp",),
+            {"startingPosition": AT},
+        )
+        for stamp in UNREADABLE_TIMES
     ),
 )
 

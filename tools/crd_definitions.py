@@ -107,6 +107,7 @@ _KEPT = (
     "type",
     "description",
     "format",
+    "pattern",
     "enum",
     "default",
     "minimum",

@@ -40,7 +40,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("export", "commands.export", "Export", "Print manifests that adopt existing mappings in AWS."),
     Command("orphans", "commands.orphans", "Orphans", "List mappings in AWS whose Kubernetes resource is gone."),
     Command(
-        "check-upgrade", "commands.check_upgrade", "CheckUpgrade", "List who is affected by an upgrade to this version."
+        "check-upgrade",
+        "commands.check_upgrade",
+        "CheckUpgrade",
+        "List the resources that an upgrade to this version affects.",
     ),
     Command("iam-policy", "commands.iam_policy", "IamPolicy", "Print the IAM policy that the operator needs."),
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from esm_operator import descriptors, tasks
 from esm_operator.adapters.kopf_watch_health import WatchHealth
+from esm_operator.api.foreign_text import cut
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
@@ -28,6 +29,7 @@ from esm_operator.metrics.probes import MetricsServer, ProbeServer, Readiness
 from esm_operator.planning.target import ProviderConfigSettings
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.failure_log import FailureLog
+from esm_operator.ratelimit.report_filter import ReportFilter
 from esm_operator.ratelimit.target_limiter import TargetLimiter
 from esm_operator.settings import Settings
 from esm_operator.term import Term, TermMemory, Tuning
@@ -44,6 +46,10 @@ _SOON, _PATIENCE = 0.2, 3.0
 _LONGEST_PAUSE = 10.0
 #: Namespaces that are listed one by one when they begin to match the selector. If there are more, all are listed.
 _LISTED_SINGLY = 10
+#: Seconds after which the unknown regions of a ProviderConfig are logged again, if it changes.
+_QUIET = 600.0
+#: Unknown regions that a line of the log names, and the most characters of each.
+_NAMED, _REGION = 5, 100
 #: When the lease is to be handed over: seconds for which reconciles may continue, then to give the lease back.
 FINISH, RELEASE = 0.8, 0.6
 
@@ -91,6 +97,8 @@ class Operator:
             renewal=self._tuning.lease_renewal,
             find_problem=descriptors.problem,
         )
+        self._region_reports = ReportFilter(_QUIET)
+        """By the name of the ProviderConfig."""
         self._term: Term | None = None
         self._memory = TermMemory(settings)
         self._cache_synced = asyncio.Event()
@@ -385,16 +393,25 @@ class Operator:
 
     def _reconcile_users(self, name: str) -> None:
         """Reconcile the resources that use a ProviderConfig, or did, or will once it exists."""
-        for region in self._config_cache.unknown_regions(name):
-            logger.warning(
-                "The ProviderConfig %s names the region %s, which is not a known AWS region. Correct the region. If it "
-                "is new, update the operator, or start it with --more-regions=%s.",
-                name,
-                region,
-                region,
-            )
+        self._report_unknown_regions(name)
         users = [one.key for one in self._cache.all() if self._config_cache.would_use(one, name)]
         self._reconcile_again(users)
+
+    def _report_unknown_regions(self, name: str) -> None:
+        """Log the regions of a ProviderConfig that AWS does not have, once in a while and however often it changes."""
+        self._region_reports.keep({config.name for config in self._config_cache.configs()})
+        regions = self._config_cache.unknown_regions(name)
+        if not regions or not self._region_reports.admit(name):
+            return
+        named = ", ".join(cut(region, _REGION) for region in regions[:_NAMED])
+        more = f" and {len(regions) - _NAMED} more" if len(regions) > _NAMED else ""
+        logger.warning(
+            'The ProviderConfig "%s" names regions that AWS does not have, as far as this version knows: %s%s. Correct '
+            "the regions. If they are new, update the operator, or name them in --more-regions.",
+            name,
+            named,
+            more,
+        )
 
     def _reconcile_again(self, keys: Iterable[Key]) -> None:
         if self._term is not None:

@@ -249,7 +249,8 @@ class Settings(CommonSettings):
 
     operator_credentials: Literal["Never", "WithoutProviderConfig"] = "Never"
     """The use of the operator's own AWS credentials. With `Never`, each resource needs a ProviderConfig. The resource
-    names it, or the ProviderConfig named `default` applies. With `WithoutProviderConfig`, all resources to which no
+    names it, or the label lambda.esm-operator.io/provider-config of its namespace, or the ProviderConfig named
+    `default` applies. With `WithoutProviderConfig`, all resources to which no
     ProviderConfig applies use the operator's own credentials. A ProviderConfig without roleARN always uses them."""
 
     watch_namespace_labels: bool = True

@@ -1,4 +1,4 @@
-"""``esm-operator check-upgrade`` lists who is affected by the stricter defaults, and sends nothing to AWS."""
+"""``esm-operator check-upgrade`` lists what the stricter defaults affect, and sends nothing to AWS."""
 
 import json
 import subprocess
@@ -63,7 +63,7 @@ def test_it_lists_who_is_affected_and_how_to_prepare(bed: Bed) -> None:
     bed.delete("moves")
     assert found(bed) == set()
     ended = check(bed)
-    assert (ended.returncode, ended.stdout) == (NOBODY, "Nobody is affected.\n")
+    assert (ended.returncode, ended.stdout) == (NOBODY, "The checks found no affected resource or ProviderConfig.\n")
     assert bed.control.requests() == []
 
 

@@ -10,7 +10,7 @@ from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.operator_names import IN_USE
 from tests.model import calls
 from tests.model.aws import QUEUE, REGION
-from tests.model.script import SQS, Script
+from tests.model.script import KINESIS, SQS, Script
 from tests.model.world import SWEEP_INTERVAL
 
 CONFIGS = f"/apis/{GROUP}/{VERSION}/{PROVIDER_CONFIGS}"
@@ -47,6 +47,19 @@ def test_a_mapping_is_not_created_again_in_another_account(script: Script, monke
     script.aws.standing.update(here)
     script.world.start()
     script.converge()
+
+
+def test_a_resource_whose_spec_cannot_be_read_is_stalled_and_can_be_deleted(script: Script) -> None:
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    script.edit(startingPosition="AT_TIMESTAMP", startingPositionTimestamp="2026-01-01T00:00:00+24:00")
+    script.calmly(60)
+    assert script.reason() == "InvalidSpec"
+    script.mapping()
+    script.delete()
+    script.calmly(60)
+    assert script.gone()
+    assert script.aws.standing == {}
 
 
 def configure(script: Script, **metadata: Any) -> None:

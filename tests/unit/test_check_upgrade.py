@@ -57,6 +57,8 @@ VICTIM = resource("victim", namespace="bank", uuid=UUID, cluster="blue")
         ([], [config(namespaceSelector={})], {"EmptyNamespaceSelector": ["default"]}),
         ([], [config(namespaceSelector={"matchLabels": {}})], {"EmptyNamespaceSelector": ["default"]}),
         ([], [config(namespaceSelector=BY_LABEL)], {}),
+        # Its own name: the cluster was renamed, or the resource moves from a cluster in which it has the same name.
+        ([taking("r", "green/shop/r")], [config()], {"TakeoverNeedsConsent": ["shop/r"]}),
         ([taking("r", "blue/bank/victim"), VICTIM], [config()], {"TakeoverNeedsConsent": ["shop/r"]}),
         (
             [taking("r", "blue/bank/victim"), VICTIM | resource("victim", namespace="bank", consent="shop/r")],
@@ -84,3 +86,9 @@ def test_who_is_affected(
 ) -> None:
     found = check(Snapshot.of(mappings, configs))
     assert {change.name: [one.object for one in some] for change, some in found} == affected
+
+
+def test_a_region_that_the_operator_will_know_affects_nobody() -> None:
+    new = resource("r", eventSourceARN="arn:aws:sqs:xx-new-1:123456789012:orders")
+    assert check(Snapshot.of([new], [config()]))
+    assert not check(Snapshot.of([new], [config()], more_regions=["xx-new-1"]))

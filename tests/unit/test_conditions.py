@@ -283,5 +283,5 @@ def test_what_was_seen_last_stays_while_the_mapping_can_not_be_seen() -> None:
 def test_a_status_is_read_as_it_was_written() -> None:
     refused = shown(mapping={**MAPPING, "FilterCriteriaError": {"ErrorCode": "KMSDisabledException"}})
     assert refused["filterCriteriaError"] == {"errorCode": "KMSDisabledException"}
-    for status in ({}, {"creating": "uid/1/x"}, shown(mapping=None), refused):
+    for status in ({}, {"creating": "uid/1/x"}, {"providerConfig": "shop"}, shown(mapping=None), refused):
         assert MappingStatus.parse(status).render() == status

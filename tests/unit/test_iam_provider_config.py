@@ -47,6 +47,26 @@ def test_functions_regions_and_account_are_those_of_the_provider_config(
     assert policy["ChangeMappings"]["Resource"] == "arn:aws:lambda:eu-west-1:222222222222:event-source-mapping:*"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "functions"),
+    [
+        ("b*:$LATEST", ["b*:$LATEST", "b*"]),
+        ("b:$LATEST", ["b:$LATEST", "b"]),
+        ("b:*", ["b:*", "b"]),
+        ("arn:aws:lambda:*:*:function:b:$LATEST", ["b:$LATEST", "b"]),
+        ("b:live", ["b:live"]),
+    ],
+)
+def test_the_policy_allows_a_function_without_version_that_the_operator_allows(
+    pattern: str, functions: list[str], write: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator takes a function without a version for its version $LATEST. IAM does not."""
+    policy = printed(capsys, write(provider_config("shop", allowedFunctions=[pattern])))
+    found = policy["CreateMappings"]["Condition"]["ArnLike"]["lambda:FunctionArn"]
+    arns = [f"arn:aws:lambda:*:*:function:{function}" for function in functions]
+    assert found == (arns if len(arns) > 1 else arns[0])
+
+
 @pytest.mark.parametrize("lists", [{}, {"allowedFunctions": ["*", "orders"]}])
 def test_a_provider_config_that_allows_all_functions_makes_no_condition(
     lists: dict[str, Any], write: Any, capsys: pytest.CaptureFixture[str]
@@ -68,6 +88,11 @@ def test_a_read_only_policy_has_the_regions_only(write: Any, capsys: pytest.Capt
         ([provider_config("a"), provider_config("b")], [], "has 2 objects of the kind ProviderConfig"),
         ([provider_config("a", allowedFunctions=[])], [], "Use --read-only"),
         ([provider_config("a", allowedFunctions=["${name}"])], [], "allowedFunctions must have only patterns"),
+        (
+            [provider_config("a", allowedRegions=["xx-dead-1"])],
+            [],
+            "spec.allowedRegions: xx-dead-1 is not an AWS region such as eu-west-1",
+        ),
         ([provider_config("a", allowedFunctions=["a"])], ["--functions=b"], "--functions cannot be set too"),
         ([provider_config("a")], ["--trust=pod-identity"], "--provider-config is only for permissions policies"),
         ([provider_config("a")], ["--no-own-account", "--assume-roles=arn:aws:iam::222222222222:role/a"], "own role"),

@@ -70,6 +70,16 @@ def test_parts_of_a_newer_crd_are_problems(part: specs.Spec, said: str) -> None:
     assert said in problem.message
 
 
+@pytest.mark.parametrize("stamp", refusals.UNREADABLE_TIMES)
+def test_a_time_that_python_cannot_read_is_a_problem(stamp: str) -> None:
+    """An API server with another CRD, or of another version, may accept it."""
+    part = {"startingPosition": "AT_TIMESTAMP", "startingPositionTimestamp": stamp}
+    (problem,) = offline.offline_problems(MappingSpec.parse(spec("kinesis", part)), NOW)
+    assert problem.field == "spec.startingPositionTimestamp"
+    assert stamp in problem.message
+    assert "such as 2026-01-31T12:00:00Z" in problem.message
+
+
 def test_each_rule_about_several_fields_is_met_by_a_refusal() -> None:
     """A rule that no case meets may be broken and nobody knows; those from tables have tests of their own."""
     met = {rule.expression for case in refusals.REFUSALS for rule in offline.broken(rules.MAPPING_RULES, case.spec)}

@@ -1,5 +1,6 @@
 """Holds: what a finalizer is called, and who uses a ProviderConfig."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from esm_operator.api.annotations import INTENT
-from esm_operator.api.resource import FINALIZER, Key, parse
+from esm_operator.api.resource import FINALIZER, Key, Resource, parse
 from esm_operator.cluster import usage_finalizer
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -54,6 +55,7 @@ def resource(
     finalizer: bool = True,
     intent_of: str = "",
     stalled: str = "",
+    through: str = "",
 ) -> dict[str, Any]:
     intent = {
         "owner": intent_of,
@@ -76,7 +78,10 @@ def resource(
             "annotations": {INTENT: json.dumps(intent)} if intent_of else {},
         },
         "spec": spec,
-        "status": {"conditions": [{"type": "Stalled", "status": "True", "reason": stalled}] if stalled else []},
+        "status": {
+            "conditions": [{"type": "Stalled", "status": "True", "reason": stalled}] if stalled else [],
+            **({"providerConfig": through} if through else {}),
+        },
     }
 
 
@@ -134,6 +139,20 @@ class Scene:
 def test_who_uses_a_provider_config(body: dict[str, Any], configs: list[str], uses: str | None) -> None:
     scene = Scene([config(name) for name in configs], [body])
     assert {name for name in configs if scene.users(name)} == ({uses} if uses else set())
+
+
+@pytest.mark.parametrize(
+    ("body", "users"),
+    [
+        (resource("r", {}, through="shop"), ["default", "shop"]),
+        (resource("r", {}, stalled="TargetChanged", through="shop"), ["shop"]),
+        (resource("r", {}, stalled="TargetChanged", through="default"), ["default"]),
+        (resource("r", {}, finalizer=False, through="shop"), []),
+    ],
+)
+def test_the_provider_config_that_made_the_mapping_is_in_use(body: dict[str, Any], users: list[str]) -> None:
+    scene = Scene([config(name) for name in ("default", "shop")], [body])
+    assert [name for name in ("default", "shop") if scene.users(name)] == users
 
 
 HELD = config("shop", finalizers=(IN_USE,))
@@ -210,3 +229,43 @@ def test_a_list_makes_forget_what_is_gone_and_not_what_came_meanwhile() -> None:
 def test_the_sentence_names_the_first_few(count: int, users: str) -> None:
     sentence = usage_finalizer.in_use([Key("n", f"r{number}") for number in range(count)])
     assert sentence.startswith(f"The deletion of this ProviderConfig waits, because {users}")
+
+
+class CountingCache(ConfigCache):
+    """Counts how often it is asked which ProviderConfig a resource uses."""
+
+    asked = 0
+
+    def config_of(self, resource: Resource) -> str:
+        self.asked += 1
+        return super().config_of(resource)
+
+
+async def test_one_pass_reads_each_resource_once_for_all_provider_configs_and_lets_others_work() -> None:
+    count = 4 * usage_finalizer.CHUNK
+    cache, configs = ResourceCache(), CountingCache(ProviderConfigSettings("(operator)", region="eu-west-1"))
+    for number in range(count):
+        name = f"c{number}"
+        cache.put(parse(resource(name, {"providerConfigRef": {"name": name}})))
+        body = config(name, deleting=True, finalizers=(IN_USE,))
+        condition = {"type": "InUse", "status": "True", "message": usage_finalizer.in_use([Key("n", name)])}
+        configs.put_config(body | {"status": {"conditions": [condition]}})
+    unreachable: Any = None
+    finalizer = usage_finalizer.UsageFinalizer(
+        IN_USE, cache, configs, KubernetesClient(unreachable, RateLimiter(100)), interval=60.0
+    )
+    running = asyncio.create_task(finalizer.run())
+    await asyncio.sleep(0)
+    assert 0 < configs.asked < count
+    for _ in range(100):
+        await asyncio.sleep(0)
+    running.cancel()
+    assert count < configs.asked < 10 * count
+
+
+async def test_no_lock_is_kept_for_a_provider_config_that_nobody_changes() -> None:
+    scene = Scene([config(f"c{number}", finalizers=(IN_USE,)) for number in range(3)], [])
+    for number in range(3):
+        scene.cache.put(parse(resource("r", {"providerConfigRef": {"name": f"c{number}"}})))
+        assert await scene.hold("r") is None
+    assert not scene.holds._locks  # pyright: ignore[reportPrivateUsage]

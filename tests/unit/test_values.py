@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api import values
+from tests.refusals import UNREADABLE_TIMES
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
@@ -44,6 +45,22 @@ def test_a_pattern_that_is_nested_too_deeply_is_unchanged(start: str) -> None:
     """Reading the spec must not fail. The resource becomes Stalled, and users can delete it."""
     nested = start * 4_000 + ("]" * 4_000 if start == "[" else "1" + "}" * 4_000)
     assert values.json_text(nested) == nested
+
+
+@pytest.mark.parametrize("stamp", UNREADABLE_TIMES)
+def test_a_time_that_python_cannot_read_is_unchanged(stamp: str) -> None:
+    """Reading the spec must not fail. The resource becomes Stalled, and users can delete it."""
+    assert values.timestamp(stamp) == stamp
+
+
+@pytest.mark.parametrize("stamp", ["2026-01-01T00:00:00Z", "2026-01-01t00:00:00z", "2026-01-01T02:00:00.5+02:00"])
+def test_each_way_to_write_a_time_is_the_same(stamp: str) -> None:
+    assert values.timestamp(stamp) == datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+
+@given(st.text() | st.floats() | st.integers())
+def test_no_value_of_a_time_is_an_error(value: Any) -> None:
+    assert isinstance(values.timestamp(value), int | str)
 
 
 @given(st.lists(st.text(), max_size=5), st.randoms())

@@ -4,6 +4,7 @@ Types only; the rules check values. The bounds are wide, and let the API server 
 ``status.observedGeneration`` has a default. Docstrings of fields are their descriptions in the CRD.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -41,10 +42,17 @@ def _unique(items: list[Any]) -> list[Any]:
     return items
 
 
+#: The points in time that the API server, Python and AWS all accept. The format date-time of API servers also allows
+#: the year 0 and a time zone of 24 hours.
+_POINT_IN_TIME = (
+    "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
+
 def _point_in_time(text: str) -> str:
     try:
         datetime.fromisoformat(text)
-        complete = len(text) >= len("2026-01-31T12:00:00Z") and text[10] in "Tt "
+        complete = re.fullmatch(_POINT_IN_TIME, text) is not None
     except ValueError:
         complete = False
     if not complete:
@@ -71,6 +79,12 @@ Long = Annotated[str, Field(max_length=10_000)]
 Int32 = Annotated[int, Field(json_schema_extra={"format": "int32"}, ge=-(2**31), lt=2**31)]
 Int64 = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 PointInTime = Annotated[str, AfterValidator(_point_in_time), Field(json_schema_extra={"format": "date-time"})]
+#: The same in a spec. Statuses and metadata have no times of users.
+PointInTimeOfSpec = Annotated[
+    str,
+    AfterValidator(_point_in_time),
+    Field(json_schema_extra={"format": "date-time", "pattern": _POINT_IN_TIME}),
+]
 Words = Annotated[list[Word], *AS_SET]
 Names = Annotated[list[Name], *AS_SET]
 Tags = Annotated[dict[str, Name], Field(max_length=256)]
@@ -287,7 +301,7 @@ class EventSourceMappingSpec(Structure):
     """The position in the source from which a new mapping starts to read. TRIM_HORIZON: the oldest record. LATEST: only
     new records. AT_TIMESTAMP: the time in startingPositionTimestamp. DynamoDB and MQ have no AT_TIMESTAMP. A mapping
     with consumptionMode Queue has no starting position."""
-    starting_position_timestamp: PointInTime | None = None
+    starting_position_timestamp: PointInTimeOfSpec | None = None
     """The time from which a new mapping starts to read, such as 2026-01-31T12:00:00Z. It must not be in the future. It
     needs startingPosition AT_TIMESTAMP."""
     filter_criteria: FilterCriteria | None = None
@@ -353,9 +367,10 @@ class EventSourceMappingSpec(Structure):
     or of its flag --region, in this order. The region cannot be changed, even with replacePolicy Recreate."""
     provider_config_ref: Reference | None = None
     """The ProviderConfig that defines the AWS account, the credentials and the default tags of the mapping. If absent,
-    the operator uses the ProviderConfig called "default". If this ProviderConfig does not exist either, the resource is
-    Stalled, unless the operator runs with --operator-credentials=WithoutProviderConfig. The reference cannot be
-    changed, even with replacePolicy Recreate."""
+    the operator uses the ProviderConfig that the label lambda.esm-operator.io/provider-config of the namespace names.
+    Without this label, the operator uses the ProviderConfig called "default". If no ProviderConfig applies, the
+    resource is Stalled, unless the operator runs with --operator-credentials=WithoutProviderConfig. The reference
+    cannot be changed, even with replacePolicy Recreate."""
     deletion_policy: Word | None = None
     """The effect of deleting this resource. Delete: the operator deletes the mapping in AWS. Retain: the operator keeps
     the mapping and removes its owner tags. If absent: Delete."""
@@ -448,6 +463,10 @@ class EventSourceMappingStatus(Structure):
     host of the first bootstrap server, as in kafka/kafka1.example.com/orders."""
     arn: str | None = None
     """The ARN of the mapping."""
+    provider_config: str | None = None
+    """The ProviderConfig through which the operator last reached the mapping. It is kept in the cluster as long as it
+    may be needed to delete the mapping. Absent: the operator's own settings were used, or the status is older than this
+    field."""
     account: str | None = None
     """The AWS account of the mapping."""
     region: str | None = None

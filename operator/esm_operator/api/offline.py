@@ -16,6 +16,7 @@ from typing import Any
 
 from esm_operator.api import limits, values
 from esm_operator.api.fields import FIELDS
+from esm_operator.api.foreign_text import VALUE, cut
 from esm_operator.api.rule import Rule, Violation, groups, listed
 from esm_operator.api.sources import TITLES
 from esm_operator.api.spec import OWN_FIELDS, MappingSpec
@@ -59,7 +60,7 @@ _AROUND = 12
 
 def offline_problems(spec: MappingSpec, now: datetime) -> list[Violation]:
     """The violations that AWS refuses and CEL cannot check, in a spec that the rules accept."""
-    return [*_unknown_fields(spec), *unknown_policies(spec), *_patterns(spec), *_future(spec, now), *_regions(spec)]
+    return [*_unknown_fields(spec), *unknown_policies(spec), *_patterns(spec), *_time(spec, now), *_regions(spec)]
 
 
 def unknown_policies(spec: MappingSpec) -> Iterator[Violation]:
@@ -139,11 +140,20 @@ def _patterns(spec: MappingSpec) -> Iterator[Violation]:
             )
 
 
-def _future(spec: MappingSpec, now: datetime) -> Iterator[Violation]:
+def _time(spec: MappingSpec, now: datetime) -> Iterator[Violation]:
     stamp = spec.starting_position_timestamp
-    if stamp and (values.timestamp(stamp) or 0) > now.timestamp():
+    if not stamp:
+        return
+    moment, field = values.timestamp(stamp), "spec.startingPositionTimestamp"
+    if not isinstance(moment, int):
         yield Violation(
-            "spec.startingPositionTimestamp",
+            field,
+            f"startingPositionTimestamp {cut(stamp, VALUE)} is not a point in time. {_title_of(spec)} needs a point in "
+            "time such as 2026-01-31T12:00:00Z. Correct the time.",
+        )
+    elif moment > now.timestamp():
+        yield Violation(
+            field,
             f"startingPositionTimestamp {stamp} is in the future. {_title_of(spec)} cannot start there. Set an earlier "
             "time, or startingPosition: LATEST.",
         )

@@ -188,6 +188,8 @@ class MappingStatus:
     """As it is written; a user may have changed it. :attr:`~esm_operator.api.resource.Resource.uuid` is checked."""
     source: str = ""
     """The short name of the source of the mapping, for the console."""
+    provider_config: str = ""
+    """The ProviderConfig through which the mapping was reached last; empty: through none, or not known."""
     report: MappingReport = MappingReport()
     tags: Mapping[str, str] | None = None
     """All tags of the mapping; None: not known."""
@@ -204,6 +206,7 @@ class MappingStatus:
             last_handled_reconcile_at=str(raw.get("lastHandledReconcileAt") or ""),
             uuid=str(raw.get("uuid") or ""),
             source=str(raw.get("source") or ""),
+            provider_config=str(raw.get("providerConfig") or ""),
             report=MappingReport.parse(raw),
             tags=raw.get("tagsAll"),
             applied=Applied.parse(raw.get("applied") or {}),
@@ -219,6 +222,7 @@ class MappingStatus:
                 "lastHandledReconcileAt": self.last_handled_reconcile_at or None,
                 "uuid": self.uuid or None,
                 "source": self.source or None,
+                "providerConfig": self.provider_config or None,
                 **self.report.render(),
                 "tagsAll": None if self.tags is None else dict(sorted(self.tags.items())),
                 "applied": self.applied.render() if self.applied != Applied() else None,

@@ -164,6 +164,8 @@ class Resource:
     """Whether the spec allows it to adopt a mapping that exists already."""
     packed_spec: FrozenJSON
     packed_status: FrozenJSON
+    made_through: str = ""
+    """The ProviderConfig through which its mapping was reached last, as the status records it; empty: not known."""
     removed: bool = False
     """Whether the API server has removed the object although it had our finalizer. It counts as being deleted, and
     nothing can be written to it."""
@@ -260,6 +262,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         may_adopt=spec.adoption.allowed,
         packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
+        made_through=sys.intern(str(status.get("providerConfig") or "")),
     )
 
 

@@ -68,14 +68,20 @@ def names(value: Any) -> Canonical:
     return tuple(sorted(str(item) for item in value)) if value else None
 
 
-def timestamp(value: Any) -> int | None:
-    """A point in time, in whole seconds since 1970, the precision of AWS's answers."""
+def timestamp(value: Any) -> int | str | None:
+    """A point in time, in whole seconds since 1970, the precision of AWS's answers. A text that is none is unchanged.
+
+    API servers accept times that Python has not, such as a time zone of 24 hours.
+    """
     if value is None:
         return None
-    if isinstance(value, (int, float)):
-        return int(value)
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    try:
+        if isinstance(value, (int, float)):
+            return int(value)
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).upper())
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return str(value)
 
 
 def json_text(text: str) -> str:

@@ -19,6 +19,7 @@ from esm_operator.api.spec import RequestedTarget
 from esm_operator.cluster.resource_cache import is_later
 from esm_operator.planning.desired import scope_of
 from esm_operator.planning.target import (
+    DEFAULT_PROVIDER_CONFIG,
     PROVIDER_CONFIG_LABEL,
     ProviderConfigSettings,
     ResolvedTarget,
@@ -246,7 +247,8 @@ class ConfigCache:
 
     def _resolve_without(self, resource: Resource, name: str) -> ResolvedTarget | Unresolved:
         """The target of a resource if a ProviderConfig did not exist."""
-        return self._resolve(resource, {other: config for other, config in self._configs.items() if other != name})
+        others = {self.config_of(resource), DEFAULT_PROVIDER_CONFIG} - {name}  # it can use no other one
+        return self._resolve(resource, {other: self._configs[other] for other in others if other in self._configs})
 
     def _labels_of(self, resource: Resource) -> Mapping[str, str] | None:
         """The labels of the resource's namespace; None: they are not known."""

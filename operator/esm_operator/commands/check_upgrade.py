@@ -1,4 +1,4 @@
-"""The command ``esm-operator check-upgrade``: lists who is affected by the upgrade to a version with stricter defaults.
+"""The command ``esm-operator check-upgrade``: lists what the upgrade to a version with stricter defaults affects.
 
 The command reads EventSourceMappings and ProviderConfigs, and sends nothing to AWS. Each change of the operator is one
 row of a table. The row finds the affected objects, and has the remedy.
@@ -7,7 +7,7 @@ row of a table. The row finds the affected objects, and has the remedy.
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -27,7 +27,7 @@ from esm_operator.commands.counted import counted
 from esm_operator.commands.orphan_search import cluster_names
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.target import ProviderConfigSettings, provider_config, used_config
-from esm_operator.settings import FlagsOnly, Items, each, is_namespace
+from esm_operator.settings import FlagsOnly, Items, each, is_namespace, known_region
 
 #: Requests a second to the API server.
 _REQUESTS_PER_SECOND = 20.0
@@ -55,6 +55,8 @@ class Snapshot:
     """The ProviderConfigs whose namespaceSelector has no requirements."""
     labels: Mapping[str, Mapping[str, str]]
     """The labels of namespaces, as far as they are known."""
+    regions: frozenset[str]
+    """The regions that the operator will know."""
 
     @classmethod
     def of(
@@ -62,6 +64,7 @@ class Snapshot:
         mappings: Sequence[Mapping[str, Any]],
         configs: Sequence[Mapping[str, Any]],
         namespaces: Sequence[Mapping[str, Any]] = (),
+        more_regions: Collection[str] = (),
     ) -> "Snapshot":
         """From the objects of the API server."""
         resources = {resource.key: resource for resource in map(parse, mappings)}
@@ -72,6 +75,7 @@ class Snapshot:
             settings,
             sorted(str(body["metadata"]["name"]) for body in configs if _has_empty_selector(body.get("spec") or {})),
             {str(body["metadata"]["name"]): body["metadata"].get("labels") or {} for body in namespaces},
+            known_regions() | frozenset(more_regions),
         )
 
     def config_of(self, resource: Resource) -> str:
@@ -120,7 +124,9 @@ def takeovers(cluster: Snapshot) -> Iterator[Affected]:
         has_taken = owner is not None and (owner.namespace, owner.name) == resource.key
         if not wanted or has_taken:
             continue
-        here = other_cluster in own_clusters or (not own_clusters and Key(namespace, other) in cluster.resources)
+        # Without a mapping in the cluster its name is not known. A resource does not take over from itself.
+        others = cluster.resources.keys() - {resource.key}
+        here = other_cluster in own_clusters or (not own_clusters and Key(namespace, other) in others)
         consents = resource.key in cluster.consents.get(Key(namespace, other), frozenset())
         if here and (namespace == resource.key.namespace or consents):
             continue
@@ -149,7 +155,7 @@ def unknown_regions(cluster: Snapshot) -> Iterator[Affected]:
     for resource in cluster.resources.values():
         config = cluster.configs.get(cluster.config_of(resource))
         region = resource.requested_target.region or (config.region if config is not None else "")
-        if region and region not in known_regions():
+        if region and region not in cluster.regions:
             yield Affected(str(resource.key), region)
 
 
@@ -204,17 +210,20 @@ CHANGES: tuple[Change, ...] = (
 
 
 class CheckUpgrade(FlagsOnly):
-    """List who is affected by the upgrade to this version: EventSourceMappings and ProviderConfigs, with the remedies.
+    """List the resources and ProviderConfigs that an upgrade to this version affects.
 
     The command reads the cluster of your kubeconfig, and sends no requests to AWS. Run it with the new version before
     the upgrade. Required permissions: list eventsourcemappings and providerconfigs. With the permission to list
     namespaces, the command also knows the ProviderConfigs that labels of namespaces name.
 
-    Exit status: 0 if nobody is affected, 3 if somebody is, 1 if the cluster could not be read.
+    Exit status: 0 if the checks found nothing, 3 if they found something, 1 if the cluster could not be read.
     """
 
     namespaces: Annotated[Items, each(is_namespace)] = Field(default_factory=list[str])
     """Namespaces to check. Default: all namespaces."""
+
+    more_regions: Annotated[Items, each(known_region)] = Field(default_factory=list[str])
+    """AWS regions that this version does not know yet, as in `esm-operator run`."""
 
     output: Literal["table", "json"] = "table"
     """Format of the list."""
@@ -228,7 +237,7 @@ class CheckUpgrade(FlagsOnly):
         elif found:
             terminal.put("\n\n".join(section(change, affected) for change, affected in found))
         else:
-            terminal.put("Nobody is affected.")
+            terminal.put("The checks found no affected resource or ProviderConfig.")
         sys.exit(3 if found else 0)
 
     async def _read(self) -> Snapshot:
@@ -240,7 +249,7 @@ class CheckUpgrade(FlagsOnly):
         try:
             mappings = [body async for body in kubernetes.list_resources(self.namespaces)]
             configs = await kubernetes.list_plural(PROVIDER_CONFIGS)
-            return Snapshot.of(mappings, configs, await _namespaces(kubernetes))
+            return Snapshot.of(mappings, configs, await _namespaces(kubernetes), self.more_regions)
         except (ApiError, GoneError) as error:
             if is_unserved(error):
                 terminal.stop(
@@ -264,7 +273,7 @@ async def _namespaces(kubernetes: KubernetesClient) -> list[dict[str, Any]]:
 
 
 def check(cluster: Snapshot) -> list[tuple[Change, list[Affected]]]:
-    """The changes that affect somebody, with all whom they affect."""
+    """The changes that affect objects, with these objects."""
     found = [(change, sorted(change.find(cluster), key=lambda one: one.object)) for change in CHANGES]
     return [(change, affected) for change, affected in found if affected]
 

@@ -20,6 +20,7 @@ from botocore.exceptions import UnknownRegionError
 from botocore.session import get_session
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from esm_operator.planning import allowed
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.settings import Items, each, matches
 
@@ -235,13 +236,19 @@ def _arns(resource: str, scope: Scope) -> list[str]:
 
 
 def _function_arns(function: str, scope: Scope) -> list[str]:
-    """The ARNs that stand for a function, with or without a version or an alias."""
+    """The ARNs that stand for a function, with or without a version or an alias.
+
+    The operator takes a function without a version for its version $LATEST. For IAM, the two are different ARNs.
+    """
     if function.startswith("arn:"):
-        unqualified, bases = function.count(":") == 6, [function]
+        qualified, bases = function.count(":") > 6, [function]
     else:
-        unqualified, bases = ":" not in function, _arns(f"function:{function}", scope)
-    any_version = unqualified and not function.endswith("*")
-    return [arn for base in bases for arn in ((base, f"{base}:*") if any_version else (base,))]
+        qualified, bases = ":" in function, _arns(f"function:{function}", scope)
+    if qualified:
+        version = function.rpartition(":")[2]
+        more = [base.rpartition(":")[0] for base in bases if allowed.matches(version, "$LATEST")]
+        return [*bases, *more]
+    return [arn for base in bases for arn in ((base,) if function.endswith("*") else (base, f"{base}:*"))]
 
 
 def _allow(

@@ -7,6 +7,7 @@ from esm_operator.api import manifests
 from esm_operator.api.frozen_json import is_object
 from esm_operator.api.manifests import ManifestError
 from esm_operator.api.sources import parse_arn
+from esm_operator.commands.iam_permissions import is_region
 from esm_operator.commands.validate import refusals
 from esm_operator.planning.allowed import NAMESPACE
 
@@ -33,11 +34,18 @@ def restrictions(file: str, *, read_only: bool) -> dict[str, Any]:
         # IAM does not know the namespace of a resource.
         found["functions"] = [pattern.replace(NAMESPACE, "*") for pattern in functions]
     if spec.get("allowedRegions"):
-        found["regions"] = list(spec["allowedRegions"])
+        found["regions"] = [_region(text) for text in spec["allowedRegions"]]
     role = parse_arn(spec.get("roleARN") or "")
     if role is not None:
         found |= {"account": role.account, "partition": str(spec["roleARN"]).split(":")[1]}
     return found
+
+
+def _region(text: str) -> str:
+    try:
+        return is_region(text)
+    except ValueError as error:
+        raise ManifestError(0, f"spec.allowedRegions: {error}. Correct the region.") from None
 
 
 def _spec(file: str) -> Mapping[str, Any]:

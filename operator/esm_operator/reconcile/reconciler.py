@@ -345,7 +345,7 @@ def _region_changed(resource: Resource, region: str) -> Finding | None:
     if intent is None or intent.region == region:
         return None
     cause = f"spec.eventSourceARN, of {_CONFIG}"
-    return _target_changed(intent, cause, f"region {region}")
+    return _target_changed(resource, intent, cause, f"region {region}")
 
 
 def _account_changed(resource: Resource, account: str) -> Finding | None:
@@ -353,9 +353,10 @@ def _account_changed(resource: Resource, account: str) -> Finding | None:
     intent = resource.intent
     if intent is None or intent.account == account:
         return None
-    return _target_changed(intent, _CONFIG, f"account {account}")
+    return _target_changed(resource, intent, _CONFIG, f"account {account}")
 
 
-def _target_changed(intent: Intent, cause: str, now: str) -> Finding:
-    values = {"account": intent.account, "region": intent.region, "cause": cause, "now": now}
-    return Finding("TargetChanged", values=values)
+def _target_changed(resource: Resource, intent: Intent, cause: str, now: str) -> Finding:
+    former = resource.made_through
+    values = {"account": intent.account, "region": intent.region, "cause": cause, "now": now, "config": former}
+    return Finding("TargetChanged", "Through" if former else "", values)

@@ -75,6 +75,7 @@ class StatusWriter:
             requested=resource.reconcile_at if read_requested else status.last_handled_reconcile_at,
             now=timestamp(),
             source=resource.spec.source_name,
+            provider_config=context.target.config if context is not None else status.provider_config,
             creating=context.creating if context is not None else status.creating,
             unknown_annotations=resource.unknown_annotations,
             lacking_for=self._lacking_for(resource, outcome),
@@ -153,5 +154,11 @@ class StatusWriter:
 
 
 def _is_written(resource: Resource, rendered: MappingStatus) -> bool:
-    """Whether the stored status is the rendered one. The short name of the source alone is no reason for a write."""
-    return resource.packed_status == replace(rendered, source=resource.status.source).render()
+    """Whether the stored status is the rendered one.
+
+    The short name of the source alone is no reason for a write. The same holds for a ProviderConfig that the status
+    does not record yet.
+    """
+    stored = resource.status
+    config = rendered.provider_config if stored.provider_config else ""
+    return resource.packed_status == replace(rendered, source=stored.source, provider_config=config).render()

@@ -75,6 +75,7 @@ def render(
     requested: str,
     now: str,
     source: str = "",
+    provider_config: str = "",
     creating: str = "",
     unknown_annotations: Sequence[str] = (),
     lacking_for: float = 0.0,
@@ -90,6 +91,7 @@ def render(
         requested: the value of the annotation that requests a reconcile, or empty.
         now: the time as RFC 3339 text.
         source: the short name of the source, or empty.
+        provider_config: the ProviderConfig through which the mapping is reached, or empty.
         lacking_for: seconds since AWS first refused the resource because of a missing permission.
         tags_late: whether changed tags are noticed late; None: as the present status shows it.
     """
@@ -121,6 +123,7 @@ def render(
         last_handled_reconcile_at=requested,
         uuid=uuid,
         source=source,
+        provider_config=provider_config if uuid else "",
         report=report,
         tags=known if uuid and not gone else None,
         applied=applied,

@@ -342,9 +342,11 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("ProviderConfigRequired", ""): Row(
         'No ProviderConfig applies to the {mapping} in the namespace "{namespace}". The operator neither changes nor '
         "deletes the mapping until one does.",
-        "Create a ProviderConfig with the name default, or create the resource again with spec.providerConfigRef. To "
-        "let resources without a ProviderConfig use the operator's own credentials, start the operator with "
-        "--operator-credentials=WithoutProviderConfig (operatorCredentials in the values of the chart).",
+        "Create a ProviderConfig with the name default, or name a ProviderConfig in the label {label} of the "
+        "namespace. If the resource has no mapping yet, you can also create the resource again with "
+        "spec.providerConfigRef. To let resources without a ProviderConfig use the operator's own credentials, start "
+        "the operator with --operator-credentials=WithoutProviderConfig (operatorCredentials in the values of the "
+        "chart).",
         Next.CHANGE,
         Ends.PERSON,
     ),
@@ -426,6 +428,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "now leads to {now}.",
         "Undo the change. To move the mapping, undo the change, delete this resource, make the change again, and "
         "create the resource again.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("TargetChanged", "Through"): Row(
+        'The {mapping} was made through the ProviderConfig "{config}", in account {account}, region {region}. A change '
+        "of {cause} or of the operator's settings now leads to {now}.",
+        'Undo the change, so that the ProviderConfig "{config}" leads there again. To move the mapping, undo the '
+        "change, delete this resource, make the change again, and create the resource again.",
         Next.CHANGE,
         Ends.PERSON,
     ),
