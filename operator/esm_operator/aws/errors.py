@@ -128,27 +128,31 @@ def is_busy(error: ClientError) -> bool:
 
 def row_of(error: ClientError) -> ErrorRule:
     """The first row of the table that matches an error of AWS."""
-    code, text = code_of(error), text_of(error)
+    return _row_of(code_of(error), text_of(error), _status(error))
+
+
+def _row_of(code: str, text: str, status: int) -> ErrorRule:
     for row in TABLE:
         if re.search(row.code, code) and re.search(row.pattern, text):
             return row
-    return UNAVAILABLE if _status(error) >= 500 else OTHER
+    return UNAVAILABLE if status >= 500 else OTHER
 
 
 def understand(error: Exception) -> Failure:
     """The meaning of an exception of boto3. Any other exception is a bug and is raised again."""
     if isinstance(error, ClientError):
-        row, denial = row_of(error), denial_of(text_of(error))
+        code, text, status = code_of(error), text_of(error), _status(error)
+        row, denial, sentence = _row_of(code, text, status), denial_of(text), sentence_of(text or code)
         action = denial.action or f"{_SERVICES.get(error.operation_name, 'lambda')}:{error.operation_name}"
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return Failure(
             row.reason,
             row.disposition,
-            answer=_quote(error),
+            answer=_quote(error.operation_name, sentence if text else "", code, status),
             case=row.case,
-            sentence=sentence_of(text_of(error) or code_of(error)),
+            sentence=sentence,
             remedy=denial.remedy,
-            values={"action": action, "code": code_of(error)},
+            values={"action": action, "code": code},
             throttled=row.reason == "Throttled",
             retry_after=backoff.retry_after(str(headers.get("retry-after", ""))),
         )
@@ -167,13 +171,12 @@ def understand_any(error: Exception) -> Failure:
     return Failure("OperatorError", Disposition.SLOW, values={"error": f"{type(error).__name__}: {error}"})
 
 
-def _quote(error: ClientError) -> str:
+def _quote(operation: str, sentence: str, code: str, status: int) -> str:
     """AWS's own sentence in quotes, else the error code and the HTTP status."""
-    text, code = text_of(error), code_of(error)
-    if text:
-        return f'AWS answered {error.operation_name} with "{sentence_of(text)}"'
+    if sentence:
+        return f'AWS answered {operation} with "{sentence}"'
     named = f"the code {code}" if code else "no error code"
-    return f"AWS answered {error.operation_name} with {named} (HTTP status {_status(error)}) and no explanation."
+    return f"AWS answered {operation} with {named} (HTTP status {status}) and no explanation."
 
 
 def _status(error: ClientError) -> int:
