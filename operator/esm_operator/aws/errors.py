@@ -70,9 +70,8 @@ def readable(error: Exception, operation: str) -> Exception:
     botocore's parsers raise any exception at an answer that is not AWS's, such as a proxy's page, and quote all of it.
     It may hold anything, so nothing of it is repeated.
     """
-    known = isinstance(error, ClientError | BotoCoreError | RuntimeError | NotLeadingError)
-    is_deep = isinstance(error, RecursionError)  # a RuntimeError, which is a bug otherwise
-    return error if known and not is_deep else UnreadableAnswerError(operation=operation)
+    known = isinstance(error, ClientError | BotoCoreError | NotLeadingError)
+    return error if known else UnreadableAnswerError(operation=operation)
 
 
 def code_of(error: ClientError) -> str:
