@@ -23,6 +23,7 @@ from esm_operator.aws.errors import (
     is_gone,
     row_of,
     understand,
+    understand_any,
 )
 from esm_operator.ratelimit.backoff import LONGEST_RETRY_AFTER
 from esm_operator.status.failure import Disposition, Failure, sentence_of
@@ -501,3 +502,12 @@ def test_gone() -> None:
 )
 def test_whether_aws_may_have_done_it_all_the_same(error: Exception, doubtful: bool) -> None:
     assert is_doubtful(error) is doubtful
+
+
+def test_the_traceback_of_a_bug_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(20):
+        try:
+            raise ZeroDivisionError(number)
+        except ZeroDivisionError as error:
+            assert understand_any(error).reason == "OperatorError"
+    assert [record.getMessage() for record in caplog.records] == ["The operator did not understand an answer of AWS."]

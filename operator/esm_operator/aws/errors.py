@@ -10,10 +10,13 @@ from esm_operator.api.reasons import RefusalReason
 from esm_operator.aws.error_table import EXCEPTIONS, OTHER, TABLE, UNAVAILABLE, ErrorRule
 from esm_operator.fence import NotLeadingError
 from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.status.denials import denial_of
 from esm_operator.status.failure import Disposition, Failure, sentence_of
 
 logger = logging.getLogger(__name__)
+
+_bugs = FailureLog(logger, "The operator understands all answers of AWS again")
 
 #: Reasons for which AWS refuses a request or does not answer it.
 REASONS: frozenset[RefusalReason] = frozenset((*[row.reason for row in TABLE], *[row[1] for row in EXCEPTIONS]))
@@ -163,10 +166,13 @@ def understand(error: Exception) -> Failure:
 
 
 def understand_any(error: Exception) -> Failure:
-    """The meaning of any exception, for a task that has to continue. A bug is logged with its traceback."""
+    """The meaning of any exception, for a task that has to continue. A bug is logged with its traceback.
+
+    The failures of one line of the code are logged once a minute, because an endpoint can cause them again and again.
+    """
     if isinstance(error, ClientError | BotoCoreError):
         return understand(error)
-    logger.exception("The operator did not understand an answer of AWS", exc_info=error)
+    _bugs.failed_unexpectedly("The operator did not understand an answer of AWS.", error)
     return Failure("OperatorError", Disposition.SLOW, values={"error": f"{type(error).__name__}: {error}"})
 
 
