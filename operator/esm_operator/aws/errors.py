@@ -34,6 +34,8 @@ ABOUT_ONE_MEMBER: frozenset[RefusalReason] = frozenset(
     }
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: A URL: scheme, user and password, host, port, the rest.
+_URL = re.compile(r"(https?://)(?:[^\s/?#\"']*@)?(\[[^\s\]]*\]|[^\s/?#\"':]*)(:[0-9]+)?[^\s\"']*")
 _SERVICES = {"AssumeRole": "sts", "AssumeRoleWithWebIdentity": "sts", "GetCallerIdentity": "sts", "GetResources": "tag"}
 
 
@@ -160,7 +162,7 @@ def understand(error: Exception) -> Failure:
         )
     for classes, reason, disposition in EXCEPTIONS:
         if isinstance(error, classes):
-            text = sentence_of(str(error)).replace('"', "'")
+            text = sentence_of(_origins(str(error))).replace('"', "'")
             return Failure(reason, disposition, answer=f'The AWS SDK reported "{text}"')
     raise error
 
@@ -174,6 +176,11 @@ def understand_any(error: Exception) -> Failure:
         return understand(error)
     _bugs.failed_unexpectedly("The operator did not understand an answer of AWS.", error)
     return Failure("OperatorError", Disposition.SLOW, values={"error": f"{type(error).__name__}: {error}"})
+
+
+def _origins(text: str) -> str:
+    """The text with only scheme, host and port of each URL, because the URL of an endpoint can have a password."""
+    return _URL.sub(r"\1\2\3", text)
 
 
 def _quote(operation: str, sentence: str, code: str, status: int) -> str:
