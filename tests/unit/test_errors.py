@@ -505,12 +505,16 @@ def test_whether_aws_may_have_done_it_all_the_same(error: Exception, doubtful: b
     assert is_doubtful(error) is doubtful
 
 
+def raised(number: int) -> Exception:
+    """An exception with a traceback."""
+    with pytest.raises(ZeroDivisionError) as found:
+        raise ZeroDivisionError(number)
+    return found.value
+
+
 def test_the_traceback_of_a_bug_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    for number in range(20):
-        try:
-            raise ZeroDivisionError(number)
-        except ZeroDivisionError as error:
-            assert understand_any(error).reason == "OperatorError"
+    reasons = [understand_any(raised(number)).reason for number in range(20)]
+    assert reasons == ["OperatorError"] * 20
     assert [record.getMessage() for record in caplog.records] == ["The operator did not understand an answer of AWS."]
 
 
