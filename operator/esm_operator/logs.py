@@ -70,9 +70,9 @@ def _make_visible(record: logging.LogRecord) -> bool:
         record.exc_text = logging.Formatter().formatException(record.exc_info)
         record.exc_info = None
     if record.exc_text:
-        lines = foreign_text.shown_lines(record.exc_text).split("\n")
+        lines = record.exc_text.split("\n")
         lines = [*lines[:_FIRST_LINES], *lines[_FIRST_LINES:][-_LAST_LINES:]]
-        record.exc_text = "\n".join(f"  {line}" for line in lines)
+        record.exc_text = "\n".join(f"  {foreign_text.shown(line)}" for line in lines)
     for name, value in vars(record).items():
         if isinstance(value, str) and name not in ("msg", "exc_text"):
             setattr(record, name, foreign_text.shown(value))

@@ -91,9 +91,15 @@ def each(check: Callable[[str], str]) -> AfterValidator:
 Items = Annotated[list[str], NoDecode, BeforeValidator(items)]
 known_region = matches(limits.REGION_PATTERN, "`{}` is not an AWS region such as eu-west-1")
 Region = Annotated[str, AfterValidator(known_region)]
-#: The URL of AWS APIs.
+#: The URL of AWS APIs. The message does not repeat the value, because it can have a password.
 Endpoint = Annotated[
-    str, AfterValidator(matches(r"https?://[^/]+.*", "`{}` is not a URL such as https://lambda.example.com"))
+    str,
+    AfterValidator(
+        matches(
+            limits.ENDPOINT_PATTERN,
+            "the URL can have only a scheme, a host, a port and a path, such as https://lambda.example.com",
+        )
+    ),
 ]
 #: AWS accepts these characters in the value of a tag (AWS Lambda API, TagResource). AWS also accepts the slash, which
 #: here separates the parts of an owner.

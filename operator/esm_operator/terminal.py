@@ -4,6 +4,7 @@ All commands print with these functions, and a test finds other prints.
 """
 
 import sys
+import traceback
 from typing import NoReturn
 
 from esm_operator.api.foreign_text import MESSAGE, shown, visible
@@ -28,3 +29,13 @@ def stop(text: str, status: int = 1) -> NoReturn:
     """Print one line to standard error, and end the process with this status."""
     say(text)
     sys.exit(status)
+
+
+def crash(error: Exception) -> NoReturn:
+    """Print an exception that nobody expected, with its traceback, to standard error, and end the process.
+
+    The message of an exception can quote text from outside. Python would print it unchanged.
+    """
+    lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
+    print("\n".join(shown(f"  {line}") for line in lines), file=sys.stderr)
+    stop(f"The command failed unexpectedly: {type(error).__name__}: {error}")

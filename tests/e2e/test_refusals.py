@@ -170,14 +170,22 @@ def test_kubectl_apply_refuses_a_changed_topic(control_plane: ControlPlane) -> N
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("tags", [{"AWS:x": "y"}, {"a#b": "y"}, {"a": "v*"}])
-def test_kubectl_apply_refuses_default_tags_that_aws_refuses(control_plane: ControlPlane, tags: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("defaultTags", tags) for tags in ({"AWS:x": "y"}, {"a#b": "y"}, {"a": "v*"})],
+        ("endpointURL", "http://user:S3CRET@aws.example.com"),
+        ("endpointURL", "https://aws.example.com/?token=S3CRET"),
+        ("endpointURL", "https://aws.example.com\n"),
+    ],
+)
+def test_kubectl_apply_refuses_a_wrong_provider_config(control_plane: ControlPlane, field: str, value: object) -> None:
     document = {
         "apiVersion": "lambda.esm-operator.io/v1",
         "kind": "ProviderConfig",
-        "metadata": {"name": "tags"},
-        "spec": {"defaultTags": tags},
+        "metadata": {"name": "wrong"},
+        "spec": {field: value},
     }
     done = control_plane.kubectl("apply", "--dry-run=server", "--filename=-", input=json.dumps(document), check=False)
     assert done.returncode != 0
-    assert "spec.defaultTags" in done.stderr
+    assert f"spec.{field}" in done.stderr

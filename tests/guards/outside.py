@@ -22,6 +22,22 @@ GUARDS = (
         tests=unit("answer_limits", "many_small_values_are_refused"),
     ),
     Guard(
+        name="types-of-answers",
+        harm="An answer has an object in place of a text, and the operator fails on all resources of the target.",
+        file="aws/connection.py",
+        text="    if not check(answer):",
+        without="    if False:",
+        tests=unit("answer_shapes", "a_wrong_type_in_a_mapping_is_an_unreadable_answer"),
+    ),
+    Guard(
+        name="beginning-of-texts",
+        harm="A text of a million control characters keeps the event loop busy until the lease is lost.",
+        file="api/foreign_text.py",
+        text="    beginning = visible(text[:most])",
+        without="    beginning = visible(text)",
+        tests=unit("foreign_text", "only_the_beginning_of_a_long_text_is_escaped"),
+    ),
+    Guard(
         name="lists-that-end",
         harm="An endpoint lists other mappings without end, and the process runs out of memory.",
         file="aws/sweeper.py",

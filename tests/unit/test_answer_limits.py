@@ -96,8 +96,9 @@ def test_many_small_values_are_refused(body: bytes) -> None:
 def test_a_refused_answer_leaves_the_outcome_of_a_write_open() -> None:
     assert is_doubtful(TooLargeAnswerError(operation=LIST, most="1 byte"))
     assert isinstance(readable(RecursionError("maximum recursion depth exceeded"), LIST), UnreadableAnswerError)
-    bug = RuntimeError("a bug")
-    assert readable(bug, LIST) is bug
+    quoting = RuntimeError("Unable to calculate correct timezone offset for \x1b[2J")
+    assert isinstance(readable(quoting, LIST), UnreadableAnswerError)
+    assert not str(readable(quoting, LIST)).count("\x1b")
     assert answer_limits.MOST_TAGS >= 50
 
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from pydantic_settings import BaseSettings
@@ -131,3 +132,22 @@ def test_each_setting_has_a_placeholder_without_python() -> None:
     for name in LOADERS:
         for field, info in settings_of(name).model_fields.items():
             assert re.fullmatch(r"\{[\w,-]+\}|[A-Z=:]+(,\.\.\.)?", flags.placeholder(field, info)), field
+
+
+def test_an_unexpected_failure_is_printed_visibly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nasty = "\x1b[2J\r\u2028\nesm-operator: forged"
+
+    def write(_: str) -> None:
+        raise RuntimeError(nasty)
+
+    monkeypatch.setattr(sys, "argv", ["esm-operator", "crds"])
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=write, flush=lambda: None))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    lines = capsys.readouterr().err.split("\n")
+    assert all(map(str.isprintable, lines))
+    assert not [line for line in lines if line.startswith("esm-operator: forged")]
+    assert lines[-2].startswith("esm-operator: The command failed unexpectedly: RuntimeError: ")

@@ -16,6 +16,7 @@ from botocore.exceptions import (
 
 from esm_operator.aws.error_table import TABLE, ErrorRule
 from esm_operator.aws.errors import (
+    InvalidEndpointError,
     NotSentError,
     UnreadableAnswerError,
     conflicting_uuid,
@@ -23,6 +24,7 @@ from esm_operator.aws.errors import (
     is_gone,
     row_of,
     understand,
+    understand_any,
 )
 from esm_operator.ratelimit.backoff import LONGEST_RETRY_AFTER
 from esm_operator.status.failure import Disposition, Failure, sentence_of
@@ -501,3 +503,39 @@ def test_gone() -> None:
 )
 def test_whether_aws_may_have_done_it_all_the_same(error: Exception, doubtful: bool) -> None:
     assert is_doubtful(error) is doubtful
+
+
+def raised(number: int) -> Exception:
+    """An exception with a traceback."""
+    with pytest.raises(ZeroDivisionError) as found:
+        raise ZeroDivisionError(number)
+    return found.value
+
+
+def test_the_traceback_of_a_bug_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    reasons = [understand_any(raised(number)).reason for number in range(20)]
+    assert reasons == ["OperatorError"] * 20
+    assert [record.getMessage() for record in caplog.records] == ["The operator did not understand an answer of AWS."]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:S3CRET@aws.example.com:8443/a?token=S3CRET#S3CRET", "https://aws.example.com:8443"),
+        ("http://user:S3@CRET@[fd00::1]:4566/", "http://[fd00::1]:4566"),
+        ("http://aws.example.com?token=a@S3CRET", "http://aws.example.com"),
+        ("https://lambda.eu-west-1.amazonaws.com/2015-03-31/x", "https://lambda.eu-west-1.amazonaws.com"),
+    ],
+)
+def test_an_endpoint_is_shown_without_credentials(url: str, shown: str) -> None:
+    errors = (
+        EndpointConnectionError(endpoint_url=url),
+        ReadTimeoutError(endpoint_url=url),
+        NotSentError(reason=str(ConnectTimeoutError(endpoint_url=url))),
+        InvalidEndpointError(reason=f"Invalid endpoint: {url}"),
+    )
+    for error in errors:
+        answer = understand(error).answer
+        assert shown in answer
+        assert "S3CRET" not in answer
+        assert "CRET" not in answer

@@ -74,3 +74,23 @@ def test_one_that_fails_for_ever_does_not_hide_its_causes_behind_recoveries(capl
 def test_a_line_carries_its_members(caplog: pytest.LogCaptureFixture) -> None:
     FailureLog(logger, AGAIN).failed("503", extra={"namespace": "shop"})
     assert vars(caplog.records[0])["namespace"] == "shop"
+
+
+def test_a_traceback_is_logged_once_for_each_line_of_the_code(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(text: str) -> None:
+        raise ValueError(text)
+
+    with stopped() as clock:
+        failures = FailureLog(logger, AGAIN)
+        for number in range(50):
+            try:
+                fail(f"answer {number}")
+            except ValueError as error:
+                failures.failed_unexpectedly(f"Failed on {number}.", error, subject=number)
+            clock.now += 1
+        try:
+            int("x")
+        except ValueError as error:
+            failures.failed_unexpectedly("Failed on 51.", error, subject=51)
+    assert said(caplog) == ["Failed on 0.", "Failed on 51."]
+    assert [line.exc_info is not None and line.levelno == logging.ERROR for line in caplog.records] == [True, True]

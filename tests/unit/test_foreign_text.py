@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import unicodedata
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Literal
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from esm_operator import logs
 from esm_operator.adapters import library_logs
-from esm_operator.api import annotations, foreign_text
+from esm_operator.api import annotations
 from esm_operator.api.fields import FIELDS
 from esm_operator.api.foreign_text import ANSWER, MESSAGE, VALUE, cut, shown, visible
 from esm_operator.api.recorded_status import Applied, MappingReport, MappingStatus
@@ -72,6 +72,22 @@ def test_a_shown_text_is_printable_short_and_shown_again_unchanged(text: str, mo
 def test_a_cut_shows_how_much_is_left_out() -> None:
     assert cut("a" * 200, VALUE) == "a" * 200
     assert cut("a" * 4_200, VALUE) == f"{'a' * 160}... (4,040 more characters)"
+
+
+class LongText(str):
+    """A text that is too long to look at each character."""
+
+    def isprintable(self) -> bool:
+        raise AssertionError("the whole text is read")
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("the whole text is read")
+
+
+def test_only_the_beginning_of_a_long_text_is_escaped() -> None:
+    text = LongText("\x7f" * 900_000)
+    assert shown(text, ANSWER) == "\\x7f" * 502 + "... (899,498 more characters)"
+    assert shown("a" + "\u202e" * 199, VALUE) == "a" + "\\u202e" * 26 + "... (173 more characters)"
 
 
 # Statuses
@@ -210,4 +226,3 @@ def test_no_line_of_the_log_is_from_outside(capsys: pytest.CaptureFixture[str], 
 
 def test_keys_of_tags_are_visible() -> None:
     assert tagged(Tag("1", {"a\u202e": "1"}, frozenset({"b" * 9_000}))).isprintable()
-    assert foreign_text.shown_lines("a\x1b\nb") == "a\\x1b\nb"

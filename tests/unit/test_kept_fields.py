@@ -1,21 +1,25 @@
 """Fields that AWS keeps or refuses: what is remembered, and what the resource shows."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from esm_operator.api import values
 from esm_operator.api.recorded_status import Kept
 from esm_operator.planning.inputs import Desired, ObservedMapping
 from esm_operator.status.conditions import Verdict
 from esm_operator.status.failure import Disposition, Failure
 from esm_operator.status.field_outcomes import (
     RefusedFields,
+    as_text,
     first_disposition,
     kept_fields,
     kept_message,
     refused_fields,
     refused_outcome,
+    still_kept,
 )
 from esm_operator.status.rendering import message_of_failure
 from esm_operator.status.subject import Subject
@@ -166,3 +170,11 @@ def test_of_several_refusals_the_one_that_waits_for_a_person_is_the_reason_and_t
 
 def test_an_sqs_mapping_needs_no_notes() -> None:
     assert kept_fields(made(SQS), seen(), {}, {}, 1) == {}
+
+
+def test_half_a_character_in_a_filter_is_kept_as_the_api_server_stores_it() -> None:
+    pattern = json.dumps({"body": ["\ud800", "🙂"]})
+    text = as_text(values.filters({"Filters": [{"Pattern": pattern}]}))
+    assert text == '[{"body":["\ufffd","🙂"]}]'
+    left = {"filterCriteria": values.filters({"Filters": [{"Pattern": pattern}]})}
+    assert still_kept(left, {"filterCriteria": Kept(text)}) == {"filterCriteria": Kept(text)}

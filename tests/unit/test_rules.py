@@ -136,6 +136,12 @@ def test_partitions_other_than_aws_are_known() -> None:
         ({"roleARN": "esm-operator"}, "roleARN"),
         ({"externalID": "x"}, "externalID"),
         ({"endpointURL": "localhost:4566"}, "endpointURL"),
+        ({"endpointURL": "http://user:S3CRET@aws.example.com"}, "endpointURL"),
+        ({"endpointURL": "https://aws.example.com/path?token=S3CRET"}, "endpointURL"),
+        ({"endpointURL": "https://aws.example.com#S3CRET"}, "endpointURL"),
+        ({"endpointURL": "https://aws.example.com/a\x1b[2J"}, "endpointURL"),
+        ({"endpointURL": "https://aws.example.com\n"}, "endpointURL"),
+        ({"endpointURL": "https://aws.example.com:port"}, "endpointURL"),
         ({"defaultTags": {"aws:x": "y"}}, "defaultTags"),
         ({"defaultTags": {"AWS:x": "y"}}, "defaultTags"),
         ({"defaultTags": {"a#b": "y"}}, "defaultTags"),
@@ -174,4 +180,6 @@ def test_a_provider_config_passes() -> None:
         },
     }
     assert offline.check(rules.PROVIDER_CONFIG_RULES, good) == []
+    for url in ("https://aws.example.com/a-path/b_c.d~e/", "http://[fd00::1]:4566", "https://AWS.example.com:8443"):
+        assert offline.check(rules.PROVIDER_CONFIG_RULES, {"endpointURL": url}) == []
     assert offline.check(rules.PROVIDER_CONFIG_RULES, {"ownership": "ResourceOnly", "defaultTags": {}}) == []

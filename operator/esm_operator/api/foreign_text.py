@@ -14,6 +14,8 @@ Limits are numbers of characters (Unicode code points). ``maxLength`` in a CRD c
 validates with ``utf8.RuneCount``), and so does ``len`` of Python.
 """
 
+from itertools import accumulate
+
 #: A message: of a condition (the CRD accepts 32,768), or in the log.
 MESSAGE = 4_096
 #: A text of AWS or of the API server, in a message or in the status.
@@ -41,15 +43,27 @@ def cut(text: str, most: int) -> str:
     """The text, or its beginning and the number of characters that are left out. It has at most ``most`` characters."""
     if len(text) <= most:
         return text
-    kept = max(0, most - _MARK)
-    return f"{text[:kept]}... ({len(text) - kept:,} more characters)"
+    return _cut_after(text, _room(most))
 
 
 def shown(text: str, most: int = MESSAGE) -> str:
-    """The visible text, with at most ``most`` characters."""
-    return cut(visible(text), most)
+    """The visible text, with at most ``most`` characters.
+
+    Only the beginning is escaped, because a text can have a million characters. The mark counts characters of the text,
+    not of its escapes.
+    """
+    beginning = visible(text[:most])
+    if len(text) <= most and len(beginning) <= most:
+        return beginning
+    room = _room(most)
+    lengths = accumulate(len(visible(one)) for one in text[:room])
+    return visible(_cut_after(text, sum(length <= room for length in lengths)))
 
 
-def shown_lines(text: str, most: int = MESSAGE) -> str:
-    """A text whose line feeds are its own, and not from outside: each line as :func:`shown` returns it."""
-    return "\n".join(shown(line, most) for line in text.split("\n"))
+def _room(most: int) -> int:
+    """The characters of a text that is cut, without the mark."""
+    return max(0, most - _MARK)
+
+
+def _cut_after(text: str, kept: int) -> str:
+    return f"{text[:kept]}... ({len(text) - kept:,} more characters)"

@@ -109,10 +109,10 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, check_circula
 
 def shared(texts: Mapping[str, str]) -> dict[str, str]:
     """A copy whose keys and values share memory with equal ones elsewhere."""
-    return {sys.intern(_whole(str(key))): sys.intern(_whole(str(value))) for key, value in texts.items()}
+    return {sys.intern(whole(str(key))): sys.intern(whole(str(value))) for key, value in texts.items()}
 
 
-def _whole(text: str) -> str:
+def whole(text: str) -> str:
     """The text, with U+FFFD for each half of a surrogate pair."""
     return _HALF.sub("\ufffd", text)
 

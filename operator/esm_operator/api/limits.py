@@ -122,6 +122,8 @@ REGION_PATTERN = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
 TARGETS_PER_NAMESPACE, MAX_TARGETS = 20, 100
 #: Mappings of one account and region that are kept in memory, unless the operator's settings have another limit.
 MAX_MAPPINGS = 50_000
+#: The URL of an endpoint. Messages and statuses show it, so it has no user, password, query and fragment.
+ENDPOINT_PATTERN = r"^https?://([a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[a-zA-Z0-9._~%:+,=-]*)*$"
 UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 

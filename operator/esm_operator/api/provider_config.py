@@ -61,8 +61,9 @@ class ProviderConfigSpec(Structure):
     """The external ID that the operator sends when it assumes the role. This field needs roleARN."""
     endpoint_url: Name | None = None
     """The URL of a server that the operator calls instead of AWS Lambda, STS and the Resource Groups Tagging API.
-    Examples are a proxy and a test server. If absent, the operator uses the URL of its flag --endpoint-url. Without
-    this flag, the operator calls AWS."""
+    Examples are a proxy and a test server. The URL can have only a scheme, a host, a port and a path, because messages
+    show it. If absent, the operator uses the URL of its flag --endpoint-url. Without this flag, the operator calls
+    AWS."""
     default_tags: Tags | None = None
     """AWS tags of all mappings that use this ProviderConfig, at most 46. They override tags with the same keys in the
     operator's --default-tags. Tags in spec.tags of an EventSourceMapping override them. Keys that begin with aws: or

@@ -243,11 +243,12 @@ MAPPING_RULES: tuple[Rule, ...] = (
 
 def _provider_config() -> Iterator[Rule]:
     yield from field_rules.tags("defaultTags", "")
+    url = "a URL with only a scheme, a host, a port and a path, such as https://aws-proxy.example.com"
     role = "the ARN of a role such as arn:aws:iam::123456789012:role/esm-operator"
     for path, pattern, what in (
         ("region", limits.REGION_PATTERN, "a region such as eu-west-1"),
         ("roleARN", "^arn:aws[a-zA-Z0-9-]*:iam::[0-9]{12}:role/.+$", role),
-        ("endpointURL", "^https?://[^/ ].*$", "a URL such as https://aws-proxy.example.com"),
+        ("endpointURL", limits.ENDPOINT_PATTERN, url),
     ):
         yield about(path, f"self.{path}.matches({quoted(pattern)})", f"{path} must be {what}.")
     region = f"item.matches({quoted(limits.REGION_PATTERN)})"

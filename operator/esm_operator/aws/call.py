@@ -215,7 +215,7 @@ class _Call:
             case _Phase.PREPARING:
                 text = f"There were no AWS credentials for the request within {WAIT_TIMEOUT:.0f} s."
             case _Phase.CONNECTING:
-                host = urlsplit(self._url).netloc
+                host = urlsplit(self._url).netloc.rpartition("@")[2]
                 text = f"There was no connection to {host} (DNS, TCP, TLS) within {SEND_TIMEOUT:.0f} s."
             case _:
                 return ReadTimeoutError(endpoint_url=self._url)

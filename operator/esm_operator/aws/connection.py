@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.adapters import botocore_hooks, botocore_sessions
 from esm_operator.aws import call, errors
+from esm_operator.aws.answer_shapes import Check, compiled
 from esm_operator.aws.call import CallPermit
 from esm_operator.aws.session_name import session_name
 from esm_operator.clock import monotonic
@@ -47,6 +48,8 @@ STS_CONNECT_TIMEOUT, STS_TIMEOUT = 5.0, 20.0
 #: Seconds in which the first call is repeated after transient failures, before resources report the failure. In a new
 #: pod, name resolution and routes often fail for a moment.
 FIRST_CALL_PATIENCE = 5.0
+#: The checks of answers, by AWS's name of the operation.
+_checks: dict[str, Check] = {}
 #: The shortest and the longest pause before a request is sent again, in seconds.
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 
@@ -70,8 +73,9 @@ class Connection:
 
     async def call(self, operation: str, parameters: Mapping[str, Any], permit: CallPermit) -> dict[str, Any]:
         """Send one request, by boto3's name of the operation, in a thread. Raises what :func:`.call.run` raises."""
-        method = getattr(self.tagging if operation == "get_resources" else self.client, operation)
-        return await _retry(self.attempts, partial(call.run, self.threads, permit, method, **parameters))
+        client = self.tagging if operation == "get_resources" else self.client
+        send = partial(call.run, self.threads, permit, _answer, client, operation, **parameters)
+        return await _retry(self.attempts, send)
 
     def close(self) -> None:
         """Release the threads and the sockets, without waiting for outstanding requests. No call may follow."""
@@ -147,6 +151,18 @@ class Connector:
             raise errors.InvalidEndpointError(reason=str(error)) from error
         botocore_hooks.install(client)
         return client
+
+
+def _answer(client: Any, operation: str, /, **parameters: Any) -> dict[str, Any]:
+    """Send one request in this thread, and check its answer."""
+    answer = getattr(client, operation)(**parameters)
+    name = client.meta.method_to_api_mapping[operation]
+    check = _checks.get(name)
+    if check is None:
+        check = _checks[name] = compiled(client.meta.service_model.operation_model(name).output_shape)
+    if not check(answer):
+        raise errors.UnreadableAnswerError(operation=name)
+    return answer
 
 
 async def _retry(attempts: int, send: Callable[[], Awaitable[Answer]], patience: float = 0.0) -> Answer:

@@ -10,10 +10,13 @@ from esm_operator.api.reasons import RefusalReason
 from esm_operator.aws.error_table import EXCEPTIONS, OTHER, TABLE, UNAVAILABLE, ErrorRule
 from esm_operator.fence import NotLeadingError
 from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.status.denials import denial_of
 from esm_operator.status.failure import Disposition, Failure, sentence_of
 
 logger = logging.getLogger(__name__)
+
+_bugs = FailureLog(logger, "The operator understands all answers of AWS again")
 
 #: Reasons for which AWS refuses a request or does not answer it.
 REASONS: frozenset[RefusalReason] = frozenset((*[row.reason for row in TABLE], *[row[1] for row in EXCEPTIONS]))
@@ -31,6 +34,8 @@ ABOUT_ONE_MEMBER: frozenset[RefusalReason] = frozenset(
     }
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: A URL: scheme, user and password, host, port, the rest.
+_URL = re.compile(r"(https?://)(?:[^\s/?#\"']*@)?(\[[^\s\]]*\]|[^\s/?#\"':]*)(:[0-9]+)?[^\s\"']*")
 _SERVICES = {"AssumeRole": "sts", "AssumeRoleWithWebIdentity": "sts", "GetCallerIdentity": "sts", "GetResources": "tag"}
 
 
@@ -70,9 +75,8 @@ def readable(error: Exception, operation: str) -> Exception:
     botocore's parsers raise any exception at an answer that is not AWS's, such as a proxy's page, and quote all of it.
     It may hold anything, so nothing of it is repeated.
     """
-    known = isinstance(error, ClientError | BotoCoreError | RuntimeError | NotLeadingError)
-    is_deep = isinstance(error, RecursionError)  # a RuntimeError, which is a bug otherwise
-    return error if known and not is_deep else UnreadableAnswerError(operation=operation)
+    known = isinstance(error, ClientError | BotoCoreError | NotLeadingError)
+    return error if known else UnreadableAnswerError(operation=operation)
 
 
 def code_of(error: ClientError) -> str:
@@ -128,52 +132,63 @@ def is_busy(error: ClientError) -> bool:
 
 def row_of(error: ClientError) -> ErrorRule:
     """The first row of the table that matches an error of AWS."""
-    code, text = code_of(error), text_of(error)
+    return _row_of(code_of(error), text_of(error), _status(error))
+
+
+def _row_of(code: str, text: str, status: int) -> ErrorRule:
     for row in TABLE:
         if re.search(row.code, code) and re.search(row.pattern, text):
             return row
-    return UNAVAILABLE if _status(error) >= 500 else OTHER
+    return UNAVAILABLE if status >= 500 else OTHER
 
 
 def understand(error: Exception) -> Failure:
     """The meaning of an exception of boto3. Any other exception is a bug and is raised again."""
     if isinstance(error, ClientError):
-        row, denial = row_of(error), denial_of(text_of(error))
+        code, text, status = code_of(error), text_of(error), _status(error)
+        row, denial, sentence = _row_of(code, text, status), denial_of(text), sentence_of(text or code)
         action = denial.action or f"{_SERVICES.get(error.operation_name, 'lambda')}:{error.operation_name}"
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return Failure(
             row.reason,
             row.disposition,
-            answer=_quote(error),
+            answer=_quote(error.operation_name, sentence if text else "", code, status),
             case=row.case,
-            sentence=sentence_of(text_of(error) or code_of(error)),
+            sentence=sentence,
             remedy=denial.remedy,
-            values={"action": action, "code": code_of(error)},
+            values={"action": action, "code": code},
             throttled=row.reason == "Throttled",
             retry_after=backoff.retry_after(str(headers.get("retry-after", ""))),
         )
     for classes, reason, disposition in EXCEPTIONS:
         if isinstance(error, classes):
-            text = sentence_of(str(error)).replace('"', "'")
+            text = sentence_of(_origins(str(error))).replace('"', "'")
             return Failure(reason, disposition, answer=f'The AWS SDK reported "{text}"')
     raise error
 
 
 def understand_any(error: Exception) -> Failure:
-    """The meaning of any exception, for a task that has to continue. A bug is logged with its traceback."""
+    """The meaning of any exception, for a task that has to continue. A bug is logged with its traceback.
+
+    The failures of one line of the code are logged once a minute, because an endpoint can cause them again and again.
+    """
     if isinstance(error, ClientError | BotoCoreError):
         return understand(error)
-    logger.exception("The operator did not understand an answer of AWS", exc_info=error)
+    _bugs.failed_unexpectedly("The operator did not understand an answer of AWS.", error)
     return Failure("OperatorError", Disposition.SLOW, values={"error": f"{type(error).__name__}: {error}"})
 
 
-def _quote(error: ClientError) -> str:
+def _origins(text: str) -> str:
+    """The text with only scheme, host and port of each URL, because the URL of an endpoint can have a password."""
+    return _URL.sub(r"\1\2\3", text)
+
+
+def _quote(operation: str, sentence: str, code: str, status: int) -> str:
     """AWS's own sentence in quotes, else the error code and the HTTP status."""
-    text, code = text_of(error), code_of(error)
-    if text:
-        return f'AWS answered {error.operation_name} with "{sentence_of(text)}"'
+    if sentence:
+        return f'AWS answered {operation} with "{sentence}"'
     named = f"the code {code}" if code else "no error code"
-    return f"AWS answered {error.operation_name} with {named} (HTTP status {_status(error)}) and no explanation."
+    return f"AWS answered {operation} with {named} (HTTP status {status}) and no explanation."
 
 
 def _status(error: ClientError) -> int:

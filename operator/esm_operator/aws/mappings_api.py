@@ -204,7 +204,10 @@ def _check_items(name: str, answer: Mapping[str, Any]) -> None:
 
 
 def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:
-    """Whether an answer has the members that AWS always sends. Operations on tags have no such members."""
+    """Whether an answer has the members that AWS always sends. Operations on tags have no such members.
+
+    ``aws/answer_shapes.py`` checks the types.
+    """
     if operation == "get_resources":
         items, member = answer.get("ResourceTagMappingList"), "ResourceARN"
     elif operation == "list_event_source_mappings":

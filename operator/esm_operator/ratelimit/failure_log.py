@@ -5,6 +5,7 @@ has the number. A last line reports that the failures have ended.
 """
 
 import logging
+import traceback
 from collections import Counter
 from collections.abc import Hashable, Mapping
 
@@ -43,6 +44,7 @@ class FailureLog:
         subject: Hashable = "",
         cause: Hashable = None,
         extra: Mapping[str, str] | None = None,
+        bug: Exception | None = None,
     ) -> None:
         """Report a failure.
 
@@ -51,6 +53,7 @@ class FailureLog:
             subject: what fails.
             cause: what the failures that are counted together have in common; None: the text.
             extra: members of the line in JSON.
+            bug: an exception that nobody expected. The line is an error and has its traceback.
         """
         now, cause = monotonic(), text if cause is None else cause
         if not self._failing:
@@ -64,7 +67,14 @@ class FailureLog:
         self._logged[cause] = now
         times = self._repeated.pop(cause, 0)
         again = f" This failure occurred {times} more times in the last {since:.0f} s." if times else ""
-        self._logger.warning("%s%s", text, again, extra=extra)
+        level = logging.WARNING if bug is None else logging.ERROR
+        self._logger.log(level, "%s%s", text, again, extra=extra, exc_info=bug)
+
+    def failed_unexpectedly(
+        self, text: str, error: Exception, *, subject: Hashable = "", extra: Mapping[str, str] | None = None
+    ) -> None:
+        """Report an exception that nobody expected. Exceptions of one line of the code have the same cause."""
+        self.failed(text, subject=subject, cause=cause_of(error), extra=extra, bug=error)
 
     def forget(self, subject: Hashable = "") -> None:
         """Forget the failures of a subject, because it is replaced."""
@@ -80,3 +90,9 @@ class FailureLog:
             self._logger.info("%s, after %d failures in %.0f s.", self._recovered, self._count, seconds)
             self._logged.clear()
             self._repeated.clear()
+
+
+def cause_of(error: BaseException) -> Hashable:
+    """The type of an exception, and the line of the code that raised it. The text can differ each time."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return (type(error), *[(frame.filename, frame.lineno) for frame in frames])

@@ -83,6 +83,10 @@ class Reconciler:
     api_failures: FailureLog = field(
         default_factory=lambda: FailureLog(logger, "The API server answers the requests for all resources again")
     )
+    bugs: FailureLog = field(
+        default_factory=lambda: FailureLog(logger, "The operator reconciles all resources without a bug again")
+    )
+    """Exceptions that nobody expected. An answer of AWS or a spec can cause them again and again."""
 
     async def reconcile(self, key: Key) -> Result:
         """Reconcile one resource once.
@@ -91,7 +95,7 @@ class Reconciler:
         """
         resource = self.cache.get(key)
         if resource is None:
-            self.api_failures.succeeded(key)
+            self._log_success(key)
             self.states.forget(key)
             return Result(None, deleted=True)
         began = monotonic()
@@ -108,10 +112,10 @@ class Reconciler:
                 state.unanswered_write = ""
                 resource = self.cache.get(resource.key) or resource
             result = await self._reconcile(resource)
-            self.api_failures.succeeded(resource.key)
+            self._log_success(resource.key)
             return self._finish_released(resource) if result.released else result
         except GoneError:
-            self.api_failures.succeeded(resource.key)
+            self._log_success(resource.key)
             return self._finish_released(resource)
         except StaleError:
             return Result(ReconcileOutcome.STALE, 0.0, QueuePriority.EDIT)
@@ -128,8 +132,8 @@ class Reconciler:
             return Result(ReconcileOutcome.KUBERNETES_ERROR, delay, QueuePriority.EDIT)
         except Exception as error:
             delay = state.back_off(1.0, 300.0)
-            text = "The operator failed on this resource. It retries in %.0f s."
-            logger.exception(text, delay, extra=marks(resource))
+            text = f"The operator failed on this resource. It retries in {delay:.0f} s."
+            self.bugs.failed_unexpectedly(text, error, subject=resource.key, extra=marks(resource))
             result = Result(ReconcileOutcome.OPERATOR_ERROR, delay)
             await self._report_unexpected(resource.key, error)
             return result
@@ -159,6 +163,10 @@ class Reconciler:
         if failure is not None:
             self._log_api_failure(resource, failure, delay)
         return Result(ReconcileOutcome.STALE, delay, QueuePriority.EDIT)
+
+    def _log_success(self, key: Key) -> None:
+        self.api_failures.succeeded(key)
+        self.bugs.succeeded(key)
 
     def _log_api_failure(self, resource: Resource, error: Exception, delay: float) -> None:
         method = requested(error).partition(" ")[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from esm_operator.api import values
 from esm_operator.api.fields import BY_PATH
+from esm_operator.api.frozen_json import whole
 from esm_operator.api.recorded_status import Kept
 from esm_operator.api.values import Canonical
 from esm_operator.planning import differences, isolation
@@ -23,8 +24,8 @@ _FIRST = (Ends.PERSON, Ends.PERMISSION, Ends.ITSELF)
 
 
 def as_text(value: Canonical) -> str:
-    """A value as ``status.applied.kept`` has it."""
-    return values.text(value)[:_LONGEST]
+    """A value as ``status.applied.kept`` has it, after the API server has stored it."""
+    return whole(values.text(value))[:_LONGEST]
 
 
 def kept_fields(
