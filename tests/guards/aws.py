@@ -68,8 +68,8 @@ GUARDS = (
         name="budget-of-an-endpoint",
         harm="An endpoint that answers with the account number of another tenant slows down this tenant.",
         file="aws/targets.py",
-        text="knowledge.rate_limiters.setdefault(name,",
-        without="knowledge.rate_limiters.setdefault((name[0], name[1], ''),",
+        text="knowledge.rate_limiters.setdefault(place,",
+        without="knowledge.rate_limiters.setdefault(place._replace(endpoint_url=''),",
         tests=unit("targets", "endpoints_of_one_account_share_nothing"),
     ),
     Guard(

@@ -20,7 +20,7 @@ from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.aws.sweeper import Sweeper
 from esm_operator.aws.transitions import Transitions
 from esm_operator.fence import Fence
-from esm_operator.planning.target import Access, Target
+from esm_operator.planning.target import Access, Place, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.status.subject import Subject
 from tests.aws import AwsServer, FaultKind
@@ -67,8 +67,9 @@ class Scene:
         self.pending = 0
         self.inventory = inventory
         limiter, tagging = Limiter(self), RateLimiter(1000)
-        place = Subject(region="eu-west-1", account="123456789012")
-        self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic(), place)
+        subject = Subject(region=REGION, account="123456789012")
+        place = Place("123456789012", REGION, aws.endpoint)
+        self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic(), subject, place)
         api = MappingsApi(connection, limiter, tagging, Fence(clock=lambda: 0.0))
         self.shared.clients[target] = MappingsClient(api, self.inventory, self)
         self._sweeper = asyncio.create_task(Sweeper(self.shared, interval).run())

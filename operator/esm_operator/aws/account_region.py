@@ -14,7 +14,7 @@ from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.inventory_listener import InventoryListener
 from esm_operator.clock import monotonic
-from esm_operator.planning.target import Target
+from esm_operator.planning.target import Place, Target
 from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.rate_limiter import RateLimiter
@@ -42,6 +42,7 @@ class AccountRegion:
     """Monotonic time from which it is in use, in seconds."""
     subject: Subject
     """The account and region, for messages."""
+    place: Place
     clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
     tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     """The sweeper, the transitions and the tag sweep."""

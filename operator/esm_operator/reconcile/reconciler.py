@@ -232,6 +232,7 @@ class Reconciler:
             return Result(ReconcileOutcome.WAITING, wait)
         record = MappingRecord.of(resource)
         state = self.states.of(resource.key)
+        state.place = connected.place
         context = ReconcileContext(
             self.states, self.cache, self.config_cache, resource, state, record, target, connected, monotonic()
         )
