@@ -7,7 +7,7 @@ server. ``FATES`` has a row for each outcome of a request.
 import asyncio
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -241,8 +241,13 @@ class _Response:
         """The wrapped answer of aiohttp."""
         return self
 
-    async def read(self) -> bytes:
-        return self._body.encode()
+    @property
+    def content(self) -> Self:
+        """The stream with the body."""
+        return self
+
+    async def iter_any(self) -> AsyncGenerator[bytes]:
+        yield self._body.encode()
 
 
 class Transport:
