@@ -32,7 +32,7 @@ async def test_a_failure_does_not_begin_the_pass_again(aws: AwsServer, connectio
     shared = AccountRegion(listener, listener.inventory, limiter, tagging, time.monotonic(), subject, place)
     fence = Fence(clock=lambda: 0.0)
     api = MappingsApi(connection, limiter, tagging, fence)
-    client = shared.clients[target] = MappingsClient(api, listener.inventory, listener)
+    client = shared.clients[target] = MappingsClient(api, listener.inventory, shared.mappings_changed)
     for number in range(20):
         await client.refresh_by_function(f"orders-{number}")
     assert len(listener.inventory) == 20

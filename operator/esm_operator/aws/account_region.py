@@ -7,6 +7,7 @@ requests together.
 import asyncio
 import logging
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from esm_operator.aws.client import MappingsClient
@@ -77,6 +78,10 @@ class AccountRegion:
         """The client that reads tags: of a target that has owner tags, if there is one."""
         clients = [client for client in self.clients.values() if client.owner_tags]
         return clients[self._turn % len(clients)] if clients else self.client
+
+    def mappings_changed(self, uuids: Collection[str]) -> None:
+        """Reconcile the resources of mappings that have changed."""
+        self.resources.mappings_changed(self.place, uuids)
 
     def wake(self) -> None:
         """Read mappings in transition soon, because a transition has begun."""

@@ -161,10 +161,10 @@ class Sweeper:
         changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
             self._account_region.wake()  # another client may have begun a transition
-            self._account_region.resources.mappings_changed(changed)
+            self._account_region.mappings_changed(changed)
         results = self._account_region.inventory.take_changed_results()
         if results:
-            self._account_region.resources.results_changed(results)
+            self._account_region.resources.results_changed(self._account_region.place, results)
 
     def _finish(self, sweep: _Sweep, page: Page) -> set[str]:
         """Record the end of a sweep. Returns the UUIDs of mappings that were on no page."""

@@ -54,17 +54,24 @@ class Knowledge:
     inventories: dict[Place, Inventory] = field(default_factory=dict[Place, Inventory])
     rate_limiters: dict[Place, RateLimiter] = field(default_factory=dict[Place, RateLimiter])
 
-    def resume(self, changing: Iterable[str]) -> None:
-        """Begin the next term. The UUIDs are those of mappings that will be changed, so their owners are read again."""
+    def resume(self, changing: Iterable[tuple[Place | None, str]]) -> None:
+        """Begin the next term.
+
+        The places and UUIDs are those of mappings that will be changed, so their owners are read again.
+        """
         for inventory in self.inventories.values():
             inventory.resume()
-        for uuid in changing:
-            self.forget_tags_before(uuid)
+        for place, uuid in changing:
+            self.forget_tags_before(place, uuid)
 
-    def forget_tags_before(self, uuid: str) -> None:
-        """Read the owner of a mapping again before it is changed, if the owner was read in an earlier term."""
-        for inventory in self.inventories.values():
-            inventory.forget_tags_before(uuid)
+    def forget_tags_before(self, place: Place | None, uuid: str) -> None:
+        """Read the owner of a mapping again before it is changed, if the owner was read in an earlier term.
+
+        Without a place, the mapping may be in any.
+        """
+        for one, inventory in self.inventories.items():
+            if place in (None, one):
+                inventory.forget_tags_before(uuid)
 
 
 class Targets:
@@ -102,7 +109,9 @@ class Targets:
             self._resources.first_sweep_ended(target)
         counters.place_in_use(connection.account, target.region)
         api = MappingsApi(connection, account_region.rate_limiter, account_region.tagging_rate_limiter, self._fence)
-        client = MappingsClient(api, account_region.inventory, self._resources, owner_tags=target.owner_tags)
+        client = MappingsClient(
+            api, account_region.inventory, account_region.mappings_changed, owner_tags=target.owner_tags
+        )
         account_region.clients[target] = client
         connected = self._connected[target] = ConnectedTarget(client, account_region)
         return connected

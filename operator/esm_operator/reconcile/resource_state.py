@@ -183,13 +183,24 @@ class ResourceStates:
         if uuid:
             self._blocked.setdefault(uuid, set()).add(key)
 
-    def blocking(self, uuids: Collection[str]) -> list[str]:
-        """Those of the UUIDs whose mappings block a resource."""
-        return [uuid for uuid in uuids if uuid in self._blocked]
+    def in_place(self, place: Place | None, keys: Iterable[Key]) -> list[Key]:
+        """Those of the resources whose mappings may be in a place. None, and a resource without a place: in any.
 
-    def unblock(self, uuids: Collection[str]) -> set[Key]:
-        """End the failure back-off of the resources that the changed mappings block. Returns their keys."""
-        keys = {key for uuid in uuids for key in self._blocked.get(uuid, ())}
+        An endpoint can answer with the UUID of any mapping, so a UUID alone does not show which resources a mapping
+        concerns.
+        """
+        return [key for key in keys if place is None or self.of(key).place in (None, place)]
+
+    def blocking(self, place: Place, uuids: Collection[str]) -> list[str]:
+        """Those of the UUIDs whose mappings in a place block a resource."""
+        return [uuid for uuid in uuids if self.in_place(place, self._blocked.get(uuid, ()))]
+
+    def unblock(self, place: Place | None, uuids: Collection[str]) -> set[Key]:
+        """End the failure back-off of the resources that the changed mappings block. Returns their keys.
+
+        Without a place, the mappings may be in any.
+        """
+        keys = {key for uuid in uuids for key in self.in_place(place, self._blocked.get(uuid, ()))}
         for key in keys:
             self.failure_backoff.forget(key)
         return keys
