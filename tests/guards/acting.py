@@ -465,6 +465,22 @@ GUARDS = (
         tests=unit("ownership_records", "a_mapping_at_another_endpoint_is_another_mapping"),
     ),
     Guard(
+        name="lock-of-a-place",
+        harm="A slow endpoint that answers with the UUID of another mapping delays the changes of that mapping.",
+        file="reconcile/executor.py",
+        text="(context.connected.place, action.uuid)",
+        without="(context.connected.place._replace(endpoint_url=''), action.uuid)",
+        tests=model("places"),
+    ),
+    Guard(
+        name="changes-in-a-place",
+        harm="The lists of one endpoint reconcile the resources of another tenant.",
+        file="reconcile/resource_state.py",
+        text="return [key for key in keys if place is None or self.of(key).place in (None, place)]",
+        without="return list(keys)",
+        tests=unit("places"),
+    ),
+    Guard(
         name="older-record",
         harm="Without owner tags, a resource with a copied status deletes the mapping of the older resource.",
         file="reconcile/ownership_records.py",
