@@ -55,7 +55,7 @@ GUARDS = (
         name="lock-per-mapping",
         harm="The former owner changes a mapping while the request that gives it to a new owner is in progress.",
         file=_ACT,
-        text="lock = self.locks.setdefault(action.uuid, asyncio.Lock())",
+        text="lock = self.locks.setdefault((context.connected.place, action.uuid), asyncio.Lock())",
         without="lock = asyncio.Lock()",
         tests=model("takeovers", "an_edit_of_the_former_owner_does_not_reach_a_mapping_that_is_being_taken_over"),
     ),
