@@ -73,6 +73,14 @@ GUARDS = (
         tests=unit("targets", "endpoints_of_one_account_share_nothing"),
     ),
     Guard(
+        name="next-client-after-a-denial",
+        harm="Roles that may not list mappings delay the sweeps of another role of the account.",
+        file="aws/sweeper.py",
+        text="if failure.reason in PERMISSIONS:",
+        without="if False:",
+        tests=unit("denied_clients"),
+    ),
+    Guard(
         name="retry-after-has-a-limit",
         harm="An answer with a long Retry-After stops all requests to its account for hours.",
         file="ratelimit/backoff.py",
