@@ -28,7 +28,7 @@ from esm_operator.cluster.usage_finalizer import INTERVAL, UsageFinalizer
 from esm_operator.fence import Fence
 from esm_operator.metrics import gauges
 from esm_operator.metrics.gauges import Snapshot
-from esm_operator.planning.target import Target
+from esm_operator.planning.target import Place, Target
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile.controller import LIMITS, Controller
 from esm_operator.reconcile.executor import Executor
@@ -75,7 +75,8 @@ class TermMemory:
         """
         self.resumed = True
         self.states.resume()
-        self.knowledge.resume(one.uuid for one in cache.all() if one.uuid and not one.status_is_current)
+        changing = [one for one in cache.all() if one.uuid and not one.status_is_current]
+        self.knowledge.resume((self.states.of(one.key).place, one.uuid) for one in changing)
         for key, old in self._suspended.items():
             new = cache.get(key)
             if new is None:
@@ -188,13 +189,13 @@ class Term:
         """Reconcile a resource that is new, or has changed from the old one."""
         edited = self._states.record_change(old, resource)
         if edited and resource.uuid:
-            self._knowledge.forget_tags_before(resource.uuid)
+            self._knowledge.forget_tags_before(self._states.of(resource.key).place, resource.uuid)
         target = self._controller.target_of(resource.key) if edited and old is not None else None
         if target is not None:
             self._targets.retry(target)
         self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
         if resource.uuid and old is not None and old.consents_to != resource.consents_to:
-            self.mappings_changed([resource.uuid])
+            self.mappings_changed(self._states.of(resource.key).place, [resource.uuid])
 
     def forget(self, key: Key) -> None:
         """Forget a resource that no longer exists."""
@@ -235,14 +236,15 @@ class Term:
 
     # For the targets
 
-    def referenced(self, uuids: Collection[str]) -> list[str]:
-        """Of the UUIDs, those of mappings that resources have or wait for."""
-        return list({*self._cache.known_uuids(uuids), *self._states.blocking(uuids), *self._states.created_of(uuids)})
+    def referenced(self, place: Place, uuids: Collection[str]) -> list[str]:
+        """Of the UUIDs, those of mappings in a place that resources have or wait for."""
+        states, recorded = self._states, self._keys_of(place, uuids)
+        return list({*recorded, *states.blocking(place, uuids), *states.created_of(place, uuids)})
 
-    def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
-        """Of the UUIDs, those of mappings of resources with owner tags, with the tags that their statuses record."""
-        recorded = self._cache.recorded_tags(uuids)
-        return {uuid: tags for uuid, tags in recorded.items() if self._has_owner_tags(uuid)}
+    def recorded_tags(self, place: Place, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Of the UUIDs, those of mappings in a place whose resources have owner tags, with the tags in the statuses."""
+        recorded = self._keys_of(place, uuids)
+        return {uuid: self._cache.recorded_tags(keys) for uuid, keys in recorded.items() if self._has_owner_tags(keys)}
 
     def pending_changes(self, target: Target) -> int:
         """How many resources of a target wait for a change of theirs to be sent."""
@@ -257,17 +259,21 @@ class Term:
         settings = self._settings
         return OrphanCounter(settings.cluster_name, settings.namespaces, self._cache, self._kubernetes).count
 
-    def mappings_changed(self, uuids: Collection[str]) -> None:
-        """Reconcile the resources of mappings that have changed in AWS, and those that the mappings have blocked."""
-        for key in {*self._cache.keys_of(uuids), *self._states.created_of(uuids).values()}:
+    def mappings_changed(self, place: Place | None, uuids: Collection[str]) -> None:
+        """Reconcile the resources of mappings that have changed in AWS, and those that the mappings have blocked.
+
+        Without a place, the mappings may be in any.
+        """
+        created = self._states.created_of(place, uuids).values() if place is not None else ()
+        for key in {*self._states.in_place(place, self._cache.keys_of(uuids)), *created}:
             if self._states.of(key).asleep is None:
                 failing = self._states.failure_backoff.is_failing(key)
                 self._controller.enqueue([key], QueuePriority.TRANSITION, immediately=not failing)
-        self._controller.enqueue(self._states.unblock(uuids), QueuePriority.TRANSITION)
+        self._controller.enqueue(self._states.unblock(place, uuids), QueuePriority.TRANSITION)
 
-    def results_changed(self, uuids: Collection[str]) -> None:
+    def results_changed(self, place: Place, uuids: Collection[str]) -> None:
         """Show the last processing results of mappings in the statuses, each in its turn."""
-        for key in self._cache.keys_of(uuids):
+        for key in self._states.in_place(place, self._cache.keys_of(uuids)):
             self._states.result_changes.add(key)
 
     def staleness_changed(self, target: Target) -> None:
@@ -314,10 +320,16 @@ class Term:
             self._states.of(key).shows_result = True
             self._controller.enqueue([key], QueuePriority.RESYNC, immediately=False)
 
-    def _has_owner_tags(self, uuid: str) -> bool:
+    def _keys_of(self, place: Place, uuids: Collection[str]) -> Mapping[str, list[Key]]:
+        """The resources of mappings in a place, by UUID."""
+        known = self._cache.known_uuids(uuids)
+        found = {uuid: self._states.in_place(place, self._cache.keys_of([uuid])) for uuid in known}
+        return {uuid: keys for uuid, keys in found.items() if keys}
+
+    def _has_owner_tags(self, keys: Collection[Key]) -> bool:
         if not self._targets.without_tags:
             return True
-        targets = (self._controller.target_of(key) for key in self._cache.keys_of([uuid]))
+        targets = (self._controller.target_of(key) for key in keys)
         return any(target is not None and target.owner_tags for target in targets)
 
 

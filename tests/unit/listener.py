@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.inventory_listener import CountOrphans
-from esm_operator.planning.target import Target
+from esm_operator.planning.target import Place, Target
 
 
 class Listener:
@@ -14,10 +14,10 @@ class Listener:
         self.inventory = Inventory()
         self.passes = 0
 
-    def mappings_changed(self, uuids: Collection[str]) -> None:
+    def mappings_changed(self, place: Place, uuids: Collection[str]) -> None:
         """Nobody shows the mappings."""
 
-    def results_changed(self, uuids: Collection[str]) -> None:
+    def results_changed(self, place: Place, uuids: Collection[str]) -> None:
         raise AssertionError(f"no result has changed: {uuids}")
 
     def first_sweep_ended(self, target: Target) -> None:
@@ -26,10 +26,10 @@ class Listener:
     def staleness_changed(self, target: Target) -> None:
         """Nobody sees a failure of the tag sweep."""
 
-    def referenced(self, uuids: Collection[str]) -> list[str]:
+    def referenced(self, place: Place, uuids: Collection[str]) -> list[str]:
         return list(uuids)
 
-    def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+    def recorded_tags(self, place: Place, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         return {uuid: {} for uuid in uuids}
 
     def pending_changes(self, target: Target) -> int:

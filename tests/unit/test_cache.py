@@ -292,7 +292,7 @@ def test_a_status_without_tags_does_not_hide_the_recorded_tags_of_another_one() 
     cache = ResourceCache()
     for name, tags in (("a", {}), ("b", {"tagsAll": {"team": "shop"}})):
         cache.put(parse({**body(name=name), "status": {"uuid": FIRST, **tags}}))
-    assert cache.recorded_tags([FIRST]) == {FIRST: {"team": "shop"}}
+    assert cache.recorded_tags(cache.keys_of([FIRST])) == {"team": "shop"}
 
 
 def test_a_recreated_mapping_is_found_only_by_its_new_uuid() -> None:

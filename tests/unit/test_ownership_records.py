@@ -14,7 +14,7 @@ from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.fence import SHUT
 from esm_operator.planning.desired import MappingRecord, desired_of
 from esm_operator.planning.ownership import OWNER_TAGS, owner_of
-from esm_operator.planning.target import ProviderConfigSettings, ResolvedTarget
+from esm_operator.planning.target import Place, ProviderConfigSettings, ResolvedTarget
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import tags_in_place
 from esm_operator.reconcile.resource_state import ResourceStates
@@ -24,6 +24,7 @@ from tests.unit.listener import Listener
 
 UUID = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
+FORGED = "http://forged.example.com"
 
 
 def resource(name: str, created: str, spec: dict[str, Any], *, recorded: bool = True) -> Resource:
@@ -34,14 +35,36 @@ def resource(name: str, created: str, spec: dict[str, Any], *, recorded: bool = 
     )
 
 
-@pytest.mark.parametrize(("config", "owner"), [("forged", "victim"), ("same", "older")])
 @pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize(
+    ("config", "reconciled", "owner"),
+    [
+        ("forged", "", "victim"),
+        ("forged", "forged", "victim"),
+        ("same", "", "older"),
+        ("same", "same", "older"),
+        ("deleted", "", "victim"),
+        ("deleted", "forged", "victim"),
+        ("deleted", "same", "older"),
+        ("same", "account", "victim"),
+    ],
+)
 async def test_a_mapping_at_another_endpoint_is_another_mapping(
-    aws: AwsServer, connections: Connections, config: str, owner: str, *, recorded: bool
+    aws: AwsServer, connections: Connections, config: str, reconciled: str, owner: str, *, recorded: bool
 ) -> None:
-    """A server that a ProviderConfig names can answer with any UUID."""
-    config_cache = ConfigCache(ProviderConfigSettings("(operator)", endpoint_url=aws.endpoint, owner_tags=False))
-    for name, spec in {"forged": {"endpointURL": "http://forged.example.com"}, "same": {}}.items():
+    """A server that a ProviderConfig names can answer with any UUID.
+
+    Args:
+        aws: the endpoint of the victim.
+        connections: the connections.
+        config: the ProviderConfig of the older resource. The one called "deleted" does not exist.
+        reconciled: where the older resource was reconciled last. Empty: not since the process began.
+        owner: the resource that owns the victim's mapping.
+        recorded: whether the statuses record the mapping. If not, this process has created it.
+    """
+    own = ProviderConfigSettings("(operator)", endpoint_url=aws.endpoint, owner_tags=False)
+    config_cache = ConfigCache(own, own_credentials=True, labels_known=False)
+    for name, spec in {"forged": {"endpointURL": FORGED}, "same": {}}.items():
         config_cache.put_config({"metadata": {"name": name, "uid": name, "resourceVersion": "1"}, "spec": spec})
     victim = resource("victim", "2026-02-01T00:00:00Z", {})
     older = resource("older", "2026-01-01T00:00:00Z", {"providerConfigRef": {"name": config}}, recorded=recorded)
@@ -51,6 +74,13 @@ async def test_a_mapping_at_another_endpoint_is_another_mapping(
     target = config_cache.resolve(victim)
     assert isinstance(target, ResolvedTarget)
     targets = Targets(connections, SHUT, Settings(), Listener(), Knowledge())
+    connected = await targets.connect(target.target)
+    places = {
+        "forged": Place("123456789012", "eu-west-1", FORGED),
+        "same": connected.place,
+        "account": Place("222222222222", "eu-west-1", aws.endpoint),
+    }
+    states.of(older.key).place = places.get(reconciled if recorded else reconciled or config)
     record = MappingRecord.of(victim)
     if not recorded:  # this process has created a mapping with this UUID for the older resource
         states.record_created(older.key, states.of(older.key), UUID)
@@ -65,7 +95,7 @@ async def test_a_mapping_at_another_endpoint_is_another_mapping(
         states.of(victim.key),
         record,
         target,
-        await targets.connect(target.target),
+        connected,
         monotonic(),
     )
     context.desired = desired_of(victim, record, target, "123456789012", "blue")

@@ -20,7 +20,7 @@ from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.aws.sweeper import Sweeper
 from esm_operator.aws.transitions import Transitions
 from esm_operator.fence import Fence
-from esm_operator.planning.target import Access, Target
+from esm_operator.planning.target import Access, Place, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.status.subject import Subject
 from tests.aws import AwsServer, FaultKind
@@ -67,10 +67,11 @@ class Scene:
         self.pending = 0
         self.inventory = inventory
         limiter, tagging = Limiter(self), RateLimiter(1000)
-        place = Subject(region="eu-west-1", account="123456789012")
-        self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic(), place)
+        subject = Subject(region=REGION, account="123456789012")
+        place = Place("123456789012", REGION, aws.endpoint)
+        self.shared = CountingTarget(self, self.inventory, limiter, tagging, time.monotonic(), subject, place)
         api = MappingsApi(connection, limiter, tagging, Fence(clock=lambda: 0.0))
-        self.shared.clients[target] = MappingsClient(api, self.inventory, self)
+        self.shared.clients[target] = MappingsClient(api, self.inventory, self.shared.mappings_changed)
         self._sweeper = asyncio.create_task(Sweeper(self.shared, interval).run())
         self._transitions = asyncio.create_task(Transitions(self.shared).run())
 
@@ -79,10 +80,10 @@ class Scene:
         """The number of failed requests."""
         return self.shared.failed
 
-    def mappings_changed(self, uuids: Collection[str]) -> None:
+    def mappings_changed(self, place: Place, uuids: Collection[str]) -> None:
         self.changed.extend(uuids)
 
-    def results_changed(self, uuids: Collection[str]) -> None:
+    def results_changed(self, place: Place, uuids: Collection[str]) -> None:
         self.results.extend(uuids)
 
     def first_sweep_ended(self, target: Target) -> None:
@@ -91,10 +92,10 @@ class Scene:
     def staleness_changed(self, target: Target) -> None:
         self.up_to_date.append(self.shared.stale is None)
 
-    def referenced(self, uuids: Collection[str]) -> list[str]:
+    def referenced(self, place: Place, uuids: Collection[str]) -> list[str]:
         return list(uuids)
 
-    def recorded_tags(self, uuids: Collection[str]) -> dict[str, dict[str, str]]:
+    def recorded_tags(self, place: Place, uuids: Collection[str]) -> dict[str, dict[str, str]]:
         raise AssertionError("the sweeper reads no tags")
 
     def pending_changes(self, target: Target) -> int:

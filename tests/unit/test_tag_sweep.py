@@ -10,7 +10,7 @@ from esm_operator.aws.connections import Connections
 from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.aws.tag_sweep import TagSweep
 from esm_operator.fence import Fence
-from esm_operator.planning.target import Access, Target
+from esm_operator.planning.target import Access, Place, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.status.subject import Subject
 from tests.aws import AwsServer, FaultKind
@@ -27,11 +27,12 @@ async def test_a_failure_does_not_begin_the_pass_again(aws: AwsServer, connectio
     aws.control.fault(FaultKind.CLOSE, "GetResources")
     connection = await connections.connect(target := Target(REGION, Access(aws.endpoint)))
     listener, limiter, tagging = Listener(), RateLimiter(1000), RateLimiter(1000)
-    place = Subject(region=REGION, account="123456789012")
-    shared = AccountRegion(listener, listener.inventory, limiter, tagging, time.monotonic(), place)
+    subject = Subject(region=REGION, account="123456789012")
+    place = Place("123456789012", REGION, aws.endpoint)
+    shared = AccountRegion(listener, listener.inventory, limiter, tagging, time.monotonic(), subject, place)
     fence = Fence(clock=lambda: 0.0)
     api = MappingsApi(connection, limiter, tagging, fence)
-    client = shared.clients[target] = MappingsClient(api, listener.inventory, listener)
+    client = shared.clients[target] = MappingsClient(api, listener.inventory, shared.mappings_changed)
     for number in range(20):
         await client.refresh_by_function(f"orders-{number}")
     assert len(listener.inventory) == 20

@@ -7,6 +7,7 @@ requests together.
 import asyncio
 import logging
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from esm_operator.aws.client import MappingsClient
@@ -14,7 +15,7 @@ from esm_operator.aws.errors import understand_any
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.inventory_listener import InventoryListener
 from esm_operator.clock import monotonic
-from esm_operator.planning.target import Target
+from esm_operator.planning.target import Place, Target
 from esm_operator.ratelimit.deadline import Deadline
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.rate_limiter import RateLimiter
@@ -42,7 +43,9 @@ class AccountRegion:
     """Monotonic time from which it is in use, in seconds."""
     subject: Subject
     """The account and region, for messages."""
+    place: Place
     clients: dict[Target, MappingsClient] = field(default_factory=dict[Target, MappingsClient])
+    """The first one reads. A client that fails is moved to the end, so the one that succeeded last stays the first."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     """The sweeper, the transitions and the tag sweep."""
     sweep_deadline: Deadline = field(default_factory=Deadline)
@@ -59,7 +62,6 @@ class AccountRegion:
     """The number of orphans: mappings of this cluster without a resource. None: not counted yet."""
     tags_one_by_one: bool | None = None
     """Whether ListTags replaces the tagging API, so that changed tags are noticed late. None: not known yet."""
-    _turn: int = 0
     _failures: FailureLog = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,13 +71,16 @@ class AccountRegion:
     @property
     def client(self) -> MappingsClient:
         """The client that reads mappings."""
-        return list(self.clients.values())[self._turn % len(self.clients)]
+        return next(iter(self.clients.values()))
 
     @property
     def tagging_client(self) -> MappingsClient:
         """The client that reads tags: of a target that has owner tags, if there is one."""
-        clients = [client for client in self.clients.values() if client.owner_tags]
-        return clients[self._turn % len(clients)] if clients else self.client
+        return next((client for client in self.clients.values() if client.owner_tags), self.client)
+
+    def mappings_changed(self, uuids: Collection[str]) -> None:
+        """Reconcile the resources of mappings that have changed."""
+        self.resources.mappings_changed(self.place, uuids)
 
     def wake(self) -> None:
         """Read mappings in transition soon, because a transition has begun."""
@@ -113,8 +118,8 @@ class AccountRegion:
 
     def switch_client(self, failed: MappingsClient) -> None:
         """Use another client for reads, if there is one, because the credentials may cause the failure."""
-        if failed in (self.client, self.tagging_client):
-            self._turn += 1
+        for target in [target for target, client in self.clients.items() if client is failed]:
+            self.clients[target] = self.clients.pop(target)
 
     def sweep_age(self, now: float) -> float:
         """Seconds from the beginning of the last complete sweep to ``now`` (monotonic)."""

@@ -5,14 +5,13 @@ The requests themselves are in :mod:`~.mappings_api`, which the commands use wit
 
 import asyncio
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.inventory import Inventory
-from esm_operator.aws.inventory_listener import InventoryListener
 from esm_operator.aws.mappings_api import PAGE, MappingsApi, Write
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit.waiters import RequestPriority
@@ -21,15 +20,15 @@ from esm_operator.ratelimit.waiters import RequestPriority
 class MappingsClient:
     """Event source mappings of one target. Raises what :class:`MappingsApi` raises.
 
-    It reports mappings that have changed to ``resources``. Without ``owner_tags`` it sends no tags and no requests
-    about tags.
+    It calls ``changed`` with the UUIDs of mappings that have changed. Without ``owner_tags`` it sends no tags and no
+    requests about tags.
     """
 
     def __init__(
         self,
         api: MappingsApi,
         inventory: Inventory,
-        resources: InventoryListener | None = None,
+        changed: Callable[[Collection[str]], None] = lambda _: None,
         *,
         owner_tags: bool = True,
     ) -> None:
@@ -38,7 +37,7 @@ class MappingsClient:
         self.rate_limiter = api.rate_limiter
         self.inventory = inventory
         self.owner_tags = owner_tags
-        self._resources = resources
+        self._changed = changed
 
     async def create(self, parameters: Mapping[str, Any], write: Write | None = None) -> dict[str, Any]:
         """CreateEventSourceMapping."""
@@ -124,10 +123,6 @@ class MappingsClient:
         if entry is not None and entry.tags is not None:
             kept = {key: value for key, value in entry.tags.items() if key not in remove}
             self.inventory.record_tags(uuid, {**kept, **add}, written=monotonic())
-
-    def _changed(self, uuids: Collection[str]) -> None:
-        if self._resources is not None:
-            self._resources.mappings_changed(uuids)
 
     def _arn(self, uuid: str) -> str:
         entry = self.inventory.get(uuid)

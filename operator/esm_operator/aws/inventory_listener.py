@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
-from esm_operator.planning.target import Target
+from esm_operator.planning.target import Place, Target
 
 #: Returns the number of orphans (None: not known) among the mappings that carry this cluster's tag, given as the tags
 #: by UUID.
@@ -13,12 +13,12 @@ CountOrphans = Callable[[Mapping[str, Mapping[str, str]]], Awaitable[int | None]
 class InventoryListener(Protocol):
     """The resources that have mappings, and the code that reconciles them."""
 
-    def referenced(self, uuids: Collection[str]) -> list[str]:
-        """Of the UUIDs, those of mappings that resources have or wait for."""
+    def referenced(self, place: Place, uuids: Collection[str]) -> list[str]:
+        """Of the UUIDs, those of mappings in a place that resources have or wait for."""
         ...
 
-    def recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
-        """Of the UUIDs, those of mappings of resources with owner tags, with the tags that their statuses record."""
+    def recorded_tags(self, place: Place, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Of the UUIDs, those of mappings in a place whose resources have owner tags, with the tags in the statuses."""
         ...
 
     def pending_changes(self, target: Target) -> int:
@@ -33,12 +33,15 @@ class InventoryListener(Protocol):
         """A counter of orphans for one more account and region."""
         ...
 
-    def mappings_changed(self, uuids: Collection[str]) -> None:
-        """These mappings have changed, are new, or were missing from a sweep. Any resource may have them."""
+    def mappings_changed(self, place: Place, uuids: Collection[str]) -> None:
+        """These mappings in a place have changed, are new, or were missing from a sweep. Any resource may have them."""
         ...
 
-    def results_changed(self, uuids: Collection[str]) -> None:
-        """Of these mappings, only the last processing result has changed, without a problem. The listener can wait."""
+    def results_changed(self, place: Place, uuids: Collection[str]) -> None:
+        """Of these mappings in a place, only the last processing result has changed, without a problem.
+
+        The listener can wait.
+        """
         ...
 
     def first_sweep_ended(self, target: Target) -> None:

@@ -25,6 +25,7 @@ from esm_operator.aws.transitions import due_transitions
 from esm_operator.clock import monotonic
 from esm_operator.ratelimit import backoff
 from esm_operator.status.failure import Disposition, Failure
+from esm_operator.status.reason_table import PERMISSIONS
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ class Sweeper:
         self._interval = interval
         self._failing_since = 0.0
         self._failures = 0
+        self._denied: set[MappingsClient] = set()
+        """The clients that IAM has denied a page since the last page or the last failure of all clients."""
         self._failed_at = 0.0
         self._too_long = False
         """Whether the last list was too long. Then only a complete sweep ends the failure."""
@@ -97,6 +100,7 @@ class Sweeper:
             try:
                 await self._step(client)
                 self._failures = 0
+                self._denied.clear()
                 if not self._too_long:
                     self._account_region.failure = None
                     self._account_region.read_again(_READER)
@@ -161,10 +165,10 @@ class Sweeper:
         changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
             self._account_region.wake()  # another client may have begun a transition
-            self._account_region.resources.mappings_changed(changed)
+            self._account_region.mappings_changed(changed)
         results = self._account_region.inventory.take_changed_results()
         if results:
-            self._account_region.resources.results_changed(results)
+            self._account_region.resources.results_changed(self._account_region.place, results)
 
     def _finish(self, sweep: _Sweep, page: Page) -> set[str]:
         """Record the end of a sweep. Returns the UUIDs of mappings that were on no page."""
@@ -206,11 +210,16 @@ class Sweeper:
                 self._account_region.resources.staleness_changed(target)
 
     def _record_failure(self, error: Exception, client: MappingsClient) -> None:
+        failure = self._account_region.log_and_switch_client(client, error, reader=_READER)
+        if failure.reason in PERMISSIONS:
+            self._denied.add(client)
+            if not self._denied.issuperset(self._account_region.clients.values()):
+                return  # the next client reads the page immediately
+        self._denied.clear()
         self._failures += 1
         self._failed_at = monotonic()
         if self._failures == 1:
             self._failing_since = self._failed_at
-        failure = self._account_region.log_and_switch_client(client, error, reader=_READER)
         self._too_long = isinstance(error, TooLongListError)
         passes = failure.disposition is Disposition.SOON and self._failures < _PASSING and not self._too_long
         self._account_region.failure = None if passes else failure

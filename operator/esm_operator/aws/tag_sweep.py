@@ -15,7 +15,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -51,7 +51,6 @@ class TagSweep:
     def __init__(self, account_region: AccountRegion, *, cluster: str, interval: float) -> None:
         self._account_region = account_region
         self._inventory = account_region.inventory
-        self._resources = account_region.resources
         self._cluster = cluster
         self._interval = interval
         self._count_orphans = account_region.resources.new_orphan_counter()
@@ -123,8 +122,8 @@ class TagSweep:
         for uuid, known in self._known_tags(began).items():
             if found.get(uuid) != known:
                 await self._read(uuid, known)
-            elif known != self._resources.recorded_tags([uuid]).get(uuid):
-                self._resources.mappings_changed([uuid])
+            elif known != self._recorded_tags([uuid]).get(uuid):
+                self._account_region.mappings_changed([uuid])
         await self._count(found)
 
     async def _one_by_one(self) -> None:
@@ -146,7 +145,7 @@ class TagSweep:
         """The mappings without a resource whose tags were not read yet. Each costs one call."""
         uuids = self._inventory.uuids()
         self._read_once.intersection_update(uuids)
-        ours = self._resources.recorded_tags(uuids)
+        ours = self._recorded_tags(uuids)
         return [uuid for uuid in uuids if uuid not in ours and uuid not in self._read_once]
 
     async def _count(self, tagged: Mapping[str, Mapping[str, str]]) -> None:
@@ -160,10 +159,13 @@ class TagSweep:
         }
         self._account_region.orphans = await self._count_orphans(present)
 
+    def _recorded_tags(self, uuids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        return self._account_region.resources.recorded_tags(self._account_region.place, uuids)
+
     def _known_tags(self, now: float) -> dict[str, Mapping[str, str]]:
         """The known tags of the mappings of resources, except tags that were written within the last interval."""
         known: dict[str, Mapping[str, str]] = {}
-        for uuid, recorded in self._resources.recorded_tags(self._inventory.uuids()).items():
+        for uuid, recorded in self._recorded_tags(self._inventory.uuids()).items():
             entry = self._inventory.get(uuid)
             if entry is not None and now - entry.tags_written > self._interval:
                 known[uuid] = entry.tags if entry.tags is not None else recorded
@@ -181,4 +183,4 @@ class TagSweep:
             raise
         entry = self._inventory.get(uuid)
         if entry is not None and entry.tags != known:
-            self._resources.mappings_changed([uuid])
+            self._account_region.mappings_changed([uuid])

@@ -22,7 +22,7 @@ from esm_operator.clock import monotonic
 from esm_operator.fence import Fence
 from esm_operator.metrics import counters
 from esm_operator.metrics.gauges import TargetMetrics
-from esm_operator.planning.target import Target
+from esm_operator.planning.target import Place, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.settings import Settings
 from esm_operator.status.rendering import message_of_failure
@@ -42,30 +42,36 @@ class ConnectedTarget:
     def inventory(self) -> Inventory:
         return self.client.inventory
 
+    @property
+    def place(self) -> Place:
+        return self.account_region.place
+
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """The inventories and rate limiters, for a term and for the next one if no other process leads in between."""
 
-    inventories: dict[tuple[str, str, str], Inventory] = field(default_factory=dict[tuple[str, str, str], Inventory])
-    """By account, region and endpoint."""
-    rate_limiters: dict[tuple[str, str, str], RateLimiter] = field(
-        default_factory=dict[tuple[str, str, str], RateLimiter]
-    )
-    """By account, region and endpoint. An endpoint can answer with any account number, so the endpoints of one account
-    share nothing."""
+    inventories: dict[Place, Inventory] = field(default_factory=dict[Place, Inventory])
+    rate_limiters: dict[Place, RateLimiter] = field(default_factory=dict[Place, RateLimiter])
 
-    def resume(self, changing: Iterable[str]) -> None:
-        """Begin the next term. The UUIDs are those of mappings that will be changed, so their owners are read again."""
+    def resume(self, changing: Iterable[tuple[Place | None, str]]) -> None:
+        """Begin the next term.
+
+        The places and UUIDs are those of mappings that will be changed, so their owners are read again.
+        """
         for inventory in self.inventories.values():
             inventory.resume()
-        for uuid in changing:
-            self.forget_tags_before(uuid)
+        for place, uuid in changing:
+            self.forget_tags_before(place, uuid)
 
-    def forget_tags_before(self, uuid: str) -> None:
-        """Read the owner of a mapping again before it is changed, if the owner was read in an earlier term."""
-        for inventory in self.inventories.values():
-            inventory.forget_tags_before(uuid)
+    def forget_tags_before(self, place: Place | None, uuid: str) -> None:
+        """Read the owner of a mapping again before it is changed, if the owner was read in an earlier term.
+
+        Without a place, the mapping may be in any.
+        """
+        for one, inventory in self.inventories.items():
+            if place in (None, one):
+                inventory.forget_tags_before(uuid)
 
 
 class Targets:
@@ -84,8 +90,7 @@ class Targets:
         self._settings = settings
         self._resources = resources
         self._knowledge = knowledge
-        self._account_regions: dict[tuple[str, str, str], AccountRegion] = {}
-        """By account, region and endpoint."""
+        self._account_regions: dict[Place, AccountRegion] = {}
         self._connected: dict[Target, ConnectedTarget] = {}
 
     async def connect(self, target: Target) -> ConnectedTarget:
@@ -96,15 +101,17 @@ class Targets:
         """Begin to sweep a target, unless it is in use already."""
         if target in self._connected:
             return self._connected[target]
-        name = _name(target, connection)
-        account_region = self._account_regions.get(name)
+        place = _place(target, connection)
+        account_region = self._account_regions.get(place)
         if account_region is None:
-            account_region = self._account_regions[name] = self._start(connection, name)
+            account_region = self._account_regions[place] = self._start(place)
         elif account_region.inventory.swept:
             self._resources.first_sweep_ended(target)
         counters.place_in_use(connection.account, target.region)
         api = MappingsApi(connection, account_region.rate_limiter, account_region.tagging_rate_limiter, self._fence)
-        client = MappingsClient(api, account_region.inventory, self._resources, owner_tags=target.owner_tags)
+        client = MappingsClient(
+            api, account_region.inventory, account_region.mappings_changed, owner_tags=target.owner_tags
+        )
         account_region.clients[target] = client
         connected = self._connected[target] = ConnectedTarget(client, account_region)
         return connected
@@ -118,14 +125,13 @@ class Targets:
             else:
                 for task in account_region.tasks:
                     task.cancel()
-                name = next(name for name, one in self._account_regions.items() if one is account_region)
-                del self._account_regions[name]
-                self._release(name)
+                del self._account_regions[account_region.place]
+                self._release(account_region.place)
         established = {target: one for target in wanted if (one := self._connections.established(target)) is not None}
         if established.keys() == set(wanted):  # so it is known which inventories of an earlier term are not in use
-            in_use = {_name(target, connection) for target, connection in established.items()}
-            for name in self._knowledge.inventories.keys() - in_use:
-                self._release(name)
+            in_use = {_place(target, connection) for target, connection in established.items()}
+            for place in self._knowledge.inventories.keys() - in_use:
+                self._release(place)
 
     @property
     def without_tags(self) -> bool:
@@ -168,25 +174,26 @@ class Targets:
         """Stop sweeping."""
         await tasks.cancel([task for account_region in self._account_regions.values() for task in account_region.tasks])
 
-    def _release(self, name: tuple[str, str, str]) -> None:
-        """Forget what is known of an account and region at an endpoint, because no resource uses it."""
-        self._knowledge.inventories.pop(name, None)
-        self._knowledge.rate_limiters.pop(name, None)
-        account, region, _ = name
+    def _release(self, place: Place) -> None:
+        """Forget what is known of a place, because no resource uses it."""
+        self._knowledge.inventories.pop(place, None)
+        self._knowledge.rate_limiters.pop(place, None)
+        account, region, _ = place
         counters.place_unused(account, region, [one[:2] for one in self._knowledge.inventories])
 
-    def _start(self, connection: Connection, name: tuple[str, str, str]) -> AccountRegion:
-        """Start to read the mappings of one more account and region at an endpoint."""
-        settings, region = self._settings, connection.region
+    def _start(self, place: Place) -> AccountRegion:
+        """Start to read the mappings of one more place."""
+        settings, region = self._settings, place.region
         knowledge = self._knowledge
-        rate_limiter = knowledge.rate_limiters.setdefault(name, RateLimiter(settings.requests_per_second))
+        rate_limiter = knowledge.rate_limiters.setdefault(place, RateLimiter(settings.requests_per_second))
         account_region = AccountRegion(
             self._resources,
-            knowledge.inventories.setdefault(name, Inventory(settings.max_mappings)),
+            knowledge.inventories.setdefault(place, Inventory(settings.max_mappings)),
             rate_limiter,
             RateLimiter(TAGGING_RATE),
             monotonic(),
-            Subject(region=region, account=connection.account),
+            Subject(region=region, account=place.account),
+            place,
         )
         tag_sweep = TagSweep(account_region, cluster=settings.cluster_name, interval=settings.tag_sweep_interval)
         account_region.tasks = [
@@ -197,6 +204,5 @@ class Targets:
         return account_region
 
 
-def _name(target: Target, connection: Connection) -> tuple[str, str, str]:
-    """The account, region and endpoint."""
-    return connection.account, target.region, target.access.endpoint_url
+def _place(target: Target, connection: Connection) -> Place:
+    return Place(connection.account, target.region, target.access.endpoint_url)

@@ -96,9 +96,8 @@ def due_transitions(account_region: AccountRegion) -> list[InventoryEntry]:
 
 
 def _moving(account_region: AccountRegion) -> list[InventoryEntry]:
-    entries = map(
-        account_region.inventory.get, account_region.resources.referenced(account_region.inventory.in_transition())
-    )
+    inventory, resources = account_region.inventory, account_region.resources
+    entries = map(inventory.get, resources.referenced(account_region.place, inventory.in_transition()))
     return [entry for entry in entries if entry is not None]
 
 

@@ -170,20 +170,15 @@ class ResourceCache:
         """Those of the UUIDs whose mappings belong to resources."""
         return [uuid for uuid in uuids if uuid in self._keys_of]
 
-    def recorded_tags(self, uuids: Iterable[str]) -> dict[str, Mapping[str, str]]:
-        """The tags that statuses record, by UUID, of those mappings that belong to resources."""
-        known = self.known_uuids(uuids)
-        return {uuid: self._recorded_tags(uuid) for uuid in known}
+    def recorded_tags(self, keys: Iterable[Key]) -> Mapping[str, str]:
+        """The tags that the statuses of the resources of one mapping record. The status of a former owner has none."""
+        nothing: Mapping[str, str] = {}
+        recorded = (self._resources[key].recorded_tags for key in keys)
+        return next((tags for tags in recorded if tags is not None), nothing)
 
     def keys_of(self, uuids: Iterable[str]) -> list[Key]:
         """The resources whose mappings have these UUIDs."""
         return [key for uuid in uuids for key in sorted(self._keys_of.get(uuid, ()))]
-
-    def _recorded_tags(self, uuid: str) -> Mapping[str, str]:
-        """The tags that a status records. The status of a former owner records none."""
-        nothing: Mapping[str, str] = {}
-        recorded = (self._resources[key].recorded_tags for key in sorted(self._keys_of[uuid]))
-        return next((tags for tags in recorded if tags is not None), nothing)
 
     def _take(self, resource: Resource, old: Resource | None) -> Resource | None:
         self._resources[resource.key] = resource

@@ -8,7 +8,7 @@ which no ProviderConfig applies uses the operator's own credentials only if the 
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from esm_operator.api.annotations import PREFIX
 from esm_operator.api.spec import RequestedTarget
@@ -47,6 +47,18 @@ class Access:
     external_id: str = ""
     config: str = ""
     """The ProviderConfig that names the role. CloudTrail shows it. Empty without a role."""
+
+
+class Place(NamedTuple):
+    """An account and region at one endpoint.
+
+    An endpoint can answer with any account number and any UUID, so the endpoints of one account share nothing.
+    """
+
+    account: str
+    region: str
+    endpoint_url: str
+    """Empty: the endpoint of AWS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from esm_operator.planning.desired import MappingRecord, created_fields, intent_
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import TRANSITIONS
 from esm_operator.planning.ownership import owner_of
+from esm_operator.planning.target import Place
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
 from esm_operator.reconcile.change_log import Cause, Change
@@ -61,8 +62,10 @@ class Executor:
     kubernetes: KubernetesClient
     recorder: EventRecorder
     status_writer: StatusWriter
-    locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
-    """By the UUID of the mapping that is being changed."""
+    locks: WeakValueDictionary[tuple[Place, str], asyncio.Lock] = field(
+        default_factory=WeakValueDictionary[tuple[Place, str], asyncio.Lock]
+    )
+    """By the place and the UUID of the mapping that is being changed."""
 
     async def execute(self, context: ReconcileContext, action: Action) -> Result | None:
         """Execute one action. Returns the result of the reconcile; None: plan again.
@@ -80,7 +83,7 @@ class Executor:
             yield
             return
         before = self._tags(context, action.uuid)
-        lock = self.locks.setdefault(action.uuid, asyncio.Lock())
+        lock = self.locks.setdefault((context.connected.place, action.uuid), asyncio.Lock())
         async with lock:
             if self._tags(context, action.uuid) != before:
                 raise StaleError

@@ -93,9 +93,9 @@ def _owner(context: ReconcileContext, entry: InventoryEntry) -> Resource | None:
         return min(stay, key=lambda one: (one.created, one.uid), default=None)
     if released:
         return None
-    creator = context.states.creator(uuid)
+    creator = context.states.creator(context.connected.place, uuid)
     creator_resource = context.cache.get(creator) if creator is not None else None
-    if creator_resource is not None and not _is_elsewhere(context, creator_resource):
+    if creator_resource is not None:
         return creator_resource
     return resource if may_have_made(context) and _matches_intent(context, entry) else None
 
@@ -133,13 +133,18 @@ def _recorded(context: ReconcileContext, uuid: str) -> Iterator[Resource]:
 
 
 def _is_elsewhere(context: ReconcileContext, other: Resource) -> bool:
-    """Whether the mapping of another resource is in another region or at another endpoint.
+    """Whether the mapping of another resource is in another account, in another region, or at another endpoint.
 
-    The server of a ProviderConfig's ``endpointURL`` can answer with any UUID, and so with that of a mapping in AWS.
+    The server of a ProviderConfig's ``endpointURL`` can answer with any UUID, and so with that of a mapping in AWS. If
+    this process has not reconciled the other resource yet, its target decides. A resource without a target counts as
+    elsewhere, because its ProviderConfig may have named any endpoint.
     """
+    known = context.states.of(other.key).place
+    if known is not None:
+        return known != context.connected.place
     here, there = context.target.target, context.config_cache.resolve(other)
     if not isinstance(there, ResolvedTarget):
-        return False
+        return True
     place = (there.target.region, there.target.access.endpoint_url)
     return place != (here.region, here.access.endpoint_url)
 

@@ -240,6 +240,7 @@ class Reconciler:
             return Result(ReconcileOutcome.WAITING, wait)
         record = MappingRecord.of(resource)
         state = self.states.of(resource.key)
+        state.place = connected.place
         context = ReconcileContext(
             self.states, self.cache, self.config_cache, resource, state, record, target, connected, monotonic()
         )
@@ -279,7 +280,7 @@ class Reconciler:
                 return await self.outcome_reporter.report_rest(context, observation, action)
             result = await self.executor.execute(context, action)
             if isinstance(action, actions.Adopt | actions.RemoveOwnerTags):
-                self._reconcile_other_owners(key, action.uuid)
+                self._reconcile_other_owners(context, action.uuid)
             if result is not None:
                 return result
         raise RuntimeError(f"The plan of {key} did not come to rest")
@@ -309,9 +310,10 @@ class Reconciler:
         if client.inventory.get(uuid) is not None:
             await client.refresh_tags(uuid)
 
-    def _reconcile_other_owners(self, key: Key, uuid: str) -> None:
+    def _reconcile_other_owners(self, context: ReconcileContext, uuid: str) -> None:
         """Reconcile the other resources that record a mapping, or wait for it."""
-        others = {*self.cache.keys_of([uuid]), *self.states.unblock([uuid])} - {key}
+        place, recording = context.connected.place, self.cache.keys_of([uuid])
+        others = {*self.states.in_place(place, recording), *self.states.unblock(place, [uuid])} - {context.resource.key}
         self.controller.enqueue(others, QueuePriority.EDIT)
 
     def _inherit_pending_create(self, resource: Resource) -> None:

@@ -13,7 +13,7 @@ from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.resource import Key, Resource, is_edit
 from esm_operator.clock import monotonic
 from esm_operator.planning.inputs import Desired
-from esm_operator.planning.target import Target
+from esm_operator.planning.target import Place, Target
 from esm_operator.ratelimit import backoff
 from esm_operator.ratelimit.change_pacer import ChangePacer
 from esm_operator.ratelimit.failure_backoff import FailureBackoff
@@ -59,6 +59,9 @@ class ResourceState:
 
     predates_term: bool = False
     """Whether the resource existed when this term began. Every earlier process that managed it has ended."""
+    place: Place | None = None
+    """Where the mapping of the resource was when the resource was reconciled last; None: not reconciled yet. It remains
+    when the target is no longer known."""
     asleep: Target | None = None
     """The target whose first sweep must end before the resource is reconciled. Set if the status was up to date."""
     awaits_sweep: Target | None = None
@@ -79,6 +82,8 @@ class ResourceState:
     """Whether the resource is being deleted and has released its mapping. Used for mappings without owner tags."""
     created: str = ""
     """UUID of the mapping that this process created last for the resource."""
+    created_in: Place | None = None
+    """Where it was created."""
     created_at: float = -math.inf
     """Monotonic time at which it was created, in seconds."""
     deleted: str = ""
@@ -122,8 +127,8 @@ class ResourceStates:
 
     def __init__(self, deletions_per_minute: int) -> None:
         self._states: dict[Key, ResourceState] = {}
-        self._creators: dict[str, Key] = {}
-        """By UUID: the resource for which this term created the mapping."""
+        self._creators: dict[tuple[Place | None, str], Key] = {}
+        """By place and UUID: the resource for which this term created the mapping."""
         self._blocked: dict[str, set[Key]] = {}
         """By UUID: the resources that the mapping blocks."""
         self._began = monotonic()
@@ -178,13 +183,24 @@ class ResourceStates:
         if uuid:
             self._blocked.setdefault(uuid, set()).add(key)
 
-    def blocking(self, uuids: Collection[str]) -> list[str]:
-        """Those of the UUIDs whose mappings block a resource."""
-        return [uuid for uuid in uuids if uuid in self._blocked]
+    def in_place(self, place: Place | None, keys: Iterable[Key]) -> list[Key]:
+        """Those of the resources whose mappings may be in a place. None, and a resource without a place: in any.
 
-    def unblock(self, uuids: Collection[str]) -> set[Key]:
-        """End the failure back-off of the resources that the changed mappings block. Returns their keys."""
-        keys = {key for uuid in uuids for key in self._blocked.get(uuid, ())}
+        An endpoint can answer with the UUID of any mapping, so a UUID alone does not show which resources a mapping
+        concerns.
+        """
+        return [key for key in keys if place is None or self.of(key).place in (None, place)]
+
+    def blocking(self, place: Place, uuids: Collection[str]) -> list[str]:
+        """Those of the UUIDs whose mappings in a place block a resource."""
+        return [uuid for uuid in uuids if self.in_place(place, self._blocked.get(uuid, ()))]
+
+    def unblock(self, place: Place | None, uuids: Collection[str]) -> set[Key]:
+        """End the failure back-off of the resources that the changed mappings block. Returns their keys.
+
+        Without a place, the mappings may be in any.
+        """
+        keys = {key for uuid in uuids for key in self.in_place(place, self._blocked.get(uuid, ()))}
         for key in keys:
             self.failure_backoff.forget(key)
         return keys
@@ -198,16 +214,16 @@ class ResourceStates:
         if self.of(key) is not state:
             return
         self._forget_created(key)
-        state.created, state.created_at = uuid, monotonic()
-        self._creators.setdefault(uuid, key)
+        state.created, state.created_in, state.created_at = uuid, state.place, monotonic()
+        self._creators.setdefault((state.place, uuid), key)
 
-    def created_of(self, uuids: Iterable[str]) -> Mapping[str, Key]:
-        """Those of the mappings that this process has created, with their resources."""
-        return {uuid: self._creators[uuid] for uuid in uuids if uuid in self._creators}
+    def created_of(self, place: Place, uuids: Iterable[str]) -> Mapping[str, Key]:
+        """Those of the mappings in a place that this process has created, with their resources."""
+        return {uuid: self._creators[place, uuid] for uuid in uuids if (place, uuid) in self._creators}
 
-    def creator(self, uuid: str) -> Key | None:
-        """The resource for which this term created a mapping."""
-        return self._creators.get(uuid)
+    def creator(self, place: Place, uuid: str) -> Key | None:
+        """The resource for which this term created a mapping in a place."""
+        return self._creators.get((place, uuid))
 
     def record_change(self, old: Resource | None, new: Resource) -> bool:
         """Record a new version of a resource. Returns whether a person has changed the resource, or it is a new one.
@@ -241,6 +257,7 @@ class ResourceStates:
         del self._states[key]
 
     def _forget_created(self, key: Key) -> None:
-        created = self.of(key).created
+        state = self.of(key)
+        created = (state.created_in, state.created)
         if self._creators.get(created) == key:
             del self._creators[created]
