@@ -161,7 +161,7 @@ GUARDS = (
         name="older-claimant",
         harm="If two resources may adopt a mapping, the first one in the queue gets it, not the older one.",
         file="reconcile/observe.py",
-        text="rival=context.cache.older_claimant(resource)",
+        text="rival=_rival(context, found)",
         without='rival=""',
         tests=model("takeovers", "of_two_resources_that_may_adopt_a_mapping_the_older_one_gets_it"),
     ),

@@ -261,7 +261,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         metric_labels=metric_labels(
             spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
-        may_adopt=spec.adoption.allowed,
+        may_adopt=spec.adoption.allowed and not spec.observe_only,
         packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
     )
