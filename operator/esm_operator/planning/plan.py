@@ -30,7 +30,7 @@ match wins ("own": the owner tags name the resource):
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
 | live | none | Create, once the intent names it; SearchByFunction before another intent is overwritten |
-| live | of others, to be adopted, but the ProviderConfig does not allow its function or source | Conflict |
+| live | of others, to be adopted or without owner, but the ProviderConfig does not allow it | Conflict |
 | live | no owner, to be adopted, but AWS may not show its tags yet | Wait |
 | live | another owner or none | Adopt if the policy allows it and the resource has access, else Conflict |
 | live | in transition | Wait |
@@ -160,9 +160,6 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
             return ListTags(found.uuid)
         if _is_too_new(desired, found):
             return _tags_awaited(found)
-        refused = not_allowed(desired, found, tags)
-        if refused is not None:
-            return Conflict(refused.reason, refused.case, refused.values, found.uuid)
         return NoOp() if may_use(desired, found, tags) else _conflict(desired, view, found)
     named = desired.adoption.uuid
     if named and not view.gone:
@@ -328,7 +325,10 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
 
 def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, own: str = "") -> Conflict:
     """A mapping of others is in the way; ``own``: the UUID of the resource's own mapping, which it keeps."""
-    tags = _observed_tags(desired, found) or {}
+    tags = found.tags or {}
+    refused = not_allowed(desired, found, tags)
+    if refused is not None and not own:
+        return Conflict(refused.reason, refused.case, refused.values, found.uuid)
     other, hidden = owner_of(tags), not may_use(desired, found, tags)
     manager = manager_of({} if other is not None or hidden else tags)
     if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
