@@ -40,7 +40,8 @@ async def test_a_mapping_at_another_endpoint_is_another_mapping(
     aws: AwsServer, connections: Connections, config: str, owner: str, *, recorded: bool
 ) -> None:
     """A server that a ProviderConfig names can answer with any UUID."""
-    config_cache = ConfigCache(ProviderConfigSettings("(operator)", endpoint_url=aws.endpoint, owner_tags=False))
+    operator = ProviderConfigSettings("(operator)", endpoint_url=aws.endpoint, owner_tags=False)
+    config_cache = ConfigCache(operator, own_credentials=True, labels_known=False)
     for name, spec in {"forged": {"endpointURL": "http://forged.example.com"}, "same": {}}.items():
         config_cache.put_config({"metadata": {"name": name, "uid": name, "resourceVersion": "1"}, "spec": spec})
     victim = resource("victim", "2026-02-01T00:00:00Z", {})

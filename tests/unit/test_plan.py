@@ -1,6 +1,7 @@
 """The planner, case by case: what is done next for one resource."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -97,7 +98,7 @@ def test_a_conflict_with_another_namespace_names_neither_the_owner_nor_the_mappi
 #: Allow-lists that allow the function, the queue and no destination.
 LISTS = AllowLists(functions=("orders",), destinations=())
 SECRET = "arn:aws:sqs:eu-west-1:123456789012:ledger"
-TO_SECRET = {"DestinationConfig": {"OnFailure": {"Destination": SECRET}}}
+TO_SECRET: dict[str, Any] = {"DestinationConfig": {"OnFailure": {"Destination": SECRET}}}
 HELD = replace(seen_msk("shop", Topics=["ledger"], FunctionArn="payments"), uuid=SECOND, tags={})
 #: Resources, and the mapping without an owner that each meets. The allow-lists forbid the mapping.
 FORBIDDEN = {
@@ -137,6 +138,8 @@ def test_a_mapping_without_access_is_not_shown() -> None:
     for owner, shown in ((None, True), (OWNER, True), (OTHER, True), (FOREIGN, False), (ELSEWHERE, False)):
         assert (plan.shown_mapping(observing, candidates(seen(owner))) is not None) is shown
     assert plan.shown_mapping(observing, candidates(replace(seen(None), tags=None))) is None
+    forged = made(observe_only=True, known_tags=OWNER.tags())
+    assert plan.shown_mapping(forged, found(replace(seen(FOREIGN), tags=None))) is None
     assert plan.shown_mapping(observing, candidates(replace(seen(None), tags_may_follow=True))) is None
 
 
