@@ -87,8 +87,8 @@ GUARDS = (
         name="deletions-by-namespace",
         harm="A namespace that deletes hundreds of resources delays the deletions of all other namespaces.",
         file="reconcile/resource_state.py",
-        text="party=lambda key: key.namespace",
-        without="party=lambda _: None",
+        text="deletions_per_minute, party=lambda key: key.namespace",
+        without="deletions_per_minute, party=lambda _: None",
         tests=unit("keyed_rate_limiter_parties", "namespaces_take_turns_to_delete"),
     ),
     Guard(
@@ -444,8 +444,8 @@ GUARDS = (
         name="other-records-before-adoption",
         harm="Without owner tags, the mapping of another resource is adopted.",
         file="reconcile/ownership_records.py",
-        text="key != context.resource.key and MappingRecord.of(other).owns",
-        without="False",
+        text="if MappingRecord.of(other).owns:",
+        without="if False:",
         tests=model("records", "the_mapping_of_another_resource_is_not_adopted"),
     ),
     Guard(

@@ -148,10 +148,12 @@ class StatusWriter:
             self.recorder.warning(resource, "DriftObserved", now.message)
 
     def _record_unknown_annotations(self, resource: Resource) -> None:
-        """Report each unknown annotation once. The status records it, so another process does not report it again."""
-        for name in sorted({*resource.unknown_annotations} - {*resource.status.unknown_annotations}):
-            logger.warning("%s", explain(name), extra=marks(resource) | {"reason": "UnknownAnnotation"})
-            self.recorder.warning(resource, "UnknownAnnotation", explain(name))
+        """Report new unknown annotations once, in one Event. The status records them, so no process does it again."""
+        found = sorted({*resource.unknown_annotations} - {*resource.status.unknown_annotations})
+        if found:
+            text = " ".join(map(explain, found))
+            logger.warning("%s", text, extra=marks(resource) | {"reason": "UnknownAnnotation"})
+            self.recorder.warning(resource, "UnknownAnnotation", text)
 
 
 def _is_written(resource: Resource, rendered: MappingStatus) -> bool:
