@@ -122,7 +122,8 @@ def _is_operator_write(entry: Mapping[str, Any]) -> bool:
     """Whether an entry is of the status or of the operator's finalizer. Operators write nothing else but the intent."""
     if entry.get("subresource") == "status":
         return True
-    metadata = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+    fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
+    metadata: Mapping[str, Any] = fields.get("f:metadata") or {}
     return f'v:"{FINALIZER}"' in (metadata.get("f:finalizers") or {})
 
 
