@@ -45,7 +45,7 @@ def test_a_second_operator_on_the_same_scope_is_reported(bed: Bed) -> None:
         assert bed.namespace not in said(operator), "everybody can read the answer of the probe"
         text = operator.tail(1000)
         assert f"{other}-{bed.namespace}, " in text
-        assert "stop one of the two, or set --namespaces or --selector" in text
+        assert "stop one of the two, or set --namespaces, --namespace-selector or --selector" in text
     bed.event("orders", "AnotherOperator")
     assert [one["UUID"] for one in bed.mappings()] == [uuid]
 

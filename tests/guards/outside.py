@@ -57,8 +57,8 @@ GUARDS = (
         name="half-characters",
         harm="A status with half a surrogate pair is written for ever, because the API server stores another text.",
         file="api/frozen_json.py",
-        text="self._text = _without_halves(_ENCODER.encode(document)).encode()",
-        without="self._text = _ENCODER.encode(document).encode()",
+        text="self._text = _utf8(_ENCODER.encode(document))",
+        without='self._text = _ENCODER.encode(document).encode(errors="surrogatepass")',
         tests=unit("answer_limits", "half_characters_are_kept_as_the_api_server_stores_them"),
     ),
     Guard(

@@ -131,8 +131,8 @@ GUARDS = (
         name="tags-of-an-observed-mapping",
         harm="The status shows the mapping of another namespace, because its tags have not been read.",
         file=_PLAN,
-        text="if found is None or tags is None or _is_too_new(desired, found):",
-        without="if found is None or tags is None:",
+        text="if found is None or found.tags is None or _is_too_new(desired, found):",
+        without="if found is None or found.tags is None:",
         tests=unit("plan", "a_mapping_without_access_is_not_shown"),
     ),
     Guard(

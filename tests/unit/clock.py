@@ -33,3 +33,14 @@ class ShiftedClock(SystemClock):
     def monotonic(self) -> float:
         """Seconds."""
         return super().monotonic() + self.ahead
+
+
+class TickingClock(SystemClock):
+    """A clock of the process on which each reading is a microsecond later than the last one, as on a real machine."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        self.now += 1e-6
+        return self.now

@@ -361,13 +361,19 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "observed, tags unknown, and the status has them": (
         made(observe_only=True, known_tags={}),
         found(UNSEEN_TAGS),
-        actions.NoOp(),
+        actions.ListTags(UUID),
     ),
-    "observed, tags unknown, and the status has those of another namespace": (
-        made(observe_only=True, known_tags=FOREIGN.tags()),
+    "observed, tags unknown, and the status has its own": (
+        made(observe_only=True, known_tags=OWNER.tags()),
         found(UNSEEN_TAGS),
-        actions.Conflict,
+        actions.ListTags(UUID),
     ),
+    "in transition, tags unknown, of another function": (
+        made(),
+        found(replace(seen(state="Updating", FunctionArn="payments"), tags=None)),
+        actions.ListTags(UUID),
+    ),
+    "in transition, tags unknown": (made(), found(replace(seen(state="Updating"), tags=None)), actions.Wait),
     "observed, and tags may follow": (
         wanted(observe_only=True),
         candidates(replace(seen(None), tags_may_follow=True)),

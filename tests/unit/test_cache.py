@@ -90,7 +90,7 @@ def test_an_invalid_intent_is_ignored() -> None:
         {**parts, "waiting_since": "yesterday"},
         {**parts, "owner": "shop"},
     ]
-    for text in (None, "", "{}", "[]", "no JSON", '{"account": 1}', "1", deep, *map(json.dumps, hostile)):
+    for text in ("", "{}", "[]", "no JSON", '{"account": 1}', "1", deep, *map(json.dumps, hostile)):
         assert parse_intent(text) is None
 
 
@@ -232,6 +232,9 @@ FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
         (claimant("a", "2026-01-03T00:00:00Z"), False),
         (claimant("a", "2026-01-01T00:00:00Z", spec={"adoption": None}), False),
         (claimant("a", "2026-01-01T00:00:00Z", spec={"functionName": "returns"}), False),
+        (claimant("a", "2026-01-01T00:00:00Z", spec={"managementPolicy": "Observe"}), False),
+        (claimant("a", "2026-01-01T00:00:00Z", spec={"adoption": {"policy": "IfExists", "uuid": FIRST}}), True),
+        (claimant("a", "2026-01-01T00:00:00Z", spec={"adoption": {"policy": "IfExists", "uuid": SECOND}}), False),
         (claimant("a", "2026-01-01T00:00:00Z", status={"uuid": FIRST}), False),
         (claimant("a", "2026-01-01T00:00:00Z", metadata={"deletionTimestamp": "2026-01-02T00:00:00Z"}), False),
         (
@@ -266,9 +269,41 @@ def test_of_two_claimants_the_older_comes_first(other: Resource, comes_first: bo
     mine = claimant("b", "2026-01-02T00:00:00Z")
     cache.put(other)
     cache.put(mine)
-    assert cache.older_claimant(mine) == (f"shop/{other.key.name}" if comes_first else "")
+    assert cache.older_claimant(mine, [FIRST], everybody) == (f"shop/{other.key.name}" if comes_first else "")
+    assert cache.older_claimant(mine, [FIRST], lambda _: False) == ""
     cache.forget(other.key)
-    assert cache.older_claimant(mine) == ""
+    assert cache.older_claimant(mine, [FIRST], everybody) == ""
+
+
+def everybody(_: Resource) -> bool:
+    return True
+
+
+def test_of_many_claimants_the_oldest_that_may_adopt_comes_first() -> None:
+    cache = ResourceCache()
+    mine = claimant("z", "2026-01-02T00:00:00Z")
+    cache.put(mine)
+    for name in "cab":
+        cache.put(claimant(name, "2026-01-01T00:00:00Z"))
+    cache.put(claimant("0", "2026-01-01T00:00:00Z", spec={"adoption": {"policy": "IfExists", "uuid": FIRST}}))
+    assert cache.older_claimant(mine, [FIRST], everybody) == "shop/0"
+    assert cache.older_claimant(mine, [SECOND], everybody) == "shop/a"
+    cache.put(claimant("a", "2026-01-01T00:00:00Z", metadata={"resourceVersion": "2"}, status={"uuid": FIRST}))
+    assert cache.older_claimant(mine, [SECOND], everybody) == "shop/b"
+
+
+def test_claimants_of_one_namespace_and_target_are_checked_once() -> None:
+    cache, checked = ResourceCache(), list[Key]()
+
+    def may_adopt(other: Resource) -> bool:
+        checked.append(other.key)
+        return False
+
+    for number in range(1_000):
+        cache.put(claimant(f"a{number}", "2026-01-01T00:00:00Z"))
+        cache.put(claimant(f"b{number}", "2026-01-01T00:00:00Z", spec={"providerConfigRef": {"name": "b"}}))
+    assert cache.older_claimant(claimant("z", "2026-01-02T00:00:00Z"), [FIRST], may_adopt) == ""
+    assert len(checked) == 2
 
 
 def test_a_consent_counts_while_a_known_resource_gives_it() -> None:

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from kubernetes.aio import client
 
-from esm_operator.api.resource import parse
-from esm_operator.cluster.event_recorder import EventRecorder
+from esm_operator.api.resource import Resource, parse
+from esm_operator.cluster.event_recorder import MOST_WAITING, EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.fence import Fence
 from esm_operator.ratelimit.rate_limiter import RateLimiter
@@ -57,3 +57,27 @@ async def test_an_event_that_the_fence_refused_is_posted_when_it_is_recorded_aga
         assert server.told == ["one", "two"]
     finally:
         await kubernetes.close()
+
+
+async def test_namespaces_take_turns_and_the_one_with_most_events_loses_its_latest(server: Server) -> None:
+    fence = Fence(clock=lambda: 0.0)
+    fence.extend(LONG)
+    kubernetes = KubernetesClient(client.ApiClient(client.Configuration(host=server.url)), RateLimiter(LONG), fence)
+    events = EventRecorder(kubernetes)
+    events.rate_limiter = RateLimiter(LONG)
+
+    def resource(namespace: str, number: int) -> Resource:
+        meta = {"namespace": namespace, "name": "orders", "uid": f"{namespace}-{number}", "resourceVersion": "1"}
+        return parse({"metadata": meta})
+
+    try:
+        for number in range(MOST_WAITING + 5):
+            events.warning(resource("big", number), "Conflict", f"big {number}")
+        for number in range(2):
+            events.warning(resource("small", number), "Conflict", f"small {number}")
+        await events.settle(LONG)
+    finally:
+        await kubernetes.close()
+    assert server.told[:5] == ["big 0", "small 0", "big 1", "small 1", "big 2"]
+    assert server.told[-1] == f"big {MOST_WAITING - 3}"
+    assert len(server.told) == MOST_WAITING

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esm_operator.clock import replaced
 from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
-from tests.unit.clock import stopped
+from tests.unit.clock import TickingClock, stopped
 
 
 @given(
@@ -58,3 +59,10 @@ def test_those_that_wait_can_be_brought_forward_or_forgotten() -> None:
         pace.forget("d")
         assert len(pace) == 0
         assert pace.advance(2) == []
+
+
+def test_as_many_keys_as_the_burst_are_granted_without_a_wait_while_the_clock_runs() -> None:
+    with replaced(TickingClock()):
+        pace: KeyedRateLimiter[int] = KeyedRateLimiter(1.0, 3)
+        assert [pace.take(key) for key in range(3)] == [0.0, 0.0, 0.0]
+        assert len(pace) == 0

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api.resource import Key
+from esm_operator.ratelimit.failure_backoff import SHARE
 from esm_operator.ratelimit.keyed_rate_limiter import KeyedRateLimiter
+from esm_operator.ratelimit.rate_limiter import RateLimiter
 from esm_operator.reconcile.resource_state import ResourceStates
 from tests.unit.clock import stopped
 
@@ -50,6 +52,27 @@ def test_namespaces_take_turns_to_delete() -> None:
         waits = [pace.take(Key("big", f"orders-{number}")) for number in range(9)]
         assert waits == [60.0 * number for number in range(9)]
         assert pace.take(Key("small", "bills")) == 120.0
+
+
+def test_namespaces_take_turns_to_retry() -> None:
+    with stopped():
+        backoff, rate_limiter = ResourceStates(deletions_per_minute=1).failure_backoff, RateLimiter(1 / SHARE)
+        keys = [Key("big", f"orders-{number}") for number in range(9)]
+        for key in (*keys, Key("small", "bills")):
+            backoff.failed(key)
+        assert [backoff.wait(key, rate_limiter) for key in keys] == [float(number) for number in range(9)]
+        assert backoff.wait(Key("small", "bills"), rate_limiter) == 2.0
+
+
+def test_parties_take_turns_to_be_brought_forward() -> None:
+    with stopped():
+        pace = limiter()
+        for number in range(MANY):
+            pace.take(("big", number))
+        pace.take(("small", 0))
+        pace.take(("small", 1))
+        assert {party for party, _ in pace.advance(2)} == {"big", "small"}
+        assert {party for party, _ in pace.advance(2)} == {"big", "small"}
 
 
 @given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=5))

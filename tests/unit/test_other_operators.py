@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from esm_operator.api.resource import FINALIZER
 from esm_operator.clock import SystemClock, replaced
 from esm_operator.cluster.operator_names import MANAGER, manager_name
-from esm_operator.cluster.other_operators import AHEAD, REPORTED_FOR, OtherOperators
+from esm_operator.cluster.other_operators import AHEAD, MOST, REPORTED_FOR, OtherOperators
 
 OWN = manager_name("esm-operator", "esm-operator")
 OTHER = manager_name("team-a", "esm-operator")
-REMEDY = "--namespaces or --selector"
+REMEDY = "--namespaces, --namespace-selector or --selector"
 
 
 #: 00:05 of the day of the objects, in seconds since 1970.
@@ -50,7 +51,7 @@ def body(**times: str) -> dict[str, Any]:
     """An object that each of these wrote at a time: ``own``, ``other``, ``kubectl``; by the minute."""
     names = {"own": OWN, "other": OTHER}
     entries = [
-        {"manager": names.get(name, name), "operation": "Update", "time": f"2026-01-01T00:{minute}:00Z"}
+        {"manager": names.get(name, name), "subresource": "status", "time": f"2026-01-01T00:{minute}:00Z"}
         for name, minute in times.items()
     ]
     return {"metadata": {"name": "orders", "managedFields": entries}}
@@ -166,3 +167,31 @@ def test_the_report_has_the_age_of_the_last_write(others: OtherOperators, clock:
     assert others.sentences() == [
         f"{said} Its last change was 2 minutes ago. If the other operator has stopped since then, no action is needed."
     ]
+
+
+def test_invented_field_managers_cost_little(others: OtherOperators) -> None:
+    """Users choose the names of field managers."""
+    said = [others.record(body(**{f"{MANAGER}team-{number}/x": "02"}), known=True) for number in range(1000)]
+    assert sum(map(bool, said)) == 1, "one line in an hour"
+    assert others.count == len(others.sentences()) == MOST
+    for number in range(1000):
+        others.record(body(**{f"{MANAGER}new-{number}/x": "03"}), known=False)
+    assert len(others.end_of_list()) == MOST
+
+
+@pytest.mark.parametrize(
+    ("entry", "counts"),
+    [
+        ({"subresource": "status"}, True),
+        ({"fieldsV1": {"f:metadata": {"f:finalizers": {".": {}, f'v:"{FINALIZER}"': {}}}}}, True),
+        ({"fieldsV1": {"f:metadata": {"f:finalizers": {".": {}, 'v:"example.com/other"': {}}}}}, False),
+        ({"fieldsV1": {"f:metadata": {"f:annotations": {"f:team": {}}}}}, False),
+        ({"subresource": "scale"}, False),
+        ({}, False),
+    ],
+)
+def test_only_writes_of_the_status_or_the_finalizer_are_those_of_an_operator(
+    entry: dict[str, Any], counts: bool, others: OtherOperators
+) -> None:
+    managed = [{"manager": OTHER, "time": "2026-01-01T00:02:00Z", **entry}]
+    assert bool(others.record({"metadata": {"managedFields": managed}}, known=True)) is counts

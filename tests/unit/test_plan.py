@@ -1,6 +1,7 @@
 """The planner, case by case: what is done next for one resource."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from esm_operator.api.resource import Key
 from esm_operator.api.spec import Adoption, MappingSpec
 from esm_operator.planning import actions, differences, plan
+from esm_operator.planning.allowed import AllowLists, Scope
 from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
 from esm_operator.status import messages
 from esm_operator.status.rendering import message_of
@@ -93,6 +95,35 @@ def test_a_conflict_with_another_namespace_names_neither_the_owner_nor_the_mappi
         assert "cluster/bank/ledger" in message_of(known)
 
 
+#: Allow-lists that allow the function, the queue and no destination.
+LISTS = AllowLists(functions=("orders",), destinations=())
+SECRET = "arn:aws:sqs:eu-west-1:123456789012:ledger"
+TO_SECRET: dict[str, Any] = {"DestinationConfig": {"OnFailure": {"Destination": SECRET}}}
+HELD = replace(seen_msk("shop", Topics=["ledger"], FunctionArn="payments"), uuid=SECOND, tags={})
+#: Resources, and the mapping without an owner that each meets. The allow-lists forbid the mapping.
+FORBIDDEN = {
+    "in the consumer group": (wanted(msk("shop")), Observation(swept=True, same_group=(HELD,))),
+    "in the way": (wanted(), candidates(seen(None, **TO_SECRET))),
+    "in the way, recorded": (made(), replace(candidates(seen(None, **TO_SECRET)), mapping=seen(None, **TO_SECRET))),
+    "named": (wanted(adoption=Adoption("Never", UUID)), found(seen(None, FunctionArn="payments"))),
+    "observed": (wanted(observe_only=True), candidates(seen(None, **TO_SECRET))),
+    "in the way of an edit": (
+        replace(made(), values=MappingSpec.parse({**SQS, "functionName": "payments"}).values),
+        Observation(swept=True, mapping=seen(), candidates=(seen(None, uuid=SECOND, **TO_SECRET),)),
+    ),
+}
+
+
+@pytest.mark.parametrize("meeting", FORBIDDEN)
+def test_a_conflict_with_a_mapping_that_the_allow_lists_forbid_shows_nothing_of_it(meeting: str) -> None:
+    desired, view = FORBIDDEN[meeting]
+    conflict = plan.plan(replace(desired, scope=Scope(LISTS, "shared", "shop", "eu-west-1")), view)
+    assert isinstance(conflict, actions.Conflict)
+    assert "found" not in conflict.values
+    for secret in ("ledger", "payments"):
+        assert secret not in message_of(conflict)
+
+
 def test_an_older_claimant_of_another_namespace_is_not_named() -> None:
     adopting = wanted(adoption=Adoption("IfExists"))
     for rival, named in (("shop/older", "The resource shop/older"), ("bank/older", "A resource of another namespace")):
@@ -107,6 +138,8 @@ def test_a_mapping_without_access_is_not_shown() -> None:
     for owner, shown in ((None, True), (OWNER, True), (OTHER, True), (FOREIGN, False), (ELSEWHERE, False)):
         assert (plan.shown_mapping(observing, candidates(seen(owner))) is not None) is shown
     assert plan.shown_mapping(observing, candidates(replace(seen(None), tags=None))) is None
+    forged = made(observe_only=True, known_tags=OWNER.tags())
+    assert plan.shown_mapping(forged, found(replace(seen(FOREIGN), tags=None))) is None
     assert plan.shown_mapping(observing, candidates(replace(seen(None), tags_may_follow=True))) is None
 
 

@@ -3,6 +3,8 @@
 As dictionaries a resource and its mapping take some 17 KB, as text 3 KB. Parsing takes microseconds, and recently read
 objects stay parsed. Kept by the cache of resources and by the inventory.
 
+The text is UTF-8, in which a character takes at most 4 bytes, as in etcd. As an escape of JSON it can take 12.
+
 Half surrogate pairs become U+FFFD, as the API server stores them. A status that has one would always differ from the
 stored one.
 """
@@ -10,15 +12,32 @@ stored one.
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, TypeGuard, cast
+from functools import lru_cache, wraps
+from typing import Any, TypeGuard, TypeVar, cast
 
 from pydantic_core import from_json
 
 #: How many objects stay parsed, and what is derived from them: more than are worked on at the same time.
 AT_HAND = 512
+#: Bytes from which an object is large, and how many large objects stay parsed. Tenants choose the sizes.
+LARGE, LARGE_AT_HAND = 16_384, 4
+
+Packed = TypeVar("Packed", str, bytes, "FrozenJSON")
+Parsed = TypeVar("Parsed")
+
+
+def at_hand(parse: Callable[[Packed], Parsed]) -> Callable[[Packed], Parsed]:
+    """Decorate a pure function so that its last results stay in memory, but few of those of large arguments."""
+    small, large = lru_cache(AT_HAND)(parse), lru_cache(LARGE_AT_HAND)(parse)
+
+    @wraps(parse)
+    def parse_once(packed: Packed) -> Parsed:
+        size = packed.size if isinstance(packed, FrozenJSON) else len(packed)
+        return large(packed) if size > LARGE else small(packed)
+
+    return parse_once
 
 
 class FrozenJSON(Mapping[str, Any]):
@@ -31,7 +50,7 @@ class FrozenJSON(Mapping[str, Any]):
     __slots__ = ("_text",)
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._text = _without_halves(_ENCODER.encode(document)).encode()
+        self._text = _utf8(_ENCODER.encode(document))
 
     @property
     def size(self) -> int:
@@ -86,11 +105,9 @@ def rfc3339(moment: datetime) -> str:
 
 
 _HALF = re.compile("[\ud800-\udfff]")
-#: An escape of JSON. Only the last alternative is half a pair.
-_ESCAPE = re.compile(r"(\\[^u]|\\ud[89ab]..\\ud[c-f]..)|\\ud[89a-f]..")
 
 
-@lru_cache(AT_HAND)
+@at_hand
 def _unpack(text: bytes) -> dict[str, Any]:
     return parsed(text)
 
@@ -104,7 +121,9 @@ def _plain(value: Any) -> Any:
 
 
 #: One encoder, without the check for circular references, takes two thirds of the time of ``json.dumps``.
-_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, check_circular=False, default=_plain)
+_ENCODER = json.JSONEncoder(
+    separators=(",", ":"), sort_keys=True, check_circular=False, ensure_ascii=False, default=_plain
+)
 
 
 def shared(texts: Mapping[str, str]) -> dict[str, str]:
@@ -117,6 +136,9 @@ def whole(text: str) -> str:
     return _HALF.sub("\ufffd", text)
 
 
-def _without_halves(encoded: str) -> str:
-    """JSON in ASCII, with U+FFFD for each half of a surrogate pair."""
-    return _ESCAPE.sub(lambda found: found[1] or "\\ufffd", encoded) if "\\ud" in encoded else encoded
+def _utf8(text: str) -> bytes:
+    """The text in UTF-8, with U+FFFD for each half of a surrogate pair."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # two halves become one character
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from esm_operator.api.annotations import (
@@ -18,7 +19,7 @@ from esm_operator.api.annotations import (
     allowed_takers,
     unknown_annotations,
 )
-from esm_operator.api.frozen_json import AT_HAND, FrozenJSON
+from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, at_hand
 from esm_operator.api.limits import REGION_PATTERN, UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
 from esm_operator.api.recorded_status import MappingStatus, parse_conditions
@@ -35,6 +36,9 @@ _NO = ("", "false", "no", "off", "0")
 _UUID = re.compile(UUID_PATTERN)
 #: The longest value of the annotation ``reconcile-at`` that counts, in characters. The status repeats the value.
 LONGEST_RECONCILE_AT = 256
+#: The longest intent that counts, in characters. The operator writes at most 110,000, for 50 tags with keys of 128
+#: characters that JSON escapes.
+LONGEST_INTENT = 128 * 1024
 #: The most items of a list in an intent. The operator writes fewer, whatever the spec.
 _MOST_ITEMS = 200
 
@@ -109,7 +113,7 @@ _INTENT_PATTERNS: Mapping[str, re.Pattern[str]] = {
 _IMMUTABLE_VALUE = re.compile(r"(?s:.{0,150000})")
 
 
-@lru_cache(AT_HAND)
+@at_hand
 def parse_intent(text: str) -> Intent | None:
     """The intent that an annotation holds; None if there is none, or if the operator cannot have written it."""
     try:
@@ -140,7 +144,7 @@ class Resource:
     deleting: bool
     finalizers: tuple[str, ...]
     intent_annotation: str
-    """The annotation that holds the intent."""
+    """The annotation that holds the intent. Of one that the operator cannot have written, only a digest is kept."""
     paused: bool
     orphan: bool
     """Whether to keep the mapping when the resource is deleted."""
@@ -245,7 +249,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         created=str(meta.get("creationTimestamp", "")),
         deleting=deleting,
         finalizers=tuple(map(sys.intern, finalizers)),
-        intent_annotation=str(annotations.get(INTENT) or ""),
+        intent_annotation=_kept_intent(str(annotations.get(INTENT) or "")),
         paused=paused,
         orphan=str(annotations.get(ORPHAN) or "").lower() == "true",
         reconcile_at=str(annotations.get(RECONCILE_AT) or "")[:LONGEST_RECONCILE_AT],
@@ -253,25 +257,32 @@ def parse(body: Mapping[str, Any]) -> Resource:
         consents_to=frozenset(Key(*one) for one in allowed_takers(str(annotations.get(ALLOW_TAKEOVER_BY) or "")) or ()),
         uuid=uuid if _UUID.fullmatch(uuid) else "",
         status_is_current=status.get("observedGeneration") == int(meta.get("generation", 0)),
-        handled_reconcile_at=str(status.get("lastHandledReconcileAt") or ""),
+        handled_reconcile_at=str(status.get("lastHandledReconcileAt") or "")[:LONGEST_RECONCILE_AT],
         conditions=_statuses(tuple([(one.type, one.status) for one in conditions])),
         requested_target=spec.requested_target,
         metric_labels=metric_labels(
             spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
-        may_adopt=spec.adoption.allowed,
+        may_adopt=spec.adoption.allowed and not spec.observe_only,
         packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
         made_through=sys.intern(str(status.get("providerConfig") or "")),
     )
 
 
-@lru_cache(AT_HAND)
+def _kept_intent(text: str) -> str:
+    """The part of the annotation that is kept: all of it, or a digest, which shows that the annotation changes."""
+    if text.isascii() and len(text) <= LONGEST_INTENT:  # ``Intent.render`` escapes all other characters
+        return text
+    return f"sha256:{sha256(text.encode(errors='replace')).hexdigest()}"
+
+
+@at_hand
 def _spec(packed: FrozenJSON) -> MappingSpec:
     return MappingSpec.parse(packed.unpacked)
 
 
-@lru_cache(AT_HAND)
+@at_hand
 def _status(packed: FrozenJSON) -> MappingStatus:
     return MappingStatus.parse(packed.unpacked)
 

@@ -13,12 +13,11 @@ import math
 import sys
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import observed_values
-from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, shared
+from esm_operator.api.frozen_json import FrozenJSON, at_hand, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.recorded_status import MappingReport, differs_harmlessly
 from esm_operator.api.values import Canonical
@@ -110,12 +109,12 @@ class InventoryEntry:
         return seconds_since(self.report().last_modified or "") < _JUST_MODIFIED
 
 
-@lru_cache(AT_HAND)
+@at_hand
 def _values(raw: FrozenJSON) -> Mapping[str, Canonical]:
     return observed_values(raw.unpacked)
 
 
-@lru_cache(AT_HAND)
+@at_hand
 def _report(raw: FrozenJSON) -> MappingReport:
     return MappingReport.of_answer(raw.unpacked)
 

@@ -95,7 +95,7 @@ class ConfigCache:
 
     def resolve(self, resource: Resource) -> ResolvedTarget | Unresolved:
         """Determine the target of a resource. Its namespace uses the target from then on, if the limits allow it."""
-        found = self._resolve_in_known_region(resource)
+        found = self.resolve_without_limits(resource)
         if isinstance(found, Unresolved):
             return found
         namespace, target = resource.key.namespace, found.target
@@ -109,6 +109,18 @@ class ConfigCache:
             return Unresolved("TooManyTargets", values={**values, "limit": self._limiter.per_namespace})
         return Unresolved("TooManyTargets", "Total", {**values, "limit": self._limiter.total})
 
+    def resolve_without_limits(self, resource: Resource) -> ResolvedTarget | Unresolved:
+        """The target of a resource, if the limits on targets allow it. Its namespace does not use the target yet."""
+        found = self._resolve(resource, self._configs)
+        if isinstance(found, Unresolved) or found.target.region in self._regions:
+            return found
+        if resource.requested_target.region:
+            place = "spec.region" if resource.spec.raw.get("region") else "spec.eventSourceARN"
+        else:
+            in_config = found.config and self._configs[found.config].region
+            place = f'spec.region of the ProviderConfig "{found.config}"' if in_config else "the operator's --region"
+        return Unresolved("RegionUnknown", values={"region": found.target.region, "setting": place})
+
     def targets(self, resources: Iterable[Resource], connected: Collection[Target] = ()) -> set[Target]:
         """The targets of all resources. Without resources, the target of the first one, as far as it is known.
 
@@ -119,7 +131,7 @@ class ConfigCache:
         used: set[tuple[str, Target]] = set()
         waiting: dict[tuple[str, Target], tuple[bool, str, str]] = {}
         for resource in resources:
-            found = self._resolve_in_known_region(resource)
+            found = self.resolve_without_limits(resource)
             if isinstance(found, Unresolved):
                 continue
             pair = (resource.key.namespace, found.target)
@@ -253,18 +265,6 @@ class ConfigCache:
     def _labels_of(self, resource: Resource) -> Mapping[str, str] | None:
         """The labels of the resource's namespace; None: they are not known."""
         return self._labels.get(resource.key.namespace) if self._labels_known else None
-
-    def _resolve_in_known_region(self, resource: Resource) -> ResolvedTarget | Unresolved:
-        """The target of a resource without the limits on targets."""
-        found = self._resolve(resource, self._configs)
-        if isinstance(found, Unresolved) or found.target.region in self._regions:
-            return found
-        if resource.requested_target.region:
-            place = "spec.region" if resource.spec.raw.get("region") else "spec.eventSourceARN"
-        else:
-            in_config = found.config and self._configs[found.config].region
-            place = f'spec.region of the ProviderConfig "{found.config}"' if in_config else "the operator's --region"
-        return Unresolved("RegionUnknown", values={"region": found.target.region, "setting": place})
 
     def _resolve(
         self, resource: Resource, configs: Mapping[str, ProviderConfigSettings]

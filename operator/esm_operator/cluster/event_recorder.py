@@ -3,7 +3,8 @@
 An Event reports that something begins or is done. The status reports the state. What happens again to a resource is
 counted in the existing Event (``x5 over 20m``). A task posts the Events one after the other, and nothing waits for
 it. Events are limited for each resource and over all, so that a storm of failures does not become a storm of requests
-to the API server. An Event that exceeds the limits, or that cannot be posted, is a line in the log.
+to the API server. Namespaces take turns, and if too many Events wait, the namespace with most of them loses its latest
+one. An Event that exceeds the limits, or that cannot be posted, is a line in the log.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from esm_operator.api.reasons import EventReason
 from esm_operator.api.resource import KIND, EventSubject, Resource
@@ -60,11 +62,12 @@ class EventRecorder:
 
     def __init__(self, kubernetes: KubernetesClient) -> None:
         self._kubernetes = kubernetes
-        self._rate_limiter = RateLimiter(RATE)
+        self.rate_limiter = RateLimiter(RATE)
         self._series: OrderedDict[tuple[str, str, str], EventSeries] = OrderedDict()
         """By the uid of the resource, reason and message."""
         self._bucket = lru_cache(_MOST_KEPT)(_new_bucket)
-        self._waiting: deque[EventSeries] = deque()
+        self._waiting: dict[str, deque[EventSeries]] = {}
+        """By namespace; the namespace whose turn is next comes first."""
         self._poster: asyncio.Task[None] | None = None
         self._left_out = 0
         self._reports = ReportFilter(_QUIET)
@@ -83,7 +86,7 @@ class EventRecorder:
         if self._poster is not None:
             await asyncio.wait([self._poster], timeout=within)
         if self._waiting:
-            logger.info("%d Events were not posted, because the operator stops", len(self._waiting))
+            logger.info("%d Events were not posted, because the operator stops", self._count_waiting())
 
     def _record(self, resource: Resource, kind: str, reason: EventReason, message: str) -> None:
         now = timestamp()
@@ -96,13 +99,29 @@ class EventRecorder:
             self._series.popitem(last=False)
         if series.waiting:
             return
-        if len(self._waiting) >= MOST_WAITING or not self._bucket(resource.uid).take():
+        if not self._bucket(resource.uid).take():
             self._leave_out()
             return
         series.waiting = True
-        self._waiting.append(series)
+        self._waiting.setdefault(resource.key.namespace, deque()).append(series)
+        if self._count_waiting() > MOST_WAITING:
+            namespace = max(self._waiting, key=lambda name: len(self._waiting[name]))
+            self._waiting[namespace].pop().waiting = False
+            self._leave_out()
         if self._poster is None or self._poster.done():
             self._poster = asyncio.create_task(self._post(), name="events")
+
+    def _count_waiting(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def _next(self) -> EventSeries:
+        """Take the next Event of the namespace whose turn it is."""
+        namespace, waiting = next(iter(self._waiting.items()))
+        series = waiting.popleft()
+        del self._waiting[namespace]
+        if waiting:
+            self._waiting[namespace] = waiting  # behind the others
+        return series
 
     def _leave_out(self) -> None:
         self._left_out += 1
@@ -117,14 +136,15 @@ class EventRecorder:
 
     async def _post(self) -> None:
         while self._waiting:
-            await self._rate_limiter.take(RequestPriority.SWEEP)
-            series = self._waiting.popleft()
+            await self.rate_limiter.take(RequestPriority.SWEEP)
+            series = self._next()
             series.waiting = False
             try:
                 await self._send(series)
             except NotLeadingError:
-                logger.info("%d Events were not posted, because the lease may end before", len(self._waiting) + 1)
-                for one in self._waiting:
+                count = self._count_waiting() + 1
+                logger.info("%d Events were not posted, because the lease may end before", count)
+                for one in chain.from_iterable(self._waiting.values()):
                     one.waiting = False
                 self._waiting.clear()
             except Exception as error:  # an Event is never worth more than a line in the log

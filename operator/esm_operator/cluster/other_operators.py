@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from esm_operator.api.resource import FINALIZER
 from esm_operator.clock import monotonic, wall
 from esm_operator.cluster.operator_names import MANAGER
 from esm_operator.ratelimit.report_filter import ReportFilter
@@ -23,6 +24,8 @@ from esm_operator.status.rendering import message
 REPORTED_FOR = 3600.0
 #: Seconds by which the clock of an API server may be ahead of ours. A time beyond that was written by hand.
 AHEAD = 3600.0
+#: The most other operators that are remembered. Users choose the names of field managers, and so can invent operators.
+MOST = 20
 
 
 class OtherOperators:
@@ -36,7 +39,7 @@ class OtherOperators:
         self._noticed: dict[str, float] = {}
         """By field manager: when a write was noticed last, in seconds of ``clock.monotonic``."""
         self._reports = ReportFilter(REPORTED_FOR)
-        """By field manager."""
+        """Of all operators together."""
         self._last_writers: Counter[str] = Counter()
         """By field manager: the new resources to which it was the last to write, within the last hour."""
         self._listed_at = 0.0
@@ -53,10 +56,12 @@ class OtherOperators:
         for manager, wrote in _writes(body):
             if manager == self._own or not self._wrote.get(manager, 0.0) < wrote <= wall() + AHEAD:
                 continue
+            if manager not in self._wrote and len(self._wrote) >= MOST:
+                continue
             self._wrote[manager] = wrote
             if known:
                 self._noticed[manager] = monotonic()
-                if not text and self._reports.admit(manager):
+                if not text and self._reports.admit("another operator"):
                     text = self._text(manager)
         return text
 
@@ -87,7 +92,8 @@ class OtherOperators:
     def _count_last_writer(self, body: Mapping[str, Any]) -> None:
         writes = [(wrote, manager == self._own, manager) for manager, wrote in _writes(body)]
         wrote, is_own, manager = max(writes, default=(0.0, True, ""))
-        if not is_own and wrote >= wall() - REPORTED_FOR:
+        is_remembered = manager in self._last_writers or len(self._last_writers) < MOST
+        if not is_own and is_remembered and wrote >= wall() - REPORTED_FOR:
             self._last_writers[manager] += 1
 
     def _text(self, manager: str, ago: str = "") -> str:
@@ -105,11 +111,20 @@ def _writes(body: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """The field managers of operators in an object, perhaps repeated, and when each wrote, in seconds since 1970."""
     for entry in body["metadata"].get("managedFields") or ():
         manager = str(entry.get("manager") or "")
-        if manager.startswith(MANAGER):
+        if manager.startswith(MANAGER) and _is_operator_write(entry):
             try:
                 yield manager, datetime.fromisoformat(str(entry.get("time") or "")).timestamp()
             except ValueError:
                 yield manager, 0.0
+
+
+def _is_operator_write(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is of the status or of the operator's finalizer. Operators write nothing else but the intent."""
+    if entry.get("subresource") == "status":
+        return True
+    fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
+    metadata: Mapping[str, Any] = fields.get("f:metadata") or {}
+    return f'v:"{FINALIZER}"' in (metadata.get("f:finalizers") or {})
 
 
 def _lease(manager: str) -> str:

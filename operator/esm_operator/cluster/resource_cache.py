@@ -5,18 +5,38 @@ only newer versions. ``operator.py`` adds lists and watch events. The reconciler
 of the API server to its own requests.
 """
 
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
+from esm_operator.api.identity import Identity
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Key, Resource, is_same_work
+from esm_operator.api.spec import RequestedTarget
 from esm_operator.clock import monotonic
 
 
 class StaleError(Exception):
     """The resource has changed or is gone since the current action was planned."""
+
+
+class _Claim(NamedTuple):
+    """A resource that may adopt a mapping. Claims are ordered by age."""
+
+    created: str
+    uid: str
+    key: Key
+    identity: Identity
+    uuid: str
+    """The only mapping that it may adopt; empty: any mapping of the identity."""
+
+    @property
+    def mappings(self) -> tuple[str, str, str]:
+        """The key of an index."""
+        return (*self.identity.key, self.uuid)
 
 
 class ResourceCache:
@@ -26,8 +46,9 @@ class ResourceCache:
         self._resources: dict[Key, Resource] = {}
         self._keys_of: dict[str, set[Key]] = {}
         """By UUID: the resources whose statuses record it. One owns the mapping, others may only observe it."""
-        self._claims: dict[tuple[str, str], set[Key]] = {}
-        """By identity: the resources that may adopt."""
+        self._claims: dict[tuple[str, str, str], list[_Claim]] = {}
+        """By identity and UUID: the claims of resources that have no mapping yet, the oldest first."""
+        self._claim_of: dict[Key, _Claim] = {}
         self._consents: dict[Key, set[Key]] = {}
         """By resource: those whose annotations allow it to take over or observe their mappings."""
         self._counts: Counter[MetricLabels] = Counter()
@@ -143,24 +164,37 @@ class ResourceCache:
             self.put(successor)
         return True
 
-    def older_claimant(self, resource: Resource) -> str:
+    def older_claimant(self, resource: Resource, uuids: Iterable[str], may_adopt: Callable[[Resource], bool]) -> str:
         """Another resource that may adopt the same mapping and comes first, as ``namespace/name``; empty: none.
 
         The older resource comes first. Of two with the same age, the one with the lower uid comes first. A resource
-        that has a mapping, is being deleted, or cannot be reconciled does not count.
+        that has a mapping, only observes, is being deleted, or cannot be reconciled does not count.
+
+        Args:
+            resource: a resource without a mapping.
+            uuids: the mappings that the resource has found.
+            may_adopt: whether another resource has access to one of them. Called once for each namespace and requested
+                target.
         """
         if not resource.may_adopt:
             return ""
-        wanted = resource.spec.identity
-        others = (self._resources[key] for key in self._claims.get(wanted.key, ()) if key != resource.key)
-        rivals = [
-            other
-            for other in others
-            if (other.created, other.uid) < (resource.created, resource.uid)
-            and not (other.uuid or other.deleting or other.paused or _cannot_be_reconciled(other))
-            and other.spec.identity.same_as(wanted)
-        ]
-        return str(min(rivals, key=lambda other: (other.created, other.uid)).key) if rivals else ""
+        wanted, place = resource.spec.identity, (resource.created, resource.uid)
+        allowed: dict[tuple[str, RequestedTarget], bool] = {}
+
+        def is_rival(claim: _Claim) -> bool:
+            if not claim.identity.same_as(wanted):
+                return False
+            other = self._resources[claim.key]
+            target = (claim.key.namespace, other.requested_target)
+            if target not in allowed:
+                allowed[target] = may_adopt(other)
+            return allowed[target]
+
+        older: list[_Claim] = []
+        for uuid in {"", *uuids}:
+            claims = self._claims.get((*wanted.key, uuid), [])
+            older += islice(filter(is_rival, claims[: bisect_left(claims, place, key=_age)]), 1)
+        return str(min(older).key) if older else ""
 
     def consenting_to(self, key: Key) -> frozenset[Key]:
         """The resources that allow a resource to take over or observe their mappings."""
@@ -187,8 +221,10 @@ class ResourceCache:
         if old is not None:
             self._unindex(old)
         self._counts[resource.metric_labels] += 1
-        if resource.may_adopt:
-            self._claims.setdefault(resource.spec.identity.key, set()).add(resource.key)
+        if _claims_mapping(resource):
+            identity, uuid = resource.spec.identity, resource.spec.adoption.uuid
+            claim = self._claim_of[resource.key] = _Claim(resource.created, resource.uid, resource.key, identity, uuid)
+            insort(self._claims.setdefault(claim.mappings, []), claim, key=_age)
         for key in resource.consents_to:
             self._consents.setdefault(key, set()).add(resource.key)
         if resource.uuid:
@@ -199,11 +235,25 @@ class ResourceCache:
         self._counts[resource.metric_labels] -= 1
         if not self._counts[resource.metric_labels]:
             del self._counts[resource.metric_labels]
-        if resource.may_adopt:
-            _discard(self._claims, resource.spec.identity.key, resource.key)
+        claim = self._claim_of.pop(resource.key, None)
+        if claim is not None:
+            claims = self._claims[claim.mappings]
+            del claims[bisect_left(claims, _age(claim), key=_age)]
+            if not claims:
+                del self._claims[claim.mappings]
         for key in resource.consents_to:
             _discard(self._consents, key, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
+
+
+def _age(claim: _Claim) -> tuple[str, str]:
+    return claim.created, claim.uid
+
+
+def _claims_mapping(resource: Resource) -> bool:
+    """Whether a resource may adopt a mapping now."""
+    ready = resource.may_adopt and not (resource.uuid or resource.deleting or resource.paused)
+    return ready and not _cannot_be_reconciled(resource)
 
 
 def _cannot_be_reconciled(resource: Resource) -> bool:

@@ -19,16 +19,16 @@ def may_use(desired: Desired, mapping: ObservedMapping, tags: Mapping[str, str])
     """Whether a resource has access to a mapping with these tags.
 
     Without access, the operator neither takes the mapping over nor shows anything of it. Each resource whose
-    ProviderConfig leads to the account may use a mapping without an owner. If the resource only observes, its
-    ProviderConfig must allow the function, the source and the destination of such a mapping.
+    ProviderConfig leads to the account may use a mapping without an owner, if the ProviderConfig allows the function,
+    the source and the destination of the mapping.
     """
     other = owner_of(tags)
     return not_allowed(desired, mapping, tags) is None if other is None else knows(desired, other)
 
 
 def not_allowed(desired: Desired, mapping: ObservedMapping, tags: Mapping[str, str]) -> Finding | None:
-    """Why a resource may not observe a mapping without an owner. None: it may, or the mapping has an owner."""
-    if not desired.observe_only or owner_of(tags) is not None:
+    """Why a resource has no access to a mapping without an owner. None: it has, or the mapping has an owner."""
+    if owner_of(tags) is not None:
         return None
     return desired.scope.refusal(mapping.values, uuid=mapping.uuid)
 

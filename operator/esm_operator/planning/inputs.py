@@ -48,7 +48,7 @@ class Desired:
     refused_before: frozenset[str] = frozenset()
     """Fields whose reset AWS refused before the last edit. They are reset once more, after everything else."""
     known_tags: Mapping[str, str] | None = None
-    """Tags in the status, which show an edit without a call to AWS."""
+    """Tags in the status, which show an edit without a call to AWS. Users may write them, so they give no access."""
     edited: bool = False
     """Whether the spec has changed since the status was written."""
     was_in_sync: bool = False

@@ -23,16 +23,17 @@ match wins ("own": the owner tags name the resource):
 | deleting | another owner or none | RemoveFinalizer, never Delete |
 | invalid | any | Stall |
 | Observe | another owner, without access | Conflict |
-| Observe | any | NoOp, or Wait while there is none; ListTags if its owner is not known |
+| Observe | any | NoOp, or Wait while there is none; ListTags if this term has not read its owner |
 | no finalizer or intent | any | AddFinalizer; an existing intent is kept |
 | live | unknown | GetMapping, or Wait for the sweep |
 | live | none, one of the same identity is being deleted | Wait |
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
 | live | none | Create, once the intent names it; SearchByFunction before another intent is overwritten |
-| live | of others, to be adopted, but the ProviderConfig does not allow its function or source | Conflict |
+| live | of others, to be adopted or without owner, but the ProviderConfig does not allow it | Conflict |
 | live | no owner, to be adopted, but AWS may not show its tags yet | Wait |
 | live | another owner or none | Adopt if the policy allows it and the resource has access, else Conflict |
+| live, another function or immutable field | own by the status, tags unknown | ListTags |
 | live | in transition | Wait |
 | live, immutable field differs from what was applied | own | Stall (Never), Replace (Recreate) |
 | the same, and the identity differs | own | Create the new one first, then Replace the old one |
@@ -44,7 +45,7 @@ match wins ("own": the owner tags name the resource):
 | live | as desired | NoOp |
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from esm_operator.api.identity import ConsumerGroup
@@ -155,14 +156,11 @@ def _plan_live(desired: Desired, view: Observation) -> Action:
 def _plan_observed(desired: Desired, view: Observation) -> Action:
     found = _observed(desired, view)
     if found is not None:
-        tags = _observed_tags(desired, found)
+        tags = found.tags
         if tags is None:
-            return ListTags(found.uuid)
+            return ListTags(found.uuid)  # the status may have them, but somebody else may have written it
         if _is_too_new(desired, found):
             return _tags_awaited(found)
-        refused = not_allowed(desired, found, tags)
-        if refused is not None:
-            return Conflict(refused.reason, refused.case, refused.values, found.uuid)
         return NoOp() if may_use(desired, found, tags) else _conflict(desired, view, found)
     named = desired.adoption.uuid
     if named and not view.gone:
@@ -175,20 +173,14 @@ def _plan_observed(desired: Desired, view: Observation) -> Action:
 def shown_mapping(desired: Desired, view: Observation) -> ObservedMapping | None:
     """The mapping that is shown if ``managementPolicy`` is Observe. None: there is none, or access is not proven."""
     found = _observed(desired, view)
-    tags = _observed_tags(desired, found) if found is not None else None
-    if found is None or tags is None or _is_too_new(desired, found):
+    if found is None or found.tags is None or _is_too_new(desired, found):
         return None
-    return found if may_use(desired, found, tags) else None
+    return found if may_use(desired, found, found.tags) else None
 
 
 def _is_too_new(desired: Desired, found: ObservedMapping) -> bool:
     """Whether an observed mapping may have an owner whose tags AWS does not show yet."""
     return found.tags_may_follow and found.uuid != desired.uuid
-
-
-def _observed_tags(desired: Desired, found: ObservedMapping) -> Mapping[str, str] | None:
-    """The tags of an observed mapping. The status has them if this term has not read them. None: they are not known."""
-    return desired.known_tags if found.tags is None and found.uuid == desired.uuid else found.tags
 
 
 def _observed(desired: Desired, view: Observation) -> ObservedMapping | None:
@@ -328,7 +320,10 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
 
 def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, own: str = "") -> Conflict:
     """A mapping of others is in the way; ``own``: the UUID of the resource's own mapping, which it keeps."""
-    tags = _observed_tags(desired, found) or {}
+    tags = found.tags or {}
+    refused = not_allowed(desired, found, tags)
+    if refused is not None and not own:
+        return Conflict(refused.reason, refused.case, refused.values, found.uuid)
     other, hidden = owner_of(tags), not may_use(desired, found, tags)
     manager = manager_of({} if other is not None or hidden else tags)
     if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
@@ -355,11 +350,13 @@ def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, ow
 
 def _plan_ours(desired: Desired, view: Observation, found: ObservedMapping) -> Action:
     immutable = immutable_changes(desired, found)
+    change, reset, old = differences(desired, found)
+    if found.tags is None and (immutable or IDENTITY & change.keys()):
+        return ListTags(found.uuid)  # the UUID in the status may be one that somebody else has written
     if found.in_transition:
         if immutable and desired.recreate:
             return _transition("Replacing", found, "Waiting", immutable)
         return _transition(of_state(found.state), found)
-    change, reset, old = differences(desired, found)
     change, reset = portion(change, reset, view.refused, desired.refused_before)
     writes = bool(immutable or change or reset)
     if (writes or found.tags_in_doubt or tags_edited(desired)) and found.tags is None:

@@ -1,5 +1,6 @@
 """The back-off of failing resources: when AWS may be asked about one again."""
 
+from collections.abc import Callable, Hashable
 from typing import Generic
 from weakref import WeakKeyDictionary
 
@@ -17,9 +18,13 @@ class FailureBackoff(Generic[Key]):
 
     When one succeeds, the cause may be over for others too, so the next few are brought forward, each of which brings
     forward others.
+
+    Parties (namespaces) take turns, so the failing resources of one do not delay those of another. ``party`` returns
+    the party of a resource.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, party: Callable[[Key], Hashable] = lambda _: None) -> None:
+        self._party = party
         self._failing: set[Key] = set()
         self._retries: WeakKeyDictionary[RateLimiter, KeyedRateLimiter[Key]] = WeakKeyDictionary()
         """By the rate limiter of requests, which the targets of one account and region share. It is released with
@@ -52,4 +57,4 @@ class FailureBackoff(Generic[Key]):
 
     def _retries_of(self, rate_limiter: RateLimiter) -> KeyedRateLimiter[Key]:
         rate = SHARE * rate_limiter.full_rate
-        return self._retries.setdefault(rate_limiter, KeyedRateLimiter(rate, burst=1.0))
+        return self._retries.setdefault(rate_limiter, KeyedRateLimiter(rate, burst=1.0, party=self._party))

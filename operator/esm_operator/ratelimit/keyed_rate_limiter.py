@@ -53,8 +53,8 @@ class KeyedRateLimiter(Generic[Key]):
 
     def take(self, key: Key) -> float:
         """Take a turn. Returns 0 if it is granted, else the seconds until the key's own turn, when it asks again."""
-        now = monotonic()
         turn = self._withdraw(key) if key in self._turns else self._reserve(key)
+        now = monotonic()  # read after the reservation, so that a turn that begins now is granted now
         if turn <= now:
             return 0.0
         self._assign(key, turn)

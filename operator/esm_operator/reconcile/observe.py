@@ -1,9 +1,13 @@
 """The observation for one plan, from the inventory and from the resource state in memory."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from esm_operator.api.resource import Resource
 from esm_operator.aws.inventory import InventoryEntry
+from esm_operator.planning.desired import scope_of
 from esm_operator.planning.inputs import Observation, ObservedMapping
+from esm_operator.planning.target import ResolvedTarget
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import tags_in_place
 
@@ -33,6 +37,7 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
             return mapping
         return replace(mapping, tags=tags_in_place(context, entry), tags_fresh=True)
 
+    found = candidates if entry is None else {**candidates, entry.uuid: entry}
     made = state.created
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
     return Observation(
@@ -49,5 +54,22 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
         made=made,
         unseen=made if missed else "",
         refused={members: failure.answer for members, failure in state.field_refusals.of(resource.generation).items()},
-        rival=context.cache.older_claimant(resource),
+        rival=_rival(context, found),
     )
+
+
+def _rival(context: ReconcileContext, found: Mapping[str, InventoryEntry]) -> str:
+    """The older resource that may adopt one of the found mappings; empty: none.
+
+    A resource in another account or region does not count. Nor does one without access.
+    """
+    connected = context.connected
+
+    def may_adopt(other: Resource) -> bool:
+        target = context.config_cache.resolve_without_limits(other)
+        if not isinstance(target, ResolvedTarget) or target.target not in connected.account_region.clients:
+            return False
+        scope = scope_of(other, target, connected.client.account)
+        return any(scope.refusal(one.observed().values, uuid=uuid) is None for uuid, one in found.items())
+
+    return context.cache.older_claimant(context.resource, found, may_adopt) if found else ""

@@ -244,6 +244,8 @@ def _record_at_rest(
         if watched is None:
             if isinstance(action, actions.Conflict):
                 return replace(record, uuid="")
+            if mapping is not None and mapping.tags is None:
+                return record  # another problem came first, so its owner was not read
             return replace(record, uuid="") if observation.swept or observation.gone else record
         if watched.uuid != record.uuid and not desired.owner_tags:
             return MappingRecord(watched.uuid, Applied())  # nothing applied: it owns nothing

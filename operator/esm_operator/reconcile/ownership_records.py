@@ -36,12 +36,20 @@ def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[s
     return Owner(context.desired.owner.cluster, owner.key.namespace, owner.key.name, owner.uid).tags()
 
 
+def known_tags(context: ReconcileContext, entry: InventoryEntry) -> Mapping[str, str] | None:
+    """The tags that decide about access to a mapping. None: this term has not read them.
+
+    Those in the status do not count, because users may be able to write it.
+    """
+    return entry.tags if context.desired.owner_tags else tags_in_place(context, entry)
+
+
 def may_show(context: ReconcileContext, entry: InventoryEntry) -> bool:
     """Whether the status may show a mapping. The mapping that a status records may have got another owner."""
-    tags = entry.tags if context.desired.owner_tags else tags_in_place(context, entry)
-    if tags is None and entry.uuid == context.resource.uuid:
-        tags = context.desired.known_tags
-    return context.record.owns if tags is None else may_use(context.desired, entry.observed(), tags)
+    tags = known_tags(context, entry)
+    if tags is None:
+        return context.record.owns and not context.desired.observe_only
+    return may_use(context.desired, entry.observed(), tags)
 
 
 def recorded(resource: Resource) -> str:

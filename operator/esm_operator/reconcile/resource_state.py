@@ -136,7 +136,7 @@ class ResourceStates:
             deletions_per_minute / 60, deletions_per_minute, party=lambda key: key.namespace
         )
         """Namespaces take turns, so the deletions of one do not delay those of another."""
-        self.failure_backoff: FailureBackoff[Key] = FailureBackoff()
+        self.failure_backoff: FailureBackoff[Key] = FailureBackoff(party=lambda key: key.namespace)
         self.result_changes: ChangePacer[Key] = ChangePacer(_RESULT_RATE, _RESULT_BURST, RESULT_INTERVAL)
         """The resources whose last processing result has changed without a problem. On a stream with little traffic it
         changes all the time, so it is shown slowly."""

@@ -22,7 +22,7 @@ from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.logs import marks
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.reconcile.context import ReconcileContext
-from esm_operator.reconcile.ownership_records import may_show
+from esm_operator.reconcile.ownership_records import known_tags, may_show
 from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.status import conditions
 from esm_operator.status.conditions import Outcome
@@ -60,7 +60,9 @@ class StatusWriter:
         inventory = context.connected.inventory if context is not None and record.uuid else None
         entry = inventory.get(record.uuid) if inventory is not None else None
         hidden = context is not None and entry is not None and not may_show(context, entry)
-        if hidden:
+        lost = False
+        if context is not None and entry is not None and hidden:
+            lost = known_tags(context, entry) is not None  # else the status keeps what it shows
             entry = None
         report = entry.report() if entry is not None else None
         render = partial(
@@ -71,7 +73,7 @@ class StatusWriter:
             tags=entry.tags if entry is not None else None,
             applied=record.applied,
             uuid=record.uuid,
-            gone=hidden or (inventory is not None and inventory.is_gone(record.uuid)),
+            gone=lost or (inventory is not None and inventory.is_gone(record.uuid)),
             requested=resource.reconcile_at if read_requested else status.last_handled_reconcile_at,
             now=timestamp(),
             source=resource.spec.source_name,
@@ -147,10 +149,12 @@ class StatusWriter:
             self.recorder.warning(resource, "DriftObserved", now.message)
 
     def _record_unknown_annotations(self, resource: Resource) -> None:
-        """Report each unknown annotation once. The status records it, so another process does not report it again."""
-        for name in sorted({*resource.unknown_annotations} - {*resource.status.unknown_annotations}):
-            logger.warning("%s", explain(name), extra=marks(resource) | {"reason": "UnknownAnnotation"})
-            self.recorder.warning(resource, "UnknownAnnotation", explain(name))
+        """Report new unknown annotations once, in one Event. The status records them, so no process does it again."""
+        found = sorted({*resource.unknown_annotations} - {*resource.status.unknown_annotations})
+        if found:
+            text = " ".join(map(explain, found))
+            logger.warning("%s", text, extra=marks(resource) | {"reason": "UnknownAnnotation"})
+            self.recorder.warning(resource, "UnknownAnnotation", text)
 
 
 def _is_written(resource: Resource, rendered: MappingStatus) -> bool:
