@@ -282,7 +282,7 @@ def _provider_config() -> Iterator[str]:
     spec = leaves_of(_schema(definition, "spec"), "")
     yield _table("field | type | meaning", ([f"`{leaf.path}`", _values(leaf), meaning(leaf)] for leaf in spec))
     yield (
-        "[Limit what a namespace can connect](../explanation/security.md#limit-what-a-namespace-can-connect) explains "
+        "[Limit what a namespace can connect](../explanation/tenants.md#limit-what-a-namespace-can-connect) explains "
         "the patterns of `allowedFunctions`, `allowedEventSources` and `allowedDestinations`."
     )
     yield "## Fields of the status"

@@ -1,4 +1,4 @@
-"""The generated parts of docs/how-to/iam.md and iam-trust.md: the table of actions, and all policies.
+"""The generated parts of docs/how-to/iam*.md: the table of actions, and all policies.
 
 A ```json block is the output of the command in the ```console block before it.
 """
@@ -13,7 +13,8 @@ from esm_operator.commands.iam_permissions import ACTIONS, REQUEST_TAG, RESOURCE
 from tools.generated import DOCS, Files, with_part
 
 PAGE = DOCS / "how-to" / "iam.md"
-TRUST_PAGE = PAGE.with_name("iam-trust.md")
+#: The other pages with policies.
+OTHER_PAGES = PAGE.with_name("iam-clusters.md"), PAGE.with_name("iam-trust.md")
 _POLICY = re.compile(
     r"(?P<head>^```console\n\$ esm-operator (?P<command>iam-policy(?:[^\n]|\\\n)*)\n```\n+)```json\n.*?^```$",
     re.MULTILINE | re.DOTALL,
@@ -21,8 +22,9 @@ _POLICY = re.compile(
 
 
 def files() -> Files:
-    """docs/how-to/iam.md and iam-trust.md."""
-    texts = {PAGE: with_part(PAGE.read_text(), "actions", table()), TRUST_PAGE: TRUST_PAGE.read_text()}
+    """The pages with policies."""
+    others = {page: page.read_text() for page in OTHER_PAGES}
+    texts = {PAGE: with_part(PAGE.read_text(), "actions", table()), **others}
     return {page: _POLICY.sub(_with_output, text) for page, text in texts.items()}
 
 

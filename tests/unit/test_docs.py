@@ -128,11 +128,11 @@ def test_values_of_the_chart_exist() -> None:
                         place = place[key]
 
 
-@pytest.mark.parametrize("page", [iam.PAGE, iam.TRUST_PAGE], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [iam.PAGE, *iam.OTHER_PAGES], ids=lambda page: page.stem)
 def test_each_policy_on_a_page_is_the_output_of_the_command_before_it(page: Path) -> None:
     text = page.read_text()
     after_a_command = re.findall(r"^\$ esm-operator iam-policy(?:[^\n]|\\\n)*\n```\n\n```json$", text, re.MULTILINE)
-    assert len(after_a_command) == text.count("```json") == text.count('"Statement"') >= 3
+    assert len(after_a_command) == text.count("```json") == text.count('"Statement"') >= 1
 
 
 def test_the_verbs_on_the_page_are_those_of_the_chart() -> None:
