@@ -20,9 +20,9 @@ def config(name: str, account: str) -> dict[str, Any]:
 def test_a_former_provider_config_remains_as_long_as_it_alone_reaches_the_mapping(
     bed: Bed, before: str, labelled: bool
 ) -> None:
-    bed.operator()
     bed.apply(config(before, ACCOUNT), config("shop", "333333333333"))
     bed.label_namespace(**{LABEL: before if labelled else None})
+    bed.operator()
     bed.apply(queue("ledger", eventSourceARN=f"arn:aws:sqs:eu-west-1:{ACCOUNT}:ledger"))
     bed.wait_ready("ledger")
 
