@@ -59,17 +59,23 @@ async def test_an_event_that_the_fence_refused_is_posted_when_it_is_recorded_aga
         await kubernetes.close()
 
 
-async def test_namespaces_take_turns_and_the_one_with_most_events_loses_its_latest(server: Server) -> None:
+def quick_recorder(server: Server) -> tuple[KubernetesClient, EventRecorder]:
+    """A recorder that posts without a limit of the rate."""
     fence = Fence(clock=lambda: 0.0)
     fence.extend(LONG)
     kubernetes = KubernetesClient(client.ApiClient(client.Configuration(host=server.url)), RateLimiter(LONG), fence)
     events = EventRecorder(kubernetes)
     events.rate_limiter = RateLimiter(LONG)
+    return kubernetes, events
 
-    def resource(namespace: str, number: int) -> Resource:
-        meta = {"namespace": namespace, "name": "orders", "uid": f"{namespace}-{number}", "resourceVersion": "1"}
-        return parse({"metadata": meta})
 
+def resource(namespace: str, number: int) -> Resource:
+    meta = {"namespace": namespace, "name": "orders", "uid": f"{namespace}-{number}", "resourceVersion": "1"}
+    return parse({"metadata": meta})
+
+
+async def test_namespaces_take_turns_and_the_one_with_most_events_loses_its_latest(server: Server) -> None:
+    kubernetes, events = quick_recorder(server)
     try:
         for number in range(MOST_WAITING + 5):
             events.warning(resource("big", number), "Conflict", f"big {number}")
@@ -81,3 +87,14 @@ async def test_namespaces_take_turns_and_the_one_with_most_events_loses_its_late
     assert server.told[:5] == ["big 0", "small 0", "big 1", "small 1", "big 2"]
     assert server.told[-1] == f"big {MOST_WAITING - 3}"
     assert len(server.told) == MOST_WAITING
+
+
+async def test_of_many_namespaces_with_one_event_each_the_first_loses_its_event(server: Server) -> None:
+    kubernetes, events = quick_recorder(server)
+    try:
+        for number in range(MOST_WAITING + 1):
+            events.warning(resource(f"team-{number}", 0), "Conflict", f"team {number}")
+        await events.settle(LONG)
+    finally:
+        await kubernetes.close()
+    assert server.told == [f"team {number}" for number in range(1, MOST_WAITING + 1)]

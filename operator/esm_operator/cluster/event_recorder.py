@@ -107,6 +107,8 @@ class EventRecorder:
         if self._count_waiting() > MOST_WAITING:
             namespace = max(self._waiting, key=lambda name: len(self._waiting[name]))
             self._waiting[namespace].pop().waiting = False
+            if not self._waiting[namespace]:
+                del self._waiting[namespace]
             self._leave_out()
         if self._poster is None or self._poster.done():
             self._poster = asyncio.create_task(self._post(), name="events")
