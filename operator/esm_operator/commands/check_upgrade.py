@@ -11,8 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import aiohttp
-from kubernetes.aio.config import ConfigException
 from pydantic import Field
 
 from esm_operator import logs, terminal
@@ -21,16 +19,13 @@ from esm_operator.api.annotations import ALLOW_TAKEOVER_BY, allowed_takers
 from esm_operator.api.resource import Key, Resource, parse
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.cluster.preflight import is_unserved
-from esm_operator.cluster.transport import ApiError, ForbiddenError, GoneError
+from esm_operator.cluster.transport import ForbiddenError
+from esm_operator.commands.cluster_access import connected
 from esm_operator.commands.counted import counted
 from esm_operator.commands.orphan_search import cluster_names
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.target import ProviderConfigSettings, provider_config, used_config
 from esm_operator.settings import FlagsOnly, Items, each, is_namespace, known_region
-
-#: Requests a second to the API server.
-_REQUESTS_PER_SECOND = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,26 +236,10 @@ class CheckUpgrade(FlagsOnly):
         sys.exit(3 if found else 0)
 
     async def _read(self) -> Snapshot:
-        try:
-            kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)
-        except ConfigException as error:
-            problem = f"No Kubernetes cluster is configured ({error})."
-            terminal.stop(f"{problem} Set KUBECONFIG, or run the command in a pod.")
-        try:
+        async with connected("the right cluster") as kubernetes:
             mappings = [body async for body in kubernetes.list_resources(self.namespaces)]
             configs = await kubernetes.list_plural(PROVIDER_CONFIGS)
             return Snapshot.of(mappings, configs, await _namespaces(kubernetes), self.more_regions)
-        except (ApiError, GoneError) as error:
-            if is_unserved(error):
-                terminal.stop(
-                    "The CustomResourceDefinitions of EventSourceMapping and ProviderConfig are not "
-                    "installed in this cluster. Check that KUBECONFIG names the right cluster."
-                )
-            terminal.stop(f"The Kubernetes API server refused a request. {error}")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            terminal.stop(f"The Kubernetes API server cannot be reached: {error or 'no answer in time'}.")
-        finally:
-            await kubernetes.close()
 
 
 async def _namespaces(kubernetes: KubernetesClient) -> list[dict[str, Any]]:

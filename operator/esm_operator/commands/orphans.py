@@ -8,21 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Literal
 
-import aiohttp
-from kubernetes.aio.config import ConfigException
-
 from esm_operator import logs, terminal
 from esm_operator.api.foreign_text import shown, visible
-from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.cluster.preflight import is_unserved
-from esm_operator.cluster.transport import ApiError, GoneError
 from esm_operator.commands import yaml_text
 from esm_operator.commands.account import Console
+from esm_operator.commands.cluster_access import connected
 from esm_operator.commands.counted import counted
 from esm_operator.commands.orphan_search import Orphan, OrphanSearch, SearchFlags, SearchResult, names_and_numbers
 
-#: Requests a second to the API server.
-_REQUESTS_PER_SECOND = 20.0
 _COLUMNS = ("uuid", "region", "state", "function", "source", "owner", "why")
 
 
@@ -52,24 +45,8 @@ class Orphans(SearchFlags):
         sys.exit(1 if found.failures else 3 if found.orphans else 0)
 
     async def _find(self, console: Console) -> SearchResult:
-        try:
-            kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)
-        except ConfigException as error:
-            problem = f"No Kubernetes cluster is configured ({error})."
-            terminal.stop(f"{problem} Set KUBECONFIG, or run the command in a pod.")
-        try:
+        async with connected("the cluster that created the mappings") as kubernetes:
             return await OrphanSearch(kubernetes, self, console).find()
-        except (ApiError, GoneError) as error:
-            if is_unserved(error):
-                terminal.stop(
-                    "The CustomResourceDefinitions of EventSourceMapping and ProviderConfig are not "
-                    "installed in this cluster. Check that KUBECONFIG names the cluster that created the mappings."
-                )
-            terminal.stop(f"The Kubernetes API server refused a request. {error}")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            terminal.stop(f"The Kubernetes API server cannot be reached: {error or 'no answer in time'}.")
-        finally:
-            await kubernetes.close()
 
 
 def table(orphans: Sequence[Orphan]) -> str:
