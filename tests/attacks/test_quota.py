@@ -14,7 +14,7 @@ QUOTA = "count/eventsourcemappings.lambda.esm-operator.io"
 
 def test_the_api_server_refuses_more_resources_than_the_quota(bed: Bed) -> None:
     """The test counts the resources in place of kube-controller-manager, which the control plane lacks."""
-    bed.kubectl("apply", "--filename=-", input=manifest("explanation/security.md", "kind: ResourceQuota"))
+    bed.kubectl("apply", "--filename=-", input=manifest("explanation/tenants.md", "kind: ResourceQuota"))
     counted = {"status": {"hard": {QUOTA: "500"}, "used": {QUOTA: "499"}}}
     patch = f"--patch={json.dumps(counted)}"
     bed.kubectl("patch", "resourcequota", "eventsourcemappings", "--subresource=status", patch)

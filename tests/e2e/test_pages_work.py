@@ -1,4 +1,4 @@
-"""The commands and manifests of the how-to guides and of the security page have the effect that the pages describe."""
+"""The commands and manifests of the guides and of the pages about security have the described effect."""
 
 import json
 import os
@@ -268,7 +268,7 @@ def test_commands_of_the_runbooks_that_read(bed: Bed) -> None:
 
 
 def test_a_resource_without_a_provider_config_is_refused(bed: Bed) -> None:
-    bed.kubectl("apply", "--filename=-", input=manifest("explanation/security.md", "uses-default"))
+    bed.kubectl("apply", "--filename=-", input=manifest("explanation/tenants.md", "uses-default"))
     bed.operator()
     bed.apply(queue())
     bed.wait_condition("orders", "Stalled", "True", "ProviderConfigForbidsNamespace")
@@ -290,7 +290,7 @@ def refusal(bed: Bed, wanted: Object) -> str:
 @pytest.fixture
 def no_adoption(bed: Bed) -> Generator[None]:
     """The page's policy, in force."""
-    text = manifest("explanation/security.md", "ValidatingAdmissionPolicy")
+    text = manifest("explanation/tenants.md", "ValidatingAdmissionPolicy")
     bed.kubectl("apply", "--filename=-", input=text)
     try:
         yield
