@@ -280,13 +280,13 @@ class Settings(CommonSettings):
     clients of the Lambda API in the account and region share it."""
 
     targets_per_namespace: int = Field(default=limits.TARGETS_PER_NAMESPACE, ge=1, le=10_000)
-    """Maximum number of targets that a namespace may use. A target is a region that is reached with the settings of one
-    ProviderConfig. Each target takes up to 8 threads and about 1 MB of memory. Targets in which the namespace has
+    """Maximum number of targets that a namespace may use. A target is a region that the operator reaches with one role
+    and one endpoint. Each target takes up to 8 threads and about 1 MB of memory. Targets in which the namespace has
     mappings already are always allowed."""
 
     max_targets: int = Field(default=limits.MAX_TARGETS, ge=1, le=100_000)
-    """Maximum number of targets that all namespaces use together. A namespace may use one more target while it has
-    fewer than are free. The first target of a namespace is always allowed."""
+    """Maximum number of targets that all namespaces use together. For a new target, the number of free targets must be
+    greater than the number of targets that the namespace uses. The first target of a namespace is always allowed."""
 
     max_mappings: int = Field(default=limits.MAX_MAPPINGS, ge=100, le=500_000)
     """Maximum number of mappings in an account and region, including mappings that the operator does not manage. The

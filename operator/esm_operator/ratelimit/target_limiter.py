@@ -1,6 +1,6 @@
 """The target limiter: how many targets each namespace may use, and all namespaces together.
 
-A target is an account, reached in one region and with certain credentials. Each target in use costs threads,
+A target is a region that the operator reaches with one role and one endpoint. Each target in use costs threads,
 connections and memory, and users of a namespace choose the regions.
 
 The limits are dynamic thresholds (Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998). A namespace may
