@@ -13,11 +13,19 @@ BY_LABEL = {"matchLabels": {"team": "shop"}}
 
 
 def resource(
-    name: str, *, namespace: str = "shop", uuid: str = "", consent: str = "", cluster: str = "", **spec: Any
+    name: str,
+    *,
+    namespace: str = "shop",
+    uuid: str = "",
+    consent: str = "",
+    cluster: str = "",
+    owner: str = "",
+    **spec: Any,
 ) -> dict[str, Any]:
-    """A resource. With a cluster, its status has the owner tags of this cluster."""
-    owner = {"cluster": cluster, "namespace": namespace, "name": name, "uid": name}
-    tags = {f"esm-operator.io/{key}": value for key, value in owner.items()} if cluster else {}
+    """A resource. With a cluster, its status has owner tags of this cluster, of itself or of another owner."""
+    whose, _, other = owner.partition("/")
+    tags_of = {"namespace": whose or namespace, "name": other or name, "uid": other or name, "cluster": cluster}
+    tags = {f"esm-operator.io/{key}": value for key, value in tags_of.items()} if cluster else {}
     return {
         "metadata": {
             "namespace": namespace,
@@ -41,6 +49,11 @@ def taking(name: str, owner: str, **more: Any) -> dict[str, Any]:
 
 def watching(name: str) -> dict[str, Any]:
     return resource(name, managementPolicy="Observe", adoption={"policy": "Required", "uuid": UUID})
+
+
+def observing(**more: Any) -> dict[str, Any]:
+    """A resource that observes a mapping by its function and source."""
+    return resource("w", managementPolicy="Observe", uuid=UUID, **more)
 
 
 VICTIM = resource("victim", namespace="bank", uuid=UUID, cluster="blue")
@@ -77,6 +90,11 @@ VICTIM = resource("victim", namespace="bank", uuid=UUID, cluster="blue")
             [config()],
             {},
         ),
+        ([observing()], [config()], {}),
+        ([observing(), VICTIM], [config()], {"ObserveNeedsAccess": ["shop/w"]}),
+        ([observing(), resource("own", uuid=UUID, cluster="blue")], [config()], {}),
+        ([observing(cluster="green", owner="bank/lost")], [config()], {"ObserveNeedsAccess": ["shop/w"]}),
+        ([observing(cluster="green", owner="shop/own")], [config()], {}),
         ([resource("r", region="xx-dead-1")], [config()], {"RegionUnknown": ["shop/r"]}),
         ([resource("r", region="cn-north-1")], [config()], {}),
     ],

@@ -130,12 +130,19 @@ def takeovers(cluster: Snapshot) -> Iterator[Affected]:
 
 
 def observers(cluster: Snapshot) -> Iterator[Affected]:
-    """The resources that observe a mapping of another namespace by its UUID, without consent."""
+    """The resources that observe a mapping of another namespace without consent.
+
+    Without a UUID in the spec, the status shows the mapping and the owner in its tags.
+    """
     for resource in cluster.resources.values():
-        uuid = resource.spec.adoption.uuid
+        named = resource.spec.adoption.uuid
+        uuid = named or resource.uuid
         if not (resource.spec.observe_only and uuid):
             continue
         owners = cluster.owners(uuid)
+        tagged = owner_of(resource.recorded_tags or {})
+        if not (named or owners) and (tagged is None or tagged.namespace == resource.key.namespace):
+            continue
         shared = any(
             one.key.namespace == resource.key.namespace or resource.key in cluster.consents.get(one.key, frozenset())
             for one in owners
@@ -189,7 +196,7 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         "ObserveNeedsAccess",
-        "Resources that observe a mapping by its UUID, and may not have access to it in the new version.",
+        "Resources that observe a mapping, and may not have access to it in the new version.",
         "If a resource of another namespace manages the mapping, set the annotation "
         f"{ALLOW_TAKEOVER_BY}: NAMESPACE/NAME of the resource in the list, on that resource. A mapping without an "
         "owner needs no consent.",
