@@ -132,6 +132,28 @@ async def test_a_client_that_does_not_read_is_disconnected(monkeypatch: pytest.M
     await server.stop()
 
 
+async def test_clients_that_do_not_read_are_closed_before_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "READING", 0.0)
+    port = free_port()
+
+    whole = http_server.Response(HTTPStatus.OK, b"x" * 10_000_000)
+
+    async def long(_: Request) -> http_server.Response:
+        return whole
+
+    server = HttpServer(f"127.0.0.1:{port}", {"/long": long, "/healthz": _alive})
+    await server.start()
+    async with AsyncExitStack() as exits:
+        for number in range(CONNECTIONS):
+            reader, writer = await connected(exits, port, f"127.0.1.{number + 1}")
+            writer.write(b"GET /long HTTP/1.1\r\n\r\n")
+            await asyncio.wait_for(reader.readexactly(100), 60)
+        prometheus = await connected(exits, port, "127.0.0.2")
+        await connected(exits, port, "127.0.0.3")
+        assert b" 200 " in await answer(prometheus)
+    await server.stop()
+
+
 async def test_a_large_request_is_not_read() -> None:
     async with running() as port:
         with suppress(ConnectionError):  # the server may close the connection before all bytes are sent

@@ -22,7 +22,7 @@ from tests.unit.test_http_server import answer, connected
 from tests.waiting import eventually_async
 
 #: By token: the user and whether the user may get /metrics.
-USERS = {"prometheus": True, "tenant": False}
+USERS = {"prometheus": True, "renewed": True, "tenant": False}
 
 
 class Reviews:
@@ -149,6 +149,25 @@ async def test_invented_tokens_from_many_addresses_do_not_displace_a_known_clien
             await eventually_async(lambda: reviews.asked["TokenReview"] > CONNECTIONS)
             reviews.held.set()
             assert b" 200 " in await asyncio.wait_for(prometheus[0].read(), 60)
+    await server.stop()
+
+
+async def test_idle_connections_do_not_displace_a_known_client_that_has_a_new_token(reviews: Reviews) -> None:
+    """Kubernetes renews the tokens of ServiceAccounts."""
+    made, port = clients(reviews), free_port()
+    server = MetricsServer(f"127.0.0.1:{port}", clients=made)
+    await server.start()
+    async with AsyncExitStack() as exits:
+        for _ in range(2):
+            assert b" 200 " in await answer(await connected(exits, port, "127.0.0.2"), scrape("prometheus"))
+        reviews.held.clear()
+        prometheus = await connected(exits, port, "127.0.0.2")
+        prometheus[1].write(scrape("renewed"))
+        await eventually_async(lambda: reviews.asked["TokenReview"] == 2)
+        for number in range(2 * CONNECTIONS):
+            await connected(exits, port, f"127.0.1.{number + 1}")
+        reviews.held.set()
+        assert b" 200 " in await asyncio.wait_for(prometheus[0].read(), 60)
     await server.stop()
 
 

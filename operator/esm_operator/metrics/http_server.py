@@ -13,7 +13,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +30,10 @@ CONNECTIONS = 32
 LARGEST_REQUEST = 16_384
 #: Seconds for the TLS handshake and the request, and for the whole connection.
 REQUEST_TIMEOUT, TIMEOUT = 5.0, 30.0
+#: Seconds after an answer to an unknown client in which the client should have read the answer.
+READING = 1.0
+#: Addresses of known clients that a server remembers.
+_REMEMBERED = 128
 #: Seconds until the server accepts connections again after a failure.
 _PAUSE = 1.0
 _END = b"\r\n\r\n"
@@ -68,11 +72,13 @@ class Rank(IntEnum):
     """Which connections of equal clients are closed first: those with lower values."""
 
     UNKNOWN = 0
-    """The request is of an unknown client, which waits for its check."""
+    """The request is of an unknown client, which waits for its check or does not read its answer."""
     CONNECTED = 1
     """No request has arrived, as during a TLS handshake."""
-    KNOWN = 2
-    """The request is of a known client."""
+    ANSWERED = 2
+    """The request is being answered. Any client is known."""
+    KNOWN = 3
+    """The request is of a known client, or the last request from this address was."""
 
 
 def text(status: HTTPStatus, sentence: str) -> Response:
@@ -131,6 +137,11 @@ class _Connection:
     has_transport: bool = False
     rank: Rank = Rank.CONNECTED
 
+    def give_up_answer(self) -> None:
+        """Lower the rank of an answer that was not read in time."""
+        if self.rank is Rank.ANSWERED:
+            self.rank = Rank.UNKNOWN
+
 
 class HttpServer:
     """An HTTP server at one address. For one event loop."""
@@ -140,14 +151,14 @@ class HttpServer:
         address: str,
         routes: Mapping[str, Handler],
         tls: Callable[[], ssl.SSLContext | None] = lambda: None,
-        knows: Callable[[Request], bool] = lambda _: True,
+        knows: Callable[[Request], bool] | None = None,
     ) -> None:
         """
         Args:
             address: ``host:port``. Empty: there is no server.
             routes: the handlers by path.
             tls: the TLS context of the next connection. None: the connection is not encrypted.
-            knows: whether a request is of a known client, whose connection is closed last.
+            knows: whether a request is of a known client, whose connection is closed last. None: any client is known.
         """
         self._address = address
         self._routes = routes
@@ -157,6 +168,8 @@ class HttpServer:
         self._accepting: asyncio.Task[None] | None = None
         self._connections: dict[asyncio.Task[None], _Connection] = {}
         """By task, oldest connection first."""
+        self._known: OrderedDict[str, None] = OrderedDict()
+        """The addresses of known clients, the latest last. A client may come back with a new token."""
         self._failures = FailureLog(logger, f"The server at {address} accepts connections again")
         self._errors = FailureLog(logger, f"The server at {address} answers requests again")
 
@@ -190,7 +203,8 @@ class HttpServer:
                 await asyncio.sleep(_PAUSE)
                 continue
             self._failures.succeeded()
-            self._admit(_Connection(connection, str(peer[0])))
+            client = str(peer[0])
+            self._admit(_Connection(connection, client, rank=Rank.KNOWN if client in self._known else Rank.CONNECTED))
             await asyncio.sleep(0)  # other tasks have their turn, however many clients connect
 
     def _admit(self, connection: _Connection) -> None:
@@ -225,9 +239,10 @@ class HttpServer:
                     transport = await self._open(connection, protocol)
                     head = await reader.readuntil(_END)
                 request = parse(head)
-                connection.rank = Rank.KNOWN if request is None or self._knows(request) else Rank.UNKNOWN
+                connection.rank = self._rank(connection.client, request)
                 writer = asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
                 writer.write(await self._answer(request))
+                asyncio.get_running_loop().call_later(READING, connection.give_up_answer)
                 if not writer.is_closing():
                     writer.close()
                 await writer.wait_closed()
@@ -236,6 +251,17 @@ class HttpServer:
         finally:
             if isinstance(protocol.made, asyncio.WriteTransport):
                 protocol.made.abort()
+
+    def _rank(self, client: str, request: Request | None) -> Rank:
+        """The rank of a request. The address of a known client is remembered."""
+        if self._knows is None or request is None:
+            return Rank.ANSWERED
+        if self._knows(request):
+            self._known[client] = None
+            self._known.move_to_end(client)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return Rank.KNOWN if client in self._known else Rank.UNKNOWN
 
     async def _open(self, connection: _Connection, protocol: _Protocol) -> asyncio.Transport:
         loop, tls = asyncio.get_running_loop(), self._tls()

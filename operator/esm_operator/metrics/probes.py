@@ -12,6 +12,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -104,9 +105,10 @@ class MetricsServer:
             clients: decides which clients may read the metrics. None: all.
         """
         self._clients = clients
-        self._server = HttpServer(address, {"/metrics": self._metrics}, tls, self._knows)
-        self._scraped, self._scraped_at = b"", 0.0
-        """The text and the time of the last scrape."""
+        knows = partial(_knows, clients) if clients is not None else None
+        self._server = HttpServer(address, {"/metrics": self._metrics}, tls, knows)
+        self._scraped, self._compressed, self._scraped_at = b"", b"", 0.0
+        """The text of the last scrape, the same compressed if a client has asked for it, and the time."""
 
     async def start(self) -> None:
         """Begin to answer. Raises OSError if the address cannot be used."""
@@ -118,17 +120,19 @@ class MetricsServer:
         if self._clients is not None:
             await self._clients.close()
 
-    def _knows(self, request: Request) -> bool:
-        return self._clients is None or self._clients.knows(request.headers.get("authorization", ""))
-
     async def _metrics(self, request: Request) -> Response:
         if self._clients is not None:
             refusal = await self._clients.authorize(request.headers.get("authorization", ""))
             if refusal is not None:
                 return refusal
         if not self._scraped or monotonic() - self._scraped_at > FRESH:
-            self._scraped, self._scraped_at = generate_latest(REGISTRY), monotonic()
+            self._scraped, self._compressed, self._scraped_at = generate_latest(REGISTRY), b"", monotonic()
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(HTTPStatus.OK, gzip.compress(self._scraped, 1), {**headers, "Content-Encoding": "gzip"})
+            self._compressed = self._compressed or gzip.compress(self._scraped, 1)
+            return Response(HTTPStatus.OK, self._compressed, {**headers, "Content-Encoding": "gzip"})
         return Response(HTTPStatus.OK, self._scraped, headers)
+
+
+def _knows(clients: ClientCheck, request: Request) -> bool:
+    return clients.knows(request.headers.get("authorization", ""))
