@@ -56,6 +56,8 @@ def resource(
     intent_of: str = "",
     stalled: str = "",
     through: str = "",
+    uuid: str = "",
+    deleting: bool = False,
 ) -> dict[str, Any]:
     intent = {
         "owner": intent_of,
@@ -76,11 +78,13 @@ def resource(
             "resourceVersion": "1",
             "finalizers": [FINALIZER] if finalizer else [],
             "annotations": {INTENT: json.dumps(intent)} if intent_of else {},
+            **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}),
         },
         "spec": spec,
         "status": {
             "conditions": [{"type": "Stalled", "status": "True", "reason": stalled}] if stalled else [],
             **({"providerConfig": through} if through else {}),
+            "uuid": uuid,
         },
     }
 
@@ -89,6 +93,9 @@ def config(name: str, *, deleting: bool = False, finalizers: tuple[str, ...] = (
     meta = {"name": name, "uid": name, "resourceVersion": str(version), "finalizers": list(finalizers)}
     going = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
     return {"metadata": meta | going, "spec": {"region": "us-west-2"}}
+
+
+UUID = "11111111-2222-3333-4444-555555555555"
 
 
 class Scene:
@@ -169,12 +176,27 @@ async def test_a_resource_that_was_admitted_counts_before_its_finalizer_is_seen(
 
 
 async def test_nothing_new_is_made_through_one_that_is_going() -> None:
-    scene = Scene([GOING], [resource("new", SHOP, finalizer=False), resource("old", SHOP)])
-    refused = await scene.hold("new")
-    assert refused is not None
-    assert refused.reason == "ProviderConfigDeleting"
+    """A user can write the finalizer and the intent to a new resource."""
+    forged = resource("forged", SHOP, intent_of="n/forged")
+    old, going = resource("old", SHOP, uuid=UUID), resource("going", SHOP, deleting=True)
+    scene = Scene([GOING], [resource("new", SHOP, finalizer=False), forged, old, going])
+    for name in ("new", "forged"):
+        refused = await scene.hold(name)
+        assert refused is not None
+        assert refused.reason == "ProviderConfigDeleting"
     assert await scene.hold("old") is None
-    assert scene.users("shop") == ["old"]
+    assert await scene.hold("going") is None
+    assert scene.users("shop") == ["forged", "going", "old"]
+
+
+@pytest.mark.parametrize(("uuid", "users"), [("", []), (UUID, ["r"])])
+def test_a_resource_in_a_namespace_that_is_not_admitted_counts_only_if_it_has_a_mapping(
+    uuid: str, users: list[str]
+) -> None:
+    body = config("shop")
+    body["spec"]["namespaceSelector"] = {"matchLabels": {"team": "shop"}}
+    assert Scene([body], [resource("r", SHOP, uuid=uuid)]).users("shop") == users
+    assert Scene([body], [resource("r", SHOP)], {"team": "shop"}).users("shop") == ["r"]
 
 
 async def test_one_that_is_not_there() -> None:

@@ -99,7 +99,8 @@ class ConfigCache:
         if isinstance(found, Unresolved):
             return found
         namespace, target = resource.key.namespace, found.target
-        refusal = self._limiter.admit(namespace, target)
+        # A ProviderConfig that has changed makes another target for existing mappings.
+        refusal = self._limiter.admit(namespace, target, always=_has_mapping_in(resource, target.region))
         if refusal is None:
             self._admitted |= self._refused.pop((namespace, target), set())
             return found

@@ -85,9 +85,9 @@ class UsageFinalizer:
             config = self._config_cache.config(name)
             if config is None:
                 return _not_found(name)
+            if config.deleting and not (resource.uuid or resource.deleting):
+                return Unresolved("ProviderConfigDeleting", values={"config": name})
             if not _has_made(resource):
-                if config.deleting:
-                    return Unresolved("ProviderConfigDeleting", values={"config": name})
                 self._admitted[resource.key] = (name, monotonic())
             return None if await self._add_finalizer(config) else _not_found(name)
 
@@ -158,6 +158,8 @@ class UsageFinalizer:
             return False
         if self._config_cache.refuses(resource, name):
             return False
+        if not resource.uuid and isinstance(self._config_cache.resolve_without_limits(resource), Unresolved):
+            return False  # a user can write the finalizer to a resource in any namespace
         # If a ProviderConfig `default` was created after the mapping, with another target, its removal helps.
         return bool(resource.requested_target.config) or not _target_changed(resource)
 
