@@ -399,7 +399,7 @@ class Operator:
 
     def _report_unknown_regions(self, name: str) -> None:
         """Log the regions of a ProviderConfig that AWS does not have, once in a while and however often it changes."""
-        self._region_reports.keep({config.name for config in self._config_cache.configs()})
+        self._region_reports.forget_old()  # not those that were deleted, because they can be created again
         regions = self._config_cache.unknown_regions(name)
         if not regions or not self._region_reports.admit(name):
             return

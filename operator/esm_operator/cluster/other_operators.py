@@ -24,7 +24,8 @@ from esm_operator.status.rendering import message
 REPORTED_FOR = 3600.0
 #: Seconds by which the clock of an API server may be ahead of ours. A time beyond that was written by hand.
 AHEAD = 3600.0
-#: The most other operators that are remembered. Users choose the names of field managers, and so can invent operators.
+#: The most other operators that are remembered, which are those that wrote last. Users choose the names of field
+#: managers, and so can invent operators.
 MOST = 20
 
 
@@ -57,7 +58,9 @@ class OtherOperators:
             if manager == self._own or not self._wrote.get(manager, 0.0) < wrote <= wall() + AHEAD:
                 continue
             if manager not in self._wrote and len(self._wrote) >= MOST:
-                continue
+                oldest = min(self._wrote, key=lambda one: self._wrote[one])
+                del self._wrote[oldest]
+                self._noticed.pop(oldest, None)
             self._wrote[manager] = wrote
             if known:
                 self._noticed[manager] = monotonic()

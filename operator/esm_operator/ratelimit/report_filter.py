@@ -41,6 +41,11 @@ class ReportFilter:
         """Forget all subjects but these."""
         self._reported = {subject: known for subject, known in self._reported.items() if subject in subjects}
 
+    def forget_old(self) -> None:
+        """Forget all subjects whose last report is too old."""
+        old = monotonic() - self._repeat_after
+        self._reported = {subject: known for subject, known in self._reported.items() if known[1] > old}
+
     def clear(self) -> None:
         """Forget all subjects."""
         self._reported.clear()
