@@ -1,6 +1,7 @@
 """The limits of answers of AWS: all that AWS sends passes, and nothing larger is read or parsed."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from esm_operator.aws.answer_limits import (
     ListLimit,
     check_size,
     check_values,
+    memory_of_tags,
 )
 from esm_operator.aws.errors import (
     TooLargeAnswerError,
@@ -55,6 +57,16 @@ def test_the_largest_page_of_ten_mappings_passes(letter: str) -> None:
 
 def test_many_mappings_have_not_too_many_values() -> None:
     check_values(LIST, largest_page("a", MOST_ITEMS))
+
+
+@pytest.mark.parametrize("text", ["a", "ab", "🙂" * 100])
+def test_the_memory_of_tags_is_not_less_than_they_take(text: str) -> None:
+    tags = [{f"{text}{number}": f"{text}{item}" for number in range(50)} for item in range(500)]
+    tracemalloc.start()
+    kept = json.loads(json.dumps(tags))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken <= sum(map(memory_of_tags, kept)) <= 3 * taken
 
 
 def test_a_long_list_is_refused_and_counts_empty_pages() -> None:

@@ -11,7 +11,7 @@ from esm_operator.aws.answer_limits import ListLimit
 from esm_operator.aws.answer_shapes import MOST_CHARACTERS, MOST_ENTRIES
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connections import Connections
-from esm_operator.aws.errors import UnreadableAnswerError, understand
+from esm_operator.aws.errors import TooLongListError, UnreadableAnswerError, understand
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.commands.account import Account, Console, ReadError
@@ -66,8 +66,10 @@ class Endpoint:
     def __init__(self) -> None:
         self.url = ""
         self.body: Any = {}
+        self.asked = 0
 
     async def answer(self, request: web.Request) -> web.Response:
+        self.asked += 1
         return web.Response(body=json.dumps(self.body), content_type="application/json")
 
 
@@ -122,6 +124,28 @@ async def test_tags_are_texts(client: MappingsClient, endpoint: Endpoint, tags: 
     endpoint.body = {"ResourceTagMappingList": [{"ResourceARN": HONEST["EventSourceMappingArn"], "Tags": pairs}]}
     with pytest.raises(UnreadableAnswerError):
         await anext(client.api.tagged({}, ListLimit(10)))
+
+
+@pytest.mark.parametrize(
+    "arn",
+    ["x" * 9_900, HONEST["EventSourceMappingArn"] + "x" * 200, "arn:aws:lambda:eu-west-1:123456789012:function:f"],
+)
+async def test_a_tagged_resource_is_a_mapping(client: MappingsClient, endpoint: Endpoint, arn: str) -> None:
+    endpoint.body = {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": []}]}
+    with pytest.raises(UnreadableAnswerError):
+        await anext(client.api.tagged({}, ListLimit(10)))
+
+
+async def test_an_endless_list_of_a_function_ends_at_the_limit_of_the_inventory(
+    client: MappingsClient, endpoint: Endpoint
+) -> None:
+    client.inventory = Inventory(500)
+    many = [HONEST | {"UUID": f"{UUID[:-2]}{number:02}", "FunctionArn": "f" * 9_000} for number in range(50)]
+    endpoint.body = {"EventSourceMappings": many, "NextMarker": "more"}
+    with pytest.raises(TooLongListError):
+        await client.refresh_by_function("orders")
+    assert client.inventory.is_too_large
+    assert endpoint.asked < 5, "the number of mappings would end it later"
 
 
 async def test_a_marker_is_a_text(client: MappingsClient, endpoint: Endpoint) -> None:

@@ -95,6 +95,18 @@ def test_the_bytes_are_those_of_the_mappings_and_tags(steps: list[tuple[str, str
         assert inventory.bytes == sum(entry.size for entry in entries if entry is not None)
 
 
+def test_the_latest_deleted_mappings_are_remembered() -> None:
+    """An endpoint could list other mappings in each sweep, and all of them as being deleted."""
+    inventory = Inventory(100)
+    for number in range(1_000):
+        inventory.record_gone(str(number))
+    inventory.record_gone("950")
+    assert [number for number in range(1_000) if inventory.is_gone(str(number))] == list(range(900, 1_000))
+    inventory.record_gone("new")
+    assert inventory.is_gone("950")
+    assert not inventory.is_gone("900")
+
+
 def test_a_sweep_does_not_overwrite_changes_made_after_its_start() -> None:
     inventory = Inventory()
     inventory.record(mapping(BatchSize=5), 2.0)

@@ -12,6 +12,7 @@ answers may have a limited number of values. A mapping has less than 300 values:
 configurations, topics and brokers.
 """
 
+import sys
 from collections.abc import Mapping, Sized
 
 from esm_operator.aws.errors import TooLargeAnswerError, TooLongListError
@@ -28,18 +29,24 @@ MOST_ITEMS, FEW_ITEMS = 100, 10
 MOST_TAGS, MOST_OF_TAG = 100, 128 + 256
 #: Bytes of an item of a list with many pages, on average. Most mappings have less than 1,500.
 BYTES_OF_ITEM = 2_000
+#: Bytes of memory of the tags of a mapping, on average, while the tagging API is read. Ten tags have about 2,500.
+BYTES_OF_TAGS = 5_000
+#: Bytes of memory of an entry in a dictionary of Python, at most.
+_ENTRY = 104
 
 
 class ListLimit:
     """Counts the items of one list, and their bytes. A list that repeats items, or has empty pages, ends too."""
 
-    def __init__(self, most: int, remedy: str = "") -> None:
+    def __init__(self, most: int, remedy: str = "", *, bytes_of_item: int = BYTES_OF_ITEM) -> None:
         """
         Args:
-            most: the maximum number of items. A page counts as at least 10. The maximum of bytes is 2,000 for each.
+            most: the maximum number of items. A page counts as at least 10.
             remedy: a sentence for the message of the error.
+            bytes_of_item: the maximum of bytes for each item, on average.
         """
         self._most = most
+        self._most_bytes = most * bytes_of_item
         self._remedy = f" {remedy}" if remedy else ""
         self._items = self._bytes = 0
 
@@ -47,7 +54,7 @@ class ListLimit:
         """Count a page that is not the last one, and its bytes, if they are kept. Raises TooLongListError."""
         self._items += max(len(page), FEW_ITEMS)
         self._bytes += size
-        if self._items > self._most or self._bytes > self._most * BYTES_OF_ITEM:
+        if self._items > self._most or self._bytes > self._most_bytes:
             raise self.exceeded()
 
     def exceeded(self) -> TooLongListError:
@@ -58,6 +65,11 @@ class ListLimit:
 def size_of_tags(tags: Mapping[str, str]) -> int:
     """The characters of tags."""
     return sum(len(key) + len(value) for key, value in tags.items())
+
+
+def memory_of_tags(tags: Mapping[str, str]) -> int:
+    """The bytes of memory of the tags of a mapping, at most. A character can take 4 bytes."""
+    return _ENTRY + sum(_ENTRY + sys.getsizeof(key) + sys.getsizeof(value) for key, value in tags.items())
 
 
 def check_size(operation: str, received: int) -> None:

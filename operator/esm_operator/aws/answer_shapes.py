@@ -26,8 +26,11 @@ _LARGEST = 2**53
 #: Years of a time. The times are local, so 1970 can begin in 1969. Calculations with the years 1 and 9999 can overflow.
 _YEARS = range(1969, 9999)
 #: Texts with a format, by the name of their shape. The UUID is a part of the URL of requests.
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _FORMATS = {
-    "UUIDString": re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    "UUIDString": re.compile(_UUID),
+    # GetResources is asked for event source mappings only.
+    "ResourceARN": re.compile(rf"arn:[a-z0-9:-]{{1,100}}:event-source-mapping:{_UUID}"),
 }
 
 

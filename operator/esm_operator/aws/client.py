@@ -83,7 +83,7 @@ class MappingsClient:
         return max(1, math.ceil(len(self.inventory) / PAGE))
 
     async def refresh_by_function(self, function: str) -> None:
-        """Record all mappings of a function (its name, perhaps qualified) in the inventory."""
+        """Record all mappings of a function (its name, perhaps qualified) in the inventory. Raises TooLongListError."""
         marker, at, limit = "", monotonic(), self.inventory.new_list_limit()
         while True:
             try:
@@ -93,6 +93,8 @@ class MappingsClient:
                     return  # the function does not exist, so only sweeps can show its mappings
                 raise
             self._changed([str(one["UUID"]) for one in page.mappings if self.inventory.record(one, at, listed=True)])
+            if self.inventory.is_too_large:
+                raise limit.exceeded()
             if not page.next:
                 return
             limit.count(page.mappings)

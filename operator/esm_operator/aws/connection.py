@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.adapters import botocore_hooks, botocore_sessions
+from esm_operator.api.foreign_text import ANSWER, cut
 from esm_operator.aws import call, errors
 from esm_operator.aws.answer_shapes import Check, compiled
 from esm_operator.aws.call import CallPermit
@@ -124,7 +125,7 @@ class Connector:
             account = answer.get("Account")
             if not _ACCOUNT.fullmatch(str(account)):
                 raise errors.UnreadableAnswerError(operation="GetCallerIdentity")
-            return str(account), str(answer.get("Arn") or "an unknown identity")
+            return str(account), cut(str(answer.get("Arn") or "an unknown identity"), ANSWER)
 
     def _connection(self, target: Target, account: str, identity: str, threads: ThreadPoolExecutor) -> Connection:
         client: LambdaClient = self._client("lambda", target)

@@ -137,8 +137,8 @@ class Inventory:
     def __init__(self, most: int = limits.MAX_MAPPINGS) -> None:
         """
         Args:
-            most: the maximum number of mappings, and, with 2,000 bytes for each, of the bytes of mappings and tags. It
-                is not enforced here, see :attr:`is_too_large`.
+            most: the maximum number of mappings, and, with 2,000 bytes for each, of the bytes of mappings and tags.
+                Those who read lists enforce it, see :attr:`is_too_large`. As many deleted mappings are remembered.
         """
         self._most = most
         self.bytes = 0
@@ -166,9 +166,9 @@ class Inventory:
         """Whether there are more mappings than AWS can have, so that an endpoint may list mappings without end."""
         return len(self._entries) + len(self._before) > self._most or self.bytes > self._most * BYTES_OF_ITEM
 
-    def new_list_limit(self) -> ListLimit:
-        """The limit of one list of the mappings."""
-        return ListLimit(self._most, _REMEDY)
+    def new_list_limit(self, *, bytes_of_item: int = BYTES_OF_ITEM) -> ListLimit:
+        """The limit of one list of the mappings, with so many bytes for each on average."""
+        return ListLimit(self._most, _REMEDY, bytes_of_item=bytes_of_item)
 
     def clear(self) -> None:
         """Forget all mappings. They are known again after the next complete sweep."""
@@ -322,7 +322,10 @@ class Inventory:
         """Record that AWS has no mapping with this UUID."""
         self._drop(uuid)
         self._before.pop(uuid, None)
+        self._gone.pop(uuid, None)  # the last one is the latest
         self._gone[uuid] = monotonic()
+        if len(self._gone) > self._most:  # AWS answers again for the oldest one if it must be known
+            del self._gone[next(iter(self._gone))]
 
     def record_page(self, mappings: Iterable[Mapping[str, Any]], at: float) -> set[str]:
         """Record a page of a sweep that was requested at a monotonic time. Returns the UUIDs that differ."""

@@ -117,7 +117,7 @@ class MappingsApi:
             yield found
             if not page.get("PaginationToken"):
                 return
-            limit.count(found, sum(map(answer_limits.size_of_tags, found.values())))
+            limit.count(found, sum(map(answer_limits.memory_of_tags, found.values())))
             wanted["PaginationToken"] = page["PaginationToken"]
 
     async def call(
