@@ -127,7 +127,7 @@ def check(status: Mapping[str, Any]) -> None:
 
 @given(text=ANY_TEXT, other=ANY_TEXT, code=ANY_TEXT)
 @example("\x1b" * 9_000, "\u2028" * 9_000, "\ud800" * 9_000)
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_every_status_of_an_error_can_be_written(text: str, other: str, code: str) -> None:
     subject = Subject(function=other, event_source=text, uuid=code, region=other, account=code)
     failure = Failure(
@@ -154,6 +154,7 @@ PATHS = st.sampled_from([row.path for row in FIELDS])
 
 
 @given(st.dictionaries(st.sampled_from([row.path for row in FIELDS]), st.tuples(VALUES, VALUES), max_size=len(FIELDS)))
+@settings(max_examples=25)
 def test_every_status_of_a_difference_can_be_written(changes: Mapping[str, tuple[Any, Any]]) -> None:
     update = Update(
         "1", {path: new for path, (_, new) in changes.items()}, frozenset(), {p: o for p, (o, _) in changes.items()}
