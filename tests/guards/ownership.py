@@ -171,7 +171,7 @@ GUARDS = (
         name="consent-before-the-request",
         harm="A mapping is taken over after its owner has withdrawn the consent.",
         file="reconcile/context.py",
-        text="if self.takes_over and self.cache.consenting_to(self.resource.key) != self.desired.consenting:",
+        text="if not knows(now, self.taken_from):",
         without="if False:",
         tests=model("takeovers", "a_consent_that_is_withdrawn_before_the_request_is_not_used"),
     ),
@@ -182,6 +182,14 @@ GUARDS = (
         text="hidden = context is not None and entry is not None and not may_show(context, entry)",
         without="hidden = False",
         tests=model("takeovers", "a_former_owner_shows_nothing_of_a_mapping_that_another_namespace_has_taken_over"),
+    ),
+    Guard(
+        name="access-before-the-allow-lists",
+        harm="A message shows which field of a hidden mapping the allow-lists refuse.",
+        file=_PLAN,
+        text="found.tags or {}):\n        return _conflict(desired, view, found)\n    refused",
+        without="found.tags or {}):\n        pass\n    refused",
+        tests=unit("plan", "the_allow_lists_show_nothing_of_a_mapping_of_another_namespace"),
     ),
     Guard(
         name="adoption-once",

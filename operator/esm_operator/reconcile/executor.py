@@ -251,12 +251,12 @@ class Executor:
         before = inventory.tags(uuid)
         if not await self._request(context, uuid, client.refresh_tags(uuid)) or inventory.tags(uuid) != before:
             return
-        context.takes_over = bool(action.previous)
+        context.taken_from = owner_of(before or {}) if action.previous else None
         cause = Cause.TAKE_OVER if action.previous else Cause.ADOPTION
         context.change = Change(cause, f"from {action.previous}" if action.previous else "")
         request = client.tag(uuid, context.desired.tags, frozenset(), context)
         accepted = await self._request(context, uuid, request)
-        context.takes_over = False
+        context.taken_from = None
         if accepted:
             if not client.owner_tags:
                 context.log("Adopt", uuid, answered=True)
