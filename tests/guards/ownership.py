@@ -184,6 +184,14 @@ GUARDS = (
         tests=model("takeovers", "a_former_owner_shows_nothing_of_a_mapping_that_another_namespace_has_taken_over"),
     ),
     Guard(
+        name="owner-before-more-is-shown",
+        harm="A user who may write statuses reads the mappings of other namespaces and clusters.",
+        file="reconcile/outcome_reporter.py",
+        text="if unproven and not self.status_writer.is_shown(context.resource, outcome, context):",
+        without="if False:",
+        tests=model("forged_statuses", "a_forged_status_shows_nothing_of_a_mapping_of_another_owner"),
+    ),
+    Guard(
         name="access-before-the-allow-lists",
         harm="A message shows which field of a hidden mapping the allow-lists refuse.",
         file=_PLAN,

@@ -35,6 +35,8 @@ class ReconcileContext:
     """The desired state of the current plan."""
     read_requested: bool = False
     """Whether the mapping was read from AWS because a person requested it."""
+    proof_requested: bool = False
+    """Whether the owner of the mapping was read from AWS before more of the mapping is shown."""
     creating: str = ""
     """The present or next value of ``status.creating``: without owner tags, a Create may be outstanding."""
     replaced: str = ""

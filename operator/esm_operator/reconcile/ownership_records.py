@@ -39,17 +39,23 @@ def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[s
 def known_tags(context: ReconcileContext, entry: InventoryEntry) -> Mapping[str, str] | None:
     """The tags that decide about access to a mapping. None: this term has not read them.
 
-    Those in the status do not count, because users may be able to write it.
+    Those in the status count only if the tagging API has answered the same, because users may be able to write it.
     """
-    return entry.tags if context.desired.owner_tags else tags_in_place(context, entry)
+    if not context.desired.owner_tags:
+        return tags_in_place(context, entry)
+    recorded = context.resource.status.tags
+    return recorded if entry.tags is None and recorded is not None and entry.confirms(recorded) else entry.tags
 
 
 def may_show(context: ReconcileContext, entry: InventoryEntry) -> bool:
     """Whether the status may show a mapping. The mapping that a status records may have got another owner."""
     tags = known_tags(context, entry)
-    if tags is None:
-        return context.record.owns and not context.desired.observe_only
-    return may_use(context.desired, entry.observed(), tags)
+    return tags is not None and may_use(context.desired, entry.observed(), tags)
+
+
+def is_unproven(context: ReconcileContext, entry: InventoryEntry) -> bool:
+    """Whether only the status shows that the resource owns a mapping, and somebody else may have written the status."""
+    return known_tags(context, entry) is None and not context.desired.observe_only
 
 
 def recorded(resource: Resource) -> str:
