@@ -3,7 +3,7 @@
 from esm_operator.api.annotations import ALLOW_TAKEOVER_BY
 from esm_operator.api.resource import Key
 from esm_operator.clock import replaced
-from tests.model.aws import Standing
+from tests.model.aws import QUEUE, Standing
 from tests.model.calls import Call
 from tests.model.script import ONE, SQS, TWO, Script
 from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
@@ -176,6 +176,28 @@ def test_a_consent_that_is_withdrawn_before_the_request_is_not_used(script: Scri
     script.calmly(60)
     assert (script.reason(ONE), script.reason(THREE)) == ("Enabled", "Conflict")
     assert script.mapping().tags["esm-operator.io/name"] == ONE.name
+
+
+def test_a_consent_of_a_third_resource_that_changes_does_not_stop_a_take_over(script: Script) -> None:
+    """Its user changes the annotation each time the operator reads the tags of the mapping."""
+    script.apply(**SQS)
+    script.apply(TWO, functionName="bills", eventSourceARN=f"{QUEUE}-bills")
+    script.begin()
+    owner = f"{CLUSTER_NAME}/{ONE}"
+    uuid = script.status()["uuid"]
+    script.apply(THREE, **SQS, adoption={"policy": "IfExists", "uuid": uuid, "takeOverFrom": owner})
+    consent(script)
+    for number in range(10):
+        script.world.decide(script.until_asked("list_tags"), "well")
+        value = None if number % 2 else str(THREE)
+        script.cluster.edit(TWO, {"metadata": {"annotations": {ALLOW_TAKEOVER_BY: value}}})
+        script.world.deliver(len(script.cluster.watch))
+        if any(call.name == "tag_resource" for call in script.world.waiting):
+            break
+    else:
+        raise AssertionError("the mapping is not taken over")
+    script.calmly(5)
+    assert (script.reason(ONE), script.reason(THREE)) == ("Conflict", "Enabled")
 
 
 def test_an_observed_mapping_is_hidden_when_the_owner_withdraws_the_consent(script: Script) -> None:

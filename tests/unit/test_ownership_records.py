@@ -59,7 +59,8 @@ async def test_a_mapping_at_another_endpoint_is_another_mapping(
         connections: the connections.
         config: the ProviderConfig of the older resource. The one called "deleted" does not exist.
         reconciled: where the older resource was reconciled last. Empty: not since the process began.
-        owner: the resource that owns the victim's mapping.
+        owner: the resource that owns the victim's mapping. If no resource records the mapping, and another endpoint of
+            the account has the UUID, nobody may adopt it. So it counts as the mapping of the older resource.
         recorded: whether the statuses record the mapping. If not, this process has created it.
     """
     own = ProviderConfigSettings("(operator)", endpoint_url=aws.endpoint, owner_tags=False)
@@ -86,7 +87,7 @@ async def test_a_mapping_at_another_endpoint_is_another_mapping(
         states.record_created(older.key, states.of(older.key), UUID)
         record = MappingRecord("", record.applied)
         cache.put(victim := resource("victim", "2026-02-01T00:00:00Z", {}, recorded=False))
-        owner = "" if owner == "victim" else owner
+        owner = "older" if (reconciled or config) in ("forged", "same") else ""
     context = ReconcileContext(
         states,
         cache,

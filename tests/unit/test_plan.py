@@ -124,6 +124,14 @@ def test_a_conflict_with_a_mapping_that_the_allow_lists_forbid_shows_nothing_of_
         assert secret not in message_of(conflict)
 
 
+def test_the_allow_lists_show_nothing_of_a_mapping_of_another_namespace() -> None:
+    scope = Scope(LISTS, "shared", "shop", "eu-west-1")
+    desired = wanted(adoption=Adoption("IfExists", UUID, str(FOREIGN)), scope=scope)
+    conflict = plan.plan(desired, found(seen(FOREIGN)))
+    assert isinstance(conflict, actions.Conflict)
+    assert conflict.reason == "Conflict"
+
+
 def test_an_older_claimant_of_another_namespace_is_not_named() -> None:
     adopting = wanted(adoption=Adoption("IfExists"))
     for rival, named in (("shop/older", "The resource shop/older"), ("bank/older", "A resource of another namespace")):

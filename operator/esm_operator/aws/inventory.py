@@ -9,10 +9,12 @@ The last processing result of a stream with little traffic changes all the time.
 the inventory keeps it and collects the UUID, but the mapping does not count as changed.
 """
 
+import json
 import math
 import sys
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 from esm_operator.api import identity, limits
@@ -60,6 +62,9 @@ class InventoryEntry:
     """Time at which the operator last wrote tags."""
     tags_seen: float = -math.inf
     """Time at which tags were last read or written."""
+    tags_confirmed: bytes = b""
+    """Digest of the tags that the tagging API has answered, if a status records the same. The answer may be late, so it
+    only decides what a status may show."""
     tags_in_doubt: bool = False
     """Whether the last request to change the tags has no answer, and the tags were not read after it."""
     tags_shown: bool = False
@@ -103,10 +108,18 @@ class InventoryEntry:
         """The part of the answer that a status shows."""
         return _report(self.raw)
 
+    def confirms(self, tags: Mapping[str, str]) -> bool:
+        """Whether the tagging API has answered these tags."""
+        return self.tags_confirmed == _digest(tags)
+
     def _tags_may_follow(self) -> bool:
         if self.tags_shown or not 0 <= monotonic() - self.untagged_since < TAGS_VISIBLE:
             return False
         return seconds_since(self.report().last_modified or "") < _JUST_MODIFIED
+
+
+def _digest(tags: Mapping[str, str]) -> bytes:
+    return sha256(json.dumps(sorted(tags.items())).encode()).digest()
 
 
 @at_hand
@@ -311,6 +324,12 @@ class Inventory:
         entry.tags_in_doubt = False
         self._set_tags(entry, shared(tags))
 
+    def confirm_tags(self, uuid: str, tags: Mapping[str, str]) -> None:
+        """Record that the tagging API has answered the tags of a mapping as a status records them."""
+        entry = self._entries.get(uuid)
+        if entry is not None and entry.tags is None and not entry.tags_in_doubt:
+            entry.tags_confirmed = _digest(tags)
+
     def forget_tags(self, uuid: str) -> None:
         """Record that AWS did not answer a request to change the tags of a mapping."""
         entry = self._entries.get(uuid)
@@ -384,7 +403,7 @@ class Inventory:
     def _set_tags(self, entry: InventoryEntry, tags: dict[str, str] | None) -> None:
         if entry is self._entries.get(entry.uuid):
             self.bytes += size_of_tags(tags or {}) - size_of_tags(entry.tags or {})
-        entry.tags = tags
+        entry.tags, entry.tags_confirmed = tags, b""
 
 
 def _index_keys(entry: InventoryEntry) -> list[Hashable]:

@@ -124,7 +124,9 @@ class TagSweep:
         for uuid, known in self._known_tags(began).items():
             if found.get(uuid) != known:
                 await self._read(uuid, known)
-            elif known != self._recorded_tags([uuid]).get(uuid):
+                continue
+            self._inventory.confirm_tags(uuid, known)
+            if known != self._recorded_tags([uuid]).get(uuid):
                 self._account_region.mappings_changed([uuid])
         await self._count(found)
 

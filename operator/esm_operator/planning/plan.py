@@ -30,9 +30,10 @@ match wins ("own": the owner tags name the resource):
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
 | live | none | Create, once the intent names it; SearchByFunction before another intent is overwritten |
+| live | another owner, without access | Conflict |
 | live | of others, to be adopted or without owner, but the ProviderConfig does not allow it | Conflict |
 | live | no owner, to be adopted, but AWS may not show its tags yet | Wait |
-| live | another owner or none | Adopt if the policy allows it and the resource has access, else Conflict |
+| live | another owner or none | Adopt if the policy allows it, else Conflict |
 | live, another function or immutable field | own by the status, tags unknown | ListTags |
 | live | in transition | Wait |
 | live, immutable field differs from what was applied | own | Stall (Never), Replace (Recreate) |
@@ -302,11 +303,11 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
         return ListTags(found.uuid)
     other = owner_of(found.tags or {})
     adoption = desired.adoption
+    if not may_use(desired, found, found.tags or {}):
+        return _conflict(desired, view, found)
     refused = desired.scope.refusal(found.values, uuid=found.uuid)
     if refused is not None and (adoption.uuid == found.uuid or (adoption.allowed and not adoption.uuid)):
         return Conflict(refused.reason, refused.case, refused.values, found.uuid)
-    if not may_use(desired, found, found.tags or {}):
-        return _conflict(desired, view, found)
     if other is None and adoption.allowed and adoption.uuid in ("", found.uuid):
         if view.rival:
             rival = view.rival if view.rival.partition("/")[0] == desired.owner.namespace else ""

@@ -1,13 +1,15 @@
 """The object passed through one reconcile."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from esm_operator.api.resource import Resource
 from esm_operator.aws.targets import ConnectedTarget
 from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.resource_cache import ResourceCache, StaleError
+from esm_operator.planning.access import knows
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.planning.inputs import Desired
+from esm_operator.planning.ownership import Owner
 from esm_operator.planning.target import ResolvedTarget
 from esm_operator.reconcile.change_log import AccountAndRegion, Change, log_change
 from esm_operator.reconcile.resource_state import ResourceState, ResourceStates
@@ -33,14 +35,16 @@ class ReconcileContext:
     """The desired state of the current plan."""
     read_requested: bool = False
     """Whether the mapping was read from AWS because a person requested it."""
+    proof_requested: bool = False
+    """Whether the owner of the mapping was read from AWS before more of the mapping is shown."""
     creating: str = ""
     """The present or next value of ``status.creating``: without owner tags, a Create may be outstanding."""
     replaced: str = ""
     """The UUID of the mapping whose replacement is being created."""
     change: Change = field(init=False)
     """The change that the executor sends, for the change log."""
-    takes_over: bool = False
-    """Whether the change takes the mapping over from another owner, which must consent until the request is sent."""
+    taken_from: Owner | None = None
+    """The owner from which the change takes the mapping over. It must consent until the request is sent."""
 
     @property
     def subject(self) -> Subject:
@@ -49,12 +53,15 @@ class ReconcileContext:
         return Subject.of(self.resource, region=region, account=account, uuid=self.record.uuid)
 
     def check(self) -> None:
-        """Raise StaleError if the resource, or a consent, has changed since the action was planned.
+        """Raise StaleError if the resource has changed since the action was planned, or a consent was withdrawn.
 
         That may be seconds ago.
         """
         self.cache.require_unchanged(self.resource)
-        if self.takes_over and self.cache.consenting_to(self.resource.key) != self.desired.consenting:
+        if self.taken_from is None:
+            return
+        now = replace(self.desired, consenting=self.cache.consenting_to(self.resource.key))
+        if not knows(now, self.taken_from):
             raise StaleError
 
     def log(self, operation: str, uuid: str, *, answered: bool) -> None:

@@ -246,19 +246,20 @@ class Executor:
 
     async def _adopt(self, context: ReconcileContext, action: actions.Adopt) -> None:
         """Write the owner tags to a mapping, unless its tags have changed since the plan was made."""
-        uuid, client, inventory = action.uuid, context.connected.client, context.connected.inventory
+        uuid, client = action.uuid, context.connected.client
+        before = self._tags(context, uuid)
         await self._check_unchanged(context)
-        before = inventory.tags(uuid)
-        if not await self._request(context, uuid, client.refresh_tags(uuid)) or inventory.tags(uuid) != before:
+        if not await self._request(context, uuid, client.refresh_tags(uuid)) or self._tags(context, uuid) != before:
             return
-        context.takes_over = bool(action.previous)
+        context.taken_from = owner_of(before or {}) if action.previous else None
         cause = Cause.TAKE_OVER if action.previous else Cause.ADOPTION
         context.change = Change(cause, f"from {action.previous}" if action.previous else "")
         request = client.tag(uuid, context.desired.tags, frozenset(), context)
         accepted = await self._request(context, uuid, request)
-        context.takes_over = False
+        context.taken_from = None
         if accepted:
-            if not client.owner_tags:
+            if not client.owner_tags:  # before the status records it, another resource might adopt it
+                self.states.record_created(context.resource.key, context.state, uuid)
                 context.log("Adopt", uuid, answered=True)
             context.record = context.record.adopted(uuid, context.desired)
             case = "TakenOver" if action.previous else ""

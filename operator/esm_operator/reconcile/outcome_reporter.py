@@ -64,8 +64,13 @@ class OutcomeReporter:
     executor: Executor
     controller: Controller
 
-    async def report_rest(self, context: ReconcileContext, observation: Observation, action: actions.Rest) -> Result:
-        """Write the status of a resource for which there is nothing to do but wait."""
+    async def report_rest(
+        self, context: ReconcileContext, observation: Observation, action: actions.Rest
+    ) -> Result | None:
+        """Write the status of a resource for which there is nothing to do but wait.
+
+        Returns None if the status would show more of the mapping than before, and this term has not read its owner.
+        """
         key, account_region, desired = context.resource.key, context.connected.account_region, context.desired
         self.states.deletion_limiter.forget(key)
         if (
@@ -75,9 +80,12 @@ class OutcomeReporter:
         ):
             return Result(ReconcileOutcome.WAITING)  # keep the status; the resource is enqueued when the sweep ends
         refused = self._refused(context, observation, action)
-        context.record = _record_at_rest(context, observation, action, refused)
+        before, context.record = context.record, _record_at_rest(context, observation, action, refused)
         entry = context.connected.inventory.get(context.record.uuid)
-        observed = entry.observed() if entry is not None and ownership_records.may_show(context, entry) else None
+        unproven = entry is not None and ownership_records.is_unproven(context, entry)
+        unproven = unproven and action != plan.SWEEPING and isinstance(action, actions.NoOp | actions.Wait)
+        may_show = entry is not None and (unproven or ownership_records.may_show(context, entry))
+        observed = entry.observed() if entry is not None and may_show else None
         kept, subject = context.record.applied.kept, context.subject
         outcome = messages.outcome(desired, action, observed, kept, subject)
         refused = tuple(one for one in refused if not one.kept)
@@ -89,6 +97,12 @@ class OutcomeReporter:
             outcome = messages.outcome_of_failure(account_region.failure, subject)
             if context.record.uuid:  # all resources with a mapping would have the same Event
                 outcome = replace(outcome, event="")
+        if unproven and not self.status_writer.is_shown(context.resource, outcome, context):
+            context.record = before
+            if context.proof_requested:  # AWS does not answer the tags, because it is deleting the mapping
+                return Result(ReconcileOutcome.WAITING, _POLL)
+            context.proof_requested = True
+            return None
         waits_for = isinstance(action, actions.Conflict | actions.Wait)
         self.states.block(key, action.uuid if waits_for else "")
         if action == plan.UNSETTLED:

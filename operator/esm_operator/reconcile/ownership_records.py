@@ -10,21 +10,25 @@ ResourceOnly, a resource owns a mapping in these cases:
    executor records the Create in ``status.creating`` before it sends it. The record remains until each Create has been
    answered or searched for.
 
+If neither 1 nor 2 is true, a mapping counts as that of another resource of the account and region that records the UUID
+at another endpoint. So no resource adopts it.
+
 The planner gets the owner tags that the mapping would carry, so its rules are the same with and without tags.
 docs/how-to/regions-without-tags.md lists the guarantees that are weaker without tags.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
 from esm_operator.api.resource import Intent, Resource
+from esm_operator.api.sources import parse_arn
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.planning.access import may_use
 from esm_operator.planning.desired import MappingRecord, identity_of
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.ownership import Owner
-from esm_operator.planning.target import ResolvedTarget
+from esm_operator.planning.target import Place, ResolvedTarget
 from esm_operator.reconcile.context import ReconcileContext
 
 
@@ -39,17 +43,23 @@ def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[s
 def known_tags(context: ReconcileContext, entry: InventoryEntry) -> Mapping[str, str] | None:
     """The tags that decide about access to a mapping. None: this term has not read them.
 
-    Those in the status do not count, because users may be able to write it.
+    Those in the status count only if the tagging API has answered the same, because users may be able to write it.
     """
-    return entry.tags if context.desired.owner_tags else tags_in_place(context, entry)
+    if not context.desired.owner_tags:
+        return tags_in_place(context, entry)
+    recorded = context.resource.status.tags
+    return recorded if entry.tags is None and recorded is not None and entry.confirms(recorded) else entry.tags
 
 
 def may_show(context: ReconcileContext, entry: InventoryEntry) -> bool:
     """Whether the status may show a mapping. The mapping that a status records may have got another owner."""
     tags = known_tags(context, entry)
-    if tags is None:
-        return context.record.owns and not context.desired.observe_only
-    return may_use(context.desired, entry.observed(), tags)
+    return tags is not None and may_use(context.desired, entry.observed(), tags)
+
+
+def is_unproven(context: ReconcileContext, entry: InventoryEntry) -> bool:
+    """Whether only the status shows that the resource owns a mapping, and somebody else may have written the status."""
+    return known_tags(context, entry) is None and not context.desired.observe_only
 
 
 def recorded(resource: Resource) -> str:
@@ -96,16 +106,23 @@ def _owner(context: ReconcileContext, entry: InventoryEntry) -> Resource | None:
     resource, uuid = context.resource, entry.uuid
     released = context.state.released
     recorded = list(_recorded(context, uuid))
-    if recorded:
-        stay = [one for one in recorded if not (released if one is resource else _leaves(one))]
-        return min(stay, key=lambda one: (one.created, one.uid), default=None)
+    stay = [one for one in recorded if not (released if one is resource else _leaves(one))]
+    if stay:
+        return _oldest(stay)
     if released:
         return None
-    creator = context.states.creator(context.connected.place, uuid)
+    creator = context.states.creator(context.connected.place, uuid) if not recorded else None
     creator_resource = context.cache.get(creator) if creator is not None else None
     if creator_resource is not None:
         return creator_resource
-    return resource if may_have_made(context) and _matches_intent(context, entry) else None
+    possible = list(_possible_owners(context, uuid))
+    if possible:
+        return _oldest(possible)
+    return resource if not recorded and may_have_made(context) and _matches_intent(context, entry) else None
+
+
+def _oldest(resources: Iterable[Resource]) -> Resource:
+    return min(resources, key=lambda one: (one.created, one.uid))
 
 
 def _digest(intent: Intent) -> str:
@@ -132,12 +149,41 @@ def _recorded(context: ReconcileContext, uuid: str) -> Iterator[Resource]:
     """The resources whose statuses record the mapping as their own, now or after this reconcile."""
     if context.record.uuid == uuid and context.record.owns:
         yield context.resource
+    yield from (other for other in _others(context, uuid) if not _is_elsewhere(context, other))
+
+
+def _others(context: ReconcileContext, uuid: str) -> Iterator[Resource]:
+    """The other resources whose statuses record a mapping with this UUID as their own, in any place."""
     for key in context.cache.keys_of([uuid]):
         other = context.cache.get(key)
-        if other is None or key == context.resource.key or _is_elsewhere(context, other):
+        if other is None or key == context.resource.key:
             continue
         if MappingRecord.of(other).owns:
             yield other
+
+
+def _possible_owners(context: ReconcileContext, uuid: str) -> Iterator[Resource]:
+    """The other resources that may have the mapping, at another endpoint of the account or without a target.
+
+    Two URLs can lead to one AWS, for example with and without a slash at the end. So a resource that has a mapping at
+    another endpoint cannot claim this one, but nobody may adopt it either, and no pending Create may claim it.
+    """
+    here = context.connected.place
+    for other in _others(context, uuid):
+        if not _leaves(other) and _may_be_in(other, context.states.of(other.key).place, here):
+            yield other
+    for place, key in context.states.creators(uuid).items():
+        creator = context.cache.get(key)
+        if creator is not None and key != context.resource.key and place[:2] == here[:2] and not _leaves(creator):
+            yield creator
+
+
+def _may_be_in(other: Resource, reconciled: Place | None, here: Place) -> bool:
+    """Whether the mapping that a status records may be in the account and region of a place."""
+    arn = parse_arn(str(other.packed_status.get("arn") or ""))
+    known = [reconciled[:2]] if reconciled is not None else []
+    known += [(arn.account, arn.region)] if arn is not None else []
+    return not known or here[:2] in known
 
 
 def _is_elsewhere(context: ReconcileContext, other: Resource) -> bool:
@@ -145,7 +191,7 @@ def _is_elsewhere(context: ReconcileContext, other: Resource) -> bool:
 
     The server of a ProviderConfig's ``endpointURL`` can answer with any UUID, and so with that of a mapping in AWS. If
     this process has not reconciled the other resource yet, its target decides. A resource without a target counts as
-    elsewhere, because its ProviderConfig may have named any endpoint.
+    elsewhere, because its ProviderConfig may have named any endpoint. See :func:`_possible_owners`, too.
     """
     known = context.states.of(other.key).place
     if known is not None:

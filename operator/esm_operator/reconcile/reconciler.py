@@ -277,7 +277,10 @@ class Reconciler:
             if isinstance(action, actions.NoOp) and context.state.field_refusals.repeat():
                 continue
             if isinstance(action, actions.Rest):
-                return await self.outcome_reporter.report_rest(context, observation, action)
+                settled = await self.outcome_reporter.report_rest(context, observation, action)
+                if settled is not None:
+                    return settled
+                action = actions.ListTags(context.record.uuid)
             result = await self.executor.execute(context, action)
             if isinstance(action, actions.Adopt | actions.RemoveOwnerTags):
                 self._reconcile_other_owners(context, action.uuid)

@@ -129,6 +129,8 @@ class ResourceStates:
         self._states: dict[Key, ResourceState] = {}
         self._creators: dict[tuple[Place | None, str], Key] = {}
         """By place and UUID: the resource for which this term created the mapping."""
+        self._created_in: set[Place] = set()
+        """The places in which this term has created mappings."""
         self._blocked: dict[str, set[Key]] = {}
         """By UUID: the resources that the mapping blocks."""
         self._began = monotonic()
@@ -216,6 +218,8 @@ class ResourceStates:
         self._forget_created(key)
         state.created, state.created_in, state.created_at = uuid, state.place, monotonic()
         self._creators.setdefault((state.place, uuid), key)
+        if state.place is not None:
+            self._created_in.add(state.place)
 
     def created_of(self, place: Place, uuids: Iterable[str]) -> Mapping[str, Key]:
         """Those of the mappings in a place that this process has created, with their resources."""
@@ -224,6 +228,10 @@ class ResourceStates:
     def creator(self, place: Place, uuid: str) -> Key | None:
         """The resource for which this term created a mapping in a place."""
         return self._creators.get((place, uuid))
+
+    def creators(self, uuid: str) -> Mapping[Place, Key]:
+        """The resources for which this term created a mapping with a UUID, by place. Several endpoints can have it."""
+        return {place: self._creators[place, uuid] for place in self._created_in if (place, uuid) in self._creators}
 
     def record_change(self, old: Resource | None, new: Resource) -> bool:
         """Record a new version of a resource. Returns whether a person has changed the resource, or it is a new one.

@@ -6,14 +6,14 @@ whether the operator notices changed tags late.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
 from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
-from esm_operator.api.recorded_status import MappingStatus, differs_harmlessly
+from esm_operator.api.recorded_status import MappingReport, MappingStatus, differs_harmlessly
 from esm_operator.api.resource import Resource, parse
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -49,52 +49,27 @@ class StatusWriter:
         keeps the UUID. Without a context, the target is not connected. Returns the resource after the write. Raises
         :class:`~.kubernetes.ConflictError` if the resource has changed meanwhile.
         """
-        status = resource.status
-        record = context.record if context is not None else MappingRecord.of(resource)
-        read_requested = context is not None and context.read_requested
         if resource.removed:
             self._warn(resource, outcome)
+            record = context.record if context is not None else MappingRecord.of(resource)
             kept = replace(resource, uuid=record.uuid)
             self.cache.keep_removed(kept)
             return kept
-        inventory = context.connected.inventory if context is not None and record.uuid else None
-        entry = inventory.get(record.uuid) if inventory is not None else None
+        entry = context.connected.inventory.get(context.record.uuid) if context is not None else None
         hidden = context is not None and entry is not None and not may_show(context, entry)
         lost = False
         if context is not None and entry is not None and hidden:
             lost = known_tags(context, entry) is not None  # else the status keeps what it shows
             entry = None
         report = entry.report() if entry is not None else None
-        render = partial(
-            conditions.render,
-            status,
-            generation=resource.generation,
-            outcome=outcome,
-            tags=entry.tags if entry is not None else None,
-            applied=record.applied,
-            uuid=record.uuid,
-            gone=lost or (inventory is not None and inventory.is_gone(record.uuid)),
-            requested=resource.reconcile_at if read_requested else status.last_handled_reconcile_at,
-            now=timestamp(),
-            source=resource.spec.source_name,
-            provider_config=context.target.config if context is not None else status.provider_config,
-            creating=context.creating if context is not None else status.creating,
-            unknown_annotations=resource.unknown_annotations,
-            lacking_for=self._lacking_for(resource, outcome),
-        )
+        render = self._renderer(resource, outcome, context, tags=entry.tags if entry is not None else None, lost=lost)
         rendered = render(mapping=report)
         if _is_written(resource, rendered):
             if context is not None:
                 context.state.shows_result = False
             return resource
-        if context is not None and report is not None and not context.state.shows_result:
-            last = status.report.last_processing_result
-            before = replace(report, last_processing_result=last)
-            if differs_harmlessly(last, report.last_processing_result) and _is_written(
-                resource, render(mapping=before)
-            ):
-                self.states.result_changes.add(resource.key)
-                return resource
+        if context is not None and report is not None and self._shows_result_later(resource, context, report, render):
+            return resource
         if context is not None and context.target.target.owner_tags:
             rendered = render(mapping=report, tags_late=context.connected.account_region.tags_one_by_one)
         self._warn(resource, outcome)
@@ -105,6 +80,71 @@ class StatusWriter:
         self._record_drift(resource, rendered, outcome)
         self._record_unknown_annotations(resource)
         return written
+
+    def is_shown(self, resource: Resource, outcome: Outcome, context: ReconcileContext) -> bool:
+        """Whether the status already shows an outcome and all of the mapping, so that it would reveal nothing new.
+
+        While the mappings cannot be read, the condition Synced shows nothing of them.
+        """
+        entry = context.connected.inventory.get(context.record.uuid)
+        if resource.removed or entry is None:
+            return True
+        report = entry.report()
+        if context.connected.account_region.stale is not None and outcome.synced is None:
+            return report == resource.status.report
+        render = self._renderer(resource, outcome, context)
+        written = _is_written(resource, render(mapping=report))
+        return written or self._shows_result_later(resource, context, report, render)
+
+    def _renderer(
+        self,
+        resource: Resource,
+        outcome: Outcome,
+        context: ReconcileContext | None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        lost: bool = False,
+    ) -> Callable[..., MappingStatus]:
+        """The function that renders the status, except for the report of the mapping.
+
+        ``lost`` is whether the resource may not show the mapping that its status shows.
+        """
+        status = resource.status
+        record = context.record if context is not None else MappingRecord.of(resource)
+        read_requested = context is not None and context.read_requested
+        return partial(
+            conditions.render,
+            status,
+            generation=resource.generation,
+            outcome=outcome,
+            tags=tags,
+            applied=record.applied,
+            uuid=record.uuid,
+            gone=lost or (context is not None and context.connected.inventory.is_gone(record.uuid)),
+            requested=resource.reconcile_at if read_requested else status.last_handled_reconcile_at,
+            now=timestamp(),
+            source=resource.spec.source_name,
+            provider_config=context.target.config if context is not None else status.provider_config,
+            creating=context.creating if context is not None else status.creating,
+            unknown_annotations=resource.unknown_annotations,
+            lacking_for=self._lacking_for(resource, outcome),
+        )
+
+    def _shows_result_later(
+        self,
+        resource: Resource,
+        context: ReconcileContext,
+        report: MappingReport,
+        render: Callable[..., MappingStatus],
+    ) -> bool:
+        """Whether only a last processing result without a problem differs. It is then shown in its turn."""
+        last = resource.status.report.last_processing_result
+        if context.state.shows_result or not differs_harmlessly(last, report.last_processing_result):
+            return False
+        if not _is_written(resource, render(mapping=replace(report, last_processing_result=last))):
+            return False
+        self.states.result_changes.add(resource.key)
+        return True
 
     def record(self, body: Mapping[str, Any]) -> Resource:
         """Keep the answer of the API server to a write of the operator in the cache."""
