@@ -49,13 +49,15 @@ class ReconcileContext:
         return Subject.of(self.resource, region=region, account=account, uuid=self.record.uuid)
 
     def check(self) -> None:
-        """Raise StaleError if the resource, or a consent, has changed since the action was planned.
+        """Raise StaleError if the resource, a consent or an heir has changed since the action was planned.
 
         That may be seconds ago.
         """
         self.cache.require_unchanged(self.resource)
         if self.takes_over and self.cache.consenting_to(self.resource.key) != self.desired.consenting:
             raise StaleError
+        if self.desired.deleting and self.cache.heir_of(self.resource, self.desired.owner.cluster):
+            raise StaleError  # a resource that takes the mapping over has just been created
 
     def log(self, operation: str, uuid: str, *, answered: bool) -> None:
         """Log a change that AWS has made, or may have made."""
