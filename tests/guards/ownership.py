@@ -122,7 +122,7 @@ GUARDS = (
     Guard(
         name="heir-until-the-request",
         harm="A mapping is deleted although the resource that takes it over has just been created.",
-        file="operator/esm_operator/reconcile/context.py",
+        file="reconcile/context.py",
         text="if self.desired.deleting and self.cache.heir_of(",
         without="if False and self.cache.heir_of(",
         tests=("tests/model/test_renames.py",),
@@ -130,7 +130,7 @@ GUARDS = (
     Guard(
         name="access-to-inherit",
         harm="A user of another namespace keeps a deletion from ending, with a resource that takes its mapping over.",
-        file="operator/esm_operator/cluster/resource_cache.py",
+        file="cluster/resource_cache.py",
         text="            if _gives_access(resource, key):",
         without="            if True:",
         tests=("tests/unit/test_heirs.py",),
@@ -138,7 +138,7 @@ GUARDS = (
     Guard(
         name="access-to-a-predecessor",
         harm="A user reads the UUID of another namespace's mapping with takeOverFrom.",
-        file="operator/esm_operator/cluster/resource_cache.py",
+        file="cluster/resource_cache.py",
         text="return former if former is not None and _gives_access(former, resource.key) else None",
         without="return former",
         tests=("tests/unit/test_heirs.py",),

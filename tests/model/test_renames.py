@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.model.calls import Call
-from tests.model.script import KINESIS, ONE, TWO, Script
+from esm_operator.api.resource import Key
+from tests.model.aws import QUEUE
+from tests.model.script import KINESIS, ONE, TWO, Script, answer_all_but
 from tests.model.test_takeovers import THREE, consent
+from tests.model.test_waiting_requests import RETRY_AFTER, throttle
 from tests.model.world import CLUSTER_NAME
 
+HEIR = Key("a", "heir")
 RENAMED = {"policy": "IfExists", "takeOverFrom": str(ONE)}
 
 
@@ -93,6 +96,22 @@ def test_a_deletion_that_is_about_to_be_sent_waits_for_a_new_heir(script: Script
     script.converge()
 
 
+def test_a_deletion_that_waits_for_the_rate_limiter_is_not_sent_when_an_heir_appears(script: Script) -> None:
+    script.apply(**KINESIS)
+    script.apply(TWO, functionName="bills", eventSourceARN=QUEUE)
+    script.begin()
+    uuid = script.status()["uuid"]
+    script.delete()
+    reading = script.until_asked("list_tags")
+    throttle(script, before=reading)
+    script.calmly(RETRY_AFTER / 2)
+    script.apply(HEIR, **KINESIS, adoption=RENAMED)
+    script.calmly(4 * RETRY_AFTER)
+    assert script.gone(ONE)
+    assert script.status(HEIR)["uuid"] == uuid
+    script.converge()
+
+
 def test_the_mapping_is_deleted_if_the_heir_is_deleted_too(script: Script) -> None:
     script.apply(**KINESIS)
     script.begin()
@@ -133,14 +152,6 @@ def test_without_consent_a_resource_of_another_namespace_delays_no_deletion(scri
     assert script.gone(ONE)
     assert script.mapping().uuid != uuid
     script.converge()
-
-
-def answer_all_but(script: Script, held: Call) -> None:
-    """Deliver all watch events and answer all requests except one, until the operator is idle."""
-    for _ in range(20):
-        script.world.deliver(len(script.cluster.watch))
-        for call in [one for one in script.world.waiting if one is not held]:
-            script.world.decide(call, "well")
 
 
 def test_resources_that_exchange_their_functions_report_what_to_do(script: Script) -> None:
