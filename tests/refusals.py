@@ -617,17 +617,18 @@ REFUSALS: tuple[Refusal, ...] = (
         ("documentDBEventSourceConfig.collectionName", DOCUMENTDB, "Name another"),
     ),
     Refusal(
-        "another owner's mapping without its UUID",
+        "another owner's mapping, and the policy Never",
         "sqs",
+        {"adoption": {"takeOverFrom": "a/b/c"}},
         {"adoption": {"policy": "Required", "takeOverFrom": "a/b/c"}},
-        {
-            "adoption": {
-                "policy": "Required",
-                "takeOverFrom": "a/b/c",
-                "uuid": "11111111-2222-3333-4444-555555555555",
-            }
-        },
-        ("adoption.takeOverFrom", "adoption.uuid", "Add adoption.uuid"),
+        ("adoption.policy", "IfExists or Required"),
+    ),
+    Refusal(
+        "an owner without its namespace",
+        "sqs",
+        {"adoption": {"policy": "IfExists", "takeOverFrom": "old-orders"}},
+        {"adoption": {"policy": "IfExists", "takeOverFrom": "shop/old-orders"}},
+        ("adoption.takeOverFrom", "NAMESPACE/NAME"),
     ),
     Refusal(
         "a UUID to adopt, and the policy Never",

@@ -194,8 +194,16 @@ class Term:
         if target is not None:
             self._targets.retry(target)
         self._controller.enqueue([resource.key], _priority(resource, old), immediately=edited)
+        self._reconcile_predecessors({resource.takes_over_from, old.takes_over_from if old is not None else ""})
         if resource.uuid and old is not None and old.consents_to != resource.consents_to:
             self.mappings_changed(self._states.of(resource.key).place, [resource.uuid])
+
+    def _reconcile_predecessors(self, names: Collection[str]) -> None:
+        """Reconcile resources that others name in ``takeOverFrom``, if their deletion waits for the others."""
+        for name in {name.removeprefix(f"{self._settings.cluster_name}/") for name in names} - {""}:
+            former = self._cache.get(Key(*name.partition("/")[::2]))
+            if former is not None and former.deleting:
+                self._controller.enqueue([former.key], QueuePriority.EDIT)
 
     def forget(self, key: Key) -> None:
         """Forget a resource that no longer exists."""

@@ -139,7 +139,7 @@ class Promises:
             adoption.get("policy") not in ("IfExists", "Required") or adoption.get("uuid") not in (None, one.uuid)
         ):
             self.fail(f"{call} takes over nobody's mapping, which the spec does not allow")
-        elif owner is not None and (adoption.get("uuid"), adoption.get("takeOverFrom")) != (one.uuid, str(owner)):
+        elif owner is not None and not _names(adoption, one, owner):
             self.fail(f"{call} takes over a mapping of {owner}, which the spec does not allow")
         elif owner is not None and owner.namespace != taker.namespace:
             giver = self._known(owner)
@@ -340,3 +340,9 @@ def _ready(body: Mapping[str, Any]) -> dict[str, Any]:
 def _described(one: Standing) -> str:
     owner = " ".join(value for key, value in sorted(one.tags.items()) if key in OWNER_TAGS)
     return f"{one.uuid[:8]} {one.function} {one.source.split(':')[2]} {one.state} [{owner}]"
+
+
+def _names(adoption: Mapping[str, Any], one: Standing, owner: Owner) -> bool:
+    """Whether ``spec.adoption`` names the owner of a mapping, and no other mapping."""
+    named = adoption.get("takeOverFrom") in (str(owner), f"{owner.namespace}/{owner.name}")
+    return named and adoption.get("uuid") in (None, one.uuid)

@@ -8,15 +8,19 @@ import pytest
 from esm_operator.api.annotations import PAUSED
 from esm_operator.api.resource import Key
 from tests.model.aws import QUEUE, refusal
-from tests.model.script import ONE, SQS, TWO, Script, answers, as_ever
+from tests.model.calls import Call
+from tests.model.script import ONE, SQS, TWO, Script, answer_all_but, answers, as_ever
 from tests.model.world import SWEEP_INTERVAL
 
 #: The Retry-After of AWS, in seconds.
 RETRY_AFTER = 30.0
 
 
-def throttle(script: Script) -> None:
-    """AWS throttles a request for another resource, so all requests wait for half a minute."""
+def throttle(script: Script, *, before: Call | None = None) -> None:
+    """AWS throttles a request for another resource, so all requests wait for half a minute.
+
+    With ``before``, AWS answers that request only after it has throttled the other one.
+    """
 
     def throttled(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
         del really, asked
@@ -27,7 +31,10 @@ def throttle(script: Script) -> None:
 
     answers(script, "update_event_source_mapping", throttled)
     script.edit(TWO, batchSize=3)
-    script.world.decide(script.until_asked("update_event_source_mapping"), "well")
+    if before is not None:
+        answer_all_but(script, before)
+    else:
+        script.world.decide(script.until_asked("update_event_source_mapping"), "well")
     as_ever(script, "update_event_source_mapping")
     script.calmly()
 

@@ -268,6 +268,22 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "going, AWS deletes it": (made(deleting=True), found(seen(state="Deleting")), actions.Wait),
     "going, gone": (made(deleting=True), GONE, actions.RemoveFinalizer()),
     "going, gone before the sweep": (made(deleting=True), Observation(swept=False, gone=True), plan.SWEEPING),
+    "going, and another takes it over": (made(deleting=True, heir="shop/new"), found(seen()), actions.Wait),
+    "going, retained, and another takes it over": (
+        made(deleting=True, retain=True, heir="shop/new"),
+        found(seen()),
+        actions.Wait,
+    ),
+    "going, and another has taken it over": (
+        made(deleting=True, heir="shop/payments"),
+        found(seen(OTHER)),
+        actions.RemoveFinalizer(),
+    ),
+    "going, let go, and another takes it over": (
+        made(deleting=True, orphan=True, heir="shop/new"),
+        found(seen()),
+        actions.RemoveFinalizer(),
+    ),
     "going, retained": (made(deleting=True, retain=True), found(seen()), actions.RemoveOwnerTags(UUID, OWNER_TAGS)),
     "going, with a policy that is not known": (made(deleting=True, problems=(INVALID,)), found(seen()), actions.Stall),
     "going, nobody's in its place, its tags not seen lately": (

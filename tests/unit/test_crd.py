@@ -215,7 +215,7 @@ def validations(path: str) -> list[dict[str, str]]:
     [
         ("queues", "", "size(self) <= 1 && size(self) >= 1"),
         ("documentDBEventSourceConfig.collectionName", "", "!self.startsWith('system.')"),
-        ("adoption", ".takeOverFrom", "!(has(self.takeOverFrom)) || (has(self.uuid))"),
+        ("adoption", ".policy", "!(has(self.takeOverFrom)) || (has(self.policy) && self.policy != 'Never')"),
     ],
 )
 def test_a_rule_that_needs_only_a_part_of_the_spec_is_in_the_schema_of_that_part(

@@ -232,7 +232,12 @@ TEXTS: tuple[Text, ...] = (
     ),
     Text("region", REGION_PATTERN, 64, "a region such as eu-west-1"),
     Text("adoption.uuid", UUID_PATTERN, 36, "the UUID of a mapping, as `aws lambda` prints it"),
-    Text("adoption.takeOverFrom", "^[^/]+/[^/]+/[^/]+$", 700, "CLUSTER/NAMESPACE/NAME of its present owner"),
+    Text(
+        "adoption.takeOverFrom",
+        "^([^/]+/)?[^/]+/[^/]+$",
+        700,
+        "NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME of its present owner",
+    ),
 )
 
 

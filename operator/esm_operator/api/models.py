@@ -268,10 +268,12 @@ class AdoptionModel(Structure):
     absent, the operator finds the mapping by its function and source. This field needs the policy Required or
     IfExists."""
     take_over_from: Name | None = None
-    """The present owner of the mapping, as CLUSTER/NAMESPACE/NAME. The operator takes over a mapping of another
-    resource of esm-operator only if this field names that resource. A resource in another namespace must also have the
-    annotation lambda.esm-operator.io/allow-takeover-by with the NAMESPACE/NAME of this resource. For a resource of
-    another cluster, the setting --takeover-from-clusters must name the cluster. This field needs adoption.uuid."""
+    """The present owner of the mapping, as NAMESPACE/NAME, or as CLUSTER/NAMESPACE/NAME if it is in another cluster.
+    The operator takes over a mapping of another resource of esm-operator only if this field names that resource. Use
+    this field to rename or move a resource. If the other resource is deleted, its mapping is kept for this resource. A
+    resource in another namespace must also have the annotation lambda.esm-operator.io/allow-takeover-by with the
+    NAMESPACE/NAME of this resource. For a resource of another cluster, the setting --takeover-from-clusters must name
+    the cluster. This field needs the policy Required or IfExists."""
 
 
 class EventSourceMappingSpec(Structure):

@@ -54,6 +54,7 @@ StateReason: TypeAlias = Literal["Creating", "Deleting", "Disabled", "Disabling"
 PlanReason: TypeAlias = Literal[
     "Conflict",
     "CreateOutcomeUnknown",
+    "HandingOver",
     "ImmutableFieldChanged",
     "InvalidSpec",
     "NotFound",
@@ -92,6 +93,7 @@ HappeningReason: TypeAlias = Literal[
     "CreatedAgain",
     "DriftCorrected",
     "DriftObserved",
+    "HandedOver",
     "MappingNotDeleted",
     "Orphaned",
     "ProcessingRecovered",

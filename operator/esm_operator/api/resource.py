@@ -166,6 +166,8 @@ class Resource:
     metric_labels: MetricLabels
     may_adopt: bool
     """Whether the spec allows it to adopt a mapping that exists already."""
+    takes_over_from: str
+    """``spec.adoption.takeOverFrom``; empty: not set."""
     packed_spec: FrozenJSON
     packed_status: FrozenJSON
     made_through: str = ""
@@ -264,6 +266,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
             spec.source, str(status.get("state") or ""), conditions, deleting=deleting, paused=paused
         ),
         may_adopt=spec.adoption.allowed and not spec.observe_only,
+        takes_over_from=sys.intern(spec.adoption.take_over_from),
         packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
         made_through=sys.intern(str(status.get("providerConfig") or "")),

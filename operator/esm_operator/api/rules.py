@@ -214,11 +214,12 @@ def _adoption() -> Iterator[Rule]:
         "IfExists or Required, or remove adoption.uuid.",
         given="adoption.uuid",
     )
-    yield about(
-        "adoption.takeOverFrom",
-        "has(self.adoption.uuid)",
-        "adoption.takeOverFrom needs adoption.uuid, the UUID of the mapping to take over. Add adoption.uuid, or remove "
-        "adoption.takeOverFrom.",
+    yield Rule(
+        "adoption.policy",
+        "has(self.adoption.policy) && self.adoption.policy != 'Never'",
+        "adoption.takeOverFrom names the owner of a mapping to take over, but adoption.policy is Never or absent. Set "
+        "adoption.policy to IfExists or Required, or remove adoption.takeOverFrom.",
+        given="adoption.takeOverFrom",
     )
 
 

@@ -39,6 +39,15 @@ class Adoption:
         """Whether a mapping that exists already may be adopted."""
         return self.policy in ("IfExists", "Required")
 
+    def takes_over_from(self, cluster: str, owner: str) -> bool:
+        """Whether ``takeOverFrom`` names an owner.
+
+        Args:
+            cluster: the operator's ``cluster_name``, which ``takeOverFrom`` may leave out.
+            owner: the owner as CLUSTER/NAMESPACE/NAME.
+        """
+        return bool(self.take_over_from) and owner in (self.take_over_from, f"{cluster}/{self.take_over_from}")
+
 
 @dataclass(frozen=True)
 class MappingSpec:

@@ -51,6 +51,8 @@ class ResourceCache:
         self._claim_of: dict[Key, _Claim] = {}
         self._consents: dict[Key, set[Key]] = {}
         """By resource: those whose annotations allow it to take over or observe their mappings."""
+        self._takers: dict[str, set[Key]] = {}
+        """By ``takeOverFrom``: the resources that have it in their specs."""
         self._counts: Counter[MetricLabels] = Counter()
         self._successors: dict[Key, Resource] = {}
         """New objects whose name is still taken by a removed one."""
@@ -200,6 +202,30 @@ class ResourceCache:
         """The resources that allow a resource to take over or observe their mappings."""
         return frozenset(self._consents.get(key, ()))
 
+    def heir_of(self, resource: Resource, cluster: str) -> str:
+        """The resource that will take the mapping of a resource over, as ``namespace/name``; empty: none.
+
+        It names the resource in ``takeOverFrom``, has no mapping yet, and is in its namespace or has its consent. If
+        there are several, the oldest one. Without access, the heir is not one, so other tenants cannot delay a
+        deletion.
+        """
+        heirs: list[Resource] = []
+        for key in (*self._takers.get(str(resource.key), ()), *self._takers.get(f"{cluster}/{resource.key}", ())):
+            taker = self._resources[key]
+            if not taker.may_adopt or taker.uuid or taker.deleting or key == resource.key:
+                continue
+            if taker.spec.adoption.uuid not in ("", resource.uuid):
+                continue
+            if _gives_access(resource, key):
+                heirs.append(taker)
+        return str(min(heirs, key=lambda one: (one.created, one.uid)).key) if heirs else ""
+
+    def predecessor(self, resource: Resource, cluster: str) -> Resource | None:
+        """The resource of this cluster that ``takeOverFrom`` of a resource names, if it exists and gives access."""
+        namespace, _, name = resource.takes_over_from.removeprefix(f"{cluster}/").partition("/")
+        former = self._resources.get(Key(namespace, name))
+        return former if former is not None and _gives_access(former, resource.key) else None
+
     def known_uuids(self, uuids: Iterable[str]) -> list[str]:
         """Those of the UUIDs whose mappings belong to resources."""
         return [uuid for uuid in uuids if uuid in self._keys_of]
@@ -227,6 +253,8 @@ class ResourceCache:
             insort(self._claims.setdefault(claim.mappings, []), claim, key=_age)
         for key in resource.consents_to:
             self._consents.setdefault(key, set()).add(resource.key)
+        if resource.takes_over_from:
+            self._takers.setdefault(resource.takes_over_from, set()).add(resource.key)
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
         return old
@@ -243,11 +271,17 @@ class ResourceCache:
                 del self._claims[claim.mappings]
         for key in resource.consents_to:
             _discard(self._consents, key, resource.key)
+        _discard(self._takers, resource.takes_over_from, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
 
 
 def _age(claim: _Claim) -> tuple[str, str]:
     return claim.created, claim.uid
+
+
+def _gives_access(owner: Resource, taker: Key) -> bool:
+    """Whether a resource may take over the mapping of another one, as ``planning/access.py`` decides by owner tags."""
+    return taker.namespace == owner.key.namespace or taker in owner.consents_to
 
 
 def _claims_mapping(resource: Resource) -> bool:

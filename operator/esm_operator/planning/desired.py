@@ -62,6 +62,8 @@ def desired_of(
     *,
     takeover_clusters: frozenset[str] = frozenset(),
     consenting: frozenset[Key] = frozenset(),
+    heir: str = "",
+    predecessor_uuid: str = "",
 ) -> Desired:
     """The desired state of a resource.
 
@@ -73,8 +75,12 @@ def desired_of(
         cluster: the operator's ``cluster_name``.
         takeover_clusters: the operator's ``takeover_from_clusters``.
         consenting: the resources whose annotations name this resource in their consent.
+        heir: the resource (namespace/name) that takes the mapping over, if this resource is being deleted.
+        predecessor_uuid: the UUID of the mapping of the resource that ``takeOverFrom`` names; empty: not known.
     """
-    spec = resource.spec
+    spec, adoption = resource.spec, resource.spec.adoption
+    if not (adoption.uuid or record.uuid or spec.observe_only):
+        adoption = replace(adoption, uuid=predecessor_uuid)
     owner = Owner(cluster, resource.key.namespace, resource.key.name, resource.uid)
     intent = resource.intent
     intended = identity_of(intent) if intent is not None else None
@@ -112,7 +118,8 @@ def desired_of(
         retain=spec.retain,
         observe_only=spec.observe_only,
         recreate=spec.recreate,
-        adoption=spec.adoption,
+        adoption=adoption,
+        heir=heir,
         takeover_clusters=takeover_clusters,
         consenting=consenting,
         owner_tags=owner_tags,

@@ -65,6 +65,8 @@ class Desired:
     """The clusters whose mappings may be taken over and observed."""
     consenting: frozenset[Key] = frozenset()
     """The resources of this cluster that allow this resource to take over and observe their mappings."""
+    heir: str = ""
+    """If the resource is being deleted: the resource (namespace/name) that takes its mapping over."""
     owner_tags: bool = True
     """Whether AWS has the owner tags. If not, resources record the owner, and the observed tags are made from that."""
     scope: Scope = UNLIMITED
@@ -138,3 +140,6 @@ class Observation:
     """Sets of members of an Update that AWS refused since the last edit, each with the message."""
     rival: str = ""
     """An older resource (namespace/name) that may adopt the same mapping, which has no owner yet."""
+    ring: tuple[str, ...] = ()
+    """Resources (namespace/name) that wait for each other, beginning with this one: each needs the function and the
+    source of the mapping of the next, and the last those of the first."""

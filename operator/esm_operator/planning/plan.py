@@ -115,6 +115,8 @@ def _plan_deletion(desired: Desired, view: Observation) -> Action:
         return RecordUUID(found.uuid)  # with its UUID recorded, the deletion is awaited
     if found.state == "Deleting" or (found.in_transition and not desired.retain):
         return _transition("Deleting", found, "" if found.state == "Deleting" else "Delete")
+    if desired.heir:
+        return Wait("HandingOver", values={"uuid": found.uuid, "heir": desired.heir}, uuid=found.uuid)
     if not found.tags_fresh:
         return ListTags(found.uuid)
     return RemoveOwnerTags(found.uuid, OWNER_TAGS) if desired.retain else Delete(found.uuid)
@@ -313,8 +315,9 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
             rival = view.rival if view.rival.partition("/")[0] == desired.owner.namespace else ""
             return Conflict("Conflict", "Claimed", {"uuid": found.uuid, "rival": rival}, found.uuid)
         return _tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid)
-    named = other is not None and adoption.uuid == found.uuid and adoption.take_over_from == str(other)
-    if named and (desired.uuid != found.uuid or desired.edited):
+    named = other is not None and adoption.takes_over_from(desired.owner.cluster, str(other))
+    wanted = named and adoption.allowed and adoption.uuid in ("", found.uuid)
+    if wanted and (desired.uuid != found.uuid or desired.edited):
         return Adopt(found.uuid, str(other))  # only once, or after an edit: the other resource may have taken it back
     return _conflict(desired, view, found)
 
@@ -330,7 +333,7 @@ def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, ow
     if found.uuid == desired.adoption.uuid and all(one.uuid != found.uuid for one in view.candidates):
         case = "HiddenNamed" if hidden else "OtherIdentity"
     elif own:
-        case = "KeepsOwn"
+        case = "Ring" if view.ring else "KeepsOwn"
     elif hidden:
         case = "Hidden" if desired.owner_tags or desired.observe_only else "HiddenRecorded"
     elif other is None and found.uuid == desired.uuid and desired.owner_tags:
@@ -341,7 +344,8 @@ def _conflict(desired: Desired, view: Observation, found: ObservedMapping, *, ow
         case = "Managed" if manager.name else "Unowned"
     else:
         case = "Owned" if desired.owner_tags else "Recorded"
-    values: dict[str, object] = {"uuid": found.uuid, "whose": shown_owner(desired, other), "kept": own}
+    whose = shown_owner(desired, other)
+    values: dict[str, object] = {"uuid": found.uuid, "whose": whose, "kept": own, "ring": view.ring}
     if hidden:
         values |= {"manager": manager, "taker": desired.owner}
     else:

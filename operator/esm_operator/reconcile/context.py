@@ -53,11 +53,13 @@ class ReconcileContext:
         return Subject.of(self.resource, region=region, account=account, uuid=self.record.uuid)
 
     def check(self) -> None:
-        """Raise StaleError if the resource has changed since the action was planned, or a consent was withdrawn.
+        """Raise StaleError if the resource, its heir or the consent of the owner has changed since the plan.
 
         That may be seconds ago.
         """
         self.cache.require_unchanged(self.resource)
+        if self.desired.deleting and self.cache.heir_of(self.resource, self.desired.owner.cluster):
+            raise StaleError  # a resource that takes the mapping over has just been created
         if self.taken_from is None:
             return
         now = replace(self.desired, consenting=self.cache.consenting_to(self.resource.key))

@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from esm_operator.api.resource import Resource
+from esm_operator.api.resource import Key, Resource
 from esm_operator.aws.inventory import InventoryEntry
+from esm_operator.planning.access import knows
 from esm_operator.planning.desired import scope_of
 from esm_operator.planning.inputs import Observation, ObservedMapping
+from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.target import ResolvedTarget
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import tags_in_place
+
+#: The most resources of a ring that a message names. A longer ring shows the ordinary Conflict.
+_LONGEST_RING = 8
 
 
 def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
@@ -37,6 +42,25 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
             return mapping
         return replace(mapping, tags=tags_in_place(context, entry), tags_fresh=True)
 
+    def ring() -> tuple[str, ...]:
+        """The resources that wait for each other, as far as this one may know them."""
+        waiting = [resource.key]
+        blocking = next((one for one in candidates.values() if one.uuid != uuid), None)
+        while blocking is not None and len(waiting) <= _LONGEST_RING:
+            owner = owner_of(observed(blocking).tags or {})
+            if owner is None or owner.cluster != desired.owner.cluster or not knows(desired, owner):
+                return ()
+            key = Key(owner.namespace, owner.name)
+            other = context.cache.get(key)
+            if key == resource.key:
+                return (*map(str, waiting), str(resource.key))
+            if other is None or other.deleting or key in waiting:
+                return ()
+            waiting.append(key)
+            wanted = inventory.with_identity(other.spec.identity)
+            blocking = next((one for one in wanted if one.uuid != other.uuid), None)
+        return ()
+
     found = candidates if entry is None else {**candidates, entry.uuid: entry}
     made = state.created
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
@@ -55,6 +79,7 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
         unseen=made if missed else "",
         refused={members: failure.answer for members, failure in state.field_refusals.of(resource.generation).items()},
         rival=_rival(context, found),
+        ring=ring() if entry is not None and not entry.identity.same_as(desired.identity) else (),
     )
 
 

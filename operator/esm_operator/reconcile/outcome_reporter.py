@@ -219,7 +219,7 @@ class OutcomeReporter:
             rate_limiter = context.connected.client.rate_limiter
             self.controller.enqueue(self.states.failure_backoff.succeeded(key, rate_limiter), QueuePriority.RESYNC)
         match action:
-            case actions.Wait("NotFound") | actions.Stall("NothingToAdopt"):
+            case actions.Wait("NotFound" | "HandingOver") | actions.Stall("NothingToAdopt"):
                 return Result(outcome, _POLL)
             case actions.Stall() if context.desired.problems:
                 return Result(outcome, _POLL)

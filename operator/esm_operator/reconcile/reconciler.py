@@ -289,15 +289,18 @@ class Reconciler:
         raise RuntimeError(f"The plan of {key} did not come to rest")
 
     def _desired(self, context: ReconcileContext) -> Desired:
-        account = context.connected.client.account
+        account, resource = context.connected.client.account, context.resource
+        predecessor = self.cache.predecessor(resource, self.cluster)
         return desired_of(
-            context.resource,
+            resource,
             context.record,
             context.target,
             account,
             self.cluster,
             takeover_clusters=self.takeover_clusters,
-            consenting=self.cache.consenting_to(context.resource.key),
+            consenting=self.cache.consenting_to(resource.key),
+            heir=self.cache.heir_of(resource, self.cluster) if resource.deleting else "",
+            predecessor_uuid=predecessor.uuid if predecessor is not None else "",
         )
 
     async def _read_mapping(self, context: ReconcileContext) -> None:

@@ -92,6 +92,13 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "before it sends another request.",
         next=Next.CONTINUES,
     ),
+    ("HandingOver", ""): Row(
+        "Mapping {uuid} in {place} is not deleted, because the resource {heir} will take it over "
+        "(spec.adoption.takeOverFrom).",
+        "If {heir} does not become Ready, see its conditions. To delete the mapping, delete {heir} or remove its "
+        "spec.adoption.",
+        Next.CONTINUES,
+    ),
     ("NotFound", ""): Row(
         "No mapping of {function} and this event source exists in {place}. The operator creates none, because "
         "spec.managementPolicy is Observe.",
@@ -306,6 +313,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "{whose}.{manager}{kept}",
         "Undo the edit. If nothing needs the other mapping, you can also delete it first, with its resource or with "
         "the tool that manages it.",
+        Next.PERSON,
+        Ends.PERSON,
+    ),
+    ("Conflict", "Ring"): Row(
+        "Resources with mappings in {place} wait for each other, because each has the function and the event source of "
+        "the mapping of the next ({ring}).{kept}",
+        "Set spec.functionName of one of them to another alias of the function, which can have the same version. When "
+        "all resources are Ready, set spec.functionName back. No record is lost.",
         Next.PERSON,
         Ends.PERSON,
     ),
@@ -728,6 +743,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Deleted the resource without its mapping, as the annotation lambda.esm-operator.io/orphan requires. {left} in "
         "{place} with its tags."
     ),
+    ("HandedOver", ""): Row("The resource is deleted. Its mapping {uuid} in {place} belongs to {heir} now."),
     ("MappingNotDeleted", "Observed"): Row(
         f"{_LEFT} spec.managementPolicy is Observe.", f"If the mapping is in use, no action is needed. {_DELETE_IT}"
     ),

@@ -83,6 +83,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "rescue": _rescue,
     "resources": lambda count: f"{count} resource{'' if count == 1 else 's'}",
     "update": describe,
+    "ring": " -> ".join,
     "rival": lambda name: f"The resource {name}" if name else "A resource of another namespace",
     "taker": lambda owner: f"{owner.namespace}/{owner.name}",
     "whose": _whose,
