@@ -171,5 +171,19 @@ HARMLESS_CHANGES: tuple[Change, ...] = (
     ),
     Change("what an update brings of a document", "documentdb", {}, {_FULL_DOCUMENT: "UpdateLookup"}, ()),
     Change("no full document", "documentdb", {_FULL_DOCUMENT: "UpdateLookup"}, {_FULL_DOCUMENT: None}, ()),
+    Change(
+        "an ignored position",
+        "kinesis",
+        {"ignoreChanges": ["startingPosition"]},
+        {"startingPosition": "TRIM_HORIZON"},
+        (),
+    ),
+    Change(
+        "an ignored consumer group",
+        "msk",
+        {_GROUP: "orders", "ignoreChanges": ["amazonManagedKafkaEventSourceConfig"]},
+        {_GROUP: "returns"},
+        (),
+    ),
     Change("a removed batch size", "sqs", {BATCH: 5}, {BATCH: None}, ()),
 )

@@ -637,6 +637,48 @@ REFUSALS: tuple[Refusal, ...] = (
         {"adoption": {"policy": "IfExists", "uuid": "11111111-2222-3333-4444-555555555555"}},
         ("adoption.policy", "IfExists or Required"),
     ),
+    Refusal(
+        "a misspelt ignored field",
+        "sqs",
+        {"ignoreChanges": ["enabled", "batchsize"]},
+        {"ignoreChanges": ["enabled", "batchSize"]},
+        ("batchsize in ignoreChanges", "Write the path of a field", "batchSize"),
+    ),
+    Refusal(
+        "an ignored field with its parent as in AWS",
+        "msk",
+        {"ignoreChanges": ["ProvisionedPollerConfig.MaximumPollers"]},
+        {"ignoreChanges": ["provisionedPollerConfig.maximumPollers", "provisionedPollerConfig"]},
+        ("ProvisionedPollerConfig.MaximumPollers in ignoreChanges", "provisionedPollerConfig.maximumPollers"),
+    ),
+    Refusal(
+        "an ignored tag without a key",
+        "sqs",
+        {"ignoreChanges": ["tags."]},
+        {"ignoreChanges": ["tags", "tags.team", "tags.app.kubernetes.io/name"]},
+        ("tags. in ignoreChanges", "tags.KEY"),
+    ),
+    Refusal(
+        "an ignored function",
+        "sqs",
+        {"ignoreChanges": ["functionName"]},
+        {},
+        ("functionName cannot be in ignoreChanges", "finds the mapping by it", "Remove the entry"),
+    ),
+    Refusal(
+        "a structure with the collection ignored",
+        "documentdb",
+        {"ignoreChanges": ["documentDBEventSourceConfig"]},
+        {"ignoreChanges": ["documentDBEventSourceConfig.fullDocument"]},
+        ("documentDBEventSourceConfig cannot be in ignoreChanges",),
+    ),
+    Refusal(
+        "an ignored owner tag",
+        "sqs",
+        {"ignoreChanges": ["tags.esm-operator.io/name"]},
+        {"ignoreChanges": ["tags.name"]},
+        ("tags.esm-operator.io/name in ignoreChanges is a reserved tag", "Remove the entry"),
+    ),
 )
 
 #: Texts that have been times of the format date-time for API servers, and are none for Python.

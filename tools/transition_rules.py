@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from esm_operator.api import access
-from esm_operator.api.expressions import present, quoted
+from esm_operator.api.expressions import present, quoted, quoted_list
 from esm_operator.api.fields import FIELDS, IMMUTABLE_ACCESS_TYPES
+from esm_operator.api.ignore_changes import covering
 from esm_operator.api.rule import Rule, forbidden
 
 _RECREATE = "has(self.replacePolicy) && self.replacePolicy == 'Recreate'"
@@ -24,6 +25,15 @@ def _kept(path: str) -> str:
     return f"self.{path} == oldSelf.{path} || !({present(path)}) || !({present(path, 'oldSelf')})"
 
 
+def _or_ignored(path: str) -> str:
+    """The end of a test of a field that ignoreChanges may name. The operator then does not replace the mapping."""
+    entries = covering(path)
+    if not entries:
+        return ""
+    named = f"self.ignoreChanges.exists(item, item in {quoted_list(entries)})"
+    return f" || (has(self.ignoreChanges) && {named})"
+
+
 def _immutable() -> Iterator[Rule]:
     """Fields and entries that AWS can't change."""
     for row in FIELDS:
@@ -32,7 +42,7 @@ def _immutable() -> Iterator[Rule]:
             unchanged = _kept(row.path) if row.path == "eventSourceARN" else _unchanged(row.path)
             yield forbidden(
                 field=row.path,
-                test=f"({unchanged}) || ({_RECREATE})",
+                test=f"({unchanged}) || ({_RECREATE}){_or_ignored(row.path)}",
                 words=f"AWS can't change, add or remove {row.path} of a mapping for {{source}}. "
                 f"Put the old value {_REMEDY}",
                 sources=row.sources,
@@ -41,7 +51,8 @@ def _immutable() -> Iterator[Rule]:
         if row.name in IMMUTABLE_ACCESS_TYPES:
             yield forbidden(
                 field=_ACCESS,
-                test=f"{_uris('self', row.name)} == {_uris('oldSelf', row.name)} || ({_RECREATE})",
+                test=f"{_uris('self', row.name)} == {_uris('oldSelf', row.name)} || ({_RECREATE})"
+                f"{_or_ignored(_ACCESS)}",
                 words=f"AWS can't change, add or remove the entry {row.name} in {_ACCESS} of a mapping for {{source}}. "
                 f"Put the old entry {_REMEDY}",
                 sources=row.sources,

@@ -37,9 +37,9 @@ class Wanted:
     others_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tags of other tools."""
     applied: frozenset[str] = frozenset()
-    """``status.applied.fields``, without the function, the source and, for a mapping of the operator, ``enabled``."""
-    adopted: bool = False
-    """Whether another tool created it."""
+    """``status.applied.fields``, without the function and the source."""
+    ignored: Mapping[str, str] = field(default_factory=dict[str, str])
+    """``status.applied.ignored``."""
     same: bool | None = None
     """Whether it is the mapping that existed before. None: both are allowed."""
     immutable: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -167,7 +167,7 @@ def _resource_problems(resource: Mapping[str, Any], mapping: Mapping[str, Any], 
         yield f"it is not ready: {status.get('conditions')}"
     spec = resource["spec"]
     applied: dict[str, Any] = status.get("applied") or {}
-    known = {"functionName", "eventSourceARN"} & spec.keys() | (set() if wanted.adopted else {"enabled"})
+    known = {"functionName", "eventSourceARN"} & spec.keys()
     ours = mapping["Tags"].keys() - wanted.others_tags.keys()
     fixed = {name: spec[name] for name in ("eventSourceARN", "startingPosition") if name in spec}
     for name, has, wants in (
@@ -176,6 +176,7 @@ def _resource_problems(resource: Mapping[str, Any], mapping: Mapping[str, Any], 
         ("tagsAll", status.get("tagsAll"), mapping["Tags"]),
         ("applied.fields", sorted(applied.get("fields") or ()), sorted(wanted.applied | known)),
         ("applied.tags", sorted(applied.get("tags") or ()), sorted(ours)),
+        ("applied.ignored", applied.get("ignored") or {}, wanted.ignored),
         ("applied.immutable", applied.get("immutable"), {**fixed, **named(wanted.immutable, meta["name"])}),
     ):
         if has != wants:

@@ -122,20 +122,52 @@ def test_a_changed_filter_under_a_kms_key_is_corrected(bed: Bed) -> None:
 
 def test_a_mapping_disabled_by_hand_is_enabled_again(bed: Bed) -> None:
     bed.operator(SECONDLY)
-    bed.apply(stream("named", enabled=True), stream("unnamed"))
-    for name in ("named", "unnamed"):
-        disable(bed, bed.wait_ready(name)["status"]["uuid"])
-    for name in ("named", "unnamed"):
-        told = eventually(lambda name=name: bed.events(name).get("DriftCorrected"))
-        assert "enabled: false -> true" in told
-        assert "User action" in told
-        eventually(lambda name=name: bed.mapping(name)["State"] == "Enabled")
-        bed.wait_ready(name)
+    bed.apply(stream(enabled=True))
+    disable(bed, bed.wait_ready("orders")["status"]["uuid"])
+    told = bed.event("orders", "DriftCorrected")
+    assert "enabled: false -> true" in told
+    assert "User action" in told
+    eventually(lambda: bed.mapping("orders")["State"] == "Enabled")
+    bed.wait_ready("orders")
+
+
+def test_a_mapping_disabled_by_hand_stays_disabled_if_the_spec_does_not_set_enabled(bed: Bed) -> None:
+    operator = bed.operator(SECONDLY)
+    bed.apply(stream())
+    disable(bed, bed.wait_ready("orders")["status"]["uuid"])
+    ready = bed.wait_condition("orders", "Ready", "True", "Disabled")
+    assert "set spec.enabled to true" in ready["message"]
+    operator.kill()
+    operator.start()
+    bed.patch("orders", {"batchSize": 50})
+    eventually(lambda: bed.mapping("orders")["BatchSize"] == 50)
+    bed.wait_condition("orders", "Ready", "True", "Disabled")
+    assert bed.mapping("orders")["State"] == "Disabled"
+    bed.patch("orders", {"enabled": True})
+    eventually(lambda: bed.mapping("orders")["State"] == "Enabled")
+    bed.wait_ready("orders")
+
+
+def test_a_mapping_that_aws_disables_is_reported_if_the_spec_does_not_set_enabled(bed: Bed) -> None:
+    bed.operator(SECONDLY)
+    bed.apply(queue())
+    uuid = bed.wait_ready("orders")["status"]["uuid"]
+    disable(bed, uuid, "Lambda initiated")
+    told = bed.wait_condition("orders", "Stalled", "True", "DisabledInAWS")["message"]
+    assert "Lambda initiated" in told
+    assert "set spec.enabled to true" in told
+    assert bed.condition("orders", "Ready")["status"] == "False"
+    assert bed.event("orders", "DisabledInAWS") == told
+    bed.wait_swept(2)
+    assert "UpdateEventSourceMapping" not in bed.calls()
+    bed.patch("orders", {"enabled": True})
+    bed.wait_ready("orders")
+    assert bed.mapping("orders")["State"] == "Enabled"
 
 
 def test_a_mapping_that_aws_keeps_disabling_is_not_enabled_in_each_sweep(bed: Bed) -> None:
     bed.operator(SECONDLY)
-    bed.apply(queue())
+    bed.apply(queue(enabled=True))
     uuid = bed.wait_ready("orders")["status"]["uuid"]
     reason = "The queue was deleted"
     disable(bed, uuid, reason)
@@ -195,13 +227,13 @@ def test_an_adopted_mapping_stays_disabled_until_the_spec_sets_enabled(bed: Bed)
     made = bed.control.make_mapping(FunctionName="orders", EventSourceArn=QUEUE, Enabled=False, region="eu-west-1")
     bed.operator(SECONDLY)
     bed.apply(queue(adoption={"policy": "Required"}))
-    told = bed.wait_condition("orders", "Stalled", "True", "DisabledInAWS")["message"]
+    told = bed.wait_condition("orders", "Ready", "True", "Disabled")["message"]
     assert "spec.enabled to true" in told
     bed.wait_swept(2)
     assert "UpdateEventSourceMapping" not in bed.calls()
     bed.patch("orders", {"enabled": True})
+    eventually(lambda: bed.mapping("orders")["State"] == "Enabled")
     assert bed.wait_ready("orders")["status"]["uuid"] == made["UUID"]
-    assert bed.mapping("orders")["State"] == "Enabled"
 
 
 # -- Deleted ------------------------------------------------------------------------------------------------

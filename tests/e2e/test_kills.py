@@ -57,6 +57,7 @@ KAFKA_AT_AWS = {
     "Topics": ["orders"],
     "SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": SECRET}],
 }
+IGNORED: Spec = {"ignoreChanges": ["batchSize", "enabled", "tags.team"]}
 DELETED: Spec = {}
 
 
@@ -72,6 +73,8 @@ class Scenario:
     """The spec of the initial resource."""
     existing: dict[str, Any] | None = None
     """The members of a Create of an initial mapping that another tool created."""
+    by_hand: dict[str, Any] | None = None
+    """Members that another tool changes in the initial mapping, before the edit."""
     meanwhile: Spec | None = None
     """The spec that is applied between the kill and the restart."""
     creations: int = 0
@@ -143,7 +146,6 @@ SCENARIOS = (
             tags={"team": "shop"},
             others_tags={"theirs": "kept"},
             applied=frozenset({"batchSize"}),
-            adopted=True,
             same=True,
         ),
     ),
@@ -163,7 +165,7 @@ SCENARIOS = (
             "batchSize": 6,
             "adoption": {"policy": "Required", "uuid": "{uuid}", "takeOverFrom": "old/shop/orders"},
         },
-        wanted=Wanted({**AT_AWS, "BatchSize": 6}, applied=frozenset({"batchSize"}), adopted=True, same=True),
+        wanted=Wanted({**AT_AWS, "BatchSize": 6}, applied=frozenset({"batchSize"}), same=True),
     ),
     Scenario(
         "update",
@@ -218,6 +220,20 @@ SCENARIOS = (
         wanted=Wanted(
             {**STREAM_AT_AWS, "BatchSize": 5, "StartingPosition": "TRIM_HORIZON"},
             applied=frozenset({"batchSize", "startingPosition"}),
+            same=False,
+        ),
+        creations=2,
+    ),
+    Scenario(
+        "replace with values of others",
+        before={**STREAM, "batchSize": 5, "tags": {"team": "shop"}, **IGNORED},
+        by_hand={"BatchSize": 7, "State": "Disabled", "Tags": {"team": "others"}},
+        edit={**STREAM, "batchSize": 9, "startingPosition": "TRIM_HORIZON", "tags": {"team": "shop"}, **IGNORED},
+        wanted=Wanted(
+            {**STREAM_AT_AWS, "BatchSize": 7, "Enabled": False, "StartingPosition": "TRIM_HORIZON"},
+            tags={"team": "others"},
+            applied=frozenset({"batchSize", "startingPosition"}),
+            ignored={"batchSize": "7", "enabled": "false", "tags.team": '"others"'},
             same=False,
         ),
         creations=2,
@@ -411,6 +427,10 @@ def begin(scenario: Scenario, on: Stage, name: str, boundary: str) -> frozenset[
         on.bed.create(name, named(scenario.before, name))
         on.bed.wait_ready(name)
     before = frozenset(on.mappings_of(name))
+    if scenario.by_hand is not None:
+        (uuid,) = before
+        tags = {**on.mappings()[uuid]["Tags"], **scenario.by_hand["Tags"]}
+        on.bed.control.edit_mapping(uuid, **{**scenario.by_hand, "Tags": tags})
     if scenario.down:
         on.operator.kill()
     on.watch.begin(kill_at=boundary)

@@ -28,7 +28,7 @@ def test_a_removed_field_returns_to_the_default_and_other_fields_stay_unchanged(
     assert bed.requests("UpdateEventSourceMapping") == [
         {"UUID": uuid, "BatchSize": 10, "FilterCriteria": {}, "ScalingConfig": {}}
     ]
-    assert sorted(ready["status"]["applied"]["fields"]) == ["enabled", "eventSourceARN", "functionName"]
+    assert sorted(ready["status"]["applied"]["fields"]) == ["eventSourceARN", "functionName"]
 
     bed.control.edit_mapping(uuid, MaximumBatchingWindowInSeconds=30)
     bed.wait_swept(2)

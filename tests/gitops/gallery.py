@@ -35,7 +35,7 @@ STATES = (
     State("enabled", "Enabled", "Current", "Healthy", " is enabled."),
     State("kafka", "Enabled", "Current", "Healthy", " is enabled."),
     State("disabled", "Disabled", "Current", "Healthy", "as spec.enabled requires"),
-    State("disabled-at-aws", "DisabledInAWS", "Failed", "Degraded", "spec.enabled is not set"),
+    State("disabled-at-aws", "DisabledInAWS", "Failed", "Degraded", "AWS itself has disabled"),
     State("problem", "Enabled", "Current", "Healthy", "PROBLEM: Function call failed"),
     State("observed", "Observed", "Current", "Healthy", "differs from the spec. The change batchSize"),
     State("paused", "Enabled", "Current", "Suspended", "changes nothing in AWS while the annotation"),
@@ -57,9 +57,15 @@ def fill(bed: Bed) -> None:
     The operator works on what is labelled ``seen``.
     """
     bed.control.set_world(missing_functions=["no-function"])
-    for name, more in (("conflict", {}), ("observed", {"BatchSize": 3}), ("disabled-at-aws", {"Enabled": False})):
+    for name, more in (
+        ("conflict", {}),
+        ("observed", {"BatchSize": 3}),
+        ("disabled-at-aws", {"Enabled": False}),
+    ):
         source = f"arn:aws:sqs:{HERE}:{name}"
-        bed.control.make_mapping(FunctionName=name, EventSourceArn=source, region="eu-west-1", **more)
+        made = bed.control.make_mapping(FunctionName=name, EventSourceArn=source, region="eu-west-1", **more)
+        if name == "disabled-at-aws":
+            bed.control.edit_mapping(made["UUID"], StateTransitionReason="Lambda initiated")
     bed.control.fault(
         FaultKind.ERROR,
         "CreateEventSourceMapping",

@@ -121,7 +121,7 @@ GUARDS = (
         name="note-fields-before-update",
         harm="A field that a killed operator has set keeps its value after its removal from the spec.",
         file="reconcile/executor.py",
-        text="if await self._record_names_first(context, fields=frozenset(action.change)):",
+        text="if await self._record_names_first(context, fields=frozenset(named)):",
         without="if False:",
         tests=model("killed_operators", "a_field_that_was_set_before_a_kill_is_reset_when_the_spec_drops_it"),
     ),

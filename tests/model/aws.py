@@ -25,7 +25,7 @@ TRANSITION = 6.0
 WINDOW = "MaximumBatchingWindowInSeconds"
 #: A batching window that AWS refuses in each Update.
 REFUSED_WINDOW = 66
-_SETTINGS = ("BatchSize", WINDOW, "FilterCriteria", "ScalingConfig", "FunctionResponseTypes")
+_SETTINGS = ("BatchSize", WINDOW, "FilterCriteria", "ScalingConfig", "FunctionResponseTypes", "ProvisionedPollerConfig")
 _KAFKA_CONFIG = "AmazonManagedKafkaEventSourceConfig"
 _MOVING = ("Creating", "Updating", "Enabling", "Disabling", "Deleting")
 
@@ -57,6 +57,8 @@ class Standing:
     """The time at which the transition ends."""
     result: str = ""
     """The last processing result. Empty: AWS shows none, as for SQS."""
+    reason: str = "USER_INITIATED"
+    """The state transition reason."""
 
     @property
     def arn(self) -> str:
@@ -79,7 +81,7 @@ class Standing:
             "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.function}",
             "EventSourceArn": self.source,
             "State": self.state,
-            "StateTransitionReason": "USER_INITIATED",
+            "StateTransitionReason": self.reason,
             **({"LastProcessingResult": self.result} if self.result else {}),
             **({"StartingPosition": self.position} if self.position else {}),
             **({"Topics": [self.topic], _KAFKA_CONFIG: {"ConsumerGroupId": self.group}} if self.topic else {}),
@@ -146,6 +148,7 @@ class Lambda:
             self._refuse_twin("UpdateEventSourceMapping", function, one.source, one.topic)
         self._refuse_window(one, asked.get(WINDOW))
         was = one.enabled
+        one.reason = "USER_INITIATED"
         one.function = function
         one.enabled = asked.get("Enabled", one.enabled)
         ignored = {WINDOW} if self.ignores_window_reset and asked.get(WINDOW) == 0 else set[str]()
@@ -214,6 +217,11 @@ class Lambda:
         except ClientError:
             return None
         return self.standing[answer["UUID"]]
+
+    def disable(self, one: Standing) -> None:
+        """Disable a mapping as AWS itself does."""
+        one.enabled, one.reason = False, "Lambda initiated"
+        self._move(one, "Disabling")
 
     def moving(self) -> list[Standing]:
         """The mappings in transition."""

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from esm_operator.api.annotations import ORPHAN, PAUSED
+from esm_operator.api.fields import FIELDS, at
+from esm_operator.api.ignore_changes import IgnoredChanges
+from esm_operator.api.recorded_status import is_by_aws
 from esm_operator.api.resource import Key, Resource
 from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
 from tests.model.aws import REFUSED_WINDOW, WINDOW, Standing, default_batch, group_of, identity_of
@@ -19,6 +22,7 @@ from tests.model.calls import Call
 from tests.model.cluster import is_deleting, key_of
 from tests.model.world import CLUSTER_NAME, World
 
+_WINDOW_FIELD = "maximumBatchingWindowInSeconds"
 _WRITES = (
     "update_event_source_mapping",
     "delete_event_source_mapping",
@@ -82,6 +86,7 @@ class Promises:
             self.fail(f"{call} changes a mapping of {owner}, of which nothing is known")
             return
         self._check_asked(call, one, resource)
+        self._check_ignored(call, one, resource)
 
     def quiet(self) -> None:
         """No request is in progress. From now on, no request for a paused resource is allowed."""
@@ -120,10 +125,27 @@ class Promises:
             return
         if resource.uuid and resource.uuid != one.uuid:
             return  # one too many
-        other = one.identity[1:] != identity_of(spec)[1:] or one.position != spec.get("startingPosition", "")
-        other = other or one.group != _group(spec, one)
+        other = one.identity[1:] != identity_of(spec)[1:] or one.group != _group(spec, one)
+        if "startingPosition" not in resource.spec.ignored.fields:
+            other = other or one.position != spec.get("startingPosition", "")
         if not other or spec.get("replacePolicy") != "Recreate":
             self.fail(f"{call} of a resource that lives and does not ask for it")
+
+    def _check_ignored(self, call: Call, one: Standing, resource: Resource) -> None:
+        """The operator sends nothing that ignoreChanges names, except the same value as a part of a structure."""
+        ignored = resource.spec.ignored
+        has = one.answer()
+        sent = {
+            row.path
+            for row in FIELDS
+            if row.path in ignored.fields and row.top in call.what
+            if len(row.member) == 1 or at(call.what, row.member) != at(has, row.member)
+        }
+        if call.name == "update_event_source_mapping" and sent:
+            self.fail(f"{call} changes {sent}, which ignoreChanges names")
+        keys = {*(call.what.get("Tags") or {}), *call.what.get("TagKeys", ())}
+        if any(map(ignored.has_tag, keys)):
+            self.fail(f"{call} changes tags that ignoreChanges names")
 
     def _takes_over(self, call: Call, one: Standing, owner: Owner | None) -> bool:
         """Check tags that change the owner of a mapping. Returns whether they change it."""
@@ -147,6 +169,8 @@ class Promises:
                 self.fail(f"{call} takes over a mapping of {owner} without consent")
         if owner is not None and owner.cluster != CLUSTER_NAME:
             self.fail(f"{call} takes over a mapping of {owner}, whose cluster the settings do not name")
+        if resource is not None:
+            self._check_ignored(call, one, resource)
         self.handled.add(Key(taker.namespace, taker.name))
         return True
 
@@ -254,7 +278,10 @@ class Promises:
         if _is_refused(spec, mine[0]):
             if ready.get("reason") != "RefusedByAWS":
                 yield f"AWS refuses a field, which its status does not show: {ready}"
-        elif ready.get("status") != "True" and not self._disabled_by_others(key, spec, mine[0]):
+        elif _is_disabled_by_aws(spec, mine[0]):
+            if ready.get("reason") != "DisabledInAWS":
+                yield f"AWS has disabled it, which its status does not show: {ready}"
+        elif ready.get("status") != "True":
             yield f"it is not ready: {ready}"
 
     def _in_its_way(self, key: Key, spec: Mapping[str, Any]) -> bool:
@@ -278,6 +305,7 @@ class Promises:
     def _differences(self, key: Key, body: Mapping[str, Any], one: Standing) -> Iterator[str]:
         spec = body["spec"]
         handled = key in self.handled or key in self.excused
+        ignored = _ignored(spec)
         wanted: dict[str, tuple[Any, Any]] = {
             "functionName": (spec["functionName"], one.function),
             "eventSourceARN": (spec["eventSourceARN"], one.source),
@@ -291,19 +319,22 @@ class Promises:
         if "batchSize" in spec or not handled:
             wanted["batchSize"] = (spec.get("batchSize", default_batch(one.source)), one.config["BatchSize"])
         for name, (asked, has) in wanted.items():
-            if asked != has:
+            if asked != has and name not in ignored.fields:
                 yield f"{name} is {has}, not {asked}"
-        window = spec.get("maximumBatchingWindowInSeconds")
-        if window not in (None, REFUSED_WINDOW, one.config[WINDOW]):
+        window, window_ignored = spec.get(_WINDOW_FIELD), _WINDOW_FIELD in ignored.fields
+        if window not in (None, REFUSED_WINDOW, one.config[WINDOW]) and not window_ignored:
             yield f"maximumBatchingWindowInSeconds is {one.config[WINDOW]}, not {window}"
         kept = (body["status"].get("applied") or {}).get("kept", {})
-        if window is None and one.config[WINDOW] and not handled and "maximumBatchingWindowInSeconds" not in kept:
+        loose = handled or window_ignored or _WINDOW_FIELD in kept
+        if window is None and one.config[WINDOW] and not loose:
             yield f"AWS keeps a batching window of {one.config[WINDOW]} s, and its status does not show it"
         owner = Owner(CLUSTER_NAME, key.namespace, key.name, body["metadata"]["uid"])
         if not self.owner_tags:
             return
         tags = {**(spec.get("tags") or {}), **owner.tags()}
+        tags = {name: value for name, value in tags.items() if not ignored.has_tag(name)}
         has_tags = {name: value for name, value in one.tags.items() if not handled or name in tags}
+        has_tags = {name: value for name, value in has_tags.items() if not ignored.has_tag(name)}
         if has_tags != tags:
             yield f"tags are {has_tags}, not {tags}"
 
@@ -311,13 +342,21 @@ class Promises:
         """Whether AWS refuses a field of a resource. The operator sends the field again from time to time."""
         return any(_ready(body).get("reason") == "RefusedByAWS" for body in self.world.cluster.mappings.values())
 
-    def _disabled_by_others(self, key: Key, spec: Mapping[str, Any], one: Standing) -> bool:
-        return key in self.handled and "enabled" not in spec and not one.enabled
+
+def _ignored(spec: Mapping[str, Any]) -> IgnoredChanges:
+    return IgnoredChanges.parse(spec.get("ignoreChanges") or ())
+
+
+def _is_disabled_by_aws(spec: Mapping[str, Any], one: Standing) -> bool:
+    """Whether AWS itself has disabled a mapping that the operator does not enable."""
+    left = "enabled" not in spec or "enabled" in _ignored(spec).fields
+    return left and not one.enabled and is_by_aws(one.reason)
 
 
 def _is_refused(spec: Mapping[str, Any], one: Standing) -> bool:
     """Whether AWS refuses the spec."""
-    return spec.get("maximumBatchingWindowInSeconds") == REFUSED_WINDOW != one.config[WINDOW]
+    ignored = _WINDOW_FIELD in _ignored(spec).fields
+    return not ignored and spec.get(_WINDOW_FIELD) == REFUSED_WINDOW != one.config[WINDOW]
 
 
 def _replaced(spec: Mapping[str, Any], mappings: Iterable[Standing]) -> bool:

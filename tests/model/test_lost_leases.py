@@ -109,13 +109,3 @@ def test_a_resource_that_replaces_another_while_the_lease_is_lost_inherits_nothi
     script.calmly(30)
     assert script.reason() == "Enabled"
     script.converge()
-
-
-def test_a_mapping_that_may_be_adopted_but_was_created_is_kept_enabled(script: Script) -> None:
-    """The status records that the operator has set `enabled`, also if AWS finishes the creation quickly."""
-    script.apply(**SQS, adoption={"policy": "IfExists"})
-    script.begin()
-    script.mapping().enabled = False
-    script.mapping().state = "Disabled"
-    script.converge()
-    assert script.mapping().enabled

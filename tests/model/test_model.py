@@ -48,6 +48,18 @@ _WHICH = st.integers(0, 7)
 _BATCH = st.sampled_from([None, 1, 5])
 _WINDOW = st.sampled_from([None, 20, REFUSED_WINDOW])
 _TAGS = st.sampled_from([None, {"team": "red"}, {"team": "blue", "cost": "1"}])
+_IGNORED = st.sampled_from(
+    [
+        None,
+        None,
+        None,
+        ["enabled"],
+        ["batchSize"],
+        ["batchSize", "enabled", "tags.team"],
+        ["startingPosition", "maximumBatchingWindowInSeconds"],
+        ["tags"],
+    ]
+)
 
 
 #: A patch that removes the fields of Kafka sources.
@@ -78,6 +90,7 @@ def _specs(draw: st.DrawFn) -> dict[str, Any]:
         "deletionPolicy": draw(st.sampled_from([None, None, None, "Retain"])),
         "managementPolicy": draw(st.sampled_from([None, None, None, None, "Observe"])),
         "adoption": {"policy": draw(st.sampled_from(["Never", "Never", "IfExists", "Required"]))},
+        "ignoreChanges": draw(_IGNORED),
     }
     return {name: value for name, value in spec.items() if value is not None}
 
@@ -89,6 +102,7 @@ _EDITS = st.one_of(
     st.builds(lambda batch, window: {"batchSize": batch, "maximumBatchingWindowInSeconds": window}, _BATCH, _WINDOW),
     st.builds(lambda value: {"enabled": value}, st.sampled_from([None, True, False])),
     st.builds(lambda value: {"tags": value}, _TAGS),
+    st.builds(lambda value: {"ignoreChanges": value}, _IGNORED),
     st.builds(lambda value: {"deletionPolicy": value}, st.sampled_from(["Delete", "Retain"])),
     st.builds(lambda value: {"managementPolicy": value}, st.sampled_from(["Full", "Full", "Observe"])),
     st.builds(lambda value: {"adoption": {"policy": value}}, st.sampled_from(["Never", "IfExists", "Required"])),
@@ -265,7 +279,7 @@ class Model(RuleBasedStateMachine):
         tags = {f"esm-operator.io/{part}": "elsewhere" for part in ("cluster", "namespace", "name", "uid")}
         self.world.aws.make(function, source, tags if tagged else {})
 
-    @rule(which=_WHICH, how=st.sampled_from(["BatchSize", "Enabled", "delete"]))
+    @rule(which=_WHICH, how=st.sampled_from(["BatchSize", "Enabled", "Tags", "by AWS", "delete"]))
     def meddle(self, which: int, how: str) -> None:
         """Change or delete a mapping by hand."""
         one = self._standing(which)
@@ -276,6 +290,12 @@ class Model(RuleBasedStateMachine):
             self.world.aws.delete_event_source_mapping(UUID=one.uuid)
             return
         self._handled(one)
+        if how == "by AWS":
+            self.world.aws.disable(one)
+            return
+        if how == "Tags":
+            one.tags = {**one.tags, "team": "hand"}
+            return
         changed = {"Enabled": not one.enabled} if how == "Enabled" else {how: 3}
         self.world.aws.update_event_source_mapping(UUID=one.uuid, **changed)
 

@@ -9,8 +9,10 @@ from esm_operator.api.fields import observed_values
 from esm_operator.api.resource import Key
 from esm_operator.api.spec import Adoption, MappingSpec
 from esm_operator.planning import actions, differences, plan
+from esm_operator.planning.allowed import UNLIMITED
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired, Observation, ObservedMapping
+from esm_operator.planning.left_to_others import creation
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 
 OWNER = Owner("cluster", "shop", "orders", "uid-1")
@@ -52,14 +54,17 @@ def wanted(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = No
     """A resource that is prepared and has nothing in AWS yet."""
     asked = MappingSpec.parse(spec)
     settings: dict[str, Any] = {"prepared": True, "finalizer": True, "intent_current": True, **more}
+    ignored, all_tags = asked.ignored, {**(tags or {}), **OWNER.tags()}
     return Desired(
         owner=OWNER,
         identity=asked.identity,
         intended=asked.identity,
         source=asked.source,
-        values=asked.values,
-        emptied=asked.emptied,
-        tags={**(tags or {}), **OWNER.tags()},
+        values={path: value for path, value in asked.values.items() if path not in ignored.fields},
+        emptied=asked.emptied - ignored.fields,
+        tags={key: value for key, value in all_tags.items() if not ignored.has_tag(key)},
+        ignored=ignored,
+        creation=creation(asked, all_tags, {}, replaces={}, scope=UNLIMITED),
         consumer_group=asked.consumer_group,
         **settings,
     )
@@ -70,10 +75,10 @@ def made(spec: Mapping[str, Any] = SQS, *, tags: Mapping[str, str] | None = None
     desired = wanted(spec, tags=tags)
     settings: dict[str, Any] = {
         "uuid": UUID,
-        "applied_fields": frozenset(desired.values),
-        "applied_tags": frozenset(desired.tags),
-        "applied_immutable": differences.immutable_texts(desired.values),
-        "known_tags": desired.tags,
+        "applied_fields": desired.creation.fields,
+        "applied_tags": desired.creation.tag_keys,
+        "applied_immutable": differences.immutable_texts(desired.creation.values),
+        "known_tags": desired.creation.tags,
         **more,
     }
     return replace(desired, **settings)
@@ -677,12 +682,22 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         found(seen(state="Disabled")),
         actions.Update(UUID, {"enabled": True}, frozenset(), {"enabled": False}, drift=True),
     ),
-    "ours, disabled by hand, and not in the spec": (
+    "the spec had enabled: false, and lacks it now": (
         made(applied_fields=frozenset({"enabled"}), was_in_sync=True),
         found(seen(state="Disabled")),
         actions.Update(UUID, {}, frozenset({"enabled"}), {"enabled": False}, drift=True),
     ),
-    "adopted disabled, and not in the spec": (made(), found(seen(state="Disabled")), actions.NoOp()),
+    "disabled by hand, and never in the spec": (made(), found(seen(state="Disabled")), actions.NoOp()),
+    "disabled by AWS, and in the spec": (
+        made({**SQS, "enabled": True}, was_in_sync=True),
+        found(replace(seen(state="Disabled"), disabled_because="Lambda initiated")),
+        actions.Update(UUID, {"enabled": True}, frozenset(), {"enabled": False}, drift=True),
+    ),
+    "disabled by AWS, and never in the spec": (
+        made(),
+        found(replace(seen(state="Disabled"), disabled_because="Lambda initiated")),
+        actions.NoOp(),
+    ),
     "to be disabled": (
         made({**SQS, "enabled": False}),
         found(seen()),
@@ -1110,6 +1125,108 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "a foreign tag": (made(), found(replace(seen(), tags={**OWNER.tags(), "foreign": "stays"})), actions.NoOp()),
     "another incarnation of the resource": (
         made(),
+        found(seen(replace(OWNER, uid="uid-0"))),
+        actions.Tag(UUID, {"esm-operator.io/uid": "uid-1"}, frozenset()),
+    ),
+    # Fields and tags that ignoreChanges leaves to others
+    "an ignored field differs": (
+        made({**SQS, "batchSize": 5, "ignoreChanges": ["batchSize"]}),
+        found(seen(BatchSize=7)),
+        actions.NoOp(),
+    ),
+    "an ignored field is unset in AWS": (
+        made({**SQS, "scalingConfig": {"maximumConcurrency": 5}, "ignoreChanges": ["scalingConfig"]}),
+        found(seen()),
+        actions.NoOp(),
+    ),
+    "an ignored field differs, and another one": (
+        made({**SQS, "batchSize": 5, "kmsKeyARN": "key", "ignoreChanges": ["batchSize"]}),
+        found(seen(BatchSize=7)),
+        actions.Update(UUID, {"kmsKeyARN": "key"}, frozenset(), {"kmsKeyARN": None}),
+    ),
+    "an ignored field was removed from the spec": (
+        made({**SQS, "ignoreChanges": ["batchSize"]}, applied_fields=frozenset({"batchSize"})),
+        found(seen(BatchSize=7)),
+        actions.NoOp(),
+    ),
+    "an ignored field is empty in the spec": (
+        made({**SQS, "functionResponseTypes": [], "ignoreChanges": ["functionResponseTypes"]}),
+        found(seen(FunctionResponseTypes=["ReportBatchItemFailures"])),
+        actions.NoOp(),
+    ),
+    "a field is no longer ignored": (
+        replace(made({**SQS, "batchSize": 5}), edited=True),
+        found(seen(BatchSize=7)),
+        actions.Update(UUID, {"batchSize": 5}, frozenset(), {"batchSize": 7}),
+    ),
+    "an ignored mapping is disabled": (
+        made({**SQS, "enabled": True, "ignoreChanges": ["enabled"]}, was_in_sync=True),
+        found(seen(state="Disabled")),
+        actions.NoOp(),
+    ),
+    "a part of a structure is ignored": (
+        made(
+            msk(
+                provisionedPollerConfig={"minimumPollers": 2, "maximumPollers": 5},
+                ignoreChanges=["provisionedPollerConfig.maximumPollers"],
+            )
+        ),
+        found(seen_msk(UUID, ProvisionedPollerConfig={"MinimumPollers": 1, "MaximumPollers": 50})),
+        actions.Update(
+            UUID,
+            {"provisionedPollerConfig.minimumPollers": 2},
+            frozenset(),
+            {"provisionedPollerConfig.minimumPollers": 1},
+        ),
+    ),
+    "an ignored immutable field was changed": (
+        made(
+            {**KINESIS, "startingPosition": "TRIM_HORIZON", "ignoreChanges": ["startingPosition"]},
+            applied_immutable=differences.immutable_texts(MappingSpec.parse(KINESIS).values),
+        ),
+        found(seen(EventSourceArn=KINESIS["eventSourceARN"], StartingPosition="LATEST")),
+        actions.NoOp(),
+    ),
+    "the same, with Recreate": (
+        made(
+            {**KINESIS, "startingPosition": "TRIM_HORIZON", "ignoreChanges": ["startingPosition"]},
+            applied_immutable=differences.immutable_texts(MappingSpec.parse(KINESIS).values),
+            recreate=True,
+        ),
+        found(seen(EventSourceArn=KINESIS["eventSourceARN"], StartingPosition="LATEST")),
+        actions.NoOp(),
+    ),
+    "an ignored virtual host was changed": (
+        made(
+            {**MQ, "ignoreChanges": ["sourceAccessConfigurations"]},
+            applied_immutable=differences.immutable_texts(MappingSpec.parse(MQ).values)
+            | {"sourceAccessConfigurations[VIRTUAL_HOST]": "/b"},
+        ),
+        found(seen(SourceAccessConfigurations=[{"Type": "VIRTUAL_HOST", "URI": "/b"}])),
+        actions.NoOp(),
+    ),
+    "an ignored tag was changed, and another one": (
+        made({**SQS, "ignoreChanges": ["tags.team"]}, tags={"team": "shop", "stage": "live"}),
+        found(replace(seen(), tags={**OWNER.tags(), "team": "else", "stage": "test"})),
+        actions.Tag(UUID, {"stage": "live"}, frozenset()),
+    ),
+    "an ignored tag was removed from the spec": (
+        made({**SQS, "ignoreChanges": ["tags.team"]}, applied_tags=frozenset({"team", *OWNER_TAGS})),
+        found(replace(seen(), tags={**OWNER.tags(), "team": "shop"})),
+        actions.NoOp(),
+    ),
+    "an ignored tag was removed from the spec, tags unseen": (
+        made({**SQS, "ignoreChanges": ["tags.team"]}, applied_tags=frozenset({"team", *OWNER_TAGS})),
+        found(UNSEEN_TAGS),
+        actions.NoOp(),
+    ),
+    "all tags are ignored": (
+        made({**SQS, "ignoreChanges": ["tags"]}, tags={"team": "shop", "stage": "live"}),
+        found(replace(seen(), tags={**OWNER.tags(), "team": "else"})),
+        actions.NoOp(),
+    ),
+    "all tags are ignored, and an owner tag was changed": (
+        made({**SQS, "ignoreChanges": ["tags"]}),
         found(seen(replace(OWNER, uid="uid-0"))),
         actions.Tag(UUID, {"esm-operator.io/uid": "uid-1"}, frozenset()),
     ),

@@ -66,6 +66,13 @@ def test_too_many_tags_come_after_what_is_wrong_elsewhere() -> None:
     assert re.search(r"not valid JSON.*Correct the pattern\. The mapping would have 52 tags", problem)
 
 
+def test_an_ignored_field_of_a_newer_crd_is_a_problem_but_not_of_a_deletion() -> None:
+    problem = told(desired({}, ignoreChanges=["enabled", "batchMode", "tags.team"]))
+    assert "does not know the entry batchMode of ignoreChanges. Upgrade the operator, or remove the entry." in problem
+    assert desired({}, ignoreChanges=["enabled", "tags", "tags.team"]).problems == ()
+    assert desired({}, deleting=True, ignoreChanges=["batchMode"]).problems == ()
+
+
 def test_without_owner_tags_only_the_owner_is_desired_of_tags() -> None:
     """They stand for what the resource records; AWS is sent none."""
     wanted = desired({}, owner_tags=False)

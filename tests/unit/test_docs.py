@@ -104,6 +104,8 @@ def test_commands_of_aws_are_operations_with_such_members(command: Command, argu
     assert operation in names, f"{command}: {service} has no {operation}"
     shape: Any = model.operation_model(names[operation]).input_shape
     members = {f"--{xform_name(name, '-')}" for name in shape.members}
+    booleans = [name for name, member in shape.members.items() if member.type_name == "boolean"]
+    members |= {f"--no-{xform_name(name, '-')}" for name in booleans}
     flags = {word.partition("=")[0] for word in arguments[2:] if word.startswith("--")}
     assert flags <= members | AWS_FLAGS, command
     required = {f"--{xform_name(name, '-')}" for name in shape.required_members}

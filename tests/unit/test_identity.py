@@ -75,7 +75,7 @@ def test_a_spec_and_its_create_have_the_same_identity(kind: str) -> None:
     from esm_operator.aws import requests
 
     spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind]})
-    assert spec.identity == of_mapping(requests.create(spec, {}))
+    assert spec.identity == of_mapping(requests.create(spec.parameters, {}))
 
 
 _GROUP = {"consumerGroupID": "shop"}
@@ -110,6 +110,6 @@ def test_a_spec_and_its_create_have_the_same_consumer_group(kind: str) -> None:
 
     spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind]})
     group = spec.consumer_group
-    assert group == consumer_group(requests.create(spec, {}))
+    assert group == consumer_group(requests.create(spec.parameters, {}))
     assert (group is not None) == (kind == "msk"), "the others name none"
     assert group is None or group.path in spec.values

@@ -36,9 +36,9 @@ def problems(operation: str, parameters: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize("kind", TEN_KINDS)
 def test_a_create_has_all_members_of_the_spec(kind: str) -> None:
     spec = {"functionName": "orders", **TEN_KINDS[kind]}
-    parameters = requests.create(MappingSpec.parse({**spec, **OWN}), {"team": "shop"})
+    parameters = requests.create(MappingSpec.parse({**spec, **OWN}).parameters, {"team": "shop"})
     assert problems("CreateEventSourceMapping", parameters) == ""
-    assert parameters == {**requests.create(MappingSpec.parse(spec), {}), "Tags": {"team": "shop"}}
+    assert parameters == {**requests.create(MappingSpec.parse(spec).parameters, {}), "Tags": {"team": "shop"}}
     assert parameters["FunctionName"] == "orders"
 
 
@@ -47,7 +47,7 @@ def test_an_update_can_change_all_mutable_fields(kind: str) -> None:
     spec = MappingSpec.parse({"functionName": "orders", **TEN_KINDS[kind], **OWN})
     assert spec.source is not None
     change = {path: value for path, value in spec.values.items() if not BY_PATH[path].immutable}
-    parameters = requests.update(spec, spec.source, Update(UUID, change, frozenset(), {}))
+    parameters = requests.update(spec.parameters, spec.source, Update(UUID, change, frozenset(), {}))
     assert problems("UpdateEventSourceMapping", parameters) == ""
     assert parameters.keys() == {"UUID", *(BY_PATH[path].top for path in change)}
 
@@ -66,7 +66,7 @@ def update(
     asked = MappingSpec.parse(whole)
     assert asked.source is not None
     what = Update(UUID, {path: asked.values[path] for path in changed}, reset, {})
-    parameters = requests.update(asked, asked.source, what, queue_mode=queue_mode)
+    parameters = requests.update(asked.parameters, asked.source, what, queue_mode=queue_mode)
     assert parameters.pop("UUID") == UUID
     return parameters
 
@@ -126,7 +126,7 @@ def test_no_update_sends_an_immutable_member(kind: str, is_reset: bool) -> None:
             if is_reset
             else Update(UUID, {row.path: value}, frozenset(), {})
         )
-        sent = requests.update(spec, source, what)
+        sent = requests.update(spec.parameters, source, what)
         assert [other.path for other in FIELDS if other.immutable and at(sent, other.member) is not None] == [], row
 
 
@@ -187,5 +187,5 @@ def test_a_destination_is_removed_in_the_form_that_aws_accepts() -> None:
 @pytest.mark.parametrize("row", [row for row in FIELDS if not row.immutable], ids=lambda row: row.path)
 def test_each_reset_is_valid_by_botocores_model(row: Any) -> None:
     for source in sorted(row.sources - row.unresettable - row.required, key=SourceType):
-        parameters = requests.update(MappingSpec.parse({}), source, Update(UUID, {}, frozenset({row.path}), {}))
+        parameters = requests.update({}, source, Update(UUID, {}, frozenset({row.path}), {}))
         assert problems("UpdateEventSourceMapping", parameters) == ""

@@ -289,8 +289,8 @@ class EventSourceMappingSpec(Structure):
     self_managed_event_source: SelfManagedEventSource | None = None
     """The self-managed Apache Kafka cluster that is the source. It replaces eventSourceARN."""
     enabled: bool | None = None
-    """Whether Lambda polls the source. Set false to stop the processing of records. If absent, a mapping that the
-    operator created is enabled, and an adopted mapping keeps its state."""
+    """Whether Lambda polls the source. Set false to stop the processing of records. If absent, a new mapping is
+    enabled, and the operator does not change the state after that."""
     batch_size: Int32 | None = None
     """The maximum number of records in one batch. Lambda sends each batch to the function in one invocation. SQS FIFO
     queues allow at most 10. For an SQS standard queue, a batchSize above 10 needs maximumBatchingWindowInSeconds of 1
@@ -386,6 +386,14 @@ class EventSourceMappingSpec(Structure):
     group stays the same, the new mapping continues at the committed offsets of the group. If absent: Never."""
     adoption: AdoptionModel | None = None
     """Whether the operator adopts a mapping that exists in AWS."""
+    ignore_changes: Words | None = None
+    """The fields and tags that other tools may change in AWS. The operator sends them when it creates the mapping.
+    After that, it neither compares nor sends them. If the operator replaces the mapping, the new mapping gets the
+    values that the old one had in AWS. An entry is the path of a field, such as batchSize or
+    provisionedPollerConfig.maximumPollers. The path of a structure, such as provisionedPollerConfig, means all fields
+    in it. startingPosition includes startingPositionTimestamp. The entry tags means all tags except the owner tags,
+    and tags.KEY means one tag. Fields by which the operator finds the mapping, such as functionName, are not
+    allowed."""
 
 
 class ConditionModel(Structure):
@@ -446,6 +454,10 @@ class AppliedModel(Structure):
     kept: dict[str, KeptModel] | None = None
     """The fields that were removed from the spec, and that the operator cannot reset to the default of AWS. They still
     have their last value in AWS. The keys of the map are the paths of the fields."""
+    ignored: dict[str, str] | None = None
+    """The values in AWS of the fields and tags in `spec.ignoreChanges`, as JSON. null: AWS has no value. If the
+    operator creates the mapping again, the new mapping gets these values. The keys of the map are the paths of the
+    fields, or tags.KEY."""
 
 
 class EventSourceMappingStatus(Structure):

@@ -130,6 +130,19 @@ def _unknown_fields(spec: MappingSpec) -> Iterator[Violation]:
         )
 
 
+def unknown_entries(spec: MappingSpec) -> Iterator[Violation]:
+    """The entries of ignoreChanges in a newer CRD. The operator would change what they name.
+
+    Only the operator makes this check, because the rules of this version refuse such entries with another message.
+    """
+    for entry in spec.ignored.unknown:
+        yield Violation(
+            "spec.ignoreChanges",
+            f"This version of the operator does not know the entry {entry} of ignoreChanges. Upgrade the operator, or "
+            "remove the entry.",
+        )
+
+
 def _patterns(spec: MappingSpec) -> Iterator[Violation]:
     for number, pattern in enumerate(spec.filter_patterns):
         if problem := problem_of_pattern(pattern):

@@ -22,6 +22,10 @@ _CONDITION: Mapping[str, Any] = {
 }
 #: How Lambda's last processing result begins if the poll has failed (recorded).
 _PROBLEM = "PROBLEM"
+#: How the reason of a change of state begins if a user has caused it, in lower case and with spaces. Recorded are
+#: USER_INITIATED and "User action". AWS's documentation has "User initiated" and "Lambda initiated", and for MQ codes
+#: such as EVENT_SOURCE_AUTHN_ERROR.
+_BY_USER = "user"
 #: The attributes of a MappingReport that are texts, and the fields of the status that hold them.
 _REPORTED: Mapping[str, str] = {
     "state": "state",
@@ -60,6 +64,9 @@ class Applied:
     kept: Mapping[str, Kept] = field(default_factory=dict[str, Kept])
     """Those of the fields that are gone from the spec and that AWS keeps, by path. A field is added with the Update
     that resets it, and removed when AWS shows another value."""
+    ignored: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The values in AWS of what ``ignoreChanges`` names, as JSON in Kubernetes' spelling, by path or ``tags.KEY``. A
+    mapping that replaces this one gets them. null: AWS has no value."""
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Applied":
@@ -73,6 +80,7 @@ class Applied:
                 path: Kept(str(one.get("value", "")), str(one.get("message", "")), int(one.get("generation", 0)))
                 for path, one in kept.items()
             },
+            ignored=raw.get("ignored") or {},
         )
 
     def render(self) -> dict[str, Any]:
@@ -83,6 +91,7 @@ class Applied:
             "tags": sorted(self.tags),
             "immutable": dict(sorted(self.immutable.items())),
             **({"kept": kept} if kept else {}),
+            **({"ignored": dict(sorted(self.ignored.items()))} if self.ignored else {}),
         }
 
 
@@ -125,6 +134,12 @@ class FilterCriteriaError:
 def is_problem(result: str | None) -> bool:
     """Whether a last processing result of Lambda reports a problem. None: there is no result."""
     return bool(result) and str(result).startswith(_PROBLEM)
+
+
+def is_by_aws(state_transition_reason: str | None) -> bool:
+    """Whether AWS itself, and not a user, has changed the state of a mapping. Without a reason, this is not known."""
+    reason = (state_transition_reason or "").replace("_", " ").strip().lower()
+    return bool(reason) and not reason.startswith(_BY_USER)
 
 
 def differs_harmlessly(one: str | None, other: str | None) -> bool:

@@ -8,9 +8,10 @@ changes are in ``tools/transition_rules.py``.
 from collections.abc import Iterator
 
 from esm_operator.api import field_rules, limits
-from esm_operator.api.expressions import present, quoted, reads_from
+from esm_operator.api.expressions import present, quoted, quoted_list, reads_from
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH
+from esm_operator.api.ignore_changes import ENTRIES, IDENTITY_ENTRIES, TAG, TAGS
 from esm_operator.api.rule import Rule, about, forbidden, listed, needed, only, titles
 from esm_operator.api.sources import ALL, ARN_SERVICES, KAFKA, TITLES, SourceType
 
@@ -223,6 +224,37 @@ def _adoption() -> Iterator[Rule]:
     )
 
 
+def _ignore_changes() -> Iterator[Rule]:
+    """The entries of ignoreChanges. An ``enum`` of the CRD could not explain them, and has no place for tags.KEY."""
+    field, known = "ignoreChanges", quoted_list((*ENTRIES, TAGS, *IDENTITY_ENTRIES))
+    unknown = f"!(item in {known}) && !(item.startsWith({quoted(TAG)}) && size(item) > {len(TAG)})"
+    yield about(
+        field,
+        f"!self.{field}.exists(item, {unknown})",
+        f"{{entry}} in {field} is not a field that others can change. Write the path of a field, tags, or tags.KEY. "
+        f"Possible entries are {listed((*ENTRIES, TAGS), 'and')}.",
+        parts={"entry": f"self.{field}.filter(item, {unknown})[0]"},
+    )
+    identity = f"item in {quoted_list(IDENTITY_ENTRIES)}"
+    yield about(
+        field,
+        f"!self.{field}.exists(item, {identity})",
+        f"{{entry}} cannot be in {field}, because the operator finds the mapping by it. If others could change it, the "
+        "operator could lose the mapping. Remove the entry.",
+        forbidden,
+        parts={"entry": f"self.{field}.filter(item, {identity})[0]"},
+    )
+    reserved = f"item.matches({quoted('^tags[.]' + limits.RESERVED_TAG_KEY[1:])})"
+    yield about(
+        field,
+        f"!self.{field}.exists(item, {reserved})",
+        f"{{entry}} in {field} is a reserved tag. Only AWS and the operator use keys that begin with "
+        f"{listed(limits.RESERVED_TAG_PREFIXES, 'or')}. Remove the entry.",
+        forbidden,
+        parts={"entry": f"self.{field}.filter(item, {reserved})[0]"},
+    )
+
+
 #: The rules about several fields of AWS.
 COMBINATION_RULES: tuple[Rule, ...] = (*_positions(), *_batches(), *_pollers(), *_others())
 
@@ -239,6 +271,7 @@ MAPPING_RULES: tuple[Rule, ...] = (
     *field_rules.texts(),
     *field_rules.tags("tags", " ({source})"),
     *_adoption(),
+    *_ignore_changes(),
 )
 
 

@@ -8,13 +8,23 @@ from typing import Any, NamedTuple
 
 from esm_operator.api import fields, identity, names
 from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.ignore_changes import NOTHING, IgnoredChanges
 from esm_operator.api.source_names import source_name
 from esm_operator.api.sources import ARN_SERVICES, SourceType, parse_arn
 from esm_operator.api.values import Canonical
 
 #: Fields of the spec that are the operator's own, not AWS's.
 OWN_FIELDS = frozenset(
-    {"region", "providerConfigRef", "deletionPolicy", "managementPolicy", "replacePolicy", "adoption", "tags"}
+    {
+        "region",
+        "providerConfigRef",
+        "deletionPolicy",
+        "managementPolicy",
+        "replacePolicy",
+        "adoption",
+        "tags",
+        "ignoreChanges",
+    }
 )
 
 
@@ -129,6 +139,12 @@ class MappingSpec:
     @cached_property
     def consumer_group(self) -> ConsumerGroup | None:
         return identity.consumer_group(self.parameters)
+
+    @property
+    def ignored(self) -> IgnoredChanges:
+        """What ``ignoreChanges`` leaves to others."""
+        entries = self.raw.get("ignoreChanges")
+        return IgnoredChanges.parse(map(str, entries)) if entries else NOTHING
 
     @property
     def filter_patterns(self) -> list[str]:

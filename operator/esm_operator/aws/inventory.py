@@ -21,7 +21,7 @@ from esm_operator.api import identity, limits
 from esm_operator.api.fields import observed_values
 from esm_operator.api.frozen_json import FrozenJSON, at_hand, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
-from esm_operator.api.recorded_status import MappingReport, differs_harmlessly
+from esm_operator.api.recorded_status import MappingReport, differs_harmlessly, is_by_aws
 from esm_operator.api.values import Canonical
 from esm_operator.aws.answer_limits import BYTES_OF_ITEM, ListLimit, size_of_tags
 from esm_operator.clock import monotonic, seconds_since
@@ -89,9 +89,11 @@ class InventoryEntry:
         encrypted = bool(raw.get("KMSKeyArn") or raw.get("FilterCriteriaError"))
         hidden = encrypted and raw.get("FilterCriteria") is None
         if hidden and self.filters_shown:
-            values, hidden = observed_values({**raw, "FilterCriteria": self.filters}), False
+            raw, hidden = {**raw, "FilterCriteria": self.filters}, False
+            values = observed_values(raw)
         else:
             values = _values(self.raw)
+        reason = self.raw.get("StateTransitionReason") if self.state == "Disabled" else None
         return ObservedMapping(
             uuid=self.uuid,
             state=self.state,
@@ -102,6 +104,8 @@ class InventoryEntry:
             tags_in_doubt=self.tags_in_doubt,
             tags_may_follow=self._tags_may_follow(),
             consumer_group=self.consumer_group,
+            answer=raw,
+            disabled_because=str(reason) if is_by_aws(reason) else "",
         )
 
     def report(self) -> MappingReport:

@@ -12,20 +12,30 @@ from typing import Any
 from esm_operator.api import fields
 from esm_operator.api.fields import BY_PATH, FIELDS, IMMUTABLE_ACCESS_TYPES, RESET_WHOLE, Field
 from esm_operator.api.sources import SourceType
-from esm_operator.api.spec import MappingSpec
 from esm_operator.planning.actions import Update
 
 
-def create(spec: MappingSpec, tags: Mapping[str, str]) -> dict[str, Any]:
+def create(wanted: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
     """The parameters of CreateEventSourceMapping."""
-    return {**spec.parameters, "Tags": dict(tags)}
+    return {**wanted, "Tags": dict(tags)}
 
 
-def update(spec: MappingSpec, source: SourceType, what: Update, *, queue_mode: bool = False) -> dict[str, Any]:
-    """The parameters of UpdateEventSourceMapping. ``queue_mode``: the mapping's ConsumptionMode is Queue."""
-    tops = sorted({BY_PATH[path].top for path in {*what.change, *what.reset}})
-    members = {top: _member(top, spec.parameters, source, what, queue_mode=queue_mode) for top in tops}
+def update(wanted: Mapping[str, Any], source: SourceType, what: Update, *, queue_mode: bool = False) -> dict[str, Any]:
+    """The parameters of UpdateEventSourceMapping.
+
+    Args:
+        wanted: the parameters of a Create of the spec.
+        source: the source type of the mapping.
+        what: the fields to set and to reset.
+        queue_mode: whether the mapping's ConsumptionMode is Queue.
+    """
+    members = {top: _member(top, wanted, source, what, queue_mode=queue_mode) for top in sorted(tops(what))}
     return {"UUID": what.uuid, **members}
+
+
+def tops(what: Update) -> frozenset[str]:
+    """The members of an Update."""
+    return frozenset(BY_PATH[path].top for path in (*what.change, *what.reset))
 
 
 _EMPTY_DESTINATION: Mapping[str, Any] = {"OnFailure": {"Destination": ""}}

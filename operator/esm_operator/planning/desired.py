@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import get_args
 
-from esm_operator.api import limits
+from esm_operator.api import identity, limits
 from esm_operator.api.identity import Identity
-from esm_operator.api.offline import function_elsewhere, offline_problems, unknown_policies
+from esm_operator.api.offline import function_elsewhere, offline_problems, unknown_entries, unknown_policies
 from esm_operator.api.reasons import RefusalReason
-from esm_operator.api.recorded_status import Applied
+from esm_operator.api.recorded_status import Applied, MappingStatus
 from esm_operator.api.resource import Intent, Key, Resource
 from esm_operator.api.spec import MappingSpec
+from esm_operator.api.values import Canonical
 from esm_operator.planning.allowed import Scope
 from esm_operator.planning.differences import immutable_texts
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired
+from esm_operator.planning.left_to_others import creation
 from esm_operator.planning.ownership import OWNER_TAGS, Owner
 from esm_operator.planning.target import ResolvedTarget
 
@@ -35,7 +37,7 @@ class MappingRecord:
     @classmethod
     def of(cls, resource: Resource) -> "MappingRecord":
         """The record in the resource's status."""
-        return cls(resource.uuid, resource.status.applied)
+        return cls(resource.uuid, recorded_applied(resource.status))
 
     def taken_up(self, uuid: str, resource: Resource) -> "MappingRecord":
         """Record a mapping of the intent. What the record or the intent names may have been applied.
@@ -46,11 +48,24 @@ class MappingRecord:
         if intent is None:
             return MappingRecord(uuid, self.applied)
         fields, tags = self.applied.fields | set(intent.fields), self.applied.tags | set(intent.tags)
-        return MappingRecord(uuid, Applied(fields, tags, intent.immutable))
+        return MappingRecord(uuid, Applied(fields, tags, intent.immutable, ignored=self.applied.ignored))
 
     def adopted(self, uuid: str, desired: Desired) -> "MappingRecord":
         """Record a mapping that somebody else has created."""
-        return MappingRecord(uuid, Applied(frozenset(), frozenset(desired.tags), immutable_texts(desired.values)))
+        immutable = immutable_texts(desired.creation.values)
+        return MappingRecord(uuid, Applied(frozenset(), frozenset(desired.tags), immutable))
+
+
+def recorded_applied(status: MappingStatus) -> Applied:
+    """What a status records of a mapping, without ``enabled`` while the mapping is enabled and matches the spec.
+
+    Then the removal of ``enabled`` from the spec needs no reset. Earlier versions recorded ``enabled`` for each mapping
+    that they created, also if the spec did not have it.
+    """
+    applied, synced = status.applied, status.condition("Synced")
+    if "enabled" in applied.fields and status.report.state == "Enabled" and _is_seen(synced.status, synced.reason):
+        return replace(applied, fields=applied.fields - {"enabled"})
+    return applied
 
 
 def desired_of(
@@ -89,16 +104,20 @@ def desired_of(
     )
     owner_tags = target.target.owner_tags
     tags = {**target.default_tags, **spec.tags, **owner.tags()} if owner_tags else owner.tags()
-    recorded = owner.tags() if record.owns else {}
+    recorded, ignored = owner.tags() if record.owns else {}, spec.ignored
+    scope = scope_of(resource, target, account)
+    created = creation(spec, tags, record.applied.ignored, replaces=record.applied.immutable, scope=scope)
     desired = Desired(
         owner=owner,
         identity=spec.identity,
         intended=intended,
         source=spec.source,
-        consumer_group=spec.consumer_group,
-        values=spec.values,
-        emptied=spec.emptied,
-        tags=tags,
+        consumer_group=identity.consumer_group(created.parameters) if ignored.fields else spec.consumer_group,
+        values=_without(spec.values, ignored.fields),
+        emptied=spec.emptied - ignored.fields,
+        tags={key: value for key, value in tags.items() if not ignored.has_tag(key)},
+        ignored=ignored,
+        creation=created,
         deleting=resource.deleting,
         finalizer=resource.has_finalizer,
         removed=resource.removed,
@@ -123,10 +142,14 @@ def desired_of(
         takeover_clusters=takeover_clusters,
         consenting=consenting,
         owner_tags=owner_tags,
-        scope=scope_of(resource, target, account),
+        scope=scope,
     )
     current = intent == intent_of(desired, account, target.target.region)
     return replace(desired, intent_current=current)
+
+
+def _without(values: Mapping[str, Canonical], paths: frozenset[str]) -> Mapping[str, Canonical]:
+    return {path: value for path, value in values.items() if path not in paths} if paths else values
 
 
 def scope_of(resource: Resource, target: ResolvedTarget, account: str) -> Scope:
@@ -145,7 +168,7 @@ def _problems_of_deletion(spec: MappingSpec) -> Iterator[Finding]:
 
 
 def _problems(spec: MappingSpec, tags: Mapping[str, str], target: ResolvedTarget) -> Iterator[Finding]:
-    for problem in offline_problems(spec, datetime.now(UTC)):
+    for problem in (*offline_problems(spec, datetime.now(UTC)), *unknown_entries(spec)):
         yield Finding("InvalidSpec", "Rule", {"message": problem.message})
     if not spec.region and (wrong := function_elsewhere(spec.function_name, target.target.region)):
         yield Finding("InvalidSpec", "Rule", {"message": wrong})
@@ -166,15 +189,9 @@ def _problems(spec: MappingSpec, tags: Mapping[str, str], target: ResolvedTarget
         yield Finding("InvalidSpec", "TooManyTags", {**values, "own": len(OWNER_TAGS)})
 
 
-def created_fields(desired: Desired) -> frozenset[str]:
-    """The fields that a Create sets: those of the spec, and ``enabled``."""
-    return frozenset({*desired.values, "enabled"})
-
-
 def intent_of(desired: Desired, account: str, region: str) -> Intent:
-    """The intent to create the mapping of the spec. It leaves out ``enabled`` if a mapping may be adopted instead."""
-    asked = desired.identity
-    fields = created_fields(desired) if desired.adoption.policy == "Never" else frozenset(desired.values)
+    """The intent to create the mapping of the spec."""
+    asked, created = desired.identity, desired.creation
     return Intent(
         owner=f"{desired.owner.namespace}/{desired.owner.name}",
         account=account,
@@ -182,9 +199,9 @@ def intent_of(desired: Desired, account: str, region: str) -> Intent:
         function=asked.function,
         source=asked.source,
         servers=tuple(sorted(asked.servers)),
-        fields=tuple(sorted(fields)),
-        tags=tuple(sorted(desired.tags)),
-        immutable=immutable_texts(desired.values),
+        fields=tuple(sorted(created.fields)),
+        tags=tuple(sorted(created.tag_keys)),
+        immutable=immutable_texts(created.values),
     )
 
 
@@ -194,5 +211,9 @@ _UNSEEN = frozenset(get_args(RefusalReason))
 
 def _was_in_sync(resource: Resource) -> bool:
     synced = resource.status.condition("Synced")
-    seen = synced.status == "True" or (synced.status == "Unknown" and synced.reason in _UNSEEN)
-    return seen and synced.observed_generation == resource.generation
+    return _is_seen(synced.status, synced.reason) and synced.observed_generation == resource.generation
+
+
+def _is_seen(status: str, reason: str) -> bool:
+    """Whether the mapping matched the spec when the operator last read it. Arguments: of the condition Synced."""
+    return status == "True" or (status == "Unknown" and reason in _UNSEEN)

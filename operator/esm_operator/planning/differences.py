@@ -18,6 +18,7 @@ def immutable_changes(desired: Desired, found: ObservedMapping | None = None) ->
     if not applied:
         return ()
     changed = {path for path in wanted.keys() | applied.keys() if wanted.get(path) != applied.get(path)}
+    changed = {path for path in changed if not desired.ignored.has_immutable(path)}
     if found is not None:
         has = immutable_texts(found.values)
         changed = {path for path in changed if wanted.get(path) != has.get(path)}
@@ -36,7 +37,8 @@ def differences(
 ) -> tuple[dict[str, Canonical], frozenset[str], dict[str, Canonical]]:
     """The fields to set, the fields to reset, and their present values in AWS.
 
-    Fields that are neither in the spec nor applied are left to AWS.
+    Fields that are neither in the spec nor applied are left to AWS. Fields that ``ignoreChanges`` names are left to
+    others.
     """
     change: dict[str, Canonical] = {}
     for row in FIELDS:
@@ -62,13 +64,12 @@ def left_over(desired: Desired, found: ObservedMapping) -> dict[str, Canonical]:
 
     Fields that have AWS's default are not among them.
     """
-    queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
     left: dict[str, Canonical] = {}
-    for path in sorted((desired.applied_fields | desired.emptied) - desired.values.keys()):
+    for path in sorted((desired.applied_fields | desired.emptied) - desired.values.keys() - desired.ignored.fields):
         row, observed = BY_PATH.get(path), found.values.get(path)
         if row is None or row.immutable or _is_hidden(row, found) or (path == "enabled" and observed is None):
             continue
-        default = row.default(desired.source, queue_mode=queue_mode) if desired.source else None
+        default = row.default(desired.source, queue_mode=desired.queue_mode) if desired.source else None
         if not values.equal(default, observed) and not _struct_gone(row, found):
             left[path] = observed
     return left
@@ -101,8 +102,23 @@ def _struct_gone(row: Field, found: ObservedMapping) -> bool:
 def tag_changes(desired: Desired, tags: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
     """The tags to set and the keys to remove. Tags that others have set are kept."""
     add = {key: value for key, value in desired.tags.items() if tags.get(key) != value}
-    remove = frozenset(key for key in desired.applied_tags if key not in desired.tags and key in tags)
-    return add, remove
+    return add, frozenset(key for key in _left_over_tags(desired) if key in tags)
+
+
+def _left_over_tags(desired: Desired) -> frozenset[str]:
+    """The keys of tags that were applied, and that neither the spec nor the default tags have any more."""
+    return frozenset(key for key in desired.applied_tags - desired.tags.keys() if not desired.ignored.has_tag(key))
+
+
+def recorded_tags(desired: Desired) -> frozenset[str]:
+    """The keys to record when AWS has the tags that are wanted. Ignored tags stay recorded if they were applied."""
+    return frozenset(desired.tags) | {key for key in desired.applied_tags if desired.ignored.has_tag(key)}
+
+
+def recorded_immutable(desired: Desired) -> dict[str, str]:
+    """The immutable fields to record when AWS has them. Ignored ones stay recorded as they were applied."""
+    kept = {key: text for key, text in desired.applied_immutable.items() if desired.ignored.has_immutable(key)}
+    return immutable_texts(desired.values) | kept
 
 
 def tags_edited(desired: Desired) -> bool:
@@ -113,7 +129,7 @@ def tags_edited(desired: Desired) -> bool:
     if desired.known_tags is None:
         return True
     add, remove = tag_changes(desired, desired.known_tags)
-    return bool(add or remove or desired.applied_tags - desired.tags.keys())
+    return bool(add or remove or _left_over_tags(desired))
 
 
 def describe(update: Update) -> str:

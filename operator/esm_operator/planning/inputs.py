@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.ignore_changes import NOTHING, IgnoredChanges
 from esm_operator.api.resource import Key
 from esm_operator.api.sources import SourceType
 from esm_operator.api.spec import Adoption
@@ -13,6 +15,21 @@ from esm_operator.planning.finding import Finding
 from esm_operator.planning.ownership import Owner, Ownership, ownership
 
 TRANSITIONS = frozenset({"Creating", "Enabling", "Disabling", "Updating", "Deleting"})
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What a Create sends: the spec, with the values that AWS has for what ``ignoreChanges`` names."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The parameters of CreateEventSourceMapping without tags."""
+    values: Mapping[str, Canonical] = field(default_factory=dict[str, Canonical])
+    """The same by path, in canonical form."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    fields: frozenset[str] = frozenset()
+    """The fields of the spec, also those that ``ignoreChanges`` names."""
+    tag_keys: frozenset[str] = frozenset()
+    """The keys of the tags of the spec, of the default tags and of the owner tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +43,14 @@ class Desired:
     """The identity that the intent names. After a crash a mapping may have it whose UUID is not in the status."""
     source: SourceType | None
     values: Mapping[str, Canonical]
+    """The fields of the spec without those that ``ignoreChanges`` names."""
     tags: Mapping[str, str]
-    """Default tags, overridden by the tags of the spec, and the owner tags."""
+    """Default tags, overridden by the tags of the spec, and the owner tags. Those that ``ignoreChanges`` names are left
+    out."""
+    ignored: IgnoredChanges = NOTHING
+    """What ``ignoreChanges`` leaves to others."""
+    creation: Creation = field(default_factory=Creation)
+    """What a Create sends."""
     consumer_group: ConsumerGroup | None = None
     deleting: bool = False
     prepared: bool = False
@@ -73,6 +96,12 @@ class Desired:
     """What the ProviderConfig allows the resource to connect."""
 
     @property
+    def queue_mode(self) -> bool:
+        """Whether a mapping of self-managed Kafka has ConsumptionMode Queue."""
+        path = "selfManagedKafkaEventSourceConfig.consumptionMode"
+        return self.values.get(path, self.creation.values.get(path)) == "Queue"
+
+    @property
     def known_uuid(self) -> str:
         """The UUID of its mapping or the one to adopt; empty: the mapping is found by its identity.
 
@@ -101,6 +130,10 @@ class ObservedMapping:
     consumer_group: ConsumerGroup | None = None
     filters_hidden: bool = False
     """FilterCriteria is encrypted. List answers null for it, which is no drift."""
+    answer: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """AWS's answer."""
+    disabled_because: str = ""
+    """If AWS itself has disabled the mapping: AWS's reason."""
 
     @property
     def in_transition(self) -> bool:

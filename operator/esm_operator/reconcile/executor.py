@@ -1,8 +1,9 @@
 """The executor: carries out one action of a plan, in AWS or on the resource. Only the executor changes mappings in AWS.
 
 The order of its writes lets a restarted process continue after a crash at any point. The executor writes the intent
-before a Create, and the names of fields before the Update that sets them. It removes the finalizer last. Where mappings
-have no owner tags, it writes ``status.creating`` before a Create.
+before a Create, the names of fields before the Update that sets them, and the values of ignored fields before the
+mapping is deleted to be replaced. It removes the finalizer last. Where mappings have no owner tags, it writes
+``status.creating`` before a Create.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from esm_operator.api.fields import BY_PATH
 from esm_operator.api.recorded_status import Applied, Kept
 from esm_operator.api.resource import Intent, Key, Resource, parse
 from esm_operator.api.values import Canonical
@@ -30,9 +32,10 @@ from esm_operator.metrics.counters import DriftKind, ReconcileOutcome
 from esm_operator.planning import actions, differences, isolation
 from esm_operator.planning.access import shown_owner
 from esm_operator.planning.actions import Action
-from esm_operator.planning.desired import MappingRecord, created_fields, intent_of
+from esm_operator.planning.desired import MappingRecord, intent_of, recorded_applied
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import TRANSITIONS
+from esm_operator.planning.left_to_others import still_ignored
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.target import Place
 from esm_operator.ratelimit.workqueue import QueuePriority
@@ -148,6 +151,8 @@ class Executor:
 
     async def _create(self, context: ReconcileContext, action: actions.Create) -> None:
         desired = context.desired
+        if action.replaces and await self._read_ignored(context, action.replaces):
+            return
         if not desired.owner_tags:
             await self._mark_create(context)
         resource, client = context.resource, context.connected.client
@@ -158,7 +163,7 @@ class Executor:
         context.change = Change(cause, f"replaces mapping {action.replaces}" if action.replaces else "")
         try:
             context.state.record_create(sent=True)
-            parameters = requests.create(resource.spec, desired.tags)
+            parameters = requests.create(desired.creation.parameters, desired.creation.tags)
             answer = await client.create(parameters, context)
         except asyncio.CancelledError:  # the term ends, and the next one may be of this process too
             context.state.pending_creates.unanswered(desired.identity.function)
@@ -186,8 +191,9 @@ class Executor:
             self.recorder.normal(resource, "Created", message("Created", subject=context.subject, uuid=uuid))
         context.replaced = ""
         if context.connected.inventory.get(action.replaces) is None:
-            immutable = differences.immutable_texts(desired.values)
-            applied = Applied(created_fields(desired), frozenset(desired.tags), immutable)
+            made = desired.creation
+            immutable, ignored = differences.immutable_texts(made.values), context.record.applied.ignored
+            applied = Applied(made.fields, made.tag_keys, immutable, ignored=still_ignored(desired.ignored, ignored))
             context.record = MappingRecord(uuid, applied)  # else the predecessor is recorded until it is deleted
 
     async def _mark_create(self, context: ReconcileContext) -> None:
@@ -269,6 +275,14 @@ class Executor:
     async def _delete(
         self, context: ReconcileContext, action: actions.Delete | actions.Replace | actions.Discard
     ) -> Result | None:
+        if (
+            isinstance(action, actions.Replace)
+            and not action.successor
+            and await self._read_ignored(context, action.uuid)
+        ):
+            return None
+        if isinstance(action, actions.Replace) and not action.successor and await self._record_ignored_first(context):
+            return None
         resource, client = context.resource, context.connected.client
         wait = self.states.deletion_limiter.take(resource.key)
         if wait:
@@ -306,10 +320,14 @@ class Executor:
         assert desired.source is not None, "no Update is planned for an unknown source"
         if actions.IDENTITY & action.change.keys() and await self._record_mapping_first(context, UPDATING):
             return None
-        if await self._record_names_first(context, fields=frozenset(action.change)):
+        # The default of AWS needs no reset, so its name is not recorded first.
+        named = {path for path, value in action.change.items() if (path, value) != ("enabled", True)}
+        if await self._record_names_first(context, fields=frozenset(named)):
             return None
-        queue_mode = desired.values.get("selfManagedKafkaEventSourceConfig.consumptionMode") == "Queue"
-        parameters = requests.update(context.resource.spec, desired.source, action, queue_mode=queue_mode)
+        shared = {BY_PATH[path].top for path in desired.ignored.fields} & requests.tops(action)
+        if shared and await self._read_ignored(context, action.uuid):
+            return None
+        parameters = requests.update(desired.creation.parameters, desired.source, action, queue_mode=desired.queue_mode)
         drift = action.drift or context.state.drift_backoff.repeats("fields", fingerprint)
         context.change = Change(Cause.DRIFT if drift else Cause.EDIT, change)
         entry = context.connected.inventory.get(action.uuid)
@@ -364,7 +382,7 @@ class Executor:
         if not await self._request(context, action.uuid, request):
             return None
         context.state.drift_backoff.sent("tags", fingerprint, drift=action.drift)
-        applied = replace(context.record.applied, tags=frozenset(context.desired.tags))
+        applied = replace(context.record.applied, tags=differences.recorded_tags(context.desired))
         context.record = replace(context.record, applied=applied)
         subject = context.subject
         if drift:
@@ -399,10 +417,33 @@ class Executor:
         applied = context.record.applied
         applied = replace(applied, fields=applied.fields | fields, tags=applied.tags | tags)
         context.record = replace(context.record, applied=applied)
-        recorded = context.resource.status.applied
+        recorded = recorded_applied(context.resource.status)
         if applied.fields <= recorded.fields and applied.tags <= recorded.tags:
             return False
         await self._show(context, UPDATING)
+        return True
+
+    async def _read_ignored(self, context: ReconcileContext, uuid: str) -> bool:
+        """Read the mapping before a request repeats the values of ignored fields. Returns whether that was necessary.
+
+        Others may have changed them since the last sweep. A replacement repeats them, and an Update of a structure that
+        has an ignored part. After a read, plan again.
+        """
+        entry = context.connected.inventory.get(uuid)
+        if not context.desired.ignored.fields or entry is None or entry.seen >= context.began:
+            return False
+        await context.connected.client.refresh(uuid)
+        return True
+
+    async def _record_ignored_first(self, context: ReconcileContext) -> bool:
+        """Write the values of ignored fields to the status before the mapping is deleted, because AWS then loses them.
+
+        Returns:
+            whether a write was necessary. After a write, plan again.
+        """
+        if context.record.applied.ignored == context.resource.status.applied.ignored:
+            return False
+        await self._show(context, REPLACING)
         return True
 
     async def _record_mapping_first(self, context: ReconcileContext, shown: Finding) -> bool:

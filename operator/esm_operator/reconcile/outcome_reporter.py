@@ -24,6 +24,7 @@ from esm_operator.planning import actions, differences, plan
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Observation
+from esm_operator.planning.left_to_others import still_ignored
 from esm_operator.ratelimit.workqueue import QueuePriority
 from esm_operator.reconcile import ownership_records
 from esm_operator.reconcile.context import ReconcileContext
@@ -235,7 +236,8 @@ def _wait_for_creation(context: ReconcileContext, outcome: Outcome) -> float:
     """Seconds to wait for AWS to finish a creation, so that one write of the status has the UUID and Ready; 0: none.
 
     A restarted process finds the mapping by its owner tags and the intent. Without owner tags, it needs the UUID. If a
-    mapping may be adopted, it needs the fields in the status, because the intent does not show who set ``enabled``.
+    mapping may be adopted, it needs the fields in the status, because the intent does not show whether the operator has
+    created the mapping.
     """
     state, uuid = context.state, context.record.uuid
     if outcome.reason != "Creating" or state.created != uuid or state.pending_creates.unsettled:
@@ -271,10 +273,14 @@ def _record_at_rest(
     kept = field_outcomes.kept_fields(desired, mapping, record.applied.kept, sentences, context.resource.generation)
     reset = differences.to_reset(desired, mapping)
     applied = Applied(
-        fields=frozenset(desired.values) | (record.applied.fields & {"enabled"}) | kept.keys() | reset.keys(),
-        tags=frozenset(desired.tags),
-        immutable=differences.immutable_texts(desired.values),
+        fields=frozenset(desired.values)
+        | (record.applied.fields & desired.ignored.fields)
+        | kept.keys()
+        | reset.keys(),
+        tags=differences.recorded_tags(desired),
+        immutable=differences.recorded_immutable(desired),
         kept=kept,
+        ignored=still_ignored(desired.ignored, record.applied.ignored),
     )
     return replace(record, applied=applied)
 

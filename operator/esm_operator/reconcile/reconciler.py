@@ -28,7 +28,9 @@ from esm_operator.metrics.counters import ReconcileOutcome
 from esm_operator.planning import actions, plan
 from esm_operator.planning.desired import MappingRecord, desired_of, scope_of
 from esm_operator.planning.finding import Finding
-from esm_operator.planning.inputs import Desired
+from esm_operator.planning.inputs import Desired, Observation
+from esm_operator.planning.left_to_others import left_values
+from esm_operator.planning.ownership import Ownership, ownership
 from esm_operator.planning.target import PROVIDER_CONFIG_LABEL, Unresolved
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.workqueue import QueuePriority
@@ -270,6 +272,7 @@ class Reconciler:
             if ownership_records.may_have_made(context) and not unsettled:
                 await context.state.pending_creates.search(client)
             observation = observe(context, unsettled=unsettled)
+            self._note_ignored(context, observation)
             if observation.gone and self._inherit_recreation(context.resource):
                 continue
             action = plan.plan(context.desired, observation)
@@ -287,6 +290,18 @@ class Reconciler:
             if result is not None:
                 return result
         raise RuntimeError(f"The plan of {key} did not come to rest")
+
+    def _note_ignored(self, context: ReconcileContext, observation: Observation) -> None:
+        """Keep the values in AWS of what ``ignoreChanges`` names, for a mapping that replaces this one."""
+        desired, found, record = context.desired, observation.mapping, context.record
+        if not desired.ignored or desired.observe_only or desired.deleting or found is None or not record.owns:
+            return
+        if found.uuid != record.uuid or ownership(desired.owner, found.tags) not in (Ownership.OURS, Ownership.UNKNOWN):
+            return
+        left = left_values(desired, found, record.applied.ignored)
+        if left != record.applied.ignored:
+            context.record = replace(record, applied=replace(record.applied, ignored=left))
+            context.desired = self._desired(context)
 
     def _desired(self, context: ReconcileContext) -> Desired:
         account, resource = context.connected.client.account, context.resource

@@ -20,7 +20,7 @@ from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.logs import marks
-from esm_operator.planning.desired import MappingRecord
+from esm_operator.planning.desired import MappingRecord, recorded_applied
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.ownership_records import known_tags, may_show
 from esm_operator.reconcile.resource_state import ResourceStates
@@ -201,8 +201,10 @@ def _is_written(resource: Resource, rendered: MappingStatus) -> bool:
     """Whether the stored status is the rendered one.
 
     The short name of the source alone is no reason for a write. The same holds for a ProviderConfig that the status
-    does not record yet.
+    does not record yet, and for ``enabled`` in ``applied.fields`` if :func:`.recorded_applied` ignores it there.
     """
     stored = resource.status
     config = rendered.provider_config if stored.provider_config else ""
-    return resource.packed_status == replace(rendered, source=stored.source, provider_config=config).render()
+    applied = stored.applied if rendered.applied == recorded_applied(stored) else rendered.applied
+    same = replace(rendered, source=stored.source, provider_config=config, applied=applied)
+    return resource.packed_status == same.render()

@@ -74,9 +74,11 @@ def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[st
             differs = message("Observed", "Differs", subject=subject, update=update)
         text = message("Observed", subject=subject, state=state.lower())
         return Outcome(Verdict.READY, "Observed", text, synced=not differs, sync_message=differs, subject=subject)
-    if state == "Disabled" and "enabled" not in desired.values:
-        return outcome_of(Finding("DisabledInAWS"), subject, synced=True, event=False)
-    text = message("InSync", "Disabled" if state == "Disabled" else "", subject=subject, state=state.lower())
+    if mapping is not None and mapping.disabled_because and "enabled" not in desired.values:
+        case = "Ignored" if "enabled" in desired.ignored.fields else ""
+        finding = Finding("DisabledInAWS", case, {"aws_reason": mapping.disabled_because})
+        return outcome_of(finding, subject, synced=True)
+    text = message("InSync", _disabled(desired) if state == "Disabled" else "", subject=subject, state=state.lower())
     if desired.paused:
         text = message("InSync", "Paused", settled=text)
     settled = Outcome(Verdict.READY, of_state(state), text, synced=True, subject=subject)
@@ -87,6 +89,13 @@ def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[st
     if set(immutable) - _WHERE_IT_BEGAN:
         return replace(differs, sync_message=differs.message)
     return replace(settled, synced=False, sync_reason="AdoptedMappingDiffers", sync_message=differs.message)
+
+
+def _disabled(desired: Desired) -> str:
+    """The case of the message about a mapping that is disabled and matches the spec."""
+    if "enabled" in desired.values:
+        return "Disabled"
+    return "DisabledIgnored" if "enabled" in desired.ignored.fields else "DisabledByUser"
 
 
 def tagged(action: actions.Tag) -> str:

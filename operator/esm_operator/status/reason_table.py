@@ -222,9 +222,16 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("DisabledInAWS", ""): Row(
-        "The {mapping} in {place} is disabled, and spec.enabled is not set.",
-        "See status.stateTransitionReason for the cause. Set spec.enabled to true to enable the mapping, or to false "
-        "to keep it disabled.",
+        "AWS itself has disabled the {mapping} in {place}, and spec.enabled is not set.{aws_reason}",
+        "Correct the cause, and enable the mapping in AWS. To have the operator enable the mapping each time that AWS "
+        "disables it, set spec.enabled to true. To keep the mapping disabled, set spec.enabled to false.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
+    ("DisabledInAWS", "Ignored"): Row(
+        "AWS itself has disabled the {mapping} in {place}, and spec.ignoreChanges has enabled.{aws_reason}",
+        "Correct the cause, and enable the mapping in AWS. To have the operator enable the mapping each time that AWS "
+        "disables it, remove enabled from spec.ignoreChanges and set spec.enabled to true.",
         Next.CHANGE,
         Ends.PERSON,
     ),
@@ -629,6 +636,15 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("InSync", ""): Row("The {mapping} in {place} is {state}."),
     ("InSync", "Disabled"): Row("The {mapping} in {place} is disabled, as spec.enabled requires."),
+    ("InSync", "DisabledByUser"): Row(
+        "The {mapping} in {place} is disabled. spec.enabled is not set, so the operator leaves the mapping as it is.",
+        "To have the operator enable the mapping and keep it enabled, set spec.enabled to true.",
+    ),
+    ("InSync", "DisabledIgnored"): Row(
+        "The {mapping} in {place} is disabled. spec.ignoreChanges has enabled, so the operator leaves the mapping as "
+        "it is.",
+        "To have the operator decide, remove enabled from spec.ignoreChanges.",
+    ),
     ("InSync", "Paused"): Row(
         f"{{settled}} The operator changes nothing in AWS while the annotation {_PAUSED} is set."
     ),
