@@ -274,8 +274,8 @@ class AdoptionModel(Structure):
     another cluster, the setting --takeover-from-clusters must name the cluster. This field needs adoption.uuid."""
 
 
-class EventSourceMappingSpec(Structure):
-    """The desired state of a mapping."""
+class MappingFields(Structure):
+    """The fields of a mapping in AWS."""
 
     function_name: Name
     """The Lambda function to invoke. The value is a name, an ARN or a partial ARN, with or without :VERSION or
@@ -357,6 +357,11 @@ class EventSourceMappingSpec(Structure):
     """The consumer group, the consumption mode and the schema registry."""
     document_db_event_source_config: DocumentDBEventSourceConfig | None = None
     """The database, the collection and the content of the events."""
+
+
+class EventSourceMappingSpec(MappingFields):
+    """The desired state of a mapping."""
+
     tags: Tags | None = None
     """AWS tags of the mapping. They override default tags with the same keys. AWS allows 50 tags, and the operator
     needs 4 of these. So spec.tags and the default tags together can have at most 46 keys. Keys that begin with aws: or
@@ -479,6 +484,13 @@ class EventSourceMappingStatus(Structure):
     """The result of Lambda's last poll of the source, as AWS reports it. AWS reports no result for SQS."""
     filter_criteria_error: FilterCriteriaErrorModel | None = None
     """The reason why AWS cannot encrypt or decrypt the filters."""
+    observed: MappingFields | None = None
+    """The fields of the mapping in AWS, including the values that AWS chose for fields that the spec does not set. They
+    have the structure of the spec, so that you can compare them with the spec and copy them to it. A value that means
+    the same as in the spec is written as in the spec. If the texts of a field are longer than 4,096 characters
+    together, they are cut. The operator leaves out filterCriteria if a KMS key encrypts it, and enabled while AWS
+    creates or updates the mapping. The tags are in status.tagsAll. If only observed fields have changed, the operator
+    writes them at most once in 10 minutes."""
     tags_all: dict[str, str] | None = None
     """All tags of the mapping, including default tags and owner tags."""
     applied: AppliedModel | None = None

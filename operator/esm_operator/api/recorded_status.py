@@ -1,7 +1,7 @@
 """The status of an EventSourceMapping as frozen dataclasses: read from JSON and written as JSON in this module only."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from esm_operator.api import names
@@ -144,6 +144,8 @@ class MappingReport:
     """RFC 3339 time."""
     last_processing_result: str | None = None
     filter_criteria_error: FilterCriteriaError | None = None
+    observed: Mapping[str, Any] | None = None
+    """The fields of the mapping, see ``api/observed_fields.py``. :meth:`of_answer` leaves them out."""
 
     @classmethod
     def of_answer(cls, answer: Mapping[str, Any]) -> "MappingReport":
@@ -163,6 +165,7 @@ class MappingReport:
             filter_criteria_error=None
             if error is None
             else FilterCriteriaError(error.get("errorCode"), error.get("message")),
+            observed=status.get("observed"),
         )
 
     def render(self) -> dict[str, Any]:
@@ -174,7 +177,11 @@ class MappingReport:
         error = self.filter_criteria_error
         if error is not None:
             members["filterCriteriaError"] = _present({"errorCode": error.code, "message": error.message})
-        return members
+        return members if self.observed is None else {**members, "observed": self.observed}
+
+    def without_unrecorded(self, recorded: "MappingReport") -> "MappingReport":
+        """The report without the observed fields that another report does not have."""
+        return replace(self, observed=_common(self.observed, recorded.observed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +253,13 @@ def _limited(value: Any) -> Any:
     if is_object(value):
         return {name: _limited(text) for name, text in value.items()}
     return shown(value, ANSWER) if isinstance(value, str) else value
+
+
+def _common(value: Any, other: Any) -> Any:
+    """The value without the members that another value does not have."""
+    if is_object(value) and is_object(other):
+        return {name: _common(member, other[name]) for name, member in value.items() if name in other}
+    return None if other is None else value
 
 
 def _present(members: dict[str, Any]) -> dict[str, Any]:

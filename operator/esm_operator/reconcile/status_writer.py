@@ -1,7 +1,7 @@
 """The status writer: writes the status of a resource if it differs, and records the Events of the change.
 
-A status that differs only in a last processing result without a problem is written later, when
-:attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest result, and
+A status that differs only in a last processing result without a problem, or in observed fields, is written later, when
+:attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest values, and
 whether the operator notices changed tags late.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
-from esm_operator.api.recorded_status import MappingStatus, differs_harmlessly
+from esm_operator.api.recorded_status import MappingReport, MappingStatus, differs_harmlessly
 from esm_operator.api.resource import Resource, parse
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -64,7 +64,9 @@ class StatusWriter:
         if context is not None and entry is not None and hidden:
             lost = known_tags(context, entry) is not None  # else the status keeps what it shows
             entry = None
-        report = entry.report() if entry is not None else None
+        report = None
+        if entry is not None:
+            report = replace(entry.report(), observed=entry.observed_fields(resource.spec))
         render = partial(
             conditions.render,
             status,
@@ -87,14 +89,11 @@ class StatusWriter:
             if context is not None:
                 context.state.shows_result = False
             return resource
-        if context is not None and report is not None and not context.state.shows_result:
-            last = status.report.last_processing_result
-            before = replace(report, last_processing_result=last)
-            if differs_harmlessly(last, report.last_processing_result) and _is_written(
-                resource, render(mapping=before)
-            ):
-                self.states.result_changes.add(resource.key)
-                return resource
+        slow = _without_slow_changes(report, status.report) if report is not None else None
+        may_wait = context is not None and slow is not None and not context.state.shows_result
+        if may_wait and _is_written(resource, render(mapping=slow)):
+            self.states.result_changes.add(resource.key)
+            return resource
         if context is not None and context.target.target.owner_tags:
             rendered = render(mapping=report, tags_late=context.connected.account_region.tags_one_by_one)
         self._warn(resource, outcome)
@@ -160,9 +159,19 @@ class StatusWriter:
 def _is_written(resource: Resource, rendered: MappingStatus) -> bool:
     """Whether the stored status is the rendered one.
 
-    The short name of the source alone is no reason for a write. The same holds for a ProviderConfig that the status
-    does not record yet.
+    The short name of the source alone is no reason for a write. The same holds for a ProviderConfig and for observed
+    fields that the status does not record. An earlier version may have written the status, or an older CRD may not have
+    these fields.
     """
     stored = resource.status
     config = rendered.provider_config if stored.provider_config else ""
-    return resource.packed_status == replace(rendered, source=stored.source, provider_config=config).render()
+    report = rendered.report.without_unrecorded(stored.report)
+    written = replace(rendered, source=stored.source, provider_config=config, report=report)
+    return resource.packed_status == written.render()
+
+
+def _without_slow_changes(report: MappingReport, recorded: MappingReport) -> MappingReport:
+    """The report without the changes that the status may show later."""
+    before, after = recorded.last_processing_result, report.last_processing_result
+    result = before if differs_harmlessly(before, after) else after
+    return replace(report, last_processing_result=result, observed=recorded.observed)
