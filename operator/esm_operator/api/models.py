@@ -359,6 +359,15 @@ class MappingFields(Structure):
     """The database, the collection and the content of the events."""
 
 
+class OutputsModel(Structure):
+    """The outputs of a mapping for other Kubernetes resources."""
+
+    config_map_name: Name
+    """The name of a ConfigMap in the namespace of this resource. The operator creates it with the keys uuid, arn,
+    functionARN and state, whose values are those of the status. The ConfigMap is deleted with this resource. The
+    operator does not write to a ConfigMap that it has not created for this resource."""
+
+
 class EventSourceMappingSpec(MappingFields):
     """The desired state of a mapping."""
 
@@ -389,6 +398,9 @@ class EventSourceMappingSpec(MappingFields):
     group stays the same, the new mapping continues at the committed offsets of the group. If absent: Never."""
     adoption: AdoptionModel | None = None
     """Whether the operator adopts a mapping that exists in AWS."""
+    outputs: OutputsModel | None = None
+    """The outputs of the mapping for other Kubernetes resources. The operator needs the right to write ConfigMaps,
+    which the chart grants with outputs.enabled."""
 
 
 class ConditionModel(Structure):
@@ -451,6 +463,15 @@ class AppliedModel(Structure):
     have their last value in AWS. The keys of the map are the paths of the fields."""
 
 
+class OutputsStatus(Structure):
+    """The ConfigMap with the outputs."""
+
+    config_map_name: str | None = None
+    """The name of the ConfigMap that the operator has created for this resource."""
+    message: str | None = None
+    """The reason why the ConfigMap does not have the values of this status. Absent: it has them."""
+
+
 class EventSourceMappingStatus(Structure):
     """The observed state of a mapping."""
 
@@ -499,6 +520,8 @@ class EventSourceMappingStatus(Structure):
     """The record of a request to create a mapping. The operator writes the record before it sends the request, and
     removes the record when it knows the result of the request. The field exists only in the ownership mode ResourceOnly
     (spec.ownership of the ProviderConfig, or the operator's --ownership)."""
+    outputs: OutputsStatus | None = None
+    """The ConfigMap of spec.outputs."""
     last_handled_reconcile_at: str | None = None
     """The last handled value of the annotation lambda.esm-operator.io/reconcile-at. Each new value of the annotation
     makes the operator read the mapping from AWS immediately. After that, the operator copies the value to this

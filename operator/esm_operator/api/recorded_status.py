@@ -185,6 +185,25 @@ class MappingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputsRecord:
+    """``status.outputs``: the ConfigMap with the outputs of a mapping."""
+
+    config_map_name: str = ""
+    """The ConfigMap that the operator has created for the resource, or is about to create; empty: none."""
+    message: str = ""
+    """Why the ConfigMap does not have the values of the status; empty: it has them, or none is wanted."""
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "OutputsRecord":
+        """From ``status.outputs``."""
+        return cls(str(raw.get("configMapName") or ""), str(raw.get("message") or ""))
+
+    def render(self) -> dict[str, Any] | None:
+        """As ``status.outputs``; None: there is none."""
+        return _present({"configMapName": self.config_map_name or None, "message": self.message or None}) or None
+
+
+@dataclass(frozen=True, slots=True)
 class MappingStatus:
     """The status of an EventSourceMapping."""
 
@@ -203,6 +222,7 @@ class MappingStatus:
     applied: Applied = field(default_factory=Applied)
     creating: str = ""
     """What records that a Create may be outstanding; empty: none is."""
+    outputs: OutputsRecord = OutputsRecord()
     conditions: tuple[Condition, ...] = ()
 
     @classmethod
@@ -218,6 +238,7 @@ class MappingStatus:
             tags=raw.get("tagsAll"),
             applied=Applied.parse(raw.get("applied") or {}),
             creating=str(raw.get("creating") or ""),
+            outputs=OutputsRecord.parse(raw.get("outputs") or {}),
             conditions=parse_conditions(raw),
         )
 
@@ -234,6 +255,7 @@ class MappingStatus:
                 "tagsAll": None if self.tags is None else dict(sorted(self.tags.items())),
                 "applied": self.applied.render() if self.applied != Applied() else None,
                 "creating": self.creating or None,
+                "outputs": self.outputs.render(),
                 "conditions": [condition.render() for condition in self.conditions] or None,
             }
         )

@@ -14,7 +14,16 @@ from esm_operator.api.values import Canonical
 
 #: Fields of the spec that are the operator's own, not AWS's.
 OWN_FIELDS = frozenset(
-    {"region", "providerConfigRef", "deletionPolicy", "managementPolicy", "replacePolicy", "adoption", "tags"}
+    {
+        "region",
+        "providerConfigRef",
+        "deletionPolicy",
+        "managementPolicy",
+        "replacePolicy",
+        "adoption",
+        "outputs",
+        "tags",
+    }
 )
 
 
@@ -59,6 +68,8 @@ class MappingSpec:
     """Whether ``managementPolicy`` is Observe."""
     recreate: bool
     """Whether ``replacePolicy`` is Recreate."""
+    config_map: str
+    """The name of the ConfigMap for ``outputs``; empty: none."""
     raw: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -71,6 +82,7 @@ class MappingSpec:
             source = SourceType.SELF_MANAGED_KAFKA if raw.get("selfManagedEventSource") else None
         config: Mapping[str, Any] = raw.get("providerConfigRef") or {}
         adoption: Mapping[str, Any] = raw.get("adoption") or {}
+        outputs: Mapping[str, Any] = raw.get("outputs") or {}
         return cls(
             function_name=str(raw.get("functionName", "")),
             source=source,
@@ -85,6 +97,7 @@ class MappingSpec:
             retain=raw.get("deletionPolicy") == "Retain",
             observe_only=raw.get("managementPolicy") == "Observe",
             recreate=raw.get("replacePolicy") == "Recreate",
+            config_map=str(outputs.get("configMapName") or ""),
             raw=raw,
         )
 

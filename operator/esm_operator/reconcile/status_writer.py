@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
-from esm_operator.api.recorded_status import MappingReport, MappingStatus, differs_harmlessly
+from esm_operator.api.recorded_status import MappingReport, MappingStatus, OutputsRecord, differs_harmlessly
 from esm_operator.api.resource import Resource, parse
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -22,11 +22,13 @@ from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.logs import marks
 from esm_operator.planning.desired import MappingRecord
 from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.outputs import Outputs
 from esm_operator.reconcile.ownership_records import known_tags, may_show
 from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.status import conditions
-from esm_operator.status.conditions import Outcome
+from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import sentence_of
+from esm_operator.status.messages import without_outputs
 from esm_operator.status.reason_table import PERMISSIONS
 from esm_operator.status.rendering import message
 
@@ -41,13 +43,15 @@ class StatusWriter:
     cache: ResourceCache
     kubernetes: KubernetesClient
     recorder: EventRecorder
+    outputs: Outputs
 
     async def write(self, resource: Resource, outcome: Outcome, context: ReconcileContext | None = None) -> Resource:
         """Write the status of a resource if it differs from the stored one.
 
         A resource whose object was removed has no status: the Event and the log report the outcome, and only the cache
-        keeps the UUID. Without a context, the target is not connected. Returns the resource after the write. Raises
-        :class:`~.kubernetes.ConflictError` if the resource has changed meanwhile.
+        keeps the UUID. Without a context, the target is not connected. The ConfigMap with the outputs is written before
+        the status. Returns the resource after the write. Raises :class:`~.kubernetes.ConflictError` if the resource
+        has changed meanwhile.
         """
         status = resource.status
         record = context.record if context is not None else MappingRecord.of(resource)
@@ -84,6 +88,13 @@ class StatusWriter:
             unknown_annotations=resource.unknown_annotations,
             lacking_for=self._lacking_for(resource, outcome),
         )
+        shown = outcome
+        if not resource.deleting and (resource.config_map or status.outputs != OutputsRecord()):
+            published = await self.outputs.publish(resource, render(mapping=report), checked=read_requested)
+            resource = published.resource
+            if published.problem is not None and outcome.verdict is Verdict.READY:
+                shown = without_outputs(outcome, published.problem)
+            render = partial(render, outcome=shown, outputs=published.record)
         rendered = render(mapping=report)
         if _is_written(resource, rendered):
             if context is not None:
@@ -96,7 +107,7 @@ class StatusWriter:
             return resource
         if context is not None and context.target.target.owner_tags:
             rendered = render(mapping=report, tags_late=context.connected.account_region.tags_one_by_one)
-        self._warn(resource, outcome)
+        self._warn(resource, shown)
         written = self.record(await self.kubernetes.set_status(resource, rendered))
         if context is not None:
             context.state.shows_result = False
