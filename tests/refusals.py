@@ -631,6 +631,13 @@ REFUSALS: tuple[Refusal, ...] = (
         ("adoption.takeOverFrom", "NAMESPACE/NAME"),
     ),
     Refusal(
+        "a ConfigMap whose name is a path",
+        "sqs",
+        {"outputs": {"configMapName": "../secrets/orders"}},
+        {"outputs": {"configMapName": "orders.mapping-1"}},
+        ("outputs.configMapName", "the name of a ConfigMap", "orders-mapping"),
+    ),
+    Refusal(
         "a UUID to adopt, and the policy Never",
         "sqs",
         {"adoption": {"uuid": "11111111-2222-3333-4444-555555555555"}},

@@ -34,8 +34,7 @@ def event_source_mappings() -> Schema:
         description="An AWS Lambda event source mapping: it reads records from a source and invokes a "
         "function with them.",
         spec=spec,
-        # kstatus takes an object without a status for "Current". This default shows that the operator has not seen it.
-        status=structural(models.EventSourceMappingStatus) | {"default": {"observedGeneration": -1}},
+        status=_mapping_status(),
         columns=[
             _column("Function", ".spec.functionName"),
             _column("Source", ".status.source"),
@@ -52,6 +51,30 @@ def event_source_mappings() -> Schema:
             _column("Message", _condition("Ready", "message"), priority=1),
         ],
     )
+
+
+def _mapping_status() -> Schema:
+    """The schema of the status. kstatus takes an object without a status for "Current", so there is a default."""
+    status: Schema = {**structural(models.EventSourceMappingStatus), "default": {"observedGeneration": -1}}
+    observed: Schema = status["properties"]["observed"]
+    observed["properties"] = {name: _open(part) for name, part in observed["properties"].items()}
+    del observed["required"]
+    return status
+
+
+def _open(schema: Schema) -> Schema:
+    """The schema of a value of AWS: without limits, because the API server must not refuse a status.
+
+    Of a description, the first sentence remains. The others are about the values that a user can set.
+    """
+    result: Schema = {"type": schema["type"]}
+    if "description" in schema:
+        result["description"] = f"{schema['description'].split('. ')[0].removesuffix('.')}."
+    if "properties" in schema:
+        result["properties"] = {name: _open(part) for name, part in schema["properties"].items()}
+    if "items" in schema:
+        result |= {"items": _open(schema["items"]), "x-kubernetes-list-type": "atomic"}
+    return result
 
 
 def provider_configs() -> Schema:

@@ -258,6 +258,7 @@ def _combinations(source: SourceType) -> Iterator[str]:
 
 def _status() -> Iterator[str]:
     schema = _schema(crd_definitions.event_source_mappings(), "status")
+    del schema["properties"]["observed"]["properties"]  # they are those of the spec
     yield "# Status"
     yield (
         "The operator writes these fields to the `status` of an `EventSourceMapping`. [Concepts]"

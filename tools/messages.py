@@ -53,6 +53,7 @@ VALUES: Mapping[str, Any] = {
     "change": "batchSize: 5 -> 10",
     "code": "KMSDisabledException",
     "config": "shop",
+    "config_map": "orders-mapping",
     "count": 52,
     "default": "team",
     "error": "ValueError: an unexpected value",
@@ -63,6 +64,7 @@ VALUES: Mapping[str, Any] = {
     "gone": False,
     "group": _GROUP,
     "heir": "shop/new-orders",
+    "holder": "EventSourceMapping returns",
     "kept": "",
     "kept_fields": "AWS keeps the last value of spec.loggingConfig.systemLogLevel.",
     "label": PROVIDER_CONFIG_LABEL,
@@ -127,6 +129,15 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("MappingsRemain", ""): {"count": "2 EventSourceMappings use"},
     ("ResourcesRefused", ""): {"count": "2 EventSourceMappings"},
     ("Observed", ""): {"state": "enabled"},
+    ("OutputsForbidden", ""): {
+        "error": "GET /api/v1/namespaces/shop/configmaps/orders-mapping failed with status 403 and "
+        '"configmaps "orders-mapping" is forbidden: User "system:serviceaccount:esm-operator:esm-operator" cannot '
+        'get resource "configmaps" in API group "" in the namespace "shop""'
+    },
+    ("OutputsNotWritten", ""): {
+        "error": "POST /api/v1/namespaces/shop/configmaps failed with status 403 and "
+        '"configmaps "orders-mapping" is forbidden: exceeded quota"'
+    },
     ("Paused", ""): {"rescue": None},
     ("PredecessorDeleting", "ConsumerGroup"): {"group": _GROUP.name},
     ("ProcessingRecovered", ""): {"result": 'Lambda reports "OK."'},

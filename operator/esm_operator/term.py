@@ -34,6 +34,7 @@ from esm_operator.reconcile.controller import LIMITS, Controller
 from esm_operator.reconcile.executor import Executor
 from esm_operator.reconcile.orphan_counter import OrphanCounter
 from esm_operator.reconcile.outcome_reporter import OutcomeReporter
+from esm_operator.reconcile.outputs import Outputs
 from esm_operator.reconcile.reconciler import Reconciler
 from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
@@ -123,7 +124,8 @@ class Term:
         )
         self._usage_finalizer = UsageFinalizer(finalizer, cache, config_cache, fenced, tuning.usage_interval)
         self._recorder = EventRecorder(fenced)
-        status_writer = StatusWriter(self._states, cache, fenced, self._recorder)
+        self._outputs = Outputs(self._states, cache, fenced, self._controller, settings.namespaces)
+        status_writer = StatusWriter(self._states, cache, fenced, self._recorder, self._outputs)
         executor = Executor(self._states, cache, fenced, self._recorder, status_writer)
         self._reconciler = Reconciler(
             cluster=settings.cluster_name,
@@ -157,6 +159,7 @@ class Term:
         self._tasks = [
             tasks.start(self._usage_finalizer.run(), "usage finalizer"),
             tasks.start(self._show_changed_results(), "changed results"),
+            tasks.start(self._outputs.run(), "outputs"),
         ]
         # If no resource waits for a first sweep, the targets in which mappings will be created are swept.
         self._to_sweep = self._states.sleeping_in() or self._config_cache.targets(self._cache.all())

@@ -310,6 +310,21 @@ def test_the_roles_of_an_operator_for_the_cluster_are_those_that_tests_run_it_un
     assert [create, named] == lease.rules
 
 
+@pytest.mark.parametrize(
+    "values", [{}, {"scope": "namespaces", "namespaces": ["team-a"]}], ids=["cluster", "namespaces"]
+)
+def test_the_right_to_write_config_maps_is_granted_only_with_outputs(helm: Helm, values: dict[str, Any]) -> None:
+    def granted(more: dict[str, Any]) -> list[tuple[str, str]]:
+        objects = helm.template(merged(NEEDED, values, more))
+        roles = [*of_kind(objects, "ClusterRole"), *of_kind(objects, "Role")]
+        rule = role.rules("outputs")[0]
+        return [(one["kind"], one["metadata"].get("namespace", "")) for one in roles if rule in one["rules"]]
+
+    assert granted({}) == []
+    expected = ("Role", "team-a") if values else ("ClusterRole", "")
+    assert granted({"outputs": {"enabled": True}}) == [expected]
+
+
 def test_the_flow_schema_is_for_the_lease_and_needs_cluster_rights(helm: Helm) -> None:
     (schema,) = of_kind(helm.template({**NEEDED, "leaderElection": {"leaseNamespace": "leases"}}), "FlowSchema")
     (rule,) = schema["spec"]["rules"]

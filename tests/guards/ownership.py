@@ -513,4 +513,20 @@ GUARDS = (
         without='{"StringEquals": becomes}',
         tests=unit("iam", "a_cluster_does_to_a_mapping_only_what_its_owner_allows"),
     ),
+    Guard(
+        name="owner-of-a-config-map",
+        harm="The outputs of a resource replace the data of a ConfigMap that somebody else has created.",
+        file="reconcile/outputs.py",
+        text="    return labels.get(LABEL) == uid and any(",
+        without="    return True or any(",
+        tests=model("outputs", "a_config_map_of_somebody_else_is_not_changed"),
+    ),
+    Guard(
+        name="config-map-recorded-first",
+        harm="A ConfigMap remains after the operator was killed and spec.outputs was removed.",
+        file="reconcile/outputs.py",
+        text="                    if name != wanted:\n",
+        without="                    if False:\n",
+        tests=model("outputs", "a_kill_leaves_the_right_config_maps"),
+    ),
 )

@@ -61,9 +61,11 @@ class Cluster:
     def __init__(self) -> None:
         self._version = 100
         self._uids = 0
-        self._others: dict[str, dict[str, Any]] = {
+        self.others: dict[str, dict[str, Any]] = {
             f"/api/v1/namespaces/{name}": {"metadata": {"name": name, "resourceVersion": "1"}} for name in NAMESPACES
         }
+        self.forbidden = ""
+        """The plural of a kind that the operator has no right to."""
         self.mappings: dict[Key, dict[str, Any]] = {}
         self.watch: list[WatchEvent] = []
         """What a watch that is open has not brought yet."""
@@ -125,26 +127,36 @@ class Cluster:
     def _other(self, method: str, path: str, body: Any) -> Answer:
         """A request for another object, such as a Lease or a ProviderConfig. It has no status subresource."""
         path = path.removesuffix("/status")
+        if self.forbidden and self.forbidden in path.split("/"):
+            return _answer(403, {"message": f'is forbidden: cannot {method.lower()} resource "{self.forbidden}"'})
         if method == "POST":
             path = f"{path}/{body['metadata']['name']}"
-            if path in self._others:
+            if path in self.others:
                 return _answer(409, {"message": "already exists"})
             return _answer(201, self._cache(path, body))
-        old = self._others.get(path)
+        old = self.others.get(path)
         if method == "GET" and old is None and path.rpartition("/")[2] in ("namespaces", "providerconfigs"):
-            return _answer(200, {"items": [one for name, one in self._others.items() if name.startswith(f"{path}/")]})
+            return _answer(
+                200, {"items": [one for name, one in self.others.items() if name.rpartition("/")[0] == path]}
+            )
+        if method == "GET" and path == "/api/v1/configmaps":  # with the label of outputs
+            maps = [one for name, one in self.others.items() if name.split("/")[-2] == "configmaps"]
+            return _answer(200, {"items": [one for one in maps if "labels" in one["metadata"]]})
         if old is None:
             return _answer(404, {"message": "not found"})
         if method == "GET":
             return _answer(200, old)
-        version = (body.get("metadata") or {}).get("resourceVersion")
+        version = (body.get("metadata") or body.get("preconditions") or {}).get("resourceVersion")
         if version not in (None, old["metadata"]["resourceVersion"]):
             return _answer(409, {"message": "the object has been modified"})
+        if method == "DELETE":
+            return _answer(200, self.others.pop(path))
         return _answer(200, self._cache(path, body if method == "PUT" else _merge(old, body)))
 
     def _cache(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        stored = _merge(body, {"metadata": {"resourceVersion": self._next_version()}})
-        self._others[path] = stored
+        uid = body["metadata"].get("uid") or f"uid of {path}"
+        stored = _merge(body, {"metadata": {"uid": uid, "resourceVersion": self._next_version()}})
+        self.others[path] = stored
         return stored
 
     # Changes by users

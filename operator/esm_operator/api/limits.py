@@ -233,6 +233,13 @@ TEXTS: tuple[Text, ...] = (
     Text("region", REGION_PATTERN, 64, "a region such as eu-west-1"),
     Text("adoption.uuid", UUID_PATTERN, 36, "the UUID of a mapping, as `aws lambda` prints it"),
     Text(
+        "outputs.configMapName",
+        "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        253,
+        "the name of a ConfigMap such as orders-mapping, with lower-case letters, digits, '-' and '.', and a letter or "
+        "digit before and after each '.'",
+    ),
+    Text(
         "adoption.takeOverFrom",
         "^([^/]+/)?[^/]+/[^/]+$",
         700,

@@ -276,8 +276,8 @@ class AdoptionModel(Structure):
     the cluster. This field needs the policy Required or IfExists."""
 
 
-class EventSourceMappingSpec(Structure):
-    """The desired state of a mapping."""
+class MappingFields(Structure):
+    """The fields of a mapping in AWS."""
 
     function_name: Name
     """The Lambda function to invoke. The value is a name, an ARN or a partial ARN, with or without :VERSION or
@@ -359,6 +359,20 @@ class EventSourceMappingSpec(Structure):
     """The consumer group, the consumption mode and the schema registry."""
     document_db_event_source_config: DocumentDBEventSourceConfig | None = None
     """The database, the collection and the content of the events."""
+
+
+class OutputsModel(Structure):
+    """The outputs of a mapping for other Kubernetes resources."""
+
+    config_map_name: Name
+    """The name of a ConfigMap in the namespace of this resource. The operator creates it with the keys uuid, arn,
+    functionARN and state, whose values are those of the status. The ConfigMap is deleted with this resource. The
+    operator does not write to a ConfigMap that it has not created for this resource."""
+
+
+class EventSourceMappingSpec(MappingFields):
+    """The desired state of a mapping."""
+
     tags: Tags | None = None
     """AWS tags of the mapping. They override default tags with the same keys. AWS allows 50 tags, and the operator
     needs 4 of these. So spec.tags and the default tags together can have at most 46 keys. Keys that begin with aws: or
@@ -394,6 +408,9 @@ class EventSourceMappingSpec(Structure):
     in it. startingPosition includes startingPositionTimestamp. The entry tags means all tags except the owner tags,
     and tags.KEY means one tag. Fields by which the operator finds the mapping, such as functionName, are not
     allowed."""
+    outputs: OutputsModel | None = None
+    """The outputs of the mapping for other Kubernetes resources. The operator needs the right to write ConfigMaps,
+    which the chart grants with outputs.enabled."""
 
 
 class ConditionModel(Structure):
@@ -460,6 +477,15 @@ class AppliedModel(Structure):
     fields, or tags.KEY."""
 
 
+class OutputsStatus(Structure):
+    """The ConfigMap with the outputs."""
+
+    config_map_name: str | None = None
+    """The name of the ConfigMap that the operator has created for this resource."""
+    message: str | None = None
+    """The reason why the ConfigMap does not have the values of this status. Absent: it has them."""
+
+
 class EventSourceMappingStatus(Structure):
     """The observed state of a mapping."""
 
@@ -493,6 +519,13 @@ class EventSourceMappingStatus(Structure):
     """The result of Lambda's last poll of the source, as AWS reports it. AWS reports no result for SQS."""
     filter_criteria_error: FilterCriteriaErrorModel | None = None
     """The reason why AWS cannot encrypt or decrypt the filters."""
+    observed: MappingFields | None = None
+    """The fields of the mapping in AWS, including the values that AWS chose for fields that the spec does not set. They
+    have the structure of the spec, so that you can compare them with the spec and copy them to it. A value that means
+    the same as in the spec is written as in the spec. If the texts of a field are longer than 4,096 characters
+    together, they are cut. The operator leaves out filterCriteria if a KMS key encrypts it, and enabled while AWS
+    creates or updates the mapping. The tags are in status.tagsAll. If only observed fields have changed, the operator
+    writes them at most once in 10 minutes."""
     tags_all: dict[str, str] | None = None
     """All tags of the mapping, including default tags and owner tags."""
     applied: AppliedModel | None = None
@@ -501,6 +534,8 @@ class EventSourceMappingStatus(Structure):
     """The record of a request to create a mapping. The operator writes the record before it sends the request, and
     removes the record when it knows the result of the request. The field exists only in the ownership mode ResourceOnly
     (spec.ownership of the ProviderConfig, or the operator's --ownership)."""
+    outputs: OutputsStatus | None = None
+    """The ConfigMap of spec.outputs."""
     last_handled_reconcile_at: str | None = None
     """The last handled value of the annotation lambda.esm-operator.io/reconcile-at. Each new value of the annotation
     makes the operator read the mapping from AWS immediately. After that, the operator copies the value to this

@@ -66,12 +66,16 @@ PlanReason: TypeAlias = Literal[
     "WaitingForSweep",
 ]
 
+#: The ConfigMap of ``spec.outputs`` does not have the values.
+OutputsReason: TypeAlias = Literal["OutputsConflict", "OutputsForbidden", "OutputsNotWritten"]
+
 #: The reasons of the conditions Ready, Reconciling, Stalled and Synced of an EventSourceMapping.
 OutcomeReason: TypeAlias = (
     RefusalReason
     | TargetReason
     | StateReason
     | PlanReason
+    | OutputsReason
     | Literal[
         "AdoptedMappingDiffers", "ChangeNotKept", "DeletionsHeld", "DisabledInAWS", "InSync", "KeptByAWS", "Observed"
     ]

@@ -1,7 +1,7 @@
 """The status of an EventSourceMapping as frozen dataclasses: read from JSON and written as JSON in this module only."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from esm_operator.api import names
@@ -159,6 +159,8 @@ class MappingReport:
     """RFC 3339 time."""
     last_processing_result: str | None = None
     filter_criteria_error: FilterCriteriaError | None = None
+    observed: Mapping[str, Any] | None = None
+    """The fields of the mapping, see ``api/observed_fields.py``. :meth:`of_answer` leaves them out."""
 
     @classmethod
     def of_answer(cls, answer: Mapping[str, Any]) -> "MappingReport":
@@ -178,6 +180,7 @@ class MappingReport:
             filter_criteria_error=None
             if error is None
             else FilterCriteriaError(error.get("errorCode"), error.get("message")),
+            observed=status.get("observed"),
         )
 
     def render(self) -> dict[str, Any]:
@@ -189,7 +192,30 @@ class MappingReport:
         error = self.filter_criteria_error
         if error is not None:
             members["filterCriteriaError"] = _present({"errorCode": error.code, "message": error.message})
-        return members
+        return members if self.observed is None else {**members, "observed": self.observed}
+
+    def without_unrecorded(self, recorded: "MappingReport") -> "MappingReport":
+        """The report without the observed fields that another report does not have."""
+        return replace(self, observed=_common(self.observed, recorded.observed))
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsRecord:
+    """``status.outputs``: the ConfigMap with the outputs of a mapping."""
+
+    config_map_name: str = ""
+    """The ConfigMap that the operator has created for the resource, or is about to create; empty: none."""
+    message: str = ""
+    """Why the ConfigMap does not have the values of the status; empty: it has them, or none is wanted."""
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "OutputsRecord":
+        """From ``status.outputs``."""
+        return cls(str(raw.get("configMapName") or ""), str(raw.get("message") or ""))
+
+    def render(self) -> dict[str, Any] | None:
+        """As ``status.outputs``; None: there is none."""
+        return _present({"configMapName": self.config_map_name or None, "message": self.message or None}) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +237,7 @@ class MappingStatus:
     applied: Applied = field(default_factory=Applied)
     creating: str = ""
     """What records that a Create may be outstanding; empty: none is."""
+    outputs: OutputsRecord = OutputsRecord()
     conditions: tuple[Condition, ...] = ()
 
     @classmethod
@@ -226,6 +253,7 @@ class MappingStatus:
             tags=raw.get("tagsAll"),
             applied=Applied.parse(raw.get("applied") or {}),
             creating=str(raw.get("creating") or ""),
+            outputs=OutputsRecord.parse(raw.get("outputs") or {}),
             conditions=parse_conditions(raw),
         )
 
@@ -242,6 +270,7 @@ class MappingStatus:
                 "tagsAll": None if self.tags is None else dict(sorted(self.tags.items())),
                 "applied": self.applied.render() if self.applied != Applied() else None,
                 "creating": self.creating or None,
+                "outputs": self.outputs.render(),
                 "conditions": [condition.render() for condition in self.conditions] or None,
             }
         )
@@ -261,6 +290,13 @@ def _limited(value: Any) -> Any:
     if is_object(value):
         return {name: _limited(text) for name, text in value.items()}
     return shown(value, ANSWER) if isinstance(value, str) else value
+
+
+def _common(value: Any, other: Any) -> Any:
+    """The value without the members that another value does not have."""
+    if is_object(value) and is_object(other):
+        return {name: _common(member, other[name]) for name, member in value.items() if name in other}
+    return None if other is None else value
 
 
 def _present(members: dict[str, Any]) -> dict[str, Any]:

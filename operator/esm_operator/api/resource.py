@@ -170,6 +170,10 @@ class Resource:
     """``spec.adoption.takeOverFrom``; empty: not set."""
     packed_spec: FrozenJSON
     packed_status: FrozenJSON
+    config_map: str = ""
+    """The name of the ConfigMap that the spec wants for its outputs; empty: none."""
+    recorded_config_map: str = ""
+    """The name of the ConfigMap that the status records; empty: none."""
     made_through: str = ""
     """The ProviderConfig through which its mapping was reached last, as the status records it; empty: not known."""
     removed: bool = False
@@ -237,6 +241,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
     finalizers: Iterable[str] = meta.get("finalizers") or ()
     raw_spec: Mapping[str, Any] = body.get("spec") or {}
     status: Mapping[str, Any] = body.get("status") or {}
+    outputs: Mapping[str, Any] = status.get("outputs") or {}
     spec = MappingSpec.parse(raw_spec)
     uuid = str(status.get("uuid") or "")
     key = Key(sys.intern(str(meta.get("namespace", ""))), str(meta["name"]))
@@ -269,6 +274,8 @@ def parse(body: Mapping[str, Any]) -> Resource:
         takes_over_from=sys.intern(spec.adoption.take_over_from),
         packed_spec=FrozenJSON(raw_spec),
         packed_status=FrozenJSON(status),
+        config_map=spec.config_map,
+        recorded_config_map=str(outputs.get("configMapName") or ""),
         made_through=sys.intern(str(status.get("providerConfig") or "")),
     )
 

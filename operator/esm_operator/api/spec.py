@@ -22,6 +22,7 @@ OWN_FIELDS = frozenset(
         "managementPolicy",
         "replacePolicy",
         "adoption",
+        "outputs",
         "tags",
         "ignoreChanges",
     }
@@ -78,6 +79,8 @@ class MappingSpec:
     """Whether ``managementPolicy`` is Observe."""
     recreate: bool
     """Whether ``replacePolicy`` is Recreate."""
+    config_map: str
+    """The name of the ConfigMap for ``outputs``; empty: none."""
     raw: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -90,6 +93,7 @@ class MappingSpec:
             source = SourceType.SELF_MANAGED_KAFKA if raw.get("selfManagedEventSource") else None
         config: Mapping[str, Any] = raw.get("providerConfigRef") or {}
         adoption: Mapping[str, Any] = raw.get("adoption") or {}
+        outputs: Mapping[str, Any] = raw.get("outputs") or {}
         return cls(
             function_name=str(raw.get("functionName", "")),
             source=source,
@@ -104,6 +108,7 @@ class MappingSpec:
             retain=raw.get("deletionPolicy") == "Retain",
             observe_only=raw.get("managementPolicy") == "Observe",
             recreate=raw.get("replacePolicy") == "Recreate",
+            config_map=str(outputs.get("configMapName") or ""),
             raw=raw,
         )
 

@@ -21,7 +21,9 @@ from esm_operator.api import identity, limits
 from esm_operator.api.fields import observed_values
 from esm_operator.api.frozen_json import FrozenJSON, at_hand, shared
 from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.observed_fields import observed_fields
 from esm_operator.api.recorded_status import MappingReport, differs_harmlessly, is_by_aws
+from esm_operator.api.spec import MappingSpec
 from esm_operator.api.values import Canonical
 from esm_operator.aws.answer_limits import BYTES_OF_ITEM, ListLimit, size_of_tags
 from esm_operator.clock import monotonic, seconds_since
@@ -115,6 +117,10 @@ class InventoryEntry:
     def confirms(self, tags: Mapping[str, str]) -> bool:
         """Whether the tagging API has answered these tags."""
         return self.tags_confirmed == _digest(tags)
+
+    def observed_fields(self, spec: MappingSpec) -> Mapping[str, Any]:
+        """The fields of the mapping for the status of a resource with this spec."""
+        return observed_fields(self.raw.unpacked, _values(self.raw), spec)
 
     def _tags_may_follow(self) -> bool:
         if self.tags_shown or not 0 <= monotonic() - self.untagged_since < TAGS_VISIBLE:

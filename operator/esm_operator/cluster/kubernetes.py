@@ -205,6 +205,29 @@ class KubernetesClient:
         }
         return await self._write("PATCH", f"{API_PATH}/{PROVIDER_CONFIGS}/{config.name}/status", body)
 
+    async def read_config_map(self, namespace: str, name: str) -> dict[str, Any]:
+        """Read a ConfigMap. Raises GoneError."""
+        return await self._transport.request("GET", f"{_config_maps(namespace)}/{name}")
+
+    async def create_config_map(self, namespace: str, body: Mapping[str, Any]) -> None:
+        """Create a ConfigMap. Raises ConflictError if the name is taken, GoneError if the namespace does not exist."""
+        await self._write("POST", _config_maps(namespace), body)
+
+    async def patch_config_map(self, namespace: str, name: str, patch: Mapping[str, Any]) -> None:
+        """Change a ConfigMap by a merge patch. Raises ConflictError, GoneError."""
+        await self._write("PATCH", f"{_config_maps(namespace)}/{name}", patch)
+
+    async def delete_config_map(self, meta: Mapping[str, Any]) -> None:
+        """Delete a ConfigMap unless it has changed since its metadata was read. Raises ConflictError, GoneError."""
+        unchanged = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        await self._write("DELETE", f"{_config_maps(meta['namespace'])}/{meta['name']}", {"preconditions": unchanged})
+
+    async def list_config_maps(self, namespaces: Sequence[str], selector: str) -> AsyncIterator[dict[str, Any]]:
+        """The ConfigMaps in some namespaces (none: all) that a label selector selects."""
+        for path in map(_config_maps, namespaces) if namespaces else ["/api/v1/configmaps"]:
+            async for item in self._list_path(path, JSON, {"labelSelector": selector}):
+                yield item
+
     async def read_lease(self, namespace: str, name: str, duration: float) -> dict[str, Any]:
         """Read a Lease of a duration in seconds. Raises GoneError."""
         path = f"{_leases(namespace)}/{name}"
@@ -278,6 +301,10 @@ def _path(key: Key) -> str:
 
 def _events(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/events"
+
+
+def _config_maps(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/configmaps"
 
 
 def _leases(namespace: str) -> str:

@@ -9,15 +9,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from esm_operator.api import fields, limits, names, values
+from esm_operator.api import fields, limits, names
 from esm_operator.api.fields import FIELDS, STATUS_MEMBERS
 from esm_operator.api.models import API_VERSION
+from esm_operator.api.observed_fields import function_name, is_unknown_default, point_in_time
 from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
 from esm_operator.commands import yaml_text
 from esm_operator.planning.ownership import OWNER_TAGS, owner_of
@@ -113,7 +114,7 @@ class _Values:
                 reason = "" if enabled is not None else f"the state {mapping.get('State')} does not show the value"
             elif value is None or (row.canonical(value) is None and value != []):
                 continue
-            elif source in row.unresettable and not value:
+            elif is_unknown_default(row, value, source):
                 reason = "AWS answers 0 for a default that cannot be set"
             elif style.omit_defaults and _is_default(row, value, source, queue_mode=queue_mode):
                 reason = "the value is AWS's default"
@@ -151,13 +152,13 @@ def name_of(mapping: Mapping[str, Any]) -> str:
 def spec_of(found: MappingsToExport, style: Style) -> dict[str, Any]:
     """The spec with the present values of a mapping."""
     mapping = found.mapping
-    spec: dict[str, Any] = {"functionName": _function(mapping)}
+    spec: dict[str, Any] = {"functionName": function_name(mapping)}
     for row, value in _Values.of(mapping, style).kept:
         *parents, last = row.path.split(".")
         place = spec
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[last] = _time(value) if isinstance(value, datetime) else names.to_kubernetes(value)
+        place[last] = point_in_time(value) if isinstance(value, datetime) else names.to_kubernetes(value)
     tags = {key: value for key, value in sorted(found.tags.items()) if not _is_left_out(key, style)}
     region = parse_arn(str(mapping.get("EventSourceMappingArn", "")))
     self_managed = observed_source_type(mapping) is SourceType.SELF_MANAGED_KAFKA
@@ -201,15 +202,6 @@ def _manifest(found: MappingsToExport, name: str, style: Style) -> Manifest:
     return Manifest(", ".join(remark), {**body, "spec": spec_of(found, style)}, tuple(_left_out(found, style)))
 
 
-def _function(mapping: Mapping[str, Any]) -> str:
-    """The function's name with version or alias, or its ARN if it is in another account or region than the mapping."""
-    text = str(mapping.get("FunctionArn", ""))
-    own, function = parse_arn(str(mapping.get("EventSourceMappingArn", ""))), values.function_ref(text)
-    if own is None or function is None or (own.account, own.region) != (function.account, function.region):
-        return text
-    return str(function)
-
-
 def _is_default(row: fields.Field, value: Any, source: SourceType | None, *, queue_mode: bool) -> bool:
     """Whether a field can be left out because it has AWS's default.
 
@@ -228,7 +220,3 @@ def _source_names(mapping: Mapping[str, Any]) -> Iterator[str]:
     yield from mapping.get("Topics") or mapping.get("Queues") or ()
     database: Mapping[str, Any] = mapping.get("DocumentDBEventSourceConfig") or {}
     yield from (database[member] for member in ("DatabaseName", "CollectionName") if database.get(member))
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

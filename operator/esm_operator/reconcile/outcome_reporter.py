@@ -123,6 +123,11 @@ class OutcomeReporter:
             result = self._result_at_rest(context, action)
             if isinstance(action, actions.Wait):
                 account_region.wake()
+        if context.state.outputs_failures:
+            delay = context.state.outputs_delay
+            delay = delay if result.requeue_after is None else min(delay, result.requeue_after)
+            outcome_now = ReconcileOutcome.STALLED if isinstance(action, actions.NoOp) else result.outcome
+            result = replace(result, outcome=outcome_now, requeue_after=delay)
         if context.connected.inventory.get(context.record.uuid) is not entry:
             # AWS has changed the mapping before the cache recorded to which resource it belongs.
             return replace(result, requeue_after=0.0, priority=QueuePriority.TRANSITION)

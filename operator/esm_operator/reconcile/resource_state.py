@@ -24,6 +24,8 @@ from esm_operator.reconcile.pending_creates import SETTLE, PendingCreates
 
 #: Seconds after which the operator asks AWS again whether a mapping of another identity conflicts.
 _CONFLICT_EXPIRES = 300.0
+#: The first and the longest delay, in seconds, of the next attempt to write a ConfigMap with outputs.
+_OUTPUTS_DELAYS = (10.0, 300.0)
 #: Status writes a second, in all accounts and regions together, that only show a changed last processing result without
 #: a problem, and how many of them are written without a pause. A write takes some 30 ms of the API server and of the
 #: operator (measured).
@@ -103,6 +105,10 @@ class ResourceState:
     """Monotonic time, in seconds, of the first of the present refusals because of a missing permission."""
     shows_result: bool = False
     """Whether the next status may be written only to show another last processing result without a problem."""
+    outputs_outdated: bool = False
+    """Whether the ConfigMap with the outputs was found to differ from the status, or not to exist."""
+    outputs_failures: int = 0
+    """Failed attempts to write the ConfigMap since the last success or edit."""
     pending_creates: PendingCreates = field(default_factory=PendingCreates)
     drift_backoff: DriftBackoff = field(default_factory=DriftBackoff)
     field_refusals: FieldRefusals = field(default_factory=FieldRefusals)
@@ -112,6 +118,11 @@ class ResourceState:
         failures = self.failures[first, longest]
         self.failures[first, longest] += 1
         return backoff.jittered(backoff.exponential(failures, first, longest))
+
+    @property
+    def outputs_delay(self) -> float:
+        """Seconds until the next attempt to write the ConfigMap with the outputs."""
+        return backoff.jittered(backoff.exponential(self.outputs_failures - 1, *_OUTPUTS_DELAYS))
 
     def record_create(self, *, sent: bool = False) -> None:
         """Record that a Create is sent, or has ended. A Create stays outstanding while its outcome is unknown."""
@@ -251,6 +262,7 @@ class ResourceStates:
         state = self._states.get(key)
         if state is not None:
             state.failures.clear()
+            state.outputs_failures = 0
             state.drift_backoff.clear()
             state.field_refusals.clear()
         self.failure_backoff.forget(key)

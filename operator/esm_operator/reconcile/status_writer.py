@@ -1,7 +1,7 @@
 """The status writer: writes the status of a resource if it differs, and records the Events of the change.
 
-A status that differs only in a last processing result without a problem is written later, when
-:attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest result, and
+A status that differs only in a last processing result without a problem, or in observed fields, is written later, when
+:attr:`.ResourceStates.result_changes` releases the resource. A write for another reason shows the newest values, and
 whether the operator notices changed tags late.
 """
 
@@ -13,8 +13,9 @@ from typing import Any, cast
 
 from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
-from esm_operator.api.recorded_status import MappingReport, MappingStatus, differs_harmlessly
+from esm_operator.api.recorded_status import MappingReport, MappingStatus, OutputsRecord, differs_harmlessly
 from esm_operator.api.resource import Resource, parse
+from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.event_recorder import EventRecorder
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -22,11 +23,13 @@ from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.logs import marks
 from esm_operator.planning.desired import MappingRecord, recorded_applied
 from esm_operator.reconcile.context import ReconcileContext
+from esm_operator.reconcile.outputs import Outputs
 from esm_operator.reconcile.ownership_records import known_tags, may_show
 from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.status import conditions
-from esm_operator.status.conditions import Outcome
+from esm_operator.status.conditions import Outcome, Verdict
 from esm_operator.status.failure import sentence_of
+from esm_operator.status.messages import without_outputs
 from esm_operator.status.reason_table import PERMISSIONS
 from esm_operator.status.rendering import message
 
@@ -41,13 +44,15 @@ class StatusWriter:
     cache: ResourceCache
     kubernetes: KubernetesClient
     recorder: EventRecorder
+    outputs: Outputs
 
     async def write(self, resource: Resource, outcome: Outcome, context: ReconcileContext | None = None) -> Resource:
         """Write the status of a resource if it differs from the stored one.
 
         A resource whose object was removed has no status: the Event and the log report the outcome, and only the cache
-        keeps the UUID. Without a context, the target is not connected. Returns the resource after the write. Raises
-        :class:`~.kubernetes.ConflictError` if the resource has changed meanwhile.
+        keeps the UUID. Without a context, the target is not connected. The ConfigMap with the outputs is written before
+        the status. Returns the resource after the write. Raises :class:`~.kubernetes.ConflictError` if the resource
+        has changed meanwhile.
         """
         if resource.removed:
             self._warn(resource, outcome)
@@ -61,18 +66,26 @@ class StatusWriter:
         if context is not None and entry is not None and hidden:
             lost = known_tags(context, entry) is not None  # else the status keeps what it shows
             entry = None
-        report = entry.report() if entry is not None else None
+        report = _report_of(entry, resource) if entry is not None else None
         render = self._renderer(resource, outcome, context, tags=entry.tags if entry is not None else None, lost=lost)
+        shown = outcome
+        if not resource.deleting and (resource.config_map or resource.status.outputs != OutputsRecord()):
+            checked = context is not None and context.read_requested
+            published = await self.outputs.publish(resource, render(mapping=report), checked=checked)
+            resource = published.resource
+            if published.problem is not None and outcome.verdict is Verdict.READY:
+                shown = without_outputs(outcome, published.problem)
+            render = partial(render, outcome=shown, outputs=published.record)
         rendered = render(mapping=report)
         if _is_written(resource, rendered):
             if context is not None:
                 context.state.shows_result = False
             return resource
-        if context is not None and report is not None and self._shows_result_later(resource, context, report, render):
+        if context is not None and report is not None and self._shows_changes_later(resource, context, report, render):
             return resource
         if context is not None and context.target.target.owner_tags:
             rendered = render(mapping=report, tags_late=context.connected.account_region.tags_one_by_one)
-        self._warn(resource, outcome)
+        self._warn(resource, shown)
         written = self.record(await self.kubernetes.set_status(resource, rendered))
         if context is not None:
             context.state.shows_result = False
@@ -89,12 +102,12 @@ class StatusWriter:
         entry = context.connected.inventory.get(context.record.uuid)
         if resource.removed or entry is None:
             return True
-        report = entry.report()
+        report = _report_of(entry, resource)
         if context.connected.account_region.stale is not None and outcome.synced is None:
-            return report == resource.status.report
+            return report.without_unrecorded(resource.status.report) == resource.status.report
         render = self._renderer(resource, outcome, context)
         written = _is_written(resource, render(mapping=report))
-        return written or self._shows_result_later(resource, context, report, render)
+        return written or self._shows_changes_later(resource, context, report, render)
 
     def _renderer(
         self,
@@ -130,18 +143,17 @@ class StatusWriter:
             lacking_for=self._lacking_for(resource, outcome),
         )
 
-    def _shows_result_later(
+    def _shows_changes_later(
         self,
         resource: Resource,
         context: ReconcileContext,
         report: MappingReport,
         render: Callable[..., MappingStatus],
     ) -> bool:
-        """Whether only a last processing result without a problem differs. It is then shown in its turn."""
-        last = resource.status.report.last_processing_result
-        if context.state.shows_result or not differs_harmlessly(last, report.last_processing_result):
+        """Whether only observed fields or a last processing result without a problem differ. They have their turn."""
+        if context.state.shows_result:
             return False
-        if not _is_written(resource, render(mapping=replace(report, last_processing_result=last))):
+        if not _is_written(resource, render(mapping=_without_slow_changes(report, resource.status.report))):
             return False
         self.states.result_changes.add(resource.key)
         return True
@@ -200,11 +212,25 @@ class StatusWriter:
 def _is_written(resource: Resource, rendered: MappingStatus) -> bool:
     """Whether the stored status is the rendered one.
 
-    The short name of the source alone is no reason for a write. The same holds for a ProviderConfig that the status
-    does not record yet, and for ``enabled`` in ``applied.fields`` if :func:`.recorded_applied` ignores it there.
+    The short name of the source alone is no reason for a write. The same holds for a ProviderConfig and for observed
+    fields that the status does not record, and for ``enabled`` in ``applied.fields`` if :func:`.recorded_applied`
+    ignores it there. An earlier version may have written the status, or an older CRD may not have these fields.
     """
     stored = resource.status
     config = rendered.provider_config if stored.provider_config else ""
     applied = stored.applied if rendered.applied == recorded_applied(stored) else rendered.applied
-    same = replace(rendered, source=stored.source, provider_config=config, applied=applied)
+    report = rendered.report.without_unrecorded(stored.report)
+    same = replace(rendered, source=stored.source, provider_config=config, applied=applied, report=report)
     return resource.packed_status == same.render()
+
+
+def _report_of(entry: InventoryEntry, resource: Resource) -> MappingReport:
+    """What the status shows of a mapping, with its fields as far as they concern the spec."""
+    return replace(entry.report(), observed=entry.observed_fields(resource.spec))
+
+
+def _without_slow_changes(report: MappingReport, recorded: MappingReport) -> MappingReport:
+    """The report without the changes that the status may show later."""
+    before, after = recorded.last_processing_result, report.last_processing_result
+    result = before if differs_harmlessly(before, after) else after
+    return replace(report, last_processing_result=result, observed=recorded.observed)

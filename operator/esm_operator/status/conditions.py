@@ -19,6 +19,7 @@ from esm_operator.api.recorded_status import (
     FilterCriteriaError,
     MappingReport,
     MappingStatus,
+    OutputsRecord,
     is_problem,
 )
 from esm_operator.clock import seconds_between
@@ -77,6 +78,7 @@ def render(
     source: str = "",
     provider_config: str = "",
     creating: str = "",
+    outputs: OutputsRecord | None = None,
     unknown_annotations: Sequence[str] = (),
     lacking_for: float = 0.0,
     tags_late: bool | None = None,
@@ -92,6 +94,7 @@ def render(
         now: the time as RFC 3339 text.
         source: the short name of the source, or empty.
         provider_config: the ProviderConfig through which the mapping is reached, or empty.
+        outputs: the ConfigMap with the outputs; None keeps the present record.
         lacking_for: seconds since AWS first refused the resource because of a missing permission.
         tags_late: whether changed tags are noticed late; None: as the present status shows it.
     """
@@ -128,6 +131,7 @@ def render(
         tags=known if uuid and not gone else None,
         applied=applied,
         creating=creating,
+        outputs=outputs if outputs is not None else previous.outputs,
         conditions=tuple(
             Condition(kind, status, reason, shown(text), generation, since(kind, status))
             for kind, status, reason, text in wanted

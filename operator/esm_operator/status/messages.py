@@ -61,6 +61,13 @@ def unseen(outcome: Outcome, failure: Failure) -> Outcome:
     return replace(outcome, synced=None, sync_reason=failure.reason, sync_message=text)
 
 
+def without_outputs(outcome: Outcome, problem: Finding) -> Outcome:
+    """The outcome of a resource that is Ready but for its outputs. ``Synced`` does not change."""
+    sync_reason = "" if outcome.synced else outcome.sync_reason or outcome.reason
+    blocked = outcome_of(problem, outcome.subject, synced=outcome.synced)
+    return replace(blocked, sync_message=outcome.sync_message, sync_reason=sync_reason)
+
+
 def _settled(desired: Desired, mapping: ObservedMapping | None, kept: Mapping[str, Kept], subject: Subject) -> Outcome:
     state = mapping.state if mapping is not None else ""
     immutable = differences.immutable_differences(desired, mapping) if mapping is not None else ()

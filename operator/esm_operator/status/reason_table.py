@@ -156,6 +156,31 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Look for unusual values in the spec, and open an issue of esm-operator with the operator's log.",
         Next.SLOW,
     ),
+    # The outputs of the mapping.
+    ("OutputsNotWritten", ""): Row(
+        'The operator could not write the ConfigMap "{config_map}" with the outputs of the {mapping} to namespace '
+        "{namespace}. {error}. The mapping is not affected.",
+        "If a quota or an admission policy refuses the ConfigMap, change the quota or the policy.",
+        Next.SLOW,
+    ),
+    ("OutputsNotWritten", "Writing"): Row(
+        'The operator is writing the ConfigMap "{config_map}" with the outputs.', next=Next.CONTINUES
+    ),
+    ("OutputsConflict", ""): Row(
+        'The ConfigMap "{config_map}" in namespace {namespace} does not belong to this resource{holder}. The operator '
+        "does not write the outputs of the {mapping} to it. The mapping is not affected.",
+        "Set spec.outputs.configMapName to another name, or delete the ConfigMap if nothing needs it.",
+        Next.SLOW,
+        Ends.PERSON,
+    ),
+    ("OutputsForbidden", ""): Row(
+        'The operator may not write the ConfigMap "{config_map}" with the outputs of the {mapping} to namespace '
+        "{namespace}. {error}. The mapping is not affected.",
+        "Set the value outputs.enabled of the chart to true, or allow the operator to get, list, create, patch and "
+        "delete ConfigMaps in this namespace. If you do not need the ConfigMap, remove spec.outputs.",
+        Next.SLOW,
+        Ends.PERSON,
+    ),
     # A person has to act.
     ("InvalidSpec", ""): Row(
         "The spec of the {mapping} in {place} is invalid. {problems}", next=Next.POLL, ends=Ends.PERSON

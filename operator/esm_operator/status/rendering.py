@@ -73,6 +73,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "fields": lambda paths: ", ".join(f"spec.{path}" for path in paths),
     "found": describe_source,
     "gone": lambda gone: " any more" if gone else "",
+    "holder": lambda name: f", but to {name}" if name else "",
     "kept": lambda uuid: f" This resource keeps its mapping {uuid} unchanged." if uuid else "",
     "left": lambda uuid: f"Mapping {uuid} remains" if uuid else "A mapping that was created remains",
     "manager": _manager,
