@@ -19,10 +19,10 @@ from esm_operator.api.fields import FIELDS
 from esm_operator.api.foreign_text import VALUE, cut
 from esm_operator.api.rule import Rule, Violation, groups, listed
 from esm_operator.api.sources import TITLES
-from esm_operator.api.spec import OWN_FIELDS, MappingSpec
+from esm_operator.api.spec import OWN_FIELDS, REFERENCE_FIELDS, MappingSpec
 
 #: The fields of a spec.
-_KNOWN_FIELDS = OWN_FIELDS | {row.path.partition(".")[0] for row in FIELDS}
+_KNOWN_FIELDS = OWN_FIELDS | REFERENCE_FIELDS | {row.path.partition(".")[0] for row in FIELDS}
 
 
 @cache

@@ -9,6 +9,7 @@ from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explained
 from esm_operator.api.fields import STATUS_MEMBERS
 from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.frozen_json import is_object, rfc3339
+from esm_operator.api.references import ResolvedReference
 from esm_operator.api.sources import parse_arn
 
 #: The members of a condition, and the values that stand for their absence.
@@ -196,6 +197,8 @@ class MappingStatus:
     applied: Applied = field(default_factory=Applied)
     creating: str = ""
     """What records that a Create may be outstanding; empty: none is."""
+    references: tuple[ResolvedReference, ...] = ()
+    """The references that have a value, with the values. A restarted operator uses them until it knows the objects."""
     conditions: tuple[Condition, ...] = ()
 
     @classmethod
@@ -211,6 +214,7 @@ class MappingStatus:
             tags=raw.get("tagsAll"),
             applied=Applied.parse(raw.get("applied") or {}),
             creating=str(raw.get("creating") or ""),
+            references=tuple(map(ResolvedReference.parse, raw.get("references") or ())),
             conditions=parse_conditions(raw),
         )
 
@@ -227,6 +231,7 @@ class MappingStatus:
                 "tagsAll": None if self.tags is None else dict(sorted(self.tags.items())),
                 "applied": self.applied.render() if self.applied != Applied() else None,
                 "creating": self.creating or None,
+                "references": [one.render() for one in self.references] or None,
                 "conditions": [condition.render() for condition in self.conditions] or None,
             }
         )

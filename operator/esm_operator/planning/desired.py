@@ -188,4 +188,5 @@ _UNSEEN = frozenset(get_args(RefusalReason))
 def _was_in_sync(resource: Resource) -> bool:
     synced = resource.status.condition("Synced")
     seen = synced.status == "True" or (synced.status == "Unknown" and synced.reason in _UNSEEN)
-    return seen and synced.observed_generation == resource.generation
+    current = resource.status_is_current or not resource.has_references
+    return seen and synced.observed_generation == resource.generation and current
