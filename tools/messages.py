@@ -7,7 +7,7 @@ from typing import Any
 from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, PREFIX, explain
 from esm_operator.api.identity import ConsumerGroup
 from esm_operator.api.reasons import of_state
-from esm_operator.api.references import Reference
+from esm_operator.api.references import Reference, ResolvedReference
 from esm_operator.api.rule import listed
 from esm_operator.aws import error_table
 from esm_operator.planning import actions
@@ -92,6 +92,7 @@ VALUES: Mapping[str, Any] = {
     "position": message("Created", "FromStart"),
     "previous": Owner("old", "shop", "orders"),
     "problems": (_PROBLEM,),
+    "references": (ResolvedReference(_REFERENCE, SUBJECT.event_source),),
     "refused": "",
     "region": "us-west-2",
     "remedy": explain(f"{PREFIX}pause").partition("it. ")[2],
@@ -141,6 +142,7 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("PredecessorDeleting", "ConsumerGroup"): {"group": _GROUP.name},
     ("ProcessingRecovered", ""): {"result": 'Lambda reports "OK."'},
     **{key: {"field": _REFERENCE.path} for key in TABLE if "Reference" in "".join(key)},
+    ("ImmutableFieldChanged", "Reference"): {"fields": ("eventSourceARN",)},
     ("ReferenceForbidden", ""): {"field": _REFERENCE.path, "annotation": ALLOW_REFERENCES_FROM},
     ("Replacing", "SameGroup"): {"group": _GROUP.name},
     ("Tagged", ""): {"change": tagged(actions.Tag(UUID, {"team": "shop"}, frozenset({"stage"})))},

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from esm_operator.api.references import Cause, Missing, Reference
 from esm_operator.api.resource import Resource, is_edit, is_same_work, parse
+from esm_operator.planning.desired import MappingRecord, desired_of
 from esm_operator.planning.references import finding, resolve
+from esm_operator.planning.target import ResolvedTarget, Target
 from esm_operator.status.rendering import message_of, stalls
 from tests.specs import HERE
 
@@ -226,3 +228,35 @@ def test_the_message_without_the_right_names_the_value_of_the_chart(reference: d
     one = resolved(resource(spec=spec), eventSourceRef=Missing(Cause.FORBIDDEN))
     assert one.unresolved is not None
     assert setting in message_of(finding(one.unresolved, "shop"))
+
+
+TARGET = ResolvedTarget(Target("eu-west-1"), {})
+
+
+def problems(one: Resource) -> str:
+    found = desired_of(one, MappingRecord.of(one), TARGET, "123456789012", "test").problems
+    return " ".join(map(message_of, found))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (ARN, ""),
+        (f"arn:aws:sns:{HERE}:orders", "eventSourceARN is the ARN of a service that Lambda cannot read from."),
+        ("orders", "eventSourceARN must be an ARN such as"),
+        (f"arn:aws:kinesis:{HERE}:stream/orders", "Amazon Kinesis needs startingPosition."),
+    ],
+)
+def test_the_rules_that_need_the_values_are_checked_when_the_values_are_known(value: str, words: str) -> None:
+    text = problems(resolved(resource(), eventSourceRef=value))
+    assert words in text
+    assert (f'The values of references are spec.eventSourceRef "{value}".' in text) == bool(words)
+
+
+def test_a_spec_that_was_sent_to_aws_is_not_checked_again() -> None:
+    """The check takes milliseconds, and a restarted operator reads ten thousand resources."""
+    one = resolved(resource({**RECORDED, "value": "orders"}), eventSourceRef="orders")
+    assert problems(one)
+    sent = replace(one, uuid="1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9")
+    assert problems(sent) == ""
+    assert problems(replace(sent, status_is_current=False)), "an edit is checked"

@@ -76,11 +76,13 @@ _CROSSPLANE_GROUPS = ("{service}.aws.upbound.io", "{service}.aws.m.upbound.io")
 def _ack() -> Iterator[ReferenceKind]:
     for service, kind, fields, source in _BOTH:
         yield ReferenceKind("ack", f"{service}.services.k8s.aws", kind, _ACK_ARN, fields, source)
-    yield ReferenceKind("ack", "lambda.services.k8s.aws", "Version", _ACK_ARN, (FUNCTION,))
+    yield ReferenceKind("ack", "lambda.services.k8s.aws", "Version", "status.functionARN", (FUNCTION,))
     table = "dynamodb.services.k8s.aws"
     yield ReferenceKind("ack", table, "Table", "status.latestStreamARN", (SOURCE,), SourceType.DYNAMODB)
     cluster = "documentdb.services.k8s.aws"
     yield ReferenceKind("ack", cluster, "DBCluster", _ACK_ARN, (SOURCE,), SourceType.DOCUMENTDB)
+    yield ReferenceKind("ack", "ec2.services.k8s.aws", "Subnet", "status.subnetID", (URI,))
+    yield ReferenceKind("ack", "ec2.services.k8s.aws", "SecurityGroup", "status.id", (URI,))
 
 
 def _crossplane() -> Iterator[ReferenceKind]:
@@ -88,7 +90,10 @@ def _crossplane() -> Iterator[ReferenceKind]:
         *((service, kind, _CROSSPLANE_ARN, fields, source) for service, kind, fields, source in _BOTH),
         ("kinesis", "StreamConsumer", _CROSSPLANE_ARN, (SOURCE,), SourceType.KINESIS),
         ("dynamodb", "Table", "status.atProvider.streamArn", (SOURCE,), SourceType.DYNAMODB),
+        ("kafka", "VPCConnection", _CROSSPLANE_ARN, (SOURCE,), SourceType.MSK),
         ("docdb", "Cluster", _CROSSPLANE_ARN, (SOURCE,), SourceType.DOCUMENTDB),
+        ("ec2", "Subnet", "status.atProvider.id", (URI,), None),
+        ("ec2", "SecurityGroup", "status.atProvider.id", (URI,), None),
     ]
     for service, kind, path, fields, source in rows:
         for group in _CROSSPLANE_GROUPS:

@@ -198,6 +198,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("ImmutableFieldChanged", "Reference"): Row(
+        "AWS cannot change {fields} of the {mapping} in {place}, and a reference of the spec has another value now. "
+        "status.references shows the present values, and status.applied.immutable the previous values.",
+        "To replace the mapping with a new one, set spec.replacePolicy to Recreate. To keep the mapping, restore the "
+        "value of the object, or correct the reference.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("ImmutableFieldChanged", "AdoptionRequired"): Row(
         "AWS cannot change {fields} of the {mapping} in {place}. The operator creates no new mapping, because "
         "spec.adoption.policy is Required.",
@@ -495,6 +503,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         'lambda.esm-operator.io/aggregate-to-references: "true".',
         Next.CHANGE,
     ),
+    ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
     ("InvalidSpec", "Reference"): Row(
         "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} has {detail}, but spec.{field} "
         "needs a text.{last_value}",

@@ -103,6 +103,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "value": lambda text: text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}...",
     "ownership": lambda config: f"of the ProviderConfig {config}" if config else "of the operator (--ownership)",
     "problems": lambda problems: " ".join(map(message_of, problems)),
+    "references": lambda found: ", ".join(f'spec.{reference.path} "{value}"' for reference, value in found),
     "rescue": _rescue,
     "resources": lambda count: f"{count} resource{'' if count == 1 else 's'}",
     "update": describe,
