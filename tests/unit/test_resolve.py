@@ -150,7 +150,7 @@ def test_a_problem_that_passes_is_reported_before_others() -> None:
 
 
 def test_a_deletion_needs_no_value() -> None:
-    deleting = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    deleting: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
     assert resolved(resource(**deleting), eventSourceRef=GONE).unresolved is None
     one = resolved(resource(RECORDED, **deleting), eventSourceRef=GONE)
     assert (one.unresolved, one.spec.raw["eventSourceARN"]) == (None, ARN)
@@ -161,7 +161,10 @@ def test_a_deletion_without_a_value_uses_the_region_of_the_intent() -> None:
         '{"account":"123456789012","fields":[],"function":"orders","immutable":{},"owner":"shop/orders",'
         '"region":"eu-central-1","servers":[],"source":"arn","tags":[]}'
     )
-    meta = {"annotations": {"lambda.esm-operator.io/intent": intent}, "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    meta: dict[str, Any] = {
+        "annotations": {"lambda.esm-operator.io/intent": intent},
+        "deletionTimestamp": "2026-01-01T00:00:00Z",
+    }
     assert resolved(resource(**meta), eventSourceRef=GONE).requested_target.region == "eu-central-1"
 
 
