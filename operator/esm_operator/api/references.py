@@ -308,8 +308,9 @@ def _text(part: Any, *, several: bool) -> str:
         return ""
     if is_array(part) and several:
         part = ",".join(_text(item, several=False) for item in part)
-    if isinstance(part, bool) or not isinstance(part, str | int):
-        raise WrongTypeError(_NAMES_OF_TYPES.get(type(part), "a value that is not a text"))
+    for kind, name in _NAMES_OF_TYPES:
+        if isinstance(part, kind):
+            raise WrongTypeError(name)
     text = whole(str(part).strip())
     if several:
         text = ",".join(_items(text))
@@ -318,4 +319,5 @@ def _text(part: Any, *, several: bool) -> str:
     return text
 
 
-_NAMES_OF_TYPES: Mapping[type, str] = {dict: "an object", list: "a list", bool: "true or false", float: "a fraction"}
+#: The types of JSON that are not a text or an integer.
+_NAMES_OF_TYPES = ((dict, "an object"), (list, "a list"), (bool, "true or false"), (float, "a fraction"))
