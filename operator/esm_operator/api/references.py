@@ -93,6 +93,7 @@ class Cause(StrEnum):
 
     LOADING = "the objects of the kind are not known yet"
     OBJECT_NOT_FOUND = "there is no such object"
+    UNAVAILABLE = "the API server does not answer requests for the kind"
     KIND_NOT_FOUND = "the API server has no such kind"
     FORBIDDEN = "the operator may not watch the kind"
     NO_CONSENT = "the object does not allow the reference, or does not exist"

@@ -64,6 +64,18 @@ def resolve(resource: Resource, lookup: Lookup) -> Resource:
     return _with(resource, values, _first(unresolved), _first(outdated))
 
 
+class _NothingKnown:
+    """A lookup without objects."""
+
+    def find(self, reference: Reference, namespace: str) -> str | Missing:
+        return Missing(Cause.LOADING)
+
+
+def with_recorded_values(resource: Resource) -> Resource:
+    """The resource with the values that its status records, for commands that do not read the objects."""
+    return resolve(resource, _NothingKnown())
+
+
 def finding(problem: ReferenceProblem, namespace: str) -> Finding:
     """Why a reference of a resource in a namespace has no value.
 
@@ -89,6 +101,7 @@ def finding(problem: ReferenceProblem, namespace: str) -> Finding:
 _FINDINGS: Mapping[Cause, Finding] = {
     Cause.LOADING: Finding("ReferenceNotReady", "Loading"),
     Cause.OBJECT_NOT_FOUND: Finding("ReferenceNotFound"),
+    Cause.UNAVAILABLE: Finding("ReferenceNotReady", "Unavailable"),
     Cause.KIND_NOT_FOUND: Finding("ReferenceNotFound", "Kind"),
     Cause.FORBIDDEN: Finding("ReferenceForbidden", "Access"),
     Cause.NO_CONSENT: Finding("ReferenceForbidden"),

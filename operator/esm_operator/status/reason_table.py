@@ -491,6 +491,12 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "them.{last_value}",
         next=Next.CONTINUES,
     ),
+    ("ReferenceNotReady", "Unavailable"): Row(
+        "The API server does not answer requests for {kind} ({api_version}), so spec.{field} has no value.{last_value}",
+        "The log of the operator has the answer. Check the conversion webhook of the kind, or the extension API server "
+        "of its group.",
+        Next.CONTINUES,
+    ),
     ("ReferenceForbidden", ""): Row(
         'The {object} does not exist, or does not allow references from the namespace "{namespace}". So spec.{field} '
         "has no value.{last_value}",
@@ -499,9 +505,9 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ),
     ("ReferenceForbidden", "Access"): Row(
         "The operator has no right to list and watch {kind} ({api_version}), so spec.{field} has no value.{last_value}",
-        "{grant} You can also add a rule to a ClusterRole with the label "
+        "{grant} If references.aggregate is true, you can also add a rule to a ClusterRole with the label "
         'lambda.esm-operator.io/aggregate-to-references: "true".',
-        Next.CHANGE,
+        Next.CONTINUES,
     ),
     ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
     ("InvalidSpec", "Reference"): Row(
