@@ -43,6 +43,10 @@ _GROUP = "amazonManagedKafkaEventSourceConfig.consumerGroupID"
 _SERVERS = "selfManagedEventSource.endpoints.KAFKA_BOOTSTRAP_SERVERS"
 _REMEDY = ("replacePolicy: Recreate", "make a new resource")
 _NEVER = ("can't be changed, added or removed", "make a new resource")
+_REFERENCE = {"apiVersion": "example.com/v1", "kind": "App", "name": "orders", "fieldPath": "status.value"}
+_OTHER = {**_REFERENCE, "name": "returns"}
+_NO_SOURCE_REF = {"eventSourceRef": None, ARN: f"arn:aws:sqs:{HERE}:orders"}
+_SERVERS_REF = {"bootstrapServersRef": _REFERENCE}
 
 CHANGES: tuple[Change, ...] = (
     Change("the source", "sqs", {}, {ARN: f"arn:aws:sqs:{HERE}:returns"}, (ARN, SQS, *_REMEDY)),
@@ -155,6 +159,12 @@ CHANGES: tuple[Change, ...] = (
 #: Similar edits that are accepted.
 HARMLESS_CHANGES: tuple[Change, ...] = (
     Change("another function", "sqs", {}, {"functionName": "returns"}, ()),
+    Change("a reference to the function", "sqs", {}, {"functionName": None, "functionRef": _REFERENCE}, ()),
+    Change("a reference to the source", "sqs", {}, {ARN: None, "eventSourceRef": _REFERENCE}, ()),
+    Change("another referred source", "sqs", {ARN: None, "eventSourceRef": _REFERENCE}, {"eventSourceRef": _OTHER}, ()),
+    Change("no reference to the source", "sqs", {ARN: None, "eventSourceRef": _REFERENCE}, _NO_SOURCE_REF, ()),
+    Change("a reference to the topic", "msk", {}, {"topics": None, "topicRef": _REFERENCE}, ()),
+    Change("a reference to the servers", "self-managed", {}, {"selfManagedEventSource": _SERVERS_REF}, ()),
     Change(
         "the order of servers",
         "self-managed",

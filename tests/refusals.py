@@ -6,6 +6,7 @@ must give the same result.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -512,14 +513,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "mq",
         {ACCESS: access("BASIC_AUTH")},
         {},
-        (ACCESS, MQ, "no uri", "Add the uri"),
+        (ACCESS, MQ, "no uri", "Add uri or uriRef"),
     ),
     Refusal(
         "IAM_AUTH with uri",
         "self-managed",
         {ACCESS: access("IAM_AUTH=orders")},
         {ACCESS: access("IAM_AUTH")},
-        (ACCESS, SELF_MANAGED, "IAM_AUTH", "Remove the uri"),
+        (ACCESS, SELF_MANAGED, "IAM_AUTH", "Remove uri or uriRef"),
     ),
     Refusal(
         "an access type of another source",
@@ -688,6 +689,202 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
 )
 
+_ACK, _STRIMZI = "services.k8s.aws/v1alpha1", "kafka.strimzi.io/v1"
+_QUEUE = {"apiVersion": f"sqs.{_ACK}", "kind": "Queue", "name": "orders"}
+_STREAM = {"apiVersion": "kinesis.aws.m.upbound.io/v1beta1", "kind": "Stream", "name": "orders"}
+_BROKER = {"apiVersion": f"mq.{_ACK}", "kind": "Broker", "name": "orders"}
+_CLUSTER = {"apiVersion": f"kafka.{_ACK}", "kind": "Cluster", "name": "orders"}
+_DATABASE = {"apiVersion": "docdb.aws.upbound.io/v1beta1", "kind": "Cluster", "name": "orders"}
+_CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "name": "orders", "key": "value"}
+_OTHER = {"apiVersion": "example.com/v1", "kind": "App", "name": "orders", "fieldPath": "status.value"}
+
+#: By reference field: a base, the fields that it replaces, the field to set, and how it holds a reference ("@").
+_REFERENCE_PLACES: Mapping[str, tuple[str, Edit, str, Any]] = {
+    "functionRef": ("sqs", {"functionName": None}, "functionRef", "@"),
+    "eventSourceRef": ("sqs", {ARN: None}, "eventSourceRef", "@"),
+    "selfManagedEventSource.bootstrapServersRef": (
+        "self-managed",
+        {},
+        "selfManagedEventSource",
+        {"bootstrapServersRef": "@"},
+    ),
+    "topicRef": ("msk", {"topics": None}, "topicRef", "@"),
+    "kmsKeyRef": ("sqs", {}, "kmsKeyRef", "@"),
+    "destinationConfig.onFailure.destinationRef": (
+        "kinesis",
+        {},
+        "destinationConfig",
+        {"onFailure": {"destinationRef": "@"}},
+    ),
+    "sourceAccessConfigurations.uriRef": ("mq", {}, ACCESS, [{"type": "BASIC_AUTH", "uriRef": "@"}]),
+}
+#: Wrong references to a ConfigMap or an App, and their counterparts.
+_WRONG_REFERENCES: Mapping[str, tuple[Spec, Spec, tuple[str, ...]]] = {
+    "a name": ({**_CONFIG, "name": "Orders"}, _CONFIG, ("names no object", "Correct apiVersion")),
+    "an apiVersion": ({**_OTHER, "apiVersion": "example.com"}, _OTHER, ("names no object", "Correct apiVersion")),
+    "a namespace": ({**_CONFIG, "namespace": "a.b"}, {**_CONFIG, "namespace": "a-b"}, ("names no object",)),
+    "a Secret": ({**_CONFIG, "kind": "Secret", "fieldPath": "data.a"}, _CONFIG, ("names a Secret", "another object")),
+    "an own kind": (
+        {**_OTHER, "apiVersion": "lambda.esm-operator.io/v1", "kind": "EventSourceMapping"},
+        _OTHER,
+        ("a resource of this operator", "another object"),
+    ),
+    "no fieldPath": (
+        {name: value for name, value in _OTHER.items() if name != "fieldPath"},
+        _OTHER,
+        ("needs fieldPath", "ConfigMap need none", "Add fieldPath"),
+    ),
+    "a fieldPath": ({**_OTHER, "fieldPath": "status..value"}, _OTHER, ("fieldPath in", "Correct fieldPath")),
+    "no key": ({name: value for name, value in _CONFIG.items() if name != "key"}, _CONFIG, ("needs key", "Add or")),
+    "a needless key": ({**_OTHER, "key": "a"}, _OTHER, ("takes key only then", "remove key")),
+}
+
+
+def _with_reference(place: Any, reference: Spec) -> Any:
+    """A value with a reference in place of "@"."""
+    if isinstance(place, dict):
+        return {name: _with_reference(part, reference) for name, part in place.items()}  # pyright: ignore
+    if isinstance(place, list):
+        return [_with_reference(part, reference) for part in place]  # pyright: ignore
+    return reference if place == "@" else place
+
+
+def _reference_refusals() -> Iterator[Refusal]:
+    for name, (base, replaced, path, place) in _REFERENCE_PLACES.items():
+        for what, (bad, good, says) in _WRONG_REFERENCES.items():
+            yield Refusal(
+                f"{what} in {name}",
+                base,
+                {path: _with_reference(place, bad)},
+                {path: _with_reference(place, good)},
+                (name, *says),
+                replaced,
+            )
+
+
+#: By the reference of a source: fields that the source does not take, with a value.
+_NOT_TAKEN: tuple[tuple[Spec, Edit], ...] = (
+    (
+        _QUEUE,
+        {
+            "topics": ["orders"],
+            "topicRef": {"apiVersion": _STRIMZI, "kind": "KafkaTopic", "name": "orders"},
+            "queues": ["orders"],
+            "startingPosition": "LATEST",
+            "startingPositionTimestamp": STAMP,
+            "parallelizationFactor": 1,
+            "tumblingWindowInSeconds": 0,
+            "maximumRecordAgeInSeconds": 60,
+            "maximumRetryAttempts": 0,
+            "bisectBatchOnFunctionError": True,
+            "destinationConfig": {"onFailure": {"destinationRef": _QUEUE}},
+            "loggingConfig": {"systemLogLevel": "INFO"},
+            ACCESS: [BASIC_AUTH],
+            "amazonManagedKafkaEventSourceConfig": {"consumerGroupID": "orders"},
+            "selfManagedKafkaEventSourceConfig": {"consumerGroupID": "orders"},
+            "documentDBEventSourceConfig": {"databaseName": "orders"},
+        },
+    ),
+    (_STREAM, {"scalingConfig": {"maximumConcurrency": 2}, POLLERS: {"minimumPollers": 2}}),
+    (_BROKER, {"functionResponseTypes": ["ReportBatchItemFailures"]}),
+)
+#: By the reference of a source: the fields that the source needs.
+_NEEDED: tuple[tuple[Spec, Edit], ...] = (
+    (_STREAM, {"startingPosition": "LATEST"}),
+    (_CLUSTER, {"topics": ["orders"]}),
+    (_BROKER, {"queues": ["orders"], ACCESS: [BASIC_AUTH]}),
+    (_DATABASE, {"documentDBEventSourceConfig": {"databaseName": "orders"}, ACCESS: [BASIC_AUTH]}),
+)
+
+
+def _refusals_by_kind() -> Iterator[Refusal]:
+    needed: dict[str, Edit] = {source["kind"]: fields for source, fields in _NEEDED}
+    for source, fields in _NOT_TAKEN:
+        also = {ARN: None, "eventSourceRef": source, **needed.get(source["kind"], {})}
+        for name, value in fields.items():
+            says = ("eventSourceRef", source["kind"], f"does not take {name}", f"Remove {name}")
+            yield Refusal(f"{name} with a {source['kind']}", "sqs", {name: value}, {}, says, also)
+    for source, fields in _NEEDED:
+        also = {ARN: None, "eventSourceRef": source, **fields}
+        for name in fields:
+            says = ("eventSourceRef", source["kind"], f"needs {name}", f"Add {name}")
+            yield Refusal(f"no {name} with {source['apiVersion']}", "sqs", {name: None}, {}, says, also)
+
+
+#: Cases about references to other objects.
+REFERENCE_REFUSALS: tuple[Refusal, ...] = (
+    Refusal("no function", "sqs", {"functionName": None}, {}, ("functionName or functionRef", "Set either")),
+    Refusal(
+        "function and reference",
+        "sqs",
+        {"functionRef": _OTHER},
+        {},
+        ("functionName or functionRef", "remove the other"),
+    ),
+    Refusal("source and reference", "sqs", {"eventSourceRef": _QUEUE}, {}, ("eventSourceRef", "Remove one of them")),
+    Refusal(
+        "a cluster and a reference to a source",
+        "self-managed",
+        {"eventSourceRef": _OTHER},
+        {},
+        ("eventSourceRef", "selfManagedEventSource", "Remove one of them"),
+    ),
+    Refusal(
+        "servers and reference",
+        "self-managed",
+        {"selfManagedEventSource.bootstrapServersRef": _OTHER},
+        {},
+        (SELF_MANAGED, "endpoints or bootstrapServersRef", "remove the other"),
+    ),
+    Refusal(
+        "no servers",
+        "self-managed",
+        {"selfManagedEventSource": {}},
+        {},
+        (SELF_MANAGED, "endpoints or bootstrapServersRef", "Set one of the two"),
+    ),
+    Refusal("topic and reference", "msk", {"topicRef": _OTHER}, {}, ("topics and topicRef", "Remove one")),
+    Refusal("no topic", "msk", {"topics": None}, {}, ("topics", MSK, "or set topicRef")),
+    Refusal(
+        "a reference to a topic of SQS",
+        "sqs",
+        {"topicRef": _OTHER},
+        {},
+        ("topicRef", SQS, "Only Amazon MSK", "Remove topicRef"),
+    ),
+    Refusal(
+        "key and reference",
+        "sqs",
+        {"kmsKeyRef": _OTHER},
+        {},
+        ("kmsKeyARN and kmsKeyRef", "Remove one"),
+        {"kmsKeyARN": f"arn:aws:kms:{HERE}:key/orders"},
+    ),
+    Refusal(
+        "no destination",
+        "kinesis",
+        {"destinationConfig": {"onFailure": {}}},
+        {},
+        ("destinationConfig.onFailure", "destination or destinationRef", "Set one of the two"),
+    ),
+    Refusal(
+        "uri and reference",
+        "mq",
+        {ACCESS: [{**BASIC_AUTH, "uriRef": _OTHER}]},
+        {},
+        (ACCESS, "both uri and uriRef", "Remove one"),
+    ),
+    Refusal(
+        "IAM_AUTH with a reference",
+        "self-managed",
+        {ACCESS: [{"type": "IAM_AUTH", "uriRef": _OTHER}]},
+        {ACCESS: access("IAM_AUTH")},
+        (ACCESS, "IAM_AUTH", "Remove uri or uriRef"),
+    ),
+    *_reference_refusals(),
+    *_refusals_by_kind(),
+)
+
 #: Texts that have been times of the format date-time for API servers, and are none for Python.
 UNREADABLE_TIMES = (
     "2026-01-01T00:00:00+24:00",
@@ -700,7 +897,6 @@ UNREADABLE_TIMES = (
 #: Cases in which the API server has its own message.
 TYPE_REFUSALS: tuple[Refusal, ...] = (
     Refusal("a wrong type", "sqs", {BATCH: "10"}, {BATCH: 10}, (BATCH, "must be of type integer")),
-    Refusal("no function", "sqs", {"functionName": None}, {}, ("functionName", "Required value")),
     Refusal(
         "a filter without pattern",
         "sqs",

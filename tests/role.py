@@ -49,6 +49,11 @@ def shipped(namespace: str = NAME) -> list[Role]:
     ]
 
 
+def references() -> list[Rule]:
+    """The rules for objects that resources reference, with all settings ``references`` of the chart."""
+    return [rule for file in sorted((RULES / "references").glob("*.yaml")) for rule in rules(f"references/{file.stem}")]
+
+
 def account(name: str = NAME, namespace: str = NAME) -> dict[str, Any]:
     """A ServiceAccount."""
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}

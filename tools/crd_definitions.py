@@ -57,8 +57,7 @@ def _mapping_status() -> Schema:
     """The schema of the status. kstatus takes an object without a status for "Current", so there is a default."""
     status: Schema = {**structural(models.EventSourceMappingStatus), "default": {"observedGeneration": -1}}
     observed: Schema = status["properties"]["observed"]
-    observed["properties"] = {name: _open(part) for name, part in observed["properties"].items()}
-    del observed["required"]
+    observed["properties"] = {name: _open(part) for name, part in observed["properties"].items() if not _refers(name)}
     return status
 
 
@@ -71,10 +70,15 @@ def _open(schema: Schema) -> Schema:
     if "description" in schema:
         result["description"] = f"{schema['description'].split('. ')[0].removesuffix('.')}."
     if "properties" in schema:
-        result["properties"] = {name: _open(part) for name, part in schema["properties"].items()}
+        result["properties"] = {name: _open(part) for name, part in schema["properties"].items() if not _refers(name)}
     if "items" in schema:
         result |= {"items": _open(schema["items"]), "x-kubernetes-list-type": "atomic"}
     return result
+
+
+def _refers(name: str) -> bool:
+    """Whether a field is a reference, which AWS does not have."""
+    return name.endswith("Ref")
 
 
 def provider_configs() -> Schema:

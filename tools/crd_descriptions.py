@@ -10,6 +10,8 @@ from esm_operator.api import access, limits, values
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH, FIELDS, Field
 from esm_operator.api.limits import Range, Words
+from esm_operator.api.reference_kinds import URI, VALUE_PATHS
+from esm_operator.api.reference_rules import kinds_of
 from esm_operator.api.rule import listed, titles
 from esm_operator.api.sources import ALL, SourceType
 
@@ -63,6 +65,7 @@ def _describe(schema: dict[str, Any], path: str) -> None:
     items = schema.get("items", {})
     if path == "sourceAccessConfigurations":
         items["properties"]["type"]["description"] = _access_types()
+        items["properties"]["uriRef"]["description"] += f" Kinds that need no fieldPath: {kinds_of(URI)}."
 
 
 def _facts(path: str) -> Iterator[str]:
@@ -74,6 +77,8 @@ def _facts(path: str) -> Iterator[str]:
         # kubectl explain prints the enum of a field, but not that of the items of a list.
         if words.path == f"{path}[]":
             yield f"Values: {listed(words.words)}."
+    if path in VALUE_PATHS:
+        yield f"Kinds that need no fieldPath: {kinds_of(path)}."
     if path in BY_PATH:
         yield from _defaults(BY_PATH[path])
     sources = takers(path)
@@ -97,6 +102,7 @@ def _defaults(row: Field) -> Iterator[str]:
 
 
 def _needs(path: str) -> Iterator[str]:
+    path = VALUE_PATHS.get(path, path)
     row = BY_PATH.get(path)
     if row is not None and row.required:
         yield "Required." if row.required == row.sources else f"Required for {titles(row.required)}."

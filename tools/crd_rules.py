@@ -16,6 +16,7 @@ from typing import Any
 
 from esm_operator.api import rules
 from esm_operator.api.expressions import quoted, when
+from esm_operator.api.reference_kinds import VALUE_PATHS
 from esm_operator.api.rule import Reason, Rule, groups
 
 Schema = dict[str, Any]
@@ -40,9 +41,13 @@ def _validation(group: Sequence[Rule], node: str) -> Schema:
 
 
 def _read_once(path: str, tests: str) -> str:
-    """Tests that read a field once, as the only item of a list. CEL in a CRD has no other local variables."""
+    """Tests that read a field once, as the only item of a list. CEL in a CRD has no other local variables.
+
+    A reference is read several times. The API server does not know the lengths of texts in an object that is the item
+    of a list, and would refuse the rule.
+    """
     reads = rf"\bself\.{re.escape(path)}(?!\w)"
-    if len(re.findall(reads, tests)) < 2:
+    if len(re.findall(reads, tests)) < 2 or path in VALUE_PATHS:
         return tests
     return f"[self.{path}].all(value, {re.sub(reads, 'value', tests)})"
 

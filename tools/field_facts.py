@@ -15,6 +15,7 @@ import yaml
 from esm_operator.api import access, field_rules, limits, offline, rules, values
 from esm_operator.api.fields import BY_PATH, FIELDS, Field
 from esm_operator.api.models import EventSourceMappingSpec
+from esm_operator.api.reference_kinds import VALUE_PATHS
 from esm_operator.api.rule import Reason
 from esm_operator.api.sources import ALL, KAFKA, TITLES, SourceType
 from tools import crd_definitions
@@ -72,8 +73,9 @@ class Leaf:
 
     @property
     def row(self) -> Field | None:
-        """Its row in the table of fields, or that of the structure that it is a part of."""
-        bare = self.path.replace("[]", "")
+        """Its row in the table of fields, or that of the structure that it is a part of. A reference has the row of the
+        value that it replaces."""
+        bare = VALUE_PATHS.get(self.path, self.path).replace("[]", "")
         return next((row for row in FIELDS if f"{bare}.".startswith(f"{row.path}.")), None)
 
 
@@ -84,8 +86,10 @@ def leaves() -> tuple[Leaf, ...]:
 
 
 def leaves_of(schema: Mapping[str, Any], path: str, context: str = "") -> Iterator[Leaf]:
-    """The leaves of a schema."""
-    if "properties" in schema:
+    """The leaves of a schema. A reference to another object is one."""
+    if path in VALUE_PATHS:
+        yield Leaf(path, schema, context)
+    elif "properties" in schema:
         for number, (name, part) in enumerate(schema["properties"].items()):
             around = schema.get("description", "") if path and not path.endswith("[]") else context
             yield from leaves_of(part, f"{path}.{name}" if path else name, "" if number else around)
@@ -187,6 +191,8 @@ _VALUES: Mapping[str, str] = {
 def allowed_values(leaf: Leaf, source: SourceType | None = None) -> str:
     """The values that the API server accepts."""
     bare = leaf.path.replace("[]", "")
+    if leaf.path in VALUE_PATHS:
+        return "a reference"
     if leaf.path in _VALUES:
         return _VALUES[leaf.path]
     if words := _allowed_words(leaf, source):

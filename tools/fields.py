@@ -9,6 +9,7 @@ from typing import Any
 from esm_operator.api import access, rules
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import FIELDS
+from esm_operator.api.reference_kinds import VALUE_PATHS
 from esm_operator.api.rule import listed
 from esm_operator.api.sources import ALL, ARN_SERVICES, TITLES, SourceType
 from tools import crd_definitions
@@ -122,7 +123,8 @@ def _common() -> Iterator[str]:
     yield "## Fields by source type"
     yield (
         "In this table, *required* means that the API server refuses a resource without the field, and *yes* means "
-        "that the field is optional. If a cell is empty, the API server refuses a resource that sets the field."
+        "that the field is optional. If a cell is empty, the API server refuses a resource that sets the field. A "
+        "[reference to another object](../how-to/references.md) replaces a value, also a required one."
     )
     paths = dict.fromkeys(_prefix(leaf) for leaf in leaves() if not is_common(leaf))
     sources = list(SourceType)
@@ -144,8 +146,9 @@ _SHORT: Mapping[SourceType, str] = {
 
 
 def _takes(path: str, source: SourceType) -> str:
-    rows = [row for row in FIELDS if row.path.split(".")[0] == path and source in row.sources]
-    if any(source in row.required for row in rows):
+    field = VALUE_PATHS.get(path, path)
+    rows = [row for row in FIELDS if row.path.split(".")[0] == field and source in row.sources]
+    if path not in VALUE_PATHS and any(source in row.required for row in rows):
         return "required"
     return "yes" if rows else ""
 
@@ -159,7 +162,7 @@ def _source_of(source: SourceType) -> str:
 
 def _row(leaf: Leaf, source: SourceType | None = None, prefix: str = "") -> list[str]:
     name = leaf.path.removeprefix(prefix)
-    mark = " ¹" if leaf.row is not None and leaf.row.immutable else ""
+    mark = " ¹" if leaf.row is not None and leaf.row.immutable and leaf.path not in VALUE_PATHS else ""
     return [f"`{name}`{mark}", allowed_values(leaf, source), default(leaf, source), meaning(leaf, source)]
 
 

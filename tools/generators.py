@@ -2,7 +2,19 @@
 
 from collections.abc import Callable, Mapping
 
-from tools import chart, crds, fields, guards, iam, messages, metrics, migrating, settings
+from tools import (
+    chart,
+    crds,
+    fields,
+    guards,
+    iam,
+    messages,
+    metrics,
+    migrating,
+    reference_roles,
+    references,
+    settings,
+)
 from tools.generated import Files
 from tools.phrases import table as phrases
 
@@ -15,6 +27,8 @@ GENERATORS: Mapping[str, Callable[[], Files]] = {
     "migrating": migrating.files,
     "iam": iam.files,
     "messages": messages.files,
+    "reference-roles": reference_roles.files,
+    "references": references.files,
     "chart": chart.files,
     "phrases": phrases.files,
 }

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from esm_operator.api.annotations import PREFIX, explain
+from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, PREFIX, explain
 from esm_operator.api.identity import ConsumerGroup
 from esm_operator.api.reasons import of_state
+from esm_operator.api.references import Reference, ResolvedReference
 from esm_operator.api.rule import listed
 from esm_operator.aws import error_table
 from esm_operator.planning import actions
@@ -26,6 +27,7 @@ from esm_operator.status.subject import Subject
 from tools.generated import DOCS, Files
 
 PAGE = DOCS / "reference" / "messages.md"
+OTHER_SOURCE = "arn:aws:sqs:eu-west-1:123456789012:orders-2"
 UUID = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9"
 OTHER = "99887766-5544-4332-8110-ffeeddccbbaa"
 SUBJECT = Subject(
@@ -39,6 +41,7 @@ _GROUP = ConsumerGroup("orders-group", "arn:aws:kafka:eu-west-1:123456789012:clu
 _UPDATE = actions.Update(UUID, {"batchSize": 10}, frozenset(), {"batchSize": 5})
 _ANSWER = 'AWS answered CreateEventSourceMapping with "Function does not exist."'
 _PROBLEM = Finding("InvalidSpec", "Rule", {"message": "batchSize must be at least 1; set a greater value."})
+_REFERENCE = Reference("eventSourceRef", "sqs.services.k8s.aws/v1alpha1", "Queue", "orders", "shop")
 #: A real value for each name in the table.
 VALUES: Mapping[str, Any] = {
     "action": _UPDATE,
@@ -47,6 +50,7 @@ VALUES: Mapping[str, Any] = {
     "ago": "",
     "allowed": "eu-central-1, eu-west-1",
     "annotation": f"{PREFIX}pause",
+    "api_version": _REFERENCE.api_version,
     "answer": 'AWS answered with KMSDisabledException and "The key is disabled."',
     "aws_reason": "User initiated",
     "cause": "the ProviderConfig",
@@ -56,18 +60,22 @@ VALUES: Mapping[str, Any] = {
     "config_map": "orders-mapping",
     "count": 52,
     "default": "team",
+    "detail": "an object",
     "error": "ValueError: an unexpected value",
     "excess": 2,
     "field": "eventSourceARN",
     "fields": ("eventSourceARN",),
     "found": ObservedMapping(OTHER, "Enabled", {"functionName": "orders", "eventSourceARN": SUBJECT.event_source}),
     "gone": False,
+    "grant": "ack",
     "group": _GROUP,
     "heir": "shop/new-orders",
     "holder": "EventSourceMapping returns",
     "kept": "",
     "kept_fields": "AWS keeps the last value of spec.loggingConfig.systemLogLevel.",
+    "kind": _REFERENCE.kind,
     "label": PROVIDER_CONFIG_LABEL,
+    "last_value": "",
     "left": UUID,
     "limit": 20,
     "list": "allowedEventSources",
@@ -75,7 +83,10 @@ VALUES: Mapping[str, Any] = {
     "message": f"{_ANSWER} Create the function, or correct spec.functionName. {Next.SLOW.sentence}",
     "most": 50,
     "namespace": "shop",
+    "new": OTHER_SOURCE,
     "now": "account 222222222222",
+    "object": _REFERENCE,
+    "old": SUBJECT.event_source,
     "other": "esm-operator/esm-operator-b",
     "own": "esm-operator/esm-operator",
     "owner": Owner("default", "shop", "orders"),
@@ -84,6 +95,7 @@ VALUES: Mapping[str, Any] = {
     "position": message("Created", "FromStart"),
     "previous": Owner("old", "shop", "orders"),
     "problems": (_PROBLEM,),
+    "references": (ResolvedReference(_REFERENCE, SUBJECT.event_source),),
     "refused": "",
     "region": "us-west-2",
     "remedy": explain(f"{PREFIX}pause").partition("it. ")[2],
@@ -103,6 +115,7 @@ VALUES: Mapping[str, Any] = {
     "users": "shop/orders, shop/payments",
     "uuid": UUID,
     "value": SUBJECT.event_source,
+    "value_field": _REFERENCE.place,
     "whose": Owner("default", "shop", "orders"),
     "with_uuid": "",
 }
@@ -141,6 +154,9 @@ SPECIAL: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("Paused", ""): {"rescue": None},
     ("PredecessorDeleting", "ConsumerGroup"): {"group": _GROUP.name},
     ("ProcessingRecovered", ""): {"result": 'Lambda reports "OK."'},
+    **{key: {"field": _REFERENCE.path} for key in TABLE if "Reference" in "".join(key)},
+    ("ImmutableFieldChanged", "Reference"): {"fields": ("eventSourceARN",)},
+    ("ReferenceForbidden", ""): {"field": _REFERENCE.path, "annotation": ALLOW_REFERENCES_FROM},
     ("Replacing", "SameGroup"): {"group": _GROUP.name},
     ("Tagged", ""): {"change": tagged(actions.Tag(UUID, {"team": "shop"}, frozenset({"stage"})))},
 }

@@ -1,6 +1,6 @@
 """The rules that compare a spec with its former version. Only the API server checks them, so only the CRD has them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from esm_operator.api import access
 from esm_operator.api.expressions import present, quoted, quoted_list
@@ -9,6 +9,8 @@ from esm_operator.api.ignore_changes import covering
 from esm_operator.api.rule import Rule, forbidden
 
 _RECREATE = "has(self.replacePolicy) && self.replacePolicy == 'Recreate'"
+_CLUSTER = "selfManagedEventSource"
+_SERVERS = f"{_CLUSTER}.endpoints.KAFKA_BOOTSTRAP_SERVERS"
 _ACCESS = "sourceAccessConfigurations"
 _REMEDY = "back, or set replacePolicy: Recreate to replace the mapping with a new one, or make a new resource."
 
@@ -21,7 +23,7 @@ def _unchanged(path: str) -> str:
 
 
 def _kept(path: str) -> str:
-    """The same for a field that is never added or removed, and usually present."""
+    """The same for a field that other rules require, or that a reference replaces."""
     return f"self.{path} == oldSelf.{path} || !({present(path)}) || !({present(path, 'oldSelf')})"
 
 
@@ -34,12 +36,20 @@ def _or_ignored(path: str) -> str:
     return f" || (has(self.ignoreChanges) && {named})"
 
 
+#: Fields that are required, or that a reference can replace. The operator checks the values of references. The rule
+#: about the servers also refuses to change from another source to self-managed Kafka, or back.
+_SPECIAL: Mapping[str, str] = {
+    "eventSourceARN": _kept("eventSourceARN"),
+    "topics": _kept("topics"),
+    _SERVERS: f"has(self.{_CLUSTER}) == has(oldSelf.{_CLUSTER}) && ({_kept(_SERVERS)})",
+}
+
+
 def _immutable() -> Iterator[Rule]:
     """Fields and entries that AWS can't change."""
     for row in FIELDS:
         if row.immutable:
-            # The servers of self-managed Kafka would be added or removed with it, and have a rule.
-            unchanged = _kept(row.path) if row.path == "eventSourceARN" else _unchanged(row.path)
+            unchanged = _SPECIAL.get(row.path) or _unchanged(row.path)
             yield forbidden(
                 field=row.path,
                 test=f"({unchanged}) || ({_RECREATE}){_or_ignored(row.path)}",

@@ -12,7 +12,7 @@ from typing import Any
 from esm_operator import descriptors, tasks
 from esm_operator.adapters.kopf_watch_health import WatchHealth
 from esm_operator.api.foreign_text import cut
-from esm_operator.api.resource import Key, Resource, is_same_work, parse
+from esm_operator.api.resource import Key, Resource, is_same_work
 from esm_operator.aws.connection import Connector
 from esm_operator.aws.connections import Connections
 from esm_operator.clock import monotonic
@@ -22,6 +22,7 @@ from esm_operator.cluster.lease import DEAF, Lease
 from esm_operator.cluster.managed_namespaces import ManagedNamespaces, NamespaceChange
 from esm_operator.cluster.operator_names import manager_name
 from esm_operator.cluster.other_operators import OtherOperators
+from esm_operator.cluster.reference_watches import ReferenceWatches
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.cluster.transport import describe_failure
 from esm_operator.metrics import counters, gauges
@@ -46,6 +47,8 @@ _SOON, _PATIENCE = 0.2, 3.0
 _LONGEST_PAUSE = 10.0
 #: Namespaces that are listed one by one when they begin to match the selector. If there are more, all are listed.
 _LISTED_SINGLY = 10
+#: Resources that are resolved again before other tasks get a turn. It takes a few milliseconds.
+_RESOLVED_TOGETHER = 50
 #: Seconds after which the unknown regions of a ProviderConfig are logged again, if it changes.
 _QUIET = 600.0
 #: Unknown regions that a line of the log names, and the most characters of each.
@@ -71,7 +74,8 @@ class Operator:
         self._settings = settings
         self._tuning = tuning or Tuning()
         self._kubernetes = kubernetes
-        self._cache = ResourceCache()
+        self._cache = ResourceCache(settings.namespaces)
+        self._reference_watches = ReferenceWatches(kubernetes, self._cache.references)
         self._namespaces = ManagedNamespaces(settings.namespace_selector)
         self._others = OtherOperators(manager_name(settings.lease_namespace, settings.lease_name))
         self._config_cache = ConfigCache(
@@ -114,10 +118,20 @@ class Operator:
     async def start(self) -> None:
         """Begin to follow the cluster, to take part in the election, and to work while the lease is held."""
         gauges.show_process(
-            lambda: gauges.ProcessState(self.leading, self.other_operators, self._kubernetes.requests_limit)
+            lambda: gauges.ProcessState(
+                self.leading,
+                self.other_operators,
+                self._kubernetes.requests_limit,
+                self._cache.references.count_objects(),
+            )
         )
         self._probes.readiness = self._readiness
-        self._tasks = [tasks.start(self._audits(), "audit"), tasks.start(self._keep_targets_connected(), "targets")]
+        self._tasks = [
+            tasks.start(self._audits(), "audit"),
+            tasks.start(self._keep_targets_connected(), "targets"),
+            tasks.start(self._reference_watches.run(), "reference watches"),
+            tasks.start(self._follow_references(), "references"),
+        ]
         self._lease_tasks = [tasks.start(self._run_lease(), "lease")]
         self._leading_tasks = [tasks.start(self._lead(), "term")]
 
@@ -175,9 +189,9 @@ class Operator:
         if self._is_passed_over(kind, body["metadata"]):
             return
         if kind == "DELETED":
-            self._handle_deleted(parse(body))
+            self._handle_deleted(self._cache.parse(body))
             return
-        resource = self._cache.get_if_as_new(body) or parse(body)
+        resource = self._cache.get_if_as_new(body) or self._cache.parse(body)
         old = self._cache.put(resource)
         self._check_other_operators(resource, body, known=old is not None and old.uid == resource.uid)
         if kind is None and old is not None:
@@ -374,6 +388,15 @@ class Operator:
             elif monotonic() - arrived > _PATIENCE:
                 return False
         return True
+
+    async def _follow_references(self) -> None:
+        """Resolve resources again when the objects that they reference have changed."""
+        while True:
+            for key in await self._cache.references.take_changed(_RESOLVED_TOGETHER):
+                old, new = self._cache.resolve_again(key), self._cache.get(key)
+                if new is not None and self._term is not None:
+                    self._term.references_changed(new, old)
+            await asyncio.sleep(0)
 
     async def _keep_targets_connected(self) -> None:
         """Connect to targets before they are needed, on a standby too, without a call to AWS Lambda."""

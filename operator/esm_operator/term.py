@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from esm_operator import tasks
-from esm_operator.api.resource import Key, Resource
+from esm_operator.api.resource import Key, Resource, is_same_work
 from esm_operator.aws.connection import Connection
 from esm_operator.aws.connections import Connections
 from esm_operator.aws.errors import REASONS
@@ -39,6 +39,7 @@ from esm_operator.reconcile.reconciler import Reconciler
 from esm_operator.reconcile.resource_state import ResourceStates
 from esm_operator.reconcile.status_writer import StatusWriter
 from esm_operator.settings import Settings
+from esm_operator.status.conditions import REFERENCES_RESOLVED
 
 logger = logging.getLogger(__name__)
 
@@ -208,6 +209,16 @@ class Term:
             if former is not None and former.deleting:
                 self._controller.enqueue([former.key], QueuePriority.EDIT)
 
+    def references_changed(self, resource: Resource, old: Resource | None) -> None:
+        """Reconcile a resource if the objects that it references have changed. The status may show the change already.
+
+        Without the old resource, the cache has taken the new values with the answer to a write of the operator. The
+        reconcile that has sent the write may have ended with the old values.
+        """
+        changed = old is not None and (not is_same_work(old, resource) or _lacks_another(old, resource))
+        if changed or self._states.of(resource.key).awaits_references or not _shows_references(resource):
+            self.reconcile_changed(resource, old)
+
     def forget(self, key: Key) -> None:
         """Forget a resource that no longer exists."""
         self._states.forget(key)
@@ -342,6 +353,17 @@ class Term:
             return True
         targets = (self._controller.target_of(key) for key in keys)
         return any(target is not None and target.owner_tags for target in targets)
+
+
+def _lacks_another(old: Resource, new: Resource) -> bool:
+    """Whether another object is missing than before, or for another reason. While objects load, none is."""
+    return new.outdated != old.outdated and old.outdated is not None and not old.outdated.passes
+
+
+def _shows_references(resource: Resource) -> bool:
+    """Whether the status shows the present values of the references, and whether they are those of the objects."""
+    kept = resource.conditions.get(REFERENCES_RESOLVED) == "False"
+    return resource.status_is_current and kept == (resource.outdated is not None or resource.unresolved is not None)
 
 
 def _was_refused(resource: Resource) -> bool:

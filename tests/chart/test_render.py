@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
+from esm_operator.api.reference_kinds import KINDS
 from esm_operator.settings import Settings
 from tests import role
 from tests.chart.conftest import MONITORING, make_namespace
-from tests.chart.helm import CHART, NAMESPACE, NEEDED, ROOT, VALUES, Helm, merged, of_kind, the
+from tests.chart.helm import CHART, NAMESPACE, NEEDED, RELEASE, ROOT, VALUES, Helm, merged, of_kind, the
 from tests.controlplane import ControlPlane
 from tests.pages import Command, calls, commands, pages
 from tests.waiting import eventually
 from tools import crd_definitions
+from tools.reference_roles import plural_of
 
 #: The values that hold a setting.
 PLACES = {
@@ -345,6 +347,59 @@ def test_the_roles_of_an_operator_for_namespaces(helm: Helm) -> None:
         ("default", "esm-operator-events"): role.rules("provider-config-events"),
     }
     assert "--namespaces=team-a,team-b" in arguments(objects)
+
+
+def projects() -> set[str]:
+    """The settings for kinds that resources reference."""
+    return {row.project for row in KINDS}
+
+
+@pytest.mark.parametrize("project", sorted(projects()))
+def test_the_rights_to_referenced_kinds(helm: Helm, project: str) -> None:
+    extra = {"apiGroups": ["example.com"], "resources": ["widgets"], "verbs": ["list", "watch"]}
+    values = merged(NEEDED, {"references": {project: {"enabled": True}, "additionalRules": [extra]}})
+    (operator,) = (one for one in of_kind(helm.template(values), "ClusterRole") if one["metadata"]["name"] == RELEASE)
+    cluster, _ = role.shipped()
+    added = [rule for rule in operator["rules"] if rule not in cluster.rules]
+    expected = {(row.group, plural_of(row.kind)) for row in KINDS if row.project == project}
+    granted = {(group, name) for rule in added for group in rule["apiGroups"] for name in rule["resources"]}
+    assert granted == expected | {("example.com", "widgets")}
+    assert {verb for rule in added for verb in rule["verbs"]} == {"list", "watch"}
+
+
+def test_the_rights_to_referenced_kinds_in_namespaces(helm: Helm) -> None:
+    """Kinds without a namespace need a ClusterRole, others a Role in each namespace."""
+    enabled = {project: {"enabled": True} for project in projects()}
+    values = {"scope": "namespaces", "namespaces": ["team-a", "team-b"], "references": enabled}
+    objects = helm.template(merged(NEEDED, values))
+    (operator,) = (one for one in of_kind(objects, "ClusterRole") if one["metadata"]["name"] == RELEASE)
+    groups = {group for rule in operator["rules"] for group in rule["apiGroups"]} - {"lambda.esm-operator.io"}
+    assert groups
+    assert all(group.endswith(".aws.upbound.io") for group in groups)
+    roles = [one for one in of_kind(objects, "Role") if one["metadata"]["name"] == RELEASE]
+    assert [one["metadata"]["namespace"] for one in roles] == ["team-a", "team-b"]
+    for one in roles:
+        granted = {group for rule in one["rules"] for group in rule["apiGroups"]}
+        assert granted >= {row.group for row in KINDS if not row.group.endswith(".aws.upbound.io")}
+        assert not granted & groups
+
+
+@pytest.mark.parametrize("scope", ["cluster", "namespaces"])
+def test_others_can_add_kinds_by_a_label(helm: Helm, scope: str) -> None:
+    namespaces = ["team-a", "team-b"] if scope == "namespaces" else []
+    values = merged(NEEDED, {"scope": scope, "namespaces": namespaces, "references": {"aggregate": True}})
+    objects = helm.template(values)
+    (aggregated,) = (one for one in of_kind(objects, "ClusterRole") if "aggregationRule" in one)
+    (selector,) = aggregated["aggregationRule"]["clusterRoleSelectors"]
+    assert selector["matchLabels"] == {"lambda.esm-operator.io/aggregate-to-references": "true"}
+    bindings = [
+        one
+        for one in objects
+        if one["kind"].endswith("RoleBinding") and one["roleRef"]["name"] == aggregated["metadata"]["name"]
+    ]
+    assert [one["metadata"].get("namespace", "") for one in bindings] == (namespaces or [""])
+    assert {one["kind"] for one in bindings} == {"RoleBinding" if namespaces else "ClusterRoleBinding"}
+    assert not [one for one in of_kind(helm.template(NEEDED), "ClusterRole") if "aggregationRule" in one]
 
 
 @pytest.mark.parametrize(("aggregated", "readers"), [(True, {"view", "view-providerconfigs"}), (False, {"view"})])

@@ -67,7 +67,9 @@ def server(control_plane: ControlPlane) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("case", refusals.REFUSALS + refusals.TYPE_REFUSALS, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", refusals.REFUSALS + refusals.REFERENCE_REFUSALS + refusals.TYPE_REFUSALS, ids=lambda case: case.name
+)
 def test_a_refusal_names_the_field_the_source_and_the_remedy(server: Server, case: Refusal) -> None:
     message = server.create(case.spec)
     assert all(word in message for word in case.says), message
@@ -87,7 +89,7 @@ def test_the_smallest_spec_of_each_source_is_accepted(server: Server, base: str)
     assert server.create(spec(base, {})) == ""
 
 
-@pytest.mark.parametrize("case", refusals.REFUSALS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", refusals.REFUSALS + refusals.REFERENCE_REFUSALS, ids=lambda case: case.name)
 def test_the_offline_check_gives_the_same_messages(server: Server, case: Refusal) -> None:
     message = server.create(case.spec)
     report = validate.Report()

@@ -9,7 +9,41 @@ _STORE, _KUBE, _RESOURCE, _HOLDS = (
     "cluster/usage_finalizer.py",
 )
 
+_REFERENCES = "cluster/reference_cache.py"
+
 GUARDS = (
+    Guard(
+        name="consent-of-a-referenced-object",
+        harm="A tenant reads the value of an object of another namespace, or learns whether the object exists.",
+        file=_REFERENCES,
+        text="if name.namespace != namespace and not one.allows(namespace):",
+        without="if False:",
+        tests=unit("reference_cache", "nothing_is_revealed_without_consent"),
+    ),
+    Guard(
+        name="newer-versions-of-objects-only",
+        harm="A late answer brings back the former value of an object, and the mapping is changed to it and back.",
+        file=_REFERENCES,
+        text="if is_later(one.version, version):\n            return",
+        without="if False:\n            return",
+        tests=unit("reference_cache", "older_versions_do_not_count"),
+    ),
+    Guard(
+        name="objects-referenced-during-a-list",
+        harm="A resource reports that its object does not exist, because the list was made before the object.",
+        file=_REFERENCES,
+        text="if name not in found.seen and one.lists_before < found.lists and",
+        without="if name not in found.seen and",
+        tests=unit("reference_cache", "an_object_that_is_referenced_during_a_list_is_read"),
+    ),
+    Guard(
+        name="secrets-are-never-read",
+        harm="A tenant reads a Secret, if somebody has given the operator the right to do so.",
+        file="cluster/discovery.py",
+        text="kind in kinds and kind not in _NEVER_READ",
+        without="kind in kinds",
+        tests=unit("reference_watches", "secrets_are_never_read"),
+    ),
     Guard(
         name="newer-versions-only",
         harm="A late watch event brings back a spec or status that was replaced already.",

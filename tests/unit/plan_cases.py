@@ -801,6 +801,15 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
         found(seen()),
         actions.Stall,
     ),
+    "the referred source has another ARN": (
+        replace(
+            made(KINESIS),
+            values=MappingSpec.parse({**KINESIS, "eventSourceARN": f"{KINESIS['eventSourceARN']}-2"}).values,
+            referenced=frozenset({"eventSourceARN"}),
+        ),
+        found(seen()),
+        actions.Stall("ImmutableFieldChanged", "Reference", {"fields": ("eventSourceARN",)}),
+    ),
     "an immutable field was changed, Recreate": (
         TO_REPLACE,
         Observation(swept=True, mapping=seen(), candidates=(seen(),)),

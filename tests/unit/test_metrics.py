@@ -275,12 +275,19 @@ def test_work_queue_sweeps_and_rate_limiter_are_reported_by_priority_and_target(
 
 def test_a_standby_has_no_series_of_resources(cache: ResourceCache) -> None:
     cache.put(resource())
-    gauges.show_process(lambda: ProcessState(leading=False, other_operators=0, kubernetes_requests_limit=1))
+    gauges.show_process(
+        lambda: ProcessState(leading=False, other_operators=0, kubernetes_requests_limit=1, referenced_objects={})
+    )
     gauges.show_term(None)
     told = {family.name for family in text_string_to_metric_families(generate_latest(REGISTRY).decode())}
     assert not told & {metric.name for metric in CATALOGUE.values() if metric.exposer is not Exposer.ALL}
     assert value("leader") == 0
-    gauges.show_process(lambda: ProcessState(leading=True, other_operators=1, kubernetes_requests_limit=16))
+    gauges.show_process(
+        lambda: ProcessState(
+            leading=True, other_operators=1, kubernetes_requests_limit=16, referenced_objects={("", "ConfigMap"): 7}
+        )
+    )
+    assert value("referenced_objects", group="", kind="ConfigMap") == 7
     assert (value("leader"), value("other_operators")) == (1, 1)
 
 

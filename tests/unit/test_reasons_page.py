@@ -21,8 +21,20 @@ INDEX = FOLDER / "README.md"
 PAGES = {path.name: path.read_text() for path in sorted(FOLDER.glob("*.md")) if path != INDEX}
 STALLED, RETRIED, IN_PROGRESS, READY = "Stalled", "Retried automatically", "In progress", "Ready"
 PROCESSING, ANNOTATIONS, PROVIDER_CONFIG = "Processing", "Unknown annotations", "ProviderConfig"
+REFERENCES = "References"
 WARNINGS, NORMAL = "Warning Events", "Normal Events"
-GROUP_NAMES = (STALLED, RETRIED, IN_PROGRESS, READY, PROCESSING, ANNOTATIONS, PROVIDER_CONFIG, WARNINGS, NORMAL)
+GROUP_NAMES = (
+    STALLED,
+    RETRIED,
+    IN_PROGRESS,
+    READY,
+    PROCESSING,
+    ANNOTATIONS,
+    REFERENCES,
+    PROVIDER_CONFIG,
+    WARNINGS,
+    NORMAL,
+)
 #: What carries a reason, and which of its arguments it is: by position, or by name.
 CARRIERS = {
     "Outcome": (1, "reason", "event", "sync_reason"),
@@ -145,7 +157,7 @@ def test_a_section_has_the_meaning_what_to_check_and_what_to_do(group: str, head
     meaning, *rest = (part.strip() for part in re.split(r"\*\*(?:Check|Do):\*\*", text))
     assert meaning.endswith("."), heading
     assert len(meaning) > 15
-    if group in (READY, NORMAL) or heading == "NoProblem":
+    if group in (READY, REFERENCES, NORMAL) or heading == "NoProblem":
         assert rest == [], "these reasons need no action"
         return
     check, action = rest
@@ -192,6 +204,8 @@ def test_reasons_that_only_a_person_can_end_are_on_the_page_of_stalled_ones() ->
     ("of", "groups"),
     [
         (reasons.TargetReason, {STALLED, RETRIED}),
+        (reasons.ReferenceReason, {RETRIED}),
+        (reasons.ResolvedReason, {REFERENCES}),
         (reasons.ProcessingReason, {PROCESSING}),
         (reasons.AnnotationReason, {ANNOTATIONS}),
         (reasons.HappeningReason, {WARNINGS, NORMAL}),

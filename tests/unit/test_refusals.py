@@ -24,7 +24,11 @@ def messages(of: specs.Spec) -> list[str]:
 
 @pytest.mark.parametrize(
     "case",
-    refusals.REFUSALS + refusals.TYPE_REFUSALS + refusals.UNKNOWN_FIELDS + refusals.OFFLINE_REFUSALS,
+    refusals.REFUSALS
+    + refusals.REFERENCE_REFUSALS
+    + refusals.TYPE_REFUSALS
+    + refusals.UNKNOWN_FIELDS
+    + refusals.OFFLINE_REFUSALS,
     ids=lambda case: case.name,
 )
 def test_a_refusal_names_the_field_the_source_and_the_remedy(case: Refusal) -> None:
@@ -82,7 +86,8 @@ def test_a_time_that_python_cannot_read_is_a_problem(stamp: str) -> None:
 
 def test_each_rule_about_several_fields_is_met_by_a_refusal() -> None:
     """A rule that no case meets may be broken and nobody knows; those from tables have tests of their own."""
-    met = {rule.expression for case in refusals.REFUSALS for rule in offline.broken(rules.MAPPING_RULES, case.spec)}
+    cases = refusals.REFUSALS + refusals.REFERENCE_REFUSALS
+    met = {rule.expression for case in cases for rule in offline.broken(rules.MAPPING_RULES, case.spec)}
     tables = (
         field_rules.not_taken,
         field_rules.required,

@@ -190,8 +190,8 @@ def test_the_files_of_a_folder_are_checked_in_order(tmp_path: Path) -> None:
 
 def test_problems_are_in_the_order_of_lines(tmp_path: Path) -> None:
     text = MAPPING + "  startingPosition: LATEST\n  batchSize: 0\n  tags: {'!': a}\n  topics: [a]\n"
-    text = text.replace("  functionName: orders\n", "").replace("spec:", "  labels: {a: '!'}\nspec:")
-    assert [problem.line for problem in problems(text)] == [6, 7]
+    text = text.replace("functionName: orders", "functionName: 1").replace("spec:", "  labels: {a: '!'}\nspec:")
+    assert [problem.line for problem in problems(text)] == [6, 8]
     text = MAPPING + "  topics: [a]\n  startingPosition: LATEST\n  batchSize: 0\n"
     assert [problem.line for problem in problems(text)] == [9, 10, 11]
     file = tmp_path / "a.yaml"
@@ -334,3 +334,30 @@ def test_an_annotation_that_the_operator_does_not_know_is_a_problem(written: str
 @pytest.mark.parametrize(("annotations", "number"), [("", 0), ("[]", 1), ("a", 1), ("{1: a}", 0)])
 def test_annotations_of_any_type_raise_nothing(annotations: str, number: int) -> None:
     assert len(problems(MAPPING.replace("spec:\n", f"  annotations: {annotations}\nspec:\n"))) == number
+
+
+QUEUE_REF = """
+  eventSourceRef:
+    apiVersion: sqs.services.k8s.aws/v1alpha1
+    kind: Queue
+    name: orders
+"""
+
+
+def test_two_resources_with_the_same_references_exclude_each_other() -> None:
+    first = MAPPING.replace("  eventSourceARN: arn:aws:sqs:eu-west-1:123456789012:orders\n", QUEUE_REF)
+    assert problems(first) == []
+    second = first.replace("name: orders\n  namespace", "name: orders-2\n  namespace")
+    (problem,) = problems(f"{first}---\n{second}")
+    assert "shop/orders (a.yaml:1) has the same function and source" in problem.message
+    assert problems(f"{first}---\n{second.replace('namespace: shop', 'namespace: bank')}") == []
+    assert problems(f"{first}---\n{second.replace('    name: orders', '    name: returns')}") == []
+
+
+def test_two_topics_of_one_referred_cluster_are_two_mappings() -> None:
+    cluster = QUEUE_REF.replace("sqs", "kafka").replace("Queue", "Cluster")
+    first = MAPPING.replace("  eventSourceARN: arn:aws:sqs:eu-west-1:123456789012:orders\n", cluster)
+    first += "  topics: [orders]\n"
+    second = first.replace("name: orders\n  namespace", "name: orders-2\n  namespace")
+    assert len(problems(f"{first}---\n{second}")) == 1
+    assert problems(f"{first}---\n{second.replace('topics: [orders]', 'topics: [returns]')}") == []

@@ -37,11 +37,11 @@ SPEC: Mapping[str, str] = {
     "destinationConfig.onSuccess.destination": "",
     "enabled": "enabled",
     "eventSourceARN": "eventSourceARN",
-    "eventSourceRef": "",
+    "eventSourceRef": "eventSourceRef",
     "filterCriteria.filters": "filterCriteria.filters",
     "filterCriteria.filters[].pattern": "filterCriteria.filters[].pattern",
     "functionName": "functionName",
-    "functionRef": "",
+    "functionRef": "functionRef",
     "functionResponseTypes": "functionResponseTypes",
     "maximumBatchingWindowInSeconds": "maximumBatchingWindowInSeconds",
     "maximumRecordAgeInSeconds": "maximumRecordAgeInSeconds",
@@ -76,14 +76,17 @@ STATUS: Mapping[str, str] = {
     "uuid": "uuid",
 }
 
-_NO_REFERENCE = "this operator has no references to other resources. Write the value that the reference resolves to"
-_REFERENCE = "a reference to a Kafka cluster. Write the ARN of the cluster to `spec.eventSourceARN`"
+_NO_REFERENCE = "this operator has no reference here. Write the value that the reference resolves to"
+_REFERENCE = (
+    "`from.name` and `from.namespace` become `name` and `namespace`. Add `apiVersion: {group}/v1alpha1` and "
+    "`kind: {kind}`"
+)
 
 #: Differences other than the name.
 NOTES: Mapping[str, str] = {
     "destinationConfig.onSuccess.destination": "AWS refuses it for event source mappings",
-    "functionRef": "this operator has no references to other resources. Write the name to `spec.functionName`",
-    "eventSourceRef": _REFERENCE,
+    "functionRef": _REFERENCE.format(group="lambda.services.k8s.aws", kind="Function"),
+    "eventSourceRef": _REFERENCE.format(group="kafka.services.k8s.aws", kind="Cluster"),
     "queueRefs": "write the name of the queue to `spec.queues`",
     "amazonManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs[].uriRef": _NO_REFERENCE,
     "selfManagedKafkaEventSourceConfig.schemaRegistryConfig.accessConfigs[].uriRef": _NO_REFERENCE,

@@ -38,7 +38,7 @@ SPEC: Mapping[str, str] = {
             "batchSize": "batchSize",
             "bisectBatchOnFunctionError": "bisectBatchOnFunctionError",
             "destinationConfig.onFailure.destinationArn": "destinationConfig.onFailure.destination",
-            "destinationConfig.onFailure.destinationArnRef": "",
+            "destinationConfig.onFailure.destinationArnRef": "destinationConfig.onFailure.destinationRef",
             "destinationConfig.onFailure.destinationArnSelector": "",
             "documentDbEventSourceConfig.collectionName": "documentDBEventSourceConfig.collectionName",
             "documentDbEventSourceConfig.databaseName": "documentDBEventSourceConfig.databaseName",
@@ -48,11 +48,11 @@ SPEC: Mapping[str, str] = {
             "filterCriteria.filter": "filterCriteria.filters",
             "filterCriteria.filter[].pattern": "filterCriteria.filters[].pattern",
             "functionName": "functionName",
-            "functionNameRef": "",
+            "functionNameRef": "functionRef",
             "functionNameSelector": "",
             "functionResponseTypes": "functionResponseTypes",
             "kmsKeyArn": "kmsKeyARN",
-            "kmsKeyArnRef": "",
+            "kmsKeyArnRef": "kmsKeyRef",
             "kmsKeyArnSelector": "",
             "maximumBatchingWindowInSeconds": "maximumBatchingWindowInSeconds",
             "maximumRecordAgeInSeconds": "maximumRecordAgeInSeconds",
@@ -99,16 +99,24 @@ STATUS: Mapping[str, str] = {
     "conditions": "conditions",
 }
 
-_NO_REFERENCE = "this operator has no references to other resources. Write the value that the reference resolves to"
+_REFERENCE = "add `apiVersion` and `kind` of the resource, such as `{group}/v1beta1` and `{kind}`"
+_NO_SELECTOR = "references have no selectors. Write the name of the resource to `spec.{field}`"
+#: The fields with references, the group and kind of the resource, and our field.
+_REFERENCES = (
+    ("functionName", "lambda.aws.upbound.io", "Function", "functionRef"),
+    ("kmsKeyArn", "kms.aws.upbound.io", "Key", "kmsKeyRef"),
+    (
+        "destinationConfig.onFailure.destinationArn",
+        "sqs.aws.upbound.io",
+        "Queue",
+        "destinationConfig.onFailure.destinationRef",
+    ),
+)
 
 #: Differences other than the name.
 NOTES: Mapping[str, str] = {
-    **{
-        f"forProvider.{name}{end}": _NO_REFERENCE
-        for name in ("functionName", "kmsKeyArn")
-        for end in ("Ref", "Selector")
-    },
-    **{f"forProvider.destinationConfig.onFailure.destinationArn{end}": _NO_REFERENCE for end in ("Ref", "Selector")},
+    **{f"forProvider.{name}Ref": _REFERENCE.format(group=group, kind=kind) for name, group, kind, _ in _REFERENCES},
+    **{f"forProvider.{name}Selector": _NO_SELECTOR.format(field=field) for name, _, _, field in _REFERENCES},
     "forProvider.region": "default: the region of `eventSourceARN`",
     "forProvider.selfManagedEventSource.endpoints": "a list of servers, not one string with commas",
     "forProvider.tags": "default tags are in `defaultTags` of the ProviderConfig",

@@ -59,6 +59,26 @@ async def read(answer: ClientResponse, most: int) -> bytes:
     return bytes(data)
 
 
+async def lines(answer: ClientResponse, most: int) -> AsyncGenerator[bytes]:
+    """The lines of an answer, each of at most this number of bytes. Its connection is closed when the reader stops.
+
+    Raises:
+        TooLargeAnswerError: a line is larger.
+    """
+    rest = bytearray()
+    try:
+        async for part in answer.content.iter_any():
+            rest += part
+            if b"\n" in part:
+                *whole, rest = rest.split(b"\n")
+                for line in whole:
+                    yield bytes(line)
+            if len(rest) > most:
+                raise TooLargeAnswerError(f"a line of the answer has more than {most:,} bytes")
+    finally:
+        answer.close()
+
+
 def limited_response(most: int, most_of_line: int, too_large: Callable[[str], object]) -> type[ClientResponse]:
     """A ``response_class`` with at most this number of bytes in an answer, or in a line of a watch.
 

@@ -19,6 +19,11 @@ ORPHAN = f"{PREFIX}orphan"
 RECONCILE_AT = f"{PREFIX}reconcile-at"
 #: The resources of other namespaces that may take over or observe the mapping, as a list of ``namespace/name``.
 ALLOW_TAKEOVER_BY = f"{PREFIX}allow-takeover-by"
+#: On an object that references name: the namespaces whose resources may refer to it, separated by commas, or ``*``. An
+#: object in the namespace of the resource needs no consent.
+ALLOW_REFERENCES_FROM = f"{PREFIX}allow-references-from"
+#: The most namespaces that the annotation ``allow-references-from`` may name. Others are ignored.
+MOST_REFERRERS = 200
 #: The most resources that the annotation ``allow-takeover-by`` may name.
 MOST_ALLOWED = 50
 
@@ -40,6 +45,7 @@ INVALID_CONSENT = (
     "commas."
 )
 _NAMESPACED_NAME = re.compile(r"([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)")
+_NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _REPORTED = re.compile(r"The annotation (\S+) has no effect")
 
 
@@ -50,6 +56,12 @@ def allowed_takers(text: str) -> frozenset[tuple[str, str]] | None:
     if len(items) > MOST_ALLOWED or not all(found):
         return None
     return frozenset((sys.intern(one[1]), sys.intern(one[2])) for one in found if one is not None)
+
+
+def allowed_referrers(text: str) -> frozenset[str]:
+    """The namespaces that a value of :data:`ALLOW_REFERENCES_FROM` names; ``*`` stands for all."""
+    items = (item.strip() for item in text.split(",", MOST_REFERRERS)[:MOST_REFERRERS])
+    return frozenset(sys.intern(item) for item in items if item == "*" or _NAMESPACE.fullmatch(item))
 
 
 def unknown_annotations(annotations: Mapping[str, Any]) -> tuple[str, ...]:

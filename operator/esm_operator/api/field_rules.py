@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from esm_operator.api import access, limits
 from esm_operator.api.expressions import present, quoted, quoted_list, reads_from
-from esm_operator.api.fields import BY_PATH, FIELDS
+from esm_operator.api.fields import FIELDS
+from esm_operator.api.reference_kinds import TOPIC, VALUE_PATHS
 from esm_operator.api.rule import Rule, about, forbidden, listed, needed, only
 from esm_operator.api.sources import ALL, TITLES, SourceType
 
@@ -21,7 +22,7 @@ _SOURCE_FIELDS = ("eventSourceARN", "selfManagedEventSource")
 #: The remedies after "... needs FIELD."
 _HINTS: Mapping[str, str] = {
     "startingPosition": "Set startingPosition to TRIM_HORIZON (the oldest record) or LATEST (only new records)",
-    "topics": "Name the topic to read from",
+    "topics": "Name the topic to read from, or set topicRef",
     "queues": "Name the queue of the broker to read from",
     "sourceAccessConfigurations": "Add the network and login configuration of the source",
     "documentDBEventSourceConfig.databaseName": "Name the database whose changes Lambda reads",
@@ -32,6 +33,7 @@ _LISTS = frozenset({"topics", "queues", "sourceAccessConfigurations"})
 
 def takers(path: str) -> frozenset[SourceType]:
     """The source types that take a field, or any part of a structure; none for what AWS does not know."""
+    path = VALUE_PATHS.get(path, path)
     rows = [row for row in FIELDS if f"{row.path}.".startswith(f"{path}.") or path.startswith(f"{row.path}.")]
     return frozenset[SourceType]().union(*(row.sources for row in rows))
 
@@ -39,6 +41,7 @@ def takers(path: str) -> frozenset[SourceType]:
 def not_taken() -> Iterator[Rule]:
     """A field that the source does not take."""
     among = dict.fromkeys((row.path.split(".")[0] for row in FIELDS), ALL)
+    among[TOPIC] = ALL
     among |= {row.path: takers(row.path.split(".")[0]) for row in FIELDS if "." in row.path}
     for path, sources in among.items():
         refusing = sources - takers(path)
@@ -57,9 +60,10 @@ def required() -> Iterator[Rule]:
     for row in FIELDS:
         if row.path in _HINTS:
             there = present(row.path) + (f" && size(self.{row.path}) > 0" if row.path in _LISTS else "")
+            referred = f" || has(self.{TOPIC})" if row.path == VALUE_PATHS[TOPIC] else ""
             yield needed(
                 field=row.path,
-                test=f"({there}) || !({reads_from(row.required)})",
+                test=f"({there}) || !({reads_from(row.required)}){referred}",
                 words=f"{{source}} needs {row.path}. {_HINTS[row.path]}.",
                 sources=row.required,
             )
@@ -107,8 +111,7 @@ def texts() -> Iterator[Rule]:
         if row.shortest and re.fullmatch(row.pattern, ""):
             tests.append(f"size({{it}}) >= {row.shortest}")
         place = " for {source}" if takers(field) and field != "eventSourceARN" else ""
-        always = field in BY_PATH and BY_PATH[field].required == ALL
-        yield (Rule if always else about)(
+        yield about(
             field,
             _all_items(row.path, " && ".join(tests)),
             f"{_name(row.path)} must be {row.what}, of up to {row.longest:,} characters{place}.",
@@ -168,20 +171,21 @@ def access_configurations() -> Iterator[Rule]:
             )
     without_uri = [row.name for row in access.ACCESS_TYPES if not row.uri]
     without = quoted_list(without_uri)
-    lacking = f"!(item.type in {without}) && !has(item.uri)"
+    lacking = f"!(item.type in {without}) && !has(item.uri) && !has(item.uriRef)"
     yield about(
         _ACCESS,
         f"!self.{_ACCESS}.exists(item, {lacking})",
-        f"An entry in {_ACCESS} has no uri. For {{source}}, all types but {listed(without_uri)} need one. Add the uri.",
+        f"An entry in {_ACCESS} has no uri. For {{source}}, all types but {listed(without_uri)} need one. Add uri "
+        "or uriRef.",
         needed,
         sources=takers(_ACCESS),
     )
-    needless = f"item.type in {without} && has(item.uri)"
+    needless = f"item.type in {without} && (has(item.uri) || has(item.uriRef))"
     yield about(
         _ACCESS,
         f"!self.{_ACCESS}.exists(item, {needless})",
         f"{listed(without_uri)} in {_ACCESS} take no uri for {{source}}, because the function's role logs in. "
-        "Remove the uri.",
+        "Remove uri or uriRef.",
         forbidden,
         sources=takers(_ACCESS),
     )

@@ -57,6 +57,11 @@ def metric_labels(
     )
 
 
+def with_source(labels: MetricLabels, source: SourceType | None) -> MetricLabels:
+    """The labels of the same resource with another source type."""
+    return _shared(**labels._asdict() | {"source": str(source) if source is not None else "other"})
+
+
 def _known(value: str, known: Collection[str]) -> str:
     """A value for a label. Whoever can patch a status can write any text to it."""
     return value if not value or value in known else "Other"

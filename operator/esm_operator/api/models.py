@@ -90,6 +90,24 @@ Names = Annotated[list[Name], *AS_SET]
 Tags = Annotated[dict[str, Name], Field(max_length=256)]
 
 
+class ObjectReference(Structure):
+    """An object of the cluster that holds a value of the spec."""
+
+    api_version: str = Field(max_length=317)
+    """The API group and version of the object, as in sqs.services.k8s.aws/v1alpha1."""
+    kind: str = Field(max_length=63)
+    """The kind of the object, as in Queue."""
+    name: str = Field(max_length=253)
+    """The name of the object."""
+    namespace: str | None = Field(None, max_length=63)
+    """The namespace of the object. If absent: the namespace of this resource. Other objects need the annotation
+    lambda.esm-operator.io/allow-references-from with the namespace of this resource."""
+    field_path: str | None = Field(None, max_length=512)
+    """The field of the object that holds the value, as in status.arn. In a list, [name=value] chooses an object."""
+    key: str | None = Field(None, max_length=253)
+    """The key in the data of a ConfigMap, or the name of a listener of a Kafka cluster."""
+
+
 class Filter(Structure):
     """One filter pattern."""
 
@@ -110,10 +128,12 @@ class Destination(Structure):
     """The destination to which Lambda reports the records that it discards. Lambda discards records that fail at the
     last retry, and records that are too old."""
 
-    destination: Name
+    destination: Name | None = None
     """The value is the ARN of an SQS queue, an SNS topic or an S3 bucket. Kafka sources also take kafka://TOPIC.
     TOPIC must be a topic of the same cluster. The execution role of the function needs permission to write to the
     destination."""
+    destination_ref: ObjectReference | None = None
+    """The object that is the destination. It replaces destination."""
 
 
 class DestinationConfig(Structure):
@@ -167,6 +187,8 @@ class SourceAccessConfiguration(Structure):
     """The type of the entry."""
     uri: Name | None = None
     """The value of the entry. The type of the entry defines the meaning of the value."""
+    uri_ref: ObjectReference | None = None
+    """The object that holds the value of the entry. It replaces uri."""
 
 
 class Endpoints(Structure):
@@ -179,8 +201,10 @@ class Endpoints(Structure):
 class SelfManagedEventSource(Structure):
     """A Kafka cluster that is not Amazon MSK."""
 
-    endpoints: Endpoints
+    endpoints: Endpoints | None = None
     """The servers of the cluster."""
+    bootstrap_servers_ref: ObjectReference | None = None
+    """The object that holds the bootstrap servers of the cluster. It replaces endpoints."""
 
 
 class SchemaRegistryAccess(Structure):
@@ -248,8 +272,8 @@ class DocumentDBEventSourceConfig(Structure):
     and the whole document."""
 
 
-class Reference(Structure):
-    """Another resource, by name."""
+class ProviderConfigReference(Structure):
+    """A ProviderConfig, by name."""
 
     name: str = Field(min_length=1, max_length=253)
     """The name of the ProviderConfig."""
@@ -279,15 +303,19 @@ class AdoptionModel(Structure):
 class MappingFields(Structure):
     """The fields of a mapping in AWS."""
 
-    function_name: Name
+    function_name: Name | None = None
     """The Lambda function to invoke. The value is a name, an ARN or a partial ARN, with or without :VERSION or
     :ALIAS."""
+    function_ref: ObjectReference | None = None
+    """The object that is the Lambda function to invoke, or a version or an alias of it. It replaces functionName."""
     event_source_arn: Long | None = None
     """The ARN of the source. The source is an SQS queue, a Kinesis stream or stream consumer, a DynamoDB stream, an MSK
     cluster or VPC connection, an Amazon MQ broker or a DocumentDB cluster. Self-managed Apache Kafka needs
     selfManagedEventSource instead."""
+    event_source_ref: ObjectReference | None = None
+    """The object that is the source. It replaces eventSourceARN."""
     self_managed_event_source: SelfManagedEventSource | None = None
-    """The self-managed Apache Kafka cluster that is the source. It replaces eventSourceARN."""
+    """The self-managed Apache Kafka cluster that is the source. It replaces eventSourceARN and eventSourceRef."""
     enabled: bool | None = None
     """Whether Lambda polls the source. Set false to stop the processing of records. If absent, a new mapping is
     enabled, and the operator does not change the state after that."""
@@ -310,6 +338,8 @@ class MappingFields(Structure):
     """The records that Lambda sends to the function. If absent, Lambda sends all records."""
     kms_key_arn: Long | None = None
     """The ARN of the KMS key with which AWS encrypts filterCriteria."""
+    kms_key_ref: ObjectReference | None = None
+    """The object that is the KMS key. It replaces kmsKeyARN."""
     parallelization_factor: Int32 | None = None
     """The number of batches of one shard that Lambda processes concurrently."""
     tumbling_window_in_seconds: Int32 | None = None
@@ -341,6 +371,8 @@ class MappingFields(Structure):
     """The logs of the event poller."""
     topics: Names | None = None
     """The Kafka topic. The list has exactly one entry."""
+    topic_ref: ObjectReference | None = None
+    """The object that is the Kafka topic. It replaces topics."""
     queues: Names | None = None
     """The queue of the broker. The list has exactly one entry."""
     source_access_configurations: (
@@ -381,7 +413,7 @@ class EventSourceMappingSpec(MappingFields):
     region: Word | None = None
     """The AWS region of the mapping. If absent, the operator uses the region of eventSourceARN, of the ProviderConfig
     or of its flag --region, in this order. The region cannot be changed, even with replacePolicy Recreate."""
-    provider_config_ref: Reference | None = None
+    provider_config_ref: ProviderConfigReference | None = None
     """The ProviderConfig that defines the AWS account, the credentials and the default tags of the mapping. If absent,
     the operator uses the ProviderConfig that the label lambda.esm-operator.io/provider-config of the namespace names.
     Without this label, the operator uses the ProviderConfig called "default". If no ProviderConfig applies, the
@@ -486,6 +518,27 @@ class OutputsStatus(Structure):
     """The reason why the ConfigMap does not have the values of this status. Absent: it has them."""
 
 
+class ResolvedReferenceModel(Structure):
+    """A reference of the spec, with its value."""
+
+    field: str
+    """The field of the spec that has the reference."""
+    api_version: str
+    """The apiVersion of the reference."""
+    kind: str
+    """The kind of the object."""
+    name: str
+    """The name of the object."""
+    namespace: str | None = None
+    """The namespace of the object. Absent: the namespace of this resource, or the object has no namespace."""
+    field_path: str | None = None
+    """The fieldPath of the reference."""
+    key: str | None = None
+    """The key of the reference."""
+    value: str
+    """The value that the operator uses. If the object is deleted or loses its value later, the last value stays."""
+
+
 class EventSourceMappingStatus(Structure):
     """The observed state of a mapping."""
 
@@ -536,6 +589,8 @@ class EventSourceMappingStatus(Structure):
     (spec.ownership of the ProviderConfig, or the operator's --ownership)."""
     outputs: OutputsStatus | None = None
     """The ConfigMap of spec.outputs."""
+    references: Annotated[list[ResolvedReferenceModel], *as_map("field")] | None = None
+    """The references of the spec that have a value, with the values."""
     last_handled_reconcile_at: str | None = None
     """The last handled value of the annotation lambda.esm-operator.io/reconcile-at. Each new value of the annotation
     makes the operator read the mapping from AWS immediately. After that, the operator copies the value to this
@@ -544,7 +599,8 @@ class EventSourceMappingStatus(Structure):
     """Ready: the operator has no change to make, and AWS has finished the last change. Reconciling: a change is in
     progress, or something failed and the operator retries until it succeeds. Stalled: the operator waits until a person
     has corrected the cause. Synced: the mapping has the values of the spec. Processing: Lambda reported no problem at
-    its last poll of the source. UnknownAnnotations: the resource has unknown annotations that begin with
+    its last poll of the source. ReferencesResolved: each reference has the present value of its object. Only resources
+    with references have this condition. UnknownAnnotations: the resource has unknown annotations that begin with
     lambda.esm-operator.io/."""
 
 

@@ -47,6 +47,9 @@ TargetReason: TypeAlias = Literal[
     "TooManyTargets",
 ]
 
+#: A reference to another object has no value.
+ReferenceReason: TypeAlias = Literal["ReferenceForbidden", "ReferenceNotFound", "ReferenceNotReady"]
+
 #: The states of a mapping in AWS. They are reasons if there is no other.
 StateReason: TypeAlias = Literal["Creating", "Deleting", "Disabled", "Disabling", "Enabled", "Enabling", "Updating"]
 
@@ -73,6 +76,7 @@ OutputsReason: TypeAlias = Literal["OutputsConflict", "OutputsForbidden", "Outpu
 OutcomeReason: TypeAlias = (
     RefusalReason
     | TargetReason
+    | ReferenceReason
     | StateReason
     | PlanReason
     | OutputsReason
@@ -87,7 +91,10 @@ ProcessingReason: TypeAlias = Literal["FilterCriteriaError", "NoProblem", "Proce
 #: The condition UnknownAnnotations, and the Event when it begins.
 AnnotationReason: TypeAlias = Literal["UnknownAnnotation"]
 
-ConditionReason: TypeAlias = OutcomeReason | ProcessingReason | AnnotationReason
+#: The condition ReferencesResolved, if all references have their present values.
+ResolvedReason: TypeAlias = Literal["ReferencesResolved"]
+
+ConditionReason: TypeAlias = OutcomeReason | ProcessingReason | AnnotationReason | ResolvedReason
 
 #: The reasons of Events only.
 HappeningReason: TypeAlias = Literal[
@@ -101,6 +108,7 @@ HappeningReason: TypeAlias = Literal[
     "MappingNotDeleted",
     "Orphaned",
     "ProcessingRecovered",
+    "ReferenceChanged",
     "Released",
     "ReplacementFailed",
     "Tagged",

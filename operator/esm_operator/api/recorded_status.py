@@ -9,6 +9,7 @@ from esm_operator.api.annotations import UNKNOWN_ANNOTATIONS, explained
 from esm_operator.api.fields import STATUS_MEMBERS
 from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.frozen_json import is_object, rfc3339
+from esm_operator.api.references import ResolvedReference
 from esm_operator.api.sources import parse_arn
 
 #: The members of a condition, and the values that stand for their absence.
@@ -238,6 +239,8 @@ class MappingStatus:
     creating: str = ""
     """What records that a Create may be outstanding; empty: none is."""
     outputs: OutputsRecord = OutputsRecord()
+    references: tuple[ResolvedReference, ...] = ()
+    """The references that have a value, with the values. A restarted operator uses them until it knows the objects."""
     conditions: tuple[Condition, ...] = ()
 
     @classmethod
@@ -254,6 +257,7 @@ class MappingStatus:
             applied=Applied.parse(raw.get("applied") or {}),
             creating=str(raw.get("creating") or ""),
             outputs=OutputsRecord.parse(raw.get("outputs") or {}),
+            references=tuple(map(ResolvedReference.parse, raw.get("references") or ())),
             conditions=parse_conditions(raw),
         )
 
@@ -271,6 +275,7 @@ class MappingStatus:
                 "applied": self.applied.render() if self.applied != Applied() else None,
                 "creating": self.creating or None,
                 "outputs": self.outputs.render(),
+                "references": [one.render() for one in self.references] or None,
                 "conditions": [condition.render() for condition in self.conditions] or None,
             }
         )

@@ -23,6 +23,7 @@ from esm_operator.api.frozen_json import AT_HAND, FrozenJSON, at_hand
 from esm_operator.api.limits import REGION_PATTERN, UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
 from esm_operator.api.recorded_status import MappingStatus, parse_conditions
+from esm_operator.api.references import ReferenceProblem, ResolvedReference, has_references, resolved_references
 from esm_operator.api.spec import MappingSpec, RequestedTarget
 
 GROUP = "lambda.esm-operator.io"
@@ -157,7 +158,7 @@ class Resource:
     uuid: str
     """The UUID in the status; empty if there is none or it is damaged."""
     status_is_current: bool
-    """Whether the status is of the present generation."""
+    """Whether the status is of the present generation, and of the present values of references."""
     handled_reconcile_at: str
     """The last ``reconcile_at`` that a status has answered."""
     conditions: Mapping[str, str]
@@ -169,6 +170,7 @@ class Resource:
     takes_over_from: str
     """``spec.adoption.takeOverFrom``; empty: not set."""
     packed_spec: FrozenJSON
+    """The effective spec, in which the values of references are filled in. See ``planning/references.py``."""
     packed_status: FrozenJSON
     config_map: str = ""
     """The name of the ConfigMap that the spec wants for its outputs; empty: none."""
@@ -179,6 +181,17 @@ class Resource:
     removed: bool = False
     """Whether the API server has removed the object although it had our finalizer. It counts as being deleted, and
     nothing can be written to it."""
+    has_references: bool = False
+    """Whether the spec refers to other objects."""
+    unresolved: ReferenceProblem | None = None
+    """The first reference that has no value, so that nothing can be done in AWS; None: all have one."""
+    outdated: ReferenceProblem | None = None
+    """The first reference whose last value is kept, because it has no value now; None: there is none."""
+
+    @property
+    def references(self) -> tuple[ResolvedReference, ...]:
+        """The references that have a value, with the values."""
+        return _references(self.packed_spec) if self.has_references else ()
 
     @property
     def spec(self) -> MappingSpec:
@@ -277,6 +290,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         config_map=spec.config_map,
         recorded_config_map=str(outputs.get("configMapName") or ""),
         made_through=sys.intern(str(status.get("providerConfig") or "")),
+        has_references=has_references(raw_spec),
     )
 
 
@@ -293,6 +307,11 @@ def _spec(packed: FrozenJSON) -> MappingSpec:
 
 
 @at_hand
+def _references(packed: FrozenJSON) -> tuple[ResolvedReference, ...]:
+    return resolved_references(packed.unpacked)
+
+
+@at_hand
 def _status(packed: FrozenJSON) -> MappingStatus:
     return MappingStatus.parse(packed.unpacked)
 
@@ -304,13 +323,18 @@ def _statuses(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
 
 
 def is_edit(old: Resource | None, new: Resource) -> bool:
-    """Whether a person has changed the resource, or it is a new one."""
+    """Whether a person has changed the resource, a reference has another value, or the resource is a new one."""
     return old is None or _edited_parts(old) != _edited_parts(new)
 
 
 def _edited_parts(one: Resource) -> tuple[object, ...]:
     annotations = (one.paused, one.orphan, one.reconcile_at, one.unknown_annotations)
-    return (one.uid, one.generation, one.deleting, *annotations)
+    return (one.uid, one.generation, one.deleting, *annotations, *_values_of_references(one))
+
+
+def _values_of_references(one: Resource) -> tuple[object, ...]:
+    """What an edit or another object can change of a resource with references, without a new generation."""
+    return (one.packed_spec, one.unresolved) if one.has_references else ()
 
 
 def is_same_work(old: Resource, new: Resource) -> bool:
@@ -322,7 +346,8 @@ def is_same_work(old: Resource, new: Resource) -> bool:
 
 def _plan_inputs(one: Resource) -> tuple[object, ...]:
     annotations = (one.intent_annotation, one.paused, one.orphan, one.reconcile_at, one.unknown_annotations)
-    return (one.uid, one.generation, one.deleting, one.finalizers, one.consents_to, annotations)
+    references = _values_of_references(one)
+    return (one.uid, one.generation, one.deleting, one.finalizers, one.consents_to, annotations, references)
 
 
 def _plan_status(status: MappingStatus) -> tuple[object, ...]:

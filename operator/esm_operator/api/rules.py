@@ -7,11 +7,12 @@ changes are in ``tools/transition_rules.py``.
 
 from collections.abc import Iterator
 
-from esm_operator.api import field_rules, limits
+from esm_operator.api import field_rules, limits, reference_rules
 from esm_operator.api.expressions import present, quoted, quoted_list, reads_from
 from esm_operator.api.field_rules import takers
 from esm_operator.api.fields import BY_PATH
 from esm_operator.api.ignore_changes import ENTRIES, IDENTITY_ENTRIES, TAG, TAGS
+from esm_operator.api.reference_kinds import DESTINATION, KMS_KEY, TOPIC
 from esm_operator.api.rule import Rule, about, forbidden, listed, needed, only, titles
 from esm_operator.api.sources import ALL, ARN_SERVICES, KAFKA, TITLES, SourceType
 
@@ -29,12 +30,35 @@ _POLLERS = "provisionedPollerConfig"
 _DESTINATION = "destinationConfig.onFailure.destination"
 
 
+def _function() -> Iterator[Rule]:
+    yield needed(
+        "functionName",
+        "has(self.functionName) != has(self.functionRef)",
+        "A mapping has one function. Set either functionName or functionRef, and remove the other.",
+    )
+
+
 def _source() -> Iterator[Rule]:
     yield needed(
         "eventSourceARN",
-        "has(self.eventSourceARN) || has(self.selfManagedEventSource)",
-        f"The spec has no source. Set eventSourceARN ({titles(ALL - {_SELF_MANAGED}, 'or')}), or "
+        "has(self.eventSourceARN) || has(self.eventSourceRef) || has(self.selfManagedEventSource)",
+        f"The spec has no source. Set eventSourceARN or eventSourceRef ({titles(ALL - {_SELF_MANAGED}, 'or')}), or "
         f"selfManagedEventSource ({TITLES[_SELF_MANAGED]}).",
+    )
+    yield about(
+        "eventSourceRef",
+        "!has(self.eventSourceARN) && !has(self.selfManagedEventSource)",
+        "A mapping has one source, but eventSourceRef is set together with eventSourceARN or selfManagedEventSource. "
+        "Remove one of them.",
+        forbidden,
+    )
+    yield needed(
+        "selfManagedEventSource",
+        "has(self.selfManagedEventSource.endpoints) != has(self.selfManagedEventSource.bootstrapServersRef)",
+        "{source} needs either endpoints or bootstrapServersRef in selfManagedEventSource. Set one of the two, and "
+        "remove the other.",
+        sources=frozenset({_SELF_MANAGED}),
+        given="selfManagedEventSource",
     )
     yield about(
         "selfManagedEventSource",
@@ -69,6 +93,31 @@ def _source() -> Iterator[Rule]:
         "source. Correct or remove region.",
         parts={"region": "self.region", "arn": "self.eventSourceARN"},
         sources=ALL - {_SELF_MANAGED},
+    )
+
+
+def _values_and_references() -> Iterator[Rule]:
+    """Fields that are set as a value and as a reference. Those of function and source have rules of their own."""
+    for value, reference in (("topics", TOPIC), ("kmsKeyARN", KMS_KEY)):
+        yield about(
+            value,
+            f"!has(self.{reference})",
+            f"{value} and {reference} are both set. Remove one of the two.",
+            forbidden,
+        )
+    yield needed(
+        "destinationConfig.onFailure",
+        f"has(self.{_DESTINATION}) != has(self.{DESTINATION})",
+        "destinationConfig.onFailure needs either destination or destinationRef. Set one of the two, and remove the "
+        "other.",
+        given="destinationConfig.onFailure",
+    )
+    access = "sourceAccessConfigurations"
+    yield about(
+        access,
+        f"!self.{access}.exists(item, has(item.uri) && has(item.uriRef))",
+        f"An entry in {access} has both uri and uriRef. Remove one of the two.",
+        forbidden,
     )
 
 
@@ -258,9 +307,11 @@ def _ignore_changes() -> Iterator[Rule]:
 #: The rules about several fields of AWS.
 COMBINATION_RULES: tuple[Rule, ...] = (*_positions(), *_batches(), *_pollers(), *_others())
 
-#: The rules of EventSourceMapping, in the order in which people should read them.
-MAPPING_RULES: tuple[Rule, ...] = (
+#: The rules that a spec without references can break, in the order in which people should read them.
+RULES_OF_VALUES: tuple[Rule, ...] = (
+    *_function(),
     *_source(),
+    *_values_and_references(),
     *field_rules.not_taken(),
     *field_rules.required(),
     *COMBINATION_RULES,
@@ -273,6 +324,9 @@ MAPPING_RULES: tuple[Rule, ...] = (
     *_adoption(),
     *_ignore_changes(),
 )
+
+#: The rules of EventSourceMapping.
+MAPPING_RULES: tuple[Rule, ...] = (*RULES_OF_VALUES, *reference_rules.reference_rules())
 
 
 def _provider_config() -> Iterator[Rule]:

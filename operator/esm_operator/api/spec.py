@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from esm_operator.api import fields, identity, names
+from esm_operator.api import fields, identity, names, references
 from esm_operator.api.identity import ConsumerGroup, Identity
 from esm_operator.api.ignore_changes import NOTHING, IgnoredChanges
+from esm_operator.api.reference_kinds import SOURCE, VALUE_PATHS, kind_of
 from esm_operator.api.source_names import source_name
 from esm_operator.api.sources import ARN_SERVICES, SourceType, parse_arn
 from esm_operator.api.values import Canonical
@@ -27,6 +28,8 @@ OWN_FIELDS = frozenset(
         "ignoreChanges",
     }
 )
+#: References at the top of the spec, which stand for fields of AWS. Other references are parts of fields of AWS.
+REFERENCE_FIELDS = frozenset(field for field in VALUE_PATHS if "." not in field)
 
 
 class RequestedTarget(NamedTuple):
@@ -90,7 +93,7 @@ class MappingSpec:
         if arn is not None:
             source = ARN_SERVICES.get(arn.service)
         else:
-            source = SourceType.SELF_MANAGED_KAFKA if raw.get("selfManagedEventSource") else None
+            source = SourceType.SELF_MANAGED_KAFKA if raw.get("selfManagedEventSource") else _source_of_kind(raw)
         config: Mapping[str, Any] = raw.get("providerConfigRef") or {}
         adoption: Mapping[str, Any] = raw.get("adoption") or {}
         outputs: Mapping[str, Any] = raw.get("outputs") or {}
@@ -119,7 +122,8 @@ class MappingSpec:
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
         """AWS's fields in AWS's spelling: the parameters of CreateEventSourceMapping without tags."""
-        own = {name: value for name, value in self.raw.items() if name not in OWN_FIELDS and value is not None}
+        plain = references.without_references(self.raw)
+        own = {name: value for name, value in plain.items() if name not in OWN_FIELDS and value is not None}
         return names.to_aws(own)
 
     @cached_property
@@ -162,3 +166,10 @@ class MappingSpec:
     def starting_position_timestamp(self) -> str:
         """``startingPositionTimestamp``; empty: it is not set."""
         return str(self.raw.get("startingPositionTimestamp") or "")
+
+
+def _source_of_kind(raw: Mapping[str, Any]) -> SourceType | None:
+    """The source type that the kind of ``eventSourceRef`` shows before the reference has a value; None: none."""
+    reference: Mapping[str, Any] = raw.get(SOURCE) or {}
+    row = kind_of(str(reference.get("apiVersion") or ""), str(reference.get("kind") or ""))
+    return row.source if row is not None and not reference.get("fieldPath") else None

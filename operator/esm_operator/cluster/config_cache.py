@@ -16,7 +16,7 @@ from esm_operator.api.recorded_status import Condition, parse_conditions
 from esm_operator.api.resource import Key, Resource
 from esm_operator.api.sources import parse_arn
 from esm_operator.api.spec import RequestedTarget
-from esm_operator.cluster.resource_cache import is_later
+from esm_operator.cluster.resource_versions import is_later
 from esm_operator.planning.desired import scope_of
 from esm_operator.planning.target import (
     DEFAULT_PROVIDER_CONFIG,

@@ -6,8 +6,8 @@ connection is made, and again when it is ready.
 """
 
 import copy
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from kubernetes.aio import client
 
@@ -27,6 +27,14 @@ from esm_operator.ratelimit.waiters import RequestPriority
 API_PATH = f"/apis/{GROUP}/{VERSION}"
 _CHUNK = 500
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class Page(NamedTuple):
+    """A page of a list."""
+
+    items: Sequence[dict[str, Any]]
+    resource_version: str
+    """The version of the whole list, from which a watch can continue."""
 
 
 class KubernetesClient:
@@ -160,6 +168,32 @@ class KubernetesClient:
         """All namespaces."""
         return [item async for item in self._list_path("/api/v1/namespaces")]
 
+    async def api_group_versions(self) -> set[str]:
+        """The API groups that the API server serves, each with a version, such as ``apps/v1``. Not the core group."""
+        groups: Sequence[Mapping[str, Any]] = (await self._transport.request("GET", "/apis")).get("groups") or ()
+        return {str(version.get("groupVersion")) for group in groups for version in group.get("versions") or ()}
+
+    async def api_resources(self, group_version: str) -> Sequence[Mapping[str, Any]]:
+        """The APIResources of a group and version, such as ``apps/v1``, or ``v1`` for the core group."""
+        path = f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}"
+        return (await self._transport.request("GET", path)).get("resources") or ()
+
+    async def list_object(self, path: str, name: str) -> Page:
+        """The object of a name in the list at a path, and nothing if it does not exist. It needs the right to list."""
+        query = {"fieldSelector": f"metadata.name={name}"}
+        answer = await self._transport.request("GET", path, query=query, priority=RequestPriority.CREATE)
+        return _page(answer)
+
+    async def list_pages(self, path: str) -> AsyncGenerator[Page]:
+        """The list at a path, in pages. All show one version of the list."""
+        async for page in self._pages(path, JSON, {}, RequestPriority.SWEEP):
+            yield _page(page)
+
+    def watch(self, path: str, resource_version: str, seconds: float) -> AsyncGenerator[dict[str, Any]]:
+        """The events at a path since a version, for at most so many seconds, with bookmarks. See `Transport.watch`."""
+        query = {"resourceVersion": resource_version, "allowWatchBookmarks": "true"}
+        return self._transport.watch(path, query, seconds)
+
     async def post_event(
         self, about: Mapping[str, str], kind: str, reason: str, message: str, *, first: str, last: str, count: int
     ) -> str:
@@ -254,20 +288,28 @@ class KubernetesClient:
     async def _list_path(
         self, path: str, accept: str = JSON, selected: Mapping[str, str] | None = None
     ) -> AsyncIterator[dict[str, Any]]:
-        """The items of a list, in pages. A page that is too large is requested again with half as many items."""
+        async for page in self._pages(path, accept, selected or {}, RequestPriority.EDIT):
+            for item in page.get("items") or ():
+                yield item
+
+    async def _pages(
+        self, path: str, accept: str, selected: Mapping[str, str], priority: RequestPriority
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """The pages of a list. One that is too large is requested again with half as many items."""
         position: dict[str, str] | None = {}
         limit = _CHUNK
         while position is not None:
-            query = {"limit": str(limit), **position, **(selected or {})}
+            query = {"limit": str(limit), **position, **selected}
             try:
-                page = await self._transport.request("GET", path, query=query, accept=accept, kind=RequestKind.LIST)
+                page = await self._transport.request(
+                    "GET", path, query=query, accept=accept, kind=RequestKind.LIST, priority=priority
+                )
             except TooLargeError:
                 if limit == 1:
                     raise
                 limit //= 2
                 continue
-            for item in page.get("items") or ():
-                yield item
+            yield page
             rest = page.get("metadata", {}).get("continue")
             position = {"continue": rest} if rest else None
 
@@ -293,6 +335,11 @@ def is_write_of(error: Exception, key: Key) -> bool:
     """Whether an exception is about a write of a resource or of its status."""
     method, _, path = requested(error).partition(" ")
     return method != "GET" and path.removesuffix("/status") == _path(key)
+
+
+def _page(answer: Mapping[str, Any]) -> Page:
+    meta: Mapping[str, Any] = answer.get("metadata") or {}
+    return Page(answer.get("items") or (), str(meta.get("resourceVersion") or ""))
 
 
 def _path(key: Key) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from enum import Enum, auto
 from typing import Any
 
-from esm_operator.cluster.resource_cache import is_later
+from esm_operator.cluster.resource_versions import is_later
 from esm_operator.planning.label_selector import parse_selector
 from esm_operator.planning.target import selects
 

@@ -16,7 +16,7 @@ from kubernetes.aio.config import ConfigException
 from esm_operator.api.resource import GROUP, PLURAL, VERSION
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.kubernetes import API_PATH, KubernetesClient, mapping_paths
-from esm_operator.cluster.transport import ApiError, ForbiddenError, GoneError
+from esm_operator.cluster.transport import ApiError, ForbiddenError, is_unserved
 from esm_operator.ratelimit import backoff
 
 logger = logging.getLogger(__name__)
@@ -75,11 +75,6 @@ async def find_problems(watched: Mapping[str, str], requests_per_second: float) 
     if refused:
         return f"The operator lacks a right: {'; '.join(refused)}. {_ROLE}."
     return _explained(errors[0][1], kubernetes.host) if errors else ""
-
-
-def is_unserved(error: Exception) -> bool:
-    """Whether the API server does not serve a kind. It then answers 404 in plain text."""
-    return isinstance(error, GoneError) or (isinstance(error, ApiError) and error.status == 404)
 
 
 def _explained(error: Exception, host: str) -> str:

@@ -3,20 +3,27 @@
 These arrive out of order. The answer to a write may come before the watch event of an older version, so the cache takes
 only newer versions. ``operator.py`` adds lists and watch events. The reconciler reads the cache, and adds the answers
 of the API server to its own requests.
+
+A cached resource has its effective spec, with the values of its references. :meth:`ResourceCache.parse` makes it from
+an object of the API server, and :meth:`ResourceCache.resolve_again` when a value may have changed.
 """
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
 from esm_operator.api.identity import Identity
 from esm_operator.api.metric_labels import MetricLabels
-from esm_operator.api.resource import Key, Resource, is_same_work
+from esm_operator.api.references import Reference, references_of
+from esm_operator.api.resource import Key, Resource, is_same_work, parse
 from esm_operator.api.spec import RequestedTarget
 from esm_operator.clock import monotonic
+from esm_operator.cluster.reference_cache import ReferenceCache
+from esm_operator.cluster.resource_versions import is_as_new, is_later
+from esm_operator.planning.references import resolve
 
 
 class StaleError(Exception):
@@ -42,7 +49,10 @@ class _Claim(NamedTuple):
 class ResourceCache:
     """The resources by key."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespaces: Iterable[str] = ()) -> None:
+        """``namespaces`` are the only ones whose objects references can name; none: all."""
+        self.references = ReferenceCache(self._references_of, namespaces)
+        """The values of the references of these resources."""
         self._resources: dict[Key, Resource] = {}
         self._keys_of: dict[str, set[Key]] = {}
         """By UUID: the resources whose statuses record it. One owns the mapping, others may only observe it."""
@@ -65,6 +75,10 @@ class ResourceCache:
     def get(self, key: Key) -> Resource | None:
         return self._resources.get(key)
 
+    def parse(self, body: Mapping[str, Any]) -> Resource:
+        """A resource from an object of the API server, with the values of its references. It is not kept."""
+        return resolve(parse(body), self.references)
+
     def get_if_as_new(self, body: Mapping[str, Any]) -> Resource | None:
         """The cached resource of an object of the API server, if the cache has this version or a later one.
 
@@ -74,7 +88,7 @@ class ResourceCache:
         known = self._resources.get(Key(meta.get("namespace", ""), meta["name"]))
         if known is None or known.uid != meta["uid"]:
             return None
-        return known if _is_as_new(known.resource_version, str(meta["resourceVersion"])) else None
+        return known if is_as_new(known.resource_version, str(meta["resourceVersion"])) else None
 
     def require_unchanged(self, resource: Resource) -> Resource:
         """The newest version of a resource. Raises StaleError if it differs in what a plan depends on."""
@@ -106,6 +120,14 @@ class ResourceCache:
                 self._successors[resource.key] = resource
             return resource
         return self._take(resource, old)
+
+    def resolve_again(self, key: Key) -> Resource | None:
+        """Look the values of a resource's references up again. Returns the former resource; None: nothing differs."""
+        old = self._resources.get(key)
+        if old is None:
+            return None
+        resource = resolve(old, self.references)
+        return self._take(resource, old) if resource != old else None
 
     def keep_removed(self, resource: Resource) -> Resource | None:
         """Keep an object that was removed although it carried our finalizer, until :meth:`forget` is called for it.
@@ -162,8 +184,9 @@ class ResourceCache:
         self._removed.pop(key, None)
         self._unindex(old)
         successor = self._successors.pop(key, None)
+        self.references.register(key, _references(old), ())
         if successor is not None:
-            self.put(successor)
+            self.put(resolve(successor, self.references))
         return True
 
     def older_claimant(self, resource: Resource, uuids: Iterable[str], may_adopt: Callable[[Resource], bool]) -> str:
@@ -246,6 +269,8 @@ class ResourceCache:
             self._removed.pop(resource.key, None)
         if old is not None:
             self._unindex(old)
+        if old is None or (old.uid, old.generation) != (resource.uid, resource.generation):
+            self.references.register(resource.key, _references(old), _references(resource))
         self._counts[resource.metric_labels] += 1
         if _claims_mapping(resource):
             identity, uuid = resource.spec.identity, resource.spec.adoption.uuid
@@ -258,6 +283,9 @@ class ResourceCache:
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
         return old
+
+    def _references_of(self, key: Key) -> Sequence[Reference]:
+        return _references(self._resources.get(key))
 
     def _unindex(self, resource: Resource) -> None:
         self._counts[resource.metric_labels] -= 1
@@ -273,6 +301,10 @@ class ResourceCache:
             _discard(self._consents, key, resource.key)
         _discard(self._takers, resource.takes_over_from, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
+
+
+def _references(resource: Resource | None) -> Sequence[Reference]:
+    return references_of(resource.packed_spec.unpacked) if resource is not None and resource.has_references else ()
 
 
 def _age(claim: _Claim) -> tuple[str, str]:
@@ -292,6 +324,8 @@ def _claims_mapping(resource: Resource) -> bool:
 
 def _cannot_be_reconciled(resource: Resource) -> bool:
     """Whether the operator cannot call AWS for a resource, or only a person can help."""
+    if resource.unresolved is not None:
+        return True
     lacks_config = resource.status.condition("Ready").reason == "ProviderConfigNotFound"
     return resource.stalled or (resource.status_is_current and lacks_config)
 
@@ -311,16 +345,4 @@ def _newer(old: Resource, new: Resource) -> bool:
     """
     if old.uid != new.uid and old.created != new.created:
         return old.created > new.created
-    return _is_as_new(old.resource_version, new.resource_version)
-
-
-def _is_as_new(one: str, other: str) -> bool:
-    return one == other or is_later(one, other)
-
-
-def is_later(one: str, other: str) -> bool:
-    """Whether a version is later. They count up (Kubernetes API concepts, since 1.35). Others cannot be compared."""
-    try:
-        return int(one) > int(other)
-    except ValueError:
-        return False
+    return is_as_new(old.resource_version, new.resource_version)

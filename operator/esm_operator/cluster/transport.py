@@ -8,7 +8,8 @@ import asyncio
 import copy
 import logging
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import AsyncGenerator, Hashable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, cast
@@ -16,7 +17,7 @@ from typing import Any, cast
 import aiohttp
 from kubernetes.aio import client
 
-from esm_operator.adapters.aiohttp_hooks import MOST_OF_OBJECT, MOST_OF_PAGE, TooLargeAnswerError, read
+from esm_operator.adapters.aiohttp_hooks import MOST_OF_OBJECT, MOST_OF_PAGE, TooLargeAnswerError, lines, read
 from esm_operator.adapters.kubernetes_client import send
 from esm_operator.api.foreign_text import ANSWER, shown
 from esm_operator.api.frozen_json import is_object, parsed
@@ -42,6 +43,8 @@ LEASE_TIMEOUT, LONGEST_LEASE_TIMEOUT = 0.4, 0.5
 LEASE_PAUSES = 5.0
 #: A longer duration of the lease, in seconds, makes these time-outs no longer.
 _LONGEST_LEASE = 30.0
+#: Seconds without a line after which a watch counts as dead. The API server sends a bookmark each minute.
+LONGEST_SILENCE = 150.0
 #: Attempts at a request that the API server is too busy for; the shortest and longest pause between two, in seconds.
 _ATTEMPTS, _SHORTEST_PAUSE, _LONGEST_PAUSE = 5, 0.5, 4.0
 #: The API server counts as slow if so few requests may be in flight.
@@ -99,6 +102,11 @@ def requested(error: Exception) -> str:
 def is_slow(error: Exception) -> bool:
     """Whether a request failed because the API server is slow or overloaded. A retry may help soon."""
     return isinstance(error, TimeoutError) or getattr(error, "status", 0) in _OVERLOAD
+
+
+def is_unserved(error: Exception) -> bool:
+    """Whether the API server does not serve a kind. It then answers 404 in plain text."""
+    return isinstance(error, GoneError) or (isinstance(error, ApiError) and error.status == 404)
 
 
 _REFUSALS: Mapping[int, type[ApiError]] = {403: ForbiddenError, 429: BusyError}
@@ -212,6 +220,45 @@ class Transport:
             await asyncio.sleep(backoff.exponential(failures, _SHORTEST_PAUSE, _LONGEST_PAUSE))
         raise AssertionError("the last attempt returns or raises")
 
+    async def watch(self, path: str, query: Mapping[str, str], seconds: float) -> AsyncGenerator[dict[str, Any]]:
+        """Watch a kind, and yield the events until the API server ends the watch, which it does after so many seconds.
+
+        A watch without events and bookmarks ends too. The beginning of a watch is limited like other requests. No other
+        request waits for its end.
+
+        Raises:
+            ApiError: as :meth:`request` does, or for an event of the type ``ERROR``, with its code as the status.
+        """
+        query = {**query, "watch": "true", "timeoutSeconds": str(int(seconds))}
+        await self._rate_limiter.take(RequestPriority.SWEEP)
+        note, code, sent = f"GET {path}", "none", monotonic()
+        try:
+            async with self._concurrency_limiter.slot(RequestPriority.SWEEP), asyncio.timeout(LONGEST_READ_TIMEOUT):
+                response = await send(self._api, "GET", path, limit=seconds + LONGEST_READ_TIMEOUT, query=query)
+            code = str(response.status)
+            if response.status >= 400:
+                answer = _decoded(await read(response, MOST_OF_OBJECT))
+                raise _refusal("GET", path, response.status, answer, str(response.reason))
+            async with aclosing(lines(response, MOST_OF_OBJECT)) as events:
+                while (line := await _next_line(events)) is not None:
+                    event = _decoded(line)
+                    if event is None:
+                        raise ApiError(f"The watch of {path} brought a line that is not JSON")
+                    if event.get("type") == "ERROR":
+                        status: Mapping[str, Any] = event.get("object") or {}
+                        raise _refusal("GET", path, int(status.get("code") or 0), status, "an error in the watch")
+                    yield event
+        except TooLargeAnswerError as error:
+            refused = TooLargeError(f"{note} failed, because {error}")
+            refused.add_note(note)
+            raise refused from None
+        except (aiohttp.ClientError, OSError) as error:
+            error.add_note(note)
+            raise
+        finally:
+            counters.KUBERNETES_REQUESTS.labels("GET", code).inc()
+            logger.debug("The watch of %s has ended after %.0f s", path, monotonic() - sent)
+
     async def _send(self, request: _Request) -> dict[str, Any]:
         """Send a request once."""
         method, path, kind = request.method, request.path, request.kind
@@ -251,17 +298,7 @@ class Transport:
         self._record_answer(request, sent, response)
         if response.status < 400 and answer is not None:
             return answer
-        # A proxy may answer with a 404 of its own. Only an answer of the API server means that the object is gone.
-        if answer is not None and response.status == 404:
-            raise GoneError
-        if answer is not None and response.status == 409:
-            raise ConflictError
-        reason = shown(str((answer or {}).get("message") or response.reason), ANSWER)
-        text = f'{method} {path} failed with status {response.status} and "{reason}"'
-        error = _REFUSALS.get(response.status, ApiError)(text)
-        error.status = response.status
-        error.add_note(f"{method} {path}")
-        raise error
+        raise _refusal(method, path, response.status, answer, str(response.reason))
 
     def _timeout(self, request: _Request) -> float:
         """Seconds until a request is given up. They grow with the latency of earlier ones."""
@@ -315,6 +352,29 @@ class Transport:
             )
         elif limit >= INITIAL and self._speeds_reported.admit("speed", "fast"):
             logger.info("The API server answers fast again (%.1f s on average)", seconds)
+
+
+async def _next_line(events: AsyncGenerator[bytes]) -> bytes | None:
+    """The next line of a watch; None: the watch has ended, or its connection may be dead."""
+    try:
+        async with asyncio.timeout(LONGEST_SILENCE):
+            return await anext(events, None)
+    except TimeoutError:
+        return None
+
+
+def _refusal(method: str, path: str, status: int, answer: Mapping[str, Any] | None, reason: str) -> Exception:
+    """The exception for a status. Without an answer of the API server (None), the reason is that of the HTTP status."""
+    # A proxy may answer with a 404 of its own. Only an answer of the API server means that the object is gone.
+    if answer is not None and status == 404:
+        return GoneError()
+    if answer is not None and status == 409:
+        return ConflictError()
+    reason = shown(str((answer or {}).get("message") or reason), ANSWER)
+    error = _REFUSALS.get(status, ApiError)(f'{method} {path} failed with status {status} and "{reason}"')
+    error.status = status
+    error.add_note(f"{method} {path}")
+    return error
 
 
 def _group(request: _Request) -> Hashable:

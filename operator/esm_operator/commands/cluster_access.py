@@ -8,8 +8,7 @@ from kubernetes.aio.config import ConfigException
 
 from esm_operator import terminal
 from esm_operator.cluster.kubernetes import KubernetesClient
-from esm_operator.cluster.preflight import is_unserved
-from esm_operator.cluster.transport import ApiError, GoneError
+from esm_operator.cluster.transport import ApiError, GoneError, is_unserved
 
 #: Requests a second to the API server.
 _REQUESTS_PER_SECOND = 20.0

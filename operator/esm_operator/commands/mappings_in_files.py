@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 from esm_operator.api.frozen_json import is_object
 from esm_operator.api.manifests import Path
+from esm_operator.api.reference_kinds import SOURCE
+from esm_operator.api.references import references_of, with_values
 from esm_operator.api.resource import KIND
+from esm_operator.api.sources import ARN_SERVICES
 from esm_operator.api.spec import MappingSpec, RequestedTarget
 
 
@@ -52,7 +55,8 @@ class MappingsInFiles:
             yield ("metadata", "name"), f"Line {earlier} has the same resource. Rename or remove one of the two."
         elif valid and kind == KIND:
             full_name = f"{namespace}/{name}" if namespace else name
-            yield from self._same_mapping(_Mapping(MappingSpec.parse(value["spec"]), full_name, f"{file}:{line}"))
+            spec = MappingSpec.parse(_comparable(value["spec"], namespace))
+            yield from self._same_mapping(_Mapping(spec, full_name, f"{file}:{line}"))
 
     def _same_mapping(self, new: _Mapping) -> Iterator[tuple[Path, str]]:
         if new.spec.source is None or new.spec.observe_only:
@@ -66,3 +70,15 @@ class MappingsInFiles:
                 "function and source. Remove one of the two resources, or change its functionName or its source.",
             )
         earlier.append(new)
+
+
+def _comparable(spec: Mapping[str, Any], namespace: str) -> Mapping[str, Any]:
+    """The spec, with a text of each reference in place of its value. Equal references have equal values."""
+    source = MappingSpec.parse(spec).source
+    service = next((name for name, known in ARN_SERVICES.items() if known is source), "")
+    values: dict[str, str] = {}
+    for one in references_of(spec):
+        named = (one.api_version, one.kind, one.namespace or namespace, one.name, one.field_path, one.key)
+        text = " ".join(named)
+        values[one.path] = f"arn:aws:{service}:::{text}" if one.path == SOURCE and service else text
+    return with_values(spec, values)

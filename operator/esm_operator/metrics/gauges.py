@@ -31,6 +31,8 @@ class ProcessState(NamedTuple):
     """Other operators that have written to the same resources within the last hour."""
     kubernetes_requests_limit: int
     """Requests to the API server that may be in flight."""
+    referenced_objects: Mapping[tuple[str, str], int]
+    """By API group and kind."""
 
 
 class TargetMetrics(NamedTuple):
@@ -120,6 +122,13 @@ _OTHER_OPERATORS = gauge(
 _KUBERNETES_REQUESTS_LIMIT = gauge(
     "kubernetes_requests_in_flight_limit",
     "Number of requests to the API server that may be in flight. The operator lowers it while the API server is slow.",
+    exposer=Exposer.ALL,
+)
+_REFERENCED_OBJECTS = gauge(
+    "referenced_objects",
+    "Number of objects to which resources refer, for each kind that the operator watches.",
+    "group",
+    "kind",
     exposer=Exposer.ALL,
 )
 _TERM_GAUGES: tuple[_TermGauge, ...] = (
@@ -231,7 +240,7 @@ class _Gauges(Collector):
     """Reads the state of the running operator at each scrape."""
 
     def __init__(self) -> None:
-        self.process: Callable[[], ProcessState] = lambda: ProcessState(False, 0, 0)
+        self.process: Callable[[], ProcessState] = lambda: ProcessState(False, 0, 0, {})
         self.term: Callable[[], Snapshot] | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -240,6 +249,7 @@ class _Gauges(Collector):
         yield _family(_LEADER, [((), process.leading)])
         yield _family(_OTHER_OPERATORS, [((), process.other_operators)])
         yield _family(_KUBERNETES_REQUESTS_LIMIT, [((), process.kubernetes_requests_limit)])
+        yield _family(_REFERENCED_OBJECTS, sorted(process.referenced_objects.items()))
         if self.term is None:
             return
         now = self.term()

@@ -7,7 +7,13 @@ from typing import get_args
 
 from esm_operator.api import identity, limits
 from esm_operator.api.identity import Identity
-from esm_operator.api.offline import function_elsewhere, offline_problems, unknown_entries, unknown_policies
+from esm_operator.api.offline import (
+    function_elsewhere,
+    offline_problems,
+    problems_of_values,
+    unknown_entries,
+    unknown_policies,
+)
 from esm_operator.api.reasons import RefusalReason
 from esm_operator.api.recorded_status import Applied, MappingStatus
 from esm_operator.api.resource import Intent, Key, Resource
@@ -115,6 +121,7 @@ def desired_of(
         consumer_group=identity.consumer_group(created.parameters) if ignored.fields else spec.consumer_group,
         values=_without(spec.values, ignored.fields),
         emptied=spec.emptied - ignored.fields,
+        referenced=frozenset(one.reference.value_path for one in resource.references),
         tags={key: value for key, value in tags.items() if not ignored.has_tag(key)},
         ignored=ignored,
         creation=created,
@@ -133,7 +140,7 @@ def desired_of(
         orphan=resource.orphan,
         edited=not resource.status_is_current,
         was_in_sync=_was_in_sync(resource),
-        problems=tuple(_problems_of_deletion(spec) if resource.deleting else _problems(spec, tags, target)),
+        problems=tuple(_problems_of_deletion(spec) if resource.deleting else _problems(resource, tags, target)),
         retain=spec.retain,
         observe_only=spec.observe_only,
         recreate=spec.recreate,
@@ -167,11 +174,17 @@ def _problems_of_deletion(spec: MappingSpec) -> Iterator[Finding]:
         yield Finding("InvalidSpec", "Rule", {"message": problem.message})
 
 
-def _problems(spec: MappingSpec, tags: Mapping[str, str], target: ResolvedTarget) -> Iterator[Finding]:
+def _problems(resource: Resource, tags: Mapping[str, str], target: ResolvedTarget) -> Iterator[Finding]:
+    spec = resource.spec
+    wrong = () if not resource.has_references or _is_applied(resource) else problems_of_values(resource.packed_spec)
+    for problem in wrong:
+        yield Finding("InvalidSpec", "Rule", {"message": problem.message})
+    if wrong:
+        yield Finding("InvalidSpec", "Values", {"references": resource.references})
     for problem in (*offline_problems(spec, datetime.now(UTC)), *unknown_entries(spec)):
         yield Finding("InvalidSpec", "Rule", {"message": problem.message})
-    if not spec.region and (wrong := function_elsewhere(spec.function_name, target.target.region)):
-        yield Finding("InvalidSpec", "Rule", {"message": wrong})
+    if not spec.region and (elsewhere := function_elsewhere(spec.function_name, target.target.region)):
+        yield Finding("InvalidSpec", "Rule", {"message": elsewhere})
     if spec.observe_only:
         return
     if not target.target.owner_tags:
@@ -187,6 +200,12 @@ def _problems(spec: MappingSpec, tags: Mapping[str, str], target: ResolvedTarget
         added = sorted(target.default_tags.keys() - spec.tags.keys() - OWNER_TAGS)
         values = {"count": len(tags), "excess": excess, "most": limits.MOST_TAGS, "default": ", ".join(added) or "none"}
         yield Finding("InvalidSpec", "TooManyTags", {**values, "own": len(OWNER_TAGS)})
+
+
+def _is_applied(resource: Resource) -> bool:
+    """Whether the operator has sent the effective spec to AWS, so that its values are valid. The check takes 3 ms."""
+    is_valid = resource.status.condition("Ready").reason != "InvalidSpec"
+    return bool(resource.uuid) and resource.status_is_current and is_valid
 
 
 def intent_of(desired: Desired, account: str, region: str) -> Intent:
@@ -211,7 +230,8 @@ _UNSEEN = frozenset(get_args(RefusalReason))
 
 def _was_in_sync(resource: Resource) -> bool:
     synced = resource.status.condition("Synced")
-    return _is_seen(synced.status, synced.reason) and synced.observed_generation == resource.generation
+    current = resource.status_is_current or not resource.has_references
+    return _is_seen(synced.status, synced.reason) and synced.observed_generation == resource.generation and current
 
 
 def _is_seen(status: str, reason: str) -> bool:

@@ -63,6 +63,8 @@ class Desired:
     uuid: str = ""
     emptied: frozenset[str] = frozenset()
     """The fields that the spec sets to an empty value. They are to have AWS's default."""
+    referenced: frozenset[str] = frozenset()
+    """The fields whose values come from references to other objects."""
     applied_fields: frozenset[str] = frozenset()
     applied_tags: frozenset[str] = frozenset()
     applied_immutable: Mapping[str, str] = field(default_factory=dict[str, str])

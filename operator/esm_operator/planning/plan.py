@@ -397,7 +397,8 @@ def _plan_replacement(
 ) -> Action:
     """Delete and create again, or first create and then delete if AWS accepts both mappings."""
     if not desired.recreate:
-        return Stall("ImmutableFieldChanged", values={"fields": immutable})
+        case = "Reference" if desired.referenced.intersection(immutable) else ""
+        return Stall("ImmutableFieldChanged", case, {"fields": immutable})
     if desired.adoption.policy == "Required":
         return Stall("ImmutableFieldChanged", "AdoptionRequired", {"fields": immutable})
     if not view.swept:

@@ -497,7 +497,7 @@ class Executor:
 
     async def read(self, key: Key) -> Resource:
         """Read a resource from the API server, which may show an edit before the watch does."""
-        current = parse(await self.kubernetes.read(key))
+        current = self.cache.parse(await self.kubernetes.read(key))
         self.states.record_change(self.cache.update_if_present(current), current)
         return current
 

@@ -31,6 +31,7 @@ from esm_operator.planning.finding import Finding
 from esm_operator.planning.inputs import Desired, Observation
 from esm_operator.planning.left_to_others import left_values
 from esm_operator.planning.ownership import Ownership, ownership
+from esm_operator.planning.references import finding
 from esm_operator.planning.target import PROVIDER_CONFIG_LABEL, Unresolved
 from esm_operator.ratelimit.failure_log import FailureLog
 from esm_operator.ratelimit.workqueue import QueuePriority
@@ -213,6 +214,9 @@ class Reconciler:
                 change = Change(Cause.RELEASE, f"the annotation {ORPHAN} keeps the mapping")
                 log_change(resource, change, "Release", resource.uuid, place)
             return result
+        waiting = await self._wait_for_references(resource)
+        if waiting is not None:
+            return waiting
         target = self.config_cache.resolve(resource)
         if isinstance(target, Unresolved):
             if target.passes:
@@ -258,6 +262,22 @@ class Reconciler:
             if not connected.client.owner_tags:
                 context.creating = ownership_records.outstanding(context)
             return await self.outcome_reporter.report_failure(context.resource, error, target.target.region, context)
+
+    async def _wait_for_references(self, resource: Resource) -> Result | None:
+        """The result if references have no values. When they have, the reference cache causes a reconcile.
+
+        While the objects are loading, even a resource whose last values are known waits. It may have been changed to
+        other values before the operator was restarted. A deletion does not wait.
+        """
+        problem = resource.unresolved or resource.outdated
+        state = self.states.of(resource.key)
+        state.awaits_references = problem is not None and problem.passes and not resource.deleting
+        if state.awaits_references:
+            return Result(ReconcileOutcome.WAITING)
+        if resource.unresolved is None:
+            return None
+        why = finding(resource.unresolved, resource.key.namespace)
+        return await self.outcome_reporter.report_stalled(resource, why)
 
     async def _plan_and_execute(self, context: ReconcileContext) -> Result:
         """Plan and execute until nothing is left to do but wait. Raises the refusals of AWS."""

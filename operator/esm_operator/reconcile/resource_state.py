@@ -78,6 +78,8 @@ class ResourceState:
     unanswered_write: str = ""
     """The resourceVersion for which the last write to the API server had no answer. Before the next write, the resource
     is read, because a read costs the API server less than a write that it refuses as stale."""
+    awaits_references: bool = False
+    """Whether the last reconcile did nothing, because the objects that the resource references were not known yet."""
     removal_confirmed: bool = False
     """Whether the API server has confirmed that the object was removed although it carried our finalizer."""
     released: bool = False

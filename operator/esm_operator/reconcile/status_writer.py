@@ -14,7 +14,7 @@ from typing import Any, cast
 from esm_operator.api.annotations import explain
 from esm_operator.api.reasons import ProcessingReason
 from esm_operator.api.recorded_status import MappingReport, MappingStatus, OutputsRecord, differs_harmlessly
-from esm_operator.api.resource import Resource, parse
+from esm_operator.api.resource import Resource
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.event_recorder import EventRecorder
@@ -22,6 +22,8 @@ from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.logs import marks
 from esm_operator.planning.desired import MappingRecord, recorded_applied
+from esm_operator.planning.finding import Finding
+from esm_operator.planning.references import finding
 from esm_operator.reconcile.context import ReconcileContext
 from esm_operator.reconcile.outputs import Outputs
 from esm_operator.reconcile.ownership_records import known_tags, may_show
@@ -92,6 +94,7 @@ class StatusWriter:
         self._record_processing(resource, rendered, outcome)
         self._record_drift(resource, rendered, outcome)
         self._record_unknown_annotations(resource)
+        self._record_references(resource, rendered)
         return written
 
     def is_shown(self, resource: Resource, outcome: Outcome, context: ReconcileContext) -> bool:
@@ -140,6 +143,9 @@ class StatusWriter:
             provider_config=context.target.config if context is not None else status.provider_config,
             creating=context.creating if context is not None else status.creating,
             unknown_annotations=resource.unknown_annotations,
+            references=resource.references,
+            shows_references=resource.has_references and not resource.deleting,
+            reference_problem=_reference_problem(resource),
             lacking_for=self._lacking_for(resource, outcome),
         )
 
@@ -160,7 +166,7 @@ class StatusWriter:
 
     def record(self, body: Mapping[str, Any]) -> Resource:
         """Keep the answer of the API server to a write of the operator in the cache."""
-        resource = parse(body)
+        resource = self.cache.parse(body)
         self.cache.update_if_present(resource)
         return resource
 
@@ -207,6 +213,23 @@ class StatusWriter:
             text = " ".join(map(explain, found))
             logger.warning("%s", text, extra=marks(resource) | {"reason": "UnknownAnnotation"})
             self.recorder.warning(resource, "UnknownAnnotation", text)
+
+    def _record_references(self, resource: Resource, rendered: MappingStatus) -> None:
+        """Record an Event for each reference whose value differs from the one that the status has shown."""
+        before = {one.reference.path: one for one in resource.status.references}
+        for one in rendered.references:
+            old = before.get(one.reference.path)
+            if old is not None and old.value != one.value and old.reference.same_value_as(one.reference):
+                text = message(
+                    "ReferenceChanged", field=one.reference.path, object=one.reference, old=old.value, new=one.value
+                )
+                self.recorder.normal(resource, "ReferenceChanged", text)
+
+
+def _reference_problem(resource: Resource) -> Finding | None:
+    """The problem that the condition ReferencesResolved shows; None: there is none, or it may pass in a moment."""
+    problem = resource.unresolved or resource.outdated
+    return finding(problem, resource.key.namespace) if problem is not None and not problem.passes else None
 
 
 def _is_written(resource: Resource, rendered: MappingStatus) -> bool:

@@ -2,7 +2,8 @@
 
 kstatus (``kubectl wait``, Flux, Argo CD) reads the conditions Ready, Reconciling and Stalled, see :class:`Verdict`.
 Synced shows whether the mapping matches the spec, and Processing the result of Lambda's last poll. A resource has the
-condition UnknownAnnotations only while it has annotations that the operator does not know.
+condition UnknownAnnotations only while it has annotations that the operator does not know, and ReferencesResolved only
+while its spec refers to other objects.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,16 +23,20 @@ from esm_operator.api.recorded_status import (
     OutputsRecord,
     is_problem,
 )
+from esm_operator.api.references import ResolvedReference
 from esm_operator.clock import seconds_between
+from esm_operator.planning.finding import Finding
 from esm_operator.status.denials import denial_of
 from esm_operator.status.failure import sentence_of
 from esm_operator.status.reason_table import PERMISSIONS
-from esm_operator.status.rendering import message
+from esm_operator.status.rendering import message, message_of
 from esm_operator.status.subject import Subject
 
 #: Seconds from the first refusal in which a missing permission is not final. A policy that was attached or changed just
 #: before takes effect late (IAM User Guide, "Changes that I make are not always immediately visible").
 PERMISSION_PATIENCE = 120.0
+#: The condition that shows whether the references have the present values of their objects.
+REFERENCES_RESOLVED = "ReferencesResolved"
 #: Reasons while AWS changes a mapping. If the mapping was in sync before, somebody else has begun the change.
 _CHANGING = frozenset({"Updating", "Enabling", "Disabling"})
 
@@ -80,6 +85,9 @@ def render(
     creating: str = "",
     outputs: OutputsRecord | None = None,
     unknown_annotations: Sequence[str] = (),
+    references: tuple[ResolvedReference, ...] = (),
+    shows_references: bool = False,
+    reference_problem: Finding | None = None,
     lacking_for: float = 0.0,
     tags_late: bool | None = None,
 ) -> MappingStatus:
@@ -95,6 +103,9 @@ def render(
         source: the short name of the source, or empty.
         provider_config: the ProviderConfig through which the mapping is reached, or empty.
         outputs: the ConfigMap with the outputs; None keeps the present record.
+        references: the references that have values.
+        shows_references: whether the status has the condition ReferencesResolved.
+        reference_problem: why a reference has no present value; None: each has.
         lacking_for: seconds since AWS first refused the resource because of a missing permission.
         tags_late: whether changed tags are noticed late; None: as the present status shows it.
     """
@@ -112,6 +123,8 @@ def render(
         wanted.append(("Processing", last.status, cast(ProcessingReason, last.reason), last.message))
     if unknown_annotations:
         wanted.append((UNKNOWN_ANNOTATIONS, "True", "UnknownAnnotation", " ".join(map(explain, unknown_annotations))))
+    if shows_references:
+        wanted.append(_references_resolved(reference_problem, outcome.subject))
 
     def since(kind: str, status: str) -> str:
         old = previous.condition(kind)
@@ -132,6 +145,7 @@ def render(
         applied=applied,
         creating=creating,
         outputs=outputs if outputs is not None else previous.outputs,
+        references=references,
         conditions=tuple(
             Condition(kind, status, reason, shown(text), generation, since(kind, status))
             for kind, status, reason, text in wanted
@@ -189,6 +203,13 @@ def _processing(mapping: MappingReport | None, subject: Subject) -> tuple[str, s
         text = message("ProcessingProblem", subject=subject, result=sentence_of(result))
         return ("Processing", "False", "ProcessingProblem", text)
     return ("Processing", "True", "NoProblem", message("NoProblem", result=result)) if result else None
+
+
+def _references_resolved(problem: Finding | None, subject: Subject) -> tuple[str, str, ConditionReason, str]:
+    """Whether the mapping has the present values of the objects to which the spec refers."""
+    if problem is None:
+        return (REFERENCES_RESOLVED, "True", "ReferencesResolved", message("ReferencesResolved"))
+    return (REFERENCES_RESOLVED, "False", problem.reason, message_of(problem, subject))
 
 
 def _kms_refusal(error: FilterCriteriaError, subject: Subject) -> str:

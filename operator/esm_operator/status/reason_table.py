@@ -230,6 +230,14 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.CHANGE,
         Ends.PERSON,
     ),
+    ("ImmutableFieldChanged", "Reference"): Row(
+        "AWS cannot change {fields} of the {mapping} in {place}, and a reference of the spec has another value now. "
+        "status.references shows the present values, and status.applied.immutable the previous values.",
+        "To replace the mapping with a new one, set spec.replacePolicy to Recreate. To keep the mapping, restore the "
+        "value of the object, or correct the reference.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     ("ImmutableFieldChanged", "AdoptionRequired"): Row(
         "AWS cannot change {fields} of the {mapping} in {place}. The operator creates no new mapping, because "
         "spec.adoption.policy is Required.",
@@ -504,6 +512,58 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.ROOM,
         Ends.PERSON,
     ),
+    # A reference to another object has no value.
+    ("ReferenceNotFound", ""): Row(
+        "The {object} does not exist, so spec.{field} has no value.{last_value}",
+        "Create the {object}, or correct spec.{field}.",
+        Next.CHANGE,
+    ),
+    ("ReferenceNotFound", "Kind"): Row(
+        "The API server has no kind {kind} in {api_version}, so spec.{field} has no value.{last_value}",
+        "Install the CustomResourceDefinition of {kind}, or correct apiVersion and kind in spec.{field}.",
+        Next.CHANGE,
+    ),
+    ("ReferenceNotReady", ""): Row(
+        "The {object} has no value in {value_field} yet, so spec.{field} has no value.{last_value}",
+        "Look at the conditions of the {object}, or correct spec.{field}.",
+        Next.CHANGE,
+    ),
+    ("ReferenceNotReady", "Deleting"): Row(
+        "The {object} is being deleted, so spec.{field} has no value.{last_value}",
+        "Create the {object} again after its deletion, or correct spec.{field}.",
+        Next.CHANGE,
+    ),
+    ("ReferenceNotReady", "Loading"): Row(
+        "The operator is reading the objects of kind {kind} ({api_version}), because spec.{field} refers to one of "
+        "them.{last_value}",
+        next=Next.CONTINUES,
+    ),
+    ("ReferenceNotReady", "Unavailable"): Row(
+        "The API server does not answer requests for {kind} ({api_version}), so spec.{field} has no value.{last_value}",
+        "The log of the operator has the answer. Check the conversion webhook of the kind, or the extension API server "
+        "of its group.",
+        Next.CONTINUES,
+    ),
+    ("ReferenceForbidden", ""): Row(
+        'The {object} does not exist, or does not allow references from the namespace "{namespace}". So spec.{field} '
+        "has no value.{last_value}",
+        'Set the annotation {annotation} of the {object} to "{namespace}", or correct spec.{field}.',
+        Next.CHANGE,
+    ),
+    ("ReferenceForbidden", "Access"): Row(
+        "The operator has no right to list and watch {kind} ({api_version}), so spec.{field} has no value.{last_value}",
+        "{grant} If references.aggregate is true, you can also add a rule to a ClusterRole with the label "
+        'lambda.esm-operator.io/aggregate-to-references: "true".',
+        Next.CONTINUES,
+    ),
+    ("InvalidSpec", "Values"): Row("The values of references are {references}.", next=Next.PART),
+    ("InvalidSpec", "Reference"): Row(
+        "The spec of the {mapping} in {place} is invalid. {value_field} of the {object} has {detail}, but spec.{field} "
+        "needs a text.{last_value}",
+        "Correct fieldPath or key in spec.{field}.",
+        Next.CHANGE,
+        Ends.PERSON,
+    ),
     # AWS refused a request, or could not be reached.
     ("NoRegion", ""): Row(
         "The operator does not know the AWS region of the {mapping}.",
@@ -697,6 +757,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "The {mapping} in {place} does not match the spec. The condition Ready shows the cause. {kept_fields}",
         next=Next.PART,
     ),
+    ("ReferencesResolved", ""): Row("Each reference has a value, which is in status.references.", next=Next.PART),
     # The last poll of Lambda.
     ("NoProblem", ""): Row("{result}", next=Next.PART),
     ("ProcessingProblem", ""): Row(
@@ -752,6 +813,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Corrected drift of the {mapping} in {place}, which was changed outside of Kubernetes. Correction: "
         "{change}.{aws_reason}"
     ),
+    ("ReferenceChanged", ""): Row("The value of spec.{field}, from the {object}, has changed from {old} to {new}."),
     ("Replacing", "Deleting"): Row(
         "Deleting mapping {uuid} of {function} in {place} to create it again, because AWS cannot change {fields}."
         "{position}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from esm_operator.api.foreign_text import VALUE, shown
 from esm_operator.api.reasons import EventReason, ProviderConfigReason
+from esm_operator.api.references import Reference
 from esm_operator.planning import actions
 from esm_operator.planning.access import ANOTHER_OWNER
 from esm_operator.planning.differences import describe, describe_source
@@ -66,14 +67,36 @@ def _patterns(patterns: tuple[str, ...]) -> str:
     return f"{', '.join(patterns[:_MOST_PATTERNS])}{more}" if patterns else "nothing"
 
 
+def _object(reference: Reference) -> str:
+    where = f' in the namespace "{reference.namespace}"' if reference.namespace else ""
+    return f'{reference.kind} "{reference.name}"{where}'
+
+
+def _last_value(value: str) -> str:
+    """What a reference without a value means for the mapping."""
+    if value:
+        return f' The mapping keeps the last value, which is "{shown(value, _LONGEST_VALUE)}".'
+    return " The operator changes nothing in AWS without the value."
+
+
+def _grant(project: str) -> str:
+    """How the chart grants the right to watch the kinds of a project; empty: of another one."""
+    if project:
+        return f"Set references.{project}.enabled to true in the values of the chart."
+    return "Add the kind to references.additionalRules in the values of the chart."
+
+
 #: The functions that format values, by the name of the value. Other values are not changed.
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "action": lambda action: action if isinstance(action, str) else _action(action),
     "aws_reason": lambda text: f' AWS reports the state transition reason "{text}".' if text else "",
     "fields": lambda paths: ", ".join(f"spec.{path}" for path in paths),
     "found": describe_source,
+    "grant": _grant,
     "gone": lambda gone: " any more" if gone else "",
     "holder": lambda name: f", but to {name}" if name else "",
+    "last_value": _last_value,
+    "object": _object,
     "kept": lambda uuid: f" This resource keeps its mapping {uuid} unchanged." if uuid else "",
     "left": lambda uuid: f"Mapping {uuid} remains" if uuid else "A mapping that was created remains",
     "manager": _manager,
@@ -81,6 +104,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "value": lambda text: text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}...",
     "ownership": lambda config: f"of the ProviderConfig {config}" if config else "of the operator (--ownership)",
     "problems": lambda problems: " ".join(map(message_of, problems)),
+    "references": lambda found: ", ".join(f'spec.{reference.path} "{value}"' for reference, value in found),
     "rescue": _rescue,
     "resources": lambda count: f"{count} resource{'' if count == 1 else 's'}",
     "update": describe,

@@ -1,0 +1,324 @@
+"""References of a spec to other objects of the cluster, which stand in place of a value.
+
+The operator keeps resources with their effective spec, in which each reference is kept and the value that it stands for
+is filled in. So everything that reads a spec reads the same fields, with or without references. Nothing is written into
+the spec in the cluster. ``planning/references.py`` decides which value a reference has.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from esm_operator.api.frozen_json import is_array, is_object, whole
+from esm_operator.api.reference_kinds import DESTINATION, KEY, SERVERS, TOPIC, VALUE_PATHS, group_of, kind_of
+
+#: The longest value of a reference, in characters. Ten bootstrap servers of 300 characters are shorter.
+LONGEST_VALUE = 4_096
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
+#: A fieldPath: names separated by dots. ``[name=value]`` after a name chooses an object of a list.
+FIELD_PATH_PATTERN = rf"^{_NAME}(\[{_NAME}=[^\]=]+\])?(\.{_NAME}(\[{_NAME}=[^\]=]+\])?)*$"
+_FIELD_PATH = re.compile(FIELD_PATH_PATTERN)
+_STEP = re.compile(rf"({_NAME})(?:\[({_NAME})=([^\]=]+)\])?")
+_INDEX = re.compile(r"\[\d+\]")
+
+
+class Reference(NamedTuple):
+    """One reference of a spec."""
+
+    path: str
+    """The field of the spec: ``eventSourceRef``, ``sourceAccessConfigurations[2].uriRef``."""
+    api_version: str
+    kind: str
+    name: str
+    namespace: str = ""
+    """Empty: the namespace of the resource, or none if the kind has no namespaces."""
+    field_path: str = ""
+    """The field of the object that holds the value; empty: the field that the table of kinds has."""
+    key: str = ""
+
+    @property
+    def field(self) -> str:
+        """The path without the index of an item: ``sourceAccessConfigurations[].uriRef``."""
+        return _INDEX.sub("[]", self.path)
+
+    @property
+    def value_path(self) -> str:
+        """The path of the value in the spec: ``sourceAccessConfigurations[2].uri``."""
+        holder, _, _ = self.path.rpartition(".")
+        value = VALUE_PATHS[self.field]
+        return f"{holder}.{value.rpartition('.')[2]}" if _INDEX.search(self.path) else value
+
+    @property
+    def place(self) -> str:
+        """The field of the object that holds the value, for people; empty: not known."""
+        row = kind_of(self.api_version, self.kind)
+        return self.field_path or (row.path.replace(KEY, self.key) if row is not None else "")
+
+    def same_value_as(self, other: "Reference") -> bool:
+        """Whether both mean one value of one object. The version of its API and an index in the spec do not matter."""
+        return self._meaning() == other._meaning()
+
+    def _meaning(self) -> tuple[str, ...]:
+        return (self.field, group_of(self.api_version), *self[2:])
+
+
+class ResolvedReference(NamedTuple):
+    """A reference with its value, as ``status.references`` has it."""
+
+    reference: Reference
+    value: str
+    """Several bootstrap servers are separated by commas."""
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "ResolvedReference":
+        """From an entry of ``status.references``."""
+        texts = {name: str(raw.get(name) or "") for name in (*_STATUS_NAMES, "value")}
+        return cls(Reference(*(texts[name] for name in _STATUS_NAMES)), texts["value"])
+
+    def render(self) -> dict[str, str]:
+        """As ``status.references`` has it."""
+        members = dict(zip(_STATUS_NAMES, self.reference, strict=True)) | {"value": self.value}
+        return {name: text for name, text in members.items() if text}
+
+
+#: The members of an entry of ``status.references``, in the order of :class:`Reference`.
+_STATUS_NAMES = ("field", "apiVersion", "kind", "name", "namespace", "fieldPath", "key")
+
+
+class Cause(StrEnum):
+    """Why a reference has no value now."""
+
+    LOADING = "the objects of the kind are not known yet"
+    OBJECT_NOT_FOUND = "there is no such object"
+    UNAVAILABLE = "the API server does not answer requests for the kind"
+    KIND_NOT_FOUND = "the API server has no such kind"
+    FORBIDDEN = "the operator may not watch the kind"
+    NO_CONSENT = "the object does not allow the reference, or does not exist"
+    NOT_READY = "the object has no value yet"
+    DELETING = "the object is being deleted"
+    WRONG_TYPE = "the field of the object is not a text"
+
+
+class Missing(NamedTuple):
+    """The answer of a lookup that finds no value."""
+
+    cause: Cause
+    detail: str = ""
+    """WRONG_TYPE: what the field holds. Else empty."""
+
+
+class ReferenceProblem(NamedTuple):
+    """A reference of a resource that has no value now."""
+
+    reference: Reference
+    missing: Missing
+    kept: str = ""
+    """The last value of the reference, which the resource keeps; empty: it never had one."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether it will be known in a moment, so that the status does not change."""
+        return self.missing.cause is Cause.LOADING
+
+
+class WrongTypeError(ValueError):
+    """The field of an object is not a text. The message completes "spec.queueURL holds ..."."""
+
+
+def has_references(spec: Mapping[str, Any]) -> bool:
+    """Whether a spec has a reference."""
+    return next(_found(spec), None) is not None
+
+
+def references_of(spec: Mapping[str, Any]) -> tuple[Reference, ...]:
+    """The references of a spec, in the order of the table of fields. Types are those that the API server accepts."""
+    return tuple(
+        Reference(
+            path,
+            sys.intern(str(raw.get("apiVersion") or "")),
+            sys.intern(str(raw.get("kind") or "")),
+            str(raw.get("name") or ""),
+            str(raw.get("namespace") or ""),
+            str(raw.get("fieldPath") or ""),
+            str(raw.get("key") or ""),
+        )
+        for path, _, raw in _found(spec)
+    )
+
+
+def with_values(spec: Mapping[str, Any], values: Mapping[str, str]) -> Mapping[str, Any]:
+    """The effective spec: each reference is kept, and the value that it stands for is filled in.
+
+    Args:
+        spec: a spec, which may already be an effective one.
+        values: the values of references, by their paths. A reference without a value leaves its field absent.
+    """
+    if not has_references(spec):
+        return spec
+    effective = _copy(spec)
+    for path, holder, _ in _found(effective):
+        _set_value(holder, _INDEX.sub("[]", path), values.get(path))
+    return effective
+
+
+def without_references(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The spec with only the fields of AWS and of the operator."""
+    if not has_references(spec):
+        return spec
+    plain = _copy(spec)
+    for path, holder, _ in [*_found(plain)]:
+        del holder[path.rpartition(".")[2]]
+    return plain
+
+
+def resolved_references(spec: Mapping[str, Any]) -> tuple[ResolvedReference, ...]:
+    """The references of an effective spec that have a value, with the values."""
+    found: list[ResolvedReference] = []
+    for reference, (path, holder, _) in zip(references_of(spec), _found(spec), strict=True):
+        value = _value_of(holder, _INDEX.sub("[]", path))
+        if value:
+            found.append(ResolvedReference(reference, value))
+    return tuple(found)
+
+
+def value_in(reference: Reference, body: Mapping[str, Any]) -> str | None:
+    """The value of a reference in the object that it names. None: the object has no value there yet.
+
+    Raises WrongTypeError if the object holds something else than a text.
+    """
+    row = kind_of(reference.api_version, reference.kind)
+    if reference.field_path:
+        part = _at(body, _steps(reference.field_path))
+    elif row is not None:
+        part = _at(body, _row_steps(row.path, reference.key))
+    else:
+        part = None
+    text = _text(part, several=reference.field == SERVERS)
+    if not text:
+        return None
+    prefix = row.prefix if row is not None and not reference.field_path and reference.field == DESTINATION else ""
+    return sys.intern(f"{prefix}{text}")
+
+
+def _found(spec: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The path of each reference of a spec, the object that holds it, and the reference."""
+    for field in VALUE_PATHS:
+        for prefix, holder in _holders(spec, field):
+            name = field.rpartition(".")[2]
+            raw = holder.get(name)
+            if is_object(raw):
+                yield f"{prefix}{name}", holder, raw
+
+
+def _holders(spec: Mapping[str, Any], field: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects that can hold the reference of a field, each with its path and a dot."""
+    part: Any = spec if isinstance(spec, dict) else dict(spec)
+    *around, _ = field.split(".")
+    prefix = ""
+    for step in around:
+        if not is_object(part):
+            return
+        if step.endswith("[]"):
+            items = part.get(step[:-2])
+            for number, item in enumerate(items if is_array(items) else ()):
+                if is_object(item):
+                    yield f"{prefix}{step[:-2]}[{number}].", item
+            return
+        part, prefix = part.get(step), f"{prefix}{step}."
+    if is_object(part):
+        yield prefix, part
+
+
+def _relative(field: str) -> list[str]:
+    """The path of the value of a reference field, from the object that holds the reference."""
+    depth = field.count(".")
+    return VALUE_PATHS[field].split(".")[depth:]
+
+
+def _set_value(holder: dict[str, Any], field: str, value: str | None) -> None:
+    *around, name = _relative(field)
+    for step in around:
+        inner = holder.get(step)
+        holder[step] = inner = inner if is_object(inner) else {}
+        holder = inner
+    holder.pop(name, None)
+    if value is not None:
+        holder[name] = _items(value) if field == SERVERS else [value] if field == TOPIC else value
+
+
+def _value_of(holder: Mapping[str, Any], field: str) -> str:
+    part: Any = holder
+    for step in _relative(field):
+        part = part.get(step) if is_object(part) else None
+    return ",".join(map(str, part)) if is_array(part) else str(part or "")
+
+
+def _items(text: str) -> list[str]:
+    """The items of a list that is separated by commas, each once."""
+    return list(dict.fromkeys(item for item in map(str.strip, text.split(",")) if item))
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _copy(part) for name, part in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    return [_copy(item) for item in value] if is_array(value) else value
+
+
+class _Step(NamedTuple):
+    name: str
+    member: str = ""
+    """The member by which an object of a list is chosen; empty: the step is no list."""
+    value: str = ""
+
+
+@lru_cache(256)
+def _steps(path: str) -> tuple[_Step, ...]:
+    """The steps of a fieldPath; none if the text is not one."""
+    if not _FIELD_PATH.fullmatch(path):
+        return ()
+    return tuple(_Step(match[1], match[2] or "", match[3] or "") for match in _STEP.finditer(path))
+
+
+@lru_cache(256)
+def _row_steps(path: str, key: str) -> tuple[_Step, ...]:
+    """The steps of the path of a row. The key can have any characters."""
+    if path.endswith(f".{KEY}"):
+        return (*_steps(path.removesuffix(f".{KEY}")), _Step(key))
+    before, found, after = path.partition(f"={KEY}]")
+    if not found:
+        return _steps(path)
+    return tuple(step if step.value != "key" else step._replace(value=key) for step in _steps(f"{before}=key]{after}"))
+
+
+def _at(body: Mapping[str, Any], steps: tuple[_Step, ...]) -> Any:
+    part: Any = dict(body) if steps else None
+    for step in steps:
+        part = part.get(step.name) if is_object(part) else None
+        if step.member:
+            items: list[Any] = part if is_array(part) else []
+            part = next((item for item in items if is_object(item) and item.get(step.member) == step.value), None)
+    return part
+
+
+def _text(part: Any, *, several: bool) -> str:
+    """A value as text; empty: there is none. ``several``: whether a list of texts is a value."""
+    if part is None:
+        return ""
+    if is_array(part) and several:
+        part = ",".join(_text(item, several=False) for item in part)
+    for kind, name in _NAMES_OF_TYPES:
+        if isinstance(part, kind):
+            raise WrongTypeError(name)
+    text = whole(str(part).strip())
+    if several:
+        text = ",".join(_items(text))
+    if len(text) > LONGEST_VALUE:
+        raise WrongTypeError(f"a text of {len(text):,} characters, which is more than {LONGEST_VALUE:,}")
+    return text
+
+
+#: The types of JSON that are not a text or an integer.
+_NAMES_OF_TYPES = ((dict, "an object"), (list, "a list"), (bool, "true or false"), (float, "a fraction"))

@@ -1,0 +1,85 @@
+"""Discovery: the plural and the scope of a kind, as the API server serves it.
+
+Users choose the kinds that their resources reference, and can invent them. So one question is about many kinds. It
+costs one request, and one more for each group and version that the kinds have and that the API server serves, however
+many kinds are invented. ``reference_watches.py`` asks, and asks again while a kind is not served.
+"""
+
+import logging
+import re
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.transport import ApiError, is_unserved
+
+logger = logging.getLogger(__name__)
+
+_GROUP_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?v[0-9][a-z0-9]{0,30}")
+#: The kinds that the operator never reads, whatever its rights.
+_NEVER_READ = frozenset({("v1", "Secret")})
+_NEEDED = frozenset({"list", "watch"})
+
+
+class Kind(NamedTuple):
+    """A kind, as a manifest names it."""
+
+    api_version: str
+    kind: str
+
+    def __str__(self) -> str:
+        group, _, version = self.api_version.rpartition("/")
+        return f"{self.kind}.{version}.{group}" if group else f"{self.kind}.{version}"
+
+
+class ServedKind(NamedTuple):
+    """How the API server serves a kind."""
+
+    api_path: str
+    """Of the group and version, such as ``/apis/apps/v1``."""
+    plural: str
+    namespaced: bool
+
+    def path(self, namespace: str = "") -> str:
+        """The path of all objects. If a namespace is given, of those in it."""
+        folder = f"{self.api_path}/namespaces/{namespace}" if namespace else self.api_path
+        return f"{folder}/{self.plural}"
+
+
+async def discover(kubernetes: KubernetesClient, kinds: Collection[Kind]) -> Mapping[Kind, ServedKind | None]:
+    """How the API server serves kinds; None: it does not serve one, or the operator never reads it.
+
+    The result has no kinds of an API group that cannot answer now, for example because its extension server is down.
+
+    Raises:
+        ApiError, aiohttp.ClientError, TimeoutError: the API server does not answer which groups it serves.
+    """
+    found: dict[Kind, ServedKind | None] = dict.fromkeys(kinds)
+    wanted = {kind.api_version for kind in kinds if _GROUP_VERSION.fullmatch(kind.api_version)}
+    groups = await kubernetes.api_group_versions() if any("/" in version for version in wanted) else set[str]()
+    for group_version in sorted(wanted & (groups | {"v1"})):
+        of_group = [kind for kind in kinds if kind.api_version == group_version]
+        try:
+            found |= await _kinds_of(kubernetes, group_version, of_group)
+        except Exception as error:
+            if is_unserved(error):
+                continue  # it was removed in between
+            if not isinstance(error, ApiError):
+                raise
+            logger.debug("The API group %s cannot be discovered now. %s", group_version, error)
+            for kind in of_group:
+                del found[kind]
+    return found
+
+
+async def _kinds_of(
+    kubernetes: KubernetesClient, group_version: str, kinds: Collection[Kind]
+) -> dict[Kind, ServedKind | None]:
+    api_path = f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}"
+    found: dict[Kind, ServedKind | None] = {}
+    for resource in await kubernetes.api_resources(group_version):
+        kind, plural = Kind(group_version, str(resource.get("kind"))), str(resource.get("name"))
+        is_wanted = kind in kinds and kind not in _NEVER_READ and "/" not in plural  # with a slash: a subresource
+        if is_wanted and {*(resource.get("verbs") or ())} >= _NEEDED:
+            found[kind] = ServedKind(api_path, plural, bool(resource.get("namespaced")))
+    return found

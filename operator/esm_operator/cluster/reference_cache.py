@@ -1,0 +1,526 @@
+"""The reference cache: the values of the objects that resources reference, filled by lists and watches.
+
+It keeps of each referenced object the values, the consent and the version. It keeps no bodies, and nothing of other
+objects. The resource cache registers the references of its resources, and looks their values up.
+``reference_watches.py`` fills the cache. When a value changes, the operator takes the resources that use it from
+:meth:`ReferenceCache.take_changed`, and they are resolved again.
+
+Lists, watch events and reads of single objects arrive out of order, so an older version of an object does not count.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
+
+from esm_operator.api.annotations import ALLOW_REFERENCES_FROM, allowed_referrers
+from esm_operator.api.reference_kinds import group_of
+from esm_operator.api.references import Cause, Missing, Reference, WrongTypeError, value_in
+from esm_operator.api.resource import Key
+from esm_operator.clock import monotonic
+from esm_operator.cluster.discovery import Kind, ServedKind
+from esm_operator.cluster.kubernetes import Page
+from esm_operator.cluster.resource_versions import is_later
+from esm_operator.cluster.transport import ForbiddenError
+
+#: Seconds without an answer after which the objects of a kind count as unavailable. Until then they are loading.
+PATIENCE = 30.0
+_NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.:]{0,252}")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LOADING = Missing(Cause.LOADING)
+_NOBODY: frozenset[str] = frozenset()
+
+
+class ObjectName(NamedTuple):
+    """The name of an object of a kind."""
+
+    namespace: str
+    """Empty: the kind has no namespaces."""
+    name: str
+
+
+class _Field(NamedTuple):
+    """A value that resources need of an object."""
+
+    needed_for: str
+    """The field of the spec that holds the reference, without the index of an item."""
+    field_path: str
+    key: str
+
+
+class ObjectToRead(NamedTuple):
+    """An object that is not known, although the list of its kind is complete."""
+
+    kind: Kind
+    name: ObjectName
+    path: str
+    """Of the list that has it."""
+
+
+@dataclass(slots=True)
+class _Object:
+    """One referenced object. It may not exist."""
+
+    lists_before: int
+    """How many lists of its kind had begun when it was first referenced."""
+    users: tuple[Key, ...] = ()
+    """Once for each reference. A tuple, because most objects have few users."""
+    fields: tuple[_Field, ...] = ()
+    values: tuple[str | Missing, ...] = ()
+    """Of the first fields. Those of the other fields are not known, because they were needed later."""
+    version: str = ""
+    """The newest known version, also of the deletion; empty: nothing is known."""
+    exists: bool = False
+    deleting: bool = False
+    allowed: frozenset[str] = _NOBODY
+    """The namespaces that may reference it. ``*``: all."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all values are known, or that the object does not exist."""
+        return bool(self.version) and (not self.exists or len(self.values) == len(self.fields))
+
+    def allows(self, namespace: str) -> bool:
+        """Whether the object exists, and may be referenced from a namespace."""
+        return self.exists and not self.allowed.isdisjoint((namespace, "*"))
+
+    def value(self, needed: _Field) -> str | Missing:
+        """The value of a field."""
+        number = self.fields.index(needed) if needed in self.fields else len(self.values)
+        return self.values[number] if number < len(self.values) else _LOADING
+
+
+@dataclass(slots=True)
+class _Scope:
+    """The objects of a kind that one list and watch brings: in all namespaces, or in one."""
+
+    since: float = field(default_factory=monotonic)
+    """Monotonic time from which it is needed, in seconds."""
+    problem: Missing | None = _LOADING
+    """None: the list is complete."""
+    lists: int = 0
+    """How many lists have begun."""
+    version: str = ""
+    """The version of the last list."""
+    seen: set[ObjectName] = field(default_factory=set[ObjectName])
+    """The referenced objects that the present list has shown."""
+
+
+@dataclass(slots=True)
+class _KindState:
+    """A kind that resources reference."""
+
+    since: float = field(default_factory=monotonic)
+    """Monotonic time from which it is referenced, in seconds."""
+    served: ServedKind | None = None
+    problem: Missing | None = _LOADING
+    """Why the API server does not serve it; None: it does."""
+    objects: dict[ObjectName, _Object] = field(default_factory=dict[ObjectName, _Object])
+    scopes: dict[str, _Scope] = field(default_factory=dict[str, _Scope])
+    """By namespace; empty: all namespaces."""
+
+
+class ReferenceCache:
+    """The values of referenced objects. It is the ``Lookup`` of ``planning/references.py``. For one event loop."""
+
+    def __init__(self, references_of: Callable[[Key], Sequence[Reference]], namespaces: Iterable[str] = ()) -> None:
+        """
+        Args:
+            references_of: the references of a registered resource.
+            namespaces: the only namespaces whose objects can be read; none: all.
+        """
+        self._references_of = references_of
+        self._namespaces = frozenset(namespaces)
+        self._kinds: dict[Kind, _KindState] = {}
+        self._changed: dict[Key, None] = {}
+        self._has_changed = asyncio.Event()
+        self._to_read: dict[tuple[Kind, ObjectName], None] = {}
+        self._has_to_read = asyncio.Event()
+        self.needs_changed = asyncio.Event()
+        """Set when other kinds, or objects in other namespaces, are to be watched."""
+
+    # For the resource cache
+
+    def find(self, reference: Reference, namespace: str) -> str | Missing:
+        """The value of a reference of a resource in a namespace, or why there is none.
+
+        The answer about an object that does not allow the reference is the same as if it did not exist.
+        """
+        state = self._kinds.get(_kind_of(reference))
+        if state is None:
+            return _LOADING
+        if state.problem is not None:
+            return state.problem
+        name = _name_of(state, reference, namespace)
+        scope = state.scopes.get(self._scope_of(state, name))
+        if not self._may_read(state, name):
+            return Missing(Cause.FORBIDDEN)
+        if scope is None or scope.problem is not None:
+            return scope.problem if scope is not None and scope.problem is not None else _LOADING
+        one = state.objects.get(name)
+        if one is None or not one.version:
+            return _LOADING
+        if name.namespace != namespace and not one.allows(namespace):
+            return Missing(Cause.NO_CONSENT)
+        if not one.exists:
+            return Missing(Cause.OBJECT_NOT_FOUND)
+        return Missing(Cause.DELETING) if one.deleting else one.value(_field_of(reference))
+
+    def register(self, key: Key, old: Sequence[Reference], new: Sequence[Reference]) -> None:
+        """Register the references of a resource in place of its old ones."""
+        for reference in new:
+            if reference not in old:
+                self._add(key, reference)
+        for reference in old:
+            if reference not in new:
+                self._remove(key, reference)
+
+    # For the operator
+
+    async def take_changed(self, most: int) -> list[Key]:
+        """Wait for resources that may have other values now, or other problems. Take at most so many."""
+        await self._has_changed.wait()
+        taken = list(islice(self._changed, most))
+        for key in taken:
+            del self._changed[key]
+        if not self._changed:
+            self._has_changed.clear()
+        return taken
+
+    def count_objects(self) -> Mapping[tuple[str, str], int]:
+        """The number of referenced objects by API group and kind, of the kinds that have been listed."""
+        listed = {
+            kind: state
+            for kind, state in self._kinds.items()
+            if any(scope.problem is None for scope in state.scopes.values())
+        }
+        counts: Counter[tuple[str, str]] = Counter()
+        for kind, state in listed.items():
+            counts[group_of(kind.api_version), kind.kind] += len(state.objects)
+        return counts
+
+    # For the watches
+
+    def unserved(self) -> Mapping[Kind, bool]:
+        """The kinds that the API server does not serve, as far as it is known, and whether they are new."""
+        unserved = {kind: state for kind, state in self._kinds.items() if state.served is None}
+        return {kind: state.problem == _LOADING for kind, state in unserved.items()}
+
+    def scopes(self) -> Iterator[tuple[Kind, ServedKind, str]]:
+        """What is to be listed and watched: the kinds, each with a namespace. Without a namespace: in all."""
+        for kind, state in self._kinds.items():
+            if state.served is not None:
+                for scope in state.scopes:
+                    yield kind, state.served, scope
+
+    def put_served(self, kind: Kind, served: ServedKind | None) -> None:
+        """Take how the API server serves a kind; None: it does not."""
+        state = self._kinds.get(kind)
+        if state is None:
+            return
+        problem = Missing(Cause.KIND_NOT_FOUND) if served is None else None
+        if (state.served, state.problem) == (served, problem):
+            return
+        users = dict.fromkeys(key for one in state.objects.values() for key in one.users)
+        self._kinds[kind] = _KindState(state.since, served, problem)
+        for key in users:
+            for reference in self._references_of(key):
+                if _kind_of(reference) == kind:
+                    self._add(key, reference)
+        self._note(users)
+        self.needs_changed.set()
+
+    def discovery_failed(self, kind: Kind) -> None:
+        """Record that it is not known whether the API server serves a kind."""
+        state = self._kinds.get(kind)
+        if state is not None and state.problem == _LOADING and monotonic() - state.since > PATIENCE:
+            state.problem = Missing(Cause.UNAVAILABLE)
+            self._note(key for one in state.objects.values() for key in one.users)
+
+    async def take_to_read(self) -> ObjectToRead:
+        """Wait for an object that a list has not shown, because it was referenced later."""
+        while True:
+            while not self._to_read:  # several readers wait
+                await self._has_to_read.wait()
+            kind, name = next(iter(self._to_read))
+            del self._to_read[kind, name]
+            if not self._to_read:
+                self._has_to_read.clear()
+            state = self._kinds.get(kind)
+            if state is None or state.served is None or name not in state.objects:
+                continue
+            return ObjectToRead(kind, name, state.served.path(name.namespace))
+
+    def read_again(self, kind: Kind, name: ObjectName) -> None:
+        """Read an object once more, if it is still unknown."""
+        state = self._kinds.get(kind)
+        one = state.objects.get(name) if state is not None else None
+        if one is not None and not one.is_known:
+            self._read(kind, name)
+
+    def put_read(self, kind: Kind, name: ObjectName, page: Page) -> None:
+        """Take the answer to the read of an object: the object, or nothing if it does not exist."""
+        state = self._kinds.get(kind)
+        one = state.objects.get(name) if state is not None else None
+        if state is None or one is None:
+            return
+        for body in page.items:
+            self._put(kind, one, body)
+        if not page.items and not one.version:
+            self._put_absent(one, page.resource_version)
+
+    def sink(self, kind: Kind, scope: str) -> "ReferenceSink":
+        """The receiver of a list and watch."""
+        return ReferenceSink(self, kind, scope)
+
+    # For the sinks
+
+    def list_begins(self, kind: Kind, scope: str) -> None:
+        if (found := self._scope(kind, scope)) is not None:
+            found.lists += 1
+            found.seen.clear()
+
+    def put_page(self, kind: Kind, scope: str, page: Page) -> None:
+        state, found = self._kinds.get(kind), self._scope(kind, scope)
+        if state is None or found is None:
+            return
+        if is_later(found.version, page.resource_version):
+            # The cluster was restored from a backup, and counts its versions again.
+            for name, one in state.objects.items():
+                if self._scope_of(state, name) == scope:
+                    one.version = ""
+        found.version = page.resource_version
+        for body in page.items:
+            name = _name_in(body)
+            one = state.objects.get(name)
+            if one is not None:
+                found.seen.add(name)
+                self._put(kind, one, body)
+
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        state = self._kinds.get(kind)
+        one = state.objects.get(_name_in(body)) if state is not None else None
+        if one is not None:
+            self._put(kind, one, body)
+
+    def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        state = self._kinds.get(kind)
+        one = state.objects.get(_name_in(body)) if state is not None else None
+        version = _version_of(body)
+        if one is not None and not is_later(one.version, version):
+            self._put_absent(one, version)
+
+    def listed(self, kind: Kind, scope: str) -> None:
+        state, found = self._kinds.get(kind), self._scope(kind, scope)
+        if state is None or found is None:
+            return
+        if found.problem is not None:
+            found.problem = None
+            self._note_scope(state, scope)
+        for name, one in state.objects.items():
+            if self._scope_of(state, name) != scope:
+                continue
+            if name not in found.seen and one.lists_before < found.lists and not is_later(one.version, found.version):
+                self._put_absent(one, found.version)
+            if not one.is_known:
+                self._read(kind, name)
+        found.seen.clear()
+
+    def failed(self, kind: Kind, scope: str, error: Exception) -> None:
+        state, found = self._kinds.get(kind), self._scope(kind, scope)
+        if state is None or found is None:
+            return
+        if isinstance(error, ForbiddenError):
+            problem = Missing(Cause.FORBIDDEN)
+        elif found.problem == _LOADING and monotonic() - found.since > PATIENCE:
+            problem = Missing(Cause.UNAVAILABLE)
+        else:
+            return  # what is known stays valid, and what is not is loading
+        if found.problem != problem:
+            found.problem = problem
+            self._note_scope(state, scope)
+
+    # Inside
+
+    def _scope(self, kind: Kind, scope: str) -> _Scope | None:
+        state = self._kinds.get(kind)
+        return state.scopes.get(scope) if state is not None else None
+
+    def _scope_of(self, state: _KindState, name: ObjectName) -> str:
+        """The namespace whose list has an object; empty: the list of all namespaces."""
+        return name.namespace if self._namespaces else ""
+
+    def _may_read(self, state: _KindState, name: ObjectName) -> bool:
+        return not self._namespaces or name.namespace in ("", *self._namespaces)
+
+    def _add(self, key: Key, reference: Reference) -> None:
+        """Register one reference of a resource."""
+        kind = _kind_of(reference)
+        state = self._kinds.get(kind)
+        if state is None:
+            state = self._kinds[kind] = _KindState()
+            self.needs_changed.set()
+        name = _name_of(state, reference, key.namespace)
+        one, needed = state.objects.get(name), _field_of(reference)
+        scope = state.scopes.get(self._scope_of(state, name))
+        is_new = one is None
+        if one is None:
+            one = state.objects[name] = _Object(scope.lists if scope is not None else 0)
+        one.users = (*one.users, key)
+        if needed not in one.fields:
+            one.fields = _shared((*one.fields, needed))
+        if not _is_name(state, name):
+            self._put_absent(one, "0")  # no object can have this name, so nothing is asked
+        elif state.served is None or not self._may_read(state, name):
+            pass
+        elif scope is None:
+            state.scopes[self._scope_of(state, name)] = _Scope()
+            self.needs_changed.set()
+        elif scope.problem is None and not one.is_known:
+            self._read(kind, name)
+        if is_new and one.version:
+            self._note([key])
+
+    def _remove(self, key: Key, reference: Reference) -> None:
+        kind = _kind_of(reference)
+        state = self._kinds[kind]
+        name = _name_of(state, reference, key.namespace)
+        one = state.objects[name]
+        users = list(one.users)
+        users.remove(key)
+        one.users = tuple(users)
+        if users:
+            if len(one.fields) > len(users):
+                self._forget_unused_fields(state, name, kind)
+            return
+        del state.objects[name]
+        scope = self._scope_of(state, name)
+        if not state.objects:
+            del self._kinds[kind]
+            self.needs_changed.set()
+        elif scope and not any(self._scope_of(state, other) == scope for other in state.objects):
+            state.scopes.pop(scope, None)
+            self.needs_changed.set()
+
+    def _forget_unused_fields(self, state: _KindState, name: ObjectName, kind: Kind) -> None:
+        one = state.objects[name]
+        used = {
+            _field_of(reference)
+            for key in one.users
+            for reference in self._references_of(key)
+            if _kind_of(reference) == kind and _name_of(state, reference, key.namespace) == name
+        }
+        known = [(needed, value) for needed, value in zip(one.fields, one.values, strict=False) if needed in used]
+        unknown = [needed for needed in one.fields[len(one.values) :] if needed in used]
+        one.fields = _shared((*(needed for needed, _ in known), *unknown))
+        one.values = tuple(value for _, value in known)
+
+    def _put(self, kind: Kind, one: _Object, body: Mapping[str, Any]) -> None:
+        """Take a version of an object, unless a newer one is known."""
+        version = _version_of(body)
+        if is_later(one.version, version):
+            return
+        before = (one.exists, one.deleting, one.allowed, one.values)
+        meta: Mapping[str, Any] = body["metadata"]
+        annotations: Mapping[str, Any] = meta.get("annotations") or {}
+        one.version, one.exists = version, True
+        one.deleting = bool(meta.get("deletionTimestamp"))
+        one.allowed = allowed_referrers(str(annotations.get(ALLOW_REFERENCES_FROM) or ""))
+        one.values = tuple([_value(kind, needed, body) for needed in one.fields])
+        if before != (one.exists, one.deleting, one.allowed, one.values):
+            self._note(one.users)
+
+    def _put_absent(self, one: _Object, version: str) -> None:
+        """Record that an object does not exist in a version."""
+        if one.exists or not one.version:
+            self._note(one.users)
+        one.version, one.exists, one.deleting, one.allowed, one.values = version, False, False, _NOBODY, ()
+
+    def _read(self, kind: Kind, name: ObjectName) -> None:
+        self._to_read[kind, name] = None
+        self._has_to_read.set()
+
+    def _note_scope(self, state: _KindState, scope: str) -> None:
+        for name, one in state.objects.items():
+            if self._scope_of(state, name) == scope:
+                self._note(one.users)
+
+    def _note(self, keys: Iterable[Key]) -> None:
+        """Record resources that are to be resolved again."""
+        for key in keys:
+            self._changed[key] = None
+            self._has_changed.set()
+
+
+class ReferenceSink:
+    """The ``Sink`` of one reflector."""
+
+    def __init__(self, cache: ReferenceCache, kind: Kind, scope: str) -> None:
+        self._cache, self._kind, self._scope = cache, kind, scope
+
+    def list_begins(self) -> None:
+        self._cache.list_begins(self._kind, self._scope)
+
+    def put_page(self, page: Page) -> None:
+        self._cache.put_page(self._kind, self._scope, page)
+
+    def listed(self) -> None:
+        self._cache.listed(self._kind, self._scope)
+
+    def put(self, body: Mapping[str, Any]) -> None:
+        self._cache.put(self._kind, body)
+
+    def delete(self, body: Mapping[str, Any]) -> None:
+        self._cache.delete(self._kind, body)
+
+    def failed(self, error: Exception) -> None:
+        self._cache.failed(self._kind, self._scope, error)
+
+
+@lru_cache(1_000)
+def _shared(fields: tuple[_Field, ...]) -> tuple[_Field, ...]:
+    """The same object for the same fields: most objects of a kind have the same."""
+    return fields
+
+
+def _kind_of(reference: Reference) -> Kind:
+    return Kind(reference.api_version, reference.kind)
+
+
+def _field_of(reference: Reference) -> _Field:
+    return _Field(reference.field, reference.field_path, reference.key)
+
+
+def _name_of(state: _KindState, reference: Reference, namespace: str) -> ObjectName:
+    """The object that a reference of a resource in a namespace names."""
+    namespaced = state.served is None or state.served.namespaced
+    return ObjectName((reference.namespace or namespace) if namespaced else "", reference.name)
+
+
+def _is_name(state: _KindState, name: ObjectName) -> bool:
+    """Whether an object can have a name. Users choose it, and it becomes part of requests."""
+    has_namespace = not name.namespace or _NAMESPACE.fullmatch(name.namespace)
+    return bool(has_namespace and _NAME.fullmatch(name.name))
+
+
+def _name_in(body: Mapping[str, Any]) -> ObjectName:
+    meta: Mapping[str, Any] = body.get("metadata") or {}
+    return ObjectName(str(meta.get("namespace") or ""), str(meta.get("name") or ""))
+
+
+def _version_of(body: Mapping[str, Any]) -> str:
+    return str(body["metadata"].get("resourceVersion") or "")
+
+
+def _value(kind: Kind, needed: _Field, body: Mapping[str, Any]) -> str | Missing:
+    """The value of a field in an object."""
+    reference = Reference(needed.needed_for, kind.api_version, kind.kind, "", "", needed.field_path, needed.key)
+    try:
+        value = value_in(reference, body)
+    except WrongTypeError as error:
+        return Missing(Cause.WRONG_TYPE, str(error))
+    return value if value else Missing(Cause.NOT_READY)

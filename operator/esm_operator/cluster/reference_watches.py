@@ -1,0 +1,129 @@
+"""The reference watches: one list and watch for each kind that resources reference, and none for other kinds.
+
+They fill the reference cache in every replica, so that a standby can begin immediately. A kind that the API server does
+not serve yet, or not any more, is discovered again every few seconds. The operator runs :meth:`ReferenceWatches.run`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+
+import aiohttp
+
+from esm_operator import tasks
+from esm_operator.clock import monotonic
+from esm_operator.cluster.discovery import Kind, ServedKind, discover
+from esm_operator.cluster.kubernetes import KubernetesClient
+from esm_operator.cluster.reference_cache import ObjectToRead, ReferenceCache
+from esm_operator.cluster.reflector import NotServedError, Reflector
+from esm_operator.cluster.transport import ApiError, ConflictError, GoneError, describe_failure
+from esm_operator.ratelimit import backoff
+from esm_operator.ratelimit.failure_log import FailureLog
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two discoveries: of new kinds, and of those that the API server does not serve.
+NEW_KINDS, UNSERVED_KINDS = 0.5, 5.0
+#: Objects that are read at the same time.
+_READERS = 4
+#: Seconds until a failed read of an object is repeated, and until a watch is repeated that failed by a bug.
+_AFTER_A_FAILURE, _AFTER_A_BUG = 5.0, 30.0
+_FAILURES = (ApiError, ConflictError, GoneError, aiohttp.ClientError, OSError)
+
+
+class ReferenceWatches:
+    """Runs the reflectors and the reads for a reference cache. For one event loop."""
+
+    def __init__(self, kubernetes: KubernetesClient, cache: ReferenceCache) -> None:
+        self._kubernetes = kubernetes
+        self._cache = cache
+        self._reflectors: dict[tuple[Kind, ServedKind, str], asyncio.Task[None]] = {}
+        self._discovered = -UNSERVED_KINDS
+        """Monotonic time of the last discovery, in seconds."""
+        self._failures = FailureLog(logger, "The operator can read the objects that resources reference again")
+
+    async def run(self) -> None:
+        """Watch the kinds that resources reference, until cancelled."""
+        readers = [tasks.start(self._read_objects(), f"reader {number}") for number in range(_READERS)]
+        try:
+            while True:
+                self._cache.needs_changed.clear()
+                wait = await self._discover_unserved()
+                self._keep_reflectors()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._cache.needs_changed.wait()
+        finally:
+            await tasks.cancel([*readers, *self._reflectors.values()])
+
+    async def _discover_unserved(self) -> float | None:
+        """Discover the kinds that are not served, if it is time. Returns the seconds until then; None: no need."""
+        unserved = self._cache.unserved()
+        if not unserved:
+            return None
+        due = self._discovered + (NEW_KINDS if any(unserved.values()) else UNSERVED_KINDS)
+        if due > monotonic():
+            return due - monotonic()
+        found: Mapping[Kind, ServedKind | None] = {}
+        try:
+            found = await discover(self._kubernetes, unserved)
+        except _FAILURES as error:
+            text = f"The operator cannot discover the kinds that resources reference. {describe_failure(error)}."
+            self._failures.failed(text, cause=(type(error), getattr(error, "status", 0)))
+        else:
+            self._failures.succeeded()
+        self._discovered = monotonic()
+        for kind in unserved:
+            if kind in found:
+                self._cache.put_served(kind, found[kind])
+            else:
+                self._cache.discovery_failed(kind)
+        return UNSERVED_KINDS if self._cache.unserved() else None
+
+    def _keep_reflectors(self) -> None:
+        """Start the reflectors that are needed, and stop the others."""
+        needed = set(self._cache.scopes())
+        self._reflectors = {one: task for one, task in self._reflectors.items() if not task.done()}
+        for one in needed - self._reflectors.keys():
+            kind, served, scope = one
+            logger.info("The operator watches %s, because resources reference it", served.path(scope))
+            self._reflectors[one] = tasks.start(self._reflect(kind, served, scope), f"watch of {served.path(scope)}")
+        for one in self._reflectors.keys() - needed:
+            _, served, scope = one
+            logger.info("The operator does not watch %s any more", served.path(scope))
+            self._reflectors.pop(one).cancel()
+
+    async def _reflect(self, kind: Kind, served: ServedKind, scope: str) -> None:
+        """List and watch until the API server does not serve the kind any more."""
+        reflector = Reflector(self._kubernetes, served.path(scope), self._cache.sink(kind, scope))
+        while True:
+            try:
+                await reflector.run()
+            except NotServedError:
+                self._cache.put_served(kind, None)
+                return
+            except Exception:  # an object that nobody expected must not end the process
+                logger.exception("The watch of %s failed unexpectedly; the operator retries", served.path(scope))
+                await asyncio.sleep(_AFTER_A_BUG)
+
+    async def _read_objects(self) -> None:
+        """Read objects that lists have not shown."""
+        while True:
+            await self._read(await self._cache.take_to_read())
+
+    async def _read(self, one: ObjectToRead) -> None:
+        try:
+            page = await self._kubernetes.list_object(one.path, one.name.name)
+            self._cache.put_read(one.kind, one.name, page)
+        except _FAILURES as error:
+            text = f"The operator cannot read an object that a resource references. {describe_failure(error)}."
+            self._failures.failed(text, subject=one, cause=(type(error), getattr(error, "status", 0)))
+        except Exception as error:  # as in _reflect
+            text = f"The operator failed on the object {one.name.name} at {one.path}."
+            self._failures.failed_unexpectedly(text, error, subject=one)
+        else:
+            self._failures.succeeded(one)
+            return
+        delay = backoff.jittered(_AFTER_A_FAILURE)
+        asyncio.get_running_loop().call_later(delay, self._cache.read_again, one.kind, one.name)

@@ -1,0 +1,154 @@
+"""Resolves the references of a resource: the values of other objects become part of its effective spec.
+
+| the object | the status records a value | result |
+|---|---|---|
+| has a value | any | the value |
+| is not known yet | yes | the recorded value. So a restart waits for nothing, and writes nothing |
+| is not known yet | no | no value, which passes. The status does not change |
+| gone, being deleted, not ready, or not allowed | yes | the recorded value. The condition ReferencesResolved is False |
+| gone, being deleted, not ready, or not allowed | no | no value. Nothing is created until there is one |
+
+The value of a deleted object stays, because the mapping would else stop by a mistake in another place. Another value is
+an edit of the spec: the plan updates or replaces the mapping.
+
+The status is written by the operator, but other writers with the right may forge it. A forged value gives them nothing:
+they could write the same value into the spec, and allow-lists and rules apply to the effective spec.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from esm_operator.api.annotations import ALLOW_REFERENCES_FROM
+from esm_operator.api.frozen_json import FrozenJSON
+from esm_operator.api.metric_labels import with_source
+from esm_operator.api.reference_kinds import SOURCE, kind_of
+from esm_operator.api.references import (
+    LONGEST_VALUE,
+    Cause,
+    Missing,
+    Reference,
+    ReferenceProblem,
+    references_of,
+    with_values,
+)
+from esm_operator.api.resource import Resource
+from esm_operator.api.spec import MappingSpec, RequestedTarget
+from esm_operator.planning.finding import Finding
+
+
+class Lookup(Protocol):
+    """The objects of the cluster, as far as they are known."""
+
+    def find(self, reference: Reference, namespace: str) -> str | Missing:
+        """The value of a reference of a resource in a namespace, or why there is none."""
+        ...
+
+
+def resolve(resource: Resource, lookup: Lookup) -> Resource:
+    """The resource with its effective spec. It may be resolved before. Without references, it is unchanged."""
+    if not resource.has_references:
+        return resource
+    values: dict[str, str] = {}
+    unresolved: list[ReferenceProblem] = []
+    outdated: list[ReferenceProblem] = []
+    for reference in references_of(resource.packed_spec.unpacked):
+        found = lookup.find(reference, resource.key.namespace)
+        if isinstance(found, str):
+            values[reference.path] = found
+            continue
+        kept = _recorded(resource, reference)
+        if kept:
+            values[reference.path] = kept
+        (outdated if kept else unresolved).append(ReferenceProblem(reference, found, kept))
+    return _with(resource, values, _first(unresolved), _first(outdated))
+
+
+class _NothingKnown:
+    """A lookup without objects."""
+
+    def find(self, reference: Reference, namespace: str) -> str | Missing:
+        return Missing(Cause.LOADING)
+
+
+def with_recorded_values(resource: Resource) -> Resource:
+    """The resource with the values that its status records, for commands that do not read the objects."""
+    return resolve(resource, _NothingKnown())
+
+
+def finding(problem: ReferenceProblem, namespace: str) -> Finding:
+    """Why a reference of a resource in a namespace has no value.
+
+    The finding of an object that may not be used is the same whether the object exists or not.
+    """
+    reference, (cause, detail), kept = problem
+    row = kind_of(reference.api_version, reference.kind)
+    values: dict[str, object] = {
+        "object": reference,
+        "field": reference.path,
+        "kind": reference.kind,
+        "api_version": reference.api_version,
+        "value_field": reference.place,
+        "namespace": namespace,
+        "annotation": ALLOW_REFERENCES_FROM,
+        "grant": row.project if row is not None else "",
+        "detail": detail,
+        "last_value": kept,
+    }
+    return replace(_FINDINGS[cause], values=values)
+
+
+_FINDINGS: Mapping[Cause, Finding] = {
+    Cause.LOADING: Finding("ReferenceNotReady", "Loading"),
+    Cause.OBJECT_NOT_FOUND: Finding("ReferenceNotFound"),
+    Cause.UNAVAILABLE: Finding("ReferenceNotReady", "Unavailable"),
+    Cause.KIND_NOT_FOUND: Finding("ReferenceNotFound", "Kind"),
+    Cause.FORBIDDEN: Finding("ReferenceForbidden", "Access"),
+    Cause.NO_CONSENT: Finding("ReferenceForbidden"),
+    Cause.NOT_READY: Finding("ReferenceNotReady"),
+    Cause.DELETING: Finding("ReferenceNotReady", "Deleting"),
+    Cause.WRONG_TYPE: Finding("InvalidSpec", "Reference"),
+}
+
+
+def _recorded(resource: Resource, reference: Reference) -> str:
+    """The value that the status records for a reference; empty: none."""
+    for one in resource.status.references:
+        if one.reference.same_value_as(reference) and len(one.value) <= LONGEST_VALUE:
+            return one.value
+    return ""
+
+
+def _first(problems: list[ReferenceProblem]) -> ReferenceProblem | None:
+    """The problem to report. While one may pass, the others may be reported too early."""
+    passing = (one for one in problems if one.passes)
+    return next(passing, problems[0] if problems else None)
+
+
+def _with(
+    resource: Resource,
+    values: Mapping[str, str],
+    unresolved: ReferenceProblem | None,
+    outdated: ReferenceProblem | None,
+) -> Resource:
+    packed = FrozenJSON(with_values(resource.packed_spec.unpacked, values))
+    spec = MappingSpec.parse(packed.unpacked)
+    resolved = replace(
+        resource,
+        packed_spec=packed if packed != resource.packed_spec else resource.packed_spec,
+        requested_target=_requested_target(resource, spec),
+        metric_labels=with_source(resource.metric_labels, spec.source),
+        # The deletion of a mapping needs no value: its UUID is in the status, its identity in the intent.
+        unresolved=None if resource.deleting else unresolved,
+        outdated=outdated,
+    )
+    recorded = resource.status.observed_generation == resource.generation
+    return replace(resolved, status_is_current=recorded and resolved.references == resource.status.references)
+
+
+def _requested_target(resource: Resource, spec: MappingSpec) -> RequestedTarget:
+    """The target that the effective spec names. A deletion without the ARN of the source needs the region too."""
+    named, intent = spec.requested_target, resource.intent
+    if named.region or not resource.deleting or intent is None or not spec.raw.get(SOURCE):
+        return named
+    return named._replace(region=intent.region)

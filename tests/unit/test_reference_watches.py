@@ -1,0 +1,222 @@
+"""The reference watches: one for each kind in use, kinds that come and go, and few requests whatever tenants invent."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from esm_operator.api.references import Cause, Missing, Reference
+from esm_operator.api.resource import Key
+from esm_operator.cluster import reference_watches, reflector
+from esm_operator.cluster.discovery import Kind, ServedKind, discover
+from esm_operator.cluster.reference_cache import ReferenceCache
+from esm_operator.cluster.reference_watches import ReferenceWatches
+from tests.unit.object_server import ObjectServer
+from tests.waiting import LIMIT, eventually_async
+
+GROUP_VERSION = "sqs.services.k8s.aws/v1alpha1"
+API = f"/apis/{GROUP_VERSION}"
+PATH = f"{API}/queues"
+QUEUES = {"name": "queues", "kind": "Queue", "namespaced": True, "verbs": ["get", "list", "watch"]}
+QUEUE = Reference("eventSourceRef", GROUP_VERSION, "Queue", "orders")
+CONFIG_MAP = Reference("functionRef", "v1", "ConfigMap", "names", key="function")
+CONFIG_MAPS = {"name": "configmaps", "kind": "ConfigMap", "namespaced": True, "verbs": ["list", "watch"]}
+SECRETS = {"name": "secrets", "kind": "Secret", "namespaced": True, "verbs": ["list", "watch"]}
+USER = Key("shop", "orders")
+ARN = "arn:aws:sqs:eu-west-1:123456789012:orders"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflector, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(reference_watches, "NEW_KINDS", 0.01)
+    monkeypatch.setattr(reference_watches, "UNSERVED_KINDS", 0.05)
+    monkeypatch.setattr(reference_watches, "_AFTER_A_FAILURE", 0.05)
+
+
+class Scene:
+    """A server, and the references of resources."""
+
+    def __init__(self) -> None:
+        self.server = ObjectServer()
+        self.references: dict[Key, tuple[Reference, ...]] = {}
+        self.cache = ReferenceCache(lambda key: self.references.get(key, ()))
+
+    def use(self, key: Key, *references: Reference) -> None:
+        old = self.references.get(key, ())
+        self.references[key] = references
+        self.cache.register(key, old, references)
+
+    def serve_queues(self) -> None:
+        self.server.resources[GROUP_VERSION] = [QUEUES, {**QUEUES, "name": "queues/status"}]
+        self.server.objects.setdefault(PATH, {})
+
+    def put_queue(self, name: str = "orders", arn: str = ARN) -> None:
+        self.server.put(PATH, name, {"status": {"ackResourceMetadata": {"arn": arn}}}, namespace="shop")
+
+    async def wait_found(self, expected: str | Cause, reference: Reference = QUEUE) -> None:
+        def found() -> bool:
+            one = self.cache.find(reference, "shop")
+            return (one.cause if isinstance(one, Missing) else one) == expected
+
+        await eventually_async(found)
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncGenerator[None]:
+        """Run the watches until the block ends."""
+        async with self.server.connect() as kubernetes, asyncio.timeout(LIMIT):
+            task = asyncio.create_task(ReferenceWatches(kubernetes, self.cache).run())
+            yield
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def test_nothing_is_requested_without_references() -> None:
+    scene = Scene()
+    scene.serve_queues()
+    async with scene.watched():
+        await asyncio.sleep(0)
+        scene.use(USER, QUEUE)
+        await eventually_async(lambda: scene.server.watchers == 1)
+        assert scene.server.asked == ["/apis list", f"{API} list", f"{PATH} list", f"{PATH} watch"]
+
+
+async def test_a_watch_ends_when_no_resource_needs_it_and_begins_again() -> None:
+    scene = Scene()
+    scene.serve_queues()
+    async with scene.watched():
+        for _ in range(2):
+            scene.use(USER, QUEUE)
+            await eventually_async(lambda: scene.server.watchers == 1)
+            scene.use(USER)
+            await eventually_async(lambda: scene.server.watchers == 0)
+
+
+async def test_values_follow_the_objects() -> None:
+    scene = Scene()
+    scene.serve_queues()
+    scene.use(USER, QUEUE)
+    async with scene.watched():
+        await scene.wait_found(Cause.OBJECT_NOT_FOUND)
+        scene.put_queue()
+        await scene.wait_found(ARN)
+        scene.put_queue(arn=f"{ARN}-2")
+        await scene.wait_found(f"{ARN}-2")
+        scene.server.delete(PATH, "orders")
+        await scene.wait_found(Cause.OBJECT_NOT_FOUND)
+
+
+async def test_an_object_that_the_watch_has_passed_is_read_once() -> None:
+    scene = Scene()
+    scene.serve_queues()
+    scene.put_queue()
+    scene.put_queue("later", f"{ARN}-later")
+    scene.use(USER, QUEUE)
+    async with scene.watched():
+        await scene.wait_found(ARN)
+        later = QUEUE._replace(name="later")
+        scene.server.objects[f"{API}/namespaces/shop/queues"] = scene.server.objects[PATH]
+        scene.use(Key("shop", "later"), later)
+        await scene.wait_found(f"{ARN}-later", later)
+        scene.use(Key("shop", "same"), later)
+        await scene.wait_found(f"{ARN}-later", later)
+    assert sum("fieldSelector" in one for one in scene.server.asked) == 1
+
+
+async def test_a_read_that_fails_is_repeated() -> None:
+    scene = Scene()
+    scene.serve_queues()
+    scene.put_queue("later", f"{ARN}-later")
+    scene.use(USER, QUEUE)
+    path = f"{API}/namespaces/shop/queues"
+    scene.server.refusals[path] = 500, "etcd is gone"
+    async with scene.watched():
+        await scene.wait_found(Cause.OBJECT_NOT_FOUND)
+        later = QUEUE._replace(name="later")
+        scene.use(Key("shop", "later"), later)
+        await eventually_async(lambda: sum("fieldSelector" in one for one in scene.server.asked) > 1)
+        scene.server.objects[path] = scene.server.objects[PATH]
+        scene.server.refusals.clear()
+        await scene.wait_found(f"{ARN}-later", later)
+
+
+async def test_a_kind_may_come_and_go_and_come() -> None:
+    scene = Scene()
+    scene.use(USER, QUEUE)
+    async with scene.watched():
+        await scene.wait_found(Cause.KIND_NOT_FOUND)
+        for number in range(2):
+            scene.serve_queues()
+            scene.put_queue(arn=f"{ARN}-{number}")
+            await scene.wait_found(f"{ARN}-{number}")
+            del scene.server.objects[PATH], scene.server.resources[GROUP_VERSION]
+            scene.server.cut()
+            await scene.wait_found(Cause.KIND_NOT_FOUND)
+
+
+async def test_a_missing_right_heals() -> None:
+    scene = Scene()
+    scene.serve_queues()
+    scene.put_queue()
+    scene.server.refusals[PATH] = 403, "queues is forbidden"
+    scene.use(USER, QUEUE)
+    async with scene.watched():
+        await scene.wait_found(Cause.FORBIDDEN)
+        scene.server.refusals.clear()
+        await scene.wait_found(ARN)
+
+
+async def test_invented_kinds_cost_no_request_each() -> None:
+    scene = Scene()
+    scene.serve_queues()
+    scene.put_queue()
+    for number in range(500):
+        odd = QUEUE._replace(api_version=f"group{number}.example.com/v1", kind=f"Kind{number}")
+        scene.use(Key("bad", str(number)), odd, QUEUE._replace(kind=f"Kind{number}"))
+    scene.use(USER, QUEUE)
+    async with scene.watched():
+        await scene.wait_found(ARN)
+        asked = [one for one in scene.server.asked if one.endswith(" list")]
+        assert {*asked} == {"/apis list", f"{API} list", f"{PATH} list"}
+
+
+@pytest.mark.parametrize("api_version", ["", "v1/../v1", "../../api/v1", "sqs/v1?x=", "a b/v1", "v1/configmaps"])
+async def test_an_odd_version_is_no_part_of_a_request(api_version: str) -> None:
+    server = ObjectServer()
+    async with server.connect() as kubernetes:
+        kind = Kind(api_version, "ConfigMap")
+        assert await discover(kubernetes, [kind]) == {kind: None}
+    assert {*server.asked} <= {"/apis list"}
+
+
+async def test_secrets_are_never_read() -> None:
+    server = ObjectServer()
+    server.resources["v1"] = [SECRETS, CONFIG_MAPS]
+    async with server.connect() as kubernetes:
+        secret, config_map = Kind("v1", "Secret"), Kind("v1", "ConfigMap")
+        found = await discover(kubernetes, [secret, config_map])
+    assert found == {secret: None, config_map: ServedKind("/api/v1", "configmaps", namespaced=True)}
+
+
+async def test_a_group_that_does_not_answer_delays_no_other() -> None:
+    scene = Scene()
+    scene.serve_queues()
+    scene.put_queue()
+    scene.server.resources["broken.example.com/v1"] = []
+    scene.server.refusals["/apis/broken.example.com/v1"] = 503, "the extension server is down"
+    broken = QUEUE._replace(api_version="broken.example.com/v1")
+    scene.use(USER, QUEUE, broken._replace(path="kmsKeyRef"))
+    async with scene.watched():
+        await scene.wait_found(ARN)
+        await scene.wait_found(Cause.LOADING, broken)
+
+
+async def test_a_config_map() -> None:
+    scene = Scene()
+    scene.server.resources["v1"] = [CONFIG_MAPS]
+    scene.server.put("/api/v1/configmaps", "names", {"data": {"function": "orders-v2"}}, namespace="shop")
+    scene.use(USER, CONFIG_MAP)
+    async with scene.watched():
+        await scene.wait_found("orders-v2", CONFIG_MAP)
