@@ -71,7 +71,7 @@ GUARDS = (
         name="tags-again-before-adoption",
         harm="A mapping is adopted although another owner has tagged it a moment before.",
         file=_ACT,
-        text="or inventory.tags(uuid) != before:",
+        text="or self._tags(context, uuid) != before:",
         without="or False:",
         tests=model("takeovers", "a_mapping_that_gets_an_owner_between_the_plan_and_its_adoption_is_not_adopted"),
     ),

@@ -232,8 +232,8 @@ GUARDS = (
         name="hold-refuses",
         harm="A mapping is created through a ProviderConfig that is being deleted, and can't be reached after that.",
         file=_HOLDS,
-        text="        if config.deleting:\n",
-        without="        if False:\n",
+        text="if config.deleting and not (resource.uuid or resource.deleting):",
+        without="if False:",
         tests=unit("usage_finalizer", "nothing_new_is_made_through_one_that_is_going"),
     ),
     Guard(

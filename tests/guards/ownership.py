@@ -405,7 +405,7 @@ GUARDS = (
         name="known-tags-before-change",
         harm="A mapping is updated before its tags have been read.",
         file=_PLAN,
-        text="if (writes or found.tags_in_doubt or tags_edited(desired)) and found.tags is None:",
+        text="if (writes or tags_edited(desired)) and found.tags is None:",
         without="if False:",
         tests=case("a field differs, tags unseen", "a tag is new, tags unseen"),
     ),
@@ -480,14 +480,6 @@ GUARDS = (
         text="and not (incarnation and other.uid != owner.uid)",
         without="",
         tests=case("removed, the mapping of the next resource of its name"),
-    ),
-    Guard(
-        name="tags-in-doubt",
-        harm="Tags that the spec no longer names remain for minutes after an answer to a tag request was lost.",
-        file=_PLAN,
-        text="(writes or found.tags_in_doubt or tags_edited(desired))",
-        without="(writes or tags_edited(desired))",
-        tests=model("lost_answers", "tags_are_read_immediately_after_a_change_without_an_answer_is_edited_back"),
     ),
     Guard(
         name="owner-from-an-earlier-term",

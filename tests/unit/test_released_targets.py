@@ -56,7 +56,7 @@ async def test_nothing_of_a_released_target_remains(
     assert not any(name.startswith("xx-") for name in regions_in_metrics())
     assert {*vars(connections)["_locks"]} == {used}
     objects = [reading[2] for reading in readings]
-    assert objects[-1] - objects[1] < _SLACK, objects
+    assert min(objects[-2:]) - objects[1] < _SLACK, objects  # other objects of the process come and go
     await targets.close()
     aws.control.remove_fault(fault)
 

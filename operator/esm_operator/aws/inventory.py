@@ -103,7 +103,6 @@ class InventoryEntry:
             tags=self.tags,
             filters_hidden=hidden,
             tags_fresh=self.tags_seen >= since,
-            tags_in_doubt=self.tags_in_doubt,
             tags_may_follow=self._tags_may_follow(),
             consumer_group=self.consumer_group,
             answer=raw,

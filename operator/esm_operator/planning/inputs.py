@@ -125,8 +125,6 @@ class ObservedMapping:
     """None: not read in this term."""
     tags_fresh: bool = True
     """Whether the tags were read since this reconcile began. Others allow nothing that can't be undone."""
-    tags_in_doubt: bool = False
-    """Whether the tags in the status may be wrong, because AWS has not answered a request to change them."""
     tags_may_follow: bool = False
     """Whether tags are missing, perhaps only because AWS shows them later than the mapping."""
     consumer_group: ConsumerGroup | None = None

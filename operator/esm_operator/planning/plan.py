@@ -364,7 +364,7 @@ def _plan_ours(desired: Desired, view: Observation, found: ObservedMapping) -> A
         return _transition(of_state(found.state), found)
     change, reset = portion(change, reset, view.refused, desired.refused_before)
     writes = bool(immutable or change or reset)
-    if (writes or found.tags_in_doubt or tags_edited(desired)) and found.tags is None:
+    if (writes or tags_edited(desired)) and found.tags is None:
         return ListTags(found.uuid)
     if immutable:
         return _plan_replacement(desired, view, found, immutable)
