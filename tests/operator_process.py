@@ -12,6 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -28,6 +29,9 @@ ROOT = Path(__file__).resolve().parents[1]
 REGION = "eu-west-1"
 #: Ports below the range that Linux uses for outgoing connections.
 _PORTS = range(20_000, 32_768)
+#: A socket for each of the latest ports that `free_port` returned. See there.
+_RESERVATIONS: deque[socket.socket] = deque()
+_MAX_RESERVATIONS = 200
 
 
 class OperatorProcess:
@@ -219,10 +223,17 @@ def free_port(host: str = "127.0.0.1") -> int:
     """A port on which nobody listens now. An empty host means any address.
 
     The port is outside of the range for outgoing connections. A connection could otherwise take it before the caller
-    listens on it.
+    listens on it. No test of this machine gets the same port, until this process has asked for `_MAX_RESERVATIONS`
+    other ones: a UDP socket reserves the port, because TCP does not share its ports with UDP.
     """
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        reservation = socket.socket(type=socket.SOCK_DGRAM)
         with socket.socket() as listener, suppress(OSError):
+            reservation.bind((host, port))
             listener.bind((host, port))
+            _RESERVATIONS.append(reservation)
+            if len(_RESERVATIONS) > _MAX_RESERVATIONS:
+                _RESERVATIONS.popleft().close()
             return port
+        reservation.close()
     raise RuntimeError(f"All ports of {_PORTS} are in use")

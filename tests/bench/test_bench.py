@@ -17,11 +17,7 @@ _TIMED_OUT = re.compile(r"FAILED: .* [1-9]\d* writes .* (429|5\d\d) ")
 pytestmark = pytest.mark.long
 
 
-#: The longer worlds differ from others only in the number of mappings, which is small here.
-WORLDS = [name for name in SCRIPTS if not name.endswith("-longer")]
-
-
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", SCRIPTS)
 def test_the_counts_of_a_world_are_exact(world: str) -> None:
     command = [sys.executable, "-m", "tests.bench", "--mappings", str(MAPPINGS), "--worlds", world]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

@@ -179,7 +179,8 @@ def test_invented_field_managers_cost_little(others: OtherOperators) -> None:
     assert len(others.end_of_list()) == MOST
     real = others.record(body(own="01", other="04"), known=True)
     assert not real, "one line in an hour"
-    assert any("other" in sentence for sentence in others.sentences()), "invented operators do not hide a real one"
+    lease = OTHER.removeprefix(MANAGER)
+    assert any(lease in sentence for sentence in others.sentences()), "invented operators do not hide a real one"
 
 
 @pytest.mark.parametrize(

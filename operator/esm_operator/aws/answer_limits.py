@@ -38,23 +38,24 @@ _ENTRY = 104
 class ListLimit:
     """Counts the items of one list, and their bytes. A list that repeats items, or has empty pages, ends too."""
 
-    def __init__(self, most: int, remedy: str = "", *, bytes_of_item: int = BYTES_OF_ITEM) -> None:
+    def __init__(self, most: int, remedy: str = "") -> None:
         """
         Args:
             most: the maximum number of items. A page counts as at least 10.
             remedy: a sentence for the message of the error.
-            bytes_of_item: the maximum of bytes for each item, on average.
         """
         self._most = most
-        self._most_bytes = most * bytes_of_item
         self._remedy = f" {remedy}" if remedy else ""
         self._items = self._bytes = 0
 
-    def count(self, page: Sized, size: int = 0) -> None:
-        """Count a page that is not the last one, and its bytes, if they are kept. Raises TooLongListError."""
+    def count(self, page: Sized, size: int = 0, *, bytes_of_item: int = BYTES_OF_ITEM) -> None:
+        """Count a page that is not the last one, and its bytes, if they are kept. Raises TooLongListError.
+
+        All pages together may have ``bytes_of_item`` bytes for each item of the maximum.
+        """
         self._items += max(len(page), FEW_ITEMS)
         self._bytes += size
-        if self._items > self._most or self._bytes > self._most_bytes:
+        if self._items > self._most or self._bytes > self._most * bytes_of_item:
             raise self.exceeded()
 
     def exceeded(self) -> TooLongListError:

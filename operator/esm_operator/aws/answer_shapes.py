@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from esm_operator.api.frozen_json import is_array, is_object
+from esm_operator.api.limits import UUID_PATTERN
 
 Check: TypeAlias = Callable[[Any], bool]
 """Whether a value has the type and the length of its shape."""
@@ -25,8 +26,8 @@ MOST_ENTRIES = 1_000
 _LARGEST = 2**53
 #: Years of a time. The times are local, so 1970 can begin in 1969. Calculations with the years 1 and 9999 can overflow.
 _YEARS = range(1969, 9999)
+_UUID = UUID_PATTERN.strip("^$")
 #: Texts with a format, by the name of their shape. The UUID is a part of the URL of requests.
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _FORMATS = {
     "UUIDString": re.compile(_UUID),
     # GetResources is asked for event source mappings only.

@@ -188,9 +188,9 @@ class Inventory:
         """Whether there are more mappings than AWS can have, so that an endpoint may list mappings without end."""
         return len(self._entries) + len(self._before) > self._most or self.bytes > self._most * BYTES_OF_ITEM
 
-    def new_list_limit(self, *, bytes_of_item: int = BYTES_OF_ITEM) -> ListLimit:
-        """The limit of one list of the mappings, with so many bytes for each on average."""
-        return ListLimit(self._most, _REMEDY, bytes_of_item=bytes_of_item)
+    def new_list_limit(self) -> ListLimit:
+        """The limit of one list of the mappings."""
+        return ListLimit(self._most, _REMEDY)
 
     def clear(self) -> None:
         """Forget all mappings. They are known again after the next complete sweep."""

@@ -117,7 +117,8 @@ class MappingsApi:
             yield found
             if not page.get("PaginationToken"):
                 return
-            limit.count(found, sum(map(answer_limits.memory_of_tags, found.values())))
+            memory = sum(map(answer_limits.memory_of_tags, found.values()))
+            limit.count(found, memory, bytes_of_item=answer_limits.BYTES_OF_TAGS)
             wanted["PaginationToken"] = page["PaginationToken"]
 
     async def call(

@@ -21,7 +21,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.account_region import AccountRegion
-from esm_operator.aws.answer_limits import BYTES_OF_TAGS
 from esm_operator.aws.client import MappingsClient
 from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import CLUSTER
@@ -96,8 +95,7 @@ class TagSweep:
         """The tags by UUID, from the tagging API. None: ListTags replaces it. Raises failures that may soon be over."""
         found: dict[str, dict[str, str]] = {}
         try:
-            limit = self._inventory.new_list_limit(bytes_of_item=BYTES_OF_TAGS)
-            async for page in self._client.api.tagged({CLUSTER: self._cluster}, limit):
+            async for page in self._client.api.tagged({CLUSTER: self._cluster}, self._inventory.new_list_limit()):
                 found |= {uuid: tags for uuid, tags in page.items() if self._inventory.get(uuid) is not None}
         except (BotoCoreError, ClientError) as error:
             if self._account_region.failure is None:  # otherwise AWS as a whole fails

@@ -58,7 +58,7 @@ class OtherOperators:
             if manager == self._own or not self._wrote.get(manager, 0.0) < wrote <= wall() + AHEAD:
                 continue
             if manager not in self._wrote and len(self._wrote) >= MOST:
-                oldest = min(self._wrote, key=lambda one: self._wrote[one])
+                oldest = min(self._wrote, key=self._wrote.__getitem__)
                 del self._wrote[oldest]
                 self._noticed.pop(oldest, None)
             self._wrote[manager] = wrote

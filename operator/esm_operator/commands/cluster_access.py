@@ -19,7 +19,7 @@ async def connected(cluster: str) -> AsyncGenerator[KubernetesClient]:
     """Connect to the cluster of the kubeconfig or of the pod. A failure of a request in the block ends the process.
 
     Args:
-        cluster: the cluster that KUBECONFIG must name, for the message if the CRDs are missing.
+        cluster: the cluster that KUBECONFIG must name. The message about missing CRDs contains it.
     """
     try:
         kubernetes = await KubernetesClient.connect(_REQUESTS_PER_SECOND)

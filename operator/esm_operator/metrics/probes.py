@@ -12,7 +12,6 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -105,8 +104,7 @@ class MetricsServer:
             clients: decides which clients may read the metrics. None: all.
         """
         self._clients = clients
-        knows = partial(_knows, clients) if clients is not None else None
-        self._server = HttpServer(address, {"/metrics": self._metrics}, tls, knows)
+        self._server = HttpServer(address, {"/metrics": self._metrics}, tls, self._knows if clients else None)
         self._scraped, self._compressed, self._scraped_at = b"", b"", 0.0
         """The text of the last scrape, the same compressed if a client has asked for it, and the time."""
 
@@ -120,6 +118,9 @@ class MetricsServer:
         if self._clients is not None:
             await self._clients.close()
 
+    def _knows(self, request: Request) -> bool:
+        return self._clients is not None and self._clients.knows(request.headers.get("authorization", ""))
+
     async def _metrics(self, request: Request) -> Response:
         if self._clients is not None:
             refusal = await self._clients.authorize(request.headers.get("authorization", ""))
@@ -132,7 +133,3 @@ class MetricsServer:
             self._compressed = self._compressed or gzip.compress(self._scraped, 1)
             return Response(HTTPStatus.OK, self._compressed, {**headers, "Content-Encoding": "gzip"})
         return Response(HTTPStatus.OK, self._scraped, headers)
-
-
-def _knows(clients: ClientCheck, request: Request) -> bool:
-    return clients.knows(request.headers.get("authorization", ""))

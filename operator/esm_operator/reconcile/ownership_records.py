@@ -58,7 +58,7 @@ def may_show(context: ReconcileContext, entry: InventoryEntry) -> bool:
 
 
 def is_unproven(context: ReconcileContext, entry: InventoryEntry) -> bool:
-    """Whether only the status shows that the resource owns a mapping, and somebody else may have written the status."""
+    """Whether only the status shows that the resource owns a mapping. Users may be able to write the status."""
     return known_tags(context, entry) is None and not context.desired.observe_only
 
 
@@ -173,8 +173,8 @@ def _possible_owners(context: ReconcileContext, uuid: str) -> Iterator[Resource]
         if not _leaves(other) and _may_be_in(other, context.states.of(other.key).place, here):
             yield other
     for place, key in context.states.creators(uuid).items():
-        creator = context.cache.get(key)
-        if creator is not None and key != context.resource.key and place[:2] == here[:2] and not _leaves(creator):
+        creator = context.cache.get(key) if place is not None and place[:2] == here[:2] else None
+        if creator is not None and key != context.resource.key and not _leaves(creator):
             yield creator
 
 

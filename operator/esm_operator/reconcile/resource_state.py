@@ -140,10 +140,8 @@ class ResourceStates:
 
     def __init__(self, deletions_per_minute: int) -> None:
         self._states: dict[Key, ResourceState] = {}
-        self._creators: dict[tuple[Place | None, str], Key] = {}
-        """By place and UUID: the resource for which this term created the mapping."""
-        self._created_in: set[Place] = set()
-        """The places in which this term has created mappings."""
+        self._creators: dict[str, dict[Place | None, Key]] = {}
+        """By UUID and place: the resource for which this term created the mapping. Several endpoints can have one."""
         self._blocked: dict[str, set[Key]] = {}
         """By UUID: the resources that the mapping blocks."""
         self._began = monotonic()
@@ -230,21 +228,19 @@ class ResourceStates:
             return
         self._forget_created(key)
         state.created, state.created_in, state.created_at = uuid, state.place, monotonic()
-        self._creators.setdefault((state.place, uuid), key)
-        if state.place is not None:
-            self._created_in.add(state.place)
+        self._creators.setdefault(uuid, {}).setdefault(state.place, key)
 
     def created_of(self, place: Place, uuids: Iterable[str]) -> Mapping[str, Key]:
         """Those of the mappings in a place that this process has created, with their resources."""
-        return {uuid: self._creators[place, uuid] for uuid in uuids if (place, uuid) in self._creators}
+        return {uuid: key for uuid in uuids if (key := self.creator(place, uuid)) is not None}
 
     def creator(self, place: Place, uuid: str) -> Key | None:
         """The resource for which this term created a mapping in a place."""
-        return self._creators.get((place, uuid))
+        return self.creators(uuid).get(place)
 
-    def creators(self, uuid: str) -> Mapping[Place, Key]:
-        """The resources for which this term created a mapping with a UUID, by place. Several endpoints can have it."""
-        return {place: self._creators[place, uuid] for place in self._created_in if (place, uuid) in self._creators}
+    def creators(self, uuid: str) -> Mapping[Place | None, Key]:
+        """The resources for which this term created a mapping with a UUID, by place."""
+        return self._creators.get(uuid, {})
 
     def record_change(self, old: Resource | None, new: Resource) -> bool:
         """Record a new version of a resource. Returns whether a person has changed the resource, or it is a new one.
@@ -280,6 +276,8 @@ class ResourceStates:
 
     def _forget_created(self, key: Key) -> None:
         state = self.of(key)
-        created = (state.created_in, state.created)
-        if self._creators.get(created) == key:
-            del self._creators[created]
+        creators = self._creators.get(state.created, {})
+        if creators.get(state.created_in) == key:
+            del creators[state.created_in]
+            if not creators:
+                del self._creators[state.created]
