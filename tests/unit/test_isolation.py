@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm_operator.api.fields import FIELDS
+from esm_operator.api.frozen_json import FrozenJSON
 from esm_operator.planning.isolation import alone, next_members
 from esm_operator.reconcile.field_refusals import FieldRefusals
 from esm_operator.status.failure import Disposition, Failure
@@ -15,7 +16,7 @@ from tests.unit.clock import stopped
 
 A, B, C, D = "BatchSize", "FilterCriteria", "KMSKeyArn", "ScalingConfig"
 MEMBERS = sorted({row.top for row in FIELDS if not row.immutable})
-GENERATION = 3
+SPEC, OTHER_SPEC = FrozenJSON({"batchSize": 1}), FrozenJSON({"batchSize": 2})
 NO = "It can't be."
 
 
@@ -81,7 +82,7 @@ class Aws:
 def carry_out(aws: Aws, wanted: frozenset[str], refusals: FieldRefusals) -> frozenset[str]:
     """Send until nothing is left to send. Returns the members that were refused alone."""
     while True:
-        failures = refusals.of(GENERATION)
+        failures = refusals.of(SPEC)
         refused = {members: failure.sentence for members, failure in failures.items()}
         members = next_members(wanted - aws.changed, refused)
         if not members and refusals.repeat():
@@ -91,7 +92,7 @@ def carry_out(aws: Aws, wanted: frozenset[str], refusals: FieldRefusals) -> froz
         message = aws.update(members)
         if message:
             failure = Failure("RefusedByAWS", Disposition.PERSON, sentence=message)
-            refusals.refused(GENERATION, members, failure)
+            refusals.refused(SPEC, members, failure)
         else:
             refusals.accepted()
 
@@ -144,32 +145,32 @@ def test_what_was_refused_is_left_out_until_its_time_or_an_edit() -> None:
     refused = frozenset({A})
 
     with stopped() as clock:
-        refusals.refused(GENERATION, refused, failure)
+        refusals.refused(SPEC, refused, failure)
         assert refusals.left() is None
         refusals.retry_after(60.0)
         clock.now += 59.0
-        assert refusals.of(GENERATION) == {refused: failure}
+        assert refusals.of(SPEC) == {refused: failure}
         assert refusals.left() == 1.0
         clock.now += 1.0
-        assert refusals.of(GENERATION) == {}
+        assert refusals.of(SPEC) == {}
 
-    refusals.refused(GENERATION, refused, failure)
-    assert refusals.of(GENERATION + 1) == {}
-    refusals.refused(GENERATION, refused, failure)
+    refusals.refused(SPEC, refused, failure)
+    assert refusals.of(OTHER_SPEC) == {}
+    refusals.refused(SPEC, refused, failure)
     refusals.clear()
-    assert refusals.of(GENERATION) == {}
+    assert refusals.of(SPEC) == {}
 
 
 def test_what_was_refused_before_an_accepted_update_is_sent_once_more() -> None:
     refusals = FieldRefusals()
     failure = Failure("RefusedByAWS", Disposition.PERSON, sentence=NO)
     both, one, other = frozenset({A, B}), frozenset({A}), frozenset({C})
-    refusals.refused(GENERATION, both, failure)
-    refusals.refused(GENERATION, one, failure)
+    refusals.refused(SPEC, both, failure)
+    refusals.refused(SPEC, one, failure)
     assert not refusals.repeat()
     refusals.accepted()
-    refusals.refused(GENERATION, other, failure)
+    refusals.refused(SPEC, other, failure)
     assert refusals.repeat()
-    assert refusals.of(GENERATION).keys() == {both, other}
-    refusals.refused(GENERATION, one, failure)
+    assert refusals.of(SPEC).keys() == {both, other}
+    refusals.refused(SPEC, one, failure)
     assert not refusals.repeat()

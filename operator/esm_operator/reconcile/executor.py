@@ -342,7 +342,7 @@ class Executor:
                 return None
             members = isolation.members_of((*action.change, *action.reset))
             logger.debug("AWS refused %s. %s", change, failure.answer, extra=marks(context.resource))
-            context.state.field_refusals.refused(context.resource.generation, members, failure)
+            context.state.field_refusals.refused(context.resource.packed_spec, members, failure)
             return None
         context.state.drift_backoff.sent("fields", fingerprint, drift=action.drift)
         context.state.field_refusals.accepted()

@@ -11,6 +11,7 @@ Refusals are kept in memory only. After a restart, the operator sends each refus
 
 from collections.abc import Mapping
 
+from esm_operator.api.frozen_json import FrozenJSON
 from esm_operator.clock import monotonic
 from esm_operator.status.failure import Failure
 
@@ -18,21 +19,21 @@ from esm_operator.status.failure import Failure
 class FieldRefusals:
     """The sets of members that AWS refused to change in one mapping."""
 
-    __slots__ = ("_generation", "_outdated", "_sets", "_until")
+    __slots__ = ("_outdated", "_sets", "_spec", "_until")
 
     def __init__(self) -> None:
-        self._generation = 0
-        """metadata.generation of the spec that AWS refused."""
+        self._spec: FrozenJSON | None = None
+        """The effective spec that AWS refused. A reference can change it without a new metadata.generation."""
         self._sets: dict[frozenset[str], Failure] = {}
         self._outdated: set[frozenset[str]] = set()
         """Members that were refused alone before AWS accepted another Update."""
         self._until: float | None = None
         """Monotonic time of the next attempt, in seconds; None: not decided yet."""
 
-    def refused(self, generation: int, members: frozenset[str], failure: Failure) -> None:
-        """Record that AWS refused an Update of these members, at a metadata.generation."""
-        self._expire(generation)
-        self._generation = generation
+    def refused(self, spec: FrozenJSON, members: frozenset[str], failure: Failure) -> None:
+        """Record that AWS refused an Update of these members, for an effective spec."""
+        self._expire(spec)
+        self._spec = spec
         self._sets[members] = failure
         self._outdated.discard(members)
 
@@ -48,9 +49,9 @@ class FieldRefusals:
         self._outdated.clear()
         return repeated
 
-    def of(self, generation: int) -> Mapping[frozenset[str], Failure]:
-        """The sets of members that Updates leave out. Empty after an edit, and when the next attempt is due."""
-        self._expire(generation)
+    def of(self, spec: FrozenJSON) -> Mapping[frozenset[str], Failure]:
+        """The sets of members that Updates leave out. Empty for another spec, and when the next attempt is due."""
+        self._expire(spec)
         return self._sets
 
     def left(self) -> float | None:
@@ -66,8 +67,8 @@ class FieldRefusals:
         """Forget all refusals."""
         self._sets = {}
         self._outdated.clear()
-        self._until = None
+        self._spec = self._until = None
 
-    def _expire(self, generation: int) -> None:
-        if self._generation != generation or (self._until is not None and monotonic() >= self._until):
+    def _expire(self, spec: FrozenJSON) -> None:
+        if self._spec != spec or (self._until is not None and monotonic() >= self._until):
             self.clear()

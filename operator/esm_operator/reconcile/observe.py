@@ -77,7 +77,7 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
         may_have_made=state.pending_creates.may_have_made,
         made=made,
         unseen=made if missed else "",
-        refused={members: failure.answer for members, failure in state.field_refusals.of(resource.generation).items()},
+        refused={members: failure.answer for members, failure in state.field_refusals.of(resource.packed_spec).items()},
         rival=_rival(context, found),
         ring=ring() if entry is not None and not entry.identity.same_as(desired.identity) else (),
     )

@@ -190,7 +190,7 @@ class OutcomeReporter:
         self, context: ReconcileContext, observation: Observation, action: actions.Rest
     ) -> tuple[RefusedFields, ...]:
         """The fields that AWS refused to change, once nothing else is left to send."""
-        failures = context.state.field_refusals.of(context.resource.generation)
+        failures = context.state.field_refusals.of(context.resource.packed_spec)
         if not failures or not isinstance(action, actions.NoOp) or observation.mapping is None:
             return ()
         return field_outcomes.refused_fields(context.desired, observation.mapping, failures)
