@@ -44,6 +44,7 @@ def event_source_mappings() -> Schema:
             _column("Processing", _condition("Processing", "status")),
             _column("Age", ".metadata.creationTimestamp", type="date"),
             _column("Last-Result", ".status.lastProcessingResult", priority=1),
+            _column("Function-ARN", ".status.functionARN", priority=1),
             _column("Source-ARN", ".spec.eventSourceARN", priority=1),
             _column("Synced", _condition("Synced", "status"), priority=1),
             _column("Paused", _PAUSED, priority=1),

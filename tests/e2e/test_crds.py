@@ -109,4 +109,4 @@ def test_kubectl_get_shows_the_columns(plane: ControlPlane) -> None:
     header = plane.kubectl("get", "aws").stdout.splitlines()[0].split()
     assert header == ["NAME", "FUNCTION", "SOURCE", "STATE", "READY", "REASON", "PROCESSING", "AGE"]
     wide = plane.kubectl("get", "esm", "--output=wide").stdout.splitlines()[0].split()
-    assert wide == [*header, "LAST-RESULT", "SOURCE-ARN", "SYNCED", "PAUSED", "UUID", "MESSAGE"]
+    assert wide == [*header, "LAST-RESULT", "FUNCTION-ARN", "SOURCE-ARN", "SYNCED", "PAUSED", "UUID", "MESSAGE"]
