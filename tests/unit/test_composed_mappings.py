@@ -107,6 +107,13 @@ def test_the_mapping_for_ack_refers_to_the_objects_next_to_it() -> None:
     assert len(found) == 2
 
 
+def test_the_folder_with_all_examples_passes() -> None:
+    """Resources of other tools are skipped."""
+    report = validate.check_files([str(EXAMPLES)], NOW)
+    assert report.problems == []
+    assert report.checked == len(list(EXAMPLES.glob("*.yaml"))) + 1
+
+
 # kro
 
 
