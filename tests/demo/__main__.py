@@ -18,6 +18,7 @@ from tests.demo.errors import DemoError
 from tests.demo.guest import guest
 from tests.demo.invitation import play_on
 from tests.demo.own_cluster import own_cluster
+from tests.demo.references import show_references
 from tests.demo.stage import SWEEP_INTERVAL, Stage
 from tests.demo.story import EXAMPLES, apply_examples, play_the_script, show_guards
 from tests.demo.terminal import explain, output, problem
@@ -55,6 +56,7 @@ def perform(context: str, once: bool) -> None:
         try:
             apply_examples(stage)
             show_guards(stage)
+            show_references(stage)
             if once:
                 if not os.environ.get("DEMO_ONCE"):
                     explain("There is no terminal, so the demo runs the other steps and ends.")

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,12 +78,14 @@ class Cluster:
     kubectl: Kubectl
     operator_kubeconfig: Path
     operator_arguments: tuple[str, ...] = field(default=())
+    demo_ack: bool = True
+    """Whether the demo has installed its CRDs of ACK."""
 
     def check(self) -> None:
         """Raise ControlPlaneError if the cluster has ended."""
 
 
-def wait_until_served(kubectl: Kubectl) -> None:
-    """Wait until the API server serves the CRDs."""
-    for kind in KINDS:
+def wait_until_served(kubectl: Kubectl, names: Iterable[str]) -> None:
+    """Wait until the API server serves the CRDs with these names."""
+    for kind in names:
         kubectl("wait", "--for=condition=Established", f"crd/{kind}", "--timeout=600s")

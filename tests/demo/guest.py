@@ -1,8 +1,9 @@
 """The demo in an existing cluster, which a context of the person's kubeconfig names.
 
 The demo changes no object that exists. It does not start if the cluster has CRDs of this operator, because an operator
-may run there and would reconcile the resources of the demo, or if the demo's namespace exists. All objects of the demo
-have a label and are removed at the end. Objects that an earlier demo left when it was killed are removed first.
+may run there and would reconcile the resources of the demo, or if the demo's namespace exists. If the cluster has CRDs
+of ACK, the demo leaves out the step that needs them. All objects of the demo have a label and are removed at the end.
+Objects that an earlier demo left when it was killed are removed first.
 
 The operator runs on this machine with a token of a ServiceAccount, and only in the namespace of the demo. The person's
 credentials are not copied.
@@ -21,6 +22,7 @@ import yaml
 
 from tests import role
 from tests.controlplane import assets
+from tests.demo import ack
 from tests.demo.cluster import CRDS, KINDS, Cluster, Kubectl, wait_until_served
 from tests.demo.errors import DemoError
 from tests.demo.terminal import explain, output, problem
@@ -41,12 +43,13 @@ def guest(context: str) -> Generator[Cluster]:
         explain(f"Use the cluster of the context {context}. The resources of the demo are in its namespace {NAME}.")
         _check_admission(kubectl, context)
         try:
-            _install(kubectl)
+            demo_ack = _install(kubectl)
             yield Cluster(
                 name=f"the cluster of the context {context}",
                 kubectl=kubectl,
                 operator_kubeconfig=_operator_kubeconfig(kubectl, folder),
                 operator_arguments=(f"--namespaces={NAME}", f"--lease-namespace={NAME}"),
+                demo_ack=demo_ack,
             )
         finally:
             explain("Remove everything that the demo created in the cluster: resources, namespace, CRDs and role.")
@@ -76,8 +79,8 @@ def _overlay(context: str, folder: Path) -> str:
 
 
 def _check_admission(kubectl: Kubectl, context: str) -> None:
-    crds = [one for one in kubectl.objects("customresourcedefinitions") if one["metadata"]["name"] in KINDS]
-    if not all(_is_ours(crd) for crd in crds):
+    crds = kubectl.objects("customresourcedefinitions")
+    if any(one["metadata"]["name"] in KINDS and not _is_ours(one) for one in crds):
         raise DemoError(
             f"The cluster of the context {context} has CRDs of this operator already. An operator may run there, and "
             "would reconcile the resources of the demo. Use another cluster, or run `make demo` without DEMO_CONTEXT."
@@ -88,7 +91,7 @@ def _check_admission(kubectl: Kubectl, context: str) -> None:
             f"The cluster of the context {context} has a namespace {NAME} that the demo did not create. Delete it, or "
             "use another cluster."
         )
-    if crds or namespaces:
+    if namespaces or any(_is_ours(crd) for crd in crds):
         output("Remove the objects that an earlier demo left here.")
         _remove(kubectl)
         if any(one["metadata"]["name"] == NAME for one in kubectl.objects("namespaces")):
@@ -100,12 +103,18 @@ def _is_ours(found: dict[str, Any]) -> bool:
     return (found["metadata"].get("labels") or {}).get(name) == value
 
 
-def _install(kubectl: Kubectl) -> None:
+def _install(kubectl: Kubectl) -> bool:
+    """Create the objects of the demo. Returns whether the demo's CRDs of ACK are among them."""
     documents = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*_*.yaml"))] + role.objects(NAME)
+    found = {one["metadata"]["name"] for one in kubectl.objects("customresourcedefinitions")}
+    demo_ack = found.isdisjoint(ack.CRD_NAMES)
+    if demo_ack:
+        documents += ack.objects(NAME)
     for document in documents:
         document["metadata"].setdefault("labels", {}).update([MARK])
     kubectl("create", "--filename=-", input=yaml.safe_dump_all(documents))
-    wait_until_served(kubectl)
+    wait_until_served(kubectl, (*KINDS, *ack.CRD_NAMES) if demo_ack else KINDS)
+    return demo_ack
 
 
 def _operator_kubeconfig(kubectl: Kubectl, folder: Path) -> Path:

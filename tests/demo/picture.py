@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.aws import AwsServer, Settings
+from tests.demo import ack
 from tests.demo.cluster import Kubectl
 from tests.demo.own_cluster import own_cluster
 from tests.operator_process import OperatorProcess
@@ -27,7 +28,7 @@ PICTURE = ROOT / "docs" / "tutorial" / "session.svg"
 WIDTH = 104
 TITLE = "esm-operator"
 EXAMPLE = "examples/04-sqs-queue.yaml"
-NAME = "sqs-queue"
+NAME, FUNCTION = "sqs-queue", "order-processor"
 #: rich's frame without the fonts that it loads from another host.
 _FRAME = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
@@ -102,14 +103,23 @@ class Session:
 
 
 def play(session: Session, aws: AwsServer) -> None:
-    """The session: a mapping is created, a mistake is refused, and drift is corrected."""
+    """The session: mappings are created, with ARNs and by references, a mistake is refused, and drift is corrected."""
     session.explain("Create a mapping: an SQS queue invokes a Lambda function.")
     session.type(f"kubectl apply -f {EXAMPLE}")
     session.type(f"kubectl wait --for=condition=Ready esm/{NAME} --timeout=120s")
     session.type("kubectl get esm")
+    session.explain("A mapping can refer to a function and a queue of ACK instead. It waits until both have an ARN.")
+    session.type(f"kubectl apply -f {ack.FOLDER}/mapping.yaml")
+    waiting = f"kubectl get esm {ack.NAME}"
+    eventually(lambda: "ReferenceNotFound" in session.run(waiting).stdout, "the mapping waits for its objects")
+    session.type(waiting)
+    session.type(f"kubectl apply -f {ack.FOLDER}/function-and-queue.yaml")
+    for kind in (ack.FUNCTION, ack.QUEUE):
+        session.run(Kubectl.shown(*kind.report_arn(ack.NAME)))
+    session.type(f"kubectl wait --for=condition=Ready esm/{ack.NAME} --timeout=120s")
     session.explain("The API server refuses values that AWS does not accept.")
     session.type(f"""kubectl patch esm {NAME} --type=merge -p '{{"spec": {{"batchSize": 20}}}}'""", refused=True)
-    (mapping,) = aws.control.mappings()
+    mapping = next(one for one in aws.control.mappings() if one["FunctionArn"].endswith(f":{FUNCTION}"))
     session.explain("Somebody sets the batch size to 5 in AWS. The operator corrects the drift.")
     aws.control.edit_mapping(str(mapping["UUID"]), BatchSize=5)
     events = f"kubectl events --for esm/{NAME} --types=Warning"

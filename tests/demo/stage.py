@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.aws import AwsServer
 from tests.demo import terminal
-from tests.demo.cluster import LIMIT, Cluster
+from tests.demo.cluster import LIMIT, ROOT, Cluster
 from tests.demo.errors import DemoError
 from tests.operator_process import OperatorProcess
 from tests.waiting import eventually
@@ -29,6 +29,11 @@ class Stage:
         """Show a kubectl command and its output."""
         terminal.command(self.kubectl.shown(*arguments))
         terminal.output(self.kubectl(*arguments, limit=limit))
+
+    def show_file(self, path: Path) -> None:
+        """Show a file of the checkout."""
+        terminal.command(f"cat {path}")
+        terminal.output((ROOT / path).read_text())
 
     def refused(self, *arguments: str, input: str) -> None:
         """Show a kubectl command with its input, and the refusal of the API server. Raises DemoError if it succeeds."""

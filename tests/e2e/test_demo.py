@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane import ControlPlane
+from tests.demo import ack
 from tests.e2e.terminal import LIMIT, Terminal, assert_nothing_left
 from tests.waiting import eventually
 
@@ -23,9 +24,9 @@ CRD = "eventsourcemappings.lambda.esm-operator.io"
 pytestmark = pytest.mark.long
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster() -> Generator[ControlPlane]:
-    """An existing cluster, without any object of the operator."""
+    """An existing cluster, without any object of the operator. Namespaces never end in it, so each test has its own."""
     with ControlPlane() as plane:
         yield plane
 
@@ -52,13 +53,16 @@ def run_once(environment: Mapping[str, str], **more: str) -> subprocess.Complete
     )
 
 
-def assert_all_shown(shown: str) -> None:
+def assert_all_shown(shown: str, *, references: bool = True) -> None:
+    """``references``: whether the demo has its CRDs of ACK."""
     assert len(re.findall(r"condition met$", shown, re.MULTILINE)) == EXAMPLES
     assert f"AWS has {EXAMPLES} mappings. The tags of each mapping name its resource." in shown
     assert_guards_shown(shown)
+    if references:
+        assert_references_shown(shown)
     assert "In AWS, the batch size of sqs-queue is 7." in shown
     assert shown.count("In AWS, the batch size of sqs-queue is 10.") == 2, "after the drift, and by default"
-    assert f"AWS has {EXAMPLES - 1} mappings left." in shown
+    assert f"AWS has {EXAMPLES - 1 + references} mappings left." in shown
     assert "AWS has no mappings left, and the cluster has no resources left." in shown
     assert "AWSUnreachable" not in shown
 
@@ -69,6 +73,21 @@ def assert_guards_shown(shown: str) -> None:
     assert 'The EventSourceMapping "refused" is invalid:' in shown
     assert "Amazon SQS does not take startingPosition" in shown
     assert "The cluster and AWS are unchanged." in shown
+
+
+def assert_references_shown(shown: str) -> None:
+    """The mapping waits for its objects, is created, and follows its function."""
+    waits = re.search(r"^refunds +False +ReferenceNotFound ", shown, re.MULTILINE)
+    cause = re.search(r'^The Function "refunds" does not exist, so spec.functionRef has no value', shown, re.MULTILINE)
+    ready = re.search(r"^refunds +sqs/refunds +Enabled +True +Enabled ", shown, re.MULTILINE)
+    values = re.search(r"^arn:aws:lambda:\S+:function:refunds,arn:aws:sqs:\S+:refunds$", shown, re.MULTILINE)
+    event = re.search(
+        r"Normal +ReferenceChanged .*has changed from \S+:refunds to \S+:refunds-v2\.$", shown, re.MULTILINE
+    )
+    followed = re.search(r"^In AWS, the mapping \S+ now invokes the function refunds-v2\.$", shown, re.MULTILINE)
+    places = [one.start() for one in (waits, cause, ready, values, event, followed) if one]
+    assert len(places) == 6, shown
+    assert places == sorted(places), shown
 
 
 def test_once(marked: Mapping[str, str]) -> None:
@@ -83,7 +102,9 @@ def test_ctrl_c_after_the_invitation(marked: Mapping[str, str]) -> None:
     demo.wait_for("Ctrl-C ends the demo")
     assert "export KUBECONFIG=" in demo.seen
     assert "export AWS_ENDPOINT_URL=" in demo.seen
-    assert_guards_shown(demo.seen.replace("\r\n", "\n"))
+    shown = demo.seen.replace("\r\n", "\n")
+    assert_guards_shown(shown)
+    assert_references_shown(shown)
     demo.press_ctrl_c()
     assert demo.exit_status() == 0, demo.seen
     assert "Everything is stopped and removed." in demo.seen
@@ -123,14 +144,46 @@ def ours(cluster: ControlPlane) -> set[str]:
 
 
 def test_in_an_existing_cluster(marked: Mapping[str, str], cluster: ControlPlane) -> None:
+    """In which a demo that was killed has left a CRD."""
+    left = ack.QUEUE.crd()
+    left["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "esm-operator-demo"}
+    cluster.client.install(left)
     before = cluster.kubeconfig.read_bytes()
     done = run_once(as_guest(marked, cluster))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "Remove the objects that an earlier demo left here." in done.stdout
     assert_all_shown(done.stdout)
     assert cluster.kubeconfig.read_bytes() == before
     assert ours(cluster) == set()
     assert cluster.kubectl("get", "crds", "--output=name").stdout == ""
     assert cluster.kubectl("get", "namespace", "esm-demo", "--output=jsonpath={.status.phase}").stdout == "Terminating"
+    assert_nothing_left(marked)
+
+
+def test_in_a_cluster_with_ack(marked: Mapping[str, str], cluster: ControlPlane) -> None:
+    """Objects of the demo would become queues in AWS. One CRD of ACK is enough to leave out the step."""
+    cluster.client.install(ack.QUEUE.crd())
+    queue = {
+        "apiVersion": "sqs.services.k8s.aws/v1alpha1",
+        "kind": "Queue",
+        "metadata": {"name": ack.NAME},
+        "spec": {"queueName": "of-somebody-else"},
+    }
+    where = f"/apis/{queue['apiVersion']}/namespaces/default/queues"
+    eventually(lambda: cluster.client.request("POST", where, queue), "the API server serves queues")
+
+    def found() -> str:
+        crds = cluster.kubectl("get", "crds", "--output=name").stdout
+        return crds + cluster.kubectl("get", ack.QUEUE.crd_name, "--all-namespaces", "--output=json").stdout
+
+    before = found()
+    done = run_once(as_guest(marked, cluster))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The cluster has CRDs of ACK, so the demo leaves out" in " ".join(done.stdout.replace("# ", " ").split())
+    assert "ReferenceNotFound" not in done.stdout
+    assert_all_shown(done.stdout, references=False)
+    assert ours(cluster) == set()
+    assert found() == before
     assert_nothing_left(marked)
 
 

@@ -19,7 +19,6 @@ from botocore import xform_name
 
 from esm_operator import cli, flags
 from esm_operator.api import manifests
-from esm_operator.api.models import API_VERSION
 from esm_operator.commands import validate
 from tests.pages import ROOT, Block, Command, blocks, calls, commands
 from tools import iam
@@ -56,43 +55,6 @@ def test_manifests_are_valid(block: Block) -> None:
     if whole:
         validate.check_text(str(block), block.text, report, NOW)
     assert [str(problem) for problem in report.problems] == []
-
-
-#: Values for the placeholders of other tools, by the name of the field. Other placeholders become a name.
-FILLED = {"eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000"}
-
-
-def embedded(value: Any) -> Iterator[dict[str, Any]]:
-    """The EventSourceMappings inside of objects of other kinds."""
-    parts: list[Any] = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    for part in parts:
-        if isinstance(part, dict) and (part.get("apiVersion"), part.get("kind")) == (API_VERSION, "EventSourceMapping"):
-            yield part
-        yield from embedded(part)
-
-
-def filled(value: Any, name: str = "") -> Any:
-    """A manifest without placeholders."""
-    if isinstance(value, dict):
-        return {key: filled(part, key) for key, part in value.items()}
-    if isinstance(value, list):
-        return [filled(part, name) for part in value]
-    if isinstance(value, str) and "${" in value:
-        return FILLED.get(name) or re.sub(r"[$][{][^}]*[}]", "orders", value)
-    return value
-
-
-EMBEDDED = [(block, one) for block in OURS for whole in yaml.safe_load_all(block.text) for one in embedded(whole)]
-
-
-def test_manifests_of_other_tools_have_embedded_ones() -> None:
-    assert {block.page for block, _ in EMBEDDED} >= {"docs/how-to/outputs.md"}
-
-
-@pytest.mark.parametrize(("block", "part"), EMBEDDED, ids=lambda one: str(one) if isinstance(one, Block) else "")
-def test_embedded_manifests_are_valid(block: Block, part: dict[str, Any]) -> None:
-    manifest = {"metadata": {"name": "orders"}, **filled(part)}
-    assert validate.problems_of(manifest, NOW) == [], block
 
 
 @pytest.mark.parametrize("block", list(blocks("yaml", "yml", "json")), ids=str)

@@ -34,7 +34,8 @@ def test_the_picture_has_the_columns_of_the_crd() -> None:
     assert " ".join(["NAME", *columns]) in shown()
 
 
-def test_the_picture_shows_a_refusal_and_a_correction() -> None:
+def test_the_picture_shows_a_wait_a_refusal_and_a_correction() -> None:
+    assert "ReferenceNotFound" in shown()
     assert "is invalid" in shown()
     assert "DriftCorrected" in shown()
 
