@@ -144,6 +144,14 @@ def a_script(promises: Promises | None = None) -> Generator[Script]:
             script.world.end()
 
 
+def answer_all_but(script: Script, held: Call) -> None:
+    """Deliver all watch events and answer all requests except one, until the operator is idle."""
+    for _ in range(20):
+        script.world.deliver(len(script.cluster.watch))
+        for call in [one for one in script.world.waiting if one is not held]:
+            script.world.decide(call, "well")
+
+
 def answers(script: Script, operation: str, otherwise: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
     """Replace the answers of an AWS operation. The function gets the real operation and the parameters."""
     really: Callable[..., Any] = getattr(script.aws, operation)

@@ -4,8 +4,7 @@ from esm_operator.api.annotations import ALLOW_TAKEOVER_BY
 from esm_operator.api.resource import Key
 from esm_operator.clock import replaced
 from tests.model.aws import QUEUE, Standing
-from tests.model.calls import Call
-from tests.model.script import ONE, SQS, TWO, Script
+from tests.model.script import ONE, SQS, TWO, Script, answer_all_but
 from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
 #: The owner tags of a resource in another cluster.
@@ -25,14 +24,6 @@ def apply_taker(script: Script) -> None:
     """Create the resource of the other namespace, which takes over the only mapping."""
     owner = f"{CLUSTER_NAME}/{ONE}"
     script.apply(THREE, **SQS, adoption={"policy": "IfExists", "uuid": script.mapping().uuid, "takeOverFrom": owner})
-
-
-def answer_all_but(script: Script, held: Call) -> None:
-    """Deliver all watch events and answer all requests except one, until the operator is idle."""
-    for _ in range(20):
-        script.world.deliver(len(script.cluster.watch))
-        for call in [one for one in script.world.waiting if one is not held]:
-            script.world.decide(call, "well")
 
 
 def test_an_edit_of_the_former_owner_does_not_reach_a_mapping_that_is_being_taken_over(script: Script) -> None:

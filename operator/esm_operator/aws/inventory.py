@@ -15,7 +15,7 @@ import sys
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import observed_values
@@ -40,6 +40,18 @@ TAGS_VISIBLE = 30.0
 #: Seconds after a mapping's LastModified in which its tags may not be visible yet. It includes the difference between
 #: the clocks of AWS and this machine (AWS refuses signatures beyond 5 minutes).
 _JUST_MODIFIED = 600.0
+
+
+class FormerMapping(NamedTuple):
+    """A mapping that AWS does not have any more, or that the last sweep did not show."""
+
+    at: float
+    """Monotonic time since which it is missing, in seconds."""
+    gone: bool
+    """Whether AWS has answered that there is no mapping with its UUID."""
+    identity: Identity | None
+    """None: it is not known, because the mapping was gone before this process saw it."""
+    consumer_group: ConsumerGroup | None
 
 
 @dataclass(slots=True)
@@ -165,8 +177,7 @@ class Inventory:
         """Monotonic time of :meth:`resume`, in seconds."""
         self._index: dict[Hashable, set[str]] = {}
         """By the key of the identity, and by the name of the consumer group."""
-        self._gone: dict[str, float] = {}
-        """With the monotonic time at which AWS answered so, in seconds."""
+        self._former: dict[str, FormerMapping] = {}
         self._in_transition: set[str] = set()
         self._changed_results: set[str] = set()
 
@@ -213,7 +224,12 @@ class Inventory:
 
     def is_gone(self, uuid: str) -> bool:
         """Whether AWS has answered that no mapping has this UUID."""
-        return uuid in self._gone
+        former = self._former.get(uuid)
+        return former is not None and former.gone
+
+    def former(self, uuid: str) -> FormerMapping | None:
+        """A mapping that is missing, and was known in the last hour. None: nothing is known."""
+        return self._former.get(uuid)
 
     def with_identity(self, wanted: Identity) -> list[InventoryEntry]:
         """The mappings that conflict in AWS with a mapping of this identity."""
@@ -288,7 +304,7 @@ class Inventory:
             self._index.setdefault(key, set()).add(uuid)
         if entry.state in TRANSITIONS:
             self._in_transition.add(uuid)
-        self._gone.pop(uuid, None)
+        self._former.pop(uuid, None)
         return True
 
     def _is_same(self, old: InventoryEntry, raw: FrozenJSON) -> bool:
@@ -338,19 +354,24 @@ class Inventory:
 
     def record_gone(self, uuid: str) -> None:
         """Record that AWS has no mapping with this UUID."""
-        self._drop(uuid)
+        self._record_former(uuid, gone=True)
         self._before.pop(uuid, None)
-        self._gone.pop(uuid, None)  # the last one is the latest
-        self._gone[uuid] = monotonic()
-        if len(self._gone) > self._most:  # AWS answers again for the oldest one if it must be known
-            del self._gone[next(iter(self._gone))]
+
+    def _record_former(self, uuid: str, *, gone: bool) -> None:
+        known = self._entries.get(uuid) or self._before.get(uuid) or self._former.get(uuid)
+        self._drop(uuid)
+        self._former.pop(uuid, None)  # the last one is the latest
+        identity, group = (known.identity, known.consumer_group) if known is not None else (None, None)
+        self._former[uuid] = FormerMapping(monotonic(), gone, identity, group)
+        if len(self._former) > self._most:  # AWS answers again for the oldest one if it must be known
+            del self._former[next(iter(self._former))]
 
     def record_page(self, mappings: Iterable[Mapping[str, Any]], at: float) -> set[str]:
         """Record a page of a sweep that was requested at a monotonic time. Returns the UUIDs that differ."""
         return {
             str(mapping["UUID"])
             for mapping in mappings
-            if str(mapping["UUID"]) not in self._gone and self.record(mapping, at, listed=True)
+            if not self.is_gone(str(mapping["UUID"])) and self.record(mapping, at, listed=True)
         }
 
     def record_swept(self, began: float) -> set[str]:
@@ -359,13 +380,10 @@ class Inventory:
         self.swept_from = began
         self._before.clear()
         # Later no page that was requested before can contain a mapping that is gone.
-        self._gone = {uuid: at for uuid, at in self._gone.items() if at >= monotonic() - _GONE_FOR}
+        self._former = {uuid: one for uuid, one in self._former.items() if one.at >= monotonic() - _GONE_FOR}
         unseen = self._unseen(began)
         for uuid in unseen:
-            if self._entries[uuid].state == "Deleting":
-                self.record_gone(uuid)
-            else:
-                self._drop(uuid)
+            self._record_former(uuid, gone=self._entries[uuid].state == "Deleting")
         return set(unseen)
 
     def drop_overdue(self, since: float, most: int) -> set[str]:
@@ -376,7 +394,7 @@ class Inventory:
         unseen = [(uuid, self._entries[uuid]) for uuid in self._unseen(since)]
         overdue = [uuid for uuid, entry in unseen if entry.listed and entry.state != "Deleting"][:most]
         for uuid in overdue:
-            self._drop(uuid)
+            self._record_former(uuid, gone=False)
         return set(overdue)
 
     def _unseen(self, since: float) -> list[str]:

@@ -7,7 +7,7 @@ of the API server to its own requests.
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -17,6 +17,8 @@ from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Key, Resource, is_same_work
 from esm_operator.api.spec import RequestedTarget
 from esm_operator.clock import monotonic
+
+_SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
 
 
 class StaleError(Exception):
@@ -51,6 +53,8 @@ class ResourceCache:
         self._claim_of: dict[Key, _Claim] = {}
         self._consents: dict[Key, set[Key]] = {}
         """By resource: those whose annotations allow it to take over or observe their mappings."""
+        self._with_mapping: dict[int, tuple[Key, ...]] = {}
+        """By the hash of a source: the resources that read it, and whose statuses record a mapping."""
         self._counts: Counter[MetricLabels] = Counter()
         self._successors: dict[Key, Resource] = {}
         """New objects whose name is still taken by a removed one."""
@@ -196,6 +200,11 @@ class ResourceCache:
             older += islice(filter(is_rival, claims[: bisect_left(claims, place, key=_age)]), 1)
         return str(min(older).key) if older else ""
 
+    def with_same_source(self, resource: Resource) -> Iterator[Resource]:
+        """The other resources whose statuses record a mapping, and that read from the same queue, stream or cluster."""
+        keys = {key for source in _sources(resource) for key in self._with_mapping.get(source, ())}
+        yield from (self._resources[key] for key in keys - {resource.key})
+
     def consenting_to(self, key: Key) -> frozenset[Key]:
         """The resources that allow a resource to take over or observe their mappings."""
         return frozenset(self._consents.get(key, ()))
@@ -229,6 +238,8 @@ class ResourceCache:
             self._consents.setdefault(key, set()).add(resource.key)
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
+            for source in _sources(resource):
+                self._with_mapping[source] = (*self._with_mapping.get(source, ()), resource.key)
         return old
 
     def _unindex(self, resource: Resource) -> None:
@@ -244,10 +255,24 @@ class ResourceCache:
         for key in resource.consents_to:
             _discard(self._consents, key, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
+        for source in _sources(resource) if resource.uuid else ():
+            left = tuple(key for key in self._with_mapping[source] if key != resource.key)
+            if left:
+                self._with_mapping[source] = left
+            else:
+                del self._with_mapping[source]
 
 
 def _age(claim: _Claim) -> tuple[str, str]:
     return claim.created, claim.uid
+
+
+def _sources(resource: Resource) -> set[int]:
+    """The hashes of the ARN or of the bootstrap servers that a spec names. Two sources may have one hash."""
+    spec = resource.packed_spec.unpacked
+    cluster: Mapping[str, Any] = spec.get("selfManagedEventSource") or {}
+    endpoints: Mapping[str, Any] = cluster.get("endpoints") or {}
+    return {hash(name) for name in (spec.get("eventSourceARN"), *(endpoints.get(_SERVERS) or ())) if name}
 
 
 def _claims_mapping(resource: Resource) -> bool:
