@@ -64,12 +64,13 @@ def _rival(context: ReconcileContext, found: Mapping[str, InventoryEntry]) -> st
     A resource in another account or region does not count. Nor does one without access.
     """
     connected = context.connected
+    values = {uuid: one.observed().values for uuid, one in found.items()} if context.resource.may_adopt else {}
 
     def may_adopt(other: Resource) -> bool:
         target = context.config_cache.resolve_without_limits(other)
         if not isinstance(target, ResolvedTarget) or target.target not in connected.account_region.clients:
             return False
         scope = scope_of(other, target, connected.client.account)
-        return any(scope.refusal(one.observed().values, uuid=uuid) is None for uuid, one in found.items())
+        return any(scope.refusal(of, uuid=uuid) is None for uuid, of in values.items())
 
     return context.cache.older_claimant(context.resource, found, may_adopt) if found else ""
