@@ -290,8 +290,9 @@ class Settings(CommonSettings):
 
     max_mappings: int = Field(default=limits.MAX_MAPPINGS, ge=100, le=500_000)
     """Maximum number of mappings in an account and region, including mappings that the operator does not manage. The
-    operator keeps all of them in memory, with at most 2,000 bytes each on average. If an account and region has more,
-    the operator manages none of its mappings. This limit protects the memory of the operator from endless lists."""
+    operator keeps all of them in memory. With their tags, they take at most 6,000 bytes each on average. If an account
+    and region has more, the operator manages none of its mappings. This limit protects the memory of the operator from
+    endless lists."""
 
     kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
     """Maximum number of requests per second to the Kubernetes API server. Watches and requests for the Lease are not

@@ -19,8 +19,14 @@ _PART = b"a" * 1_000_000
 _BETWEEN = 0.2
 #: The kinds of answers.
 KINDS = ("huge", "chunked", "slow", "deep", "many values", "gzip")
-#: The kinds of endless lists: pages of other mappings, of the same mappings, and without mappings.
-LISTS = ("other mappings", "same mappings", "empty pages")
+#: The kinds of lists: endless pages of other mappings, of the same mappings, and without mappings, and a list of
+#: mappings with one function and source. With a part of the message about the list.
+LISTS = {
+    "other mappings": "more than 2,000 mappings",
+    "same mappings": "more than 2,000 mappings",
+    "empty pages": "more than 2,000 mappings",
+    "one identity": "more than 10 mappings have the function and the source of",
+}
 _IDENTITY = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::{ACCOUNT}:user/hostile</Arn><UserId>U</UserId><Account>{ACCOUNT}</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
@@ -34,9 +40,13 @@ def _bomb() -> bytes:
 
 def _page(kind: str, number: int) -> bytes:
     """A page of an endless list."""
-    first = 100 * number if kind == "other mappings" else 0
+    first = 100 * number if kind in ("other mappings", "one identity") else 0
     mappings = [
-        {"UUID": f"00000000-0000-4000-8000-{first + n:012}", "State": "Enabled", "FunctionArn": "f" * 500}
+        {
+            "UUID": f"00000000-0000-4000-8000-{first + n:012}",
+            "State": "Enabled",
+            "FunctionArn": "f" * 500 + ("" if kind == "one identity" else f"{first + n}"),
+        }
         for n in range(0 if kind == "empty pages" else 100)
     ]
     return json.dumps({"EventSourceMappings": mappings, "NextMarker": str(number)}).encode()
@@ -130,7 +140,7 @@ class HostileEndpoint:
                 yield b'{"EventSourceMappings": [' + b"{},".join([b""] * 6_000_000) + b"{}]}"
             case "gzip":
                 yield _bomb()
-            case "other mappings" | "same mappings" | "empty pages":
+            case kind if kind in LISTS:
                 yield _page(self._kind, self.asked)
             case _:
                 yield b'{"EventSourceMappings": [], "NextMarker": "'

@@ -99,6 +99,14 @@ GUARDS = (
         without="wait = 0.0",
         tests=model("waiting_requests", "a_change_that_aws_does_not_keep_is_sent_with_growing_pauses"),
     ),
+    Guard(
+        name="same-creation-again",
+        harm="A mapping that another client deletes each time is created again and again, as fast as AWS answers.",
+        file="reconcile/executor.py",
+        text="drift=True) if repeated else 0.0",
+        without="drift=True) if False else 0.0",
+        tests=model("waiting_requests", "a_mapping_that_vanishes_after_each_create_is_created_with_growing_pauses"),
+    ),
     # Records before and after a request
     Guard(
         name="note-mapping-before-intent",

@@ -116,7 +116,7 @@ GUARDS = (
         name="readable-answer",
         harm="An answer without a UUID, for example from a proxy, counts as an answer of AWS.",
         file="aws/mappings_api.py",
-        text="if not _is_readable(operation, answer):",
+        text='if not _is_readable(operation, answer, parameters.get("UUID")):',
         without="if False:",
         tests=model("scenarios", "a_mapping_whose_creation_is_answered_without_a_uuid_is_deleted_with_the_resource"),
     ),

@@ -243,7 +243,7 @@ GUARDS = (
         name="identity-of-a-missing-mapping",
         harm="A resource whose own mapping of another function is missing counts as the one that had the mapping.",
         file="reconcile/observe.py",
-        text="return known is None or known.identity is None or is_same(known.identity, known.consumer_group)",
+        text="return had is None or not wanted.isdisjoint(had)",
         without="return True",
         tests=model("missing_mappings", "a_resource_that_had_another_mapping_does_not_come_first"),
     ),

@@ -57,6 +57,15 @@ class TooLongListError(UnreadableAnswerError):
     fmt = "The list of event source mappings was refused, because it has more than {most} mappings, or no end.{remedy}"
 
 
+class RepeatedIdentityError(TooLongListError):
+    """More mappings of one identity than AWS can have."""
+
+    fmt = (
+        "The list of event source mappings was refused, because more than {most} mappings have the function and the "
+        "source of {uuid}. AWS allows one."
+    )
+
+
 class NotSentError(BotoCoreError):
     """No byte of the request was sent, so AWS has not carried it out."""
 

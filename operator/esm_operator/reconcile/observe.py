@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from esm_operator.api.identity import ConsumerGroup, Identity
+from esm_operator.api.identity import digests
 from esm_operator.api.resource import Resource
 from esm_operator.api.spec import MappingSpec
 from esm_operator.aws.inventory import InventoryEntry
@@ -70,19 +70,17 @@ def _holder(context: ReconcileContext) -> str:
     oldest comes first. A resource that cannot create the mapping does not count.
     """
     desired, connected, resource = context.desired, context.connected, context.resource
-    identity, group = desired.identity, desired.consumer_group
-
-    def is_same(other: Identity, in_group: ConsumerGroup | None) -> bool:
-        return other.same_as(identity) or (group is not None and group.same_as(in_group))
+    wanted = digests(desired.identity, desired.consumer_group)
 
     def had_it(record: MappingRecord, spec: MappingSpec) -> bool:
         entry, former = connected.inventory.get(record.uuid), connected.inventory.former(record.uuid)
         if not record.owns or (entry is not None and entry.state != "Deleting"):
             return False  # a mapping that exists is in the way by itself, or has another identity
-        if not is_same(spec.identity, spec.consumer_group) or spec.adoption.policy == "Required":
+        if spec.adoption.policy == "Required" or wanted.isdisjoint(digests(spec.identity, spec.consumer_group)):
             return False
-        known = entry or former
-        return known is None or known.identity is None or is_same(known.identity, known.consumer_group)
+        had = former.keys if former is not None else None
+        had = digests(entry.identity, entry.consumer_group) if entry is not None else had
+        return had is None or not wanted.isdisjoint(had)
 
     def may_create(other: Resource) -> bool:
         target = context.config_cache.resolve_without_limits(other)
@@ -114,12 +112,13 @@ def _rival(context: ReconcileContext, found: Mapping[str, InventoryEntry]) -> st
     connected = context.connected
     if not found or context.state.claim_left <= 0:
         return ""
+    values = {uuid: one.observed().values for uuid, one in found.items()} if context.resource.may_adopt else {}
 
     def may_adopt(other: Resource) -> bool:
         target = context.config_cache.resolve_without_limits(other)
         if not isinstance(target, ResolvedTarget) or target.target not in connected.account_region.clients:
             return False
         scope = scope_of(other, target, connected.client.account)
-        return any(scope.refusal(one.observed().values, uuid=uuid) is None for uuid, one in found.items())
+        return any(scope.refusal(of, uuid=uuid) is None for uuid, of in values.items())
 
     return context.cache.older_claimant(context.resource, found, may_adopt)

@@ -142,6 +142,12 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "cause.",
         Next.DRIFT,
     ),
+    ("ChangeNotKept", "Deleted"): Row(
+        "The mapping that the operator created in {place} was deleted outside of Kubernetes more than once. The "
+        "operator will create it again.",
+        "Look in CloudTrail for other clients that delete the mapping.",
+        Next.DRIFT,
+    ),
     ("DeletionsHeld", ""): Row(
         "The deletion of the {mapping} in {place} waits for its turn, because more deletions are requested than "
         "--deletions-per-minute allows.",
