@@ -135,6 +135,9 @@ class HostileEndpoint:
                 yield b'{"EventSourceMappings": ' + 200_000 * b"["
             case "many values":
                 yield b'{"EventSourceMappings": [' + b"{},".join([b""] * 6_000_000) + b"{}]}"
+            case "large numbers":
+                item = b'{"UUID": "00000000-0000-4000-8000-000000000000", "BatchSize": %s},' % (4_200 * b"9")
+                yield b'{"EventSourceMappings": [' + (99 * item)[:-1] + b"]}"
             case "gzip":
                 yield _bomb()
             case "other mappings" | "same mappings" | "empty pages":
