@@ -22,6 +22,22 @@ GUARDS = (
         tests=unit("answer_limits", "many_small_values_are_refused"),
     ),
     Guard(
+        name="errors-without-answers",
+        harm="The errors of an endpoint keep answers of a megabyte, and the process runs out of memory.",
+        file="aws/call.py",
+        text="raise errors.bare(failure) if isinstance(failure, Exception) else failure",
+        without="raise failure",
+        tests=unit("error_answers", "the_head_of_a_large_answer_is_not_kept"),
+    ),
+    Guard(
+        name="tracebacks-without-answers",
+        harm="While a failure is written to a status, its traceback keeps an answer of a megabyte.",
+        file="aws/call.py",
+        text="        del future\n        error = failure = None",
+        without="        del call",
+        tests=unit("error_answers", "the_traceback_of_an_error_keeps_no_answer"),
+    ),
+    Guard(
         name="types-of-answers",
         harm="An answer has an object in place of a text, and the operator fails on all resources of the target.",
         file="aws/connection.py",

@@ -237,9 +237,7 @@ class Transport:
                 return {}
             answer = _decoded(await read(response, MOST_OF_PAGE if kind is RequestKind.LIST else MOST_OF_OBJECT))
         except TooLargeAnswerError as error:
-            refused = TooLargeError(f"{method} {path} failed, because {error}")
-            refused.add_note(f"{method} {path}")
-            raise refused from None
+            raise _noted(TooLargeError(f"{method} {path} failed, because {error}"), request) from None
         except Exception as error:
             error.add_note(f"{method} {path}")
             if isinstance(error, TimeoutError):
@@ -256,12 +254,7 @@ class Transport:
             raise GoneError
         if answer is not None and response.status == 409:
             raise ConflictError
-        reason = shown(str((answer or {}).get("message") or response.reason), ANSWER)
-        text = f'{method} {path} failed with status {response.status} and "{reason}"'
-        error = _REFUSALS.get(response.status, ApiError)(text)
-        error.status = response.status
-        error.add_note(f"{method} {path}")
-        raise error
+        raise _refusal(request, response, answer)
 
     def _timeout(self, request: _Request) -> float:
         """Seconds until a request is given up. They grow with the latency of earlier ones."""
@@ -315,6 +308,20 @@ class Transport:
             )
         elif limit >= INITIAL and self._speeds_reported.admit("speed", "fast"):
             logger.info("The API server answers fast again (%.1f s on average)", seconds)
+
+
+def _refusal(request: _Request, response: aiohttp.ClientResponse, answer: Mapping[str, Any] | None) -> ApiError:
+    """The error for an answer with the status of a refusal."""
+    reason = shown(str((answer or {}).get("message") or response.reason), ANSWER)
+    text = f'{request.method} {request.path} failed with status {response.status} and "{reason}"'
+    error = _REFUSALS.get(response.status, ApiError)(text)
+    error.status = response.status
+    return _noted(error, request)
+
+
+def _noted(error: ApiError, request: _Request) -> ApiError:
+    error.add_note(f"{request.method} {request.path}")
+    return error
 
 
 def _group(request: _Request) -> Hashable:

@@ -172,7 +172,8 @@ class Executor:
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
                 context.state.pending_creates.unanswered(desired.identity.function)
-            await self._read_conflicting(context, error)
+            if not await self._read_conflicting(context, error):
+                raise
             if not action.replaces:
                 context.record = replace(context.record, uuid="")
             return None
@@ -213,18 +214,19 @@ class Executor:
         context.state.create_marker = marker
         context.state.record_create()
 
-    async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> None:
-        """Read the mapping that AWS names in a refusal, for the next plan. Raises the refusal if there is none."""
+    async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> bool:
+        """Read the mapping that AWS names in a refusal, for the next plan. Returns whether there is one."""
         uuid = errors.conflicting_uuid(error)
         if not uuid:
-            raise error
+            return False
         await context.connected.client.refresh(uuid)
         entry = context.connected.inventory.get(uuid)
         if entry is None:
-            raise error  # it no longer exists, and AWS does not know that yet
+            return False  # it no longer exists, and AWS does not know that yet
         desired = context.desired
         conflict = ConflictingMapping(desired.identity, desired.consumer_group, uuid, entry.identity)
         context.state.conflict = conflict
+        return True
 
     async def _request(self, context: ReconcileContext, uuid: str, request: Awaitable[Any]) -> bool:
         """Make a request about a mapping. Returns whether AWS accepted it.
@@ -329,7 +331,8 @@ class Executor:
         except ClientError as error:
             failure = errors.understand(error)
             if failure.reason not in errors.ABOUT_ONE_MEMBER:
-                await self._read_conflicting(context, error)
+                if not await self._read_conflicting(context, error):
+                    raise
                 return None
             members = isolation.members_of((*action.change, *action.reset))
             logger.debug("AWS refused %s. %s", change, failure.answer, extra=marks(context.resource))
