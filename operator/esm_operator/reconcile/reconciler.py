@@ -172,7 +172,7 @@ class Reconciler:
         method = requested(error).partition(" ")[0]
         text = f"{describe_failure(error)}. The operator retries {resource.key} in {delay:.1f} s."
         cause = (method, type(error), getattr(error, "status", 0))
-        self.api_failures.failed(text, subject=resource.key, cause=cause, extra=marks(resource))
+        self.api_failures.failed(text, subject=resource.key, cause=cause, extra=marks(resource) | {"request": method})
 
     async def _report_unexpected(self, key: Key, error: Exception) -> None:
         """Write the failure of the operator itself to the status, if this write succeeds."""
