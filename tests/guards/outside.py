@@ -110,6 +110,14 @@ GUARDS = (
         tests=unit("foreign_text", "no_line_of_the_log_is_from_outside"),
     ),
     Guard(
+        name="lines-of-a-namespace",
+        harm="A tenant fills the log, because each edit of a resource can cause a line.",
+        file="logs.py",
+        text="        handler.addFilter(LogLimiter())\n",
+        without="        pass\n",
+        tests=unit("log_limiter", "lines_of_a_namespace_are_limited_and_those_left_out_are_counted"),
+    ),
+    Guard(
         name="comments-in-yaml",
         harm="A tag ends a comment, and adds a document to a manifest that a person applies.",
         file=_YAML,

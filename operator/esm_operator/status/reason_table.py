@@ -681,7 +681,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("AnotherOperator", ""): Row(
         "Another operator changes the same resources. It uses the lease {other}, and this operator uses the lease "
         "{own}. This operator continues, and each of the two overwrites the changes of the other.",
-        f"To correct this, {_ONE_OPERATOR} The readiness probe reports this until the other operator has made no "
+        f"To correct this, {_ONE_OPERATOR} If the lease {{other}} does not exist, a user who can edit the resources "
+        "has written them under this name. The readiness probe reports this until the other operator has made no "
         "change for one hour.{ago}",
     ),
     ("AnotherOperator", "AtStart"): Row(
