@@ -143,8 +143,7 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.DRIFT,
     ),
     ("ChangeNotKept", "Deleted"): Row(
-        "The mapping that the operator created in {place} was deleted outside of Kubernetes more than once. The "
-        "operator will create it again.",
+        "The {mapping} in {place} was deleted outside of Kubernetes more than once. The operator will create it again.",
         "Look in CloudTrail for other clients that delete the mapping.",
         Next.DRIFT,
     ),
