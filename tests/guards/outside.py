@@ -73,7 +73,7 @@ GUARDS = (
         name="answers-about-the-mapping",
         harm="An endpoint answers each Get with another UUID, and the process runs out of memory.",
         file="aws/mappings_api.py",
-        text="uuid in (None, item[member])",
+        text="asked in (None, item[member].lower())",
         without="True",
         tests=unit("answer_shapes", "an_answer_about_another_mapping_is_refused"),
     ),

@@ -164,6 +164,12 @@ async def test_an_answer_about_another_mapping_is_refused(
     assert len(client.inventory) == 0
 
 
+async def test_a_uuid_may_be_in_capitals(client: MappingsClient, endpoint: Endpoint) -> None:
+    endpoint.body = HONEST
+    await client.refresh(UUID.upper())
+    assert client.inventory.uuids() == [UUID]
+
+
 async def test_a_marker_is_a_text(client: MappingsClient, endpoint: Endpoint) -> None:
     endpoint.body = {"EventSourceMappings": [], "NextMarker": {"a": 1}}
     with pytest.raises(UnreadableAnswerError):

@@ -216,4 +216,5 @@ def _is_readable(operation: str, answer: Mapping[str, Any], uuid: str | None) ->
         items, member = answer.get("EventSourceMappings"), "UUID"
     else:
         items, member = [answer] if operation.endswith("event_source_mapping") else [], "UUID"
-    return items is not None and all(item.get(member) and uuid in (None, item[member]) for item in items)
+    asked = uuid.lower() if uuid is not None else None
+    return items is not None and all(item.get(member) and asked in (None, item[member].lower()) for item in items)
