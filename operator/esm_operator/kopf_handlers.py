@@ -6,6 +6,7 @@ handler returns anything, because kopf would write it to the status.
 
 import gc
 import logging
+import sys
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -32,6 +33,9 @@ logger = logging.getLogger(__name__)
 #: Thresholds of Python's garbage collector (its own are 700 or 2,000, 10, 10). A reconcile makes thousands of objects
 #: without reference cycles.
 _GARBAGE = (10_000, 10, 10)
+#: Digits of an integer in JSON, the least that Python can limit them to. The time to parse an integer grows with the
+#: square of its digits, and no other thread runs meanwhile.
+_MOST_DIGITS = sys.int_info.str_digits_check_threshold
 #: What the readiness probe answers while the preflight checks fail.
 NOT_STARTED = "The operator cannot start yet, because the cluster lacks something. The log shows what to do."
 
@@ -43,6 +47,7 @@ async def run(ours: Settings) -> None:
         OSError: an address is taken, or not ours, or the certificate of the metrics cannot be used.
     """
     gc.set_threshold(*_GARBAGE)
+    sys.set_int_max_str_digits(_MOST_DIGITS)
     logger.info("esm-operator %s starts. %s", version("esm-operator"), ours.summary())
     operator: Operator | None = None
 

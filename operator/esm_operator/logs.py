@@ -3,7 +3,8 @@
 Messages never hold credentials or tag values, except the values of tags that reveal which other tool manages a mapping.
 
 Text from outside is visible in each line and has a limited length (:func:`_make_visible`). So a text cannot change a
-terminal, or pass for a line of its own.
+terminal, or pass for a line of its own. The number of lines about the resources of a namespace is limited, except at
+the level ``debug``.
 
 The ``extra`` of a record (:func:`marks`) becomes members of a JSON line, or a prefix of a text line.
 """
@@ -17,6 +18,7 @@ from pythonjsonlogger.json import JsonFormatter
 from esm_operator.adapters import library_logs
 from esm_operator.api import foreign_text
 from esm_operator.api.resource import Resource
+from esm_operator.ratelimit.log_limiter import LogLimiter
 
 #: Characters of a line. Change logs name all changed fields, with up to 200 characters of each value.
 _LONGEST = 8_192
@@ -40,6 +42,8 @@ class _TextFormatter(logging.Formatter):
 def configure(style: Literal["text", "json"], level: str) -> None:
     """Send all log lines to standard error."""
     handler = logging.StreamHandler(sys.stderr)
+    if level != "debug":
+        handler.addFilter(LogLimiter())
     handler.addFilter(library_logs.without_traces)
     handler.addFilter(_make_visible)
     if style == "json":

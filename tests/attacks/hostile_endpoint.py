@@ -18,9 +18,17 @@ _PART = b"a" * 1_000_000
 #: Seconds between two bytes of a slow answer. It is shorter than the time in which any client expects a byte.
 _BETWEEN = 0.2
 #: The kinds of answers.
-KINDS = ("huge", "chunked", "slow", "deep", "many values", "gzip")
-#: The kinds of endless lists: pages of other mappings, of the same mappings, and without mappings.
-LISTS = ("other mappings", "same mappings", "empty pages")
+KINDS = ("huge", "chunked", "slow", "deep", "many values", "gzip", "large numbers")
+#: An error with a message of a million characters, one of which makes Python use 4 bytes for each of them.
+LARGE_ERROR = "large error"
+#: The kinds of lists: endless pages of other mappings, of the same mappings, and without mappings, and a list of
+#: mappings with one function and source. With a part of the message about the list.
+LISTS = {
+    "other mappings": "more than 2,000 mappings",
+    "same mappings": "more than 2,000 mappings",
+    "empty pages": "more than 2,000 mappings",
+    "one identity": "more than 10 mappings have the function and the source of",
+}
 _IDENTITY = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::{ACCOUNT}:user/hostile</Arn><UserId>U</UserId><Account>{ACCOUNT}</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
@@ -34,9 +42,13 @@ def _bomb() -> bytes:
 
 def _page(kind: str, number: int) -> bytes:
     """A page of an endless list."""
-    first = 100 * number if kind == "other mappings" else 0
+    first = 100 * number if kind in ("other mappings", "one identity") else 0
     mappings = [
-        {"UUID": f"00000000-0000-4000-8000-{first + n:012}", "State": "Enabled", "FunctionArn": "f" * 500}
+        {
+            "UUID": f"00000000-0000-4000-8000-{first + n:012}",
+            "State": "Enabled",
+            "FunctionArn": "f" * 500 + ("" if kind == "one identity" else f"{first + n}"),
+        }
         for n in range(0 if kind == "empty pages" else 100)
     ]
     return json.dumps({"EventSourceMappings": mappings, "NextMarker": str(number)}).encode()
@@ -48,7 +60,7 @@ class HostileEndpoint:
     def __init__(self, kind: str, operation: str) -> None:
         """
         Args:
-            kind: one of ``KINDS``, or for ListEventSourceMappings one of ``LISTS``.
+            kind: one of ``KINDS``, ``LARGE_ERROR``, or for ListEventSourceMappings one of ``LISTS``.
             operation: the operation that is answered so, by its name at AWS.
         """
         self.asked = 0
@@ -101,6 +113,11 @@ class HostileEndpoint:
         request.wfile.write(text.encode())
 
     def _attack(self, request: BaseHTTPRequestHandler) -> None:
+        if self._kind == LARGE_ERROR:
+            body = json.dumps({"Type": "User", "message": "\U0001f600" + 900_000 * "a"}, ensure_ascii=False).encode()
+            _send_head(request, {"Content-Length": str(len(body)), "x-amzn-ErrorType": "ValidationException"}, 400)
+            request.wfile.write(body)
+            return
         if self._kind == "chunked":
             _send_head(request, {"Transfer-Encoding": "chunked"})
         else:
@@ -128,9 +145,12 @@ class HostileEndpoint:
                 yield b'{"EventSourceMappings": ' + 200_000 * b"["
             case "many values":
                 yield b'{"EventSourceMappings": [' + b"{},".join([b""] * 6_000_000) + b"{}]}"
+            case "large numbers":
+                item = b'{"UUID": "00000000-0000-4000-8000-000000000000", "BatchSize": %s},' % (4_200 * b"9")
+                yield b'{"EventSourceMappings": [' + (99 * item)[:-1] + b"]}"
             case "gzip":
                 yield _bomb()
-            case "other mappings" | "same mappings" | "empty pages":
+            case kind if kind in LISTS:
                 yield _page(self._kind, self.asked)
             case _:
                 yield b'{"EventSourceMappings": [], "NextMarker": "'
@@ -138,8 +158,8 @@ class HostileEndpoint:
                     yield _PART
 
 
-def _send_head(request: BaseHTTPRequestHandler, headers: dict[str, str]) -> None:
-    request.send_response(200)
+def _send_head(request: BaseHTTPRequestHandler, headers: dict[str, str], status: int = 200) -> None:
+    request.send_response(status)
     for name, value in headers.items():
         request.send_header(name, value)
     request.end_headers()

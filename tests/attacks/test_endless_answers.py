@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.hostile_endpoint import KINDS, LISTS, HostileEndpoint
+from tests.attacks.hostile_endpoint import KINDS, LARGE_ERROR, LISTS, HostileEndpoint
 from tests.bed import Bed
 from tests.e2e.manifests import provider_config, queue
 from tests.operator_process import OperatorProcess
@@ -40,6 +40,30 @@ def test_an_endpoint_with_endless_answers_harms_nobody_else(bed: Bed, kind: str,
         operator.stop()
 
 
+@pytest.mark.parametrize(
+    ("operation", "regions", "attempts", "reason", "quoted"),
+    [
+        ("CreateEventSourceMapping", ["eu-west-1"], 120, "RefusedByAWS", "aaaa"),
+        ("GetCallerIdentity", ["eu-west-1", "eu-west-2", "eu-west-3"], 24, "AWSUnreachable", "GetCallerIdentity"),
+    ],
+)
+def test_large_errors_take_no_memory(
+    bed: Bed, operation: str, regions: list[str], attempts: int, reason: str, quoted: str
+) -> None:
+    operator = bed.operator("--requests-per-second=100", "--targets-per-namespace=10")
+    bed.apply(queue("known"))
+    bed.wait_ready("known")
+    before = peak(operator)
+    with HostileEndpoint(LARGE_ERROR, operation) as endpoint:
+        bed.apply(provider_config("hostile", endpointURL=endpoint.url))
+        for number in range(60):
+            source = f"arn:aws:sqs:{regions[number % len(regions)]}:123456789012:victim-{number}"
+            bed.apply(queue(f"victim-{number}", eventSourceARN=source, providerConfigRef={"name": "hostile"}))
+        assert quoted in bed.wait_condition("victim-0", "Ready", "False", reason)["message"]
+        eventually(lambda: endpoint.asked >= attempts, "attempts")
+        assert peak(operator) < before + 60
+
+
 @pytest.mark.parametrize("kind", LISTS)
 def test_an_endless_list_ends(bed: Bed, kind: str) -> None:
     operator = bed.operator("--sweep-interval=1", "--max-mappings=2000", "--requests-per-second=100")
@@ -49,7 +73,7 @@ def test_an_endless_list_ends(bed: Bed, kind: str) -> None:
     with HostileEndpoint(kind, "ListEventSourceMappings") as endpoint:
         bed.apply(provider_config("hostile", endpointURL=endpoint.url))
         bed.apply(queue("victim", providerConfigRef={"name": "hostile"}))
-        assert "more than 2,000 mappings" in bed.wait_condition("victim", "Ready", "False", "AWSUnreachable")["message"]
+        assert LISTS[kind] in bed.wait_condition("victim", "Ready", "False", "AWSUnreachable")["message"]
         asked = endpoint.asked
         bed.apply(queue("another"))
         bed.wait_ready("another")

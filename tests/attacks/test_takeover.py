@@ -6,10 +6,7 @@ The tenant may write EventSourceMappings in a namespace of its own, and knows UU
 import json
 from typing import Any
 
-import pytest
-
 from tests.bed import WRITES, Bed, Resources
-from tests.bed.cluster import create_namespace
 from tests.e2e.manifests import HERE, queue, stream
 from tests.waiting import eventually
 
@@ -17,15 +14,6 @@ OURS = "esm-operator.io/"
 CONSENT = "lambda.esm-operator.io/allow-takeover-by"
 #: Values of the other owner that the tenant must not see anywhere.
 SECRETS = ("payments-card-data", "bank-ledger", "team-of-the-bank")
-
-
-@pytest.fixture
-def tenant(bed: Bed) -> Resources:
-    """The namespace of the tenant. The namespace of the bed belongs to the bank."""
-    resources = Resources(bed.client, f"{bed.namespace}-tenant")
-    create_namespace(bed.client, resources.namespace)
-    bed.exits.callback(resources.clear)  # after the operators have ended
-    return resources
 
 
 def bank(**more: Any) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from esm_operator.adapters import botocore_hooks
+from esm_operator.adapters.botocore_hooks import MOST_OF_ERROR
 from tests.unit.slow_connections import SlowServer, certificate
 from tests.waiting import LIMIT, eventually
 
@@ -381,3 +382,16 @@ def test_before_parse_has_the_body_as_it_arrived(tmp_path: Path) -> None:
         with making(recorder), pytest.raises(Exception):  # noqa: B017, PT011 - what the parser raises is not the matter
             ways.client().get_event_source_mapping(UUID=UUID)
     assert recorder.bodies == [body]
+
+
+def test_an_error_whose_body_was_cut_off_before_it_is_parsed_is_a_refusal(tmp_path: Path) -> None:
+    body = b'{"message": "%s"}' % (2 * MOST_OF_ERROR * b"a")
+    head = b"HTTP/1.1 409 Conflict\r\nx-amzn-ErrorType: ResourceConflictException\r\nContent-Length: %d\r\n\r\n"
+    with opened("plain", tmp_path, lambda connection: connection.sendall(head % len(body) + body)) as ways:
+        recorder = Recorder(ways.server)
+        with making(recorder), pytest.raises(ClientError) as refused:
+            ways.client().get_event_source_mapping(UUID=UUID)
+    about: Any = refused.value.response
+    assert recorder.bodies == [body[:MOST_OF_ERROR]]
+    assert about["Error"] == {"Code": "ResourceConflictException", "Message": body[:MOST_OF_ERROR].decode()}
+    assert about["ResponseMetadata"]["HTTPStatusCode"] == 409

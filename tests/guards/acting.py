@@ -5,6 +5,23 @@ from tests.guards.guard import Guard, model, unit
 _ACT, _RECONCILE, _DOUBTS = "reconcile/executor.py", "reconcile/reconciler.py", "reconcile/pending_creates.py"
 
 GUARDS = (
+    # Namespaces
+    Guard(
+        name="turns-of-namespaces",
+        harm="Constant edits in a namespace use up the request budget, and creations of other namespaces wait.",
+        file="ratelimit/waiters.py",
+        text="return first.priority not in _OF_PARTIES, party in self._served, first",
+        without="return first.priority not in _OF_PARTIES, first",
+        tests=unit("waiters", "the_creation_of_a_namespace_does_not_wait_for_the_edits_of_another"),
+    ),
+    Guard(
+        name="fresh-shared-tags",
+        harm="A resource adopts a mapping whose tags were read before it asked, and takes it from another resource.",
+        file="aws/client.py",
+        text="if read.began > asked:",
+        without="if read.began > -math.inf:",
+        tests=unit("shared_tag_reads", "resources_of_a_namespace_share_a_request_that_begins_after_they_asked"),
+    ),
     # When a request is sent
     Guard(
         name="read-before-create",
@@ -98,6 +115,14 @@ GUARDS = (
         text="wait = context.state.drift_backoff.wait(kind, change, drift=drift)",
         without="wait = 0.0",
         tests=model("waiting_requests", "a_change_that_aws_does_not_keep_is_sent_with_growing_pauses"),
+    ),
+    Guard(
+        name="same-creation-again",
+        harm="A mapping that another client deletes each time is created again and again, as fast as AWS answers.",
+        file="reconcile/executor.py",
+        text="drift=True) if repeated else 0.0",
+        without="drift=True) if False else 0.0",
+        tests=model("waiting_requests", "a_mapping_that_vanishes_after_each_create_is_created_with_growing_pauses"),
     ),
     # Records before and after a request
     Guard(

@@ -237,6 +237,25 @@ GUARDS = (
         tests=unit("usage_finalizer", "nothing_new_is_made_through_one_that_is_going"),
     ),
     Guard(
+        name="create-through-a-deleted-provider-config",
+        harm="A forged status creates a mapping through a ProviderConfig that is being deleted.",
+        file="reconcile/reconciler.py",
+        text="case actions.Create() if not context.record.uuid or context.state.deleted != context.record.uuid:",
+        without="case actions.Create() if False:",
+        tests=model("moved_targets", "a_forged_status_creates_nothing_through_a_provider_config_that_is_being_deleted"),
+    ),
+    Guard(
+        name="replace-through-a-deleted-provider-config",
+        harm="A mapping is deleted for a replacement that its ProviderConfig does not allow any more.",
+        file="reconcile/reconciler.py",
+        text='case actions.Replace(successor=""):',
+        without='case actions.Replace(successor="") if False:',
+        tests=model(
+            "moved_targets",
+            "a_provider_config_that_is_being_deleted_still_serves_its_mappings_but_makes_none[replacement]",
+        ),
+    ),
+    Guard(
         name="hold-while-used",
         harm="A ProviderConfig is removed while resources still use it.",
         file=_HOLDS,

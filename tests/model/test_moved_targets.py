@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from esm_operator.api.resource import GROUP, VERSION
+from esm_operator.api.resource import FINALIZER, GROUP, VERSION
 from esm_operator.cluster.config_cache import PROVIDER_CONFIGS
 from esm_operator.cluster.operator_names import IN_USE
 from tests.model import calls
 from tests.model.aws import QUEUE, REGION
-from tests.model.script import KINESIS, SQS, Script
+from tests.model.script import KINESIS, ONE, SQS, Script
 from tests.model.world import SWEEP_INTERVAL
 
 CONFIGS = f"/apis/{GROUP}/{VERSION}/{PROVIDER_CONFIGS}"
@@ -73,12 +73,66 @@ def finalizers(script: Script) -> list[str]:
     return json.loads(script.cluster.request("GET", f"{CONFIGS}/shop", {}).body)["metadata"].get("finalizers") or []
 
 
+def delete_config(script: Script) -> None:
+    """Delete the ProviderConfig, and report it to the operator as the watch does."""
+    script.cluster.request("PATCH", f"{CONFIGS}/shop", {"metadata": DELETED})
+    process = script.world.process
+    assert process is not None
+    assert process.operator is not None
+    body = json.loads(script.cluster.request("GET", f"{CONFIGS}/shop", {}).body)
+    process.loop.call(process.operator.handle_provider_config, "MODIFIED", body)
+
+
 def test_no_mapping_is_created_through_a_provider_config_that_is_being_deleted(script: Script) -> None:
     configure(script, finalizers=["example.com/other"], **DELETED)
     script.apply(**SQS, providerConfigRef={"name": "shop"})
     script.begin()
     assert script.reason() == "ProviderConfigDeleting"
     assert script.aws.standing == {}
+
+
+def test_a_forged_status_creates_nothing_through_a_provider_config_that_is_being_deleted(script: Script) -> None:
+    configure(script, finalizers=["example.com/other"], **DELETED)
+    script.apply(**SQS, providerConfigRef={"name": "shop"})
+    forged = {"metadata": {"finalizers": [FINALIZER]}, "status": {"uuid": "11111111-2222-4333-8444-555555555555"}}
+    script.cluster.edit(ONE, forged)
+    script.begin()
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert script.reason() == "ProviderConfigDeleting"
+    assert script.aws.standing == {}
+
+
+@pytest.mark.parametrize("change", ["replacement", "recreation"])
+def test_a_provider_config_that_is_being_deleted_still_serves_its_mappings_but_makes_none(
+    script: Script, change: str
+) -> None:
+    configure(script)
+    script.apply(**KINESIS, providerConfigRef={"name": "shop"}, replacePolicy="Recreate")
+    script.begin()
+    uuid = script.mapping().uuid
+    delete_config(script)
+    script.edit(batchSize=7)
+    script.calmly(60)
+    assert script.mapping().config["BatchSize"] == 7
+    if change == "replacement":
+        script.edit(startingPosition="TRIM_HORIZON")
+    else:
+        script.aws.standing.clear()
+    script.calmly(3 * SWEEP_INTERVAL)
+    assert script.reason() == "ProviderConfigDeleting"
+    assert [one.uuid for one in script.aws.standing.values()] == ([uuid] if change == "replacement" else [])
+
+
+def test_a_replacement_ends_although_the_provider_config_is_being_deleted_meanwhile(script: Script) -> None:
+    configure(script)
+    script.apply(**KINESIS, providerConfigRef={"name": "shop"}, replacePolicy="Recreate")
+    script.begin()
+    script.edit(startingPosition="TRIM_HORIZON")
+    script.until_asked("delete_event_source_mapping")
+    delete_config(script)
+    script.calmly(3 * SWEEP_INTERVAL)
+    assert script.mapping().position == "TRIM_HORIZON"
+    assert script.reason() == "Enabled"
 
 
 def test_a_provider_config_stays_as_long_as_a_mapping_is_reached_through_it(script: Script) -> None:

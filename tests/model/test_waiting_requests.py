@@ -1,5 +1,6 @@
 """Scripted scenarios: a request waits for the rate limiter, and the resource changes before it is sent."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from esm_operator.api.annotations import PAUSED
 from esm_operator.api.resource import Key
+from esm_operator.reconcile.drift_backoff import FIRST
 from tests.model.aws import QUEUE, refusal
 from tests.model.calls import Call
 from tests.model.script import ONE, SQS, TWO, Script, answer_all_but, answers, as_ever
@@ -111,3 +113,37 @@ def test_a_change_that_aws_does_not_keep_is_sent_with_growing_pauses(script: Scr
     assert 2 <= len(attempts) <= 6
     as_ever(script, "update_event_source_mapping")
     script.converge()
+
+
+def test_a_mapping_that_is_deleted_outside_is_created_again_immediately_once(script: Script) -> None:
+    script.apply(**SQS)
+    script.begin()
+    script.aws.standing.clear()
+    script.calmly(1.2 * SWEEP_INTERVAL)
+    assert script.reason() == "Enabled"
+    script.converge()
+    assert len(script.aws.standing) == 1
+
+
+def test_a_mapping_that_vanishes_after_each_create_is_created_with_growing_pauses(script: Script) -> None:
+    script.apply(**SQS)
+    attempts: list[float] = []
+
+    def vanishes(really: Callable[..., Any], asked: dict[str, Any]) -> Any:
+        attempts.append(script.world.clock.now)
+        answer = really(**asked)
+        del script.aws.standing[answer["UUID"]]
+        return answer
+
+    answers(script, "create_event_source_mapping", vanishes)
+    script.world.start()
+    script.calmly(4 * SWEEP_INTERVAL)
+    assert 3 <= len(attempts) <= 8
+    pauses = [after - before for before, after in itertools.pairwise(attempts)]
+    assert pauses[0] < FIRST, "a mapping that is deleted once is created again immediately"
+    assert all(pause >= FIRST for pause in pauses[1:])
+    assert script.reason() == "ChangeNotKept"
+    as_ever(script, "create_event_source_mapping")
+    script.edit(batchSize=5)
+    script.converge()
+    assert len(script.aws.standing) == 1

@@ -456,6 +456,21 @@ CASES: dict[str, tuple[Desired, Observation, actions.Action | type[Any]]] = {
     "no intent": (replace(wanted(prepared=False), intended=None), NOTHING, actions.AddFinalizer()),
     "before the sweep": (wanted(), UNSWEPT, actions.Wait),
     "none": (wanted(), NOTHING, actions.Create()),
+    "none, but another resource had one": (
+        wanted(),
+        Observation(swept=True, holder="shop/older"),
+        actions.Conflict,
+    ),
+    "gone, but another resource had one too": (
+        made(),
+        Observation(swept=True, gone=True, holder="shop/older"),
+        actions.Conflict,
+    ),
+    "to another function, whose mapping is missing": (
+        replace(made(), values=MappingSpec.parse({**SQS, "functionName": "payments"}).values),
+        Observation(swept=True, mapping=seen(), holder="shop/older"),
+        actions.Conflict,
+    ),
     "none, with an intent of another spec": (wanted(intent_current=False), NOTHING, actions.AddFinalizer()),
     "made by the intent": (wanted(), candidates(seen()), actions.RecordUUID(UUID)),
     "ours among others": (

@@ -11,11 +11,11 @@ from esm_operator.aws.answer_limits import ListLimit
 from esm_operator.aws.answer_shapes import MOST_CHARACTERS, MOST_ENTRIES
 from esm_operator.aws.client import MappingsClient
 from esm_operator.aws.connections import Connections
-from esm_operator.aws.errors import TooLongListError, UnreadableAnswerError, understand
+from esm_operator.aws.errors import TooLongListError, UnreadableAnswerError, is_doubtful, understand
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import MappingsApi
 from esm_operator.commands.account import Account, Console, ReadError
-from esm_operator.fence import SHUT
+from esm_operator.fence import SHUT, Fence
 from esm_operator.planning.target import Access, Target
 from esm_operator.ratelimit.rate_limiter import RateLimiter
 from tests.aws import AwsServer
@@ -80,12 +80,14 @@ async def endpoint() -> AsyncGenerator[Endpoint]:
         yield made
 
 
-async def client_of(aws: AwsServer, connections: Connections, endpoint: Endpoint) -> MappingsClient:
+async def client_of(
+    aws: AwsServer, connections: Connections, endpoint: Endpoint, fence: Fence = SHUT
+) -> MappingsClient:
     """A client whose requests to Lambda and the tagging API reach the endpoint."""
     connection = await connections.connect(Target("eu-west-1", Access(aws.endpoint)))
     for client in (connection.client, connection.tagging):
         client.meta.events.register("before-sign", lambda request, **_: setattr(request, "url", f"{endpoint.url}/"))
-    return MappingsClient(MappingsApi(connection, RateLimiter(1000), RateLimiter(1000), SHUT), Inventory())
+    return MappingsClient(MappingsApi(connection, RateLimiter(1000), RateLimiter(1000), fence), Inventory())
 
 
 @pytest.fixture
@@ -140,12 +142,32 @@ async def test_an_endless_list_of_a_function_ends_at_the_limit_of_the_inventory(
     client: MappingsClient, endpoint: Endpoint
 ) -> None:
     client.inventory = Inventory(500)
-    many = [HONEST | {"UUID": f"{UUID[:-2]}{number:02}", "FunctionArn": "f" * 9_000} for number in range(50)]
+    many = [HONEST | {"UUID": f"{UUID[:-2]}{one:02}", "FunctionArn": f"{one}" + "f" * 9_000} for one in range(50)]
     endpoint.body = {"EventSourceMappings": many, "NextMarker": "more"}
     with pytest.raises(TooLongListError):
         await client.refresh_by_function("orders")
-    assert client.inventory.is_too_large
+    assert 0 < len(client.inventory) < 50
     assert endpoint.asked < 5, "the number of mappings would end it later"
+
+
+async def test_an_answer_about_another_mapping_is_refused(
+    aws: AwsServer, connections: Connections, endpoint: Endpoint
+) -> None:
+    fence = Fence(clock=lambda: 0.0)
+    fence.extend(1_000)
+    client = await client_of(aws, connections, endpoint, fence)
+    endpoint.body = HONEST | {"UUID": UUID.replace("1", "2")}
+    for request in (client.refresh(UUID), client.update({"UUID": UUID, "BatchSize": 5}), client.delete(UUID)):
+        with pytest.raises(UnreadableAnswerError) as raised:
+            await request
+        assert is_doubtful(raised.value)
+    assert len(client.inventory) == 0
+
+
+async def test_a_uuid_may_be_in_capitals(client: MappingsClient, endpoint: Endpoint) -> None:
+    endpoint.body = HONEST
+    await client.refresh(UUID.upper())
+    assert client.inventory.uuids() == [UUID]
 
 
 async def test_a_marker_is_a_text(client: MappingsClient, endpoint: Endpoint) -> None:

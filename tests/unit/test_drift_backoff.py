@@ -34,8 +34,12 @@ def test_another_change_or_kind_is_sent_immediately() -> None:
     assert drift_backoff.wait("fields", {"batchSize": 6}, drift=True) == 0
     assert drift_backoff.wait("tags", {"batchSize": 5}, drift=True) == 0
     assert drift_backoff.wait("fields", {"batchSize": 5}, drift=True) > 0
-    drift_backoff.clear()
+    drift_backoff.sent("creation", {}, drift=True)
+    drift_backoff.forget("fields", "tags")
     assert drift_backoff.wait("fields", {"batchSize": 5}, drift=True) == 0
+    assert drift_backoff.wait("creation", {}, drift=True) > 0
+    drift_backoff.clear()
+    assert drift_backoff.wait("creation", {}, drift=True) == 0
 
 
 def test_a_change_that_lasted_for_long_counts_as_new(clock: StoppedClock) -> None:

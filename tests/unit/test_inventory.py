@@ -1,6 +1,8 @@
 """The inventory: the last known state of mappings, and when absence means that a mapping was deleted."""
 
+import json
 import time
+import tracemalloc
 from typing import Any
 
 import hypothesis.strategies as st
@@ -8,7 +10,9 @@ import pytest
 from hypothesis import given
 
 from esm_operator.api.identity import ConsumerGroup, Identity
-from esm_operator.aws.inventory import TAGS_VISIBLE, Inventory
+from esm_operator.aws.answer_limits import MEMORY_OF_MAPPING
+from esm_operator.aws.errors import RepeatedIdentityError, TooLongListError
+from esm_operator.aws.inventory import MOST_OF_IDENTITY, TAGS_VISIBLE, Inventory
 from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import Owner
 from tests.unit.clock import ShiftedClock
@@ -92,7 +96,89 @@ def test_the_bytes_are_those_of_the_mappings_and_tags(steps: list[tuple[str, str
             case _:
                 inventory.clear()
         entries = [inventory.get(one) for one in inventory.uuids()]
-        assert inventory.bytes == sum(entry.size for entry in entries if entry is not None)
+        size = sum(entry.size for entry in entries if entry is not None)
+        if step in ("swept", "clear"):
+            assert inventory.bytes == size
+        assert inventory.bytes >= size, "mappings from before the resume count too"
+    inventory.record_swept(len(steps) + 1.0)
+    assert (len(inventory), inventory.bytes) == (0, 0)
+
+
+@pytest.mark.parametrize("text", ["orders", "é", "\U0001f642" * 20, "ab" * 500])
+@pytest.mark.parametrize("servers", [0, 1, 50])
+def test_the_size_of_a_mapping_is_not_less_than_the_memory_it_takes(text: str, servers: int) -> None:
+    taken, size = min(memory_and_size(f"{text}{attempt}", servers) for attempt in range(2))
+    assert taken <= size <= 4 * taken
+
+
+def memory_and_size(text: str, servers: int) -> tuple[int, int]:
+    """The bytes of memory that an inventory takes, and its size. Python may enlarge a table of its own meanwhile."""
+    tracemalloc.start()
+    inventory = Inventory()
+    for item in range(300):
+        one = kafka(f"{item:036}", *(f"{text}{item}.{server}" for server in range(servers)))
+        one = json.loads(json.dumps(one | {"FunctionArn": f"{text}{item}", "State": f"{text}{item}"}))
+        inventory.record(one, 1.0, listed=True)
+        inventory.record_tags(one["UUID"], {f"{text}{item}": f"{item}{text}"})
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return taken, inventory.bytes
+
+
+def test_a_mapping_for_which_there_is_no_room_is_not_recorded() -> None:
+    inventory = Inventory(2)
+    inventory.record(mapping("1"), 1.0)
+    inventory.record(mapping("2", BatchSize=1), 1.0)
+    size = inventory.bytes
+    with pytest.raises(TooLongListError, match="more than 2 mappings"):
+        inventory.record(mapping("3"), 2.0)
+    with pytest.raises(TooLongListError):
+        inventory.record(mapping("2", FilterCriteria="x" * 2 * MEMORY_OF_MAPPING), 2.0)
+    with pytest.raises(TooLongListError):
+        inventory.record_tags("2", {"a": "b" * 2 * MEMORY_OF_MAPPING})
+    assert (len(inventory), inventory.bytes, batch(inventory, "2")) == (2, size, 1)
+    inventory.record(mapping("2", BatchSize=2), 3.0)
+    assert batch(inventory, "2") == 2
+
+
+def test_mappings_and_the_tags_of_a_tag_sweep_share_the_memory() -> None:
+    inventory = Inventory(2)
+    inventory.record(mapping("1"), 1.0)
+    inventory.reserve(2 * MEMORY_OF_MAPPING - inventory.bytes)
+    with pytest.raises(TooLongListError):
+        inventory.record(mapping("2"), 1.0)
+    with pytest.raises(TooLongListError):
+        inventory.reserve(2 * MEMORY_OF_MAPPING)
+    inventory.reserve(0)
+    inventory.record(mapping("2"), 1.0)
+
+
+def test_mappings_of_one_identity_that_aws_cannot_have_are_refused() -> None:
+    inventory = Inventory()
+    several = [mapping(str(number)) for number in range(MOST_OF_IDENTITY)]
+    sweep(inventory, several, 1.0)
+    sweep(inventory, several, 2.0)
+    with pytest.raises(RepeatedIdentityError, match="more than 10 mappings have the function and the source of x"):
+        inventory.record_page([mapping("x")], 3.0)
+    inventory.record(mapping("y", EventSourceArn=f"{QUEUE}-2"), 3.0)
+    assert len(inventory.with_identity(Identity("orders", QUEUE))) == MOST_OF_IDENTITY
+
+
+def test_many_clusters_can_have_topics_of_one_name() -> None:
+    inventory = Inventory()
+    sweep(inventory, [kafka(str(number), f"{number}:1", f"{number}:2") for number in range(100)], 1.0)
+    wanted = Identity("orders", "self-managed-kafka|orders", frozenset({"7:2", "8:1"}))
+    assert [one.uuid for one in inventory.with_identity(wanted)] == ["7", "8"]
+
+
+def test_some_of_many_mappings_that_aws_is_deleting_are_read() -> None:
+    inventory = Inventory()
+    group = ConsumerGroup("shop", f"arn:aws:kafka:{HERE}:cluster/orders/1")
+    for number in range(1_000):
+        inventory.record(mapping(f"a{number}", "Deleting"), 1.0)
+        inventory.record(msk(f"b{number}", "shop"), 1.0)
+    assert len(inventory.leaving(Identity("orders", QUEUE))) == MOST_OF_IDENTITY
+    assert len(inventory.leaving_group(group)) == MOST_OF_IDENTITY
 
 
 def test_the_latest_deleted_mappings_are_remembered() -> None:

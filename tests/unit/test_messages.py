@@ -47,7 +47,7 @@ ELSEWHERE = {
 #: Messages of mappings that the operator has not read, or that repeat the place of another message.
 WITHOUT_PLACE = {("InSync", "NotCompared"), ("InSync", "Terminating"), ("InSync", "Paused")}
 PLACES = ("eu-west-1 (account 123456789012)", "account 123456789012, region us-west-2")
-OBJECTS = (UUID, '"orders"', SUBJECT.event_source, "{place}", "{action}", "shop/orders -> ")
+OBJECTS = (UUID, '"orders"', SUBJECT.event_source, "{place}", "{action}", "shop/orders -> ", "shop/orders-2")
 #: Requests that the operator repeats without a remedy, because nothing is wrong, or only AWS can correct it.
 WITHOUT_REMEDY = {"AWSUnavailable", "NotFound", "OperationInProgress"}
 ROWS = [key for key, row in TABLE.items() if row.next is not Next.PART]

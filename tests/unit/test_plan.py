@@ -141,6 +141,14 @@ def test_an_older_claimant_of_another_namespace_is_not_named() -> None:
         assert ("bank" in message_of(conflict)) is False
 
 
+def test_a_resource_of_another_namespace_that_comes_first_is_not_named() -> None:
+    for holder, named in (("shop/older", "The resource shop/older"), ("bank/older", "A resource of another namespace")):
+        conflict = plan.plan(wanted(), Observation(swept=True, holder=holder))
+        assert isinstance(conflict, actions.Conflict)
+        assert f"{named} had a mapping" in message_of(conflict)
+        assert ("bank" in message_of(conflict)) is False
+
+
 def test_a_mapping_without_access_is_not_shown() -> None:
     observing = wanted(observe_only=True)
     for owner, shown in ((None, True), (OWNER, True), (OTHER, True), (FOREIGN, False), (ELSEWHERE, False)):

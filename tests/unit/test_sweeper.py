@@ -118,7 +118,7 @@ class Scene:
         moving = self.inventory.uuids()[:count]
         for uuid in moving:
             self.control.edit_mapping(uuid, State=state)
-            self.inventory.record({"UUID": uuid, "State": state}, time.monotonic())
+            self.inventory.record({"UUID": uuid, "FunctionArn": uuid, "State": state}, time.monotonic())
         self.shared.wake()
         return moving
 
@@ -183,7 +183,7 @@ async def test_a_list_that_is_too_long_is_forgotten_and_reported(begin: Begin) -
 async def test_long_texts_count_as_many_mappings(begin: Begin) -> None:
     scene = await begin(100, interval=1.0, most=100)
     await eventually_async(lambda: scene.inventory.swept)
-    scene.inventory.record_tags(scene.inventory.uuids()[0], {"a": "b" * 200_000})
+    scene.inventory.record_tags(scene.inventory.uuids()[0], {"a": "b" * 600_000}, written=time.monotonic())
     await eventually_async(lambda: scene.shared.failure is not None)
     assert len(scene.inventory) == 0
 
@@ -265,7 +265,7 @@ async def test_a_long_transition_is_read_with_growing_pauses(begin: Begin) -> No
     await eventually_async(lambda: scene.inventory.swept)
     (uuid,) = scene.inventory.uuids()
     scene.control.edit_mapping(uuid, State="Creating")
-    scene.inventory.record({"UUID": uuid, "State": "Creating"}, time.monotonic())
+    scene.inventory.record({"UUID": uuid, "FunctionArn": uuid, "State": "Creating"}, time.monotonic())
     entry = scene.inventory.get(uuid)
     assert entry is not None
     entry.since -= 100
@@ -282,7 +282,7 @@ async def test_transitions_are_read_rarely_while_many_changes_wait(begin: Begin)
     await eventually_async(lambda: scene.inventory.swept)
     moving = scene.inventory.uuids()
     for uuid in moving:
-        scene.inventory.record({"UUID": uuid, "State": "Creating"}, time.monotonic())
+        scene.inventory.record({"UUID": uuid, "FunctionArn": uuid, "State": "Creating"}, time.monotonic())
         scene.control.edit_mapping(uuid, State="Creating")
     scene.shared.wake()
     calls, began = scene.calls(LIST), time.monotonic()

@@ -42,10 +42,28 @@ def test_a_target_that_others_use_costs_nothing_in_total() -> None:
     assert limiter.admit("a", 1) is None
 
 
-def test_what_is_always_allowed_counts() -> None:
-    limiter = TargetLimiter[str, int](per_namespace=1, total=1)
-    assert [limiter.admit("shop", target, always=True) for target in range(3)] == [None, None, None]
-    assert limiter.admit("shop", 3) is Refusal.NAMESPACE
+def test_targets_of_existing_mappings_count_and_have_twice_the_limit() -> None:
+    limiter = TargetLimiter[str, int](per_namespace=2, total=100)
+    assert [limiter.admit("shop", target, existing=True) for target in range(5)] == [None] * 4 + [Refusal.NAMESPACE]
+    assert limiter.admit("shop", 5) is Refusal.NAMESPACE
+
+
+def test_existing_mappings_move_to_other_targets_even_if_none_is_free() -> None:
+    """All ProviderConfigs get another role, and the former targets are in use until their connections are closed."""
+    limiter = TargetLimiter[str, str](per_namespace=100, total=16)
+    former = [(name, f"{name} {number}") for name in ("a", "b", "c", "d", "e") for number in range(100)]
+    former = [pair for pair in former if limiter.admit(*pair) is None]
+    moved = [(namespace, f"{target} again") for namespace, target in former]
+    assert [limiter.admit(*pair, existing=True) for pair in moved] == [None] * len(moved)
+    limiter.keep(moved)
+    assert sorted(limiter.pairs()) == sorted(moved)
+
+
+def test_existing_mappings_have_a_limit_in_total() -> None:
+    limiter = TargetLimiter[str, int](per_namespace=100, total=2)
+    admitted = [limiter.admit("shop", target, existing=True) for target in range(6)]
+    assert admitted == [None] * 4 + [Refusal.TOTAL] * 2
+    assert limiter.admit("bank", 6) is None, "the first is always admitted"
 
 
 @given(

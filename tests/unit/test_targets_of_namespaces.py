@@ -13,6 +13,7 @@ from esm_operator.status.rendering import message_of
 from esm_operator.status.subject import Subject
 
 OPERATOR = ProviderConfigSettings("(operator)", region="eu-west-1")
+HERE = "eu-west-1:123456789012"
 REGIONS = sorted(known_regions())
 
 
@@ -123,13 +124,42 @@ def test_a_namespace_that_fills_the_total_leaves_others_their_first_target() -> 
     assert "--max-targets" in text
 
 
-def test_targets_with_mappings_come_first_and_are_always_admitted() -> None:
+def test_targets_with_mappings_come_first_and_have_a_higher_limit() -> None:
     """A restart with a lower limit harms no mapping. A status of a mapping elsewhere counts for nothing."""
     config_cache = cache(per_namespace=2)
     new = [in_region(region) for region in REGIONS[:4]]
     mapped = [in_region(region, mapped=region) for region in REGIONS[4:7]]
     moved = [in_region(region, mapped="eu-west-1") for region in REGIONS[7:9] if region != "eu-west-1"]
     assert {one.region for one in config_cache.targets([*new, *moved, *mapped])} == set(REGIONS[4:7])
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_forged_statuses_admit_no_more_than_twice_the_limit(restarted: bool) -> None:
+    config_cache = cache(per_namespace=3)
+    forged = [in_region(region, mapped=region) for region in REGIONS]
+    if restarted:
+        config_cache.targets(forged)
+    admitted = [one for one in forged if not reason(config_cache.resolve(one))]
+    assert len(admitted) == 6
+    assert len(config_cache.targets(forged)) == 6
+
+
+def test_a_role_that_changes_again_and_again_uses_a_limited_number_of_targets() -> None:
+    config_cache, connected = cache(per_namespace=20, total=4), set[Target]()
+    orders = resource(
+        "orders", {"providerConfigRef": {"name": "shop"}}, arn=f"arn:aws:lambda:{HERE}:event-source-mapping:1"
+    )
+    for number in range(60):
+        body = config("eu-west-1")
+        body["spec"]["roleARN"] = f"arn:aws:iam::123456789012:role/r{number}"
+        body["metadata"]["resourceVersion"] = str(number)
+        config_cache.put_config(body)
+        config_cache.resolve(orders)
+        connected |= config_cache.targets([orders], connected)
+    assert len(connected) == 8
+    assert reason(config_cache.resolve(orders)) == "TooManyTargets"
+    config_cache.targets([orders], set())
+    assert reason(config_cache.resolve(orders)) == ""
 
 
 def test_a_resource_that_is_gone_is_not_reconciled_again() -> None:

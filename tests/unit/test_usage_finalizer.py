@@ -57,6 +57,7 @@ def resource(
     stalled: str = "",
     through: str = "",
     uuid: str = "",
+    arn: str = "",
     deleting: bool = False,
 ) -> dict[str, Any]:
     intent = {
@@ -85,6 +86,7 @@ def resource(
             "conditions": [{"type": "Stalled", "status": "True", "reason": stalled}] if stalled else [],
             **({"providerConfig": through} if through else {}),
             "uuid": uuid,
+            "arn": arn,
         },
     }
 
@@ -189,13 +191,26 @@ async def test_nothing_new_is_made_through_one_that_is_going() -> None:
     assert scene.users("shop") == ["forged", "going", "old"]
 
 
-@pytest.mark.parametrize(("uuid", "users"), [("", []), (UUID, ["r"])])
+ARN = f"arn:aws:lambda:us-west-2:123456789012:event-source-mapping:{UUID}"
+
+
+@pytest.mark.parametrize(
+    ("status", "users"),
+    [
+        ({}, []),
+        ({"uuid": UUID}, []),
+        ({"uuid": UUID, "arn": ARN}, []),
+        ({"uuid": UUID, "arn": ARN, "through": "another"}, []),
+        ({"uuid": UUID, "arn": "forged", "through": "shop"}, []),
+        ({"uuid": UUID, "arn": ARN, "through": "shop"}, ["r"]),
+    ],
+)
 def test_a_resource_in_a_namespace_that_is_not_admitted_counts_only_if_it_has_a_mapping(
-    uuid: str, users: list[str]
+    status: dict[str, Any], users: list[str]
 ) -> None:
     body = config("shop")
     body["spec"]["namespaceSelector"] = {"matchLabels": {"team": "shop"}}
-    assert Scene([body], [resource("r", SHOP, uuid=uuid)]).users("shop") == users
+    assert Scene([body], [resource("r", SHOP, **status)]).users("shop") == users
     assert Scene([body], [resource("r", SHOP)], {"team": "shop"}).users("shop") == ["r"]
 
 

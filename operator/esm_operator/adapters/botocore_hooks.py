@@ -18,6 +18,10 @@ from typing import Any, Protocol
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
 from urllib3.connection import HTTPConnection
 
+#: Bytes of the body of an error answer that are parsed. botocore uses JSON that is cut off as the message, and reads
+#: the code from the head, so that the answer remains a refusal. AWS sends less.
+MOST_OF_ERROR = 20_000
+
 
 class Request(Protocol):
     """The request that a thread sends. Its methods raise to cancel it."""
@@ -69,6 +73,8 @@ def _before_send(current_request: Callable[[], Request], request: Any, event_nam
 
 
 def _before_parse(current_request: Callable[[], Request], response_dict: Any, **_: Any) -> None:
+    if response_dict["status_code"] >= 300:
+        response_dict["body"] = response_dict["body"][:MOST_OF_ERROR].decode(errors="ignore").encode()
     current_request().parsing(response_dict["body"])
 
 

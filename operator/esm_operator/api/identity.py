@@ -55,6 +55,11 @@ class Identity:
         """The key of an index. Equal identities have equal keys."""
         return (self.function, self.source)
 
+    @property
+    def keys(self) -> list[tuple[str, str, str]]:
+        """The keys of an index. Two identities have one in common if AWS would refuse one if the other exists."""
+        return [(*self.key, server) for server in self.servers or ("",)]
+
     def same_as(self, other: "Identity") -> bool:
         """Whether AWS would refuse one if the other exists."""
         return self.key == other.key and (self.servers == other.servers or bool(self.servers & other.servers))
@@ -69,6 +74,11 @@ class ConsumerGroup:
     """The ARN of the MSK cluster or VPC connection; empty for a self-managed cluster."""
     servers: frozenset[str] = frozenset()
     """The bootstrap servers of a self-managed cluster."""
+
+    @property
+    def keys(self) -> list[tuple[str, str, str]]:
+        """The keys of an index. Two groups have one in common if AWS would refuse a mapping in both."""
+        return [(self.name, self.cluster, server) for server in (("",) if self.cluster else self.servers)]
 
     @property
     def path(self) -> str:
@@ -90,6 +100,11 @@ def consumer_group(mapping: Mapping[str, Any]) -> ConsumerGroup | None:
     if not name:
         return None
     return ConsumerGroup(str(name), str(mapping.get("EventSourceArn") or ""), _servers(mapping))
+
+
+def digests(identity: Identity, group: ConsumerGroup | None) -> frozenset[int]:
+    """Numbers for this process. Two mappings have one in common if AWS would refuse one if the other exists."""
+    return frozenset(map(hash, [*identity.keys, *(group.keys if group is not None else ())]))
 
 
 def of_mapping(mapping: Mapping[str, Any]) -> Identity:

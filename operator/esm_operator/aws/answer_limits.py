@@ -31,6 +31,9 @@ MOST_TAGS, MOST_OF_TAG = 100, 128 + 256
 BYTES_OF_ITEM = 2_000
 #: Bytes of memory of the tags of a mapping, on average, while the tagging API is read. Ten tags have about 2,500.
 BYTES_OF_TAGS = 5_000
+#: Bytes of memory of a mapping in the inventory with its tags and those of a tag sweep, on average. Most mappings with
+#: ten tags, which a tag sweep reads, take less than 5,500.
+MEMORY_OF_MAPPING = 6_000
 #: Bytes of memory of an entry in a dictionary of Python, at most.
 _ENTRY = 104
 
@@ -61,11 +64,6 @@ class ListLimit:
     def exceeded(self) -> TooLongListError:
         """The error."""
         return TooLongListError(most=f"{self._most:,}", remedy=self._remedy)
-
-
-def size_of_tags(tags: Mapping[str, str]) -> int:
-    """The characters of tags."""
-    return sum(len(key) + len(value) for key, value in tags.items())
 
 
 def memory_of_tags(tags: Mapping[str, str]) -> int:

@@ -92,11 +92,17 @@ async def run(
             await asyncio.wait([future], timeout=min(max(left, 0.001), shortest))
         if future.cancelled():
             raise errors.NotSentError(reason="The connection was closed before the request was sent.")
-        return future.result()
+        failure = future.exception()
+        if failure is None:
+            return future.result()
+        raise errors.bare(failure) if isinstance(failure, Exception) else failure
     finally:
         if not future.done():
             call.give_up()
             future.cancel()
+        # The traceback of an exception keeps the variables. Those that keep the exception would make a cycle.
+        del future
+        error = failure = None
 
 
 class _Call:
@@ -188,7 +194,7 @@ class _Call:
 
     def _end(self) -> None:
         with self._lock:
-            self._phase, self._cut = _Phase.ENDED, None
+            self._phase, self._cut, self._refusal = _Phase.ENDED, None, None
         if self._permit.window is not None and self._slot is not None:
             self._permit.window.release(self._slot)
 

@@ -5,8 +5,9 @@ The requests themselves are in :mod:`~.mappings_api`, which the commands use wit
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,7 +15,17 @@ from esm_operator.aws import errors
 from esm_operator.aws.inventory import Inventory
 from esm_operator.aws.mappings_api import PAGE, MappingsApi, Write
 from esm_operator.clock import monotonic
-from esm_operator.ratelimit.waiters import RequestPriority
+from esm_operator.ratelimit.waiters import RequestPriority, current_party
+
+
+class _TagRead:
+    """The last request for the tags of a mapping, as long as one waits for it."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.began = -math.inf
+        """Monotonic time of its beginning, in seconds."""
+        self.failure: Exception | None = None
 
 
 class MappingsClient:
@@ -38,6 +49,8 @@ class MappingsClient:
         self.inventory = inventory
         self.owner_tags = owner_tags
         self._changed = changed
+        self._tag_reads: WeakValueDictionary[tuple[str, RequestPriority, Hashable], _TagRead] = WeakValueDictionary()
+        """By UUID, priority and namespace, so that none waits for a request that waits longer than its own would."""
 
     async def create(self, parameters: Mapping[str, Any], write: Write | None = None) -> dict[str, Any]:
         """CreateEventSourceMapping."""
@@ -93,17 +106,32 @@ class MappingsClient:
                     return  # the function does not exist, so only sweeps can show its mappings
                 raise
             self._changed([str(one["UUID"]) for one in page.mappings if self.inventory.record(one, at, listed=True)])
-            if self.inventory.is_too_large:
-                raise limit.exceeded()
             if not page.next:
                 return
             limit.count(page.mappings)
             marker = page.next
 
     async def refresh_tags(self, uuid: str, priority: RequestPriority = RequestPriority.EDIT) -> None:
-        """Record the tags of one mapping in the inventory. No request if mappings have no tags."""
-        if self.owner_tags:
-            self.inventory.record_tags(uuid, await self.api.list_tags(self._arn(uuid), priority))
+        """Record the tags of one mapping in the inventory. No request if mappings have no tags.
+
+        Resources of a namespace that wait for the same tags share a request that begins after they have asked.
+        """
+        if not self.owner_tags:
+            return
+        asked = monotonic()
+        read = self._tag_reads.setdefault((uuid, priority, current_party()), _TagRead())
+        async with read.lock:
+            if read.began > asked:
+                if read.failure is not None:
+                    raise errors.bare(read.failure)
+                return
+            began = monotonic()
+            try:
+                self.inventory.record_tags(uuid, await self.api.list_tags(self._arn(uuid), priority))
+            except (ClientError, BotoCoreError) as error:
+                read.began, read.failure = began, errors.bare(error)
+                raise
+            read.began, read.failure = began, None
 
     async def tag(self, uuid: str, add: Mapping[str, str], remove: frozenset[str], write: Write | None = None) -> None:
         """TagResource for new tags, then UntagResource for removed ones. No request if mappings have no tags."""

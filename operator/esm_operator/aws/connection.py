@@ -189,7 +189,11 @@ def counted(operation: str) -> Generator[None]:
         raised = errors.readable(error, operation)
         reason = errors.understand(raised).reason if isinstance(raised, ClientError | BotoCoreError) else ""
         counters.answered(operation, monotonic() - started, raised, reason)
-        raise raised from None
+        try:
+            raise raised from None
+        finally:
+            raised.__context__ = None
+            del raised
     counters.answered(operation, monotonic() - started)
 
 

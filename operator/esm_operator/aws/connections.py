@@ -14,7 +14,7 @@ from typing import Protocol
 
 from esm_operator import tasks
 from esm_operator.aws.connection import Connection, Connector
-from esm_operator.aws.errors import understand_any
+from esm_operator.aws.errors import bare, understand_any
 from esm_operator.clock import monotonic
 from esm_operator.planning.target import Target
 from esm_operator.ratelimit import backoff
@@ -85,7 +85,7 @@ class Connections:
                 return connection
             failure = self._failures.get(target)
             if failure is not None and monotonic() < failure.retry_at:
-                raise failure.error.with_traceback(None)  # otherwise the traceback grows with each raise
+                raise bare(failure.error).with_traceback(None)  # a raised exception keeps all variables here
             try:
                 connection = await self._connector.connect(target)
             except Exception as error:
@@ -177,7 +177,7 @@ class Connections:
         count = before.count + 1 if before is not None else 1
         pause = backoff.exponential(count - 1, _SHORTEST_PAUSE, _LONGEST_PAUSE)
         message = message_of_failure(understand_any(error), Subject(region=target.region))
-        self._failures[target] = _Failure(error, message, count, monotonic() + pause)
+        self._failures[target] = _Failure(bare(error), message, count, monotonic() + pause)
         if self._reports.admit(target, message):
             logger.error("%s", message)
         if count == 1 and self.listener is not None:

@@ -2,10 +2,12 @@
 
 import logging
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError, SSLError
 
-from esm_operator.api.foreign_text import MESSAGE, VALUE, cut, shown
+from esm_operator.api.foreign_text import ANSWER, MESSAGE, VALUE, cut, shown
 from esm_operator.api.reasons import RefusalReason
 from esm_operator.aws.error_table import EXCEPTIONS, OTHER, TABLE, UNAVAILABLE, ErrorRule
 from esm_operator.fence import NotLeadingError
@@ -57,6 +59,15 @@ class TooLongListError(UnreadableAnswerError):
     fmt = "The list of event source mappings was refused, because it has more than {most} mappings, or no end.{remedy}"
 
 
+class RepeatedIdentityError(TooLongListError):
+    """More mappings of one identity than AWS can have."""
+
+    fmt = (
+        "The list of event source mappings was refused, because more than {most} mappings have the function and the "
+        "source of {uuid}. AWS allows one."
+    )
+
+
 class NotSentError(BotoCoreError):
     """No byte of the request was sent, so AWS has not carried it out."""
 
@@ -77,6 +88,28 @@ def readable(error: Exception, operation: str) -> Exception:
     """
     known = isinstance(error, ClientError | BotoCoreError | NotLeadingError)
     return error if known else UnreadableAnswerError(operation=operation)
+
+
+def bare(error: Exception) -> Exception:
+    """An error of boto3 without the answer and the exceptions that it refers to, which can have megabytes.
+
+    Any other exception is returned unchanged.
+    """
+    if isinstance(error, ClientError):
+        metadata = {
+            "HTTPStatusCode": _status(error),
+            "HTTPHeaders": {"retry-after": cut(str(_headers(error).get("retry-after", "")), VALUE)},
+        }
+        answer: Any = {
+            "Error": {"Code": code_of(error), "Message": text_of(error)},
+            "ResponseMetadata": metadata,
+        }
+        return type(error)(answer, error.operation_name)
+    if isinstance(error, BotoCoreError):
+        made = type(error).__new__(type(error))
+        made.args = (cut(str(error), MESSAGE),)
+        return made
+    return error
 
 
 def code_of(error: ClientError) -> str:
@@ -148,7 +181,6 @@ def understand(error: Exception) -> Failure:
         code, text, status = code_of(error), text_of(error), _status(error)
         row, denial, sentence = _row_of(code, text, status), denial_of(text), sentence_of(text or code)
         action = denial.action or f"{_SERVICES.get(error.operation_name, 'lambda')}:{error.operation_name}"
-        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return Failure(
             row.reason,
             row.disposition,
@@ -158,7 +190,7 @@ def understand(error: Exception) -> Failure:
             remedy=denial.remedy,
             values={"action": action, "code": code},
             throttled=row.reason == "Throttled",
-            retry_after=backoff.retry_after(str(headers.get("retry-after", ""))),
+            retry_after=backoff.retry_after(str(_headers(error).get("retry-after", ""))),
         )
     for classes, reason, disposition in EXCEPTIONS:
         if isinstance(error, classes):
@@ -175,7 +207,7 @@ def understand_any(error: Exception) -> Failure:
     if isinstance(error, ClientError | BotoCoreError):
         return understand(error)
     _bugs.failed_unexpectedly("The operator did not understand an answer of AWS.", error)
-    return Failure("OperatorError", Disposition.SLOW, values={"error": f"{type(error).__name__}: {error}"})
+    return Failure("OperatorError", Disposition.SLOW, values={"error": cut(f"{type(error).__name__}: {error}", ANSWER)})
 
 
 def _origins(text: str) -> str:
@@ -189,6 +221,10 @@ def _quote(operation: str, sentence: str, code: str, status: int) -> str:
         return f'AWS answered {operation} with "{sentence}"'
     named = f"the code {code}" if code else "no error code"
     return f"AWS answered {operation} with {named} (HTTP status {status}) and no explanation."
+
+
+def _headers(error: ClientError) -> Mapping[str, str]:
+    return error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
 
 
 def _status(error: ClientError) -> int:

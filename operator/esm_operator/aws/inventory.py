@@ -15,7 +15,8 @@ import sys
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from esm_operator.api import identity, limits
 from esm_operator.api.fields import observed_values
@@ -25,7 +26,8 @@ from esm_operator.api.observed_fields import observed_fields
 from esm_operator.api.recorded_status import MappingReport, differs_harmlessly, is_by_aws
 from esm_operator.api.spec import MappingSpec
 from esm_operator.api.values import Canonical
-from esm_operator.aws.answer_limits import BYTES_OF_ITEM, ListLimit, size_of_tags
+from esm_operator.aws.answer_limits import MEMORY_OF_MAPPING, ListLimit, memory_of_tags
+from esm_operator.aws.errors import RepeatedIdentityError
 from esm_operator.clock import monotonic, seconds_since
 from esm_operator.planning.inputs import TRANSITIONS, ObservedMapping
 
@@ -34,6 +36,14 @@ _RESULT = "LastProcessingResult"
 _REMEDY = (
     "If the account has so many, start the operator with a higher --max-mappings (value maxMappings of the chart)."
 )
+#: Mappings of one identity, without those that AWS is deleting. AWS allows one. The number is higher because the
+#: identity is assumed for some sources, and because the inventory notices late that a mapping was deleted. A reconcile
+#: reads all of them. Of those that AWS is deleting, it reads as many.
+MOST_OF_IDENTITY = 10
+#: Bytes of memory of an entry, at most, in addition to its texts. With the dictionaries that have it.
+_ENTRY = 1_500
+#: Bytes of memory of a bootstrap server, at most, in addition to its text. Each is in the index.
+_SERVER = 600
 #: Seconds for which the inventory remembers that AWS has no mapping with a UUID.
 _GONE_FOR = 3600.0
 #: Seconds for which an empty answer of ListTags is not trusted. AWS documents no limit. Another emulator shows tags
@@ -42,6 +52,17 @@ TAGS_VISIBLE = 30.0
 #: Seconds after a mapping's LastModified in which its tags may not be visible yet. It includes the difference between
 #: the clocks of AWS and this machine (AWS refuses signatures beyond 5 minutes).
 _JUST_MODIFIED = 600.0
+
+
+class FormerMapping(NamedTuple):
+    """A mapping that AWS does not have any more, or that the last sweep did not show."""
+
+    at: float
+    """Monotonic time since which it is missing, in seconds."""
+    gone: bool
+    """Whether AWS has answered that there is no mapping with its UUID."""
+    keys: frozenset[int] | None
+    """The digests of its identity and consumer group. None: this process has never seen the mapping."""
 
 
 @dataclass(slots=True)
@@ -73,7 +94,7 @@ class InventoryEntry:
     """Whether AWS has ever shown tags. If so, missing tags were removed."""
     untagged_since: float = math.inf
     """Time of the first of the latest reads in a row that showed no tags at all."""
-    filters: Mapping[str, Any] | None = None
+    filters: FrozenJSON | None = None
     """Encrypted filter criteria from an answer of Get, because List hides them."""
     filters_shown: bool = False
     """Whether AWS has sent such an answer."""
@@ -82,8 +103,13 @@ class InventoryEntry:
 
     @property
     def size(self) -> int:
-        """The bytes of the answer and of the tags."""
-        return self.raw.size + size_of_tags(self.tags or {})
+        """The bytes of memory of the mapping and its tags, at most."""
+        of, group = self.identity, self.consumer_group
+        texts = [self.state, of.function, of.source, *of.servers]
+        texts += [group.name, group.cluster] if group is not None else []
+        size = _ENTRY + self.raw.size + len(of.servers) * _SERVER + sum(map(sys.getsizeof, texts))
+        size += self.filters.size if self.filters is not None else 0
+        return size + _size_of_tags(self.tags)
 
     def observed(self, since: float = -math.inf) -> ObservedMapping:
         """The entry for the planner. Tags count as fresh if they were seen from ``since`` on."""
@@ -91,7 +117,8 @@ class InventoryEntry:
         encrypted = bool(raw.get("KMSKeyArn") or raw.get("FilterCriteriaError"))
         hidden = encrypted and raw.get("FilterCriteria") is None
         if hidden and self.filters_shown:
-            raw, hidden = {**raw, "FilterCriteria": self.filters}, False
+            shown = self.filters.unpacked if self.filters is not None else None
+            raw, hidden = {**raw, "FilterCriteria": shown}, False
             values = observed_values(raw)
         else:
             values = _values(self.raw)
@@ -127,6 +154,10 @@ class InventoryEntry:
         return seconds_since(self.report().last_modified or "") < _JUST_MODIFIED
 
 
+def _size_of_tags(tags: Mapping[str, str] | None) -> int:
+    return memory_of_tags(tags) if tags else 0
+
+
 def _digest(tags: Mapping[str, str]) -> bytes:
     return sha256(json.dumps(sorted(tags.items())).encode()).digest()
 
@@ -141,16 +172,14 @@ def _report(raw: FrozenJSON) -> MappingReport:
     return MappingReport.of_answer(raw.unpacked)
 
 
-def _filters(
-    mapping: Mapping[str, Any], old: InventoryEntry | None, *, listed: bool
-) -> tuple[Mapping[str, Any] | None, bool]:
+def _filters(mapping: Mapping[str, Any], old: InventoryEntry | None, *, listed: bool) -> tuple[FrozenJSON | None, bool]:
     """Encrypted filter criteria, and whether an answer has shown them."""
     if not mapping.get("KMSKeyArn"):
         return None, False
     filters, shown = mapping.get("FilterCriteria"), not listed and not mapping.get("FilterCriteriaError")
     if filters is None and not shown and old is not None:
         return old.filters, old.filters_shown
-    return filters, shown
+    return FrozenJSON(filters) if filters is not None else None, shown
 
 
 class Inventory:
@@ -159,12 +188,13 @@ class Inventory:
     def __init__(self, most: int = limits.MAX_MAPPINGS) -> None:
         """
         Args:
-            most: the maximum number of mappings, and, with 2,000 bytes for each, of the bytes of mappings and tags.
-                Those who read lists enforce it, see :attr:`is_too_large`. As many deleted mappings are remembered.
+            most: the maximum number of mappings. All of them, with their tags and the tags of a tag sweep, take at most
+                :data:`MEMORY_OF_MAPPING` bytes of memory for each. As many deleted mappings are remembered.
         """
         self._most = most
         self.bytes = 0
-        """The sum of the sizes of the entries."""
+        """The sum of the sizes of the entries, also of those from before :meth:`resume`."""
+        self._reserved = 0
         self.swept = False
         self.swept_from = -math.inf
         """Monotonic time at which the last complete sweep began, in seconds."""
@@ -173,20 +203,29 @@ class Inventory:
         """Entries from before :meth:`resume` that AWS has not answered again."""
         self._resumed = -math.inf
         """Monotonic time of :meth:`resume`, in seconds."""
-        self._index: dict[Hashable, set[str]] = {}
-        """By the key of the identity, and by the name of the consumer group."""
-        self._gone: dict[str, float] = {}
-        """With the monotonic time at which AWS answered so, in seconds."""
+        self._index: dict[Hashable, dict[str, None]] = {}
+        """By the keys of :func:`_index_keys`, with the UUIDs in a fixed order."""
+        self._former: dict[str, FormerMapping] = {}
         self._in_transition: set[str] = set()
         self._changed_results: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    @property
-    def is_too_large(self) -> bool:
-        """Whether there are more mappings than AWS can have, so that an endpoint may list mappings without end."""
-        return len(self._entries) + len(self._before) > self._most or self.bytes > self._most * BYTES_OF_ITEM
+    def reserve(self, memory: int) -> None:
+        """Set the bytes of memory that the tag sweep takes at the moment. Raises TooLongListError if it is too much."""
+        if memory:
+            self._require_room(0, memory - self._reserved)
+        self._reserved = memory
+
+    def _require_room(self, mappings: int, memory: int) -> None:
+        """Check that so many more mappings, and bytes of memory, are within the limits. Raises TooLongListError.
+
+        An endpoint may list mappings without end.
+        """
+        number, size = len(self._entries) + len(self._before) + mappings, self.bytes + self._reserved + memory
+        if number > self._most or size > self._most * MEMORY_OF_MAPPING:
+            raise self.new_list_limit().exceeded()
 
     def new_list_limit(self) -> ListLimit:
         """The limit of one list of the mappings."""
@@ -195,7 +234,7 @@ class Inventory:
     def clear(self) -> None:
         """Forget all mappings. They are known again after the next complete sweep."""
         self.resume()
-        self._before = {}
+        self._forget_before()
 
     def resume(self) -> None:
         """Begin a term of the process that filled the inventory, after a time without answers of AWS.
@@ -205,7 +244,11 @@ class Inventory:
         """
         self.swept, self._resumed = False, monotonic()
         self._before |= self._entries
-        self._entries, self._index, self._in_transition, self.bytes = {}, {}, set(), 0
+        self._entries, self._index, self._in_transition = {}, {}, set()
+
+    def _forget_before(self) -> None:
+        self.bytes -= sum(entry.size for entry in self._before.values())
+        self._before = {}
 
     def forget_tags_before(self, uuid: str) -> None:
         """Forget tags from before :meth:`resume`, so that they are read before the next change of the mapping."""
@@ -223,24 +266,29 @@ class Inventory:
 
     def is_gone(self, uuid: str) -> bool:
         """Whether AWS has answered that no mapping has this UUID."""
-        return uuid in self._gone
+        former = self._former.get(uuid)
+        return former is not None and former.gone
+
+    def former(self, uuid: str) -> FormerMapping | None:
+        """A mapping that is missing, and was known in the last hour. None: nothing is known."""
+        return self._former.get(uuid)
 
     def with_identity(self, wanted: Identity) -> list[InventoryEntry]:
         """The mappings that conflict in AWS with a mapping of this identity."""
-        return [entry for entry in self._same(wanted) if entry.state != "Deleting"]
+        return self._indexed((False, *key) for key in wanted.keys)
 
     def leaving(self, wanted: Identity) -> list[InventoryEntry]:
-        """The mappings with this identity that AWS is deleting. Until the end, AWS refuses a new mapping."""
-        return [entry for entry in self._same(wanted) if entry.state == "Deleting"]
-
-    def _same(self, wanted: Identity) -> list[InventoryEntry]:
-        uuids = sorted(self._index.get(wanted.key, ()))
-        return [entry for uuid in uuids if (entry := self._entries[uuid]).identity.same_as(wanted)]
+        """Mappings with this identity that AWS is deleting. Until the end, AWS refuses a new mapping."""
+        return self._indexed((True, *key) for key in wanted.keys)
 
     def leaving_group(self, wanted: ConsumerGroup) -> list[InventoryEntry]:
-        """The mappings in this consumer group that AWS is deleting. Until the end, AWS refuses a new mapping."""
-        entries = [self._entries[uuid] for uuid in sorted(self._index.get(wanted.name, ()))]
-        return [one for one in entries if one.state == "Deleting" and wanted.same_as(one.consumer_group)]
+        """Mappings in this consumer group that AWS is deleting. Until the end, AWS refuses a new mapping."""
+        return self._indexed(wanted.keys)
+
+    def _indexed(self, keys: Iterable[Hashable]) -> list[InventoryEntry]:
+        """The mappings with any of the keys, but not more than some of each, because an endpoint may list thousands."""
+        uuids = {uuid for key in keys for uuid in islice(self._index.get(key, ()), MOST_OF_IDENTITY)}
+        return [self._entries[uuid] for uuid in sorted(uuids)]
 
     def in_transition(self) -> frozenset[str]:
         """The UUIDs of mappings that AWS is changing."""
@@ -257,7 +305,7 @@ class Inventory:
         """Record one mapping from an answer of AWS. Returns whether it differs from the last answer.
 
         A last processing result that changes harmlessly is recorded and does not count, see
-        :meth:`take_changed_results`.
+        :meth:`take_changed_results`. Raises TooLongListError, and records nothing, if AWS would not have such mappings.
 
         Args:
             at: monotonic time of the answer, in seconds.
@@ -268,15 +316,15 @@ class Inventory:
         old = self._entries.get(uuid)
         if old is not None and old.seen > at:
             return False
-        known = old or self._before.pop(uuid, None)
+        known = old or self._before.get(uuid)
         filters, shown = _filters(mapping, known, listed=listed)
         raw = FrozenJSON(mapping)
         if old is not None and (old.filters, old.filters_shown) == (filters, shown) and self._is_same(old, raw):
+            self._require_room(0, raw.size - old.raw.size)
             self.bytes += raw.size - old.raw.size
             old.raw, old.seen, old.listed = raw, at, listed
             self._record_created_tags(old, tags, at)
             return False
-        self._drop(uuid)
         state = sys.intern(str(mapping.get("State", "")))
         of = identity.of_mapping(mapping)
         entry = replace(
@@ -291,15 +339,28 @@ class Inventory:
             filters_shown=shown,
             listed=listed,
         )
+        self._check_identity(entry)
+        self._require_room(int(known is None), entry.size - (known.size if known is not None else 0))
+        self._drop(uuid)
+        self._drop_before(uuid)
         self._entries[uuid] = entry
         self.bytes += entry.size
         self._record_created_tags(entry, tags, at)
         for key in _index_keys(entry):
-            self._index.setdefault(key, set()).add(uuid)
+            self._index.setdefault(key, {})[uuid] = None
         if entry.state in TRANSITIONS:
             self._in_transition.add(uuid)
-        self._gone.pop(uuid, None)
+        self._former.pop(uuid, None)
         return True
+
+    def _check_identity(self, entry: InventoryEntry) -> None:
+        """Check that AWS could have the mapping in addition to the known ones. Raises RepeatedIdentityError."""
+        if entry.state == "Deleting":
+            return
+        for key in _index_keys(entry):
+            same = self._index.get(key, {})
+            if len(same) >= MOST_OF_IDENTITY and entry.uuid not in same:
+                raise RepeatedIdentityError(most=MOST_OF_IDENTITY, uuid=entry.uuid)
 
     def _is_same(self, old: InventoryEntry, raw: FrozenJSON) -> bool:
         """Whether an answer is the last one again, or differs only in a last processing result without a problem."""
@@ -317,10 +378,15 @@ class Inventory:
         return entry.tags if entry is not None else None
 
     def record_tags(self, uuid: str, tags: Mapping[str, str], written: float | None = None) -> None:
-        """Record all tags of a mapping, which were written at a monotonic time, or read (None)."""
+        """Record all tags of a mapping, which were written at a monotonic time, or read (None).
+
+        Raises TooLongListError, and records nothing, if there is no room for tags that were read.
+        """
         entry = self._entries.get(uuid)
         if entry is None:
             return
+        if written is None:
+            self._require_room(0, _size_of_tags(tags) - _size_of_tags(entry.tags))
         now = entry.tags_seen = monotonic()
         if written is not None:
             entry.tags_written, entry.untagged_since = written, math.inf
@@ -348,34 +414,36 @@ class Inventory:
 
     def record_gone(self, uuid: str) -> None:
         """Record that AWS has no mapping with this UUID."""
+        self._record_former(uuid, gone=True)
+
+    def _record_former(self, uuid: str, *, gone: bool) -> None:
+        known, before = self._entries.get(uuid) or self._before.get(uuid), self._former.pop(uuid, None)
+        keys = before.keys if before is not None else None
+        keys = identity.digests(known.identity, known.consumer_group) if known is not None else keys
         self._drop(uuid)
-        self._before.pop(uuid, None)
-        self._gone.pop(uuid, None)  # the last one is the latest
-        self._gone[uuid] = monotonic()
-        if len(self._gone) > self._most:  # AWS answers again for the oldest one if it must be known
-            del self._gone[next(iter(self._gone))]
+        self._drop_before(uuid)
+        self._former[uuid] = FormerMapping(monotonic(), gone, keys)  # the last one is the latest
+        if len(self._former) > self._most:  # AWS answers again for the oldest one if it must be known
+            del self._former[next(iter(self._former))]
 
     def record_page(self, mappings: Iterable[Mapping[str, Any]], at: float) -> set[str]:
         """Record a page of a sweep that was requested at a monotonic time. Returns the UUIDs that differ."""
         return {
             str(mapping["UUID"])
             for mapping in mappings
-            if str(mapping["UUID"]) not in self._gone and self.record(mapping, at, listed=True)
+            if not self.is_gone(str(mapping["UUID"])) and self.record(mapping, at, listed=True)
         }
 
     def record_swept(self, began: float) -> set[str]:
         """Record the end of a sweep that began at a monotonic time. Returns the UUIDs that were on no page."""
         self.swept = True
         self.swept_from = began
-        self._before.clear()
+        self._forget_before()
         # Later no page that was requested before can contain a mapping that is gone.
-        self._gone = {uuid: at for uuid, at in self._gone.items() if at >= monotonic() - _GONE_FOR}
+        self._former = {uuid: one for uuid, one in self._former.items() if one.at >= monotonic() - _GONE_FOR}
         unseen = self._unseen(began)
         for uuid in unseen:
-            if self._entries[uuid].state == "Deleting":
-                self.record_gone(uuid)
-            else:
-                self._drop(uuid)
+            self._record_former(uuid, gone=self._entries[uuid].state == "Deleting")
         return set(unseen)
 
     def drop_overdue(self, since: float, most: int) -> set[str]:
@@ -386,7 +454,7 @@ class Inventory:
         unseen = [(uuid, self._entries[uuid]) for uuid in self._unseen(since)]
         overdue = [uuid for uuid, entry in unseen if entry.listed and entry.state != "Deleting"][:most]
         for uuid in overdue:
-            self._drop(uuid)
+            self._record_former(uuid, gone=False)
         return set(overdue)
 
     def _unseen(self, since: float) -> list[str]:
@@ -400,9 +468,14 @@ class Inventory:
             return
         self.bytes -= entry.size
         for key in _index_keys(entry):
-            self._index[key].discard(uuid)
+            self._index[key].pop(uuid, None)
             if not self._index[key]:
                 del self._index[key]
+
+    def _drop_before(self, uuid: str) -> None:
+        entry = self._before.pop(uuid, None)
+        if entry is not None:
+            self.bytes -= entry.size
 
     def _record_created_tags(self, entry: InventoryEntry, tags: Mapping[str, str] | None, at: float) -> None:
         if tags is not None:
@@ -410,11 +483,15 @@ class Inventory:
             self._set_tags(entry, shared(tags))
 
     def _set_tags(self, entry: InventoryEntry, tags: dict[str, str] | None) -> None:
-        if entry is self._entries.get(entry.uuid):
-            self.bytes += size_of_tags(tags or {}) - size_of_tags(entry.tags or {})
+        if entry is (self._entries.get(entry.uuid) or self._before.get(entry.uuid)):
+            self.bytes += _size_of_tags(tags) - _size_of_tags(entry.tags)
         entry.tags, entry.tags_confirmed = tags, b""
 
 
 def _index_keys(entry: InventoryEntry) -> list[Hashable]:
-    group = entry.consumer_group
-    return [entry.identity.key] if group is None else [entry.identity.key, group.name]
+    """Those of the identity, and of the consumer group if AWS is deleting the mapping. Two mappings with a common key
+    conflict in AWS.
+    """
+    leaving, group = entry.state == "Deleting", entry.consumer_group
+    keys: list[Hashable] = [(leaving, *key) for key in entry.identity.keys]
+    return [*keys, *group.keys] if leaving and group is not None else keys

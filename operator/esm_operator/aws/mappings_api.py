@@ -169,7 +169,7 @@ class MappingsApi:
             with counted(name):
                 answer = await self._connection.call(operation, parameters, permit)
                 answer.pop("ResponseMetadata", None)
-                if not _is_readable(operation, answer):
+                if not _is_readable(operation, answer, parameters.get("UUID")):
                     raise errors.UnreadableAnswerError(operation=name)
                 _check_items(name, answer)
                 return answer
@@ -204,9 +204,10 @@ def _check_items(name: str, answer: Mapping[str, Any]) -> None:
             raise errors.TooLargeAnswerError(operation=name, most=f"{answer_limits.MOST_OF_TAG} characters in a tag")
 
 
-def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:
-    """Whether an answer has the members that AWS always sends. Operations on tags have no such members.
+def _is_readable(operation: str, answer: Mapping[str, Any], uuid: str | None) -> bool:
+    """Whether an answer has the members that AWS always sends, and is about the mapping that the request names, if any.
 
+    Operations on tags have no such members.
     ``aws/answer_shapes.py`` checks the types.
     """
     if operation == "get_resources":
@@ -215,4 +216,5 @@ def _is_readable(operation: str, answer: Mapping[str, Any]) -> bool:
         items, member = answer.get("EventSourceMappings"), "UUID"
     else:
         items, member = [answer] if operation.endswith("event_source_mapping") else [], "UUID"
-    return items is not None and all(item.get(member) for item in items)
+    asked = uuid.lower() if uuid is not None else None
+    return items is not None and all(item.get(member) and asked in (None, item[member].lower()) for item in items)

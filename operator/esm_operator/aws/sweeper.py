@@ -160,8 +160,6 @@ class Sweeper:
         changed = self._account_region.inventory.record_page(page.mappings, page.at)
         if page.next:
             sweep.limit.count(page.mappings)
-        if self._account_region.inventory.is_too_large:
-            raise sweep.limit.exceeded()
         changed |= self._drop_overdue(sweep) if page.next else self._finish(sweep, page)
         if changed:
             self._account_region.wake()  # another client may have begun a transition

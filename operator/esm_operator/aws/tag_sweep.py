@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from esm_operator.aws import errors
 from esm_operator.aws.account_region import AccountRegion
+from esm_operator.aws.answer_limits import memory_of_tags
 from esm_operator.aws.client import MappingsClient
 from esm_operator.clock import monotonic
 from esm_operator.planning.ownership import CLUSTER
@@ -85,18 +86,25 @@ class TagSweep:
 
     async def _sweep(self) -> None:
         began = monotonic()
-        found = await self._tagged() if began >= self._replaced_until else None
-        if found is None:
-            await self._one_by_one()
-        else:
-            await self._in_bulk(found, began)
+        try:
+            found = await self._tagged() if began >= self._replaced_until else None
+            if found is not None:
+                await self._in_bulk(found, began)
+                return
+        finally:
+            self._inventory.reserve(0)
+        await self._one_by_one()
 
     async def _tagged(self) -> dict[str, dict[str, str]] | None:
         """The tags by UUID, from the tagging API. None: ListTags replaces it. Raises failures that may soon be over."""
         found: dict[str, dict[str, str]] = {}
+        memory = 0
         try:
             async for page in self._client.api.tagged({CLUSTER: self._cluster}, self._inventory.new_list_limit()):
-                found |= {uuid: tags for uuid, tags in page.items() if self._inventory.get(uuid) is not None}
+                known = {uuid: tags for uuid, tags in page.items() if self._inventory.get(uuid) is not None}
+                memory += sum(map(memory_of_tags, known.values()))
+                self._inventory.reserve(memory)
+                found |= known
         except (BotoCoreError, ClientError) as error:
             if self._account_region.failure is None:  # otherwise AWS as a whole fails
                 self._failures += errors.may_be_missing(error)

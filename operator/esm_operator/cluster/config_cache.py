@@ -100,15 +100,17 @@ class ConfigCache:
             return found
         namespace, target = resource.key.namespace, found.target
         # A ProviderConfig that has changed makes another target for existing mappings.
-        refusal = self._limiter.admit(namespace, target, always=_has_mapping_in(resource, target.region))
+        existing = _has_mapping_in(resource, target.region)
+        refusal = self._limiter.admit(namespace, target, existing=existing)
         if refusal is None:
             self._admitted |= self._refused.pop((namespace, target), set())
             return found
         self._refused.setdefault((namespace, target), set()).add(resource.key)
         values = {"namespace": namespace, "region": target.region}
+        per_namespace, total = self._limiter.limits(existing=existing)
         if refusal is Refusal.NAMESPACE:
-            return Unresolved("TooManyTargets", values={**values, "limit": self._limiter.per_namespace})
-        return Unresolved("TooManyTargets", "Total", {**values, "limit": self._limiter.total})
+            return Unresolved("TooManyTargets", values={**values, "limit": per_namespace})
+        return Unresolved("TooManyTargets", "Total", {**values, "limit": total})
 
     def resolve_without_limits(self, resource: Resource) -> ResolvedTarget | Unresolved:
         """The target of a resource, if the limits on targets allow it. Its namespace does not use the target yet."""
@@ -126,8 +128,8 @@ class ConfigCache:
         """The targets of all resources. Without resources, the target of the first one, as far as it is known.
 
         The account of the operator's own credentials is not among them if only ProviderConfigs are in use. Targets that
-        no resource uses any more make room for others, unless they are still ``connected``. A target in which a
-        namespace has a mapping already is always admitted, so a restart or a lower limit harms no mapping.
+        no resource uses any more make room for others, unless they are still ``connected``. Targets of existing
+        mappings come first, and have twice the limits, so a restart harms no mapping.
         """
         used: set[tuple[str, Target]] = set()
         waiting: dict[tuple[str, Target], tuple[bool, str, str]] = {}
@@ -146,7 +148,7 @@ class ConfigCache:
         self._limiter.keep(used | closing)
         self._refused = {pair: keys for pair, keys in self._refused.items() if pair in waiting}
         for pair, (is_new, _, _) in sorted(waiting.items(), key=lambda item: item[1]):
-            if self._limiter.admit(*pair, always=not is_new) is None:
+            if self._limiter.admit(*pair, existing=not is_new) is None:
                 used.add(pair)
                 self._admitted |= self._refused.pop(pair, set())
         found_targets = {target for _, target in used}
@@ -283,6 +285,6 @@ class ConfigCache:
 
 
 def _has_mapping_in(resource: Resource, region: str) -> bool:
-    """Whether the status of a resource records a mapping in a region. Only the operator writes the status."""
+    """Whether the status of a resource records a mapping in a region. A user who can patch statuses can forge it."""
     arn = parse_arn(str(resource.packed_status.get("arn") or "")) if resource.uuid else None
     return arn is not None and arn.region == region

@@ -18,9 +18,11 @@ from esm_operator.api.resource import FINALIZER
 from esm_operator.clock import monotonic, wall
 from esm_operator.cluster.operator_names import MANAGER
 from esm_operator.ratelimit.report_filter import ReportFilter
+from esm_operator.ratelimit.token_bucket import TokenBucket
 from esm_operator.status.rendering import message
 
-#: Seconds after its last write for which another operator is reported, and between log lines about it.
+#: Seconds after its last write for which another operator is reported, and between log lines about it. For all of them
+#: together, there are at most ``MOST`` lines without a pause, and in these seconds.
 REPORTED_FOR = 3600.0
 #: Seconds by which the clock of an API server may be ahead of ours. A time beyond that was written by hand.
 AHEAD = 3600.0
@@ -40,7 +42,8 @@ class OtherOperators:
         self._noticed: dict[str, float] = {}
         """By field manager: when a write was noticed last, in seconds of ``clock.monotonic``."""
         self._reports = ReportFilter(REPORTED_FOR)
-        """Of all operators together."""
+        """By field manager."""
+        self._lines = TokenBucket(MOST / REPORTED_FOR, MOST)
         self._last_writers: Counter[str] = Counter()
         """By field manager: the new resources to which it was the last to write, within the last hour."""
         self._listed_at = 0.0
@@ -61,10 +64,12 @@ class OtherOperators:
                 oldest = min(self._wrote, key=self._wrote.__getitem__)
                 del self._wrote[oldest]
                 self._noticed.pop(oldest, None)
+                self._reports.forget(oldest)
             self._wrote[manager] = wrote
             if known:
                 self._noticed[manager] = monotonic()
-                if not text and self._reports.admit("another operator"):
+                if not text and self._lines.tokens >= 1 and self._reports.admit(manager):
+                    self._lines.take()
                     text = self._text(manager)
         return text
 

@@ -10,7 +10,7 @@ an object of the API server, and :meth:`ResourceCache.resolve_again` when a valu
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -24,6 +24,8 @@ from esm_operator.clock import monotonic
 from esm_operator.cluster.reference_cache import ReferenceCache
 from esm_operator.cluster.resource_versions import is_as_new, is_later
 from esm_operator.planning.references import resolve
+
+_SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
 
 
 class StaleError(Exception):
@@ -63,6 +65,8 @@ class ResourceCache:
         """By resource: those whose annotations allow it to take over or observe their mappings."""
         self._takers: dict[str, set[Key]] = {}
         """By ``takeOverFrom``: the resources that have it in their specs."""
+        self._with_mapping: dict[int, tuple[Key, ...]] = {}
+        """By the hash of a source: the resources that read it, and whose statuses record a mapping."""
         self._counts: Counter[MetricLabels] = Counter()
         self._successors: dict[Key, Resource] = {}
         """New objects whose name is still taken by a removed one."""
@@ -221,6 +225,11 @@ class ResourceCache:
             older += islice(filter(is_rival, claims[: bisect_left(claims, place, key=_age)]), 1)
         return str(min(older).key) if older else ""
 
+    def with_same_source(self, resource: Resource) -> Iterator[Resource]:
+        """The other resources whose statuses record a mapping, and that read from the same queue, stream or cluster."""
+        keys = {key for source in _sources(resource) for key in self._with_mapping.get(source, ())}
+        yield from (self._resources[key] for key in keys - {resource.key})
+
     def consenting_to(self, key: Key) -> frozenset[Key]:
         """The resources that allow a resource to take over or observe their mappings."""
         return frozenset(self._consents.get(key, ()))
@@ -282,6 +291,8 @@ class ResourceCache:
             self._takers.setdefault(resource.takes_over_from, set()).add(resource.key)
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
+            for source in _sources(resource):
+                self._with_mapping[source] = (*self._with_mapping.get(source, ()), resource.key)
         return old
 
     def _references_of(self, key: Key) -> Sequence[Reference]:
@@ -301,6 +312,12 @@ class ResourceCache:
             _discard(self._consents, key, resource.key)
         _discard(self._takers, resource.takes_over_from, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
+        for source in _sources(resource) if resource.uuid else ():
+            left = tuple(key for key in self._with_mapping[source] if key != resource.key)
+            if left:
+                self._with_mapping[source] = left
+            else:
+                del self._with_mapping[source]
 
 
 def _references(resource: Resource | None) -> Sequence[Reference]:
@@ -314,6 +331,14 @@ def _age(claim: _Claim) -> tuple[str, str]:
 def _gives_access(owner: Resource, taker: Key) -> bool:
     """Whether a resource may take over the mapping of another one, as ``planning/access.py`` decides by owner tags."""
     return taker.namespace == owner.key.namespace or taker in owner.consents_to
+
+
+def _sources(resource: Resource) -> set[int]:
+    """The hashes of the ARN or of the bootstrap servers that a spec names. Two sources may have one hash."""
+    spec = resource.packed_spec.unpacked
+    cluster: Mapping[str, Any] = spec.get("selfManagedEventSource") or {}
+    endpoints: Mapping[str, Any] = cluster.get("endpoints") or {}
+    return {hash(name) for name in (spec.get("eventSourceARN"), *(endpoints.get(_SERVERS) or ())) if name}
 
 
 def _claims_mapping(resource: Resource) -> bool:

@@ -284,9 +284,7 @@ class Transport:
                 return {}
             answer = _decoded(await read(response, MOST_OF_PAGE if kind is RequestKind.LIST else MOST_OF_OBJECT))
         except TooLargeAnswerError as error:
-            refused = TooLargeError(f"{method} {path} failed, because {error}")
-            refused.add_note(f"{method} {path}")
-            raise refused from None
+            raise _noted(TooLargeError(f"{method} {path} failed, because {error}"), method, path) from None
         except Exception as error:
             error.add_note(f"{method} {path}")
             if isinstance(error, TimeoutError):
@@ -373,6 +371,10 @@ def _refusal(method: str, path: str, status: int, answer: Mapping[str, Any] | No
     reason = shown(str((answer or {}).get("message") or reason), ANSWER)
     error = _REFUSALS.get(status, ApiError)(f'{method} {path} failed with status {status} and "{reason}"')
     error.status = status
+    return _noted(error, method, path)
+
+
+def _noted(error: ApiError, method: str, path: str) -> ApiError:
     error.add_note(f"{method} {path}")
     return error
 

@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from esm_operator.api.reasons import ProviderConfigReason
 from esm_operator.api.recorded_status import Condition, find_condition
 from esm_operator.api.resource import Key, Resource
+from esm_operator.api.sources import parse_arn
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.config_cache import ConfigCache, ProviderConfigObject
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -86,10 +87,21 @@ class UsageFinalizer:
             if config is None:
                 return _not_found(name)
             if config.deleting and not (resource.uuid or resource.deleting):
-                return Unresolved("ProviderConfigDeleting", values={"config": name})
+                return _deleting(name)
             if not _has_made(resource):
                 self._admitted[resource.key] = (name, monotonic())
             return None if await self._add_finalizer(config) else _not_found(name)
+
+    def refuses_create(self, resource: Resource) -> Unresolved | None:
+        """Why no mapping may be created for a resource that was admitted before; None: one may.
+
+        A user who can patch statuses can write a UUID, and so pass for a resource that has a mapping.
+        """
+        name = self._config_cache.config_of(resource)
+        config = self._config_cache.config(name)
+        if config is None or not config.deleting or not self._config_cache.depends_on(resource, name):
+            return None
+        return _deleting(name)
 
     async def keep_refusing(self, resource: Resource) -> None:
         """Keep the ProviderConfig that refuses a resource, if the operator's own credentials would serve it otherwise.
@@ -158,8 +170,9 @@ class UsageFinalizer:
             return False
         if self._config_cache.refuses(resource, name):
             return False
-        if not resource.uuid and isinstance(self._config_cache.resolve_without_limits(resource), Unresolved):
-            return False  # a user can write the finalizer to a resource in any namespace
+        if isinstance(self._config_cache.resolve_without_limits(resource), Unresolved):
+            # A user can write the finalizer to a resource in any namespace.
+            return resource.made_through == name and _records_mapping(resource)
         # If a ProviderConfig `default` was created after the mapping, with another target, its removal helps.
         return bool(resource.requested_target.config) or not _target_changed(resource)
 
@@ -254,6 +267,11 @@ def _has_made(resource: Resource) -> bool:
     return resource.has_finalizer or resource.intent is not None
 
 
+def _records_mapping(resource: Resource) -> bool:
+    """Whether the status records a mapping, as the operator writes it."""
+    return bool(resource.uuid) and parse_arn(str(resource.packed_status.get("arn") or "")) is not None
+
+
 def _target_changed(resource: Resource) -> bool:
     stalled = resource.status.condition("Stalled")
     return (stalled.status, stalled.reason) == ("True", "TargetChanged")
@@ -261,3 +279,7 @@ def _target_changed(resource: Resource) -> bool:
 
 def _not_found(name: str) -> Unresolved:
     return Unresolved("ProviderConfigNotFound", "Gone", {"config": name})
+
+
+def _deleting(name: str) -> Unresolved:
+    return Unresolved("ProviderConfigDeleting", values={"config": name})

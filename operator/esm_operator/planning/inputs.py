@@ -171,6 +171,8 @@ class Observation:
     """The UUID of a mapping that this term made for the resource, and that no list has shown since."""
     refused: Mapping[frozenset[str], str] = field(default_factory=dict[frozenset[str], str])
     """Sets of members of an Update that AWS refused since the last edit, each with the message."""
+    holder: str = ""
+    """Another resource (namespace/name) that comes first if the spec's mapping is created, because it had one."""
     rival: str = ""
     """An older resource (namespace/name) that may adopt the same mapping, which has no owner yet."""
     ring: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ match wins ("own": the owner tags name the resource):
 | live | none, one of the same identity is being deleted | Wait |
 | live | none, one in the same consumer group is being deleted | Wait |
 | live | none, AWS has named another one in the same consumer group | Conflict |
+| live | none, but another resource had one of the same identity or group | Conflict |
 | live | none | Create, once the intent names it; SearchByFunction before another intent is overwritten |
 | live | another owner, without access | Conflict |
 | live | of others, to be adopted or without owner, but the ProviderConfig does not allow it | Conflict |
@@ -40,7 +41,7 @@ match wins ("own": the owner tags name the resource):
 | the same, and the identity differs | own | Create the new one first, then Replace the old one |
 | the same, in the same consumer group | own | Replace, because AWS accepts one mapping in each group |
 | live | own, and a second own one | Discard the second |
-| live, function differs | own, and one of another owner has that function | Conflict |
+| live, function differs | own, and one of another owner has that function, or had it | Conflict |
 | live, fields differ | own | Update, without the members that AWS has refused |
 | live, tags differ | own | Tag |
 | live | as desired | NoOp |
@@ -265,6 +266,8 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
     """Create, once nothing is in its way and the intent names it."""
     if view.leaving:
         return _predecessor(view.leaving[0])
+    if view.holder:
+        return _plan_behind(desired, view, own=create.replaces if view.mapping is not None else "")
     if view.same_group and desired.consumer_group is not None:
         own = create.replaces if view.mapping is not None else ""
         return _plan_held(desired, desired.consumer_group, view.same_group[0], own=own)
@@ -273,6 +276,12 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
     if view.unsettled:
         return UNSETTLED
     return SearchByFunction() if view.unsearched else AddFinalizer()
+
+
+def _plan_behind(desired: Desired, view: Observation, *, own: str) -> Conflict:
+    """Another resource had the mapping, and comes first."""
+    holder = view.holder if view.holder.partition("/")[0] == desired.owner.namespace else ""
+    return Conflict("Conflict", "ComesFirst", {"rival": holder, "kept": own})
 
 
 def _plan_held(
@@ -378,6 +387,8 @@ def _plan_ours(desired: Desired, view: Observation, found: ObservedMapping) -> A
         return _conflict(desired, view, others[0], own=found.uuid)
     if view.leaving and "functionName" in change:
         return _predecessor(view.leaving[0])
+    if view.holder and "functionName" in change:
+        return _plan_behind(desired, view, own=found.uuid)
     if view.unsettled and IDENTITY & change.keys():
         return UNSETTLED  # AWS would carry out the Create once this mapping has another function
     if change or reset:

@@ -6,6 +6,11 @@ connections and memory, and users of a namespace choose the regions.
 The limits are dynamic thresholds (Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998). A namespace may
 use one more target while it uses fewer targets than are free in total. Therefore one namespace never uses the last free
 target, and each namespace always gets its first target, even if no target is free.
+
+For targets of existing mappings, the limits are twice as high. A namespace needs that if its ProviderConfig gets
+another role, because it uses the former targets until their connections are closed. There is a limit here too, because
+a user who can patch statuses can pretend that mappings exist, and an author of ProviderConfigs can change roles again
+and again.
 """
 
 from collections import Counter
@@ -15,6 +20,9 @@ from typing import Generic, TypeVar
 
 Namespace = TypeVar("Namespace", bound=Hashable)
 Target = TypeVar("Target", bound=Hashable)
+
+#: By how much the limits are higher for targets of existing mappings.
+_EXISTING = 2
 
 
 class Refusal(Enum):
@@ -30,24 +38,30 @@ class TargetLimiter(Generic[Namespace, Target]):
     """The targets in use, by namespace. A target that several namespaces use counts for each, and once in total."""
 
     def __init__(self, per_namespace: int, total: int) -> None:
-        self.per_namespace = per_namespace
-        self.total = total
+        self._per_namespace = per_namespace
+        self._total = total
         self._used: dict[Namespace, set[Target]] = {}
         self._users: Counter[Target] = Counter()
 
-    def admit(self, namespace: Namespace, target: Target, *, always: bool = False) -> Refusal | None:
+    def limits(self, *, existing: bool = False) -> tuple[int, int]:
+        """The most targets of a namespace and in total, for targets of new or of existing mappings."""
+        factor = _EXISTING if existing else 1
+        return factor * self._per_namespace, factor * self._total
+
+    def admit(self, namespace: Namespace, target: Target, *, existing: bool = False) -> Refusal | None:
         """Let a namespace use a target, which it then uses until :meth:`keep` ends the use. Returns a refusal, or None.
 
-        With ``always``, no limit applies.
+        ``existing`` is whether the namespace has a mapping in the region of the target already.
         """
         used = self._used.get(namespace, set())
         if target in used:
             return None
-        if not always:
-            if len(used) >= self.per_namespace:
-                return Refusal.NAMESPACE
-            if used and target not in self._users and len(used) >= self.total - len(self._users):
-                return Refusal.TOTAL
+        per_namespace, total = self.limits(existing=existing)
+        if len(used) >= per_namespace:
+            return Refusal.NAMESPACE
+        least_free = 0 if existing else len(used)
+        if used and target not in self._users and least_free >= total - len(self._users):
+            return Refusal.TOTAL
         self._used.setdefault(namespace, set()).add(target)
         self._users[target] += 1
         return None

@@ -1,4 +1,11 @@
-"""The waiters of a limiter: requests that await their turn, by priority.
+"""The waiters of a limiter: requests that await their turn, by party and priority.
+
+The *parties* (namespaces) take turns, so one with many requests does not delay another. The request of a party that is
+granted is the one of its highest priority. Reads of transitions and sweeps are of no party, and come after the requests
+of all parties.
+
+In each round, every party that waits has one turn, in the order of the priorities of its requests. A party whose
+request arrives during a round still has its turn in this round.
 
 One turn in eight goes to the request that has waited longest, so that none starves.
 """
@@ -6,9 +13,14 @@ One turn in eight goes to the request that has waited longest, so that none star
 import asyncio
 import heapq
 import itertools
+from collections.abc import Generator, Hashable
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import IntEnum
+from typing import NamedTuple
 
 _FAIR_TURN = 8
+_party: ContextVar[Hashable] = ContextVar("party", default=None)
 
 
 class RequestPriority(IntEnum):
@@ -21,26 +33,58 @@ class RequestPriority(IntEnum):
     TAG_SWEEP = 4
 
 
+#: The priorities of requests for one resource.
+_OF_PARTIES = frozenset({RequestPriority.EDIT, RequestPriority.CREATE})
+
+
+class _Request(NamedTuple):
+    """A request that waits. Those of one party are in order."""
+
+    priority: RequestPriority
+    number: int
+    """In the order of arrival."""
+    turn: asyncio.Future[None]
+
+
+@contextmanager
+def requests_of(party: Hashable) -> Generator[None]:
+    """The requests that this task makes meanwhile are those of a party."""
+    token = _party.set(party)
+    try:
+        yield
+    finally:
+        _party.reset(token)
+
+
+def current_party() -> Hashable:
+    """The party of the requests of this task; None: they are of none."""
+    return _party.get()
+
+
 class Waiters:
     """Requests that wait. A request that was cancelled does not wait any more. For one event loop."""
 
     def __init__(self) -> None:
         self._order = itertools.count()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: dict[Hashable, list[_Request]] = {}
+        """By party: a heap, which is not empty."""
+        self._served: set[Hashable] = set()
+        """The parties that have had a turn in this round."""
         self._granted = 0
 
     def __bool__(self) -> bool:
-        while self._waiting and self._waiting[0][2].done():
-            heapq.heappop(self._waiting)
+        for party in [one for one, requests in self._waiting.items() if requests[0].turn.done()]:
+            self._drop_done(party)
         return bool(self._waiting)
 
     def __len__(self) -> int:
-        return sum(not turn.done() for _, _, turn in self._waiting)
+        return sum(not request.turn.done() for requests in self._waiting.values() for request in requests)
 
     def add(self, priority: RequestPriority) -> asyncio.Future[None]:
-        """Add a request. Its turn has come when the future is done."""
+        """Add a request of the party of this task. Its turn has come when the future is done."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (int(priority), next(self._order), turn))
+        party = current_party() if priority in _OF_PARTIES else None
+        heapq.heappush(self._waiting.setdefault(party, []), _Request(priority, next(self._order), turn))
         return turn
 
     def grant(self) -> bool:
@@ -48,12 +92,32 @@ class Waiters:
         if not self:
             return False
         self._granted += 1
-        turn = self._longest() if self._granted % _FAIR_TURN == 0 else heapq.heappop(self._waiting)[2]
-        turn.set_result(None)
+        if self._granted % _FAIR_TURN == 0:
+            party, request = self._longest()
+        else:
+            party = min(self._waiting, key=self._rank)
+            request = self._waiting[party][0]
+            if party in self._served:
+                self._served.clear()
+        self._served.add(party)
+        request.turn.set_result(None)
+        self._drop_done(party)
         return True
 
-    def _longest(self) -> asyncio.Future[None]:
-        longest = min((entry for entry in self._waiting if not entry[2].done()), key=lambda entry: entry[1])
-        self._waiting.remove(longest)
-        heapq.heapify(self._waiting)
-        return longest[2]
+    def _rank(self, party: Hashable) -> tuple[bool, bool, RequestPriority, int]:
+        first = self._waiting[party][0]
+        return first.priority not in _OF_PARTIES, party in self._served, first.priority, first.number
+
+    def _longest(self) -> tuple[Hashable, _Request]:
+        waiting = ((party, one) for party, requests in self._waiting.items() for one in requests if not one.turn.done())
+        return min(waiting, key=lambda found: found[1].number)
+
+    def _drop_done(self, party: Hashable) -> None:
+        """Remove requests that do not wait any more from the beginning of the queue of a party."""
+        requests = self._waiting[party]
+        while requests and requests[0].turn.done():
+            heapq.heappop(requests)
+        if not requests:
+            del self._waiting[party]
+        if not self._waiting:
+            self._served.clear()

@@ -14,6 +14,7 @@ from esm_operator.cluster.config_cache import ConfigCache
 from esm_operator.cluster.resource_cache import ResourceCache
 from esm_operator.metrics import counters
 from esm_operator.planning.target import ResolvedTarget, Target
+from esm_operator.ratelimit.waiters import requests_of
 from esm_operator.ratelimit.workqueue import QueuePriority, QueueState, WorkQueue
 from esm_operator.reconcile.result import Result
 
@@ -100,7 +101,9 @@ class Controller:
 
     async def _work(self, key: Key, reconcile: Reconcile) -> None:
         try:
-            self._requeue(key, await reconcile(key))
+            with requests_of(self.party(key)):
+                result = await reconcile(key)
+            self._requeue(key, result)
         except Exception:
             logger.exception("Reconciling %s failed unexpectedly; the operator retries", key)
             self._queue.add_after(key, QueuePriority.RESYNC, _AFTER_A_BUG)

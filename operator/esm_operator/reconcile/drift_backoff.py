@@ -2,6 +2,8 @@
 
 Another client may change the mapping too, or AWS itself. For example, AWS disables a mapping whose queue was deleted.
 Each resource has a drift back-off in its :class:`~esm_operator.reconcile.resource_state.ResourceState`.
+
+The same applies to a mapping that another client deletes each time the operator has created it.
 """
 
 from collections.abc import Mapping
@@ -27,7 +29,7 @@ class _Sent:
 
 
 class DriftBackoff:
-    """The time at which the same change of one mapping may be sent again. Fields and tags have separate back-offs."""
+    """The time at which the same change of one mapping may be sent again. Each kind of change has its own back-off."""
 
     __slots__ = ("_sent",)
 
@@ -59,6 +61,11 @@ class DriftBackoff:
     def clear(self) -> None:
         """Forget all changes: the resource was edited, so its next change is sent immediately."""
         self._sent.clear()
+
+    def forget(self, *kinds: str) -> None:
+        """Forget the changes of some kinds, because they were sent to a mapping that does not exist any more."""
+        for kind in kinds:
+            self._sent.pop(kind, None)
 
     def _same(self, kind: str, change: Mapping[str, Canonical]) -> _Sent | None:
         last = self._sent.get(kind)

@@ -51,6 +51,8 @@ from esm_operator.status.rendering import message
 
 logger = logging.getLogger(__name__)
 
+#: The kinds of changes in the drift back-off.
+_FIELDS, _TAGS, _CREATION = "fields", "tags", "creation"
 #: Shown in the status while an action is in progress.
 UPDATING = Finding("Updating", "Sending")
 REPLACING = Finding("Replacing", "Creating")
@@ -115,7 +117,7 @@ class Executor:
                     self.states.record_created(key, context.state, uuid)
                 context.record = context.record.taken_up(uuid, context.resource)
             case actions.Create():
-                await self._create(context, action)
+                return await self._create(context, action)
             case actions.Update():
                 return await self._update(context, action)
             case actions.Tag():
@@ -149,16 +151,20 @@ class Executor:
             intent = intent_of(context.desired, context.connected.client.account, context.target.target.region)
         context.resource = self.status_writer.record(await self.kubernetes.add_finalizer(context.resource, intent))
 
-    async def _create(self, context: ReconcileContext, action: actions.Create) -> None:
+    async def _create(self, context: ReconcileContext, action: actions.Create) -> Result | None:
         desired = context.desired
         if action.replaces and await self._read_ignored(context, action.replaces):
-            return
+            return None
+        again = action.again and context.state.deleted != context.record.uuid
+        repeated = again or context.state.created not in ("", context.state.deleted)
+        wait = await self._drift_wait(context, _CREATION, {}, drift=True) if repeated else 0.0
+        if wait:
+            return Result(ReconcileOutcome.WAITING, wait)
         if not desired.owner_tags:
             await self._mark_create(context)
         resource, client = context.resource, context.connected.client
         await self._check_unchanged(context)
         context.replaced = action.replaces
-        again = action.again and context.state.deleted != context.record.uuid
         cause = Cause.RECREATION if again else Cause.REPLACEMENT if action.replaces else Cause.NEW
         context.change = Change(cause, f"replaces mapping {action.replaces}" if action.replaces else "")
         try:
@@ -171,15 +177,18 @@ class Executor:
         except (ClientError, BotoCoreError) as error:
             if errors.is_doubtful(error):
                 context.state.pending_creates.unanswered(desired.identity.function)
-            await self._read_conflicting(context, error)
+            if not await self._read_conflicting(context, error):
+                raise
             if not action.replaces:
                 context.record = replace(context.record, uuid="")
-            return
+            return None
         finally:
             context.state.record_create()
         state, uuid = context.state, str(answer["UUID"])
         state.conflict = None
-        state.drift_backoff.clear()
+        state.drift_backoff.forget(_FIELDS, _TAGS)
+        if repeated:
+            state.drift_backoff.sent(_CREATION, {}, drift=True)
         state.field_refusals.clear()
         state.pending_creates.answered()
         self.states.record_created(resource.key, state, uuid)
@@ -195,6 +204,7 @@ class Executor:
             immutable, ignored = differences.immutable_texts(made.values), context.record.applied.ignored
             applied = Applied(made.fields, made.tag_keys, immutable, ignored=still_ignored(desired.ignored, ignored))
             context.record = MappingRecord(uuid, applied)  # else the predecessor is recorded until it is deleted
+        return None
 
     async def _mark_create(self, context: ReconcileContext) -> None:
         """Write ``status.creating``, the only record of the mapping that a Create without owner tags makes.
@@ -210,18 +220,19 @@ class Executor:
         context.state.create_marker = marker
         context.state.record_create()
 
-    async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> None:
-        """Read the mapping that AWS names in a refusal, for the next plan. Raises the refusal if there is none."""
+    async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> bool:
+        """Read the mapping that AWS names in a refusal, for the next plan. Returns whether there is one."""
         uuid = errors.conflicting_uuid(error)
         if not uuid:
-            raise error
+            return False
         await context.connected.client.refresh(uuid)
         entry = context.connected.inventory.get(uuid)
         if entry is None:
-            raise error  # it no longer exists, and AWS does not know that yet
+            return False  # it no longer exists, and AWS does not know that yet
         desired = context.desired
         conflict = ConflictingMapping(desired.identity, desired.consumer_group, uuid, entry.identity)
         context.state.conflict = conflict
+        return True
 
     async def _request(self, context: ReconcileContext, uuid: str, request: Awaitable[Any]) -> bool:
         """Make a request about a mapping. Returns whether AWS accepted it.
@@ -314,7 +325,7 @@ class Executor:
         desired = context.desired
         fingerprint = {**action.change, **{f"-{path}": None for path in action.reset}}
         change = differences.describe(action)
-        wait = await self._drift_wait(context, "fields", fingerprint, change, drift=action.drift)
+        wait = await self._drift_wait(context, _FIELDS, fingerprint, change, drift=action.drift)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
         assert desired.source is not None, "no Update is planned for an unknown source"
@@ -328,7 +339,7 @@ class Executor:
         if shared and await self._read_ignored(context, action.uuid):
             return None
         parameters = requests.update(desired.creation.parameters, desired.source, action, queue_mode=desired.queue_mode)
-        drift = action.drift or context.state.drift_backoff.repeats("fields", fingerprint)
+        drift = action.drift or context.state.drift_backoff.repeats(_FIELDS, fingerprint)
         context.change = Change(Cause.DRIFT if drift else Cause.EDIT, change)
         entry = context.connected.inventory.get(action.uuid)
         by_aws = entry.report().state_transition_reason if entry is not None and "enabled" in action.old else None
@@ -338,13 +349,14 @@ class Executor:
         except ClientError as error:
             failure = errors.understand(error)
             if failure.reason not in errors.ABOUT_ONE_MEMBER:
-                await self._read_conflicting(context, error)
+                if not await self._read_conflicting(context, error):
+                    raise
                 return None
             members = isolation.members_of((*action.change, *action.reset))
             logger.debug("AWS refused %s. %s", change, failure.answer, extra=marks(context.resource))
             context.state.field_refusals.refused(context.resource.packed_spec, members, failure)
             return None
-        context.state.drift_backoff.sent("fields", fingerprint, drift=action.drift)
+        context.state.drift_backoff.sent(_FIELDS, fingerprint, drift=action.drift)
         context.state.field_refusals.accepted()
         subject = context.subject
         if drift:
@@ -371,17 +383,17 @@ class Executor:
     async def _tag(self, context: ReconcileContext, action: actions.Tag) -> Result | None:
         fingerprint = {**action.add, **{f"-{tag}": None for tag in action.remove}}
         change = messages.tagged(action)
-        wait = await self._drift_wait(context, "tags", fingerprint, change, drift=action.drift)
+        wait = await self._drift_wait(context, _TAGS, fingerprint, change, drift=action.drift)
         if wait:
             return Result(ReconcileOutcome.WAITING, wait)
         if await self._record_names_first(context, tags=frozenset(action.add)):
             return None
-        drift = action.drift or context.state.drift_backoff.repeats("tags", fingerprint)
+        drift = action.drift or context.state.drift_backoff.repeats(_TAGS, fingerprint)
         context.change = Change(Cause.DRIFT if drift else Cause.EDIT, change)
         request = context.connected.client.tag(action.uuid, action.add, action.remove, context)
         if not await self._request(context, action.uuid, request):
             return None
-        context.state.drift_backoff.sent("tags", fingerprint, drift=action.drift)
+        context.state.drift_backoff.sent(_TAGS, fingerprint, drift=action.drift)
         applied = replace(context.record.applied, tags=differences.recorded_tags(context.desired))
         context.record = replace(context.record, applied=applied)
         subject = context.subject
@@ -393,12 +405,12 @@ class Executor:
         return None
 
     async def _drift_wait(
-        self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], text: str, *, drift: bool
+        self, context: ReconcileContext, kind: str, change: Mapping[str, Canonical], text: str = "", *, drift: bool
     ) -> float:
         """Seconds until a change that AWS did not keep may be sent again; 0: now."""
         wait = context.state.drift_backoff.wait(kind, change, drift=drift)
         if wait:
-            not_kept = Finding("ChangeNotKept", values={"change": text})
+            not_kept = Finding("ChangeNotKept", "Deleted" if kind == _CREATION else "", {"change": text})
             outcome = messages.outcome_of(not_kept, context.subject, synced=False)
             await self.status_writer.write(context.resource, outcome, context)
         return wait

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from esm_operator.api.identity import digests
 from esm_operator.api.resource import Key, Resource
+from esm_operator.api.spec import MappingSpec
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.planning.access import knows
-from esm_operator.planning.desired import scope_of
+from esm_operator.planning.desired import MappingRecord, scope_of
 from esm_operator.planning.inputs import Observation, ObservedMapping
 from esm_operator.planning.ownership import owner_of
 from esm_operator.planning.target import ResolvedTarget
 from esm_operator.reconcile.context import ReconcileContext
-from esm_operator.reconcile.ownership_records import tags_in_place
+from esm_operator.reconcile.ownership_records import may_be_in, tags_in_place, with_recorded_owner
 
 #: The most resources of a ring that a message names. A longer ring shows the ordinary Conflict.
 _LONGEST_RING = 8
@@ -39,7 +41,7 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
     def observed(entry: InventoryEntry) -> ObservedMapping:
         mapping = entry.observed(context.began)
         if desired.owner_tags:
-            return mapping
+            return replace(mapping, tags=with_recorded_owner(context, entry, mapping.tags))
         return replace(mapping, tags=tags_in_place(context, entry), tags_fresh=True)
 
     def ring() -> tuple[str, ...]:
@@ -61,6 +63,7 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
             blocking = next((one for one in wanted if one.uuid != other.uuid), None)
         return ()
 
+    is_own = entry is not None and entry.identity.same_as(desired.identity)
     found = candidates if entry is None else {**candidates, entry.uuid: entry}
     made = state.created
     missed = made and made != desired.uuid and inventory.get(made) is None and not inventory.is_gone(made)
@@ -78,23 +81,69 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
         made=made,
         unseen=made if missed else "",
         refused={members: failure.answer for members, failure in state.field_refusals.of(resource.packed_spec).items()},
+        holder="" if candidates or is_own else _holder(context),
         rival=_rival(context, found),
-        ring=ring() if entry is not None and not entry.identity.same_as(desired.identity) else (),
+        ring=ring() if entry is not None and not is_own else (),
     )
+
+
+def _holder(context: ReconcileContext) -> str:
+    """The resource that had a mapping with the identity or in the consumer group of the spec; empty: none.
+
+    Its mapping is missing, because the resource replaces it, or somebody has deleted it. Until the resource creates
+    the mapping again, others with the same function and source could take its place. Of several such resources, the
+    oldest comes first. A resource that cannot create the mapping does not count.
+    """
+    desired, connected, resource = context.desired, context.connected, context.resource
+    wanted = digests(desired.identity, desired.consumer_group)
+
+    def had_it(record: MappingRecord, spec: MappingSpec) -> bool:
+        entry, former = connected.inventory.get(record.uuid), connected.inventory.former(record.uuid)
+        if not record.owns or (entry is not None and entry.state != "Deleting"):
+            return False  # a mapping that exists is in the way by itself, or has another identity
+        if spec.adoption.policy == "Required" or wanted.isdisjoint(digests(spec.identity, spec.consumer_group)):
+            return False
+        had = former.keys if former is not None else None
+        had = digests(entry.identity, entry.consumer_group) if entry is not None else had
+        return had is None or not wanted.isdisjoint(had)
+
+    def may_create(other: Resource) -> bool:
+        target = context.config_cache.resolve_without_limits(other)
+        if not isinstance(target, ResolvedTarget) or target.target not in connected.account_region.clients:
+            return False
+        scope = scope_of(other, target, connected.client.account)
+        return scope.refusal(other.spec.values, uuid=other.uuid) is None
+
+    holders = [
+        other
+        for other in context.cache.with_same_source(resource)
+        if not other.deleting
+        and may_be_in(other, context.states.of(other.key).place, connected.place)
+        and had_it(MappingRecord.of(other), other.spec)
+        and may_create(other)
+    ]
+    if had_it(context.record, resource.spec):
+        holders.append(resource)
+    first = min(holders, key=lambda one: (one.created, one.uid), default=resource)
+    return str(first.key) if first is not resource else ""
 
 
 def _rival(context: ReconcileContext, found: Mapping[str, InventoryEntry]) -> str:
     """The older resource that may adopt one of the found mappings; empty: none.
 
-    A resource in another account or region does not count. Nor does one without access.
+    A resource in another account or region does not count. Nor does one without access, or one that has not adopted the
+    mapping in a minute.
     """
     connected = context.connected
+    if not found or context.state.claim_left <= 0:
+        return ""
+    values = {uuid: one.observed().values for uuid, one in found.items()} if context.resource.may_adopt else {}
 
     def may_adopt(other: Resource) -> bool:
         target = context.config_cache.resolve_without_limits(other)
         if not isinstance(target, ResolvedTarget) or target.target not in connected.account_region.clients:
             return False
         scope = scope_of(other, target, connected.client.account)
-        return any(scope.refusal(one.observed().values, uuid=uuid) is None for uuid, one in found.items())
+        return any(scope.refusal(of, uuid=uuid) is None for uuid, of in values.items())
 
-    return context.cache.older_claimant(context.resource, found, may_adopt) if found else ""
+    return context.cache.older_claimant(context.resource, found, may_adopt)

@@ -217,6 +217,11 @@ class OutcomeReporter:
         outcome = _OUTCOMES.get(type(action), ReconcileOutcome.STALLED)
         if isinstance(action, actions.Wait) and action.reason == "TagsNotVisible":
             return Result(outcome, state.back_off(1.0, 8.0), QueuePriority.EDIT)
+        state.record_claim(outranked=isinstance(action, actions.Conflict) and action.case == "Claimed")
+        if state.outranked_since is not None:
+            return Result(outcome, state.claim_left)
+        if isinstance(action, actions.Conflict) and not action.uuid:  # no mapping whose change would be noticed
+            return Result(outcome, _POLL)
         if isinstance(action, actions.Conflict):  # it costs a call each time, so many of them take turns
             self.states.failure_backoff.failed(key)
             return Result(outcome, state.back_off(60.0, 1800.0))

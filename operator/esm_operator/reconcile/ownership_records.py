@@ -27,7 +27,7 @@ from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.planning.access import may_use
 from esm_operator.planning.desired import MappingRecord, identity_of
 from esm_operator.planning.differences import immutable_texts
-from esm_operator.planning.ownership import Owner
+from esm_operator.planning.ownership import Owner, owner_of
 from esm_operator.planning.target import Place, ResolvedTarget
 from esm_operator.reconcile.context import ReconcileContext
 
@@ -37,7 +37,22 @@ def tags_in_place(context: ReconcileContext, entry: InventoryEntry) -> Mapping[s
     owner = _owner(context, entry)
     if owner is None:
         return {}
-    return Owner(context.desired.owner.cluster, owner.key.namespace, owner.key.name, owner.uid).tags()
+    return _owner_tags(context, owner)
+
+
+def with_recorded_owner(
+    context: ReconcileContext, entry: InventoryEntry, tags: Mapping[str, str] | None
+) -> Mapping[str, str] | None:
+    """The tags of a mapping in AWS. Without an owner there, another resource that records the mapping is the owner.
+
+    The mapping has no tags if the ownership mode is or was ResourceOnly, or if somebody has removed them. Nobody else
+    may adopt or observe it. The record gives nothing to the resource itself.
+    """
+    if tags is None or owner_of(tags) is not None:
+        return tags
+    recorded = [one for one in _recorded(context, entry.uuid) if not _leaves(one)]
+    owner = _oldest(recorded) if recorded else context.resource
+    return tags if owner is context.resource else {**tags, **_owner_tags(context, owner)}
 
 
 def known_tags(context: ReconcileContext, entry: InventoryEntry) -> Mapping[str, str] | None:
@@ -48,7 +63,8 @@ def known_tags(context: ReconcileContext, entry: InventoryEntry) -> Mapping[str,
     if not context.desired.owner_tags:
         return tags_in_place(context, entry)
     recorded = context.resource.status.tags
-    return recorded if entry.tags is None and recorded is not None and entry.confirms(recorded) else entry.tags
+    is_confirmed = entry.tags is None and recorded is not None and entry.confirms(recorded)
+    return with_recorded_owner(context, entry, recorded if is_confirmed else entry.tags)
 
 
 def may_show(context: ReconcileContext, entry: InventoryEntry) -> bool:
@@ -121,6 +137,10 @@ def _owner(context: ReconcileContext, entry: InventoryEntry) -> Resource | None:
     return resource if not recorded and may_have_made(context) and _matches_intent(context, entry) else None
 
 
+def _owner_tags(context: ReconcileContext, owner: Resource) -> Mapping[str, str]:
+    return Owner(context.desired.owner.cluster, owner.key.namespace, owner.key.name, owner.uid).tags()
+
+
 def _oldest(resources: Iterable[Resource]) -> Resource:
     return min(resources, key=lambda one: (one.created, one.uid))
 
@@ -170,7 +190,7 @@ def _possible_owners(context: ReconcileContext, uuid: str) -> Iterator[Resource]
     """
     here = context.connected.place
     for other in _others(context, uuid):
-        if not _leaves(other) and _may_be_in(other, context.states.of(other.key).place, here):
+        if not _leaves(other) and may_be_in(other, context.states.of(other.key).place, here):
             yield other
     for place, key in context.states.creators(uuid).items():
         creator = context.cache.get(key) if place is not None and place[:2] == here[:2] else None
@@ -178,7 +198,7 @@ def _possible_owners(context: ReconcileContext, uuid: str) -> Iterator[Resource]
             yield creator
 
 
-def _may_be_in(other: Resource, reconciled: Place | None, here: Place) -> bool:
+def may_be_in(other: Resource, reconciled: Place | None, here: Place) -> bool:
     """Whether the mapping that a status records may be in the account and region of a place."""
     arn = parse_arn(str(other.packed_status.get("arn") or ""))
     known = [reconciled[:2]] if reconciled is not None else []

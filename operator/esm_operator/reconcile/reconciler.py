@@ -175,7 +175,7 @@ class Reconciler:
         method = requested(error).partition(" ")[0]
         text = f"{describe_failure(error)}. The operator retries {resource.key} in {delay:.1f} s."
         cause = (method, type(error), getattr(error, "status", 0))
-        self.api_failures.failed(text, subject=resource.key, cause=cause, extra=marks(resource))
+        self.api_failures.failed(text, subject=resource.key, cause=cause, extra=marks(resource) | {"request": method})
 
     async def _report_unexpected(self, key: Key, error: Exception) -> None:
         """Write the failure of the operator itself to the status, if this write succeeds."""
@@ -304,6 +304,10 @@ class Reconciler:
                 if settled is not None:
                     return settled
                 action = actions.ListTags(context.record.uuid)
+            refused = self._refuses_create(context, action)
+            if refused is not None:
+                region = context.target.target.region
+                return await self.outcome_reporter.report_stalled(context.resource, refused, region=region)
             result = await self.executor.execute(context, action)
             if isinstance(action, actions.Adopt | actions.RemoveOwnerTags):
                 self._reconcile_other_owners(context, action.uuid)
@@ -322,6 +326,16 @@ class Reconciler:
         if left != record.applied.ignored:
             context.record = replace(record, applied=replace(record.applied, ignored=left))
             context.desired = self._desired(context)
+
+    def _refuses_create(self, context: ReconcileContext, action: actions.Action) -> Unresolved | None:
+        """Why an action may not begin to create a mapping. A replacement whose Delete this process has sent may end."""
+        match action:
+            case actions.Create() if not context.record.uuid or context.state.deleted != context.record.uuid:
+                return self.usage_finalizer.refuses_create(context.resource)
+            case actions.Replace(successor=""):  # a Create follows the Delete
+                return self.usage_finalizer.refuses_create(context.resource)
+            case _:
+                return None
 
     def _desired(self, context: ReconcileContext) -> Desired:
         account, resource = context.connected.client.account, context.resource

@@ -55,6 +55,10 @@ class ConflictingMapping:
         return same and (same_group or monotonic() - self.at < _CONFLICT_EXPIRES)
 
 
+#: Seconds for which an older resource keeps a younger one from adopting a mapping, if the older one does not adopt it.
+CLAIMED_FOR = 60.0
+
+
 @dataclass(slots=True)
 class ResourceState:
     """The information about one resource in the memory of this term."""
@@ -103,6 +107,8 @@ class ResourceState:
     """Monotonic time, in seconds, from which AWS no longer carries out a Create of an earlier process. Set if the
     status recorded a mapping when this term first read it. If that mapping is gone, the earlier process may have
     sent a Create to replace it."""
+    outranked_since: float | None = None
+    """Monotonic time, in seconds, since which an older resource has claimed the mapping to adopt; None: none does."""
     lacks_permission_since: float | None = None
     """Monotonic time, in seconds, of the first of the present refusals because of a missing permission."""
     shows_result: bool = False
@@ -125,6 +131,15 @@ class ResourceState:
     def outputs_delay(self) -> float:
         """Seconds until the next attempt to write the ConfigMap with the outputs."""
         return backoff.jittered(backoff.exponential(self.outputs_failures - 1, *_OUTPUTS_DELAYS))
+
+    @property
+    def claim_left(self) -> float:
+        """Seconds for which the older resource still comes first."""
+        return CLAIMED_FOR - (monotonic() - self.outranked_since) if self.outranked_since is not None else CLAIMED_FOR
+
+    def record_claim(self, *, outranked: bool) -> None:
+        """Record whether an older resource keeps this one from adopting a mapping."""
+        self.outranked_since = (self.outranked_since or monotonic()) if outranked else None
 
     def record_create(self, *, sent: bool = False) -> None:
         """Record that a Create is sent, or has ended. A Create stays outstanding while its outcome is unknown."""

@@ -54,6 +54,10 @@ _DELETED_TOO = "After adoption, deleting this resource also deletes the mapping,
 _KEEP_OTHER = (
     "If the mapping must keep its owner, correct the spec or delete this resource. The mapping then remains in AWS."
 )
+_KEEP_OTHER_RESOURCE = (
+    "If the other resource must keep its mapping, correct the spec or delete this resource. If nothing needs that "
+    "mapping, delete the other resource first."
+)
 #: What a person has to do before the operator names the owner of a mapping, and lets the resource have the mapping.
 _NEEDS_CONSENT = (
     "A resource of another namespace sees the mapping and its owner only if the owner allows it. Ask the platform team "
@@ -143,6 +147,11 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "{change} again.",
         "Look in CloudTrail for other clients that change the mapping. status.stateTransitionReason may show the "
         "cause.",
+        Next.DRIFT,
+    ),
+    ("ChangeNotKept", "Deleted"): Row(
+        "The {mapping} in {place} was deleted outside of Kubernetes more than once. The operator will create it again.",
+        "Look in CloudTrail for other clients that delete the mapping.",
         Next.DRIFT,
     ),
     ("DeletionsHeld", ""): Row(
@@ -336,9 +345,17 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("Conflict", "Claimed"): Row(
-        f"{_BLOCKING}. {{rival}} claims the mapping too, and gets it because it is older.",
+        f"{_BLOCKING}. {{rival}} claims the mapping too, and gets it because it is older. If it has not adopted the "
+        "mapping within a minute, this resource does.",
         _KEEP_OTHER,
-        Next.PERSON,
+        Next.CONTINUES,
+        Ends.PERSON,
+    ),
+    ("Conflict", "ComesFirst"): Row(
+        "{rival} had a mapping in {place} with the function and the event source of this resource, or in its consumer "
+        "group, and creates the mapping again. So it comes first.{kept}",
+        _KEEP_OTHER_RESOURCE,
+        Next.POLL,
         Ends.PERSON,
     ),
     ("Conflict", "OtherIdentity"): Row(
@@ -780,7 +797,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
     ("AnotherOperator", ""): Row(
         "Another operator changes the same resources. It uses the lease {other}, and this operator uses the lease "
         "{own}. This operator continues, and each of the two overwrites the changes of the other.",
-        f"To correct this, {_ONE_OPERATOR} The readiness probe reports this until the other operator has made no "
+        f"To correct this, {_ONE_OPERATOR} If the lease {{other}} does not exist, a user who can edit the resources "
+        "has written them under this name. The readiness probe reports this until the other operator has made no "
         "change for one hour.{ago}",
     ),
     ("AnotherOperator", "AtStart"): Row(

@@ -1,0 +1,141 @@
+"""Scripted scenarios: while the mapping of a resource is missing, or has no tags, no other resource takes its place."""
+
+import pytest
+
+from esm_operator.api.resource import Key
+from esm_operator.planning.ownership import owner_of
+from tests.model.aws import STREAM, Standing
+from tests.model.calls import Call
+from tests.model.script import KINESIS, ONE, SQS, Script, answer_all_but
+from tests.model.world import SWEEP_INTERVAL
+
+#: A resource of another namespace that waits for the place of a mapping.
+WAITING = Key("b", "waiting")
+
+
+def owner(one: Standing) -> str:
+    """The owner of a mapping by its tags, as ``namespace/name``."""
+    found = owner_of(one.tags)
+    return str(found).partition("/")[2] if found is not None else ""
+
+
+def begin(script: Script) -> None:
+    """Let one resource have a mapping, and another one wait with the same function and stream."""
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    script.apply(WAITING, **KINESIS, adoption={"policy": "IfExists"})
+    script.calmly(SWEEP_INTERVAL)
+    assert script.reason(WAITING) == "Conflict"
+
+
+def check(script: Script) -> None:
+    """The resource has its mapping again, and the other one still waits."""
+    script.converge()
+    assert owner(script.mapping()) == str(ONE)
+    assert (script.reason(), script.reason(WAITING)) == ("Enabled", "Conflict")
+
+
+def hold_creation(script: Script) -> Call:
+    """Replace the mapping of the resource. Its Create waits, and everything else goes on for seconds."""
+    script.edit(startingPosition="TRIM_HORIZON")
+    deletion = script.until_asked("delete_event_source_mapping")
+    script.world.decide(deletion, "well")
+    creation = script.until(lambda call: call.name == "create_event_source_mapping" and call.task.endswith(str(ONE)))
+    for _ in range(2):
+        answer_all_but(script, creation)
+        script.world.pass_time(1)
+    return creation
+
+
+def test_a_replacement_keeps_the_place_of_its_mapping(script: Script) -> None:
+    begin(script)
+    creation = hold_creation(script)
+    assert not script.aws.standing
+    assert script.reason(WAITING) == "Conflict"
+    script.world.decide(creation, "well")
+    check(script)
+
+
+def test_a_mapping_deleted_by_hand_is_created_again_for_its_resource(script: Script) -> None:
+    begin(script)
+    script.aws.delete_event_source_mapping(UUID=script.mapping().uuid)
+    script.calmly(2 * SWEEP_INTERVAL)
+    check(script)
+
+
+@pytest.mark.parametrize("waiting_first", [False, True])
+def test_a_crash_during_the_replacement_does_not_lose_the_place(script: Script, waiting_first: bool) -> None:
+    begin(script)
+    script.edit(startingPosition="TRIM_HORIZON")
+    deletion = script.until_asked("delete_event_source_mapping")
+    script.world.decide(deletion, "well")
+    script.world.crash()
+    script.world.pass_time(60)
+    if waiting_first:
+        script.cluster.edit(WAITING, {"spec": {"batchSize": 7}})
+    script.world.start()
+    check(script)
+
+
+def test_an_edit_to_the_function_does_not_take_the_place(script: Script) -> None:
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    script.apply(WAITING, **{**KINESIS, "functionName": "bills"})
+    script.calmly(60)
+    creation = hold_creation(script)
+    script.edit(WAITING, functionName="orders")
+    for _ in range(2):
+        answer_all_but(script, creation)
+        script.world.pass_time(1)
+    assert script.reason(WAITING) == "Conflict"
+    script.world.decide(creation, "well")
+    script.converge()
+    assert sorted((owner(one), one.function) for one in script.aws.standing.values()) == [
+        (str(ONE), "orders"),
+        (str(WAITING), "bills"),
+    ]
+
+
+def test_a_resource_that_had_another_mapping_does_not_come_first(script: Script) -> None:
+    """An older resource loses a mapping of another function, and gets the function of the mapping in its place."""
+    script.apply(WAITING, **{**KINESIS, "functionName": "bills"}, replacePolicy="Recreate")
+    script.apply(**KINESIS, replacePolicy="Recreate")
+    script.begin()
+    (theirs,) = [one for one in script.aws.standing.values() if one.function == "bills"]
+    script.edit(WAITING, functionName="orders")
+    script.calmly(60)
+    script.aws.delete_event_source_mapping(UUID=theirs.uuid)
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert script.reason(WAITING) == "Conflict"
+    creation = hold_creation(script)
+    assert script.reason(WAITING) == "Conflict"
+    script.world.decide(creation, "well")
+    check(script)
+
+
+def test_the_place_is_free_when_the_resource_is_deleted(script: Script) -> None:
+    begin(script)
+    script.delete()
+    script.converge()
+    assert owner(script.mapping()) == str(WAITING)
+
+
+def test_the_place_is_free_when_the_spec_names_another_source(script: Script) -> None:
+    begin(script)
+    script.edit(eventSourceARN=SQS["eventSourceARN"], startingPosition=None)
+    script.converge()
+    assert owner(script.of_source(STREAM)) == str(WAITING)
+    assert owner(script.of_source(SQS["eventSourceARN"])) == str(ONE)
+
+
+def test_a_mapping_without_its_tags_is_not_adopted_while_its_resource_exists(script: Script) -> None:
+    begin(script)
+    script.mapping().tags.clear()
+    script.edit(batchSize=5)
+    script.edit(WAITING, batchSize=7)
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert (script.reason(), script.reason(WAITING)) == ("Conflict", "Conflict")
+    assert owner(script.mapping()) == ""
+    script.edit(adoption={"policy": "IfExists"})
+    script.calmly(2 * SWEEP_INTERVAL)
+    assert owner(script.mapping()) == str(ONE)
