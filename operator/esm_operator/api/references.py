@@ -13,7 +13,16 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from esm_operator.api.frozen_json import is_array, is_object, whole
-from esm_operator.api.reference_kinds import DESTINATION, KEY, SERVERS, TOPIC, VALUE_PATHS, group_of, kind_of
+from esm_operator.api.reference_kinds import (
+    DESTINATION,
+    KEY,
+    SERVERS,
+    TOPIC,
+    VALUE_PATHS,
+    ReferenceKind,
+    group_of,
+    kind_of,
+)
 
 #: The longest value of a reference, in characters. Ten bootstrap servers of 300 characters are shorter.
 LONGEST_VALUE = 4_096
@@ -23,6 +32,8 @@ FIELD_PATH_PATTERN = rf"^{_NAME}(\[{_NAME}=[^\]=]+\])?(\.{_NAME}(\[{_NAME}=[^\]=
 _FIELD_PATH = re.compile(FIELD_PATH_PATTERN)
 _STEP = re.compile(rf"({_NAME})(?:\[({_NAME})=([^\]=]+)\])?")
 _INDEX = re.compile(r"\[\d+\]")
+#: The path of a row whose key chooses an object of a list: the list, and the member that has the key.
+_KEYED_LIST = re.compile(rf"(.+)\[({_NAME})={re.escape(KEY)}\].*")
 
 
 class Reference(NamedTuple):
@@ -56,6 +67,10 @@ class Reference(NamedTuple):
         """The field of the object that holds the value, for people; empty: not known."""
         row = kind_of(self.api_version, self.kind)
         return self.field_path or (row.path.replace(KEY, self.key) if row is not None else "")
+
+    def render(self) -> dict[str, str]:
+        """As a spec has it."""
+        return {name: text for name, text in zip(_STATUS_NAMES[1:], self[1:], strict=True) if text}
 
     def same_value_as(self, other: "Reference") -> bool:
         """Whether both mean one value of one object. The version of its API and an index in the spec do not matter."""
@@ -182,6 +197,50 @@ def resolved_references(spec: Mapping[str, Any]) -> tuple[ResolvedReference, ...
         if value:
             found.append(ResolvedReference(reference, value))
     return tuple(found)
+
+
+def replaceable_values(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The values of a spec that references can replace: the path of the reference, and the value as an object has it.
+
+    Several bootstrap servers are separated by commas.
+    """
+    for field in VALUE_PATHS:
+        for prefix, holder in _holders(spec, field):
+            value = _value_of(holder, field)
+            if value:
+                yield f"{prefix}{field.rpartition('.')[2]}", value
+
+
+def with_references(spec: Mapping[str, Any], references: Mapping[str, Reference]) -> dict[str, Any]:
+    """The spec with references in the place of values.
+
+    Args:
+        spec: a spec with values.
+        references: some of the paths of :func:`replaceable_values`, each with its reference.
+    """
+    referring: dict[str, Any] = _copy(spec)
+    for field in VALUE_PATHS:
+        name, value = field.rpartition(".")[2], _relative(field)[0]
+        for prefix, holder in [*_holders(referring, field)]:
+            reference = references.get(f"{prefix}{name}")
+            if reference is not None:
+                members = [(name, reference.render()) if one == value else (one, part) for one, part in holder.items()]
+                holder.clear()
+                holder.update(members)
+    return referring
+
+
+def keys_in(row: ReferenceKind, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of the items of a list in an object, such as the listeners of a Kafka cluster.
+
+    A kind without keys has one, which is empty.
+    """
+    if not row.needs_key:
+        return ("",)
+    keyed = _KEYED_LIST.fullmatch(row.path)
+    items: Any = _at(body, _steps(keyed[1])) if keyed is not None else ()
+    found = [item.get(keyed[2]) for item in items if is_object(item)] if keyed is not None and is_array(items) else []
+    return tuple(dict.fromkeys(key for key in found if isinstance(key, str) and key))
 
 
 def value_in(reference: Reference, body: Mapping[str, Any]) -> str | None:

@@ -2,7 +2,8 @@
 
 Users choose the kinds that their resources reference, and can invent them. So one question is about many kinds. It
 costs one request, and one more for each group and version that the kinds have and that the API server serves, however
-many kinds are invented. ``reference_watches.py`` asks, and asks again while a kind is not served.
+many kinds are invented. ``reference_watches.py`` asks, and asks again while a kind is not served. The command
+``export`` asks for kinds of any version.
 """
 
 import logging
@@ -10,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from esm_operator.api.reference_kinds import group_of
 from esm_operator.cluster.kubernetes import KubernetesClient
 from esm_operator.cluster.transport import ApiError, is_unserved
 
@@ -56,8 +58,8 @@ async def discover(kubernetes: KubernetesClient, kinds: Collection[Kind]) -> Map
     """
     found: dict[Kind, ServedKind | None] = dict.fromkeys(kinds)
     wanted = {kind.api_version for kind in kinds if _GROUP_VERSION.fullmatch(kind.api_version)}
-    groups = await kubernetes.api_group_versions() if any("/" in version for version in wanted) else set[str]()
-    for group_version in sorted(wanted & (groups | {"v1"})):
+    groups = await kubernetes.api_group_versions() if any("/" in version for version in wanted) else []
+    for group_version in sorted(wanted & {*groups, "v1"}):
         of_group = [kind for kind in kinds if kind.api_version == group_version]
         try:
             found |= await _kinds_of(kubernetes, group_version, of_group)
@@ -69,6 +71,30 @@ async def discover(kubernetes: KubernetesClient, kinds: Collection[Kind]) -> Map
             logger.debug("The API group %s cannot be discovered now. %s", group_version, error)
             for kind in of_group:
                 del found[kind]
+    return found
+
+
+async def discover_preferred(
+    kubernetes: KubernetesClient, kinds: Collection[tuple[str, str]]
+) -> Mapping[tuple[str, str], tuple[Kind, ServedKind] | None]:
+    """How the API server serves kinds, by API group and kind, whatever their versions are; None: it cannot answer now.
+
+    The version of a kind is the one that kubectl takes: that which the API server prefers, if it has the kind. The
+    result has no kinds that the API server does not serve.
+
+    Raises:
+        ApiError, aiohttp.ClientError, TimeoutError: the API server does not answer which groups it serves.
+    """
+    versions = await kubernetes.api_group_versions()
+    asked = [Kind(version, kind) for version in versions for group, kind in kinds if group == group_of(version)]
+    served = await discover(kubernetes, asked)
+    found: dict[tuple[str, str], tuple[Kind, ServedKind] | None] = {}
+    for one in asked:
+        how, name = served.get(one), (group_of(one.api_version), one.kind)
+        if how is not None:
+            found[name] = found.get(name) or (one, how)
+        elif one not in served:
+            found.setdefault(name, None)
     return found
 
 

@@ -168,10 +168,19 @@ class KubernetesClient:
         """All namespaces."""
         return [item async for item in self._list_path("/api/v1/namespaces")]
 
-    async def api_group_versions(self) -> set[str]:
-        """The API groups that the API server serves, each with a version, such as ``apps/v1``. Not the core group."""
+    async def api_group_versions(self) -> list[str]:
+        """The API groups that the API server serves, each with a version, such as ``apps/v1``. Not the core group.
+
+        Of a group, the version that the API server prefers is first.
+        """
         groups: Sequence[Mapping[str, Any]] = (await self._transport.request("GET", "/apis")).get("groups") or ()
-        return {str(version.get("groupVersion")) for group in groups for version in group.get("versions") or ()}
+        found = list[str]()
+        for group in groups:
+            preferred: Mapping[str, Any] = group.get("preferredVersion") or {}
+            versions = [str(version.get("groupVersion")) for version in group.get("versions") or ()]
+            first = [name for name in versions if name == preferred.get("groupVersion")]
+            found += dict.fromkeys([*first, *versions])
+        return found
 
     async def api_resources(self, group_version: str) -> Sequence[Mapping[str, Any]]:
         """The APIResources of a group and version, such as ``apps/v1``, or ``v1`` for the core group."""

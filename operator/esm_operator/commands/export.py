@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
@@ -17,10 +17,14 @@ from esm_operator.commands import validate
 from esm_operator.commands.account import Account, Console, ReadError, connections
 from esm_operator.commands.counted import counted
 from esm_operator.commands.export_manifest import Manifest, MappingsToExport, Style, manifests, unknown_members
+from esm_operator.commands.export_references import references_summary, with_found_references
 from esm_operator.commands.yaml_text import UnwritableError
 from esm_operator.planning.ownership import CLUSTER
 from esm_operator.planning.target import Access, Target
 from esm_operator.settings import COMMAND_CONFIG, Endpoint, Items, Region, each, environment_region, matches
+
+if TYPE_CHECKING:
+    from esm_operator.commands.object_search import ObjectSearch
 
 #: For up to this number of mappings, ListTags is called for each, because the tagging API shows new tags late.
 _FEW = 100
@@ -44,9 +48,10 @@ class Export(Style, BaseSettings):
     applying the manifest creates no mapping. Comments name the fields and tags that a manifest leaves out. Mappings
     that belong to resources of an esm-operator are left out.
     Required permissions: lambda:ListEventSourceMappings, lambda:GetEventSourceMapping, lambda:ListTags and
-    tag:GetResources. `esm-operator iam-policy --read-only` prints them.
+    tag:GetResources. `esm-operator iam-policy --read-only` prints them. Only --references needs a cluster.
 
-    Exit status: 0 if all mappings were exported, 1 if one could not be read or its manifest is not valid.
+    Exit status: 0 if all mappings were exported, 1 if one could not be read or its manifest is not valid, or if
+    --references could not read objects for another reason than missing permissions.
     """
 
     model_config = COMMAND_CONFIG
@@ -83,6 +88,11 @@ class Export(Style, BaseSettings):
     """Also export mappings that belong to resources of an esm-operator, under the names of these resources. Use it to
     move the mappings of a lost cluster."""
 
+    references: bool = False
+    """Write references instead of values wherever exactly one object of the cluster has the value. The objects are
+    those of ACK, Crossplane and Strimzi that you may list. The cluster is that of KUBECONFIG. Set --namespace too,
+    because objects of other namespaces count only if they allow references from the namespace."""
+
     requests_per_second: float = Field(default=5.0, gt=0, le=1000)
     """Maximum number of requests per second to AWS Lambda. The quota of AWS is 15. All clients of the Lambda API in the
     account and region share it."""
@@ -92,9 +102,12 @@ class Export(Style, BaseSettings):
         region = self.region or environment_region()
         if not region:
             terminal.stop("No AWS region is known. Set --region.")
+        if self.references and not (self.namespace or self.owned):
+            terminal.stop("--references needs --namespace, the namespace in which you will apply the manifests.", 2)
         uuids = [*self.uuid, *(_read_uuids(self.uuid_file) if self.uuid_file else ())]
         console = Console()
-        asyncio.run(_run(self, region, dict.fromkeys(uuid.lower() for uuid in uuids), console))
+        run = _run_with_cluster if self.references else _run
+        asyncio.run(run(self, region, dict.fromkeys(uuid.lower() for uuid in uuids), console))
         sys.exit(1 if console.failed else 0)
 
 
@@ -115,22 +128,33 @@ def _read_uuids(name: str) -> list[str]:
     return found
 
 
-async def _run(asked: Export, region: str, uuids: Collection[str], console: Console) -> None:
+async def _run_with_cluster(asked: Export, region: str, uuids: Collection[str], console: Console) -> None:
+    from esm_operator.commands.object_search import ObjectSearch  # others need no client of Kubernetes
+
+    async with ObjectSearch.connect(console) as search:
+        await _run(asked, region, uuids, console, search)
+
+
+async def _run(
+    asked: Export, region: str, uuids: Collection[str], console: Console, search: "ObjectSearch | None" = None
+) -> None:
     target = Target(region, Access(asked.endpoint_url, asked.role_arn, asked.external_id))
-    connected = connections("export")
+    to_aws = connections("export")
     try:
-        account = await Account.connect(target, connected, asked.requests_per_second, console)
+        account = await Account.connect(target, to_aws, asked.requests_per_second, console)
         mappings = await _mappings(asked, uuids, account, console)
         found = await _with_tags(account, mappings, console)
     except ReadError as error:
         console.fail(str(error))
         return
     finally:
-        connected.close()
+        to_aws.close()
     wanted_tags = [text.split("=", 1) for text in asked.tag]
     wanted = [one for one in found if all(one.tags.get(key) == value for key, value in wanted_tags)]
     printed = wanted if asked.owned else [one for one in wanted if CLUSTER not in one.tags]
     made = manifests(printed, asked)
+    if search is not None:
+        made = await with_found_references(made, search)
     written: list[Manifest] = []
     for one in made:
         try:
@@ -152,6 +176,9 @@ async def _run(asked: Export, region: str, uuids: Collection[str], console: Cons
     lacking = sum(bool(one.left_out) for one in written)
     if lacking:
         console.say(f"Comments in {counted(lacking, 'manifest')} name the fields and tags that are left out.")
+    if search is not None:
+        for text in (*search.problems(), *references_summary(written)):
+            console.say(text)
     console.say(summary(len(written), len(found), len(wanted) - len(printed), region))
 
 

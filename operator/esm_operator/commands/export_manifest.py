@@ -19,6 +19,7 @@ from esm_operator.api import fields, limits, names
 from esm_operator.api.fields import FIELDS, STATUS_MEMBERS
 from esm_operator.api.models import API_VERSION
 from esm_operator.api.observed_fields import function_name, is_unknown_default, point_in_time
+from esm_operator.api.references import Reference
 from esm_operator.api.sources import SourceType, observed_source_type, parse_arn
 from esm_operator.commands import yaml_text
 from esm_operator.planning.ownership import OWNER_TAGS, owner_of
@@ -86,10 +87,21 @@ class Manifest:
     body: Mapping[str, Any]
     left_out: tuple[str, ...] = ()
     """Sentences about the fields and tags of the mapping that the manifest does not have."""
+    function_arn: str = ""
+    """The ARN of the function. The manifest may have only its name."""
+    references: tuple[Reference, ...] = ()
+    """The references that the manifest has."""
+    about_references: tuple[str, ...] = ()
+    """Sentences about references that the manifest has, or could have."""
+
+    @property
+    def namespace(self) -> str:
+        """Empty: the manifest has none."""
+        return str(self.body["metadata"].get("namespace", ""))
 
     def render(self) -> str:
         """The manifest as one YAML document. Raises UnwritableError."""
-        return yaml_text.document(self.body, (self.remark, *self.left_out))
+        return yaml_text.document(self.body, (self.remark, *self.left_out, *self.about_references))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +210,10 @@ def _manifest(found: MappingsToExport, name: str, style: Style) -> Manifest:
     remark = [str(found.mapping.get("EventSourceMappingArn") or found.uuid), str(found.mapping.get("State", ""))]
     remark += [f"owned by {owner}"] if owner else []
     remark += [f"in the CloudFormation stack {found.tags[_STACK]}"] if _STACK in found.tags else []
-    body = {"apiVersion": API_VERSION, "kind": "EventSourceMapping", "metadata": metadata}
-    return Manifest(", ".join(remark), {**body, "spec": spec_of(found, style)}, tuple(_left_out(found, style)))
+    body: dict[str, Any] = {"apiVersion": API_VERSION, "kind": "EventSourceMapping", "metadata": metadata}
+    body["spec"] = spec_of(found, style)
+    arn = str(found.mapping.get("FunctionArn", ""))
+    return Manifest(", ".join(remark), body, tuple(_left_out(found, style)), arn)
 
 
 def _is_default(row: fields.Field, value: Any, source: SourceType | None, *, queue_mode: bool) -> bool:
