@@ -151,7 +151,7 @@ class Executor:
 
     async def _create(self, context: ReconcileContext, action: actions.Create) -> None:
         desired = context.desired
-        if action.replaces and await self._read_ignored(context, action.replaces):
+        if action.replaces and await self._read_ignored(context, action.replaces, tags=True):
             return
         if not desired.owner_tags:
             await self._mark_create(context)
@@ -423,17 +423,23 @@ class Executor:
         await self._show(context, UPDATING)
         return True
 
-    async def _read_ignored(self, context: ReconcileContext, uuid: str) -> bool:
+    async def _read_ignored(self, context: ReconcileContext, uuid: str, *, tags: bool = False) -> bool:
         """Read the mapping before a request repeats the values of ignored fields. Returns whether that was necessary.
 
-        Others may have changed them since the last sweep. A replacement repeats them, and an Update of a structure that
-        has an ignored part. After a read, plan again.
+        Others may have changed them since the last sweep. A replacement repeats them and the ignored tags, and an
+        Update of a structure that has an ignored part. After a read, plan again.
         """
-        entry = context.connected.inventory.get(uuid)
-        if not context.desired.ignored.fields or entry is None or entry.seen >= context.began:
+        client, ignored = context.connected.client, context.desired.ignored
+        entry = client.inventory.get(uuid)
+        if entry is None:
             return False
-        await context.connected.client.refresh(uuid)
-        return True
+        if ignored.fields and entry.seen < context.began:
+            await client.refresh(uuid)
+            return True
+        if tags and ignored.any_tags and client.owner_tags and entry.tags_seen < context.began:
+            await self._request(context, uuid, client.refresh_tags(uuid))
+            return True
+        return False
 
     async def _record_ignored_first(self, context: ReconcileContext) -> bool:
         """Write the values of ignored fields to the status before the mapping is deleted, because AWS then loses them.
