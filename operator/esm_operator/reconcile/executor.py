@@ -199,9 +199,10 @@ class Executor:
     async def _mark_create(self, context: ReconcileContext) -> None:
         """Write ``status.creating``, the only record of the mapping that a Create without owner tags makes.
 
-        The record is in the status, so that clients that may write only resources cannot claim mappings by it.
+        The record is in the status, so that clients that may write only resources cannot claim mappings by it. Raises
+        StaleError if a reference got another value during the write.
         """
-        marker = ownership_records.marker(context)
+        marker, planned = ownership_records.marker(context), context.resource.packed_spec
         if not marker:
             return
         status = replace(context.resource.status, creating=marker)
@@ -209,6 +210,8 @@ class Executor:
         context.creating = marker
         context.state.create_marker = marker
         context.state.record_create()
+        if context.resource.packed_spec != planned:
+            raise StaleError  # the answer has the new value, and the Create that was planned has the old one
 
     async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> None:
         """Read the mapping that AWS names in a refusal, for the next plan. Raises the refusal if there is none."""
