@@ -348,8 +348,8 @@ GUARDS = (
         name="ignored-values-read-before-an-update",
         harm="A replacement, or an Update of a structure, undoes what others have set since the last sweep.",
         file="reconcile/executor.py",
-        text="if not context.desired.ignored.fields or entry is None or entry.seen >= context.began:",
-        without="if True:",
+        text="if ignored.fields and entry.seen < context.began:",
+        without="if False:",
         tests=model("ignored_changes", "an_update_of_a_structure_repeats_the_newest_value_of_others"),
     ),
     Guard(
