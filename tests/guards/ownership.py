@@ -235,8 +235,8 @@ GUARDS = (
         name="adoption-once",
         harm="Two resources that name each other in spec.adoption take one mapping from each other again and again.",
         file=_PLAN,
-        text="if named and (desired.uuid != found.uuid or desired.edited):",
-        without="if named:",
+        text="if wanted and (desired.uuid != found.uuid or desired.edited):",
+        without="if wanted:",
         tests=case("taken from it meanwhile, though it had taken it over itself"),
     ),
     Guard(
@@ -380,8 +380,8 @@ GUARDS = (
         name="ignored-values-read-before-an-update",
         harm="A replacement, or an Update of a structure, undoes what others have set since the last sweep.",
         file="reconcile/executor.py",
-        text="if not context.desired.ignored.fields or entry is None or entry.seen >= context.began:",
-        without="if True:",
+        text="if ignored.fields and entry.seen < context.began:",
+        without="if False:",
         tests=model("ignored_changes", "an_update_of_a_structure_repeats_the_newest_value_of_others"),
     ),
     Guard(

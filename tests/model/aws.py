@@ -16,6 +16,8 @@ ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
 STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"
+#: A stream in place of the first one.
+NEW_STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders-2"
 KAFKA = f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/orders/1"
 #: Items on a page of List. AWS returns 100. With 2, a few mappings already fill several pages.
 PAGE = 2
@@ -300,8 +302,8 @@ class Lambda:
 
 
 def identity_of(spec: Mapping[str, Any]) -> tuple[str, str, str]:
-    """The identity of the mapping that a resource's spec describes."""
-    return spec["functionName"], spec["eventSourceARN"], "".join(spec.get("topics") or ())
+    """The identity of the mapping that a resource's effective spec describes."""
+    return spec.get("functionName", ""), spec.get("eventSourceARN", ""), "".join(spec.get("topics") or ())
 
 
 def group_of(spec: Mapping[str, Any]) -> str:

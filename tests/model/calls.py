@@ -20,8 +20,9 @@ from esm_operator.aws.call import CALL_TIMEOUT, CallPermit
 from esm_operator.aws.errors import NotSentError
 from esm_operator.planning.target import Target
 from tests.model.aws import ACCOUNT, Lambda, refusal
-from tests.model.cluster import Answer, Cluster, decoded
+from tests.model.cluster import Cluster, decoded
 from tests.model.loop import Clock
+from tests.model.objects import Answer, ObjectWatch
 
 #: Seconds after which an abandoned request takes effect at the latest.
 LANDS = 7.5
@@ -268,21 +269,33 @@ class Transport:
         self._future = future
         self._hold_leases = hold_leases
 
-    async def param_serialize(self, method: str, path: str, **_: Any) -> tuple[str, str, dict[str, str], None, None]:
-        return method, path, {}, None, None
+    async def param_serialize(
+        self, method: str, path: str, *, query_params: dict[str, str], **_: Any
+    ) -> tuple[str, str, dict[str, str], None, None]:
+        """Pass the query on, in place of the headers."""
+        return method, path, query_params, None, None
 
     async def call_api(
-        self, method: str, path: str, headers: dict[str, str], body: Any, *, _request_timeout: float
-    ) -> _Response:
+        self, method: str, path: str, query: dict[str, str], body: Any, *, _request_timeout: float
+    ) -> _Response | ObjectWatch:
         sent = decoded(body)
+        if query.get("watch"):
+            begun = self._cluster.objects.watch(path, query, self._future)
+            return _Response(begun) if isinstance(begun, Answer) else begun
+
+        def run() -> Answer:
+            if self._cluster.objects.answers(method, path, query):
+                return self._cluster.objects.request(path, query)
+            return self._cluster.request(method, path, sent)
+
         if "/leases" in path and self._gate.lease_is_cut:
             raise LostError("the lease can't be reached")
         if path.endswith("/events") or ("/leases" in path and not self._hold_leases):
-            return _Response(self._cluster.request(method, path, sent))
+            return _Response(run())
         call = Call(
             name=method,
             what={"path": path, **({"body": sent} if sent else {})},
-            run=lambda: self._cluster.request(method, path, sent),
+            run=run,
             answer=self._future(),
             aws=False,
             writes=method != "GET",

@@ -10,18 +10,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from esm_operator.api.resource import FINALIZER, GROUP, PLURAL, VERSION, Key
+from tests.model.objects import Answer, Objects, answer
 
 MAPPINGS = f"/apis/{GROUP}/{VERSION}/{PLURAL}"
 #: The namespaces of the resources.
 NAMESPACES = ("a", "b")
 _NAMESPACED = f"/apis/{GROUP}/{VERSION}/namespaces/"
-
-
-class Answer(NamedTuple):
-    """An answer of the API server. Later changes of the object do not change its body."""
-
-    status: int
-    body: str
 
 
 class WatchEvent(NamedTuple):
@@ -75,6 +69,8 @@ class Cluster:
         finalizer a person has taken off: the operator only counts their mappings, as orphans."""
         self.releases: list[dict[str, Any]] = []
         """Resources that were removed because the operator took its finalizer off."""
+        self.objects = Objects(self._next_version)
+        """The objects that resources reference."""
 
     # Requests and the watch of the operator
 
@@ -85,9 +81,9 @@ class Cluster:
             name, _, sub = rest.partition("/")
             return self._mapping(method, Key(namespace, name), sub, body)
         if method == "GET" and path.endswith(f"/{PLURAL}"):
-            return _answer(200, {"items": list(self.mappings.values()), "metadata": {}})
+            return answer(200, {"items": list(self.mappings.values()), "metadata": {}})
         if path.endswith("/events"):
-            return _answer(201, {})
+            return answer(201, {})
         return self._other(method, path, body)
 
     def relist(self) -> None:
@@ -103,18 +99,18 @@ class Cluster:
     def _mapping(self, method: str, key: Key, sub: str, body: Any) -> Answer:
         old = self.mappings.get(key)
         if old is None:
-            return _answer(404, {"message": "not found"})
+            return answer(404, {"message": "not found"})
         if method == "GET":
-            return _answer(200, old)
+            return answer(200, old)
         if method != "PATCH":
             raise AssertionError(f"The simulated API server does not know {method} of a mapping")
         version = (body.get("metadata") or {}).get("resourceVersion")
         if version not in (None, old["metadata"]["resourceVersion"]):
-            return _answer(409, {"message": "the object has been modified"})
+            return answer(409, {"message": "the object has been modified"})
         new = _merge(old, {name: part for name, part in body.items() if (name == "status") == (sub == "status")})
         added = set(_finalizers(new)) - set(_finalizers(old))
         if added and "deletionTimestamp" in old["metadata"]:
-            return _answer(422, {"message": "no new finalizers can be added if the object is being deleted"})
+            return answer(422, {"message": "no new finalizers can be added if the object is being deleted"})
         new["metadata"] = {**new["metadata"], "resourceVersion": old["metadata"]["resourceVersion"]}
         if (
             FINALIZER in _finalizers(old)
@@ -122,36 +118,34 @@ class Cluster:
             and "deletionTimestamp" in old["metadata"]
         ):
             self.releases.append(old)
-        return _answer(200, self._put(key, old, new))
+        return answer(200, self._put(key, old, new))
 
     def _other(self, method: str, path: str, body: Any) -> Answer:
         """A request for another object, such as a Lease or a ProviderConfig. It has no status subresource."""
         path = path.removesuffix("/status")
         if self.forbidden and self.forbidden in path.split("/"):
-            return _answer(403, {"message": f'is forbidden: cannot {method.lower()} resource "{self.forbidden}"'})
+            return answer(403, {"message": f'is forbidden: cannot {method.lower()} resource "{self.forbidden}"'})
         if method == "POST":
             path = f"{path}/{body['metadata']['name']}"
             if path in self.others:
-                return _answer(409, {"message": "already exists"})
-            return _answer(201, self._cache(path, body))
+                return answer(409, {"message": "already exists"})
+            return answer(201, self._cache(path, body))
         old = self.others.get(path)
         if method == "GET" and old is None and path.rpartition("/")[2] in ("namespaces", "providerconfigs"):
-            return _answer(
-                200, {"items": [one for name, one in self.others.items() if name.rpartition("/")[0] == path]}
-            )
+            return answer(200, {"items": [one for name, one in self.others.items() if name.rpartition("/")[0] == path]})
         if method == "GET" and path == "/api/v1/configmaps":  # with the label of outputs
             maps = [one for name, one in self.others.items() if name.split("/")[-2] == "configmaps"]
-            return _answer(200, {"items": [one for one in maps if "labels" in one["metadata"]]})
+            return answer(200, {"items": [one for one in maps if "labels" in one["metadata"]]})
         if old is None:
-            return _answer(404, {"message": "not found"})
+            return answer(404, {"message": "not found"})
         if method == "GET":
-            return _answer(200, old)
+            return answer(200, old)
         version = (body.get("metadata") or body.get("preconditions") or {}).get("resourceVersion")
         if version not in (None, old["metadata"]["resourceVersion"]):
-            return _answer(409, {"message": "the object has been modified"})
+            return answer(409, {"message": "the object has been modified"})
         if method == "DELETE":
-            return _answer(200, self.others.pop(path))
-        return _answer(200, self._cache(path, body if method == "PUT" else _merge(old, body)))
+            return answer(200, self.others.pop(path))
+        return answer(200, self._cache(path, body if method == "PUT" else _merge(old, body)))
 
     def _cache(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         uid = body["metadata"].get("uid") or f"uid of {path}"
@@ -238,10 +232,6 @@ class Cluster:
     def _next_version(self) -> str:
         self._version += 1
         return str(self._version)
-
-
-def _answer(status: int, body: Mapping[str, Any]) -> Answer:
-    return Answer(status, json.dumps(body))
 
 
 def key_of(body: Mapping[str, Any]) -> Key:

@@ -6,6 +6,9 @@ promises that hold at the end, when all faults are over and nothing changes any 
 ``excused`` are resources that users separated from their mapping: the finalizer was removed by hand, or the resource
 was deleted with ``managementPolicy: Observe`` or with the annotation ``orphan``. The operator may leave their mappings
 in AWS. Resources that look the same to the operator are excused too (``unseen_removals``).
+
+Specs are compared with their effective values. Of a reference, that is the present value of its object. If the object
+cannot be used, it is the value that ``status.references`` records.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +23,7 @@ from esm_operator.planning.ownership import OWNER_TAGS, Owner, owner_of
 from tests.model.aws import REFUSED_WINDOW, WINDOW, Standing, default_batch, group_of, identity_of
 from tests.model.calls import Call
 from tests.model.cluster import is_deleting, key_of
+from tests.model.objects import STANDS_FOR, effective, references_in
 from tests.model.world import CLUSTER_NAME, World
 
 _WINDOW_FIELD = "maximumBatchingWindowInSeconds"
@@ -67,6 +71,7 @@ class Promises:
         if call.name == "create_event_source_mapping":
             self._create_sent(call)
             return
+        self._check_values(call, self._sender(call))
         assert call.name in _WRITES, call
         uuid = call.what.get("UUID") or str(call.what["Resource"]).rpartition(":")[2]
         one = self.world.aws.standing.get(uuid)
@@ -102,12 +107,28 @@ class Promises:
         owner = self.maker(call)
         self._check_held(call, owner)
         resource = self._known(owner) if owner is not None else None
+        self._check_values(call, resource)
         if resource is None:
             self.fail(f"{call} for no resource")
         elif resource.deleting or resource.packed_spec.get("managementPolicy") == "Observe":
             self.fail(f"{call} for a resource that does not ask for it")
         elif (resource.packed_spec.get("adoption") or {}).get("policy") == "Required" and not resource.uuid:
             self.fail(f"{call} though adoption.policy is Required")
+
+    def _sender(self, call: Call) -> Resource | None:
+        """The resource whose reconcile sends a request."""
+        process, key = self.world.process, Key(*call.task.removeprefix("work on ").partition("/")[::2])
+        return process.knows(key) if process is not None else None
+
+    def _check_values(self, call: Call, resource: Resource | None) -> None:
+        """The operator acts on no value that the object of a reference has never had."""
+        if resource is None or resource.deleting:
+            return
+        spec = resource.packed_spec.unpacked
+        for name, reference in references_in(spec).items():
+            value = "".join(spec.get(STANDS_FOR[name], ""))
+            if not self.world.cluster.objects.has_had(reference, value):
+                self.fail(f'{call} although {name} never had the value "{value}"')
 
     def maker(self, call: Call) -> Owner | None:
         """The owner of the mapping that a Create makes."""
@@ -240,10 +261,17 @@ class Promises:
         return found
 
     def _missing_of(self, key: Key, body: Mapping[str, Any], mappings: list[Standing]) -> Iterator[str]:
-        spec, status = body["spec"], body["status"]
+        spec, status = self.effective(body), body["status"]
         ready = _ready(body)
         if status.get("observedGeneration") != body["metadata"]["generation"]:
             yield f"the status speaks of another spec ({ready})"
+        yield from self._differences_of_references(body)
+        if references_in(spec).keys() - self._values(body).keys():
+            if not str(ready.get("reason")).startswith("Reference"):
+                yield f"a reference has no value, which its status does not show: {ready}"
+            if len(mappings) > 1 and key not in self.excused:
+                yield f"it has {len(mappings)} mappings"
+            return
         if self._in_its_way(key, spec):
             if ready.get("status") != "False":
                 yield f"a mapping is in its way, which its status does not show: {ready}"
@@ -274,7 +302,7 @@ class Promises:
             described = ", ".join(map(_described, mappings)) or "none"
             yield f"its mappings: {described}; status.uuid: {status.get('uuid')} ({ready})"
             return
-        yield from self._differences(key, body, mine[0])
+        yield from self._differences(key, body, spec, mine[0])
         if _is_refused(spec, mine[0]):
             if ready.get("reason") != "RefusedByAWS":
                 yield f"AWS refuses a field, which its status does not show: {ready}"
@@ -302,8 +330,35 @@ class Promises:
         named_others = [one for one in self.world.aws.standing.values() if one.uuid == named and one not in mine]
         return bool(in_the_way) or (bool(named_others) and not mine)
 
-    def _differences(self, key: Key, body: Mapping[str, Any], one: Standing) -> Iterator[str]:
-        spec = body["spec"]
+    def effective(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The spec of a resource with the values of its references."""
+        return effective(body["spec"], self._values(body))
+
+    def _values(self, body: Mapping[str, Any]) -> dict[str, str]:
+        """The values of the references of a resource that have one, by the names of the references."""
+        values: dict[str, str] = {}
+        for name, reference in references_in(body["spec"]).items():
+            present = self.world.cluster.objects.value_of(reference, body["metadata"]["namespace"])
+            value = present or _recorded(body, name, reference)
+            if value:
+                values[name] = value
+        return values
+
+    def _differences_of_references(self, body: Mapping[str, Any]) -> Iterator[str]:
+        """What the status shows of references."""
+        references, recorded = references_in(body["spec"]), body["status"].get("references") or []
+        values, namespace = self._values(body), body["metadata"]["namespace"]
+        shown = {one["field"]: one["value"] for one in recorded}
+        if shown != values:
+            yield f"status.references has {shown}, not {values}"
+        conditions: Iterable[Mapping[str, Any]] = body["status"].get("conditions") or ()
+        resolved = next((one["status"] for one in conditions if one["type"] == "ReferencesResolved"), "")
+        objects = self.world.cluster.objects
+        wanted = str(all(objects.value_of(one, namespace) for one in references.values())) if references else ""
+        if resolved != wanted:
+            yield f"ReferencesResolved is {resolved or 'absent'}, not {wanted or 'absent'}"
+
+    def _differences(self, key: Key, body: Mapping[str, Any], spec: Mapping[str, Any], one: Standing) -> Iterator[str]:
         handled = key in self.handled or key in self.excused
         ignored = _ignored(spec)
         wanted: dict[str, tuple[Any, Any]] = {
@@ -341,6 +396,14 @@ class Promises:
     def is_refused(self) -> bool:
         """Whether AWS refuses a field of a resource. The operator sends the field again from time to time."""
         return any(_ready(body).get("reason") == "RefusedByAWS" for body in self.world.cluster.mappings.values())
+
+
+def _recorded(body: Mapping[str, Any], name: str, reference: Mapping[str, Any]) -> str:
+    """The value that the status records for a reference; empty: none."""
+    recorded: Iterable[Mapping[str, str]] = body["status"].get("references") or ()
+    return next(
+        (one["value"] for one in recorded if {**one, "value": ""} == {**reference, "field": name, "value": ""}), ""
+    )
 
 
 def _ignored(spec: Mapping[str, Any]) -> IgnoredChanges:

@@ -8,6 +8,7 @@ from typing import Any
 from esm_operator.api.resource import Key
 from tests.model.aws import QUEUE, STREAM, Lambda, Standing
 from tests.model.calls import Call
+from tests.model.objects import ACK_STREAM, CONFIG_MAP, NAMES, ORDERS, with_arn
 from tests.model.promises import Promises
 from tests.model.world import SWEEP_INTERVAL
 
@@ -22,6 +23,8 @@ KINESIS: Mapping[str, Any] = {"functionName": "orders", "eventSourceARN": STREAM
 LONGEST = 3600.0
 #: Steps within which an expected request must be sent.
 _MOST_STEPS = 1000
+#: More events than any watch has.
+_ALL = 10_000
 
 
 class Script:
@@ -32,6 +35,19 @@ class Script:
         self.world = self.promises.world
         self.aws = self.world.aws
         self.cluster = self.world.cluster
+        self.objects = self.cluster.objects
+
+    # The objects that resources reference
+
+    def set_names(self, *, function: str = "orders", topic: str = "orders") -> None:
+        """Set the values that ``FUNCTION_REF`` and ``TOPIC_REF`` refer to."""
+        self.world.log(f"the ConfigMap has the function {function} and the topic {topic}")
+        self.objects.put(CONFIG_MAP, NAMES, data={"function": function, "topic": topic})
+
+    def set_source(self, arn: str | None) -> None:
+        """Set the value that ``SOURCE_REF`` refers to. None: the object has no value yet."""
+        self.world.log(f"the stream has the ARN {arn}")
+        self.objects.put(ACK_STREAM, ORDERS, **with_arn(arn))
 
     # The resources
 
@@ -96,12 +112,13 @@ class Script:
         """Continue without faults until a request is sent. Returns the request, which waits for its answer."""
         for _ in range(_MOST_STEPS):
             self.world.deliver(len(self.cluster.watch))
+            self.world.deliver_objects(_ALL)
             found = next(filter(asked, self.world.waiting), None)
             if found is not None:
                 return found
             for call in list(self.world.waiting):
                 self.world.decide(call, "well")
-            if not self.world.waiting and not self.cluster.watch:
+            if not self.world.waiting and not self.cluster.watch and not self.objects.undelivered:
                 self.world.pass_time(1)
         raise AssertionError("The request that is waited for is not sent")
 
@@ -148,6 +165,7 @@ def answer_all_but(script: Script, held: Call) -> None:
     """Deliver all watch events and answer all requests except one, until the operator is idle."""
     for _ in range(20):
         script.world.deliver(len(script.cluster.watch))
+        script.world.deliver_objects(_ALL)
         for call in [one for one in script.world.waiting if one is not held]:
             script.world.decide(call, "well")
 

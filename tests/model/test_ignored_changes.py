@@ -185,6 +185,20 @@ def test_a_replacement_of_another_identity_takes_over_the_values_of_others(scrip
     assert (new.source, *values(new)) == (other, *OTHERS)
 
 
+def test_a_tag_that_others_set_just_before_a_replacement_of_another_identity_is_taken_over(script: Script) -> None:
+    """No sweep has shown it when the operator creates the new mapping, which is before it deletes the old one."""
+    spec: dict[str, Any] = {**LEFT, "ignoreChanges": ["tags.team"]}
+    script.apply(**spec)
+    script.begin()
+    old = script.mapping()
+    old.tags = {**old.tags, "team": "blue"}
+    script.edit(eventSourceARN=f"{KINESIS['eventSourceARN']}-2")
+    script.converge()
+    new = script.mapping()
+    assert new.uuid != old.uuid
+    assert new.tags["team"] == "blue"
+
+
 def test_a_mapping_that_is_created_again_gets_the_values_of_others(script: Script) -> None:
     script.apply(**LEFT)
     script.begin()

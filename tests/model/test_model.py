@@ -1,12 +1,13 @@
 """The model test: any order of edits, sweeps, crashes and answers converges.
 
 The real operator, except its connections (``calls.py``), runs on a simulated AWS and a simulated cluster. hypothesis
-chooses the next event: changes by users, changes in AWS by hand, the answer of a request, watch events, the passing of
-time, and the end and start of the operator. ``promises.py`` is checked after each step. After the last step all faults
-end, and AWS must reach the state that the resources describe.
+chooses the next event: changes by users, also of the objects that resources reference, changes in AWS by hand, the
+answer of a request, watch events, the passing of time, and the end and start of the operator. ``promises.py`` is
+checked after each step. After the last step all faults end, and AWS must reach the state that the resources describe.
 
 The test leaves out events that no operator could detect: owner tags that are changed by hand, and an identity that is
-changed when neither the status nor the intent names the mapping.
+changed when neither the status nor the intent names the mapping. It also leaves out the loss of the status of a
+resource with references, because only the status has the values of deleted objects.
 
 ``ESM_MODEL_EXAMPLES`` and ``ESM_MODEL_STEPS`` set the number of runs and of steps in each run. ``ESM_MODEL_SHRINK=no``
 skips the search for a shorter failing program, which can take five minutes. Each run of the suite has the same
@@ -26,9 +27,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from esm_operator.api.annotations import ALLOW_TAKEOVER_BY, INTENT, ORPHAN, PAUSED, RECONCILE_AT
 from esm_operator.api.resource import FINALIZER, Key
 from esm_operator.planning.ownership import owner_of
-from tests.model.aws import KAFKA, QUEUE, REFUSED_WINDOW, STREAM, Standing, identity_of
+from tests.model.aws import KAFKA, NEW_STREAM, QUEUE, REFUSED_WINDOW, STREAM, Standing, identity_of
 from tests.model.calls import FATES
 from tests.model.cluster import Deletion, is_deleting
+from tests.model.objects import (
+    ACK_STREAM,
+    CONFIG_MAP,
+    FUNCTION_REF,
+    NAMES,
+    ORDERS,
+    SOURCE_REF,
+    TOPIC_REF,
+    ObjectKind,
+    references_in,
+    with_arn,
+)
 from tests.model.promises import BrokenPromiseError, Promises
 from tests.model.world import CLUSTER_NAME, SWEEP_INTERVAL
 
@@ -63,23 +76,33 @@ _IGNORED = st.sampled_from(
 
 
 #: A patch that removes the fields of Kafka sources.
-_NO_KAFKA: Mapping[str, Any] = {"topics": None, "amazonManagedKafkaEventSourceConfig": None}
+_NO_KAFKA: Mapping[str, Any] = {"topics": None, "topicRef": None, "amazonManagedKafkaEventSourceConfig": None}
 _TOPICS_AND_GROUPS = st.builds(
     lambda topic, group: {
-        "topics": [topic],
+        "topics": [topic] if topic else None,
+        "topicRef": None if topic else TOPIC_REF,
         "amazonManagedKafkaEventSourceConfig": {"consumerGroupID": group} if group else None,
     },
-    st.sampled_from(["orders", "returns"]),
+    st.sampled_from(["orders", "returns", None]),
     st.sampled_from(["shop", "shop", None]),
 )
+_FUNCTION = st.sampled_from(
+    [
+        *({"functionName": name, "functionRef": None} for name in FUNCTIONS),
+        {"functionName": None, "functionRef": FUNCTION_REF},
+    ]
+)
+_BY_ARN: Mapping[str, Any] = {"eventSourceRef": None}
+_BY_REFERENCE: Mapping[str, Any] = {"eventSourceARN": None, "eventSourceRef": SOURCE_REF}
 
 
 @st.composite
 def _specs(draw: st.DrawFn) -> dict[str, Any]:
     source = draw(st.sampled_from([QUEUE, STREAM, KAFKA]))
     spec = {
-        "functionName": draw(st.sampled_from(FUNCTIONS)),
+        **draw(_FUNCTION),
         "eventSourceARN": source,
+        **(draw(st.sampled_from([_BY_ARN, _BY_REFERENCE])) if source == STREAM else {}),
         "startingPosition": draw(st.sampled_from(["LATEST", "TRIM_HORIZON"])) if source == STREAM else None,
         **(draw(_TOPICS_AND_GROUPS) if source == KAFKA else {}),
         "batchSize": draw(_BATCH),
@@ -92,11 +115,13 @@ def _specs(draw: st.DrawFn) -> dict[str, Any]:
         "adoption": {"policy": draw(st.sampled_from(["Never", "Never", "IfExists", "Required"]))},
         "ignoreChanges": draw(_IGNORED),
     }
+    if references_in(spec).keys() - {"functionRef"}:
+        spec["replacePolicy"] = "Recreate"  # an object may change an immutable field at any time
     return {name: value for name, value in spec.items() if value is not None}
 
 
 _EDITS = st.one_of(
-    st.builds(lambda value: {"functionName": value}, st.sampled_from(FUNCTIONS)),
+    _FUNCTION,
     st.builds(lambda value: {"batchSize": value}, _BATCH),
     st.builds(lambda value: {"maximumBatchingWindowInSeconds": value}, _WINDOW),
     st.builds(lambda batch, window: {"batchSize": batch, "maximumBatchingWindowInSeconds": window}, _BATCH, _WINDOW),
@@ -110,12 +135,28 @@ _EDITS = st.one_of(
 _IMMUTABLE_EDITS = st.one_of(
     st.sampled_from(
         [
-            {"eventSourceARN": QUEUE, "startingPosition": None, **_NO_KAFKA},
-            {"eventSourceARN": STREAM, "startingPosition": "LATEST", **_NO_KAFKA},
-            {"eventSourceARN": STREAM, "startingPosition": "TRIM_HORIZON", **_NO_KAFKA},
+            {"eventSourceARN": QUEUE, **_BY_ARN, "startingPosition": None, **_NO_KAFKA},
+            {"eventSourceARN": STREAM, **_BY_ARN, "startingPosition": "LATEST", **_NO_KAFKA},
+            {"eventSourceARN": STREAM, **_BY_ARN, "startingPosition": "TRIM_HORIZON", **_NO_KAFKA},
+            {**_BY_REFERENCE, "startingPosition": "LATEST", **_NO_KAFKA},
         ]
     ),
-    st.builds(lambda kafka: {"eventSourceARN": KAFKA, "startingPosition": None, **kafka}, _TOPICS_AND_GROUPS),
+    st.builds(
+        lambda kafka: {"eventSourceARN": KAFKA, **_BY_ARN, "startingPosition": None, **kafka}, _TOPICS_AND_GROUPS
+    ),
+)
+_CHANGES_OF_NAMES = st.one_of(
+    st.builds(
+        lambda function, topic: {"data": {"function": function, "topic": topic}},
+        st.sampled_from((*FUNCTIONS, "")),
+        st.sampled_from(["orders", "returns", ""]),
+    ),
+    st.builds(lambda allow: {"allow": allow}, st.sampled_from(["b", "c"])),
+    st.builds(lambda deleting: {"deleting": deleting}, st.booleans()),
+)
+_CHANGES_OF_ORDERS = st.one_of(
+    st.builds(with_arn, st.sampled_from([STREAM, NEW_STREAM, NEW_STREAM, None])),
+    st.builds(lambda allow: {"allow": allow}, st.sampled_from(["b", "c"])),
 )
 
 
@@ -168,12 +209,47 @@ class Model(RuleBasedStateMachine):
             self.world.log(f"edit {key} {change}")
             self.world.cluster.edit(key, {"spec": change})
 
+    @rule(change=_CHANGES_OF_NAMES)
+    def change_names(self, change: dict[str, Any]) -> None:
+        """Change the object that gives names of functions and topics. If it does not exist, create it."""
+        if self._may_change(CONFIG_MAP.kind):
+            self.world.log(f"the ConfigMap has {change}")
+            self._put_object(CONFIG_MAP, NAMES, {"data": {"function": "orders", "topic": "orders"}}, change)
+
+    @rule(change=_CHANGES_OF_ORDERS)
+    def change_orders(self, change: dict[str, Any]) -> None:
+        """Change the object that gives the ARN of a stream. If it does not exist, create it."""
+        if self._may_change(ACK_STREAM.kind):
+            self.world.log(f"the stream has {change}")
+            self._put_object(ACK_STREAM, ORDERS, with_arn(STREAM), change)
+
+    def _put_object(self, kind: ObjectKind, name: str, usual: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+        objects = self.world.cluster.objects
+        objects.serve(kind)
+        if not objects.change(kind, name, **change):
+            objects.put(kind, name, **{**usual, **change})
+
+    @rule(which=st.sampled_from(["names", "orders", "kind", "right"]))
+    def take_object_away(self, which: str) -> None:
+        """Delete an object, or its kind, or take away the right to watch the kind."""
+        self.world.log(f"gone: {which}")
+        objects = self.world.cluster.objects
+        match which:
+            case "names":
+                objects.delete(CONFIG_MAP, NAMES)
+            case "orders":
+                objects.delete(ACK_STREAM, ORDERS)
+            case "kind":
+                objects.remove_kind(ACK_STREAM)
+            case _:
+                objects.forbidden = {CONFIG_MAP.path} - objects.forbidden
+
     @rule(key=_NAMED, which=_WHICH)
     def adopt_one(self, key: Key, which: int) -> None:
         """Set the mapping to take over, and its owner."""
         if not self._alive(key):
             return
-        asked = identity_of(self._spec(key))[1:]
+        asked = self._identity(key)[1:]
         there = [one for one in self.world.aws.standing.values() if one.identity[1:] == asked]
         if there:
             one = there[which % len(there)]
@@ -330,6 +406,18 @@ class Model(RuleBasedStateMachine):
     def watch(self, count: int, squashed: bool) -> None:
         self.world.deliver(count, squashed=squashed)
 
+    @precondition(lambda self: self.world.cluster.objects.undelivered)
+    @rule(count=st.integers(1, 3))
+    def watch_objects(self, count: int) -> None:
+        self.world.deliver_objects(count)
+
+    @precondition(lambda self: self.world.cluster.objects.watches)
+    @rule(expired=st.booleans(), failed=st.booleans())
+    def cut_watches_of_objects(self, expired: bool, failed: bool) -> None:
+        self.world.log(f"the watches of objects are cut (expired: {expired}, failed: {failed})")
+        self.world.cluster.objects.cut(expired=expired, failed=failed)
+        self.world.settle()
+
     @precondition(lambda self: self.world.process)
     @rule()
     def relist(self) -> None:
@@ -396,6 +484,7 @@ class Model(RuleBasedStateMachine):
     def _converge(self) -> None:
         world = self.world
         self.promises.held.clear()
+        world.cluster.objects.forbidden.clear()
         while self.deletions:
             self._finish_deletion(self.deletions.pop(0))
         for key in world.cluster.mappings:
@@ -449,6 +538,19 @@ class Model(RuleBasedStateMachine):
     def _spec(self, key: Key) -> dict[str, Any]:
         return dict(self.world.cluster.mappings[key]["spec"])
 
+    def _identity(self, key: Key) -> tuple[str, str, str]:
+        """The identity that the effective spec names."""
+        return identity_of(self.promises.effective(self.world.cluster.mappings[key]))
+
+    def _may_change(self, kind: str) -> bool:
+        """Whether the values of objects of a kind may change: whether all mappings that depend on them are noted."""
+        users = [
+            key
+            for key, body in self.world.cluster.mappings.items()
+            if any(one["kind"] == kind for one in references_in(body["spec"]).values())
+        ]
+        return all(map(self._noted, users))
+
     def _status(self, key: Key) -> Mapping[str, Any]:
         return self.world.cluster.mappings[key]["status"]
 
@@ -462,7 +564,9 @@ class Model(RuleBasedStateMachine):
 
     def _findable(self, key: Key) -> bool:
         """Whether the operator could find the mapping without the status."""
-        names = {identity_of(self._spec(key))}
+        if references_in(self._spec(key)):
+            return False
+        names = {self._identity(key)}
         mine = self.promises.owned().get(key, [])
         return all(one.identity in names for one in mine) and not self._under_way("update", "create", "tag")
 

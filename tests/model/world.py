@@ -46,6 +46,8 @@ _LIMITS = {QueuePriority.EDIT: 2, QueuePriority.CREATE: 2, QueuePriority.TRANSIT
 _TUNING = Tuning(_LIMITS, lease_renewal=_RENEWAL, usage_interval=_RENEWAL)
 #: Rounds of answers after which the operator counts as busy forever.
 _MOST_ROUNDS = 400
+#: More events than any watch has.
+_ALL = 10_000
 
 
 class NeverQuietError(AssertionError):
@@ -177,6 +179,7 @@ class World:
             self.log("the operator dies")
             self.cluster.unseen_removals |= self.process.knows_removed()
             self.process.end()
+            self.cluster.objects.watches.clear()
             self._orphaned = self.process.gate.late
             self.process = None
 
@@ -216,6 +219,12 @@ class World:
                 self.process.tell(event)
         self.settle()
 
+    def deliver_objects(self, count: int) -> None:
+        """Deliver the next events of the watches of referenced objects, so many of each."""
+        for line in self.cluster.objects.deliver(count):
+            self.log(line)
+        self.settle()
+
     def settle(self) -> None:
         """Run the operator until all of its tasks wait."""
         if self.process is not None:
@@ -226,9 +235,10 @@ class World:
         """Answer all requests and deliver all watch events. Almost no time passes."""
         self.settle()
         for _ in range(_MOST_ROUNDS):
-            if not self.waiting and not self.cluster.watch:
+            if not self.waiting and not self.cluster.watch and not self.cluster.objects.undelivered:
                 return
             self.deliver(len(self.cluster.watch))
+            self.deliver_objects(_ALL)
             for call in list(self.waiting):
                 self.decide(call, "well")
         raise NeverQuietError("The operator does not come to rest")

@@ -153,7 +153,7 @@ class Executor:
 
     async def _create(self, context: ReconcileContext, action: actions.Create) -> Result | None:
         desired = context.desired
-        if action.replaces and await self._read_ignored(context, action.replaces):
+        if action.replaces and await self._read_ignored(context, action.replaces, tags=True):
             return None
         again = action.again and context.state.deleted != context.record.uuid
         repeated = again or context.state.created not in ("", context.state.deleted)
@@ -209,9 +209,10 @@ class Executor:
     async def _mark_create(self, context: ReconcileContext) -> None:
         """Write ``status.creating``, the only record of the mapping that a Create without owner tags makes.
 
-        The record is in the status, so that clients that may write only resources cannot claim mappings by it.
+        The record is in the status, so that clients that may write only resources cannot claim mappings by it. Raises
+        StaleError if a reference got another value during the write.
         """
-        marker = ownership_records.marker(context)
+        marker, planned = ownership_records.marker(context), context.resource.packed_spec
         if not marker:
             return
         status = replace(context.resource.status, creating=marker)
@@ -219,6 +220,8 @@ class Executor:
         context.creating = marker
         context.state.create_marker = marker
         context.state.record_create()
+        if context.resource.packed_spec != planned:
+            raise StaleError  # the answer has the new value, and the Create that was planned has the old one
 
     async def _read_conflicting(self, context: ReconcileContext, error: ClientError | BotoCoreError) -> bool:
         """Read the mapping that AWS names in a refusal, for the next plan. Returns whether there is one."""
@@ -435,17 +438,23 @@ class Executor:
         await self._show(context, UPDATING)
         return True
 
-    async def _read_ignored(self, context: ReconcileContext, uuid: str) -> bool:
+    async def _read_ignored(self, context: ReconcileContext, uuid: str, *, tags: bool = False) -> bool:
         """Read the mapping before a request repeats the values of ignored fields. Returns whether that was necessary.
 
-        Others may have changed them since the last sweep. A replacement repeats them, and an Update of a structure that
-        has an ignored part. After a read, plan again.
+        Others may have changed them since the last sweep. A replacement repeats them and the ignored tags, and an
+        Update of a structure that has an ignored part. After a read, plan again.
         """
-        entry = context.connected.inventory.get(uuid)
-        if not context.desired.ignored.fields or entry is None or entry.seen >= context.began:
+        client, ignored = context.connected.client, context.desired.ignored
+        entry = client.inventory.get(uuid)
+        if entry is None:
             return False
-        await context.connected.client.refresh(uuid)
-        return True
+        if ignored.fields and entry.seen < context.began:
+            await client.refresh(uuid)
+            return True
+        if tags and ignored.any_tags and client.owner_tags and entry.tags_seen < context.began:
+            await self._request(context, uuid, client.refresh_tags(uuid))
+            return True
+        return False
 
     async def _record_ignored_first(self, context: ReconcileContext) -> bool:
         """Write the values of ignored fields to the status before the mapping is deleted, because AWS then loses them.
