@@ -282,18 +282,19 @@ class Settings(CommonSettings):
     targets_per_namespace: int = Field(default=limits.TARGETS_PER_NAMESPACE, ge=1, le=10_000)
     """Maximum number of targets that a namespace may use. A target is a region that the operator reaches with one role
     and one endpoint. Each target takes up to 8 threads and about 1 MB of memory. The limit is twice as high for targets
-    in which the namespace has mappings already."""
+    in regions in which the namespace has mappings already."""
 
     max_targets: int = Field(default=limits.MAX_TARGETS, ge=1, le=100_000)
     """Maximum number of targets that all namespaces use together. For a new target, the number of free targets must be
-    greater than the number of targets that the namespace uses. The first target of a namespace is always allowed. The
-    limit is twice as high for targets in which the namespace has mappings already."""
+    greater than the number of targets that the namespace uses. The first target of a namespace is always allowed. For
+    targets in regions in which the namespace has mappings already, the limit is twice as high, and one free target is
+    enough."""
 
     max_mappings: int = Field(default=limits.MAX_MAPPINGS, ge=100, le=500_000)
     """Maximum number of mappings in an account and region, including mappings that the operator does not manage. The
-    operator keeps all of them in memory. With their tags, they take at most 6,000 bytes each on average. If an account
-    and region has more, the operator manages none of its mappings. This limit protects the memory of the operator from
-    endless lists."""
+    operator keeps all of them in memory. The memory of all mappings and tags of an account and region is limited too:
+    to 6,000 bytes times this number. If an account and region exceeds a limit, the operator manages none of its
+    mappings. The limits protect the memory of the operator from endless lists."""
 
     kubernetes_requests_per_second: float = Field(default=100.0, ge=1, le=100_000)
     """Maximum number of requests per second to the Kubernetes API server. Watches and requests for the Lease are not

@@ -315,11 +315,11 @@ GUARDS = (
     ),
     Guard(
         name="hold-before-prepare",
-        harm="A mapping is created through a ProviderConfig that is being deleted, and can't be reached after that.",
+        harm="A ProviderConfig is deleted although a mapping was created through it, which can't be reached any more.",
         file=_RECONCILE,
         text="refused = await self.usage_finalizer.hold(resource)",
         without="refused = None",
-        tests=model("moved_targets", "no_mapping_is_created_through_a_provider_config_that_is_being_deleted"),
+        tests=model("moved_targets", "a_provider_config_stays_as_long_as_a_mapping_is_reached_through_it"),
     ),
     Guard(
         name="read-after-conflict",

@@ -249,7 +249,7 @@ GUARDS = (
     ),
     Guard(
         name="place-of-a-missing-mapping",
-        harm="A resource that waits takes the place of a mapping while its resource replaces it.",
+        harm="While a resource replaces its mapping, another one with the same function and source creates one first.",
         file=_PLAN,
         text="if view.holder:",
         without="if False:",
@@ -257,7 +257,7 @@ GUARDS = (
     ),
     Guard(
         name="place-of-a-missing-mapping-after-an-edit",
-        harm="An edit of functionName takes the place of a mapping while its resource replaces it.",
+        harm="While a resource replaces its mapping, an edit of another one takes the function and the source.",
         file=_PLAN,
         text='if view.holder and "functionName" in change:',
         without="if False:",
@@ -273,7 +273,7 @@ GUARDS = (
     ),
     Guard(
         name="identity-of-a-missing-mapping",
-        harm="A resource whose own mapping of another function is missing counts as the one that had the mapping.",
+        harm="A resource that is edited to the function of a missing mapping counts as the one that had this mapping.",
         file="reconcile/observe.py",
         text="return had is None or not wanted.isdisjoint(had)",
         without="return True",

@@ -57,7 +57,7 @@ class Identity:
 
     @property
     def keys(self) -> list[tuple[str, str, str]]:
-        """The keys of an index. Two identities have one in common if AWS would refuse one if the other exists."""
+        """Index keys. Two identities share a key if AWS refuses one mapping while the other exists."""
         return [(*self.key, server) for server in self.servers or ("",)]
 
     def same_as(self, other: "Identity") -> bool:
@@ -77,7 +77,7 @@ class ConsumerGroup:
 
     @property
     def keys(self) -> list[tuple[str, str, str]]:
-        """The keys of an index. Two groups have one in common if AWS would refuse a mapping in both."""
+        """Index keys. Two groups share a key if AWS refuses a mapping in one while the other has a mapping."""
         return [(self.name, self.cluster, server) for server in (("",) if self.cluster else self.servers)]
 
     @property
@@ -103,7 +103,7 @@ def consumer_group(mapping: Mapping[str, Any]) -> ConsumerGroup | None:
 
 
 def digests(identity: Identity, group: ConsumerGroup | None) -> frozenset[int]:
-    """Numbers for this process. Two mappings have one in common if AWS would refuse one if the other exists."""
+    """Hashes of the index keys, valid in this process only. Two mappings that conflict in AWS share a hash."""
     return frozenset(map(hash, [*identity.keys, *(group.keys if group is not None else ())]))
 
 

@@ -100,7 +100,7 @@ async def run(
         if not future.done():
             call.give_up()
             future.cancel()
-        # The traceback of an exception keeps the variables. Those that keep the exception would make a cycle.
+        # A traceback keeps the variables of this function. One that keeps the exception would make a reference cycle.
         del future
         error = failure = None
 

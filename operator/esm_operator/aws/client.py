@@ -19,7 +19,7 @@ from esm_operator.ratelimit.waiters import RequestPriority, current_party
 
 
 class _TagRead:
-    """The last request for the tags of a mapping, as long as one waits for it."""
+    """The latest ListTags request for a mapping. It exists while callers wait for it."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -50,7 +50,7 @@ class MappingsClient:
         self.owner_tags = owner_tags
         self._changed = changed
         self._tag_reads: WeakValueDictionary[tuple[str, RequestPriority, Hashable], _TagRead] = WeakValueDictionary()
-        """By UUID, priority and namespace, so that none waits for a request that waits longer than its own would."""
+        """By UUID, priority and namespace, so that nobody waits for a request with a later turn than its own."""
 
     async def create(self, parameters: Mapping[str, Any], write: Write | None = None) -> dict[str, Any]:
         """CreateEventSourceMapping."""

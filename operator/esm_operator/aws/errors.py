@@ -54,9 +54,12 @@ class TooLargeAnswerError(UnreadableAnswerError):
 
 
 class TooLongListError(UnreadableAnswerError):
-    """A list of mappings with more items than the operator keeps. The list may have no end."""
+    """More mappings, or mappings and tags with more memory, than the operator keeps. The list may have no end."""
 
-    fmt = "The list of event source mappings was refused, because it has more than {most} mappings, or no end.{remedy}"
+    fmt = (
+        "The list of event source mappings was refused, because it has more than {most} mappings, or no end, or the "
+        "mappings with their tags take too much memory for so many.{remedy}"
+    )
 
 
 class RepeatedIdentityError(TooLongListError):

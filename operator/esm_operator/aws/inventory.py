@@ -38,11 +38,11 @@ _REMEDY = (
 )
 #: Mappings of one identity, without those that AWS is deleting. AWS allows one. The number is higher because the
 #: identity is assumed for some sources, and because the inventory notices late that a mapping was deleted. A reconcile
-#: reads all of them. Of those that AWS is deleting, it reads as many.
+#: reads all of them, and at most as many that AWS is deleting.
 MOST_OF_IDENTITY = 10
-#: Bytes of memory of an entry, at most, in addition to its texts. With the dictionaries that have it.
+#: Bytes of memory of an entry, at most, in addition to its texts. It includes its places in dictionaries.
 _ENTRY = 1_500
-#: Bytes of memory of a bootstrap server, at most, in addition to its text. Each is in the index.
+#: Bytes of memory of a bootstrap server, at most, in addition to its text. Each has an index entry of its own.
 _SERVER = 600
 #: Seconds for which the inventory remembers that AWS has no mapping with a UUID.
 _GONE_FOR = 3600.0
@@ -219,7 +219,7 @@ class Inventory:
         self._reserved = memory
 
     def _require_room(self, mappings: int, memory: int) -> None:
-        """Check that so many more mappings, and bytes of memory, are within the limits. Raises TooLongListError.
+        """Check that this many more mappings and bytes of memory fit into the limits. Raises TooLongListError.
 
         An endpoint may list mappings without end.
         """
@@ -489,8 +489,8 @@ class Inventory:
 
 
 def _index_keys(entry: InventoryEntry) -> list[Hashable]:
-    """Those of the identity, and of the consumer group if AWS is deleting the mapping. Two mappings with a common key
-    conflict in AWS.
+    """The keys of the identity, and of the consumer group while AWS is deleting the mapping. Two mappings with a common
+    key conflict in AWS.
     """
     leaving, group = entry.state == "Deleting", entry.consumer_group
     keys: list[Hashable] = [(leaving, *key) for key in entry.identity.keys]

@@ -93,7 +93,7 @@ class UsageFinalizer:
             return None if await self._add_finalizer(config) else _not_found(name)
 
     def refuses_create(self, resource: Resource) -> Unresolved | None:
-        """Why no mapping may be created for a resource that was admitted before; None: one may.
+        """Why no mapping may be created for a resource that was admitted before. None: the operator may create one.
 
         A user who can patch statuses can write a UUID, and so pass for a resource that has a mapping.
         """

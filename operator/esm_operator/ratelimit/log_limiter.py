@@ -1,10 +1,11 @@
 """The log limiter: limits the log lines about the resources of each namespace, so that no tenant can fill the log.
 
 Each edit of a resource can cause a line, and a user may edit a resource many times a second. The status and the Events
-of a resource have what a line that was left out reports.
+of a resource have the information of the lines that were left out.
 
-These lines have no limit: errors, lines about changes in AWS, which are an audit log, and lines about requests that the
-API server refuses. A :class:`~.failure_log.FailureLog` limits the last ones, and they concern all namespaces.
+These lines have no limit here: errors, lines about changes in AWS, which are an audit log, and lines about requests
+that the API server refuses. A :class:`~.failure_log.FailureLog` limits the lines about refused requests, which concern
+all namespaces.
 """
 
 import logging
@@ -18,7 +19,7 @@ from esm_operator.ratelimit.token_bucket import TokenBucket
 RATE, BURST = 1.0, 300.0
 #: Seconds between two lines about lines that were left out.
 _QUIET = 60.0
-#: Namespaces that are remembered, each with each level. Those of the oldest lines are forgotten.
+#: Namespaces that are remembered, each with each level. The one that has not written for the longest time is forgotten.
 _MOST_KEPT = 10_000
 #: Members of records that have no limit here.
 _UNLIMITED = ("change", "request")
@@ -57,8 +58,8 @@ class LogLimiter:
         for name in ("resource", "uuid", "reason"):
             members.pop(name, None)
         record.msg = (
-            "The operator leaves out lines about resources of the namespace %s, because there are more than %g a "
-            "second. Lines left out: %d. The status and the Events of the resources have the same information."
+            "The operator leaves out log lines about resources of the namespace %s, because they exceed %g a second. "
+            "Lines left out: %d. The status and the Events of the resources have the same information."
         )
         record.args = (namespace, RATE, allowance.left_out)
         allowance.left_out, allowance.report_at = 0, now + _QUIET

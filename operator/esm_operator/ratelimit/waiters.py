@@ -1,7 +1,7 @@
 """The waiters of a limiter: requests that await their turn, by party and priority.
 
-The *parties* (namespaces) take turns, so one with many requests does not delay another. The request of a party that is
-granted is the one of its highest priority. Reads of transitions and sweeps are of no party, and come after the requests
+The *parties* (namespaces) take turns, so one with many requests does not delay another. When a party has its turn, its
+most urgent request is granted. Reads of transitions and sweeps are of no party, and come after the requests
 of all parties.
 
 In each round, every party that waits has one turn, in the order of the priorities of its requests. A party whose
@@ -48,7 +48,7 @@ class _Request(NamedTuple):
 
 @contextmanager
 def requests_of(party: Hashable) -> Generator[None]:
-    """The requests that this task makes meanwhile are those of a party."""
+    """Count the requests of this task inside the block as those of a party."""
     token = _party.set(party)
     try:
         yield

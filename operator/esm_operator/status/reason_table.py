@@ -55,8 +55,8 @@ _KEEP_OTHER = (
     "If the mapping must keep its owner, correct the spec or delete this resource. The mapping then remains in AWS."
 )
 _KEEP_OTHER_RESOURCE = (
-    "If the other resource must keep its mapping, correct the spec or delete this resource. If nothing needs that "
-    "mapping, delete the other resource first."
+    "If the other resource needs the mapping, correct the spec or delete this resource. Otherwise delete the other "
+    "resource. This resource then creates its mapping."
 )
 #: What a person has to do before the operator names the owner of a mapping, and lets the resource have the mapping.
 _NEEDS_CONSENT = (
@@ -150,7 +150,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Next.DRIFT,
     ),
     ("ChangeNotKept", "Deleted"): Row(
-        "The {mapping} in {place} was deleted outside of Kubernetes more than once. The operator will create it again.",
+        "Mappings of this resource were deleted outside of Kubernetes more than once, the last one in {place}. The "
+        "operator will create the {mapping} again.",
         "Look in CloudTrail for other clients that delete the mapping.",
         Next.DRIFT,
     ),
@@ -345,15 +346,15 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         Ends.PERSON,
     ),
     ("Conflict", "Claimed"): Row(
-        f"{_BLOCKING}. {{rival}} claims the mapping too, and gets it because it is older. If it has not adopted the "
-        "mapping within a minute, this resource does.",
-        _KEEP_OTHER,
+        f"{_BLOCKING}. {{rival}} claims the mapping too, and gets it because it is older. If that resource does not "
+        "adopt the mapping within one minute, this resource adopts it.",
+        "If the other resource must get the mapping, correct the spec or delete this resource.",
         Next.CONTINUES,
         Ends.PERSON,
     ),
     ("Conflict", "ComesFirst"): Row(
-        "{rival} had a mapping in {place} with the function and the event source of this resource, or in its consumer "
-        "group, and creates the mapping again. So it comes first.{kept}",
+        "{rival} had a mapping in {place} with the function and the event source, or in the consumer group, of this "
+        "resource. The mapping is missing, and only that resource may create it now.{kept}",
         _KEEP_OTHER_RESOURCE,
         Next.POLL,
         Ends.PERSON,
@@ -798,8 +799,8 @@ TABLE: Mapping[tuple[EventReason | ProviderConfigReason, str], Row] = {
         "Another operator changes the same resources. It uses the lease {other}, and this operator uses the lease "
         "{own}. This operator continues, and each of the two overwrites the changes of the other.",
         f"To correct this, {_ONE_OPERATOR} If the lease {{other}} does not exist, a user who can edit the resources "
-        "has written them under this name. The readiness probe reports this until the other operator has made no "
-        "change for one hour.{ago}",
+        "may have written to them with this name as field manager. The readiness probe reports this until the other "
+        "operator has made no change for one hour.{ago}",
     ),
     ("AnotherOperator", "AtStart"): Row(
         "Within the last hour, the operator of the lease {other} was the last to change {resources} of this "
