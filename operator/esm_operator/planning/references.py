@@ -131,6 +131,14 @@ def _with(
     unresolved: ReferenceProblem | None,
     outdated: ReferenceProblem | None,
 ) -> Resource:
+    if not values or values != {one.reference.path: one.value for one in resource.references}:
+        resource = _with_values(resource, values)
+    # The deletion of a mapping needs no value: its UUID is in the status, its identity in the intent.
+    return replace(resource, unresolved=None if resource.deleting else unresolved, outdated=outdated)
+
+
+def _with_values(resource: Resource, values: Mapping[str, str]) -> Resource:
+    """The resource with other values in its effective spec. It takes ten times as long as to look the values up."""
     packed = FrozenJSON(with_values(resource.packed_spec.unpacked, values))
     spec = MappingSpec.parse(packed.unpacked)
     resolved = replace(
@@ -138,9 +146,6 @@ def _with(
         packed_spec=packed if packed != resource.packed_spec else resource.packed_spec,
         requested_target=_requested_target(resource, spec),
         metric_labels=with_source(resource.metric_labels, spec.source),
-        # The deletion of a mapping needs no value: its UUID is in the status, its identity in the intent.
-        unresolved=None if resource.deleting else unresolved,
-        outdated=outdated,
     )
     recorded = resource.status.observed_generation == resource.generation
     return replace(resolved, status_is_current=recorded and resolved.references == resource.status.references)
