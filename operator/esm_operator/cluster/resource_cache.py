@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 from esm_operator.api.identity import Identity
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.resource import Key, Resource, is_same_work
+from esm_operator.api.source_names import bootstrap_servers
 from esm_operator.api.spec import RequestedTarget
 from esm_operator.clock import monotonic
-
-_SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
 
 
 class StaleError(Exception):
@@ -53,7 +52,7 @@ class ResourceCache:
         self._claim_of: dict[Key, _Claim] = {}
         self._consents: dict[Key, set[Key]] = {}
         """By resource: those whose annotations allow it to take over or observe their mappings."""
-        self._with_mapping: dict[int, tuple[Key, ...]] = {}
+        self._with_mapping: dict[int, set[Key]] = {}
         """By the hash of a source: the resources that read it, and whose statuses record a mapping."""
         self._counts: Counter[MetricLabels] = Counter()
         self._successors: dict[Key, Resource] = {}
@@ -202,7 +201,7 @@ class ResourceCache:
 
     def with_same_source(self, resource: Resource) -> Iterator[Resource]:
         """The other resources whose statuses record a mapping, and that read from the same queue, stream or cluster."""
-        keys = {key for source in _sources(resource) for key in self._with_mapping.get(source, ())}
+        keys = set[Key]().union(*(self._with_mapping.get(source, ()) for source in _sources(resource)))
         yield from (self._resources[key] for key in keys - {resource.key})
 
     def consenting_to(self, key: Key) -> frozenset[Key]:
@@ -239,7 +238,7 @@ class ResourceCache:
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
             for source in _sources(resource):
-                self._with_mapping[source] = (*self._with_mapping.get(source, ()), resource.key)
+                self._with_mapping.setdefault(source, set()).add(resource.key)
         return old
 
     def _unindex(self, resource: Resource) -> None:
@@ -256,11 +255,7 @@ class ResourceCache:
             _discard(self._consents, key, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
         for source in _sources(resource) if resource.uuid else ():
-            left = tuple(key for key in self._with_mapping[source] if key != resource.key)
-            if left:
-                self._with_mapping[source] = left
-            else:
-                del self._with_mapping[source]
+            _discard(self._with_mapping, source, resource.key)
 
 
 def _age(claim: _Claim) -> tuple[str, str]:
@@ -270,9 +265,7 @@ def _age(claim: _Claim) -> tuple[str, str]:
 def _sources(resource: Resource) -> set[int]:
     """The hashes of the ARN or of the bootstrap servers that a spec names. Two sources may have one hash."""
     spec = resource.packed_spec.unpacked
-    cluster: Mapping[str, Any] = spec.get("selfManagedEventSource") or {}
-    endpoints: Mapping[str, Any] = cluster.get("endpoints") or {}
-    return {hash(name) for name in (spec.get("eventSourceARN"), *(endpoints.get(_SERVERS) or ())) if name}
+    return {hash(name) for name in (spec.get("eventSourceARN"), *bootstrap_servers(spec)) if name}
 
 
 def _claims_mapping(resource: Resource) -> bool:
