@@ -25,7 +25,7 @@ def spec(number: int, **more: Any) -> dict[str, Any]:
 def begin(bed: Bed, tenant: Resources, *, through: str = "", **more: Any) -> list[str]:
     """Let the bank have its mappings, and the tenant wait. Returns the UUIDs of the mappings.
 
-    ``through`` is the ProviderConfig of the tenant, if it is another one.
+    ``through`` is the ProviderConfig of the tenant, if it differs from that of the bank.
     """
     theirs = {
         "adoption": {"policy": "IfExists"},

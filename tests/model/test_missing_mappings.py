@@ -36,7 +36,7 @@ def check(script: Script) -> None:
 
 
 def hold_creation(script: Script) -> Call:
-    """Replace the mapping of the resource. Its Create waits, and everything else goes on for seconds."""
+    """Replace the mapping of the resource. Its Create waits, and everything else continues for seconds."""
     script.edit(startingPosition="TRIM_HORIZON")
     deletion = script.until_asked("delete_event_source_mapping")
     script.world.decide(deletion, "well")

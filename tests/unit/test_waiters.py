@@ -63,7 +63,7 @@ def test_the_creation_of_a_namespace_does_not_wait_for_the_edits_of_another() ->
     run(scenario)
 
 
-def test_requests_that_follow_each_other_have_half_of_the_turns_beside_those_of_another_namespace() -> None:
+def test_requests_that_follow_each_other_have_half_of_the_turns_if_another_namespace_waits_too() -> None:
     async def scenario(line: Line) -> None:
         for _ in range(100):
             line.add("big", EDIT)

@@ -24,6 +24,7 @@ from esm_operator.api.limits import REGION_PATTERN, UUID_PATTERN
 from esm_operator.api.metric_labels import MetricLabels, metric_labels
 from esm_operator.api.recorded_status import MappingStatus, parse_conditions
 from esm_operator.api.references import ReferenceProblem, ResolvedReference, has_references, resolved_references
+from esm_operator.api.sources import Arn, parse_arn
 from esm_operator.api.spec import MappingSpec, RequestedTarget
 
 GROUP = "lambda.esm-operator.io"
@@ -205,6 +206,11 @@ class Resource:
     def recorded_tags(self) -> Mapping[str, str] | None:
         """The tags of the mapping as the status records them, without parsing the rest of it; None: not known."""
         return self.packed_status.get("tagsAll")
+
+    @property
+    def recorded_arn(self) -> Arn | None:
+        """The ARN of the mapping as the status records it, without parsing the rest of it. None: no ARN."""
+        return parse_arn(str(self.packed_status.get("arn") or ""))
 
     @property
     def event_subject(self) -> EventSubject:

@@ -34,7 +34,7 @@ def source_name(spec: Mapping[str, Any]) -> str:
         names = match.groups() if match else (arn.resource,)
     else:
         source = SourceType.MSK
-        names = (_host(_servers(spec)),)
+        names = (_host(bootstrap_servers(spec)),)
         if not names[0]:
             return ""
     return "/".join(filter(None, (source, *names, _part(spec))))
@@ -49,7 +49,8 @@ def _part(spec: Mapping[str, Any]) -> str:
     return ".".join(str(config[name]) for name in ("databaseName", "collectionName") if config.get(name))
 
 
-def _servers(spec: Mapping[str, Any]) -> list[str]:
+def bootstrap_servers(spec: Mapping[str, Any]) -> list[str]:
+    """The bootstrap servers of the self-managed Kafka cluster of a spec."""
     cluster: Mapping[str, Any] = spec.get("selfManagedEventSource") or {}
     endpoints: Mapping[str, Any] = cluster.get("endpoints") or {}
     return endpoints.get("KAFKA_BOOTSTRAP_SERVERS") or []

@@ -57,8 +57,8 @@ class TooLongListError(UnreadableAnswerError):
     """More mappings, or mappings and tags with more memory, than the operator keeps. The list may have no end."""
 
     fmt = (
-        "The list of event source mappings was refused, because it has more than {most} mappings, or no end, or the "
-        "mappings with their tags take too much memory for so many.{remedy}"
+        "The list of event source mappings was refused, because it has more than {most} mappings, has no end, or takes "
+        "too much memory with the tags.{remedy}"
     )
 
 

@@ -14,7 +14,6 @@ from esm_operator.adapters.botocore_regions import known_regions
 from esm_operator.api import limits
 from esm_operator.api.recorded_status import Condition, parse_conditions
 from esm_operator.api.resource import Key, Resource
-from esm_operator.api.sources import parse_arn
 from esm_operator.api.spec import RequestedTarget
 from esm_operator.cluster.resource_versions import is_later
 from esm_operator.planning.desired import scope_of
@@ -286,5 +285,5 @@ class ConfigCache:
 
 def _has_mapping_in(resource: Resource, region: str) -> bool:
     """Whether the status of a resource records a mapping in a region. A user who can patch statuses can forge it."""
-    arn = parse_arn(str(resource.packed_status.get("arn") or "")) if resource.uuid else None
+    arn = resource.recorded_arn if resource.uuid else None
     return arn is not None and arn.region == region

@@ -19,13 +19,12 @@ from esm_operator.api.identity import Identity
 from esm_operator.api.metric_labels import MetricLabels
 from esm_operator.api.references import Reference, references_of
 from esm_operator.api.resource import Key, Resource, is_same_work, parse
+from esm_operator.api.source_names import bootstrap_servers
 from esm_operator.api.spec import RequestedTarget
 from esm_operator.clock import monotonic
 from esm_operator.cluster.reference_cache import ReferenceCache
 from esm_operator.cluster.resource_versions import is_as_new, is_later
 from esm_operator.planning.references import resolve
-
-_SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
 
 
 class StaleError(Exception):
@@ -65,7 +64,7 @@ class ResourceCache:
         """By resource: those whose annotations allow it to take over or observe their mappings."""
         self._takers: dict[str, set[Key]] = {}
         """By ``takeOverFrom``: the resources that have it in their specs."""
-        self._with_mapping: dict[int, tuple[Key, ...]] = {}
+        self._with_mapping: dict[int, set[Key]] = {}
         """By the hash of a source: the resources that read it, and whose statuses record a mapping."""
         self._counts: Counter[MetricLabels] = Counter()
         self._successors: dict[Key, Resource] = {}
@@ -227,7 +226,7 @@ class ResourceCache:
 
     def with_same_source(self, resource: Resource) -> Iterator[Resource]:
         """The other resources whose statuses record a mapping, and that read from the same queue, stream or cluster."""
-        keys = {key for source in _sources(resource) for key in self._with_mapping.get(source, ())}
+        keys = set[Key]().union(*(self._with_mapping.get(source, ()) for source in _sources(resource)))
         yield from (self._resources[key] for key in keys - {resource.key})
 
     def consenting_to(self, key: Key) -> frozenset[Key]:
@@ -292,7 +291,7 @@ class ResourceCache:
         if resource.uuid:
             self._keys_of.setdefault(resource.uuid, set()).add(resource.key)
             for source in _sources(resource):
-                self._with_mapping[source] = (*self._with_mapping.get(source, ()), resource.key)
+                self._with_mapping.setdefault(source, set()).add(resource.key)
         return old
 
     def _references_of(self, key: Key) -> Sequence[Reference]:
@@ -313,11 +312,7 @@ class ResourceCache:
         _discard(self._takers, resource.takes_over_from, resource.key)
         _discard(self._keys_of, resource.uuid, resource.key)
         for source in _sources(resource) if resource.uuid else ():
-            left = tuple(key for key in self._with_mapping[source] if key != resource.key)
-            if left:
-                self._with_mapping[source] = left
-            else:
-                del self._with_mapping[source]
+            _discard(self._with_mapping, source, resource.key)
 
 
 def _references(resource: Resource | None) -> Sequence[Reference]:
@@ -336,9 +331,7 @@ def _gives_access(owner: Resource, taker: Key) -> bool:
 def _sources(resource: Resource) -> set[int]:
     """The hashes of the ARN or of the bootstrap servers that a spec names. Two sources may have one hash."""
     spec = resource.packed_spec.unpacked
-    cluster: Mapping[str, Any] = spec.get("selfManagedEventSource") or {}
-    endpoints: Mapping[str, Any] = cluster.get("endpoints") or {}
-    return {hash(name) for name in (spec.get("eventSourceARN"), *(endpoints.get(_SERVERS) or ())) if name}
+    return {hash(name) for name in (spec.get("eventSourceARN"), *bootstrap_servers(spec)) if name}
 
 
 def _claims_mapping(resource: Resource) -> bool:

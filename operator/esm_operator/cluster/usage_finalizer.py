@@ -17,7 +17,6 @@ from weakref import WeakValueDictionary
 from esm_operator.api.reasons import ProviderConfigReason
 from esm_operator.api.recorded_status import Condition, find_condition
 from esm_operator.api.resource import Key, Resource
-from esm_operator.api.sources import parse_arn
 from esm_operator.clock import monotonic, timestamp
 from esm_operator.cluster.config_cache import ConfigCache, ProviderConfigObject
 from esm_operator.cluster.kubernetes import KubernetesClient
@@ -269,7 +268,7 @@ def _has_made(resource: Resource) -> bool:
 
 def _records_mapping(resource: Resource) -> bool:
     """Whether the status records a mapping, as the operator writes it."""
-    return bool(resource.uuid) and parse_arn(str(resource.packed_status.get("arn") or "")) is not None
+    return bool(resource.uuid) and resource.recorded_arn is not None
 
 
 def _target_changed(resource: Resource) -> bool:

@@ -280,8 +280,12 @@ def _plan_create(desired: Desired, view: Observation, create: Create) -> Action:
 
 def _plan_behind(desired: Desired, view: Observation, *, own: str) -> Conflict:
     """Another resource had the mapping, and comes first."""
-    holder = view.holder if view.holder.partition("/")[0] == desired.owner.namespace else ""
-    return Conflict("Conflict", "ComesFirst", {"rival": holder, "kept": own})
+    return Conflict("Conflict", "ComesFirst", {"rival": _named(desired, view.holder), "kept": own})
+
+
+def _named(desired: Desired, other: str) -> str:
+    """Another resource (namespace/name), as far as messages may name it: empty for one of another namespace."""
+    return other if other.partition("/")[0] == desired.owner.namespace else ""
 
 
 def _plan_held(
@@ -321,8 +325,9 @@ def _plan_other(desired: Desired, view: Observation, found: ObservedMapping) -> 
         return Conflict(refused.reason, refused.case, refused.values, found.uuid)
     if other is None and adoption.allowed and adoption.uuid in ("", found.uuid):
         if view.rival:
-            rival = view.rival if view.rival.partition("/")[0] == desired.owner.namespace else ""
-            return Conflict("Conflict", "Claimed", {"uuid": found.uuid, "rival": rival}, found.uuid)
+            return Conflict(
+                "Conflict", "Claimed", {"uuid": found.uuid, "rival": _named(desired, view.rival)}, found.uuid
+            )
         return _tags_awaited(found) if found.tags_may_follow else Adopt(found.uuid)
     named = other is not None and adoption.takes_over_from(desired.owner.cluster, str(other))
     wanted = named and adoption.allowed and adoption.uuid in ("", found.uuid)

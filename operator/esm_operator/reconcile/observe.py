@@ -8,6 +8,7 @@ from esm_operator.api.resource import Key, Resource
 from esm_operator.api.spec import MappingSpec
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.planning.access import knows
+from esm_operator.planning.allowed import Scope
 from esm_operator.planning.desired import MappingRecord, scope_of
 from esm_operator.planning.inputs import Observation, ObservedMapping
 from esm_operator.planning.ownership import owner_of
@@ -90,9 +91,9 @@ def observe(context: ReconcileContext, *, unsettled: bool) -> Observation:
 def _holder(context: ReconcileContext) -> str:
     """The resource that had a mapping with the identity or in the consumer group of the spec; empty: none.
 
-    Its mapping is missing, because the resource replaces it, or somebody has deleted it. Until the resource creates
-    the mapping again, others with the same function and source could take its place. Of several such resources, the
-    oldest comes first. A resource that cannot create the mapping does not count.
+    The mapping is missing, because the resource replaces the mapping, or a user deleted the mapping in AWS. Until the
+    resource creates the mapping again, others with the same function and source could take its place. Of several such
+    resources, the oldest comes first. A resource that cannot create the mapping does not count.
     """
     desired, connected, resource = context.desired, context.connected, context.resource
     wanted = digests(desired.identity, desired.consumer_group)
@@ -100,7 +101,7 @@ def _holder(context: ReconcileContext) -> str:
     def had_it(record: MappingRecord, spec: MappingSpec) -> bool:
         entry, former = connected.inventory.get(record.uuid), connected.inventory.former(record.uuid)
         if not record.owns or (entry is not None and entry.state != "Deleting"):
-            return False  # a mapping that exists is in the way by itself, or has another identity
+            return False  # a mapping that exists is a candidate, or its identity has changed
         if spec.adoption.policy == "Required" or wanted.isdisjoint(digests(spec.identity, spec.consumer_group)):
             return False
         had = former.keys if former is not None else None
@@ -108,11 +109,8 @@ def _holder(context: ReconcileContext) -> str:
         return had is None or not wanted.isdisjoint(had)
 
     def may_create(other: Resource) -> bool:
-        target = context.config_cache.resolve_without_limits(other)
-        if not isinstance(target, ResolvedTarget) or target.target not in connected.account_region.clients:
-            return False
-        scope = scope_of(other, target, connected.client.account)
-        return scope.refusal(other.spec.values, uuid=other.uuid) is None
+        scope = _scope_here(context, other)
+        return scope is not None and scope.refusal(other.spec.values, uuid=other.uuid) is None
 
     holders = [
         other
@@ -134,16 +132,20 @@ def _rival(context: ReconcileContext, found: Mapping[str, InventoryEntry]) -> st
     A resource in another account or region does not count. Nor does one without access, or one that has not adopted the
     mapping in a minute.
     """
-    connected = context.connected
     if not found or context.state.claim_left <= 0:
         return ""
     values = {uuid: one.observed().values for uuid, one in found.items()} if context.resource.may_adopt else {}
 
     def may_adopt(other: Resource) -> bool:
-        target = context.config_cache.resolve_without_limits(other)
-        if not isinstance(target, ResolvedTarget) or target.target not in connected.account_region.clients:
-            return False
-        scope = scope_of(other, target, connected.client.account)
-        return any(scope.refusal(of, uuid=uuid) is None for uuid, of in values.items())
+        scope = _scope_here(context, other)
+        return scope is not None and any(scope.refusal(of, uuid=uuid) is None for uuid, of in values.items())
 
     return context.cache.older_claimant(context.resource, found, may_adopt)
+
+
+def _scope_here(context: ReconcileContext, other: Resource) -> Scope | None:
+    """What another resource may connect in this account and region. None: it cannot reach them."""
+    target, connected = context.config_cache.resolve_without_limits(other), context.connected
+    if not isinstance(target, ResolvedTarget) or target.target not in connected.account_region.clients:
+        return None
+    return scope_of(other, target, connected.client.account)

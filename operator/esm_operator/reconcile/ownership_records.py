@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
 from esm_operator.api.resource import Intent, Resource
-from esm_operator.api.sources import parse_arn
 from esm_operator.aws.inventory import InventoryEntry
 from esm_operator.planning.access import may_use
 from esm_operator.planning.desired import MappingRecord, identity_of
@@ -45,8 +44,8 @@ def with_recorded_owner(
 ) -> Mapping[str, str] | None:
     """The tags of a mapping in AWS. Without an owner there, another resource that records the mapping is the owner.
 
-    The mapping has no tags if the ownership mode is or was ResourceOnly, or if somebody has removed them. Nobody else
-    may adopt or observe it. The record gives nothing to the resource itself.
+    The mapping has no tags if the ownership mode is or was ResourceOnly, or if a user removed the tags. No other
+    resource may adopt or observe the mapping. The record gives no rights to the resource itself.
     """
     if tags is None or owner_of(tags) is not None:
         return tags
@@ -200,7 +199,7 @@ def _possible_owners(context: ReconcileContext, uuid: str) -> Iterator[Resource]
 
 def may_be_in(other: Resource, reconciled: Place | None, here: Place) -> bool:
     """Whether the mapping that a status records may be in the account and region of a place."""
-    arn = parse_arn(str(other.packed_status.get("arn") or ""))
+    arn = other.recorded_arn
     known = [reconciled[:2]] if reconciled is not None else []
     known += [(arn.account, arn.region)] if arn is not None else []
     return not known or here[:2] in known
